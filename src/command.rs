@@ -1,0 +1,592 @@
+//! What a client can ask for, and the one table of verbs that the parser, `/help` and the limits are made from.
+
+use crate::error::ChatError;
+use crate::names::{Name, RoomName};
+use crate::text::Text;
+
+/// A request that was understood. It holds names, rooms and texts that were looked at already; whether the chat
+/// allows it is for the router to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Sign on.
+    Join(Name),
+    /// Enter a room and make it the current one.
+    Enter {
+        /// Which room.
+        room: RoomName,
+        /// The room's key, if it has one.
+        key: Option<Text>,
+    },
+    /// Speak, in the current room if none is named.
+    Say {
+        /// Where; `None` is the current room.
+        room: Option<RoomName>,
+        /// The words.
+        text: Text,
+    },
+    /// `/me waves`: speech in the third person.
+    Act(Text),
+    /// Several lines as one block.
+    Paste(Vec<Text>),
+    /// The first line of a paste was read; its lines follow.
+    PasteBegins,
+    /// Private words for one person.
+    Whisper {
+        /// To whom.
+        to: Name,
+        /// The words.
+        text: Text,
+    },
+    /// Private words for whoever whispered last.
+    Reply(Text),
+    /// Change one's own name.
+    Nick(Name),
+    /// Who is on, everywhere or in one room.
+    List(Option<RoomName>),
+    /// One person.
+    Who(Name),
+    /// All rooms one may know of.
+    Rooms,
+    /// Leave a room, the current one if none is named.
+    Part(Option<RoomName>),
+    /// Make a room the current one; without a room, ask which it is.
+    Room(Option<RoomName>),
+    /// Read a topic (no text), clear it (`-`) or set it.
+    Topic {
+        /// Where; `None` is the current room.
+        room: Option<RoomName>,
+        /// The new topic.
+        text: Option<Text>,
+    },
+    /// Let somebody into a room that is closed.
+    Invite {
+        /// Whom.
+        name: Name,
+        /// Where; `None` is the current room.
+        room: Option<RoomName>,
+    },
+    /// Read or change a room's modes.
+    Mode {
+        /// Where; `None` is the current room.
+        room: Option<RoomName>,
+        /// What to change; `None` only asks.
+        change: Option<ModeChange>,
+    },
+    /// A page of what was said.
+    History(HistoryQuery),
+    /// Away with a reason, or back (`None`).
+    Away(Option<Text>),
+    /// Hear nothing more from somebody.
+    Ignore(Name),
+    /// Hear somebody again.
+    Unignore(Name),
+    /// Change options of this connection.
+    Options(Vec<Choice>),
+    /// "I am typing", for those who want to know.
+    Typing(Option<RoomName>),
+    /// Are you there? The token comes back.
+    Ping(Text),
+    /// The last refusal, with its numbers.
+    Why,
+    /// The table below, or one row of it.
+    Help(Option<&'static Verb>),
+    /// The server's figures.
+    Stats,
+    /// Goodbye.
+    Quit(Option<Text>),
+    /// Panics where it is told to: the tests' way to show what a panic costs.
+    #[cfg(test)]
+    Crash,
+}
+
+/// One room mode, on or off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ModeChange {
+    /// `+i`: only who was invited may enter.
+    InviteOnly(bool),
+    /// `+k key`: only who knows the key may enter; `None` is `-k`.
+    Key(Option<Text>),
+    /// `+m`: only operators speak.
+    Moderated(bool),
+    /// `+t`: only operators set the topic.
+    TopicLock(bool),
+}
+
+/// Which page of a room's history.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct HistoryQuery {
+    /// Where; `None` is the current room.
+    pub room: Option<RoomName>,
+    /// Only lines with a smaller id.
+    pub before: Option<u64>,
+    /// Only lines with a greater id; the page then starts right behind it.
+    pub after: Option<u64>,
+    /// How many at most, 1 to 500; 50 if not said.
+    pub limit: Option<usize>,
+}
+
+/// One option of a connection (PROTOCOL.md, "Options").
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// `history=off|n`: how many old lines one gets on entering a room.
+    History(usize),
+    /// `time=s|ms`: how fine the times are.
+    Millis(bool),
+    /// `view=full|short|plain`: the form of every line.
+    View(View),
+    /// `echo=on|off`: whether one's own speech is answered with `OK`.
+    Echo(bool),
+    /// `presence=off|brief|full`: joins, leaves and new names.
+    Presence(Presence),
+    /// `typing=on|off`: whether to hear who types.
+    Typing(bool),
+    /// `ping=n|off`: seconds between unasked `PONG *` lines.
+    Ping(u64),
+}
+
+/// The form in which a person reads the chat.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum View {
+    /// The protocol, as programs read it.
+    #[default]
+    Full,
+    /// `10:00 budi: halo`, for people in telnet.
+    Short,
+    /// `budi: halo`, for screen readers.
+    Plain,
+}
+
+/// How much a person wants to know of the coming and going.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Presence {
+    /// Nothing.
+    Off,
+    /// Only in rooms of up to [`BRIEF_ROOM`] people.
+    Brief,
+    /// Everything.
+    #[default]
+    Full,
+}
+
+/// The largest room whose coming and going is told to people with `presence=brief`.
+pub const BRIEF_ROOM: usize = 20;
+
+/// The most lines `HISTORY` gives at once.
+pub const MAX_PAGE: usize = 500;
+
+/// One row of the command table: what the parser knows and `/help` shows.
+pub struct Verb {
+    /// The word in a program's line: `JOIN` in `JOIN:ani`.
+    pub name: &'static str,
+    /// What a person types behind a slash; the first is shown in the help.
+    pub slashes: &'static [&'static str],
+    /// How it is written.
+    pub usage: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// Whether it is heard before sign-on.
+    pub early: bool,
+    /// Whether other people hear it, so that the spam window counts it.
+    pub loud: bool,
+    parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
+}
+
+impl Verb {
+    /// The verb of that name, or `None`. Names are upper case.
+    pub fn named(name: &str) -> Option<&'static Verb> {
+        VERBS.iter().find(|verb| verb.name == name)
+    }
+
+    /// The verb that a person means with `/word`, in any case.
+    pub fn slashed(word: &str) -> Option<&'static Verb> {
+        VERBS.iter().find(|verb| verb.slashes.iter().any(|slash| slash.eq_ignore_ascii_case(word)))
+    }
+
+    /// The verb whose name is nearest to a mistyped one, if one is near.
+    pub fn near(typed: &str) -> Option<&'static Verb> {
+        let typed = typed.to_ascii_uppercase();
+        let far = if typed.len() < 6 { 1 } else { 2 };
+        VERBS
+            .iter()
+            .flat_map(|verb| {
+                let slashes = verb.slashes.iter().filter(|slash| slash.len() > 2);
+                slashes.map(|slash| slash.to_ascii_uppercase()).chain([verb.name.to_string()]).map(move |w| (w, verb))
+            })
+            .map(|(word, verb)| (edits(&typed, &word), verb))
+            .filter(|(distance, _)| *distance <= far)
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, verb)| verb)
+    }
+
+    /// Reads the arguments, that is, all that stands behind the colon or the slash word.
+    ///
+    /// # Errors
+    /// What the table in PROTOCOL.md ("Malformed lines") says: a missing argument, a bad name, and so on.
+    pub fn read(&'static self, args: Text) -> Result<Command, ChatError> {
+        (self.parse)(args, self)
+    }
+}
+
+impl PartialEq for Verb {
+    fn eq(&self, other: &Verb) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Verb {}
+
+impl std::fmt::Debug for Verb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+const fn verb(
+    name: &'static str,
+    slashes: &'static [&'static str],
+    usage: &'static str,
+    help: &'static str,
+    parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
+) -> Verb {
+    Verb { name, slashes, usage, help, early: false, loud: false, parse }
+}
+
+const fn early(verb: Verb) -> Verb {
+    Verb { early: true, ..verb }
+}
+
+const fn loud(verb: Verb) -> Verb {
+    Verb { loud: true, ..verb }
+}
+
+/// Every verb, in the order in which `/help` shows them.
+pub static VERBS: &[Verb] = &[
+    loud(early(verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join))),
+    loud(verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args, _| {
+        Ok(Command::Say { room: None, text: some_text(args)? })
+    })),
+    loud(verb("SAY", &["say"], "/say #room <text>", "say it in another room", |args, verb| {
+        let (room, text) = args.split_word();
+        if room.is_empty() {
+            return Err(ChatError::MissingArgument { usage: verb.usage });
+        }
+        Ok(Command::Say { room: Some(RoomName::parse(&room)?), text: some_text(text)? })
+    })),
+    loud(verb("ACT", &["me"], "/me <what you do>", "say it in the third person: * ani waves", |args, _| {
+        Ok(Command::Act(some_text(args)?))
+    })),
+    loud(verb(
+        "PASTE",
+        &["paste"],
+        "PASTE: then lines, then a single dot",
+        "send several lines as one block",
+        |_, _| Ok(Command::PasteBegins),
+    )),
+    loud(verb(
+        "WHISPER",
+        &["whisper", "w", "tell", "msg"],
+        "/whisper <user> <message>",
+        "say it to one person only",
+        |args, verb| {
+            let (name, text) = args.split_word();
+            if name.is_empty() || text.trim().is_empty() {
+                return Err(ChatError::MissingArgument { usage: verb.usage });
+            }
+            Ok(Command::Whisper { to: somebody(&name)?, text })
+        },
+    )),
+    loud(verb("REPLY", &["reply", "r"], "/reply <message>", "answer the last whisper", |args, _| {
+        Ok(Command::Reply(some_text(args)?))
+    })),
+    loud(verb("NICK", &["nick"], "/nick <newname>", "change your name", |args, _| {
+        Ok(Command::Nick(Name::parse(args.trim())?))
+    })),
+    verb("LIST", &["list"], "/list [#room]", "show who is on", |args, _| Ok(Command::List(some_room(&args)?))),
+    verb("WHO", &["who"], "/who <name>", "show one person", |args, verb| {
+        Ok(Command::Who(somebody(one_word(&args, verb)?)?))
+    }),
+    verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_, _| {
+        Ok(Command::Rooms)
+    }),
+    loud(verb("PART", &["part"], "/part [#room]", "leave a room", |args, _| Ok(Command::Part(some_room(&args)?)))),
+    verb("ROOM", &["room"], "/room #room", "make another of your rooms the current one", |args, _| {
+        Ok(Command::Room(some_room(&args)?))
+    }),
+    loud(verb(
+        "TOPIC",
+        &["topic"],
+        "/topic [#room] [text]",
+        "read the topic, set it, or clear it with -",
+        |args, _| {
+            let (room, text) = room_first(args)?;
+            let text = text.trimmed();
+            Ok(Command::Topic { room, text: (!text.is_empty()).then_some(text) })
+        },
+    )),
+    loud(verb("INVITE", &["invite"], "/invite <name> [#room]", "let somebody into a closed room", |args, verb| {
+        let (name, rest) = args.split_word();
+        if name.is_empty() {
+            return Err(ChatError::MissingArgument { usage: verb.usage });
+        }
+        Ok(Command::Invite { name: somebody(&name)?, room: some_room(&rest)? })
+    })),
+    loud(verb("MODE", &["mode"], "/mode [#room] [+i|+k key|+m|+t]", "show or change a room's modes", mode)),
+    verb(
+        "HISTORY",
+        &["history"],
+        "/history [#room] [n] [before=id] [after=id] [limit=n]",
+        "show what was said",
+        history,
+    ),
+    verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
+        let why = args.trimmed();
+        Ok(Command::Away((!why.is_empty()).then_some(why)))
+    }),
+    verb("IGNORE", &["ignore"], "/ignore <name>", "hear nothing more from somebody", |args, verb| {
+        Ok(Command::Ignore(somebody(one_word(&args, verb)?)?))
+    }),
+    verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear somebody again", |args, verb| {
+        Ok(Command::Unignore(somebody(one_word(&args, verb)?)?))
+    }),
+    early(verb(
+        "OPT",
+        &["opt"],
+        "/opt history=off|n time=s|ms view=full|short|plain echo=on|off presence=off|brief|full typing=on|off ping=n|off",
+        "change how you see the chat",
+        options,
+    )),
+    verb("TYPING", &["typing"], "TYPING:[#room]", "tell those who want to know that you are typing", |args, _| {
+        Ok(Command::Typing(some_room(&args)?))
+    }),
+    early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| match args.trimmed() {
+        token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
+        token => Ok(Command::Ping(token)),
+    })),
+    early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_, _| Ok(Command::Why))),
+    early(verb("HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args, _| {
+        let word = args.trim().trim_start_matches('/').trim_end_matches(':');
+        match Verb::slashed(word).or_else(|| Verb::named(&word.to_ascii_uppercase())) {
+            Some(verb) => Ok(Command::Help(Some(verb))),
+            None if word.is_empty() => Ok(Command::Help(None)),
+            None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
+        }
+    })),
+    verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats)),
+    early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
+        let words = args.trimmed();
+        Ok(Command::Quit((!words.is_empty()).then_some(words)))
+    })),
+    #[cfg(test)]
+    early(verb("CRASH", &["crash"], "/crash", "panic in the router", |_, _| Ok(Command::Crash))),
+    #[cfg(test)]
+    early(verb("CRASH-CLIENT", &[], "CRASH-CLIENT:", "panic in the client's thread", |_, _| {
+        panic!("the test asked for it")
+    })),
+];
+
+fn join(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+    if !args.trim_start().starts_with('#') {
+        return Ok(Command::Join(Name::parse(args.trim())?));
+    }
+    let (room, rest) = args.split_word();
+    let (key, more) = rest.split_word();
+    if !more.is_empty() {
+        return Err(bad(&more, verb.usage));
+    }
+    Ok(Command::Enter { room: RoomName::parse(&room)?, key: (!key.is_empty()).then_some(key) })
+}
+
+fn mode(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+    let (room, rest) = room_first(args)?;
+    let (flag, argument) = rest.split_word();
+    let (key, more) = argument.split_word();
+    let change = match (flag.as_str(), key.is_empty()) {
+        ("", _) => None,
+        ("+i", true) => Some(ModeChange::InviteOnly(true)),
+        ("-i", true) => Some(ModeChange::InviteOnly(false)),
+        ("+m", true) => Some(ModeChange::Moderated(true)),
+        ("-m", true) => Some(ModeChange::Moderated(false)),
+        ("+t", true) => Some(ModeChange::TopicLock(true)),
+        ("-t", true) => Some(ModeChange::TopicLock(false)),
+        ("+k", false) if more.is_empty() => Some(ModeChange::Key(Some(key))),
+        ("+k", true) => return Err(ChatError::MissingArgument { usage: verb.usage }),
+        ("-k", _) if more.is_empty() => Some(ModeChange::Key(None)),
+        _ => return Err(bad(&rest, "One of +i, +k <key>, +m, +t, or the same with a minus.")),
+    };
+    Ok(Command::Mode { room, change })
+}
+
+fn history(args: Text, _: &'static Verb) -> Result<Command, ChatError> {
+    const RIGHT: &str = "It is written /history [#room] [n] [before=id] [after=id] [limit=n], with at most 500 lines.";
+    let (room, mut rest) = room_first(args)?;
+    let mut query = HistoryQuery { room, ..HistoryQuery::default() };
+    loop {
+        let (word, more) = rest.split_word();
+        if word.is_empty() {
+            return Ok(Command::History(query));
+        }
+        let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad(&word, RIGHT));
+        match word.split_once('=') {
+            Some(("before", id)) => query.before = Some(number(id)?),
+            Some(("after", id)) => query.after = Some(number(id)?),
+            Some(("limit", n)) => query.limit = Some(number(n)? as usize),
+            None => query.limit = Some(number(&word)? as usize),
+            Some(_) => return Err(bad(&word, RIGHT)),
+        }
+        if query.limit.is_some_and(|n| n == 0 || n > MAX_PAGE) {
+            return Err(bad(&word, RIGHT));
+        }
+        rest = more;
+    }
+}
+
+fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+    let mut choices = Vec::new();
+    let mut rest = args;
+    loop {
+        let (word, more) = rest.split_word();
+        if word.is_empty() {
+            return Ok(Command::Options(choices));
+        }
+        let switch = |value: &str| match value {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err(bad(&word, "It is on or off.")),
+        };
+        let Some((key, value)) = word.split_once('=') else { return Err(bad(&word, verb.usage)) };
+        choices.push(match (key, value) {
+            ("history", "off") => Choice::History(0),
+            ("history", n) => match n.parse() {
+                Ok(n) if n <= MAX_PAGE => Choice::History(n),
+                _ => return Err(bad(&word, "It is off, or 0 to 500 lines.")),
+            },
+            ("time", "s") => Choice::Millis(false),
+            ("time", "ms") => Choice::Millis(true),
+            ("view", "full") => Choice::View(View::Full),
+            ("view", "short") => Choice::View(View::Short),
+            ("view", "plain") => Choice::View(View::Plain),
+            ("echo", value) => Choice::Echo(switch(value)?),
+            ("presence", "off") => Choice::Presence(Presence::Off),
+            ("presence", "brief") => Choice::Presence(Presence::Brief),
+            ("presence", "full") => Choice::Presence(Presence::Full),
+            ("typing", value) => Choice::Typing(switch(value)?),
+            ("ping", "off") => Choice::Ping(0),
+            ("ping", seconds) => match seconds.parse() {
+                Ok(n @ (0 | 10..=3600)) => Choice::Ping(n),
+                _ => return Err(bad(&word, "It is off, or 10 to 3600 seconds.")),
+            },
+            _ => return Err(bad(&word, verb.usage)),
+        });
+        rest = more;
+    }
+}
+
+fn bad(what: &Text, right: &'static str) -> ChatError {
+    let end = what.char_indices().nth(60).map_or(what.len(), |(i, _)| i);
+    ChatError::BadArgument { what: what.slice(0..end), right }
+}
+
+fn some_text(args: Text) -> Result<Text, ChatError> {
+    if args.trim().is_empty() { Err(ChatError::NoText) } else { Ok(args) }
+}
+
+fn one_word<'a>(args: &'a Text, verb: &'static Verb) -> Result<&'a str, ChatError> {
+    match args.trim() {
+        "" => Err(ChatError::MissingArgument { usage: verb.usage }),
+        word => Ok(word),
+    }
+}
+
+/// A name that should belong to somebody: what cannot be a name belongs to nobody.
+fn somebody(name: &str) -> Result<Name, ChatError> {
+    Name::parse(name).map_err(|e| match e {
+        ChatError::BadName(shown) => ChatError::NoSuchUser(shown),
+        other => other,
+    })
+}
+
+fn some_room(args: &Text) -> Result<Option<RoomName>, ChatError> {
+    match args.trim() {
+        "" => Ok(None),
+        room => RoomName::parse(room).map(Some),
+    }
+}
+
+fn room_first(args: Text) -> Result<(Option<RoomName>, Text), ChatError> {
+    let (word, rest) = args.split_word();
+    if word.starts_with('#') { Ok((Some(RoomName::parse(&word)?), rest)) } else { Ok((None, args)) }
+}
+
+/// How many letters must be put in, taken out, changed or swapped with their neighbour to make one word of the other
+/// (optimal string alignment).
+pub(crate) fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut cost = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            cost[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let changed = cost[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                let swap = if swapped { cost[i - 2][j - 2] + 1 } else { usize::MAX };
+                changed.min(cost[i - 1][j] + 1).min(cost[i][j - 1] + 1).min(swap)
+            };
+        }
+    }
+    cost[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, args: &str) -> Result<Command, ChatError> {
+        Verb::named(name).unwrap().read(Text::new(args).unwrap())
+    }
+
+    #[test]
+    fn every_verb_and_slash_is_there_once() {
+        let mut words: Vec<&str> = VERBS.iter().flat_map(|v| v.slashes.iter().copied()).collect();
+        let mut names: Vec<&str> = VERBS.iter().map(|v| v.name).collect();
+        for list in [&mut words, &mut names] {
+            let count = list.len();
+            list.sort_unstable();
+            list.dedup();
+            assert_eq!(list.len(), count);
+        }
+    }
+
+    #[test]
+    fn arguments_become_types() {
+        let ani = Name::parse("ani").unwrap();
+        let rust = RoomName::parse("#rust").unwrap();
+        assert_eq!(read("JOIN", "ani"), Ok(Command::Join(ani.clone())));
+        assert_eq!(read("JOIN", "#rust"), Ok(Command::Enter { room: rust.clone(), key: None }));
+        assert_eq!(
+            read("WHISPER", "ani  psst: hey"),
+            Ok(Command::Whisper { to: ani, text: Text::new("psst: hey").unwrap() })
+        );
+        assert_eq!(
+            read("HISTORY", "#rust after=7 limit=3"),
+            Ok(Command::History(HistoryQuery { room: Some(rust), before: None, after: Some(7), limit: Some(3) }))
+        );
+        assert_eq!(
+            read("MODE", "+k secret"),
+            Ok(Command::Mode { room: None, change: Some(ModeChange::Key(Some(Text::new("secret").unwrap()))) })
+        );
+        assert_eq!(
+            read("OPT", "view=short ping=60"),
+            Ok(Command::Options(vec![Choice::View(View::Short), Choice::Ping(60)]))
+        );
+    }
+
+    #[test]
+    fn the_nearest_verb_is_named() {
+        let near = |typed| Verb::near(typed).map(|verb| verb.name);
+        assert_eq!(near("JION"), Some("JOIN"));
+        assert_eq!(near("whsper"), Some("WHISPER"));
+        assert_eq!(near("EXITT"), Some("QUIT"));
+        assert_eq!(near("LOGIN"), None);
+    }
+}

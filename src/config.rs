@@ -1,0 +1,595 @@
+//! Settings: one table drives the flags, the environment, the file, the help and the printed configuration.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::command::edits;
+use crate::text::{MAX_TEXT, Text};
+
+/// Everything that can be set. A limit of 0 is switched off.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub addr: String,
+    /// The server's name in its first line.
+    pub name: Text,
+    /// Said to everybody who comes in; empty for nothing.
+    pub motd: Text,
+    /// The most connections at once.
+    pub max_clients: usize,
+    /// The most connections of one address.
+    pub max_per_address: usize,
+    /// The most rooms in all; empty ones make way.
+    pub max_rooms: usize,
+    /// The most bytes of a line.
+    pub line_bytes: usize,
+    /// The most bytes that wait for one client, at the router and once more at its writer.
+    pub outbox_bytes: usize,
+    /// How many lines a room keeps.
+    pub history: usize,
+    /// How many of them a newcomer gets.
+    pub history_on_join: usize,
+    /// How many lines one may send at once.
+    pub burst: u32,
+    /// How many lines a second one may send after that.
+    pub per_second: f64,
+    /// More lines than this in a minute are spam.
+    pub spam_lines: u32,
+    /// The same line more often than this in a minute is spam.
+    pub spam_repeats: u32,
+    /// How long one may take to give a name.
+    pub sign_on_secs: Duration,
+    /// How long one may take to finish a line that was begun.
+    pub line_secs: Duration,
+    /// How long one may be silent.
+    pub idle_secs: Duration,
+    /// How long a peer may take for 64 KiB.
+    pub slow_secs: Duration,
+    /// How long the server may take to stop.
+    pub shutdown_secs: Duration,
+    /// What is logged: error, warn, info, debug, trace, or a filter as `env_logger` knows it.
+    pub log: String,
+    /// Where to serve metrics, or `off`.
+    pub metrics: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            addr: "127.0.0.1:7878".into(),
+            name: Text::own("chat"),
+            motd: Text::default(),
+            max_clients: 1_000,
+            max_per_address: 64,
+            max_rooms: 1_000,
+            line_bytes: 2_048,
+            outbox_bytes: 256 * 1024,
+            history: 500,
+            history_on_join: 50,
+            burst: 20,
+            per_second: 4.0,
+            spam_lines: 90,
+            spam_repeats: 5,
+            sign_on_secs: Duration::from_secs(60),
+            line_secs: Duration::from_secs(300),
+            idle_secs: Duration::from_secs(1_800),
+            slow_secs: Duration::from_secs(30),
+            shutdown_secs: Duration::from_secs(5),
+            log: "info".into(),
+            metrics: "off".into(),
+        }
+    }
+}
+
+/// One row of the table of settings.
+pub struct Setting {
+    /// The key in the file: `max_clients`. The flag is `--max-clients`, the variable `CHAT_MAX_CLIENTS`.
+    pub key: &'static str,
+    /// What it means, with its unit.
+    pub help: &'static str,
+    /// Whether the file writes it in quotes.
+    pub quoted: bool,
+    get: fn(&Config) -> String,
+    set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+macro_rules! setting {
+    ($field:ident, text, $help:literal) => {
+        Setting {
+            key: stringify!($field),
+            help: $help,
+            quoted: true,
+            get: |config| config.$field.to_string(),
+            set: |config, value| {
+                config.$field = value.parse().map_err(|_| "should be text".to_string())?;
+                Ok(())
+            },
+        }
+    };
+    ($field:ident, words, $help:literal) => {
+        Setting {
+            key: stringify!($field),
+            help: $help,
+            quoted: true,
+            get: |config| config.$field.to_string(),
+            set: |config, value| {
+                config.$field = Text::new(value).map_err(|error| error.to_string())?;
+                Ok(())
+            },
+        }
+    };
+    ($field:ident, $min:literal..=$max:expr, $help:literal) => {
+        Setting {
+            key: stringify!($field),
+            help: $help,
+            quoted: false,
+            get: |config| config.$field.to_string(),
+            set: |config, value| {
+                let range = format!("should be a whole number from {} to {}", $min, $max);
+                let number = value.replace('_', "").parse().map_err(|_| range.clone())?;
+                if !($min..=$max).contains(&number) {
+                    return Err(range);
+                }
+                config.$field = number;
+                Ok(())
+            },
+        }
+    };
+    ($field:ident, seconds, $max:literal, $help:literal) => {
+        Setting {
+            key: stringify!($field),
+            help: $help,
+            quoted: false,
+            get: |config| config.$field.as_secs_f64().to_string(),
+            set: |config, value| {
+                let range = format!("should be a number of seconds from 0 to {}", $max);
+                let seconds: f64 = value.replace('_', "").parse().map_err(|_| range.clone())?;
+                if !(0.0..=f64::from($max)).contains(&seconds) {
+                    return Err(range);
+                }
+                config.$field = Duration::from_secs_f64(seconds);
+                Ok(())
+            },
+        }
+    };
+}
+
+/// Every setting, in the order in which help and the example file show them.
+pub static SETTINGS: &[Setting] = &[
+    setting!(addr, text, "where to listen; port 0 takes a free port and prints it"),
+    setting!(name, words, "the server's name in its first line"),
+    setting!(motd, words, "said to everybody who comes in; empty for nothing"),
+    setting!(max_clients, 0..=100_000, "most connections at once"),
+    setting!(max_per_address, 0..=100_000, "most connections at once from one address"),
+    setting!(max_rooms, 1..=100_000, "most rooms in all; when it is reached, empty ones make way"),
+    setting!(line_bytes, 256..=MAX_TEXT, "most bytes of a line a client sends"),
+    setting!(
+        outbox_bytes,
+        8_192..=67_108_864,
+        "most bytes that wait for one client, at the router and once more at its writer"
+    ),
+    setting!(history, 0..=100_000, "lines a room keeps in memory"),
+    setting!(history_on_join, 0..=500, "lines shown to who enters a room"),
+    setting!(burst, 0..=100_000, "lines a client may send at once before it is slowed down"),
+    Setting {
+        key: "per_second",
+        help: "lines a second a client may send after its burst",
+        quoted: false,
+        get: |config| config.per_second.to_string(),
+        set: |config, value| match value.parse() {
+            Ok(rate) if (0.0..=1e6).contains(&rate) => {
+                config.per_second = rate;
+                Ok(())
+            }
+            _ => Err("should be a number from 0 to 1000000".into()),
+        },
+    },
+    setting!(spam_lines, 0..=100_000, "lines in a minute past which a client is muted for 30 seconds"),
+    setting!(spam_repeats, 0..=100_000, "times the same line in a minute past which a client is muted for 30 seconds"),
+    setting!(sign_on_secs, seconds, 86_400, "seconds to give a name in, counted from the connect"),
+    setting!(line_secs, seconds, 86_400, "seconds to finish a line in that was begun"),
+    setting!(
+        idle_secs,
+        seconds,
+        2_592_000,
+        "seconds without a line after which a connection is closed; warned 60 seconds before"
+    ),
+    setting!(slow_secs, seconds, 86_400, "seconds a peer may take to read 64 KiB"),
+    setting!(shutdown_secs, seconds, 3_600, "seconds the server may take to stop"),
+    setting!(log, text, "what is logged: error, warn, info, debug or trace"),
+    setting!(metrics, text, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
+];
+
+impl Setting {
+    /// The flag: `--max-clients`.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.key.replace('_', "-"))
+    }
+
+    /// The variable: `CHAT_MAX_CLIENTS`.
+    pub fn variable(&self) -> String {
+        format!("CHAT_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// The value as the file writes it.
+    pub fn value(&self, config: &Config) -> String {
+        let value = (self.get)(config);
+        if self.quoted { format!("{value:?}") } else { value }
+    }
+}
+
+/// Where a value came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The file, at that line.
+    File(String, usize),
+    /// An environment variable.
+    Variable(String),
+    /// A flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path, line) => write!(f, "{path}:{line}"),
+            Origin::Variable(name) => f.write_str(name),
+            Origin::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What is wrong with the settings, and what to do about it. Printed as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ConfigError {
+    /// The command line is wrong: exit code 2.
+    Usage(String),
+    /// A value, or the file, is wrong: exit code 78.
+    Value(String),
+}
+
+impl ConfigError {
+    /// The process's exit code (`sysexits.h` has 78 for a wrong configuration).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ConfigError::Usage(_) => 2,
+            ConfigError::Value(_) => 78,
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ConfigError::Usage(text) | ConfigError::Value(text)) = self;
+        write!(f, "error: {text}")
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What the command line asks for besides settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Task {
+    /// Run the server.
+    Run,
+    /// Print the help.
+    Help,
+    /// Print the version.
+    Version,
+    /// Look the settings over and say whether they are good.
+    CheckConfig,
+    /// Print each value and where it came from.
+    PrintConfig,
+}
+
+/// Settings with their origins, and what to do with them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// What to do.
+    pub task: Task,
+    origins: Vec<Origin>,
+}
+
+impl Loaded {
+    /// Puts the settings together: flag over environment over file over default.
+    ///
+    /// `variable` looks an environment variable up.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the place, what is wrong and what would be right.
+    ///
+    /// ```
+    /// use chat_server::config::Loaded;
+    /// let flags = ["--max-clients", "500"].map(String::from);
+    /// let loaded = Loaded::new(flags.into_iter(), |_| None).unwrap();
+    /// assert_eq!(loaded.config.max_clients, 500);
+    /// ```
+    pub fn new(
+        flags: impl Iterator<Item = String>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, ConfigError> {
+        let mut loaded = Loaded {
+            config: Config::default(),
+            task: Task::Run,
+            origins: SETTINGS.iter().map(|_| Origin::Default).collect(),
+        };
+        let mut path = variable("CHAT_CONFIG");
+        let mut set = Vec::new();
+        let mut flags = flags;
+        while let Some(flag) = flags.next() {
+            let (name, value) = match flag.split_once('=') {
+                Some((name, value)) => (name.to_string(), Some(value.to_string())),
+                None => (flag.clone(), None),
+            };
+            match name.as_str() {
+                "--help" | "-h" => loaded.task = Task::Help,
+                "--version" | "-V" => loaded.task = Task::Version,
+                "--check-config" => loaded.task = Task::CheckConfig,
+                "--print-config" => loaded.task = Task::PrintConfig,
+                _ => {
+                    let index = SETTINGS.iter().position(|setting| setting.flag() == name);
+                    if index.is_none() && name != "--config" {
+                        return Err(unknown_flag(&name));
+                    }
+                    let Some(value) = value.or_else(|| flags.next()) else {
+                        return Err(ConfigError::Usage(format!("{name} needs a value\n  try: --help")));
+                    };
+                    match index {
+                        Some(index) => set.push((index, value, Origin::Flag(name))),
+                        None => path = Some(value),
+                    }
+                }
+            }
+        }
+        if let Some(path) = path {
+            loaded.read_file(Path::new(&path))?;
+        }
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            let name = setting.variable();
+            if let Some(value) = variable(&name) {
+                loaded.set(index, &value, Origin::Variable(name))?;
+            }
+        }
+        for (index, value, origin) in set {
+            loaded.set(index, &value, origin)?;
+        }
+        Ok(loaded)
+    }
+
+    /// The origin of a setting.
+    pub fn origin(&self, key: &str) -> &Origin {
+        let index = SETTINGS.iter().position(|setting| setting.key == key);
+        index.map_or(&Origin::Default, |index| &self.origins[index])
+    }
+
+    /// Each value and where it came from, in the form of the file.
+    pub fn printed(&self) -> String {
+        let lines = SETTINGS.iter().zip(&self.origins).map(|(setting, origin)| {
+            format!("{:<40} # {origin}\n", format!("{} = {}", setting.key, setting.value(&self.config)))
+        });
+        lines.collect()
+    }
+
+    fn set(&mut self, index: usize, value: &str, origin: Origin) -> Result<(), ConfigError> {
+        let setting = &SETTINGS[index];
+        match (setting.set)(&mut self.config, value) {
+            Ok(()) => {
+                self.origins[index] = origin;
+                Ok(())
+            }
+            Err(right) => {
+                let text = format!("{} {right}, not {value:?}\n  set by: {origin}", setting.key);
+                Err(if matches!(origin, Origin::Flag(_)) { ConfigError::Usage(text) } else { ConfigError::Value(text) })
+            }
+        }
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError::Value(format!(
+                "cannot read the settings in {shown}: {error}\n  try: another path, or copy chat.example.toml there"
+            ))
+        })?;
+        self.read_text(&text, &shown.to_string())
+    }
+
+    fn read_text(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
+        let mut seen = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let number = number + 1;
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let wrong = |what: String| ConfigError::Value(format!("{path}, line {number}: {what}"));
+            let Some((key, value)) = line.split_once('=') else {
+                return Err(wrong(format!("{line:?} is not `key = value`")));
+            };
+            let (key, value) = (key.trim(), value.trim());
+            let Some(index) = SETTINGS.iter().position(|setting| setting.key == key) else {
+                let hint = near(key).map_or(String::new(), |near| format!("\n  did you mean: {near}"));
+                return Err(wrong(format!("there is no setting {key:?}{hint}")));
+            };
+            if seen.contains(&index) {
+                return Err(wrong(format!("{key} stands there a second time")));
+            }
+            seen.push(index);
+            let value = unquoted(value, SETTINGS[index].quoted).map_err(|what| wrong(format!("{key} {what}")))?;
+            self.set(index, &value, Origin::File(path.to_string(), number))?;
+        }
+        Ok(())
+    }
+}
+
+/// A value as TOML writes it: text in double quotes, or in single ones without escapes; numbers bare.
+fn unquoted(value: &str, quoted: bool) -> Result<String, String> {
+    let mut rest = value.chars();
+    let text = match rest.next() {
+        Some('\'') => {
+            let inside: String = rest.by_ref().take_while(|c| *c != '\'').collect();
+            if value.len() < inside.len() + 2 {
+                return Err("has no closing quote".into());
+            }
+            inside
+        }
+        Some('"') => {
+            let mut inside = String::new();
+            loop {
+                match rest.next() {
+                    Some('"') => break,
+                    Some('\\') => inside.push(match rest.next() {
+                        Some('n') => '\n',
+                        Some('t') => '\t',
+                        Some(c @ ('"' | '\\')) => c,
+                        _ => return Err(r#"has an escape other than \" \\ \n \t"#.into()),
+                    }),
+                    Some(c) => inside.push(c),
+                    None => return Err("has no closing quote".into()),
+                }
+            }
+            inside
+        }
+        _ => {
+            let bare = value.split('#').next().unwrap_or("").trim();
+            return if quoted { Err(format!("should stand in quotes: {bare:?}")) } else { Ok(bare.into()) };
+        }
+    };
+    let rest: String = rest.collect();
+    if !quoted {
+        return Err(format!("should be a number without quotes: {text}"));
+    }
+    match rest.trim() {
+        after if after.is_empty() || after.starts_with('#') => Ok(text),
+        after => Err(format!("has something behind its value: {after:?}")),
+    }
+}
+
+fn unknown_flag(name: &str) -> ConfigError {
+    let key = name.trim_start_matches('-').replace('-', "_");
+    let hint = near(&key).map_or("try: --help".into(), |near| format!("did you mean: --{}", near.replace('_', "-")));
+    ConfigError::Usage(format!("there is no flag {name}\n  {hint}"))
+}
+
+fn near(key: &str) -> Option<&'static str> {
+    let others = ["config", "help", "version", "check_config", "print_config"];
+    let keys = SETTINGS.iter().map(|setting| setting.key).chain(others);
+    keys.map(|known| (edits(key, known), known)).filter(|(n, _)| *n <= 3).min().map(|(_, known)| known)
+}
+
+/// The text of `--help`.
+pub fn help() -> String {
+    let mut out = String::from(
+        "A chat for everything that can open a socket.\n\n\
+         Usage: chat_server [--config FILE] [--SETTING VALUE ...]\n\n\
+         \x20 --config FILE      read settings from a file (chat.example.toml explains each)\n\
+         \x20 --check-config     look the settings over, say whether this machine can hold them\n\
+         \x20 --print-config     print each value and where it came from\n\
+         \x20 --help, --version\n\n\
+         Settings, with their defaults. A flag wins over CHAT_... in the environment, that over the file.\n\
+         A limit of 0 is switched off.\n\n",
+    );
+    let defaults = Config::default();
+    for setting in SETTINGS {
+        let head = format!("  {} {}", setting.flag(), setting.value(&defaults));
+        out.push_str(&format!("{head:<34} {}\n", setting.help));
+    }
+    out
+}
+
+/// The example file: every key with its explanation and default.
+pub fn example() -> String {
+    let mut out = String::from(
+        "# Settings of the chat, each with its default. Copy this file, change what you need, and start with\n\
+         #   chat_server --config chat.toml\n\
+         # The form is a part of TOML: `key = value`, text in quotes. A limit of 0 is switched off.\n\
+         # A flag (--max-clients 500) wins over the environment (CHAT_MAX_CLIENTS=500), that over this file.\n",
+    );
+    let defaults = Config::default();
+    for setting in SETTINGS {
+        out.push_str(&format!("\n# {}\n{} = {}\n", setting.help, setting.key, setting.value(&defaults)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[&str], variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
+        Loaded::new(flags.iter().map(|f| f.to_string()), find)
+    }
+
+    fn file(text: &str) -> Result<Loaded, ConfigError> {
+        let mut loaded = load(&[], &[]).unwrap();
+        loaded.read_text(text, "chat.toml").map(|()| loaded)
+    }
+
+    #[test]
+    fn the_example_file_is_the_table() {
+        assert_eq!(
+            include_str!("../chat.example.toml"),
+            example(),
+            "write it anew: cargo test -- --ignored write_the_example_file"
+        );
+        let loaded = file(&example()).unwrap();
+        assert_eq!(format!("{:?}", loaded.config), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    #[ignore = "writes chat.example.toml from the table"]
+    fn write_the_example_file() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/chat.example.toml"), example()).unwrap();
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment() {
+        let loaded = load(&["--burst", "7", "--name=kampus"], &[("CHAT_BURST", "8"), ("CHAT_HISTORY", "9")]).unwrap();
+        assert_eq!((loaded.config.burst, loaded.config.history, loaded.config.name.as_str()), (7, 9, "kampus"));
+        assert_eq!(*loaded.origin("burst"), Origin::Flag("--burst".into()));
+        assert_eq!(*loaded.origin("history"), Origin::Variable("CHAT_HISTORY".into()));
+        assert!(loaded.printed().contains("max_clients = 1000"), "{}", loaded.printed());
+    }
+
+    #[test]
+    fn the_file_is_read_as_toml_would() {
+        let loaded =
+            file("# c\nname = \"a \\\"b\\\"\" # d\nmax_clients = 1_500 # e\nidle_secs = 0.5\nmotd = 'x # y'\n")
+                .unwrap();
+        assert_eq!(loaded.config.name.as_str(), "a \"b\"");
+        assert_eq!(loaded.config.max_clients, 1_500);
+        assert_eq!(loaded.config.idle_secs, Duration::from_millis(500));
+        assert_eq!(loaded.config.motd.as_str(), "x # y");
+        assert_eq!(*loaded.origin("name"), Origin::File("chat.toml".into(), 2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place_and_remedy() {
+        let wrong = |text: &str| file(text).unwrap_err().to_string();
+        assert_eq!(
+            wrong("\nmax_cleints = 3"),
+            "error: chat.toml, line 2: there is no setting \"max_cleints\"\n  did you mean: max_clients"
+        );
+        assert_eq!(
+            wrong("burst = -1"),
+            "error: burst should be a whole number from 0 to 100000, not \"-1\"\n  set by: chat.toml:1"
+        );
+        assert_eq!(wrong("name = chat"), "error: chat.toml, line 1: name should stand in quotes: \"chat\"");
+        assert_eq!(wrong("burst = 1\nburst = 2"), "error: chat.toml, line 2: burst stands there a second time");
+        assert_eq!(wrong("hello"), "error: chat.toml, line 1: \"hello\" is not `key = value`");
+        assert_eq!(wrong("name = \"x"), "error: chat.toml, line 1: name has no closing quote");
+        assert_eq!(file("burst = x").unwrap_err().exit_code(), 78);
+        let flag = load(&["--max-client", "3"], &[]).unwrap_err();
+        assert_eq!(flag.to_string(), "error: there is no flag --max-client\n  did you mean: --max-clients");
+        assert_eq!(flag.exit_code(), 2);
+        assert_eq!(load(&["--burst"], &[]).unwrap_err().exit_code(), 2);
+        assert_eq!(load(&["--config", "/nowhere/chat.toml"], &[]).unwrap_err().exit_code(), 78);
+    }
+}

@@ -1,0 +1,233 @@
+//! A dialect gives lines a meaning and events their bytes; the line protocol is the first one.
+
+use crate::command::{Choice, Command, View};
+use crate::error::ChatError;
+use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag, Wire};
+use crate::protocol::{self, Request};
+use crate::render::render;
+use crate::text::Text;
+
+/// What one line of a client means.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Decoded {
+    /// Nothing yet, or nothing at all.
+    Nothing,
+    /// Something for the router.
+    Request(Request),
+    /// This connection has to end.
+    Leave(Leave),
+}
+
+/// The reading half of a dialect, owned by the thread that reads a client.
+pub trait Decoder: Send {
+    /// Takes one line without its end.
+    fn decode(&mut self, line: &[u8]) -> Decoded;
+
+    /// Looks at the first line while it is not finished: some protocols are known before their line ends.
+    fn glance(&self, _begun: &[u8]) -> Option<Leave> {
+        None
+    }
+
+    /// The client will send nothing more: what it had begun, if that can stand.
+    fn finish(&mut self) -> Decoded {
+        Decoded::Nothing
+    }
+
+    /// Whether the line just decoded counts as one line for the pace.
+    fn counts(&self) -> bool {
+        true
+    }
+}
+
+/// The writing half of a dialect, owned by whatever writes to a client.
+pub trait Encoder: Send {
+    /// Puts the envelope's bytes behind what is in `out`.
+    fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>);
+}
+
+/// The most lines of one paste.
+pub const PASTE_LINES: usize = 200;
+/// The most bytes of one paste.
+pub const PASTE_BYTES: usize = 32 * 1024;
+/// So many lines of a paste count as one line for the pace and for the spam window.
+pub const PASTE_UNIT: usize = 10;
+
+/// Reads the line protocol.
+#[derive(Default)]
+pub struct LineDecoder {
+    lines: usize,
+    asked_to_join: bool,
+    paste: Option<Paste>,
+}
+
+#[derive(Default)]
+struct Paste {
+    tag: Option<Tag>,
+    lines: Vec<Text>,
+    count: usize,
+    bytes: usize,
+}
+
+impl Decoder for LineDecoder {
+    fn decode(&mut self, line: &[u8]) -> Decoded {
+        self.lines += 1;
+        if self.lines == 1
+            && let Some(foreign) = protocol::foreign(line)
+        {
+            return Decoded::Leave(Leave::Foreign(foreign));
+        }
+        let text = match Text::from_bytes(line) {
+            Ok(text) => text,
+            Err(error) => return Decoded::Request(Request::refused(error)),
+        };
+        if let Some(paste) = &mut self.paste {
+            if text.as_str() == "." {
+                return self.finish();
+            }
+            paste.add(text);
+            return Decoded::Nothing;
+        }
+        let Some(mut request) = protocol::parse(&text) else { return Decoded::Nothing };
+        let sign_on = |r: &Request| matches!(r.what, Ok(Command::Join(_)));
+        self.asked_to_join |= sign_on(&request) || request.early.as_deref().is_some_and(sign_on);
+        if request.what == Ok(Command::PasteBegins) {
+            if self.asked_to_join {
+                self.paste = Some(Paste { tag: request.tag.take(), ..Paste::default() });
+            } else {
+                // Without a name there is no paste: its lines must not be swallowed until a dot comes.
+                request.what = Err(ChatError::NotSignedOn);
+            }
+        }
+        Decoded::Request(request)
+    }
+
+    fn glance(&self, begun: &[u8]) -> Option<Leave> {
+        let foreign = (self.lines == 0).then(|| protocol::foreign(begun)).flatten()?;
+        // Of the others the whole line is wanted; a TLS hello has no lines.
+        (foreign == Foreign::Tls).then_some(Leave::Foreign(foreign))
+    }
+
+    fn finish(&mut self) -> Decoded {
+        match self.paste.take() {
+            Some(paste) => {
+                Decoded::Request(Request { tag: paste.tag.clone(), ..Request::of("PASTE", paste.command()) })
+            }
+            None => Decoded::Nothing,
+        }
+    }
+
+    fn counts(&self) -> bool {
+        self.paste.as_ref().is_none_or(|paste| paste.count % PASTE_UNIT == 1)
+    }
+}
+
+impl Paste {
+    fn add(&mut self, text: Text) {
+        self.count += 1;
+        self.bytes += text.len();
+        if self.count <= PASTE_LINES && self.bytes <= PASTE_BYTES {
+            self.lines.push(text);
+        } else {
+            self.lines = Vec::new();
+        }
+    }
+
+    fn command(self) -> Result<Command, ChatError> {
+        if self.count > PASTE_LINES || self.bytes > PASTE_BYTES {
+            return Err(ChatError::PasteTooLong { max: PASTE_LINES, got: self.count });
+        }
+        let lines: Vec<Text> = self.lines.into_iter().filter(|line| !line.trim().is_empty()).collect();
+        if lines.is_empty() { Err(ChatError::NoText) } else { Ok(Command::Paste(lines)) }
+    }
+}
+
+/// Writes the line protocol, in the view its reader chose.
+#[derive(Default)]
+pub struct LineEncoder {
+    view: View,
+    millis: bool,
+}
+
+impl Encoder for LineEncoder {
+    fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
+        // The answer to OPT comes in its place among all the lines, so the view changes exactly there.
+        if let Event::Done { done: Done::Options(choices), .. } = &envelope.event {
+            for choice in choices {
+                match choice {
+                    Choice::View(view) => self.view = *view,
+                    Choice::Millis(on) => self.millis = *on,
+                    Choice::History(_)
+                    | Choice::Echo(_)
+                    | Choice::Presence(_)
+                    | Choice::Typing(_)
+                    | Choice::Ping(_) => {}
+                }
+            }
+        }
+        let wire = match (self.view, self.millis) {
+            (View::Full, false) => Wire::Line,
+            (View::Full, true) => Wire::LineMillis,
+            (View::Short, _) => Wire::Short,
+            (View::Plain, _) => Wire::Plain,
+        };
+        out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(lines: &[&str]) -> Vec<Result<Command, ChatError>> {
+        let mut decoder = LineDecoder::default();
+        let mut seen = Vec::new();
+        for line in lines {
+            if let Decoded::Request(request) = decoder.decode(line.as_bytes()) {
+                seen.push(request.what);
+            }
+        }
+        if let Decoded::Request(request) = decoder.finish() {
+            seen.push(request.what);
+        }
+        seen
+    }
+
+    fn block(lines: &[&str]) -> Result<Command, ChatError> {
+        Ok(Command::Paste(lines.iter().map(|line| Text::new(line).unwrap()).collect()))
+    }
+
+    #[test]
+    fn a_paste_is_one_request_and_its_lines_are_no_commands() {
+        let seen = requests(&["JOIN:ani", "PASTE:", "fn main() {", "QUIT", "}", ".", "QUIT"]);
+        assert_eq!(
+            seen[1..],
+            [Ok(Command::PasteBegins), block(&["fn main() {", "QUIT", "}"]), Ok(Command::Quit(None))]
+        );
+    }
+
+    #[test]
+    fn an_unfinished_paste_is_sent_at_the_end() {
+        assert_eq!(requests(&["JOIN:ani", "/paste", "one"])[2], block(&["one"]));
+    }
+
+    #[test]
+    fn a_paste_before_a_name_swallows_nothing() {
+        let seen = requests(&["PASTE:", "JOIN:ani"]);
+        assert_eq!(seen[0], Err(ChatError::NotSignedOn));
+        assert!(matches!(seen[1], Ok(Command::Join(_))));
+    }
+
+    #[test]
+    fn a_paste_that_is_too_long_is_refused_as_a_whole() {
+        let mut lines = vec!["JOIN:ani", "PASTE:"];
+        lines.extend(vec!["x"; PASTE_LINES + 1]);
+        assert_eq!(requests(&lines)[2], Err(ChatError::PasteTooLong { max: PASTE_LINES, got: PASTE_LINES + 1 }));
+    }
+
+    #[test]
+    fn only_the_first_line_can_be_foreign() {
+        let mut decoder = LineDecoder::default();
+        assert!(matches!(decoder.decode(b"JOIN:ani"), Decoded::Request(_)));
+        assert!(matches!(decoder.decode(b"GET / HTTP/1.1"), Decoded::Request(_)));
+    }
+}

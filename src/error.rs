@@ -1,0 +1,261 @@
+//! What a person asked for that the server will not do. Never about sockets: those fail with `io::Error`.
+
+use std::fmt;
+
+use crate::names::{Name, RoomName};
+use crate::text::Text;
+
+/// A refusal. It has a number, a slug that is the contract on every wire, and a text that says what to do next
+/// (PROTOCOL.md, "Codes").
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ChatError {
+    /// 401: nobody here has that name.
+    NoSuchUser(Text),
+    /// 403: no room has that name, or the `#` is missing.
+    NoSuchRoom(Text),
+    /// 404: the room is moderated.
+    CannotSpeak(RoomName),
+    /// 405: one person is in too many rooms, or the server has too many.
+    TooManyRooms {
+        /// The limit that was met.
+        max: usize,
+    },
+    /// 412: something was to be said, but nothing stands there.
+    NoText,
+    /// 417: the line, or the paste, is longer than the server takes.
+    LineTooLong {
+        /// The limit in bytes.
+        max: usize,
+        /// What came, in bytes.
+        got: usize,
+    },
+    /// 417: the paste has more lines or bytes than one may have. Nothing of it was said.
+    PasteTooLong {
+        /// The most lines of one paste.
+        max: usize,
+        /// What came, in lines.
+        got: usize,
+    },
+    /// 421: no such command; the nearest one, if any is near.
+    UnknownVerb {
+        /// What was typed.
+        verb: Text,
+        /// The command that was probably meant.
+        near: Option<&'static str>,
+    },
+    /// 429: spam. The person may speak again after so many seconds.
+    TooFast {
+        /// Seconds until the mute is over.
+        retry: u64,
+        /// What was counted.
+        why: Spam,
+    },
+    /// 431: a name is missing.
+    NoName,
+    /// 432: that cannot be a name.
+    BadName(Text),
+    /// 433: somebody else has that name; one that is free.
+    NameInUse {
+        /// The name that is taken.
+        name: Name,
+        /// A name that is free at this moment.
+        free: Name,
+    },
+    /// 442: one has to be in the room for this.
+    NotInRoom(Option<RoomName>),
+    /// 443: already in that room.
+    AlreadyThere(RoomName),
+    /// 451: first a name, then the rest.
+    NotSignedOn,
+    /// 461: an argument is missing; how the command is written.
+    MissingArgument {
+        /// The usage line from the command table.
+        usage: &'static str,
+    },
+    /// 462: this connection has a name already.
+    AlreadySignedOn(Name),
+    /// 473: only who was invited may enter.
+    InviteOnly(RoomName),
+    /// 475: the room has a key, and this was not it.
+    BadKey(RoomName),
+    /// 482: only the room's operators may do this.
+    NotRoomOp(RoomName),
+    /// 488: the line is not UTF-8.
+    NotUtf8 {
+        /// The offset of the first bad byte.
+        at: usize,
+    },
+    /// 490: an argument is not what the command takes.
+    BadArgument {
+        /// What was typed.
+        what: Text,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// 500: a bug of ours. The number is in the log, with the details.
+    Internal {
+        /// Counts up from 1 since the start.
+        incident: u64,
+    },
+}
+
+/// What made the rate limiter say no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spam {
+    /// More lines in a minute than the limit.
+    Lines {
+        /// The limit.
+        max: u32,
+    },
+    /// The same line too often in a minute.
+    Repeats {
+        /// The limit.
+        max: u32,
+    },
+    /// Still muted for what was done before.
+    Muted,
+}
+
+impl ChatError {
+    /// The number and the slug. The slug is stable and the same on every wire; numbers are IRC's where the meaning is.
+    pub fn code(&self) -> (u16, &'static str) {
+        match self {
+            ChatError::NoSuchUser(_) => (401, "no-such-user"),
+            ChatError::NoSuchRoom(_) => (403, "no-such-room"),
+            ChatError::CannotSpeak(_) => (404, "cannot-speak"),
+            ChatError::TooManyRooms { .. } => (405, "too-many-rooms"),
+            ChatError::NoText => (412, "no-text"),
+            ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => (417, "line-too-long"),
+            ChatError::UnknownVerb { .. } => (421, "unknown-verb"),
+            ChatError::TooFast { .. } => (429, "too-fast"),
+            ChatError::NoName => (431, "no-name"),
+            ChatError::BadName(_) => (432, "bad-name"),
+            ChatError::NameInUse { .. } => (433, "name-in-use"),
+            ChatError::NotInRoom(_) => (442, "not-in-room"),
+            ChatError::AlreadyThere(_) => (443, "already-there"),
+            ChatError::NotSignedOn => (451, "not-signed-on"),
+            ChatError::MissingArgument { .. } => (461, "missing-argument"),
+            ChatError::AlreadySignedOn(_) => (462, "already-signed-on"),
+            ChatError::InviteOnly(_) => (473, "invite-only"),
+            ChatError::BadKey(_) => (475, "bad-key"),
+            ChatError::NotRoomOp(_) => (482, "not-room-op"),
+            ChatError::NotUtf8 { .. } => (488, "not-utf8"),
+            ChatError::BadArgument { .. } => (490, "bad-argument"),
+            ChatError::Internal { .. } => (500, "internal-error"),
+        }
+    }
+
+    /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        match self {
+            ChatError::TooManyRooms { max } => vec![("max", max.to_string())],
+            ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got } => {
+                vec![("max", max.to_string()), ("got", got.to_string())]
+            }
+            ChatError::TooFast { retry, .. } => vec![("retry", retry.to_string())],
+            ChatError::NameInUse { free, .. } => vec![("try", free.to_string())],
+            ChatError::NotUtf8 { at } => vec![("at", at.to_string())],
+            ChatError::Internal { incident } => vec![("incident", incident.to_string())],
+            ChatError::NoSuchUser(_)
+            | ChatError::NoSuchRoom(_)
+            | ChatError::CannotSpeak(_)
+            | ChatError::NoText
+            | ChatError::UnknownVerb { .. }
+            | ChatError::NoName
+            | ChatError::BadName(_)
+            | ChatError::NotInRoom(_)
+            | ChatError::AlreadyThere(_)
+            | ChatError::NotSignedOn
+            | ChatError::MissingArgument { .. }
+            | ChatError::AlreadySignedOn(_)
+            | ChatError::InviteOnly(_)
+            | ChatError::BadKey(_)
+            | ChatError::NotRoomOp(_)
+            | ChatError::BadArgument { .. } => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for ChatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ChatError::NoSuchUser(name) => write!(f, "Nobody here is called \"{name}\". LIST shows who is on."),
+            ChatError::NoSuchRoom(room) if room.is_empty() => {
+                write!(f, "Which room? Rooms start with #, as in #rust. /rooms shows them.")
+            }
+            ChatError::NoSuchRoom(room) if !room.starts_with('#') => {
+                write!(f, "Rooms start with #. Did you mean #{room}?")
+            }
+            ChatError::NoSuchRoom(room) => {
+                write!(f, "There is no room {room}. /rooms shows them, /join #name opens a new one.")
+            }
+            ChatError::CannotSpeak(room) => write!(f, "{room} is moderated: only its operators speak."),
+            ChatError::TooManyRooms { max } => {
+                write!(f, "That would be more than {max} rooms. Leave one with /part first.")
+            }
+            ChatError::NoText => write!(f, "There is no text to send."),
+            ChatError::LineTooLong { max, got } => {
+                write!(f, "Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.")
+            }
+            ChatError::PasteTooLong { max, got } => {
+                write!(
+                    f,
+                    "Your paste had {got} lines, {max} are allowed, 32 KiB in all. Nothing was sent; send it in pieces."
+                )
+            }
+            ChatError::UnknownVerb { verb, near } => {
+                if verb.is_empty() {
+                    write!(
+                        f,
+                        "A command is a slash and a word, as in /help. To say a line that starts with a slash, write two."
+                    )
+                } else {
+                    write!(f, "No such command. To say it aloud, put MSG: in front.")?;
+                    match near {
+                        Some(near) => write!(f, " Did you mean {near}?"),
+                        None => write!(f, " /help shows what there is."),
+                    }
+                }
+            }
+            ChatError::TooFast { retry, why } => {
+                match why {
+                    Spam::Lines { max } => write!(f, "More than {max} lines in a minute.")?,
+                    Spam::Repeats { max } => write!(f, "The same line more than {max} times in a minute.")?,
+                    Spam::Muted => write!(f, "You sent too much a moment ago.")?,
+                }
+                write!(f, " You can speak again in {retry} s.")
+            }
+            ChatError::NoName => write!(f, "A name is missing. JOIN:ani makes you ani."),
+            ChatError::BadName(name) => write!(
+                f,
+                "\"{name}\" cannot be a name. A name is 1 to 32 letters, digits, _ or -, and starts with a letter or _."
+            ),
+            ChatError::NameInUse { name, free } => write!(f, "\"{name}\" is taken. Try {free}."),
+            ChatError::NotInRoom(Some(room)) => write!(f, "You are not in {room}. /join {room} takes you there."),
+            ChatError::NotInRoom(None) => write!(f, "You are in no room. /join #lobby takes you to the lobby."),
+            ChatError::AlreadyThere(room) => write!(f, "Already in {room}."),
+            ChatError::NotSignedOn => write!(f, "First a name: JOIN:<your-name>, for example JOIN:ani."),
+            ChatError::MissingArgument { usage } => write!(f, "Something is missing. It is written {usage}."),
+            ChatError::AlreadySignedOn(name) => {
+                write!(f, "You are {name} already. /nick <new-name> changes your name, /join #room opens a room.")
+            }
+            ChatError::InviteOnly(room) => {
+                write!(f, "{room} is by invitation. Ask somebody inside for /invite <your-name> {room}.")
+            }
+            ChatError::BadKey(room) => write!(f, "{room} has a key. /join {room} <key> opens it."),
+            ChatError::NotRoomOp(room) => write!(f, "Only the operators of {room} may do that."),
+            ChatError::NotUtf8 { at } => {
+                write!(
+                    f,
+                    "Byte {at} of your line is not UTF-8, so nothing was sent. Set your terminal to UTF-8; where telnet eats letters, nc and the bundled client do not."
+                )
+            }
+            ChatError::BadArgument { what, right } => write!(f, "\"{what}\" does not fit here. {right}"),
+            ChatError::Internal { incident } => {
+                write!(f, "Something broke on our side, sorry. It is in the log as incident {incident}.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ChatError {}

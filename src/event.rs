@@ -1,0 +1,465 @@
+//! What clients get to know: events, and the envelope that lets one event go to many and be written only once.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+
+use crate::command::{Choice, Verb};
+use crate::error::ChatError;
+use crate::names::{Name, RoomName};
+use crate::text::Text;
+
+/// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
+pub type Tag = Text;
+
+/// Something that a client is told. Dialects turn it into bytes; the router never does.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The first line: who we are and what the limits are.
+    Hello(Arc<Greeting>),
+    /// A request was carried out.
+    Done {
+        /// The request's verb.
+        verb: &'static str,
+        /// The request's tag.
+        tag: Option<Tag>,
+        /// What came of it.
+        done: Done,
+    },
+    /// A request was refused.
+    Refused {
+        /// The verb, as far as one was read.
+        verb: Option<Text>,
+        /// The request's tag.
+        tag: Option<Tag>,
+        /// Why.
+        error: ChatError,
+    },
+    /// Several lines that nothing may come between.
+    Block(Block),
+    /// Somebody spoke in a room.
+    Said {
+        /// Where.
+        room: RoomName,
+        /// The line's number in that room, always rising.
+        id: u64,
+        /// Who.
+        from: Name,
+        /// Whether it is `* ani waves` rather than `ani: hello`.
+        act: bool,
+        /// The words.
+        text: Text,
+    },
+    /// Private words.
+    Whispered {
+        /// Who spoke.
+        from: Name,
+        /// To whom.
+        to: Name,
+        /// The words.
+        text: Text,
+    },
+    /// Somebody came into a room.
+    Joined {
+        /// Where.
+        room: RoomName,
+        /// Who.
+        name: Name,
+    },
+    /// Somebody left a room.
+    Left {
+        /// Where.
+        room: RoomName,
+        /// Who.
+        name: Name,
+        /// Why.
+        why: Leave,
+    },
+    /// Somebody has a new name.
+    Renamed {
+        /// The name until now.
+        old: Name,
+        /// The name from now on.
+        new: Name,
+    },
+    /// A room's topic, as it is or as it was just set.
+    Topic {
+        /// Where.
+        room: RoomName,
+        /// Who set it.
+        by: Name,
+        /// The topic; empty when it was cleared.
+        text: Text,
+    },
+    /// Somebody is typing.
+    Typing {
+        /// Where.
+        room: RoomName,
+        /// Who.
+        name: Name,
+    },
+    /// The server has something to say, in one room or to all.
+    Note {
+        /// Where; `None` is everywhere.
+        room: Option<RoomName>,
+        /// The words.
+        text: Text,
+    },
+    /// The server warns this client.
+    Warn(Warning),
+    /// The lines of a paste come now.
+    PasteBegins,
+    /// The answer to a ping, or an unasked sign of life with the token `*`.
+    Pong(Text),
+    /// Lines of a room that this client did not get, because it read too slowly.
+    Gap {
+        /// Where.
+        room: RoomName,
+        /// The first id that was left out.
+        first: u64,
+        /// The last id that was left out.
+        last: u64,
+        /// How many lines were left out.
+        count: u64,
+    },
+    /// The last line on this connection.
+    Bye {
+        /// Why it ends.
+        why: Leave,
+        /// Whose connection it was.
+        name: Option<Name>,
+    },
+}
+
+/// What the server says of itself in its first line.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    /// The server's name, from the settings.
+    pub name: Text,
+    /// The most bytes a client's line can have.
+    pub max_line: usize,
+}
+
+/// What came of a request, for the `OK` line.
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// Signed on.
+    Welcome {
+        /// The name one has now.
+        name: Name,
+        /// The room one is in.
+        room: RoomName,
+        /// How many are in it, oneself included.
+        users: usize,
+    },
+    /// In a room.
+    Entered {
+        /// Which.
+        room: RoomName,
+        /// How many are in it, oneself included.
+        users: usize,
+        /// Whether one is its operator.
+        op: bool,
+    },
+    /// Out of a room.
+    Parted {
+        /// Which.
+        room: RoomName,
+        /// The room that is current now.
+        current: Option<RoomName>,
+    },
+    /// This is the current room.
+    Current(RoomName),
+    /// Said, with its id. Of a paste: the last of its lines.
+    Said {
+        /// Where.
+        room: RoomName,
+        /// The number it got.
+        id: u64,
+    },
+    /// Whispered.
+    Whispered {
+        /// To whom.
+        to: Name,
+        /// Their away message, if they are away.
+        away: Option<Text>,
+    },
+    /// One's name is another.
+    Renamed(Name),
+    /// The topic, as it is or as it was just set; no author means that there is none.
+    Topic {
+        /// Where.
+        room: RoomName,
+        /// Who set it, and what it is.
+        topic: Option<(Name, Text)>,
+    },
+    /// Somebody was invited.
+    Invited {
+        /// Whom.
+        name: Name,
+        /// Where to.
+        room: RoomName,
+    },
+    /// The modes of a room, as they are now: `+it`.
+    Modes {
+        /// Where.
+        room: RoomName,
+        /// A plus and the letters, or a plus alone.
+        modes: Text,
+    },
+    /// Away, or back.
+    Away(Option<Text>),
+    /// Somebody is ignored from now on, or not any more.
+    Ignoring {
+        /// Whom.
+        name: Name,
+        /// Whether.
+        ignored: bool,
+    },
+    /// The options that were changed.
+    Options(Vec<Choice>),
+    /// The last refusal and the time it was given at.
+    Why(Option<(DateTime<Utc>, ChatError)>),
+    /// Nothing more to say.
+    Nothing,
+}
+
+/// A block: one item of a queue, several lines on the wire.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The request's tag.
+    pub tag: Option<Tag>,
+    /// The room it is about, if it is about one.
+    pub room: Option<RoomName>,
+    /// Its lines.
+    pub items: Items,
+}
+
+/// The lines of a block.
+#[derive(Clone, Debug)]
+pub enum Items {
+    /// `LIST`: people.
+    List(Vec<User>),
+    /// `WHO`: one person.
+    Who(User),
+    /// `ROOMS`: rooms.
+    Rooms(Vec<RoomInfo>),
+    /// `HISTORY`: old lines, each with its own time and id.
+    History {
+        /// The lines, oldest first.
+        lines: Vec<Arc<Envelope>>,
+        /// There is more: ask with `before=` this id (or `after=` it, when that was asked for).
+        more: Option<u64>,
+    },
+    /// `HELP`: rows of the command table.
+    Help(Vec<&'static Verb>),
+    /// `STATS`: figures.
+    Stats(Vec<Stat>),
+}
+
+/// One person, as `LIST` and `WHO` show them.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The name.
+    pub name: Name,
+    /// Those of the rooms that the asker may know of.
+    pub rooms: Vec<RoomName>,
+    /// Seconds since the last line.
+    pub idle: u64,
+    /// By which door: `line`, `web`, `irc`.
+    pub door: &'static str,
+    /// The away message, if away.
+    pub away: Option<Text>,
+}
+
+/// One room, as `ROOMS` shows it.
+#[derive(Clone, Debug)]
+pub struct RoomInfo {
+    /// The name.
+    pub name: RoomName,
+    /// How many are in it.
+    pub users: usize,
+    /// Its modes: `+it`.
+    pub modes: Text,
+    /// The topic, as far as the asker may know it.
+    pub topic: Text,
+}
+
+/// One figure of `STATS`.
+#[derive(Clone, Debug)]
+pub struct Stat {
+    /// A word for programs.
+    pub key: &'static str,
+    /// The figure.
+    pub value: u64,
+    /// What it counts, and its unit.
+    pub text: &'static str,
+}
+
+/// What a client is warned of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Warning {
+    /// Lines come faster than the pace; the server reads them more slowly. Nothing is lost.
+    Pace,
+    /// Nothing was heard for long; the connection ends in so many seconds.
+    Idle(u64),
+    /// Ctrl-C came from a telnet client. It does not leave.
+    Interrupt,
+}
+
+/// Why a connection ends, or why somebody left a room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Leave {
+    /// `QUIT`, perhaps with words.
+    Quit(Option<Text>),
+    /// The peer closed its side.
+    Closed,
+    /// The connection broke.
+    Lost,
+    /// Only left the room.
+    Parted,
+    /// Nothing was heard for the idle limit.
+    Idle,
+    /// No name within the sign-on limit.
+    SignOn,
+    /// What was sent was not read.
+    TooSlow,
+    /// 64 KiB without a line end.
+    Endless,
+    /// Too much, too often, or before having a name.
+    Flood,
+    /// Another protocol on this port.
+    Foreign(Foreign),
+    /// A bug of ours struck.
+    Crashed,
+    /// The server stops.
+    Shutdown,
+    /// There is no room for one more.
+    Full,
+}
+
+/// Protocols that knock at the wrong door.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Foreign {
+    /// A browser, or curl.
+    Http,
+    /// A TLS hello.
+    Tls,
+    /// An SSH banner.
+    Ssh,
+    /// An IRC client.
+    Irc,
+}
+
+impl Leave {
+    /// The number and slug for the `BYE` line (PROTOCOL.md, "Codes").
+    pub fn code(&self) -> (u16, &'static str) {
+        match self {
+            Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => (200, "quit"),
+            Leave::Foreign(_) => (400, "wrong-protocol"),
+            Leave::Idle => (408, "idle"),
+            Leave::SignOn => (409, "sign-on-timeout"),
+            Leave::TooSlow => (413, "slow-reader"),
+            Leave::Endless => (417, "line-too-long"),
+            Leave::Flood => (429, "flood"),
+            Leave::Crashed => (500, "internal-error"),
+            Leave::Shutdown => (503, "shutting-down"),
+            Leave::Full => (511, "server-full"),
+        }
+    }
+
+    /// A few words for people in the room and for the log.
+    pub fn reason(&self) -> &str {
+        match self {
+            Leave::Quit(Some(words)) => words,
+            Leave::Quit(None) => "quit",
+            Leave::Closed => "connection closed",
+            Leave::Lost => "connection lost",
+            Leave::Parted => "left the room",
+            Leave::Idle => "idle",
+            Leave::SignOn => "gave no name in time",
+            Leave::TooSlow => "read too slowly",
+            Leave::Endless => "sent a line without an end",
+            Leave::Flood => "sent too much",
+            Leave::Foreign(Foreign::Http) => "spoke HTTP",
+            Leave::Foreign(Foreign::Tls) => "spoke TLS",
+            Leave::Foreign(Foreign::Ssh) => "spoke SSH",
+            Leave::Foreign(Foreign::Irc) => "spoke IRC",
+            Leave::Crashed => "our fault",
+            Leave::Shutdown => "server is stopping",
+            Leave::Full => "server is full",
+        }
+    }
+}
+
+/// The forms that bytes can have. An event is rendered at most once for each, however many hear it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wire {
+    /// The line protocol.
+    Line,
+    /// The line protocol with milliseconds.
+    LineMillis,
+    /// `view=short`.
+    Short,
+    /// `view=plain`.
+    Plain,
+}
+
+impl Wire {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+}
+
+/// An event with its time, shared by all who hear it, and its bytes once somebody needed them.
+#[derive(Debug)]
+pub struct Envelope {
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub event: Event,
+    wires: [OnceLock<Box<[u8]>>; Wire::COUNT],
+}
+
+impl Envelope {
+    /// Puts an event into an envelope.
+    pub fn new(at: DateTime<Utc>, event: Event) -> Arc<Envelope> {
+        Arc::new(Envelope { at, event, wires: Default::default() })
+    }
+
+    /// The bytes on a wire: rendered by the first who asks, shared by the others.
+    pub fn on(&self, wire: Wire, render: impl FnOnce(&Envelope) -> Vec<u8>) -> &[u8] {
+        self.wires[wire as usize].get_or_init(|| render(self).into_boxed_slice())
+    }
+
+    /// About how many bytes this takes while it waits, for the limits of the queues.
+    pub fn cost(&self) -> usize {
+        const LINE: usize = 96;
+        match &self.event {
+            Event::Said { text, .. }
+            | Event::Whispered { text, .. }
+            | Event::Topic { text, .. }
+            | Event::Note { text, .. } => LINE + text.len(),
+            Event::Pong(token) => LINE + 3 * token.len(),
+            Event::Block(block) => {
+                LINE + match &block.items {
+                    Items::List(users) => LINE * users.len(),
+                    Items::Who(_) => LINE,
+                    Items::Rooms(rooms) => rooms.iter().map(|room| LINE + room.topic.len()).sum(),
+                    Items::History { lines, .. } => lines.iter().map(|line| line.cost()).sum(),
+                    Items::Help(verbs) => 2 * LINE * verbs.len(),
+                    Items::Stats(stats) => LINE * stats.len(),
+                }
+            }
+            Event::Hello(_) | Event::Refused { .. } => 2 * LINE,
+            Event::Done { .. }
+            | Event::Joined { .. }
+            | Event::Left { .. }
+            | Event::Renamed { .. }
+            | Event::Typing { .. }
+            | Event::Warn(_)
+            | Event::PasteBegins
+            | Event::Gap { .. }
+            | Event::Bye { .. } => LINE,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Figures for Prometheus, over just enough HTTP: one request at a time, each with a deadline.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+
+/// How long one request may take, from its first byte to its last.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// The longest request head that is read.
+const MAX_HEAD: usize = 8 * 1024;
+
+/// The listener for the figures.
+pub(crate) struct Exporter {
+    listener: TcpListener,
+    addr: SocketAddr,
+}
+
+impl Exporter {
+    pub(crate) fn bind(addr: &str) -> io::Result<Exporter> {
+        let listener = TcpListener::bind(addr)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot serve metrics on {addr}: {error}")))?;
+        Ok(Exporter { addr: listener.local_addr()?, listener })
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until the flag is set and somebody connects.
+    pub(crate) fn run(&self, metrics: &Metrics, registry: &Registry, stop: &AtomicBool) {
+        loop {
+            let accepted = self.listener.accept();
+            if stop.load(Ordering::Acquire) {
+                return;
+            }
+            let answered = accepted.and_then(|(socket, _)| answer(&socket, metrics, registry));
+            if let Err(error) = answered {
+                log::debug!("metrics: {error}");
+                // Also where accept itself fails: slower than a scraper asks, faster than a person waits.
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+}
+
+fn answer(mut socket: &TcpStream, metrics: &Metrics, registry: &Registry) -> io::Result<()> {
+    let until = Instant::now() + DEADLINE;
+    let mut head = Vec::new();
+    let mut part = [0; 1_024];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < MAX_HEAD {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        match socket.read(&mut part)? {
+            0 => break,
+            count => head.extend_from_slice(&part[..count]),
+        }
+    }
+    let (status, body) = if head.starts_with(b"GET /metrics ") || head.starts_with(b"GET / ") {
+        ("200 OK", metrics.prometheus(registry))
+    } else {
+        ("404 Not Found", "The figures are at /metrics.\n".into())
+    };
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    let length = body.len();
+    socket.set_write_timeout(Some(DEADLINE))?;
+    write!(
+        socket,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}

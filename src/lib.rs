@@ -1,0 +1,47 @@
+//! A chat server with one thread per client, on the standard library.
+//!
+//! A line becomes a [`command::Command`], the router turns commands into [`event::Event`]s, and an event becomes bytes
+//! again at the edge. The modules stand in the order in which they are best read.
+//!
+//! ```no_run
+//! use chat_server::{config::Config, server::Server};
+//! Server::bind(Config { addr: "127.0.0.1:0".into(), ..Config::default() })?.run()?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+#![warn(missing_docs)]
+// A closed pipe makes println panic, so the library writes to the log and nowhere else.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+// ---- words ----
+pub mod names;
+pub mod text;
+pub mod error;
+pub mod command;
+pub mod event;
+
+// ---- pure logic ----
+pub mod protocol;
+pub mod render;
+pub mod dialect;
+pub mod telnet;
+pub mod history;
+pub mod limit;
+pub mod room;
+
+// ---- state ----
+pub mod now;
+pub mod outbox;
+pub mod message;
+pub mod registry;
+pub mod router;
+
+// ---- the outside ----
+mod sync;
+pub mod queue;
+mod connections;
+pub mod connection;
+pub mod server;
+pub mod config;
+pub mod metrics;
+mod exporter;
+pub mod machine;

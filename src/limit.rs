@@ -1,0 +1,214 @@
+//! Pace and spam: a token bucket for each reader, a sliding window for each talker. Time is an argument.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::error::{ChatError, Spam};
+use crate::names::ClientId;
+
+/// A token bucket: `burst` lines at once, then `per_second`. Whoever is faster has to wait; nothing is refused.
+pub struct Bucket {
+    burst: f64,
+    per_second: f64,
+    tokens: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    /// A full bucket. A burst or a rate of 0 switches it off.
+    pub fn new(burst: u32, per_second: f64, now: Instant) -> Bucket {
+        Bucket { burst: f64::from(burst), per_second, tokens: f64::from(burst), at: now }
+    }
+
+    /// Takes a token for one line and says how long to wait before that line may go on.
+    pub fn take(&mut self, now: Instant) -> Duration {
+        if self.burst <= 0.0 || self.per_second <= 0.0 {
+            return Duration::ZERO;
+        }
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        self.at = self.at.max(now);
+        self.tokens = (self.tokens + gained).min(self.burst) - 1.0;
+        Duration::from_secs_f64((-self.tokens).max(0.0) / self.per_second)
+    }
+
+    /// Whether the bucket is full again, so that a new burst begins.
+    pub fn is_full(&self) -> bool {
+        self.tokens >= self.burst - 1.0
+    }
+}
+
+/// The window in which lines are counted.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How long a mute lasts.
+const MUTE: Duration = Duration::from_secs(30);
+/// The window in which mutes are counted.
+const STRIKES: Duration = Duration::from_secs(600);
+/// The mute of this number ends the connection instead.
+const LAST_STRIKE: usize = 3;
+
+/// Watches for spam: too many lines in a minute, or the same one too often. It mutes, and at the third time it
+/// gives up; it never bans.
+pub struct RateLimiter {
+    lines: u32,
+    repeats: u32,
+    talkers: HashMap<ClientId, Talker>,
+}
+
+#[derive(Default)]
+struct Talker {
+    recent: VecDeque<(Instant, Option<u64>)>,
+    muted_until: Option<Instant>,
+    strikes: VecDeque<Instant>,
+}
+
+/// What the limiter says to a line.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It may pass.
+    Pass,
+    /// It is refused.
+    Refuse(ChatError),
+    /// It is refused, and it was the last.
+    GiveUp,
+}
+
+impl RateLimiter {
+    /// At most so many lines, and so many times the same line, in 60 seconds. 0 switches a limit off.
+    pub fn new(lines: u32, repeats: u32) -> RateLimiter {
+        RateLimiter { lines, repeats, talkers: HashMap::new() }
+    }
+
+    /// Asks for `units` lines whose words hash to `words`; `None` is never the same line again.
+    pub fn take(&mut self, id: ClientId, units: usize, words: Option<u64>, now: Instant) -> Verdict {
+        if self.lines == 0 && self.repeats == 0 {
+            return Verdict::Pass;
+        }
+        let talker = self.talkers.entry(id).or_default();
+        if let Some(until) = talker.muted_until.filter(|until| *until > now) {
+            return Verdict::Refuse(ChatError::TooFast { retry: seconds_up(until - now), why: Spam::Muted });
+        }
+        talker.muted_until = None;
+        let over = |at: Instant, window| now.saturating_duration_since(at) >= window;
+        while talker.recent.front().is_some_and(|(at, _)| over(*at, WINDOW)) {
+            talker.recent.pop_front();
+        }
+        let same = talker.recent.iter().filter(|(_, other)| words.is_some() && *other == words).count();
+        let why = if self.lines > 0 && talker.recent.len() + units > self.lines as usize {
+            Spam::Lines { max: self.lines }
+        } else if self.repeats > 0 && same >= self.repeats as usize {
+            Spam::Repeats { max: self.repeats }
+        } else {
+            talker.recent.extend(std::iter::repeat_n((now, words), units));
+            return Verdict::Pass;
+        };
+        while talker.strikes.front().is_some_and(|at| over(*at, STRIKES)) {
+            talker.strikes.pop_front();
+        }
+        talker.strikes.push_back(now);
+        if talker.strikes.len() >= LAST_STRIKE {
+            return Verdict::GiveUp;
+        }
+        // After the mute everybody starts afresh; otherwise the next line would be one too many again.
+        talker.recent.clear();
+        talker.muted_until = Some(now + MUTE);
+        Verdict::Refuse(ChatError::TooFast { retry: MUTE.as_secs(), why })
+    }
+
+    /// Forgets somebody who is gone.
+    pub fn forget(&mut self, id: ClientId) {
+        self.talkers.remove(&id);
+    }
+}
+
+fn seconds_up(rest: Duration) -> u64 {
+    rest.as_secs() + u64::from(rest.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: ClientId = ClientId(7);
+
+    #[test]
+    fn a_burst_passes_and_then_the_pace_holds() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(20, 4.0, start);
+        for _ in 0..20 {
+            assert_eq!(bucket.take(start), Duration::ZERO);
+        }
+        assert_eq!(bucket.take(start), Duration::from_millis(250));
+        assert_eq!(bucket.take(start), Duration::from_millis(500));
+        assert_eq!(bucket.take(start + Duration::from_secs(60)), Duration::ZERO);
+        assert!(bucket.is_full());
+        assert_eq!(Bucket::new(0, 4.0, start).take(start), Duration::ZERO);
+    }
+
+    #[test]
+    fn spam_is_muted_twice_and_then_given_up() {
+        let mut limiter = RateLimiter::new(3, 0);
+        let mut now = Instant::now();
+        for strike in 1..=3 {
+            for line in 0..3 {
+                assert_eq!(limiter.take(ID, 1, Some(line), now), Verdict::Pass, "strike {strike}");
+            }
+            let verdict = limiter.take(ID, 1, Some(9), now);
+            if strike == 3 {
+                assert_eq!(verdict, Verdict::GiveUp);
+                break;
+            }
+            assert_eq!(verdict, Verdict::Refuse(ChatError::TooFast { retry: 30, why: Spam::Lines { max: 3 } }));
+            now += Duration::from_millis(9_500);
+            assert_eq!(
+                limiter.take(ID, 1, Some(9), now),
+                Verdict::Refuse(ChatError::TooFast { retry: 21, why: Spam::Muted })
+            );
+            now += Duration::from_millis(20_500);
+        }
+    }
+
+    #[test]
+    fn the_same_line_again_and_again_is_spam() {
+        let mut limiter = RateLimiter::new(0, 5);
+        let now = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(limiter.take(ID, 1, Some(42), now), Verdict::Pass);
+        }
+        assert_eq!(limiter.take(ClientId(8), 1, Some(42), now), Verdict::Pass);
+        assert!(matches!(
+            limiter.take(ID, 1, Some(42), now),
+            Verdict::Refuse(ChatError::TooFast { why: Spam::Repeats { max: 5 }, .. })
+        ));
+    }
+
+    #[test]
+    fn whoever_is_gone_is_forgotten() {
+        let mut limiter = RateLimiter::new(1, 0);
+        assert_eq!(limiter.take(ID, 1, None, Instant::now()), Verdict::Pass);
+        limiter.forget(ID);
+        assert!(limiter.talkers.is_empty());
+    }
+
+    proptest! {
+        /// In every window, whatever the gaps between the lines: at most the burst and what the rate adds.
+        #[test]
+        fn the_bucket_admits_no_more_than_it_says(gaps in proptest::collection::vec(0u64..400, 1..200)) {
+            let start = Instant::now();
+            let mut bucket = Bucket::new(5, 10.0, start);
+            let mut now = start;
+            let mut passed = Vec::new();
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                now += bucket.take(now);
+                passed.push(now);
+            }
+            for (i, from) in passed.iter().enumerate() {
+                for (j, to) in passed.iter().enumerate().skip(i) {
+                    let allowed = 5.0 + 10.0 * (*to - *from).as_secs_f64() + 1e-3;
+                    prop_assert!((j - i + 1) as f64 <= allowed + 1.0, "{} lines, {allowed} allowed", j - i + 1);
+                }
+            }
+        }
+    }
+}

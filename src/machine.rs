@@ -1,0 +1,160 @@
+//! What this machine allows, and who holds a port: read from /proc, which only Linux has.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// A thread maps its stack, the guard page behind it, and the same for its signal stack.
+const MAPS_PER_THREAD: u64 = 4;
+/// A client has a thread that reads and one that writes.
+const THREADS_PER_CLIENT: u64 = 2;
+/// What the server needs besides its clients.
+const OWN_THREADS: u64 = 64;
+const OWN_DESCRIPTORS: u64 = 64;
+
+/// One limit of the system, in clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// How many clients it allows.
+    pub clients: u64,
+    /// What it is called.
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// How it is raised.
+    pub remedy: &'static str,
+}
+
+/// The limit that is met first, or `None` where the system does not tell.
+///
+/// Running out of threads is an error one can handle; running out of memory maps aborts the whole process inside the
+/// standard library (rust-lang/rust#78497). So this is asked before the server starts, with 8 % of the maps kept back.
+pub fn tightest_limit() -> Option<Limit> {
+    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let threads = |value: u64| value.saturating_sub(OWN_THREADS) / THREADS_PER_CLIENT;
+    let mut all = Vec::new();
+    if let Some(value) = number("/proc/sys/vm/max_map_count") {
+        all.push(Limit {
+            clients: value * 92 / 100 / (MAPS_PER_THREAD * THREADS_PER_CLIENT),
+            name: "vm.max_map_count",
+            value,
+            remedy: "sysctl -w vm.max_map_count=262144",
+        });
+    }
+    for (path, name, remedy) in [
+        ("/proc/sys/kernel/pid_max", "kernel.pid_max", "sysctl -w kernel.pid_max=131072"),
+        ("/proc/sys/kernel/threads-max", "kernel.threads-max", "sysctl -w kernel.threads-max=131072"),
+        (
+            "/sys/fs/cgroup/pids.max",
+            "the cgroup's pids.max",
+            "TasksMax=infinity in the systemd unit, or --pids-limit of the container",
+        ),
+    ] {
+        if let Some(value) = number(path) {
+            all.push(Limit { clients: threads(value), name, value, remedy });
+        }
+    }
+    if let Some(value) = soft_limit(&limits, "Max processes") {
+        all.push(Limit {
+            clients: threads(value),
+            name: "max user processes",
+            value,
+            remedy: "ulimit -u 65536, or LimitNPROC= in the systemd unit",
+        });
+    }
+    if let Some(value) = soft_limit(&limits, "Max open files") {
+        all.push(Limit {
+            clients: value.saturating_sub(OWN_DESCRIPTORS),
+            name: "open files",
+            value,
+            remedy: "ulimit -n 65536, or LimitNOFILE=65536 in the systemd unit",
+        });
+    }
+    all.into_iter().min_by_key(|limit| limit.clients)
+}
+
+/// The soft limit of a row of `/proc/self/limits`; `None` if it is unlimited.
+fn soft_limit(limits: &str, row: &str) -> Option<u64> {
+    limits.lines().find_map(|line| line.strip_prefix(row))?.split_whitespace().next()?.parse().ok()
+}
+
+/// Says why so many clients cannot be held here and what to do about it, or nothing if they can.
+pub fn cannot_hold(max_clients: usize) -> Option<String> {
+    refusal(max_clients as u64, tightest_limit()?)
+}
+
+fn refusal(wanted: u64, limit: Limit) -> Option<String> {
+    let Limit { clients, name, value, remedy } = limit;
+    if wanted == 0 || wanted > clients {
+        let asked =
+            if wanted == 0 { "max_clients = 0 sets no limit".into() } else { format!("max_clients is {wanted}") };
+        return Some(format!(
+            "{asked}, but this machine holds {clients} clients: {name} is {value}\n  try: --max-clients {clients}, or raise it: {remedy}"
+        ));
+    }
+    None
+}
+
+/// The program that listens on a port: its name and process number. `None` where the system does not tell.
+pub fn holder(addr: SocketAddr) -> Option<(String, u32)> {
+    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
+        let table = fs::read_to_string(table).ok()?;
+        listening_inode(&table, addr.port())
+    })?;
+    let socket = format!("socket:[{inode}]");
+    fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let pid: u32 = process.file_name().to_str()?.parse().ok()?;
+        let holds = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|link| link == Path::new(&socket));
+        fs::read_dir(process.path().join("fd"))
+            .ok()?
+            .flatten()
+            .find(|fd| fs::read_link(fd.path()).is_ok_and(|link| link == Path::new(&socket)))
+            .map(holds)?;
+        let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        Some((name.trim().to_string(), pid))
+    })
+}
+
+/// The socket's inode in `/proc/net/tcp`: the second field ends in the port, the fourth is 0A for listening.
+fn listening_inode(table: &str, port: u16) -> Option<u64> {
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let listens = *fields.get(3)? == "0A" && fields.get(1)?.ends_with(&format!(":{port:04X}"));
+        if listens { fields.get(9)?.parse().ok() } else { None }
+    })
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_limit_is_refused_with_its_name_and_remedy() {
+        let limit = Limit { clients: 500, name: "open files", value: 564, remedy: "ulimit -n 65536" };
+        assert_eq!(refusal(500, limit.clone()), None);
+        assert_eq!(
+            refusal(501, limit.clone()).unwrap(),
+            "max_clients is 501, but this machine holds 500 clients: open files is 564\n  try: --max-clients 500, or raise it: ulimit -n 65536"
+        );
+        assert!(refusal(0, limit).is_some(), "no limit at all cannot be held");
+    }
+
+    #[test]
+    fn soft_limits_are_read() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max processes             96365                96365                processes \n\
+                      Max open files            unlimited            unlimited            files     \n";
+        assert_eq!(soft_limit(limits, "Max processes"), Some(96_365));
+        assert_eq!(soft_limit(limits, "Max open files"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn whoever_holds_a_port_is_found() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_, pid) = holder(listener.local_addr().unwrap()).expect("this test holds it");
+        assert_eq!(pid, std::process::id());
+    }
+}

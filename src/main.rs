@@ -1,0 +1,112 @@
+//! The program: settings, logger, signals, and then the server.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::net::ToSocketAddrs;
+use std::process::{ExitCode, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chat_server::config::{self, Config, Loaded, Task};
+use chat_server::machine;
+use chat_server::server::Server;
+
+/// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
+const WRONG_CONFIG: u8 = 78;
+const UNAVAILABLE: u8 = 69;
+
+fn main() -> ExitCode {
+    let loaded = match Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok()) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(error.exit_code(), &error.to_string()),
+    };
+    match loaded.task {
+        Task::Help => print(&config::help()),
+        Task::Version => print(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
+        Task::PrintConfig => print(&loaded.printed()),
+        Task::CheckConfig | Task::Run => {
+            if let Some(problem) = machine::cannot_hold(loaded.config.max_clients) {
+                return fail(WRONG_CONFIG, &format!("error: {problem}"));
+            }
+            if loaded.task == Task::Run {
+                return serve(loaded.config);
+            }
+            print("The settings are good, and this machine can hold them.\n");
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn serve(config: Config) -> ExitCode {
+    let env = env_logger::Env::new().filter_or("RUST_LOG", &config.log);
+    env_logger::Builder::from_env(env).init();
+    let server = match Server::bind(config.clone()) {
+        Ok(server) => server,
+        Err(error) => return fail(UNAVAILABLE, &cannot_listen(&config, &error)),
+    };
+    let handle = server.handle();
+    let addr = handle.addr();
+    let stopping = AtomicBool::new(false);
+    let on_signal = move || {
+        if stopping.swap(true, Ordering::AcqRel) {
+            exit(130); // the second signal does not wait
+        }
+        log::info!("stopping; a second signal does not wait");
+        handle.shutdown();
+    };
+    if let Err(error) = ctrlc::set_handler(on_signal) {
+        return fail(1, &format!("error: cannot listen for signals: {error}"));
+    }
+    print(&format!("listening on {addr}\n"));
+    greet(&config, addr.port());
+    match server.run() {
+        Ok(()) => {
+            log::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, &format!("error: {error}")),
+    }
+}
+
+/// Shows a person how to join. Scripts and journals only need the line above.
+fn greet(config: &Config, port: u16) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let to_stderr = format!(
+        "\n  Telnet    telnet localhost {port}\n  Netcat    nc localhost {port}\n  Client    cargo run --example client -- --name ani --addr localhost:{port}\n\n  \
+         Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients\n  \
+         Stop with Ctrl-C; a second Ctrl-C does not wait.\n  Page, API, TLS: cargo run -p chatd\n\n",
+        config.history, config.max_clients
+    );
+    let _nobody_reads = io::stderr().write_all(to_stderr.as_bytes());
+}
+
+fn cannot_listen(config: &Config, error: &io::Error) -> String {
+    let addr = &config.addr;
+    let mut text = format!("error: cannot listen on {addr}: {error}");
+    let found = addr.to_socket_addrs().ok().and_then(|mut found| found.next());
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => {
+            if let Some((name, pid)) = found.and_then(machine::holder) {
+                text.push_str(&format!("\n  held by: {name} (pid {pid})"));
+            }
+            "--addr 127.0.0.1:7879, or --addr 127.0.0.1:0 for any free port"
+        }
+        ErrorKind::PermissionDenied => "a port of 1024 or above, or the capability CAP_NET_BIND_SERVICE",
+        ErrorKind::AddrNotAvailable => {
+            "an address of this machine: 127.0.0.1 for this machine alone, 0.0.0.0 for all its networks"
+        }
+        _ => "--addr HOST:PORT, as in --addr 127.0.0.1:7878",
+    };
+    text.push_str(&format!("\n  try: {hint}"));
+    text
+}
+
+/// `println!` would panic where nobody reads.
+fn print(text: &str) {
+    let _nobody_reads = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+}
+
+fn fail(code: u8, text: &str) -> ExitCode {
+    let _nobody_reads = writeln!(io::stderr(), "{text}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,183 @@
+//! Everything the router is ever told, and the client as the router knows it.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use crate::command::{Choice, Presence};
+use crate::error::ChatError;
+use crate::event::{Leave, Warning};
+use crate::names::{ClientId, Name, RoomName};
+use crate::outbox::Outbox;
+use crate::protocol::Request;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::text::Text;
+
+/// What somebody wants of the router.
+pub enum Message {
+    /// A connection was made. It has no name yet.
+    ClientJoined(Client),
+    /// A connection ended, or has to. Said twice it does no harm, since a number is never given again.
+    ClientLeft(ClientId, Leave),
+    /// Lines of one client, in order. The ticket comes back to its reader when they are done.
+    Requests(ClientId, Vec<Request>, Ticket),
+    /// One client is to be warned.
+    Warn(ClientId, Warning),
+    /// The server has something to say to all.
+    Broadcast(Text),
+    /// A whisper between two connections, for doors that know people by number.
+    DirectMessage {
+        /// Who speaks.
+        from: ClientId,
+        /// To whom.
+        to: ClientId,
+        /// The words.
+        content: Text,
+    },
+    /// Say goodbye to everybody and end.
+    Shutdown,
+}
+
+/// One connection: a number, perhaps a name, and a sender. Dropping the sender is how the server disconnects.
+pub struct Client {
+    /// The number.
+    pub id: ClientId,
+    /// The name; none until `JOIN`.
+    pub name: Option<Name>,
+    /// The way to it.
+    pub sender: Outbox,
+    /// The peer's address, for the log only: members never see it.
+    pub origin: String,
+    /// By which door it came: `line`.
+    pub door: &'static str,
+    /// Where it is and what it wants; changed only by the router.
+    pub(crate) state: State,
+}
+
+/// What the router remembers of a client.
+#[derive(Default)]
+pub(crate) struct State {
+    /// The rooms it is in; the last one entered comes last.
+    pub(crate) rooms: Vec<RoomName>,
+    pub(crate) current: Option<RoomName>,
+    pub(crate) away: Option<Text>,
+    pub(crate) ignored: Vec<Name>,
+    /// Who whispered last.
+    pub(crate) whisperer: Option<(ClientId, Name)>,
+    pub(crate) refusal: Option<(DateTime<Utc>, ChatError)>,
+    pub(crate) last_line: Option<Instant>,
+    /// Set while a quiet visitor (`presence=off` before `JOIN`) is not announced yet.
+    pub(crate) announce_at: Option<Instant>,
+    pub(crate) last_typing: Option<Instant>,
+    pub(crate) options: Options,
+    /// Lines that were no good and bytes that were sent, before there was a name.
+    pub(crate) bad_lines: u32,
+    pub(crate) early_bytes: usize,
+}
+
+/// What a client chose with `OPT`.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) history: Option<usize>,
+    pub(crate) echo: bool,
+    pub(crate) presence: Presence,
+    pub(crate) typing: bool,
+    pub(crate) ping: Option<(Duration, Instant)>,
+}
+
+impl Options {
+    pub(crate) fn choose(&mut self, choice: Choice, now: Instant) {
+        match choice {
+            Choice::History(lines) => self.history = Some(lines),
+            Choice::Echo(on) => self.echo = on,
+            Choice::Presence(presence) => self.presence = presence,
+            Choice::Typing(on) => self.typing = on,
+            Choice::Ping(0) => self.ping = None,
+            Choice::Ping(seconds) => {
+                let every = Duration::from_secs(seconds);
+                self.ping = Some((every, now + every));
+            }
+            // These two only change how lines look, which the encoder sees to.
+            Choice::Millis(_) | Choice::View(_) => {}
+        }
+    }
+}
+
+impl Client {
+    /// A client without a name.
+    pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Client {
+        Client { id, name: None, sender, origin: origin.into(), door, state: State::default() }
+    }
+}
+
+impl std::fmt::Display for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} ({}, {name})", self.id, self.origin),
+            None => write!(f, "{} ({})", self.id, self.origin),
+        }
+    }
+}
+
+/// How many messages of one client may be under way to the router, so that a flooder cannot fill its queue.
+pub struct Credits {
+    purse: Arc<Purse>,
+    messages: usize,
+}
+
+/// One credit. Dropped by the router with the message it came with, it lets the client's reader go on.
+pub struct Ticket(Option<Arc<Purse>>);
+
+struct Purse {
+    free: Mutex<usize>,
+    returned: Condvar,
+}
+
+impl Credits {
+    /// So many messages at once.
+    pub fn new(messages: usize) -> Credits {
+        Credits { purse: Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new() }), messages }
+    }
+
+    /// Takes a ticket, waiting until the router has handed one back. The router never blocks, so this is short.
+    pub fn take(&self) -> Ticket {
+        *self.purse.wait_for(1) -= 1;
+        Ticket(Some(self.purse.clone()))
+    }
+
+    /// Waits until every ticket is back, which means that the router has handled all that was sent.
+    pub fn settle(&self) {
+        drop(self.purse.wait_for(self.messages));
+    }
+}
+
+impl Purse {
+    fn wait_for(&self, count: usize) -> MutexGuard<'_, usize> {
+        let mut free = self.lock();
+        while *free < count {
+            free = self.returned.wait(free).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        free
+    }
+
+    /// A number cannot be left half changed, so a poisoned lock is as good as a sound one.
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Ticket {
+    /// A ticket for a message that nobody counts.
+    pub fn free() -> Ticket {
+        Ticket(None)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(purse) = &self.0 {
+            *purse.lock() += 1;
+            purse.returned.notify_one();
+        }
+    }
+}

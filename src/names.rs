@@ -1,0 +1,186 @@
+//! Who and where: client numbers, names and room names, each looked at once and never again.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::error::ChatError;
+use crate::text::Text;
+
+/// The most characters a name, or a room name with its `#`, can have.
+pub const MAX_NAME: usize = 32;
+
+/// The number of one connection. It is never given twice, so a late report about it can hurt nobody else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ClientId(pub usize);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client {}", self.0)
+    }
+}
+
+/// A person's name: a letter or `_`, then letters, digits, `_` and `-`; 1 to 32 characters; compared without case.
+///
+/// ```
+/// use chat_server::names::Name;
+/// let ani = Name::parse("ani").unwrap();
+/// assert_eq!(ani, Name::parse("Ani").unwrap());
+/// assert!(Name::parse("two words").is_err());
+/// ```
+#[derive(Clone, Eq)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// Looks a name over.
+    ///
+    /// # Errors
+    /// [`ChatError::NoName`] if there is nothing, [`ChatError::BadName`] if the rule above is broken.
+    pub fn parse(name: &str) -> Result<Name, ChatError> {
+        if name.is_empty() {
+            return Err(ChatError::NoName);
+        }
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if starts_well && name.len() <= MAX_NAME && name.bytes().all(is_name_byte) {
+            Ok(Name(name.into()))
+        } else {
+            Err(ChatError::BadName(shown(name)))
+        }
+    }
+
+    /// The name as its owner wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// This name with a number behind it, shortened where it would be too long: `ani` → `ani2`.
+    pub fn numbered(&self, number: usize) -> Name {
+        let number = number.to_string();
+        let kept = self.0.len().min(MAX_NAME - number.len());
+        Name(format!("{}{number}", &self.0[..kept]).into())
+    }
+}
+
+/// A room's name: `#`, then 1 to 31 letters, digits, `_` and `-`; compared without case.
+#[derive(Clone, Eq)]
+pub struct RoomName(Arc<str>);
+
+impl RoomName {
+    /// Looks a room name over.
+    ///
+    /// # Errors
+    /// [`ChatError::NoSuchRoom`], with a hint where only the `#` is missing.
+    pub fn parse(name: &str) -> Result<RoomName, ChatError> {
+        let rest = name.strip_prefix('#').unwrap_or("");
+        if !rest.is_empty() && name.len() <= MAX_NAME && rest.bytes().all(is_name_byte) {
+            Ok(RoomName(name.into()))
+        } else {
+            Err(ChatError::NoSuchRoom(shown(name)))
+        }
+    }
+
+    /// The room everyone starts in.
+    pub fn lobby() -> RoomName {
+        RoomName("#lobby".into())
+    }
+
+    /// The name as the room's first visitor wrote it, with its `#`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+}
+
+/// What somebody typed, cut to a length that fits into an answer.
+fn shown(typed: &str) -> Text {
+    Text::new(&typed.chars().take(40).collect::<String>()).unwrap_or_default()
+}
+
+macro_rules! compared_without_case {
+    ($($name:ident),*) => {$(
+        impl PartialEq for $name {
+            fn eq(&self, other: &$name) -> bool {
+                self.0.eq_ignore_ascii_case(&other.0)
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                for byte in self.0.bytes() {
+                    state.write_u8(byte.to_ascii_lowercase());
+                }
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &$name) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &$name) -> std::cmp::Ordering {
+                let lower = |name: &str| name.bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
+                lower(&self.0).cmp(&lower(&other.0))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+compared_without_case!(Name, RoomName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_follow_the_rule() {
+        for good in ["a", "_", "ani", "Ani-2_x", &"n".repeat(32)] {
+            assert!(Name::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["1abc", "-a", "two words", "bob:x", "é", "#ani", "a.b", &"n".repeat(33)] {
+            assert!(matches!(Name::parse(bad), Err(ChatError::BadName(_))), "{bad}");
+        }
+        assert_eq!(Name::parse(""), Err(ChatError::NoName));
+    }
+
+    #[test]
+    fn rooms_follow_the_rule() {
+        for good in ["#a", "#1", "#rust-id_2", &format!("#{}", "r".repeat(31))] {
+            assert!(RoomName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "#", "rust", "#a b", "#a:b", "##", &format!("#{}", "r".repeat(32))] {
+            assert!(matches!(RoomName::parse(bad), Err(ChatError::NoSuchRoom(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn case_does_not_make_another_name() {
+        let seen: HashSet<Name> = ["Ani", "ANI", "ani"].iter().map(|n| Name::parse(n).unwrap()).collect();
+        assert_eq!(seen.len(), 1);
+        assert_eq!(RoomName::parse("#Lobby").unwrap(), RoomName::lobby());
+    }
+
+    #[test]
+    fn a_numbered_name_is_a_name() {
+        let long = Name::parse(&"n".repeat(32)).unwrap();
+        assert!(Name::parse(long.numbered(17).as_str()).is_ok());
+        assert_eq!(Name::parse("ani").unwrap().numbered(2).as_str(), "ani2");
+    }
+}

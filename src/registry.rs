@@ -1,0 +1,204 @@
+//! Who is connected: the one shared map. The router changes it, others take copies.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::PoisonError;
+
+use crate::message::Client;
+use crate::names::{ClientId, Name};
+use crate::sync::{Arc, Mutex, MutexGuard};
+
+/// The map from client numbers to clients, shared.
+///
+/// The router holds its lock for a turn, which is short because nothing in a turn can block.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<Mutex<Clients>>);
+
+/// What is behind the lock: the clients, and who has which name.
+#[derive(Default)]
+pub(crate) struct Clients {
+    by_id: HashMap<ClientId, Client, BuildHasherDefault<NumberHasher>>,
+    by_name: HashMap<Name, ClientId>,
+}
+
+/// What the registry holds at one moment, for figures.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Open connections that the router knows.
+    pub clients: usize,
+    /// Those of them that have a name.
+    pub people: usize,
+    /// Bytes that wait for clients, in all.
+    pub waiting: usize,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Whether a client has signed on.
+    pub fn is_signed_on(&self, id: ClientId) -> bool {
+        self.lock().get(id).is_some_and(|client| client.name.is_some())
+    }
+
+    /// The names of all who signed on, in no order.
+    pub fn names(&self) -> Vec<Name> {
+        self.lock().by_name.keys().cloned().collect()
+    }
+
+    /// The counts.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot()
+    }
+
+    /// For the router's turn. A panic in a turn is caught and mended inside it, so a poisoned lock is a sound one.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Clients> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clients {
+    pub(crate) fn add(&mut self, client: Client) {
+        self.by_id.insert(client.id, client);
+    }
+
+    /// Takes a client out, and its name with it.
+    pub(crate) fn remove(&mut self, id: ClientId) -> Option<Client> {
+        let client = self.by_id.remove(&id)?;
+        if let Some(name) = &client.name
+            && self.by_name.get(name) == Some(&id)
+        {
+            self.by_name.remove(name);
+        }
+        Some(client)
+    }
+
+    pub(crate) fn get(&self, id: ClientId) -> Option<&Client> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.by_id.get_mut(&id)
+    }
+
+    pub(crate) fn named(&self, name: &Name) -> Option<ClientId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Gives a client a name, if nobody else has it. Returns whether it did.
+    pub(crate) fn rename(&mut self, id: ClientId, name: Name) -> bool {
+        if self.named(&name).is_some_and(|owner| owner != id) {
+            return false;
+        }
+        let Some(client) = self.by_id.get_mut(&id) else { return false };
+        if let Some(old) = client.name.replace(name.clone()) {
+            self.by_name.remove(&old);
+        }
+        self.by_name.insert(name, id);
+        true
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.by_id.values()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.by_id.values_mut()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<ClientId> {
+        self.by_id.keys().copied().collect()
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let waiting = self.by_id.values().map(|client| client.sender.waiting()).sum();
+        Snapshot { clients: self.by_id.len(), people: self.by_name.len(), waiting }
+    }
+
+    /// Builds the map of names anew from the clients, after something went wrong in between.
+    pub(crate) fn mend(&mut self) {
+        self.by_name = self.by_id.values().filter_map(|c| Some((c.name.clone()?, c.id))).collect();
+    }
+}
+
+/// Client numbers are ours and count up, so they need no protection against chosen keys: one multiplication spreads
+/// them. A turn looks up every receiver of every line.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
+
+    struct Nowhere;
+
+    impl Deliver for Nowhere {
+        fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+            Ok(())
+        }
+    }
+
+    fn client(id: usize) -> Client {
+        Client::new(ClientId(id), Outbox::new(Box::new(Nowhere), 1_000), "test", "line")
+    }
+
+    fn name(name: &str) -> Name {
+        Name::parse(name).unwrap()
+    }
+
+    #[test]
+    fn clients_come_and_go() {
+        let registry = Registry::new();
+        registry.lock().add(client(1));
+        registry.lock().add(client(2));
+        assert!(registry.lock().rename(ClientId(1), name("ani")));
+        assert!(registry.is_signed_on(ClientId(1)) && !registry.is_signed_on(ClientId(2)));
+        assert_eq!(registry.snapshot(), Snapshot { clients: 2, people: 1, waiting: 0 });
+        assert!(registry.lock().remove(ClientId(1)).is_some());
+        assert!(registry.lock().remove(ClientId(1)).is_none());
+        assert_eq!(registry.names(), []);
+    }
+
+    #[test]
+    fn a_name_has_one_owner_in_any_case() {
+        let registry = Registry::new();
+        let mut clients = registry.lock();
+        clients.add(client(1));
+        clients.add(client(2));
+        assert!(clients.rename(ClientId(1), name("ani")));
+        assert!(!clients.rename(ClientId(2), name("ANI")));
+        assert!(clients.rename(ClientId(1), name("Ani")), "its owner may change the case");
+        assert!(clients.rename(ClientId(1), name("budi")));
+        assert!(clients.rename(ClientId(2), name("ani")), "a name that was left is free");
+    }
+
+    #[test]
+    fn a_broken_index_is_mended() {
+        let registry = Registry::new();
+        let mut clients = registry.lock();
+        clients.add(client(1));
+        clients.rename(ClientId(1), name("ani"));
+        clients.by_name.clear();
+        clients.mend();
+        assert_eq!(clients.named(&name("ani")), Some(ClientId(1)));
+    }
+}

@@ -1,0 +1,553 @@
+//! The line protocol, outward: an envelope becomes server lines (PROTOCOL.md, "Server lines").
+
+use std::fmt::{Display, Write};
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+
+use crate::command::{Choice, Presence, Verb, View};
+use crate::event::{Block, Done, Envelope, Event, Foreign, Greeting, Items, Leave, Stat, User, Warning, Wire};
+use crate::names::RoomName;
+
+/// The lines of an envelope on one of the line wires, each with its CR LF.
+pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
+    let mut lines = Lines { out: String::new(), at: envelope.at, wire };
+    match wire {
+        Wire::Line | Wire::LineMillis => lines.event(&envelope.event),
+        Wire::Short | Wire::Plain => lines.for_people(&envelope.event),
+    }
+    lines.out.into_bytes()
+}
+
+struct Lines {
+    out: String,
+    at: DateTime<Utc>,
+    wire: Wire,
+}
+
+/// One server line under way: `time KIND fields: text`.
+///
+/// No field can hold a space, a colon or an equals sign, so the first colon-space ends the head whatever people write.
+struct Line<'a>(&'a mut String);
+
+impl Line<'_> {
+    fn field(self, value: impl Display) -> Self {
+        self.0.push(' ');
+        escape(self.0, &value.to_string());
+        self
+    }
+
+    fn pair(self, key: &str, value: impl Display) -> Self {
+        self.0.push(' ');
+        self.0.push_str(key);
+        self.0.push('=');
+        escape(self.0, &value.to_string());
+        self
+    }
+
+    fn maybe(self, key: &str, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.pair(key, value),
+            None => self,
+        }
+    }
+
+    fn text(self, words: impl Display) {
+        let _infallible = write!(self.0, ": {words}\r\n");
+    }
+
+    fn end(self) {
+        self.0.push_str("\r\n");
+    }
+}
+
+/// Writes what a field may hold, and `%XX` for every other byte.
+fn escape(out: &mut String, value: &str) {
+    for byte in value.bytes() {
+        if byte.is_ascii_graphic() && !matches!(byte, b':' | b'=' | b'%') {
+            out.push(byte as char);
+        } else {
+            let _infallible = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+impl Lines {
+    fn line(&mut self, kind: &str) -> Line<'_> {
+        stamp(&mut self.out, self.at, self.wire == Wire::LineMillis);
+        self.out.push(' ');
+        self.out.push_str(kind);
+        Line(&mut self.out)
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Hello(greeting) => self.hello(greeting),
+            Event::Done { verb, tag, done } => self.done(verb, tag.as_deref(), done),
+            Event::Refused { verb, tag, error } => {
+                let (number, slug) = error.code();
+                let mut line = self.line("ERR").field(number).field(slug);
+                if let Some(verb) = verb {
+                    line = line.field(verb);
+                }
+                line = line.maybe("tag", tag.as_deref());
+                for (key, value) in error.pairs() {
+                    line = line.pair(key, value);
+                }
+                line.text(error);
+            }
+            Event::Block(block) => self.block(block),
+            Event::Said { room, id, from, act, text } => {
+                let kind = if *act { "ACT" } else { "MSG" };
+                self.line(kind).field(room).field(id).field(from).text(text);
+            }
+            Event::Whispered { from, to, text } => self.line("WHISPER").field(from).field(to).text(text),
+            Event::Joined { room, name } => self.line("JOINED").field(room).field(name).end(),
+            Event::Left { room, name, why } => self.line("LEFT").field(room).field(name).text(why.reason()),
+            Event::Renamed { old, new } => self.line("NICK").field(old).field(new).end(),
+            Event::Topic { room, by, text } => self.line("TOPIC").field(room).field(by).text(text),
+            Event::Typing { room, name } => self.line("TYPING").field(room).field(name).end(),
+            Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
+            Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
+            Event::PasteBegins => {
+                self.line("PROMPT").field("paste").text("Lines until a single dot (.) go out as one block.");
+            }
+            Event::Pong(token) => {
+                let line = self.line("PONG");
+                if token.is_empty() { line.end() } else { line.field(token).end() }
+            }
+            Event::Gap { room, first, last, count } => {
+                let lines = if *count == 1 { "line was" } else { "lines were" };
+                let before = first.saturating_sub(1);
+                self.line("GAP").field(room).field(first).field(last).text(format_args!(
+                    "{count} {lines} not shown because your connection was slow. /history {room} after={before} shows them."
+                ));
+            }
+            Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
+            Event::Bye { why, name } => {
+                let (number, slug) = why.code();
+                self.line("BYE").field(number).field(slug).text(last_words(why, name.as_ref().map(|n| n.as_str())));
+            }
+        }
+    }
+
+    fn hello(&mut self, greeting: &Greeting) {
+        self.line("HELLO")
+            .field(1)
+            .pair("server", concat!("chat/", env!("CARGO_PKG_VERSION")))
+            .pair("name", &greeting.name)
+            .pair("maxline", greeting.max_line)
+            .pair("names", crate::names::MAX_NAME)
+            .pair("caps", "rooms,history,paste,opt,typing")
+            .pair("door", "line")
+            .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
+    }
+
+    fn done(&mut self, verb: &str, tag: Option<&str>, done: &Done) {
+        let line = self.line("OK").field(verb).maybe("tag", tag);
+        match done {
+            Done::Welcome { name, room, users } => {
+                line.pair("room", room)
+                    .pair("users", users)
+                    .text(format_args!("You are {name}, {}", company(room, *users)));
+            }
+            Done::Entered { room, users, op } => {
+                let line = line.pair("room", room).pair("users", users);
+                let line = if *op { line.pair("op", "yes") } else { line };
+                line.text(format_args!("You are {}", company(room, *users)));
+            }
+            Done::Parted { room, current: Some(current) } => {
+                line.pair("room", room).text(format_args!("You left {room}. You are in {current} now."));
+            }
+            Done::Parted { room, current: None } => {
+                line.pair("room", room)
+                    .text(format_args!("You left {room}. You are in no room now; /join takes you to one."));
+            }
+            Done::Current(room) => line.pair("room", room).text(format_args!("What you say goes to {room}.")),
+            Done::Said { room, id } => line.pair("room", room).pair("id", id).end(),
+            Done::Whispered { to, away: None } => line.pair("to", to).end(),
+            Done::Whispered { to, away: Some(why) } => line.pair("to", to).text(format_args!("{to} is away: {why}")),
+            Done::Renamed(name) => line.pair("name", name).text(format_args!("You are {name} now.")),
+            Done::Topic { room, topic: Some((by, text)) } => line.pair("room", room).pair("by", by).text(text),
+            Done::Topic { room, topic: None } => line.pair("room", room).text(format_args!("{room} has no topic.")),
+            Done::Invited { name, room } => {
+                line.pair("to", name).pair("room", room).text(format_args!("{name} may come into {room} now."));
+            }
+            Done::Modes { room, modes } => line.pair("room", room).pair("modes", modes).end(),
+            Done::Away(Some(why)) => line.text(format_args!("You are away: {why}")),
+            Done::Away(None) => line.text("You are back."),
+            Done::Ignoring { name, ignored: true } => {
+                line.pair("name", name).text(format_args!("You hear nothing more from {name}."))
+            }
+            Done::Ignoring { name, ignored: false } => {
+                line.pair("name", name).text(format_args!("You hear {name} again."))
+            }
+            Done::Options(choices) => {
+                let mut line = line;
+                for choice in choices {
+                    let (key, value) = option_of(*choice);
+                    line = line.pair(key, value);
+                }
+                line.end();
+            }
+            Done::Why(Some((at, error))) => {
+                let (number, slug) = error.code();
+                let mut line = line.pair("code", number).pair("slug", slug);
+                for (key, value) in error.pairs() {
+                    line = line.pair(key, value);
+                }
+                line.text(format_args!("At {}: {error}", clock(*at)));
+            }
+            Done::Why(None) => line.text("Nothing was refused."),
+            Done::Nothing => line.end(),
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        let tag = block.tag.as_deref();
+        let room = everywhere(&block.room);
+        let what = what_of(&block.items);
+        let count = count_of(&block.items);
+        self.line("BEGIN").field(what).field(room).field(count).end();
+        match &block.items {
+            Items::List(users) => users.iter().for_each(|user| self.user(user)),
+            Items::Who(user) => self.user(user),
+            Items::Rooms(rooms) => {
+                for room in rooms {
+                    let line = self.line("ROOM").field(&room.name).pair("users", room.users).pair("modes", &room.modes);
+                    if room.topic.is_empty() { line.end() } else { line.text(&room.topic) }
+                }
+            }
+            Items::History { lines, .. } => {
+                for line in lines {
+                    let bytes = line.on(self.wire, |line| render(line, self.wire));
+                    self.out.push_str(&String::from_utf8_lossy(bytes));
+                }
+            }
+            Items::Help(verbs) => {
+                for verb in verbs {
+                    self.line("HELP").field(verb.name).text(format_args!("{}  - {}", verb.usage, verb.help));
+                }
+            }
+            Items::Stats(stats) => {
+                for Stat { key, value, text } in stats {
+                    self.line("STAT").field(key).field(value).text(text);
+                }
+            }
+        }
+        let more = match &block.items {
+            Items::History { more, .. } => *more,
+            Items::List(_) | Items::Who(_) | Items::Rooms(_) | Items::Help(_) | Items::Stats(_) => None,
+        };
+        self.line("END").field(what).field(room).maybe("tag", tag).maybe("more", more).end();
+    }
+
+    fn user(&mut self, user: &User) {
+        let line = self
+            .line("USER")
+            .field(&user.name)
+            .pair("rooms", rooms_of(user))
+            .pair("idle", user.idle)
+            .pair("door", user.door);
+        match &user.away {
+            Some(why) => line.pair("away", 1).text(why),
+            None => line.end(),
+        }
+    }
+
+    // ---- the views for people: no fields, no ids, one line for each event ----
+
+    fn say(&mut self, words: impl Display) {
+        if self.wire == Wire::Short {
+            let _infallible = write!(self.out, "{} ", clock(self.at));
+        }
+        let _infallible = write!(self.out, "{words}\r\n");
+    }
+
+    fn for_people(&mut self, event: &Event) {
+        let short = self.wire == Wire::Short;
+        match event {
+            Event::Said { room, from, act: false, text, .. } => {
+                self.say(format_args!("{}{from}: {text}", elsewhere(room)))
+            }
+            Event::Said { room, from, act: true, text, .. } => {
+                self.say(format_args!("{}{}{from} {text}", elsewhere(room), if short { "* " } else { "" }));
+            }
+            Event::Whispered { from, text, .. } if short => self.say(format_args!("-{from}- {text}")),
+            Event::Whispered { from, text, .. } => self.say(format_args!("{from} whispers: {text}")),
+            Event::Joined { room, name } => self.say(format_args!("{}{name} joined {room}", star(short))),
+            Event::Left { room, name, why } => {
+                self.say(format_args!("{}{name} left {room}: {}", star(short), why.reason()))
+            }
+            Event::Renamed { old, new } => self.say(format_args!("{}{old} is now {new}", star(short))),
+            Event::Topic { room, by, text } => {
+                self.say(format_args!("{}{by} set the topic of {room}: {text}", star(short)))
+            }
+            Event::Typing { room, name } => self.say(format_args!("{}{name} is typing in {room}", star(short))),
+            Event::Note { room: Some(room), text } => self.say(format_args!("{}{room}: {text}", star(short))),
+            Event::Note { room: None, text } => self.say(format_args!("{}{text}", star(short))),
+            Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
+            Event::Refused { error, .. } => self.say(format_args!("{}{error}", mark(short))),
+            Event::Pong(token) => self.say(format_args!("PONG {token}")),
+            Event::PasteBegins => self.say("Lines until a single dot (.) go out as one block."),
+            Event::Gap { room, first, count, .. } => self.say(format_args!(
+                "{}{count} lines of {room} were not shown. /history {room} after={} shows them.",
+                mark(short),
+                first.saturating_sub(1)
+            )),
+            Event::Done { done: Done::Said { .. }, .. } => self.say("said"),
+            Event::Done { done: Done::Modes { room, modes }, .. } => {
+                self.say(format_args!("{room} has the modes {modes}"))
+            }
+            Event::Done { done: Done::Whispered { to, away: None }, .. } => self.say(format_args!("whispered to {to}")),
+            Event::Done { done: Done::Options(choices), .. } => {
+                let all: Vec<String> = choices.iter().map(|c| option_of(*c)).map(|(k, v)| format!("{k}={v}")).collect();
+                self.say(all.join(" "));
+            }
+            Event::Done { done: Done::Nothing, verb, .. } => self.say(format_args!("{verb} done")),
+            Event::Block(block) => self.block_for_people(block),
+            Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
+            Event::Bye { why, name } => self.say(last_words(why, name.as_ref().map(|n| n.as_str()))),
+            // These say in the protocol's own text what a person wants to read: take that part of the line.
+            Event::Hello(_) | Event::Done { .. } => {
+                let mut full = Lines { out: String::new(), at: self.at, wire: Wire::Line };
+                full.event(event);
+                let words = full.out.split_once(": ").map_or("", |(_, words)| words.trim_end());
+                self.say(words);
+            }
+        }
+    }
+
+    fn block_for_people(&mut self, block: &Block) {
+        match &block.items {
+            Items::List(users) => {
+                self.say(format_args!("{} here:", people(users.len())));
+                users.iter().for_each(|user| self.user_for_people(user));
+            }
+            Items::Who(user) => self.user_for_people(user),
+            Items::Rooms(rooms) => {
+                for room in rooms {
+                    self.say(format_args!("{} ({}) {}", room.name, people(room.users), room.topic));
+                }
+            }
+            Items::History { lines, .. } => {
+                self.say(format_args!("{} earlier lines of {}:", lines.len(), everywhere(&block.room)));
+                for line in lines {
+                    let bytes = line.on(self.wire, |line| render(line, self.wire));
+                    self.out.push_str(&String::from_utf8_lossy(bytes));
+                }
+                self.say("now:");
+            }
+            Items::Help(verbs) => {
+                for Verb { usage, help, .. } in verbs {
+                    self.say(format_args!("{usage}  - {help}"));
+                }
+            }
+            Items::Stats(stats) => {
+                for Stat { value, text, .. } in stats {
+                    self.say(format_args!("{text}: {value}"));
+                }
+            }
+        }
+    }
+
+    fn user_for_people(&mut self, user: &User) {
+        let away = user.away.as_ref().map_or(String::new(), |why| format!(", away: {why}"));
+        self.say(format_args!("{} in {}, idle {} s, by {}{away}", user.name, rooms_of(user), user.idle, user.door));
+    }
+}
+
+fn star(short: bool) -> &'static str {
+    if short { "* " } else { "" }
+}
+
+fn mark(short: bool) -> &'static str {
+    if short { "! " } else { "Attention: " }
+}
+
+fn elsewhere(room: &RoomName) -> String {
+    if *room == RoomName::lobby() { String::new() } else { format!("{room} ") }
+}
+
+fn everywhere(room: &Option<RoomName>) -> &str {
+    room.as_ref().map_or("*", |room| room.as_str())
+}
+
+fn rooms_of(user: &User) -> String {
+    if user.rooms.is_empty() {
+        return "-".into();
+    }
+    user.rooms.iter().map(|room| room.as_str()).collect::<Vec<_>>().join(",")
+}
+
+fn people(count: usize) -> String {
+    if count == 1 { "1 person".into() } else { format!("{count} people") }
+}
+
+fn company(room: &RoomName, users: usize) -> String {
+    match users {
+        0 | 1 => format!("alone in {room}."),
+        2 => format!("in {room} with 1 other."),
+        n => format!("in {room} with {} others.", n - 1),
+    }
+}
+
+fn what_of(items: &Items) -> &'static str {
+    match items {
+        Items::List(_) => "LIST",
+        Items::Who(_) => "WHO",
+        Items::Rooms(_) => "ROOMS",
+        Items::History { .. } => "HISTORY",
+        Items::Help(_) => "HELP",
+        Items::Stats(_) => "STATS",
+    }
+}
+
+fn count_of(items: &Items) -> usize {
+    match items {
+        Items::List(users) => users.len(),
+        Items::Who(_) => 1,
+        Items::Rooms(rooms) => rooms.len(),
+        Items::History { lines, .. } => lines.len(),
+        Items::Help(verbs) => verbs.len(),
+        Items::Stats(stats) => stats.len(),
+    }
+}
+
+fn words_of(warning: Warning) -> String {
+    match warning {
+        Warning::Pace => "You are sending fast; I am slowing you down. Nothing is lost.".into(),
+        Warning::Idle(seconds) => {
+            format!("You have been quiet for long. In {seconds} s I close this connection; any line keeps it.")
+        }
+        Warning::Interrupt => "Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.".into(),
+    }
+}
+
+fn option_of(choice: Choice) -> (&'static str, String) {
+    let switch = |on: bool| if on { "on".to_string() } else { "off".to_string() };
+    let number = |n: u64| if n == 0 { "off".to_string() } else { n.to_string() };
+    match choice {
+        Choice::History(n) => ("history", number(n as u64)),
+        Choice::Millis(on) => ("time", if on { "ms".into() } else { "s".into() }),
+        Choice::View(View::Full) => ("view", "full".into()),
+        Choice::View(View::Short) => ("view", "short".into()),
+        Choice::View(View::Plain) => ("view", "plain".into()),
+        Choice::Echo(on) => ("echo", switch(on)),
+        Choice::Presence(Presence::Off) => ("presence", "off".into()),
+        Choice::Presence(Presence::Brief) => ("presence", "brief".into()),
+        Choice::Presence(Presence::Full) => ("presence", "full".into()),
+        Choice::Typing(on) => ("typing", switch(on)),
+        Choice::Ping(n) => ("ping", number(n)),
+    }
+}
+
+fn last_words(why: &Leave, name: Option<&str>) -> String {
+    match why {
+        Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => match name {
+            Some(name) => format!("Bye, {name}."),
+            None => "Bye.".into(),
+        },
+        Leave::Idle => "You were quiet for too long. Come back any time.".into(),
+        Leave::SignOn => "No name came in time. Connect again and begin with JOIN:<your-name>.".into(),
+        Leave::TooSlow => "You did not read what was sent. Connect again; /history shows what you missed.".into(),
+        Leave::Endless => "64 KiB without a line end are not a line. Send text, with line ends.".into(),
+        Leave::Flood if name.is_none() => {
+            "Too much before a name. Connect again and begin with JOIN:<your-name>.".into()
+        }
+        Leave::Flood => "You sent too much, and not for the first time. Come back when it is calm.".into(),
+        Leave::Crashed => "Something broke on our side, sorry. Connect again.".into(),
+        Leave::Shutdown => "The server is stopping.".into(),
+        Leave::Full => "The server is full. Try again later.".into(),
+        Leave::Foreign(_) => String::new(),
+    }
+}
+
+/// What somebody gets who took this port for another protocol's: an answer in that protocol, as far as it has one.
+fn answer_to(foreign: Foreign) -> &'static str {
+    match foreign {
+        Foreign::Http => {
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+             This port is for telnet and netcat: try `telnet HOST PORT`.\r\n\
+             The page for browsers comes with chatd, by default on http://localhost:3000.\r\n"
+        }
+        Foreign::Irc => "ERROR :This is the line door; IRC is on port 6667\r\n",
+        Foreign::Ssh => "This is a chat for telnet and netcat, not SSH: try `nc HOST PORT`.\r\n",
+        Foreign::Tls => "",
+    }
+}
+
+/// `10:00`, in UTC.
+fn clock(at: DateTime<Utc>) -> String {
+    format!("{:02}:{:02}", at.hour(), at.minute())
+}
+
+/// RFC 3339 in UTC. By hand, since every line of the chat needs it and chrono's formatter reads its pattern each time.
+fn stamp(out: &mut String, at: DateTime<Utc>, millis: bool) {
+    fn digits(out: &mut String, number: u32, width: u32) {
+        for place in (0..width).rev() {
+            out.push(char::from(b'0' + (number / 10u32.pow(place) % 10) as u8));
+        }
+    }
+    digits(out, at.year().clamp(0, 9_999) as u32, 4);
+    for (mark, number) in [('-', at.month()), ('-', at.day()), ('T', at.hour()), (':', at.minute()), (':', at.second())]
+    {
+        out.push(mark);
+        digits(out, number, 2);
+    }
+    if millis {
+        out.push('.');
+        digits(out, at.timestamp_subsec_millis().min(999), 3);
+    }
+    out.push('Z');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ChatError;
+    use crate::names::Name;
+    use crate::text::Text;
+    use chrono::TimeZone;
+
+    fn line(wire: Wire, event: Event) -> String {
+        let at = Utc.with_ymd_and_hms(2026, 8, 21, 10, 0, 9).unwrap() + chrono::Duration::milliseconds(42);
+        String::from_utf8(render(&Envelope::new(at, event), wire)).unwrap()
+    }
+
+    fn said(text: &str) -> Event {
+        Event::Said {
+            room: RoomName::lobby(),
+            id: 1044,
+            from: Name::parse("budi").unwrap(),
+            act: false,
+            text: Text::new(text).unwrap(),
+        }
+    }
+
+    #[test]
+    fn speech_in_every_view() {
+        assert_eq!(line(Wire::Line, said("halo: ani")), "2026-08-21T10:00:09Z MSG #lobby 1044 budi: halo: ani\r\n");
+        assert_eq!(line(Wire::LineMillis, said("x")), "2026-08-21T10:00:09.042Z MSG #lobby 1044 budi: x\r\n");
+        assert_eq!(line(Wire::Short, said("halo ani")), "10:00 budi: halo ani\r\n");
+        assert_eq!(line(Wire::Plain, said("halo ani")), "budi: halo ani\r\n");
+    }
+
+    #[test]
+    fn a_refusal_has_number_slug_verb_and_pairs() {
+        let event = Event::Refused {
+            verb: Some(Text::new("NICK").unwrap()),
+            tag: Some(Text::new("7").unwrap()),
+            error: ChatError::NameInUse { name: Name::parse("citra").unwrap(), free: Name::parse("citra2").unwrap() },
+        };
+        assert_eq!(
+            line(Wire::Line, event),
+            "2026-08-21T10:00:09Z ERR 433 name-in-use NICK tag=7 try=citra2: \"citra\" is taken. Try citra2.\r\n"
+        );
+    }
+
+    #[test]
+    fn a_field_holds_no_space_colon_or_equals_sign() {
+        let pong = line(Wire::Line, Event::Pong(Text::new("a b:c=d é%").unwrap()));
+        assert_eq!(pong, "2026-08-21T10:00:09Z PONG a%20b%3Ac%3Dd%20%C3%A9%25\r\n");
+    }
+}

@@ -1,0 +1,84 @@
+//! A room: who is in it, what it is about, who may come in, and what was said.
+
+use std::collections::BTreeSet;
+
+use crate::history::History;
+use crate::names::{ClientId, Name, RoomName};
+use crate::text::Text;
+
+/// The most bytes one room's history may cost in memory.
+const HISTORY_BYTES: usize = 1024 * 1024;
+
+/// One room. Only the router changes it.
+pub struct Room {
+    /// The name, as its first visitor wrote it.
+    pub name: RoomName,
+    /// Who is in it.
+    pub members: BTreeSet<ClientId>,
+    /// Those of them who may change it.
+    pub ops: BTreeSet<ClientId>,
+    /// Who may come in although it is closed.
+    pub invited: BTreeSet<ClientId>,
+    /// Who set the topic, and the topic.
+    pub topic: Option<(Name, Text)>,
+    /// What was said.
+    pub history: History,
+    /// `+i`: only the invited may enter.
+    pub invite_only: bool,
+    /// `+k`: only who knows this may enter.
+    pub key: Option<Text>,
+    /// `+m`: only operators speak.
+    pub moderated: bool,
+    /// `+t`: only operators set the topic.
+    pub topic_lock: bool,
+    next_id: u64,
+}
+
+impl Room {
+    /// An empty room whose ids begin behind `last_id`.
+    pub fn new(name: RoomName, history_lines: usize, last_id: u64) -> Room {
+        Room {
+            name,
+            members: BTreeSet::new(),
+            ops: BTreeSet::new(),
+            invited: BTreeSet::new(),
+            topic: None,
+            history: History::new(history_lines, HISTORY_BYTES),
+            invite_only: false,
+            key: None,
+            moderated: false,
+            topic_lock: false,
+            next_id: last_id + 1,
+        }
+    }
+
+    /// The number for the next line. It never gives one twice.
+    pub fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// The number of the last line, 0 if there was none.
+    pub fn last_id(&self) -> u64 {
+        self.next_id - 1
+    }
+
+    /// Whether everybody may come in. What is said in an open room is no secret, so everybody may also read it,
+    /// and speak into it from outside.
+    pub fn is_open(&self) -> bool {
+        !self.invite_only && self.key.is_none()
+    }
+
+    /// Whether somebody may read what is said here.
+    pub fn may_read(&self, id: ClientId) -> bool {
+        self.is_open() || self.members.contains(&id)
+    }
+
+    /// The modes for people: `+` and a letter for each.
+    pub fn modes(&self) -> Text {
+        let mut modes = String::from("+");
+        let on = [(self.invite_only, 'i'), (self.key.is_some(), 'k'), (self.moderated, 'm'), (self.topic_lock, 't')];
+        modes.extend(on.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter));
+        Text::own(modes)
+    }
+}

@@ -1,0 +1,411 @@
+//! The chat itself: the one place where its state changes. Messages in, events out; no socket, no thread, no clock.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crate::command::{BRIEF_ROOM, Presence};
+use crate::config::Config;
+use crate::error::ChatError;
+use crate::event::{Done, Envelope, Event, Greeting, Leave};
+use crate::limit::RateLimiter;
+use crate::message::{Client, Message};
+use crate::metrics::Metrics;
+use crate::names::{ClientId, Name, RoomName};
+use crate::now::Now;
+use crate::outbox::Flushed;
+use crate::protocol::Request;
+use crate::registry::{Clients, Registry};
+use crate::room::Room;
+use crate::text::Text;
+
+mod commands;
+
+/// How often the router looks at the time when nothing else happens.
+pub const TICK: Duration = Duration::from_secs(1);
+/// The most messages of one turn.
+pub const TURN: usize = 256;
+/// Before sign-on: this many lines that are no good, and so many bytes out, and it is over.
+const EARLY_BAD_LINES: u32 = 10;
+const EARLY_BYTES: usize = 4_096;
+/// The most rooms one person can be in.
+const ROOMS_EACH: usize = 20;
+/// How long a quiet visitor is not announced.
+const UNANNOUNCED: Duration = Duration::from_secs(10);
+
+/// The chat's state, and the rules by which it changes.
+///
+/// It works in turns: it takes what waits, changes the state, and then hands each client one batch.
+pub struct Router {
+    registry: Registry,
+    rooms: HashMap<RoomName, Room>,
+    /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
+    forgotten_id: u64,
+    limiter: RateLimiter,
+    greeting: Arc<Greeting>,
+    motd: Text,
+    max_rooms: usize,
+    history: usize,
+    history_on_join: usize,
+    limits: Vec<(&'static str, u64, &'static str)>,
+    metrics: Arc<Metrics>,
+    /// Clients with something in their outbox.
+    unsent: Vec<ClientId>,
+    incidents: u64,
+    next_tick: Option<Instant>,
+    open: bool,
+}
+
+impl Router {
+    /// A router with an empty lobby.
+    pub fn new(config: &Config, registry: Registry, metrics: Arc<Metrics>) -> Router {
+        let lobby = Room::new(RoomName::lobby(), config.history, 0);
+        Router {
+            registry,
+            rooms: HashMap::from([(RoomName::lobby(), lobby)]),
+            forgotten_id: 0,
+            limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
+            greeting: Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes }),
+            motd: config.motd.clone(),
+            max_rooms: config.max_rooms,
+            history: config.history,
+            history_on_join: config.history_on_join,
+            limits: vec![
+                ("limit-clients", config.max_clients as u64, "most connections at once"),
+                ("limit-line", config.line_bytes as u64, "most bytes of a line"),
+                ("limit-burst", u64::from(config.burst), "lines at once before you are slowed down"),
+                ("limit-rate", config.per_second as u64, "lines a second after that"),
+                ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
+                ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
+            ],
+            metrics,
+            unsent: Vec::new(),
+            incidents: 0,
+            next_tick: None,
+            open: true,
+        }
+    }
+
+    /// Whether there will be another turn. False after [`Message::Shutdown`].
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Takes messages, changes the state, and hands each client one batch. All state changes happen in here.
+    pub fn turn(&mut self, messages: impl IntoIterator<Item = Message>, now: Now) {
+        let registry = self.registry.clone();
+        let mut clients = registry.lock();
+        let mut turn = Turn { router: self, clients: &mut clients, now };
+        for message in messages {
+            turn.take(message);
+            if !turn.router.open {
+                break;
+            }
+        }
+        turn.tick();
+        turn.flush();
+        self.metrics.turns.fetch_add(1, Relaxed);
+        self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
+    }
+}
+
+/// A turn under way: the router, the locked registry and the time.
+struct Turn<'a> {
+    router: &'a mut Router,
+    clients: &'a mut Clients,
+    now: Now,
+}
+
+impl Turn<'_> {
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::ClientJoined(client) => self.connected(client),
+            Message::ClientLeft(id, why) => self.remove(id, why),
+            Message::Requests(id, requests, _ticket) => {
+                for request in requests {
+                    self.guarded(id, |turn| turn.request(id, request));
+                }
+            }
+            Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
+            Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
+            Message::DirectMessage { from, to, content } => {
+                self.guarded(from, |turn| {
+                    if let Err(error) = turn.whisper(from, Some(to), "", content) {
+                        turn.refuse(from, Some(Text::own("WHISPER")), None, error);
+                    }
+                });
+            }
+            Message::Shutdown => self.shut_down(),
+        }
+    }
+
+    /// Does something for a client so that a panic in it hurts that client only.
+    fn guarded(&mut self, id: ClientId, act: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| act(self))).is_ok() {
+            return;
+        }
+        self.router.incidents += 1;
+        let incident = self.router.incidents;
+        Metrics::count(&self.router.metrics.panics);
+        log::error!("{id}: a request of it panicked (incident {incident}); the panic's own message stands above");
+        // What the panic left half done: the index of names is built anew, and nobody is in a room without knowing.
+        self.clients.mend();
+        for room in self.router.rooms.values_mut() {
+            let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
+            room.members.retain(is_in);
+        }
+        self.refuse(id, None, None, ChatError::Internal { incident });
+        self.remove(id, Leave::Crashed);
+    }
+
+    fn connected(&mut self, client: Client) {
+        log::info!("{client} connected by {}", client.door);
+        let id = client.id;
+        self.clients.add(client);
+        self.tell(id, Event::Hello(self.router.greeting.clone()));
+    }
+
+    /// The only exit. The first who calls it wins; all others find nobody.
+    fn remove(&mut self, id: ClientId, why: Leave) {
+        let Some(mut client) = self.clients.remove(id) else { return };
+        log::info!("{client} left: {}", why.reason().escape_debug());
+        self.router.metrics.left(why.code().0);
+        if matches!(why, Leave::Foreign(_)) {
+            Metrics::count(&self.router.metrics.foreign);
+        }
+        self.router.limiter.forget(id);
+        let announced = client.announced_name();
+        for room in std::mem::take(&mut client.state.rooms) {
+            self.leave_room(id, announced.clone(), &room, &why);
+        }
+        self.router.metrics.missed.fetch_add(client.sender.lost(), Relaxed);
+        let bye = Event::Bye { why, name: client.name };
+        client.sender.close(Envelope::new(self.now.wall, bye));
+    }
+
+    /// Takes somebody out of a room's lists and tells the others, if they know the name.
+    fn leave_room(&mut self, id: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        room.members.remove(&id);
+        room.ops.remove(&id);
+        room.invited.remove(&id);
+        if let Some(who) = who {
+            let left = Event::Left { room: room.name.clone(), name: who, why: why.clone() };
+            self.tell_presence(name, id, left);
+        }
+        self.settle_room(name);
+    }
+
+    /// A room without people is open again, and one that was closed is forgotten with all that was said in it. One
+    /// without an operator gets the person who is in it longest.
+    fn settle_room(&mut self, name: &RoomName) {
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        if room.members.is_empty() {
+            if room.is_open() && !room.history.is_empty() || *name == RoomName::lobby() {
+                room.moderated = false;
+                room.topic_lock = false;
+                room.invited.clear();
+            } else {
+                self.router.forgotten_id = self.router.forgotten_id.max(room.last_id());
+                self.router.rooms.remove(name);
+            }
+        } else if room.ops.is_empty() && *name != RoomName::lobby() {
+            let Some(&next) = room.members.first() else { return };
+            room.ops.insert(next);
+            if let Some(who) = self.clients.get(next).and_then(|client| client.name.clone()) {
+                let text = Text::own(format!("{who} is the operator of {name} now."));
+                self.tell_room(name, None, Event::Note { room: Some(name.clone()), text });
+            }
+        }
+    }
+
+    fn shut_down(&mut self) {
+        self.router.open = false;
+        self.tell_all(Event::Note { room: None, text: Text::own("The server is stopping.") });
+        for id in self.clients.ids() {
+            // Everybody goes at once, so nobody is told of everybody else.
+            if let Some(client) = self.clients.remove(id) {
+                self.router.metrics.left(Leave::Shutdown.code().0);
+                let bye = Event::Bye { why: Leave::Shutdown, name: client.name };
+                client.sender.close(Envelope::new(self.now.wall, bye));
+            }
+        }
+        self.router.unsent.clear();
+    }
+
+    fn request(&mut self, id: ClientId, request: Request) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state.last_line = Some(self.now.mono);
+        if client.name.is_some() {
+            return self.carry_out(id, request);
+        }
+        // Without a name a line may have a second reading: `join:ani` is a verb here.
+        let request = match request.early {
+            Some(early) => *early,
+            None => request,
+        };
+        match (request.verb, &request.what) {
+            (Some(verb), Ok(_)) if verb.early => {}
+            (verb, Ok(_)) => {
+                let verb = verb.map(|verb| Text::own(verb.name));
+                return self.refuse(id, verb, request.tag, ChatError::NotSignedOn);
+            }
+            (_, Err(_)) => {}
+        }
+        self.carry_out(id, request);
+    }
+
+    fn refuse(&mut self, id: ClientId, verb: Option<Text>, tag: Option<Text>, error: ChatError) {
+        self.router.metrics.refused(error.code().0);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        log::debug!("{client}: refused: {} {}", error.code().0, error.to_string().escape_debug());
+        client.state.refusal = Some((self.now.wall, error.clone()));
+        let early = client.name.is_none();
+        client.state.bad_lines += u32::from(early);
+        let enough = early && client.state.bad_lines >= EARLY_BAD_LINES;
+        self.tell(id, Event::Refused { verb, tag, error });
+        if enough {
+            self.remove(id, Leave::Flood);
+        }
+    }
+
+    // ---- telling ----
+
+    fn tell(&mut self, id: ClientId, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if client.name.is_none() {
+            client.state.early_bytes += envelope.cost();
+            if client.state.early_bytes > EARLY_BYTES {
+                return self.remove(id, Leave::Flood);
+            }
+        }
+        push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+    }
+
+    fn done(&mut self, id: ClientId, verb: &'static str, tag: Option<Text>, done: Done) {
+        self.tell(id, Event::Done { verb, tag, done });
+    }
+
+    fn tell_all(&mut self, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        for client in self.clients.iter_mut().filter(|client| client.name.is_some()) {
+            push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+        }
+    }
+
+    /// Tells everybody in a room but one.
+    fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        self.hand_round(name, but, &envelope, |_| true);
+    }
+
+    /// Tells a room of somebody's coming or going, as far as its people want to know.
+    fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        let small = self.router.rooms.get(name).is_some_and(|room| room.members.len() <= BRIEF_ROOM);
+        self.hand_round(name, Some(but), &envelope, |client| client.wants_presence(small));
+    }
+
+    fn hand_round(
+        &mut self,
+        name: &RoomName,
+        but: Option<ClientId>,
+        envelope: &Arc<Envelope>,
+        hears: impl Fn(&Client) -> bool,
+    ) {
+        let Some(room) = self.router.rooms.get(name) else { return };
+        for id in room.members.iter().filter(|id| Some(**id) != but) {
+            if let Some(client) = self.clients.get_mut(*id).filter(|client| hears(client)) {
+                push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+            }
+        }
+    }
+
+    // ---- time ----
+
+    /// What has to be done because time went by, at most once a second.
+    fn tick(&mut self) {
+        let now = self.now.mono;
+        if self.router.next_tick.is_some_and(|at| now < at) {
+            return;
+        }
+        self.router.next_tick = Some(now + TICK);
+        let mut announced = Vec::new();
+        let pong = Envelope::new(self.now.wall, Event::Pong(Text::own("*")));
+        for client in self.clients.iter_mut() {
+            if client.state.announce_at.is_some_and(|at| at <= now) {
+                client.state.announce_at = None;
+                announced.push(client.id);
+            }
+            if let Some((every, next)) = &mut client.state.options.ping
+                && *next <= now
+            {
+                *next = now + *every;
+                push(client, &mut self.router.unsent, &self.router.metrics, &pong);
+            }
+        }
+        for id in announced {
+            let Some((who, rooms)) = self.clients.get(id).and_then(|c| Some((c.name.clone()?, c.state.rooms.clone())))
+            else {
+                continue;
+            };
+            for room in rooms {
+                self.tell_presence(&room, id, Event::Joined { room: room.clone(), name: who.clone() });
+            }
+        }
+    }
+
+    /// Hands each client its batch. Whoever cannot be helped any more is let go, which may give others something.
+    fn flush(&mut self) {
+        let mut waits = Vec::new();
+        while !self.router.unsent.is_empty() {
+            for id in std::mem::take(&mut self.router.unsent) {
+                let Some(client) = self.clients.get_mut(id) else { continue };
+                match client.sender.flush(self.now.wall) {
+                    Flushed::All => {}
+                    Flushed::Waits => waits.push(id),
+                    Flushed::Overfull => self.remove(id, Leave::TooSlow),
+                    Flushed::Gone => self.remove(id, Leave::Lost),
+                }
+            }
+        }
+        self.router.unsent = waits;
+    }
+
+    // ---- questions that several commands ask ----
+
+    fn name_of(&self, id: ClientId) -> Result<Name, ChatError> {
+        self.clients.get(id).and_then(|client| client.name.clone()).ok_or(ChatError::NotSignedOn)
+    }
+
+    /// The room that a command means: the named one, or the current one.
+    fn room_or_current(&self, id: ClientId, room: Option<RoomName>) -> Result<RoomName, ChatError> {
+        let current = || self.clients.get(id).and_then(|client| client.state.current.clone());
+        room.or_else(current).ok_or(ChatError::NotInRoom(None))
+    }
+}
+
+impl Client {
+    /// The name, if the others know it: a quiet visitor is not announced yet.
+    fn announced_name(&self) -> Option<Name> {
+        self.name.clone().filter(|_| self.state.announce_at.is_none())
+    }
+
+    fn wants_presence(&self, small_room: bool) -> bool {
+        match self.state.options.presence {
+            Presence::Off => false,
+            Presence::Brief => small_room,
+            Presence::Full => true,
+        }
+    }
+}
+
+fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, envelope: &Arc<Envelope>) {
+    Metrics::count(&metrics.deliveries);
+    if client.sender.push(envelope) {
+        unsent.push(client.id);
+    }
+}

@@ -1,0 +1,596 @@
+//! What each command does: one function for each, in the order of the command table.
+
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use super::{ROOMS_EACH, Turn, UNANNOUNCED, push};
+use crate::command::{Choice, Command, HistoryQuery, ModeChange, Presence, VERBS, Verb};
+use crate::dialect::PASTE_UNIT;
+use crate::error::ChatError;
+use crate::event::{Block, Done, Envelope, Event, Items, Leave, RoomInfo, Stat, User};
+use crate::limit::Verdict;
+use crate::message::Client;
+use crate::metrics::Metrics;
+use crate::names::{ClientId, Name, RoomName};
+use crate::protocol::Request;
+use crate::room::Room;
+use crate::text::Text;
+
+/// What a command answers.
+pub(super) enum Answer {
+    /// `OK`.
+    Done(Done),
+    /// `OK` only to those who asked for it by a tag or `OPT:echo=on`: one's own words need no answer.
+    Said(Done),
+    /// A block.
+    Block(Option<RoomName>, Items),
+    /// Another line first, and `OK` only for a tag.
+    Event(Event),
+    /// `OK`, and then what there is to see in the room one has come into.
+    In(Done, RoomName),
+    /// Goodbye.
+    Leave(Leave),
+}
+
+/// How many seconds lie at least between two `TYPING` of one person.
+const TYPING_EVERY: Duration = Duration::from_secs(3);
+
+impl Turn<'_> {
+    /// Carries one request out and answers it, exactly once.
+    pub(super) fn carry_out(&mut self, id: ClientId, request: Request) {
+        let shown = request.shown_verb();
+        let Request { tag, verb, what, .. } = request;
+        let answer = match (what, verb) {
+            (Ok(command), Some(verb)) => match self.spam(id, verb, &command) {
+                Verdict::Pass => self.command(id, command),
+                Verdict::Refuse(error) => Err(error),
+                Verdict::GiveUp => return self.remove(id, Leave::Flood),
+            },
+            // The parser names the verb of everything it understood.
+            (Ok(_), None) => return,
+            (Err(error), _) => Err(error),
+        };
+        let verb = verb.map_or("", |verb| verb.name);
+        match answer {
+            Ok(Answer::Done(done)) => self.done(id, verb, tag, done),
+            Ok(Answer::Said(done)) => {
+                let echo = self.clients.get(id).is_some_and(|client| client.state.options.echo);
+                if tag.is_some() || echo {
+                    self.done(id, verb, tag, done);
+                }
+            }
+            Ok(Answer::Block(room, items)) => self.tell(id, Event::Block(Block { tag, room, items })),
+            Ok(Answer::Event(event)) => {
+                self.tell(id, event);
+                if tag.is_some() {
+                    self.done(id, verb, tag, Done::Nothing);
+                }
+            }
+            Ok(Answer::In(done, room)) => {
+                let signed_on = matches!(done, Done::Welcome { .. });
+                self.done(id, verb, tag, done);
+                if signed_on && !self.router.motd.is_empty() {
+                    self.tell(id, Event::Note { room: None, text: self.router.motd.clone() });
+                }
+                self.show_room(id, &room);
+            }
+            Ok(Answer::Leave(why)) => {
+                if tag.is_some() {
+                    self.done(id, verb, tag, Done::Nothing);
+                }
+                self.remove(id, why);
+            }
+            Err(error) => self.refuse(id, shown, tag, error),
+        }
+    }
+
+    /// Asks the rate limiter about what other people would hear.
+    fn spam(&mut self, id: ClientId, verb: &Verb, command: &Command) -> Verdict {
+        if !verb.loud || matches!(command, Command::Join(_) | Command::PasteBegins) {
+            return Verdict::Pass;
+        }
+        let units = match command {
+            Command::Paste(lines) => lines.len().div_ceil(PASTE_UNIT),
+            _ => 1,
+        };
+        let mut hasher = DefaultHasher::new();
+        let words = match command {
+            Command::Say { room, text } => Some((room, text.as_str()).hash(&mut hasher)),
+            Command::Act(text) | Command::Reply(text) => Some(text.as_str().hash(&mut hasher)),
+            Command::Whisper { to, text } => Some((to, text.as_str()).hash(&mut hasher)),
+            // Anything else is counted, but is not the same line again.
+            _ => None,
+        };
+        self.router.limiter.take(id, units, words.map(|()| hasher.finish()), self.now.mono)
+    }
+
+    fn command(&mut self, id: ClientId, command: Command) -> Result<Answer, ChatError> {
+        match command {
+            Command::Join(name) => self.join(id, name),
+            Command::Enter { room, key } => self.enter(id, room, key),
+            Command::Say { room, text } => self.say(id, room, vec![text], false),
+            Command::Act(text) => self.say(id, None, vec![text], true),
+            Command::Paste(lines) => self.say(id, None, lines, false),
+            Command::PasteBegins => Ok(Answer::Event(Event::PasteBegins)),
+            Command::Whisper { to, text } => {
+                let found = self.clients.named(&to);
+                self.whisper(id, found, to.as_str(), text)
+            }
+            Command::Reply(text) => match self.clients.get(id).and_then(|client| client.state.whisperer.clone()) {
+                Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
+                None => Err(ChatError::BadArgument { what: text, right: "Nobody has whispered to you yet." }),
+            },
+            Command::Nick(name) => self.nick(id, name),
+            Command::List(room) => self.list(id, room),
+            Command::Who(name) => {
+                let found = self.clients.named(&name).and_then(|found| self.clients.get(found));
+                let user = found.and_then(|client| self.user(id, client));
+                let user = user.ok_or_else(|| ChatError::NoSuchUser(Text::own(name.as_str())))?;
+                Ok(Answer::Block(None, Items::Who(user)))
+            }
+            Command::Rooms => Ok(Answer::Block(None, Items::Rooms(self.rooms(id)))),
+            Command::Part(room) => self.part(id, room),
+            Command::Room(room) => self.room(id, room),
+            Command::Topic { room, text } => self.topic(id, room, text),
+            Command::Invite { name, room } => self.invite(id, name, room),
+            Command::Mode { room, change } => self.mode(id, room, change),
+            Command::History(query) => self.history(id, query),
+            Command::Away(why) => {
+                let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+                client.state.away = why.clone();
+                Ok(Answer::Done(Done::Away(why)))
+            }
+            Command::Ignore(name) => self.ignore(id, name),
+            Command::Unignore(name) => {
+                let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+                if !client.state.ignored.contains(&name) {
+                    return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
+                }
+                client.state.ignored.retain(|ignored| *ignored != name);
+                Ok(Answer::Done(Done::Ignoring { name, ignored: false }))
+            }
+            Command::Options(choices) => self.options(id, choices),
+            Command::Typing(room) => self.typing(id, room),
+            Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
+            Command::Why => {
+                let client = self.clients.get(id);
+                Ok(Answer::Done(Done::Why(client.and_then(|client| client.state.refusal.clone()))))
+            }
+            Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
+            Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
+            Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words))),
+            #[cfg(test)]
+            Command::Crash => panic!("the test asked for it"),
+        }
+    }
+
+    fn join(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
+        let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
+        if let Some(already) = &client.name {
+            return Err(ChatError::AlreadySignedOn(already.clone()));
+        }
+        let quiet = client.state.options.presence == Presence::Off;
+        if !self.clients.rename(id, name.clone()) {
+            return Err(self.taken(name));
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.announce_at = quiet.then(|| self.now.mono + UNANNOUNCED);
+            log::info!("{client} signed on");
+        }
+        let room = RoomName::lobby();
+        let users = self.go_in(id, &room)?;
+        Ok(Answer::In(Done::Welcome { name, room: room.clone(), users }, room))
+    }
+
+    fn enter(&mut self, id: ClientId, name: RoomName, key: Option<Text>) -> Result<Answer, ChatError> {
+        let client = self.clients.get(id).filter(|client| client.name.is_some()).ok_or(ChatError::NotSignedOn)?;
+        if client.state.rooms.contains(&name) {
+            return Err(ChatError::AlreadyThere(name));
+        }
+        if client.state.rooms.len() >= ROOMS_EACH {
+            return Err(ChatError::TooManyRooms { max: ROOMS_EACH });
+        }
+        if let Some(room) = self.router.rooms.get_mut(&name)
+            && !room.invited.contains(&id)
+        {
+            if room.invite_only {
+                return Err(ChatError::InviteOnly(room.name.clone()));
+            }
+            if room.key.is_some() && room.key != key {
+                return Err(ChatError::BadKey(room.name.clone()));
+            }
+        }
+        self.open_room(&name)?;
+        let users = self.go_in(id, &name)?;
+        let (room, op) = match self.router.rooms.get(&name) {
+            Some(room) => (room.name.clone(), room.ops.contains(&id)),
+            None => (name, false),
+        };
+        Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
+    }
+
+    /// Makes sure that a room exists, making place for it where there are too many.
+    fn open_room(&mut self, name: &RoomName) -> Result<(), ChatError> {
+        let rooms = &mut self.router.rooms;
+        if !rooms.contains_key(name) && rooms.len() >= self.router.max_rooms {
+            let empty = rooms.values().filter(|room| room.members.is_empty() && room.name != RoomName::lobby());
+            let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
+            let (oldest, last_id) = oldest.ok_or(ChatError::TooManyRooms { max: self.router.max_rooms })?;
+            self.router.forgotten_id = self.router.forgotten_id.max(last_id);
+            rooms.remove(&oldest);
+        }
+        if let Entry::Vacant(place) = rooms.entry(name.clone()) {
+            place.insert(Room::new(name.clone(), self.router.history, self.router.forgotten_id));
+        }
+        Ok(())
+    }
+
+    /// Puts somebody into a room that exists, makes it current, and tells the others. Returns how many are in it.
+    fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, ChatError> {
+        let who = self.name_of(id)?;
+        let Some(room) = self.router.rooms.get_mut(name) else {
+            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
+        };
+        let name = room.name.clone();
+        if room.members.is_empty() && name != RoomName::lobby() {
+            room.ops.insert(id);
+        }
+        room.members.insert(id);
+        room.invited.remove(&id);
+        let users = room.members.len();
+        let mut quiet = false;
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.rooms.push(name.clone());
+            client.state.current = Some(name.clone());
+            quiet = client.state.announce_at.is_some();
+        }
+        if !quiet {
+            self.tell_presence(&name, id, Event::Joined { room: name.clone(), name: who });
+        }
+        Ok(users)
+    }
+
+    /// What somebody sees who has just come in: the topic, and what was said.
+    fn show_room(&mut self, id: ClientId, name: &RoomName) {
+        let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
+        let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
+        let (lines, more) = room.history.page(None, None, lines);
+        if let Some((by, text)) = &room.topic {
+            let topic = Event::Topic { room: name.clone(), by: by.clone(), text: text.clone() };
+            self.tell(id, topic);
+        }
+        if !lines.is_empty() {
+            let items = Items::History { lines, more };
+            self.tell(id, Event::Block(Block { tag: None, room: Some(name.clone()), items }));
+        }
+    }
+
+    fn say(&mut self, id: ClientId, room: Option<RoomName>, lines: Vec<Text>, act: bool) -> Result<Answer, ChatError> {
+        let from = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let Some(room) = self.router.rooms.get_mut(&name) else {
+            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
+        };
+        let name = room.name.clone();
+        if !room.may_read(id) {
+            return Err(ChatError::NotInRoom(Some(name)));
+        }
+        if room.moderated && !room.ops.contains(&id) {
+            return Err(ChatError::CannotSpeak(name));
+        }
+        let mut last = 0;
+        for text in lines {
+            last = room.take_id();
+            let said = Event::Said { room: name.clone(), id: last, from: from.clone(), act, text };
+            let envelope = Envelope::new(self.now.wall, said);
+            room.history.push(last, envelope.clone());
+            Metrics::count(&self.router.metrics.messages);
+            for member in room.members.iter().filter(|member| **member != id) {
+                if let Some(client) = self.clients.get_mut(*member).filter(|client| !client.ignores(&from)) {
+                    push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+                }
+            }
+        }
+        Ok(Answer::Said(Done::Said { room: name, id: last }))
+    }
+
+    /// `shown` is the name as typed, for the case that nobody has it.
+    pub(super) fn whisper(
+        &mut self,
+        id: ClientId,
+        to: Option<ClientId>,
+        shown: &str,
+        text: Text,
+    ) -> Result<Answer, ChatError> {
+        let from = self.name_of(id)?;
+        let nobody = || ChatError::NoSuchUser(Text::own(shown));
+        let client = to.and_then(|to| self.clients.get_mut(to)).ok_or_else(nobody)?;
+        let name = client.name.clone().ok_or_else(nobody)?;
+        let away = client.state.away.clone();
+        // Whoever is ignored does not learn it: the whisper looks delivered.
+        if !client.ignores(&from) {
+            client.state.whisperer = Some((id, from.clone()));
+            let whisper = Event::Whispered { from, to: name.clone(), text };
+            let envelope = Envelope::new(self.now.wall, whisper);
+            push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+        }
+        Metrics::count(&self.router.metrics.messages);
+        Ok(Answer::Done(Done::Whispered { to: name, away }))
+    }
+
+    fn nick(&mut self, id: ClientId, new: Name) -> Result<Answer, ChatError> {
+        let old = self.name_of(id)?;
+        if old.as_str() == new.as_str() {
+            return Ok(Answer::Done(Done::Renamed(new)));
+        }
+        if !self.clients.rename(id, new.clone()) {
+            return Err(self.taken(new));
+        }
+        let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
+        log::info!("{client} was {old}");
+        let mut told = vec![id];
+        let announced = client.state.announce_at.is_none();
+        let rooms = client.state.rooms.clone();
+        let envelope = Envelope::new(self.now.wall, Event::Renamed { old: old.clone(), new: new.clone() });
+        for room in rooms.iter().filter(|_| announced).filter_map(|name| self.router.rooms.get(name)) {
+            let small = room.members.len() <= crate::command::BRIEF_ROOM;
+            for member in &room.members {
+                if let (false, Some(client)) = (told.contains(member), self.clients.get_mut(*member)) {
+                    told.push(*member);
+                    if client.wants_presence(small) {
+                        push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+                    }
+                }
+            }
+        }
+        // A new name is no way out of being ignored.
+        for client in self.clients.iter_mut().filter(|client| client.state.ignored.contains(&old)) {
+            client.state.ignored.push(new.clone());
+        }
+        Ok(Answer::Done(Done::Renamed(new)))
+    }
+
+    fn taken(&self, name: Name) -> ChatError {
+        let free = (2..).map(|number| name.numbered(number)).find(|other| self.clients.named(other).is_none());
+        ChatError::NameInUse { free: free.unwrap_or_else(|| name.clone()), name }
+    }
+
+    fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+        let mut users: Vec<User> = match &room {
+            None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
+            Some(name) => {
+                let room = self.readable(id, name)?;
+                room.members.iter().filter_map(|member| self.user(id, self.clients.get(*member)?)).collect()
+            }
+        };
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Answer::Block(room, Items::List(users)))
+    }
+
+    /// A person as `asker` may see them: without the closed rooms that the asker is not in.
+    fn user(&self, asker: ClientId, client: &Client) -> Option<User> {
+        let visible = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| room.may_read(asker));
+        let idle = client.state.last_line.map_or(0, |at| self.now.mono.saturating_duration_since(at).as_secs());
+        Some(User {
+            name: client.name.clone()?,
+            rooms: client.state.rooms.iter().filter(visible).cloned().collect(),
+            idle,
+            door: client.door,
+            away: client.state.away.clone(),
+        })
+    }
+
+    fn rooms(&self, id: ClientId) -> Vec<RoomInfo> {
+        // A room with a key may be known by those who have none; one by invitation may not.
+        let known = self.router.rooms.values().filter(|room| !room.invite_only || room.members.contains(&id));
+        let mut rooms: Vec<RoomInfo> = known
+            .map(|room| RoomInfo {
+                name: room.name.clone(),
+                users: room.members.len(),
+                modes: room.modes(),
+                topic: match &room.topic {
+                    Some((_, text)) if room.may_read(id) => text.clone(),
+                    _ => Text::default(),
+                },
+            })
+            .collect();
+        rooms.sort_by(|a, b| a.name.cmp(&b.name));
+        rooms
+    }
+
+    fn part(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+        let name = self.room_or_current(id, room)?;
+        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let Some(place) = client.state.rooms.iter().position(|room| *room == name) else {
+            return Err(ChatError::NotInRoom(Some(name)));
+        };
+        let name = client.state.rooms.remove(place);
+        if client.state.current.as_ref() == Some(&name) {
+            client.state.current = client.state.rooms.last().cloned();
+        }
+        let current = client.state.current.clone();
+        let announced = client.announced_name();
+        self.leave_room(id, announced, &name, &Leave::Parted);
+        Ok(Answer::Done(Done::Parted { room: name, current }))
+    }
+
+    fn room(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+        let name = self.room_or_current(id, room)?;
+        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let Some(found) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
+            return Err(ChatError::NotInRoom(Some(name)));
+        };
+        client.state.current = Some(found.clone());
+        Ok(Answer::Done(Done::Current(found)))
+    }
+
+    fn topic(&mut self, id: ClientId, room: Option<RoomName>, text: Option<Text>) -> Result<Answer, ChatError> {
+        let by = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        let name = room.name.clone();
+        let Some(text) = text else {
+            return Ok(Answer::Done(Done::Topic { room: name, topic: room.topic.clone() }));
+        };
+        if text.len() > 1_024 {
+            return Err(ChatError::LineTooLong { max: 1_024, got: text.len() });
+        }
+        if !room.members.contains(&id) {
+            return Err(ChatError::NotInRoom(Some(name)));
+        }
+        if room.topic_lock && !room.ops.contains(&id) {
+            return Err(ChatError::NotRoomOp(name));
+        }
+        let topic = (text.as_str() != "-").then(|| (by.clone(), text));
+        let shown = topic.as_ref().map_or_else(Text::default, |(_, text)| text.clone());
+        if let Some(room) = self.router.rooms.get_mut(&name) {
+            room.topic = topic.clone();
+        }
+        self.tell_room(&name, Some(id), Event::Topic { room: name.clone(), by, text: shown });
+        Ok(Answer::Done(Done::Topic { room: name, topic }))
+    }
+
+    fn invite(&mut self, id: ClientId, whom: Name, room: Option<RoomName>) -> Result<Answer, ChatError> {
+        let by = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let guest = self.clients.named(&whom).ok_or_else(|| ChatError::NoSuchUser(Text::own(whom.as_str())))?;
+        let Some(room) = self.router.rooms.get_mut(&name) else {
+            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
+        };
+        let name = room.name.clone();
+        if !room.members.contains(&id) {
+            return Err(ChatError::NotInRoom(Some(name)));
+        }
+        if !room.is_open() && !room.ops.contains(&id) {
+            return Err(ChatError::NotRoomOp(name));
+        }
+        if room.members.contains(&guest) {
+            return Err(ChatError::AlreadyThere(name));
+        }
+        room.invited.insert(guest);
+        if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
+            let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
+            self.tell(guest, Event::Note { room: Some(name.clone()), text });
+        }
+        Ok(Answer::Done(Done::Invited { name: self.name_of(guest)?, room: name }))
+    }
+
+    fn mode(&mut self, id: ClientId, room: Option<RoomName>, change: Option<ModeChange>) -> Result<Answer, ChatError> {
+        let by = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        let name = room.name.clone();
+        let Some(change) = change else {
+            return Ok(Answer::Done(Done::Modes { room: name, modes: room.modes() }));
+        };
+        if !room.members.contains(&id) {
+            return Err(ChatError::NotInRoom(Some(name)));
+        }
+        if !room.ops.contains(&id) {
+            return Err(ChatError::NotRoomOp(name));
+        }
+        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
+        let said = match change {
+            ModeChange::InviteOnly(on) => {
+                room.invite_only = on;
+                if on { "made the room invite-only" } else { "opened the room to everybody" }
+            }
+            ModeChange::Key(key) => {
+                room.key = key;
+                if room.key.is_some() { "gave the room a key" } else { "took the key away" }
+            }
+            ModeChange::Moderated(on) => {
+                room.moderated = on;
+                if on { "lets only operators speak" } else { "lets everybody speak" }
+            }
+            ModeChange::TopicLock(on) => {
+                room.topic_lock = on;
+                if on { "lets only operators set the topic" } else { "lets everybody set the topic" }
+            }
+        };
+        let modes = room.modes();
+        let text = Text::own(format!("{by} {said} ({modes})."));
+        self.tell_room(&name, Some(id), Event::Note { room: Some(name.clone()), text });
+        Ok(Answer::Done(Done::Modes { room: name, modes }))
+    }
+
+    fn history(&self, id: ClientId, query: HistoryQuery) -> Result<Answer, ChatError> {
+        let name = self.room_or_current(id, query.room)?;
+        let room = self.readable(id, &name)?;
+        let (lines, more) = room.history.page(query.before, query.after, query.limit.unwrap_or(50));
+        Ok(Answer::Block(Some(room.name.clone()), Items::History { lines, more }))
+    }
+
+    /// A room whose talk somebody may know of.
+    fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
+        let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        if room.may_read(id) { Ok(room) } else { Err(ChatError::NotInRoom(Some(room.name.clone()))) }
+    }
+
+    fn ignore(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
+        const MAX_IGNORED: usize = 200;
+        if self.clients.named(&name).is_none() {
+            return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
+        }
+        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        if !client.state.ignored.contains(&name) {
+            // The oldest makes way, so that the list is bounded.
+            if client.state.ignored.len() >= MAX_IGNORED {
+                client.state.ignored.remove(0);
+            }
+            client.state.ignored.push(name.clone());
+        }
+        Ok(Answer::Done(Done::Ignoring { name, ignored: true }))
+    }
+
+    fn options(&mut self, id: ClientId, choices: Vec<Choice>) -> Result<Answer, ChatError> {
+        let now = self.now.mono;
+        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        for choice in &choices {
+            client.state.options.choose(*choice, now);
+        }
+        Ok(Answer::Done(Done::Options(choices)))
+    }
+
+    fn typing(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+        let who = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        if !room.members.contains(&id) {
+            return Err(ChatError::NotInRoom(Some(name)));
+        }
+        let name = room.name.clone();
+        let now = self.now.mono;
+        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let soon = |at| now.saturating_duration_since(at) < TYPING_EVERY;
+        if !client.state.last_typing.is_some_and(soon) {
+            client.state.last_typing = Some(now);
+            let envelope = Envelope::new(self.now.wall, Event::Typing { room: name.clone(), name: who.clone() });
+            let hears = |client: &Client| client.state.options.typing && !client.ignores(&who);
+            self.hand_round(&name, Some(id), &envelope, hears);
+        }
+        Ok(Answer::Said(Done::Nothing))
+    }
+
+    fn help(&self, id: ClientId, verb: Option<&'static Verb>) -> Vec<&'static Verb> {
+        let early = self.clients.get(id).is_none_or(|client| client.name.is_none());
+        match verb {
+            Some(verb) => vec![verb],
+            // Before sign-on only what can be done then.
+            None => VERBS.iter().filter(|verb| verb.early || !early).collect(),
+        }
+    }
+
+    fn stats(&self) -> Vec<Stat> {
+        let mut stats = self.router.metrics.stats(self.clients.snapshot(), self.now.mono);
+        stats.extend(self.router.limits.iter().map(|(key, value, text)| Stat { key, value: *value, text }));
+        stats
+    }
+}
+
+impl Client {
+    fn ignores(&self, name: &Name) -> bool {
+        self.state.ignored.contains(name)
+    }
+}

@@ -1,0 +1,320 @@
+//! The server: accepts, starts a thread for each client and one for the router, and joins them all at the end.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::connection::{self, STACK};
+use crate::connections::{Connections, Permit, TurnedAway};
+use crate::dialect::{LineDecoder, LineEncoder};
+use crate::event::{Envelope, Event, Leave, Wire};
+use crate::exporter::Exporter;
+use crate::message::Message;
+use crate::metrics::Metrics;
+use crate::names::ClientId;
+use crate::now::Now;
+use crate::registry::Registry;
+use crate::render::render;
+use crate::router::{Router, TICK, TURN};
+use crate::text::Text;
+
+/// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
+const INBOX: usize = 1_024;
+/// What accept waits after a failure, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A server that is bound and not yet running.
+///
+/// ```no_run
+/// use chat_server::{config::Config, server::Server};
+/// let server = Server::bind(Config::default())?;
+/// let handle = server.handle();
+/// std::thread::spawn(move || handle.shutdown()); // from anywhere, at any time
+/// server.run()?; // every thread has ended when it returns
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Server {
+    listener: TcpListener,
+    exporter: Option<Exporter>,
+    inbox: Receiver<Message>,
+    handle: ServerHandle,
+}
+
+/// A way to talk to a running server from any thread.
+#[derive(Clone)]
+pub struct ServerHandle {
+    inbox: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
+    registry: Registry,
+    metrics: Arc<Metrics>,
+    connections: Arc<Connections>,
+    next_id: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Server {
+    /// Binds the address of the settings.
+    ///
+    /// # Errors
+    /// What the system says to the address, or to that of the metrics.
+    pub fn bind(config: Config) -> io::Result<Server> {
+        Server::on(TcpListener::bind(&config.addr)?, config)
+    }
+
+    /// The same on a listener that somebody else has bound.
+    ///
+    /// # Errors
+    /// What the system says to the address of the metrics.
+    pub fn on(listener: TcpListener, config: Config) -> io::Result<Server> {
+        let exporter = match config.metrics.as_str() {
+            "off" | "" => None,
+            addr => Some(Exporter::bind(addr)?),
+        };
+        let (sender, inbox) = mpsc::sync_channel(INBOX);
+        let shared = Arc::new(Shared {
+            addr: listener.local_addr()?,
+            metrics_addr: exporter.as_ref().map(Exporter::addr),
+            registry: Registry::new(),
+            metrics: Arc::new(Metrics::new(Instant::now())),
+            connections: Connections::new(config.max_clients, config.max_per_address),
+            next_id: AtomicUsize::new(1),
+            stop: AtomicBool::new(false),
+            config,
+        });
+        Ok(Server { listener, exporter, inbox, handle: ServerHandle { inbox: sender, shared } })
+    }
+
+    /// A handle, before or while it runs.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until [`ServerHandle::shutdown`]. Every thread has ended when it returns.
+    ///
+    /// # Errors
+    /// Only if the system has no thread for the router, or if the router itself broke down.
+    pub fn run(self) -> io::Result<()> {
+        let Server { listener, exporter, inbox, handle } = self;
+        let shared = &*handle.shared;
+        let router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
+        thread::scope(|scope| {
+            let guard = StopAccepting(&handle);
+            let route = move || {
+                // However the router ends, nobody is let into a house without it.
+                let _guard = guard;
+                run_router(router, &inbox, &_guard.0.shared.metrics);
+            };
+            let router = thread::Builder::new().name("router".into()).spawn_scoped(scope, route)?;
+            if let Some(exporter) = &exporter {
+                let serve = || exporter.run(&shared.metrics, &shared.registry, &shared.stop);
+                thread::Builder::new().name("metrics".into()).stack_size(STACK).spawn_scoped(scope, serve)?;
+            }
+            accept(&listener, scope, &handle);
+            drop(listener);
+            let deadline = Instant::now() + shared.config.shutdown_secs;
+            if !shared.connections.wait_until_closed(deadline) {
+                log::warn!("{} connections did not end in time and are cut", shared.connections.cut_all());
+            }
+            router.join().map_err(|_| io::Error::other("the router broke down; the log has its last words"))
+        })
+    }
+}
+
+impl ServerHandle {
+    /// Sends to the router, waiting while its inbox is full. After the router's end it does nothing: the message is
+    /// dropped, and a client in it is disconnected by that.
+    pub fn send(&self, message: Message) {
+        self.shared.metrics.inbox.fetch_add(1, Ordering::Relaxed);
+        if self.inbox.send(message).is_err() {
+            self.shared.metrics.inbox.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A number that no other client has or will have.
+    pub fn next_id(&self) -> ClientId {
+        ClientId(self.shared.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The address that is really listened on.
+    pub fn addr(&self) -> SocketAddr {
+        self.shared.addr
+    }
+
+    /// The address of the metrics, if they are served.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.shared.metrics_addr
+    }
+
+    /// Who is connected.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    /// The server's counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// The settings it runs with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Says something to everybody.
+    pub fn announce(&self, text: Text) {
+        self.send(Message::Broadcast(text));
+    }
+
+    /// Stops the server: everybody is told, last words are delivered, and `run` returns. Saying it twice does no harm.
+    pub fn shutdown(&self) {
+        if !self.shared.stop.swap(true, Ordering::AcqRel) {
+            self.send(Message::Shutdown);
+            wake(self.shared.addr);
+            self.shared.metrics_addr.into_iter().for_each(wake);
+        }
+    }
+
+    pub(crate) fn caught_panic(&self, id: ClientId, doing: &str) {
+        Metrics::count(&self.shared.metrics.panics);
+        log::error!("{id}: {doing} panicked; the panic's own message stands above");
+    }
+}
+
+/// Stops the server when the router ends, also if it ends by a panic.
+struct StopAccepting<'a>(&'a ServerHandle);
+
+impl Drop for StopAccepting<'_> {
+    fn drop(&mut self) {
+        self.0.shared.stop.store(true, Ordering::Release);
+        wake(self.0.shared.addr);
+        self.0.shared.metrics_addr.into_iter().for_each(wake);
+    }
+}
+
+/// The router's thread: one message is waited for, what else is there comes along, and that is a turn.
+fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
+    while router.is_open() {
+        let first = match inbox.recv_timeout(TICK) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        let waiting = first.into_iter().chain(inbox.try_iter()).take(TURN);
+        let counted = waiting.inspect(|_| {
+            metrics.inbox.fetch_sub(1, Ordering::Relaxed);
+        });
+        router.turn(counted, Now::read());
+    }
+}
+
+/// Lets clients in until the server stops. Does nothing that could wait for any of them.
+fn accept<'scope, 'env>(listener: &TcpListener, scope: &'scope Scope<'scope, 'env>, handle: &'env ServerHandle) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let accepted = listener.accept();
+        if handle.shared.stop.load(Ordering::Acquire) {
+            return;
+        }
+        match accepted {
+            Ok((socket, peer)) => match start(Arc::new(socket), peer, scope, handle) {
+                Ok(()) => {
+                    pause = FIRST_PAUSE;
+                    continue;
+                }
+                Err(error) => log::error!("({peer}) no thread for it: {error}; pausing for {pause:?}"),
+            },
+            Err(error) if is_peers_fault(&error) => {
+                log::debug!("a connection was gone before it was taken: {error}");
+                continue;
+            }
+            Err(error) => log::error!("cannot take connections: {error}; pausing for {pause:?}"),
+        }
+        // Out of descriptors or threads, accept would fail a million times a second.
+        thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Linux also reports errors of the new connection by accept; they say nothing about the listener.
+fn is_peers_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::TimedOut
+    )
+}
+
+fn start<'scope, 'env>(
+    socket: Arc<TcpStream>,
+    peer: SocketAddr,
+    scope: &'scope Scope<'scope, 'env>,
+    handle: &'env ServerHandle,
+) -> io::Result<()> {
+    let accepted = Instant::now();
+    let id = handle.next_id();
+    let permit = match handle.shared.connections.admit(id, &socket, peer.ip()) {
+        Ok(permit) => permit,
+        Err(why) => {
+            Metrics::count(&handle.metrics().turned_away);
+            let setting = match why {
+                TurnedAway::ServerFull => "max_clients",
+                TurnedAway::AddressFull => "max_per_address",
+            };
+            log::warn!("{id} ({peer}) turned away: {setting} is reached");
+            turn_away(&socket);
+            return Ok(());
+        }
+    };
+    Metrics::count(&handle.metrics().accepted);
+    let theirs = socket.clone();
+    let client = move || {
+        let _permit: Permit = permit;
+        connection::serve(&theirs, id, accepted, LineDecoder::default(), LineEncoder::default(), handle);
+    };
+    let thread = thread::Builder::new().name(format!("client-{}", id.0)).stack_size(STACK);
+    match thread.spawn_scoped(scope, client) {
+        Ok(_joined_by_the_scope) => Ok(()),
+        Err(error) => {
+            turn_away(&socket);
+            Err(error)
+        }
+    }
+}
+
+/// One line for somebody who cannot come in. A new socket has room for it, so this does not wait.
+fn turn_away(mut socket: &TcpStream) {
+    let bye = Envelope::new(Now::read().wall, Event::Bye { why: Leave::Full, name: None });
+    if let Err(error) = socket.write_all(&render(&bye, Wire::Line)) {
+        log::debug!("gone before it was turned away: {error}");
+    }
+}
+
+/// Makes a blocked accept return, by connecting to it. The standard library has no other way.
+fn wake(addr: SocketAddr) {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    if let Err(error) = TcpStream::connect_timeout(&SocketAddr::new(ip, addr.port()), Duration::from_secs(1)) {
+        // Either nobody accepts any more, or accept is failing and looks at the flag by itself.
+        log::debug!("could not wake the listener on {addr}: {error}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Text that cannot hurt a terminal: the only way that words from outside enter the core.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::error::ChatError;
+
+/// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md, "Server lines").
+pub const MAX_TEXT: usize = 3_500;
+
+/// Clean UTF-8: no control character but the ones that were made visible, no bidirectional override.
+///
+/// A `Text` is a window on a shared line, so cutting a piece out of it copies nothing.
+///
+/// ```
+/// use chat_server::text::Text;
+/// let text = Text::from_bytes(b"one\tbell\x07").unwrap();
+/// assert_eq!(text.as_str(), "one bell\u{fffd}");
+/// ```
+#[derive(Clone)]
+pub struct Text {
+    line: Arc<str>,
+    start: usize,
+    end: usize,
+}
+
+impl Text {
+    /// Takes the bytes of one line in.
+    ///
+    /// A tab becomes a space; every other control character (C0, DEL, C1, line and paragraph separators,
+    /// bidirectional embeddings, overrides and isolates) becomes U+FFFD, for all to see.
+    ///
+    /// # Errors
+    /// [`ChatError::NotUtf8`] with the offset of the first bad byte; [`ChatError::LineTooLong`] where the clean
+    /// text would pass [`MAX_TEXT`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Text, ChatError> {
+        let line = std::str::from_utf8(bytes).map_err(|e| ChatError::NotUtf8 { at: e.valid_up_to() })?;
+        Text::new(line)
+    }
+
+    /// The same for what is already a string.
+    ///
+    /// # Errors
+    /// As [`Text::from_bytes`].
+    pub fn new(line: &str) -> Result<Text, ChatError> {
+        // Most lines are plain ASCII without a control character: one pass over the bytes says so.
+        let plain = line.bytes().all(|b| (0x20..0x7F).contains(&b));
+        let line: Arc<str> = if plain || !line.chars().any(is_harmful) {
+            Arc::from(line)
+        } else {
+            line.chars().map(made_visible).collect::<String>().into()
+        };
+        if line.len() > MAX_TEXT {
+            return Err(ChatError::LineTooLong { max: MAX_TEXT, got: line.len() });
+        }
+        Ok(Text { start: 0, end: line.len(), line })
+    }
+
+    /// For words of our own, which are clean and short by construction.
+    pub(crate) fn own(words: impl Into<Arc<str>>) -> Text {
+        let line = words.into();
+        debug_assert!(!line.chars().any(is_harmful), "our own words hold a control character: {line:?}");
+        Text { start: 0, end: line.len(), line }
+    }
+
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        &self.line[self.start..self.end]
+    }
+
+    /// A piece of this text, sharing its bytes.
+    ///
+    /// # Panics
+    /// If the range is out of bounds or cuts a character, as with `&str`.
+    pub fn slice(&self, range: Range<usize>) -> Text {
+        let _checked: &str = &self.as_str()[range.clone()];
+        Text { line: self.line.clone(), start: self.start + range.start, end: self.start + range.end }
+    }
+
+    /// The same text without white space at both ends.
+    pub fn trimmed(&self) -> Text {
+        let words = self.as_str();
+        let start = words.len() - words.trim_start().len();
+        self.slice(start..start + words.trim().len())
+    }
+
+    /// The first word, and what follows it after the spaces.
+    pub fn split_word(&self) -> (Text, Text) {
+        let words = self.as_str();
+        let start = words.len() - words.trim_start().len();
+        let end = words[start..].find(' ').map_or(words.len(), |i| start + i);
+        let rest = end + (words[end..].len() - words[end..].trim_start().len());
+        (self.slice(start..end), self.slice(rest..words.len()))
+    }
+}
+
+impl Default for Text {
+    fn default() -> Text {
+        Text::own("")
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+/// Would this character move somebody's cursor, ring a bell, or turn the order of the letters around?
+pub fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+fn made_visible(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if is_harmful(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_become_visible_and_words_stay() {
+        let text = Text::from_bytes("a\x1b[2Jb\u{9b}c\u{202e}d\u{2069}e\u{7f}\t.".as_bytes()).unwrap();
+        assert_eq!(text.as_str(), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd} .");
+        assert_eq!(Text::new("привет, 的 地 😃").unwrap().as_str(), "привет, 的 地 😃");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused_with_their_place() {
+        assert_eq!(Text::from_bytes(b"caf\xe9"), Err(ChatError::NotUtf8 { at: 3 }));
+    }
+
+    #[test]
+    fn text_that_grows_past_the_limit_is_refused() {
+        assert_eq!(Text::from_bytes(&[1; 2_000]), Err(ChatError::LineTooLong { max: MAX_TEXT, got: 6_000 }));
+    }
+
+    #[test]
+    fn a_piece_shares_the_line() {
+        let line = Text::new("  one   two three ").unwrap();
+        let (first, rest) = line.split_word();
+        assert_eq!((first.as_str(), rest.as_str()), ("one", "two three "));
+        assert_eq!(rest.trimmed().as_str(), "two three");
+        assert!(Arc::ptr_eq(&line.line, &rest.line));
+        assert_eq!(Text::new("").unwrap().split_word(), (Text::default(), Text::default()));
+    }
+}
