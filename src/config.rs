@@ -212,6 +212,14 @@ impl Setting {
         format!("CHAT_{}", self.key.to_ascii_uppercase())
     }
 
+    /// Puts a value, written without quotes, into the settings.
+    ///
+    /// # Errors
+    /// What the value should be instead.
+    pub fn apply(&self, config: &mut Config, value: &str) -> Result<(), String> {
+        (self.set)(config, value)
+    }
+
     /// The value as the file writes it.
     pub fn value(&self, config: &Config) -> String {
         let value = (self.get)(config);
@@ -378,7 +386,7 @@ impl Loaded {
 
     fn set(&mut self, index: usize, value: &str, origin: Origin) -> Result<(), ConfigError> {
         let setting = &SETTINGS[index];
-        match (setting.set)(&mut self.config, value) {
+        match setting.apply(&mut self.config, value) {
             Ok(()) => {
                 self.origins[index] = origin;
                 Ok(())

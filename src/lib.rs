@@ -45,3 +45,6 @@ pub mod config;
 pub mod metrics;
 mod exporter;
 pub mod machine;
+
+// ---- for tests, here and in every crate that builds on this one ----
+pub mod testing;

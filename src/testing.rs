@@ -1,0 +1,732 @@
+//! The kit that tests are written with: a server on a free port, a client with a deadline, and transcripts.
+//!
+//! A transcript is a conversation that is run on a [`Stage`]: the bare router, or a real server. What a client gets
+//! must be said in it, line by line; a line that nobody asked for is a failure.
+//!
+//! ```text
+//! // Whispers are for one person only.
+//! with alice bob citra
+//! bob> /whisper alice psst
+//! bob< * OK WHISPER to=alice
+//! alice< * WHISPER bob alice: psst
+//! ```
+//!
+//! | line | meaning |
+//! | --- | --- |
+//! | `set key value` | a setting (of `chat.toml`), before anybody comes |
+//! | `with ani budi` | they connect and join; what they get by that is read away |
+//! | `ani connects` | she connects; her `HELLO` is the next line she gets |
+//! | `ani> words` | she sends a line; `\xNN` is a byte, `\{3000 x}` a repeated letter; who is new connects first |
+//! | `ani< words` | she gets this line; `*` stands for anything within a word, `...` at the end for any rest |
+//! | `ani hangs up` | she closes her sending half |
+//! | `ani is gone` | her connection has ended, and she got nothing more |
+//! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::command::Command;
+use crate::config::{Config, SETTINGS};
+use crate::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
+use crate::error::ChatError;
+use crate::event::{Leave, Warning};
+use crate::message::{Client, Message, Ticket};
+use crate::metrics::Metrics;
+use crate::names::ClientId;
+use crate::now::Now;
+use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
+use crate::protocol::Request;
+use crate::registry::Registry;
+use crate::router::Router;
+use crate::server::{Server, ServerHandle};
+use crate::telnet::{Input, Splitter};
+
+/// How long a test waits for something that must come. Long, since a busy machine is no failure.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Settings for tests: a free port on loopback, no pace and no spam limit, so that scripts may talk at full speed.
+pub fn quick() -> Config {
+    let mut config =
+        Config { addr: "127.0.0.1:0".into(), burst: 0, spam_lines: 0, spam_repeats: 0, ..Config::default() };
+    config.max_per_address = 0;
+    config
+}
+
+/// A server on a thread of its own. It stops and is joined when this is dropped.
+pub struct TestServer {
+    handle: ServerHandle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl TestServer {
+    /// Starts a server with [`quick`] settings.
+    pub fn start() -> TestServer {
+        TestServer::with(quick())
+    }
+
+    /// Starts a server with other settings.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn with(config: Config) -> TestServer {
+        let server = Server::bind(config).expect("a free port on loopback");
+        let handle = server.handle();
+        let run = move || server.run();
+        let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
+        TestServer { handle, thread: Some(thread) }
+    }
+
+    /// The address it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.handle.addr()
+    }
+
+    /// Its handle.
+    pub fn handle(&self) -> &ServerHandle {
+        &self.handle
+    }
+
+    /// A connection to it.
+    pub fn connect(&self) -> TestClient {
+        TestClient::connect(self.addr())
+    }
+
+    /// A connection that has signed on; what came by that is read away.
+    pub fn join(&self, name: &str) -> TestClient {
+        let mut client = self.connect();
+        client.send(&format!("JOIN:{name}"));
+        client.until(&format!("* OK JOIN {}", "..."));
+        client.settle();
+        client
+    }
+
+    /// Stops it and waits until every thread has ended.
+    ///
+    /// # Errors
+    /// What `run` returned.
+    ///
+    /// # Panics
+    /// If the server panicked.
+    pub fn stop(mut self) -> io::Result<()> {
+        self.handle.shutdown();
+        self.thread.take().map_or(Ok(()), |thread| thread.join().expect("the server does not panic"))
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !thread::panicking()
+        {
+            panic!("the server panicked");
+        }
+    }
+}
+
+/// A client that sends lines, and reads lines with a deadline.
+pub struct TestClient {
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+    pings: usize,
+}
+
+impl TestClient {
+    /// Connects.
+    ///
+    /// # Panics
+    /// If nobody listens there.
+    pub fn connect(addr: SocketAddr) -> TestClient {
+        TestClient::over(TcpStream::connect(addr).expect("somebody listens"))
+    }
+
+    /// Takes a connection over.
+    ///
+    /// # Panics
+    /// If the system refuses a timeout or a second handle to the socket.
+    pub fn over(stream: TcpStream) -> TestClient {
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        stream.set_nodelay(true).expect("an option");
+        let reader = BufReader::new(stream.try_clone().expect("a second handle"));
+        TestClient { stream, reader, pings: 0 }
+    }
+
+    /// The socket, for tests that treat it badly.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Sends a line.
+    pub fn send(&mut self, line: &str) {
+        self.send_bytes(format!("{line}\n").as_bytes());
+    }
+
+    /// Sends bytes as they are. A peer that is gone is for the next read to find out.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        let _gone = self.stream.write_all(bytes);
+    }
+
+    /// The next line without its end; `None` at the end of the connection.
+    ///
+    /// # Panics
+    /// If nothing comes before the deadline.
+    #[track_caller]
+    pub fn next(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.reader.read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_string()),
+            Err(e) if e.kind() == io::ErrorKind::ConnectionReset => None,
+            Err(e) => panic!("nothing came in {DEADLINE:?}: {e}"),
+        }
+    }
+
+    /// The next line must be this one.
+    ///
+    /// # Panics
+    /// If it is another.
+    #[track_caller]
+    pub fn hears(&mut self, pattern: &str) -> String {
+        let line = self.next();
+        assert!(line.as_deref().is_some_and(|line| matches(pattern, line)), "expected {pattern}\n     got {line:?}");
+        line.unwrap_or_default()
+    }
+
+    /// Reads up to a line like this one and returns it.
+    ///
+    /// # Panics
+    /// If the connection ends before it.
+    #[track_caller]
+    pub fn until(&mut self, pattern: &str) -> String {
+        loop {
+            match self.next() {
+                Some(line) if matches(pattern, &line) => return line,
+                Some(_) => {}
+                None => panic!("the connection ended before {pattern}"),
+            }
+        }
+    }
+
+    /// Waits until the router has handled all that was sent, and returns what came meanwhile.
+    #[track_caller]
+    pub fn settle(&mut self) -> Vec<String> {
+        self.pings += 1;
+        let token = format!("settle-{}", self.pings);
+        self.send(&format!("PING:{token}"));
+        let mut seen = Vec::new();
+        while let Some(line) = self.next() {
+            if line.ends_with(&format!("PONG {token}")) {
+                break;
+            }
+            seen.push(line);
+        }
+        seen
+    }
+
+    /// Everything up to the end of the connection.
+    #[track_caller]
+    pub fn rest(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// Closes the sending half, as `nc -N` does at the end of its input.
+    pub fn hang_up(&mut self) {
+        let _closed_already = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+/// Whether a line is as the pattern says. The words are compared one by one; see the module's table.
+pub fn matches(pattern: &str, line: &str) -> bool {
+    let (pattern, open) = match pattern.strip_suffix("...") {
+        Some(start) => (start, true),
+        None => (pattern, false),
+    };
+    let mut words = line.split(' ');
+    let mut wanted = pattern.split(' ').peekable();
+    while let Some(glob) = wanted.next() {
+        if open && wanted.peek().is_none() {
+            let rest = words.collect::<Vec<_>>().join(" ");
+            return rest.starts_with(glob);
+        }
+        if !words.next().is_some_and(|word| glob_matches(glob, word)) {
+            return false;
+        }
+    }
+    words.next().is_none()
+}
+
+fn glob_matches(glob: &str, word: &str) -> bool {
+    let Some((start, rest)) = glob.split_once('*') else { return glob == word };
+    let Some(mut word) = word.strip_prefix(start) else { return false };
+    loop {
+        if glob_matches(rest, word) {
+            return true;
+        }
+        let mut letters = word.chars();
+        if letters.next().is_none() {
+            return false;
+        }
+        word = letters.as_str();
+    }
+}
+
+/// Where a transcript is played.
+pub trait Stage {
+    /// Somebody connects.
+    fn connect(&mut self, who: &str);
+    /// Somebody sends bytes.
+    fn send(&mut self, who: &str, bytes: &[u8]);
+    /// The next line for somebody; `None` when their connection has ended (or, without sockets, nothing is there).
+    fn next(&mut self, who: &str) -> Option<String>;
+    /// Somebody closes the sending half.
+    fn hang_up(&mut self, who: &str);
+    /// Time goes by. Returns false where it cannot be moved.
+    fn wait(&mut self, seconds: u64) -> bool;
+}
+
+/// A real server and real sockets.
+pub struct Tcp {
+    server: TestServer,
+    clients: HashMap<String, TestClient>,
+}
+
+impl Tcp {
+    /// A server with these settings.
+    pub fn new(config: Config) -> Tcp {
+        Tcp { server: TestServer::with(config), clients: HashMap::new() }
+    }
+
+    #[track_caller]
+    fn client(&mut self, who: &str) -> &mut TestClient {
+        self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
+    }
+}
+
+impl Stage for Tcp {
+    fn connect(&mut self, who: &str) {
+        self.clients.insert(who.into(), self.server.connect());
+    }
+
+    fn send(&mut self, who: &str, bytes: &[u8]) {
+        self.client(who).send_bytes(bytes);
+    }
+
+    fn next(&mut self, who: &str) -> Option<String> {
+        self.client(who).next()
+    }
+
+    fn hang_up(&mut self, who: &str) {
+        self.client(who).hang_up();
+    }
+
+    fn wait(&mut self, _: u64) -> bool {
+        false
+    }
+}
+
+/// The router alone: no socket, no thread, and a clock that moves only when told.
+pub struct Bare {
+    router: Router,
+    now: Now,
+    clients: HashMap<String, Seat>,
+    line_bytes: usize,
+}
+
+/// One client of the bare router.
+struct Seat {
+    id: ClientId,
+    splitter: Splitter,
+    decoder: LineDecoder,
+    encoder: LineEncoder,
+    shelf: Shelf,
+    lines: VecDeque<String>,
+}
+
+/// Where the router puts what a client should get.
+#[derive(Clone, Default)]
+pub struct Shelf(Arc<Mutex<Vec<Batch>>>);
+
+impl Shelf {
+    /// Takes all that was put there.
+    pub fn take(&self) -> Vec<Batch> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Deliver for Shelf {
+    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+        Ok(())
+    }
+}
+
+impl Bare {
+    /// A router with these settings.
+    pub fn new(config: Config) -> Bare {
+        let now = Now::read();
+        let metrics = Arc::new(Metrics::new(now.mono));
+        let line_bytes = config.line_bytes;
+        Bare { router: Router::new(&config, Registry::new(), metrics), now, clients: HashMap::new(), line_bytes }
+    }
+
+    /// One turn with these messages.
+    pub fn turn(&mut self, messages: Vec<Message>) {
+        self.router.turn(messages, self.now);
+    }
+
+    fn seat(&mut self, who: &str) -> &mut Seat {
+        self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
+    }
+}
+
+impl Stage for Bare {
+    fn connect(&mut self, who: &str) {
+        let (id, shelf) = (ClientId(self.clients.len() + 1), Shelf::default());
+        let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
+        self.turn(vec![Message::ClientJoined(Client::new(id, outbox, "bare", "line"))]);
+        let splitter = Splitter::new(self.line_bytes);
+        let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+        self.clients.insert(who.into(), Seat { id, splitter, decoder, encoder, shelf, lines: VecDeque::new() });
+    }
+
+    fn send(&mut self, who: &str, bytes: &[u8]) {
+        let max = self.line_bytes;
+        let Seat { id, splitter, decoder, .. } = self.seat(who);
+        let id = *id;
+        let mut messages = Vec::new();
+        splitter.push(bytes, &mut |input| {
+            messages.extend(meaning(input, decoder, max).map(|meant| meant.message(id)));
+            true
+        });
+        if splitter.is_inside_line()
+            && let Some(why) = decoder.glance(splitter.begun())
+        {
+            messages.push(Message::ClientLeft(id, why));
+        }
+        for message in messages {
+            self.turn(vec![message]);
+        }
+    }
+
+    fn next(&mut self, who: &str) -> Option<String> {
+        let Seat { encoder, shelf, lines, .. } = self.seat(who);
+        for batch in shelf.take() {
+            let mut out = Vec::new();
+            batch.envelopes.iter().for_each(|envelope| encoder.encode(envelope, &mut out));
+            lines.extend(String::from_utf8_lossy(&out).lines().map(String::from));
+        }
+        lines.pop_front()
+    }
+
+    fn hang_up(&mut self, who: &str) {
+        let max = self.line_bytes;
+        let Seat { id, splitter, decoder, .. } = self.seat(who);
+        let id = *id;
+        let mut messages = Vec::new();
+        splitter.finish(&mut |input| {
+            messages.extend(meaning(input, decoder, max).map(|meant| meant.message(id)));
+            true
+        });
+        if let Decoded::Request(request) = decoder.finish() {
+            messages.push(Meant::Request(request).message(id));
+        }
+        messages.push(Message::ClientLeft(id, Leave::Closed));
+        self.turn(messages);
+    }
+
+    fn wait(&mut self, seconds: u64) -> bool {
+        for _ in 0..seconds {
+            self.now.mono += Duration::from_secs(1);
+            self.now.wall += chrono::Duration::seconds(1);
+            self.turn(Vec::new());
+        }
+        true
+    }
+}
+
+/// What an input means to the router, as a connection's reader would put it.
+enum Meant {
+    Request(Request),
+    Leave(Leave),
+    Interrupt,
+}
+
+impl Meant {
+    fn message(self, id: ClientId) -> Message {
+        match self {
+            Meant::Request(request) => Message::Requests(id, vec![request], Ticket::free()),
+            Meant::Leave(why) => Message::ClientLeft(id, why),
+            Meant::Interrupt => Message::Warn(id, Warning::Interrupt),
+        }
+    }
+}
+
+fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant> {
+    match input {
+        Input::Line(line) => match decoder.decode(line) {
+            Decoded::Nothing => None,
+            Decoded::Request(request) => Some(Meant::Request(request)),
+            Decoded::Leave(why) => Some(Meant::Leave(why)),
+        },
+        Input::TooLong(got) => Some(Meant::Request(Request::refused(ChatError::LineTooLong { max, got }))),
+        Input::Endless => Some(Meant::Leave(Leave::Endless)),
+        Input::Answer(_) => None,
+        Input::Interrupt => Some(Meant::Interrupt),
+        Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),
+    }
+}
+
+/// Plays a transcript on a stage that is made with its settings.
+///
+/// # Panics
+/// If somebody gets another line than the transcript says, or one it does not say.
+#[track_caller]
+pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Config) -> S) {
+    let mut config = quick();
+    let mut lines = transcript.lines().enumerate().peekable();
+    while let Some((_, line)) = lines.peek() {
+        if let Some((key, value)) = line.strip_prefix("set ").and_then(|rest| rest.split_once(' ')) {
+            let setting = SETTINGS.iter().find(|setting| setting.key == key);
+            let setting = setting.unwrap_or_else(|| panic!("{title}: no setting {key}"));
+            setting.apply(&mut config, value).unwrap_or_else(|wrong| panic!("{title}: {key} {wrong}"));
+        } else if !is_comment(line) {
+            break;
+        }
+        lines.next();
+    }
+    let mut player = Player { title, stage: stage(config), seats: HashMap::new(), speaker: None, syncs: 0 };
+    for (number, line) in lines {
+        if !is_comment(line) {
+            player.line(number + 1, line);
+        }
+    }
+    player.leftovers();
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim().is_empty() || line.starts_with("//")
+}
+
+struct Player<'a, S> {
+    title: &'a str,
+    stage: S,
+    seats: HashMap<String, Heard>,
+    /// Who spoke last and may not have been heard by the router yet.
+    speaker: Option<String>,
+    syncs: usize,
+}
+
+/// What somebody got and the transcript has not asked for yet.
+#[derive(Default)]
+struct Heard {
+    waiting: VecDeque<String>,
+    gone: bool,
+    pasting: bool,
+}
+
+impl<S: Stage> Player<'_, S> {
+    #[track_caller]
+    fn line(&mut self, number: usize, line: &str) {
+        let place = format!("{}, line {number}: {line}", self.title);
+        let (who, rest) = line.split_at(line.find([' ', '<', '>']).unwrap_or(line.len()));
+        match rest {
+            _ if who == "with" => rest.split_whitespace().for_each(|name| self.join(name)),
+            _ if who == "wait" => {
+                let seconds = rest.trim().parse().unwrap_or_else(|_| panic!("{place}: how many seconds?"));
+                assert!(self.stage.wait(seconds), "{place}: this stage cannot move the clock");
+            }
+            " connects" => self.connect(who),
+            " hangs up" => {
+                self.sync_other(who);
+                self.stage.hang_up(who);
+            }
+            " is gone" => {
+                let next = self.next(who);
+                assert!(next.is_none(), "{place}\n  but got: {}", next.unwrap_or_default());
+            }
+            _ if rest.starts_with('>') => {
+                self.sync_other(who);
+                if !self.seats.contains_key(who) {
+                    self.connect(who);
+                    self.next(who);
+                }
+                self.say(who, rest[1..].trim_start());
+            }
+            _ if rest.starts_with('<') => {
+                let wanted = rest[1..].trim_start();
+                let got = self.next(who);
+                let fits = got.as_deref().is_some_and(|got| matches(wanted, got));
+                assert!(fits, "{place}\n  but got: {}", got.as_deref().unwrap_or("nothing"));
+            }
+            _ => panic!("{place}\n  is no line of a transcript"),
+        }
+    }
+
+    fn connect(&mut self, who: &str) {
+        self.sync_other(who);
+        self.stage.connect(who);
+        self.seats.insert(who.into(), Heard::default());
+    }
+
+    fn join(&mut self, who: &str) {
+        self.connect(who);
+        self.say(who, &format!("JOIN:{who}"));
+        let everybody: Vec<String> = self.seats.keys().cloned().collect();
+        self.sync(who);
+        for who in everybody {
+            self.sync(&who);
+            self.seats.entry(who).or_default().waiting.clear();
+        }
+    }
+
+    fn say(&mut self, who: &str, line: &str) {
+        let seat = self.seats.entry(who.into()).or_default();
+        let word = line.to_ascii_uppercase();
+        seat.pasting = if seat.pasting { line != "." } else { word.starts_with("PASTE") || word.starts_with("/PASTE") };
+        let mut bytes = unescaped(line);
+        bytes.push(b'\n');
+        self.stage.send(who, &bytes);
+        self.speaker = Some(who.into());
+    }
+
+    /// Two people speak in the order of the transcript only if the first was heard before the second begins.
+    fn sync_other(&mut self, who: &str) {
+        if let Some(speaker) = self.speaker.take().filter(|speaker| speaker != who) {
+            self.sync(&speaker);
+        }
+    }
+
+    fn sync(&mut self, who: &str) {
+        let Some(seat) = self.seats.get(who).filter(|seat| !seat.gone && !seat.pasting) else { return };
+        let mut waiting = VecDeque::from_iter(seat.waiting.iter().cloned());
+        self.syncs += 1;
+        let token = format!("sync-{}", self.syncs);
+        self.stage.send(who, format!("PING:{token}\n").as_bytes());
+        let gone = loop {
+            match self.stage.next(who) {
+                Some(line) if line.ends_with(&format!("PONG {token}")) => break false,
+                Some(line) => waiting.push_back(line),
+                None => break true,
+            }
+        };
+        if let Some(seat) = self.seats.get_mut(who) {
+            seat.waiting = waiting;
+            seat.gone = gone;
+        }
+    }
+
+    fn next(&mut self, who: &str) -> Option<String> {
+        if let Some(seat) = self.seats.get_mut(who) {
+            if let Some(line) = seat.waiting.pop_front() {
+                return Some(line);
+            }
+            if seat.gone {
+                return None;
+            }
+        }
+        self.stage.next(who)
+    }
+
+    #[track_caller]
+    fn leftovers(&mut self) {
+        if let Some(speaker) = self.speaker.take() {
+            self.sync(&speaker);
+        }
+        let mut everybody: Vec<String> = self.seats.keys().cloned().collect();
+        everybody.sort();
+        for who in everybody {
+            self.sync(&who);
+            let waiting = &self.seats[&who].waiting;
+            assert!(waiting.is_empty(), "{}: {who} also got, unasked for: {waiting:#?}", self.title);
+        }
+    }
+}
+
+/// `\xNN`, `\t`, `\r` and `\{3000 x}`.
+fn unescaped(line: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('\\') {
+        bytes.extend(before.bytes());
+        let hex = after.get(1..3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let repeated = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        rest = match (after.chars().next(), hex, repeated) {
+            (Some('x'), Some(byte), _) => {
+                bytes.push(byte);
+                &after[3..]
+            }
+            (Some('{'), _, Some((inside, rest))) => {
+                let (count, what) = inside.split_once(' ').unwrap_or(("1", inside));
+                bytes.extend(what.repeat(count.parse().unwrap_or(1)).bytes());
+                rest
+            }
+            (Some('t'), ..) => {
+                bytes.push(b'\t');
+                &after[1..]
+            }
+            (Some('r'), ..) => {
+                bytes.push(b'\r');
+                &after[1..]
+            }
+            _ => {
+                bytes.push(b'\\');
+                after
+            }
+        };
+    }
+    bytes.extend(rest.bytes());
+    bytes
+}
+
+/// Reads what is there until nothing has come for so long, and throws it away. Returns how many bytes it was.
+///
+/// For tests of slow readers, which want to read again at some time.
+pub fn read_away(stream: &TcpStream, quiet: Duration) -> io::Result<usize> {
+    stream.set_read_timeout(Some(quiet))?;
+    let (mut total, mut buffer, began) = (0, [0; 65_536], Instant::now());
+    while began.elapsed() < DEADLINE {
+        match (&mut &*stream).read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => total += count,
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
+            Err(e) => return Err(e),
+        }
+    }
+    stream.set_read_timeout(Some(DEADLINE))?;
+    Ok(total)
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_by_words() {
+        assert!(matches("* OK JOIN room=#lobby users=*: You ...", "2026 OK JOIN room=#lobby users=12: You are in"));
+        assert!(matches("* PONG", "x PONG") && !matches("* PONG", "x PONG y"));
+        assert!(!matches("* MSG #a * bob: hi", "t MSG #a 1 bob: hi there"));
+        assert!(matches("a ...", "a ") && matches("a...", "abc d"));
+    }
+
+    #[test]
+    fn escapes_become_bytes() {
+        assert_eq!(unescaped("a\\xff\\{3 xy}\\tb\\q"), b"a\xffxyxyxy\tb\\q");
+    }
+
+    #[test]
+    #[should_panic(expected = "also got, unasked for")]
+    fn a_line_that_nobody_asked_for_is_a_failure() {
+        play("test", "with ani budi\nani> hello\n", Bare::new);
+    }
+
+    #[test]
+    #[should_panic(expected = "but got")]
+    fn another_line_is_a_failure() {
+        play("test", "with ani budi\nani> hello\nbudi< * MSG #lobby 1 ani: goodbye\n", Bare::new);
+    }
+}
