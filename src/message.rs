@@ -51,7 +51,7 @@ pub struct Client {
     /// By which door it came: `line`.
     pub door: &'static str,
     /// Where it is and what it wants; changed only by the router.
-    pub(crate) state: State,
+    pub(crate) state: Box<State>,
 }
 
 /// What the router remembers of a client.
@@ -106,7 +106,7 @@ impl Options {
 impl Client {
     /// A client without a name.
     pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Client {
-        Client { id, name: None, sender, origin: origin.into(), door, state: State::default() }
+        Client { id, name: None, sender, origin: origin.into(), door, state: Box::default() }
     }
 }
 

@@ -225,7 +225,10 @@ mod tests {
         }
     }
 
-    fn outbox(max_bytes: usize) -> (Outbox, Arc<Mutex<usize>>, Arc<Mutex<Vec<String>>>) {
+    type Room = Arc<Mutex<usize>>;
+    type Taken = Arc<Mutex<Vec<String>>>;
+
+    fn outbox(max_bytes: usize) -> (Outbox, Room, Taken) {
         let (room, taken) = (Arc::new(Mutex::new(0)), Arc::default());
         (Outbox::new(Box::new(Shelf { room: room.clone(), taken: Arc::clone(&taken) }), max_bytes), room, taken)
     }

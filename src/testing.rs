@@ -176,7 +176,7 @@ impl TestClient {
     /// # Panics
     /// If nothing comes before the deadline.
     #[track_caller]
-    pub fn next(&mut self) -> Option<String> {
+    pub fn line(&mut self) -> Option<String> {
         let mut line = Vec::new();
         match self.reader.read_until(b'\n', &mut line) {
             Ok(0) => None,
@@ -192,7 +192,7 @@ impl TestClient {
     /// If it is another.
     #[track_caller]
     pub fn hears(&mut self, pattern: &str) -> String {
-        let line = self.next();
+        let line = self.line();
         assert!(line.as_deref().is_some_and(|line| matches(pattern, line)), "expected {pattern}\n     got {line:?}");
         line.unwrap_or_default()
     }
@@ -204,7 +204,7 @@ impl TestClient {
     #[track_caller]
     pub fn until(&mut self, pattern: &str) -> String {
         loop {
-            match self.next() {
+            match self.line() {
                 Some(line) if matches(pattern, &line) => return line,
                 Some(_) => {}
                 None => panic!("the connection ended before {pattern}"),
@@ -219,7 +219,7 @@ impl TestClient {
         let token = format!("settle-{}", self.pings);
         self.send(&format!("PING:{token}"));
         let mut seen = Vec::new();
-        while let Some(line) = self.next() {
+        while let Some(line) = self.line() {
             if line.ends_with(&format!("PONG {token}")) {
                 break;
             }
@@ -231,7 +231,7 @@ impl TestClient {
     /// Everything up to the end of the connection.
     #[track_caller]
     pub fn rest(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.next()).collect()
+        std::iter::from_fn(|| self.line()).collect()
     }
 
     /// Closes the sending half, as `nc -N` does at the end of its input.
@@ -317,7 +317,7 @@ impl Stage for Tcp {
     }
 
     fn next(&mut self, who: &str) -> Option<String> {
-        self.client(who).next()
+        self.client(who).line()
     }
 
     fn hang_up(&mut self, who: &str) {

@@ -1,7 +1,7 @@
 //! What each command does: one function for each, in the order of the command table.
 
 use std::collections::hash_map::Entry;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use super::{ROOMS_EACH, Turn, UNANNOUNCED, push};
@@ -94,15 +94,15 @@ impl Turn<'_> {
             Command::Paste(lines) => lines.len().div_ceil(PASTE_UNIT),
             _ => 1,
         };
-        let mut hasher = DefaultHasher::new();
         let words = match command {
-            Command::Say { room, text } => Some((room, text.as_str()).hash(&mut hasher)),
-            Command::Act(text) | Command::Reply(text) => Some(text.as_str().hash(&mut hasher)),
-            Command::Whisper { to, text } => Some((to, text.as_str()).hash(&mut hasher)),
+            Command::Say { room, text } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
+            Command::Act(text) | Command::Reply(text) => Some(("", text.as_str())),
+            Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             // Anything else is counted, but is not the same line again.
             _ => None,
         };
-        self.router.limiter.take(id, units, words.map(|()| hasher.finish()), self.now.mono)
+        let words = words.map(|words| BuildHasherDefault::<DefaultHasher>::default().hash_one(words));
+        self.router.limiter.take(id, units, words, self.now.mono)
     }
 
     fn command(&mut self, id: ClientId, command: Command) -> Result<Answer, ChatError> {
