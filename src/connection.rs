@@ -32,7 +32,7 @@ const WRITE: usize = 64 * 1024;
 /// A blocked write comes back this often to look at the time.
 const WRITE_TICK: Duration = Duration::from_millis(500);
 /// How long a peer may take for what is left when its connection ends, and to close its own side after that.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_millis(200);
 /// Before sign-on a client may send this much.
 const EARLY_BYTES: usize = 4_096;
@@ -243,8 +243,12 @@ impl<'a, D: Decoder> Reader<'a, D> {
         }
         if !self.clock.signed_on {
             self.early_bytes += bytes.len();
-            if self.early_bytes > EARLY_BYTES && !self.has_signed_on() {
-                return Err(Leave::Flood);
+            if self.early_bytes > EARLY_BYTES {
+                // The name may be in what was just handed over. Before sign-on answers are few, so this is short.
+                self.credits.settle();
+                if !self.has_signed_on() {
+                    return Err(Leave::Flood);
+                }
             }
         }
         Ok(())
@@ -341,9 +345,7 @@ impl<'a, D: Decoder> Reader<'a, D> {
         if self.hangup.is_over() { Err(Leave::Closed) } else { Ok(()) }
     }
 
-    /// Asks the router's registry, after all that was sent so far is handled.
     fn has_signed_on(&mut self) -> bool {
-        self.credits.settle();
         self.clock.signed_on = self.handle.registry().is_signed_on(self.id);
         self.clock.signed_on
     }
@@ -416,6 +418,8 @@ impl<E: Encoder> Writer<'_, E> {
     /// Writes what comes, until the router lets go and all is written, or until the peer takes nothing more.
     fn run(&mut self) {
         let mut out = Vec::new();
+        // Kept until their answers are written.
+        let mut tickets = Vec::new();
         while let Some(batch) = self.receiver.recv() {
             let (mut batches, mut bytes) = (0, 0);
             let mut next = Some(batch);
@@ -425,6 +429,7 @@ impl<E: Encoder> Writer<'_, E> {
                 for envelope in &batch.envelopes {
                     self.encoder.encode(envelope, &mut out);
                 }
+                tickets.extend(batch.tickets);
                 next = if out.len() < WRITE { self.receiver.try_recv() } else { None };
             }
             for chunk in out.chunks(WRITE) {
@@ -434,6 +439,7 @@ impl<E: Encoder> Writer<'_, E> {
                 }
             }
             self.receiver.written(batches, bytes);
+            tickets.clear();
             out.clear();
             out.shrink_to(4_096);
         }

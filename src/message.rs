@@ -19,7 +19,7 @@ pub enum Message {
     ClientJoined(Client),
     /// A connection ended, or has to. Said twice it does no harm, since a number is never given again.
     ClientLeft(ClientId, Leave),
-    /// Lines of one client, in order. The ticket comes back to its reader when they are done.
+    /// Lines of one client, in order. The ticket comes back to its reader when their answers are written.
     Requests(ClientId, Vec<Request>, Ticket),
     /// One client is to be warned.
     Warn(ClientId, Warning),
@@ -119,13 +119,14 @@ impl std::fmt::Display for Client {
     }
 }
 
-/// How many messages of one client may be under way to the router, so that a flooder cannot fill its queue.
+/// How many messages of one client may be under way, from its reader through the router to its writer: a flooder can
+/// fill neither the router's queue nor its own.
 pub struct Credits {
     purse: Arc<Purse>,
     messages: usize,
 }
 
-/// One credit. Dropped by the router with the message it came with, it lets the client's reader go on.
+/// One credit. It is dropped with the answers it travels with, and lets the client's reader go on.
 pub struct Ticket(Option<Arc<Purse>>);
 
 struct Purse {
@@ -139,13 +140,13 @@ impl Credits {
         Credits { purse: Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new() }), messages }
     }
 
-    /// Takes a ticket, waiting until the router has handed one back. The router never blocks, so this is short.
+    /// Takes a ticket, waiting until one is back: as long as the client itself does not read what it is answered.
     pub fn take(&self) -> Ticket {
         *self.purse.wait_for(1) -= 1;
         Ticket(Some(self.purse.clone()))
     }
 
-    /// Waits until every ticket is back, which means that the router has handled all that was sent.
+    /// Waits until every ticket is back, which means that all that was sent is handled and answered.
     pub fn settle(&self) {
         drop(self.purse.wait_for(self.messages));
     }

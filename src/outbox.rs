@@ -7,25 +7,30 @@
 //!    oldest first; that is counted and told by a `GAP` ahead of the next thing that gets through. Answers and
 //!    whispers are never dropped: a client for whom only those are left is let go.
 //! 4. The last words are kept: the transport has room for them even when it is full.
+//!
+//! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes
+//! on only when they are written ([`Outbox::hold`]).
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::event::{Envelope, Event};
+use crate::message::Ticket;
 use crate::names::RoomName;
 
 /// What one client gets of one turn of the router.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Batch {
     /// The events, in order.
     pub envelopes: Vec<Arc<Envelope>>,
     /// What they cost, in bytes ([`Envelope::cost`]).
     pub bytes: usize,
+    /// The tickets of the requests that are answered in here. They go back when the batch is dropped.
+    pub tickets: Vec<Ticket>,
 }
 
 /// Why a batch could not be handed over.
-#[derive(Debug)]
 pub enum Undelivered {
     /// The client is slow; here is the batch back.
     Full(Batch),
@@ -74,8 +79,9 @@ pub struct Outbox {
     pending: Batch,
     max_bytes: usize,
     missed: Vec<Missed>,
-    /// How many lines were ever missed.
+    /// How many lines were missed since somebody asked.
     lost: u64,
+    gone: bool,
     deliver: Box<dyn Deliver>,
 }
 
@@ -89,7 +95,7 @@ struct Missed {
 impl Outbox {
     /// An outbox that hands over to `deliver` and holds at most `max_bytes` and [`MAX_PENDING`] events itself.
     pub fn new(deliver: Box<dyn Deliver>, max_bytes: usize) -> Outbox {
-        Outbox { pending: Batch::default(), max_bytes, missed: Vec::new(), lost: 0, deliver }
+        Outbox { pending: Batch::default(), max_bytes, missed: Vec::new(), lost: 0, gone: false, deliver }
     }
 
     /// Puts an event behind the others. Returns true if there was none before, so that a flush is due.
@@ -97,14 +103,25 @@ impl Outbox {
         let first = self.pending.envelopes.is_empty() && self.missed.is_empty();
         self.pending.bytes += envelope.cost();
         self.pending.envelopes.push(envelope.clone());
-        if self.is_overfull() {
+        // One turn can be more than the bound. That alone is no reason to lose anything: the transport may have room.
+        if self.is_overfull() && self.flush(envelope.at) == Flushed::Overfull {
             self.shed();
         }
         first
     }
 
+    /// Keeps the ticket of a request until its answer is written. Where there is no answer it goes back at once.
+    pub fn hold(&mut self, ticket: Ticket) {
+        if !self.pending.envelopes.is_empty() {
+            self.pending.tickets.push(ticket);
+        }
+    }
+
     /// Hands over what waits. `at` is the time for a `GAP`, if one is due.
     pub fn flush(&mut self, at: DateTime<Utc>) -> Flushed {
+        if self.gone {
+            return Flushed::Gone;
+        }
         if self.pending.envelopes.is_empty() && self.missed.is_empty() {
             return Flushed::All;
         }
@@ -119,7 +136,10 @@ impl Outbox {
                 self.missed.clear();
                 Flushed::All
             }
-            Err(Undelivered::Gone) => Flushed::Gone,
+            Err(Undelivered::Gone) => {
+                self.gone = true;
+                Flushed::Gone
+            }
             Err(Undelivered::Full(mut batch)) => {
                 batch.envelopes.drain(..gaps);
                 self.pending = batch;
@@ -137,9 +157,9 @@ impl Outbox {
         self.deliver.last_words(self.pending);
     }
 
-    /// How many lines this client missed so far.
-    pub fn lost(&self) -> u64 {
-        self.lost
+    /// How many lines this client missed since this was asked last.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     /// How many bytes wait, here and in the transport.
@@ -155,7 +175,7 @@ impl Outbox {
 
     /// Makes room by half, so that the work of it is spread over many pushes.
     fn shed(&mut self) {
-        let Batch { envelopes, bytes } = &mut self.pending;
+        let Batch { envelopes, bytes, .. } = &mut self.pending;
         envelopes.retain(|envelope| {
             let keep = !matches!(
                 envelope.event,
@@ -266,7 +286,7 @@ mod tests {
         for id in 1..=MAX_PENDING as u64 {
             outbox.push(&said(id));
         }
-        assert_eq!(outbox.lost(), 513);
+        assert_eq!(outbox.take_lost(), 513);
         *room.lock().unwrap() = 1;
         assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::All);
         let taken = taken.lock().unwrap();
@@ -285,7 +305,7 @@ mod tests {
         *room.lock().unwrap() = 1;
         assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::All);
         let taken = taken.lock().unwrap();
-        let lost = outbox.lost() as usize;
+        let lost = outbox.take_lost() as usize;
         assert!(taken[0].starts_with(&format!("Attention: {lost} lines")), "{}", taken[0]);
         assert_eq!(taken.len() - 1 + lost, 20);
     }
@@ -299,7 +319,7 @@ mod tests {
         }
         *room.lock().unwrap() = 1;
         outbox.flush(DateTime::UNIX_EPOCH);
-        assert_eq!((taken.lock().unwrap()[0].as_str(), outbox.lost()), ("ani: 1", 0));
+        assert_eq!((taken.lock().unwrap()[0].as_str(), outbox.take_lost()), ("ani: 1", 0));
     }
 
     #[test]

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn batch(bytes: usize) -> Batch {
-        Batch { envelopes: Vec::new(), bytes }
+        Batch { bytes, ..Batch::default() }
     }
 
     #[test]

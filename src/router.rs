@@ -123,9 +123,12 @@ impl Turn<'_> {
         match message {
             Message::ClientJoined(client) => self.connected(client),
             Message::ClientLeft(id, why) => self.remove(id, why),
-            Message::Requests(id, requests, _ticket) => {
+            Message::Requests(id, requests, ticket) => {
                 for request in requests {
                     self.guarded(id, |turn| turn.request(id, request));
+                }
+                if let Some(client) = self.clients.get_mut(id) {
+                    client.sender.hold(ticket);
                 }
             }
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
@@ -180,7 +183,6 @@ impl Turn<'_> {
         for room in std::mem::take(&mut client.state.rooms) {
             self.leave_room(id, announced.clone(), &room, &why);
         }
-        self.router.metrics.missed.fetch_add(client.sender.lost(), Relaxed);
         let bye = Event::Bye { why, name: client.name };
         client.sender.close(Envelope::new(self.now.wall, bye));
     }
@@ -364,7 +366,9 @@ impl Turn<'_> {
         while !self.router.unsent.is_empty() {
             for id in std::mem::take(&mut self.router.unsent) {
                 let Some(client) = self.clients.get_mut(id) else { continue };
-                match client.sender.flush(self.now.wall) {
+                let flushed = client.sender.flush(self.now.wall);
+                self.router.metrics.missed.fetch_add(client.sender.take_lost(), Relaxed);
+                match flushed {
                     Flushed::All => {}
                     Flushed::Waits => waits.push(id),
                     Flushed::Overfull => self.remove(id, Leave::TooSlow),

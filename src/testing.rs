@@ -23,11 +23,11 @@
 //! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::command::Command;
 use crate::config::{Config, SETTINGS};
@@ -681,24 +681,6 @@ fn unescaped(line: &str) -> Vec<u8> {
     }
     bytes.extend(rest.bytes());
     bytes
-}
-
-/// Reads what is there until nothing has come for so long, and throws it away. Returns how many bytes it was.
-///
-/// For tests of slow readers, which want to read again at some time.
-pub fn read_away(stream: &TcpStream, quiet: Duration) -> io::Result<usize> {
-    stream.set_read_timeout(Some(quiet))?;
-    let (mut total, mut buffer, began) = (0, [0; 65_536], Instant::now());
-    while began.elapsed() < DEADLINE {
-        match (&mut &*stream).read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => total += count,
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
-            Err(e) => return Err(e),
-        }
-    }
-    stream.set_read_timeout(Some(DEADLINE))?;
-    Ok(total)
 }
 
 #[cfg(all(test, not(shuttle)))]

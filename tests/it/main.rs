@@ -1,3 +1,9 @@
 //! Tests of the server from outside: by transcripts, and over real sockets.
 
+mod lifecycle;
+mod limits;
+mod load;
+mod process;
+mod promise;
+mod soak;
 mod transcripts;

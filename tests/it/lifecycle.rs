@@ -1,0 +1,119 @@
+//! Coming and going: every way to leave, the names that become free by it, and the server's own end.
+
+use std::thread;
+
+use chat_server::testing::{TestServer, quick};
+use chat_server::text::Text;
+
+#[test]
+fn whoever_never_gave_a_name_leaves_no_trace() {
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    drop(server.connect());
+    let mut half = server.connect();
+    half.send_bytes(b"JOIN:bu");
+    drop(half);
+    assert_eq!(ani.settle(), [] as [String; 0]);
+}
+
+#[test]
+fn a_half_close_is_a_goodbye_after_all_answers() {
+    let server = TestServer::start();
+    let mut ci = server.connect();
+    ci.send_bytes(b"JOIN:ci\nMSG:done\nPING:a\nPING:b"); // the last line has no end
+    ci.hang_up();
+    let heard = ci.rest();
+    assert!(heard[heard.len() - 3].ends_with("PONG a"), "{heard:#?}");
+    assert!(heard[heard.len() - 2].ends_with("PONG b"), "{heard:#?}");
+    assert!(heard[heard.len() - 1].ends_with("BYE 200 quit: Bye, ci."), "{heard:#?}");
+}
+
+#[test]
+fn a_name_is_free_as_soon_as_its_owner_is_gone() {
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    for way in 0..4 {
+        let mut budi = server.join("budi");
+        match way {
+            0 => budi.send("QUIT"),
+            1 => budi.hang_up(),
+            2 => drop(budi),
+            _ => {
+                // Closed with something unread in it: the system sends a reset.
+                ani.send("MSG:you will not read this");
+                ani.settle();
+                drop(budi);
+            }
+        }
+        ani.until("* LEFT #lobby budi: ...");
+    }
+    server.join("budi");
+}
+
+#[test]
+fn one_name_goes_to_one_of_many_who_want_it() {
+    let server = TestServer::start();
+    for round in 0..20 {
+        let mut clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
+        clients.iter_mut().for_each(|client| client.send(&format!("JOIN:round{round}")));
+        let answers: Vec<String> = clients.iter_mut().map(|client| client.settle().swap_remove(1)).collect();
+        let winners = answers.iter().filter(|answer| answer.contains(" OK JOIN ")).count();
+        let losers = answers.iter().filter(|answer| answer.contains(" ERR 433 name-in-use JOIN ")).count();
+        assert_eq!((winners, losers), (1, 9), "{answers:#?}");
+    }
+}
+
+#[test]
+fn everybody_hears_an_announcement() {
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    let mut nobody = server.connect();
+    server.handle().announce(Text::new("Cake at four.").unwrap());
+    ani.hears("* NOTE *: Cake at four.");
+    assert_eq!(nobody.settle().len(), 1, "without a name one hears only HELLO");
+}
+
+#[test]
+fn the_end_tells_everybody_and_joins_every_thread() {
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    let mut nobody = server.connect();
+    nobody.settle();
+    server.stop().unwrap();
+    ani.hears("* NOTE *: The server is stopping.");
+    ani.hears("* BYE 503 shutting-down: The server is stopping.");
+    assert_eq!(ani.line(), None);
+    nobody.hears("* BYE 503 shutting-down: ...");
+}
+
+#[test]
+fn the_end_comes_in_the_middle_of_much_talk() {
+    let server = TestServer::start();
+    let talkers: Vec<_> = (0..20)
+        .map(|i| {
+            let mut client = server.join(&format!("talker{i}"));
+            let talk = move || {
+                for line in 0..400 {
+                    client.send(&format!("MSG:line {line}"));
+                }
+                client.rest()
+            };
+            thread::Builder::new().name(format!("talker-{i}")).spawn(talk).unwrap()
+        })
+        .collect();
+    // Somebody is talking by now: this listener has heard it.
+    server.join("ani").until("* MSG #lobby ...");
+    server.stop().unwrap();
+    for talker in talkers {
+        let heard = talker.join().unwrap();
+        assert!(heard.last().is_some_and(|last| last.contains(" BYE 503 ")), "{:?}", heard.last());
+    }
+}
+
+#[test]
+fn a_second_shutdown_does_no_harm() {
+    let server = TestServer::with(quick());
+    server.handle().shutdown();
+    server.handle().shutdown();
+    server.stop().unwrap();
+}

@@ -1,0 +1,254 @@
+//! Fair and bounded: every limit, what its victim is told, and that the others do not notice.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use chat_server::config::Config;
+use chat_server::testing::{DEADLINE, TestClient, TestServer, quick};
+
+fn short(config: impl FnOnce(&mut Config)) -> TestServer {
+    let mut quick = quick();
+    config(&mut quick);
+    TestServer::with(quick)
+}
+
+#[test]
+fn a_full_server_says_so_and_has_a_place_when_somebody_leaves() {
+    let server = short(|config| config.max_clients = 2);
+    let mut ani = server.join("ani");
+    let mut budi = server.join("budi");
+    let mut third = server.connect();
+    third.hears("* BYE 511 server-full: ...");
+    assert_eq!(third.line(), None);
+    ani.send("QUIT");
+    ani.rest();
+    budi.until("* LEFT #lobby ani: quit");
+    until_let_in(&server);
+}
+
+/// The place is free when the thread of the one who left has ended, which nobody is told of: knock until it is.
+fn until_let_in(server: &TestServer) -> TestClient {
+    let began = Instant::now();
+    loop {
+        let mut client = server.connect();
+        if client.line().is_some_and(|line| line.contains(" HELLO ")) {
+            return client;
+        }
+        assert!(began.elapsed() < DEADLINE, "no place became free");
+    }
+}
+
+#[test]
+fn one_address_cannot_take_every_place() {
+    let server = short(|config| config.max_per_address = 1);
+    let _ani = server.join("ani");
+    server.connect().hears("* BYE 511 server-full: ...");
+}
+
+#[test]
+fn a_name_must_come_in_time_and_a_slow_drip_does_not_help() {
+    let server = short(|config| config.sign_on_secs = Duration::from_millis(500));
+    let mut silent = server.connect();
+    let dripping = server.connect();
+    // A byte whenever a short read found nothing.
+    dripping.stream().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let (mut heard, began) = (Vec::new(), Instant::now());
+    loop {
+        let mut part = [0; 512];
+        match dripping.stream().read(&mut part) {
+            Ok(0) => break,
+            Ok(count) => heard.extend_from_slice(&part[..count]),
+            Err(_) => {
+                let _closed = dripping.stream().write_all(b"x");
+            }
+        }
+        assert!(began.elapsed() < DEADLINE, "the drip keeps it open");
+    }
+    assert!(String::from_utf8_lossy(&heard).contains(" BYE 409 sign-on-timeout: "));
+    silent.hears("* HELLO ...");
+    silent.hears("* BYE 409 sign-on-timeout: ...");
+}
+
+#[test]
+fn whoever_has_a_name_is_not_bound_by_the_sign_on_limit() {
+    let server = short(|config| config.sign_on_secs = Duration::from_millis(300));
+    let mut ani = server.join("ani");
+    let mut later = server.connect();
+    later.until("* BYE 409 sign-on-timeout: ...");
+    ani.settle();
+}
+
+#[test]
+fn before_a_name_little_is_taken_and_little_is_given() {
+    let server = TestServer::start();
+    let mut talker = server.connect();
+    talker.send_bytes(&vec![b'x'; 5_000]);
+    talker.until("* BYE 429 flood: ...");
+
+    let mut guesser = server.connect();
+    (0..10).for_each(|guess| guesser.send(&format!("password {guess}")));
+    let heard = guesser.rest();
+    assert_eq!(heard.iter().filter(|line| line.contains(" ERR 451 not-signed-on ")).count(), 10);
+    assert!(heard.last().is_some_and(|line| line.contains(" BYE 429 flood: ")));
+
+    let mut asker = server.connect();
+    (0..100).for_each(|_| asker.send("HELP"));
+    let heard = asker.rest();
+    assert!(heard.last().is_some_and(|line| line.contains(" BYE 429 flood: ")));
+    assert!(heard.iter().map(|line| line.len() + 2).sum::<usize>() <= 4_096 + 1_024, "little more than 4 KiB");
+}
+
+#[test]
+fn much_in_one_go_is_fine_if_a_name_comes_first() {
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    let mut ci = server.connect();
+    let lines: String = (0..200).map(|line| format!("MSG:{line} {}\n", "x".repeat(90))).collect();
+    ci.send_bytes(format!("JOIN:ci\n{lines}QUIT\n").as_bytes());
+    ani.until(&format!("* MSG #lobby * ci: 199 {}", "x".repeat(90)));
+}
+
+#[test]
+fn the_idle_are_warned_and_any_line_keeps_them() {
+    let server = short(|config| config.idle_secs = Duration::from_secs(1));
+    let mut idle = server.join("idle");
+    let mut lively = server.join("lively");
+    lively.until("* WARN *: You have been quiet for long. ...");
+    lively.settle();
+    idle.until("* WARN *: ...");
+    idle.until("* BYE 408 idle: ...");
+    lively.until("* LEFT #lobby idle: idle");
+}
+
+#[test]
+fn a_line_that_is_never_finished_ends_it() {
+    let server = short(|config| config.line_secs = Duration::from_millis(300));
+    let mut ani = server.join("ani");
+    ani.send_bytes(b"half a line");
+    ani.hears("* BYE 408 idle: ...");
+}
+
+#[test]
+fn a_paste_is_slowed_down_once_told_and_nothing_is_lost() {
+    let server = short(|config| {
+        config.burst = 5;
+        config.per_second = 50.0;
+    });
+    let mut ani = server.join("ani");
+    let mut budi = server.join("budi");
+    let lines: String = (1..=30).map(|line| format!("MSG:line {line}\n")).collect();
+    budi.send_bytes(lines.as_bytes());
+    for line in 1..=30 {
+        ani.until(&format!("* MSG #lobby {line} budi: line {line}"));
+    }
+    let warnings = budi.settle().iter().filter(|line| line.contains(" WARN *: You are sending fast")).count();
+    assert_eq!(warnings, 1);
+}
+
+#[test]
+fn whoever_does_not_read_is_told_what_was_missed_then_let_go_and_delays_nobody() {
+    const OUTBOX: usize = 256 * 1024;
+    let server = short(|config| {
+        config.outbox_bytes = OUTBOX;
+        config.slow_secs = Duration::from_secs(2);
+    });
+    let mut ani = server.join("ani");
+    let mut stuck = server.join("stuck");
+    let mut budi = server.join("budi");
+    stuck.settle();
+    ani.settle();
+    // More than the kernel takes in (some MiB) and the queues hold, while `stuck` does not read.
+    let (words, mut said) = ("x".repeat(2_000), 0);
+    while server.handle().metrics().missed.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+        for _ in 0..50 {
+            said += 1;
+            budi.send(&format!("MSG:{words}"));
+        }
+        budi.settle();
+        for _ in 0..50 {
+            ani.until("* MSG #lobby * budi: ..."); // the others hear all of it meanwhile
+        }
+        assert!(server.handle().registry().snapshot().waiting < 3 * OUTBOX, "what waits is bounded");
+        assert!(said < 20_000, "the queue never ran over");
+    }
+    ani.until("* LEFT #lobby stuck: read too slowly");
+    // Reading again at last, it finds what the kernel kept, what it missed, and the goodbye.
+    let heard = stuck.rest();
+    assert!(heard.iter().any(|line| line.contains(" GAP #lobby ")), "{} lines, no gap", heard.len());
+    assert!(heard.last().is_some_and(|line| line.contains(" BYE 413 slow-reader: ")), "{:?}", heard.last());
+}
+
+#[test]
+fn a_slow_reader_that_reads_again_has_a_gap_where_lines_are_missing() {
+    let server = short(|config| {
+        config.outbox_bytes = 64 * 1024;
+        config.slow_secs = Duration::from_secs(60);
+        config.history = 0;
+    });
+    let mut slow = server.join("slow");
+    let mut budi = server.join("budi");
+    slow.until("* JOINED #lobby budi");
+    let words = "x".repeat(2_000);
+    let mut said: u64 = 0;
+    // Until the queue has run over; the server counts what was missed when the client leaves or reads again, so watch
+    // what waits: it stops growing.
+    let mut before = 0;
+    loop {
+        for _ in 0..100 {
+            said += 1;
+            budi.send(&format!("MSG:{words}"));
+        }
+        budi.settle();
+        let waiting = server.handle().registry().snapshot().waiting;
+        if waiting > 64 * 1024 && waiting <= before {
+            break;
+        }
+        before = waiting;
+        assert!(said < 20_000, "the queue never ran over");
+    }
+    budi.send("MSG:the last");
+    budi.settle();
+    let mut next = 1;
+    let mut gaps = 0;
+    loop {
+        let line = slow.line().expect("it stays connected");
+        let field = |n: usize| line.split([' ', ':']).filter(|f| !f.is_empty()).nth(n).unwrap_or_default().to_string();
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[1] {
+            "MSG" => {
+                assert_eq!(words[3], next.to_string(), "ids rise by one, or a GAP says why not");
+                next += 1;
+            }
+            "GAP" => {
+                gaps += 1;
+                assert_eq!(words[3], next.to_string());
+                next = words[4].trim_end_matches(':').parse::<u64>().unwrap() + 1;
+            }
+            other => panic!("unexpected {other} {}", field(0)),
+        }
+        if line.ends_with(": the last") {
+            break;
+        }
+    }
+    assert!(gaps > 0 && next == said + 2, "{gaps} gaps, {next} of {said}");
+}
+
+#[test]
+fn one_flooder_does_not_hold_up_the_others() {
+    const LINES: usize = 20_000;
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    let mut flooder = server.join("flooder");
+    ani.settle();
+    let mut stream = flooder.stream().try_clone().unwrap();
+    let lines: String = (0..LINES).map(|line| format!("PING:{line}\n")).collect();
+    let flood =
+        std::thread::Builder::new().name("flood".into()).spawn(move || stream.write_all(lines.as_bytes())).unwrap();
+    flooder.until("* PONG 100");
+    // The flood is under way. The answer to somebody else comes while most of it still waits.
+    ani.settle();
+    let done = server.handle().metrics().deliveries.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(done < LINES as u64 - 1_000, "answered behind {done} of {LINES} lines of the flood");
+    flooder.until(&format!("* PONG {}", LINES - 1));
+    flood.join().unwrap().unwrap();
+}

@@ -1,0 +1,48 @@
+//! The promises of the root package, held by its own files: four dependencies, and a core without a world outside.
+
+use std::fs;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+#[test]
+fn the_root_package_has_exactly_four_dependencies() {
+    let manifest = read("Cargo.toml");
+    let table = manifest.split("[dependencies]\n").nth(1).expect("there are dependencies");
+    let rows = table.lines().take_while(|line| !line.starts_with('[')).filter(|line| line.contains('='));
+    let mut names: Vec<&str> = rows.map(|row| row.split(['=', ' ']).next().unwrap_or_default()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["chrono", "ctrlc", "env_logger", "log"]);
+    for other in ["[build-dependencies]", "[target.", "[features]"] {
+        assert!(!manifest.contains(other), "{other} would be a way around the promise");
+    }
+}
+
+#[test]
+fn the_chat_itself_knows_no_socket_no_thread_and_no_clock() {
+    for file in [
+        "src/router.rs",
+        "src/router/commands.rs",
+        "src/protocol.rs",
+        "src/render.rs",
+        "src/dialect.rs",
+        "src/telnet.rs",
+        "src/room.rs",
+        "src/history.rs",
+        "src/limit.rs",
+        "src/registry.rs",
+        "src/outbox.rs",
+        "src/event.rs",
+        "src/command.rs",
+    ] {
+        let text = read(file);
+        let code = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
+        for world in
+            ["std::net", "std::thread", "std::fs", "Instant::now", "SystemTime", "Utc::now", "Now::read", "mpsc"]
+        {
+            assert!(!code.contains(world), "{file} names {world}");
+        }
+    }
+}
