@@ -4,8 +4,8 @@
 //! 1. It never blocks: not in [`Outbox::push`], not in [`Outbox::flush`], whatever the client does.
 //! 2. It never reorders: what was pushed first is written first.
 //! 3. It is bounded, in items and in bytes. Past the bound, coming and going is dropped first, then room speech,
-//!    oldest first; that is counted and told by a `GAP` ahead of the next thing that gets through. Answers and
-//!    whispers are never dropped: a client for whom only those are left is let go.
+//!    oldest first; a `GAP` stands in the place of what was dropped. Answers and whispers are never dropped: a client
+//!    for whom only those are left is let go.
 //! 4. The last words are kept: the transport has room for them even when it is full.
 //!
 //! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes
@@ -13,11 +13,8 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use crate::event::{Envelope, Event};
 use crate::message::Ticket;
-use crate::names::RoomName;
 
 /// What one client gets of one turn of the router.
 #[derive(Default)]
@@ -78,33 +75,25 @@ pub enum Flushed {
 pub struct Outbox {
     pending: Batch,
     max_bytes: usize,
-    missed: Vec<Missed>,
     /// How many lines were missed since somebody asked.
     lost: u64,
     gone: bool,
     deliver: Box<dyn Deliver>,
 }
 
-struct Missed {
-    room: RoomName,
-    first: u64,
-    last: u64,
-    count: u64,
-}
-
 impl Outbox {
     /// An outbox that hands over to `deliver` and holds at most `max_bytes` and [`MAX_PENDING`] events itself.
     pub fn new(deliver: Box<dyn Deliver>, max_bytes: usize) -> Outbox {
-        Outbox { pending: Batch::default(), max_bytes, missed: Vec::new(), lost: 0, gone: false, deliver }
+        Outbox { pending: Batch::default(), max_bytes, lost: 0, gone: false, deliver }
     }
 
     /// Puts an event behind the others. Returns true if there was none before, so that a flush is due.
     pub fn push(&mut self, envelope: &Arc<Envelope>) -> bool {
-        let first = self.pending.envelopes.is_empty() && self.missed.is_empty();
+        let first = self.pending.envelopes.is_empty();
         self.pending.bytes += envelope.cost();
         self.pending.envelopes.push(envelope.clone());
         // One turn can be more than the bound. That alone is no reason to lose anything: the transport may have room.
-        if self.is_overfull() && self.flush(envelope.at) == Flushed::Overfull {
+        if self.is_overfull() && self.flush() == Flushed::Overfull {
             self.shed();
         }
         first
@@ -117,31 +106,21 @@ impl Outbox {
         }
     }
 
-    /// Hands over what waits. `at` is the time for a `GAP`, if one is due.
-    pub fn flush(&mut self, at: DateTime<Utc>) -> Flushed {
+    /// Hands over what waits.
+    pub fn flush(&mut self) -> Flushed {
         if self.gone {
             return Flushed::Gone;
         }
-        if self.pending.envelopes.is_empty() && self.missed.is_empty() {
+        if self.pending.envelopes.is_empty() {
             return Flushed::All;
         }
-        let gaps = self.missed.len();
-        let mut batch = std::mem::take(&mut self.pending);
-        if gaps > 0 {
-            let told: Vec<_> = self.missed.iter().map(|missed| missed.told(at)).collect();
-            batch.envelopes.splice(0..0, told);
-        }
-        match self.deliver.deliver(batch) {
-            Ok(()) => {
-                self.missed.clear();
-                Flushed::All
-            }
+        match self.deliver.deliver(std::mem::take(&mut self.pending)) {
+            Ok(()) => Flushed::All,
             Err(Undelivered::Gone) => {
                 self.gone = true;
                 Flushed::Gone
             }
-            Err(Undelivered::Full(mut batch)) => {
-                batch.envelopes.drain(..gaps);
+            Err(Undelivered::Full(batch)) => {
                 self.pending = batch;
                 if self.is_overfull() { Flushed::Overfull } else { Flushed::Waits }
             }
@@ -150,10 +129,7 @@ impl Outbox {
 
     /// Ends it: what waits and the last words go to the transport's reserve.
     pub fn close(mut self, last: Arc<Envelope>) {
-        let at = last.at;
         self.push(&last);
-        let told: Vec<_> = self.missed.iter().map(|missed| missed.told(at)).collect();
-        self.pending.envelopes.splice(0..0, told);
         self.deliver.last_words(self.pending);
     }
 
@@ -173,7 +149,8 @@ impl Outbox {
             && (self.pending.envelopes.len() > MAX_PENDING || self.pending.bytes > self.max_bytes)
     }
 
-    /// Makes room by half, so that the work of it is spread over many pushes.
+    /// Makes room: first without the coming and going, and if that is not enough, without the older half of the speech,
+    /// so that the work of it is spread over many pushes.
     fn shed(&mut self) {
         let Batch { envelopes, bytes, .. } = &mut self.pending;
         envelopes.retain(|envelope| {
@@ -184,40 +161,70 @@ impl Outbox {
             *bytes -= if keep { 0 } else { envelope.cost() };
             keep
         });
-        let mut count = envelopes.len();
-        let (missed, lost, max_bytes) = (&mut self.missed, &mut self.lost, self.max_bytes);
-        envelopes.retain(|envelope| {
-            if count <= MAX_PENDING / 2 && *bytes <= max_bytes / 2 {
-                return true;
-            }
-            let Event::Said { room, id, .. } = &envelope.event else { return true };
-            *bytes -= envelope.cost();
+        if self.is_overfull() {
+            self.shed_speech();
+        }
+    }
+
+    fn shed_speech(&mut self) {
+        let mut batch = std::mem::take(&mut self.pending);
+        let envelopes = std::mem::take(&mut batch.envelopes);
+        let (mut count, mut bytes) = (envelopes.len(), batch.bytes);
+        // What fell out since the last envelope that stays: one gap for each room.
+        let mut gaps: Vec<Arc<Envelope>> = Vec::new();
+        for envelope in envelopes {
+            let enough = count <= MAX_PENDING / 2 && bytes <= self.max_bytes / 2;
+            let Some(missed) = gap(&envelope).filter(|gap| !enough || Arc::ptr_eq(gap, &envelope)) else {
+                batch.envelopes.append(&mut gaps);
+                batch.envelopes.push(envelope);
+                continue;
+            };
+            self.lost += u64::from(!Arc::ptr_eq(&missed, &envelope));
             count -= 1;
-            *lost += 1;
-            match missed.iter_mut().find(|missed| missed.room == *room) {
-                Some(missed) => {
-                    missed.last = *id;
-                    missed.count += 1;
+            bytes -= envelope.cost();
+            match gaps.iter_mut().find_map(|known| joined(known, &missed).map(|joined| (known, joined))) {
+                Some((known, joined)) => *known = joined,
+                None => {
+                    count += 1;
+                    bytes += missed.cost();
+                    gaps.push(missed);
                 }
-                None => missed.push(Missed { room: room.clone(), first: *id, last: *id, count: 1 }),
             }
-            false
-        });
+        }
+        batch.envelopes.append(&mut gaps);
+        self.pending = Batch { bytes, ..batch };
     }
 }
 
-impl Missed {
-    fn told(&self, at: DateTime<Utc>) -> Arc<Envelope> {
-        let Missed { room, first, last, count } = self;
-        Envelope::new(at, Event::Gap { room: room.clone(), first: *first, last: *last, count: *count })
+/// The gap for the place of this envelope, if it may be missed: speech, or what is a gap already.
+fn gap(envelope: &Arc<Envelope>) -> Option<Arc<Envelope>> {
+    match &envelope.event {
+        Event::Said { room, id, .. } => {
+            let gap = Event::Gap { room: room.clone(), first: *id, last: *id, count: 1 };
+            Some(Envelope::new(envelope.at, gap))
+        }
+        Event::Gap { .. } => Some(envelope.clone()),
+        _ => None,
+    }
+}
+
+/// Two gaps of one room as one.
+fn joined(a: &Envelope, b: &Envelope) -> Option<Arc<Envelope>> {
+    match (&a.event, &b.event) {
+        (Event::Gap { room, first, count, .. }, Event::Gap { room: other, last, count: more, .. }) if room == other => {
+            let gap = Event::Gap { room: room.clone(), first: *first, last: *last, count: count + more };
+            Some(Envelope::new(b.at, gap))
+        }
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::Name;
+    use crate::names::{Name, RoomName};
     use crate::text::Text;
+    use chrono::DateTime;
     use std::sync::Mutex;
 
     /// A transport with room for so many batches, whose last words always fit.
@@ -272,10 +279,10 @@ mod tests {
         let (mut outbox, room, taken) = outbox(1 << 20);
         assert!(outbox.push(&said(1)));
         assert!(!outbox.push(&said(2)));
-        assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::Waits);
+        assert_eq!(outbox.flush(), Flushed::Waits);
         outbox.push(&said(3));
         *room.lock().unwrap() = 1;
-        assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::All);
+        assert_eq!(outbox.flush(), Flushed::All);
         assert_eq!(*taken.lock().unwrap(), ["ani: 1", "ani: 2", "ani: 3"]);
     }
 
@@ -286,12 +293,12 @@ mod tests {
         for id in 1..=MAX_PENDING as u64 {
             outbox.push(&said(id));
         }
-        assert_eq!(outbox.take_lost(), 513);
+        assert_eq!(outbox.take_lost(), 514);
         *room.lock().unwrap() = 1;
-        assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::All);
+        assert_eq!(outbox.flush(), Flushed::All);
         let taken = taken.lock().unwrap();
-        assert!(taken[0].contains("513 lines of #lobby were not shown"), "{}", taken[0]);
-        assert_eq!(taken[1..3], ["ani whispers: psst", "ani: 514"]);
+        assert!(taken[1].contains("514 lines of #lobby not shown"), "{}", taken[1]);
+        assert_eq!((taken[0].as_str(), taken[2].as_str()), ("ani whispers: psst", "ani: 515"));
         assert_eq!(taken.last().unwrap(), "ani: 1024");
     }
 
@@ -300,10 +307,10 @@ mod tests {
         let (mut outbox, room, taken) = outbox(700);
         for id in 1..=20 {
             outbox.push(&said(id));
-            assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::Waits);
+            assert_eq!(outbox.flush(), Flushed::Waits);
         }
         *room.lock().unwrap() = 1;
-        assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::All);
+        assert_eq!(outbox.flush(), Flushed::All);
         let taken = taken.lock().unwrap();
         let lost = outbox.take_lost() as usize;
         assert!(taken[0].starts_with(&format!("Attention: {lost} lines")), "{}", taken[0]);
@@ -318,7 +325,7 @@ mod tests {
             outbox.push(&envelope(Event::Joined { room: RoomName::lobby(), name: Name::parse("budi").unwrap() }));
         }
         *room.lock().unwrap() = 1;
-        outbox.flush(DateTime::UNIX_EPOCH);
+        outbox.flush();
         assert_eq!((taken.lock().unwrap()[0].as_str(), outbox.take_lost()), ("ani: 1", 0));
     }
 
@@ -328,7 +335,7 @@ mod tests {
         for _ in 0..20 {
             outbox.push(&whisper());
         }
-        assert_eq!(outbox.flush(DateTime::UNIX_EPOCH), Flushed::Overfull);
+        assert_eq!(outbox.flush(), Flushed::Overfull);
         outbox.close(envelope(Event::Bye { why: crate::event::Leave::TooSlow, name: None }));
         assert_eq!(taken.lock().unwrap().len(), 21);
     }

@@ -290,8 +290,9 @@ impl Lines {
             Event::Pong(token) => self.say(format_args!("PONG {token}")),
             Event::PasteBegins => self.say("Lines until a single dot (.) go out as one block."),
             Event::Gap { room, first, count, .. } => self.say(format_args!(
-                "{}{count} lines of {room} were not shown. /history {room} after={} shows them.",
+                "{}{count} {} of {room} not shown. /history {room} after={} shows more.",
                 mark(short),
+                if *count == 1 { "line" } else { "lines" },
                 first.saturating_sub(1)
             )),
             Event::Done { done: Done::Said { .. }, .. } => self.say("said"),

@@ -366,7 +366,7 @@ impl Turn<'_> {
         while !self.router.unsent.is_empty() {
             for id in std::mem::take(&mut self.router.unsent) {
                 let Some(client) = self.clients.get_mut(id) else { continue };
-                let flushed = client.sender.flush(self.now.wall);
+                let flushed = client.sender.flush();
                 self.router.metrics.missed.fetch_add(client.sender.take_lost(), Relaxed);
                 match flushed {
                     Flushed::All => {}

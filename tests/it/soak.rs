@@ -1,7 +1,6 @@
 //! A minute of bad weather: joins, talk, stalls and kills at random. Who stays has everything, or a `GAP` where not.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,15 +18,12 @@ fn soak_survivors_have_everything_or_are_told_what_is_missing() {
     config.history = 50;
     config.slow_secs = Duration::from_secs(120);
     let server = TestServer::with(config);
-    let over = AtomicBool::new(false);
-    // A thread that stalls waits here, so that the end of the weather wakes it.
-    let (weather, ends) = mpsc::channel::<()>();
-    let ends = std::sync::Mutex::new(ends);
+    let weather = Weather::default();
     let totals = thread::scope(|scope| {
         let people: Vec<_> = (0..PEOPLE)
             .map(|i| {
-                let (server, over, ends) = (&server, &over, &ends);
-                let live = move || person(i, server, over, ends);
+                let (server, weather) = (&server, &weather);
+                let live = move || person(i, server, weather);
                 thread::Builder::new().name(format!("person-{i}")).spawn_scoped(scope, live).unwrap()
             })
             .collect();
@@ -35,8 +31,7 @@ fn soak_survivors_have_everything_or_are_told_what_is_missing() {
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             thread::park_timeout(left);
         }
-        over.store(true, Ordering::Relaxed);
-        drop(weather);
+        weather.end();
         people.into_iter().map(|person| person.join().unwrap()).collect::<Vec<Log>>()
     });
     let sum = |of: fn(&Log) -> u64| totals.iter().map(of).sum::<u64>();
@@ -89,23 +84,23 @@ impl Log {
     }
 }
 
-fn person(i: usize, server: &TestServer, over: &AtomicBool, ends: &std::sync::Mutex<mpsc::Receiver<()>>) -> Log {
+fn person(i: usize, server: &TestServer, weather: &Weather) -> Log {
     let mut log = Log::default();
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ (i as u64 + 1));
-    while !over.load(Ordering::Relaxed) {
+    while !weather.is_over() {
         log.lives += 1;
         log.next = 0;
         let mut client = server.connect();
         client.send_bytes(format!("OPT:presence=off history=off echo=on\nJOIN:p{i}x{}\n", log.lives).as_bytes());
         client.until("* OK JOIN ...");
-        while !over.load(Ordering::Relaxed) {
+        while !weather.is_over() {
             match dice.roll(100) {
-                0 => break,                                    // vanishes, with things unread
-                1..=2 if i % 3 == 0 => stall(&mut dice, ends), // reads nothing for a while
+                0 => break, // vanishes, with things unread
+                1..=2 if i.is_multiple_of(3) => weather.wait(Duration::from_millis(500 + dice.roll(3_000))), // reads nothing for a while
                 _ => talk(&mut client, &mut dice, &mut log),
             }
         }
-        if over.load(Ordering::Relaxed) {
+        if weather.is_over() {
             client.settle().iter().for_each(|line| log.note(line));
         }
     }
@@ -120,10 +115,27 @@ fn talk(client: &mut TestClient, dice: &mut Dice, log: &mut Log) {
     client.settle().iter().for_each(|line| log.note(line));
 }
 
-fn stall(dice: &mut Dice, ends: &std::sync::Mutex<mpsc::Receiver<()>>) {
-    let ends = ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    match ends.recv_timeout(Duration::from_millis(500 + dice.roll(3_000))) {
-        Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+/// The end of the bad weather: everybody can see it, and whoever waits is woken by it.
+#[derive(Default)]
+struct Weather {
+    over: Mutex<bool>,
+    ended: Condvar,
+}
+
+impl Weather {
+    fn is_over(&self) -> bool {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.ended.notify_all();
+    }
+
+    /// Waits so long, or until it is over.
+    fn wait(&self, time: Duration) {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.ended.wait_timeout_while(over, time, |over| !*over));
     }
 }
 
