@@ -298,6 +298,7 @@ impl<'a, D: Decoder> Reader<'a, D> {
                 }
             }
             Input::Interrupt => {
+                self.keep_pace()?;
                 self.hand_over();
                 self.handle.send(Message::Warn(self.id, Warning::Interrupt));
             }
@@ -441,7 +442,7 @@ impl<E: Encoder> Writer<'_, E> {
             self.receiver.written(batches, bytes);
             tickets.clear();
             out.clear();
-            out.shrink_to(4_096);
+            out.shrink_to(512);
         }
         let _closed_already = self.socket.shutdown(Shutdown::Write);
     }

@@ -5,9 +5,12 @@ use std::net::ToSocketAddrs;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+mod journal;
+
 use chat_server::config::{self, Config, Loaded, Task};
 use chat_server::machine;
 use chat_server::server::Server;
+use journal::Journal;
 
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
 const WRONG_CONFIG: u8 = 78;
@@ -36,8 +39,10 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
-    let env = env_logger::Env::new().filter_or("RUST_LOG", &config.log);
-    env_logger::Builder::from_env(env).init();
+    let journal = match Journal::start(&config.log) {
+        Ok(journal) => journal,
+        Err(error) => return fail(1, &format!("error: cannot start the log: {error}")),
+    };
     let server = match Server::bind(config.clone()) {
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &cannot_listen(&config, &error)),
@@ -57,13 +62,12 @@ fn serve(config: Config) -> ExitCode {
     }
     print(&format!("listening on {addr}\n"));
     greet(&config, addr.port());
-    match server.run() {
-        Ok(()) => {
-            log::info!("stopped");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(1, &format!("error: {error}")),
+    let ended = server.run();
+    if ended.is_ok() {
+        log::info!("stopped");
     }
+    journal.finish();
+    ended.map_or_else(|error| fail(1, &format!("error: {error}")), |()| ExitCode::SUCCESS)
 }
 
 /// Shows a person how to join. Scripts and journals only need the line above.

@@ -6,7 +6,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
 /// How many batches wait for a writer at most. One more place is kept for the last words.
-pub const MAX_BATCHES: usize = 64;
+pub const MAX_BATCHES: usize = 15;
 
 /// Makes a queue for batches that together cost at most `max_bytes`; one batch alone always fits.
 pub fn queue(max_bytes: usize) -> (QueueSender, QueueReceiver) {

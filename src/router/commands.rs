@@ -33,6 +33,9 @@ pub(super) enum Answer {
     Leave(Leave),
 }
 
+/// The most people whom one person ignores, and who are invited to one room.
+const MAX_IGNORED: usize = 200;
+const MAX_INVITED: usize = 200;
 /// How many seconds lie at least between two `TYPING` of one person.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
@@ -345,8 +348,8 @@ impl Turn<'_> {
             }
         }
         // A new name is no way out of being ignored.
-        for client in self.clients.iter_mut().filter(|client| client.state.ignored.contains(&old)) {
-            client.state.ignored.push(new.clone());
+        for client in self.clients.iter_mut() {
+            client.state.ignored.iter_mut().filter(|ignored| **ignored == old).for_each(|name| *name = new.clone());
         }
         Ok(Answer::Done(Done::Renamed(new)))
     }
@@ -469,6 +472,10 @@ impl Turn<'_> {
             return Err(ChatError::AlreadyThere(name));
         }
         room.invited.insert(guest);
+        // Whoever is invited may never come. The oldest numbers make way, so that the list is bounded.
+        if room.invited.len() > MAX_INVITED {
+            room.invited.pop_first();
+        }
         if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });
@@ -529,7 +536,6 @@ impl Turn<'_> {
     }
 
     fn ignore(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
-        const MAX_IGNORED: usize = 200;
         if self.clients.named(&name).is_none() {
             return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
         }
