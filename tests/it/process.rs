@@ -16,6 +16,10 @@ struct Process {
 
 impl Process {
     fn start(flags: &[&str]) -> Process {
+        Process::with_log(flags, Stdio::inherit())
+    }
+
+    fn with_log(flags: &[&str], log: Stdio) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_chat_server"))
             .args([
                 "--addr",
@@ -32,6 +36,7 @@ impl Process {
             .args(["--max-per-address", "0"])
             .args(flags)
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the server program starts");
         let mut line = String::new();
@@ -146,6 +151,22 @@ fn running_out_of_descriptors_is_survived() {
     for guest in &mut waiting {
         guest.hears("* HELLO ...");
     }
+}
+
+#[test]
+fn a_log_that_does_not_move_holds_up_nobody() {
+    // A pipe that nobody reads takes 64 KiB; each visit logs three lines.
+    let mut server = Process::with_log(&["--log", "info"], Stdio::piped());
+    let mut ani = server.join("ani");
+    for visit in 0..700 {
+        let mut guest = server.join(&format!("guest{visit}"));
+        guest.send("QUIT");
+        guest.rest();
+    }
+    ani.settle();
+    server.signal("-TERM");
+    ani.until("* BYE 503 ...");
+    assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
 }
 
 #[test]
