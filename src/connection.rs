@@ -59,7 +59,7 @@ pub fn serve(
     let (sender, receiver) = queue(config.outbox_bytes);
     let hangup = receiver.hangup();
     let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
-    handle.send(Message::ClientJoined(Client::new(id, outbox, origin, "line")));
+    handle.send(Message::ClientJoined(Client::new(id, outbox, origin, decoder.door())));
     let mut departure = Departure { id, why: Leave::Crashed, handle };
     // Nothing is ever sent here. That the reader drops its end is the message.
     let (reading, still_reading) = mpsc::channel::<()>();

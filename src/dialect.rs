@@ -20,6 +20,9 @@ pub enum Decoded {
 
 /// The reading half of a dialect, owned by the thread that reads a client.
 pub trait Decoder: Send {
+    /// The word for this dialect in `LIST` and in the log: `line`.
+    fn door(&self) -> &'static str;
+
     /// Takes one line without its end.
     fn decode(&mut self, line: &[u8]) -> Decoded;
 
@@ -69,6 +72,10 @@ struct Paste {
 }
 
 impl Decoder for LineDecoder {
+    fn door(&self) -> &'static str {
+        "line"
+    }
+
     fn decode(&mut self, line: &[u8]) -> Decoded {
         self.lines += 1;
         if self.lines == 1

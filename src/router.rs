@@ -413,3 +413,76 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
         unsent.push(client.id);
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::testing::{Bare, Stage, matches, quick};
+
+    /// Two people who have read what came by joining. Numbers are given in the order of connecting.
+    fn ani_and_budi() -> (Bare, ClientId, ClientId) {
+        let mut stage = Bare::new(quick());
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n").as_bytes());
+        }
+        for who in ["ani", "budi"] {
+            while stage.next(who).is_some() {}
+        }
+        (stage, ClientId(1), ClientId(2))
+    }
+
+    #[track_caller]
+    fn hears(stage: &mut Bare, who: &str, pattern: &str) {
+        let line = stage.next(who);
+        assert!(line.as_deref().is_some_and(|line| matches(pattern, line)), "{who}: {line:?}");
+    }
+
+    #[test]
+    fn a_direct_message_goes_by_numbers() {
+        let (mut stage, ani, budi) = ani_and_budi();
+        let content = Text::new("psst").unwrap();
+        stage.turn(vec![Message::DirectMessage { from: ani, to: budi, content: content.clone() }]);
+        hears(&mut stage, "budi", "* WHISPER ani budi: psst");
+        stage.turn(vec![Message::DirectMessage { from: ani, to: ClientId(99), content }]);
+        hears(&mut stage, "ani", "* ERR 401 no-such-user WHISPER: ...");
+    }
+
+    #[test]
+    fn a_broadcast_goes_to_all_who_have_a_name() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.connect("nobody");
+        stage.next("nobody");
+        stage.turn(vec![Message::Broadcast(Text::new("cake").unwrap())]);
+        hears(&mut stage, "ani", "* NOTE *: cake");
+        hears(&mut stage, "budi", "* NOTE *: cake");
+        assert_eq!(stage.next("nobody"), None);
+    }
+
+    #[test]
+    fn an_end_that_is_reported_twice_is_one_end() {
+        let (mut stage, ani, _) = ani_and_budi();
+        stage.turn(vec![Message::ClientLeft(ani, Leave::Idle), Message::ClientLeft(ani, Leave::Lost)]);
+        hears(&mut stage, "budi", "* LEFT #lobby ani: idle");
+        assert_eq!(stage.next("budi"), None);
+    }
+
+    #[test]
+    fn nothing_is_done_after_the_end() {
+        let (mut stage, _, budi) = ani_and_budi();
+        stage.turn(vec![Message::Shutdown, Message::Broadcast(Text::new("late").unwrap())]);
+        hears(&mut stage, "ani", "* NOTE *: The server is stopping.");
+        hears(&mut stage, "ani", "* BYE 503 shutting-down: ...");
+        stage.turn(vec![Message::ClientLeft(budi, Leave::Closed)]);
+        assert_eq!(stage.next("ani"), None);
+    }
+
+    #[test]
+    fn a_turn_hands_each_client_one_batch() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("budi", b"MSG:one\n");
+        let lines = (0..50).map(|_| Message::Broadcast(Text::new("x").unwrap()));
+        stage.turn(lines.collect());
+        assert_eq!(stage.batches("ani"), 2, "one for the line, one for fifty announcements in one turn");
+    }
+}

@@ -352,6 +352,10 @@ struct Seat {
 pub struct Shelf(Arc<Mutex<Vec<Batch>>>);
 
 impl Shelf {
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Takes all that was put there.
     pub fn take(&self) -> Vec<Batch> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -377,6 +381,11 @@ impl Bare {
     /// One turn with these messages.
     pub fn turn(&mut self, messages: Vec<Message>) {
         self.router.turn(messages, self.now);
+    }
+
+    /// How many batches the router has handed to somebody since the last line was read.
+    pub fn batches(&mut self, who: &str) -> usize {
+        self.seat(who).shelf.len()
     }
 
     fn seat(&mut self, who: &str) -> &mut Seat {
