@@ -331,7 +331,7 @@ impl Lines {
                 }
             }
             Items::History { lines, .. } => {
-                self.say(format_args!("{} earlier lines of {}:", lines.len(), everywhere(&block.room)));
+                self.say(format_args!("{} of {}:", counted(lines.len(), "earlier line"), everywhere(&block.room)));
                 for line in lines {
                     let bytes = line.on(self.wire, |line| render(line, self.wire));
                     self.out.push_str(&String::from_utf8_lossy(bytes));
@@ -378,6 +378,10 @@ fn rooms_of(user: &User) -> String {
         return "-".into();
     }
     user.rooms.iter().map(|room| room.as_str()).collect::<Vec<_>>().join(",")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn people(count: usize) -> String {
