@@ -14,8 +14,8 @@ pub struct Config {
     pub addr: String,
     /// The server's name in its first line.
     pub name: Text,
-    /// Said to everybody who comes in; empty for nothing.
-    pub motd: Text,
+    /// Said to everybody who comes in, line by line; empty for nothing.
+    pub motd: String,
     /// The most connections at once.
     pub max_clients: usize,
     /// The most connections of one address.
@@ -59,7 +59,7 @@ impl Default for Config {
         Config {
             addr: "127.0.0.1:7878".into(),
             name: Text::own("chat"),
-            motd: Text::default(),
+            motd: String::new(),
             max_clients: 1_000,
             max_per_address: 64,
             max_rooms: 1_000,
@@ -159,7 +159,18 @@ macro_rules! setting {
 pub static SETTINGS: &[Setting] = &[
     setting!(addr, text, "where to listen; port 0 takes a free port and prints it"),
     setting!(name, words, "the server's name in its first line"),
-    setting!(motd, words, "said to everybody who comes in; empty for nothing"),
+    Setting {
+        key: "motd",
+        help: "said to everybody who comes in; \\n begins a new line; empty for nothing",
+        quoted: true,
+        get: |config| config.motd.clone(),
+        set: |config, value| {
+            let wrong = |error: crate::error::ChatError| error.to_string();
+            value.lines().try_for_each(|line| Text::new(line).map(drop)).map_err(wrong)?;
+            config.motd = value.into();
+            Ok(())
+        },
+    },
     setting!(max_clients, 0..=100_000, "most connections at once"),
     setting!(max_per_address, 0..=100_000, "most connections at once from one address"),
     setting!(max_rooms, 1..=100_000, "most rooms in all; when it is reached, empty ones make way"),

@@ -45,7 +45,7 @@ pub struct Router {
     forgotten_id: u64,
     limiter: RateLimiter,
     greeting: Arc<Greeting>,
-    motd: Text,
+    motd: Vec<Text>,
     max_rooms: usize,
     history: usize,
     history_on_join: usize,
@@ -68,7 +68,8 @@ impl Router {
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
             greeting: Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes }),
-            motd: config.motd.clone(),
+            // The settings were looked over, so no line is lost here.
+            motd: config.motd.lines().filter_map(|line| Text::new(line).ok()).collect(),
             max_rooms: config.max_rooms,
             history: config.history,
             history_on_join: config.history_on_join,

@@ -73,8 +73,8 @@ impl Turn<'_> {
             Ok(Answer::In(done, room)) => {
                 let signed_on = matches!(done, Done::Welcome { .. });
                 self.done(id, verb, tag, done);
-                if signed_on && !self.router.motd.is_empty() {
-                    self.tell(id, Event::Note { room: None, text: self.router.motd.clone() });
+                for text in self.router.motd.clone().into_iter().filter(|_| signed_on) {
+                    self.tell(id, Event::Note { room: None, text });
                 }
                 self.show_room(id, &room);
             }
