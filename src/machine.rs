@@ -1,4 +1,4 @@
-//! What this machine allows, and who holds a port: read from /proc, which only Linux has.
+//! What this machine allows, and who holds a port: read from /proc and /sys, which only Linux has.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -45,15 +45,19 @@ pub fn tightest_limit() -> Option<Limit> {
     for (path, name, remedy) in [
         ("/proc/sys/kernel/pid_max", "kernel.pid_max", "sysctl -w kernel.pid_max=131072"),
         ("/proc/sys/kernel/threads-max", "kernel.threads-max", "sysctl -w kernel.threads-max=131072"),
-        (
-            "/sys/fs/cgroup/pids.max",
-            "the cgroup's pids.max",
-            "TasksMax=infinity in the systemd unit, or --pids-limit of the container",
-        ),
     ] {
         if let Some(value) = number(path) {
             all.push(Limit { clients: threads(value), name, value, remedy });
         }
+    }
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    if let Some(value) = pids_max_files(&groups).iter().filter_map(|path| number(path)).min() {
+        all.push(Limit {
+            clients: threads(value),
+            name: "the cgroup's pids.max",
+            value,
+            remedy: "TasksMax=infinity in the systemd unit, or --pids-limit of the container",
+        });
     }
     if let Some(value) = soft_limit(&limits, "Max processes") {
         all.push(Limit {
@@ -72,6 +76,24 @@ pub fn tightest_limit() -> Option<Limit> {
         });
     }
     all.into_iter().min_by_key(|limit| limit.clients)
+}
+
+/// Where the limits on threads stand, given `/proc/self/cgroup`: in our own group and in each above it, for the system
+/// holds us to all of them. A systemd unit has a group of its own; a container usually sees its group as the root.
+fn pids_max_files(groups: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(group)) = (fields.next(), fields.next()) else { continue };
+        let base = match controllers {
+            "" => "/sys/fs/cgroup",
+            controllers if controllers.split(',').any(|name| name == "pids") => "/sys/fs/cgroup/pids",
+            _ => continue,
+        };
+        let ancestors = Path::new(group).ancestors().map(|group| group.display().to_string());
+        files.extend(ancestors.map(|group| format!("{base}{}/pids.max", group.trim_end_matches('/'))));
+    }
+    files
 }
 
 /// The soft limit of a row of `/proc/self/limits`; `None` if it is unlimited.
@@ -148,6 +170,20 @@ mod tests {
                       Max open files            unlimited            unlimited            files     \n";
         assert_eq!(soft_limit(limits, "Max processes"), Some(96_365));
         assert_eq!(soft_limit(limits, "Max open files"), None);
+    }
+
+    #[test]
+    fn the_limits_of_every_group_above_are_looked_at() {
+        assert_eq!(
+            pids_max_files("0::/system.slice/chat_server.service\n"),
+            [
+                "/sys/fs/cgroup/system.slice/chat_server.service/pids.max",
+                "/sys/fs/cgroup/system.slice/pids.max",
+                "/sys/fs/cgroup/pids.max"
+            ]
+        );
+        assert_eq!(pids_max_files("9:name=systemd:/a\n8:pids:/\n1:cpu:/\n"), ["/sys/fs/cgroup/pids/pids.max"]);
+        assert!(pids_max_files("").is_empty());
     }
 
     #[test]
