@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 mod journal;
 
-use chat_server::config::{self, Config, Loaded, Task};
+use chat_server::config::{self, Config, Loaded, Origin, Task};
 use chat_server::machine;
 use chat_server::server::Server;
 use journal::Journal;
@@ -17,7 +17,7 @@ const WRONG_CONFIG: u8 = 78;
 const UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
-    let loaded = match Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok()) {
+    let mut loaded = match Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok()) {
         Ok(loaded) => loaded,
         Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Task::Version => print(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::PrintConfig => print(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
-            if let Some(problem) = machine::cannot_hold(loaded.config.max_clients) {
+            if let Err(problem) = fit(&mut loaded) {
                 return fail(WRONG_CONFIG, &format!("error: {problem}"));
             }
             if loaded.task == Task::Run {
@@ -36,6 +36,22 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Makes sure that this machine can hold so many clients: what was asked for is refused with the reason, but the default
+/// gives way, for the usual 1024 open files should not stop anybody from a first look.
+fn fit(loaded: &mut Loaded) -> Result<(), String> {
+    let Some(problem) = machine::cannot_hold(loaded.config.max_clients) else { return Ok(()) };
+    match machine::tightest_limit() {
+        Some(limit) if *loaded.origin("max_clients") == Origin::Default && limit.clients > 0 => {
+            loaded.config.max_clients = limit.clients as usize;
+            let (clients, name, value, remedy) = (limit.clients, limit.name, limit.value, limit.remedy);
+            let text = format!("note: up to {clients} clients here, because {name} is {value}\n  for more: {remedy}");
+            let _nobody_reads = writeln!(io::stderr(), "{text}");
+            Ok(())
+        }
+        _ => Err(problem),
+    }
 }
 
 fn serve(config: Config) -> ExitCode {
