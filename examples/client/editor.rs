@@ -1,0 +1,224 @@
+//! The line being typed: Tab, old lines, Ctrl-C, and a screen that others may print on meanwhile.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chat_server::command::{Command, ModeChange, VERBS};
+use chat_server::protocol;
+use chat_server::text::Text;
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::Validator;
+use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+
+use crate::conversation::{Conversation, Words};
+use crate::flags::Settings;
+use crate::session::{Board, CONNECT, Event, Session};
+use crate::view::View;
+
+/// Events that may wait for the session.
+const EVENTS: usize = 256;
+/// Old lines that are remembered.
+const LINES: usize = 1_000;
+/// How long the next prompt waits for the answer to a command, so that it names the room one is in.
+const ANSWER: Duration = Duration::from_millis(250);
+/// How long a busy session may take to listen to the person.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Talks until the person leaves. Returns the exit code.
+pub(crate) fn run(settings: &Settings) -> io::Result<u8> {
+    let colours = !settings.plain && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let view = View::terminal(colours);
+    let conversation = Conversation::new(&settings.name, settings.room.clone(), settings.history, view);
+    let words = conversation.words.clone();
+    let mut editor = editor(words).map_err(io::Error::other)?;
+    let mut printer = editor.create_external_printer().ok();
+    let print = move |text: String| {
+        let printed = printer.as_mut().is_some_and(|printer| printer.print(text.clone()).is_ok());
+        if !printed {
+            let _nobody_reads = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+        }
+    };
+    let board = Board::default();
+    let (events, inbox) = sync_channel(EVENTS);
+    let session = Session::new(&settings.addr, conversation, &board, events.clone(), print);
+    thread::scope(|scope| {
+        let session = thread::Builder::new().name("session".into()).spawn_scoped(scope, || session.run(inbox))?;
+        board.wait(CONNECT + BUSY, |state| state.begun || state.over);
+        let file = history_file();
+        if let Some(file) = &file {
+            let _there_may_be_none = editor.load_history(file);
+        }
+        type_lines(&mut editor, &board, &events, colours);
+        if let Some(file) = &file {
+            let _is_a_courtesy = editor.save_history(file);
+        }
+        // The session may be waiting for the editor to print; without it, it prints by itself.
+        drop(editor);
+        Ok(session.join().unwrap_or(1))
+    })
+}
+
+fn editor(words: Arc<Words>) -> rustyline::Result<Editor<Typing, FileHistory>> {
+    let config = Config::builder()
+        .max_history_size(LINES)?
+        .history_ignore_dups(true)?
+        .completion_type(CompletionType::List)
+        .build();
+    let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(Typing { words, empty: Cell::new(true) }));
+    Ok(editor)
+}
+
+/// Reads lines until the person wants to leave, or the session is over.
+fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &SyncSender<Event>, colours: bool) {
+    let mut interrupted = false;
+    loop {
+        let (prompt, over) = {
+            let state = board.look();
+            (state.prompt.clone(), state.over)
+        };
+        if over {
+            return;
+        }
+        let styled = if colours { format!("\x1b[2m{prompt}\x1b[0m") } else { prompt.clone() };
+        let line = match editor.readline(&(prompt, styled)) {
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted) => {
+                let empty = editor.helper().is_none_or(|typing| typing.empty.get());
+                if interrupted && empty {
+                    return tell(events, Event::Leave("QUIT".into()));
+                }
+                interrupted = true;
+                continue;
+            }
+            Err(_) => return tell(events, Event::Leave("QUIT".into())),
+        };
+        interrupted = false;
+        let read = Text::new(&line).ok().and_then(|text| protocol::parse(&text)).and_then(|request| request.what.ok());
+        let secret = matches!(read, Some(Command::Enter { key: Some(_), .. }))
+            || matches!(read, Some(Command::Mode { change: Some(ModeChange::Key(_)), .. }));
+        if !secret && !line.trim().is_empty() {
+            let _is_a_courtesy = editor.add_history_entry(&line);
+        }
+        if matches!(read, Some(Command::Quit(_))) && !board.look().prompt.starts_with("paste") {
+            return tell(events, Event::Leave(line));
+        }
+        let is_command = !matches!(read, Some(Command::Say { .. } | Command::Act(_)) | None);
+        let answers = board.look().answers;
+        tell(events, Event::Typed(line));
+        if is_command {
+            board.wait(ANSWER, |state| state.over || state.answers > answers);
+        }
+    }
+}
+
+/// The session listens at once, or it is over. It may never be waited for without an end: it may wait for us.
+fn tell(events: &SyncSender<Event>, mut event: Event) {
+    let until = Instant::now() + BUSY;
+    while let Err(TrySendError::Full(back)) = events.try_send(event) {
+        if Instant::now() >= until {
+            let _nobody_reads = writeln!(io::stderr(), "That line was not sent: too much is going on.");
+            return;
+        }
+        event = back;
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Where old lines are kept from one day to the next, if that is possible at all.
+fn history_file() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let state = state.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))?;
+    let dir = state.join("chat_client");
+    std::fs::create_dir_all(&dir).ok()?;
+    Some(dir.join("history"))
+}
+
+/// What the editor asks while somebody types.
+struct Typing {
+    words: Arc<Words>,
+    /// Whether there is nothing on the line; the editor does not say when Ctrl-C comes.
+    empty: Cell<bool>,
+}
+
+impl Helper for Typing {}
+impl Highlighter for Typing {
+    fn highlight_candidate<'c>(&self, candidate: &'c str, _: CompletionType) -> Cow<'c, str> {
+        Cow::Borrowed(candidate)
+    }
+}
+impl Validator for Typing {}
+
+impl Hinter for Typing {
+    type Hint = String;
+
+    fn hint(&self, line: &str, _: usize, _: &Context<'_>) -> Option<String> {
+        self.empty.set(line.is_empty());
+        None
+    }
+}
+
+impl Completer for Typing {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, cursor: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let (start, candidates) = candidates(&self.words, &line[..cursor]);
+        let pair = |word: String| Pair { display: word.trim_end().to_string(), replacement: word };
+        Ok((start, candidates.into_iter().map(pair).collect()))
+    }
+}
+
+/// What the last word before the cursor could become, and where it starts.
+fn candidates(words: &Words, typed: &str) -> (usize, Vec<String>) {
+    let start = typed.rfind(' ').map_or(0, |space| space + 1);
+    let word = &typed[start..];
+    let begins = |whole: &str| whole.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    let found: Vec<String> = if start == 0 && word.starts_with('/') {
+        let slashes = VERBS.iter().filter_map(|verb| verb.slashes.first());
+        slashes.map(|slash| format!("/{slash} ")).filter(|slash| begins(slash)).collect()
+    } else if word.starts_with('#') {
+        words.rooms().iter().filter(|room| begins(room)).map(|room| format!("{room} ")).collect()
+    } else if word.is_empty() && start == 0 {
+        Vec::new()
+    } else {
+        // Whoever is spoken to stands first, with a comma: a colon could look like a command.
+        let end = if start == 0 { ", " } else { " " };
+        let names = words.names();
+        let names = names.iter().filter(|name| begins(name)).map(|name| format!("{name}{end}"));
+        let verbs = VERBS.iter().filter(|verb| start == 0 && verb.name.starts_with(word));
+        names.chain(verbs.map(|verb| format!("{}:", verb.name))).collect()
+    };
+    (start, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tab_knows_commands_rooms_and_names() {
+        let mut client = Conversation::new("ani", None, true, View::plain());
+        for line in ["t MSG #rust 1 Budi: x", "t JOINED #lobby bella", "t WHISPER citra ani: x"] {
+            client.heard(line);
+        }
+        let words = client.words.clone();
+        let of = |typed: &str| candidates(&words, typed);
+        assert_eq!(of("/whi"), (0, vec!["/whisper ".to_string()]));
+        assert_eq!(of("/whisper b"), (9, vec!["Budi ".to_string(), "bella ".to_string()]));
+        assert_eq!(of("c"), (0, vec!["citra, ".to_string()]));
+        assert_eq!(of("/join #r"), (6, vec!["#rust ".to_string()]));
+        assert_eq!(of("HIST"), (0, vec!["HISTORY:".to_string()]));
+        assert_eq!(of(""), (0, Vec::new()));
+        assert_eq!(of("é"), (0, Vec::new()));
+    }
+}

@@ -1,0 +1,139 @@
+//! What the command line says.
+
+use chat_server::names::{Name, RoomName};
+
+const HELP: &str = "\
+The client of the chat.
+
+  client [--name NAME] [--addr HOST:PORT] [--room #ROOM] [--plain] [--no-history]
+
+  --name NAME       who you are; without it, your user name
+  --addr HOST:PORT  where the server is; without it, 127.0.0.1:7878
+  --room #ROOM      the room to enter besides the lobby
+  --plain           no colours; in a pipe, readable text in place of the protocol
+  --no-history      show nothing of what was said before
+  --help, --version
+
+At a terminal: type and press Enter. /help shows the commands, Tab completes, Ctrl-D leaves.
+In a pipe: lines go in, the protocol comes out. The exit code is 0 if every line was accepted, 1 if
+something was refused (standard error says what), 2 for a wrong flag, 69 if there is no server.
+
+  echo done | client --name ci
+";
+
+/// What the flags say.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) addr: String,
+    pub(crate) room: Option<String>,
+    pub(crate) plain: bool,
+    pub(crate) history: bool,
+}
+
+/// What is to be done.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Task {
+    Talk(Settings),
+    Print(String),
+}
+
+/// Reads the flags; `name` is who one is without `--name`.
+pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Result<Task, String> {
+    let mut settings =
+        Settings { name: name.to_string(), addr: "127.0.0.1:7878".into(), room: None, plain: false, history: true };
+    let mut args = args;
+    while let Some(arg) = args.next() {
+        let (flag, glued) = match arg.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_string())),
+            None => (arg.as_str(), None),
+        };
+        if glued.is_some() && !matches!(flag, "--name" | "--addr" | "--room") {
+            return Err(format!("{flag} takes no value, or is no flag\n  try: --help shows them all"));
+        }
+        let mut value = || glued.clone().or_else(|| args.next()).ok_or(format!("{flag} needs a value\n  try: --help"));
+        match flag {
+            "--help" | "-h" => return Ok(Task::Print(HELP.into())),
+            "--version" | "-V" => return Ok(Task::Print(concat!("client ", env!("CARGO_PKG_VERSION"), "\n").into())),
+            "--plain" => settings.plain = true,
+            "--no-history" => settings.history = false,
+            "--name" => {
+                let value = value()?;
+                let name = Name::parse(&value).map_err(|error| format!("--name: {error}\n  try: --name ani"))?;
+                settings.name = name.as_str().into();
+            }
+            "--addr" => {
+                let value = value()?;
+                let port = value.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+                if !port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
+                    return Err(format!("--addr: \"{value}\" is not HOST:PORT\n  try: --addr 127.0.0.1:7878"));
+                }
+                settings.addr = value;
+            }
+            "--room" => {
+                let value = value()?;
+                let room =
+                    RoomName::parse(&value).map_err(|error| format!("--room: {error}\n  try: --room '#rust'"))?;
+                settings.room = (room != RoomName::lobby()).then(|| room.as_str().into());
+            }
+            _ => return Err(format!("there is no flag {arg}\n  try: --help shows them all")),
+        }
+    }
+    Ok(Task::Talk(settings))
+}
+
+/// The user's name as a chat name, or a guest with a number.
+pub(crate) fn default_name() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
+    chat_name(&user).unwrap_or_else(|| format!("guest{}", std::process::id() % 10_000))
+}
+
+/// What is left of a user name when only the letters that a chat name may have are kept.
+fn chat_name(user: &str) -> Option<String> {
+    let kept: String = user.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).take(32).collect();
+    Name::parse(&kept).ok().map(|name| name.as_str().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(args: &[&str]) -> Result<Task, String> {
+        read_flags(args.iter().map(|arg| arg.to_string()), "me")
+    }
+
+    #[test]
+    fn flags_are_read_in_both_spellings() {
+        let Ok(Task::Talk(settings)) = read(&["--name", "ani", "--addr=localhost:1", "--room=#x", "--plain"]) else {
+            panic!("not understood");
+        };
+        assert_eq!((settings.name.as_str(), settings.addr.as_str()), ("ani", "localhost:1"));
+        assert_eq!((settings.room.as_deref(), settings.plain, settings.history), (Some("#x"), true, true));
+        assert!(matches!(read(&[]), Ok(Task::Talk(Settings { name, .. })) if name == "me"));
+    }
+
+    #[test]
+    fn a_wrong_flag_names_the_next_step() {
+        for args in [
+            &["--nmae"][..],
+            &["--name"],
+            &["--name", "two words"],
+            &["--addr", "nowhere"],
+            &["--addr", ":1"],
+            &["--addr", "h:0"],
+            &["--room", "x"],
+            &["--plain=1"],
+            &["ani"],
+        ] {
+            let problem = read(args).unwrap_err();
+            assert!(problem.contains("try: --"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_becomes_a_chat_name_where_it_can() {
+        assert_eq!(chat_name("budi.s").as_deref(), Some("budis"));
+        assert_eq!(chat_name("1234"), None);
+        assert_eq!(chat_name(""), None);
+    }
+}

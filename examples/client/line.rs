@@ -1,0 +1,163 @@
+//! A server line, read the way PROTOCOL.md promises: two splits and no guessing.
+
+use chat_server::text::is_harmful;
+use chrono::{DateTime, Utc};
+
+/// One line of the server: `time KIND fields: text`. What is not there is empty.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Line {
+    pub(crate) at: Option<DateTime<Utc>>,
+    pub(crate) kind: String,
+    fields: Vec<String>,
+    pairs: Vec<(String, String)>,
+    pub(crate) text: String,
+}
+
+impl Line {
+    /// Reads a line. Nothing is refused: a reader may skip what it does not know.
+    pub(crate) fn parse(raw: &str) -> Line {
+        let raw = raw.trim_end_matches(['\r', '\n']);
+        let (time, rest) = raw.split_once(' ').unwrap_or((raw, ""));
+        let (head, text) = rest.split_once(": ").unwrap_or((rest, ""));
+        let mut words = head.split(' ').filter(|word| !word.is_empty());
+        let mut line = Line {
+            at: time.parse().ok(),
+            kind: words.next().map(unescape).unwrap_or_default(),
+            text: clean(text),
+            ..Line::default()
+        };
+        for word in words {
+            match word.split_once('=') {
+                Some((key, value)) => line.pairs.push((unescape(key), unescape(value))),
+                None => line.fields.push(unescape(word)),
+            }
+        }
+        line
+    }
+
+    /// A field by its place behind the kind; empty where there is none.
+    pub(crate) fn field(&self, place: usize) -> &str {
+        self.fields.get(place).map_or("", String::as_str)
+    }
+
+    /// The value of `key=value`.
+    pub(crate) fn pair(&self, key: &str) -> Option<&str> {
+        self.pairs.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+    }
+
+    /// A field that is a number, such as the id of a message.
+    pub(crate) fn number(&self, place: usize) -> Option<u64> {
+        self.field(place).parse().ok()
+    }
+
+    /// Whether somebody said this in a room: `MSG` and `ACT` carry room, id and name.
+    pub(crate) fn is_speech(&self) -> bool {
+        matches!(self.kind.as_str(), "MSG" | "ACT")
+    }
+}
+
+/// What came: one line, or a block of lines that belong together.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Line(Line),
+    Block(Block),
+}
+
+/// `BEGIN … END`. The tag and `more=` stand on the end line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) what: String,
+    pub(crate) room: String,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) tag: Option<String>,
+    pub(crate) more: Option<u64>,
+}
+
+/// Puts blocks together.
+#[derive(Default)]
+pub(crate) struct Blocks {
+    open: Option<Block>,
+}
+
+impl Blocks {
+    /// The most lines of a block that are kept; a server that never says `END` must not fill the memory.
+    const MOST: usize = 10_000;
+
+    /// Takes the next line. `None` means that a block is not at its end yet.
+    pub(crate) fn take(&mut self, line: Line) -> Option<Item> {
+        match (self.open.take(), line.kind.as_str()) {
+            (None, "BEGIN") => {
+                let (what, room) = (line.field(0).to_string(), line.field(1).to_string());
+                self.open = Some(Block { what, room, lines: Vec::new(), tag: None, more: None });
+                None
+            }
+            (None, _) => Some(Item::Line(line)),
+            (Some(mut block), "END") => {
+                block.tag = line.pair("tag").map(str::to_string);
+                block.more = line.pair("more").and_then(|id| id.parse().ok());
+                Some(Item::Block(block))
+            }
+            (Some(mut block), _) => {
+                if block.lines.len() < Blocks::MOST {
+                    block.lines.push(line);
+                }
+                self.open = Some(block);
+                None
+            }
+        }
+    }
+}
+
+/// What would move the cursor or ring the bell becomes visible, whatever server we are talking to.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// `%XX` back to the byte that it stands for.
+fn unescape(field: &str) -> String {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = (byte == b'%').then(|| after.get(..2)).flatten();
+        let code = code.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(byte));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    clean(&String::from_utf8_lossy(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_falls_into_kind_fields_pairs_and_text() {
+        let line =
+            Line::parse("2026-08-21T10:00:31Z ERR 433 name-in-use NICK tag=7 try=a%3Db: \"x\" is taken: try y.\r\n");
+        assert_eq!(line.at, "2026-08-21T10:00:31Z".parse().ok());
+        assert_eq!((line.kind.as_str(), line.field(0), line.field(2)), ("ERR", "433", "NICK"));
+        assert_eq!((line.pair("tag"), line.pair("try"), line.pair("no")), (Some("7"), Some("a=b"), None));
+        assert_eq!(line.text, "\"x\" is taken: try y.");
+    }
+
+    #[test]
+    fn anything_can_be_read() {
+        for raw in ["", " ", "x", "HTTP/1.1 400 Bad", ": : :", "2026-08-21T10:00:31Z", "%", "a %4 b=%zz=: "] {
+            let _no_panic = Line::parse(raw);
+        }
+        assert_eq!(Line::parse("t %1B[2J").kind, "\u{fffd}[2J");
+        assert_eq!(Line::parse("t MSG #a 1 b: \x1b]0;x\x07").text, "\u{fffd}]0;x\u{fffd}");
+        assert_eq!(unescape("100%"), "100%");
+    }
+
+    #[test]
+    fn a_block_comes_as_a_whole() {
+        let mut blocks = Blocks::default();
+        assert_eq!(blocks.take(Line::parse("t BEGIN HISTORY #a 1")), None);
+        assert_eq!(blocks.take(Line::parse("t MSG #a 5 b: END HISTORY")), None);
+        let Some(Item::Block(block)) = blocks.take(Line::parse("t END HISTORY #a tag=9 more=5")) else { panic!() };
+        assert_eq!((block.what.as_str(), block.room.as_str(), block.lines.len()), ("HISTORY", "#a", 1));
+        assert_eq!((block.tag.as_deref(), block.more), (Some("9"), Some(5)));
+        assert!(matches!(blocks.take(Line::parse("t PONG")), Some(Item::Line(_))));
+    }
+}

@@ -1,0 +1,43 @@
+//! The bundled client: for a person at a terminal, and for a program in a pipe.
+//!
+//! Read `line.rs` (what the server says), `view.rs` (how it looks), `conversation.rs` (what to do about it), then
+//! `session.rs` and `editor.rs` for a terminal, and `pipe.rs` for a pipe.
+
+mod conversation;
+mod editor;
+mod flags;
+mod line;
+mod pipe;
+mod session;
+mod view;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use flags::Task;
+
+/// The exit code for a wrong flag.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let task = match flags::read_flags(std::env::args().skip(1), &flags::default_name()) {
+        Ok(task) => task,
+        Err(problem) => {
+            pipe::complain(&format!("error: {problem}"));
+            return ExitCode::from(USAGE);
+        }
+    };
+    let code = match task {
+        Task::Print(text) => {
+            let _nobody_reads = io::stdout().write_all(text.as_bytes());
+            0
+        }
+        Task::Talk(settings) if io::stdin().is_terminal() && io::stdout().is_terminal() => editor::run(&settings)
+            .unwrap_or_else(|error| {
+                pipe::complain(&format!("error: {error}"));
+                1
+            }),
+        Task::Talk(settings) => pipe::run(&settings),
+    };
+    ExitCode::from(code)
+}

@@ -1,0 +1,385 @@
+//! A session at a terminal: one thread that owns the conversation, one for each connection, and back-off between them.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::conversation::{Conversation, Heard};
+
+/// How long a connection may take to come about.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+/// How long one write may take: past it the connection counts as broken.
+pub(crate) const WRITE: Duration = Duration::from_secs(10);
+/// The longest line of a server that is read; PROTOCOL.md promises 4,096 bytes.
+pub(crate) const LINE: u64 = 64 * 1024;
+/// Resolving and connecting together, and signing on with all rooms.
+const COMING_IN: Duration = Duration::from_secs(30);
+/// The server was asked for a sign of life every 30 s. After this silence we ask, and then we give up.
+const SILENCE: Duration = Duration::from_secs(75);
+const LAST_CHANCE: Duration = Duration::from_secs(15);
+/// How long the goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+const KNOCK_AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: u64 = 30;
+/// A full server is not asked again so soon.
+const WHEN_FULL: u64 = 10;
+
+/// The exit code when no connection could be made (sysexits.h, EX_UNAVAILABLE).
+pub(crate) const CANNOT_CONNECT: u8 = 69;
+
+/// What the session is told. Connections carry a number, so that the last words of an old one hurt nobody.
+pub(crate) enum Event {
+    Typed(String),
+    /// Say goodbye, with the line that asked for it.
+    Leave(String),
+    Connected(u32, TcpStream),
+    Heard(u32, String),
+    Cut(u32, String),
+}
+
+/// What the editor has to know of the session.
+#[derive(Default)]
+pub(crate) struct Board {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) prompt: String,
+    /// Counts the answers to commands.
+    pub(crate) answers: u64,
+    /// Signed on at least once.
+    pub(crate) begun: bool,
+    pub(crate) over: bool,
+}
+
+impl Board {
+    pub(crate) fn look(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for something, but not longer than that.
+    pub(crate) fn wait(&self, longest: Duration, until: impl Fn(&State) -> bool) {
+        let waited = self.changed.wait_timeout_while(self.look(), longest, |state| !until(state));
+        drop(waited);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.look());
+        self.changed.notify_all();
+    }
+}
+
+enum Link {
+    Connecting,
+    Up { stream: TcpStream, since: Instant, heard: Instant, asked: bool },
+    Waiting,
+}
+
+/// The thread that owns the conversation.
+pub(crate) struct Session<'a, P: FnMut(String)> {
+    addr: String,
+    conversation: Conversation,
+    board: &'a Board,
+    events: SyncSender<Event>,
+    print: P,
+    link: Link,
+    number: u32,
+    threads: Vec<JoinHandle<()>>,
+    failures: u32,
+    told_pause: u64,
+    /// When `late` has to be called for the link, for the name, for the goodbye.
+    until: Instant,
+    knock_at: Option<Instant>,
+    leave_by: Option<Instant>,
+}
+
+impl<'a, P: FnMut(String)> Session<'a, P> {
+    pub(crate) fn new(
+        addr: &str,
+        conversation: Conversation,
+        board: &'a Board,
+        events: SyncSender<Event>,
+        print: P,
+    ) -> Session<'a, P> {
+        Session {
+            addr: addr.to_string(),
+            conversation,
+            board,
+            events,
+            print,
+            link: Link::Waiting,
+            number: 0,
+            threads: Vec::new(),
+            failures: 0,
+            told_pause: 0,
+            until: Instant::now(),
+            knock_at: None,
+            leave_by: None,
+        }
+    }
+
+    /// Runs until the person leaves or the server wants them no more. Returns the exit code.
+    pub(crate) fn run(mut self, inbox: Receiver<Event>) -> u8 {
+        let code = loop {
+            let next = [Some(self.until), self.knock_at, self.leave_by].into_iter().flatten().min();
+            let wait = next.map_or(SILENCE, |at| at.saturating_duration_since(Instant::now()));
+            let ended = match inbox.recv_timeout(wait) {
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout) => self.late(Instant::now()),
+                Err(RecvTimeoutError::Disconnected) => Some(0),
+            };
+            self.flush();
+            if let Some(code) = ended {
+                break code;
+            }
+        };
+        self.hang_up();
+        // Without the inbox every connection's thread ends at its next word.
+        drop(inbox);
+        let patience = Instant::now() + Duration::from_secs(1);
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < patience {
+                thread::sleep(Duration::from_millis(5));
+            }
+            // One that is still looking for a server cannot be called back; it ends with the program.
+            if thread.is_finished() {
+                let _its_panic_was_printed = thread.join();
+            }
+        }
+        self.board.change(|state| state.over = true);
+        code
+    }
+
+    fn take(&mut self, event: Event) -> Option<u8> {
+        match event {
+            Event::Typed(line) => self.conversation.typed(&line),
+            Event::Leave(line) => {
+                self.conversation.quit(&line);
+                if !matches!(self.link, Link::Up { .. }) {
+                    return Some(0);
+                }
+                self.leave_by = Some(Instant::now() + GOODBYE);
+            }
+            Event::Connected(number, stream) if number == self.number => {
+                let now = Instant::now();
+                self.link = Link::Up { stream, since: now, heard: now, asked: false };
+                self.until = now + COMING_IN;
+                self.conversation.connected();
+            }
+            Event::Heard(number, line) if number == self.number => {
+                if let Link::Up { heard, asked, .. } = &mut self.link {
+                    (*heard, *asked) = (Instant::now(), false);
+                }
+                match self.conversation.heard(&line) {
+                    Heard::Nothing => {}
+                    Heard::KnockAgain => self.knock_at = Some(Instant::now() + KNOCK_AGAIN),
+                    Heard::Bye(code, words) => return self.bye(code, words.trim_end_matches('.')),
+                }
+                if self.conversation.is_here() {
+                    (self.failures, self.told_pause) = (0, 0);
+                    self.until = Instant::now() + SILENCE;
+                }
+            }
+            Event::Cut(number, why) if number == self.number => return self.cut(&why, 0),
+            // An old connection has nothing to say any more.
+            Event::Connected(..) | Event::Heard(..) | Event::Cut(..) => {}
+        }
+        None
+    }
+
+    /// Something did not happen in time.
+    fn late(&mut self, now: Instant) -> Option<u8> {
+        if self.leave_by.is_some_and(|at| at <= now) {
+            self.conversation.trouble("The server did not say goodbye in time.");
+            return Some(1);
+        }
+        if self.knock_at.is_some_and(|at| at <= now) {
+            self.knock_at = None;
+            self.conversation.sign_on();
+        }
+        if now < self.until {
+            return None;
+        }
+        match &mut self.link {
+            Link::Waiting => self.connect(),
+            Link::Connecting => return self.cut("no answer", 0),
+            Link::Up { since, .. } if !self.conversation.is_here() => {
+                let waited = now.saturating_duration_since(*since).as_secs();
+                return self.cut(&format!("the server did not let us in for {waited} s"), 0);
+            }
+            Link::Up { heard, asked, .. } => {
+                let silence = now.saturating_duration_since(*heard);
+                if *asked || silence >= SILENCE + LAST_CHANCE {
+                    return self.cut("the server is silent", 0);
+                }
+                *asked = true;
+                self.until = now + LAST_CHANCE;
+                self.conversation.send.push_str("PING:*\n");
+            }
+        }
+        None
+    }
+
+    fn bye(&mut self, code: u16, words: &str) -> Option<u8> {
+        match code {
+            200 if self.conversation.quitting => Some(0),
+            _ if self.conversation.quitting => Some(1),
+            511 => self.cut(words, WHEN_FULL),
+            200 | 409 | 413 | 500 | 503 => self.cut(words, 0),
+            _ => {
+                // Coming back at once would be the very thing that the server does not want.
+                self.conversation
+                    .trouble(&format!("The server closed the connection ({code}): {words}. Enter leaves."));
+                Some(1)
+            }
+        }
+    }
+
+    /// The connection is gone, or did not come about: pause, and then try again.
+    fn cut(&mut self, why: &str, shortest: u64) -> Option<u8> {
+        self.hang_up();
+        if self.conversation.quitting {
+            return Some(1);
+        }
+        if !self.conversation.was_here() && shortest == 0 {
+            self.conversation.trouble(&format!("Cannot talk to {}: {why}.", self.addr));
+            self.conversation.own("cargo run --release starts a server; --addr HOST:PORT names another one");
+            return Some(CANNOT_CONNECT);
+        }
+        let pause = (1 << self.failures.min(5)).clamp(shortest.max(1), LONGEST_PAUSE);
+        self.failures += 1;
+        if pause != self.told_pause {
+            self.told_pause = pause;
+            self.conversation.own(&format!("not connected ({why}); trying again in {pause} s"));
+        }
+        self.link = Link::Waiting;
+        self.until = Instant::now() + jittered(pause);
+        None
+    }
+
+    fn hang_up(&mut self) {
+        self.number += 1;
+        self.knock_at = None;
+        if let Link::Up { stream, .. } = std::mem::replace(&mut self.link, Link::Waiting) {
+            let _gone_already = stream.shutdown(Shutdown::Both);
+        }
+        self.conversation.cut();
+    }
+
+    fn connect(&mut self) {
+        self.number += 1;
+        self.link = Link::Connecting;
+        self.until = Instant::now() + COMING_IN;
+        self.threads.retain(|thread| !thread.is_finished());
+        let (number, addr, events) = (self.number, self.addr.clone(), self.events.clone());
+        let thread = thread::Builder::new().name(format!("connection-{number}"));
+        match thread.spawn(move || listen(number, &addr, &events)) {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => {
+                self.link = Link::Waiting;
+                self.conversation.own(&format!("no thread to connect with: {error}"));
+            }
+        }
+    }
+
+    /// Brings out what the conversation wants sent and shown.
+    fn flush(&mut self) {
+        let sent = std::mem::take(&mut self.conversation.send);
+        if let (Link::Up { stream, .. }, false) = (&mut self.link, sent.is_empty())
+            && let Err(error) = stream.write_all(sent.as_bytes())
+        {
+            // The thread that listens sees the end of it and says so.
+            let _gone_already = stream.shutdown(Shutdown::Both);
+            self.conversation.own(&format!("could not send: {error}"));
+        }
+        let shown = std::mem::take(&mut self.conversation.show);
+        if !shown.is_empty() {
+            (self.print)(shown);
+        }
+        let (prompt, answers, is_here) =
+            (self.conversation.prompt(), self.conversation.answers, self.conversation.is_here());
+        self.board.change(|state| {
+            (state.prompt, state.answers) = (prompt, answers);
+            state.begun |= is_here;
+        });
+    }
+}
+
+/// A connection's thread: connects, and then says all that it hears.
+fn listen(number: u32, addr: &str, events: &SyncSender<Event>) {
+    let heard = connect(addr).and_then(|stream| {
+        let mut lines = BufReader::new(stream.try_clone()?);
+        if events.send(Event::Connected(number, stream)).is_err() {
+            return Ok(());
+        }
+        while let Some(line) = next_line(&mut lines)? {
+            if events.send(Event::Heard(number, line)).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    });
+    let why = heard.map_or_else(|error| error.to_string(), |()| "the connection was closed".into());
+    let _nobody_asks_any_more = events.send(Event::Cut(number, why));
+}
+
+/// Connects to the first of the host's addresses that answers.
+pub(crate) fn connect(addr: &str) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for addr in addr.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&addr, CONNECT) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                stream.set_write_timeout(Some(WRITE))?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The next line of the server, without its end; `None` is the end of the connection.
+pub(crate) fn next_line(from: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    from.take(LINE).read_until(b'\n', &mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_string()))
+}
+
+/// Half of the pause and up to the whole of it, so that not everybody comes back in the same instant.
+fn jittered(pause: u64) -> Duration {
+    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let half = Duration::from_millis(pause * 500);
+    half + half.mul_f64(f64::from(nanos % 1_000) / 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_is_never_longer_than_said_nor_shorter_than_half() {
+        for pause in [1, 2, 4, 8, 16, 30] {
+            let jittered = jittered(pause).as_secs_f64();
+            assert!((pause as f64 / 2.0..=pause as f64).contains(&jittered), "{jittered}");
+        }
+    }
+
+    #[test]
+    fn lines_end_where_the_server_ends_them() {
+        let mut bytes = &b"one\r\ntwo\nthree"[..];
+        let mut next = || next_line(&mut bytes).unwrap();
+        assert_eq!(
+            [next(), next(), next(), next()],
+            [Some("one".into()), Some("two".into()), Some("three".into()), None]
+        );
+    }
+}

@@ -1,0 +1,375 @@
+//! How the chat looks to a person: one calm line for each thing that happens, names in one column.
+
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chrono::{DateTime, Local, NaiveDateTime, Utc};
+
+use crate::line::{Block, Item, Line};
+
+/// Names end in this column, where lines are drawn for a terminal.
+const COLUMN: usize = 12;
+/// Colours for names: readable on dark and light ground, and no red, which is for refusals.
+const NAME_COLOURS: [&str; 7] = ["32", "33", "34", "35", "36", "94", "96"];
+const DIM: &str = "2";
+const BOLD: &str = "1";
+const RED: &str = "31";
+const YELLOW: &str = "33";
+
+/// Draws what the server says. Every line it gives back ends in a newline and holds no control byte but our colours.
+pub(crate) struct View {
+    colours: bool,
+    /// 0 where nothing is aligned.
+    column: usize,
+    zone: fn(DateTime<Utc>) -> NaiveDateTime,
+    /// The day of the line above, so that a new day is announced.
+    day: Option<chrono::NaiveDate>,
+    /// Speech from here needs no room in front.
+    pub(crate) current: Option<String>,
+}
+
+impl View {
+    /// For a terminal.
+    pub(crate) fn terminal(colours: bool) -> View {
+        let mut view = View { colours, column: COLUMN, ..View::plain() };
+        view.day = Some((view.zone)(Utc::now()).date());
+        view
+    }
+
+    /// For a pipe: the same words, no colours, no columns.
+    pub(crate) fn plain() -> View {
+        let zone = |at: DateTime<Utc>| at.with_timezone(&Local).naive_local();
+        View { colours: false, column: 0, zone, day: None, current: Some("#lobby".into()) }
+    }
+
+    /// Draws what came; empty for what a person need not see.
+    pub(crate) fn item(&mut self, item: &Item) -> String {
+        match item {
+            Item::Line(line) => self.line(line),
+            Item::Block(block) => self.block(block),
+        }
+    }
+
+    /// Something the client itself has to say.
+    pub(crate) fn own(&self, words: &str) -> String {
+        self.row(None, "--", DIM, &self.ink(DIM, words))
+    }
+
+    /// Something the client itself has to say that must not be missed.
+    pub(crate) fn trouble(&self, words: &str) -> String {
+        self.row(None, "!", RED, &self.ink(RED, words))
+    }
+
+    /// One line of the server.
+    pub(crate) fn line(&mut self, line: &Line) -> String {
+        let (first, second) = (line.field(0), line.field(1));
+        let text = line.text.as_str();
+        match line.kind.as_str() {
+            "MSG" | "ACT" => self.speech(line),
+            "WHISPER" if self.column == 0 => self.said(line, first, &format!("whispers: {text}")),
+            "WHISPER" => self.said(line, first, &format!("{} {text}", self.ink(BOLD, "(whispers)"))),
+            "JOINED" => self.quiet(line, &format!("{second} joined {first}")),
+            "LEFT" => self.quiet(line, &format!("{second} left {first} ({text})")),
+            "NICK" => self.quiet(line, &format!("{first} is {second} now")),
+            "TOPIC" if text.is_empty() => self.quiet(line, &format!("{second} cleared the topic of {first}")),
+            "TOPIC" => self.quiet(line, &format!("topic of {first} by {second}: {text}")),
+            "TYPING" => self.quiet(line, &format!("{second} is typing in {first}")),
+            "NOTE" if first == "*" => self.marked(line, "*", YELLOW, text),
+            "NOTE" => self.marked(line, "*", YELLOW, &format!("{first}: {text}")),
+            "WARN" => self.marked(line, "!", YELLOW, text),
+            "GAP" => self.quiet(line, &format!("{first}: {text}")),
+            "ERR" => self.marked(line, "!", RED, &format!("{text} {}", self.ink(DIM, &format!("({second})")))),
+            "OK" => self.done(line),
+            "BYE" => self.quiet(line, text),
+            "HELLO" => self.quiet(line, &format!("connected to {}", line.pair("name").unwrap_or("the chat"))),
+            "PROMPT" => self.quiet(line, text),
+            // A sign of life that nobody asked for.
+            "PONG" if first == "*" => String::new(),
+            "PONG" => self.quiet(line, format!("pong {first}").trim_end()),
+            "" => String::new(),
+            // From a newer server. Its text, if it has one, was written for people.
+            kind if text.is_empty() => self.quiet(line, &format!("{} {first} {second}", kind.to_lowercase())),
+            _ => self.quiet(line, text),
+        }
+    }
+
+    fn speech(&mut self, line: &Line) -> String {
+        let (room, who) = (line.field(0), line.field(2));
+        let here = self.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(room));
+        let place = if here { String::new() } else { format!("{} ", self.ink(DIM, room)) };
+        if line.kind == "MSG" {
+            return self.said(line, who, &format!("{place}{}", line.text));
+        }
+        let day = self.new_day(line.at);
+        let words = format!("{place}{} {}", self.ink(colour_of(who), who), line.text);
+        day + &self.row(line.at, "*", DIM, &words)
+    }
+
+    fn said(&mut self, line: &Line, who: &str, words: &str) -> String {
+        let day = self.new_day(line.at);
+        let who_shown = if self.column == 0 && line.kind == "MSG" { format!("{who}:") } else { who.to_string() };
+        day + &self.row(line.at, &who_shown, colour_of(who), words)
+    }
+
+    fn quiet(&mut self, line: &Line, words: &str) -> String {
+        let words = self.ink(DIM, words);
+        self.marked(line, "--", DIM, &words)
+    }
+
+    fn marked(&mut self, line: &Line, mark: &str, colour: &str, words: &str) -> String {
+        self.new_day(line.at) + &self.row(line.at, mark, colour, words)
+    }
+
+    /// What was done is worth a line where the server found words for it; `OK MSG tag=…` is for programs.
+    fn done(&mut self, line: &Line) -> String {
+        if !line.text.is_empty() {
+            let (by, about) = (line.pair("by"), line.pair("room").unwrap_or_default());
+            return match by {
+                Some(by) => self.quiet(line, &format!("topic of {about} by {by}: {}", line.text)),
+                None => self.quiet(line, &line.text),
+            };
+        }
+        match (line.field(0), line.pair("modes")) {
+            ("WHISPER", _) => {
+                let to = line.pair("to").unwrap_or_default();
+                self.quiet(line, &format!("whispered to {to}"))
+            }
+            ("MODE", Some("+")) => {
+                let room = line.pair("room").unwrap_or_default();
+                self.quiet(line, &format!("{room} has no modes"))
+            }
+            ("MODE", Some(modes)) => {
+                let room = line.pair("room").unwrap_or_default();
+                self.quiet(line, &format!("{room} has the modes {modes}"))
+            }
+            ("OPT", _) => self.quiet(line, "noted"),
+            _ => String::new(),
+        }
+    }
+
+    /// A block as a table or, for old lines, as a stretch of the conversation.
+    pub(crate) fn block(&mut self, block: &Block) -> String {
+        let count = block.lines.len();
+        match block.what.as_str() {
+            "HISTORY" if count == 0 => self.own(&format!("nothing more was said in {}", block.room)),
+            "HISTORY" => self.earlier(&block.room, &block.lines),
+            "LIST" | "WHO" => {
+                let rows = block.lines.iter().map(|user| {
+                    let idle = match user.pair("idle").and_then(|idle| idle.parse().ok()) {
+                        Some(seconds) => format!("idle {}", span(seconds)),
+                        None => String::new(),
+                    };
+                    let away = if user.text.is_empty() { String::new() } else { format!("away: {}", user.text) };
+                    let rooms = user.pair("rooms").unwrap_or_default().replace(',', " ");
+                    vec![user.field(0).to_string(), rooms, idle, away]
+                });
+                let title = if block.room == "*" { String::new() } else { format!(" in {}", block.room) };
+                let title = if block.what == "WHO" { String::new() } else { people(count) + &title };
+                self.table(&title, rows.collect(), true)
+            }
+            "ROOMS" => {
+                let rows = block.lines.iter().map(|room| {
+                    let people = room.pair("users").and_then(|n| n.parse().ok()).map_or(String::new(), people);
+                    let modes = room.pair("modes").filter(|modes| *modes != "+").unwrap_or_default();
+                    vec![room.field(0).to_string(), people, modes.to_string(), room.text.clone()]
+                });
+                self.table(&if count == 1 { "1 room".into() } else { format!("{count} rooms") }, rows.collect(), false)
+            }
+            "HELP" => self.help(&block.lines),
+            "STATS" => {
+                let rows = block.lines.iter();
+                let rows = rows.map(|stat| vec![format!("{:>12}", stat.field(1)), stat.text.clone()]).collect();
+                self.table("figures", rows, false)
+            }
+            _ => block.lines.iter().map(|line| self.line(line)).collect(),
+        }
+    }
+
+    /// Old lines between two rules.
+    pub(crate) fn earlier(&mut self, room: &str, lines: &[Line]) -> String {
+        let mut out = self.rule(&format!("earlier in {room}"));
+        let current = self.current.replace(room.to_string());
+        for line in lines {
+            out += &self.line(line);
+        }
+        self.current = current;
+        let day = self.new_day(Some(Utc::now()));
+        out + &if day.is_empty() { self.rule("now") } else { day }
+    }
+
+    fn help(&self, lines: &[Line]) -> String {
+        // So that the longest explanation ends in column 80.
+        const WIDE: usize = 22;
+        let mut out = self.rule("commands");
+        for line in lines {
+            let (usage, help) = line.text.split_once("  - ").unwrap_or((&line.text, ""));
+            let mut width = 0;
+            for word in usage.split(' ') {
+                let (fresh, length) = (width == 0, word.chars().count());
+                let gap = match width {
+                    0 => "  ",
+                    width if width + length > 74 => "\n      ",
+                    _ => " ",
+                };
+                width = if gap.starts_with('\n') { 4 + length } else { width + length + usize::from(!fresh) };
+                let _infallible = write!(out, "{gap}{word}");
+            }
+            if width > WIDE {
+                let _infallible = writeln!(out, "\n  {:WIDE$}  {}", "", self.ink(DIM, help));
+            } else {
+                let _infallible = writeln!(out, "{:1$}  {2}", "", WIDE - width, self.ink(DIM, help));
+            }
+        }
+        out
+    }
+
+    /// Rows with their columns aligned; the first one holds names, which may have colours.
+    fn table(&self, title: &str, rows: Vec<Vec<String>>, names: bool) -> String {
+        let mut widths = Vec::new();
+        for row in &rows {
+            for (column, cell) in row.iter().enumerate() {
+                widths.resize(widths.len().max(column + 1), 0);
+                widths[column] = widths[column].max(cell.chars().count());
+            }
+        }
+        let mut out = if title.is_empty() { String::new() } else { self.rule(title) };
+        for row in &rows {
+            let mut text = String::from(" ");
+            for (column, cell) in row.iter().enumerate().filter(|(column, _)| widths[*column] > 0) {
+                let padding = " ".repeat(widths[column] - cell.chars().count());
+                let colour = if names && column == 0 { colour_of(cell) } else { "" };
+                let _infallible = write!(text, " {}{padding} ", self.ink(colour, cell));
+            }
+            let _infallible = writeln!(out, "{}", text.trim_end());
+        }
+        out
+    }
+
+    /// One row: time, who or a mark, words.
+    fn row(&self, at: Option<DateTime<Utc>>, who: &str, colour: &str, words: &str) -> String {
+        let time = at.map_or_else(|| "     ".to_string(), |at| (self.zone)(at).format("%H:%M").to_string());
+        let padding = " ".repeat(self.column.saturating_sub(who.chars().count()));
+        let gap = if self.column == 0 { " " } else { "  " };
+        format!("{} {padding}{}{gap}{words}\n", self.ink(DIM, &time), self.ink(colour, who))
+    }
+
+    fn rule(&self, words: &str) -> String {
+        let line = "─".repeat(44_usize.saturating_sub(words.chars().count()));
+        format!("{}\n", self.ink(DIM, &format!("── {words} {line}")))
+    }
+
+    /// A rule with the date, where a line is of another day than the one above it.
+    fn new_day(&mut self, at: Option<DateTime<Utc>>) -> String {
+        let Some(day) = at.map(|at| (self.zone)(at).date()) else { return String::new() };
+        let known = self.day.replace(day);
+        if known.is_none_or(|known| known == day) {
+            return String::new();
+        }
+        self.rule(&day.format("%A, %e %B %Y").to_string().replace("  ", " "))
+    }
+
+    fn ink(&self, colour: &str, words: &str) -> String {
+        if self.colours && !colour.is_empty() { format!("\x1b[{colour}m{words}\x1b[0m") } else { words.to_string() }
+    }
+}
+
+/// The same name has the same colour, today and tomorrow and in whatever case.
+fn colour_of(name: &str) -> &'static str {
+    let mut hasher = DefaultHasher::new();
+    name.to_ascii_lowercase().hash(&mut hasher);
+    NAME_COLOURS[(hasher.finish() % NAME_COLOURS.len() as u64) as usize]
+}
+
+fn people(count: usize) -> String {
+    if count == 1 { "1 person".into() } else { format!("{count} people") }
+}
+
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::Blocks;
+
+    fn view(colours: bool) -> View {
+        View { zone: |at| at.naive_utc(), day: None, ..View::terminal(colours) }
+    }
+
+    fn shown(view: &mut View, lines: &[&str]) -> String {
+        let mut blocks = Blocks::default();
+        let items = lines.iter().filter_map(|line| blocks.take(Line::parse(line)));
+        items.map(|item| view.item(&item)).collect()
+    }
+
+    #[test]
+    fn names_stand_in_one_column() {
+        let lines = [
+            "2026-08-21T10:00:12Z MSG #lobby 4 budi: halo ani",
+            "2026-08-21T10:00:13Z ACT #rust 9 citra: waves",
+            "2026-08-21T10:01:13Z LEFT #lobby budi: quit",
+            "2026-08-21T10:01:14Z ERR 401 no-such-user WHO: Nobody here is called \"x\".",
+        ];
+        let seen = "10:00         budi  halo ani\n\
+                    10:00            *  #rust citra waves\n\
+                    10:01           --  budi left #lobby (quit)\n\
+                    10:01            !  Nobody here is called \"x\". (no-such-user)\n";
+        assert_eq!(shown(&mut view(false), &lines), seen);
+    }
+
+    #[test]
+    fn a_new_day_is_announced_once() {
+        let lines = [
+            "2026-08-21T23:59:12Z MSG #lobby 4 budi: good night",
+            "2026-08-22T00:01:12Z MSG #lobby 5 budi: good morning",
+            "2026-08-22T00:02:12Z MSG #lobby 6 ani: hi",
+        ];
+        let seen = shown(&mut view(false), &lines);
+        assert_eq!(seen.matches("Saturday, 22 August 2026").count(), 1, "{seen}");
+        assert_eq!(seen.lines().count(), 4);
+    }
+
+    #[test]
+    fn a_list_is_aligned() {
+        let lines = [
+            "t BEGIN LIST * 2",
+            "t USER ani rooms=#lobby idle=0 door=line",
+            "t USER beatrice rooms=#lobby,#rust idle=70 door=line away=1: makan siang",
+            "t END LIST *",
+        ];
+        let seen = shown(&mut view(false), &lines);
+        let rows: Vec<&str> = seen.lines().skip(1).collect();
+        assert_eq!(
+            rows,
+            ["  ani       #lobby        idle 0 s", "  beatrice  #lobby #rust  idle 1 min  away: makan siang"]
+        );
+    }
+
+    #[test]
+    fn every_line_ends_and_holds_no_control_byte() {
+        let mut lines: Vec<String> = Vec::new();
+        let kinds = "MSG ACT WHISPER JOINED LEFT NICK TOPIC TYPING NOTE WARN GAP ERR OK BYE HELLO PROMPT PONG KICKED X";
+        for kind in kinds.split(' ') {
+            lines.push(format!("2026-08-21T10:00:12Z {kind}"));
+            lines.push(format!("2026-08-21T10:00:12Z {kind} %1B 7 %07 x=%0A: te\x1bxt"));
+        }
+        for what in ["LIST", "WHO", "ROOMS", "HISTORY", "HELP", "STATS", "NEW"] {
+            lines.push(format!("t BEGIN {what} * 1"));
+            lines.push("t ANY %1B b=%0D: a\x07".to_string());
+            lines.push(format!("t END {what} *"));
+        }
+        for colours in [false, true] {
+            for line in &mut *lines {
+                let seen = shown(&mut view(colours), &[line]);
+                let bare = if colours { seen.replace("\x1b[0m", "").replace("\x1b[", "") } else { seen.clone() };
+                assert!(seen.is_empty() || seen.ends_with('\n'), "{seen:?}");
+                assert!(!bare.replace('\n', "").chars().any(char::is_control), "{seen:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! The bundled client against the real server: in a pipe, and at a terminal that loses its server and gets it back.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+// An example has no test run of its own as long as its program is needed here, so its unit tests run from here.
+#[path = "../examples/client/conversation.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod conversation;
+#[path = "../examples/client/editor.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod editor;
+#[path = "../examples/client/flags.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod flags;
+#[path = "../examples/client/line.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod line;
+#[path = "../examples/client/pipe.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod pipe;
+#[path = "../examples/client/session.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod session;
+#[path = "../examples/client/view.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod view;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The client's program stands beside the tests: target/debug/deps/client-… and target/debug/examples/client.
+fn program() -> PathBuf {
+    let tests = std::env::current_exe().expect("the test knows where it is");
+    let target = tests.parent().and_then(|deps| deps.parent()).expect("deps stands in the target directory");
+    let program = target.join("examples").join(format!("client{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "{} is missing: cargo build --example client makes it", program.display());
+    program
+}
+
+/// A child that does not outlive its test.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Running {
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Running(started.unwrap_or_else(|error| panic!("{command:?} does not start: {error}")))
+    }
+
+    fn kill(&mut self) {
+        let _ended_already = self.0.kill();
+        let _ended_already = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+struct Server {
+    running: Running,
+    addr: String,
+}
+
+impl Server {
+    fn start(addr: &str) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chat_server"));
+        command.args(["--addr", addr, "--metrics", "off"]);
+        let mut running = Running::start(&mut command);
+        // Nobody reads the log, and it must not fill its pipe.
+        drop(running.0.stderr.take());
+        let mut out = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
+        let mut line = String::new();
+        out.read_line(&mut line).expect("the server says where it listens");
+        let addr = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("unexpected: {line:?}"));
+        Server { addr: addr.to_string(), running }
+    }
+}
+
+/// Runs the client in a pipe with this input.
+fn piped(args: &[&str], input: &[u8]) -> (i32, String, String) {
+    let mut client = Running::start(Command::new(program()).args(args));
+    let mut stdin = client.0.stdin.take().expect("stdin is a pipe");
+    let _may_have_ended = stdin.write_all(input);
+    drop(stdin);
+    let (mut out, mut err) = (client.0.stdout.take().expect("piped"), client.0.stderr.take().expect("piped"));
+    let err = thread::spawn(move || {
+        let mut text = String::new();
+        err.read_to_string(&mut text).map(|_| text)
+    });
+    let mut text = String::new();
+    out.read_to_string(&mut text).expect("the client writes text");
+    let status = client.0.wait().expect("the client ends");
+    let code = status.code().expect("the client ends by itself");
+    (code, text, err.join().expect("no panic").expect("the client complains in text"))
+}
+
+/// A person in the chat by hand, to hear what arrives.
+struct Person {
+    stream: TcpStream,
+    lines: BufReader<TcpStream>,
+}
+
+impl Person {
+    fn joins(server: &Server, name: &str) -> Person {
+        let stream = TcpStream::connect(&server.addr).expect("the server listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
+        let lines = BufReader::new(stream.try_clone().expect("a socket can be cloned"));
+        let mut person = Person { stream, lines };
+        person.says(&format!("JOIN=in:{name}"));
+        person.hears("OK JOIN tag=in");
+        person
+    }
+
+    fn says(&mut self, line: &str) {
+        self.stream.write_all(format!("{line}\n").as_bytes()).expect("the server reads");
+    }
+
+    /// Reads on to a line with these words, which it returns.
+    fn hears(&mut self, words: &str) -> String {
+        loop {
+            let mut line = String::new();
+            let got = self.lines.read_line(&mut line).unwrap_or_else(|error| panic!("waiting for {words:?}: {error}"));
+            assert!(got > 0, "the end came before {words:?}");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+}
+
+/// The client at a pseudo-terminal, which `script` (of bsdutils or util-linux) makes.
+struct Terminal {
+    running: Running,
+    keys: ChildStdin,
+    bytes: Receiver<Vec<u8>>,
+    screen: String,
+    /// How far the screen was searched for the signs that a line may be typed.
+    lines_begun: usize,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What the editor writes each time it is ready for a line. Keys that come before it would be the terminal's.
+const READY: &str = "\x1b[?2004h";
+
+impl Terminal {
+    fn start(args: &[&str]) -> Terminal {
+        let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
+        let line = format!("exec '{}' {}", program().display(), quoted.join(" "));
+        let mut command = Command::new("script");
+        command.args(["-qfec", &line, "/dev/null"]);
+        // No history file, no colours, and a terminal that the editor can move its cursor on.
+        command
+            .env("XDG_STATE_HOME", "/dev/null/none")
+            .env("NO_COLOR", "1")
+            .env("TERM", "xterm")
+            .env("SHELL", "/bin/sh");
+        let mut running = Running::start(&mut command);
+        let keys = running.0.stdin.take().expect("piped");
+        let mut out = running.0.stdout.take().expect("piped");
+        let (tell, bytes) = channel();
+        let reader = thread::Builder::new().name("screen".into()).spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(got @ 1..) = out.read(&mut buffer) {
+                if tell.send(buffer[..got].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Terminal {
+            running,
+            keys,
+            bytes,
+            screen: String::new(),
+            lines_begun: 0,
+            reader: Some(reader.expect("a thread")),
+        }
+    }
+
+    /// Types a whole line, once the editor is ready for one.
+    fn types(&mut self, line: &str) {
+        self.begins(&format!("{line}\r"));
+    }
+
+    fn begins(&mut self, keys: &str) {
+        let until = Instant::now() + DEADLINE;
+        while !self.screen[self.lines_begun..].contains(READY) {
+            self.reads_on(until, "the editor is ready");
+        }
+        let found = self.screen[self.lines_begun..].find(READY).expect("it was just there");
+        self.lines_begun += found + READY.len();
+        self.presses(keys);
+    }
+
+    fn presses(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");
+    }
+
+    /// Waits until these words have come to the screen.
+    fn shows(&mut self, words: &str) {
+        let until = Instant::now() + DEADLINE;
+        while !self.screen.contains(words) {
+            self.reads_on(until, words);
+        }
+    }
+
+    fn reads_on(&mut self, until: Instant, what: &str) {
+        match self.bytes.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(bytes) => self.screen.push_str(&String::from_utf8_lossy(&bytes)),
+            Err(error) => panic!("{error} before {what:?}; on the screen:\n{}", self.screen),
+        }
+    }
+
+    /// Everything that is shown until the client has ended, and its exit code.
+    fn ends(mut self) -> (i32, String) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            match self.bytes.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.screen.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("the client does not end; on the screen:\n{}", self.screen),
+            }
+        }
+        let code = self.running.0.wait().expect("script ends").code().expect("script ends by itself");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("no panic");
+        }
+        (code, std::mem::take(&mut self.screen))
+    }
+}
+
+/// How often these words stand at the end of a line that somebody said: `10:00   name  words`.
+fn times_said(screen: &str, name: &str, words: &str) -> usize {
+    screen.matches(&format!("{name}  {words}\r\n")).count() + screen.matches(&format!("{name}  {words}\n")).count()
+}
+
+#[test]
+fn what_is_accepted_ends_with_zero() {
+    let server = Server::start("127.0.0.1:0");
+    let mut ani = Person::joins(&server, "ani");
+    let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"done\n\n/me waves\nno newline");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.lines().last().is_some_and(|line| line.contains(" BYE 200 quit")), "{out}");
+    for words in [" ci: done", " ci: waves", " ci: no newline"] {
+        ani.hears(words);
+    }
+}
+
+#[test]
+fn a_room_is_entered_before_anything_is_said() {
+    let server = Server::start("127.0.0.1:0");
+    let mut ani = Person::joins(&server, "ani");
+    ani.says("JOIN=r:#den");
+    ani.hears("OK JOIN tag=r");
+    let args = ["--name", "ci", "--addr", &server.addr, "--room", "#den"];
+    assert_eq!(piped(&args, b"inside\n").0, 0);
+    ani.hears("MSG #den 1 ci: inside");
+    ani.says("MODE=m:#den +i");
+    ani.hears("OK MODE tag=m");
+    let (code, out, err) = piped(&args, b"secret\n");
+    assert_eq!(code, 1, "{out}");
+    assert!(err.contains("473 invite-only"), "{err}");
+    // Nothing was said elsewhere instead: the next line in the lobby is our own, with the first id.
+    ani.says("SAY=s:#lobby mine");
+    assert!(ani.hears("OK SAY tag=s").contains("room=#lobby id=1"));
+}
+
+#[test]
+fn what_is_refused_ends_with_one_and_says_why() {
+    let server = Server::start("127.0.0.1:0");
+    let args = ["--name", "ci", "--addr", &server.addr];
+    let (code, out, err) = piped(&args, b"/whisper nobody hi\nafter\n");
+    assert_eq!(code, 1, "{out}");
+    assert!(err.contains("ERR 401 no-such-user"), "{err}");
+    assert!(out.contains("OK MSG"), "the other lines go through: {out}");
+    for refused in [&b"caf\xe9\n"[..], b"/foo\n", b"OPT:view=short\n"] {
+        let (code, _, err) = piped(&args, refused);
+        assert_eq!(code, 1);
+        assert!(!err.is_empty());
+    }
+    let mut ani = Person::joins(&server, "ani");
+    let (code, _, err) = piped(&["--name", "ani", "--addr", &server.addr], b"x\n");
+    assert_eq!(code, 1);
+    assert!(err.contains("433 name-in-use"), "{err}");
+    ani.says("PING:end");
+    assert!(!ani.hears("PONG end").contains("MSG"));
+}
+
+#[test]
+fn plain_text_is_for_reading() {
+    let server = Server::start("127.0.0.1:0");
+    let mut ani = Person::joins(&server, "ani");
+    ani.says("MSG=m:selamat pagi: sudah makan?");
+    ani.hears("OK MSG tag=m");
+    let args = ["--name", "ci", "--addr", &server.addr, "--plain"];
+    let (code, out, err) = piped(&args, b"HISTORY:\nPASTE:\nQUIT\n");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.lines().any(|line| line.ends_with(" ani: selamat pagi: sudah makan?")), "{out}");
+    assert!(!out.contains("tag="), "{out}");
+    ani.hears(" ci: QUIT");
+}
+
+#[test]
+fn a_paste_that_is_not_finished_is_sent_at_the_end() {
+    let server = Server::start("127.0.0.1:0");
+    let mut ani = Person::joins(&server, "ani");
+    let (code, out, _) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
+    assert_eq!(code, 0, "{out}");
+    ani.hears(" ci: one");
+    ani.hears(" ci: /foo");
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_reason_to_panic() {
+    let server = Server::start("127.0.0.1:0");
+    let mut client = Running::start(Command::new(program()).args(["--name", "ci", "--addr", &server.addr]));
+    drop(client.0.stdout.take());
+    let mut err = String::new();
+    client.0.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
+    assert_eq!(client.0.wait().expect("it ends").code(), Some(1));
+    assert_eq!(err, "", "it stops quietly");
+}
+
+#[test]
+fn without_a_server_it_ends_with_69() {
+    // A port that was free a moment ago, and that nobody listens on.
+    let addr = Server::start("127.0.0.1:0").addr.clone();
+    let (code, _, err) = piped(&["--name", "ci", "--addr", &addr], b"x\n");
+    assert_eq!(code, 69);
+    assert!(err.contains("cannot connect") && err.contains("try:"), "{err}");
+    let terminal = Terminal::start(&["--name", "ani", "--addr", &addr]);
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 69, "{screen}");
+}
+
+#[test]
+fn a_wrong_flag_ends_with_two() {
+    for args in [&["--nmae", "ci"][..], &["--name", "two words"], &["--addr"]] {
+        let (code, out, err) = piped(args, b"");
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(err.contains("try:"), "{err}");
+    }
+    let Output { status, stdout, .. } = Command::new(program()).arg("--version").output().expect("it runs");
+    assert!(status.success());
+    assert!(String::from_utf8_lossy(&stdout).starts_with("client "));
+}
+
+#[test]
+fn at_a_terminal_one_talks_and_leaves() {
+    let server = Server::start("127.0.0.1:0");
+    let mut budi = Person::joins(&server, "budi");
+    let mut ani = Terminal::start(&["--name", "ani", "--addr", &server.addr]);
+    ani.shows("#lobby> ");
+    budi.hears("JOINED #lobby ani");
+    ani.types("hello");
+    budi.hears("ani: hello");
+    ani.begins("half a li");
+    ani.shows("half a li");
+    budi.says("MSG=m:meanwhile");
+    ani.shows("budi  meanwhile");
+    ani.presses("ne\r");
+    budi.hears("ani: half a line");
+    ani.types("/join #den");
+    ani.shows("#den> ");
+    ani.types("/whi\tbu\tpsst");
+    budi.hears("WHISPER ani budi: psst");
+    ani.types("/part");
+    ani.shows("You left #den");
+    // Ctrl-C clears the line first; on an empty line, the second time, it leaves.
+    ani.begins("never sent\x03");
+    ani.types("still here");
+    assert!(budi.hears(" ani: ").contains("still here"), "what Ctrl-C cleared was not said");
+    ani.begins("\x03");
+    ani.begins("\x03");
+    let (code, screen) = ani.ends();
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("Bye, ani."), "{screen}");
+    assert!(budi.hears("LEFT #lobby ani").contains("quit"));
+}
+
+#[test]
+fn a_restart_is_survived_and_the_hole_is_filled_once() {
+    let mut server = Server::start("127.0.0.1:0");
+    let mut budi = Person::joins(&server, "budi");
+    let mut ani = Terminal::start(&["--name", "ani", "--addr", &server.addr, "--room", "#den"]);
+    ani.shows("#den> ");
+    budi.hears("JOINED #lobby ani");
+    budi.says("MSG=m:before");
+    ani.shows("#lobby before");
+    server.running.kill();
+    ani.shows("not connected");
+    ani.types("typed offline");
+    ani.shows("kept");
+    // Budi is back first, and speaks while ani is away; the new server counts from 1 again.
+    let server = Server::start(&server.addr);
+    let mut budi = Person::joins(&server, "budi");
+    budi.says("JOIN=d:#den");
+    budi.hears("OK JOIN tag=d");
+    budi.says("SAY=m:#lobby meanwhile");
+    budi.hears("OK SAY tag=m");
+    ani.shows("connected again, as ani");
+    budi.hears("MSG #den 1 ani: typed offline");
+    budi.says("SAY=n:#lobby after");
+    ani.shows("#lobby after");
+    ani.begins("\x04");
+    let (code, screen) = ani.ends();
+    assert_eq!(code, 0, "{screen}");
+    for words in ["#lobby before", "meanwhile", "#lobby after"] {
+        assert_eq!(times_said(&screen, "budi", words), 1, "{words} in:\n{screen}");
+    }
+}
+
+#[test]
+fn a_broken_connection_is_made_good_with_history() {
+    let server = Server::start("127.0.0.1:0");
+    let mut budi = Person::joins(&server, "budi");
+    let relay = Relay::to(&server.addr);
+    let mut ani = Terminal::start(&["--name", "ani", "--addr", &relay.addr]);
+    ani.shows("#lobby> ");
+    budi.hears("JOINED #lobby ani");
+    budi.says("MSG=m:before");
+    ani.shows("budi  before");
+    relay.cut();
+    budi.hears("LEFT #lobby ani");
+    budi.says("MSG=m:in the hole");
+    budi.hears("OK MSG tag=m");
+    relay.mend();
+    ani.shows("budi  in the hole");
+    budi.says("MSG=n:after");
+    ani.shows("budi  after");
+    ani.types("/quit");
+    let (code, screen) = ani.ends();
+    relay.end();
+    assert_eq!(code, 0, "{screen}");
+    for words in ["before", "in the hole", "after"] {
+        assert_eq!(times_said(&screen, "budi", words), 1, "{words} in:\n{screen}");
+    }
+}
+
+/// A wire between client and server that the test can cut.
+struct Relay {
+    addr: String,
+    say: std::sync::mpsc::SyncSender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Relay {
+    fn to(server: &str) -> Relay {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("it is bound").to_string();
+        let (say, whole) = std::sync::mpsc::sync_channel(0);
+        let server = server.to_string();
+        let thread = thread::Builder::new().name("relay".into()).spawn(move || {
+            loop {
+                let (near, _) = listener.accept().expect("the client comes");
+                let far = TcpStream::connect(&server).expect("the server listens");
+                let pumps = [(&near, &far), (&far, &near)].map(|(from, to)| {
+                    let (mut from, mut to) = (from.try_clone().expect("clone"), to.try_clone().expect("clone"));
+                    thread::spawn(move || {
+                        let _cut = std::io::copy(&mut from, &mut to);
+                        let _cut = to.shutdown(std::net::Shutdown::Write);
+                    })
+                });
+                let cut = whole.recv() == Ok(false);
+                if cut {
+                    for stream in [&near, &far] {
+                        let _closed_already = stream.shutdown(std::net::Shutdown::Both);
+                    }
+                }
+                pumps.into_iter().for_each(|pump| pump.join().expect("no panic"));
+                // Until it is mended, whoever comes waits at the door.
+                if !cut || whole.recv() != Ok(true) {
+                    return;
+                }
+            }
+        });
+        Relay { addr, say, thread: thread.expect("a thread") }
+    }
+
+    /// The client has left, so both ends are closed.
+    fn end(self) {
+        drop(self.say);
+        self.thread.join().expect("no panic");
+    }
+
+    fn cut(&self) {
+        self.say.send(false).expect("the relay runs");
+    }
+
+    fn mend(&self) {
+        self.say.send(true).expect("the relay runs");
+    }
+}
