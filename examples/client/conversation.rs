@@ -138,6 +138,11 @@ impl Conversation {
         }
     }
 
+    /// The terminal has so many columns.
+    pub(crate) fn fold_at(&mut self, width: usize) {
+        self.view.width = width;
+    }
+
     pub(crate) fn is_here(&self) -> bool {
         self.stage == Stage::Here
     }
@@ -386,6 +391,12 @@ impl Conversation {
                 }
             }
             "HELLO" if self.was_here => {}
+            // Of a paste that came in one piece there is nothing to explain.
+            "PROMPT" if !self.pasting => {}
+            "PROMPT" | "PONG" => {
+                self.answers += 1;
+                self.draw(&line);
+            }
             "OK" => {
                 self.answers += 1;
                 self.draw(&line);

@@ -22,7 +22,7 @@ use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper
 
 use crate::conversation::{Conversation, Words};
 use crate::flags::Settings;
-use crate::session::{Board, CONNECT, Event, Session};
+use crate::session::{Board, CONNECT, Event, Session, State};
 use crate::view::View;
 
 /// Events that may wait for the session.
@@ -49,6 +49,7 @@ pub(crate) fn run(settings: &Settings) -> io::Result<u8> {
         }
     };
     let board = Board::default();
+    board.look().width = columns(&mut editor);
     let (events, inbox) = sync_channel(EVENTS);
     let session = Session::new(&settings.addr, conversation, &board, events.clone(), print);
     thread::scope(|scope| {
@@ -79,12 +80,19 @@ fn editor(words: Arc<Words>) -> rustyline::Result<Editor<Typing, FileHistory>> {
     Ok(editor)
 }
 
+/// The terminal's columns; 0 if nobody knows.
+fn columns(editor: &mut Editor<Typing, FileHistory>) -> usize {
+    editor.dimensions().map_or(0, |(columns, _)| usize::from(columns))
+}
+
 /// Reads lines until the person wants to leave, or the session is over.
 fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &SyncSender<Event>, colours: bool) {
     let mut interrupted = false;
     loop {
+        let width = columns(editor);
         let (prompt, over) = {
-            let state = board.look();
+            let mut state = board.look();
+            state.width = width;
             (state.prompt.clone(), state.over)
         };
         if over {
@@ -114,11 +122,13 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
             return tell(events, Event::Leave(line));
         }
         let is_command = !matches!(read, Some(Command::Say { .. } | Command::Act(_)) | None);
-        let answers = board.look().answers;
+        let (taken, answers) = {
+            let state = board.look();
+            (state.taken, state.answers)
+        };
         tell(events, Event::Typed(line));
-        if is_command {
-            board.wait(ANSWER, |state| state.over || state.answers > answers);
-        }
+        let is_done = |state: &State| state.taken > taken && (!is_command || state.answers > answers);
+        board.wait(ANSWER, |state| state.over || is_done(state));
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::conversation::{Conversation, Heard};
+use crate::line::clean;
 
 /// How long a connection may take to come about.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -50,11 +51,15 @@ pub(crate) struct Board {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) prompt: String,
+    /// Counts the typed lines that the session has taken.
+    pub(crate) taken: u64,
     /// Counts the answers to commands.
     pub(crate) answers: u64,
     /// Signed on at least once.
     pub(crate) begun: bool,
     pub(crate) over: bool,
+    /// The terminal's columns, as the editor knows them.
+    pub(crate) width: usize,
 }
 
 impl Board {
@@ -92,6 +97,7 @@ pub(crate) struct Session<'a, P: FnMut(String)> {
     threads: Vec<JoinHandle<()>>,
     failures: u32,
     told_pause: u64,
+    taken: u64,
     /// When `late` has to be called for the link, for the name, for the goodbye.
     until: Instant,
     knock_at: Option<Instant>,
@@ -117,6 +123,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
             threads: Vec::new(),
             failures: 0,
             told_pause: 0,
+            taken: 0,
             until: Instant::now(),
             knock_at: None,
             leave_by: None,
@@ -156,8 +163,12 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
     }
 
     fn take(&mut self, event: Event) -> Option<u8> {
+        self.conversation.fold_at(self.board.look().width);
         match event {
-            Event::Typed(line) => self.conversation.typed(&line),
+            Event::Typed(line) => {
+                self.conversation.typed(&line);
+                self.taken += 1;
+            }
             Event::Leave(line) => {
                 self.conversation.quit(&line);
                 if !matches!(self.link, Link::Up { .. }) {
@@ -303,7 +314,9 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
         }
         let (prompt, answers, is_here) =
             (self.conversation.prompt(), self.conversation.answers, self.conversation.is_here());
+        let taken = self.taken;
         self.board.change(|state| {
+            state.taken = taken;
             (state.prompt, state.answers) = (prompt, answers);
             state.begun |= is_here;
         });
@@ -351,7 +364,8 @@ pub(crate) fn next_line(from: &mut impl BufRead) -> io::Result<Option<String>> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    Ok(Some(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_string()))
+    // A server of ours sends no control character inside a line; another one's must not reach the terminal.
+    Ok(Some(clean(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']))))
 }
 
 /// Half of the pause and up to the whole of it, so that not everybody comes back in the same instant.

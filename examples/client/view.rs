@@ -21,6 +21,8 @@ pub(crate) struct View {
     colours: bool,
     /// 0 where nothing is aligned.
     column: usize,
+    /// The terminal's columns; 0 where they are not known, and nothing is folded.
+    pub(crate) width: usize,
     zone: fn(DateTime<Utc>) -> NaiveDateTime,
     /// The day of the line above, so that a new day is announced.
     day: Option<chrono::NaiveDate>,
@@ -39,7 +41,7 @@ impl View {
     /// For a pipe: the same words, no colours, no columns.
     pub(crate) fn plain() -> View {
         let zone = |at: DateTime<Utc>| at.with_timezone(&Local).naive_local();
-        View { colours: false, column: 0, zone, day: None, current: Some("#lobby".into()) }
+        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()) }
     }
 
     /// Draws what came; empty for what a person need not see.
@@ -250,6 +252,8 @@ impl View {
         let time = at.map_or_else(|| "     ".to_string(), |at| (self.zone)(at).format("%H:%M").to_string());
         let padding = " ".repeat(self.column.saturating_sub(who.chars().count()));
         let gap = if self.column == 0 { " " } else { "  " };
+        let start = time.len() + 1 + self.column.max(who.chars().count()) + gap.len();
+        let words = folded(words, start, self.column + 8, self.width);
         format!("{} {padding}{}{gap}{words}\n", self.ink(DIM, &time), self.ink(colour, who))
     }
 
@@ -271,6 +275,42 @@ impl View {
     fn ink(&self, colour: &str, words: &str) -> String {
         if self.colours && !colour.is_empty() { format!("\x1b[{colour}m{words}\x1b[0m") } else { words.to_string() }
     }
+}
+
+/// Breaks words at spaces so that they stay right of `indent` on a terminal of that width.
+fn folded(words: &str, start: usize, indent: usize, width: usize) -> String {
+    if width < indent + 20 {
+        return words.to_string();
+    }
+    let (mut out, mut at) = (String::new(), start);
+    for (place, word) in words.split(' ').enumerate() {
+        let columns = columns(word);
+        if place > 0 && at + 1 + columns > width && columns > 0 {
+            let _infallible = write!(out, "\n{:indent$}", "");
+            at = indent + columns;
+        } else {
+            out += if place > 0 { " " } else { "" };
+            at += columns + usize::from(place > 0);
+        }
+        out += word;
+    }
+    out
+}
+
+/// The columns a word takes, about: our colours take none, and most of what lies behind Hangul Jamo takes two.
+fn columns(word: &str) -> usize {
+    let mut coloured = false;
+    let mut columns = 0;
+    for c in word.chars() {
+        match c {
+            '\x1b' => coloured = true,
+            'm' if coloured => coloured = false,
+            _ if coloured => {}
+            '\u{1100}'.. => columns += 2,
+            _ => columns += 1,
+        }
+    }
+    columns
 }
 
 /// The same name has the same colour, today and tomorrow and in whatever case.
@@ -320,6 +360,17 @@ mod tests {
                     10:01           --  budi left #lobby (quit)\n\
                     10:01            !  Nobody here is called \"x\". (no-such-user)\n";
         assert_eq!(shown(&mut view(false), &lines), seen);
+    }
+
+    #[test]
+    fn long_lines_are_folded_in_their_column() {
+        let mut view = View { width: 44, ..view(true) };
+        let line = "2026-08-21T10:00:12Z MSG #rust 4 budi: one two three four five six";
+        let seen = shown(&mut view, &[line]).replace("\x1b[0m", "");
+        let lines: Vec<&str> = seen.lines().collect();
+        assert_eq!(lines[1..], ["                    five six"], "{seen}");
+        assert_eq!(folded("one two", 20, 20, 0), "one two");
+        assert_eq!(folded("a  b", 20, 20, 80), "a  b");
     }
 
     #[test]
