@@ -274,12 +274,14 @@ pub enum Done {
         /// The number it got.
         id: u64,
     },
-    /// A line is changed; the change has this id.
+    /// A line is as it was to be.
     Changed {
         /// Where.
         room: RoomName,
-        /// The number it got.
+        /// The number that the change got; the line's own where there was nothing to change.
         id: u64,
+        /// The line.
+        target: u64,
     },
     /// Whispered.
     Whispered {

@@ -192,7 +192,7 @@ impl Lines {
                     .text(format_args!("You left {room}. You are in no room now; /join takes you to one."));
             }
             Done::Current(room) => line.pair("room", room).text(format_args!("What you say goes to {room}.")),
-            Done::Said { room, id } | Done::Changed { room, id } => line.pair("room", room).pair("id", id).end(),
+            Done::Said { room, id } | Done::Changed { room, id, .. } => line.pair("room", room).pair("id", id).end(),
             Done::Whispered { to, away: None } => line.pair("to", to).end(),
             Done::Whispered { to, away: Some(why) } => line.pair("to", to).text(format_args!("{to} is away: {why}")),
             Done::Renamed(name) => line.pair("name", name).text(format_args!("You are {name} now.")),

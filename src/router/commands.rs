@@ -333,7 +333,7 @@ impl Turn<'_> {
         };
         let name = room.name.clone();
         if !is_new {
-            return Ok(Answer::Done(Done::Changed { room: name, id: old.id }));
+            return Ok(Answer::Done(Done::Changed { room: name, id: old.id, target: old.id }));
         }
         if let Some(room) = self.router.rooms.get_mut(&name) {
             room.apply(&old, &what);
@@ -342,7 +342,7 @@ impl Turn<'_> {
         let last = self.log(&name, |id_in_room| {
             Event::Changed(Change { room, id: id_in_room, by: id, from, target, author, what })
         });
-        Ok(Answer::Done(Done::Changed { room: name, id: last }))
+        Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
     }
 
     /// A room into which somebody may speak.
