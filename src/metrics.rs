@@ -137,7 +137,8 @@ impl Metrics {
     }
 
     /// For `STATS`. Threads and memory are as [`Metrics::sample_process`] saw them last.
-    pub(crate) fn stats(&self, snapshot: crate::registry::Snapshot, now: Instant) -> Vec<Stat> {
+    /// The figures of `STATS`. The process is as it was sampled last.
+    pub fn stats(&self, snapshot: crate::registry::Snapshot, now: Instant) -> Vec<Stat> {
         let figures = self.figures(snapshot, now).into_iter();
         figures.map(|Figure { key, text, value, .. }| Stat { key, value, text }).collect()
     }

@@ -194,6 +194,11 @@ impl ServerHandle {
         self.send(Message::Broadcast(text));
     }
 
+    /// Whether the server was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stop.load(Ordering::Acquire)
+    }
+
     /// Stops the server: everybody is told, last words are delivered, and `run` returns. Saying it twice does no harm.
     pub fn shutdown(&self) {
         if !self.shared.stop.swap(true, Ordering::AcqRel) {
