@@ -426,14 +426,14 @@ impl Task {
                 self.sockets.insert(socket, frames);
                 self.empty_since = None;
                 let _waits = attached.send(());
-                self.to_socket(socket, &self.hello());
+                self.tell_socket(socket, &self.hello());
                 for room in self.session.rooms() {
                     self.roster(Some(socket), room).await;
                 }
             }
             Order::Detach(socket) => self.drop_socket(socket),
             Order::Ask { socket, ask, answer } => self.ask(socket, ask, answer).await,
-            Order::Send { socket, frame } => self.to_socket(socket, &frame),
+            Order::Send { socket, frame } => self.tell_socket(socket, &frame),
             Order::Touch => {}
             Order::SignOut => {
                 self.request(None, "QUIT", Command::Quit(None), Wanted::Nothing, None, None).await;
@@ -471,7 +471,7 @@ impl Task {
                 let frame = ServerFrame::Read { room: bare(&room), seq: *read };
                 let others: Vec<SocketId> =
                     self.sockets.keys().copied().filter(|other| Some(*other) != socket).collect();
-                others.into_iter().for_each(|other| self.to_socket(other, &frame));
+                others.into_iter().for_each(|other| self.tell_socket(other, &frame));
             }
             Ask::Resume(rooms) => {
                 if let Some(socket) = socket {
@@ -551,7 +551,7 @@ impl Task {
             duplicate: true,
             ..Ack::default()
         };
-        self.to_socket(socket, &ServerFrame::Ack(ack));
+        self.tell_socket(socket, &ServerFrame::Ack(ack));
     }
 
     /// Any line of the line protocol. What it says is as if it had come in its own frame.
@@ -660,7 +660,7 @@ impl Task {
             _ => None,
         };
         if let Some(to) = missing {
-            self.to_socket(socket, &ServerFrame::Gap { room: room.clone(), missing_from: after + 1, to });
+            self.tell_socket(socket, &ServerFrame::Gap { room: room.clone(), missing_from: after + 1, to });
         }
         for line in lines {
             if let Some(bytes) = self.rendered(line) {
@@ -688,7 +688,7 @@ impl Task {
 
     fn resumed(&mut self, resume: u64) {
         if let Some(Resume { socket, rooms, .. }) = self.resumes.remove(&resume) {
-            self.to_socket(socket, &ServerFrame::Resumed { rooms });
+            self.tell_socket(socket, &ServerFrame::Resumed { rooms });
         }
     }
 
@@ -714,7 +714,7 @@ impl Task {
             Event::Bye { why, .. } => self.goodbye(why),
             _ => {
                 if let Some(bytes) = self.rendered(envelope) {
-                    self.to_all(bytes);
+                    self.tell_all(bytes);
                 }
             }
         }
@@ -819,7 +819,7 @@ impl Task {
                         what,
                     };
                     let changed = changed_frame(&change, self.session.author(), timestamp(envelope.at));
-                    self.to_all(frame(&changed));
+                    self.tell_all(frame(&changed));
                 }
                 let ack = Ack { room: Some(bare(room)), seq: Some(*id), ..Ack::default() };
                 return self.ack(socket, reference, answer, ack);
@@ -832,7 +832,7 @@ impl Task {
                     text: text.to_string(),
                     cid: cid.clone(),
                 };
-                self.to_all(frame(&whisper));
+                self.tell_all(frame(&whisper));
                 let ack = Ack { cid, text: Some(plain(envelope)), ..Ack::default() };
                 return self.ack(socket, reference, answer, ack);
             }
@@ -843,20 +843,20 @@ impl Task {
                     self.ops.push(room.clone());
                 }
                 let entered = ServerFrame::RoomEntered { room: self.own_room(room) };
-                self.to_all(frame(&entered));
+                self.tell_all(frame(&entered));
                 self.roster(None, room.clone()).await;
             }
             (Done::Parted { room, current }, _) => {
                 self.session.know(|known| known.rooms.retain(|name| name != room));
                 self.ops.retain(|name| name != room);
                 self.current = current.clone();
-                self.to_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
+                self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
             }
             (Done::Renamed(name), _) => {
                 let old = self.session.name().map_or_else(String::new, |name| name.to_string());
                 self.session.know(|known| known.name = Some(name.clone()));
                 let at = timestamp(envelope.at);
-                self.to_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
+                self.tell_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
             }
             (Done::Away(why), _) => {
                 let state = if why.is_some() { Presence::Away } else { Presence::Online };
@@ -866,7 +866,7 @@ impl Task {
                 let at = timestamp(envelope.at);
                 let topic =
                     ServerFrame::Topic { room: bare(room), from: self.session.author(), at, text: text.to_string() };
-                self.to_all(frame(&topic));
+                self.tell_all(frame(&topic));
             }
             _ => {}
         }
@@ -906,7 +906,7 @@ impl Task {
             let receipt = Receipt { room: message.room.clone(), seq: id, id: message.id, text: message.text.clone() };
             self.state.remember(&name, cid, receipt);
         }
-        self.to_all(frame(&ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() })));
+        self.tell_all(frame(&ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() })));
         if let Some(socket) = socket {
             let ack = Ack {
                 reference,
@@ -916,7 +916,7 @@ impl Task {
                 id: Some(message.id),
                 ..Ack::default()
             };
-            self.to_socket(socket, &ServerFrame::Ack(ack));
+            self.tell_socket(socket, &ServerFrame::Ack(ack));
         }
         if let Some(answer) = answer {
             let _gone = answer.send(Ok(Told::Said { message: Box::new(message), duplicate: false }));
@@ -931,7 +931,7 @@ impl Task {
                 let people = frame(&ServerFrame::People { room: bare(&room), users });
                 match socket {
                     Some(socket) => self.put(socket, Out::Frame(people)),
-                    None => self.to_all(people),
+                    None => self.tell_all(people),
                 }
             }
             (Items::History { lines, more }, Wanted::Resumed { resume, room, after, asked }) => {
@@ -995,7 +995,7 @@ impl Task {
         error: &ChatError,
     ) {
         if let Some(socket) = socket {
-            self.to_socket(socket, &error_frame(reference, error));
+            self.tell_socket(socket, &error_frame(reference, error));
         }
         if let Some(answer) = answer {
             let _gone = answer.send(Err(error.clone()));
@@ -1012,7 +1012,7 @@ impl Task {
         if let Some(socket) = socket
             && (reference.is_some() || ack.text.is_some())
         {
-            self.to_socket(socket, &ServerFrame::Ack(Ack { reference, ..ack }));
+            self.tell_socket(socket, &ServerFrame::Ack(Ack { reference, ..ack }));
         }
         if let Some(answer) = answer {
             let _gone = answer.send(Ok(Told::Done));
@@ -1082,11 +1082,11 @@ impl Task {
         }
     }
 
-    fn to_socket(&mut self, socket: SocketId, what: &ServerFrame) {
+    fn tell_socket(&mut self, socket: SocketId, what: &ServerFrame) {
         self.put(socket, Out::Frame(frame(what)));
     }
 
-    fn to_all(&mut self, bytes: Utf8Bytes) {
+    fn tell_all(&mut self, bytes: Utf8Bytes) {
         let sockets: Vec<SocketId> = self.sockets.keys().copied().collect();
         for socket in sockets {
             self.put(socket, Out::Frame(bytes.clone()));
