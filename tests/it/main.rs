@@ -3,6 +3,7 @@
 mod lifecycle;
 mod limits;
 mod load;
+mod manual;
 mod process;
 mod promise;
 mod soak;
