@@ -1,8 +1,11 @@
 /// Every file of the page. A test holds this against the folder.
 static ASSETS: &[(&str, &[u8])] = &[
+    ("admin.css", include_bytes!("../static/admin.css")),
+    ("admin.html", include_bytes!("../static/admin.html")),
     ("app.css", include_bytes!("../static/app.css")),
     ("icon.svg", include_bytes!("../static/icon.svg")),
     ("index.html", include_bytes!("../static/index.html")),
+    ("js/admin.js", include_bytes!("../static/js/admin.js")),
     ("js/emoji.js", include_bytes!("../static/js/emoji.js")),
     ("js/format.js", include_bytes!("../static/js/format.js")),
     ("js/i18n.js", include_bytes!("../static/js/i18n.js")),

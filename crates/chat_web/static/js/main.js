@@ -121,8 +121,22 @@ function take(frame) {
   if (frame.type === 'Goodbye') refused = frame.reason;
   if ((frame.type === 'Message' || frame.type === 'Whisper') && frame.cid) outbox.remove(frame.cid);
   for (const effect of store.take(state, frame, Date.now())) carryOut(effect);
-  if (frame.type === 'Hello') flush();
+  if (frame.type === 'Hello') {
+    flush();
+    lookAround();
+  }
   return draw();
+}
+
+/** The rooms that one could join. */
+async function lookAround() {
+  try {
+    const answer = await fetch('/api/rooms');
+    if (answer.ok) state.others = await answer.json();
+    draw();
+  } catch {
+    // The next look may be luckier.
+  }
 }
 
 function carryOut(effect) {
@@ -301,6 +315,7 @@ function command(line) {
   return ask(frame, (ack) => {
     const room = store.findRoom(state, state.current);
     const lines = (ack.text ?? '').split('\n').filter(Boolean);
+    if (ack.what === 'JOIN') views.composer.focus();
     if (ack.what === 'WHISPER' || ack.what === 'JOIN' || ack.what === 'NICK' || lines.length === 0) return;
     if (lines.length === 1 || !room) views.toast.tell(lines.slice(0, 6).join(' · '));
     else for (const text of lines) store.addNotice(room, { kind: 'notice', text, at: new Date().toISOString() }, Date.now());
@@ -311,7 +326,10 @@ function command(line) {
 const openRoom = (id) => {
   const room = store.findRoom(state, id);
   if (room) return go(room.id);
-  return ask({ type: 'Command', line: `/join #${id}` });
+  return ask({ type: 'Command', line: `/join #${id}` }, () => {
+    closePanels();
+    views.composer.focus();
+  });
 };
 
 function go(where) {
@@ -408,12 +426,12 @@ function drawNow() {
   for (const item of (room ?? dm).pending) if (late(item)) item.state = 'failed';
   const where = direct ? state.current.slice(1) : `#${state.current}`;
   byId('where').textContent = where;
-  byId('topic').textContent = room ? room.topic : '';
+  byId('topic').textContent = room ? room.topic || t('noTopic') : '';
   byId('server-name').textContent = state.server?.name ?? 'chat';
   views.rooms.update(state);
   views.people.update(state, room);
   byId('people-panel').classList.toggle('empty', direct);
-  byId('me').replaceChildren(el('span', { class: 'label' }, state.me.name), el('button', { type: 'button', class: 'plain', 'aria-label': t('signOut'), title: t('signOut'), on: { click: signOut } }, icon('close')));
+  byId('me').replaceChildren(el('span', { class: 'label' }, state.me.name), el('button', { type: 'button', class: 'plain', 'aria-label': t('signOut'), title: t('signOut'), on: { click: signOut } }, icon('door')));
   const find = (seq) => (room ? store.current(room, seq) : null);
   views.timeline.update(room ? rows(state, room) : directRows(state, dm), {
     title: state.current, label: t('messagesIn', { where }), me: state.me.name, find, now: Date.now(),
@@ -698,7 +716,7 @@ function build() {
   opened = '';
   views = {
     toast: toastView(byId('toasts'), byId('voice'), byId('status')),
-    rooms: roomsView(byId('rooms'), { t, tell, open: go, openRoom }),
+    rooms: roomsView(byId('rooms'), { t, tell, open: go, openRoom, leave: (id) => ask({ type: 'Command', line: `/part #${id}` }) }),
     people: peopleView(byId('people'), { t, whisperTo }),
     timeline: timelineView(byId('conversation'), {
       t, older, seen, jump, menu, openRoom, copy, whisperTo,
@@ -767,6 +785,8 @@ document.addEventListener('visibilitychange', () => {
 const midnight = () => setTimeout(() => { draw(); midnight(); }, toMidnight(Date.now()));
 midnight();
 
-const known = await fetch('/api/me').catch(() => null);
-if (known?.ok) begin();
-else signOn(kept?.getItem('chat.name') ?? '', known === null ? t('cannotReach') : '');
+setInterval(() => document.hidden || machine.name !== 'live' || lookAround(), 30_000);
+
+// Whoever was here comes back without a word: the socket's door says whether the session lives still.
+if (kept?.getItem('chat.name')) begin();
+else signOn();

@@ -9,7 +9,7 @@ const NOTICES = 200;
 
 export const newState = () => ({
   me: null, instance: '', commands: [], limits: { text_bytes: 2000 }, server: null,
-  rooms: new Map(), dms: new Map(), presence: new Map(), current: 'lobby',
+  rooms: new Map(), dms: new Map(), presence: new Map(), others: [], current: 'lobby',
 });
 
 const newRoom = (id) => ({

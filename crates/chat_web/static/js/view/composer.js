@@ -83,7 +83,7 @@ export function composerView(root, actions) {
       if (word[0] === '@') options = actions.names().filter((name) => name.toLowerCase().startsWith(rest)).map((name) => ({ put: `@${name} `, show: `@${name}` }));
       if (word[0] === '#') options = actions.rooms().filter((room) => room.toLowerCase().startsWith(rest)).map((room) => ({ put: `#${room} `, show: `#${room}` }));
       if (word[0] === ':' && rest.length > 1) options = startingWith(rest).map((name) => ({ put: `${EMOJI[name]} `, show: `${EMOJI[name]}  :${name}:` }));
-      if (word[0] === '/') options = actions.commands().filter((command) => command.slashes.some((slash) => slash.startsWith(rest))).map((command) => ({ put: `/${command.slashes[0]} `, show: command.usage, note: command.help }));
+      if (word[0] === '/') options = actions.commands().filter((command) => command.slashes.some((slash) => slash.startsWith(rest))).map((command) => ({ put: `/${command.slashes[0]} `, show: command.usage.startsWith('/') ? command.usage : `/${command.slashes[0]} #room [key]`, note: command.help }));
       options = options.slice(0, 8);
     }
     if (options.length === 0) return closeList();

@@ -13,7 +13,7 @@ export function peopleView(root, actions) {
 
   const draw = (row) => el('li', {}, el('button', { type: 'button', class: `person ${row.state}`, disabled: row.me, title: row.away ?? t(`state.${row.state}`), on: { click: () => actions.whisperTo(row.name) } },
     el('span', { class: 'avatar', 'aria-hidden': 'true', vars: { hue: hue(row.name) } }, initials(row.name)),
-    el('span', { class: 'label' }, el('span', { class: 'name', dir: 'auto' }, row.name), el('small', {}, row.me ? t('you') : row.away ?? (row.door === 'web' ? t(`state.${row.state}`) : t('byDoor', { door: row.door, state: t(`state.${row.state}`) })))),
+    el('span', { class: 'label' }, el('span', { class: 'name', dir: 'auto' }, row.name), el('small', {}, row.me ? t('you') : row.away ?? (!row.door || row.door === 'web' ? t(`state.${row.state}`) : t('byDoor', { door: row.door, state: t(`state.${row.state}`) })))),
     el('span', { class: 'dot', 'aria-hidden': 'true' })));
 
   return {

@@ -17,12 +17,17 @@ export function roomsView(root, actions) {
     return actions.openRoom(room);
   } } }, el('label', { class: 'sr', for: 'room-name' }, t('joinRoom')), name, el('button', { type: 'submit', 'aria-label': t('joinRoom'), title: t('joinRoom') }, icon('plus')));
   const directTitle = el('h2', {}, t('direct'));
-  root.replaceChildren(el('h2', {}, t('rooms')), rooms, join, directTitle, directs);
+  const others = el('ul', { class: 'places' });
+  const othersTitle = el('h2', {}, t('otherRooms'));
+  root.replaceChildren(el('h2', {}, t('rooms')), rooms, join, directTitle, directs, othersTitle, others);
 
   const badge = (count) => (count > 0 ? el('span', { class: 'badge' }, count > 99 ? '99+' : String(count)) : null);
   const drawRoom = (row) => el('li', {}, el('button', { type: 'button', 'aria-current': row.current ? 'page' : undefined, class: row.count > 0 ? 'place new' : 'place',
     'aria-label': row.count > 0 ? t('roomUnread', { room: row.id, n: row.count }) : `#${row.id}`, on: { click: () => actions.open(row.id) } },
-  el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), el('span', { class: 'label' }, row.id), badge(row.count)));
+  el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), el('span', { class: 'label' }, row.id), badge(row.count)),
+  row.id === 'lobby' ? null : el('button', { type: 'button', class: 'leave', 'aria-label': t('leaveRoom', { room: row.id }), title: t('leaveRoom', { room: row.id }), on: { click: () => actions.leave(row.id) } }, icon('close')));
+  const drawOther = (row) => el('li', {}, el('button', { type: 'button', class: 'place', title: row.topic, on: { click: () => actions.openRoom(row.id) } },
+    el('span', { class: 'hash', 'aria-hidden': 'true' }, row.modes.includes('k') ? '🔑' : '#'), el('span', { class: 'label' }, row.id), el('small', {}, String(row.users))));
   const drawDirect = (row) => el('li', {}, el('button', { type: 'button', 'aria-current': row.current ? 'page' : undefined, class: row.count > 0 ? 'place new' : 'place', on: { click: () => actions.open(`@${row.name}`) } },
     el('span', { class: 'avatar small', 'aria-hidden': 'true', vars: { hue: hue(row.name) } }, initials(row.name)), el('span', { class: 'label' }, row.name), badge(row.count)));
 
@@ -40,6 +45,9 @@ export function roomsView(root, actions) {
       });
       patch(directs, people, drawDirect);
       directTitle.hidden = people.length === 0;
+      const elsewhere = state.others.filter((room) => !state.rooms.has(room.id.toLowerCase())).slice(0, 30);
+      patch(others, elsewhere.map((room) => ({ ...room, key: room.id, print: `${room.users} ${room.modes} ${room.topic}` })), drawOther);
+      othersTitle.hidden = elsewhere.length === 0;
     },
     focusJoin: () => name.focus(),
   };
