@@ -5,5 +5,7 @@ mod limits;
 mod load;
 mod process;
 mod promise;
+mod properties;
 mod soak;
 mod transcripts;
+mod wire;

@@ -1,0 +1,723 @@
+//! What must hold for every input: generated texts, bytes and events against the rules they must never break.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use chat_server::command::{Choice, Command, HistoryQuery, ModeChange, Presence, VERBS, Verb, View};
+use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
+use chat_server::error::{ChatError, Spam};
+use chat_server::event::{
+    Block, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, Stat, User, Warning, Wire,
+};
+use chat_server::history::History;
+use chat_server::limit::{Bucket, RateLimiter, Verdict};
+use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
+use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Undelivered};
+use chat_server::protocol::parse;
+use chat_server::queue::{MAX_BATCHES, queue};
+use chat_server::render::render;
+use chat_server::telnet::{Input, Splitter};
+use chat_server::text::{MAX_TEXT, Text, is_harmful};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::wire;
+
+// ---- what people type ----
+
+fn name() -> impl Strategy<Value = Name> {
+    "[A-Za-z_][A-Za-z0-9_-]{0,31}".prop_map(|name| Name::parse(&name).unwrap())
+}
+
+fn room() -> impl Strategy<Value = RoomName> {
+    "#[A-Za-z0-9_-]{1,31}".prop_map(|name| RoomName::parse(&name).unwrap())
+}
+
+/// Words by somebody who means harm: forged lines, line ends, escape sequences, whatever is long.
+fn hostile() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => any::<char>().prop_map(String::from),
+        4 => "[a-z ]{0,9}",
+        2 => (0u32..0xA0).prop_map(|c| char::from_u32(c).unwrap().to_string()),
+        1 => select(vec!["\u{2028}", "\u{2029}", "\u{202e}", "\u{2066}", "\u{feff}", "\u{3000}", "\u{85}"]).prop_map(String::from),
+        3 => select(vec![": ", ":", "=", "%0A", "\r\n", "\n", "\r", "\0", "\x1b]0;x\x07", "END LIST *", " ERR 433 x: y"]).prop_map(String::from),
+        1 => Just("\r\n2026-08-21T10:00:12Z MSG #lobby 1044 budi: I am a forger".to_string()),
+        1 => (0usize..1_800).prop_map(|count| "é".repeat(count)),
+    ];
+    vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+fn text() -> impl Strategy<Value = Text> {
+    prop_oneof![
+        9 => hostile().prop_map(|words| Text::new(&words).unwrap_or_default()),
+        1 => Just(Text::new(&"x".repeat(MAX_TEXT)).unwrap()),
+    ]
+}
+
+/// A text that is shorter, as the router takes it for topics and the like.
+fn short_text(max: usize) -> impl Strategy<Value = Text> {
+    text().prop_map(move |text| {
+        let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.slice(0..end)
+    })
+}
+
+fn tag() -> impl Strategy<Value = Text> {
+    "[A-Za-z0-9_-]{1,32}".prop_map(|tag| Text::new(&tag).unwrap())
+}
+
+fn verb() -> impl Strategy<Value = &'static Verb> {
+    (0..VERBS.len()).prop_map(|row| &VERBS[row])
+}
+
+fn time() -> impl Strategy<Value = DateTime<Utc>> {
+    (0i64..253_402_300_800_000).prop_map(|ms| DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms))
+}
+
+proptest! {
+    #[test]
+    fn text_is_clean_and_cleaning_it_again_changes_nothing(words in hostile()) {
+        match Text::new(&words) {
+            Ok(text) => {
+                prop_assert!(!text.chars().any(is_harmful));
+                prop_assert!(text.len() <= MAX_TEXT);
+                prop_assert_eq!(Text::new(&text).unwrap(), text.clone());
+                prop_assert_eq!(text.chars().count(), words.chars().count(), "nothing vanishes");
+                for (was, is) in words.chars().zip(text.chars()) {
+                    prop_assert!(was == is || is_harmful(was), "{was:?} became {is:?}");
+                }
+            }
+            Err(ChatError::LineTooLong { got, .. }) => prop_assert!(got > MAX_TEXT),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn bytes_are_text_exactly_if_they_are_utf8(bytes in vec(any::<u8>(), 0..60)) {
+        match (Text::from_bytes(&bytes), std::str::from_utf8(&bytes)) {
+            (Ok(text), Ok(words)) => prop_assert_eq!(text, Text::new(words).unwrap()),
+            (Err(ChatError::NotUtf8 { at }), Err(error)) => prop_assert_eq!(at, error.valid_up_to()),
+            other => prop_assert!(false, "{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pieces_of_a_text_are_its_words(words in hostile()) {
+        let text = Text::new(&words).unwrap_or_default();
+        let (first, rest) = text.split_word();
+        prop_assert!(!first.contains(' '));
+        prop_assert!(text.trim_start().starts_with(first.as_str()) && text.ends_with(rest.as_str()));
+        let trimmed = text.trimmed();
+        prop_assert_eq!(trimmed.as_str(), text.trim());
+    }
+
+    #[test]
+    fn a_name_is_what_the_rule_says_and_a_number_leaves_it_one(words in prop_oneof![hostile(), "[#A-Za-z0-9_-]{0,34}"], number in 2usize..9_999) {
+        let name_byte = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let good = (1..=MAX_NAME).contains(&words.len())
+            && words.chars().all(name_byte)
+            && !words.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        prop_assert_eq!(Name::parse(&words).is_ok(), good);
+        if let Ok(name) = Name::parse(&words) {
+            prop_assert!(Name::parse(name.numbered(number).as_str()).is_ok());
+            prop_assert_eq!(Name::parse(&words.to_ascii_uppercase()).unwrap(), name);
+        }
+        let rest = words.strip_prefix('#').unwrap_or_default();
+        let good = !rest.is_empty() && words.len() <= MAX_NAME && rest.chars().all(name_byte);
+        prop_assert_eq!(RoomName::parse(&words).is_ok(), good);
+    }
+}
+
+// ---- the parser ----
+
+/// A line near to the grammar: a verb or something like one, and anything behind it.
+fn line_like() -> impl Strategy<Value = String> {
+    let verbs: Vec<String> = VERBS
+        .iter()
+        .flat_map(|verb| {
+            let slashes = verb.slashes.iter().map(|slash| format!("/{slash} "));
+            slashes.chain([format!("{}:", verb.name), format!("{}=t1:", verb.name)])
+        })
+        .collect();
+    let args = prop_oneof![
+        hostile(),
+        "[#a-z+=0-9 -]{0,30}",
+        select(vec!["#rust ", "+k ", "before=", "view=plain ping=0", "-", "ani", "#a b c"]).prop_map(String::from)
+    ];
+    let head = prop_oneof![4 => select(verbs), 1 => "[A-Z]{1,17}:", 1 => "/[a-zA-Z?0-9-]{0,18} ?", 1 => "", 1 => "//?", 1 => "[a-z]{2,6}:"];
+    (head, args).prop_map(|(head, args)| head + &args)
+}
+
+proptest! {
+    /// Whatever comes, the parser gives an answer, and that answer can be shown.
+    #[test]
+    fn the_parser_never_panics_and_every_refusal_is_a_line(words in prop_oneof![hostile(), line_like()]) {
+        let Ok(line) = Text::new(&words) else { return Ok(()) };
+        let Some(request) = parse(&line) else {
+            prop_assert!(words.trim().is_empty());
+            return Ok(());
+        };
+        prop_assert!(request.verb.is_some() || request.what.is_err(), "what is understood has a verb");
+        for request in [Some(&request), request.early.as_deref()].into_iter().flatten() {
+            if let Err(error) = &request.what {
+                if let ChatError::UnknownVerb { near: Some(near), .. } = error {
+                    prop_assert!(Verb::named(near).is_some(), "{near} is no verb");
+                }
+                let refused =
+                    Event::Refused { verb: request.shown_verb(), tag: request.tag.clone(), error: error.clone() };
+                let lines = wire::lines(&render(&Envelope::new(DateTime::UNIX_EPOCH, refused), Wire::Line));
+                prop_assert_eq!(lines.map(|lines| lines.len()), Ok(1));
+            }
+        }
+    }
+
+    /// A verb that is not in the table is never spoken, whatever stands behind it.
+    #[test]
+    fn an_unknown_verb_is_never_spoken(verb in "[A-Z][A-Z0-9-]{1,15}", tag in option::of(tag()), args in hostile()) {
+        prop_assume!(Verb::named(&verb).is_none());
+        let tag = tag.map_or(String::new(), |tag| format!("={tag}"));
+        let Ok(line) = Text::new(&format!("{verb}{tag}:{args}")) else { return Ok(()) };
+        let unknown = matches!(parse(&line).unwrap().what, Err(ChatError::UnknownVerb { .. }));
+        prop_assert!(unknown);
+    }
+
+    /// What does not look like a verb is spoken, to the last letter.
+    #[test]
+    fn any_other_line_is_spoken_as_it_is(words in "[a-z(é][^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,80}") {
+        let text = Text::new(&words).unwrap();
+        prop_assert_eq!(parse(&text).unwrap().what, Ok(Command::Say { room: None, text: text.clone() }));
+        let with_verb = parse(&Text::new(&format!("MSG:{words}")).unwrap()).unwrap();
+        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, text }));
+    }
+
+    #[test]
+    fn a_command_in_either_spelling_is_read_back((command, verb, args) in command(), tag in option::of(tag())) {
+        let with_tag = tag.as_ref().map_or(String::new(), |tag| format!("={tag}"));
+        let line = Text::new(&format!("{verb}{with_tag}:{args}")).unwrap();
+        let read = parse(&line).unwrap();
+        prop_assert_eq!(&read.what, &Ok(command.clone()), "{}", &line);
+        prop_assert_eq!(read.tag, tag);
+        for slash in Verb::named(verb).unwrap().slashes {
+            let line = Text::new(&format!("/{slash} {args}")).unwrap();
+            prop_assert_eq!(&parse(&line).unwrap().what, &Ok(command.clone()), "{}", &line);
+        }
+    }
+}
+
+/// Words that begin and end in a letter, as they survive any trimming.
+fn words() -> impl Strategy<Value = Text> {
+    "[a-zé]([^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,60}[a-z])?"
+        .prop_map(|w| Text::new(&w).unwrap())
+}
+
+/// A command with its verb and its arguments as a program writes them.
+fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
+    let key = || "[!-~]{1,20}".prop_map(|key| Text::new(&key).unwrap());
+    prop_oneof![
+        name().prop_map(|name| (Command::Join(name.clone()), "JOIN", name.to_string())),
+        (room(), option::of(key())).prop_map(|(room, key)| {
+            let args = format!("{room} {}", key.clone().unwrap_or_default());
+            (Command::Enter { room, key }, "JOIN", args)
+        }),
+        (room(), words()).prop_map(|(room, text)| {
+            let args = format!("{room} {text}");
+            (Command::Say { room: Some(room), text }, "SAY", args)
+        }),
+        words().prop_map(|text| (Command::Act(text.clone()), "ACT", text.to_string())),
+        (name(), words()).prop_map(|(to, text)| {
+            let args = format!("{to} {text}");
+            (Command::Whisper { to, text }, "WHISPER", args)
+        }),
+        words().prop_map(|text| (Command::Reply(text.clone()), "REPLY", text.to_string())),
+        name().prop_map(|name| (Command::Nick(name.clone()), "NICK", name.to_string())),
+        option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
+        option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
+        option::of(room()).prop_map(|room| (Command::Room(room.clone()), "ROOM", room_args(&room))),
+        option::of(room()).prop_map(|room| (Command::Typing(room.clone()), "TYPING", room_args(&room))),
+        (option::of(room()), option::of(words())).prop_map(|(room, text)| {
+            let args = format!("{} {}", room_args(&room), text.clone().unwrap_or_default());
+            (Command::Topic { room, text }, "TOPIC", args)
+        }),
+        (name(), option::of(room())).prop_map(|(name, room)| {
+            let args = format!("{name} {}", room_args(&room));
+            (Command::Invite { name, room }, "INVITE", args)
+        }),
+        (option::of(room()), option::of(mode(key().boxed()))).prop_map(|(room, change)| {
+            let written = match &change {
+                None => String::new(),
+                Some(ModeChange::InviteOnly(on)) => format!("{}i", sign(*on)),
+                Some(ModeChange::Moderated(on)) => format!("{}m", sign(*on)),
+                Some(ModeChange::TopicLock(on)) => format!("{}t", sign(*on)),
+                Some(ModeChange::Key(Some(key))) => format!("+k {key}"),
+                Some(ModeChange::Key(None)) => "-k".into(),
+            };
+            let args = format!("{} {written}", room_args(&room));
+            (Command::Mode { room, change }, "MODE", args)
+        }),
+        (option::of(room()), option::of(0u64..), option::of(0u64..), option::of(1usize..=500)).prop_map(
+            |(room, before, after, limit)| {
+                let pair = |key: &str, value: Option<u64>| value.map_or(String::new(), |v| format!(" {key}={v}"));
+                let limits = pair("limit", limit.map(|n| n as u64));
+                let args = format!("{}{limits}{}{}", room_args(&room), pair("before", before), pair("after", after));
+                (Command::History(HistoryQuery { room, before, after, limit }), "HISTORY", args)
+            }
+        ),
+        option::of(words()).prop_map(|why| (Command::Away(why.clone()), "AWAY", why.unwrap_or_default().to_string())),
+        name().prop_map(|name| (Command::Ignore(name.clone()), "IGNORE", name.to_string())),
+        name().prop_map(|name| (Command::Unignore(name.clone()), "UNIGNORE", name.to_string())),
+        name().prop_map(|name| (Command::Who(name.clone()), "WHO", name.to_string())),
+        option::of(words()).prop_map(|w| (Command::Quit(w.clone()), "QUIT", w.unwrap_or_default().to_string())),
+        vec(choice(), 0..6).prop_map(|choices| {
+            let shown = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
+            // The answer to OPT repeats the request: what it shows must be what the parser takes.
+            let line = render(&Envelope::new(DateTime::UNIX_EPOCH, shown), Wire::Line);
+            let line = String::from_utf8(line).unwrap();
+            let args = line.split_once("OK OPT").unwrap().1.trim().to_string();
+            (Command::Options(choices), "OPT", args)
+        }),
+    ]
+}
+
+fn room_args(room: &Option<RoomName>) -> String {
+    room.as_ref().map_or(String::new(), RoomName::to_string)
+}
+
+fn sign(on: bool) -> char {
+    if on { '+' } else { '-' }
+}
+
+fn mode(key: BoxedStrategy<Text>) -> impl Strategy<Value = ModeChange> {
+    prop_oneof![
+        any::<bool>().prop_map(ModeChange::InviteOnly),
+        any::<bool>().prop_map(ModeChange::Moderated),
+        any::<bool>().prop_map(ModeChange::TopicLock),
+        option::of(key).prop_map(ModeChange::Key),
+    ]
+}
+
+fn choice() -> impl Strategy<Value = Choice> {
+    prop_oneof![
+        (0usize..=500).prop_map(Choice::History),
+        any::<bool>().prop_map(Choice::Millis),
+        select(vec![View::Full, View::Short, View::Plain]).prop_map(Choice::View),
+        any::<bool>().prop_map(Choice::Echo),
+        select(vec![Presence::Off, Presence::Brief, Presence::Full]).prop_map(Choice::Presence),
+        any::<bool>().prop_map(Choice::Typing),
+        prop_oneof![Just(0), 10u64..=3_600].prop_map(Choice::Ping),
+    ]
+}
+
+// ---- server lines ----
+
+fn error() -> impl Strategy<Value = ChatError> {
+    // What was typed is cut by those who make these errors.
+    let shown = || text().prop_map(|text| Text::new(&text.chars().take(60).collect::<String>()).unwrap());
+    prop_oneof![
+        shown().prop_map(ChatError::NoSuchUser),
+        shown().prop_map(ChatError::NoSuchRoom),
+        room().prop_map(ChatError::CannotSpeak),
+        any::<usize>().prop_map(|max| ChatError::TooManyRooms { max }),
+        Just(ChatError::NoText),
+        any::<(usize, usize)>().prop_map(|(max, got)| ChatError::LineTooLong { max, got }),
+        any::<(usize, usize)>().prop_map(|(max, got)| ChatError::PasteTooLong { max, got }),
+        (shown(), option::of(Just("JOIN"))).prop_map(|(verb, near)| ChatError::UnknownVerb { verb, near }),
+        (any::<u64>(), select(vec![Spam::Lines { max: 1 }, Spam::Repeats { max: 2 }, Spam::Muted]))
+            .prop_map(|(retry, why)| ChatError::TooFast { retry, why }),
+        Just(ChatError::NoName),
+        shown().prop_map(ChatError::BadName),
+        (name(), name()).prop_map(|(name, free)| ChatError::NameInUse { name, free }),
+        option::of(room()).prop_map(ChatError::NotInRoom),
+        room().prop_map(ChatError::AlreadyThere),
+        Just(ChatError::NotSignedOn),
+        verb().prop_map(|verb| ChatError::MissingArgument { usage: verb.usage }),
+        name().prop_map(ChatError::AlreadySignedOn),
+        room().prop_map(ChatError::InviteOnly),
+        room().prop_map(ChatError::BadKey),
+        room().prop_map(ChatError::NotRoomOp),
+        any::<usize>().prop_map(|at| ChatError::NotUtf8 { at }),
+        // An answer to /reply repeats all of it.
+        text().prop_map(|what| ChatError::BadArgument { what, right: "It is on or off." }),
+        any::<u64>().prop_map(|incident| ChatError::Internal { incident }),
+    ]
+}
+
+fn leave() -> impl Strategy<Value = Leave> {
+    prop_oneof![
+        option::of(text()).prop_map(Leave::Quit),
+        select(vec![
+            Leave::Closed,
+            Leave::Lost,
+            Leave::Parted,
+            Leave::Idle,
+            Leave::SignOn,
+            Leave::TooSlow,
+            Leave::Endless,
+            Leave::Flood,
+            Leave::Crashed,
+            Leave::Shutdown,
+            Leave::Full,
+        ]),
+    ]
+}
+
+fn done() -> impl Strategy<Value = Done> {
+    let users = || any::<usize>();
+    prop_oneof![
+        (name(), room(), users()).prop_map(|(name, room, users)| Done::Welcome { name, room, users }),
+        (room(), users(), any::<bool>()).prop_map(|(room, users, op)| Done::Entered { room, users, op }),
+        (room(), option::of(room())).prop_map(|(room, current)| Done::Parted { room, current }),
+        room().prop_map(Done::Current),
+        (room(), any::<u64>()).prop_map(|(room, id)| Done::Said { room, id }),
+        (name(), option::of(text())).prop_map(|(to, away)| Done::Whispered { to, away }),
+        name().prop_map(Done::Renamed),
+        (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
+        (name(), room()).prop_map(|(name, room)| Done::Invited { name, room }),
+        room().prop_map(|room| Done::Modes { room, modes: Text::new("+ikmt").unwrap() }),
+        option::of(text()).prop_map(Done::Away),
+        (name(), any::<bool>()).prop_map(|(name, ignored)| Done::Ignoring { name, ignored }),
+        vec(choice(), 0..6).prop_map(Done::Options),
+        option::of((time(), error())).prop_map(Done::Why),
+        Just(Done::Nothing),
+    ]
+}
+
+fn user() -> impl Strategy<Value = User> {
+    (name(), vec(room(), 0..=20), any::<u64>(), option::of(text())).prop_map(|(name, rooms, idle, away)| User {
+        name,
+        rooms,
+        idle,
+        door: "line",
+        away,
+    })
+}
+
+fn said() -> impl Strategy<Value = Event> {
+    (room(), any::<u64>(), name(), any::<bool>(), text()).prop_map(|(room, id, from, act, text)| Event::Said {
+        room,
+        id,
+        from,
+        act,
+        text,
+    })
+}
+
+fn items() -> impl Strategy<Value = Items> {
+    let old = (time(), said()).prop_map(|(at, said)| Envelope::new(at, said));
+    let info = (room(), any::<usize>(), short_text(1_024)).prop_map(|(name, users, topic)| RoomInfo {
+        name,
+        users,
+        modes: Text::new("+k").unwrap(),
+        topic,
+    });
+    prop_oneof![
+        vec(user(), 0..4).prop_map(Items::List),
+        user().prop_map(Items::Who),
+        vec(info, 0..4).prop_map(Items::Rooms),
+        (vec(old, 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::History { lines, more }),
+        Just(Items::Help(VERBS.iter().collect())),
+        any::<u64>().prop_map(|value| Items::Stats(vec![Stat { key: "clients", value, text: "open connections" }])),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (short_text(100), any::<usize>())
+            .prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting { name, max_line }))),
+        (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
+        (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
+            Event::Refused { verb: verb.map(|verb| Text::new(&verb).unwrap()), tag, error }
+        }),
+        (option::of(tag()), option::of(room()), items()).prop_map(|(tag, room, items)| Event::Block(Block {
+            tag,
+            room,
+            items
+        })),
+        said(),
+        (name(), name(), text()).prop_map(|(from, to, text)| Event::Whispered { from, to, text }),
+        (room(), name()).prop_map(|(room, name)| Event::Joined { room, name }),
+        (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, name, why }),
+        (name(), name()).prop_map(|(old, new)| Event::Renamed { old, new }),
+        (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::Topic { room, by, text }),
+        (room(), name()).prop_map(|(room, name)| Event::Typing { room, name }),
+        (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
+        select(vec![Warning::Pace, Warning::Idle(60), Warning::Interrupt]).prop_map(Event::Warn),
+        Just(Event::PasteBegins),
+        short_text(100).prop_map(Event::Pong),
+        (room(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(room, first, last, count)| Event::Gap {
+            room,
+            first,
+            last,
+            count
+        }),
+        (leave(), option::of(name())).prop_map(|(why, name)| Event::Bye { why, name }),
+    ]
+}
+
+/// What a program must read back of an event, where other people's words are in it.
+fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
+    match event {
+        Event::Said { room, id, from, act, text } => {
+            let kind = if *act { "ACT" } else { "MSG" };
+            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text.to_string()))
+        }
+        Event::Whispered { from, to, text } => {
+            Some(("WHISPER", vec![from.to_string(), to.to_string()], text.to_string()))
+        }
+        Event::Topic { room, by, text } => Some(("TOPIC", vec![room.to_string(), by.to_string()], text.to_string())),
+        Event::Left { room, name, why } => {
+            Some(("LEFT", vec![room.to_string(), name.to_string()], why.reason().to_string()))
+        }
+        Event::Note { room, text } => {
+            let room = room.as_ref().map_or("*".into(), RoomName::to_string);
+            Some(("NOTE", vec![room], text.to_string()))
+        }
+        _ => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
+
+    /// No words, name, topic or key can make a line of their own, or change the fields of the one they stand in.
+    #[test]
+    fn every_event_is_its_lines_and_nothing_forges_one(at in time(), event in event()) {
+        let envelope = Envelope::new(at, event.clone());
+        let block = match &event {
+            Event::Block(Block { items, .. }) => Some(match items {
+                Items::List(users) => users.len(),
+                Items::Who(_) => 1,
+                Items::Rooms(rooms) => rooms.len(),
+                Items::History { lines, .. } => lines.len(),
+                Items::Help(verbs) => verbs.len(),
+                Items::Stats(stats) => stats.len(),
+            }),
+            _ => None,
+        };
+        for wire in [Wire::Line, Wire::LineMillis] {
+            let lines = wire::lines(&render(&envelope, wire));
+            let lines = lines.map_err(TestCaseError::fail)?;
+            prop_assert_eq!(lines.len(), block.map_or(1, |items| items + 2));
+            if let Some(items) = block {
+                prop_assert_eq!((lines[0].kind.as_str(), lines[0].number(2)), ("BEGIN", items as u64));
+                prop_assert_eq!((lines[items + 1].kind.as_str(), lines[items + 1].field(0)), ("END", lines[0].field(0)));
+            }
+            if let Some((kind, fields, text)) = read_back(&event) {
+                let line = wire::Line { kind: kind.into(), fields, pairs: Vec::new(), text: Some(text) };
+                prop_assert_eq!(&lines[0], &line);
+            }
+            if let Event::Pong(token) = &event {
+                prop_assert_eq!(lines[0].field(0), token.as_str());
+            }
+            if let Event::Block(Block { items: Items::History { lines: old, .. }, .. }) = &event {
+                for (line, old) in lines[1..].iter().zip(old) {
+                    let (kind, fields, text) = read_back(&old.event).unwrap();
+                    prop_assert_eq!((line.kind.as_str(), &line.fields, line.text.as_deref()), (kind, &fields, Some(text.as_str())));
+                }
+            }
+        }
+        for wire in [Wire::Short, Wire::Plain] {
+            let bytes = render(&envelope, wire);
+            if bytes.is_empty() {
+                // An empty table has no lines for people.
+                prop_assert_eq!(block, Some(0));
+                continue;
+            }
+            let lines = wire::plain_lines(&bytes).map_err(TestCaseError::fail)?;
+            prop_assert!(block.is_some() || lines.len() == 1, "{lines:?}");
+        }
+    }
+
+    /// The encoder gives one envelope the same bytes as the renderer, in whatever view was chosen before.
+    #[test]
+    fn the_view_changes_with_the_answer_that_says_so(events in vec(event(), 0..6), choices in vec(choice(), 0..4)) {
+        let mut encoder = LineEncoder::default();
+        let opt = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
+        encoder.encode(&Envelope::new(DateTime::UNIX_EPOCH, opt), &mut Vec::new());
+        let view = choices.iter().rev().find_map(|c| if let Choice::View(view) = c { Some(*view) } else { None });
+        let millis = choices.iter().rev().find_map(|c| if let Choice::Millis(on) = c { Some(*on) } else { None });
+        let wire = match (view.unwrap_or_default(), millis.unwrap_or_default()) {
+            (View::Full, false) => Wire::Line,
+            (View::Full, true) => Wire::LineMillis,
+            (View::Short, _) => Wire::Short,
+            (View::Plain, _) => Wire::Plain,
+        };
+        for event in events {
+            if matches!(event, Event::Done { done: Done::Options(_), .. }) {
+                continue;
+            }
+            let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
+            let mut out = Vec::new();
+            encoder.encode(&envelope, &mut out);
+            prop_assert_eq!(out, render(&envelope, wire));
+        }
+    }
+}
+
+#[test]
+fn other_protocols_get_plain_text_without_surprises() {
+    for foreign in [Foreign::Http, Foreign::Tls, Foreign::Ssh, Foreign::Irc] {
+        let bye = Event::Bye { why: Leave::Foreign(foreign), name: None };
+        let bytes = render(&Envelope::new(DateTime::UNIX_EPOCH, bye), Wire::Line);
+        assert!(bytes.is_empty() || wire::plain_lines(&bytes).is_ok(), "{foreign:?}");
+    }
+}
+
+// ---- telnet ----
+
+/// Bytes as clients send them: words, line ends of every kind, commands of telnet whole and broken, and rubbish.
+fn telnet_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop_oneof![
+        3 => "[a-z ]{1,8}".prop_map(String::into_bytes),
+        3 => select(vec![&b"\n"[..], b"\r\n", b"\r", b"\r\0", b"\0", b"\x04", b"\x08", b"\x7f", b"\x03"]).prop_map(<[u8]>::to_vec),
+        2 => select(vec!["я", "у", "К", "Ü", "🚀", "的", "é"]).prop_map(|c| c.as_bytes().to_vec()),
+        3 => vec(prop_oneof![Just(255u8), 236u8..=255, Just(6), any::<u8>()], 1..5),
+        1 => (vec(any::<u8>(), 0..300)).prop_map(|inside| [&[255, 250][..], &inside, &[255, 240]].concat()),
+        1 => vec(any::<u8>(), 0..10),
+        1 => (20usize..80).prop_map(|count| vec![b'x'; count]),
+    ];
+    vec(part, 0..20).prop_map(|parts| parts.concat())
+}
+
+/// An input that is owned, so that it can be kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Came {
+    Line(Vec<u8>),
+    TooLong(usize),
+    Answer([u8; 3]),
+    Other(String),
+}
+
+const LIMIT: usize = 40;
+
+fn split(chunks: &[&[u8]]) -> Vec<Came> {
+    let mut splitter = Splitter::new(LIMIT);
+    let mut came = Vec::new();
+    let mut take = |input: Input| {
+        came.push(match input {
+            Input::Line(line) => Came::Line(line.to_vec()),
+            Input::TooLong(got) => Came::TooLong(got),
+            Input::Answer(bytes) => Came::Answer(bytes),
+            other => Came::Other(format!("{other:?}")),
+        });
+        true
+    };
+    for chunk in chunks {
+        splitter.push(chunk, &mut take);
+    }
+    splitter.finish(&mut take);
+    came
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_are_the_same_lines_however_they_are_cut(bytes in telnet_bytes(), cuts in vec(any::<prop::sample::Index>(), 0..12)) {
+        let whole = split(&[&bytes]);
+        prop_assert_eq!(&split(&bytes.chunks(1).collect::<Vec<_>>()), &whole, "byte by byte");
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.push(0);
+        cuts.push(bytes.len());
+        cuts.sort_unstable();
+        let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+        prop_assert_eq!(&split(&chunks), &whole, "{:?}", cuts);
+        for came in whole {
+            match came {
+                Came::Line(line) => {
+                    prop_assert!((1..=LIMIT).contains(&line.len()), "{line:?}");
+                    prop_assert!(!line.iter().any(|b| matches!(b, b'\n' | b'\r' | 8 | 0x7F)), "{line:?}");
+                }
+                Came::TooLong(got) => prop_assert!(got > LIMIT),
+                Came::Answer([255, 252 | 254, _]) => {}
+                Came::Answer(other) => prop_assert!(false, "telnet has no {other:?}"),
+                Came::Other(_) => {}
+            }
+        }
+    }
+
+    /// Telnet's commands between whole letters change nothing in the lines, wherever they stand.
+    #[test]
+    fn commands_of_telnet_leave_the_words_alone(
+        parts in vec((select(vec!["a", "b ", "é", "я", "🚀", "\r\n", "x"]), option::weighted(0.5, negotiation())), 0..30)
+    ) {
+        let words: String = parts.iter().map(|(word, _)| *word).collect();
+        let bytes: Vec<u8> =
+            parts.iter().flat_map(|(word, command)| [word.as_bytes(), command.as_deref().unwrap_or_default()].concat()).collect();
+        let lines = |came: Vec<Came>| came.into_iter().filter(|came| !matches!(came, Came::Answer(_))).collect::<Vec<_>>();
+        prop_assert_eq!(lines(split(&[&bytes])), split(&[words.as_bytes()]));
+    }
+
+    /// What GNU telnet eats of a letter comes back.
+    #[test]
+    fn eaten_letters_come_back(letters in vec(select(vec!["я", "у", "К", "М", "Ü", "Å", "的", "地", "😃", "🚀", "a", " "]), 1..10)) {
+        let words = letters.concat();
+        let sent: Vec<u8> = words
+            .bytes()
+            .flat_map(|byte| match byte {
+                0x83 => vec![255, 244, 255, 253, 6],
+                0x8F => vec![255, 245, 255, 253, 6],
+                0x9A => vec![255, 237, 255, 253, 6],
+                0x9C => vec![255, 243, 255, 253, 6],
+                byte => vec![byte],
+            })
+            .collect();
+        prop_assume!(words.len() <= LIMIT && !words.trim().is_empty());
+        let mut came = split(&[&sent]);
+        came.retain(|came| *came != Came::Answer([255, 252, 6]));
+        prop_assert_eq!(came, vec![Came::Line(words.into_bytes())]);
+    }
+
+    /// Bytes that are no text cost their line and nothing else: the next line is heard.
+    #[test]
+    fn rubbish_is_survived(rubbish in vec(0u8..255, 0..200)) {
+        let mut decoder = LineDecoder::default();
+        let mut last = None;
+        let bytes = [b"JOIN:ani\n", &rubbish[..], b"\nPING:still-there\n"].concat();
+        Splitter::new(LIMIT).push(&bytes, &mut |input| {
+            if let Input::Line(line) = input && let Decoded::Request(request) = decoder.decode(line) {
+                last = Some(request.what);
+            }
+            true
+        });
+        prop_assert_eq!(last, Some(Ok(Command::Ping(Text::new("still-there").unwrap()))));
+    }
+}
+
+/// A command of telnet that means nothing to a chat.
+fn negotiation() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        (251u8..=254, any::<u8>()).prop_map(|(verb, option)| vec![255, verb, option]),
+        select(vec![241u8, 242, 246, 247, 248, 249]).prop_map(|command| vec![255, command]),
+        vec(0u8..255, 0..200).prop_map(|inside| [&[255, 250][..], &inside, &[255, 240]].concat()),
+    ]
+}
+
+proptest! {
+    /// A paste is one request, whatever its lines are, and what comes behind it is a command again.
+    #[test]
+    fn lines_of_a_paste_are_never_commands(lines in vec(line_like(), 0..30)) {
+        let lines: Vec<Text> = lines.iter().filter_map(|line| Text::new(line).ok()).filter(|line| line.as_str() != ".").collect();
+        let mut decoder = LineDecoder::default();
+        decoder.decode(b"JOIN:ani");
+        decoder.decode(b"PASTE=7:");
+        for line in &lines {
+            prop_assert_eq!(decoder.decode(line.as_bytes()), Decoded::Nothing);
+        }
+        let Decoded::Request(request) = decoder.decode(b".") else { return Err(TestCaseError::fail("no request")) };
+        let kept: Vec<Text> = lines.iter().filter(|line| !line.trim().is_empty()).cloned().collect();
+        let bytes: usize = lines.iter().map(|line| line.len()).sum();
+        prop_assert_eq!(request.tag.as_deref(), Some("7"));
+        match request.what {
+            Ok(Command::Paste(got)) => prop_assert_eq!(got, kept),
+            Err(ChatError::NoText) => prop_assert!(kept.is_empty()),
+            Err(ChatError::PasteTooLong { .. }) => prop_assert!(lines.len() > PASTE_LINES || bytes > 32 * 1024),
+            other => prop_assert!(false, "{other:?}"),
+        }
+        let Decoded::Request(request) = decoder.decode(b"LIST") else { return Err(TestCaseError::fail("no request")) };
+        prop_assert_eq!(request.what, Ok(Command::List(None)));
+    }
+}
