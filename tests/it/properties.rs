@@ -721,3 +721,321 @@ proptest! {
         prop_assert_eq!(request.what, Ok(Command::List(None)));
     }
 }
+
+// ---- the outbox ----
+
+/// What a test does to an outbox.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// Somebody speaks in one of two rooms.
+    Say {
+        room: usize,
+        bytes: usize,
+    },
+    /// Coming and going, which may vanish.
+    Presence,
+    /// A whisper or an answer, which must not.
+    Must {
+        bytes: usize,
+    },
+    /// The transport takes so many more batches.
+    Room(usize),
+    Flush,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => (0usize..2, 0usize..300).prop_map(|(room, bytes)| Act::Say { room, bytes }),
+        3 => Just(Act::Presence),
+        1 => (0usize..300).prop_map(|bytes| Act::Must { bytes }),
+        1 => (1usize..3).prop_map(Act::Room),
+        2 => Just(Act::Flush),
+    ]
+}
+
+/// A transport with room for a given number of batches, and always for the last one.
+#[derive(Clone, Default)]
+struct Shelf(Arc<Mutex<(usize, Vec<Batch>)>>);
+
+impl Deliver for Shelf {
+    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        let mut shelf = self.0.lock().unwrap();
+        if shelf.0 == 0 {
+            return Err(Undelivered::Full(batch));
+        }
+        shelf.0 -= 1;
+        shelf.1.push(batch);
+        Ok(())
+    }
+
+    fn last_words(&mut self, batch: Batch) {
+        self.0.lock().unwrap().1.push(batch);
+    }
+}
+
+fn is_must(event: &Event) -> bool {
+    !matches!(event, Event::Said { .. } | Event::Joined { .. } | Event::Gap { .. })
+}
+
+/// Looks what came out over against what went in. Returns how many lines the gaps stand for.
+fn check_order(pushed: &[Arc<Envelope>], out: &[Arc<Envelope>]) -> Result<u64, TestCaseError> {
+    let mut missed = 0;
+    let mut next = 0; // the first thing that went in and has not come out
+    let mut gap_open: Vec<Arc<Envelope>> = Vec::new();
+    for envelope in out {
+        if let Event::Gap { .. } = &envelope.event {
+            gap_open.push(envelope.clone());
+            continue;
+        }
+        let place = pushed[next..].iter().position(|p| Arc::ptr_eq(p, envelope));
+        let place = next + place.ok_or_else(|| TestCaseError::fail(format!("out of order, or twice: {envelope:?}")))?;
+        missed += check_gaps(&pushed[next..place], &std::mem::take(&mut gap_open))?;
+        next = place + 1;
+    }
+    Ok(missed + check_gaps(&pushed[next..], &gap_open)?)
+}
+
+/// What fell out between two things that stayed, and the gaps that stand there: each names the lines that it stands for,
+/// and each line that is missing has one. (What was handed over meanwhile ends a gap, so a room can have several.)
+fn check_gaps(fallen: &[Arc<Envelope>], gaps: &[Arc<Envelope>]) -> Result<u64, TestCaseError> {
+    let mut missing: Vec<(&RoomName, u64)> = Vec::new();
+    for envelope in fallen {
+        prop_assert!(!is_must(&envelope.event), "lost: {envelope:?}");
+        if let Event::Said { room, id, .. } = &envelope.event {
+            missing.push((room, *id));
+        }
+    }
+    let mut told = 0;
+    for gap in gaps {
+        let Event::Gap { room, first, last, count } = &gap.event else { panic!("{gap:?}") };
+        let (named, rest): (Vec<_>, Vec<_>) =
+            missing.into_iter().partition(|(r, id)| *r == room && (first..=last).contains(&id));
+        let ends = named.first().zip(named.last()).map(|(a, b)| (a.1, b.1));
+        prop_assert_eq!((ends, named.len() as u64), (Some((*first, *last)), *count), "{:?}", gap);
+        told += count;
+        missing = rest;
+    }
+    prop_assert!(missing.is_empty(), "nobody is told of {missing:?}");
+    Ok(told)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(500), ..ProptestConfig::default() })]
+
+    /// The contract of the outbox: order, exact gaps, bounds, and nothing lost that must not be.
+    #[test]
+    fn the_outbox_keeps_its_contract(acts in vec(act(), 0..400), max_bytes in 500usize..20_000) {
+        let shelf = Shelf::default();
+        let mut outbox = Outbox::new(Box::new(shelf.clone()), max_bytes);
+        let mut pushed: Vec<Arc<Envelope>> = Vec::new();
+        let mut ids = [0; 2];
+        let rooms = ["#a", "#b"].map(|room| RoomName::parse(room).unwrap());
+        let ani = Name::parse("ani").unwrap();
+        let mut lost = 0;
+        for act in acts {
+            let event = match act {
+                Act::Say { room, bytes } => {
+                    // Own lines are not heard, so ids may leap.
+                    ids[room] += 1 + u64::from(bytes % 7 == 0);
+                    let text = Text::new(&"x".repeat(bytes)).unwrap();
+                    Event::Said { room: rooms[room].clone(), id: ids[room], from: ani.clone(), act: false, text }
+                }
+                Act::Presence => Event::Joined { room: rooms[0].clone(), name: ani.clone() },
+                Act::Must { bytes } => {
+                    let text = Text::new(&"x".repeat(bytes)).unwrap();
+                    Event::Whispered { from: ani.clone(), to: ani.clone(), text }
+                }
+                Act::Room(more) => {
+                    shelf.0.lock().unwrap().0 += more;
+                    continue;
+                }
+                Act::Flush => {
+                    match outbox.flush() {
+                        Flushed::All => prop_assert_eq!(outbox.waiting(), 0),
+                        Flushed::Waits => prop_assert!(outbox.waiting() <= max_bytes.max(400)),
+                        Flushed::Overfull => prop_assert!(outbox.waiting() > max_bytes),
+                        Flushed::Gone => prop_assert!(false, "nobody is gone"),
+                    }
+                    continue;
+                }
+            };
+            let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
+            pushed.push(envelope.clone());
+            outbox.push(&envelope);
+            lost += outbox.take_lost();
+            // What must stay, a gap for each room in each place between, and the rest within the bound.
+            let out = shelf.0.lock().unwrap().1.iter().flat_map(|b| &b.envelopes).filter(|e| is_must(&e.event)).count();
+            let must: Vec<usize> = pushed.iter().filter(|e| is_must(&e.event)).skip(out).map(|e| e.cost()).collect();
+            let bound = max_bytes.max(must.iter().sum::<usize>() + (must.len() + 1) * 2 * 96).max(400);
+            prop_assert!(outbox.waiting() <= bound, "{} bytes wait, {bound} allowed", outbox.waiting());
+        }
+        let bye = Envelope::new(DateTime::UNIX_EPOCH, Event::Bye { why: Leave::TooSlow, name: None });
+        pushed.push(bye.clone());
+        // Closing may make room once more.
+        outbox.push(&bye);
+        lost += outbox.take_lost();
+        let last = Envelope::new(DateTime::UNIX_EPOCH, Event::Bye { why: Leave::Lost, name: None });
+        pushed.push(last.clone());
+        let before = lost;
+        outbox.close(last.clone());
+        let batches = std::mem::take(&mut shelf.0.lock().unwrap().1);
+        for batch in &batches {
+            prop_assert_eq!(batch.bytes, batch.envelopes.iter().map(|e| e.cost()).sum::<usize>());
+            let free = batch.envelopes.iter().filter(|e| !is_must(&e.event)).count();
+            prop_assert!(free <= MAX_PENDING + 1);
+        }
+        let out: Vec<Arc<Envelope>> = batches.iter().flat_map(|batch| batch.envelopes.clone()).collect();
+        prop_assert!(out.last().is_some_and(|e| Arc::ptr_eq(e, &last)), "the last words are the last");
+        let missed = check_order(&pushed, &out)?;
+        prop_assert!(missed >= before, "gaps stand for {missed} lines, {before} were counted");
+    }
+
+    /// The queue to a writer: bounded in batches and bytes, one always fits, and the last words have their place.
+    #[test]
+    fn the_queue_keeps_its_bounds(steps in vec((any::<bool>(), 1usize..2_000), 0..120), max_bytes in 1usize..5_000) {
+        let (mut sender, receiver) = queue(max_bytes);
+        let mut waiting: VecDeque<usize> = VecDeque::new();
+        for (takes, bytes) in steps {
+            if takes {
+                let batch = receiver.try_recv();
+                prop_assert_eq!(batch.as_ref().map(|batch| batch.bytes), waiting.pop_front());
+                if let Some(batch) = batch {
+                    receiver.written(1, batch.bytes);
+                }
+            } else {
+                let full = waiting.len() >= MAX_BATCHES
+                    || (!waiting.is_empty() && waiting.iter().sum::<usize>() + bytes > max_bytes);
+                match sender.deliver(Batch { bytes, ..Batch::default() }) {
+                    Ok(()) => {
+                        prop_assert!(!full);
+                        waiting.push_back(bytes);
+                    }
+                    Err(Undelivered::Full(batch)) => prop_assert!(full && batch.bytes == bytes),
+                    Err(Undelivered::Gone) => prop_assert!(false, "nobody is gone"),
+                }
+            }
+            prop_assert_eq!(sender.waiting(), waiting.iter().sum::<usize>());
+        }
+        sender.last_words(Batch { bytes: 77, ..Batch::default() });
+        drop(sender);
+        waiting.push_back(77);
+        let rest: Vec<usize> = std::iter::from_fn(|| receiver.recv()).map(|batch| batch.bytes).collect();
+        prop_assert_eq!(rest, Vec::from(waiting));
+    }
+}
+
+// ---- limits and history ----
+
+const ANI: ClientId = ClientId(1);
+
+proptest! {
+    /// In every window: at most the burst, and what the rate adds. Nobody waits longer than that takes.
+    #[test]
+    fn the_bucket_admits_no_more_than_it_says(
+        gaps in vec(0u64..900, 1..150), burst in 1u32..12, rate in 1u32..30
+    ) {
+        let start = Instant::now();
+        let (burst, rate) = (f64::from(burst), f64::from(rate));
+        let mut bucket = Bucket::new(burst as u32, rate, start);
+        let (mut now, mut passed) = (start, Vec::new());
+        for gap in gaps {
+            now += Duration::from_millis(gap);
+            let wait = bucket.take(now);
+            prop_assert!(wait.as_secs_f64() <= 1.0 / rate + 1e-6, "{wait:?}");
+            now += wait;
+            passed.push(now);
+        }
+        for (i, from) in passed.iter().enumerate() {
+            for (j, to) in passed.iter().enumerate().skip(i) {
+                let allowed = burst + rate * (*to - *from).as_secs_f64() + 1e-6;
+                prop_assert!((j - i + 1) as f64 <= allowed, "{} lines, {allowed} allowed", j - i + 1);
+            }
+        }
+    }
+
+    /// Spam, against a limiter that remembers everything: what passes, what is refused and for how long, and the end.
+    #[test]
+    fn the_spam_window_is_what_it_says(
+        lines in vec((0u64..25, option::weighted(0.8, 0u64..3), 1usize..4), 1..200), most in 0u32..8, same in 0u32..5
+    ) {
+        let start = Instant::now();
+        let mut limiter = RateLimiter::new(most, same);
+        let mut now = 0;
+        let (mut passed, mut mutes): (Vec<(u64, Option<u64>)>, Vec<u64>) = (Vec::new(), Vec::new());
+        for (gap, words, units) in lines {
+            now += gap;
+            let verdict = limiter.take(ANI, units, words, start + Duration::from_secs(now));
+            let muted = mutes.last().is_some_and(|mute| now < mute + 30);
+            // A mute wipes the slate.
+            let since = mutes.last().map_or(0, |mute| mute + 30);
+            let window: Vec<_> = passed.iter().filter(|(at, _)| *at >= since && at + 60 > now).collect();
+            let too_many = most > 0 && window.len() + units > most as usize;
+            let too_often = same > 0 && words.is_some() && window.iter().filter(|(_, w)| *w == words).count() >= same as usize;
+            match verdict {
+                Verdict::Pass => {
+                    prop_assert!(!muted && !too_many && !too_often);
+                    passed.extend(std::iter::repeat_n((now, words), units));
+                }
+                Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Muted }) => {
+                    prop_assert!(muted);
+                    prop_assert_eq!(retry, mutes.last().unwrap() + 30 - now);
+                }
+                Verdict::Refuse(ChatError::TooFast { retry: 30, .. }) => {
+                    prop_assert!(!muted && (too_many || too_often));
+                    mutes.push(now);
+                    prop_assert!(mutes.iter().filter(|mute| *mute + 600 > now).count() < 3);
+                }
+                Verdict::GiveUp => {
+                    prop_assert!(!muted && (too_many || too_often));
+                    mutes.push(now);
+                    prop_assert!(mutes.iter().filter(|mute| *mute + 600 > now).count() >= 3);
+                    break;
+                }
+                other => prop_assert!(false, "{other:?}"),
+            }
+            // Others are not counted with her.
+            prop_assert_eq!(RateLimiter::new(1, 1).take(ClientId(2), 1, words, start), Verdict::Pass);
+        }
+    }
+
+    /// The ring is the end of all that was said, and a page is a piece of it that can be followed to all of it.
+    #[test]
+    fn history_is_the_end_of_what_was_said(
+        sizes in vec(0usize..3_000, 0..120), lines in 0usize..60, max_bytes in 0usize..80_000,
+        before in option::of(0u64..250), after in option::of(0u64..250), limit in 1usize..70
+    ) {
+        let mut history = History::new(lines, max_bytes);
+        let mut all: Vec<(u64, Arc<Envelope>)> = Vec::new();
+        for (i, size) in sizes.iter().enumerate() {
+            let id = 2 * i as u64 + 1; // ids rise, not always by one
+            let note = Event::Note { room: None, text: Text::new(&"x".repeat(*size)).unwrap() };
+            all.push((id, Envelope::new(DateTime::UNIX_EPOCH, note)));
+            history.push(id, all.last().unwrap().1.clone());
+            // The newest that fit, counted from the end.
+            let mut bytes = 0;
+            let fitting = all.iter().rev().take(lines).take_while(|(_, e)| { bytes += e.cost(); bytes <= max_bytes }).count();
+            prop_assert_eq!(history.len(), fitting);
+        }
+        let kept = &all[all.len() - history.len()..];
+        let id_of = |e: &Arc<Envelope>| kept.iter().find(|(_, k)| Arc::ptr_eq(k, e)).map(|(id, _)| *id);
+        let wanted: Vec<u64> = kept
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(|id| before.is_none_or(|b| *id < b) && after.is_none_or(|a| *id > a))
+            .collect();
+        // Page by page, all of it is seen once.
+        let (mut seen, mut before, mut after) = (VecDeque::new(), before, after);
+        for _ in 0..200 {
+            let (page, more) = history.page(before, after, limit);
+            prop_assert!(page.len() <= limit && page.iter().map(|e| e.cost()).sum::<usize>() <= 128 * 1024);
+            let ids: Vec<u64> = page.iter().map(|e| id_of(e).unwrap()).collect();
+            if after.is_some() { seen.extend(ids) } else { ids.iter().rev().for_each(|id| seen.push_front(*id)) }
+            match more {
+                None => break,
+                more if after.is_some() => after = more,
+                more => before = more,
+            }
+        }
+        prop_assert_eq!(Vec::from(seen), wanted);
+    }
+}

@@ -2,7 +2,7 @@
 
 /// One server line, taken apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Line {
+pub(crate) struct Line {
     pub kind: String,
     /// The fields without an equals sign, with their escapes undone.
     pub fields: Vec<String>,
@@ -13,29 +13,29 @@ pub struct Line {
 
 impl Line {
     /// The value of a pair.
-    pub fn pair(&self, key: &str) -> Option<&str> {
+    pub(crate) fn pair(&self, key: &str) -> Option<&str> {
         self.pairs.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 
-    pub fn field(&self, place: usize) -> &str {
+    pub(crate) fn field(&self, place: usize) -> &str {
         self.fields.get(place).map_or("", String::as_str)
     }
 
-    pub fn number(&self, place: usize) -> u64 {
+    pub(crate) fn number(&self, place: usize) -> u64 {
         self.field(place).parse().unwrap_or_else(|_| panic!("field {place} of {self:?} is no number"))
     }
 }
 
 /// The longest line, with its CR LF.
-pub const LONGEST: usize = 4_096;
+pub(crate) const LONGEST: usize = 4_096;
 
 /// Cuts bytes into lines. Every one ends in CR LF, and these two stand nowhere else.
-pub fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
+pub(crate) fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
     plain_lines(bytes)?.into_iter().map(read).collect()
 }
 
 /// The same for the views for people, which have no grammar beyond that a line is a line.
-pub fn plain_lines(bytes: &[u8]) -> Result<Vec<&str>, String> {
+pub(crate) fn plain_lines(bytes: &[u8]) -> Result<Vec<&str>, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8: {e}"))?;
     let body = text.strip_suffix("\r\n").ok_or_else(|| format!("no line end: {text:?}"))?;
     let lines: Vec<&str> = body.split("\r\n").collect();
@@ -57,7 +57,7 @@ fn harms(c: char) -> bool {
 }
 
 /// Reads one line without its end: two splits, as PROTOCOL.md tells programs to.
-pub fn read(line: &str) -> Result<Line, String> {
+pub(crate) fn read(line: &str) -> Result<Line, String> {
     let wrong = |what: &str| format!("{what}: {line:?}");
     let (time, rest) = line.split_once(' ').ok_or_else(|| wrong("no time"))?;
     if !is_time(time) {
