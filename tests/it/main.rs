@@ -3,9 +3,11 @@
 mod lifecycle;
 mod limits;
 mod load;
+mod model;
 mod process;
 mod promise;
 mod properties;
 mod soak;
 mod transcripts;
 mod wire;
+mod witness;
