@@ -451,9 +451,7 @@ impl Model {
             Act::Rooms => {
                 let known = self.rooms.values().filter(|room| !room.on('i') || room.members.contains(&who));
                 let lines: Vec<String> = known
-                    .map(|room| {
-                        format!("ROOM {} users={} modes={}", room.name, room.members.len(), room.shown_modes())
-                    })
+                    .map(|room| format!("ROOM {} users={} modes={}", room.name, room.members.len(), room.shown_modes()))
                     .collect();
                 self.tell(who, format!("BEGIN ROOMS * {}", lines.len()));
                 lines.into_iter().for_each(|line| self.tell(who, line));
@@ -602,8 +600,12 @@ impl Model {
     fn wait(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now += 1;
-            let due: Vec<usize> =
-                self.people.iter().filter(|(_, p)| p.announced_at.is_some_and(|at| at <= self.now)).map(|(id, _)| *id).collect();
+            let due: Vec<usize> = self
+                .people
+                .iter()
+                .filter(|(_, p)| p.announced_at.is_some_and(|at| at <= self.now))
+                .map(|(id, _)| *id)
+                .collect();
             due.iter().for_each(|who| self.people.get_mut(who).unwrap().announced_at = None);
             for who in due {
                 for room in self.people[&who].rooms.clone() {
@@ -673,12 +675,13 @@ impl Play {
         let said = self.model.people[&who].said;
         self.steps += 1;
         let tag = &format!("t{}", self.steps);
-        let shown_tag = &format!(" tag={tag}");
+        let shown_tag = format!(" tag={tag}");
+        let shown_tag = shown_tag.as_str();
         let optional = |word: &Option<&str>| word.map_or(String::new(), |word| format!("{word} "));
         let words = format!("{who}.{}", said + 1);
         let (verb, tag, line) = match act {
             Act::Join(name) => ("JOIN", "", format!("JOIN:{name}")),
-            Act::Say { room: Some(room), tag: true, .. } => ("SAY", shown_tag.as_str(), format!("SAY={tag}:{room} {words}")),
+            Act::Say { room: Some(room), tag: true, .. } => ("SAY", shown_tag, format!("SAY={tag}:{room} {words}")),
             Act::Say { room: Some(room), .. } => ("SAY", "", format!("/say {room} {words}")),
             Act::Say { act: true, tag: true, .. } => ("ACT", shown_tag, format!("ACT={tag}:{words}")),
             Act::Say { act: true, .. } => ("ACT", "", format!("/me {words}")),

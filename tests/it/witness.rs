@@ -33,6 +33,8 @@ pub(crate) struct Witness {
     present: HashMap<String, HashMap<String, bool>>,
     block: Option<(Line, u64, u64)>,
     inside: HashSet<String>,
+    /// It chose not to hear of coming and going.
+    blind: bool,
     /// Whether every line of its rooms is due: it ignores nobody, and its own words are answered.
     pub(crate) complete: bool,
 }
@@ -73,7 +75,9 @@ impl Witness {
                     *last = line.number(1);
                     record.said(&line, "I8");
                 }
-                what => assert!(matches!((what, line.kind.as_str()), ("LIST" | "WHO", "USER") | ("ROOMS", "ROOM")), "{raw}"),
+                what => {
+                    assert!(matches!((what, line.kind.as_str()), ("LIST" | "WHO", "USER") | ("ROOMS", "ROOM")), "{raw}")
+                }
             }
             return;
         }
@@ -93,11 +97,13 @@ impl Witness {
             "GAP" => {
                 self.gaps += 1;
                 let (first, last) = (line.number(1), line.number(2));
-                let count: u64 = line.text.as_deref().and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0);
+                let count: u64 =
+                    line.text.as_deref().and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0);
                 assert!(first <= last && (1..=last - first + 1).contains(&count), "I4: {raw}");
                 assert!(!self.complete || count == last - first + 1, "I4: {raw}");
                 self.place(room(), first, last, raw);
             }
+            "JOINED" | "LEFT" | "NICK" if self.blind => {}
             "JOINED" | "LEFT" => {
                 // I7: coming and going take turns.
                 let (came, name) = (line.kind == "JOINED", line.field(1).to_ascii_lowercase());
@@ -140,11 +146,20 @@ impl Witness {
             "JOIN" | "PART" => {
                 self.present.remove(&room);
                 self.next.remove(&room);
-                if line.field(0) == "JOIN" { self.inside.insert(room.clone()) } else { self.inside.remove(&room) };
+                if line.field(0) == "JOIN" {
+                    self.inside.insert(room.clone())
+                } else {
+                    self.inside.remove(&room)
+                };
                 if room == "#lobby" && self.name.is_none() {
-                    self.name = line.text.as_deref().and_then(|t| t.strip_prefix("You are ")?.split(',').next()).map(String::from);
+                    self.name = line
+                        .text
+                        .as_deref()
+                        .and_then(|t| t.strip_prefix("You are ")?.split(',').next())
+                        .map(String::from);
                 }
             }
+            "OPT" => self.blind |= line.pair("presence").is_some_and(|value| value != "full"),
             "NICK" => self.name = line.pair("name").map(String::from),
             "MSG" | "SAY" | "ACT" | "PASTE" => {
                 let id = line.pair("id").and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{raw}"));
