@@ -35,11 +35,15 @@ pub(crate) struct Witness {
     inside: HashSet<String>,
     /// It chose not to hear of coming and going.
     blind: bool,
-    /// Whether every line of its rooms is due: it ignores nobody, and its own words are answered.
-    pub(crate) complete: bool,
+    complete: bool,
 }
 
 impl Witness {
+    /// One to whom every line of its rooms is due: it ignores nobody, and its own words are answered.
+    pub(crate) fn of_everything() -> Witness {
+        Witness { complete: true, ..Witness::default() }
+    }
+
     /// Takes one line down.
     #[track_caller]
     pub(crate) fn note(&mut self, raw: &str, record: &mut Record) {
