@@ -40,8 +40,9 @@ pub(crate) struct Witness {
 
 impl Witness {
     /// One to whom every line of its rooms is due: it ignores nobody, and its own words are answered.
-    pub(crate) fn of_everything() -> Witness {
-        Witness { complete: true, ..Witness::default() }
+    /// Where outboxes run over, coming and going falls out first, and nothing stands in its place.
+    pub(crate) fn of_everything(but_presence: bool) -> Witness {
+        Witness { complete: true, blind: but_presence, ..Witness::default() }
     }
 
     /// Takes one line down.
