@@ -311,8 +311,9 @@ impl<'a, D: Decoder> Reader<'a, D> {
         if request.what == Ok(Command::Stats) {
             self.handle.metrics().sample_process();
         }
+        let long = answers_with_a_block(&request);
         self.requests.push(request);
-        if self.requests.len() >= REQUESTS {
+        if long || self.requests.len() >= REQUESTS {
             self.hand_over();
         }
     }
@@ -396,6 +397,21 @@ impl<'a, D: Decoder> Reader<'a, D> {
 /// How long before the end the idle warning comes: a minute, or half of a limit that is short.
 fn warning(idle: Duration) -> Duration {
     IDLE_WARNING.min(idle / 2)
+}
+
+/// Long answers are asked for one in a message, so that few are under way at once.
+fn answers_with_a_block(request: &Request) -> bool {
+    let Ok(command) = &request.what else { return false };
+    matches!(
+        command,
+        Command::History(_)
+            | Command::List(_)
+            | Command::Rooms
+            | Command::Help(_)
+            | Command::Stats
+            | Command::Join(_)
+            | Command::Enter { .. }
+    )
 }
 
 fn is_timeout(error: &io::Error) -> bool {

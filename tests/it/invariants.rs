@@ -241,7 +241,12 @@ impl Crowd {
             if !log.cut {
                 // Exactly one ending for each request with a tag.
                 for tag in &log.asked {
-                    assert!(witness.answers.contains_key(tag), "{:?} has no answer to {tag}", witness.name);
+                    assert!(
+                        witness.answers.contains_key(tag),
+                        "{:?} has no answer to {tag}; last: {:?}",
+                        witness.name,
+                        log.lines.last()
+                    );
                 }
             }
             witnesses.push((witness, log));

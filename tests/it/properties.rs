@@ -738,6 +738,10 @@ enum Act {
     Must {
         bytes: usize,
     },
+    /// A long answer, which does not count towards the bound.
+    Block {
+        lines: usize,
+    },
     /// The transport takes so many more batches.
     Room(usize),
     Flush,
@@ -748,6 +752,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => (0usize..2, 0usize..300).prop_map(|(room, bytes)| Act::Say { room, bytes }),
         3 => Just(Act::Presence),
         1 => (0usize..300).prop_map(|bytes| Act::Must { bytes }),
+        1 => (0usize..30).prop_map(|lines| Act::Block { lines }),
         1 => (1usize..3).prop_map(Act::Room),
         2 => Just(Act::Flush),
     ]
@@ -775,6 +780,11 @@ impl Deliver for Shelf {
 
 fn is_must(event: &Event) -> bool {
     !matches!(event, Event::Said { .. } | Event::Joined { .. } | Event::Gap { .. })
+}
+
+/// What the blocks cost of all that went in. At most so much waits past the bound.
+fn blocks(pushed: &[Arc<Envelope>]) -> usize {
+    pushed.iter().filter(|e| matches!(e.event, Event::Block(_))).map(|e| e.cost()).sum()
 }
 
 /// Looks what came out over against what went in. Returns how many lines the gaps stand for.
@@ -845,6 +855,10 @@ proptest! {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
                     Event::Whispered { from: ani.clone(), to: ani.clone(), text }
                 }
+                Act::Block { lines } => {
+                    let row = Stat { key: "clients", value: 1, text: "open connections" };
+                    Event::Block(Block { tag: None, room: None, items: Items::Stats(vec![row; lines]) })
+                }
                 Act::Room(more) => {
                     shelf.0.lock().unwrap().0 += more;
                     continue;
@@ -852,7 +866,7 @@ proptest! {
                 Act::Flush => {
                     match outbox.flush() {
                         Flushed::All => prop_assert_eq!(outbox.waiting(), 0),
-                        Flushed::Waits => prop_assert!(outbox.waiting() <= max_bytes.max(400)),
+                        Flushed::Waits => prop_assert!(outbox.waiting() <= max_bytes.max(400) + blocks(&pushed)),
                         Flushed::Overfull => prop_assert!(outbox.waiting() > max_bytes),
                         Flushed::Gone => prop_assert!(false, "nobody is gone"),
                     }
@@ -866,7 +880,7 @@ proptest! {
             // What must stay, a gap for each room in each place between, and the rest within the bound.
             let out = shelf.0.lock().unwrap().1.iter().flat_map(|b| &b.envelopes).filter(|e| is_must(&e.event)).count();
             let must: Vec<usize> = pushed.iter().filter(|e| is_must(&e.event)).skip(out).map(|e| e.cost()).collect();
-            let bound = max_bytes.max(must.iter().sum::<usize>() + (must.len() + 1) * 2 * 96).max(400);
+            let bound = max_bytes.max(must.iter().sum::<usize>() + (must.len() + 1) * 2 * 96).max(400) + blocks(&pushed);
             prop_assert!(outbox.waiting() <= bound, "{} bytes wait, {bound} allowed", outbox.waiting());
         }
         let bye = Envelope::new(DateTime::UNIX_EPOCH, Event::Bye { why: Leave::TooSlow, name: None });
