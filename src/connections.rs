@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::names::ClientId;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// The open connections of one server.
 pub(crate) struct Connections {
