@@ -159,6 +159,7 @@ impl Turn<'_> {
         for room in self.router.rooms.values_mut() {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
             room.members.retain(is_in);
+            room.ops.retain(is_in);
         }
         self.refuse(id, None, None, ChatError::Internal { incident });
         self.remove(id, Leave::Crashed);
@@ -485,5 +486,156 @@ mod tests {
         let lines = (0..50).map(|_| Message::Broadcast(Text::new("x").unwrap()));
         stage.turn(lines.collect());
         assert_eq!(stage.batches("ani"), 2, "one for the line, one for fifty announcements in one turn");
+    }
+
+    // ---- what a panic costs ----
+
+    #[test]
+    fn a_panic_in_a_request_ends_that_client_only() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"/join #tea\n/crash\n");
+        hears(&mut stage, "ani", "* OK JOIN room=#tea users=1 op=yes: ...");
+        hears(&mut stage, "ani", "* ERR 500 internal-error incident=1: ...");
+        hears(&mut stage, "ani", "* BYE 500 internal-error: ...");
+        assert_eq!(stage.next("ani"), None);
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        // Her name is free, her room is forgotten, and the others go on.
+        stage.send("budi", b"/rooms\n/nick ani\nMSG=1:hello\n");
+        hears(&mut stage, "budi", "* BEGIN ROOMS * 1");
+        hears(&mut stage, "budi", "* ROOM #lobby users=1 modes=+");
+        hears(&mut stage, "budi", "* END ROOMS *");
+        hears(&mut stage, "budi", "* OK NICK name=ani: ...");
+        hears(&mut stage, "budi", "* OK MSG tag=1 room=#lobby id=1");
+    }
+
+    #[test]
+    fn a_panic_before_a_name_and_a_second_one_are_survived() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.connect("nobody");
+        stage.send("nobody", b"/crash\nJOIN:citra\n");
+        hears(&mut stage, "nobody", "* HELLO ...");
+        hears(&mut stage, "nobody", "* ERR 500 internal-error incident=1: ...");
+        hears(&mut stage, "nobody", "* BYE 500 internal-error: ...");
+        assert_eq!(stage.next("nobody"), None, "what comes behind a panic is not carried out");
+        stage.send("ani", b"/crash\n");
+        hears(&mut stage, "ani", "* ERR 500 internal-error incident=2: ...");
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        assert_eq!(stage.next("budi"), None);
+    }
+
+    #[test]
+    fn requests_behind_a_panic_in_the_same_message_are_not_carried_out() {
+        let (mut stage, ani, _) = ani_and_budi();
+        let read = |line: &str| crate::protocol::parse(&Text::new(line).unwrap()).unwrap();
+        let requests = ["one", "/crash", "two"].map(read).to_vec();
+        let credits = crate::message::Credits::new(1);
+        stage.turn(vec![Message::Requests(ani, requests, credits.take())]);
+        hears(&mut stage, "budi", "* MSG #lobby 1 ani: one");
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        assert_eq!(stage.next("budi"), None);
+        while stage.next("ani").is_some() {}
+        credits.settle(); // the ticket is back
+    }
+
+    /// A panic may strike between two steps that belong together: here somebody is in a room's lists and does not know.
+    #[test]
+    fn what_a_panic_left_half_done_is_mended() {
+        let (metrics, registry) = (Arc::new(Metrics::new(Instant::now())), Registry::new());
+        let mut router = Router::new(&quick(), registry.clone(), metrics.clone());
+        let shelves = [1, 2].map(|id| {
+            let shelf = crate::testing::Shelf::default();
+            let outbox = crate::outbox::Outbox::new(Box::new(shelf.clone()), 1 << 20);
+            router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], Now::read());
+            shelf
+        });
+        let ask = |router: &mut Router, id, line: &str| {
+            let request = crate::protocol::parse(&Text::new(line).unwrap()).unwrap();
+            let message = Message::Requests(ClientId(id), vec![request], crate::message::Ticket::free());
+            router.turn([message], Now::read());
+        };
+        ask(&mut router, 1, "JOIN:ani");
+        ask(&mut router, 2, "JOIN:budi");
+        ask(&mut router, 1, "/join #tea");
+        let tea = RoomName::parse("#tea").unwrap();
+        let room = router.rooms.get_mut(&tea).unwrap();
+        room.members.insert(ClientId(2));
+        room.ops.insert(ClientId(2));
+        ask(&mut router, 2, "/join #cake");
+        let cake = RoomName::parse("#cake").unwrap();
+        router.rooms.get_mut(&cake).unwrap().ops.insert(ClientId(1));
+        ask(&mut router, 1, "/crash");
+        assert_eq!(router.rooms[&cake].ops, [ClientId(2)].into(), "nobody is an operator from outside");
+        assert!(!router.rooms.contains_key(&tea), "a room with nobody in it is forgotten");
+        assert_eq!(registry.names(), [Name::parse("budi").unwrap()]);
+        assert_eq!(metrics.panics.load(Relaxed), 1);
+        drop(shelves);
+    }
+
+    // ---- branches that no conversation comes to ----
+
+    #[test]
+    fn a_room_that_makes_way_is_an_empty_one_and_its_numbers_are_not_given_again() {
+        let mut stage = Bare::new(Config { max_rooms: 3, ..quick() });
+        stage.connect("ani");
+        stage.send("ani", b"JOIN:ani\n/join #a\nx\nx\nPART:\n/join #b\nx\n/join #c\n");
+        while let Some(line) = stage.next("ani") {
+            assert!(!line.contains(" ERR "), "#a had to make way: {line}");
+        }
+        // Now three rooms have people in them.
+        stage.send("ani", b"/join #d\nPART:#c\n/join #a\nMSG=1:x\n");
+        hears(&mut stage, "ani", "* ERR 405 too-many-rooms JOIN max=3: ...");
+        hears(&mut stage, "ani", "* OK PART room=#c: ...");
+        hears(&mut stage, "ani", "* OK JOIN room=#a users=1 op=yes: ...");
+        hears(&mut stage, "ani", "* OK MSG tag=1 room=#a id=3");
+    }
+
+    #[test]
+    fn one_person_can_be_in_twenty_rooms() {
+        let (mut stage, ..) = ani_and_budi();
+        for room in 1..ROOMS_EACH {
+            stage.send("ani", format!("/join #r{room}\n").as_bytes());
+            hears(&mut stage, "ani", "* OK JOIN ...");
+        }
+        stage.send("ani", b"/join #more\n");
+        hears(&mut stage, "ani", "* ERR 405 too-many-rooms JOIN max=20: ...");
+    }
+
+    #[test]
+    fn a_sign_of_life_comes_when_it_was_asked_for() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"OPT:ping=10\n");
+        hears(&mut stage, "ani", "* OK OPT ping=10");
+        stage.wait(9);
+        assert_eq!(stage.next("ani"), None);
+        stage.wait(1);
+        hears(&mut stage, "ani", "* PONG *");
+        stage.wait(20);
+        hears(&mut stage, "ani", "* PONG *");
+        hears(&mut stage, "ani", "* PONG *");
+        stage.send("ani", b"OPT:ping=off\n");
+        hears(&mut stage, "ani", "* OK OPT ping=off");
+        stage.wait(20);
+        assert_eq!(stage.next("ani"), None);
+        assert_eq!(stage.next("budi"), None);
+    }
+
+    #[test]
+    fn whoever_is_gone_at_the_flush_has_left_and_the_others_hear_it() {
+        struct Gone;
+        impl crate::outbox::Deliver for Gone {
+            fn deliver(&mut self, _: crate::outbox::Batch) -> Result<(), crate::outbox::Undelivered> {
+                Err(crate::outbox::Undelivered::Gone)
+            }
+        }
+        let (mut stage, ..) = ani_and_budi();
+        let outbox = crate::outbox::Outbox::new(Box::new(Gone), 1 << 20);
+        let request = crate::protocol::parse(&Text::new("JOIN:ghost").unwrap()).unwrap();
+        stage.turn(vec![
+            Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
+            Message::Requests(ClientId(9), vec![request], crate::message::Ticket::free()),
+        ]);
+        hears(&mut stage, "ani", "* JOINED #lobby ghost");
+        hears(&mut stage, "ani", "* LEFT #lobby ghost: connection lost");
+        assert_eq!(stage.next("ani"), None);
     }
 }
