@@ -601,6 +601,28 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_line_is_within_the_limit() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("budi", format!("/nick {}\n", "n".repeat(32)).as_bytes());
+        for room in 10..9 + ROOMS_EACH {
+            stage.send("budi", format!("/join #{room}{}\n", "r".repeat(29)).as_bytes());
+        }
+        // 341 bells become 341 signs of three bytes.
+        stage.send("budi", format!("AWAY:{}\n", "\x07".repeat(342)).as_bytes());
+        stage.send("budi", format!("AWAY:{}\n", "\x07".repeat(341)).as_bytes());
+        while let Some(line) = stage.next("budi") {
+            assert!(
+                !line.contains(" ERR ") || line.contains(" ERR 417 line-too-long AWAY max=1024 got=1026: "),
+                "{line}"
+            );
+        }
+        stage.send("ani", format!("/who {}\n", "n".repeat(32)).as_bytes());
+        while let Some(line) = stage.next("ani") {
+            assert!(line.len() + 2 <= 4_096, "{} bytes: {line}", line.len());
+        }
+    }
+
+    #[test]
     fn a_sign_of_life_comes_when_it_was_asked_for() {
         let (mut stage, ..) = ani_and_budi();
         stage.send("ani", b"OPT:ping=10\n");
