@@ -25,6 +25,8 @@ mod commands;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
+/// How often it tries again where a client's queue was full.
+const RETRY: Duration = Duration::from_millis(20);
 /// The most messages of one turn.
 pub const TURN: usize = 256;
 /// Before sign-on: this many lines that are no good, and so many bytes out, and it is over.
@@ -92,6 +94,11 @@ impl Router {
     /// Whether there will be another turn. False after [`Message::Shutdown`].
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// How long the next turn may wait for a message: shorter where somebody was slow a moment ago and may not be now.
+    pub fn patience(&self) -> Duration {
+        if self.unsent.is_empty() { TICK } else { RETRY }
     }
 
     /// Takes messages, changes the state, and hands each client one batch. All state changes happen in here.

@@ -17,7 +17,7 @@ use crate::names::ClientId;
 use crate::now::Now;
 use crate::registry::Registry;
 use crate::render::render;
-use crate::router::{Router, TICK, TURN};
+use crate::router::{Router, TURN};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -206,7 +206,7 @@ impl Drop for StopAccepting<'_> {
 /// The router's thread: one message is waited for, what else is there comes along, and that is a turn.
 pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
     while router.is_open() {
-        let first = match inbox.recv_timeout(TICK) {
+        let first = match inbox.recv_timeout(router.patience()) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,

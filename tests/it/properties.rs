@@ -386,13 +386,8 @@ fn done() -> impl Strategy<Value = Done> {
 }
 
 fn user() -> impl Strategy<Value = User> {
-    (name(), vec(room(), 0..=20), any::<u64>(), option::of(text())).prop_map(|(name, rooms, idle, away)| User {
-        name,
-        rooms,
-        idle,
-        door: "line",
-        away,
-    })
+    (name(), vec(room(), 0..=20), any::<u64>(), option::of(short_text(1_024)))
+        .prop_map(|(name, rooms, idle, away)| User { name, rooms, idle, door: "line", away })
 }
 
 fn said() -> impl Strategy<Value = Event> {
