@@ -210,7 +210,7 @@ impl Turn<'_> {
     }
 
     /// A room without people is open again, and one that was closed is forgotten with all that was said in it. One
-    /// without an operator gets the person who is in it longest.
+    /// without an operator gets the one in it who has been connected longest.
     fn settle_room(&mut self, name: &RoomName) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.members.is_empty() {
