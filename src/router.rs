@@ -426,7 +426,10 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::testing::{Bare, Stage, matches, quick};
+    use crate::message::{Credits, Ticket};
+    use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
+    use crate::protocol::parse;
+    use crate::testing::{Bare, Shelf, Stage, matches, quick};
 
     /// Two people who have read what came by joining. Numbers are given in the order of connecting.
     fn ani_and_budi() -> (Bare, ClientId, ClientId) {
@@ -533,9 +536,9 @@ mod tests {
     #[test]
     fn requests_behind_a_panic_in_the_same_message_are_not_carried_out() {
         let (mut stage, ani, _) = ani_and_budi();
-        let read = |line: &str| crate::protocol::parse(&Text::new(line).unwrap()).unwrap();
+        let read = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
         let requests = ["one", "/crash", "two"].map(read).to_vec();
-        let credits = crate::message::Credits::new(1);
+        let credits = Credits::new(1);
         stage.turn(vec![Message::Requests(ani, requests, credits.take())]);
         hears(&mut stage, "budi", "* MSG #lobby 1 ani: one");
         hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
@@ -550,14 +553,14 @@ mod tests {
         let (metrics, registry) = (Arc::new(Metrics::new(Instant::now())), Registry::new());
         let mut router = Router::new(&quick(), registry.clone(), metrics.clone());
         let shelves = [1, 2].map(|id| {
-            let shelf = crate::testing::Shelf::default();
-            let outbox = crate::outbox::Outbox::new(Box::new(shelf.clone()), 1 << 20);
+            let shelf = Shelf::default();
+            let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
             router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], Now::read());
             shelf
         });
         let ask = |router: &mut Router, id, line: &str| {
-            let request = crate::protocol::parse(&Text::new(line).unwrap()).unwrap();
-            let message = Message::Requests(ClientId(id), vec![request], crate::message::Ticket::free());
+            let request = parse(&Text::new(line).unwrap()).unwrap();
+            let message = Message::Requests(ClientId(id), vec![request], Ticket::free());
             router.turn([message], Now::read());
         };
         ask(&mut router, 1, "JOIN:ani");
@@ -651,20 +654,105 @@ mod tests {
     #[test]
     fn whoever_is_gone_at_the_flush_has_left_and_the_others_hear_it() {
         struct Gone;
-        impl crate::outbox::Deliver for Gone {
-            fn deliver(&mut self, _: crate::outbox::Batch) -> Result<(), crate::outbox::Undelivered> {
-                Err(crate::outbox::Undelivered::Gone)
+        impl Deliver for Gone {
+            fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Gone)
             }
         }
         let (mut stage, ..) = ani_and_budi();
-        let outbox = crate::outbox::Outbox::new(Box::new(Gone), 1 << 20);
-        let request = crate::protocol::parse(&Text::new("JOIN:ghost").unwrap()).unwrap();
+        let outbox = Outbox::new(Box::new(Gone), 1 << 20);
+        let request = parse(&Text::new("JOIN:ghost").unwrap()).unwrap();
         stage.turn(vec![
             Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
-            Message::Requests(ClientId(9), vec![request], crate::message::Ticket::free()),
+            Message::Requests(ClientId(9), vec![request], Ticket::free()),
         ]);
         hears(&mut stage, "ani", "* JOINED #lobby ghost");
         hears(&mut stage, "ani", "* LEFT #lobby ghost: connection lost");
         assert_eq!(stage.next("ani"), None);
+    }
+
+    #[test]
+    fn whoever_has_more_whispers_than_the_bound_is_let_go_with_last_words() {
+        /// Takes nothing but the last words.
+        struct Stuffed(Shelf);
+        impl Deliver for Stuffed {
+            fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Full(batch))
+            }
+            fn last_words(&mut self, batch: Batch) {
+                drop(Deliver::deliver(&mut self.0, batch));
+            }
+        }
+        let (mut stage, ..) = ani_and_budi();
+        let shelf = Shelf::default();
+        let outbox = Outbox::new(Box::new(Stuffed(shelf.clone())), 2_000);
+        let request = parse(&Text::new("JOIN:slow").unwrap()).unwrap();
+        stage.turn(vec![
+            Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
+            Message::Requests(ClientId(9), vec![request], Ticket::free()),
+        ]);
+        hears(&mut stage, "ani", "* JOINED #lobby slow");
+        for whisper in 0..8 {
+            stage.send("ani", format!("/w slow {}\n", "x".repeat(200)).as_bytes());
+            hears(&mut stage, "ani", "* OK WHISPER to=slow");
+            if let Some(line) = stage.next("ani") {
+                assert!(matches("* LEFT #lobby slow: read too slowly", &line), "{line}");
+                assert!(whisper > 3, "let go after {whisper} whispers");
+                break;
+            }
+        }
+        let last: Vec<Event> =
+            shelf.take().iter().flat_map(|batch| &batch.envelopes).map(|envelope| envelope.event.clone()).collect();
+        assert!(matches!(last.last(), Some(Event::Bye { why: Leave::TooSlow, .. })), "{last:?}");
+        assert!(
+            last.iter().filter(|event| matches!(event, Event::Whispered { .. })).count() > 3,
+            "none of them is lost"
+        );
+        stage.send("ani", b"/w slow x\n");
+        hears(&mut stage, "ani", "* ERR 401 no-such-user WHISPER: ...");
+    }
+
+    #[test]
+    fn the_lists_of_the_ignored_and_the_invited_are_bounded() {
+        let mut stage = Bare::new(quick());
+        for number in 0..=201 {
+            let who = format!("p{number}");
+            stage.connect(&who);
+            stage.send(&who, format!("OPT:presence=off history=off\nJOIN:{who}\n").as_bytes());
+        }
+        stage.send("p0", b"/join #tea\n/mode +i\n");
+        for number in 1..=201 {
+            stage.send("p0", format!("/ignore p{number}\n/invite p{number}\n").as_bytes());
+        }
+        while stage.next("p0").is_some() {}
+        // The first of each made way for the last.
+        stage.send("p0", b"/unignore p1\n/unignore p2\n/unignore p201\n");
+        hears(&mut stage, "p0", "* ERR 401 no-such-user UNIGNORE: ...");
+        hears(&mut stage, "p0", "* OK UNIGNORE name=p2: ...");
+        hears(&mut stage, "p0", "* OK UNIGNORE name=p201: ...");
+        for (who, answer) in
+            [("p1", "* ERR 473 invite-only JOIN: ..."), ("p2", "* OK JOIN ..."), ("p201", "* OK JOIN ...")]
+        {
+            while stage.next(who).is_some() {}
+            stage.send(who, b"/join #tea\n");
+            hears(&mut stage, who, answer);
+        }
+    }
+
+    #[test]
+    fn the_next_turn_comes_soon_where_somebody_waits_for_room() {
+        struct Full;
+        impl Deliver for Full {
+            fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Full(batch))
+            }
+        }
+        let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Instant::now())));
+        assert_eq!(router.patience(), TICK);
+        let outbox = Outbox::new(Box::new(Full), 1 << 20);
+        router.turn([Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line"))], Now::read());
+        assert_eq!(router.patience(), RETRY);
+        router.turn([Message::ClientLeft(ClientId(1), Leave::Closed)], Now::read());
+        assert_eq!(router.patience(), TICK);
     }
 }
