@@ -329,6 +329,37 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_travels_with_its_answer_and_without_one_goes_back_at_once() {
+        let shelf = crate::testing::Shelf::default();
+        let mut outbox = Outbox::new(Box::new(shelf.clone()), 1_000);
+        outbox.push(&whisper());
+        outbox.hold(Ticket::free());
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(shelf.take()[0].tickets.len(), 1);
+        outbox.hold(Ticket::free());
+        outbox.push(&whisper());
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(shelf.take()[0].tickets.len(), 0);
+    }
+
+    #[test]
+    fn a_client_that_is_gone_costs_nothing_more() {
+        struct Gone;
+        impl Deliver for Gone {
+            fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Gone)
+            }
+        }
+        let mut outbox = Outbox::new(Box::new(Gone), 1_000);
+        assert!(outbox.push(&said(1)));
+        assert_eq!(outbox.flush(), Flushed::Gone);
+        for id in 2..5_000 {
+            assert!(!outbox.push(&said(id)));
+        }
+        assert_eq!((outbox.waiting(), outbox.flush()), (0, Flushed::Gone));
+    }
+
+    #[test]
     fn coming_and_going_is_dropped_first() {
         let (mut outbox, room, taken) = outbox(1_000);
         outbox.push(&said(1));
