@@ -537,7 +537,7 @@ mod tests {
 
     impl Encoder for Faulty {
         fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
-            assert!(!matches!(envelope.event, Event::Said { .. }), "the test asked for it");
+            assert!(!matches!(envelope.event, Event::Said(_)), "the test asked for it");
             self.0.encode(envelope, out);
         }
     }

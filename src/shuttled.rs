@@ -14,7 +14,7 @@ use shuttle::thread::{self, JoinHandle};
 use shuttle::{Config as Settings, Runner};
 
 use crate::command::Command;
-use crate::event::{Done, Event, Leave, Warning};
+use crate::event::{Done, Event, Leave, Speech, Warning};
 use crate::message::{Client, Credits, Message, Ticket};
 use crate::metrics::Metrics;
 use crate::names::ClientId;
@@ -157,7 +157,7 @@ fn ids(events: &[Event]) -> Vec<(u64, u64)> {
     let mut ids = Vec::new();
     for event in events {
         match event {
-            Event::Said { id, .. } => ids.push((*id, *id)),
+            Event::Said(Speech { id, .. }) => ids.push((*id, *id)),
             Event::Done { done: Done::Said { id, .. }, .. } => ids.push((*id, *id)),
             Event::Gap { first, last, .. } => ids.push((*first, *last)),
             _ => {}
@@ -168,7 +168,7 @@ fn ids(events: &[Event]) -> Vec<(u64, u64)> {
 
 fn words(event: &Event) -> Option<(u64, String)> {
     match event {
-        Event::Said { id, from, text, .. } => Some((*id, format!("{from} {text}"))),
+        Event::Said(Speech { id, from, text, .. }) => Some((*id, format!("{from} {text}"))),
         _ => None,
     }
 }
@@ -269,7 +269,10 @@ fn shuttle_past_the_bound_a_gap_says_what_is_missing() {
         let slow = all_asked(slow);
         let talker = all_asked(client(2, Habit { lines: TALK, ..STAYS }, &house.inbox, 1 << 16));
         for id in 1..=12 {
-            let request = Request::of("MSG", Ok(Command::Say { room: None, text: Text::own(id.to_string()) }));
+            let request = Request::of(
+                "MSG",
+                Ok(Command::Say { room: None, re: None, act: false, text: Text::own(id.to_string()) }),
+            );
             house.inbox.send(Message::Requests(ClientId(2), vec![request; 2], Ticket::free())).unwrap();
         }
         let heard = house.stop(vec![slow, talker]).remove(0);

@@ -4,6 +4,7 @@ mod invariants;
 mod lifecycle;
 mod limits;
 mod load;
+mod manual;
 mod model;
 mod process;
 mod promise;

@@ -262,7 +262,7 @@ impl Model {
             }
             Act::Reply => {
                 let words = self.words(who);
-                let Some(to) = self.people[&who].whisperer else { return refusal("490 bad-argument") };
+                let Some(to) = self.people[&who].whisperer else { return refusal("401 no-such-user") };
                 self.whisper(who, Some(to), &words, verb)?;
             }
             Act::Nick(new) => {

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chat_server::command::{Choice, Command, HistoryQuery, ModeChange, Presence, VERBS, Verb, View};
+use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb, View};
 use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
 use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
-    Block, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, Stat, User, Warning, Wire,
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, Speech, Stat, User, Version,
+    Warning, What, Wire,
 };
 use chat_server::history::History;
 use chat_server::limit::{Bucket, RateLimiter, Verdict};
@@ -26,6 +27,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::wire;
+
+const ANI: ClientId = ClientId(1);
 
 // ---- what people type ----
 
@@ -189,9 +192,9 @@ proptest! {
     #[test]
     fn any_other_line_is_spoken_as_it_is(words in "[a-z(é][^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,80}") {
         let text = Text::new(&words).unwrap();
-        prop_assert_eq!(parse(&text).unwrap().what, Ok(Command::Say { room: None, text: text.clone() }));
+        prop_assert_eq!(parse(&text).unwrap().what, Ok(Command::Say { room: None, re: None, act: false, text: text.clone() }));
         let with_verb = parse(&Text::new(&format!("MSG:{words}")).unwrap()).unwrap();
-        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, text }));
+        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, re: None, act: false, text }));
     }
 
     #[test]
@@ -225,9 +228,13 @@ fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
         }),
         (room(), words()).prop_map(|(room, text)| {
             let args = format!("{room} {text}");
-            (Command::Say { room: Some(room), text }, "SAY", args)
+            (Command::Say { room: Some(room), re: None, act: false, text }, "SAY", args)
         }),
-        words().prop_map(|text| (Command::Act(text.clone()), "ACT", text.to_string())),
+        words().prop_map(|text| (
+            Command::Say { room: None, re: None, act: true, text: text.clone() },
+            "ACT",
+            text.to_string()
+        )),
         (name(), words()).prop_map(|(to, text)| {
             let args = format!("{to} {text}");
             (Command::Whisper { to, text }, "WHISPER", args)
@@ -237,7 +244,24 @@ fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
         option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Room(room.clone()), "ROOM", room_args(&room))),
-        option::of(room()).prop_map(|room| (Command::Typing(room.clone()), "TYPING", room_args(&room))),
+        (option::of(room()), any::<bool>()).prop_map(|(room, on)| {
+            let args = format!("{} {}", room_args(&room), if on { "" } else { "off" });
+            (Command::Typing { room, on }, "TYPING", args)
+        }),
+        (option::of(room()), line(), words()).prop_map(|(room, line, text)| {
+            let args = format!("{} {} {text}", room_args(&room), line_args(line));
+            (Command::Say { room, re: Some(line), act: false, text }, "ANSWER", args)
+        }),
+        (option::of(room()), line(), what()).prop_map(|(room, line, what)| {
+            let (verb, more) = match &what {
+                What::Edited(text) => ("EDIT", text.to_string()),
+                What::Deleted => ("DELETE", String::new()),
+                What::Reacted(emoji) => ("REACT", emoji.to_string()),
+                What::Unreacted(emoji) => ("UNREACT", emoji.to_string()),
+            };
+            let args = format!("{} {} {more}", room_args(&room), line_args(line));
+            (Command::Change { room, line, what }, verb, args)
+        }),
         (option::of(room()), option::of(words())).prop_map(|(room, text)| {
             let args = format!("{} {}", room_args(&room), text.clone().unwrap_or_default());
             (Command::Topic { room, text }, "TOPIC", args)
@@ -279,6 +303,27 @@ fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
             let args = line.split_once("OK OPT").unwrap().1.trim().to_string();
             (Command::Options(choices), "OPT", args)
         }),
+    ]
+}
+
+fn line() -> impl Strategy<Value = Line> {
+    prop_oneof![any::<u64>().prop_map(Line::Id), Just(Line::Last)]
+}
+
+fn line_args(line: Line) -> String {
+    match line {
+        Line::Id(id) => id.to_string(),
+        Line::Last => "last".into(),
+    }
+}
+
+fn what() -> impl Strategy<Value = What> {
+    let emoji = || select(vec!["👍", "❤", "+1", "👨‍👩‍👧"]).prop_map(|emoji| Text::new(emoji).unwrap());
+    prop_oneof![
+        words().prop_map(What::Edited),
+        Just(What::Deleted),
+        emoji().prop_map(What::Reacted),
+        emoji().prop_map(What::Unreacted),
     ]
 }
 
@@ -391,12 +436,18 @@ fn user() -> impl Strategy<Value = User> {
 }
 
 fn said() -> impl Strategy<Value = Event> {
-    (room(), any::<u64>(), name(), any::<bool>(), text()).prop_map(|(room, id, from, act, text)| Event::Said {
-        room,
-        id,
-        from,
-        act,
-        text,
+    let version = select(vec![Version::First, Version::Edited, Version::Deleted]);
+    (room(), any::<u64>(), name(), any::<bool>(), option::of(any::<u64>()), version, text()).prop_map(
+        |(room, id, from, act, re, version, text)| {
+            Event::Said(Speech { room, id, by: ANI, from, act, re, version, text })
+        },
+    )
+}
+
+fn changed() -> impl Strategy<Value = Event> {
+    let what = prop_oneof![what(), text().prop_map(What::Edited), short_text(40).prop_map(What::Reacted)];
+    (room(), any::<u64>(), name(), any::<u64>(), name(), what).prop_map(|(room, id, from, target, author, what)| {
+        Event::Changed(Change { room, id, by: ANI, from, target, author, what })
     })
 }
 
@@ -432,12 +483,17 @@ fn event() -> impl Strategy<Value = Event> {
             items
         })),
         said(),
-        (name(), name(), text()).prop_map(|(from, to, text)| Event::Whispered { from, to, text }),
-        (room(), name()).prop_map(|(room, name)| Event::Joined { room, name }),
-        (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, name, why }),
-        (name(), name()).prop_map(|(old, new)| Event::Renamed { old, new }),
+        (name(), name(), text()).prop_map(|(from, to, text)| Event::Whispered { by: ANI, from, to, text }),
+        (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name }),
+        (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
+        (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),
         (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::Topic { room, by, text }),
-        (room(), name()).prop_map(|(room, name)| Event::Typing { room, name }),
+        (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::Typing { room, by: ANI, name, on }),
+        changed(),
+        (room(), name()).prop_map(|(room, by)| {
+            let modes = Text::new("+k").unwrap();
+            Event::Mode { room, by, did: "gave the room a key", modes }
+        }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
         select(vec![Warning::Pace, Warning::Idle(60), Warning::Interrupt]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
@@ -455,15 +511,25 @@ fn event() -> impl Strategy<Value = Event> {
 /// What a program must read back of an event, where other people's words are in it.
 fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
     match event {
-        Event::Said { room, id, from, act, text } => {
+        Event::Said(Speech { room, id, from, act, version, text, .. }) => {
             let kind = if *act { "ACT" } else { "MSG" };
-            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text.to_string()))
+            let text = if *version == Version::Deleted { "(deleted)".into() } else { text.to_string() };
+            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text))
         }
-        Event::Whispered { from, to, text } => {
+        Event::Whispered { from, to, text, .. } => {
             Some(("WHISPER", vec![from.to_string(), to.to_string()], text.to_string()))
         }
+        Event::Changed(Change { room, id, from, what, .. }) => {
+            let (kind, text) = match what {
+                What::Edited(text) => ("EDITED", text),
+                What::Deleted => return None,
+                What::Reacted(text) => ("REACTED", text),
+                What::Unreacted(text) => ("UNREACTED", text),
+            };
+            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text.to_string()))
+        }
         Event::Topic { room, by, text } => Some(("TOPIC", vec![room.to_string(), by.to_string()], text.to_string())),
-        Event::Left { room, name, why } => {
+        Event::Left { room, name, why, .. } => {
             Some(("LEFT", vec![room.to_string(), name.to_string()], why.reason().to_string()))
         }
         Event::Note { room, text } => {
@@ -501,8 +567,9 @@ proptest! {
                 prop_assert_eq!((lines[items + 1].kind.as_str(), lines[items + 1].field(0)), ("END", lines[0].field(0)));
             }
             if let Some((kind, fields, text)) = read_back(&event) {
-                let line = wire::Line { kind: kind.into(), fields, pairs: Vec::new(), text: Some(text) };
-                prop_assert_eq!(&lines[0], &line);
+                let wire::Line { kind: got, fields: got_fields, pairs, text: got_text } = &lines[0];
+                prop_assert_eq!((got.as_str(), got_fields, got_text.as_deref()), (kind, &fields, Some(text.as_str())));
+                prop_assert!(pairs.iter().all(|(key, _)| matches!(key.as_str(), "re" | "edited" | "deleted")));
             }
             if let Event::Pong(token) = &event {
                 prop_assert_eq!(lines[0].field(0), token.as_str());
@@ -774,7 +841,7 @@ impl Deliver for Shelf {
 }
 
 fn is_must(event: &Event) -> bool {
-    !matches!(event, Event::Said { .. } | Event::Joined { .. } | Event::Gap { .. })
+    !matches!(event, Event::Said(_) | Event::Joined { .. } | Event::Gap { .. })
 }
 
 /// What the blocks cost of all that went in. At most so much waits past the bound.
@@ -806,7 +873,7 @@ fn check_gaps(fallen: &[Arc<Envelope>], gaps: &[Arc<Envelope>]) -> Result<u64, T
     let mut missing: Vec<(&RoomName, u64)> = Vec::new();
     for envelope in fallen {
         prop_assert!(!is_must(&envelope.event), "lost: {envelope:?}");
-        if let Event::Said { room, id, .. } = &envelope.event {
+        if let Event::Said(Speech { room, id, .. }) = &envelope.event {
             missing.push((room, *id));
         }
     }
@@ -843,12 +910,15 @@ proptest! {
                     // Own lines are not heard, so ids may leap.
                     ids[room] += 1 + u64::from(bytes % 7 == 0);
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Said { room: rooms[room].clone(), id: ids[room], from: ani.clone(), act: false, text }
+                    let id = ids[room];
+                    let (room, from) = (rooms[room].clone(), ani.clone());
+                    let version = Version::First;
+                    Event::Said(Speech { room, id: id, by: ANI, from, act: false, re: None, version, text })
                 }
-                Act::Presence => Event::Joined { room: rooms[0].clone(), name: ani.clone() },
+                Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Whispered { from: ani.clone(), to: ani.clone(), text }
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), text }
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };
@@ -934,8 +1004,6 @@ proptest! {
 }
 
 // ---- limits and history ----
-
-const ANI: ClientId = ClientId(1);
 
 proptest! {
     /// In every window: at most the burst, and what the rate adds. Nobody waits longer than that takes.
