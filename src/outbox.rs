@@ -356,6 +356,27 @@ mod tests {
     }
 
     #[test]
+    fn long_answers_do_not_make_a_client_slow_and_cost_it_no_lines() {
+        use crate::event::{Block, Items, Stat};
+        let (mut outbox, room, taken) = outbox(1_000);
+        let rows = || vec![Stat { key: "clients", value: 1, text: "open connections" }; 20];
+        for id in 1..=3 {
+            outbox.push(&said(id));
+            outbox.push(&envelope(Event::Block(Block { tag: None, room: None, items: Items::Stats(rows()) })));
+        }
+        assert!(outbox.waiting() > 5_000);
+        assert_eq!((outbox.flush(), outbox.take_lost()), (Flushed::Waits, 0));
+        *room.lock().unwrap() = 1;
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(taken.lock().unwrap().len(), 6);
+        // What comes after is counted from the start.
+        for id in 4..=20 {
+            outbox.push(&said(id));
+        }
+        assert!(outbox.take_lost() > 0);
+    }
+
+    #[test]
     fn a_client_that_is_gone_costs_nothing_more() {
         struct Gone;
         impl Deliver for Gone {

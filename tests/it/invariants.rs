@@ -144,7 +144,10 @@ impl Crowd {
                 let words = self.words(seat);
                 self.ask(seat, "MSG", &words);
             }
-            30..36 => {
+            30..33 => {
+                self.ask(seat, "REACT", "last +1");
+            }
+            33..36 => {
                 let words = self.words(seat);
                 self.ask(seat, "ACT", &words);
             }

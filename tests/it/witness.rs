@@ -63,7 +63,9 @@ impl Witness {
                 assert_eq!(begin.number(2), *items, "{raw}");
                 if begin.field(0) == "HISTORY" && *last > 0 && line.pair("tag").is_none() {
                     // On entering, the page ends where the room is.
-                    self.next.insert(begin.field(1).to_ascii_lowercase(), *last + 1);
+                    let room = begin.field(1).to_ascii_lowercase();
+                    self.next.insert(room.clone(), *last + 1);
+                    self.last_id.insert(room, *last);
                 }
                 let tag = line.pair("tag").map(String::from);
                 self.block = None;
@@ -74,7 +76,7 @@ impl Witness {
             match begin.field(0) {
                 "HISTORY" => {
                     // I8: nothing but what was said, in its order, without a hole.
-                    assert!(matches!(line.kind.as_str(), "MSG" | "ACT"), "between BEGIN and END: {raw}");
+                    assert!(matches!(line.kind.as_str(), "MSG" | "ACT" | "REACTED"), "between BEGIN and END: {raw}");
                     assert_eq!(begin.field(1).to_ascii_lowercase(), room(), "I8: {raw}");
                     assert!(*last == 0 || line.number(1) == *last + 1, "I8: {last} and then {raw}");
                     *last = line.number(1);
@@ -91,6 +93,10 @@ impl Witness {
                 record.said(&line, "I2");
                 self.place(room(), line.number(1), line.number(1), raw);
                 self.once(line.text.as_deref().unwrap_or_default(), raw);
+            }
+            "REACTED" => {
+                record.said(&line, "I2");
+                self.place(room(), line.number(1), line.number(1), raw);
             }
             "WHISPER" => {
                 let words = line.text.clone().unwrap_or_default();
@@ -168,8 +174,11 @@ impl Witness {
             }
             "OPT" => self.blind |= line.pair("presence").is_some_and(|value| value != "full"),
             "NICK" => self.name = line.pair("name").map(String::from),
-            "MSG" | "SAY" | "ACT" | "PASTE" => {
+            "MSG" | "SAY" | "ACT" | "PASTE" | "REACT" => {
                 let id = line.pair("id").and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{raw}"));
+                if line.field(0) == "REACT" && self.last_id.get(&room).is_some_and(|last| id <= *last) {
+                    return; // It was there already, so that there is no new number.
+                }
                 // A paste says in its tag how many lines it has.
                 let count: u64 = line.pair("tag").and_then(|tag| tag.split_once("-x")?.1.parse().ok()).unwrap_or(1);
                 // One may speak into an open room from outside; then nothing else is due from there.
