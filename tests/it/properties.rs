@@ -754,7 +754,11 @@ fn negotiation() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         (251u8..=254, any::<u8>()).prop_map(|(verb, option)| vec![255, verb, option]),
         select(vec![241u8, 242, 246, 247, 248, 249]).prop_map(|command| vec![255, command]),
-        vec(0u8..255, 0..200).prop_map(|inside| [&[255, 250][..], &inside, &[255, 240]].concat()),
+        // A 255 in the middle is doubled, and ends nothing.
+        vec(prop_oneof![any::<u8>(), Just(255)], 0..200).prop_map(|inside| {
+            let inside = inside.into_iter().flat_map(|byte| std::iter::repeat_n(byte, 1 + usize::from(byte == 255)));
+            [255, 250].into_iter().chain(inside).chain([255, 240]).collect()
+        }),
     ]
 }
 
@@ -913,7 +917,7 @@ proptest! {
                     let id = ids[room];
                     let (room, from) = (rooms[room].clone(), ani.clone());
                     let version = Version::First;
-                    Event::Said(Speech { room, id: id, by: ANI, from, act: false, re: None, version, text })
+                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, text })
                 }
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
