@@ -3,7 +3,6 @@
 mod lifecycle;
 mod limits;
 mod load;
-mod process;
 mod promise;
 mod soak;
 mod transcripts;
