@@ -1,7 +1,7 @@
 //! The program: settings, logger, signals, and then the server.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::ToSocketAddrs;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +15,12 @@ use journal::Journal;
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
 const WRONG_CONFIG: u8 = 78;
 const UNAVAILABLE: u8 = 69;
+
+/// What to try where an address is in use, and where it is none.
+const ADDR_REMEDY: [&str; 2] =
+    ["--addr 127.0.0.1:7879, or --addr 127.0.0.1:0 for any free port", "--addr HOST:PORT, as in --addr 127.0.0.1:7878"];
+const METRICS_REMEDY: [&str; 2] =
+    ["--metrics 127.0.0.1:9879, or --metrics off", "--metrics HOST:PORT, as in --metrics 127.0.0.1:9878"];
 
 fn main() -> ExitCode {
     let mut loaded = match Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok()) {
@@ -59,12 +65,25 @@ fn serve(config: Config) -> ExitCode {
         Ok(journal) => journal,
         Err(error) => return fail(1, &format!("error: cannot start the log: {error}")),
     };
-    let server = match Server::bind(config.clone()) {
+    let listener = match TcpListener::bind(&config.addr) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let what = format!("cannot listen on {}: {error}", config.addr);
+            return fail(UNAVAILABLE, &unavailable(&what, &config.addr, error.kind(), ADDR_REMEDY));
+        }
+    };
+    let server = match Server::on(listener, config.clone()) {
         Ok(server) => server,
-        Err(error) => return fail(UNAVAILABLE, &cannot_listen(&config, &error)),
+        Err(error) => {
+            let what = error.to_string();
+            return fail(UNAVAILABLE, &unavailable(&what, &config.metrics, error.kind(), METRICS_REMEDY));
+        }
     };
     let handle = server.handle();
     let addr = handle.addr();
+    if let Some(metrics) = handle.metrics_addr() {
+        log::info!("figures on http://{metrics}/metrics");
+    }
     let stopping = AtomicBool::new(false);
     let on_signal = move || {
         if stopping.swap(true, Ordering::AcqRel) {
@@ -100,22 +119,22 @@ fn greet(config: &Config, port: u16) {
     let _nobody_reads = io::stderr().write_all(to_stderr.as_bytes());
 }
 
-fn cannot_listen(config: &Config, error: &io::Error) -> String {
-    let addr = &config.addr;
-    let mut text = format!("error: cannot listen on {addr}: {error}");
-    let found = addr.to_socket_addrs().ok().and_then(|mut found| found.next());
-    let hint = match error.kind() {
+/// Says what cannot be had, who has it, and what to try instead.
+fn unavailable(what: &str, addr: &str, kind: ErrorKind, [in_use, no_address]: [&str; 2]) -> String {
+    let mut text = format!("error: {what}");
+    let hint = match kind {
         ErrorKind::AddrInUse => {
+            let found = addr.to_socket_addrs().ok().and_then(|mut found| found.next());
             if let Some((name, pid)) = found.and_then(machine::holder) {
                 text.push_str(&format!("\n  held by: {name} (pid {pid})"));
             }
-            "--addr 127.0.0.1:7879, or --addr 127.0.0.1:0 for any free port"
+            in_use
         }
         ErrorKind::PermissionDenied => "a port of 1024 or above, or the capability CAP_NET_BIND_SERVICE",
         ErrorKind::AddrNotAvailable => {
             "an address of this machine: 127.0.0.1 for this machine alone, 0.0.0.0 for all its networks"
         }
-        _ => "--addr HOST:PORT, as in --addr 127.0.0.1:7878",
+        _ => no_address,
     };
     text.push_str(&format!("\n  try: {hint}"));
     text
