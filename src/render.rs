@@ -477,7 +477,8 @@ fn answer_to(foreign: Foreign) -> &'static str {
         }
         Foreign::Irc => "ERROR :This is the line door; IRC is on port 6667\r\n",
         Foreign::Ssh => "This is a chat for telnet and netcat, not SSH: try `nc HOST PORT`.\r\n",
-        Foreign::Tls => "",
+        // Both wait for bytes of their own kind, and nobody would read words.
+        Foreign::Tls | Foreign::Socks => "",
     }
 }
 
