@@ -68,7 +68,6 @@ fn crlf_of_a_netcat_that_makes_it_is_one_line_end() {
     let server = TestServer::start();
     let mut ani = listener(&server);
     for netcat in [["nc.openbsd", "-C"], ["nc.traditional", "-C"], ["ncat", "-C"]] {
-        // nc.traditional has -C in Debian only since 2021; is_here knows nothing of flags, so a refusal is not taken as one.
         if is_here(netcat[0]) {
             run(&server, &netcat, b"JOIN:ci\n\nMSG:one\nMSG:two\nQUIT\n");
             ani.hears("* MSG #lobby * ci: one");
@@ -123,6 +122,13 @@ fn a_person_with_netcat_talks_with_one_who_has_another() {
     budi.sees("OK WHISPER to=ani\r\n");
     ani.sees("WHISPER budi ani: baik\r\n");
     budi.types("QUIT\n");
-    assert_eq!(budi.ends().0, Some(0));
+    budi.sees("BYE 200 quit: Bye, budi.\r\n");
     ani.sees("LEFT #lobby budi: quit\r\n");
+    ani.types("QUIT\n");
+    ani.sees("BYE 200 quit: Bye, ani.\r\n");
+    for person in people.iter_mut() {
+        // These two wait for the end of their own input as well.
+        person.has_no_more_to_say();
+        assert_eq!(person.ends().0, Some(0));
+    }
 }

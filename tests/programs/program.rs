@@ -87,6 +87,11 @@ impl Program {
     /// Writes its whole input and closes it, as `printf ... | program` does.
     pub(crate) fn is_given(&mut self, bytes: impl AsRef<[u8]>) {
         self.types(bytes);
+        self.has_no_more_to_say();
+    }
+
+    /// Closes its input, as Ctrl-D does on a terminal.
+    pub(crate) fn has_no_more_to_say(&mut self) {
         self.stdin = None;
     }
 
