@@ -513,6 +513,11 @@ fn unknown_flag(name: &str) -> ConfigError {
     ConfigError::Usage(format!("there is no flag {name}\n  {hint}"))
 }
 
+/// How many letters differ between two keys, for a "did you mean".
+pub fn distance(a: &str, b: &str) -> usize {
+    edits(a, b)
+}
+
 fn near(key: &str) -> Option<&'static str> {
     let others = ["config", "help", "version", "check_config", "print_config"];
     let keys = SETTINGS.iter().map(|setting| setting.key).chain(others);

@@ -80,6 +80,11 @@ pub enum ChatError {
     BadKey(RoomName),
     /// 482: only the room's operators may do this.
     NotRoomOp(RoomName),
+    /// 484: only its author, and for deleting the room's operators, can change a line.
+    Protected {
+        /// Who said the line.
+        author: Name,
+    },
     /// 488: the line is not UTF-8.
     NotUtf8 {
         /// The offset of the first bad byte.
@@ -91,6 +96,13 @@ pub enum ChatError {
         what: Text,
         /// What would be right.
         right: &'static str,
+    },
+    /// 491: no line has that id, or it is not kept any more.
+    NoSuchId {
+        /// The id; `None` where `last` found nothing.
+        id: Option<u64>,
+        /// The room that was looked in.
+        room: RoomName,
     },
     /// 500: a bug of ours. The number is in the log, with the details.
     Internal {
@@ -139,8 +151,10 @@ impl ChatError {
             ChatError::InviteOnly(_) => (473, "invite-only"),
             ChatError::BadKey(_) => (475, "bad-key"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
+            ChatError::Protected { .. } => (484, "protected"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
             ChatError::BadArgument { .. } => (490, "bad-argument"),
+            ChatError::NoSuchId { .. } => (491, "no-such-id"),
             ChatError::Internal { .. } => (500, "internal-error"),
         }
     }
@@ -171,6 +185,8 @@ impl ChatError {
             | ChatError::InviteOnly(_)
             | ChatError::BadKey(_)
             | ChatError::NotRoomOp(_)
+            | ChatError::Protected { .. }
+            | ChatError::NoSuchId { .. }
             | ChatError::BadArgument { .. } => Vec::new(),
         }
     }
@@ -244,6 +260,13 @@ impl fmt::Display for ChatError {
             }
             ChatError::BadKey(room) => write!(f, "{room} has a key. /join {room} <key> opens it."),
             ChatError::NotRoomOp(room) => write!(f, "Only the operators of {room} may do that."),
+            ChatError::Protected { author } => write!(f, "Only {author}, who said it, can change that line."),
+            ChatError::NoSuchId { id: Some(id), room } => {
+                write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")
+            }
+            ChatError::NoSuchId { id: None, room } => {
+                write!(f, "There is no such line in {room}. /history {room} shows what there is, with numbers.")
+            }
             ChatError::NotUtf8 { at } => {
                 write!(
                     f,

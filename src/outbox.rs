@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Envelope, Event};
+use crate::event::{Change, Envelope, Event, Speech};
 use crate::message::Ticket;
 
 /// What one client gets of one turn of the router.
@@ -199,7 +199,7 @@ impl Outbox {
 /// The gap for the place of this envelope, if it may be missed: speech, or what is a gap already.
 fn gap(envelope: &Arc<Envelope>) -> Option<Arc<Envelope>> {
     match &envelope.event {
-        Event::Said { room, id, .. } => {
+        Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) => {
             let gap = Event::Gap { room: room.clone(), first: *id, last: *id, count: 1 };
             Some(Envelope::new(envelope.at, gap))
         }
@@ -222,7 +222,8 @@ fn joined(a: &Envelope, b: &Envelope) -> Option<Arc<Envelope>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::{Name, RoomName};
+    use crate::event::Version;
+    use crate::names::{ClientId, Name, RoomName};
     use crate::text::Text;
     use chrono::DateTime;
     use std::sync::Mutex;
@@ -265,13 +266,25 @@ mod tests {
     }
 
     fn said(id: u64) -> Arc<Envelope> {
-        let (room, from) = (RoomName::lobby(), Name::parse("ani").unwrap());
-        envelope(Event::Said { room, id, from, act: false, text: Text::own(id.to_string()) })
+        envelope(Event::Said(Speech {
+            room: RoomName::lobby(),
+            id,
+            by: ClientId(1),
+            from: Name::parse("ani").unwrap(),
+            act: false,
+            re: None,
+            version: Version::First,
+            text: Text::own(id.to_string()),
+        }))
+    }
+
+    fn joined() -> Event {
+        Event::Joined { room: RoomName::lobby(), by: ClientId(2), name: Name::parse("budi").unwrap() }
     }
 
     fn whisper() -> Arc<Envelope> {
         let ani = Name::parse("ani").unwrap();
-        envelope(Event::Whispered { from: ani.clone(), to: ani, text: Text::own("psst") })
+        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, text: Text::own("psst") })
     }
 
     #[test]
@@ -322,7 +335,7 @@ mod tests {
         let (mut outbox, room, taken) = outbox(1_000);
         outbox.push(&said(1));
         for _ in 0..20 {
-            outbox.push(&envelope(Event::Joined { room: RoomName::lobby(), name: Name::parse("budi").unwrap() }));
+            outbox.push(&envelope(joined()));
         }
         *room.lock().unwrap() = 1;
         outbox.flush();

@@ -15,7 +15,7 @@ use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Now;
-use crate::outbox::Flushed;
+use crate::outbox::{Batch, Deliver, Flushed, Undelivered};
 use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
@@ -53,6 +53,7 @@ pub struct Router {
     metrics: Arc<Metrics>,
     /// Clients with something in their outbox.
     unsent: Vec<ClientId>,
+    taps: Vec<Tap>,
     incidents: u64,
     next_tick: Option<Instant>,
     open: bool,
@@ -83,10 +84,37 @@ impl Router {
             ],
             metrics,
             unsent: Vec::new(),
+            taps: Vec::new(),
             incidents: 0,
             next_tick: None,
             open: true,
         }
+    }
+
+    /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
+    fn publish(&mut self, envelope: &Arc<Envelope>) {
+        for tap in &mut self.taps {
+            tap.batch.bytes += envelope.cost();
+            tap.batch.envelopes.push(envelope.clone());
+        }
+    }
+
+    /// Hands the taps what this turn had for them. A tap must never hold up the chat: one that has no room loses the
+    /// turn, which it can see by the ids that are missing.
+    fn flush_taps(&mut self) {
+        self.taps.retain_mut(|tap| {
+            if tap.batch.envelopes.is_empty() {
+                return true;
+            }
+            match tap.deliver.deliver(std::mem::take(&mut tap.batch)) {
+                Ok(()) => true,
+                Err(Undelivered::Full(batch)) => {
+                    log::error!("a tap has no room and misses {} events", batch.envelopes.len());
+                    true
+                }
+                Err(Undelivered::Gone) => false,
+            }
+        });
     }
 
     /// Whether there will be another turn. False after [`Message::Shutdown`].
@@ -107,9 +135,16 @@ impl Router {
         }
         turn.tick();
         turn.flush();
+        self.flush_taps();
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
     }
+}
+
+/// Somebody who watches what happens in public.
+struct Tap {
+    deliver: Box<dyn Deliver>,
+    batch: Batch,
 }
 
 /// A turn under way: the router, the locked registry and the time.
@@ -133,6 +168,7 @@ impl Turn<'_> {
                 }
             }
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
+            Message::Tap(deliver) => self.router.taps.push(Tap { deliver, batch: Batch::default() }),
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
             Message::DirectMessage { from, to, content } => {
                 self.guarded(from, |turn| {
@@ -180,6 +216,9 @@ impl Turn<'_> {
             Metrics::count(&self.router.metrics.foreign);
         }
         self.router.limiter.forget(id);
+        if let Some(name) = client.name.clone() {
+            self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: id, name }));
+        }
         let announced = client.announced_name();
         for room in std::mem::take(&mut client.state.rooms) {
             self.leave_room(id, announced.clone(), &room, &why);
@@ -195,7 +234,7 @@ impl Turn<'_> {
         room.ops.remove(&id);
         room.invited.remove(&id);
         if let Some(who) = who {
-            let left = Event::Left { room: room.name.clone(), name: who, why: why.clone() };
+            let left = Event::Left { room: room.name.clone(), by: id, name: who, why: why.clone() };
             self.tell_presence(name, id, left);
         }
         self.settle_room(name);
@@ -211,8 +250,8 @@ impl Turn<'_> {
                 room.topic_lock = false;
                 room.invited.clear();
             } else {
-                self.router.forgotten_id = self.router.forgotten_id.max(room.last_id());
-                self.router.rooms.remove(name);
+                let last_id = room.last_id();
+                self.forget_room(name, last_id);
             }
         } else if room.ops.is_empty() && *name != RoomName::lobby() {
             let Some(&next) = room.members.first() else { return };
@@ -222,6 +261,13 @@ impl Turn<'_> {
                 self.tell_room(name, None, Event::Note { room: Some(name.clone()), text });
             }
         }
+    }
+
+    /// A room of that name that is opened later counts on from here.
+    fn forget_room(&mut self, name: &RoomName, last_id: u64) {
+        self.router.forgotten_id = self.router.forgotten_id.max(last_id);
+        self.router.rooms.remove(name);
+        self.router.publish(&Envelope::new(self.now.wall, Event::Forgotten(name.clone())));
     }
 
     fn shut_down(&mut self) {
@@ -294,6 +340,7 @@ impl Turn<'_> {
 
     fn tell_all(&mut self, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
+        self.router.publish(&envelope);
         for client in self.clients.iter_mut().filter(|client| client.name.is_some()) {
             push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
         }
@@ -319,6 +366,7 @@ impl Turn<'_> {
         envelope: &Arc<Envelope>,
         hears: impl Fn(&Client) -> bool,
     ) {
+        self.router.publish(envelope);
         let Some(room) = self.router.rooms.get(name) else { return };
         for id in room.members.iter().filter(|id| Some(**id) != but) {
             if let Some(client) = self.clients.get_mut(*id).filter(|client| hears(client)) {
@@ -356,7 +404,7 @@ impl Turn<'_> {
                 continue;
             };
             for room in rooms {
-                self.tell_presence(&room, id, Event::Joined { room: room.clone(), name: who.clone() });
+                self.tell_presence(&room, id, Event::Joined { room: room.clone(), by: id, name: who.clone() });
             }
         }
     }
@@ -476,6 +524,56 @@ mod tests {
         hears(&mut stage, "ani", "* BYE 503 shutting-down: ...");
         stage.turn(vec![Message::ClientLeft(budi, Leave::Closed)]);
         assert_eq!(stage.next("ani"), None);
+    }
+
+    /// A tap that keeps what it is shown, as long as it has room.
+    struct Notes {
+        seen: Arc<std::sync::Mutex<Vec<String>>>,
+        room: usize,
+    }
+
+    impl Deliver for Notes {
+        fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+            if self.room == 0 {
+                return Err(Undelivered::Gone);
+            }
+            self.room -= 1;
+            let kind = |envelope: &Arc<Envelope>| match &envelope.event {
+                Event::Said(speech) => format!("said {}", speech.text),
+                Event::SignedOn { name, .. } => format!("on {name}"),
+                Event::SignedOff { name, .. } => format!("off {name}"),
+                Event::Joined { room, .. } => format!("joined {room}"),
+                Event::Left { room, .. } => format!("left {room}"),
+                Event::Forgotten(room) => format!("forgotten {room}"),
+                Event::Mode { modes, .. } => format!("mode {modes}"),
+                other => format!("{other:?}"),
+            };
+            self.seen.lock().unwrap().extend(batch.envelopes.iter().map(kind));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_tap_sees_what_happens_in_public_and_nothing_else() {
+        let (mut stage, ..) = ani_and_budi();
+        let seen = Arc::<std::sync::Mutex<Vec<String>>>::default();
+        stage.turn(vec![Message::Tap(Box::new(Notes { seen: seen.clone(), room: 5 }))]);
+        for line in ["MSG:hello", "WHISPER:budi psst", "LIST", "JOIN:#den", "MODE:+k secret", "QUIT"] {
+            stage.send("ani", format!("{line}\n").as_bytes());
+        }
+        stage.send("budi", b"MSG:seen\n");
+        stage.send("budi", b"MSG:the tap is gone\n");
+        let expected = [
+            "said hello",
+            "joined #den",
+            "mode +k",
+            "off ani",
+            "left #lobby",
+            "left #den",
+            "forgotten #den",
+            "said seen",
+        ];
+        assert_eq!(*seen.lock().unwrap(), expected);
     }
 
     #[test]

@@ -11,7 +11,7 @@ fn whoever_never_gave_a_name_leaves_no_trace() {
     let mut ani = server.join("ani");
     drop(server.connect());
     let mut half = server.connect();
-    half.send_bytes(b"JOIN:bu");
+    half.send_bytes(b"MSG:a line that has no end");
     drop(half);
     assert_eq!(ani.settle(), [] as [String; 0]);
 }

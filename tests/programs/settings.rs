@@ -174,20 +174,21 @@ fn more_clients_than_the_machine_holds_are_refused_with_the_limit() {
 fn whoever_holds_the_address_is_named() {
     let first = Process::start(&[]);
     let (addr, pid) = (first.addr, first.pid());
+    let next = addr.port().checked_add(1).unwrap_or(7_879);
     refuses(
         &["--addr", &addr.to_string()],
         UNAVAILABLE,
         &format!(
             "error: cannot listen on {addr}: Address already in use (os error 98)\n  held by: chat_server (pid {pid})\n  \
-             try: --addr 127.0.0.1:7879, or --addr 127.0.0.1:0 for any free port"
+             try: --addr 127.0.0.1:{next}, or --addr 127.0.0.1:0 for any free port"
         ),
     );
     refuses(
         &["--addr", "127.0.0.1:0", "--metrics", &addr.to_string()],
         UNAVAILABLE,
         &format!(
-            "error: cannot serve metrics on {addr}: Address already in use (os error 98)\n  held by: chat_server (pid {pid})\n  \
-             try: --metrics 127.0.0.1:9879, or --metrics off"
+            "error: cannot listen on {addr}: Address already in use (os error 98)\n  held by: chat_server (pid {pid})\n  \
+             try: --metrics 127.0.0.1:{next}, or --metrics 127.0.0.1:0 for any free port"
         ),
     );
 }
