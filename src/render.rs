@@ -378,7 +378,8 @@ impl Lines {
             Items::Who(user) => self.user_for_people(user),
             Items::Rooms(rooms) => {
                 for room in rooms {
-                    self.say(format_args!("{} ({}) {}", room.name, people(room.users), room.topic));
+                    let topic = if room.topic.is_empty() { "" } else { " " };
+                    self.say(format_args!("{} ({}){topic}{}", room.name, people(room.users), room.topic));
                 }
             }
             Items::History { lines, .. } => {
