@@ -91,14 +91,25 @@ fn ctrl_d_leaves() {
 }
 
 #[test]
-fn help_and_mistakes_read_well() {
-    let Some((_server, _budi, mut ani)) = with_telnet() else { return };
+fn plain_lines_help_and_mistakes_read_well() {
+    let Some((_server, mut budi, mut ani)) = with_telnet() else { return };
     ani.types("/opt view=plain\r");
-    ani.sees("view=plain\r\n");
+    ani.sees("/opt view=plain\r\nview=plain\r\n");
+    for (said, shown) in [
+        ("halo ani", "\nbudi: halo ani\r\n"),
+        ("/me waves", "\nbudi waves\r\n"),
+        ("/whisper ani psst", "\nbudi whispers: psst\r\n"),
+        ("/topic Tea", "\nbudi set the topic of #lobby: Tea\r\n"),
+    ] {
+        budi.send(said);
+        ani.sees(shown);
+    }
     let mistakes = [
         ("/whsper budi psst", "Did you mean WHISPER?"),
         ("/whisper citra psst", "Nobody here is called \"citra\". LIST shows who is on."),
         ("/nick budi", "\"budi\" is taken. Try budi2."),
+        ("/join dapur", "You are ani already. For a room put # in front: /join #dapur. For another name: /nick dapur."),
+        ("/opt", "Something is missing. It is written /opt "),
         ("/help whisper", "/whisper <user> <message>  - say it to one person only"),
     ];
     for (typed, answer) in mistakes {
