@@ -171,3 +171,17 @@ fn nobody_reaches_the_chat_by_being_a_stranger_later() {
     ani.send("GET / HTTP/1.1");
     budi.hears("* MSG #lobby 1 ani: GET / HTTP/1.1");
 }
+
+#[test]
+fn the_answer_to_ctrl_c_comes_before_all_words() {
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    for _ in 0..20 {
+        ani.send_bytes(b"half a line\xff\xf4\xff\xfd\x06");
+        let mut answer = [0; 3];
+        ani.stream().read_exact(&mut answer).unwrap();
+        // Telnet throws away what comes before this, so the hint has to come behind it.
+        assert_eq!(answer, *b"\xff\xfc\x06");
+        ani.hears("* WARN *: Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.");
+    }
+}
