@@ -11,6 +11,8 @@ use crate::text::Text;
 pub enum ChatError {
     /// 401: nobody here has that name.
     NoSuchUser(Text),
+    /// 401: nobody has whispered yet, so there is nobody to answer.
+    NobodyToAnswer,
     /// 403: no room has that name, or the `#` is missing.
     NoSuchRoom(Text),
     /// 404: the room is moderated.
@@ -137,7 +139,7 @@ impl ChatError {
     /// The number and the slug. The slug is stable and the same on every wire; numbers are IRC's where the meaning is.
     pub fn code(&self) -> (u16, &'static str) {
         match self {
-            ChatError::NoSuchUser(_) => (401, "no-such-user"),
+            ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => (401, "no-such-user"),
             ChatError::NoSuchRoom(_) => (403, "no-such-room"),
             ChatError::CannotSpeak(_) => (404, "cannot-speak"),
             ChatError::TooManyRooms { .. } => (405, "too-many-rooms"),
@@ -176,6 +178,7 @@ impl ChatError {
             ChatError::NotUtf8 { at } => vec![("at", at.to_string())],
             ChatError::Internal { incident } => vec![("incident", incident.to_string())],
             ChatError::NoSuchUser(_)
+            | ChatError::NobodyToAnswer
             | ChatError::NoSuchRoom(_)
             | ChatError::CannotSpeak(_)
             | ChatError::NoText
@@ -201,6 +204,9 @@ impl fmt::Display for ChatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ChatError::NoSuchUser(name) => write!(f, "Nobody here is called \"{name}\". LIST shows who is on."),
+            ChatError::NobodyToAnswer => {
+                write!(f, "Nobody has whispered to you yet. /whisper <user> <message> begins.")
+            }
             ChatError::NoSuchRoom(room) if room.is_empty() => {
                 write!(f, "Which room? Rooms start with #, as in #rust. /rooms shows them.")
             }

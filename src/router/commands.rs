@@ -122,7 +122,7 @@ impl Turn<'_> {
             }
             Command::Reply(text) => match self.clients.get(id).and_then(|client| client.state.whisperer.clone()) {
                 Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
-                None => Err(ChatError::BadArgument { what: text, right: "Nobody has whispered to you yet." }),
+                None => Err(ChatError::NobodyToAnswer),
             },
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),

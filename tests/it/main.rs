@@ -3,6 +3,7 @@
 mod lifecycle;
 mod limits;
 mod load;
+mod manual;
 mod promise;
 mod soak;
 mod transcripts;
