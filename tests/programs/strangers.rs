@@ -37,10 +37,13 @@ fn a_browser_is_told_and_its_request_never_reaches_the_chat() {
 fn ssh_and_irc_are_told_in_one_line_of_their_own() {
     assert_eq!(
         answer_to(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
-        "This is a chat for telnet and netcat, not SSH: try `nc HOST PORT`."
+        "This port is for telnet and netcat, not for SSH: try `nc HOST PORT`."
     );
     for hello in ["NICK ani\r\nUSER ani 0 * :Ani\r\n", "CAP LS 302\r\nNICK ani\r\n", "PASS x\r\nNICK ani\r\n"] {
-        assert_eq!(answer_to(hello.as_bytes()), "ERROR :This is the line door; IRC is on port 6667");
+        assert_eq!(
+            answer_to(hello.as_bytes()),
+            "ERROR :This port is for telnet and netcat, not for IRC: try `nc HOST PORT`."
+        );
     }
 }
 
