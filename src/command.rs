@@ -519,6 +519,9 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
     let mut rest = args;
     loop {
         let (word, more) = rest.split_word();
+        if word.is_empty() && choices.is_empty() {
+            return Err(ChatError::MissingArgument { usage: verb.usage });
+        }
         if word.is_empty() {
             return Ok(Command::Options(choices));
         }

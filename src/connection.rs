@@ -121,6 +121,8 @@ struct Reader<'a, D> {
     requests: Vec<Request>,
     bucket: Bucket,
     slowed: bool,
+    /// Ctrl-C came, and its sender has not been told yet that it does not leave.
+    interrupted: bool,
     clock: Clock,
     early_bytes: usize,
     at_end: bool,
@@ -158,6 +160,7 @@ impl<'a, D: Decoder> Reader<'a, D> {
             requests: Vec::new(),
             bucket: Bucket::new(config.burst, config.per_second, accepted),
             slowed: false,
+            interrupted: false,
             clock: Clock {
                 accepted,
                 signed_on: false,
@@ -233,6 +236,10 @@ impl<'a, D: Decoder> Reader<'a, D> {
             return Err(why);
         }
         self.hand_over();
+        // Only now: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
+        if std::mem::take(&mut self.interrupted) {
+            self.handle.send(Message::Warn(self.id, Warning::Interrupt));
+        }
         let now = Instant::now();
         if self.splitter.is_inside_line() {
             self.clock.line_began.get_or_insert(now);
@@ -299,8 +306,7 @@ impl<'a, D: Decoder> Reader<'a, D> {
             }
             Input::Interrupt => {
                 self.keep_pace()?;
-                self.hand_over();
-                self.handle.send(Message::Warn(self.id, Warning::Interrupt));
+                self.interrupted = true;
             }
             Input::EndOfTransmission => self.queue(Request::of("QUIT", Ok(Command::Quit(None)))),
         }

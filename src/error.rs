@@ -75,7 +75,12 @@ pub enum ChatError {
         usage: &'static str,
     },
     /// 462: this connection has a name already.
-    AlreadySignedOn(Name),
+    AlreadySignedOn {
+        /// The name it has.
+        name: Name,
+        /// What it asked for; often meant as a room.
+        wanted: Name,
+    },
     /// 473: only who was invited may enter.
     InviteOnly(RoomName),
     /// 475: the room has a key, and this was not it.
@@ -149,7 +154,7 @@ impl ChatError {
             ChatError::AlreadyThere(_) => (443, "already-there"),
             ChatError::NotSignedOn => (451, "not-signed-on"),
             ChatError::MissingArgument { .. } => (461, "missing-argument"),
-            ChatError::AlreadySignedOn(_) => (462, "already-signed-on"),
+            ChatError::AlreadySignedOn { .. } => (462, "already-signed-on"),
             ChatError::InviteOnly(_) => (473, "invite-only"),
             ChatError::BadKey(_) => (475, "bad-key"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
@@ -184,7 +189,7 @@ impl ChatError {
             | ChatError::AlreadyThere(_)
             | ChatError::NotSignedOn
             | ChatError::MissingArgument { .. }
-            | ChatError::AlreadySignedOn(_)
+            | ChatError::AlreadySignedOn { .. }
             | ChatError::InviteOnly(_)
             | ChatError::BadKey(_)
             | ChatError::NotRoomOp(_)
@@ -258,9 +263,10 @@ impl fmt::Display for ChatError {
             ChatError::AlreadyThere(room) => write!(f, "Already in {room}."),
             ChatError::NotSignedOn => write!(f, "First a name: JOIN:<your-name>, for example JOIN:ani."),
             ChatError::MissingArgument { usage } => write!(f, "Something is missing. It is written {usage}."),
-            ChatError::AlreadySignedOn(name) => {
-                write!(f, "You are {name} already. /nick <new-name> changes your name, /join #room opens a room.")
-            }
+            ChatError::AlreadySignedOn { name, wanted } => write!(
+                f,
+                "You are {name} already. For a room put # in front: /join #{wanted}. For another name: /nick {wanted}."
+            ),
             ChatError::InviteOnly(room) => {
                 write!(f, "{room} is by invitation. Ask somebody inside for /invite <your-name> {room}.")
             }

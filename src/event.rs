@@ -457,6 +457,8 @@ pub enum Foreign {
     Ssh,
     /// An IRC client.
     Irc,
+    /// Something that takes us for a proxy.
+    Socks,
 }
 
 impl Leave {
@@ -496,6 +498,7 @@ impl Leave {
             Leave::Foreign(Foreign::Tls) => "spoke TLS",
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
+            Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",

@@ -21,8 +21,7 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     pub(crate) fn bind(addr: &str) -> io::Result<Exporter> {
-        let listener = TcpListener::bind(addr)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot serve metrics on {addr}: {error}")))?;
+        let listener = TcpListener::bind(addr)?;
         Ok(Exporter { addr: listener.local_addr()?, listener })
     }
 

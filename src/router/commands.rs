@@ -176,7 +176,7 @@ impl Turn<'_> {
     fn join(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
         let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
         if let Some(already) = &client.name {
-            return Err(ChatError::AlreadySignedOn(already.clone()));
+            return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
         let quiet = client.state.options.presence == Presence::Off;
         if !self.clients.rename(id, name.clone()) {

@@ -6,7 +6,6 @@ mod limits;
 mod load;
 mod manual;
 mod model;
-mod process;
 mod promise;
 mod properties;
 mod soak;

@@ -295,7 +295,7 @@ fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
         name().prop_map(|name| (Command::Unignore(name.clone()), "UNIGNORE", name.to_string())),
         name().prop_map(|name| (Command::Who(name.clone()), "WHO", name.to_string())),
         option::of(words()).prop_map(|w| (Command::Quit(w.clone()), "QUIT", w.unwrap_or_default().to_string())),
-        vec(choice(), 0..6).prop_map(|choices| {
+        vec(choice(), 1..6).prop_map(|choices| {
             let shown = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
             // The answer to OPT repeats the request: what it shows must be what the parser takes.
             let line = render(&Envelope::new(DateTime::UNIX_EPOCH, shown), Wire::Line);
@@ -379,7 +379,10 @@ fn error() -> impl Strategy<Value = ChatError> {
         room().prop_map(ChatError::AlreadyThere),
         Just(ChatError::NotSignedOn),
         verb().prop_map(|verb| ChatError::MissingArgument { usage: verb.usage }),
-        name().prop_map(ChatError::AlreadySignedOn),
+        (name(), name()).prop_map(|(name, wanted)| ChatError::AlreadySignedOn { name, wanted }),
+        name().prop_map(|author| ChatError::Protected { author }),
+        (option::of(any::<u64>()), room()).prop_map(|(id, room)| ChatError::NoSuchId { id, room }),
+        Just(ChatError::NobodyToAnswer),
         room().prop_map(ChatError::InviteOnly),
         room().prop_map(ChatError::BadKey),
         room().prop_map(ChatError::NotRoomOp),
