@@ -1,7 +1,6 @@
 //! What a client can ask for, and the one table of verbs that the parser, `/help` and the limits are made from.
 
 use crate::error::ChatError;
-use crate::event::What;
 use crate::names::{Name, RoomName};
 use crate::text::Text;
 
@@ -123,6 +122,19 @@ pub enum Line {
     Id(u64),
     /// `last`: the last one of one's own where it is to be changed, else the last one in the room.
     Last,
+}
+
+/// What is done to a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// These are its words now.
+    Edited(Text),
+    /// It is gone.
+    Deleted,
+    /// Somebody feels like this about it.
+    Reacted(Text),
+    /// And now does not any more.
+    Unreacted(Text),
 }
 
 /// One room mode, on or off.

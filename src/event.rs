@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
+pub use crate::command::What;
 use crate::command::{Choice, Verb};
 use crate::error::ChatError;
 use crate::names::{ClientId, Name, RoomName};
@@ -213,19 +214,6 @@ pub struct Change {
     pub author: Name,
     /// What is done to it.
     pub what: What,
-}
-
-/// What is done to a line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum What {
-    /// These are its words now.
-    Edited(Text),
-    /// It is gone.
-    Deleted,
-    /// Somebody feels like this about it.
-    Reacted(Text),
-    /// And now does not any more.
-    Unreacted(Text),
 }
 
 /// What the server says of itself in its first line.
