@@ -114,7 +114,12 @@ macro_rules! setting {
             quoted: true,
             get: |config| config.$field.to_string(),
             set: |config, value| {
-                config.$field = Text::new(value).map_err(|error| error.to_string())?;
+                let words = Text::new(value).map_err(|error| error.to_string())?;
+                // It stands in a field, where a byte can become three.
+                if words.len() > 100 {
+                    return Err("should have at most 100 bytes".into());
+                }
+                config.$field = words;
                 Ok(())
             },
         }
