@@ -624,7 +624,7 @@ proptest! {
 
 #[test]
 fn other_protocols_get_plain_text_without_surprises() {
-    for foreign in [Foreign::Http, Foreign::Tls, Foreign::Ssh, Foreign::Irc] {
+    for foreign in [Foreign::Http, Foreign::Tls, Foreign::Ssh, Foreign::Irc, Foreign::Socks] {
         let bye = Event::Bye { why: Leave::Foreign(foreign), name: None };
         let bytes = render(&Envelope::new(DateTime::UNIX_EPOCH, bye), Wire::Line);
         assert!(bytes.is_empty() || wire::plain_lines(&bytes).is_ok(), "{foreign:?}");
