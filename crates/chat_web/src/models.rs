@@ -1,5 +1,6 @@
 //! What the page sends and gets: the frames of docs/protocol.md, and the objects of the REST calls.
 
+use chat_server::command::Verb;
 use chat_server::event::{RoomInfo, Stat, User as Listed};
 use chat_server::names::{ClientId, RoomName};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -335,6 +336,13 @@ pub struct CommandInfo {
     pub usage: &'static str,
     /// What it does.
     pub help: &'static str,
+}
+
+impl CommandInfo {
+    /// A row as frames show it.
+    pub fn of(verb: &'static Verb) -> CommandInfo {
+        CommandInfo { name: verb.name, slashes: verb.slashes, usage: verb.usage, help: verb.help }
+    }
 }
 
 /// What the server says of itself.

@@ -1007,7 +1007,10 @@ impl Task {
                         let rooms = rooms.iter().map(|room| Room::listed(room, self.state.last_seq(&room.name)));
                         ("ROOMS", rooms.map(|room| value(serde_json::to_value(room))).collect())
                     }
-                    Items::Help(_) => ("HELP", Vec::new()),
+                    Items::Help(verbs) => {
+                        let rows = verbs.iter().map(|verb| CommandInfo::of(verb));
+                        ("HELP", rows.map(|row| value(serde_json::to_value(row))).collect())
+                    }
                     Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
                     Items::History { .. } => ("HISTORY", Vec::new()),
                 };
@@ -1216,9 +1219,7 @@ fn commands() -> &'static [CommandInfo] {
     static COMMANDS: std::sync::LazyLock<Vec<CommandInfo>> = std::sync::LazyLock::new(|| {
         let line_door_only = ["PASTE", "OPT", "TYPING", "PING"];
         let shown = VERBS.iter().filter(|verb| !verb.slashes.is_empty() && !line_door_only.contains(&verb.name));
-        shown
-            .map(|verb| CommandInfo { name: verb.name, slashes: verb.slashes, usage: verb.usage, help: verb.help })
-            .collect()
+        shown.map(CommandInfo::of).collect()
     });
     &COMMANDS
 }
