@@ -11,7 +11,6 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use chat_server::event::Leave;
 use chat_server::message::Message as ToRouter;
-use chat_server::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -201,7 +200,8 @@ pub async fn kick(
 ) -> Result<StatusCode, AppError> {
     let people = state.handle.registry().people();
     let person = people.iter().find(|person| state.user_id(person.id) == kick.id).ok_or(AppError::UserNotFound)?;
-    let reason = kick.reason.as_deref().filter(|why| !why.trim().is_empty()).map(Text::new).transpose()?;
+    let reason = kick.reason.as_deref().filter(|why| !why.trim().is_empty());
+    let reason = reason.map(|why| crate::websocket::one_line(why, state.handle.config().line_bytes)).transpose()?;
     tracing::info!(client = %person.id, name = %person.name, "kicked by an operator");
     state.tell_router(ToRouter::ClientLeft(person.id, Leave::Kicked(reason))).await;
     Ok(StatusCode::NO_CONTENT)

@@ -35,6 +35,9 @@ pub enum AppError {
     /// It is there, but not for this method.
     #[error("This address does not take this method; the Allow header says which it takes.")]
     MethodNotAllowed,
+    /// A WebSocket was to be asked for here.
+    #[error("This address is for WebSockets: connect with Upgrade: websocket, as docs/protocol.md says.")]
+    NoWebSocket,
     /// The request is no good.
     #[error("{0}")]
     InvalidRequest(String),
@@ -127,6 +130,7 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("no-such-id", 404, "There is no such message", "It may be older than what is kept, or deleted."),
     ("not-found", 404, "There is nothing at this address", "GET /api/openapi.json describes what there is."),
     ("method-not-allowed", 405, "Not with this method", "The Allow header says which methods there are."),
+    ("upgrade-required", 426, "This address is for WebSockets", "Connect with Upgrade: websocket."),
     ("bad-request", 400, "The request cannot be understood", "The detail says which part."),
     ("bad-json", 400, "The body is no JSON", "The detail says where it breaks."),
     ("wrong-fields", 422, "The body has not the right fields", "The detail says which."),
@@ -174,6 +178,7 @@ impl AppError {
             AppError::RoomClosed => "room-closed",
             AppError::NotFound => "not-found",
             AppError::MethodNotAllowed => "method-not-allowed",
+            AppError::NoWebSocket => "upgrade-required",
             AppError::InvalidRequest(_) => "bad-request",
             AppError::BadJson(_) => "bad-json",
             AppError::WrongFields(_) => "wrong-fields",
@@ -241,6 +246,9 @@ impl IntoResponse for AppError {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, AppError::NoWebSocket) {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         if matches!(self, AppError::NotSignedOn) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -177,7 +177,7 @@ pub struct Me {
 }
 
 /// Who you are, and in which rooms
-#[utoipa::path(get, path = "/me", tag = "users", responses(
+#[utoipa::path(get, path = "/me", tag = "users", security(("session" = []), ("cookie" = [])), responses(
     (status = 200, description = "You", body = Me),
     (status = 401, description = "Nobody is signed on", body = Problem)))]
 pub async fn me(SignedOn(session): SignedOn) -> Response {
@@ -186,11 +186,12 @@ pub async fn me(SignedOn(session): SignedOn) -> Response {
 }
 
 /// Leave
-#[utoipa::path(delete, path = "/me", tag = "users", responses(
+#[utoipa::path(delete, path = "/me", tag = "users", security(("session" = []), ("cookie" = [])), responses(
     (status = 204, description = "You are out"),
     (status = 401, description = "Nobody is signed on", body = Problem),
     (status = 403, description = "The page of another site asks", body = Problem)))]
-pub async fn sign_out(SignedOn(session): SignedOn) -> Response {
+pub async fn sign_out(State(state): Shared, SignedOn(session): SignedOn) -> Response {
+    state.sessions.remove(&session.token);
     session.sign_out().await;
     let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
@@ -275,13 +276,15 @@ pub async fn list_messages(
     let room = query.room.unwrap_or_else(|| "lobby".into());
     let asked = RoomQuery { before: query.before, after: query.after, around: query.around, limit: query.limit };
     let page = page_of(&state, session.as_deref(), &room, &asked)?;
-    let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={}", limit_of(asked.limit));
+    let limit = limit_of(asked.limit)?;
+    let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
-    let mut response = match unchanged(&headers, &room, page.last_seq) {
+    let tag = etag(&state, &room, page.last_seq);
+    let mut response = match unchanged(&headers, &tag) {
         Some(response) => response,
         None => Json(page.messages).into_response(),
     };
-    paging(&mut response, &room, page.last_seq, prev.as_deref(), next.as_deref());
+    paging(&mut response, tag, page.last_seq, prev.as_deref(), next.as_deref());
     Ok(response)
 }
 
@@ -301,21 +304,23 @@ pub async fn room_messages(
     Asked(query): Asked<RoomQuery>,
 ) -> Result<Response, AppError> {
     let page = page_of(&state, session.as_deref(), &room, &query)?;
-    let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={}", limit_of(query.limit));
+    let limit = limit_of(query.limit)?;
+    let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
-    let mut response = match unchanged(&headers, &room, page.last_seq) {
+    let tag = etag(&state, &room, page.last_seq);
+    let mut response = match unchanged(&headers, &tag) {
         Some(response) => response,
         None => {
             let (messages, last_seq) = (page.messages, page.last_seq);
             Json(MessagePage { messages, prev: prev.clone(), next: next.clone(), last_seq }).into_response()
         }
     };
-    paging(&mut response, &room, page.last_seq, prev.as_deref(), next.as_deref());
+    paging(&mut response, tag, page.last_seq, prev.as_deref(), next.as_deref());
     Ok(response)
 }
 
 /// Say something
-#[utoipa::path(post, path = "/messages", tag = "messages", request_body = NewMessage,
+#[utoipa::path(post, path = "/messages", tag = "messages", request_body = NewMessage, security(("session" = []), ("cookie" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "The `cid`, if the body has none")), responses(
     (status = 201, description = "Said", body = Message, headers(("Location" = String),
         ("Idempotency-Replayed" = String, description = "true if it had been said before"))),
@@ -345,17 +350,30 @@ pub async fn create_message(
     let room = room_name(message.room.as_deref().unwrap_or("lobby"))?;
     let text = one_line(&message.text, state.handle.config().line_bytes)?;
     session.take_pace().map_err(AppError::TooMany)?;
-    let ask = Ask::Say { reference: None, room, cid, text, re: message.reply_to.map(Line::Id), act: false };
-    match session.carry_out(ask).await.ok_or(AppError::Stopping)?? {
+    let own = cid.clone();
+    let ask = Ask::Say { room, cid, text, re: message.reply_to.map(Line::Id), act: false };
+    let told = session.carry_out(ask).await.ok_or_else(|| {
+        if state.handle.is_stopping() {
+            AppError::Stopping
+        } else if state.sessions.contains_key(&session.token) {
+            AppError::Timeout
+        } else {
+            // It ended with this call: kicked, or too much was sent.
+            AppError::NotSignedOn
+        }
+    })?;
+    match told? {
         Told::Said { message, duplicate } => {
             let location = format!("/api/messages/{}", message.id);
-            let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(*message)).into_response();
+            let message = Message { cid: own, ..*message };
+            let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(message)).into_response();
             if duplicate {
                 response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
             }
             Ok(response)
         }
         Told::Conflict => Err(AppError::KeyReused),
+        Told::Forgotten => Err(AppError::MessageNotFound),
         Told::Done => Err(AppError::Internal),
     }
 }
@@ -411,6 +429,10 @@ pub async fn readyz(State(state): Shared) -> Result<Json<Health>, AppError> {
     if state.handle.is_stopping() {
         return Err(AppError::Stopping);
     }
+    let most = state.handle.config().max_clients;
+    if most > 0 && state.sessions.len() >= most {
+        return Err(AppError::Full(format!("There are {most} people on the page already.")));
+    }
     Ok(Json(Health { status: "ok" }))
 }
 
@@ -436,8 +458,12 @@ pub async fn problem(Place(code): Place<String>) -> Result<Html<String>, AppErro
 
 // ---- pages of messages ----
 
-fn limit_of(limit: Option<usize>) -> usize {
-    limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE)
+fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
+    let limit = limit.unwrap_or(PAGE);
+    let right = (1..=LARGEST_PAGE).contains(&limit);
+    right
+        .then_some(limit)
+        .ok_or_else(|| AppError::InvalidRequest(format!("limit is a number from 1 to {LARGEST_PAGE}.")))
 }
 
 fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
@@ -452,28 +478,23 @@ fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &Room
         }
         None => None,
     };
-    let asked = PageQuery { before: query.before, after: query.after, around, limit: limit_of(query.limit) };
-    match state.page(room, asked) {
-        Some(page) => Ok(page),
-        // Nobody has been there yet, and nothing was said.
-        None if room.eq_ignore_ascii_case("lobby") => Ok(Page::default()),
-        None => Err(AppError::RoomNotFound),
-    }
+    let asked = PageQuery { before: query.before, after: query.after, around, limit: limit_of(query.limit)? };
+    state.page(room, asked).ok_or(AppError::RoomNotFound)
 }
 
-/// Every change of a room takes a number, so the last one says whether a page is the same.
-fn etag(room: &str, last_seq: u64) -> String {
-    format!("\"{}:{last_seq}\"", room.to_ascii_lowercase())
+/// Every change of a room takes a number, so the last one says whether a page is the same; after another start of the
+/// server the same number means something else.
+fn etag(state: &AppState, room: &str, last_seq: u64) -> String {
+    format!("\"{}:{last_seq}:{}\"", room.to_ascii_lowercase(), state.instance.simple())
 }
 
-fn unchanged(headers: &HeaderMap, room: &str, last_seq: u64) -> Option<Response> {
+fn unchanged(headers: &HeaderMap, tag: &str) -> Option<Response> {
     let known = headers.get(header::IF_NONE_MATCH)?.to_str().ok()?;
-    let tag = etag(room, last_seq);
     let same = known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag);
     same.then(|| StatusCode::NOT_MODIFIED.into_response())
 }
 
-fn paging(response: &mut Response, room: &str, last_seq: u64, prev: Option<&str>, next: Option<&str>) {
+fn paging(response: &mut Response, tag: String, last_seq: u64, prev: Option<&str>, next: Option<&str>) {
     let links: Vec<String> = [(prev, "prev"), (next, "next")]
         .into_iter()
         .filter_map(|(path, rel)| Some(format!("<{}>; rel=\"{rel}\"", path?)))
@@ -488,7 +509,7 @@ fn paging(response: &mut Response, room: &str, last_seq: u64, prev: Option<&str>
         set(header::LINK, links.join(", "));
     }
     set(HeaderName::from_static("x-last-seq"), last_seq.to_string());
-    set(header::ETAG, etag(room, last_seq));
+    set(header::ETAG, tag);
     set(header::CACHE_CONTROL, "private, no-cache".into());
 }
 

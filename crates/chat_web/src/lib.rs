@@ -47,8 +47,37 @@ pub struct WebConfig {
     pub operator_key: Option<String>,
     /// How long a person stays in the chat after the last socket is gone.
     pub grace: Duration,
+    /// How long this door waits for what.
+    pub times: Times,
     /// The open WebSockets.
     pub sockets: OpenSockets,
+}
+
+/// How long this door waits for what. The defaults are those of docs/protocol.md; tests have no such patience.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// How often the server pings.
+    pub heartbeat: Duration,
+    /// How long a socket may say nothing: two pings and what they take.
+    pub silence: Duration,
+    /// How long a socket may take to read what is written to it.
+    pub write: Duration,
+    /// How long a goodbye may take.
+    pub closing: Duration,
+    /// How long [`Web::stop`] waits for calls and sockets to end.
+    pub stopping: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times {
+            heartbeat: Duration::from_secs(25),
+            silence: Duration::from_secs(60),
+            write: Duration::from_secs(15),
+            closing: Duration::from_secs(2),
+            stopping: Duration::from_secs(3),
+        }
+    }
 }
 
 impl Default for WebConfig {
@@ -59,6 +88,7 @@ impl Default for WebConfig {
             dir: None,
             operator_key: None,
             grace: Duration::from_secs(30),
+            times: Times::default(),
             sockets: OpenSockets::default(),
         }
     }
@@ -95,7 +125,9 @@ impl OpenSockets {
 
     async fn wait_until_none(&self) {
         loop {
-            let changed = self.0.1.notified();
+            // Made before the look, so that a guard that falls in between is not missed.
+            let mut changed = std::pin::pin!(self.0.1.notified());
+            changed.as_mut().enable();
             if self.count() == 0 {
                 return;
             }
@@ -195,9 +227,6 @@ impl Drop for Web {
     }
 }
 
-/// How long calls and sockets may take to end.
-const STOPPING: Duration = Duration::from_secs(3);
-
 async fn serve(
     listener: std::net::TcpListener,
     state: Arc<AppState>,
@@ -211,7 +240,13 @@ async fn serve(
     });
     let cut = async move {
         let _gone = also.wait_for(|stop| *stop).await;
-        let _in_time = tokio::time::timeout(STOPPING, state.config.sockets.wait_until_none()).await;
+        let sockets = &state.config.sockets;
+        // The router's goodbye closes them. Where it goes on without this door, the door says goodbye itself.
+        if state.handle.is_stopping() {
+            let _in_time = tokio::time::timeout(state.config.times.stopping, sockets.wait_until_none()).await;
+        }
+        state.closing.send_replace(true);
+        let _in_time = tokio::time::timeout(state.config.times.stopping, sockets.wait_until_none()).await;
         // Connections that are kept alive for nothing would be waited for, for ever.
         tokio::time::sleep(Duration::from_millis(200)).await;
     };

@@ -1,7 +1,8 @@
 //! What the page sends and gets: the frames of docs/protocol.md, and the objects of the REST calls.
 
+use chat_server::command::Verb;
 use chat_server::event::{RoomInfo, Stat, User as Listed};
-use chat_server::names::RoomName;
+use chat_server::names::{ClientId, RoomName};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +54,10 @@ pub struct Message {
     /// Who reacted, by what they reacted with.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reactions: BTreeMap<String, Vec<String>>,
+    /// Their connections, in the same order.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub reactors: BTreeMap<String, Vec<ClientId>>,
 }
 
 /// One person who is on.
@@ -248,6 +253,8 @@ pub enum ServerFrame {
         retry_after_ms: Option<u64>,
     },
     Resumed {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
         rooms: BTreeMap<String, Span>,
     },
     Gap {
@@ -329,6 +336,13 @@ pub struct CommandInfo {
     pub usage: &'static str,
     /// What it does.
     pub help: &'static str,
+}
+
+impl CommandInfo {
+    /// A row as frames show it.
+    pub fn of(verb: &'static Verb) -> CommandInfo {
+        CommandInfo { name: verb.name, slashes: verb.slashes, usage: verb.usage, help: verb.help }
+    }
 }
 
 /// What the server says of itself.
@@ -425,26 +439,6 @@ pub enum ClientFrame {
     },
     #[serde(other)]
     Unknown,
-}
-
-impl ClientFrame {
-    /// The number by which the client knows the answer.
-    pub fn reference(&self) -> Option<u64> {
-        match self {
-            ClientFrame::Resume { reference, .. }
-            | ClientFrame::Send { reference, .. }
-            | ClientFrame::Edit { reference, .. }
-            | ClientFrame::Delete { reference, .. }
-            | ClientFrame::React { reference, .. }
-            | ClientFrame::Whisper { reference, .. }
-            | ClientFrame::Command { reference, .. }
-            | ClientFrame::Ping { reference } => *reference,
-            ClientFrame::UserTyping { .. }
-            | ClientFrame::UserStoppedTyping { .. }
-            | ClientFrame::Read { .. }
-            | ClientFrame::Unknown => None,
-        }
-    }
 }
 
 // ---- from the core's words to these ----

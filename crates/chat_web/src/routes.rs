@@ -14,6 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -45,8 +46,25 @@ const HEADERS: [(&str, &str); 6] = [
     title = "chat",
     description = "The chat's REST calls. The WebSocket at /ws is described in docs/protocol.md.",
     license(name = "MIT")
-))]
+), modifiers(&Keys))]
 struct Api;
+
+/// The ways to say who one is.
+struct Keys;
+
+impl utoipa::Modify for Keys {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let bearer = |what: &str| {
+            let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what));
+            SecurityScheme::Http(http.build())
+        };
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(handlers::COOKIE, "What POST /api/users sets"));
+        components.add_security_scheme("session", bearer("The token that POST /api/users answers with"));
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+        components.add_security_scheme("operator", bearer("The operator key"));
+    }
+}
 
 fn api() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::new()
@@ -118,6 +136,8 @@ async fn dress(request: Request, next: Next) -> Response {
         let problem = Problem { kind, title, status, detail, instance, code, instead, errors };
         let (mut parts, _) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
+        // A long one may have been compressed on its way here.
+        parts.headers.remove(header::CONTENT_ENCODING);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         response = Response::from_parts(parts, body.into());
     }

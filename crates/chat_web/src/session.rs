@@ -23,12 +23,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::error::AppError;
 use crate::models::{
     Ack, Author, CommandInfo, Limits, Message, OwnRoom, Presence, Rate, Room, ServerFrame, ServerInfo, Span, User,
     bare, figure, room_name, timestamp,
 };
 use crate::state::{AppState, Receipt, TaskQueue, frame, key};
-use crate::websocket::{FRAME_BYTES, HEARTBEAT};
+use crate::websocket::FRAME_BYTES;
 
 /// The most frames that wait for one socket. A socket that falls behind is closed, and resumes.
 const SOCKET_FRAMES: usize = 1_024;
@@ -73,18 +74,41 @@ struct Known {
 pub enum Out {
     /// A frame.
     Frame(Utf8Bytes),
-    /// The end: a close code and its reason.
-    Close(u16, String),
+    /// A part of a resume. The session goes on with it when this is written ([`Session::written`]).
+    Page {
+        /// Its frames.
+        frames: Vec<Utf8Bytes>,
+        /// Of which resume.
+        resume: u64,
+    },
+    /// The end.
+    End {
+        /// The last frame. It is one with the close, so that nothing comes between.
+        goodbye: Option<Utf8Bytes>,
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: String,
+    },
 }
 
 /// What somebody wants of a session.
 enum Order {
     Attach { socket: SocketId, frames: mpsc::Sender<Out>, attached: oneshot::Sender<()> },
     Detach(SocketId),
-    Ask { socket: Option<SocketId>, ask: Ask, answer: Option<oneshot::Sender<Answer>> },
+    Ask { ask: Ask, asker: Asker },
     Send { socket: SocketId, frame: ServerFrame },
+    Written(u64),
     Touch,
-    SignOut,
+    SignOut(oneshot::Sender<()>),
+}
+
+/// Who waits for what comes of an [`Ask`].
+#[derive(Default)]
+struct Asker {
+    socket: Option<SocketId>,
+    reference: Option<u64>,
+    answer: Option<oneshot::Sender<Answer>>,
 }
 
 /// A frame, or a REST call, in the core's words.
@@ -92,8 +116,6 @@ enum Order {
 pub enum Ask {
     /// Say something.
     Say {
-        /// The client's number for the answer.
-        reference: Option<u64>,
         /// Where.
         room: RoomName,
         /// By which a repeat is known.
@@ -107,8 +129,6 @@ pub enum Ask {
     },
     /// Change a line.
     Change {
-        /// The client's number for the answer.
-        reference: Option<u64>,
         /// Where.
         room: RoomName,
         /// Which.
@@ -118,8 +138,6 @@ pub enum Ask {
     },
     /// Whisper.
     Whisper {
-        /// The client's number for the answer.
-        reference: Option<u64>,
         /// By which the client knows it.
         cid: Option<String>,
         /// To whom.
@@ -129,8 +147,6 @@ pub enum Ask {
     },
     /// A line of the line protocol.
     Line {
-        /// The client's number for the answer.
-        reference: Option<u64>,
         /// The room it is meant in.
         room: Option<RoomName>,
         /// The line.
@@ -159,6 +175,8 @@ pub enum Told {
     },
     /// The `cid` was used for other words.
     Conflict,
+    /// It had been said before, in a room that is forgotten.
+    Forgotten,
     /// Anything else.
     Done,
 }
@@ -210,6 +228,8 @@ impl Session {
             next_tag: 0,
             last_order: now,
             empty_since: None,
+            timed_out: false,
+            signing_out: Vec::new(),
             signed_on: Some(signed_on),
         };
         tokio::spawn(task.run(name, origin.to_string(), outbox));
@@ -254,10 +274,16 @@ impl Session {
         let _over = self.orders.send(Order::Detach(socket)).await;
     }
 
-    /// Asks for something; what comes of it goes to that socket. Waits while the session has much to do. False if it is
-    /// over.
-    pub async fn ask(&self, socket: SocketId, ask: Ask) -> bool {
-        self.orders.send(Order::Ask { socket: Some(socket), ask, answer: None }).await.is_ok()
+    /// Asks for something; what comes of it goes to that socket, with the client's own number for it. Waits while the
+    /// session has much to do. False if it is over.
+    pub async fn ask(&self, socket: SocketId, reference: Option<u64>, ask: Ask) -> bool {
+        let asker = Asker { socket: Some(socket), reference, answer: None };
+        self.orders.send(Order::Ask { ask, asker }).await.is_ok()
+    }
+
+    /// Says that a part of a resume is written.
+    pub async fn written(&self, resume: u64) {
+        let _over = self.orders.send(Order::Written(resume)).await;
     }
 
     /// Puts a frame of the door's own among the others.
@@ -268,7 +294,8 @@ impl Session {
     /// Asks for something and waits for what comes of it. `None` if the session is over.
     pub async fn carry_out(&self, ask: Ask) -> Option<Answer> {
         let (answer, told) = oneshot::channel();
-        self.orders.send(Order::Ask { socket: None, ask, answer: Some(answer) }).await.ok()?;
+        let asker = Asker { answer: Some(answer), ..Asker::default() };
+        self.orders.send(Order::Ask { ask, asker }).await.ok()?;
         tokio::time::timeout(ANSWER, told).await.ok()?.ok()
     }
 
@@ -291,9 +318,12 @@ impl Session {
         let _over = self.orders.send(Order::Touch).await;
     }
 
-    /// Ends the session, as `QUIT` does.
+    /// Ends the session, as `QUIT` does. When this returns, the name is free.
     pub async fn sign_out(&self) {
-        let _over = self.orders.send(Order::SignOut).await;
+        let (out, over) = oneshot::channel();
+        if self.orders.send(Order::SignOut(out)).await.is_ok() {
+            let _over = tokio::time::timeout(ANSWER, over).await;
+        }
     }
 
     fn look(&self) -> std::sync::RwLockReadGuard<'_, Known> {
@@ -321,34 +351,88 @@ struct Task {
     last_order: Instant,
     /// Since when the last socket is gone; none while there is one, or there never was.
     empty_since: Option<Instant>,
+    /// Whether it was this session's own clock that ended it.
+    timed_out: bool,
+    /// Who waits for the end.
+    signing_out: Vec<oneshot::Sender<()>>,
     signed_on: Option<oneshot::Sender<Result<(), ChatError>>>,
 }
 
 /// A request under way.
 struct Pending {
-    socket: Option<SocketId>,
-    reference: Option<u64>,
-    answer: Option<oneshot::Sender<Answer>>,
+    asker: Asker,
     what: Wanted,
+    /// Who asked for the same again meanwhile, by its `cid`, and whether it was the same.
+    again: Vec<(Asker, bool)>,
 }
 
 /// What a request under way is to bring.
 enum Wanted {
     SignOn,
-    Said { cid: Option<String>, text: Text, re: Option<u64>, act: bool },
+    Said { room: RoomName, cid: Option<String>, text: Text, re: Option<u64>, act: bool },
     Changed(What),
-    Whispered { cid: Option<String>, text: Text },
+    Whispered { to: Option<Name>, cid: Option<String>, text: Text },
+    TopicSet,
     Answered,
     Roster(RoomName),
-    Resumed { resume: u64, room: String, after: u64, asked: u64 },
+    Resumed { resume: u64, missed: Missed },
     Nothing,
 }
 
-/// A resume of one socket: what is still to come, and what came.
+impl Wanted {
+    /// The client's own word for what is sent.
+    fn cid(&self) -> Option<&str> {
+        match self {
+            Wanted::Said { cid, .. } | Wanted::Whispered { cid, .. } => cid.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether a request with the same `cid` is for the same.
+    fn is_same(&self, other: &Wanted) -> bool {
+        match (self, other) {
+            (Wanted::Said { room: a, text: x, .. }, Wanted::Said { room: b, text: y, .. }) => {
+                a == b && x.as_str() == y.as_str()
+            }
+            (Wanted::Whispered { to: a, text: x, .. }, Wanted::Whispered { to: b, text: y, .. }) => {
+                a == b && x.as_str() == y.as_str()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether this is what a receipt is for.
+    fn is_of(&self, receipt: &Receipt) -> bool {
+        match (self, receipt) {
+            (Wanted::Said { room, text, .. }, Receipt::Said { room: other, text: said, .. }) => {
+                bare(room).eq_ignore_ascii_case(other) && text.as_str() == said
+            }
+            (Wanted::Whispered { to, text, .. }, Receipt::Whispered { to: other, text: said }) => {
+                to.as_ref() == Some(other) && text.as_str() == said
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A resume of one socket: what is still to come, and what came. It goes page by page, each when the one before is
+/// written: what somebody missed must not fill the socket's queue.
 struct Resume {
     socket: SocketId,
-    left: usize,
+    reference: Option<u64>,
+    left: Vec<Missed>,
     rooms: BTreeMap<String, Span>,
+}
+
+/// What a socket missed of one room.
+struct Missed {
+    room: RoomName,
+    /// The number it asked from.
+    asked: u64,
+    /// The number it has by now.
+    after: u64,
+    /// A number that was surely reached when the router was asked.
+    end: u64,
 }
 
 impl Task {
@@ -356,8 +440,8 @@ impl Task {
         let client = Client::new(self.session.client, outbox, origin, "web");
         self.state.tell_router(ToRouter::ClientJoined(client)).await;
         let quiet = Command::Options(vec![Choice::History(0), Choice::Typing(true)]);
-        self.request(None, "OPT", quiet, Wanted::Nothing, None, None).await;
-        self.request(None, "JOIN", Command::Join(name), Wanted::SignOn, None, None).await;
+        self.request(Asker::default(), "OPT", quiet, Wanted::Nothing).await;
+        self.request(Asker::default(), "JOIN", Command::Join(name), Wanted::SignOn).await;
         loop {
             let deadline = self.deadline();
             tokio::select! {
@@ -373,7 +457,8 @@ impl Task {
                     self.order(order).await;
                 }
                 () = sleep(deadline.saturating_duration_since(Instant::now())) => {
-                    self.request(None, "QUIT", Command::Quit(None), Wanted::Nothing, None, None).await;
+                    self.timed_out = true;
+                    self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
                     // The goodbye follows; the deadline must not come again before it.
                     self.last_order = Instant::now();
                     self.empty_since = None;
@@ -397,20 +482,12 @@ impl Task {
 
     // ---- towards the router ----
 
-    async fn request(
-        &mut self,
-        socket: Option<SocketId>,
-        verb: &'static str,
-        command: Command,
-        what: Wanted,
-        reference: Option<u64>,
-        answer: Option<oneshot::Sender<Answer>>,
-    ) {
+    async fn request(&mut self, asker: Asker, verb: &'static str, command: Command, what: Wanted) {
         self.next_tag += 1;
         let tag = self.next_tag.to_string();
         let mut request = Request::of(verb, Ok(command));
         request.tag = Text::new(&tag).ok();
-        self.pending.insert(tag, Pending { socket, reference, answer, what });
+        self.pending.insert(tag, Pending { asker, what, again: Vec::new() });
         self.state.tell_router(ToRouter::Requests(self.session.client, vec![request], Ticket::free())).await;
     }
 
@@ -420,33 +497,35 @@ impl Task {
         self.last_order = Instant::now();
         match order {
             Order::Attach { socket, frames, attached } => {
+                let _waits = attached.send(());
                 if self.sockets.len() >= SOCKETS {
-                    let _gone = frames.try_send(Out::Close(1013, "too many connections of one session".into()));
+                    let reason = "too many connections of one session".into();
+                    let _gone = frames.try_send(Out::End { goodbye: None, code: 1013, reason });
+                    return;
                 }
                 self.sockets.insert(socket, frames);
                 self.empty_since = None;
-                let _waits = attached.send(());
                 self.tell_socket(socket, &self.hello());
                 for room in self.session.rooms() {
                     self.roster(Some(socket), room).await;
                 }
             }
             Order::Detach(socket) => self.drop_socket(socket),
-            Order::Ask { socket, ask, answer } => self.ask(socket, ask, answer).await,
+            Order::Ask { ask, asker } => self.ask(ask, asker).await,
             Order::Send { socket, frame } => self.tell_socket(socket, &frame),
+            Order::Written(resume) => self.resume_on(resume).await,
             Order::Touch => {}
-            Order::SignOut => {
-                self.request(None, "QUIT", Command::Quit(None), Wanted::Nothing, None, None).await;
+            Order::SignOut(out) => {
+                self.signing_out.push(out);
+                self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
             }
         }
     }
 
-    async fn ask(&mut self, socket: Option<SocketId>, ask: Ask, answer: Option<oneshot::Sender<Answer>>) {
+    async fn ask(&mut self, ask: Ask, asker: Asker) {
         match ask {
-            Ask::Say { reference, room, cid, text, re, act } => {
-                self.say(socket, reference, room, cid, text, re, act, answer).await;
-            }
-            Ask::Change { reference, room, line, what } => {
+            Ask::Say { room, cid, text, re, act } => self.say(asker, room, cid, text, re, act).await,
+            Ask::Change { room, line, what } => {
                 let verb = match what {
                     What::Edited(_) => "EDIT",
                     What::Deleted => "DELETE",
@@ -454,136 +533,129 @@ impl Task {
                     What::Unreacted(_) => "UNREACT",
                 };
                 let command = Command::Change { room: Some(room), line, what: what.clone() };
-                self.request(socket, verb, command, Wanted::Changed(what), reference, answer).await;
+                self.request(asker, verb, command, Wanted::Changed(what)).await;
             }
-            Ask::Whisper { reference, cid, to, text } => {
-                let command = Command::Whisper { to, text: text.clone() };
-                self.request(socket, "WHISPER", command, Wanted::Whispered { cid, text }, reference, answer).await;
+            Ask::Whisper { cid, to, text } => {
+                let wanted = Wanted::Whispered { to: Some(to.clone()), cid, text: text.clone() };
+                self.send(asker, "WHISPER", Command::Whisper { to, text }, wanted).await;
             }
-            Ask::Line { reference, room, line } => self.line(socket, reference, room, &line, answer).await,
+            Ask::Line { room, line } => self.line(asker, room, &line).await,
             Ask::Typing(room, on) => {
                 let command = Command::Typing { room: Some(room), on };
-                self.request(socket, "TYPING", command, Wanted::Nothing, None, answer).await;
+                self.request(Asker::default(), "TYPING", command, Wanted::Nothing).await;
             }
             Ask::Read(room, seq) => {
+                if !self.session.is_in(&bare(&room)) {
+                    return;
+                }
                 let read = self.read.entry(key(&room)).or_default();
                 *read = seq.max(*read);
                 let frame = ServerFrame::Read { room: bare(&room), seq: *read };
                 let others: Vec<SocketId> =
-                    self.sockets.keys().copied().filter(|other| Some(*other) != socket).collect();
+                    self.sockets.keys().copied().filter(|other| Some(*other) != asker.socket).collect();
                 others.into_iter().for_each(|other| self.tell_socket(other, &frame));
             }
-            Ask::Resume(rooms) => {
-                if let Some(socket) = socket {
-                    self.resume(socket, rooms).await;
-                }
-            }
+            Ask::Resume(rooms) => self.resume(asker, rooms).await,
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "these are the fields of one frame")]
     async fn say(
         &mut self,
-        socket: Option<SocketId>,
-        reference: Option<u64>,
+        asker: Asker,
         room: RoomName,
         cid: Option<String>,
         text: Text,
         re: Option<Line>,
         act: bool,
-        answer: Option<oneshot::Sender<Answer>>,
     ) {
-        if let (Some(cid), Some(name)) = (&cid, self.session.name())
-            && let Some(receipt) = self.state.receipt(&name, cid)
-        {
-            return self.said_before(socket, reference, cid.clone(), receipt, &text, answer);
-        }
-        let under_way = |pending: &Pending| match &pending.what {
-            Wanted::Said { cid: other, .. } => cid.is_some() && *other == cid,
-            _ => false,
-        };
-        if self.pending.values().any(under_way) {
-            // The first one's answer comes soon, to every socket that asked with this cid it is the same message.
-            if let Some(first) = self.pending.values_mut().find(|pending| under_way(pending)) {
-                first.socket = socket.or(first.socket);
-                first.reference = reference.or(first.reference);
-                first.answer = answer.or(first.answer.take());
-            }
-            return;
-        }
         let re = match re {
             Some(Line::Id(id)) => Some(id),
-            Some(Line::Last) => {
-                self.state.rooms.get(&key(&room)).and_then(|log| log.messages.keys().next_back().copied())
-            }
+            Some(Line::Last) => match self.state.last_message(&room) {
+                Some(last) => Some(last),
+                None => return self.refused(asker, &ChatError::NoSuchId { id: None, room }),
+            },
             None => None,
         };
         let command = Command::Say { room: Some(room.clone()), re: re.map(Line::Id), act, text: text.clone() };
         let verb = if re.is_some() { "ANSWER" } else { "SAY" };
-        self.request(socket, verb, command, Wanted::Said { cid, text, re, act }, reference, answer).await;
+        self.send(asker, verb, command, Wanted::Said { room, cid, text, re, act }).await;
     }
 
-    fn said_before(
-        &mut self,
-        socket: Option<SocketId>,
-        reference: Option<u64>,
-        cid: String,
-        receipt: Receipt,
-        text: &Text,
-        answer: Option<oneshot::Sender<Answer>>,
-    ) {
-        let same = receipt.text == text.as_str();
+    /// Asks the router for something that may have a `cid`, unless it was asked before: then the answer is the first one's.
+    async fn send(&mut self, asker: Asker, verb: &'static str, command: Command, wanted: Wanted) {
+        let Some(cid) = wanted.cid() else { return self.request(asker, verb, command, wanted).await };
+        if let Some(name) = self.session.name()
+            && let Some(receipt) = self.state.receipt(self.session.client, &name, cid)
+        {
+            let same = wanted.is_of(&receipt);
+            return self.sent_before(asker, cid.to_string(), receipt, same);
+        }
+        let first = self.pending.values_mut().find(|pending| pending.what.cid() == Some(cid));
+        if let Some(first) = first {
+            let same = first.what.is_same(&wanted);
+            first.again.push((asker, same));
+            return;
+        }
+        self.request(asker, verb, command, wanted).await;
+    }
+
+    fn sent_before(&mut self, asker: Asker, cid: String, receipt: Receipt, same: bool) {
+        let Asker { socket, reference, answer } = asker;
         if let Some(answer) = answer {
-            let message = self.state.messages.get(&receipt.id).map(|message| Box::new(message.clone()));
-            let told = match message {
-                Some(message) if same => Told::Said { message, duplicate: true },
+            let told = match &receipt {
+                Receipt::Said { id, .. } if same => match self.state.messages.get(id) {
+                    Some(message) => Told::Said { message: Box::new(message.clone()), duplicate: true },
+                    None => Told::Forgotten,
+                },
                 _ => Told::Conflict,
             };
             let _gone = answer.send(Ok(told));
         }
         let Some(socket) = socket else { return };
-        let ack = Ack {
-            reference,
-            cid: Some(cid),
-            room: Some(receipt.room),
-            seq: Some(receipt.seq),
-            id: Some(receipt.id),
-            duplicate: true,
-            ..Ack::default()
+        if !same {
+            let error = AppError::KeyReused.problem();
+            let (code, status, title) = (error.code.into(), error.status, error.detail);
+            return self
+                .tell_socket(socket, &ServerFrame::Error { reference, code, status, title, retry_after_ms: None });
+        }
+        let ack = Ack { reference, cid: Some(cid), duplicate: true, ..Ack::default() };
+        let ack = match receipt {
+            Receipt::Said { room, seq, id, .. } => Ack { room: Some(room), seq: Some(seq), id: Some(id), ..ack },
+            Receipt::Whispered { .. } => ack,
         };
         self.tell_socket(socket, &ServerFrame::Ack(ack));
     }
 
+    /// Remembers what came of something with a `cid`, and answers those who asked for it again meanwhile.
+    fn remember(&mut self, cid: Option<&str>, receipt: &Receipt, again: Vec<(Asker, bool)>) {
+        let (Some(cid), Some(name)) = (cid, self.session.name()) else { return };
+        self.state.remember(self.session.client, &name, cid, receipt);
+        for (asker, same) in again {
+            self.sent_before(asker, cid.to_string(), receipt.clone(), same);
+        }
+    }
+
     /// Any line of the line protocol. What it says is as if it had come in its own frame.
-    async fn line(
-        &mut self,
-        socket: Option<SocketId>,
-        reference: Option<u64>,
-        room: Option<RoomName>,
-        line: &Text,
-        answer: Option<oneshot::Sender<Answer>>,
-    ) {
-        let Some(request) = protocol::parse(line) else {
-            return self.refused(socket, reference, answer, &ChatError::NoText);
-        };
+    async fn line(&mut self, asker: Asker, room: Option<RoomName>, line: &Text) {
+        let Some(request) = protocol::parse(line) else { return self.refused(asker, &ChatError::NoText) };
         let verb = request.verb.map_or("", |verb| verb.name);
         let here = room.clone().or_else(|| self.current.clone()).unwrap_or_else(RoomName::lobby);
         match request.what {
-            Err(error) => self.refused(socket, reference, answer, &error),
+            Err(error) => self.refused(asker, &error),
             Ok(Command::Say { room, re, act, text }) => {
-                self.say(socket, reference, room.unwrap_or(here), None, text, re, act, answer).await;
+                self.say(asker, room.unwrap_or(here), None, text, re, act).await;
             }
             Ok(Command::Change { room, line, what }) => {
                 let command = Command::Change { room: Some(room.unwrap_or(here)), line, what: what.clone() };
-                self.request(socket, verb, command, Wanted::Changed(what), reference, answer).await;
+                self.request(asker, verb, command, Wanted::Changed(what)).await;
             }
             Ok(Command::Whisper { to, text }) => {
-                let wanted = Wanted::Whispered { cid: None, text: text.clone() };
-                self.request(socket, verb, Command::Whisper { to, text }, wanted, reference, answer).await;
+                let wanted = Wanted::Whispered { to: Some(to.clone()), cid: None, text: text.clone() };
+                self.request(asker, verb, Command::Whisper { to, text }, wanted).await;
             }
             Ok(Command::Reply(text)) => {
-                let wanted = Wanted::Whispered { cid: None, text: text.clone() };
-                self.request(socket, verb, Command::Reply(text), wanted, reference, answer).await;
+                let wanted = Wanted::Whispered { to: None, cid: None, text: text.clone() };
+                self.request(asker, verb, Command::Reply(text), wanted).await;
             }
             // The page has a box of several lines, and options of its own.
             Ok(Command::PasteBegins | Command::Paste(_) | Command::Options(_)) => {
@@ -591,104 +663,91 @@ impl Task {
                     what: Text::new(verb).unwrap_or_default(),
                     right: "This is for the line door; the page has its own way.",
                 };
-                self.refused(socket, reference, answer, &error);
+                self.refused(asker, &error);
             }
             Ok(command) => {
                 if let Some(room) =
                     room.filter(|room| self.current.as_ref() != Some(room) && self.session.is_in(&bare(room)))
                 {
                     self.current = Some(room.clone());
-                    self.request(None, "ROOM", Command::Room(Some(room)), Wanted::Nothing, None, None).await;
+                    self.request(Asker::default(), "ROOM", Command::Room(Some(room)), Wanted::Nothing).await;
                 }
                 if command == Command::Stats {
                     self.state.handle.metrics().sample_process();
                 }
-                self.request(socket, verb, command, Wanted::Answered, reference, answer).await;
+                let sets_topic = matches!(command, Command::Topic { text: Some(_), .. });
+                let wanted = if sets_topic { Wanted::TopicSet } else { Wanted::Answered };
+                self.request(asker, verb, command, wanted).await;
             }
         }
     }
 
     async fn roster(&mut self, socket: Option<SocketId>, room: RoomName) {
         let command = Command::List(Some(room.clone()));
-        self.request(socket, "LIST", command, Wanted::Roster(room), None, None).await;
+        self.request(Asker { socket, ..Asker::default() }, "LIST", command, Wanted::Roster(room)).await;
     }
 
     // ---- resume ----
 
     /// Asks the router for what a socket missed. Its answers stand among the live events, so nothing falls between.
-    async fn resume(&mut self, socket: SocketId, rooms: BTreeMap<String, u64>) {
+    async fn resume(&mut self, asker: Asker, rooms: BTreeMap<String, u64>) {
+        let Asker { socket: Some(socket), reference, .. } = asker else { return };
         self.next_tag += 1;
         let resume = self.next_tag;
-        let known: Vec<(RoomName, u64)> = rooms
-            .iter()
-            .filter_map(|(room, after)| Some((room_name(room).ok()?, *after)))
+        let rooms = rooms.into_iter().filter_map(|(room, after)| Some((room_name(&room).ok()?, after)));
+        let left = rooms
             .filter(|(room, _)| self.session.is_in(&bare(room)))
+            .map(|(room, after)| Missed { room, asked: after, after, end: 0 })
             .collect();
-        self.resumes.insert(resume, Resume { socket, left: known.len(), rooms: BTreeMap::new() });
-        if known.is_empty() {
-            return self.resumed(resume);
-        }
-        for (room, after) in known {
-            self.ask_history(resume, room, after, after).await;
-        }
+        self.resumes.insert(resume, Resume { socket, reference, left, rooms: BTreeMap::new() });
+        self.resume_on(resume).await;
     }
 
-    async fn ask_history(&mut self, resume: u64, room: RoomName, after: u64, asked: u64) {
-        let query =
-            HistoryQuery { room: Some(room.clone()), before: None, after: Some(after), limit: Some(RESUME_PAGE) };
-        let wanted = Wanted::Resumed { resume, room: bare(&room), after, asked };
-        self.request(None, "HISTORY", Command::History(query), wanted, None, None).await;
+    /// Asks for the next page, or says that this was all.
+    async fn resume_on(&mut self, resume: u64) {
+        let Some(under_way) = self.resumes.get_mut(&resume) else { return };
+        let Some(missed) = under_way.left.pop() else { return self.resumed(resume) };
+        // The tap may run ahead of this session later; what it has brought by now is at the router for sure.
+        let missed = Missed { end: self.state.last_seq(&missed.room), ..missed };
+        let (room, after) = (Some(missed.room.clone()), Some(missed.after));
+        let query = HistoryQuery { room, before: None, after, limit: Some(RESUME_PAGE) };
+        let wanted = Wanted::Resumed { resume, missed };
+        self.request(Asker::default(), "HISTORY", Command::History(query), wanted).await;
     }
 
-    async fn resume_page(
-        &mut self,
-        resume: u64,
-        room: String,
-        after: u64,
-        asked: u64,
-        lines: &[Arc<Envelope>],
-        more: Option<u64>,
-    ) {
-        let Some(socket) = self.resumes.get(&resume).map(|resume| resume.socket) else { return };
+    async fn resume_page(&mut self, resume: u64, missed: Missed, lines: &[Arc<Envelope>], more: Option<u64>) {
+        let Missed { room, asked, after, end } = missed;
         let first = lines.first().and_then(|line| id_in_room(line));
         let last = lines.last().and_then(|line| id_in_room(line));
         // Asked for from 0 means: whatever is kept. Any other number means that nothing may be missing behind it.
-        let end = room_name(&room).map_or(0, |name| self.state.last_seq(&name));
         let missing = match first {
-            Some(first) if after > 0 && first > after + 1 => Some(first - 1),
+            Some(first) if after > 0 && first > after.saturating_add(1) => Some(first - 1),
             None if after > 0 && end > after => Some(end),
             _ => None,
         };
-        if let Some(to) = missing {
-            self.tell_socket(socket, &ServerFrame::Gap { room: room.clone(), missing_from: after + 1, to });
+        let mut frames: Vec<Utf8Bytes> = Vec::with_capacity(lines.len() + 1);
+        frames.extend(
+            missing.map(|to| frame(&ServerFrame::Gap { room: bare(&room), missing_from: after.saturating_add(1), to })),
+        );
+        frames.extend(lines.iter().filter_map(|line| self.rendered(line)));
+        let Some(under_way) = self.resumes.get_mut(&resume) else { return };
+        let socket = under_way.socket;
+        if let Some(more) = more {
+            under_way.left.push(Missed { room, asked, after: more, end });
+        } else {
+            let to = last.or(missing).unwrap_or(after);
+            under_way.rooms.insert(bare(&room), Span { from: asked.saturating_add(1), to });
         }
-        for line in lines {
-            if let Some(bytes) = self.rendered(line) {
-                self.put(socket, Out::Frame(bytes));
-            }
-        }
-        if let (Some(more), Ok(name)) = (more, room_name(&room)) {
-            return self.ask_history(resume, name, more, asked).await;
-        }
-        let to = last.or(missing).unwrap_or(after);
-        if let Some(resume) = self.resumes.get_mut(&resume) {
-            resume.rooms.insert(room, Span { from: asked + 1, to });
-        }
-        self.resume_step(resume);
-    }
-
-    fn resume_step(&mut self, resume: u64) {
-        if let Some(under_way) = self.resumes.get_mut(&resume) {
-            under_way.left = under_way.left.saturating_sub(1);
-            if under_way.left == 0 {
-                self.resumed(resume);
-            }
+        if frames.is_empty() {
+            self.resume_on(resume).await;
+        } else {
+            self.put(socket, Out::Page { frames, resume });
         }
     }
 
     fn resumed(&mut self, resume: u64) {
-        if let Some(Resume { socket, rooms, .. }) = self.resumes.remove(&resume) {
-            self.tell_socket(socket, &ServerFrame::Resumed { rooms });
+        if let Some(Resume { socket, reference, rooms, .. }) = self.resumes.remove(&resume) {
+            self.tell_socket(socket, &ServerFrame::Resumed { reference, rooms });
         }
     }
 
@@ -703,7 +762,7 @@ impl Task {
             }
             Event::Refused { tag, error, .. } => {
                 if let Some(pending) = tag.as_ref().and_then(|tag| self.pending.remove(tag.as_str())) {
-                    self.refusal(pending, error);
+                    self.refusal(pending, error).await;
                 }
             }
             Event::Block(block) => {
@@ -787,7 +846,7 @@ impl Task {
     }
 
     async fn done(&mut self, envelope: &Arc<Envelope>, done: &Done, pending: Pending) {
-        let Pending { socket, reference, answer, what } = pending;
+        let Pending { asker, what, again } = pending;
         match (done, what) {
             (Done::Welcome { name, room, .. }, Wanted::SignOn) => {
                 self.session.know(|known| {
@@ -796,14 +855,20 @@ impl Task {
                 });
                 self.current = Some(room.clone());
                 self.state.sessions.insert(self.session.token.clone(), self.session.clone());
-                if let Some(signed_on) = self.signed_on.take() {
-                    let _gone = signed_on.send(Ok(()));
+                if let Some(signed_on) = self.signed_on.take()
+                    && signed_on.send(Ok(())).is_err()
+                {
+                    // Whoever asked went away before the answer: nobody has the token.
+                    self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
                 }
                 return;
             }
-            (Done::Said { room, id }, Wanted::Said { cid, text, re, act }) => {
-                self.said(envelope, room, *id, cid, text, re, act, socket, reference, answer);
-                return;
+            (Done::Said { room, id }, Wanted::Said { cid, text, re, act, .. }) => {
+                let Some(name) = self.session.name() else { return };
+                let (room, by) = (room.clone(), self.session.client);
+                let version = Version::First;
+                let speech = Speech { room, id: *id, by, from: name, act, re, version, text };
+                return self.said(envelope, &speech, cid, asker, again);
             }
             (Done::Changed { room, id, target }, Wanted::Changed(what)) => {
                 if id != target
@@ -822,9 +887,9 @@ impl Task {
                     self.tell_all(frame(&changed));
                 }
                 let ack = Ack { room: Some(bare(room)), seq: Some(*id), ..Ack::default() };
-                return self.ack(socket, reference, answer, ack);
+                return self.ack(asker, ack);
             }
-            (Done::Whispered { to, .. }, Wanted::Whispered { cid, text }) => {
+            (Done::Whispered { to, .. }, Wanted::Whispered { cid, text, .. }) => {
                 let whisper = ServerFrame::Whisper {
                     from: self.session.author(),
                     to: self.state.author_named(to),
@@ -833,8 +898,10 @@ impl Task {
                     cid: cid.clone(),
                 };
                 self.tell_all(frame(&whisper));
-                let ack = Ack { cid, text: Some(plain(envelope)), ..Ack::default() };
-                return self.ack(socket, reference, answer, ack);
+                let ack = Ack { cid: cid.clone(), text: Some(plain(envelope)), ..Ack::default() };
+                self.ack(asker, ack);
+                let receipt = Receipt::Whispered { to: to.clone(), text: text.to_string() };
+                return self.remember(cid.as_deref(), &receipt, again);
             }
             (Done::Entered { room, op, .. }, _) => {
                 self.session.know(|known| known.rooms.push(room.clone()));
@@ -849,6 +916,7 @@ impl Task {
             (Done::Parted { room, current }, _) => {
                 self.session.know(|known| known.rooms.retain(|name| name != room));
                 self.ops.retain(|name| name != room);
+                self.read.remove(&key(room));
                 self.current = current.clone();
                 self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
             }
@@ -862,80 +930,67 @@ impl Task {
                 let state = if why.is_some() { Presence::Away } else { Presence::Online };
                 self.state.presence(self.session.author(), state, why.as_ref().map(ToString::to_string));
             }
-            (Done::Topic { room, topic: Some((by, text)) }, _) if Some(by) == self.session.name().as_ref() => {
-                let at = timestamp(envelope.at);
-                let topic =
-                    ServerFrame::Topic { room: bare(room), from: self.session.author(), at, text: text.to_string() };
-                self.tell_all(frame(&topic));
+            (Done::Topic { room, topic }, Wanted::TopicSet) => {
+                let text = topic.as_ref().map_or_else(String::new, |(_, text)| text.to_string());
+                let (at, from) = (timestamp(envelope.at), self.session.author());
+                self.tell_all(frame(&ServerFrame::Topic { room: bare(room), from, at, text }));
             }
+            // Whoever is told that a room is closed finds it closed: the tap may be a moment behind.
+            (Done::Modes { room, modes }, _) => self.state.room(room, |log| log.modes = modes.to_string()),
             _ => {}
         }
         let what = if let Event::Done { verb, .. } = &envelope.event { Some((*verb).to_string()) } else { None };
-        self.ack(socket, reference, answer, Ack { what, text: Some(plain(envelope)), ..Ack::default() });
+        self.ack(asker, Ack { what, text: Some(plain(envelope)), ..Ack::default() });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "these are the fields of one message and its answer")]
     fn said(
         &mut self,
         envelope: &Envelope,
-        room: &RoomName,
-        id: u64,
+        speech: &Speech,
         cid: Option<String>,
-        text: Text,
-        re: Option<u64>,
-        act: bool,
-        socket: Option<SocketId>,
-        reference: Option<u64>,
-        answer: Option<oneshot::Sender<Answer>>,
+        asker: Asker,
+        again: Vec<(Asker, bool)>,
     ) {
-        let Some(name) = self.session.name() else { return };
-        let speech = Speech {
-            room: room.clone(),
-            id,
-            by: self.session.client,
-            from: name.clone(),
-            act,
-            re,
-            version: Version::First,
-            text,
-        };
-        let message = self.state.message(envelope, &speech);
+        let message = self.state.message(envelope, speech);
         // Whoever was told that it is said finds it: the tap may be a moment behind.
         self.state.keep(message.clone());
-        if let Some(cid) = &cid {
-            let receipt = Receipt { room: message.room.clone(), seq: id, id: message.id, text: message.text.clone() };
-            self.state.remember(&name, cid, receipt);
-        }
+        let receipt = Receipt::Said {
+            room: message.room.clone(),
+            seq: message.seq,
+            id: message.id,
+            text: speech.text.to_string(),
+        };
         self.tell_all(frame(&ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() })));
-        if let Some(socket) = socket {
+        if let Some(socket) = asker.socket {
             let ack = Ack {
-                reference,
-                cid,
+                reference: asker.reference,
+                cid: cid.clone(),
                 room: Some(message.room.clone()),
-                seq: Some(id),
+                seq: Some(message.seq),
                 id: Some(message.id),
                 ..Ack::default()
             };
             self.tell_socket(socket, &ServerFrame::Ack(ack));
         }
-        if let Some(answer) = answer {
+        if let Some(answer) = asker.answer {
             let _gone = answer.send(Ok(Told::Said { message: Box::new(message), duplicate: false }));
         }
+        self.remember(cid.as_deref(), &receipt, again);
     }
 
     async fn block(&mut self, envelope: &Envelope, block: &Block, pending: Pending) {
-        let Pending { socket, reference, answer, what } = pending;
+        let Pending { asker, what, .. } = pending;
         match (&block.items, what) {
             (Items::List(users), Wanted::Roster(room)) => {
                 let users = users.iter().map(|user| User::listed(user, self.id_of(&user.name))).collect();
                 let people = frame(&ServerFrame::People { room: bare(&room), users });
-                match socket {
+                match asker.socket {
                     Some(socket) => self.put(socket, Out::Frame(people)),
                     None => self.tell_all(people),
                 }
             }
-            (Items::History { lines, more }, Wanted::Resumed { resume, room, after, asked }) => {
-                self.resume_page(resume, room, after, asked, lines, *more).await;
+            (Items::History { lines, more }, Wanted::Resumed { resume, missed }) => {
+                self.resume_page(resume, missed, lines, *more).await;
             }
             (items, _) => {
                 let value = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
@@ -952,12 +1007,15 @@ impl Task {
                         let rooms = rooms.iter().map(|room| Room::listed(room, self.state.last_seq(&room.name)));
                         ("ROOMS", rooms.map(|room| value(serde_json::to_value(room))).collect())
                     }
-                    Items::Help(_) => ("HELP", Vec::new()),
+                    Items::Help(verbs) => {
+                        let rows = verbs.iter().map(|verb| CommandInfo::of(verb));
+                        ("HELP", rows.map(|row| value(serde_json::to_value(row))).collect())
+                    }
                     Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
                     Items::History { .. } => ("HISTORY", Vec::new()),
                 };
                 let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
-                self.ack(socket, reference, answer, ack);
+                self.ack(asker, ack);
             }
         }
     }
@@ -966,8 +1024,9 @@ impl Task {
         if self.session.name().as_ref() == Some(name) { self.session.id } else { self.state.author_named(name).id }
     }
 
-    fn refusal(&mut self, pending: Pending, error: &ChatError) {
-        match pending.what {
+    async fn refusal(&mut self, pending: Pending, error: &ChatError) {
+        let Pending { asker, what, again } = pending;
+        match what {
             Wanted::SignOn => {
                 if let Some(signed_on) = self.signed_on.take() {
                     let _gone = signed_on.send(Err(error.clone()));
@@ -979,36 +1038,30 @@ impl Task {
                 tokio::spawn(async move { state.tell_router(gone).await });
             }
             // The room is gone, or closed to this person by now.
-            Wanted::Resumed { resume, .. } => self.resume_step(resume),
+            Wanted::Resumed { resume, .. } => self.resume_on(resume).await,
             Wanted::Nothing | Wanted::Roster(_) => {}
-            Wanted::Said { .. } | Wanted::Changed(_) | Wanted::Whispered { .. } | Wanted::Answered => {
-                self.refused(pending.socket, pending.reference, pending.answer, error);
+            Wanted::Said { .. }
+            | Wanted::Changed(_)
+            | Wanted::Whispered { .. }
+            | Wanted::TopicSet
+            | Wanted::Answered => {
+                self.refused(asker, error);
+                again.into_iter().for_each(|(asker, _)| self.refused(asker, error));
             }
         }
     }
 
-    fn refused(
-        &mut self,
-        socket: Option<SocketId>,
-        reference: Option<u64>,
-        answer: Option<oneshot::Sender<Answer>>,
-        error: &ChatError,
-    ) {
-        if let Some(socket) = socket {
-            self.tell_socket(socket, &error_frame(reference, error));
+    fn refused(&mut self, asker: Asker, error: &ChatError) {
+        if let Some(socket) = asker.socket {
+            self.tell_socket(socket, &error_frame(asker.reference, error));
         }
-        if let Some(answer) = answer {
+        if let Some(answer) = asker.answer {
             let _gone = answer.send(Err(error.clone()));
         }
     }
 
-    fn ack(
-        &mut self,
-        socket: Option<SocketId>,
-        reference: Option<u64>,
-        answer: Option<oneshot::Sender<Answer>>,
-        ack: Ack,
-    ) {
+    fn ack(&mut self, asker: Asker, ack: Ack) {
+        let Asker { socket, reference, answer } = asker;
         if let Some(socket) = socket
             && (reference.is_some() || ack.text.is_some())
         {
@@ -1021,6 +1074,8 @@ impl Task {
 
     fn goodbye(&mut self, why: &Leave) {
         let (code, reason, reconnect_in_ms) = match why {
+            // The person did not leave, only the session is over: a socket that came at the last moment may sign on again.
+            Leave::Quit(_) if self.timed_out => (4001, "session-over", None),
             Leave::Quit(_) | Leave::Parted | Leave::Closed | Leave::Idle => (1000, "quit", None),
             Leave::Kicked(_) => (4002, "kicked", None),
             Leave::Shutdown => (1012, "restart", Some(1_500)),
@@ -1036,8 +1091,9 @@ impl Task {
         // A close frame has room for 123 bytes (RFC 6455, 5.5).
         words.truncate(words.floor_char_boundary(120));
         for (_, socket) in self.sockets.drain() {
-            let _full = socket.try_send(Out::Frame(goodbye.clone()));
-            let _full = socket.try_send(Out::Close(code, words.clone()));
+            // A place is kept for this ([`Task::put`]).
+            let end = Out::End { goodbye: Some(goodbye.clone()), code, reason: words.clone() };
+            let _gone = socket.try_send(end);
         }
         if let Some(signed_on) = self.signed_on.take() {
             drop(signed_on);
@@ -1053,7 +1109,7 @@ impl Task {
             v: 1,
             session: self.session.id,
             you: self.session.author(),
-            heartbeat_ms: HEARTBEAT.as_millis() as u64,
+            heartbeat_ms: self.state.config.times.heartbeat.as_millis() as u64,
             limits: Limits {
                 text_bytes: config.line_bytes,
                 frame_bytes: FRAME_BYTES,
@@ -1074,7 +1130,7 @@ impl Task {
         let log = self.state.rooms.get(&key(room)).map(|log| log.clone()).unwrap_or_default();
         OwnRoom {
             id: bare(room),
-            last_seq: log.last_seq,
+            last_seq: self.state.last_seq(room),
             read_seq: self.read.get(&key(room)).copied().unwrap_or(0),
             topic: log.topic,
             modes: if log.modes.is_empty() { "+".into() } else { log.modes },
@@ -1096,7 +1152,7 @@ impl Task {
     /// Puts something into a socket's queue. One that does not keep up is let go of; it connects again and resumes.
     fn put(&mut self, socket: SocketId, out: Out) {
         let Some(frames) = self.sockets.get(&socket) else { return };
-        if frames.try_send(out).is_err() {
+        if frames.capacity() <= 1 || frames.try_send(out).is_err() {
             // The sender falls; the socket's task sees its queue end without a close and says 4009.
             self.drop_socket(socket);
         }
@@ -1163,9 +1219,7 @@ fn commands() -> &'static [CommandInfo] {
     static COMMANDS: std::sync::LazyLock<Vec<CommandInfo>> = std::sync::LazyLock::new(|| {
         let line_door_only = ["PASTE", "OPT", "TYPING", "PING"];
         let shown = VERBS.iter().filter(|verb| !verb.slashes.is_empty() && !line_door_only.contains(&verb.name));
-        shown
-            .map(|verb| CommandInfo { name: verb.name, slashes: verb.slashes, usage: verb.usage, help: verb.help })
-            .collect()
+        shown.map(CommandInfo::of).collect()
     });
     &COMMANDS
 }

@@ -4,6 +4,7 @@
 //! without asking the router.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::{Batch, Deliver, Undelivered};
 use chat_server::server::ServerHandle;
 use dashmap::DashMap;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use crate::WebConfig;
@@ -48,8 +49,12 @@ pub struct AppState {
     pub sessions: DashMap<String, Arc<Session>>,
     /// Frames that every socket may have, and may miss.
     pub tx: broadcast::Sender<Utf8Bytes>,
+    /// Set when this door goes away: sockets that are still open then are closed.
+    pub closing: watch::Sender<bool>,
     /// Wrong operator keys, by address.
     pub wrong_keys: WrongKeys,
+    /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
+    forgotten: AtomicU64,
     kept: Mutex<VecDeque<(String, u64, Uuid)>>,
     receipts: Mutex<Receipts>,
 }
@@ -76,27 +81,46 @@ pub struct RoomLog {
     pub modes: String,
     /// The number of the last event.
     pub last_seq: u64,
+    /// The number before the first event.
+    pub base: u64,
     /// The messages that are kept, by their numbers.
     pub messages: BTreeMap<u64, Uuid>,
 }
 
-/// What came of a message that was sent with a `cid`.
+/// What came of something that was sent with a `cid`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Receipt {
-    /// Where.
-    pub room: String,
-    /// The number it got.
-    pub seq: u64,
-    /// Its id.
-    pub id: Uuid,
-    /// The words that were sent.
-    pub text: String,
+pub enum Receipt {
+    /// It was said in a room.
+    Said {
+        /// Where.
+        room: String,
+        /// The number it got.
+        seq: u64,
+        /// Its id.
+        id: Uuid,
+        /// The words that were sent.
+        text: String,
+    },
+    /// It was whispered.
+    Whispered {
+        /// To whom.
+        to: Name,
+        /// The words that were sent.
+        text: String,
+    },
+}
+
+/// Whose `cid` it is: a connection's, which may change its name, or a name's, which may come back by another connection.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Owner {
+    Client(ClientId),
+    Name(Name),
 }
 
 #[derive(Default)]
 struct Receipts {
-    by_cid: HashMap<(String, String), Receipt>,
-    oldest_first: VecDeque<(String, String)>,
+    by_cid: HashMap<(Owner, String), Receipt>,
+    oldest_first: VecDeque<(Owner, String)>,
 }
 
 /// Which messages of a room.
@@ -128,6 +152,7 @@ pub struct Page {
 impl AppState {
     /// An empty state.
     pub fn new(handle: ServerHandle, config: WebConfig) -> AppState {
+        let lobby = RoomLog { name: bare(&RoomName::lobby()), modes: "+".into(), ..RoomLog::default() };
         AppState {
             handle,
             config,
@@ -135,10 +160,12 @@ impl AppState {
             started: Instant::now(),
             users: DashMap::new(),
             messages: DashMap::new(),
-            rooms: DashMap::new(),
+            rooms: DashMap::from_iter([(lobby.name.clone(), lobby)]),
             sessions: DashMap::new(),
             tx: broadcast::channel(1_024).0,
+            closing: watch::channel(false).0,
             wrong_keys: WrongKeys::default(),
+            forgotten: AtomicU64::new(0),
             kept: Mutex::default(),
             receipts: Mutex::default(),
         }
@@ -168,7 +195,12 @@ impl AppState {
 
     /// A person of whom only the name is known. Nil is nobody who is on.
     pub fn author_named(&self, name: &Name) -> Author {
-        let found = self.users.iter().find(|user| user.name == *name).map(|user| *user.key());
+        let known = self.users.iter().find(|user| user.name == *name).map(|user| *user.key());
+        // The tap may not have brought somebody yet who has just come.
+        let found = known.or_else(|| {
+            let people = self.handle.registry().people();
+            people.iter().find(|person| person.name == *name).map(|person| self.user_id(person.id))
+        });
         Author { id: found.unwrap_or_default(), name: name.to_string() }
     }
 
@@ -187,6 +219,7 @@ impl AppState {
             edited: speech.version == Version::Edited,
             deleted: speech.version == Version::Deleted,
             reactions: BTreeMap::new(),
+            reactors: BTreeMap::new(),
         }
     }
 
@@ -195,7 +228,10 @@ impl AppState {
     /// Takes in what happened in public.
     pub fn take(&self, envelope: &Envelope) {
         match &envelope.event {
-            Event::Said(speech) => self.keep(self.message(envelope, speech)),
+            Event::Said(speech) => {
+                self.room(&speech.room, |_| {});
+                self.keep(self.message(envelope, speech));
+            }
             Event::Changed(change) => self.change(change),
             Event::Topic { room, text, .. } => self.room(room, |log| log.topic = text.to_string()),
             Event::Mode { room, modes, .. } => self.room(room, |log| log.modes = modes.to_string()),
@@ -220,21 +256,19 @@ impl AppState {
         }
     }
 
-    /// Keeps a message, if it is new. The author's own session may be quicker than the tap.
+    /// Keeps a message, if it is new. The author's own session may be quicker than the tap, or so late that the room is
+    /// forgotten: what was said in a closed room must not come back.
     pub fn keep(&self, message: Message) {
         let (key, seq, id) = (message.room.to_ascii_lowercase(), message.seq, message.id);
-        let mut log = self.rooms.entry(key.clone()).or_default();
-        if log.name.is_empty() {
-            log.name = message.room.clone();
-            log.modes = "+".into();
-        }
-        log.last_seq = log.last_seq.max(seq);
-        if log.messages.insert(seq, id).is_some() {
+        // Whoever reads the room's last number finds the message: both change under the room's lock.
+        let Some(mut log) = self.rooms.get_mut(&key) else { return };
+        if seq <= log.base || log.messages.insert(seq, id).is_some() {
             return;
         }
+        self.messages.insert(id, message);
+        log.last_seq = log.last_seq.max(seq);
         let gone = if log.messages.len() > ROOM_MESSAGES { log.messages.pop_first() } else { None };
         drop(log);
-        self.messages.insert(id, message);
         if let Some((_, old)) = gone {
             self.messages.remove(&old);
         }
@@ -245,58 +279,39 @@ impl AppState {
         {
             drop(kept);
             self.messages.remove(&id);
-            if let Some(mut log) = self.rooms.get_mut(&key) {
+            if let Some(mut log) = self.rooms.get_mut(&key)
+                && log.messages.get(&seq) == Some(&id)
+            {
                 log.messages.remove(&seq);
             }
         }
     }
 
     fn change(&self, change: &Change) {
-        let key = key(&change.room);
-        let Some(mut log) = self.rooms.get_mut(&key) else { return };
-        log.last_seq = log.last_seq.max(change.id);
-        let Some(id) = log.messages.get(&change.target).copied() else { return };
-        drop(log);
-        let Some(mut message) = self.messages.get_mut(&id) else { return };
-        let who = change.from.to_string();
-        match &change.what {
-            What::Edited(text) => {
-                message.text = text.to_string();
-                message.edited = true;
-            }
-            What::Deleted => {
-                message.text.clear();
-                message.deleted = true;
-                message.reactions.clear();
-            }
-            What::Reacted(emoji) => {
-                let names = message.reactions.entry(emoji.to_string()).or_default();
-                if !names.contains(&who) {
-                    names.push(who);
-                }
-            }
-            What::Unreacted(emoji) => {
-                if let Some(names) = message.reactions.get_mut(emoji.as_str()) {
-                    names.retain(|name| *name != who);
-                    if names.is_empty() {
-                        message.reactions.remove(emoji.as_str());
-                    }
-                }
-            }
+        let Some(mut log) = self.rooms.get_mut(&key(&change.room)) else { return };
+        if let Some(id) = log.messages.get(&change.target)
+            && let Some(mut message) = self.messages.get_mut(id)
+        {
+            apply(&mut message, change);
         }
+        log.last_seq = log.last_seq.max(change.id);
     }
 
-    fn room(&self, room: &RoomName, change: impl FnOnce(&mut RoomLog)) {
+    /// Changes what is known of a room, which may be new.
+    pub fn room(&self, room: &RoomName, change: impl FnOnce(&mut RoomLog)) {
         let mut log = self.rooms.entry(key(room)).or_default();
         if log.name.is_empty() {
             log.name = bare(room);
             log.modes = "+".into();
+            log.base = self.forgotten.load(Ordering::Acquire);
+            log.last_seq = log.base;
         }
         change(&mut log);
     }
 
     fn forget(&self, room: &RoomName) {
         if let Some((_, log)) = self.rooms.remove(&key(room)) {
+            self.forgotten.fetch_max(log.last_seq, Ordering::AcqRel);
             for id in log.messages.values() {
                 self.messages.remove(id);
             }
@@ -342,7 +357,14 @@ impl AppState {
 
     /// The number of a room's last event, as far as the tap has come.
     pub fn last_seq(&self, room: &RoomName) -> u64 {
-        self.rooms.get(&key(room)).map_or(0, |log| log.last_seq)
+        self.rooms.get(&key(room)).map_or_else(|| self.forgotten.load(Ordering::Acquire), |log| log.last_seq)
+    }
+
+    /// The number of a room's last message that is not deleted.
+    pub fn last_message(&self, room: &RoomName) -> Option<u64> {
+        let log = self.rooms.get(&key(room))?;
+        let stands = |id: &Uuid| self.messages.get(id).is_some_and(|message| !message.deleted);
+        log.messages.iter().rev().find(|(_, id)| stands(id)).map(|(seq, _)| *seq)
     }
 
     /// Whether somebody may read a room: everybody an open one, its people a closed one.
@@ -411,22 +433,24 @@ impl AppState {
 
     // ---- receipts ----
 
-    /// What came of a message that this person sent before with this `cid`.
-    pub fn receipt(&self, name: &Name, cid: &str) -> Option<Receipt> {
-        let key = (name.as_str().to_ascii_lowercase(), cid.to_string());
-        lock(&self.receipts).by_cid.get(&key).cloned()
+    /// What came of what this person sent before with this `cid`.
+    pub fn receipt(&self, client: ClientId, name: &Name, cid: &str) -> Option<Receipt> {
+        let receipts = lock(&self.receipts);
+        let of = |owner| receipts.by_cid.get(&(owner, cid.to_string())).cloned();
+        of(Owner::Client(client)).or_else(|| of(Owner::Name(name.clone())))
     }
 
-    /// Remembers what came of a message.
-    pub fn remember(&self, name: &Name, cid: &str, receipt: Receipt) {
-        let key = (name.as_str().to_ascii_lowercase(), cid.to_string());
+    /// Remembers what came of something.
+    pub fn remember(&self, client: ClientId, name: &Name, cid: &str, receipt: &Receipt) {
         let mut receipts = lock(&self.receipts);
-        if receipts.by_cid.insert(key.clone(), receipt).is_none() {
-            receipts.oldest_first.push_back(key);
+        for owner in [Owner::Client(client), Owner::Name(name.clone())] {
+            let key = (owner, cid.to_string());
+            if receipts.by_cid.insert(key.clone(), receipt.clone()).is_none() {
+                receipts.oldest_first.push_back(key);
+            }
         }
-        if receipts.oldest_first.len() > RECEIPTS
-            && let Some(oldest) = receipts.oldest_first.pop_front()
-        {
+        while receipts.oldest_first.len() > 2 * RECEIPTS {
+            let Some(oldest) = receipts.oldest_first.pop_front() else { break };
             receipts.by_cid.remove(&oldest);
         }
     }
@@ -436,6 +460,42 @@ impl RoomLog {
     /// Whether everybody may come in and read.
     pub fn is_open(&self) -> bool {
         !self.modes.contains(['i', 'k'])
+    }
+}
+
+/// Does to a message what happened to it.
+fn apply(message: &mut Message, change: &Change) {
+    match &change.what {
+        What::Edited(text) => {
+            message.text = text.to_string();
+            message.edited = true;
+        }
+        What::Deleted => {
+            message.text.clear();
+            message.deleted = true;
+            message.reactions.clear();
+            message.reactors.clear();
+        }
+        What::Reacted(emoji) => {
+            let ids = message.reactors.entry(emoji.to_string()).or_default();
+            if !ids.contains(&change.by) {
+                ids.push(change.by);
+                message.reactions.entry(emoji.to_string()).or_default().push(change.from.to_string());
+            }
+        }
+        // Found by the connection: its name may be another one by now.
+        What::Unreacted(emoji) => {
+            let Some(ids) = message.reactors.get_mut(emoji.as_str()) else { return };
+            let Some(place) = ids.iter().position(|id| *id == change.by) else { return };
+            ids.remove(place);
+            if let Some(names) = message.reactions.get_mut(emoji.as_str()) {
+                names.remove(place);
+            }
+            if ids.is_empty() {
+                message.reactors.remove(emoji.as_str());
+                message.reactions.remove(emoji.as_str());
+            }
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::command::Line;
 use chat_server::error::ChatError;
@@ -16,8 +17,8 @@ use chat_server::names::{Name, RoomName};
 use chat_server::text::Text;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::sync::{broadcast, mpsc};
-use tokio::time::{interval_at, sleep, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::error::AppError;
 use crate::handlers::session_of;
@@ -27,28 +28,30 @@ use crate::state::AppState;
 
 /// The most bytes of a frame.
 pub const FRAME_BYTES: usize = 64 * 1024;
-/// How often the server pings.
-pub const HEARTBEAT: Duration = Duration::from_secs(25);
-/// What may be missing before a socket counts as dead: two pings and what they take.
-const SILENCE: Duration = Duration::from_secs(60);
-/// How long a frame may take to be written, and the goodbye to be answered.
-const WRITE: Duration = Duration::from_secs(15);
-const CLOSING: Duration = Duration::from_secs(2);
+/// The most items that are written at once. Signs of life and the end must get their turn.
+const AT_ONCE: usize = 64;
 
 static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
 
 /// `GET /ws`.
 ///
 /// # Errors
-/// 403 for a page of another site.
+/// 403 for a page of another site, 405 for anything but GET, 426 for what is no WebSocket.
 pub async fn ws_handler(
     State(state): State<Arc<AppState>>,
+    method: Method,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, AppError> {
+    if method != Method::GET {
+        let mut response = AppError::MethodNotAllowed.into_response();
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+        return Ok(response);
+    }
     if !state.config.allows_origin(&headers) {
         return Err(AppError::ForeignOrigin);
     }
+    let upgrade = upgrade.map_err(|_| AppError::NoWebSocket)?;
     let session = session_of(&state, &headers);
     let upgrade = upgrade
         .protocols(["chat.v1"])
@@ -58,73 +61,97 @@ pub async fn ws_handler(
     Ok(upgrade.on_upgrade(move |socket| handle_socket(socket, state, session)).into_response())
 }
 
-/// Why a socket ends from its reader's side: a close code and its reason.
-type End = (u16, String);
+/// Why a socket's reader ends.
+enum End {
+    /// It has a close code and a reason.
+    Close(u16, String),
+    /// The peer closed, or is gone: its close is answered by the library.
+    PeerGone,
+    /// The session is over; its last words are on their way to the writer.
+    SessionOver,
+}
 
 async fn handle_socket(socket: WebSocket, state: Arc<AppState>, session: Option<Arc<Session>>) {
     let _open = state.config.sockets.open();
+    let closing = state.config.times.closing;
     let id: SocketId = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
-    let (sink, stream) = socket.split();
+    let (sink, mut stream) = socket.split();
     let attached = match &session {
         Some(session) => session.attach(id).await.map(|frames| (session, frames)),
         None => None,
     };
     let Some((session, frames)) = attached else {
-        return close(sink, stream, 4001, "no session, or it is over: POST /api/users makes one").await;
+        return close(sink, stream, closing, 4001, "no session, or it is over: POST /api/users makes one").await;
     };
     let (ended, end) = mpsc::channel(1);
-    let broadcasts = state.tx.subscribe();
-    let writer = tokio::spawn(write(sink, frames, broadcasts, end));
-    let reader = read(stream, &state, session, id);
-    let (mut stream, why) = reader.await;
-    if let Some(why) = why {
-        let _gone = ended.send(why).await;
-    }
-    drop(ended);
+    let mut writer = tokio::spawn(write(sink, frames, state.clone(), session.clone(), end));
+    // Whichever side ends first ends the other: nothing is done for a socket that is closed.
+    let why = tokio::select! {
+        why = read(&mut stream, &state, session, id) => Some(why),
+        _ = &mut writer => None,
+    };
     session.detach(id).await;
+    let mut broken = false;
     // The peer's own goodbye is waited for, so that it does not see a broken connection.
-    let drained = timeout(CLOSING, async { while let Some(Ok(_)) = stream.next().await {} });
-    let (_drained, _written) = tokio::join!(drained, writer);
+    let drained = timeout(closing, async {
+        while let Some(message) = stream.next().await {
+            if message.is_err() {
+                break;
+            }
+        }
+    });
+    match why {
+        None => {
+            let _in_time = drained.await;
+        }
+        Some(End::SessionOver) => {
+            let _ended = writer.await;
+            let _in_time = drained.await;
+        }
+        Some(End::PeerGone) => {
+            drop(ended);
+            let (_in_time, _ended) = tokio::join!(drained, writer);
+        }
+        Some(End::Close(code, reason)) => {
+            broken = matches!(code, 1007 | 1009);
+            let _gone = ended.send((code, reason)).await;
+            let (_in_time, _ended) = tokio::join!(drained, writer);
+        }
+    }
+    if broken {
+        // What is left of a broken frame is never read, and a socket that is closed on unread bytes loses the goodbye.
+        sleep(closing / 4).await;
+    }
 }
 
 // ---- in ----
 
-async fn read(
-    mut stream: SplitStream<WebSocket>,
-    state: &AppState,
-    session: &Session,
-    id: SocketId,
-) -> (SplitStream<WebSocket>, Option<End>) {
+async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &Session, id: SocketId) -> End {
     let config = state.handle.config();
     let mut bucket = Bucket::new(config.burst, config.per_second, Instant::now());
     let mut warned = false;
-    let why = loop {
-        let message = match timeout(SILENCE, stream.next()).await {
-            Err(_) => break Some((4010, "no sign of life".into())),
-            Ok(None) => break None,
-            Ok(Some(Err(error))) => break fault(&error),
+    let close = |code: u16, reason: &str| End::Close(code, reason.into());
+    loop {
+        let message = match timeout(state.config.times.silence, stream.next()).await {
+            Err(_) => return close(4010, "no sign of life"),
+            Ok(None) => return End::PeerGone,
+            Ok(Some(Err(error))) => return fault(&error),
             Ok(Some(Ok(message))) => message,
         };
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => break Some((1003, "text frames only".into())),
+            Message::Binary(_) => return close(1003, "text frames only"),
             Message::Ping(_) | Message::Pong(_) => continue,
-            Message::Close(_) => break None,
+            Message::Close(_) => return End::PeerGone,
         };
         let frame = match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(value) if value.is_object() => value,
-            _ => break Some((4000, "a frame is one JSON object with a \"type\"".into())),
+            _ => return close(4000, "a frame is one JSON object with a \"type\""),
         };
         let reference = frame.get("ref").and_then(serde_json::Value::as_u64);
-        let frame = match serde_json::from_value::<ClientFrame>(frame) {
-            Ok(frame) => frame,
-            Err(error) => {
-                let refusal = wrong(reference, "bad-frame", format!("This frame cannot be read: {error}."));
-                if session.tell(id, refusal).await { continue } else { break None }
-            }
-        };
+        let frame = serde_json::from_value::<ClientFrame>(frame);
         // Like the line door: whoever is too fast is read more slowly, and told once. Nothing is lost.
-        if !matches!(frame, ClientFrame::Ping { .. } | ClientFrame::Read { .. }) {
+        if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. })) {
             let wait = bucket.take(Instant::now());
             warned &= wait > Duration::ZERO || !bucket.is_full();
             if wait > Duration::ZERO {
@@ -135,28 +162,31 @@ async fn read(
                 sleep(wait).await;
             }
         }
-        let goes_on = match ask_of(frame, config.line_bytes) {
-            Ok(Some(ask)) => session.ask(id, ask).await,
-            Ok(None) => session.tell(id, ServerFrame::Pong { reference }).await,
-            Err(refusal) => session.tell(id, refusal(reference)).await,
+        let goes_on = match frame.map(|frame| ask_of(frame, config.line_bytes)) {
+            Ok(Ok(Some(ask))) => session.ask(id, reference, ask).await,
+            Ok(Ok(None)) => session.tell(id, ServerFrame::Pong { reference }).await,
+            Ok(Err(refusal)) => session.tell(id, refusal(reference)).await,
+            Err(error) => {
+                let refusal = wrong(reference, "bad-frame", format!("This frame cannot be read: {error}."));
+                session.tell(id, refusal).await
+            }
         };
         if !goes_on {
-            break None;
+            return End::SessionOver;
         }
-    };
-    (stream, why)
+    }
 }
 
 /// What a broken frame is called when the socket closes.
-fn fault(error: &axum::Error) -> Option<End> {
+fn fault(error: &axum::Error) -> End {
     let words = error.to_string();
     // axum hands the library's errors on as text only.
     if words.contains("too big") || words.contains("too long") || words.contains("Space limit") {
-        Some((1009, "a frame has at most 64 KiB".into()))
+        End::Close(1009, "a frame has at most 64 KiB".into())
     } else if words.to_ascii_lowercase().contains("utf") {
-        Some((1007, "a text frame is UTF-8".into()))
+        End::Close(1007, "a text frame is UTF-8".into())
     } else {
-        None
+        End::PeerGone
     }
 }
 
@@ -183,33 +213,28 @@ fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, Refusal> {
             }));
         }
         ClientFrame::Resume { rooms, .. } => Ask::Resume(rooms),
-        ClientFrame::Send { reference, room: place, cid: id, text, reply_to, act } => Ask::Say {
-            reference,
-            room: room(&place)?,
-            cid: cid(id)?,
-            text: said(&text)?,
-            re: reply_to.map(Line::Id),
-            act,
-        },
-        ClientFrame::Edit { reference, room: place, target, text } => {
-            Ask::Change { reference, room: room(&place)?, line: Line::Id(target), what: What::Edited(said(&text)?) }
+        ClientFrame::Send { room: place, cid: id, text, reply_to, act, .. } => {
+            Ask::Say { room: room(&place)?, cid: cid(id)?, text: said(&text)?, re: reply_to.map(Line::Id), act }
         }
-        ClientFrame::Delete { reference, room: place, target } => {
-            Ask::Change { reference, room: room(&place)?, line: Line::Id(target), what: What::Deleted }
+        ClientFrame::Edit { room: place, target, text, .. } => {
+            Ask::Change { room: room(&place)?, line: Line::Id(target), what: What::Edited(said(&text)?) }
         }
-        ClientFrame::React { reference, room: place, target, emoji, on } => {
+        ClientFrame::Delete { room: place, target, .. } => {
+            Ask::Change { room: room(&place)?, line: Line::Id(target), what: What::Deleted }
+        }
+        ClientFrame::React { room: place, target, emoji, on, .. } => {
             let emoji = emoji_of(&emoji).map_err(no)?;
             let what = if on { What::Reacted(emoji) } else { What::Unreacted(emoji) };
-            Ask::Change { reference, room: room(&place)?, line: Line::Id(target), what }
+            Ask::Change { room: room(&place)?, line: Line::Id(target), what }
         }
-        ClientFrame::Whisper { reference, cid: id, to, text } => {
-            Ask::Whisper { reference, cid: cid(id)?, to: Name::parse(&to).map_err(no)?, text: said(&text)? }
+        ClientFrame::Whisper { cid: id, to, text, .. } => {
+            Ask::Whisper { cid: cid(id)?, to: Name::parse(&to).map_err(no)?, text: said(&text)? }
         }
         ClientFrame::UserTyping { room: place } => Ask::Typing(room(&place)?, true),
         ClientFrame::UserStoppedTyping { room: place } => Ask::Typing(room(&place)?, false),
         ClientFrame::Read { room: place, seq } => Ask::Read(room(&place)?, seq),
-        ClientFrame::Command { reference, line, room: place } => {
-            Ask::Line { reference, room: place.as_deref().map(room).transpose()?, line: said(&line)? }
+        ClientFrame::Command { line, room: place, .. } => {
+            Ask::Line { room: place.as_deref().map(room).transpose()?, line: said(&line)? }
         }
     }))
 }
@@ -258,57 +283,87 @@ fn wrong(reference: Option<u64>, code: &str, title: String) -> ServerFrame {
 
 type Sink = SplitSink<WebSocket, Message>;
 
+const TOO_SLOW: (u16, &str) = (4009, "read too slowly: connect again and resume");
+
 async fn write(
     mut sink: Sink,
     mut frames: mpsc::Receiver<Out>,
-    mut broadcasts: broadcast::Receiver<axum::extract::ws::Utf8Bytes>,
-    mut end: mpsc::Receiver<End>,
+    state: Arc<AppState>,
+    session: Arc<Session>,
+    mut end: mpsc::Receiver<(u16, String)>,
 ) {
-    let mut heartbeat = interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
+    let times = &state.config.times;
+    let mut broadcasts = state.tx.subscribe();
+    let mut closing = state.closing.subscribe();
+    let mut heartbeat = interval_at(tokio::time::Instant::now() + times.heartbeat, times.heartbeat);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let owned = |(code, reason): (u16, &str)| (code, reason.to_string());
     let (code, reason) = loop {
-        let message = tokio::select! {
+        let mut ping = None;
+        let out = tokio::select! {
             biased;
-            why = end.recv() => match why {
-                Some(why) => break why,
-                // The peer closed, or is gone: its close is answered by the library.
-                None => break (1000, String::new()),
-            },
+            // None: the peer closed, or is gone.
+            why = end.recv() => break why.unwrap_or((1000, String::new())),
+            _ = heartbeat.tick() => {
+                ping = Some(Message::Ping(axum::body::Bytes::new()));
+                None
+            }
             out = frames.recv() => match out {
-                Some(Out::Frame(frame)) => Message::Text(frame),
-                Some(Out::Close(code, reason)) => break (code, reason),
-                None => break (4009, "read too slowly: connect again and resume".into()),
+                Some(out) => Some(out),
+                // The session let this socket go.
+                None => break owned(TOO_SLOW),
             },
             frame = broadcasts.recv() => match frame {
-                Ok(frame) => Message::Text(frame),
+                Ok(frame) => Some(Out::Frame(frame)),
                 // These may be missed.
-                Err(broadcast::error::RecvError::Lagged(_)) => continue,
-                Err(broadcast::error::RecvError::Closed) => break (1001, "the server stops".into()),
+                Err(_) => continue,
             },
-            _ = heartbeat.tick() => Message::Ping(axum::body::Bytes::new()),
+            _ = closing.wait_for(|closing| *closing) => break owned((1001, "the server goes away")),
         };
-        // What waits comes along, so that a burst is one write.
-        let written = timeout(WRITE, async {
-            sink.feed(message).await?;
-            while let Ok(out) = frames.try_recv() {
+        let (mut last, mut pages) = (None, Vec::new());
+        let written = timeout(times.write, async {
+            if let Some(ping) = ping {
+                sink.feed(ping).await?;
+            }
+            // What waits comes along, so that a burst is one write.
+            let more = std::iter::from_fn(|| frames.try_recv().ok());
+            for out in out.into_iter().chain(more).take(AT_ONCE) {
                 match out {
                     Out::Frame(frame) => sink.feed(Message::Text(frame)).await?,
-                    Out::Close(code, reason) => return Ok(Some((code, reason))),
+                    Out::Page { frames, resume } => {
+                        for frame in frames {
+                            sink.feed(Message::Text(frame)).await?;
+                        }
+                        pages.push(resume);
+                    }
+                    Out::End { goodbye, code, reason } => {
+                        if let Some(goodbye) = goodbye {
+                            sink.feed(Message::Text(goodbye)).await?;
+                        }
+                        last = Some((code, reason));
+                        break;
+                    }
                 }
             }
-            sink.flush().await.map(|()| None)
+            sink.flush().await
         });
         match written.await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(why))) => break why,
-            Ok(Err::<_, axum::Error>(error)) => {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "cannot write to a socket");
                 return;
             }
-            Err(_) => break (4009, "read too slowly: connect again and resume".into()),
+            Err(_) => break owned(TOO_SLOW),
+        }
+        for resume in pages {
+            session.written(resume).await;
+        }
+        if let Some(last) = last {
+            break last;
         }
     };
     let goodbye = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-    let _gone = timeout(CLOSING, async {
+    let _gone = timeout(times.closing, async {
         sink.send(goodbye).await?;
         sink.close().await
     })
@@ -316,9 +371,9 @@ async fn write(
 }
 
 /// Ends a socket that never came to a session.
-async fn close(mut sink: Sink, mut stream: SplitStream<WebSocket>, code: u16, reason: &'static str) {
+async fn close(mut sink: Sink, mut stream: SplitStream<WebSocket>, closing: Duration, code: u16, reason: &'static str) {
     let goodbye = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-    let _gone = timeout(CLOSING, async {
+    let _gone = timeout(closing, async {
         sink.send(goodbye).await?;
         while let Some(Ok(_)) = stream.next().await {}
         Ok::<_, axum::Error>(())
