@@ -239,7 +239,7 @@ for (const width of [320, 390, 1280]) {
       await page.click('#show-rooms');
       await page.waitForSelector('#rooms-panel.open');
       await page.keyboard.press('Escape');
-      await page.waitForSelector('#rooms-panel:not(.open)');
+      await page.waitForSelector('#rooms-panel:not(.open)', { state: 'attached' });
     }
     assert.deepEqual(page.errors, []);
   });
