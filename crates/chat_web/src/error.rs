@@ -85,6 +85,9 @@ pub enum AppError {
     Stopping,
 }
 
+/// The media type of a [`Problem`].
+pub const PROBLEM: &str = "application/problem+json";
+
 /// RFC 9457.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -242,7 +245,7 @@ impl IntoResponse for AppError {
         let mut response = (status, Json(&problem)).into_response();
         response.extensions_mut().insert(Arc::new(problem));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -436,7 +436,9 @@ pub async fn readyz(State(state): Shared) -> Result<Json<Health>, AppError> {
     Ok(Json(Health { status: "ok" }))
 }
 
-/// `GET /api/openapi.json`: this description.
+/// This description
+#[utoipa::path(get, path = "/openapi.json", tag = "server", responses(
+    (status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(crate::routes::openapi())
 }

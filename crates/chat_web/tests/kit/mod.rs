@@ -1,6 +1,6 @@
 //! What the tests of this door are written with: a server with both doors, an HTTP client and a WebSocket client that
 //! block with a deadline.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
