@@ -241,9 +241,10 @@ async fn serve(
     });
     let mut calls = tokio::spawn(graceful.into_future());
     tokio::select! {
+        biased;
+        _gone = also.wait_for(|stop| *stop) => {}
         // Only where the door broke down.
         served = &mut calls => return served.unwrap_or_else(|panic| Err(io::Error::other(panic))),
-        _gone = also.wait_for(|stop| *stop) => {}
     }
     // To axum a WebSocket is no call any more, so it does not wait for them. The router's goodbye closes them; where it goes
     // on without this door, the door says goodbye itself.

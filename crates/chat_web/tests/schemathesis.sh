@@ -40,7 +40,7 @@ code=0
 run() { # run TOKEN ARGUMENTS...
     local bearer=$1
     shift
-    timeout 55 "$venv/bin/schemathesis" run "$page/api/openapi.json" --checks all --max-examples "${EXAMPLES:-40}" \
+    timeout 55 "$venv/bin/schemathesis" --config-file crates/chat_web/tests/schemathesis.toml run "$page/api/openapi.json" --checks all --max-examples "${EXAMPLES:-40}" \
         --seed 7 --workers 1 --no-color --header "Authorization: Bearer $bearer" "$@" || code=$?
 }
 run "$token" --exclude-path-regex '/admin/' --exclude-method DELETE
