@@ -389,7 +389,7 @@ fn a_resume_while_people_talk_has_no_hole() {
     page.settle();
     const LINES: u64 = 2_000;
     thread::scope(|scope| {
-        scope.spawn(move || {
+        scope.spawn(|| {
             (1..=LINES).for_each(|i| talker.send(&format!("{i}")));
             talker.settle();
         });
