@@ -25,4 +25,4 @@ node --test crates/chat_web/tests/js/
 cargo build --locked -p chatd
 CHATD_BIN="${CARGO_TARGET_DIR:-target}/debug/chatd"
 export CHATD_BIN="$(realpath "$CHATD_BIN")"
-node --test --test-concurrency=1 crates/chat_web/tests/browser/
+node --experimental-websocket --test --test-concurrency=1 crates/chat_web/tests/browser/

@@ -14,7 +14,8 @@ export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
   const env = { ...process.env };
   for (const name of Object.keys(env)) if (name.startsWith('CHAT_')) delete env[name];
   if (key) env.CHAT_OPERATOR_KEY = key;
-  const args = ['--addr', `127.0.0.1:${line}`, '--web', `127.0.0.1:${web}`, '--log', 'warn', '--burst', '0', '--spam-lines', '0', '--spam-repeats', '0', ...flags];
+  const unless = Object.entries({ '--log': 'warn', '--burst': '0', '--spam-lines': '0', '--spam-repeats': '0' }).filter(([flag]) => !flags.includes(flag)).flat();
+  const args = ['--addr', `127.0.0.1:${line}`, '--web', `127.0.0.1:${web}`, ...unless, ...flags];
   const child = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const port = async () => Number((await said.next()).value.split(':').pop());
@@ -37,7 +38,24 @@ export async function lineClient(server, name) {
     lines.push(line);
     for (const one of [...waiting]) one();
   });
+  let closed = false;
+  socket.on('close', () => {
+    closed = true;
+    for (const one of [...waiting]) one();
+  });
   socket.on('error', () => {});
+  /** Waits until there is a line at this place; false if there will be none. */
+  const lineAt = (place) => new Promise((found, fail) => {
+    const late = setTimeout(() => fail(new Error(`${name} heard nothing more: ${lines.slice(-5).join(' | ')}`)), WAIT);
+    const look = () => {
+      if (lines.length <= place && !closed) return;
+      clearTimeout(late);
+      waiting.splice(waiting.indexOf(look), 1);
+      found(lines.length > place);
+    };
+    waiting.push(look);
+    look();
+  });
   const hears = (words) => new Promise((found, fail) => {
     const late = setTimeout(() => fail(new Error(`${name} did not hear ${words}: ${lines.slice(-5).join(' | ')}`)), WAIT);
     const look = () => {
@@ -53,7 +71,7 @@ export async function lineClient(server, name) {
   const say = (line) => socket.write(`${line}\n`);
   say(`JOIN:${name}`);
   await hears('OK JOIN');
-  return { say, hears, lines, end: () => socket.destroy() };
+  return { say, hears, lineAt, lines, isOpen: () => !closed, end: () => socket.destroy() };
 }
 
 /** A proxy before the page's door. `cut()` breaks what is open, at whatever byte it stands. */
