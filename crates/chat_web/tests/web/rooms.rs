@@ -265,23 +265,15 @@ fn a_stalled_socket_is_closed_with_4009_and_delays_nobody() {
     reader.settle();
     telnet.settle();
     const LINES: u64 = 5_000;
+    const AT_ONCE: u64 = 50;
     let text = "x".repeat(1_900);
-    thread::scope(|scope| {
-        let text = &text;
-        scope.spawn(move || {
-            for i in 1..=LINES {
-                talker.send(&format!("{i} {text}"));
-            }
-            talker.settle();
-        });
-        scope.spawn(|| {
-            for i in 1..=LINES {
-                telnet.hears(&format!("* MSG #lobby {i} talker: ..."));
-            }
-        });
-        // Nobody else misses anything: `read_messages` wants number after number.
-        read_messages(&mut reader, LINES as usize);
-    });
+    // Whoever reads gets number after number, as if the stalled one were not there.
+    for first in (1..=LINES).step_by(AT_ONCE as usize) {
+        (first..first + AT_ONCE).for_each(|i| talker.send(&format!("{i} {text}")));
+        let seen = read_messages(&mut reader, AT_ONCE as usize);
+        assert_eq!(seen.keys().next(), Some(&first));
+        (first..first + AT_ONCE).for_each(|i| drop(telnet.hears(&format!("* MSG #lobby {i} talker: ..."))));
+    }
     let (frames, end) = stalled.rest();
     assert_eq!(end, Heard::Close(4009, "read too slowly: connect again and resume".into()));
     let numbers: Vec<u64> = frames.iter().filter_map(|frame| frame["seq"].as_u64()).collect();
@@ -416,6 +408,8 @@ fn a_resume_while_people_talk_has_no_hole() {
                         assert!(last >= to, "after Resumed to {to} there is a hole behind {last}");
                     }
                     Some("Hello" | "People") => {}
+                    // Too much for the moment; a resume brings it.
+                    Some("Gap") => break,
                     _ => panic!("{frame}"),
                 }
                 if !resumed && last == 0 {
