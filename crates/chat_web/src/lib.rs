@@ -63,6 +63,8 @@ pub struct Times {
     pub silence: Duration,
     /// How long a socket may take to read what is written to it.
     pub write: Duration,
+    /// How long a socket's queue may be full while the next events wait for it.
+    pub stuck: Duration,
     /// How long a goodbye may take.
     pub closing: Duration,
     /// How long [`Web::stop`] waits for calls and sockets to end.
@@ -75,6 +77,7 @@ impl Default for Times {
             heartbeat: Duration::from_secs(25),
             silence: Duration::from_secs(60),
             write: Duration::from_secs(15),
+            stuck: Duration::from_secs(2),
             closing: Duration::from_secs(2),
             stopping: Duration::from_secs(3),
         }

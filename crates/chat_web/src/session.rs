@@ -31,8 +31,12 @@ use crate::models::{
 use crate::state::{AppState, Receipt, TaskQueue, frame, key};
 use crate::websocket::FRAME_BYTES;
 
-/// The most frames that wait for one socket. A socket that falls behind is closed, and resumes.
-const SOCKET_FRAMES: usize = 1_024;
+/// The most frames that wait for one socket, and how many must be free before the next batch is taken from the router: a
+/// batch always fits.
+const SOCKET_FRAMES: usize = 4_096;
+const ROOM: usize = SOCKET_FRAMES / 2;
+/// How often it is looked whether there is room again.
+const LOOK: Duration = Duration::from_millis(5);
 /// The most orders that wait for a session; whoever gives them waits there.
 const ORDERS: usize = 64;
 /// The most batches from the router that wait.
@@ -220,6 +224,7 @@ impl Session {
             batches,
             orders: from_doors,
             sockets: HashMap::new(),
+            stuck: HashMap::new(),
             pending: HashMap::new(),
             resumes: HashMap::new(),
             read: HashMap::new(),
@@ -343,6 +348,8 @@ struct Task {
     batches: mpsc::Receiver<Batch>,
     orders: mpsc::Receiver<Order>,
     sockets: HashMap<SocketId, mpsc::Sender<Out>>,
+    /// Sockets that are behind, and since when.
+    stuck: HashMap<SocketId, Instant>,
     pending: HashMap<String, Pending>,
     resumes: HashMap<u64, Resume>,
     read: HashMap<String, u64>,
@@ -446,9 +453,10 @@ impl Task {
         self.request(Asker::default(), "OPT", quiet, Wanted::Nothing).await;
         self.request(Asker::default(), "JOIN", Command::Join(name), Wanted::SignOn).await;
         loop {
-            let deadline = self.deadline();
+            let has_room = self.has_room();
+            let deadline = if has_room { self.deadline() } else { Instant::now() + LOOK };
             tokio::select! {
-                batch = self.batches.recv() => {
+                batch = self.batches.recv(), if has_room => {
                     let Some(batch) = batch else { break };
                     for envelope in &batch.envelopes {
                         self.event(envelope).await;
@@ -459,7 +467,8 @@ impl Task {
                     let Some(order) = order else { break };
                     self.order(order).await;
                 }
-                () = sleep(deadline.saturating_duration_since(Instant::now())) => {
+                () = sleep(deadline.saturating_duration_since(Instant::now())), if !has_room => {}
+                () = sleep(deadline.saturating_duration_since(Instant::now())), if has_room => {
                     self.timed_out = true;
                     self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
                     // The goodbye follows; the deadline must not come again before it.
@@ -470,6 +479,23 @@ impl Task {
         }
         self.state.sessions.remove(&self.session.token);
         tracing::debug!(client = %self.session.client, "session over");
+    }
+
+    /// Whether every socket can take a batch. While one cannot, batches stay with the router, which counts and tells what
+    /// is missed; a socket that stays behind is let go.
+    fn has_room(&mut self) -> bool {
+        let now = Instant::now();
+        let full = |frames: &mpsc::Sender<Out>| frames.capacity() < ROOM && !frames.is_closed();
+        self.stuck.retain(|socket, _| self.sockets.get(socket).is_some_and(full));
+        let behind: Vec<SocketId> = self.sockets.iter().filter(|(_, frames)| full(frames)).map(|(id, _)| *id).collect();
+        for socket in behind {
+            if now.saturating_duration_since(*self.stuck.entry(socket).or_insert(now)) >= self.state.config.times.stuck
+            {
+                self.stuck.remove(&socket);
+                self.drop_socket(socket);
+            }
+        }
+        self.stuck.is_empty()
     }
 
     /// When this session ends if nothing happens.

@@ -255,7 +255,8 @@ fn everybody_who_asks_with_a_cid_gets_an_answer() {
 
 #[test]
 fn a_stalled_socket_is_closed_with_4009_and_delays_nobody() {
-    let times = Times { write: Duration::from_secs(600), ..Times::default() };
+    // Its queue is what ends it, not the write that waits for it.
+    let times = Times { write: Duration::from_secs(600), stuck: Duration::from_millis(20), ..Times::default() };
     let stage = Stage::with(quick(), WebConfig { times, ..WebConfig::default() });
     let (guest, mut stalled) = stage.page("stalled");
     let (_, mut reader) = stage.page("reader");
@@ -264,7 +265,7 @@ fn a_stalled_socket_is_closed_with_4009_and_delays_nobody() {
     stalled.settle();
     reader.settle();
     telnet.settle();
-    const LINES: u64 = 5_000;
+    const LINES: u64 = 8_000;
     const AT_ONCE: u64 = 50;
     let text = "x".repeat(1_900);
     // Whoever reads gets number after number, as if the stalled one were not there.
