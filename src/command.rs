@@ -1,7 +1,6 @@
 //! What a client can ask for, and the one table of verbs that the parser, `/help` and the limits are made from.
 
 use crate::error::ChatError;
-use crate::event::What;
 use crate::names::{Name, RoomName};
 use crate::text::Text;
 
@@ -123,6 +122,19 @@ pub enum Line {
     Id(u64),
     /// `last`: the last one of one's own where it is to be changed, else the last one in the room.
     Last,
+}
+
+/// What is done to a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// These are its words now.
+    Edited(Text),
+    /// It is gone.
+    Deleted,
+    /// Somebody feels like this about it.
+    Reacted(Text),
+    /// And now does not any more.
+    Unreacted(Text),
 }
 
 /// One room mode, on or off.
@@ -519,6 +531,9 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
     let mut rest = args;
     loop {
         let (word, more) = rest.split_word();
+        if word.is_empty() && choices.is_empty() {
+            return Err(ChatError::MissingArgument { usage: verb.usage });
+        }
         if word.is_empty() {
             return Ok(Command::Options(choices));
         }

@@ -11,6 +11,8 @@ use crate::text::Text;
 pub enum ChatError {
     /// 401: nobody here has that name.
     NoSuchUser(Text),
+    /// 401: nobody has whispered yet, so there is nobody to answer.
+    NobodyToAnswer,
     /// 403: no room has that name, or the `#` is missing.
     NoSuchRoom(Text),
     /// 404: the room is moderated.
@@ -73,7 +75,12 @@ pub enum ChatError {
         usage: &'static str,
     },
     /// 462: this connection has a name already.
-    AlreadySignedOn(Name),
+    AlreadySignedOn {
+        /// The name it has.
+        name: Name,
+        /// What it asked for; often meant as a room.
+        wanted: Name,
+    },
     /// 473: only who was invited may enter.
     InviteOnly(RoomName),
     /// 475: the room has a key, and this was not it.
@@ -132,7 +139,7 @@ impl ChatError {
     /// The number and the slug. The slug is stable and the same on every wire; numbers are IRC's where the meaning is.
     pub fn code(&self) -> (u16, &'static str) {
         match self {
-            ChatError::NoSuchUser(_) => (401, "no-such-user"),
+            ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => (401, "no-such-user"),
             ChatError::NoSuchRoom(_) => (403, "no-such-room"),
             ChatError::CannotSpeak(_) => (404, "cannot-speak"),
             ChatError::TooManyRooms { .. } => (405, "too-many-rooms"),
@@ -147,7 +154,7 @@ impl ChatError {
             ChatError::AlreadyThere(_) => (443, "already-there"),
             ChatError::NotSignedOn => (451, "not-signed-on"),
             ChatError::MissingArgument { .. } => (461, "missing-argument"),
-            ChatError::AlreadySignedOn(_) => (462, "already-signed-on"),
+            ChatError::AlreadySignedOn { .. } => (462, "already-signed-on"),
             ChatError::InviteOnly(_) => (473, "invite-only"),
             ChatError::BadKey(_) => (475, "bad-key"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
@@ -171,6 +178,7 @@ impl ChatError {
             ChatError::NotUtf8 { at } => vec![("at", at.to_string())],
             ChatError::Internal { incident } => vec![("incident", incident.to_string())],
             ChatError::NoSuchUser(_)
+            | ChatError::NobodyToAnswer
             | ChatError::NoSuchRoom(_)
             | ChatError::CannotSpeak(_)
             | ChatError::NoText
@@ -181,7 +189,7 @@ impl ChatError {
             | ChatError::AlreadyThere(_)
             | ChatError::NotSignedOn
             | ChatError::MissingArgument { .. }
-            | ChatError::AlreadySignedOn(_)
+            | ChatError::AlreadySignedOn { .. }
             | ChatError::InviteOnly(_)
             | ChatError::BadKey(_)
             | ChatError::NotRoomOp(_)
@@ -196,6 +204,9 @@ impl fmt::Display for ChatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ChatError::NoSuchUser(name) => write!(f, "Nobody here is called \"{name}\". LIST shows who is on."),
+            ChatError::NobodyToAnswer => {
+                write!(f, "Nobody has whispered to you yet. /whisper <user> <message> begins.")
+            }
             ChatError::NoSuchRoom(room) if room.is_empty() => {
                 write!(f, "Which room? Rooms start with #, as in #rust. /rooms shows them.")
             }
@@ -252,9 +263,10 @@ impl fmt::Display for ChatError {
             ChatError::AlreadyThere(room) => write!(f, "Already in {room}."),
             ChatError::NotSignedOn => write!(f, "First a name: JOIN:<your-name>, for example JOIN:ani."),
             ChatError::MissingArgument { usage } => write!(f, "Something is missing. It is written {usage}."),
-            ChatError::AlreadySignedOn(name) => {
-                write!(f, "You are {name} already. /nick <new-name> changes your name, /join #room opens a room.")
-            }
+            ChatError::AlreadySignedOn { name, wanted } => write!(
+                f,
+                "You are {name} already. For a room put # in front: /join #{wanted}. For another name: /nick {wanted}."
+            ),
             ChatError::InviteOnly(room) => {
                 write!(f, "{room} is by invitation. Ask somebody inside for /invite <your-name> {room}.")
             }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
+pub use crate::command::What;
 use crate::command::{Choice, Verb};
 use crate::error::ChatError;
 use crate::names::{ClientId, Name, RoomName};
@@ -213,19 +214,6 @@ pub struct Change {
     pub author: Name,
     /// What is done to it.
     pub what: What,
-}
-
-/// What is done to a line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum What {
-    /// These are its words now.
-    Edited(Text),
-    /// It is gone.
-    Deleted,
-    /// Somebody feels like this about it.
-    Reacted(Text),
-    /// And now does not any more.
-    Unreacted(Text),
 }
 
 /// What the server says of itself in its first line.
@@ -457,6 +445,8 @@ pub enum Foreign {
     Ssh,
     /// An IRC client.
     Irc,
+    /// Something that takes us for a proxy.
+    Socks,
 }
 
 impl Leave {
@@ -496,6 +486,7 @@ impl Leave {
             Leave::Foreign(Foreign::Tls) => "spoke TLS",
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
+            Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",

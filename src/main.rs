@@ -1,6 +1,7 @@
 //! The program: settings, logger, signals, and then the server.
 
 use std::io::{self, IsTerminal, Write};
+use std::net::TcpListener;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,12 +46,19 @@ fn serve(config: Config) -> ExitCode {
         Ok(journal) => journal,
         Err(error) => return fail(1, &format!("error: cannot start the log: {error}")),
     };
-    let server = match Server::bind(config.clone()) {
-        Ok(server) => server,
+    let listener = match TcpListener::bind(&config.addr) {
+        Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
+    };
+    let server = match Server::on(listener, config.clone()) {
+        Ok(server) => server,
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &config.metrics, &error)),
     };
     let handle = server.handle();
     let addr = handle.addr();
+    if let Some(metrics) = handle.metrics_addr() {
+        log::info!("figures on http://{metrics}/metrics");
+    }
     let stopping = AtomicBool::new(false);
     let on_signal = move || {
         if stopping.swap(true, Ordering::AcqRel) {

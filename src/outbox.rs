@@ -9,7 +9,8 @@
 //! 4. The last words are kept: the transport has room for them even when it is full.
 //!
 //! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes
-//! on only when they are written ([`Outbox::hold`]).
+//! on only when they are written ([`Outbox::hold`]). Blocks, the long ones, are asked for one in a message, and do not
+//! count towards the bound: whoever asks for three pages at once and reads them is not slow.
 
 use std::sync::Arc;
 
@@ -74,6 +75,8 @@ pub enum Flushed {
 /// The router's side of one client's queue.
 pub struct Outbox {
     pending: Batch,
+    /// How many of the bytes in there are blocks.
+    blocks: usize,
     max_bytes: usize,
     /// How many lines were missed since somebody asked.
     lost: u64,
@@ -84,12 +87,18 @@ pub struct Outbox {
 impl Outbox {
     /// An outbox that hands over to `deliver` and holds at most `max_bytes` and [`MAX_PENDING`] events itself.
     pub fn new(deliver: Box<dyn Deliver>, max_bytes: usize) -> Outbox {
-        Outbox { pending: Batch::default(), max_bytes, lost: 0, gone: false, deliver }
+        Outbox { pending: Batch::default(), blocks: 0, max_bytes, lost: 0, gone: false, deliver }
     }
 
     /// Puts an event behind the others. Returns true if there was none before, so that a flush is due.
     pub fn push(&mut self, envelope: &Arc<Envelope>) -> bool {
+        if self.gone {
+            return false;
+        }
         let first = self.pending.envelopes.is_empty();
+        if matches!(envelope.event, Event::Block(_)) {
+            self.blocks += envelope.cost();
+        }
         self.pending.bytes += envelope.cost();
         self.pending.envelopes.push(envelope.clone());
         // One turn can be more than the bound. That alone is no reason to lose anything: the transport may have room.
@@ -114,6 +123,7 @@ impl Outbox {
         if self.pending.envelopes.is_empty() {
             return Flushed::All;
         }
+        let blocks = std::mem::take(&mut self.blocks);
         match self.deliver.deliver(std::mem::take(&mut self.pending)) {
             Ok(()) => Flushed::All,
             Err(Undelivered::Gone) => {
@@ -122,6 +132,7 @@ impl Outbox {
             }
             Err(Undelivered::Full(batch)) => {
                 self.pending = batch;
+                self.blocks = blocks;
                 if self.is_overfull() { Flushed::Overfull } else { Flushed::Waits }
             }
         }
@@ -146,7 +157,7 @@ impl Outbox {
     fn is_overfull(&self) -> bool {
         // One thing alone always fits: a long answer of ours must not be able to end a connection.
         self.pending.envelopes.len() > 1
-            && (self.pending.envelopes.len() > MAX_PENDING || self.pending.bytes > self.max_bytes)
+            && (self.pending.envelopes.len() > MAX_PENDING || self.pending.bytes - self.blocks > self.max_bytes)
     }
 
     /// Makes room: first without the coming and going, and if that is not enough, without the older half of the speech,
@@ -169,7 +180,7 @@ impl Outbox {
     fn shed_speech(&mut self) {
         let mut batch = std::mem::take(&mut self.pending);
         let envelopes = std::mem::take(&mut batch.envelopes);
-        let (mut count, mut bytes) = (envelopes.len(), batch.bytes);
+        let (mut count, mut bytes) = (envelopes.len(), batch.bytes - self.blocks);
         // What fell out since the last envelope that stays: one gap for each room.
         let mut gaps: Vec<Arc<Envelope>> = Vec::new();
         for envelope in envelopes {
@@ -192,7 +203,7 @@ impl Outbox {
             }
         }
         batch.envelopes.append(&mut gaps);
-        self.pending = Batch { bytes, ..batch };
+        self.pending = Batch { bytes: bytes + self.blocks, ..batch };
     }
 }
 
@@ -328,6 +339,58 @@ mod tests {
         let lost = outbox.take_lost() as usize;
         assert!(taken[0].starts_with(&format!("Attention: {lost} lines")), "{}", taken[0]);
         assert_eq!(taken.len() - 1 + lost, 20);
+    }
+
+    #[test]
+    fn a_ticket_travels_with_its_answer_and_without_one_goes_back_at_once() {
+        let shelf = crate::testing::Shelf::default();
+        let mut outbox = Outbox::new(Box::new(shelf.clone()), 1_000);
+        outbox.push(&whisper());
+        outbox.hold(Ticket::free());
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(shelf.take()[0].tickets.len(), 1);
+        outbox.hold(Ticket::free());
+        outbox.push(&whisper());
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(shelf.take()[0].tickets.len(), 0);
+    }
+
+    #[test]
+    fn long_answers_do_not_make_a_client_slow_and_cost_it_no_lines() {
+        use crate::event::{Block, Items, Stat};
+        let (mut outbox, room, taken) = outbox(1_000);
+        let rows = || vec![Stat { key: "clients", value: 1, text: "open connections" }; 20];
+        for id in 1..=3 {
+            outbox.push(&said(id));
+            outbox.push(&envelope(Event::Block(Block { tag: None, room: None, items: Items::Stats(rows()) })));
+        }
+        assert!(outbox.waiting() > 5_000);
+        assert_eq!((outbox.flush(), outbox.take_lost()), (Flushed::Waits, 0));
+        *room.lock().unwrap() = 1;
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(taken.lock().unwrap().len(), 6);
+        // What comes after is counted from the start.
+        for id in 4..=20 {
+            outbox.push(&said(id));
+        }
+        assert!(outbox.take_lost() > 0);
+    }
+
+    #[test]
+    fn a_client_that_is_gone_costs_nothing_more() {
+        struct Gone;
+        impl Deliver for Gone {
+            fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Gone)
+            }
+        }
+        let mut outbox = Outbox::new(Box::new(Gone), 1_000);
+        assert!(outbox.push(&said(1)));
+        assert_eq!(outbox.flush(), Flushed::Gone);
+        for id in 2..5_000 {
+            assert!(!outbox.push(&said(id)));
+        }
+        assert_eq!((outbox.waiting(), outbox.flush()), (0, Flushed::Gone));
     }
 
     #[test]

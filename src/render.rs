@@ -378,7 +378,8 @@ impl Lines {
             Items::Who(user) => self.user_for_people(user),
             Items::Rooms(rooms) => {
                 for room in rooms {
-                    self.say(format_args!("{} ({}) {}", room.name, people(room.users), room.topic));
+                    let topic = if room.topic.is_empty() { "" } else { " " };
+                    self.say(format_args!("{} ({}){topic}{}", room.name, people(room.users), room.topic));
                 }
             }
             Items::History { lines, .. } => {
@@ -528,9 +529,10 @@ fn answer_to(foreign: Foreign) -> &'static str {
              This port is for telnet and netcat: try `telnet HOST PORT`.\r\n\
              The page for browsers comes with chatd, by default on http://localhost:3000.\r\n"
         }
-        Foreign::Irc => "ERROR :This is the line door; IRC is on port 6667\r\n",
-        Foreign::Ssh => "This is a chat for telnet and netcat, not SSH: try `nc HOST PORT`.\r\n",
-        Foreign::Tls => "",
+        Foreign::Irc => "ERROR :This port is for telnet and netcat, not for IRC: try `nc HOST PORT`.\r\n",
+        Foreign::Ssh => "This port is for telnet and netcat, not for SSH: try `nc HOST PORT`.\r\n",
+        // Both wait for bytes of their own kind, and nobody would read words.
+        Foreign::Tls | Foreign::Socks => "",
     }
 }
 

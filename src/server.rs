@@ -2,9 +2,6 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
@@ -20,7 +17,10 @@ use crate::names::ClientId;
 use crate::now::Now;
 use crate::registry::Registry;
 use crate::render::render;
-use crate::router::{Router, TICK, TURN};
+use crate::router::{Router, TURN};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use crate::text::Text;
 
 /// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
@@ -226,9 +226,9 @@ impl Drop for StopAccepting<'_> {
 }
 
 /// The router's thread: one message is waited for, what else is there comes along, and that is a turn.
-fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
+pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
     while router.is_open() {
-        let first = match inbox.recv_timeout(TICK) {
+        let first = match inbox.recv_timeout(router.patience()) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,

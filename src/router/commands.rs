@@ -36,6 +36,8 @@ pub(super) enum Answer {
 /// The most people whom one person ignores, and who are invited to one room.
 const MAX_IGNORED: usize = 200;
 const MAX_INVITED: usize = 200;
+/// The most bytes of what stands in a line beside many fields: a topic, and why one is away.
+const MAX_SHORT: usize = 1_024;
 /// How many seconds lie at least between two `TYPING` of one person.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
@@ -122,7 +124,7 @@ impl Turn<'_> {
             }
             Command::Reply(text) => match self.clients.get(id).and_then(|client| client.state.whisperer.clone()) {
                 Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
-                None => Err(ChatError::BadArgument { what: text, right: "Nobody has whispered to you yet." }),
+                None => Err(ChatError::NobodyToAnswer),
             },
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),
@@ -140,6 +142,9 @@ impl Turn<'_> {
             Command::Mode { room, change } => self.mode(id, room, change),
             Command::History(query) => self.history(id, query),
             Command::Away(why) => {
+                if let Some(why) = why.as_ref().filter(|why| why.len() > MAX_SHORT) {
+                    return Err(ChatError::LineTooLong { max: MAX_SHORT, got: why.len() });
+                }
                 let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
                 client.state.away = why.clone();
                 Ok(Answer::Done(Done::Away(why)))
@@ -171,7 +176,7 @@ impl Turn<'_> {
     fn join(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
         let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
         if let Some(already) = &client.name {
-            return Err(ChatError::AlreadySignedOn(already.clone()));
+            return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
         let quiet = client.state.options.presence == Presence::Off;
         if !self.clients.rename(id, name.clone()) {
@@ -514,8 +519,8 @@ impl Turn<'_> {
         let Some(text) = text else {
             return Ok(Answer::Done(Done::Topic { room: name, topic: room.topic.clone() }));
         };
-        if text.len() > 1_024 {
-            return Err(ChatError::LineTooLong { max: 1_024, got: text.len() });
+        if text.len() > MAX_SHORT {
+            return Err(ChatError::LineTooLong { max: MAX_SHORT, got: text.len() });
         }
         if !room.members.contains(&id) {
             return Err(ChatError::NotInRoom(Some(name)));

@@ -1,6 +1,7 @@
 //! chatd, the product: the core's line door and the page in one process, on one router.
 
 use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -50,9 +51,14 @@ fn serve(settings: Settings, started: Instant) -> ExitCode {
         Ok(guard) => guard,
         Err(problem) => return fail(WRONG_CONFIG, &problem),
     };
-    let server = match Server::bind(settings.core.clone()) {
+    let core = &settings.core;
+    let listener = match TcpListener::bind(&core.addr) {
+        Ok(listener) => listener,
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
+    };
+    let server = match Server::on(listener, core.clone()) {
         Ok(server) => server,
-        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &settings.core.addr, &error)),
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
     };
     let handle = server.handle();
     let web = match settings.web.addr.as_str() {
@@ -109,7 +115,7 @@ fn start_log(settings: &Settings) -> Result<WorkerGuard, String> {
 }
 
 /// Shows a person every way to join. Scripts and journals only need the lines above.
-fn greet(settings: &Settings, port: u16, web: Option<std::net::SocketAddr>, started: Instant) {
+fn greet(settings: &Settings, port: u16, web: Option<SocketAddr>, started: Instant) {
     if !io::stderr().is_terminal() {
         return;
     }
