@@ -470,6 +470,8 @@ impl Task {
                 () = sleep(deadline.saturating_duration_since(Instant::now())), if !has_room => {}
                 () = sleep(deadline.saturating_duration_since(Instant::now())), if has_room => {
                     self.timed_out = true;
+                    // Nobody finds it any more, although the goodbye is still to come.
+                    self.state.sessions.remove(&self.session.token);
                     self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
                     // The goodbye follows; the deadline must not come again before it.
                     self.last_order = Instant::now();
@@ -527,9 +529,15 @@ impl Task {
         match order {
             Order::Attach { socket, frames, attached } => {
                 let _waits = attached.send(());
-                if self.sockets.len() >= SOCKETS {
-                    let reason = "too many connections of one session".into();
-                    let _gone = frames.try_send(Out::End { goodbye: None, code: 1013, reason });
+                let refused = if self.timed_out {
+                    Some((4001, "the session is over"))
+                } else if self.sockets.len() >= SOCKETS {
+                    Some((1013, "too many connections of one session"))
+                } else {
+                    None
+                };
+                if let Some((code, reason)) = refused {
+                    let _gone = frames.try_send(Out::End { goodbye: None, code, reason: reason.into() });
                     return;
                 }
                 self.sockets.insert(socket, frames);
@@ -1115,8 +1123,6 @@ impl Task {
 
     fn goodbye(&mut self, why: &Leave) {
         let (code, reason, reconnect_in_ms) = match why {
-            // The person did not leave, only the session is over: a socket that came at the last moment may sign on again.
-            Leave::Quit(_) if self.timed_out => (4001, "session-over", None),
             Leave::Quit(_) | Leave::Parted | Leave::Closed | Leave::Idle => (1000, "quit", None),
             Leave::Kicked(_) => (4002, "kicked", None),
             Leave::Shutdown => (1012, "restart", Some(1_500)),

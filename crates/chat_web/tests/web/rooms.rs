@@ -349,6 +349,8 @@ fn a_resume_brings_more_than_a_queue_can_hold() {
         }
     }
     talker.settle();
+    // The session has seen it all when its own call is answered; nothing of it comes to the new socket as news.
+    assert_eq!(guest.call(post("/api/messages", &json!({"text": "last"}))).status, 201);
     let mut back = guest.connect();
     back.settle();
     let asked: BTreeMap<&str, u64> = rooms.iter().map(|room| (*room, 0)).collect();
@@ -358,7 +360,8 @@ fn a_resume_brings_more_than_a_queue_can_hold() {
         let frame = back.next().frame();
         if frame["type"] == "Resumed" {
             for room in rooms {
-                assert_eq!(frame["rooms"][room], json!({"from": 1, "to": LINES}));
+                let to = LINES + u64::from(room == "lobby");
+                assert_eq!(frame["rooms"][room], json!({"from": 1, "to": to}));
             }
             break;
         }
@@ -367,7 +370,7 @@ fn a_resume_brings_more_than_a_queue_can_hold() {
         assert_eq!(frame["seq"], *next);
         *next += 1;
     }
-    assert!(next.values().all(|next| *next == LINES + 1));
+    assert!(next.iter().all(|(room, next)| *next == LINES + 1 + u64::from(room == "lobby")));
     assert_eq!(back.settle(), Vec::<Value>::new());
 }
 
