@@ -20,6 +20,7 @@ use tokio::sync::{Notify, mpsc, watch};
 pub mod models;
 pub mod error;
 pub mod state;
+pub mod frames;
 pub mod session;
 pub mod websocket;
 pub mod handlers;

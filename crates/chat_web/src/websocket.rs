@@ -21,9 +21,10 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::error::AppError;
+use crate::frames::error_frame;
 use crate::handlers::session_of;
 use crate::models::{ClientFrame, ServerFrame, room_name};
-use crate::session::{Ask, Out, Session, SocketId, error_frame};
+use crate::session::{Ask, Out, Session, SocketId};
 use crate::state::AppState;
 
 /// The most bytes of a frame.
