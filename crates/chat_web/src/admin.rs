@@ -61,13 +61,14 @@ impl FromRequestParts<Arc<AppState>> for Operator {
         }
         let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if given.is_empty() {
+            return Err(AppError::KeyMissing);
+        }
         if same(key, given) {
             return Ok(Operator);
         }
-        if !given.is_empty() {
-            state.wrong_keys.count(address, now);
-            tracing::warn!(%address, "a wrong operator key");
-        }
+        state.wrong_keys.count(address, now);
+        tracing::warn!(%address, "a wrong operator key");
         Err(AppError::NotOperator)
     }
 }
@@ -133,6 +134,7 @@ pub struct Figure {
 /// What the dashboard shows
 #[utoipa::path(get, path = "/admin/overview", tag = "operators", security(("operator" = [])), responses(
     (status = 200, description = "Everything at this moment", body = Overview),
+    (status = 401, description = "No operator key was sent", body = Problem),
     (status = 403, description = "Not with this key", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem)))]
 pub async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<Overview> {
@@ -179,7 +181,8 @@ pub async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<O
 pub struct Kick {
     /// The person's id.
     id: Uuid,
-    /// Why; they and their rooms read it.
+    /// Why, in one line; they and their rooms read it.
+    #[schema(pattern = r"^[^\r\n]*[\r\n]*$")]
     reason: Option<String>,
 }
 
@@ -187,6 +190,7 @@ pub struct Kick {
 #[utoipa::path(post, path = "/admin/kick", tag = "operators", request_body = Kick, security(("operator" = [])), responses(
     (status = 204, description = "Gone"),
     (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "No operator key was sent", body = Problem),
     (status = 403, description = "Not with this key", body = Problem),
     (status = 404, description = "Nobody who is on has this id", body = Problem),
     (status = 413, description = "The body is too large", body = Problem),
@@ -210,7 +214,8 @@ pub async fn kick(
 /// What to tell everybody.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Announcement {
-    /// One line.
+    /// One line, not empty.
+    #[schema(example = "Tea is ready", min_length = 1, pattern = r"^[^\r\n]*[\S\x1c-\x1f][^\r\n]*[\r\n]*$")]
     text: String,
 }
 
@@ -219,6 +224,7 @@ pub struct Announcement {
     responses(
     (status = 204, description = "Told"),
     (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "No operator key was sent", body = Problem),
     (status = 403, description = "Not with this key", body = Problem),
     (status = 413, description = "The text is too long", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),

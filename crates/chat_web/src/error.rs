@@ -56,8 +56,11 @@ pub enum AppError {
     /// Nobody is signed on.
     #[error("Sign on first: POST /api/users with {{\"name\":\"…\"}} gives a cookie and a token.")]
     NotSignedOn,
-    /// Not with the operator key.
+    /// No operator key was sent.
     #[error("This is for operators: send the operator key as Authorization: Bearer …")]
+    KeyMissing,
+    /// Not with this key.
+    #[error("This is not the operator key.")]
     NotOperator,
     /// There is no operator key.
     #[error("No operator key is set, so nobody is an operator. Set operator_key, or CHAT_OPERATOR_KEY.")]
@@ -84,6 +87,9 @@ pub enum AppError {
     #[error("The server is stopping. Try again in a moment.")]
     Stopping,
 }
+
+/// The media type of a [`Problem`].
+pub const PROBLEM: &str = "application/problem+json";
 
 /// RFC 9457.
 #[derive(Debug, Serialize, ToSchema)]
@@ -145,6 +151,7 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("too-large", 413, "The body is too large", "It may have 64 KiB."),
     ("not-signed-on", 401, "Nobody is signed on", "POST /api/users gives a cookie and a token."),
     ("already-signed-on", 409, "There is a name already", "Change it with /nick."),
+    ("operator-key-missing", 401, "This is for operators", "Send the operator key as Authorization: Bearer …"),
     ("not-operator", 403, "This is for operators", "Send the operator key as Authorization: Bearer …"),
     ("no-operators", 403, "There are no operators", "Set operator_key in the settings."),
     ("foreign-origin", 403, "A page of another site asks", "An operator can allow it with web_origins."),
@@ -185,6 +192,7 @@ impl AppError {
             AppError::UnsupportedMediaType => "unsupported-media-type",
             AppError::TooLarge => "too-large",
             AppError::NotSignedOn => "not-signed-on",
+            AppError::KeyMissing => "operator-key-missing",
             AppError::NotOperator => "not-operator",
             AppError::NoOperators => "no-operators",
             AppError::ForeignOrigin => "foreign-origin",
@@ -242,7 +250,7 @@ impl IntoResponse for AppError {
         let mut response = (status, Json(&problem)).into_response();
         response.extensions_mut().insert(Arc::new(problem));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -250,7 +258,7 @@ impl IntoResponse for AppError {
         if matches!(self, AppError::NoWebSocket) {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
-        if matches!(self, AppError::NotSignedOn) {
+        if matches!(self, AppError::NotSignedOn | AppError::KeyMissing) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -95,7 +95,7 @@ pub struct Place<T>(pub T);
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct NewUser {
     /// A letter or `_`, then letters, digits, `_` and `-`; at most 32.
-    #[schema(example = "ana", max_length = 32)]
+    #[schema(example = "ana", min_length = 1, max_length = 32, pattern = "^[A-Za-z_][A-Za-z0-9_-]*$")]
     name: String,
 }
 
@@ -204,11 +204,14 @@ pub async fn sign_out(State(state): Shared, SignedOn(session): SignedOn) -> Resp
 #[into_params(parameter_in = Query)]
 pub struct MessageQuery {
     /// The room without its `#`; `lobby` if nothing is said.
+    #[param(example = "lobby")]
     room: Option<String>,
     /// Only messages with a smaller `seq`.
-    before: Option<u64>,
+    #[param(minimum = 0)]
+    before: Option<i64>,
     /// Only messages with a greater `seq`, from there on.
-    after: Option<u64>,
+    #[param(minimum = 0)]
+    after: Option<i64>,
     /// The page around the message with this id.
     around: Option<Uuid>,
     /// How many; 50 if nothing is said, 200 at most.
@@ -221,9 +224,11 @@ pub struct MessageQuery {
 #[into_params(parameter_in = Query)]
 pub struct RoomQuery {
     /// Only messages with a smaller `seq`.
-    before: Option<u64>,
+    #[param(minimum = 0)]
+    before: Option<i64>,
     /// Only messages with a greater `seq`, from there on.
-    after: Option<u64>,
+    #[param(minimum = 0)]
+    after: Option<i64>,
     /// The page around the message with this id.
     around: Option<Uuid>,
     /// How many; 50 if nothing is said, 200 at most.
@@ -247,16 +252,28 @@ pub struct MessagePage {
 /// Something to say.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct NewMessage {
-    /// One line.
-    #[schema(example = "hello")]
+    /// One line, not empty, of at most as many bytes as the server takes: 2,048 if nothing is set.
+    #[schema(example = "hello", min_length = 1, pattern = r"^[^\r\n]*[\S\x1c-\x1f][^\r\n]*[\r\n]*$")]
     text: String,
     /// The room without its `#`; `lobby` if nothing is said.
-    #[schema(example = "lobby")]
+    #[schema(example = "lobby", min_length = 1, max_length = 31, pattern = "^[A-Za-z0-9_-]+$")]
     room: Option<String>,
-    /// By which a repeat is known; 16 to 64 letters, digits, `-` and `_`.
+    /// By which a repeat is known.
+    #[schema(example = "cid-0123456789abcdef", min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     cid: Option<String>,
     /// The `seq` of the message that is answered.
-    reply_to: Option<u64>,
+    #[schema(minimum = 1)]
+    reply_to: Option<i64>,
+}
+
+/// The header by which a repeat is known. Only its description: [`create_message`] reads it itself.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "described here, read elsewhere")]
+struct IdempotencyKey {
+    /// The `cid`, if the body has none.
+    #[param(rename = "Idempotency-Key", min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    key: Option<String>,
 }
 
 /// A page of messages
@@ -321,7 +338,7 @@ pub async fn room_messages(
 
 /// Say something
 #[utoipa::path(post, path = "/messages", tag = "messages", request_body = NewMessage, security(("session" = []), ("cookie" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The `cid`, if the body has none")), responses(
+    params(IdempotencyKey), responses(
     (status = 201, description = "Said", body = Message, headers(("Location" = String),
         ("Idempotency-Replayed" = String, description = "true if it had been said before"))),
     (status = 400, description = "The body is no JSON", body = Problem),
@@ -339,19 +356,19 @@ pub async fn create_message(
     headers: HeaderMap,
     Body(message): Body<NewMessage>,
 ) -> Result<Response, AppError> {
-    let key = headers.get(HeaderName::from_static("idempotency-key")).and_then(|value| value.to_str().ok());
-    let cid = message.cid.or_else(|| key.map(ToString::to_string));
-    if let Some(cid) = &cid
-        && !is_cid(cid)
-    {
+    let key = headers.get(HeaderName::from_static("idempotency-key")).map(|value| value.to_str().unwrap_or_default());
+    let key = key.map(ToString::to_string);
+    if ![&message.cid, &key].into_iter().flatten().all(|cid| is_cid(cid)) {
         let rule = "A cid, or Idempotency-Key, has 16 to 64 letters, digits, \"-\" and \"_\".";
         return Err(AppError::WrongFields(rule.into()));
     }
+    let cid = message.cid.or(key);
+    let reply_to = message.reply_to.map(|seq| u64::try_from(seq).unwrap_or(0));
     let room = room_name(message.room.as_deref().unwrap_or("lobby"))?;
     let text = one_line(&message.text, state.handle.config().line_bytes)?;
     session.take_pace().map_err(AppError::TooMany)?;
     let own = cid.clone();
-    let ask = Ask::Say { room, cid, text, re: message.reply_to.map(Line::Id), act: false };
+    let ask = Ask::Say { room, cid, text, re: reply_to.map(Line::Id), act: false };
     let told = session.carry_out(ask).await.ok_or_else(|| {
         if state.handle.is_stopping() {
             AppError::Stopping
@@ -436,7 +453,9 @@ pub async fn readyz(State(state): Shared) -> Result<Json<Health>, AppError> {
     Ok(Json(Health { status: "ok" }))
 }
 
-/// `GET /api/openapi.json`: this description.
+/// This description
+#[utoipa::path(get, path = "/openapi.json", tag = "server", responses(
+    (status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(crate::routes::openapi())
 }
@@ -478,7 +497,12 @@ fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &Room
         }
         None => None,
     };
-    let asked = PageQuery { before: query.before, after: query.after, around, limit: limit_of(query.limit)? };
+    let number = |number: Option<i64>| {
+        let number = number.map(u64::try_from).transpose();
+        number.map_err(|_| AppError::InvalidRequest("before and after are the seq of an event, or 0.".into()))
+    };
+    let (before, after, limit) = (number(query.before)?, number(query.after)?, limit_of(query.limit)?);
+    let asked = PageQuery { before, after, around, limit };
     state.page(room, asked).ok_or(AppError::RoomNotFound)
 }
 

@@ -3,6 +3,7 @@
 //! A browser is a client of the router like any other. docs/protocol.md is the manual; read the modules in this order.
 #![warn(missing_docs)]
 
+use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -238,21 +239,26 @@ async fn serve(
     let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
         let _gone = stopped.wait_for(|stop| *stop).await;
     });
-    let cut = async move {
-        let _gone = also.wait_for(|stop| *stop).await;
-        let sockets = &state.config.sockets;
-        // The router's goodbye closes them. Where it goes on without this door, the door says goodbye itself.
-        if state.handle.is_stopping() {
-            let _in_time = tokio::time::timeout(state.config.times.stopping, sockets.wait_until_none()).await;
-        }
-        state.closing.send_replace(true);
-        let _in_time = tokio::time::timeout(state.config.times.stopping, sockets.wait_until_none()).await;
-        // Connections that are kept alive for nothing would be waited for, for ever.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
+    let mut calls = tokio::spawn(graceful.into_future());
     tokio::select! {
-        served = graceful => served,
-        () = cut => Ok(()),
+        biased;
+        _gone = also.wait_for(|stop| *stop) => {}
+        // Only where the door broke down.
+        served = &mut calls => return served.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+    }
+    // To axum a WebSocket is no call any more, so it does not wait for them. The router's goodbye closes them; where it goes
+    // on without this door, the door says goodbye itself.
+    let Times { stopping, .. } = state.config.times;
+    let sockets = &state.config.sockets;
+    if state.handle.is_stopping() {
+        let _in_time = tokio::time::timeout(stopping, sockets.wait_until_none()).await;
+    }
+    state.closing.send_replace(true);
+    let _in_time = tokio::time::timeout(stopping, sockets.wait_until_none()).await;
+    // Connections that are kept alive for nothing would be waited for, for ever.
+    match tokio::time::timeout(Duration::from_millis(200), calls).await {
+        Ok(served) => served.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+        Err(_) => Ok(()),
     }
 }
 

@@ -14,11 +14,12 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::error::{AppError, Problem};
+use crate::error::{AppError, PROBLEM, Problem};
 use crate::state::{AppState, random_uuid};
 use crate::{admin, assets, handlers, websocket};
 
@@ -77,6 +78,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(handlers::room_messages))
         .routes(routes!(handlers::healthz))
         .routes(routes!(handlers::readyz))
+        .routes(routes!(handlers::openapi))
         .routes(routes!(admin::overview))
         .routes(routes!(admin::kick))
         .routes(routes!(admin::announce))
@@ -84,14 +86,27 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    OpenApiRouter::with_openapi(Api::openapi()).nest("/api", api()).split_for_parts().1
+    let mut document = OpenApiRouter::with_openapi(Api::openapi()).nest("/api", api()).split_for_parts().1;
+    // utoipa takes every body for application/json.
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            let refusals = operation.responses.responses.iter_mut().filter(|(status, _)| status.as_str() >= "400");
+            for (_, response) in refusals {
+                if let RefOr::T(response) = response
+                    && let Some(content) = response.content.shift_remove("application/json")
+                {
+                    response.content.insert(PROBLEM.into(), content);
+                }
+            }
+        }
+    }
+    document
 }
 
 /// The whole door.
 pub fn app(state: Arc<AppState>) -> Router {
     let (calls, _) = api().split_for_parts();
     let calls = calls
-        .route("/openapi.json", get(handlers::openapi))
         .fallback(|| async { AppError::NotFound })
         .layer(from_fn(deadline))
         .layer(from_fn_with_state(state.clone(), own_pages_only))

@@ -223,6 +223,7 @@ impl Session {
             pending: HashMap::new(),
             resumes: HashMap::new(),
             read: HashMap::new(),
+            seen: HashMap::new(),
             ops: Vec::new(),
             current: None,
             next_tag: 0,
@@ -345,6 +346,8 @@ struct Task {
     pending: HashMap<String, Pending>,
     resumes: HashMap<u64, Resume>,
     read: HashMap<String, u64>,
+    /// The last numbers that went to the sockets; the tap may be a moment behind them.
+    seen: HashMap<String, u64>,
     ops: Vec<RoomName>,
     current: Option<RoomName>,
     next_tag: u64,
@@ -772,11 +775,20 @@ impl Task {
             }
             Event::Bye { why, .. } => self.goodbye(why),
             _ => {
+                if let Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) = &envelope.event
+                {
+                    self.saw(room, *id);
+                }
                 if let Some(bytes) = self.rendered(envelope) {
                     self.tell_all(bytes);
                 }
             }
         }
+    }
+
+    fn saw(&mut self, room: &RoomName, seq: u64) {
+        let last = self.seen.entry(key(room)).or_default();
+        *last = seq.max(*last);
     }
 
     /// The frame of an event that looks the same to everybody, rendered by the first session that needs it.
@@ -871,6 +883,7 @@ impl Task {
                 return self.said(envelope, &speech, cid, asker, again);
             }
             (Done::Changed { room, id, target }, Wanted::Changed(what)) => {
+                self.saw(room, *id);
                 if id != target
                     && let Some(name) = self.session.name()
                 {
@@ -917,6 +930,7 @@ impl Task {
                 self.session.know(|known| known.rooms.retain(|name| name != room));
                 self.ops.retain(|name| name != room);
                 self.read.remove(&key(room));
+                self.seen.remove(&key(room));
                 self.current = current.clone();
                 self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
             }
@@ -952,6 +966,7 @@ impl Task {
         again: Vec<(Asker, bool)>,
     ) {
         let message = self.state.message(envelope, speech);
+        self.saw(&speech.room, speech.id);
         // Whoever was told that it is said finds it: the tap may be a moment behind.
         self.state.keep(message.clone());
         let receipt = Receipt::Said {
@@ -1130,7 +1145,7 @@ impl Task {
         let log = self.state.rooms.get(&key(room)).map(|log| log.clone()).unwrap_or_default();
         OwnRoom {
             id: bare(room),
-            last_seq: self.state.last_seq(room),
+            last_seq: self.seen.get(&key(room)).copied().unwrap_or(0).max(self.state.last_seq(room)),
             read_seq: self.read.get(&key(room)).copied().unwrap_or(0),
             topic: log.topic,
             modes: if log.modes.is_empty() { "+".into() } else { log.modes },

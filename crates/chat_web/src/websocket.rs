@@ -28,6 +28,8 @@ use crate::state::AppState;
 
 /// The most bytes of a frame.
 pub const FRAME_BYTES: usize = 64 * 1024;
+/// How much is read at once.
+const READ_BUFFER: usize = 8 * 1024;
 /// The most items that are written at once. Signs of life and the end must get their turn.
 const AT_ONCE: usize = 64;
 
@@ -55,6 +57,8 @@ pub async fn ws_handler(
     let session = session_of(&state, &headers);
     let upgrade = upgrade
         .protocols(["chat.v1"])
+        // The library's own is 128 KiB for each socket, also for those that say nothing.
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(FRAME_BYTES)
         .max_frame_size(FRAME_BYTES)
         .max_write_buffer_size(1024 * 1024);

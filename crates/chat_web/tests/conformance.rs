@@ -287,17 +287,13 @@ impl Player {
 
 /// The next frame, or the next Presence if that is asked for.
 fn gets(place: &str, socket: &mut Ws, wanted: &Value) -> Value {
-    let mut others = Vec::new();
-    let presence = wanted["type"] == "Presence";
-    let got = loop {
-        let heard = if presence { socket.any() } else { socket.next() };
-        match heard {
-            Heard::Frame(frame) if presence && fits(wanted, &frame).is_err() => others.push(Heard::Frame(frame)),
-            Heard::Frame(frame) => break frame,
-            other => panic!("{place}\n  but got: {other:?}"),
-        }
+    if wanted["type"] == "Presence" {
+        return socket.presence(wanted);
+    }
+    let got = match socket.next() {
+        Heard::Frame(frame) => frame,
+        other => panic!("{place}\n  but got: {other:?}"),
     };
-    socket.put_back(others);
     if let Err(why) = fits(wanted, &got) {
         panic!("{place}\n  but {why}\n  in {got}");
     }

@@ -100,7 +100,7 @@ function build() {
   parts.rooms = card('Rooms', true);
   parts.list = el('tbody', {});
   const kicks = card('Everybody', true);
-  kicks.append(el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, ...['Name', 'Door', 'State', 'Rooms', 'Idle', 'From', ''].map((title) => el('th', { scope: 'col' }, title)))), parts.list)));
+  kicks.append(el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, ...['Name', 'Door', 'State', 'Rooms', 'Idle', 'From', 'Acts'].map((title) => el('th', { scope: 'col' }, title)))), parts.list)));
   parts.stats = card('All figures', true);
   document.getElementById('sign-out').hidden = false;
 }

@@ -31,7 +31,7 @@ export function rows(state, room) {
   };
   const add = (message, extra) => {
     newDay(message.at);
-    const head = !before || before.from !== message.from.id || Date.parse(message.at) - before.at > TOGETHER || message.act;
+    const head = !before || before.from !== message.from.id || Date.parse(message.at) - before.at > TOGETHER || Boolean(message.act);
     list.push({ kind: 'message', message, head, mine: message.from.id === state.me?.id, ...extra });
     before = message.act ? null : { from: message.from.id, at: Date.parse(message.at) };
   };

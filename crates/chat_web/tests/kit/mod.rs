@@ -1,6 +1,6 @@
 //! What the tests of this door are written with: a server with both doors, an HTTP client and a WebSocket client that
 //! block with a deadline.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -277,6 +277,8 @@ impl Heard {
 pub struct Ws {
     socket: WebSocket<TcpStream>,
     waiting: VecDeque<Heard>,
+    /// Presence frames that were skipped: they come when they come.
+    skipped: VecDeque<Value>,
     pings: u64,
 }
 
@@ -305,7 +307,7 @@ impl Ws {
             request.headers_mut().insert(*name, value.parse().expect("a header"));
         }
         match tungstenite::client(request, stream) {
-            Ok((socket, _)) => Ok(Ws { socket, waiting: VecDeque::new(), pings: 0 }),
+            Ok((socket, _)) => Ok(Ws { socket, waiting: VecDeque::new(), skipped: VecDeque::new(), pings: 0 }),
             Err(tungstenite::HandshakeError::Failure(error)) => Err(Box::new(error)),
             Err(tungstenite::HandshakeError::Interrupted(_)) => panic!("no answer to the upgrade in {DEADLINE:?}"),
         }
@@ -366,10 +368,32 @@ impl Ws {
     pub fn next(&mut self) -> Heard {
         loop {
             match self.any() {
-                Heard::Frame(frame) if frame["type"] == "Presence" => {}
+                Heard::Frame(frame) if frame["type"] == "Presence" => self.skipped.push_back(frame),
                 heard => return heard,
             }
         }
+    }
+
+    /// A Presence frame like this one, which may have come already. What else comes before it will be read later.
+    #[track_caller]
+    pub fn presence(&mut self, wanted: &Value) -> Value {
+        while let Some(frame) = self.skipped.pop_front() {
+            if fits(wanted, &frame).is_ok() {
+                return frame;
+            }
+        }
+        let mut others = VecDeque::new();
+        let frame = loop {
+            match self.any() {
+                Heard::Frame(frame) if fits(wanted, &frame).is_ok() => break frame,
+                Heard::Frame(frame) if frame["type"] == "Presence" => {}
+                Heard::Frame(frame) => others.push_back(Heard::Frame(frame)),
+                end => panic!("{end:?} before {wanted}"),
+            }
+        };
+        others.append(&mut self.waiting);
+        self.waiting = others;
+        frame
     }
 
     /// The next frame is this one, as far as it is said.
@@ -416,6 +440,7 @@ impl Ws {
     pub fn settle(&mut self) -> Vec<Value> {
         let (mut frames, end) = self.barrier();
         assert!(end.is_none(), "the socket ended: {end:?}");
+        self.skipped.clear();
         frames.retain(|frame| frame["type"] != "Presence");
         frames
     }
@@ -440,13 +465,6 @@ impl Ws {
                 Heard::Frame(frame) => frames.push(frame),
                 end => return (frames, Some(end)),
             }
-        }
-    }
-
-    /// Puts something back that was read too early.
-    pub fn put_back(&mut self, heard: Vec<Heard>) {
-        for heard in heard.into_iter().rev() {
-            self.waiting.push_front(heard);
         }
     }
 

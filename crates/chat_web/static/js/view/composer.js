@@ -7,7 +7,7 @@ const TYPING_EVERY = 3_000;
 
 export function composerView(root, actions) {
   const { t } = actions;
-  const field = el('textarea', { id: 'say', rows: '1', 'aria-label': t('say'), 'aria-autocomplete': 'list', 'aria-controls': 'suggestions', 'aria-expanded': 'false', role: 'combobox', autocapitalize: 'sentences', enterkeyhint: 'send', dir: 'auto' });
+  const field = el('textarea', { id: 'say', rows: '1', 'aria-label': t('say'), 'aria-autocomplete': 'list', 'aria-controls': 'suggestions', autocapitalize: 'sentences', enterkeyhint: 'send', dir: 'auto' });
   const send = el('button', { class: 'send', type: 'submit', 'aria-label': t('send'), title: t('send') }, icon('send'));
   const banner = el('div', { class: 'banner', hidden: true });
   const list = el('ul', { class: 'suggestions', id: 'suggestions', role: 'listbox', 'aria-label': t('suggestions'), hidden: true });
@@ -72,7 +72,6 @@ export function composerView(root, actions) {
   const closeList = () => {
     options = [];
     list.hidden = true;
-    field.setAttribute('aria-expanded', 'false');
     field.removeAttribute('aria-activedescendant');
   };
   const offer = () => {
@@ -84,7 +83,8 @@ export function composerView(root, actions) {
       if (word[0] === '#') options = actions.rooms().filter((room) => room.toLowerCase().startsWith(rest)).map((room) => ({ put: `#${room} `, show: `#${room}` }));
       if (word[0] === ':' && rest.length > 1) options = startingWith(rest).map((name) => ({ put: `${EMOJI[name]} `, show: `${EMOJI[name]}  :${name}:` }));
       if (word[0] === '/') options = actions.commands().filter((command) => command.slashes.some((slash) => slash.startsWith(rest))).map((command) => ({ put: `/${command.slashes[0]} `, show: command.usage.startsWith('/') ? command.usage : `/${command.slashes[0]} #room [key]`, note: command.help }));
-      options = options.slice(0, 8);
+      // A word that is whole already needs no help: Enter sends it.
+      options = options.filter((option) => option.put.trim() !== word).slice(0, 8);
     }
     if (options.length === 0) return closeList();
     chosen = 0;
@@ -96,7 +96,6 @@ export function composerView(root, actions) {
       el('li', { role: 'option', id: `option-${i}`, 'aria-selected': String(i === chosen), on: { pointerdown: (event) => { event.preventDefault(); take(i); } } },
         el('span', {}, option.show), option.note ? el('small', {}, option.note) : null)));
     list.hidden = false;
-    field.setAttribute('aria-expanded', 'true');
     field.setAttribute('aria-activedescendant', `option-${chosen}`);
   };
   const take = (i) => {

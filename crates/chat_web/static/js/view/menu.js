@@ -15,23 +15,23 @@ export function openMenu(anchor, message, { t, mine, op, onReact, onReply, onEdi
     close();
     act();
   };
-  const item = (name, label, act) => el('button', { role: 'menuitem', type: 'button', on: { click: pick(act) } }, icon(name), label);
-  const emoji = (one) => el('button', { role: 'menuitem', type: 'button', class: 'emoji', 'aria-label': t('reactWith', { emoji: one }), on: { click: pick(() => onReact(one)) } }, one);
+  const item = (name, label, act) => el('button', { type: 'button', on: { click: pick(act) } }, icon(name), label);
+  const emoji = (one) => el('button', { type: 'button', class: 'emoji', 'aria-label': t('reactWith', { emoji: one }), on: { click: pick(() => onReact(one)) } }, one);
   const more = el('input', { type: 'text', placeholder: t('anyEmoji'), 'aria-label': t('anyEmoji'), maxlength: '40', on: { keydown: (event) => {
     if (event.key !== 'Enter') return;
     const typed = more.value.trim().replace(/^:|:$/g, '');
     const chosen = Object.hasOwn(EMOJI, typed) ? EMOJI[typed] : more.value.trim();
     if (chosen && !/\s/.test(chosen)) pick(() => onReact(chosen))();
   } } });
-  const menu = el('div', { class: 'menu', role: 'menu', 'aria-label': t('actionsOn', { name: message.from.name }) },
-    el('div', { class: 'quick', role: 'presentation' }, ...QUICK.map(emoji)),
-    el('div', { class: 'any', role: 'presentation' }, more),
+  const menu = el('div', { class: 'menu', role: 'dialog', 'aria-label': t('actionsOn', { name: message.from.name }) },
+    el('div', { class: 'quick' }, ...QUICK.map(emoji)),
+    el('div', { class: 'any' }, more),
     item('reply', t('reply'), onReply),
     item('copy', t('copy'), onCopy),
     mine && item('edit', t('edit'), onEdit),
     (mine || op) && item('trash', t('delete'), onDelete));
   menu.addEventListener('keydown', (event) => {
-    const items = [...menu.querySelectorAll('[role=menuitem]')];
+    const items = [...menu.querySelectorAll('button')];
     const at = items.indexOf(document.activeElement);
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (event.key === 'Escape' || event.key === 'Tab') {
@@ -49,5 +49,5 @@ export function openMenu(anchor, message, { t, mine, op, onReact, onReply, onEdi
   menu.style.setProperty('left', `${Math.max(8, Math.min(box.right - offsetWidth, innerWidth - offsetWidth - 8))}px`);
   menu.style.setProperty('top', `${box.bottom + offsetHeight + 8 > innerHeight ? Math.max(8, box.top - offsetHeight - 4) : box.bottom + 4}px`);
   addEventListener('pointerdown', outside, true);
-  menu.querySelector('[role=menuitem]').focus();
+  menu.querySelector('button').focus();
 }

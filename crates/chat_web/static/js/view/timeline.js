@@ -103,8 +103,8 @@ export function timelineView(root, actions) {
       const mine = who.includes(names.me);
       const press = () => actions.react(message, emoji, !mine);
       const label = t(mine ? 'reactedWithYou' : 'reacted', { emoji, names: who.join(', ') });
-      return el('li', {}, el('button', { type: 'button', 'aria-pressed': String(mine), 'aria-label': label, title: label, on: { click: press } },
-        el('span', { 'aria-hidden': 'true' }, emoji), ` ${who.length}`));
+      return el('li', {}, el('button', { type: 'button', 'aria-pressed': String(mine), title: label, on: { click: press } },
+        `${emoji} ${who.length}`, el('span', { class: 'sr' }, ` ${label}`)));
     }));
   };
 
@@ -131,7 +131,7 @@ export function timelineView(root, actions) {
     const tools = !pending && !message.deleted && !direct && el('div', { class: 'tools' },
       el('button', { type: 'button', 'aria-label': t('reactTo', { name: message.from.name }), title: t('react'), tabindex: '-1', on: { click: (e) => actions.menu(message, e.currentTarget, 'react') } }, icon('react')),
       el('button', { type: 'button', 'aria-label': t('replyTo', { name: message.from.name }), title: t('reply'), tabindex: '-1', on: { click: () => actions.reply(message) } }, icon('reply')),
-      el('button', { type: 'button', class: 'more', 'aria-label': t('moreOf', { name: message.from.name }), 'aria-haspopup': 'menu', title: t('more'), tabindex: '-1', on: { click: (e) => actions.menu(message, e.currentTarget, 'all') } }, icon('more')));
+      el('button', { type: 'button', class: 'more', 'aria-label': t('moreOf', { name: message.from.name }), 'aria-haspopup': 'dialog', title: t('more'), tabindex: '-1', on: { click: (e) => actions.menu(message, e.currentTarget, 'all') } }, icon('more')));
     const meta = el('div', { class: 'meta' },
       el('button', { class: 'who', type: 'button', tabindex: '-1', vars: { hue: hue(message.from.name) }, on: { click: () => actions.whisperTo(message.from.name) } }, message.from.name),
       el('time', { datetime: message.at, title: full(message.at, context.language) }, at));
