@@ -6,7 +6,7 @@ use crate::names::{Name, RoomName};
 use crate::text::Text;
 
 /// A refusal. It has a number, a slug that is the contract on every wire, and a text that says what to do next
-/// (PROTOCOL.md, "Codes").
+/// (PROTOCOL.md section 7, "Codes").
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ChatError {
     /// 401: nobody here has that name.
@@ -210,8 +210,11 @@ impl fmt::Display for ChatError {
             ChatError::NoSuchRoom(room) if room.is_empty() => {
                 write!(f, "Which room? Rooms start with #, as in #rust. /rooms shows them.")
             }
-            ChatError::NoSuchRoom(room) if !room.starts_with('#') => {
+            ChatError::NoSuchRoom(room) if RoomName::parse(&format!("#{room}")).is_ok() => {
                 write!(f, "Rooms start with #. Did you mean #{room}?")
+            }
+            ChatError::NoSuchRoom(room) if RoomName::parse(room).is_err() => {
+                write!(f, "\"{room}\" cannot be a room. A room is # and then 1 to 31 letters, digits, _ or -.")
             }
             ChatError::NoSuchRoom(room) => {
                 write!(f, "There is no room {room}. /rooms shows them, /join #name opens a new one.")
@@ -294,3 +297,17 @@ impl fmt::Display for ChatError {
 }
 
 impl std::error::Error for ChatError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_a_room_is_not_proposed_as_one() {
+        let said = |room: &str| RoomName::parse(room).map_or_else(|e| e.to_string(), |_| "a room".into());
+        assert_eq!(said("rust"), "Rooms start with #. Did you mean #rust?");
+        for none in ["#", "#café", "#no:where", "café", "#rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr"] {
+            assert!(said(none).contains("cannot be a room. A room is # and then"), "{none}: {}", said(none));
+        }
+    }
+}
