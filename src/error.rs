@@ -219,11 +219,14 @@ impl fmt::Display for ChatError {
             ChatError::NoSuchRoom(room) => {
                 write!(f, "There is no room {room}. /rooms shows them, /join #name opens a new one.")
             }
-            ChatError::CannotSpeak(room) => write!(f, "{room} is moderated: only its operators speak."),
+            ChatError::CannotSpeak(room) => write!(
+                f,
+                "{room} is moderated: only its operators speak. Whisper to one of them, or /join another room."
+            ),
             ChatError::TooManyRooms { max } => {
                 write!(f, "That would be more than {max} rooms. Leave one with /part first.")
             }
-            ChatError::NoText => write!(f, "There is no text to send."),
+            ChatError::NoText => write!(f, "There is no text to send. Write it behind the command."),
             ChatError::LineTooLong { max, got } => {
                 write!(f, "Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.")
             }
@@ -274,7 +277,9 @@ impl fmt::Display for ChatError {
                 write!(f, "{room} is by invitation. Ask somebody inside for /invite <your-name> {room}.")
             }
             ChatError::BadKey(room) => write!(f, "{room} has a key. /join {room} <key> opens it."),
-            ChatError::NotRoomOp(room) => write!(f, "Only the operators of {room} may do that."),
+            ChatError::NotRoomOp(room) => {
+                write!(f, "Only the operators of {room} may do that. Ask one of them; who opens a room is its first.")
+            }
             ChatError::Protected { author } => write!(f, "Only {author}, who said it, can change that line."),
             ChatError::NoSuchId { id: Some(id), room } => {
                 write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")
