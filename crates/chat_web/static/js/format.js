@@ -1,0 +1,74 @@
+// Format: one line of text to a small tree of `{t, …}`. The view turns it into nodes, so there is no HTML to clean.
+import { linkAt } from './linkify.js';
+import { isJumbo } from './emoji.js';
+import { sameName } from './names.js';
+
+const MARKS = [['**', 'b'], ['~~', 's'], ['*', 'b'], ['_', 'i']];
+const WORD = /[\p{L}\p{N}_]/u;
+
+/** `about` says who `me` is and which names are known: only those become mentions. */
+export function format(text, about = {}) {
+  if (text.startsWith('> ') && text.length > 2) return [{ t: 'quote', c: inline(text.slice(2), about, 0) }];
+  const block = /^```(?:[a-z0-9+#-]* )?(.+?)```$/i.exec(text);
+  if (block) return [{ t: 'pre', s: block[1].trim() }];
+  if (isJumbo(text)) return [{ t: 'jumbo', s: text }];
+  return inline(text, about, 0);
+}
+
+function inline(text, about, depth) {
+  const out = [];
+  let plain = '';
+  const push = (node) => { if (plain) out.push({ t: 'text', s: plain }); plain = ''; out.push(node); };
+  for (let at = 0; at < text.length; ) {
+    const before = at ? text[at - 1] : ' ';
+    const found = code(text, at) || address(text, at, before) || mention(text, at, before, about)
+      || (depth < 4 && marked(text, at, before, about, depth));
+    if (found) { push(found.node); at = found.end; } else plain += text[at++];
+  }
+  if (plain) out.push({ t: 'text', s: plain });
+  return out;
+}
+
+function code(text, at) {
+  if (text[at] !== '`') return null;
+  const end = text.indexOf('`', at + 1);
+  return end > at + 1 ? { node: { t: 'code', s: text.slice(at + 1, end) }, end: end + 1 } : null;
+}
+
+function address(text, at, before) {
+  if (!'hHmM'.includes(text[at]) || WORD.test(before)) return null;
+  const found = linkAt(text, at);
+  return found && { node: { t: 'link', href: found.href, s: found.text }, end: found.end };
+}
+
+function mention(text, at, before, about) {
+  if ((text[at] !== '@' && text[at] !== '#') || WORD.test(before) || before === '/' || before === '&') return null;
+  const word = /^[A-Za-z0-9_-]{1,32}/.exec(text.slice(at + 1, at + 34))?.[0];
+  if (!word) return null;
+  const end = at + 1 + word.length;
+  if (text[at] === '#') return about.room?.(word) ? { node: { t: 'room', id: word }, end } : null;
+  const me = !!about.me && sameName(word, about.me);
+  return me || about.name?.(word) ? { node: { t: 'mention', name: word, me }, end } : null;
+}
+
+/** A mark opens before a word and closes after one; `2*3*4`, `snake_case_name` and `* ` are left alone. */
+function marked(text, at, before, about, depth) {
+  for (const [mark, t] of MARKS) {
+    if (!text.startsWith(mark, at) || WORD.test(before)) continue;
+    const from = at + mark.length;
+    if (from >= text.length || /[\s*_~]/.test(text[from])) continue;
+    // The search is bounded: a text of nothing but stars must not cost the square of its length.
+    for (let end = from + 1, stop = Math.min(text.length, from + 600); end < stop; end++) {
+      if (text[end] !== mark[0] || !text.startsWith(mark, end) || /\s/.test(text[end - 1])) continue;
+      const after = text[end + mark.length] ?? ' ';
+      if (WORD.test(after) || after === mark[0]) continue;
+      return { node: { t, c: inline(text.slice(from, end), about, depth + 1) }, end: end + mark.length };
+    }
+  }
+  return null;
+}
+
+/** What a screen reader or a notification says: the words without the marks. */
+export function plainText(tree) {
+  return tree.map((node) => node.c ? plainText(node.c) : node.t === 'mention' ? `@${node.name}` : node.t === 'room' ? `#${node.id}` : node.s).join('');
+}

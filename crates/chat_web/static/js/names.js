@@ -1,0 +1,37 @@
+// Names: what a name may be, a friendly one for a first visit, and the colour and initials that go with it.
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,31}$/;
+const ROOM = /^[A-Za-z0-9_-]{1,31}$/;
+const HOW = 'amber bold brave bright calm clever cosy curious dapper eager fair fleet gentle glad golden happy jolly keen kind lively lucky mellow merry mild misty neat nimble noble patient plucky polite proud quick quiet ready rosy shiny silver sly snug spry steady sunny swift tidy warm wise witty'.split(' ');
+const WHO = 'badger bear beaver bee bison civet cormorant crane cricket curlew deer dolphin dove egret falcon finch fox gecko gibbon hare hedgehog heron hornbill ibis jay kestrel kite komodo lark lemur lynx macaque magpie marten moth newt orca otter owl panda pangolin pelican puffin quail rabbit raven robin seal sparrow squirrel stork swan swift tapir tern thrush toad turtle vole whale wren yak'.split(' ');
+
+export const isName = (text) => NAME.test(text);
+export const isRoom = (text) => ROOM.test(text);
+
+/** Two numbers from 0 up to 1 make one name, so that a test can choose it. */
+export function propose(a = Math.random(), b = Math.random()) {
+  return `${HOW[Math.floor(a * HOW.length)]}-${WHO[Math.floor(b * WHO.length)]}`;
+}
+
+/** FNV-1a over the lower-case name: one person has one colour on every page. */
+export function hue(name) {
+  let hash = 0x811c9dc5;
+  for (const char of name.toLowerCase()) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193) >>> 0;
+  // Twenty-four steps are as many as an eye can tell apart; neighbours would only look like mistakes.
+  return ((hash ^ (hash >>> 13)) % 24) * 15;
+}
+
+export function initials(name) {
+  const words = name.split(/[_\-\s]+|(?<=[a-z])(?=[A-Z])/).filter(Boolean);
+  if (!words.length) return '?';
+  return (words.length > 1 ? words[0][0] + words[1][0] : [...words[0]].slice(0, 2).join('')).toUpperCase();
+}
+
+export const sameName = (a, b) => a.toLowerCase() === b.toLowerCase();
+
+/** Does this text speak to that person? `@ana` always, a bare `ana` where it stands as a word of its own. */
+export function mentions(text, name) {
+  if (!name) return false;
+  const safe = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`(^|[^A-Za-z0-9_-])${name.length < 3 ? '@' : '@?'}${safe}(?![A-Za-z0-9_-])`, 'i').test(text);
+}
