@@ -41,7 +41,7 @@ export function step(state, input) {
     case 'stop':
       return stop('left', '');
     case 'signed':
-      return state.at === 'signing' ? connect({ attempt: 0 }) : [state, []];
+      return state.at === 'signing' ? connect() : [state, []];
     case 'sign-failed':
       return state.at === 'signing' ? (input.final ? stop('sign-on', input.text) : wait(backoff(state.attempt, input.rand))) : [state, []];
     case 'open':

@@ -1,0 +1,130 @@
+// Composer: where one types. It is never disabled: what cannot go now is kept and goes later.
+import { h, $ } from '../dom.js';
+import { icon } from './icons.js';
+import { t } from '../i18n.js';
+import { draft, setDraft } from '../prefs.js';
+import { expand } from '../emoji.js';
+import { format, plainText } from '../format.js';
+import { title } from '../store.js';
+import { emojiPicker } from './menu.js';
+import { popup } from './popup.js';
+
+const TYPING_MS = 3000;
+
+export function composerView(app) {
+  const form = $('#composer'), input = $('#text'), strip = $('#context'), left = $('#left');
+  const pop = popup(app, input);
+  let room = null, mode = null, typed = 0, saved = 0;
+
+  const bytes = (text) => new TextEncoder().encode(text).length;
+  const over = () => Math.max(0, ...input.value.split('\n').map(bytes)) - app.state.limits.text_bytes;
+
+  function grow() {
+    // Where the browser can size the field by its content, css does it.
+    if (!CSS.supports('field-sizing', 'content')) { input.style.height = 'auto'; input.style.height = `${Math.min(input.scrollHeight, 200)}px`; }
+    form.classList.toggle('filled', input.value.trim() !== '');
+    const more = over();
+    left.hidden = more < -200;
+    left.classList.toggle('over', more > 0);
+    left.textContent = more > 0 ? t('tooLong', { n: more }) : String(-more);
+  }
+
+  function stopTyping() { if (typed && room) { app.typing(room, false); typed = 0; } }
+
+  input.addEventListener('input', () => {
+    grow();
+    pop.update();
+    clearTimeout(saved);
+    const here = room;
+    saved = setTimeout(() => { if (mode?.kind !== 'edit' && here === room) setDraft(here, input.value); }, 300);
+    if (!input.value || input.value.startsWith('/') || mode?.kind === 'edit') return stopTyping();
+    if (Date.now() - typed > TYPING_MS && !document.hidden) { typed = Date.now(); app.typing(room, true); }
+  });
+
+  input.addEventListener('keydown', (e) => {
+    if (e.isComposing) return;
+    if (pop.key(e)) { e.preventDefault(); e.stopPropagation(); return; }
+    if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); submit(); }
+    else if (e.key === 'Escape' && mode) { e.preventDefault(); e.stopPropagation(); clear(); }
+    else if (e.key === 'ArrowUp' && !input.value && !e.altKey) { if (app.editLast()) e.preventDefault(); }
+    else if (e.key === 'PageUp' || e.key === 'PageDown') { e.preventDefault(); $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight); }
+  });
+  input.addEventListener('blur', () => setTimeout(pop.close, 120));
+  form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
+  // On a phone the button must not take the focus, else the keyboard closes at every message.
+  $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
+  $('#emoji').addEventListener('click', (e) => emojiPicker(e.currentTarget, input, (char) => {
+    input.setRangeText(char, input.selectionStart, input.selectionEnd, 'end');
+    input.dispatchEvent(new Event('input'));
+  }));
+
+  function submit() {
+    const text = input.value.trim();
+    pop.close();
+    if (!text) return;
+    if (over() > 0) { app.sorry(t('tooLong', { n: over() })); return; }
+    stopTyping();
+    if (mode?.kind === 'edit') {
+      if (text !== mode.message.text) app.saveEdit(mode.message, expand(text.replace(/\s*\n\s*/g, ' ')));
+      return clear(true);
+    }
+    // `//word` says "/word"; `/word` is a command; several lines are several messages.
+    if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
+    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(expand(line.replace(/^\/\//, '/')), i === 0 && mode?.kind === 'reply' ? mode.message.seq : null);
+    mode = null;
+    input.value = '';
+    clearTimeout(saved);
+    setDraft(room, '');
+    context();
+    grow();
+  }
+
+  function context() {
+    strip.hidden = !mode;
+    form.classList.toggle('editing', mode?.kind === 'edit');
+    if (!mode) return strip.replaceChildren();
+    const { message, kind } = mode;
+    strip.replaceChildren(icon(kind), h('span', {}, kind === 'edit' ? t('editing') : [h('b', {}, t('replyTo', { name: message.from.name })), ' ', plainText(format(message.text))]),
+      h('button.icon', { 'aria-label': t('cancel'), onclick: () => { clear(); input.focus(); } }, icon('close')));
+  }
+
+  function clear(restore = true) {
+    const edit = mode?.kind === 'edit';
+    mode = null;
+    if (edit && restore) input.value = draft(room);
+    context();
+    grow();
+  }
+
+  return {
+    focus: () => input.focus({ preventScroll: true }),
+    open(next) {
+      if (room === next.id) return this.label(next);
+      if (room && mode?.kind !== 'edit') setDraft(room, input.value);
+      stopTyping();
+      room = next.id;
+      mode = null;
+      input.value = draft(room);
+      context();
+      grow();
+      this.label(next);
+    },
+    label(of) {
+      const text = of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id });
+      input.setAttribute('aria-label', text);
+      input.placeholder = text;
+      pop.label();
+      context();
+    },
+    start(kind, message) {
+      mode = { kind, message };
+      if (kind === 'edit') { setDraft(room, input.value); input.value = message.text; }
+      context();
+      grow();
+      input.focus();
+    },
+    insert(text) { input.setRangeText(text, input.selectionStart, input.selectionEnd, 'end'); input.focus(); input.dispatchEvent(new Event('input')); },
+    put(text) { input.value = text; input.focus(); grow(); },
+    empty: () => !input.value && !mode,
+  };
+}

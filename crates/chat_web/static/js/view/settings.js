@@ -1,0 +1,38 @@
+// Settings: the looks, the language, what makes a sound in the world, one's name, and the way out.
+import { h, $ } from '../dom.js';
+import { icon } from './icons.js';
+import { t, LANGS } from '../i18n.js';
+import { prefs } from '../prefs.js';
+import { isName } from '../names.js';
+
+export function settings(app) {
+  const dialog = $('#settings'), body = $('.fields', dialog);
+  dialog.addEventListener('click', (e) => { if (e.target === dialog) dialog.close(); });
+  dialog.addEventListener('close', () => app.focusComposer());
+
+  const choice = (key, options) => h('fieldset', {}, h('legend', {}, t(`set_${key}`)), h('div.choice', {}, options.map(([value, label]) =>
+    h('label', {}, h('input', { type: 'radio', name: key, value, checked: prefs[key] === value, onchange: () => app.set(key, value) }), h('span', {}, label)))));
+
+  function draw() {
+    const name = h('input', { type: 'text', value: app.state.me.name, 'aria-label': t('yourName'), autocomplete: 'off', spellcheck: 'false', maxlength: 32 });
+    const rename = h('form.rename', { onsubmit: (e) => { e.preventDefault(); if (!isName(name.value)) return app.sorry(t('nameRule')); if (name.value !== app.state.me.name) app.command(`/nick ${name.value}`, true); } }, name, h('button.soft', {}, t('rename')));
+    rename.lastChild.type = 'submit';
+    const secure = isSecureContext && 'Notification' in globalThis;
+    body.replaceChildren(
+      h('fieldset', {}, h('legend', {}, t('yourName')), rename),
+      choice('theme', ['auto', 'light', 'dark'].map((v) => [v, t(v)])),
+      choice('lang', [['auto', t('auto')], ...Object.entries(LANGS)]),
+      choice('hours', [['auto', t('auto')], ['12', '3:07 pm'], ['24', '15:07']]),
+      choice('announce', ['all', 'mentions', 'none'].map((v) => [v, t(`announce_${v}`)])),
+      h('label.switch', {}, h('span', {}, t('notify'), h('small', {}, secure ? Notification.permission === 'denied' ? t('notifyDenied') : t('notifyMore') : t('notifySecure'))),
+        h('input', { type: 'checkbox', role: 'switch', checked: prefs.notify && secure && Notification.permission === 'granted', disabled: !secure || Notification.permission === 'denied', onchange: async (e) => {
+          const on = e.target.checked && (await Notification.requestPermission()) === 'granted';
+          e.target.checked = on;
+          app.set('notify', on);
+        } })),
+      h('div.row', {}, h('button.soft', { onclick: () => { dialog.close(); app.sheet(); } }, icon('help'), t('shortcuts')),
+        h('button.soft.danger', { onclick: () => { dialog.close(); app.signOut(); } }, icon('leave'), t('signOut'))));
+  }
+  $('.icon', dialog).addEventListener('click', () => dialog.close());
+  return { open() { draw(); dialog.showModal(); }, redraw() { if (dialog.open) draw(); } };
+}

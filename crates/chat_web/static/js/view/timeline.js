@@ -1,0 +1,431 @@
+// Timeline: draws one room's messages, keeps the reader's place, and pages in the past.
+import { h, $, avatar, reconcile } from '../dom.js';
+import { icon } from './icons.js';
+import { t, people, lang } from '../i18n.js';
+import { prefs } from '../prefs.js';
+import { format, plainText } from '../format.js';
+import { nameOf, QUICK } from '../emoji.js';
+import { clock, fullTime, dayKey, dayLabel, sameRun } from '../time.js';
+import { hue, sameName, mentions } from '../names.js';
+import * as merge from '../merge.js';
+import * as outbox from '../outbox.js';
+import { actionMenu, emojiPicker, closeMenu } from './menu.js';
+
+const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
+
+export function timelineView(app) {
+  const log = $('#log'), list = $('#messages'), jump = $('#jump'), pill = $('#since');
+  const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, below: 0 };
+  const tools = toolbar();
+
+  /* ---- what is shown ---- */
+
+  function rows(room) {
+    const { tl } = room, out = [];
+    const size = tl.order.length;
+    const to = view.end === null ? size : Math.min(view.end, size);
+    const from = Math.max(0, Math.min(view.start, to));
+    const low = from ? tl.order[from] : 0, high = to < size ? tl.order[to] : Infinity;
+    const notes = room.notes.filter((note) => note.after >= low && note.after < high);
+    const gaps = [...merge.holes(tl).map(([a, b]) => ({ a, b, lost: false })), ...room.lost.map(([a, b]) => ({ a, b, lost: true }))].filter((gap) => gap.a > low && gap.b < high).sort((x, y) => x.a - y.a);
+    let last = null, day = '', lined = room.line === null, noted = 0, gapped = 0;
+
+    const dayRow = (at) => {
+      const key = dayKey(at);
+      if (key === day) return;
+      day = key;
+      last = null;
+      out.push({ key: `d${key}`, sig: dayLabel(at, Date.now(), lang), make: () => h('li.day', {}, h('span', {}, dayLabel(at, Date.now(), lang))) });
+    };
+    const flushNotes = (before) => {
+      const some = [];
+      while (noted < notes.length && notes[noted].after < before) some.push(notes[noted++]);
+      for (const group of grouped(some)) { out.push(noteRow(group)); last = null; }
+    };
+
+    if (from > 0 || !merge.atStart(tl)) {
+      if (room.loaded) out.push({ key: 'older', sig: String(view.busy), make: () => h('li.older', {}, h('button', { onclick: () => older(), disabled: view.busy }, t(view.busy ? 'loadingOlder' : 'loadOlder'))) });
+      else out.push({ key: 'skeleton', sig: '', make: skeleton });
+    } else out.push({ key: 'begin', sig: `${room.id}${lang}${room.topic}`, make: () => beginning(room) });
+
+    for (let i = from; i < to; i++) {
+      const seq = tl.order[i], message = tl.msgs.get(seq);
+      while (gapped < gaps.length && gaps[gapped].a < seq) {
+        const { a, b, lost } = gaps[gapped++];
+        out.push({ key: `g${a}`, sig: `${b}${lost}`, make: () => h(`li.hole${lost ? '.lost' : ''}`, {}, t(lost ? 'lost' : 'loadingHole', { n: b - a + 1 })) });
+        last = null;
+      }
+      flushNotes(seq);
+      dayRow(message.at);
+      if (!lined && seq > room.line) {
+        lined = true;
+        last = null;
+        out.push({ key: 'unread', sig: lang, make: () => h('li.unread', {}, h('span', {}, t('newHere'))) });
+      }
+      out.push(messageRow(room, message, last));
+      last = message.act ? null : { name: message.from.name, at: message.at };
+    }
+    flushNotes(Infinity);
+    if (to < size) out.push({ key: 'newer', sig: '', make: () => h('li.older', {}, h('button', { onclick: () => newer() }, t('loadNewer'))) });
+    else for (const item of outbox.of(app.box, room.id)) {
+      if (tl.cids.has(item.cid)) continue;
+      dayRow(item.at);
+      const message = { cid: item.cid, from: app.state.me ?? { name: prefs.name }, at: item.at, text: item.text, act: item.act, reply_to: item.reply_to, reactions: [], v: 0, item };
+      out.push(messageRow(room, message, last));
+      last = message.act ? null : { name: message.from.name, at: item.at };
+    }
+    return out;
+  }
+
+  function messageRow(room, message, last) {
+    const { item } = message;
+    const mine = isMine(message);
+    const head = !last || !sameName(last.name, message.from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
+    const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
+    const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
+    const late = item && outbox.isLate(item, Date.now());
+    const sig = [message.v, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours].join('|');
+    return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && view.fresh.has(message.cid ?? message.seq) }) };
+  }
+
+  const isMine = (message) => !!message.item || (!!app.state.me && sameName(message.from.name, app.state.me.name));
+
+  function draw(room, message, { mine, head, ping, quoted, late, live }) {
+    const { item } = message;
+    const about = { me: app.state.me?.name, name: (name) => app.knows(room, name), room: (id) => app.state.rooms.has(id) || app.directory.has(id) };
+    const tree = message.deleted ? [] : format(message.text, about);
+    const jumbo = tree[0]?.t === 'jumbo';
+    const classes = ['msg', mine && 'mine', head && 'head', ping && 'ping', item && (item.state === 'failed' ? 'failed' : 'pending'), message.deleted && 'gone', jumbo && 'jumbo', message.act && 'act', live && 'live'].filter(Boolean);
+    const when = h('time', { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) }, clock(message.at, lang, prefs.hours));
+    const words = message.deleted ? t('deleted') : nodes(tree);
+    const text = h('div.text', { dir: 'auto' }, message.act && h('b', {}, `${message.from.name} `), words,
+      message.edited && h('span.edited', {}, ` ${t('edited')}`));
+    const el = h(`li.${classes.join('.')}`, { tabIndex: -1, hue: hue(message.from.name) },
+      head && !mine && !message.act && avatar(message.from.name),
+      h('div.body', {},
+        head && !message.act && h('div.meta', {}, h(`button.name${mine ? '.vh' : ''}`, { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) }, message.from.name), when),
+        h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text),
+        message.reactions.length > 0 && reactions(room, message)),
+      !head && !message.act && when,
+      item && h('div.state', {}, item.state === 'failed' || late ? trouble(item) : h('span.sending', { title: t('sending') }, icon('clock'))));
+    el.message = message;
+    return el;
+  }
+
+  function quote(room, seq, quoted) {
+    return h('button.quoted', { tabIndex: -1, onclick: () => goTo(seq), hue: quoted ? hue(quoted.from.name) : null },
+      quoted ? [h('b', {}, quoted.from.name), ' ', h('span', {}, quoted.deleted ? t('deleted') : plainText(format(quoted.text)))] : h('span', {}, t('earlier')));
+  }
+
+  function reactions(room, message) {
+    const me = app.state.me?.name;
+    return h('div.reactions', {}, message.reactions.map(([emoji, names]) => {
+      const on = names.some((name) => me && sameName(name, me));
+      return h(`button${on ? '.on' : ''}`, {
+        'aria-pressed': String(on), 'aria-label': t('reacted', { who: people(names, 4), name: nameOf(emoji) }), title: people(names, 8),
+        onclick: () => app.react(room.id, message.seq, emoji, !on),
+      }, h('span.e', {}, emoji), h('span', {}, String(names.length)));
+    }));
+  }
+
+  function trouble(item) {
+    return h('div.trouble', {}, h('span', {}, item.why || t(item.state === 'failed' ? 'notSent' : 'stillTrying')),
+      h('button', { onclick: () => app.retry(item.cid) }, t('retry')),
+      h('button', { onclick: () => app.copy(item.text) }, t('copy')),
+      h('button', { onclick: () => app.discard(item.cid) }, t('discard')));
+  }
+
+  /** A run of people coming and going is one thin line. */
+  function grouped(notes) {
+    const out = [];
+    for (const note of notes) {
+      const quiet = note.kind === 'joined' || note.kind === 'left';
+      if (quiet && out.at(-1)?.quiet) out.at(-1).notes.push(note);
+      else out.push({ quiet, notes: [note] });
+    }
+    return out;
+  }
+
+  function noteRow({ quiet, notes }) {
+    const [first] = notes;
+    const key = first.key, sig = `${notes.length}${lang}`;
+    if (quiet) {
+      const words = () => ['joined', 'left'].flatMap((kind) => {
+        // Who came and went and came is said once, with what is true at the end.
+        const names = [...new Set(notes.map((n) => n.who))].filter((who) => notes.findLast((n) => n.who === who).kind === kind);
+        return names.length ? [t(kind, { who: people(names, 4) })] : [];
+      }).join(' · ');
+      return { key, sig, make: () => h('li.note', {}, h('span', {}, words())) };
+    }
+    const { kind, who, text, items } = first;
+    if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
+    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), notice: text }[kind];
+    return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
+  }
+
+  function answer(note) {
+    return h(`li.answer${note.kind === 'refused' ? '.refused' : ''}`, {}, h('div', {}, h('p.who', {}, icon('terminal'), h('span', {}, t('onlyYou')),
+      h('button.icon', { 'aria-label': t('close'), onclick: () => app.dropNote(note.key) }, icon('close'))),
+      h('pre', { tabIndex: 0, dir: 'auto', 'aria-label': t('onlyYou') }, note.text)));
+  }
+
+  function beginning(room) {
+    return h('li.begin', {}, room.dm ? avatar(room.id.slice(1), '.xl') : h('span.bighash', { 'aria-hidden': 'true' }, '#'),
+      h('h2', {}, room.dm ? t('beginDm', { name: room.id.slice(1) }) : t('begin', { room: room.id })),
+      h('p', {}, room.dm ? t('beginDmMore', { name: room.id.slice(1) }) : room.id === 'lobby' ? t('beginLobby') : t('beginMore')));
+  }
+
+  const skeleton = () => h('li.skeleton', { 'aria-hidden': 'true' }, [0, 1, 2, 3].map(() => h('div', {}, h('i'), h('b'))));
+
+  /* ---- drawing, and the reader's place ---- */
+
+  let planned = 0;
+  function plan() { planned ||= requestAnimationFrame(() => { planned = 0; render(); }); }
+
+  function render() {
+    const room = app.room();
+    if (!room) return;
+    if (view.room !== room) {
+      Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, below: 0, busy: false });
+      list.replaceChildren();
+      log.setAttribute('aria-label', room.dm ? t('logDm', { name: room.id.slice(1) }) : t('log', { room: room.id }));
+    }
+    const anchor = view.stick && view.end === null ? null : anchored();
+    if (view.stick && view.end === null && getSelection().isCollapsed) {
+      // The far side is let go while nobody looks at it.
+      if (room.tl.order.length - view.start > MOST) view.start = room.tl.order.length - TAIL;
+    }
+    reconcile(list, rows(room));
+    view.fresh.clear();
+    if (anchor) restore(anchor); else toEnd();
+    furniture();
+  }
+
+  /** The first row on the screen and where it stands: after any change it stands there again. */
+  function anchored() {
+    const top = log.getBoundingClientRect().top;
+    for (const row of list.children) {
+      if (row.classList.contains('day') || row.classList.contains('older')) continue;
+      const box = row.getBoundingClientRect();
+      if (box.bottom > top + 1) return { key: row.dataset.key, offset: box.top - top };
+    }
+    return null;
+  }
+
+  function restore({ key, offset }) {
+    const row = [...list.children].find((one) => one.dataset.key === key);
+    if (row) scrollTo(log.scrollTop + row.getBoundingClientRect().top - log.getBoundingClientRect().top - offset);
+  }
+
+  function scrollTo(y) { log.scrollTop = y; view.wrote = log.scrollTop; }
+  function toEnd() { scrollTo(log.scrollHeight); }
+  const atEnd = () => view.end === null && log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
+
+  function furniture() {
+    const room = app.room();
+    const away = !view.stick;
+    jump.hidden = !away;
+    $('.count', jump).textContent = room?.unread ? String(room.unread) : '';
+    jump.setAttribute('aria-label', room?.unread ? t('jumpNew', { n: room.unread }) : t('jump'));
+    const line = $('.unread', list);
+    const above = room && room.line !== null && (line ? line.getBoundingClientRect().bottom < log.getBoundingClientRect().top : room.tl.order.length > 0 && room.tl.order[view.start] > room.line && room.unreadWas > 0);
+    pill.hidden = !above;
+    if (above) $('span', pill).textContent = t('since', { n: room.unreadWas || newCount(room), time: clock(room.lineAt ?? Date.now(), lang, prefs.hours) });
+  }
+
+  const newCount = (room) => room.tl.order.length - merge.place(room.tl, room.line + 1);
+
+  let idle = 0;
+  log.addEventListener('scroll', () => {
+    closeMenu();
+    // A scroll of our own making says nothing about what the reader wants.
+    const own = Math.abs(log.scrollTop - view.wrote) < 1;
+    view.wrote = -1;
+    if (!own) {
+      view.stick = atEnd();
+      if (view.stick) app.watched();
+      furniture();
+    }
+    // Nothing is put in above while the scroller moves: writing scrollTop would stop a fling.
+    clearTimeout(idle);
+    idle = setTimeout(settled, 120);
+  }, { passive: true });
+
+  function settled() {
+    if (log.scrollTop < 600 && $('.older button', list)?.closest('li') === list.firstElementChild) older();
+    if (view.end !== null && log.scrollHeight - log.scrollTop - log.clientHeight < 600) newer();
+  }
+
+  async function older() {
+    const room = app.room();
+    if (!room || view.busy || !room.loaded) return;
+    if (view.start === 0 && !merge.atStart(room.tl)) {
+      view.busy = true;
+      plan();
+      const before = room.tl.order.length;
+      const ok = await app.loadOlder(room);
+      view.busy = false;
+      if (app.room() !== room) return;
+      view.stick = view.stick && log.scrollTop > 0 && atEnd();
+      // What came in is above: the window keeps the same rows and grows by a step.
+      view.start = Math.max(0, room.tl.order.length - before);
+      if (view.end !== null) view.end += room.tl.order.length - before;
+      if (!ok) { plan(); return; }
+    }
+    view.start = Math.max(0, view.start - STEP);
+    const end = view.end ?? room.tl.order.length;
+    if (end - view.start > MOST && !atEnd() && getSelection().isCollapsed) view.end = view.start + MOST;
+    view.stick = false;
+    render();
+    view.stick = atEnd();
+    furniture();
+  }
+
+  function newer() {
+    const room = app.room();
+    if (!room || view.end === null) return;
+    view.end += STEP;
+    if (view.end >= room.tl.order.length) view.end = null;
+    if ((view.end ?? room.tl.order.length) - view.start > MOST && getSelection().isCollapsed) view.start = (view.end ?? room.tl.order.length) - MOST;
+    view.stick = false;
+    render();
+    view.stick = atEnd();
+    if (view.stick) app.watched();
+  }
+
+  function latest(smooth) {
+    const room = app.room();
+    if (!room) return;
+    const near = view.end === null && log.scrollHeight - log.scrollTop < 4 * log.clientHeight;
+    Object.assign(view, { start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true });
+    if (smooth && near && !matchMedia('(prefers-reduced-motion: reduce)').matches) { view.stick = false; log.scrollTo({ top: log.scrollHeight, behavior: 'smooth' }); } else render();
+    app.watched();
+    furniture();
+  }
+
+  /** Shows a message by its seq, paging in the past as far as ten pages for it. */
+  async function goTo(seq) {
+    const room = app.room();
+    for (let i = 0; i < 10 && room.tl.order[0] > seq && !merge.atStart(room.tl); i++) if (!await app.loadOlder(room)) break;
+    if (app.room() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
+    const at = merge.place(room.tl, seq);
+    if (at < view.start || (view.end !== null && at >= view.end)) {
+      view.start = Math.max(0, at - STEP);
+      view.end = room.tl.order.length - view.start > MOST ? view.start + MOST : null;
+    }
+    view.stick = false;
+    render();
+    const row = [...list.children].find((one) => one.message?.seq === seq);
+    row.scrollIntoView({ block: 'center' });
+    row.focus({ preventScroll: true });
+    row.classList.add('found');
+    setTimeout(() => row.classList.remove('found'), 1600);
+    view.stick = atEnd();
+    furniture();
+  }
+
+  /* ---- actions ---- */
+
+  function toolbar() {
+    const el = h('div.tools', {},
+      h('button.icon', { tabIndex: -1, onclick: (e) => pick(e.currentTarget, el.parentElement) }, icon('smile')),
+      h('button.icon', { tabIndex: -1, onclick: () => app.reply(el.parentElement.message) }, icon('reply')),
+      h('button.icon', { tabIndex: -1, onclick: (e) => actions(e.currentTarget, el.parentElement) }, icon('more')));
+    return el;
+  }
+
+  function pick(anchor, row) {
+    const { seq } = row.message;
+    emojiPicker(anchor, log, (emoji) => app.react(view.room.id, seq, emoji, true));
+  }
+
+  function label() { ['react', 'reply', 'more'].forEach((key, i) => { tools.children[i].setAttribute('aria-label', t(key)); tools.children[i].title = t(key); }); }
+
+  const usable = (message) => message?.seq && !message.deleted;
+  list.addEventListener('pointerover', (e) => {
+    const row = e.target.closest('.msg');
+    if (e.pointerType === 'touch' || !row || row === tools.parentElement) return;
+    if (!usable(row.message) || app.room().dm) { tools.remove(); return; }
+    label();
+    row.append(tools);
+  });
+  list.addEventListener('pointerleave', () => tools.remove());
+  // A finger has no hover: a tap on a bubble opens the actions.
+  list.addEventListener('click', (e) => {
+    const row = e.target.closest('.msg');
+    if (!row || !matchMedia('(hover: none)').matches || e.target.closest('a, button') || !getSelection().isCollapsed) return;
+    actions($('.bubble', row), row);
+  });
+  list.addEventListener('contextmenu', (e) => {
+    const row = e.target.closest('.msg');
+    if (!row || e.target.closest('a') || !getSelection().isCollapsed || e.shiftKey) return;
+    e.preventDefault();
+    actions($('.bubble', row), row);
+  });
+
+  function actions(anchor, row) {
+    const { message } = row, room = view.room, mine = isMine(message);
+    if (message.item) return;
+    const can = usable(message) && !room.dm;
+    const items = [
+      can && { label: t('reply'), icon: 'reply', run: () => app.reply(message) },
+      can && mine && { label: t('edit'), icon: 'edit', run: () => app.edit(message) },
+      !message.deleted && { label: t('copyText'), icon: 'copy', run: () => app.copy(message.text) },
+      !mine && !room.dm && { label: t('whisperTo', { name: message.from.name }), icon: 'whisper', run: () => app.openDm(message.from.name) },
+      can && (mine || room.op) && { label: t('delete'), icon: 'trash', danger: true, run: () => app.remove(message) },
+    ].filter(Boolean);
+    if (!items.length) return;
+    actionMenu(anchor, row.isConnected ? row : log, t('actions'), items, can && ((emoji) => {
+      if (emoji === 'more') return pick($('.bubble', row), row);
+      const on = message.reactions.some(([one, names]) => one === emoji && names.some((name) => sameName(name, app.state.me.name)));
+      app.react(room.id, message.seq, emoji, !on);
+    }));
+  }
+
+  log.addEventListener('keydown', (e) => {
+    const all = [...list.querySelectorAll('.msg')];
+    const row = document.activeElement.closest?.('.msg');
+    const at = all.indexOf(row);
+    if (e.target.closest('button, a') && e.key === 'Enter') return;
+    if (e.key === 'ArrowUp' || e.key === 'ArrowDown') {
+      e.preventDefault();
+      const next = at < 0 ? all.at(-1) : all[at + (e.key === 'ArrowUp' ? -1 : 1)];
+      if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: 'nearest' }); if (next === all[0]) settled(); } else if (e.key === 'ArrowDown') app.focusComposer();
+    } else if (e.key === 'Enter' && row) { e.preventDefault(); actions($('.bubble', row), row); }
+    else if (e.key === 'End') { e.preventDefault(); latest(); all.at(-1)?.focus({ preventScroll: true }); }
+    else if (e.key === 'Home') { e.preventDefault(); scrollTo(0); settled(); }
+    else if (e.key === 'r' && row && usable(row.message) && !e.ctrlKey && !e.metaKey) { e.preventDefault(); app.reply(row.message); }
+  });
+
+  jump.addEventListener('click', () => { latest(true); app.focusComposer(); });
+  pill.addEventListener('click', () => goTo(view.room.tl.order[Math.min(merge.place(view.room.tl, view.room.line + 1), view.room.tl.order.length - 1)]));
+  // The box of the log changes when the composer grows, the keyboard opens, a drawer moves: the end stays the end.
+  new ResizeObserver(() => { if (view.stick && view.end === null) toEnd(); }).observe(log);
+  globalThis.visualViewport?.addEventListener('resize', () => { if (view.stick) toEnd(); });
+
+  return {
+    render, plan, latest, goTo,
+    atEnd: () => view.stick && view.end === null,
+    fresh: (key) => view.fresh.add(key),
+    pickQuick: QUICK,
+  };
+}
+
+/** The tree of format.js as nodes: text nodes, and elements that are named here and nowhere else. */
+export function nodes(tree) {
+  return tree.map((node) => {
+    switch (node.t) {
+      case 'b': return h('strong', {}, nodes(node.c));
+      case 'i': return h('em', {}, nodes(node.c));
+      case 's': return h('s', {}, nodes(node.c));
+      case 'quote': return h('blockquote', {}, nodes(node.c));
+      case 'code': return h('code', {}, node.s);
+      case 'pre': return h('pre', {}, h('code', {}, node.s));
+      case 'link': return h('a', { href: node.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, node.s);
+      case 'mention': return h(`span.mention${node.me ? '.me' : ''}`, {}, `@${node.name}`);
+      case 'room': return h('a.mention', { href: `#${node.id}`, 'data-room': node.id }, `#${node.id}`);
+      case 'jumbo': return h('span.big', {}, node.s);
+      default: return document.createTextNode(node.s);
+    }
+  });
+}

@@ -1,0 +1,39 @@
+// Toast: short words at the edge of the page, and the voice for screen readers.
+import { h, $ } from '../dom.js';
+import { icon } from './icons.js';
+import { t } from '../i18n.js';
+
+/** `action`: {label, run}. Errors stay until they are closed; the rest goes by itself. */
+export function toast(text, { kind = 'info', action, ms = 6000 } = {}) {
+  const home = $('#toasts');
+  for (const old of home.children) if (old.dataset.text === text) old.remove();
+  const el = h(`div.toast.${kind}`, {}, h('p', {}, text),
+    action && h('button.link', { onclick: () => { el.remove(); action.run(); } }, action.label),
+    h('button.icon', { 'aria-label': t('close'), onclick: () => el.remove() }, icon('close')));
+  el.dataset.text = text;
+  home.append(el);
+  while (home.children.length > 3) home.firstChild.remove();
+  if (kind !== 'error') setTimeout(() => el.remove(), ms);
+  announce(text);
+}
+
+let queue = [], timer = 0;
+/** At most one announcement in two seconds, the newest: a flood of words is worse than none. */
+export function announce(text) {
+  queue = [text];
+  if (timer) return;
+  const say = () => {
+    timer = 0;
+    if (!queue.length) return;
+    $('#status').textContent = queue.pop();
+    timer = setTimeout(say, 2000);
+  };
+  say();
+}
+
+/** "ana: hello", once, for those who listen. No clock, no reactions, no typing. */
+export function speak(text) {
+  const log = $('#said');
+  log.append(h('p', {}, text));
+  while (log.children.length > 20) log.firstChild.remove();
+}
