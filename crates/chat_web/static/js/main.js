@@ -144,7 +144,7 @@ const app = {
   sheet: () => keys.open(),
   settings: () => options.open(),
   async lookAround() {
-    try { for (const room of await api.rooms()) app.directory.set(room.id, room); } catch { /* the rooms we know will do */ }
+    try { for (const room of await api.rooms()) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
   },
   async loadOlder(room) {
     const before = room.tl.order[0] ?? merge.first(room.tl);
@@ -312,6 +312,7 @@ const EFFECTS = {
     for (const room of state.rooms.values()) if (merge.holes(room.tl).length) mend(room.id);
     if (app.room() && !app.room().loaded) load(state.current);
     app.watched();
+    app.lookAround();
   },
   down() { state.live = false; downSince = Date.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
   'sign-on': signOnAgain,

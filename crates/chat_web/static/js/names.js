@@ -5,6 +5,8 @@ const ROOM = /^[A-Za-z0-9_-]{1,31}$/;
 const HOW = 'amber bold brave bright calm clever cosy curious dapper eager fair fleet gentle glad golden happy jolly keen kind lively lucky mellow merry mild misty neat nimble noble patient plucky polite proud quick quiet ready rosy shiny silver sly snug spry steady sunny swift tidy warm wise witty'.split(' ');
 const WHO = 'badger bear beaver bee bison civet cormorant crane cricket curlew deer dolphin dove egret falcon finch fox gecko gibbon hare hedgehog heron hornbill ibis jay kestrel kite komodo lark lemur lynx macaque magpie marten moth newt orca otter owl panda pangolin pelican puffin quail rabbit raven robin seal sparrow squirrel stork swan swift tapir tern thrush toad turtle vole whale wren yak'.split(' ');
 
+const HUES = [5, 28, 55, 145, 168, 195, 222, 248, 272, 298, 322, 345];
+
 export const isName = (text) => NAME.test(text);
 export const isRoom = (text) => ROOM.test(text);
 
@@ -17,8 +19,9 @@ export function propose(a = Math.random(), b = Math.random()) {
 export function hue(name) {
   let hash = 0x811c9dc5;
   for (const char of name.toLowerCase()) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193) >>> 0;
-  // Twenty-four steps are as many as an eye can tell apart; neighbours would only look like mistakes.
-  return ((hash ^ (hash >>> 13)) % 24) * 15;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0;
+  // Hues that an eye tells apart at one lightness; between 70 and 130 everything would be the same olive.
+  return HUES[((hash ^ (hash >>> 12)) >>> 0) % HUES.length];
 }
 
 export function initials(name) {

@@ -1,6 +1,6 @@
 // English: every string of the page.
 export default {
-  skip: 'Skip to the message field', close: 'Close', cancel: 'Cancel', send: 'Send', react: 'React', reply: 'Reply', more: 'More actions', edit: 'Edit', delete: 'Delete', copy: 'Copy', copied: 'Copied.',
+  goTo: 'Go to…', otherRooms: 'Open to all', skip: 'Skip to the message field', close: 'Close', cancel: 'Cancel', send: 'Send', react: 'React', reply: 'Reply', more: 'More actions', edit: 'Edit', delete: 'Delete', copy: 'Copy', copied: 'Copied.',
   navRooms: 'Rooms', rooms: 'Rooms', direct: 'Whispers', find: 'Find a room or a person', findHint: 'Where to?', found: 'Rooms and people', foundNone: 'Nothing by that name. A room’s name has letters, digits, - and _.', modK: '{mod} K',
   joinRoom: 'Join or create a room', createRoom: 'Create #{room}', leave: 'Leave #{room}', closeDm: 'Close the conversation with {name}', markRead: 'Mark as read', draft: 'An unsent draft', whisper: 'Whisper',
   welcome: 'Come on in.', welcomeMore: 'Pick a name and you are in the conversation. No account, no password.', yourName: 'Your name', anotherName: 'Another name', enter: 'Join the conversation', orTerminal: 'Or from a terminal:',

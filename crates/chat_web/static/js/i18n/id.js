@@ -1,6 +1,6 @@
 // Bahasa Indonesia: every string of the page.
 export default {
-  skip: 'Lompat ke kolom pesan', close: 'Tutup', cancel: 'Batal', send: 'Kirim', react: 'Beri reaksi', reply: 'Balas', more: 'Tindakan lain', edit: 'Sunting', delete: 'Hapus', copy: 'Salin', copied: 'Tersalin.',
+  goTo: 'Pergi ke…', otherRooms: 'Terbuka untuk semua', skip: 'Lompat ke kolom pesan', close: 'Tutup', cancel: 'Batal', send: 'Kirim', react: 'Beri reaksi', reply: 'Balas', more: 'Tindakan lain', edit: 'Sunting', delete: 'Hapus', copy: 'Salin', copied: 'Tersalin.',
   navRooms: 'Ruang', rooms: 'Ruang', direct: 'Bisikan', find: 'Cari ruang atau orang', findHint: 'Mau ke mana?', found: 'Ruang dan orang', foundNone: 'Tidak ada yang bernama itu. Nama ruang terdiri dari huruf, angka, - dan _.', modK: '{mod} K',
   joinRoom: 'Masuk atau buat ruang', createRoom: 'Buat #{room}', leave: 'Keluar dari #{room}', closeDm: 'Tutup percakapan dengan {name}', markRead: 'Tandai sudah dibaca', draft: 'Draf belum terkirim', whisper: 'Bisikkan',
   welcome: 'Silakan masuk.', welcomeMore: 'Pilih nama, lalu langsung mengobrol. Tanpa akun, tanpa kata sandi.', yourName: 'Nama Anda', anotherName: 'Nama lain', enter: 'Ikut mengobrol', orTerminal: 'Atau dari terminal:',

@@ -37,6 +37,10 @@ export function roomsView(app) {
       const all = sortedRooms(app.state);
       reconcile(rooms, all.rooms.map(row));
       reconcile(dms, all.dms.map(row));
+      // Rooms one could enter: a few, the fullest first; Ctrl-K has them all.
+      const open = [...app.directory].filter(([id]) => !app.state.rooms.has(id)).sort((a, b) => (b[1].users ?? 0) - (a[1].users ?? 0)).slice(0, 5);
+      $('#otherhead').hidden = !open.length;
+      reconcile($('#others'), open.map(([id, info]) => ({ key: id, sig: `${info.users}`, make: () => h('li.other', {}, h('button.room', { title: info.topic || null, onclick: () => app.join(id) }, h('span.hash', {}, '#'), h('span.label', {}, id), h('small', {}, String(info.users ?? '')))) })));
       $('#dmhead').hidden = !all.dms.length;
       const { me } = app.state;
       if (me && $('#me').dataset.name !== me.name) {

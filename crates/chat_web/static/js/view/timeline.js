@@ -227,6 +227,9 @@ export function timelineView(app) {
     jump.hidden = !away;
     $('.count', jump).textContent = room?.unread ? String(room.unread) : '';
     jump.setAttribute('aria-label', room?.unread ? t('jumpNew', { n: room.unread }) : t('jump'));
+    const days = [...list.querySelectorAll('.day')], tops = days.map((day) => day.getBoundingClientRect().top);
+    // Sticky siblings pile up: only the newest of those at the top shows.
+    days.forEach((day, i) => day.classList.toggle('under', i + 1 < days.length && tops[i + 1] - tops[i] < 32));
     const line = $('.unread', list);
     const above = room && room.line !== null && (line ? line.getBoundingClientRect().bottom < log.getBoundingClientRect().top : room.tl.order.length > 0 && room.tl.order[view.start] > room.line && room.unreadWas > 0);
     pill.hidden = !above;
@@ -244,8 +247,8 @@ export function timelineView(app) {
     if (!own) {
       view.stick = atEnd();
       if (view.stick) app.watched();
-      furniture();
     }
+    furniture();
     // Nothing is put in above while the scroller moves: writing scrollTop would stop a fling.
     clearTimeout(idle);
     idle = setTimeout(settled, 120);
