@@ -21,11 +21,22 @@ pub enum Command {
     Say {
         /// Where; `None` is the current room.
         room: Option<RoomName>,
+        /// The line that this one answers.
+        re: Option<Line>,
+        /// Whether it is `/me waves`: speech in the third person.
+        act: bool,
         /// The words.
         text: Text,
     },
-    /// `/me waves`: speech in the third person.
-    Act(Text),
+    /// Do something to a line that was said.
+    Change {
+        /// Where; `None` is the current room.
+        room: Option<RoomName>,
+        /// To which line.
+        line: Line,
+        /// What.
+        what: What,
+    },
     /// Several lines as one block.
     Paste(Vec<Text>),
     /// The first line of a paste was read; its lines follow.
@@ -82,8 +93,13 @@ pub enum Command {
     Unignore(Name),
     /// Change options of this connection.
     Options(Vec<Choice>),
-    /// "I am typing", for those who want to know.
-    Typing(Option<RoomName>),
+    /// "I am typing" or "not any more", for those who want to know.
+    Typing {
+        /// Where; `None` is the current room.
+        room: Option<RoomName>,
+        /// Whether.
+        on: bool,
+    },
     /// Are you there? The token comes back.
     Ping(Text),
     /// The last refusal, with its numbers.
@@ -97,6 +113,28 @@ pub enum Command {
     /// Panics where it is told to: the tests' way to show what a panic costs.
     #[cfg(test)]
     Crash,
+}
+
+/// One line of a room, as a person names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Line {
+    /// By its number.
+    Id(u64),
+    /// `last`: the last one of one's own where it is to be changed, else the last one in the room.
+    Last,
+}
+
+/// What is done to a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// These are its words now.
+    Edited(Text),
+    /// It is gone.
+    Deleted,
+    /// Somebody feels like this about it.
+    Reacted(Text),
+    /// And now does not any more.
+    Unreacted(Text),
 }
 
 /// One room mode, on or off.
@@ -170,6 +208,9 @@ pub enum Presence {
 
 /// The largest room whose coming and going is told to people with `presence=brief`.
 pub const BRIEF_ROOM: usize = 20;
+
+/// The most bytes of a reaction. The longest emoji there are, families and flags, have less.
+pub const MAX_EMOJI: usize = 40;
 
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;
@@ -263,17 +304,51 @@ const fn loud(verb: Verb) -> Verb {
 pub static VERBS: &[Verb] = &[
     loud(early(verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join))),
     loud(verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args, _| {
-        Ok(Command::Say { room: None, text: some_text(args)? })
+        Ok(say(None, some_text(args)?))
     })),
     loud(verb("SAY", &["say"], "/say #room <text>", "say it in another room", |args, verb| {
         let (room, text) = args.split_word();
         if room.is_empty() {
             return Err(ChatError::MissingArgument { usage: verb.usage });
         }
-        Ok(Command::Say { room: Some(RoomName::parse(&room)?), text: some_text(text)? })
+        Ok(say(Some(RoomName::parse(&room)?), some_text(text)?))
     })),
     loud(verb("ACT", &["me"], "/me <what you do>", "say it in the third person: * ani waves", |args, _| {
-        Ok(Command::Act(some_text(args)?))
+        Ok(Command::Say { room: None, re: None, act: true, text: some_text(args)? })
+    })),
+    loud(verb(
+        "ANSWER",
+        &["answer", "re"],
+        "/answer [#room] <id|last> <text>",
+        "say it as an answer to a line",
+        |args, verb| {
+            let (room, re, text) = line_first(args, verb)?;
+            Ok(Command::Say { room, re: Some(re), act: false, text: some_text(text)? })
+        },
+    )),
+    loud(verb("EDIT", &["edit"], "/edit [#room] <id|last> <text>", "correct a line of yours", |args, verb| {
+        let (room, line, text) = line_first(args, verb)?;
+        Ok(Command::Change { room, line, what: What::Edited(some_text(text)?) })
+    })),
+    loud(verb("DELETE", &["delete"], "/delete [#room] <id|last>", "delete a line of yours", |args, verb| {
+        match line_first(args, verb)? {
+            (room, line, more) if more.is_empty() => Ok(Command::Change { room, line, what: What::Deleted }),
+            (.., more) => Err(bad(&more, verb.usage)),
+        }
+    })),
+    loud(verb(
+        "REACT",
+        &["react"],
+        "/react [#room] <id|last> <emoji>",
+        "react to a line: /react last 👍",
+        |args, verb| {
+            let (room, line, emoji) = line_first(args, verb)?;
+            Ok(Command::Change { room, line, what: What::Reacted(some_emoji(emoji, verb)?) })
+        },
+    )),
+    loud(verb("UNREACT", &["unreact"], "/unreact [#room] <id|last> <emoji>", "take a reaction back", |args, verb| {
+        let (room, line, emoji) = line_first(args, verb)?;
+        Ok(Command::Change { room, line, what: What::Unreacted(some_emoji(emoji, verb)?) })
     })),
     loud(verb(
         "PASTE",
@@ -355,9 +430,20 @@ pub static VERBS: &[Verb] = &[
         "change how you see the chat",
         options,
     )),
-    verb("TYPING", &["typing"], "TYPING:[#room]", "tell those who want to know that you are typing", |args, _| {
-        Ok(Command::Typing(some_room(&args)?))
-    }),
+    verb(
+        "TYPING",
+        &["typing"],
+        "TYPING:[#room] [off]",
+        "tell those who want to know that you are typing, or not any more",
+        |args, verb| {
+            let (room, rest) = room_first(args)?;
+            match rest.trim() {
+                "" | "on" => Ok(Command::Typing { room, on: true }),
+                "off" => Ok(Command::Typing { room, on: false }),
+                _ => Err(bad(&rest, verb.usage)),
+            }
+        },
+    ),
     early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| match args.trimmed() {
         token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
         token => Ok(Command::Ping(token)),
@@ -445,6 +531,9 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
     let mut rest = args;
     loop {
         let (word, more) = rest.split_word();
+        if word.is_empty() && choices.is_empty() {
+            return Err(ChatError::MissingArgument { usage: verb.usage });
+        }
         if word.is_empty() {
             return Ok(Command::Options(choices));
         }
@@ -484,6 +573,31 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
 fn bad(what: &Text, right: &'static str) -> ChatError {
     let end = what.char_indices().nth(60).map_or(what.len(), |(i, _)| i);
     ChatError::BadArgument { what: what.slice(0..end), right }
+}
+
+fn say(room: Option<RoomName>, text: Text) -> Command {
+    Command::Say { room, re: None, act: false, text }
+}
+
+/// `[#room] <id|last> …`, as the verbs about a line begin.
+fn line_first(args: Text, verb: &'static Verb) -> Result<(Option<RoomName>, Line, Text), ChatError> {
+    let (room, rest) = room_first(args)?;
+    let (which, rest) = rest.split_word();
+    let line = match which.as_str() {
+        "" => return Err(ChatError::MissingArgument { usage: verb.usage }),
+        "last" => Line::Last,
+        digits => Line::Id(digits.parse().map_err(|_| bad(&which, verb.usage))?),
+    };
+    Ok((room, line, rest))
+}
+
+/// One symbol: a few letters at most, without a space.
+fn some_emoji(args: Text, verb: &'static Verb) -> Result<Text, ChatError> {
+    match args.trimmed() {
+        emoji if emoji.is_empty() => Err(ChatError::MissingArgument { usage: verb.usage }),
+        emoji if emoji.len() > MAX_EMOJI || emoji.contains(char::is_whitespace) => Err(bad(&emoji, verb.usage)),
+        emoji => Ok(emoji),
+    }
 }
 
 fn some_text(args: Text) -> Result<Text, ChatError> {

@@ -48,7 +48,7 @@ pub struct Config {
     pub slow_secs: Duration,
     /// How long the server may take to stop.
     pub shutdown_secs: Duration,
-    /// What is logged: error, warn, info, debug, trace, or a filter as `env_logger` knows it.
+    /// What is logged: error, warn, info, debug, trace, or pairs of a module and a level.
     pub log: String,
     /// Where to serve metrics, or `off`.
     pub metrics: String,
@@ -114,7 +114,12 @@ macro_rules! setting {
             quoted: true,
             get: |config| config.$field.to_string(),
             set: |config, value| {
-                config.$field = Text::new(value).map_err(|error| error.to_string())?;
+                let words = Text::new(value).map_err(|error| error.to_string())?;
+                // It stands in a field, where a byte can become three.
+                if words.len() > 100 {
+                    return Err("should have at most 100 bytes".into());
+                }
+                config.$field = words;
                 Ok(())
             },
         }
@@ -208,7 +213,24 @@ pub static SETTINGS: &[Setting] = &[
     ),
     setting!(slow_secs, seconds, 86_400, "seconds a peer may take to read 64 KiB"),
     setting!(shutdown_secs, seconds, 3_600, "seconds the server may take to stop"),
-    setting!(log, text, "what is logged: error, warn, info, debug or trace"),
+    Setting {
+        key: "log",
+        help: "what is logged: error, warn, info, debug or trace",
+        quoted: true,
+        get: |config| config.log.clone(),
+        set: |config, value| {
+            // Any other word would be taken for the name of a module, and nothing would be logged at all.
+            let level = |word: &str| word.parse::<log::LevelFilter>().is_ok();
+            let known = |part: &str| part.split_once('=').map_or(level(part), |(_, word)| level(word));
+            if !value.split(',').all(known) {
+                return Err("should be off, error, warn, info, debug or trace, or pairs such as \
+                            warn,chat_server::router=debug"
+                    .into());
+            }
+            config.log = value.into();
+            Ok(())
+        },
+    },
     setting!(metrics, text, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
 ];
 
@@ -494,6 +516,11 @@ fn unknown_flag(name: &str) -> ConfigError {
     let key = name.trim_start_matches('-').replace('-', "_");
     let hint = near(&key).map_or("try: --help".into(), |near| format!("did you mean: --{}", near.replace('_', "-")));
     ConfigError::Usage(format!("there is no flag {name}\n  {hint}"))
+}
+
+/// How many letters differ between two keys, for a "did you mean".
+pub fn distance(a: &str, b: &str) -> usize {
+    edits(a, b)
 }
 
 fn near(key: &str) -> Option<&'static str> {

@@ -121,6 +121,8 @@ struct Reader<'a, D> {
     requests: Vec<Request>,
     bucket: Bucket,
     slowed: bool,
+    /// Ctrl-C came, and its sender has not been told yet that it does not leave.
+    interrupted: bool,
     clock: Clock,
     early_bytes: usize,
     at_end: bool,
@@ -158,6 +160,7 @@ impl<'a, D: Decoder> Reader<'a, D> {
             requests: Vec::new(),
             bucket: Bucket::new(config.burst, config.per_second, accepted),
             slowed: false,
+            interrupted: false,
             clock: Clock {
                 accepted,
                 signed_on: false,
@@ -233,6 +236,10 @@ impl<'a, D: Decoder> Reader<'a, D> {
             return Err(why);
         }
         self.hand_over();
+        // Only now: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
+        if std::mem::take(&mut self.interrupted) {
+            self.handle.send(Message::Warn(self.id, Warning::Interrupt));
+        }
         let now = Instant::now();
         if self.splitter.is_inside_line() {
             self.clock.line_began.get_or_insert(now);
@@ -299,8 +306,7 @@ impl<'a, D: Decoder> Reader<'a, D> {
             }
             Input::Interrupt => {
                 self.keep_pace()?;
-                self.hand_over();
-                self.handle.send(Message::Warn(self.id, Warning::Interrupt));
+                self.interrupted = true;
             }
             Input::EndOfTransmission => self.queue(Request::of("QUIT", Ok(Command::Quit(None)))),
         }
@@ -311,8 +317,9 @@ impl<'a, D: Decoder> Reader<'a, D> {
         if request.what == Ok(Command::Stats) {
             self.handle.metrics().sample_process();
         }
+        let long = answers_with_a_block(&request);
         self.requests.push(request);
-        if self.requests.len() >= REQUESTS {
+        if long || self.requests.len() >= REQUESTS {
             self.hand_over();
         }
     }
@@ -398,6 +405,21 @@ fn warning(idle: Duration) -> Duration {
     IDLE_WARNING.min(idle / 2)
 }
 
+/// Long answers are asked for one in a message, so that few are under way at once.
+fn answers_with_a_block(request: &Request) -> bool {
+    let Ok(command) = &request.what else { return false };
+    matches!(
+        command,
+        Command::History(_)
+            | Command::List(_)
+            | Command::Rooms
+            | Command::Help(_)
+            | Command::Stats
+            | Command::Join(_)
+            | Command::Enter { .. }
+    )
+}
+
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
@@ -478,5 +500,86 @@ impl<E: Encoder> Writer<'_, E> {
             self.told = Some(now);
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+    use crate::dialect::{LineDecoder, LineEncoder};
+    use crate::event::{Envelope, Event};
+    use crate::testing::{DEADLINE, TestClient, TestServer, quick};
+
+    /// `/crash` panics in the router, `CRASH-CLIENT:` in the thread that reads the client.
+    #[test]
+    fn a_panic_ends_its_own_client_and_nobody_elses() {
+        let mut config = quick();
+        config.max_clients = 2;
+        let server = TestServer::with(config);
+        let mut ani = server.join("ani");
+        for (round, crash) in ["/crash", "CRASH-CLIENT:", "/crash", "CRASH-CLIENT:"].into_iter().enumerate() {
+            // The name, the place and the room are there again each time.
+            let mut budi = until_let_in(&server);
+            budi.send("JOIN:budi");
+            budi.until("* OK JOIN room=#lobby users=2: ...");
+            budi.send("/join #tea");
+            budi.until("* OK JOIN room=#tea users=1 op=yes: ...");
+            budi.send(crash);
+            let heard = budi.rest();
+            assert!(heard.last().is_some_and(|line| line.contains(" BYE 500 internal-error: ")), "{crash}: {heard:?}");
+            ani.until("* LEFT #lobby budi: our fault");
+            ani.send(&format!("MSG={round}:still here"));
+            ani.hears(&format!("* OK MSG tag={round} room=#lobby id={}", round + 1));
+        }
+        assert_eq!(server.handle().metrics().panics.load(Relaxed), 4);
+        server.stop().unwrap();
+    }
+
+    /// An encoder with a bug that shows when somebody speaks.
+    struct Faulty(LineEncoder);
+
+    impl Encoder for Faulty {
+        fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
+            assert!(!matches!(envelope.event, Event::Said(_)), "the test asked for it");
+            self.0.encode(envelope, out);
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_writing_thread_ends_its_own_client_as_well() {
+        let server = TestServer::start();
+        let mut ani = server.join("ani");
+        let door = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut budi = TestClient::connect(door.local_addr().unwrap());
+        let (socket, _) = door.accept().unwrap();
+        let handle = server.handle().clone();
+        let serving = move || {
+            let (id, encoder) = (handle.next_id(), Faulty(LineEncoder::default()));
+            serve(&socket, id, Instant::now(), LineDecoder::default(), encoder, &handle);
+        };
+        let served = thread::Builder::new().name("other-door".into()).spawn(serving).unwrap();
+        budi.send("JOIN:budi");
+        ani.until("* JOINED #lobby budi");
+        ani.send("MSG:this breaks his encoder");
+        ani.until("* LEFT #lobby budi: our fault");
+        assert!(budi.rest().iter().all(|line| !line.contains(" MSG ")));
+        served.join().unwrap();
+        ani.settle();
+        server.stop().unwrap();
+    }
+
+    /// The place is free when the threads have ended, which nobody is told of: knock until it is.
+    fn until_let_in(server: &TestServer) -> TestClient {
+        let began = Instant::now();
+        loop {
+            let mut client = server.connect();
+            if client.line().is_some_and(|line| line.contains(" HELLO ")) {
+                return client;
+            }
+            assert!(began.elapsed() < DEADLINE, "no place became free");
+        }
     }
 }

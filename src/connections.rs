@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::names::ClientId;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// The open connections of one server.
 pub(crate) struct Connections {
@@ -133,7 +134,9 @@ mod tests {
         let _third = connections.admit(ClientId(3), &socket, there).ok();
         assert_eq!(full(4, there), Some(TurnedAway::ServerFull));
         drop(first);
+        // `full` gives a place back at once, so these two do not take each other's.
         assert_eq!(full(4, there), None);
+        assert_eq!(full(5, here), None, "the address has a place again as well");
         assert!(!connections.wait_until_closed(Instant::now()));
     }
 

@@ -110,8 +110,8 @@ impl Decoder for LineDecoder {
 
     fn glance(&self, begun: &[u8]) -> Option<Leave> {
         let foreign = (self.lines == 0).then(|| protocol::foreign(begun)).flatten()?;
-        // Of the others the whole line is wanted; a TLS hello has no lines.
-        (foreign == Foreign::Tls).then_some(Leave::Foreign(foreign))
+        // Of the others the whole line is wanted; these two have no lines.
+        matches!(foreign, Foreign::Tls | Foreign::Socks).then_some(Leave::Foreign(foreign))
     }
 
     fn finish(&mut self) -> Decoded {

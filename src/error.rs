@@ -11,6 +11,8 @@ use crate::text::Text;
 pub enum ChatError {
     /// 401: nobody here has that name.
     NoSuchUser(Text),
+    /// 401: nobody has whispered yet, so there is nobody to answer.
+    NobodyToAnswer,
     /// 403: no room has that name, or the `#` is missing.
     NoSuchRoom(Text),
     /// 404: the room is moderated.
@@ -73,13 +75,23 @@ pub enum ChatError {
         usage: &'static str,
     },
     /// 462: this connection has a name already.
-    AlreadySignedOn(Name),
+    AlreadySignedOn {
+        /// The name it has.
+        name: Name,
+        /// What it asked for; often meant as a room.
+        wanted: Name,
+    },
     /// 473: only who was invited may enter.
     InviteOnly(RoomName),
     /// 475: the room has a key, and this was not it.
     BadKey(RoomName),
     /// 482: only the room's operators may do this.
     NotRoomOp(RoomName),
+    /// 484: only its author, and for deleting the room's operators, can change a line.
+    Protected {
+        /// Who said the line.
+        author: Name,
+    },
     /// 488: the line is not UTF-8.
     NotUtf8 {
         /// The offset of the first bad byte.
@@ -91,6 +103,13 @@ pub enum ChatError {
         what: Text,
         /// What would be right.
         right: &'static str,
+    },
+    /// 491: no line has that id, or it is not kept any more.
+    NoSuchId {
+        /// The id; `None` where `last` found nothing.
+        id: Option<u64>,
+        /// The room that was looked in.
+        room: RoomName,
     },
     /// 500: a bug of ours. The number is in the log, with the details.
     Internal {
@@ -120,7 +139,7 @@ impl ChatError {
     /// The number and the slug. The slug is stable and the same on every wire; numbers are IRC's where the meaning is.
     pub fn code(&self) -> (u16, &'static str) {
         match self {
-            ChatError::NoSuchUser(_) => (401, "no-such-user"),
+            ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => (401, "no-such-user"),
             ChatError::NoSuchRoom(_) => (403, "no-such-room"),
             ChatError::CannotSpeak(_) => (404, "cannot-speak"),
             ChatError::TooManyRooms { .. } => (405, "too-many-rooms"),
@@ -135,12 +154,14 @@ impl ChatError {
             ChatError::AlreadyThere(_) => (443, "already-there"),
             ChatError::NotSignedOn => (451, "not-signed-on"),
             ChatError::MissingArgument { .. } => (461, "missing-argument"),
-            ChatError::AlreadySignedOn(_) => (462, "already-signed-on"),
+            ChatError::AlreadySignedOn { .. } => (462, "already-signed-on"),
             ChatError::InviteOnly(_) => (473, "invite-only"),
             ChatError::BadKey(_) => (475, "bad-key"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
+            ChatError::Protected { .. } => (484, "protected"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
             ChatError::BadArgument { .. } => (490, "bad-argument"),
+            ChatError::NoSuchId { .. } => (491, "no-such-id"),
             ChatError::Internal { .. } => (500, "internal-error"),
         }
     }
@@ -157,6 +178,7 @@ impl ChatError {
             ChatError::NotUtf8 { at } => vec![("at", at.to_string())],
             ChatError::Internal { incident } => vec![("incident", incident.to_string())],
             ChatError::NoSuchUser(_)
+            | ChatError::NobodyToAnswer
             | ChatError::NoSuchRoom(_)
             | ChatError::CannotSpeak(_)
             | ChatError::NoText
@@ -167,10 +189,12 @@ impl ChatError {
             | ChatError::AlreadyThere(_)
             | ChatError::NotSignedOn
             | ChatError::MissingArgument { .. }
-            | ChatError::AlreadySignedOn(_)
+            | ChatError::AlreadySignedOn { .. }
             | ChatError::InviteOnly(_)
             | ChatError::BadKey(_)
             | ChatError::NotRoomOp(_)
+            | ChatError::Protected { .. }
+            | ChatError::NoSuchId { .. }
             | ChatError::BadArgument { .. } => Vec::new(),
         }
     }
@@ -180,6 +204,9 @@ impl fmt::Display for ChatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ChatError::NoSuchUser(name) => write!(f, "Nobody here is called \"{name}\". LIST shows who is on."),
+            ChatError::NobodyToAnswer => {
+                write!(f, "Nobody has whispered to you yet. /whisper <user> <message> begins.")
+            }
             ChatError::NoSuchRoom(room) if room.is_empty() => {
                 write!(f, "Which room? Rooms start with #, as in #rust. /rooms shows them.")
             }
@@ -236,14 +263,22 @@ impl fmt::Display for ChatError {
             ChatError::AlreadyThere(room) => write!(f, "Already in {room}."),
             ChatError::NotSignedOn => write!(f, "First a name: JOIN:<your-name>, for example JOIN:ani."),
             ChatError::MissingArgument { usage } => write!(f, "Something is missing. It is written {usage}."),
-            ChatError::AlreadySignedOn(name) => {
-                write!(f, "You are {name} already. /nick <new-name> changes your name, /join #room opens a room.")
-            }
+            ChatError::AlreadySignedOn { name, wanted } => write!(
+                f,
+                "You are {name} already. For a room put # in front: /join #{wanted}. For another name: /nick {wanted}."
+            ),
             ChatError::InviteOnly(room) => {
                 write!(f, "{room} is by invitation. Ask somebody inside for /invite <your-name> {room}.")
             }
             ChatError::BadKey(room) => write!(f, "{room} has a key. /join {room} <key> opens it."),
             ChatError::NotRoomOp(room) => write!(f, "Only the operators of {room} may do that."),
+            ChatError::Protected { author } => write!(f, "Only {author}, who said it, can change that line."),
+            ChatError::NoSuchId { id: Some(id), room } => {
+                write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")
+            }
+            ChatError::NoSuchId { id: None, room } => {
+                write!(f, "There is no such line in {room}. /history {room} shows what there is, with numbers.")
+            }
             ChatError::NotUtf8 { at } => {
                 write!(
                     f,

@@ -4,9 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
+pub use crate::command::What;
 use crate::command::{Choice, Verb};
 use crate::error::ChatError;
-use crate::names::{Name, RoomName};
+use crate::names::{ClientId, Name, RoomName};
 use crate::text::Text;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
@@ -38,20 +39,13 @@ pub enum Event {
     /// Several lines that nothing may come between.
     Block(Block),
     /// Somebody spoke in a room.
-    Said {
-        /// Where.
-        room: RoomName,
-        /// The line's number in that room, always rising.
-        id: u64,
-        /// Who.
-        from: Name,
-        /// Whether it is `* ani waves` rather than `ani: hello`.
-        act: bool,
-        /// The words.
-        text: Text,
-    },
+    Said(Speech),
+    /// Somebody changed a line that was said: corrected it, deleted it, or put a reaction to it.
+    Changed(Change),
     /// Private words.
     Whispered {
+        /// By which connection.
+        by: ClientId,
         /// Who spoke.
         from: Name,
         /// To whom.
@@ -63,6 +57,8 @@ pub enum Event {
     Joined {
         /// Where.
         room: RoomName,
+        /// By which connection.
+        by: ClientId,
         /// Who.
         name: Name,
     },
@@ -70,6 +66,8 @@ pub enum Event {
     Left {
         /// Where.
         room: RoomName,
+        /// By which connection.
+        by: ClientId,
         /// Who.
         name: Name,
         /// Why.
@@ -77,6 +75,8 @@ pub enum Event {
     },
     /// Somebody has a new name.
     Renamed {
+        /// By which connection.
+        by: ClientId,
         /// The name until now.
         old: Name,
         /// The name from now on.
@@ -91,13 +91,46 @@ pub enum Event {
         /// The topic; empty when it was cleared.
         text: Text,
     },
-    /// Somebody is typing.
+    /// Somebody is typing, or has stopped without saying anything.
     Typing {
         /// Where.
         room: RoomName,
+        /// By which connection.
+        by: ClientId,
         /// Who.
         name: Name,
+        /// Whether.
+        on: bool,
     },
+    /// A room's modes were changed.
+    Mode {
+        /// Where.
+        room: RoomName,
+        /// Who did it.
+        by: Name,
+        /// What was done, in words: `gave the room a key`.
+        did: &'static str,
+        /// The modes as they are now: `+it`.
+        modes: Text,
+    },
+    /// For taps only: somebody has a name from now on.
+    SignedOn {
+        /// The connection.
+        by: ClientId,
+        /// The name.
+        name: Name,
+        /// By which door.
+        door: &'static str,
+    },
+    /// For taps only: somebody who had a name is gone.
+    SignedOff {
+        /// The connection.
+        by: ClientId,
+        /// The name.
+        name: Name,
+    },
+    /// For taps only: a closed room is empty, and what was said in it is forgotten.
+    Forgotten(RoomName),
     /// The server has something to say, in one room or to all.
     Note {
         /// Where; `None` is everywhere.
@@ -129,6 +162,58 @@ pub enum Event {
         /// Whose connection it was.
         name: Option<Name>,
     },
+}
+
+/// One line of a room.
+#[derive(Clone, Debug)]
+pub struct Speech {
+    /// Where.
+    pub room: RoomName,
+    /// The line's number in that room, always rising.
+    pub id: u64,
+    /// By which connection: its owner, and nobody else who may have that name later, can change it.
+    pub by: ClientId,
+    /// Who.
+    pub from: Name,
+    /// Whether it is `* ani waves` rather than `ani: hello`.
+    pub act: bool,
+    /// The line that this one answers.
+    pub re: Option<u64>,
+    /// Whether it still is what was said first.
+    pub version: Version,
+    /// The words; none if it was deleted.
+    pub text: Text,
+}
+
+/// What became of a line after it was said.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Version {
+    /// Nothing.
+    #[default]
+    First,
+    /// Its author corrected it.
+    Edited,
+    /// It was deleted. Its number stays, so that ids have no hole.
+    Deleted,
+}
+
+/// A change to a line. It has a number in the room's log like any line.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Where.
+    pub room: RoomName,
+    /// The change's own number in that room.
+    pub id: u64,
+    /// By which connection.
+    pub by: ClientId,
+    /// Who changed it.
+    pub from: Name,
+    /// The line that is changed.
+    pub target: u64,
+    /// Who said that line.
+    pub author: Name,
+    /// What is done to it.
+    pub what: What,
 }
 
 /// What the server says of itself in its first line.
@@ -176,6 +261,15 @@ pub enum Done {
         room: RoomName,
         /// The number it got.
         id: u64,
+    },
+    /// A line is as it was to be.
+    Changed {
+        /// Where.
+        room: RoomName,
+        /// The number that the change got; the line's own where there was nothing to change.
+        id: u64,
+        /// The line.
+        target: u64,
     },
     /// Whispered.
     Whispered {
@@ -328,6 +422,8 @@ pub enum Leave {
     Endless,
     /// Too much, too often, or before having a name.
     Flood,
+    /// An operator sent them away, perhaps with words.
+    Kicked(Option<Text>),
     /// Another protocol on this port.
     Foreign(Foreign),
     /// A bug of ours struck.
@@ -349,6 +445,8 @@ pub enum Foreign {
     Ssh,
     /// An IRC client.
     Irc,
+    /// Something that takes us for a proxy.
+    Socks,
 }
 
 impl Leave {
@@ -362,6 +460,7 @@ impl Leave {
             Leave::TooSlow => (413, "slow-reader"),
             Leave::Endless => (417, "line-too-long"),
             Leave::Flood => (429, "flood"),
+            Leave::Kicked(_) => (470, "kicked"),
             Leave::Crashed => (500, "internal-error"),
             Leave::Shutdown => (503, "shutting-down"),
             Leave::Full => (511, "server-full"),
@@ -381,10 +480,13 @@ impl Leave {
             Leave::TooSlow => "read too slowly",
             Leave::Endless => "sent a line without an end",
             Leave::Flood => "sent too much",
+            Leave::Kicked(Some(words)) => words,
+            Leave::Kicked(None) => "kicked",
             Leave::Foreign(Foreign::Http) => "spoke HTTP",
             Leave::Foreign(Foreign::Tls) => "spoke TLS",
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
+            Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",
@@ -403,11 +505,13 @@ pub enum Wire {
     Short,
     /// `view=plain`.
     Plain,
+    /// Frames for browsers; `chat_web` renders them.
+    Json,
 }
 
 impl Wire {
     /// How many there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 }
 
 /// An event with its time, shared by all who hear it, and its bytes once somebody needed them.
@@ -435,7 +539,10 @@ impl Envelope {
     pub fn cost(&self) -> usize {
         const LINE: usize = 96;
         match &self.event {
-            Event::Said { text, .. }
+            Event::Said(Speech { text, .. })
+            | Event::Changed(Change {
+                what: What::Edited(text) | What::Reacted(text) | What::Unreacted(text), ..
+            })
             | Event::Whispered { text, .. }
             | Event::Topic { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
@@ -456,6 +563,11 @@ impl Envelope {
             | Event::Left { .. }
             | Event::Renamed { .. }
             | Event::Typing { .. }
+            | Event::Changed(_)
+            | Event::Mode { .. }
+            | Event::SignedOn { .. }
+            | Event::SignedOff { .. }
+            | Event::Forgotten(_)
             | Event::Warn(_)
             | Event::PasteBegins
             | Event::Gap { .. }

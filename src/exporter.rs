@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// How long one request may take, from its first byte to its last.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -21,8 +21,7 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     pub(crate) fn bind(addr: &str) -> io::Result<Exporter> {
-        let listener = TcpListener::bind(addr)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot serve metrics on {addr}: {error}")))?;
+        let listener = TcpListener::bind(addr)?;
         Ok(Exporter { addr: listener.local_addr()?, listener })
     }
 

@@ -36,6 +36,24 @@ impl History {
         }
     }
 
+    /// Puts what became of a line into its place.
+    pub fn replace(&mut self, id: u64, line: Arc<Envelope>) {
+        if let Ok(place) = self.ring.binary_search_by_key(&id, |(id, _)| *id) {
+            let old = std::mem::replace(&mut self.ring[place].1, line);
+            self.bytes = self.bytes - old.cost() + self.ring[place].1.cost();
+        }
+    }
+
+    /// The line of that id, if it is kept.
+    pub fn get(&self, id: u64) -> Option<&Arc<Envelope>> {
+        self.ring.binary_search_by_key(&id, |(id, _)| *id).ok().map(|place| &self.ring[place].1)
+    }
+
+    /// All that is kept, newest first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Arc<Envelope>> {
+        self.ring.iter().rev().map(|(_, line)| line)
+    }
+
     /// How many lines are kept.
     pub fn len(&self) -> usize {
         self.ring.len()

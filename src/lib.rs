@@ -48,3 +48,5 @@ pub mod machine;
 
 // ---- for tests, here and in every crate that builds on this one ----
 pub mod testing;
+#[cfg(all(test, shuttle))]
+mod shuttled;

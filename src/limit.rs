@@ -31,6 +31,11 @@ impl Bucket {
         Duration::from_secs_f64((-self.tokens).max(0.0) / self.per_second)
     }
 
+    /// Puts the last token back, for a line that was turned away instead of waited for.
+    pub fn give_back(&mut self) {
+        self.tokens += 1.0;
+    }
+
     /// Whether the bucket is full again, so that a new burst begins.
     pub fn is_full(&self) -> bool {
         self.tokens >= self.burst - 1.0

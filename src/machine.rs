@@ -1,7 +1,9 @@
-//! What this machine allows, and who holds a port: read from /proc and /sys, which only Linux has.
+//! What this machine allows, and who holds a port: read from /proc and /sys, which only Linux has. Elsewhere nothing is
+//! known, and nothing refused.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
 /// A thread maps its stack, the guard page behind it, and the same for its signal stack.
@@ -106,6 +108,45 @@ pub fn cannot_hold(max_clients: usize) -> Option<String> {
     refusal(max_clients as u64, tightest_limit()?)
 }
 
+/// Makes sure that this machine can hold so many clients: what was asked for is refused with the reason, but the default
+/// gives way, for the usual 1024 open files should not stop anybody from a first look. Returns a note for the person if
+/// it did.
+///
+/// # Errors
+/// What does not fit, and what to do.
+pub fn fit(max_clients: &mut usize, is_default: bool) -> Result<Option<String>, String> {
+    let Some(problem) = cannot_hold(*max_clients) else { return Ok(None) };
+    match tightest_limit() {
+        Some(Limit { clients, name, value, remedy }) if is_default && clients > 0 => {
+            *max_clients = clients as usize;
+            Ok(Some(format!("note: up to {clients} clients here, because {name} is {value}\n  for more: {remedy}")))
+        }
+        _ => Err(problem),
+    }
+}
+
+/// Says why an address cannot be listened on, who holds it, and what to try. `flag` is the setting's flag.
+pub fn cannot_listen(flag: &str, addr: &str, error: &io::Error) -> String {
+    let mut text = format!("error: cannot listen on {addr}: {error}");
+    let found = addr.to_socket_addrs().ok().and_then(|mut found| found.next());
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => {
+            if let Some((name, pid)) = found.and_then(holder) {
+                text.push_str(&format!("\n  held by: {name} (pid {pid})"));
+            }
+            let next = found.map_or(7_879, |addr| addr.port().checked_add(1).unwrap_or(7_879));
+            &format!("{flag} 127.0.0.1:{next}, or {flag} 127.0.0.1:0 for any free port")
+        }
+        ErrorKind::PermissionDenied => "a port of 1024 or above, or the capability CAP_NET_BIND_SERVICE",
+        ErrorKind::AddrNotAvailable => {
+            "an address of this machine: 127.0.0.1 for this machine alone, 0.0.0.0 for all its networks"
+        }
+        _ => &format!("{flag} HOST:PORT, as in {flag} 127.0.0.1:7878"),
+    };
+    text.push_str(&format!("\n  try: {hint}"));
+    text
+}
+
 fn refusal(wanted: u64, limit: Limit) -> Option<String> {
     let Limit { clients, name, value, remedy } = limit;
     if wanted == 0 || wanted > clients {
@@ -128,13 +169,9 @@ pub fn holder(addr: SocketAddr) -> Option<(String, u32)> {
     fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
         let pid: u32 = process.file_name().to_str()?.parse().ok()?;
         let holds = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|link| link == Path::new(&socket));
-        fs::read_dir(process.path().join("fd"))
-            .ok()?
-            .flatten()
-            .find(|fd| fs::read_link(fd.path()).is_ok_and(|link| link == Path::new(&socket)))
-            .map(holds)?;
-        let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-        Some((name.trim().to_string(), pid))
+        let found = fs::read_dir(process.path().join("fd")).ok()?.flatten().any(holds);
+        let name = || fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        found.then(|| (name().trim().to_string(), pid))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The program: settings, logger, signals, and then the server.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::ToSocketAddrs;
+use std::io::{self, IsTerminal, Write};
+use std::net::TcpListener;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +26,11 @@ fn main() -> ExitCode {
         Task::Version => print(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::PrintConfig => print(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
-            if let Err(problem) = fit(&mut loaded) {
-                return fail(WRONG_CONFIG, &format!("error: {problem}"));
+            let is_default = *loaded.origin("max_clients") == Origin::Default;
+            match machine::fit(&mut loaded.config.max_clients, is_default) {
+                Ok(None) => {}
+                Ok(Some(note)) => complain(&note),
+                Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
             }
             if loaded.task == Task::Run {
                 return serve(loaded.config);
@@ -38,33 +41,24 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Makes sure that this machine can hold so many clients: what was asked for is refused with the reason, but the default
-/// gives way, for the usual 1024 open files should not stop anybody from a first look.
-fn fit(loaded: &mut Loaded) -> Result<(), String> {
-    let Some(problem) = machine::cannot_hold(loaded.config.max_clients) else { return Ok(()) };
-    match machine::tightest_limit() {
-        Some(limit) if *loaded.origin("max_clients") == Origin::Default && limit.clients > 0 => {
-            loaded.config.max_clients = limit.clients as usize;
-            let (clients, name, value, remedy) = (limit.clients, limit.name, limit.value, limit.remedy);
-            let text = format!("note: up to {clients} clients here, because {name} is {value}\n  for more: {remedy}");
-            let _nobody_reads = writeln!(io::stderr(), "{text}");
-            Ok(())
-        }
-        _ => Err(problem),
-    }
-}
-
 fn serve(config: Config) -> ExitCode {
     let journal = match Journal::start(&config.log) {
         Ok(journal) => journal,
         Err(error) => return fail(1, &format!("error: cannot start the log: {error}")),
     };
-    let server = match Server::bind(config.clone()) {
+    let listener = match TcpListener::bind(&config.addr) {
+        Ok(listener) => listener,
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
+    };
+    let server = match Server::on(listener, config.clone()) {
         Ok(server) => server,
-        Err(error) => return fail(UNAVAILABLE, &cannot_listen(&config, &error)),
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &config.metrics, &error)),
     };
     let handle = server.handle();
     let addr = handle.addr();
+    if let Some(metrics) = handle.metrics_addr() {
+        log::info!("figures on http://{metrics}/metrics");
+    }
     let stopping = AtomicBool::new(false);
     let on_signal = move || {
         if stopping.swap(true, Ordering::AcqRel) {
@@ -100,33 +94,16 @@ fn greet(config: &Config, port: u16) {
     let _nobody_reads = io::stderr().write_all(to_stderr.as_bytes());
 }
 
-fn cannot_listen(config: &Config, error: &io::Error) -> String {
-    let addr = &config.addr;
-    let mut text = format!("error: cannot listen on {addr}: {error}");
-    let found = addr.to_socket_addrs().ok().and_then(|mut found| found.next());
-    let hint = match error.kind() {
-        ErrorKind::AddrInUse => {
-            if let Some((name, pid)) = found.and_then(machine::holder) {
-                text.push_str(&format!("\n  held by: {name} (pid {pid})"));
-            }
-            "--addr 127.0.0.1:7879, or --addr 127.0.0.1:0 for any free port"
-        }
-        ErrorKind::PermissionDenied => "a port of 1024 or above, or the capability CAP_NET_BIND_SERVICE",
-        ErrorKind::AddrNotAvailable => {
-            "an address of this machine: 127.0.0.1 for this machine alone, 0.0.0.0 for all its networks"
-        }
-        _ => "--addr HOST:PORT, as in --addr 127.0.0.1:7878",
-    };
-    text.push_str(&format!("\n  try: {hint}"));
-    text
-}
-
 /// `println!` would panic where nobody reads.
 fn print(text: &str) {
     let _nobody_reads = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
 }
 
-fn fail(code: u8, text: &str) -> ExitCode {
+fn complain(text: &str) {
     let _nobody_reads = writeln!(io::stderr(), "{text}");
+}
+
+fn fail(code: u8, text: &str) -> ExitCode {
+    complain(text);
     ExitCode::from(code)
 }

@@ -8,7 +8,7 @@ use crate::command::{Choice, Presence};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::names::{ClientId, Name, RoomName};
-use crate::outbox::Outbox;
+use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::text::Text;
@@ -23,6 +23,8 @@ pub enum Message {
     Requests(ClientId, Vec<Request>, Ticket),
     /// One client is to be warned.
     Warn(ClientId, Warning),
+    /// Somebody watches from now on what happens in public.
+    Tap(Box<dyn Deliver>),
     /// The server has something to say to all.
     Broadcast(Text),
     /// A whisper between two connections, for doors that know people by number.
@@ -69,6 +71,7 @@ pub(crate) struct State {
     /// Set while a quiet visitor (`presence=off` before `JOIN`) is not announced yet.
     pub(crate) announce_at: Option<Instant>,
     pub(crate) last_typing: Option<Instant>,
+    pub(crate) is_typing: bool,
     pub(crate) options: Options,
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,

@@ -8,9 +8,9 @@ use crate::event::Stat;
 use crate::registry::Registry;
 
 /// The codes that refusals and goodbyes are counted by.
-const CODES: [u16; 31] = [
-    200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 473, 475,
-    482, 488, 490, 500, 503, 511, 464, 465,
+const CODES: [u16; 32] = [
+    200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 470, 473,
+    475, 482, 484, 488, 490, 491, 500, 503, 511,
 ];
 
 /// The server's counters. One for each server, shared by its threads.
@@ -137,7 +137,8 @@ impl Metrics {
     }
 
     /// For `STATS`. Threads and memory are as [`Metrics::sample_process`] saw them last.
-    pub(crate) fn stats(&self, snapshot: crate::registry::Snapshot, now: Instant) -> Vec<Stat> {
+    /// The figures of `STATS`. The process is as it was sampled last.
+    pub fn stats(&self, snapshot: crate::registry::Snapshot, now: Instant) -> Vec<Stat> {
         let figures = self.figures(snapshot, now).into_iter();
         figures.map(|Figure { key, text, value, .. }| Stat { key, value, text }).collect()
     }

@@ -9,11 +9,12 @@
 //! 4. The last words are kept: the transport has room for them even when it is full.
 //!
 //! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes
-//! on only when they are written ([`Outbox::hold`]).
+//! on only when they are written ([`Outbox::hold`]). Blocks, the long ones, are asked for one in a message, and do not
+//! count towards the bound: whoever asks for three pages at once and reads them is not slow.
 
 use std::sync::Arc;
 
-use crate::event::{Envelope, Event};
+use crate::event::{Change, Envelope, Event, Speech};
 use crate::message::Ticket;
 
 /// What one client gets of one turn of the router.
@@ -74,6 +75,8 @@ pub enum Flushed {
 /// The router's side of one client's queue.
 pub struct Outbox {
     pending: Batch,
+    /// How many of the bytes in there are blocks.
+    blocks: usize,
     max_bytes: usize,
     /// How many lines were missed since somebody asked.
     lost: u64,
@@ -84,12 +87,18 @@ pub struct Outbox {
 impl Outbox {
     /// An outbox that hands over to `deliver` and holds at most `max_bytes` and [`MAX_PENDING`] events itself.
     pub fn new(deliver: Box<dyn Deliver>, max_bytes: usize) -> Outbox {
-        Outbox { pending: Batch::default(), max_bytes, lost: 0, gone: false, deliver }
+        Outbox { pending: Batch::default(), blocks: 0, max_bytes, lost: 0, gone: false, deliver }
     }
 
     /// Puts an event behind the others. Returns true if there was none before, so that a flush is due.
     pub fn push(&mut self, envelope: &Arc<Envelope>) -> bool {
+        if self.gone {
+            return false;
+        }
         let first = self.pending.envelopes.is_empty();
+        if matches!(envelope.event, Event::Block(_)) {
+            self.blocks += envelope.cost();
+        }
         self.pending.bytes += envelope.cost();
         self.pending.envelopes.push(envelope.clone());
         // One turn can be more than the bound. That alone is no reason to lose anything: the transport may have room.
@@ -114,6 +123,7 @@ impl Outbox {
         if self.pending.envelopes.is_empty() {
             return Flushed::All;
         }
+        let blocks = std::mem::take(&mut self.blocks);
         match self.deliver.deliver(std::mem::take(&mut self.pending)) {
             Ok(()) => Flushed::All,
             Err(Undelivered::Gone) => {
@@ -122,6 +132,7 @@ impl Outbox {
             }
             Err(Undelivered::Full(batch)) => {
                 self.pending = batch;
+                self.blocks = blocks;
                 if self.is_overfull() { Flushed::Overfull } else { Flushed::Waits }
             }
         }
@@ -146,7 +157,7 @@ impl Outbox {
     fn is_overfull(&self) -> bool {
         // One thing alone always fits: a long answer of ours must not be able to end a connection.
         self.pending.envelopes.len() > 1
-            && (self.pending.envelopes.len() > MAX_PENDING || self.pending.bytes > self.max_bytes)
+            && (self.pending.envelopes.len() > MAX_PENDING || self.pending.bytes - self.blocks > self.max_bytes)
     }
 
     /// Makes room: first without the coming and going, and if that is not enough, without the older half of the speech,
@@ -169,7 +180,7 @@ impl Outbox {
     fn shed_speech(&mut self) {
         let mut batch = std::mem::take(&mut self.pending);
         let envelopes = std::mem::take(&mut batch.envelopes);
-        let (mut count, mut bytes) = (envelopes.len(), batch.bytes);
+        let (mut count, mut bytes) = (envelopes.len(), batch.bytes - self.blocks);
         // What fell out since the last envelope that stays: one gap for each room.
         let mut gaps: Vec<Arc<Envelope>> = Vec::new();
         for envelope in envelopes {
@@ -192,14 +203,14 @@ impl Outbox {
             }
         }
         batch.envelopes.append(&mut gaps);
-        self.pending = Batch { bytes, ..batch };
+        self.pending = Batch { bytes: bytes + self.blocks, ..batch };
     }
 }
 
 /// The gap for the place of this envelope, if it may be missed: speech, or what is a gap already.
 fn gap(envelope: &Arc<Envelope>) -> Option<Arc<Envelope>> {
     match &envelope.event {
-        Event::Said { room, id, .. } => {
+        Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) => {
             let gap = Event::Gap { room: room.clone(), first: *id, last: *id, count: 1 };
             Some(Envelope::new(envelope.at, gap))
         }
@@ -222,7 +233,8 @@ fn joined(a: &Envelope, b: &Envelope) -> Option<Arc<Envelope>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::{Name, RoomName};
+    use crate::event::Version;
+    use crate::names::{ClientId, Name, RoomName};
     use crate::text::Text;
     use chrono::DateTime;
     use std::sync::Mutex;
@@ -265,13 +277,25 @@ mod tests {
     }
 
     fn said(id: u64) -> Arc<Envelope> {
-        let (room, from) = (RoomName::lobby(), Name::parse("ani").unwrap());
-        envelope(Event::Said { room, id, from, act: false, text: Text::own(id.to_string()) })
+        envelope(Event::Said(Speech {
+            room: RoomName::lobby(),
+            id,
+            by: ClientId(1),
+            from: Name::parse("ani").unwrap(),
+            act: false,
+            re: None,
+            version: Version::First,
+            text: Text::own(id.to_string()),
+        }))
+    }
+
+    fn joined() -> Event {
+        Event::Joined { room: RoomName::lobby(), by: ClientId(2), name: Name::parse("budi").unwrap() }
     }
 
     fn whisper() -> Arc<Envelope> {
         let ani = Name::parse("ani").unwrap();
-        envelope(Event::Whispered { from: ani.clone(), to: ani, text: Text::own("psst") })
+        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, text: Text::own("psst") })
     }
 
     #[test]
@@ -318,11 +342,63 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_travels_with_its_answer_and_without_one_goes_back_at_once() {
+        let shelf = crate::testing::Shelf::default();
+        let mut outbox = Outbox::new(Box::new(shelf.clone()), 1_000);
+        outbox.push(&whisper());
+        outbox.hold(Ticket::free());
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(shelf.take()[0].tickets.len(), 1);
+        outbox.hold(Ticket::free());
+        outbox.push(&whisper());
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(shelf.take()[0].tickets.len(), 0);
+    }
+
+    #[test]
+    fn long_answers_do_not_make_a_client_slow_and_cost_it_no_lines() {
+        use crate::event::{Block, Items, Stat};
+        let (mut outbox, room, taken) = outbox(1_000);
+        let rows = || vec![Stat { key: "clients", value: 1, text: "open connections" }; 20];
+        for id in 1..=3 {
+            outbox.push(&said(id));
+            outbox.push(&envelope(Event::Block(Block { tag: None, room: None, items: Items::Stats(rows()) })));
+        }
+        assert!(outbox.waiting() > 5_000);
+        assert_eq!((outbox.flush(), outbox.take_lost()), (Flushed::Waits, 0));
+        *room.lock().unwrap() = 1;
+        assert_eq!(outbox.flush(), Flushed::All);
+        assert_eq!(taken.lock().unwrap().len(), 6);
+        // What comes after is counted from the start.
+        for id in 4..=20 {
+            outbox.push(&said(id));
+        }
+        assert!(outbox.take_lost() > 0);
+    }
+
+    #[test]
+    fn a_client_that_is_gone_costs_nothing_more() {
+        struct Gone;
+        impl Deliver for Gone {
+            fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Gone)
+            }
+        }
+        let mut outbox = Outbox::new(Box::new(Gone), 1_000);
+        assert!(outbox.push(&said(1)));
+        assert_eq!(outbox.flush(), Flushed::Gone);
+        for id in 2..5_000 {
+            assert!(!outbox.push(&said(id)));
+        }
+        assert_eq!((outbox.waiting(), outbox.flush()), (0, Flushed::Gone));
+    }
+
+    #[test]
     fn coming_and_going_is_dropped_first() {
         let (mut outbox, room, taken) = outbox(1_000);
         outbox.push(&said(1));
         for _ in 0..20 {
-            outbox.push(&envelope(Event::Joined { room: RoomName::lobby(), name: Name::parse("budi").unwrap() }));
+            outbox.push(&envelope(joined()));
         }
         *room.lock().unwrap() = 1;
         outbox.flush();

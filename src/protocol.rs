@@ -121,7 +121,7 @@ fn slash_line(line: &Text) -> Request {
 }
 
 fn spoken(text: Text) -> Request {
-    Request::of("MSG", Ok(Command::Say { room: None, text }))
+    Request::of("MSG", Ok(Command::Say { room: None, re: None, act: false, text }))
 }
 
 fn known(tag: Option<Tag>, name: &str, args: Text) -> Request {
@@ -155,6 +155,8 @@ pub fn foreign(first_line: &[u8]) -> Option<Foreign> {
         Some(Foreign::Http)
     } else if first_line.starts_with(&[0x16, 0x03]) {
         Some(Foreign::Tls)
+    } else if is_socks(first_line) {
+        Some(Foreign::Socks)
     } else if first_line.starts_with(b"SSH-") {
         Some(Foreign::Ssh)
     } else if IRC.iter().any(|word| first_line.starts_with(word)) {
@@ -162,6 +164,13 @@ pub fn foreign(first_line: &[u8]) -> Option<Foreign> {
     } else {
         None
     }
+}
+
+/// SOCKS 5 opens with its version, a number, and so many bytes that each name a way to log in.
+///
+/// Version 4 needs no rule: its first byte is Ctrl-D, which says goodbye.
+fn is_socks(begun: &[u8]) -> bool {
+    matches!(begun, [5, count @ 1..10, ways @ ..] if ways.len() == usize::from(*count))
 }
 
 #[cfg(test)]
@@ -178,7 +187,7 @@ mod tests {
     }
 
     fn says(words: &str) -> Result<Command, ChatError> {
-        Ok(Command::Say { room: None, text: Text::new(words).unwrap() })
+        Ok(Command::Say { room: None, re: None, act: false, text: Text::new(words).unwrap() })
     }
 
     #[test]
@@ -261,6 +270,8 @@ mod tests {
         assert_eq!(foreign(b"\x16\x03\x01"), Some(Foreign::Tls));
         assert_eq!(foreign(b"SSH-2.0-OpenSSH_9"), Some(Foreign::Ssh));
         assert_eq!(foreign(b"CAP LS 302"), Some(Foreign::Irc));
+        assert_eq!(foreign(b"\x05\x02\x00\x02"), Some(Foreign::Socks));
+        assert_eq!(foreign(b"\x05\x02\x00"), None, "not all of it has come");
         for ours in ["JOIN:ani", "GET me a tea", "NICK:ani", "SSH"] {
             assert_eq!(foreign(ours.as_bytes()), None, "{ours}");
         }

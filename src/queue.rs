@@ -20,7 +20,10 @@ pub fn queue(max_bytes: usize) -> (QueueSender, QueueReceiver) {
 struct Load {
     batches: AtomicUsize,
     bytes: AtomicUsize,
+    /// The router has let go.
     closed: AtomicBool,
+    /// The writer has ended. What it had not written stays counted, so the counts alone would say "full" for ever.
+    abandoned: AtomicBool,
 }
 
 /// The router's end.
@@ -54,6 +57,9 @@ impl QueueSender {
 
 impl Deliver for QueueSender {
     fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        if self.load.abandoned.load(Ordering::Acquire) {
+            return Err(Undelivered::Gone);
+        }
         let batches = self.load.batches.load(Ordering::Acquire);
         let bytes = self.load.bytes.load(Ordering::Acquire);
         if batches >= MAX_BATCHES || (batches > 0 && bytes + batch.bytes > self.max_bytes) {
@@ -75,6 +81,12 @@ impl Deliver for QueueSender {
 impl Drop for QueueSender {
     fn drop(&mut self) {
         self.load.closed.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for QueueReceiver {
+    fn drop(&mut self) {
+        self.load.abandoned.store(true, Ordering::Release);
     }
 }
 
@@ -138,6 +150,15 @@ mod tests {
         receiver.recv().unwrap();
         receiver.written(1, 5_000);
         assert!(sender.deliver(batch(999)).is_ok());
+    }
+
+    #[test]
+    fn a_full_queue_whose_writer_has_ended_is_gone_and_not_full() {
+        let (mut sender, receiver) = queue(1_000);
+        assert!(sender.deliver(batch(1_000)).is_ok());
+        receiver.recv().unwrap();
+        drop(receiver);
+        assert!(matches!(sender.deliver(batch(1)), Err(Undelivered::Gone)));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use crate::message::Client;
-use crate::names::{ClientId, Name};
+use crate::names::{ClientId, Name, RoomName};
 use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::text::Text;
 
 /// The map from client numbers to clients, shared.
 ///
@@ -32,6 +34,25 @@ pub struct Snapshot {
     pub waiting: usize,
 }
 
+/// One person at one moment, for those who show who is on.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The connection.
+    pub id: ClientId,
+    /// The name.
+    pub name: Name,
+    /// By which door.
+    pub door: &'static str,
+    /// From where; for operators only.
+    pub origin: String,
+    /// In which rooms, the last one entered last.
+    pub rooms: Vec<RoomName>,
+    /// The away message, if away.
+    pub away: Option<Text>,
+    /// When something was last heard.
+    pub last_line: Option<Instant>,
+}
+
 impl Registry {
     /// An empty registry.
     pub fn new() -> Registry {
@@ -46,6 +67,22 @@ impl Registry {
     /// The names of all who signed on, in no order.
     pub fn names(&self) -> Vec<Name> {
         self.lock().by_name.keys().cloned().collect()
+    }
+
+    /// All who signed on, in no order.
+    pub fn people(&self) -> Vec<Person> {
+        let person = |client: &Client| {
+            Some(Person {
+                id: client.id,
+                name: client.name.clone()?,
+                door: client.door,
+                origin: client.origin.clone(),
+                rooms: client.state.rooms.clone(),
+                away: client.state.away.clone(),
+                last_line: client.state.last_line,
+            })
+        };
+        self.lock().iter().filter_map(person).collect()
     }
 
     /// The counts.

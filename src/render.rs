@@ -5,7 +5,10 @@ use std::fmt::{Display, Write};
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::command::{Choice, Presence, Verb, View};
-use crate::event::{Block, Done, Envelope, Event, Foreign, Greeting, Items, Leave, Stat, User, Warning, Wire};
+use crate::event::{
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, Speech, Stat, User, Version, Warning, What,
+    Wire,
+};
 use crate::names::RoomName;
 
 /// The lines of an envelope on one of the line wires, each with its CR LF.
@@ -14,6 +17,8 @@ pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
     match wire {
         Wire::Line | Wire::LineMillis => lines.event(&envelope.event),
         Wire::Short | Wire::Plain => lines.for_people(&envelope.event),
+        // No lines: this wire belongs to another crate.
+        Wire::Json => {}
     }
     lines.out.into_bytes()
 }
@@ -96,16 +101,40 @@ impl Lines {
                 line.text(error);
             }
             Event::Block(block) => self.block(block),
-            Event::Said { room, id, from, act, text } => {
+            Event::Said(Speech { room, id, from, act, re, version, text, .. }) => {
                 let kind = if *act { "ACT" } else { "MSG" };
-                self.line(kind).field(room).field(id).field(from).text(text);
+                let line = self.line(kind).field(room).field(id).field(from).maybe("re", *re);
+                match version {
+                    Version::First => line.text(text),
+                    Version::Edited => line.pair("edited", 1).text(text),
+                    Version::Deleted => line.pair("deleted", 1).text("(deleted)"),
+                }
             }
-            Event::Whispered { from, to, text } => self.line("WHISPER").field(from).field(to).text(text),
-            Event::Joined { room, name } => self.line("JOINED").field(room).field(name).end(),
-            Event::Left { room, name, why } => self.line("LEFT").field(room).field(name).text(why.reason()),
-            Event::Renamed { old, new } => self.line("NICK").field(old).field(new).end(),
+            Event::Changed(Change { room, id, from, target, what, .. }) => {
+                let (kind, text) = match what {
+                    What::Edited(text) => ("EDITED", Some(text)),
+                    What::Deleted => ("DELETED", None),
+                    What::Reacted(emoji) => ("REACTED", Some(emoji)),
+                    What::Unreacted(emoji) => ("UNREACTED", Some(emoji)),
+                };
+                let line = self.line(kind).field(room).field(id).field(from).pair("re", target);
+                match text {
+                    Some(text) => line.text(text),
+                    None => line.end(),
+                }
+            }
+            Event::Whispered { from, to, text, .. } => self.line("WHISPER").field(from).field(to).text(text),
+            Event::Joined { room, name, .. } => self.line("JOINED").field(room).field(name).end(),
+            Event::Left { room, name, why, .. } => self.line("LEFT").field(room).field(name).text(why.reason()),
+            Event::Renamed { old, new, .. } => self.line("NICK").field(old).field(new).end(),
             Event::Topic { room, by, text } => self.line("TOPIC").field(room).field(by).text(text),
-            Event::Typing { room, name } => self.line("TYPING").field(room).field(name).end(),
+            Event::Typing { room, name, on, .. } => {
+                self.line("TYPING").field(room).field(name).maybe("off", (!on).then_some(1)).end();
+            }
+            Event::Mode { room, by, did, modes } => {
+                self.line("NOTE").field(room).text(format_args!("{by} {did} ({modes})."));
+            }
+            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) => {}
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
             Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
             Event::PasteBegins => {
@@ -137,7 +166,7 @@ impl Lines {
             .pair("name", &greeting.name)
             .pair("maxline", greeting.max_line)
             .pair("names", crate::names::MAX_NAME)
-            .pair("caps", "rooms,history,paste,opt,typing")
+            .pair("caps", "rooms,history,paste,opt,typing,edit,react")
             .pair("door", "line")
             .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
     }
@@ -163,7 +192,7 @@ impl Lines {
                     .text(format_args!("You left {room}. You are in no room now; /join takes you to one."));
             }
             Done::Current(room) => line.pair("room", room).text(format_args!("What you say goes to {room}.")),
-            Done::Said { room, id } => line.pair("room", room).pair("id", id).end(),
+            Done::Said { room, id } | Done::Changed { room, id, .. } => line.pair("room", room).pair("id", id).end(),
             Done::Whispered { to, away: None } => line.pair("to", to).end(),
             Done::Whispered { to, away: Some(why) } => line.pair("to", to).text(format_args!("{to} is away: {why}")),
             Done::Renamed(name) => line.pair("name", name).text(format_args!("You are {name} now.")),
@@ -266,23 +295,44 @@ impl Lines {
     fn for_people(&mut self, event: &Event) {
         let short = self.wire == Wire::Short;
         match event {
-            Event::Said { room, from, act: false, text, .. } => {
+            Event::Said(Speech { room, from, version: Version::Deleted, .. }) => {
+                self.say(format_args!("{}{from}: (deleted)", elsewhere(room)));
+            }
+            Event::Said(Speech { room, from, act: false, text, .. }) => {
                 self.say(format_args!("{}{from}: {text}", elsewhere(room)))
             }
-            Event::Said { room, from, act: true, text, .. } => {
+            Event::Said(Speech { room, from, act: true, text, .. }) => {
                 self.say(format_args!("{}{}{from} {text}", elsewhere(room), if short { "* " } else { "" }));
+            }
+            Event::Changed(Change { room, from, author, what, .. }) => {
+                let (star, room) = (star(short), elsewhere(room));
+                match what {
+                    What::Edited(text) => self.say(format_args!("{star}{room}{from} corrects a line: {text}")),
+                    What::Deleted => self.say(format_args!("{star}{room}{from} deleted a line of {author}")),
+                    What::Reacted(emoji) => self.say(format_args!("{star}{room}{from} reacts {emoji} to {author}")),
+                    What::Unreacted(emoji) => self.say(format_args!("{star}{room}{from} takes {emoji} back")),
+                }
             }
             Event::Whispered { from, text, .. } if short => self.say(format_args!("-{from}- {text}")),
             Event::Whispered { from, text, .. } => self.say(format_args!("{from} whispers: {text}")),
-            Event::Joined { room, name } => self.say(format_args!("{}{name} joined {room}", star(short))),
-            Event::Left { room, name, why } => {
+            Event::Joined { room, name, .. } => self.say(format_args!("{}{name} joined {room}", star(short))),
+            Event::Left { room, name, why, .. } => {
                 self.say(format_args!("{}{name} left {room}: {}", star(short), why.reason()))
             }
-            Event::Renamed { old, new } => self.say(format_args!("{}{old} is now {new}", star(short))),
+            Event::Renamed { old, new, .. } => self.say(format_args!("{}{old} is now {new}", star(short))),
             Event::Topic { room, by, text } => {
                 self.say(format_args!("{}{by} set the topic of {room}: {text}", star(short)))
             }
-            Event::Typing { room, name } => self.say(format_args!("{}{name} is typing in {room}", star(short))),
+            Event::Typing { room, name, on: true, .. } => {
+                self.say(format_args!("{}{name} is typing in {room}", star(short)));
+            }
+            Event::Typing { room, name, on: false, .. } => {
+                self.say(format_args!("{}{name} stopped typing in {room}", star(short)));
+            }
+            Event::Mode { room, by, did, modes } => {
+                self.say(format_args!("{}{room}: {by} {did} ({modes}).", star(short)));
+            }
+            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) => {}
             Event::Note { room: Some(room), text } => self.say(format_args!("{}{room}: {text}", star(short))),
             Event::Note { room: None, text } => self.say(format_args!("{}{text}", star(short))),
             Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
@@ -296,6 +346,7 @@ impl Lines {
                 first.saturating_sub(1)
             )),
             Event::Done { done: Done::Said { .. }, .. } => self.say("said"),
+            Event::Done { done: Done::Changed { .. }, .. } => self.say("done"),
             Event::Done { done: Done::Modes { room, modes }, .. } => {
                 self.say(format_args!("{room} has the modes {modes}"))
             }
@@ -327,7 +378,8 @@ impl Lines {
             Items::Who(user) => self.user_for_people(user),
             Items::Rooms(rooms) => {
                 for room in rooms {
-                    self.say(format_args!("{} ({}) {}", room.name, people(room.users), room.topic));
+                    let topic = if room.topic.is_empty() { "" } else { " " };
+                    self.say(format_args!("{} ({}){topic}{}", room.name, people(room.users), room.topic));
                 }
             }
             Items::History { lines, .. } => {
@@ -460,6 +512,8 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
             "Too much before a name. Connect again and begin with JOIN:<your-name>.".into()
         }
         Leave::Flood => "You sent too much, and not for the first time. Come back when it is calm.".into(),
+        Leave::Kicked(Some(words)) => format!("You were sent away: {words}"),
+        Leave::Kicked(None) => "You were sent away by an operator.".into(),
         Leave::Crashed => "Something broke on our side, sorry. Connect again.".into(),
         Leave::Shutdown => "The server is stopping.".into(),
         Leave::Full => "The server is full. Try again later.".into(),
@@ -475,9 +529,10 @@ fn answer_to(foreign: Foreign) -> &'static str {
              This port is for telnet and netcat: try `telnet HOST PORT`.\r\n\
              The page for browsers comes with chatd, by default on http://localhost:3000.\r\n"
         }
-        Foreign::Irc => "ERROR :This is the line door; IRC is on port 6667\r\n",
-        Foreign::Ssh => "This is a chat for telnet and netcat, not SSH: try `nc HOST PORT`.\r\n",
-        Foreign::Tls => "",
+        Foreign::Irc => "ERROR :This port is for telnet and netcat, not for IRC: try `nc HOST PORT`.\r\n",
+        Foreign::Ssh => "This port is for telnet and netcat, not for SSH: try `nc HOST PORT`.\r\n",
+        // Both wait for bytes of their own kind, and nobody would read words.
+        Foreign::Tls | Foreign::Socks => "",
     }
 }
 
@@ -510,7 +565,7 @@ fn stamp(out: &mut String, at: DateTime<Utc>, millis: bool) {
 mod tests {
     use super::*;
     use crate::error::ChatError;
-    use crate::names::Name;
+    use crate::names::{ClientId, Name};
     use crate::text::Text;
     use chrono::TimeZone;
 
@@ -520,13 +575,16 @@ mod tests {
     }
 
     fn said(text: &str) -> Event {
-        Event::Said {
+        Event::Said(Speech {
             room: RoomName::lobby(),
             id: 1044,
+            by: ClientId(1),
             from: Name::parse("budi").unwrap(),
             act: false,
+            re: None,
+            version: Version::First,
             text: Text::new(text).unwrap(),
-        }
+        })
     }
 
     #[test]

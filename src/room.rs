@@ -1,13 +1,21 @@
 //! A room: who is in it, what it is about, who may come in, and what was said.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
+use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::history::History;
 use crate::names::{ClientId, Name, RoomName};
 use crate::text::Text;
 
 /// The most bytes one room's history may cost in memory.
 const HISTORY_BYTES: usize = 1024 * 1024;
+
+fn speech(envelope: &Arc<Envelope>) -> Option<&Speech> {
+    if let Event::Said(speech) = &envelope.event { Some(speech) } else { None }
+}
 
 /// One room. Only the router changes it.
 pub struct Room {
@@ -61,6 +69,56 @@ impl Room {
     /// The number of the last line, 0 if there was none.
     pub fn last_id(&self) -> u64 {
         self.next_id - 1
+    }
+
+    /// The line of that id, if it is kept and is a line.
+    pub fn line(&self, id: u64) -> Option<&Speech> {
+        self.history.get(id).and_then(speech)
+    }
+
+    /// The last line that is not deleted, of one connection if it is named.
+    pub fn last_line(&self, by: Option<ClientId>) -> Option<&Speech> {
+        let mut lines = self.history.newest_first().filter_map(speech);
+        lines.find(|line| line.version != Version::Deleted && by.is_none_or(|by| line.by == by))
+    }
+
+    /// Whether somebody's reaction to a line stands. The log is the only record of it: the last word counts.
+    pub fn has_reaction(&self, target: u64, by: ClientId, emoji: &Text) -> bool {
+        let said = self.history.newest_first().find_map(|line| match &line.event {
+            Event::Changed(change) if change.target == target && change.by == by => match &change.what {
+                What::Reacted(other) if other == emoji => Some(true),
+                What::Unreacted(other) if other == emoji => Some(false),
+                _ => None,
+            },
+            _ => None,
+        });
+        said.unwrap_or(false)
+    }
+
+    /// Puts what becomes of a line into its place. What was deleted is nowhere in the history any more.
+    pub fn apply(&mut self, old: &Speech, what: &What) {
+        let (version, text) = match what {
+            What::Edited(text) => (Version::Edited, text.clone()),
+            What::Deleted => (Version::Deleted, Text::default()),
+            What::Reacted(_) | What::Unreacted(_) => return,
+        };
+        let Some(at) = self.history.get(old.id).map(|line| line.at) else { return };
+        self.history.replace(old.id, Envelope::new(at, Event::Said(Speech { version, text, ..old.clone() })));
+        if version == Version::Deleted {
+            let edits: Vec<(DateTime<Utc>, Change)> = self
+                .history
+                .newest_first()
+                .filter_map(|line| match &line.event {
+                    Event::Changed(c) if c.target == old.id && matches!(c.what, What::Edited(_)) => {
+                        Some((line.at, Change { what: What::Edited(Text::default()), ..c.clone() }))
+                    }
+                    _ => None,
+                })
+                .collect();
+            for (at, edit) in edits {
+                self.history.replace(edit.id, Envelope::new(at, Event::Changed(edit)));
+            }
+        }
     }
 
     /// Whether everybody may come in. What is said in an open room is no secret, so everybody may also read it,

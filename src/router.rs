@@ -15,7 +15,7 @@ use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Now;
-use crate::outbox::Flushed;
+use crate::outbox::{Batch, Deliver, Flushed, Undelivered};
 use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
@@ -25,6 +25,8 @@ mod commands;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
+/// How often it tries again where a client's queue was full.
+const RETRY: Duration = Duration::from_millis(20);
 /// The most messages of one turn.
 pub const TURN: usize = 256;
 /// Before sign-on: this many lines that are no good, and so many bytes out, and it is over.
@@ -53,6 +55,7 @@ pub struct Router {
     metrics: Arc<Metrics>,
     /// Clients with something in their outbox.
     unsent: Vec<ClientId>,
+    taps: Vec<Tap>,
     incidents: u64,
     next_tick: Option<Instant>,
     open: bool,
@@ -83,15 +86,47 @@ impl Router {
             ],
             metrics,
             unsent: Vec::new(),
+            taps: Vec::new(),
             incidents: 0,
             next_tick: None,
             open: true,
         }
     }
 
+    /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
+    fn publish(&mut self, envelope: &Arc<Envelope>) {
+        for tap in &mut self.taps {
+            tap.batch.bytes += envelope.cost();
+            tap.batch.envelopes.push(envelope.clone());
+        }
+    }
+
+    /// Hands the taps what this turn had for them. A tap must never hold up the chat: one that has no room loses the
+    /// turn, which it can see by the ids that are missing.
+    fn flush_taps(&mut self) {
+        self.taps.retain_mut(|tap| {
+            if tap.batch.envelopes.is_empty() {
+                return true;
+            }
+            match tap.deliver.deliver(std::mem::take(&mut tap.batch)) {
+                Ok(()) => true,
+                Err(Undelivered::Full(batch)) => {
+                    log::error!("a tap has no room and misses {} events", batch.envelopes.len());
+                    true
+                }
+                Err(Undelivered::Gone) => false,
+            }
+        });
+    }
+
     /// Whether there will be another turn. False after [`Message::Shutdown`].
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// How long the next turn may wait for a message: shorter where somebody was slow a moment ago and may not be now.
+    pub fn patience(&self) -> Duration {
+        if self.unsent.is_empty() { TICK } else { RETRY }
     }
 
     /// Takes messages, changes the state, and hands each client one batch. All state changes happen in here.
@@ -107,9 +142,16 @@ impl Router {
         }
         turn.tick();
         turn.flush();
+        self.flush_taps();
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
     }
+}
+
+/// Somebody who watches what happens in public.
+struct Tap {
+    deliver: Box<dyn Deliver>,
+    batch: Batch,
 }
 
 /// A turn under way: the router, the locked registry and the time.
@@ -133,6 +175,7 @@ impl Turn<'_> {
                 }
             }
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
+            Message::Tap(deliver) => self.router.taps.push(Tap { deliver, batch: Batch::default() }),
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
             Message::DirectMessage { from, to, content } => {
                 self.guarded(from, |turn| {
@@ -159,6 +202,7 @@ impl Turn<'_> {
         for room in self.router.rooms.values_mut() {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
             room.members.retain(is_in);
+            room.ops.retain(is_in);
         }
         self.refuse(id, None, None, ChatError::Internal { incident });
         self.remove(id, Leave::Crashed);
@@ -180,6 +224,9 @@ impl Turn<'_> {
             Metrics::count(&self.router.metrics.foreign);
         }
         self.router.limiter.forget(id);
+        if let Some(name) = client.name.clone() {
+            self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: id, name }));
+        }
         let announced = client.announced_name();
         for room in std::mem::take(&mut client.state.rooms) {
             self.leave_room(id, announced.clone(), &room, &why);
@@ -195,14 +242,14 @@ impl Turn<'_> {
         room.ops.remove(&id);
         room.invited.remove(&id);
         if let Some(who) = who {
-            let left = Event::Left { room: room.name.clone(), name: who, why: why.clone() };
+            let left = Event::Left { room: room.name.clone(), by: id, name: who, why: why.clone() };
             self.tell_presence(name, id, left);
         }
         self.settle_room(name);
     }
 
     /// A room without people is open again, and one that was closed is forgotten with all that was said in it. One
-    /// without an operator gets the person who is in it longest.
+    /// without an operator gets the one in it who has been connected longest.
     fn settle_room(&mut self, name: &RoomName) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.members.is_empty() {
@@ -211,8 +258,8 @@ impl Turn<'_> {
                 room.topic_lock = false;
                 room.invited.clear();
             } else {
-                self.router.forgotten_id = self.router.forgotten_id.max(room.last_id());
-                self.router.rooms.remove(name);
+                let last_id = room.last_id();
+                self.forget_room(name, last_id);
             }
         } else if room.ops.is_empty() && *name != RoomName::lobby() {
             let Some(&next) = room.members.first() else { return };
@@ -222,6 +269,13 @@ impl Turn<'_> {
                 self.tell_room(name, None, Event::Note { room: Some(name.clone()), text });
             }
         }
+    }
+
+    /// A room of that name that is opened later counts on from here.
+    fn forget_room(&mut self, name: &RoomName, last_id: u64) {
+        self.router.forgotten_id = self.router.forgotten_id.max(last_id);
+        self.router.rooms.remove(name);
+        self.router.publish(&Envelope::new(self.now.wall, Event::Forgotten(name.clone())));
     }
 
     fn shut_down(&mut self) {
@@ -294,6 +348,7 @@ impl Turn<'_> {
 
     fn tell_all(&mut self, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
+        self.router.publish(&envelope);
         for client in self.clients.iter_mut().filter(|client| client.name.is_some()) {
             push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
         }
@@ -319,6 +374,7 @@ impl Turn<'_> {
         envelope: &Arc<Envelope>,
         hears: impl Fn(&Client) -> bool,
     ) {
+        self.router.publish(envelope);
         let Some(room) = self.router.rooms.get(name) else { return };
         for id in room.members.iter().filter(|id| Some(**id) != but) {
             if let Some(client) = self.clients.get_mut(*id).filter(|client| hears(client)) {
@@ -356,7 +412,7 @@ impl Turn<'_> {
                 continue;
             };
             for room in rooms {
-                self.tell_presence(&room, id, Event::Joined { room: room.clone(), name: who.clone() });
+                self.tell_presence(&room, id, Event::Joined { room: room.clone(), by: id, name: who.clone() });
             }
         }
     }
@@ -418,7 +474,10 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::testing::{Bare, Stage, matches, quick};
+    use crate::message::{Credits, Ticket};
+    use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
+    use crate::protocol::parse;
+    use crate::testing::{Bare, Shelf, Stage, matches, quick};
 
     /// Two people who have read what came by joining. Numbers are given in the order of connecting.
     fn ani_and_budi() -> (Bare, ClientId, ClientId) {
@@ -478,6 +537,56 @@ mod tests {
         assert_eq!(stage.next("ani"), None);
     }
 
+    /// A tap that keeps what it is shown, as long as it has room.
+    struct Notes {
+        seen: Arc<std::sync::Mutex<Vec<String>>>,
+        room: usize,
+    }
+
+    impl Deliver for Notes {
+        fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+            if self.room == 0 {
+                return Err(Undelivered::Gone);
+            }
+            self.room -= 1;
+            let kind = |envelope: &Arc<Envelope>| match &envelope.event {
+                Event::Said(speech) => format!("said {}", speech.text),
+                Event::SignedOn { name, .. } => format!("on {name}"),
+                Event::SignedOff { name, .. } => format!("off {name}"),
+                Event::Joined { room, .. } => format!("joined {room}"),
+                Event::Left { room, .. } => format!("left {room}"),
+                Event::Forgotten(room) => format!("forgotten {room}"),
+                Event::Mode { modes, .. } => format!("mode {modes}"),
+                other => format!("{other:?}"),
+            };
+            self.seen.lock().unwrap().extend(batch.envelopes.iter().map(kind));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_tap_sees_what_happens_in_public_and_nothing_else() {
+        let (mut stage, ..) = ani_and_budi();
+        let seen = Arc::<std::sync::Mutex<Vec<String>>>::default();
+        stage.turn(vec![Message::Tap(Box::new(Notes { seen: seen.clone(), room: 5 }))]);
+        for line in ["MSG:hello", "WHISPER:budi psst", "LIST", "JOIN:#den", "MODE:+k secret", "QUIT"] {
+            stage.send("ani", format!("{line}\n").as_bytes());
+        }
+        stage.send("budi", b"MSG:seen\n");
+        stage.send("budi", b"MSG:the tap is gone\n");
+        let expected = [
+            "said hello",
+            "joined #den",
+            "mode +k",
+            "off ani",
+            "left #lobby",
+            "left #den",
+            "forgotten #den",
+            "said seen",
+        ];
+        assert_eq!(*seen.lock().unwrap(), expected);
+    }
+
     #[test]
     fn a_turn_hands_each_client_one_batch() {
         let (mut stage, ..) = ani_and_budi();
@@ -485,5 +594,263 @@ mod tests {
         let lines = (0..50).map(|_| Message::Broadcast(Text::new("x").unwrap()));
         stage.turn(lines.collect());
         assert_eq!(stage.batches("ani"), 2, "one for the line, one for fifty announcements in one turn");
+    }
+
+    // ---- what a panic costs ----
+
+    #[test]
+    fn a_panic_in_a_request_ends_that_client_only() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"/join #tea\n/crash\n");
+        hears(&mut stage, "ani", "* OK JOIN room=#tea users=1 op=yes: ...");
+        hears(&mut stage, "ani", "* ERR 500 internal-error incident=1: ...");
+        hears(&mut stage, "ani", "* BYE 500 internal-error: ...");
+        assert_eq!(stage.next("ani"), None);
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        // Her name is free, her room is forgotten, and the others go on.
+        stage.send("budi", b"/rooms\n/nick ani\nMSG=1:hello\n");
+        hears(&mut stage, "budi", "* BEGIN ROOMS * 1");
+        hears(&mut stage, "budi", "* ROOM #lobby users=1 modes=+");
+        hears(&mut stage, "budi", "* END ROOMS *");
+        hears(&mut stage, "budi", "* OK NICK name=ani: ...");
+        hears(&mut stage, "budi", "* OK MSG tag=1 room=#lobby id=1");
+    }
+
+    #[test]
+    fn a_panic_before_a_name_and_a_second_one_are_survived() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.connect("nobody");
+        stage.send("nobody", b"/crash\nJOIN:citra\n");
+        hears(&mut stage, "nobody", "* HELLO ...");
+        hears(&mut stage, "nobody", "* ERR 500 internal-error incident=1: ...");
+        hears(&mut stage, "nobody", "* BYE 500 internal-error: ...");
+        assert_eq!(stage.next("nobody"), None, "what comes behind a panic is not carried out");
+        stage.send("ani", b"/crash\n");
+        hears(&mut stage, "ani", "* ERR 500 internal-error incident=2: ...");
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        assert_eq!(stage.next("budi"), None);
+    }
+
+    #[test]
+    fn requests_behind_a_panic_in_the_same_message_are_not_carried_out() {
+        let (mut stage, ani, _) = ani_and_budi();
+        let read = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let requests = ["one", "/crash", "two"].map(read).to_vec();
+        let credits = Credits::new(1);
+        stage.turn(vec![Message::Requests(ani, requests, credits.take())]);
+        hears(&mut stage, "budi", "* MSG #lobby 1 ani: one");
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        assert_eq!(stage.next("budi"), None);
+        while stage.next("ani").is_some() {}
+        credits.settle(); // the ticket is back
+    }
+
+    /// A panic may strike between two steps that belong together: here somebody is in a room's lists and does not know.
+    #[test]
+    fn what_a_panic_left_half_done_is_mended() {
+        let (metrics, registry) = (Arc::new(Metrics::new(Instant::now())), Registry::new());
+        let mut router = Router::new(&quick(), registry.clone(), metrics.clone());
+        let shelves = [1, 2].map(|id| {
+            let shelf = Shelf::default();
+            let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
+            router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], Now::read());
+            shelf
+        });
+        let ask = |router: &mut Router, id, line: &str| {
+            let request = parse(&Text::new(line).unwrap()).unwrap();
+            let message = Message::Requests(ClientId(id), vec![request], Ticket::free());
+            router.turn([message], Now::read());
+        };
+        ask(&mut router, 1, "JOIN:ani");
+        ask(&mut router, 2, "JOIN:budi");
+        ask(&mut router, 1, "/join #tea");
+        let tea = RoomName::parse("#tea").unwrap();
+        let room = router.rooms.get_mut(&tea).unwrap();
+        room.members.insert(ClientId(2));
+        room.ops.insert(ClientId(2));
+        ask(&mut router, 2, "/join #cake");
+        let cake = RoomName::parse("#cake").unwrap();
+        router.rooms.get_mut(&cake).unwrap().ops.insert(ClientId(1));
+        ask(&mut router, 1, "/crash");
+        assert_eq!(router.rooms[&cake].ops, [ClientId(2)].into(), "nobody is an operator from outside");
+        assert!(!router.rooms.contains_key(&tea), "a room with nobody in it is forgotten");
+        assert_eq!(registry.names(), [Name::parse("budi").unwrap()]);
+        assert_eq!(metrics.panics.load(Relaxed), 1);
+        drop(shelves);
+    }
+
+    // ---- branches that no conversation comes to ----
+
+    #[test]
+    fn a_room_that_makes_way_is_an_empty_one_and_its_numbers_are_not_given_again() {
+        let mut stage = Bare::new(Config { max_rooms: 3, ..quick() });
+        stage.connect("ani");
+        stage.send("ani", b"JOIN:ani\n/join #a\nx\nx\nPART:\n/join #b\nx\n/join #c\n");
+        while let Some(line) = stage.next("ani") {
+            assert!(!line.contains(" ERR "), "#a had to make way: {line}");
+        }
+        // Now three rooms have people in them.
+        stage.send("ani", b"/join #d\nPART:#c\n/join #a\nMSG=1:x\n");
+        hears(&mut stage, "ani", "* ERR 405 too-many-rooms JOIN max=3: ...");
+        hears(&mut stage, "ani", "* OK PART room=#c: ...");
+        hears(&mut stage, "ani", "* OK JOIN room=#a users=1 op=yes: ...");
+        hears(&mut stage, "ani", "* OK MSG tag=1 room=#a id=3");
+    }
+
+    #[test]
+    fn one_person_can_be_in_twenty_rooms() {
+        let (mut stage, ..) = ani_and_budi();
+        for room in 1..ROOMS_EACH {
+            stage.send("ani", format!("/join #r{room}\n").as_bytes());
+            hears(&mut stage, "ani", "* OK JOIN ...");
+        }
+        stage.send("ani", b"/join #more\n");
+        hears(&mut stage, "ani", "* ERR 405 too-many-rooms JOIN max=20: ...");
+    }
+
+    #[test]
+    fn the_longest_line_is_within_the_limit() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("budi", format!("/nick {}\n", "n".repeat(32)).as_bytes());
+        for room in 10..9 + ROOMS_EACH {
+            stage.send("budi", format!("/join #{room}{}\n", "r".repeat(29)).as_bytes());
+        }
+        // 341 bells become 341 signs of three bytes.
+        stage.send("budi", format!("AWAY:{}\n", "\x07".repeat(342)).as_bytes());
+        stage.send("budi", format!("AWAY:{}\n", "\x07".repeat(341)).as_bytes());
+        while let Some(line) = stage.next("budi") {
+            assert!(
+                !line.contains(" ERR ") || line.contains(" ERR 417 line-too-long AWAY max=1024 got=1026: "),
+                "{line}"
+            );
+        }
+        stage.send("ani", format!("/who {}\n", "n".repeat(32)).as_bytes());
+        while let Some(line) = stage.next("ani") {
+            assert!(line.len() + 2 <= 4_096, "{} bytes: {line}", line.len());
+        }
+    }
+
+    #[test]
+    fn a_sign_of_life_comes_when_it_was_asked_for() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"OPT:ping=10\n");
+        hears(&mut stage, "ani", "* OK OPT ping=10");
+        stage.wait(9);
+        assert_eq!(stage.next("ani"), None);
+        stage.wait(1);
+        hears(&mut stage, "ani", "* PONG *");
+        stage.wait(20);
+        hears(&mut stage, "ani", "* PONG *");
+        hears(&mut stage, "ani", "* PONG *");
+        stage.send("ani", b"OPT:ping=off\n");
+        hears(&mut stage, "ani", "* OK OPT ping=off");
+        stage.wait(20);
+        assert_eq!(stage.next("ani"), None);
+        assert_eq!(stage.next("budi"), None);
+    }
+
+    #[test]
+    fn whoever_is_gone_at_the_flush_has_left_and_the_others_hear_it() {
+        struct Gone;
+        impl Deliver for Gone {
+            fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Gone)
+            }
+        }
+        let (mut stage, ..) = ani_and_budi();
+        let outbox = Outbox::new(Box::new(Gone), 1 << 20);
+        let request = parse(&Text::new("JOIN:ghost").unwrap()).unwrap();
+        stage.turn(vec![
+            Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
+            Message::Requests(ClientId(9), vec![request], Ticket::free()),
+        ]);
+        hears(&mut stage, "ani", "* JOINED #lobby ghost");
+        hears(&mut stage, "ani", "* LEFT #lobby ghost: connection lost");
+        assert_eq!(stage.next("ani"), None);
+    }
+
+    #[test]
+    fn whoever_has_more_whispers_than_the_bound_is_let_go_with_last_words() {
+        /// Takes nothing but the last words.
+        struct Stuffed(Shelf);
+        impl Deliver for Stuffed {
+            fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Full(batch))
+            }
+            fn last_words(&mut self, batch: Batch) {
+                drop(Deliver::deliver(&mut self.0, batch));
+            }
+        }
+        let (mut stage, ..) = ani_and_budi();
+        let shelf = Shelf::default();
+        let outbox = Outbox::new(Box::new(Stuffed(shelf.clone())), 2_000);
+        let request = parse(&Text::new("JOIN:slow").unwrap()).unwrap();
+        stage.turn(vec![
+            Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
+            Message::Requests(ClientId(9), vec![request], Ticket::free()),
+        ]);
+        hears(&mut stage, "ani", "* JOINED #lobby slow");
+        for whisper in 0..8 {
+            stage.send("ani", format!("/w slow {}\n", "x".repeat(200)).as_bytes());
+            hears(&mut stage, "ani", "* OK WHISPER to=slow");
+            if let Some(line) = stage.next("ani") {
+                assert!(matches("* LEFT #lobby slow: read too slowly", &line), "{line}");
+                assert!(whisper > 3, "let go after {whisper} whispers");
+                break;
+            }
+        }
+        let last: Vec<Event> =
+            shelf.take().iter().flat_map(|batch| &batch.envelopes).map(|envelope| envelope.event.clone()).collect();
+        assert!(matches!(last.last(), Some(Event::Bye { why: Leave::TooSlow, .. })), "{last:?}");
+        assert!(
+            last.iter().filter(|event| matches!(event, Event::Whispered { .. })).count() > 3,
+            "none of them is lost"
+        );
+        stage.send("ani", b"/w slow x\n");
+        hears(&mut stage, "ani", "* ERR 401 no-such-user WHISPER: ...");
+    }
+
+    #[test]
+    fn the_lists_of_the_ignored_and_the_invited_are_bounded() {
+        let mut stage = Bare::new(quick());
+        for number in 0..=201 {
+            let who = format!("p{number}");
+            stage.connect(&who);
+            stage.send(&who, format!("OPT:presence=off history=off\nJOIN:{who}\n").as_bytes());
+        }
+        stage.send("p0", b"/join #tea\n/mode +i\n");
+        for number in 1..=201 {
+            stage.send("p0", format!("/ignore p{number}\n/invite p{number}\n").as_bytes());
+        }
+        while stage.next("p0").is_some() {}
+        // The first of each made way for the last.
+        stage.send("p0", b"/unignore p1\n/unignore p2\n/unignore p201\n");
+        hears(&mut stage, "p0", "* ERR 401 no-such-user UNIGNORE: ...");
+        hears(&mut stage, "p0", "* OK UNIGNORE name=p2: ...");
+        hears(&mut stage, "p0", "* OK UNIGNORE name=p201: ...");
+        for (who, answer) in
+            [("p1", "* ERR 473 invite-only JOIN: ..."), ("p2", "* OK JOIN ..."), ("p201", "* OK JOIN ...")]
+        {
+            while stage.next(who).is_some() {}
+            stage.send(who, b"/join #tea\n");
+            hears(&mut stage, who, answer);
+        }
+    }
+
+    #[test]
+    fn the_next_turn_comes_soon_where_somebody_waits_for_room() {
+        struct Full;
+        impl Deliver for Full {
+            fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+                Err(Undelivered::Full(batch))
+            }
+        }
+        let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Instant::now())));
+        assert_eq!(router.patience(), TICK);
+        let outbox = Outbox::new(Box::new(Full), 1 << 20);
+        router.turn([Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line"))], Now::read());
+        assert_eq!(router.patience(), RETRY);
+        router.turn([Message::ClientLeft(ClientId(1), Leave::Closed)], Now::read());
+        assert_eq!(router.patience(), TICK);
     }
 }

@@ -2,9 +2,6 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
@@ -20,7 +17,10 @@ use crate::names::ClientId;
 use crate::now::Now;
 use crate::registry::Registry;
 use crate::render::render;
-use crate::router::{Router, TICK, TURN};
+use crate::router::{Router, TURN};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use crate::text::Text;
 
 /// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
@@ -142,6 +142,23 @@ impl ServerHandle {
         }
     }
 
+    /// The same without waiting, for doors that must not block a thread which others share.
+    ///
+    /// # Errors
+    /// Gives the message back while the inbox is full. After the router's end it is dropped, as by [`send`](Self::send).
+    #[expect(clippy::result_large_err, reason = "the message goes back as it came, to be sent again")]
+    pub fn try_send(&self, message: Message) -> Result<(), Message> {
+        self.shared.metrics.inbox.fetch_add(1, Ordering::Relaxed);
+        let sent = self.inbox.try_send(message);
+        if sent.is_err() {
+            self.shared.metrics.inbox.fetch_sub(1, Ordering::Relaxed);
+        }
+        match sent {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+            Err(TrySendError::Full(message)) => Err(message),
+        }
+    }
+
     /// A number that no other client has or will have.
     pub fn next_id(&self) -> ClientId {
         ClientId(self.shared.next_id.fetch_add(1, Ordering::Relaxed))
@@ -177,6 +194,11 @@ impl ServerHandle {
         self.send(Message::Broadcast(text));
     }
 
+    /// Whether the server was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stop.load(Ordering::Acquire)
+    }
+
     /// Stops the server: everybody is told, last words are delivered, and `run` returns. Saying it twice does no harm.
     pub fn shutdown(&self) {
         if !self.shared.stop.swap(true, Ordering::AcqRel) {
@@ -204,9 +226,9 @@ impl Drop for StopAccepting<'_> {
 }
 
 /// The router's thread: one message is waited for, what else is there comes along, and that is a turn.
-fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
+pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
     while router.is_open() {
-        let first = match inbox.recv_timeout(TICK) {
+        let first = match inbox.recv_timeout(router.patience()) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,

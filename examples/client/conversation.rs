@@ -236,10 +236,9 @@ impl Conversation {
         };
         let Some(request) = protocol::parse(&text) else { return };
         match request.what {
-            Ok(Command::Say { room, text }) if request.tag.is_none() => {
-                self.speak(room.map(|room| room.to_string()), vec![text.to_string()], false);
+            Ok(Command::Say { room, re: None, act, text }) if request.tag.is_none() => {
+                self.speak(room.map(|room| room.to_string()), vec![text.to_string()], act);
             }
-            Ok(Command::Act(text)) if request.tag.is_none() => self.speak(None, vec![text.to_string()], true),
             Ok(Command::Options(choices))
                 if choices.iter().any(|c| matches!(c, Choice::View(v) if *v != WireView::Full)) =>
             {
@@ -373,7 +372,7 @@ impl Conversation {
 
     fn unasked(&mut self, line: Line) -> Heard {
         match line.kind.as_str() {
-            "MSG" | "ACT" => {
+            "MSG" | "ACT" | "EDITED" | "DELETED" | "REACTED" | "UNREACTED" => {
                 if let Some(room) = self.room(line.field(0)) {
                     if room.fill.is_some() && room.held.len() < MOST_HELD {
                         room.held.push(line);
@@ -551,7 +550,7 @@ impl Conversation {
         }
         let unacknowledged = &mut self.unacknowledged;
         let mut fresh = Vec::new();
-        for line in block.lines.into_iter().filter(Line::is_speech) {
+        for line in block.lines.into_iter().filter(Line::is_logged) {
             let is_new = room.saw(&line);
             let own = |speech: &Speech| speech.is_line(&line);
             match unacknowledged.iter().position(own) {

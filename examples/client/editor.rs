@@ -121,7 +121,7 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
         if matches!(read, Some(Command::Quit(_))) && !board.look().prompt.starts_with("paste") {
             return tell(events, Event::Leave(line));
         }
-        let is_command = !matches!(read, Some(Command::Say { .. } | Command::Act(_)) | None);
+        let is_command = !matches!(read, Some(Command::Say { .. }) | None);
         let (taken, answers) = {
             let state = board.look();
             (state.taken, state.answers)

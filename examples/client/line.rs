@@ -50,9 +50,9 @@ impl Line {
         self.field(place).parse().ok()
     }
 
-    /// Whether somebody said this in a room: `MSG` and `ACT` carry room, id and name.
-    pub(crate) fn is_speech(&self) -> bool {
-        matches!(self.kind.as_str(), "MSG" | "ACT")
+    /// Whether this stands in a room's log: such lines carry room, id and name.
+    pub(crate) fn is_logged(&self) -> bool {
+        matches!(self.kind.as_str(), "MSG" | "ACT" | "EDITED" | "DELETED" | "REACTED" | "UNREACTED")
     }
 }
 

@@ -68,6 +68,10 @@ impl View {
         let text = line.text.as_str();
         match line.kind.as_str() {
             "MSG" | "ACT" => self.speech(line),
+            "EDITED" => self.changed(line, &format!("corrects a line: {text}")),
+            "DELETED" => self.changed(line, "deleted a line"),
+            "REACTED" => self.changed(line, &format!("reacts {text}")),
+            "UNREACTED" => self.changed(line, &format!("takes {text} back")),
             "WHISPER" if self.column == 0 => self.said(line, first, &format!("whispers: {text}")),
             "WHISPER" => self.said(line, first, &format!("{} {text}", self.ink(BOLD, "(whispers)"))),
             "JOINED" => self.quiet(line, &format!("{second} joined {first}")),
@@ -105,6 +109,11 @@ impl View {
         let day = self.new_day(line.at);
         let words = format!("{place}{} {}", self.ink(colour_of(who), who), line.text);
         day + &self.row(line.at, "*", DIM, &words)
+    }
+
+    fn changed(&mut self, line: &Line, what: &str) -> String {
+        let target = line.pair("re").unwrap_or_default();
+        self.quiet(line, &format!("{} {what} (line {target} of {})", line.field(2), line.field(0)))
     }
 
     fn said(&mut self, line: &Line, who: &str, words: &str) -> String {

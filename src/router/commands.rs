@@ -5,10 +5,10 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use super::{ROOMS_EACH, Turn, UNANNOUNCED, push};
-use crate::command::{Choice, Command, HistoryQuery, ModeChange, Presence, VERBS, Verb};
+use crate::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb};
 use crate::dialect::PASTE_UNIT;
 use crate::error::ChatError;
-use crate::event::{Block, Done, Envelope, Event, Items, Leave, RoomInfo, Stat, User};
+use crate::event::{Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, User, Version, What};
 use crate::limit::Verdict;
 use crate::message::Client;
 use crate::metrics::Metrics;
@@ -36,6 +36,8 @@ pub(super) enum Answer {
 /// The most people whom one person ignores, and who are invited to one room.
 const MAX_IGNORED: usize = 200;
 const MAX_INVITED: usize = 200;
+/// The most bytes of what stands in a line beside many fields: a topic, and why one is away.
+const MAX_SHORT: usize = 1_024;
 /// How many seconds lie at least between two `TYPING` of one person.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
@@ -98,8 +100,8 @@ impl Turn<'_> {
             _ => 1,
         };
         let words = match command {
-            Command::Say { room, text } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
-            Command::Act(text) | Command::Reply(text) => Some(("", text.as_str())),
+            Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
+            Command::Reply(text) => Some(("", text.as_str())),
             Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             // Anything else is counted, but is not the same line again.
             _ => None,
@@ -112,9 +114,9 @@ impl Turn<'_> {
         match command {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
-            Command::Say { room, text } => self.say(id, room, vec![text], false),
-            Command::Act(text) => self.say(id, None, vec![text], true),
-            Command::Paste(lines) => self.say(id, None, lines, false),
+            Command::Say { room, re, act, text } => self.say(id, room, vec![text], act, re),
+            Command::Paste(lines) => self.say(id, None, lines, false, None),
+            Command::Change { room, line, what } => self.change(id, room, line, what),
             Command::PasteBegins => Ok(Answer::Event(Event::PasteBegins)),
             Command::Whisper { to, text } => {
                 let found = self.clients.named(&to);
@@ -122,7 +124,7 @@ impl Turn<'_> {
             }
             Command::Reply(text) => match self.clients.get(id).and_then(|client| client.state.whisperer.clone()) {
                 Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
-                None => Err(ChatError::BadArgument { what: text, right: "Nobody has whispered to you yet." }),
+                None => Err(ChatError::NobodyToAnswer),
             },
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),
@@ -140,6 +142,9 @@ impl Turn<'_> {
             Command::Mode { room, change } => self.mode(id, room, change),
             Command::History(query) => self.history(id, query),
             Command::Away(why) => {
+                if let Some(why) = why.as_ref().filter(|why| why.len() > MAX_SHORT) {
+                    return Err(ChatError::LineTooLong { max: MAX_SHORT, got: why.len() });
+                }
                 let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
                 client.state.away = why.clone();
                 Ok(Answer::Done(Done::Away(why)))
@@ -154,7 +159,7 @@ impl Turn<'_> {
                 Ok(Answer::Done(Done::Ignoring { name, ignored: false }))
             }
             Command::Options(choices) => self.options(id, choices),
-            Command::Typing(room) => self.typing(id, room),
+            Command::Typing { room, on } => self.typing(id, room, on),
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {
                 let client = self.clients.get(id);
@@ -171,7 +176,7 @@ impl Turn<'_> {
     fn join(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
         let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
         if let Some(already) = &client.name {
-            return Err(ChatError::AlreadySignedOn(already.clone()));
+            return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
         let quiet = client.state.options.presence == Presence::Off;
         if !self.clients.rename(id, name.clone()) {
@@ -180,6 +185,8 @@ impl Turn<'_> {
         if let Some(client) = self.clients.get_mut(id) {
             client.state.announce_at = quiet.then(|| self.now.mono + UNANNOUNCED);
             log::info!("{client} signed on");
+            let signed_on = Event::SignedOn { by: id, name: name.clone(), door: client.door };
+            self.router.publish(&Envelope::new(self.now.wall, signed_on));
         }
         let room = RoomName::lobby();
         let users = self.go_in(id, &room)?;
@@ -215,15 +222,14 @@ impl Turn<'_> {
 
     /// Makes sure that a room exists, making place for it where there are too many.
     fn open_room(&mut self, name: &RoomName) -> Result<(), ChatError> {
-        let rooms = &mut self.router.rooms;
+        let rooms = &self.router.rooms;
         if !rooms.contains_key(name) && rooms.len() >= self.router.max_rooms {
             let empty = rooms.values().filter(|room| room.members.is_empty() && room.name != RoomName::lobby());
             let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
             let (oldest, last_id) = oldest.ok_or(ChatError::TooManyRooms { max: self.router.max_rooms })?;
-            self.router.forgotten_id = self.router.forgotten_id.max(last_id);
-            rooms.remove(&oldest);
+            self.forget_room(&oldest, last_id);
         }
-        if let Entry::Vacant(place) = rooms.entry(name.clone()) {
+        if let Entry::Vacant(place) = self.router.rooms.entry(name.clone()) {
             place.insert(Room::new(name.clone(), self.router.history, self.router.forgotten_id));
         }
         Ok(())
@@ -249,7 +255,7 @@ impl Turn<'_> {
             quiet = client.state.announce_at.is_some();
         }
         if !quiet {
-            self.tell_presence(&name, id, Event::Joined { room: name.clone(), name: who });
+            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by: id, name: who });
         }
         Ok(users)
     }
@@ -269,33 +275,109 @@ impl Turn<'_> {
         }
     }
 
-    fn say(&mut self, id: ClientId, room: Option<RoomName>, lines: Vec<Text>, act: bool) -> Result<Answer, ChatError> {
+    fn say(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        lines: Vec<Text>,
+        act: bool,
+        re: Option<Line>,
+    ) -> Result<Answer, ChatError> {
         let from = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
-        let Some(room) = self.router.rooms.get_mut(&name) else {
-            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
+        let room = self.speakable(id, &name)?;
+        let re = match re {
+            Some(Line::Id(re)) if re == 0 || re > room.last_id() => {
+                return Err(ChatError::NoSuchId { id: Some(re), room: name });
+            }
+            Some(Line::Id(re)) => Some(re),
+            Some(Line::Last) => {
+                Some(room.last_line(None).ok_or(ChatError::NoSuchId { id: None, room: name.clone() })?.id)
+            }
+            None => None,
         };
         let name = room.name.clone();
-        if !room.may_read(id) {
-            return Err(ChatError::NotInRoom(Some(name)));
-        }
-        if room.moderated && !room.ops.contains(&id) {
-            return Err(ChatError::CannotSpeak(name));
-        }
         let mut last = 0;
         for text in lines {
-            last = room.take_id();
-            let said = Event::Said { room: name.clone(), id: last, from: from.clone(), act, text };
-            let envelope = Envelope::new(self.now.wall, said);
-            room.history.push(last, envelope.clone());
+            let (from, room) = (from.clone(), name.clone());
+            last = self.log(&name, |id_in_room| {
+                let version = Version::First;
+                Event::Said(Speech { room, id: id_in_room, by: id, from, act, re, version, text })
+            });
             Metrics::count(&self.router.metrics.messages);
-            for member in room.members.iter().filter(|member| **member != id) {
-                if let Some(client) = self.clients.get_mut(*member).filter(|client| !client.ignores(&from)) {
-                    push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
-                }
-            }
         }
         Ok(Answer::Said(Done::Said { room: name, id: last }))
+    }
+
+    /// Corrects or deletes a line, or puts a reaction to it. Whoever has the line on the screen hears of it, and whoever
+    /// comes later finds it changed.
+    fn change(&mut self, id: ClientId, room: Option<RoomName>, line: Line, what: What) -> Result<Answer, ChatError> {
+        let from = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.speakable(id, &name)?;
+        let own = matches!(what, What::Edited(_) | What::Deleted);
+        let found = match line {
+            Line::Id(target) => room.line(target),
+            Line::Last => room.last_line(own.then_some(id)),
+        };
+        let missing = ChatError::NoSuchId { id: if let Line::Id(id) = line { Some(id) } else { None }, room: name };
+        let old = found.filter(|old| old.version != Version::Deleted).ok_or(missing)?.clone();
+        let may = match what {
+            What::Edited(_) => old.by == id,
+            What::Deleted => old.by == id || room.ops.contains(&id),
+            What::Reacted(_) | What::Unreacted(_) => true,
+        };
+        if !may {
+            return Err(ChatError::Protected { author: old.from });
+        }
+        let is_new = match &what {
+            What::Edited(text) => *text != old.text,
+            What::Deleted => true,
+            What::Reacted(emoji) => !room.has_reaction(old.id, id, emoji),
+            What::Unreacted(emoji) => room.has_reaction(old.id, id, emoji),
+        };
+        let name = room.name.clone();
+        if !is_new {
+            return Ok(Answer::Done(Done::Changed { room: name, id: old.id, target: old.id }));
+        }
+        if let Some(room) = self.router.rooms.get_mut(&name) {
+            room.apply(&old, &what);
+        }
+        let (room, target, author) = (name.clone(), old.id, old.from);
+        let last = self.log(&name, |id_in_room| {
+            Event::Changed(Change { room, id: id_in_room, by: id, from, target, author, what })
+        });
+        Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
+    }
+
+    /// A room into which somebody may speak.
+    fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
+        let room = self.readable(id, name)?;
+        if room.moderated && !room.ops.contains(&id) {
+            return Err(ChatError::CannotSpeak(room.name.clone()));
+        }
+        Ok(room)
+    }
+
+    /// Puts something into a room's log under the next id, which it returns, and hands it to everybody in the room but
+    /// the one who did it: their own words need no echo.
+    fn log(&mut self, name: &RoomName, event: impl FnOnce(u64) -> Event) -> u64 {
+        let Some(room) = self.router.rooms.get_mut(name) else { return 0 };
+        let id = room.take_id();
+        let envelope = Envelope::new(self.now.wall, event(id));
+        room.history.push(id, envelope.clone());
+        let (by, from) = match &envelope.event {
+            Event::Said(Speech { by, from, .. }) | Event::Changed(Change { by, from, .. }) => (*by, from),
+            // Nothing else has an id.
+            _ => return id,
+        };
+        for member in room.members.iter().filter(|member| **member != by) {
+            if let Some(client) = self.clients.get_mut(*member).filter(|client| !client.ignores(from)) {
+                push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+            }
+        }
+        self.router.publish(&envelope);
+        id
     }
 
     /// `shown` is the name as typed, for the case that nobody has it.
@@ -314,7 +396,7 @@ impl Turn<'_> {
         // Whoever is ignored does not learn it: the whisper looks delivered.
         if !client.ignores(&from) {
             client.state.whisperer = Some((id, from.clone()));
-            let whisper = Event::Whispered { from, to: name.clone(), text };
+            let whisper = Event::Whispered { by: id, from, to: name.clone(), text };
             let envelope = Envelope::new(self.now.wall, whisper);
             push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
         }
@@ -335,7 +417,8 @@ impl Turn<'_> {
         let mut told = vec![id];
         let announced = client.state.announce_at.is_none();
         let rooms = client.state.rooms.clone();
-        let envelope = Envelope::new(self.now.wall, Event::Renamed { old: old.clone(), new: new.clone() });
+        let envelope = Envelope::new(self.now.wall, Event::Renamed { by: id, old: old.clone(), new: new.clone() });
+        self.router.publish(&envelope);
         for room in rooms.iter().filter(|_| announced).filter_map(|name| self.router.rooms.get(name)) {
             let small = room.members.len() <= crate::command::BRIEF_ROOM;
             for member in &room.members {
@@ -436,8 +519,8 @@ impl Turn<'_> {
         let Some(text) = text else {
             return Ok(Answer::Done(Done::Topic { room: name, topic: room.topic.clone() }));
         };
-        if text.len() > 1_024 {
-            return Err(ChatError::LineTooLong { max: 1_024, got: text.len() });
+        if text.len() > MAX_SHORT {
+            return Err(ChatError::LineTooLong { max: MAX_SHORT, got: text.len() });
         }
         if !room.members.contains(&id) {
             return Err(ChatError::NotInRoom(Some(name)));
@@ -498,7 +581,7 @@ impl Turn<'_> {
             return Err(ChatError::NotRoomOp(name));
         }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
-        let said = match change {
+        let did = match change {
             ModeChange::InviteOnly(on) => {
                 room.invite_only = on;
                 if on { "made the room invite-only" } else { "opened the room to everybody" }
@@ -517,8 +600,7 @@ impl Turn<'_> {
             }
         };
         let modes = room.modes();
-        let text = Text::own(format!("{by} {said} ({modes})."));
-        self.tell_room(&name, Some(id), Event::Note { room: Some(name.clone()), text });
+        self.tell_room(&name, Some(id), Event::Mode { room: name.clone(), by, did, modes: modes.clone() });
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }
 
@@ -559,7 +641,7 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Options(choices)))
     }
 
-    fn typing(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+    fn typing(&mut self, id: ClientId, room: Option<RoomName>, on: bool) -> Result<Answer, ChatError> {
         let who = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
@@ -570,9 +652,13 @@ impl Turn<'_> {
         let now = self.now.mono;
         let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
         let soon = |at| now.saturating_duration_since(at) < TYPING_EVERY;
-        if !client.state.last_typing.is_some_and(soon) {
-            client.state.last_typing = Some(now);
-            let envelope = Envelope::new(self.now.wall, Event::Typing { room: name.clone(), name: who.clone() });
+        // To begin again has to wait; whoever was said to type may stop at any time.
+        let news = if on { !client.state.last_typing.is_some_and(soon) } else { client.state.is_typing };
+        if news {
+            client.state.is_typing = on;
+            client.state.last_typing = if on { Some(now) } else { client.state.last_typing };
+            let typing = Event::Typing { room: name.clone(), by: id, name: who.clone(), on };
+            let envelope = Envelope::new(self.now.wall, typing);
             let hears = |client: &Client| client.state.options.typing && !client.ignores(&who);
             self.hand_round(&name, Some(id), &envelope, hears);
         }

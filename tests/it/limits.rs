@@ -255,3 +255,22 @@ fn one_flooder_does_not_hold_up_the_others() {
     flooder.until(&format!("* PONG {}", LINES - 1));
     flood.join().unwrap().unwrap();
 }
+
+#[test]
+fn many_long_answers_at_once_are_not_slow_reading() {
+    const PAGES: usize = 60;
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    for _ in 0..60 {
+        ani.send(&format!("MSG:{}", "x".repeat(2_000)));
+    }
+    ani.settle();
+    // All in one go, as a program does it; and it reads all the while.
+    let ask: String = (0..PAGES).map(|page| format!("HISTORY={page}:\n")).collect();
+    let mut stream = ani.stream().try_clone().unwrap();
+    let asking = std::thread::Builder::new().name("asking".into()).spawn(move || stream.write_all(ask.as_bytes()));
+    for page in 0..PAGES {
+        ani.until(&format!("* END HISTORY #lobby tag={page} ..."));
+    }
+    asking.unwrap().join().unwrap().unwrap();
+}

@@ -1,26 +1,38 @@
 //! The server as a process of its own: what only shows from outside, such as its threads and descriptors.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use chat_server::testing::{DEADLINE, TestClient};
 
+use crate::program::ended;
+
+/// The server program, safe from settings that are meant for another server.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat_server"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHAT_")) {
+        command.env_remove(name);
+    }
+    command.env_remove("RUST_LOG");
+    command
+}
+
 /// A running server program. It is killed when this is dropped.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
 }
 
 impl Process {
-    fn start(flags: &[&str]) -> Process {
+    pub(crate) fn start(flags: &[&str]) -> Process {
         Process::with_log(flags, Stdio::inherit())
     }
 
     fn with_log(flags: &[&str], log: Stdio) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chat_server"))
+        let mut child = program()
             .args([
                 "--addr",
                 "127.0.0.1:0",
@@ -43,6 +55,10 @@ impl Process {
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("its first line");
         let addr = line.trim().strip_prefix("listening on ").and_then(|addr| addr.parse().ok());
         Process { addr: addr.unwrap_or_else(|| panic!("unexpected: {line:?}")), child }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn join(&self, name: &str) -> TestClient {
@@ -166,16 +182,94 @@ fn a_log_that_does_not_move_holds_up_nobody() {
     ani.settle();
     server.signal("-TERM");
     ani.until("* BYE 503 ...");
-    assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(ended(&mut server.child).code(), Some(0));
+}
+
+/// All that a server wrote to its log, after its end.
+fn log_of(server: &mut Process) -> String {
+    let mut log = Vec::new();
+    server.child.stderr.take().expect("a pipe").read_to_end(&mut log).expect("the log");
+    String::from_utf8(log).expect("the log is UTF-8")
 }
 
 #[test]
 fn a_signal_ends_it_with_last_words_and_no_error() {
     for signal in ["-INT", "-TERM"] {
-        let mut server = Process::start(&[]);
+        let mut server = Process::with_log(&["--log", "info"], Stdio::piped());
         let mut ani = server.join("ani");
+        let mut budi = server.join("budi");
+        let mut nobody = TestClient::connect(server.addr);
+        nobody.settle();
+        ani.settle();
+        // The last words somebody said before the signal are delivered before the goodbye.
+        budi.send("MSG:one thing more");
+        budi.settle();
         server.signal(signal);
-        assert_eq!(ani.rest().len(), 2, "a note and a goodbye");
-        assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
+        for person in [&mut ani, &mut budi] {
+            person.until("* NOTE *: The server is stopping.");
+            person.hears("* BYE 503 shutting-down: The server is stopping.");
+            assert_eq!(person.line(), None, "nothing comes behind the goodbye");
+        }
+        nobody.until("* BYE 503 ...");
+        assert_eq!(ended(&mut server.child).code(), Some(0));
+        // "stopped" is written when every thread has been joined.
+        let log = log_of(&mut server);
+        let last: Vec<&str> = log.lines().rev().take(1).collect();
+        assert!(last[0].ends_with("chat_server] stopped") && !log.contains("WARN"), "{log}");
+        assert!(TcpStream::connect(server.addr).is_err(), "nobody listens any more");
     }
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let mut server = Process::with_log(&["--shutdown-secs", "600", "--slow-secs", "600"], Stdio::null());
+    let mut ani = server.join("ani");
+    let stuck = server.join("stuck");
+    ani.settle();
+    // More than the kernel takes in (some MiB): `stuck` does not read, so the end of the server would wait for it.
+    let words = format!("MSG:{}\n", "x".repeat(2_000)).repeat(50);
+    let missed = |ani: &mut TestClient| {
+        ani.send("/stats");
+        ani.settle().iter().any(|line| line.contains(" STAT missed ") && !line.contains(" STAT missed 0:"))
+    };
+    let began = Instant::now();
+    while !missed(&mut ani) {
+        assert!(began.elapsed() < DEADLINE, "the queues take all of it");
+        ani.send_bytes(words.as_bytes());
+    }
+    server.signal("-TERM");
+    ani.until("* BYE 503 ...");
+    server.signal("-TERM");
+    assert_eq!(ended(&mut server.child).code(), Some(130));
+    drop(stuck);
+}
+
+#[test]
+fn nothing_that_people_send_is_a_control_character_in_the_log() {
+    let mut server = Process::with_log(&["--log", "trace"], Stdio::piped());
+    let mut ani = server.join("ani");
+    let evil = "\u{1b}[31m\u{7}\u{9b}2J\u{202e}\u{2028}x\r";
+    for line in ["JOIN:", "", "MSG:", "NICK:", "/whisper ", "/", "JOIN:#", "OPT:view=", "PING:", "TOPIC:", "QUIT:"] {
+        // As the first line of a connection, as its second, and with a name.
+        let mut guest = TestClient::connect(server.addr);
+        guest.send(&format!("{line}{evil}"));
+        guest.send(&format!("GET /{evil} HTTP/1.1"));
+        guest.settle();
+        drop(guest);
+        let mut guest = server.join("budi");
+        guest.send(&format!("{line}{evil}"));
+        guest.send_bytes(b"\xff\xf4\xff\xfd\x06\x9b\xe9\x1b[2J\n");
+        guest.send("QUIT");
+        guest.rest();
+        ani.until("* LEFT #lobby budi: ...");
+    }
+    server.signal("-TERM");
+    ani.rest();
+    assert_eq!(ended(&mut server.child).code(), Some(0));
+    let log = log_of(&mut server);
+    assert!(log.lines().count() > 40, "{log}");
+    let bad = |c: &char| (c.is_control() && *c != '\n') || "\u{202e}\u{2028}".contains(*c);
+    let line = log.lines().find(|line| line.chars().any(|c| bad(&c)));
+    assert_eq!(line, None);
+    assert!(log.lines().all(|line| line.starts_with('[')), "and no line of the log was begun by a client: {log}");
 }

@@ -1,0 +1,296 @@
+//! What a REST call is refused with: RFC 9457 problems, whoever finds the fault, axum included.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chat_server::error::ChatError;
+use serde::Serialize;
+use thiserror::Error;
+use utoipa::ToSchema;
+
+/// A refusal.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The chat said no.
+    #[error("{0}")]
+    Chat(#[from] ChatError),
+    /// Nobody has that id.
+    #[error("Nobody who is on has this id. GET /api/users shows who is.")]
+    UserNotFound,
+    /// No message has that id.
+    #[error("No message has this id, or it is not kept any more.")]
+    MessageNotFound,
+    /// No room has that name.
+    #[error("There is no room of this name. GET /api/rooms shows them.")]
+    RoomNotFound,
+    /// The room is closed to this person.
+    #[error("This room is closed: only its people read it. Enter it first, with /join on the page.")]
+    RoomClosed,
+    /// Nothing is there.
+    #[error("There is nothing at this address. GET /api/openapi.json describes what there is.")]
+    NotFound,
+    /// It is there, but not for this method.
+    #[error("This address does not take this method; the Allow header says which it takes.")]
+    MethodNotAllowed,
+    /// A WebSocket was to be asked for here.
+    #[error("This address is for WebSockets: connect with Upgrade: websocket, as docs/protocol.md says.")]
+    NoWebSocket,
+    /// The request is no good.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The body is no JSON.
+    #[error("{0}")]
+    BadJson(String),
+    /// The body is JSON, but has not these fields.
+    #[error("{0}")]
+    WrongFields(String),
+    /// The content type is another.
+    #[error("The body is to be JSON, with the header Content-Type: application/json.")]
+    UnsupportedMediaType,
+    /// The body is too big.
+    #[error("The body has more than 64 KiB.")]
+    TooLarge,
+    /// Nobody is signed on.
+    #[error("Sign on first: POST /api/users with {{\"name\":\"…\"}} gives a cookie and a token.")]
+    NotSignedOn,
+    /// No operator key was sent.
+    #[error("This is for operators: send the operator key as Authorization: Bearer …")]
+    KeyMissing,
+    /// Not with this key.
+    #[error("This is not the operator key.")]
+    NotOperator,
+    /// There is no operator key.
+    #[error("No operator key is set, so nobody is an operator. Set operator_key, or CHAT_OPERATOR_KEY.")]
+    NoOperators,
+    /// The page of another site asks.
+    #[error("A page of another site may not do this. An operator can allow it with web_origins.")]
+    ForeignOrigin,
+    /// The same key with other words.
+    #[error("This Idempotency-Key was used for another message. Use a new one for new words.")]
+    KeyReused,
+    /// Too many sessions.
+    #[error("{0}")]
+    Full(String),
+    /// Too many calls.
+    #[error("Too many calls. Try again in {0} s.")]
+    TooMany(u64),
+    /// The call took too long.
+    #[error("This took too long. Try again.")]
+    Timeout,
+    /// A bug of ours.
+    #[error("Something broke on our side, sorry. The log has the details.")]
+    Internal,
+    /// The chat is stopping.
+    #[error("The server is stopping. Try again in a moment.")]
+    Stopping,
+}
+
+/// The media type of a [`Problem`].
+pub const PROBLEM: &str = "application/problem+json";
+
+/// RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// A page that explains this kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/name-in-use")]
+    pub kind: String,
+    /// What kind it is, in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong here, and what to do.
+    pub detail: String,
+    /// The number of this request in the server's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The kind for programs: `name-in-use`.
+    #[schema(example = "name-in-use")]
+    pub code: &'static str,
+    /// What would work instead, where that is known: a free name.
+    #[serde(rename = "try", skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
+    /// Which fields are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// One field that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where, as a JSON pointer.
+    #[schema(example = "/name")]
+    pub pointer: String,
+    /// What is wrong.
+    pub detail: String,
+}
+
+/// Every kind of problem: its code, its status, what it is, and what to do. `/problems/{code}` shows it.
+pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
+    ("no-such-user", 404, "There is nobody of this name or id", "GET /api/users shows who is on."),
+    ("no-such-room", 404, "There is no such room", "GET /api/rooms shows the rooms. Entering a room opens it."),
+    ("no-such-message", 404, "There is no such message", "It may be older than what is kept."),
+    ("no-such-id", 404, "There is no such message", "It may be older than what is kept, or deleted."),
+    ("not-found", 404, "There is nothing at this address", "GET /api/openapi.json describes what there is."),
+    ("method-not-allowed", 405, "Not with this method", "The Allow header says which methods there are."),
+    ("upgrade-required", 426, "This address is for WebSockets", "Connect with Upgrade: websocket."),
+    ("bad-request", 400, "The request cannot be understood", "The detail says which part."),
+    ("bad-json", 400, "The body is no JSON", "The detail says where it breaks."),
+    ("wrong-fields", 422, "The body has not the right fields", "The detail says which."),
+    ("bad-argument", 422, "An argument is not what is wanted", "The detail says what would be right."),
+    ("bad-name", 422, "That cannot be a name", "A letter or _, then letters, digits, _ and -, at most 32."),
+    ("no-name", 422, "A name is missing", "Send {\"name\":\"…\"}."),
+    ("name-in-use", 409, "The name is taken", "The field try proposes one that is free."),
+    ("no-text", 422, "There is nothing to say", "Send {\"text\":\"…\"} with at least one letter."),
+    ("line-too-long", 413, "The text is too long", "Send it in pieces."),
+    ("not-utf8", 422, "The text is no UTF-8", "Send UTF-8."),
+    ("unsupported-media-type", 415, "The body is to be JSON", "Send the header Content-Type: application/json."),
+    ("too-large", 413, "The body is too large", "It may have 64 KiB."),
+    ("not-signed-on", 401, "Nobody is signed on", "POST /api/users gives a cookie and a token."),
+    ("already-signed-on", 409, "There is a name already", "Change it with /nick."),
+    ("operator-key-missing", 401, "This is for operators", "Send the operator key as Authorization: Bearer …"),
+    ("not-operator", 403, "This is for operators", "Send the operator key as Authorization: Bearer …"),
+    ("no-operators", 403, "There are no operators", "Set operator_key in the settings."),
+    ("foreign-origin", 403, "A page of another site asks", "An operator can allow it with web_origins."),
+    ("idempotency-key-reused", 422, "The key was used for another message", "Use a new key for new words."),
+    ("cannot-speak", 403, "Only operators speak in this room", "Ask one of them."),
+    ("not-in-room", 403, "You are not in this room", "Enter it first."),
+    ("already-there", 409, "You are in this room already", "Nothing has to be done."),
+    ("room-closed", 403, "This room is closed", "Its people can invite you."),
+    ("invite-only", 403, "Only the invited may enter", "Ask somebody in the room for an invitation."),
+    ("bad-key", 403, "The room has another key", "Ask somebody in the room for it."),
+    ("not-room-op", 403, "Only the room's operators may do this", "Ask one of them."),
+    ("protected", 403, "Only its author may change this", "Nothing can be done about it."),
+    ("too-many-rooms", 409, "Too many rooms", "Leave one first."),
+    ("missing-argument", 422, "Something is missing", "The detail says what."),
+    ("unknown-verb", 422, "There is no such command", "/help shows them."),
+    ("too-fast", 429, "Too fast", "Wait as long as Retry-After says."),
+    ("server-full", 503, "The server is full", "Try again later."),
+    ("timeout", 408, "This took too long", "Try again."),
+    ("internal-error", 500, "Something broke on our side", "Try again; the log has the details."),
+    ("stopping", 503, "The server is stopping", "Try again in a moment."),
+];
+
+impl AppError {
+    /// The code; [`PROBLEMS`] has the rest.
+    pub fn code(&self) -> &'static str {
+        match self {
+            AppError::Chat(error) => error.code().1,
+            AppError::UserNotFound => "no-such-user",
+            AppError::MessageNotFound => "no-such-message",
+            AppError::RoomNotFound => "no-such-room",
+            AppError::RoomClosed => "room-closed",
+            AppError::NotFound => "not-found",
+            AppError::MethodNotAllowed => "method-not-allowed",
+            AppError::NoWebSocket => "upgrade-required",
+            AppError::InvalidRequest(_) => "bad-request",
+            AppError::BadJson(_) => "bad-json",
+            AppError::WrongFields(_) => "wrong-fields",
+            AppError::UnsupportedMediaType => "unsupported-media-type",
+            AppError::TooLarge => "too-large",
+            AppError::NotSignedOn => "not-signed-on",
+            AppError::KeyMissing => "operator-key-missing",
+            AppError::NotOperator => "not-operator",
+            AppError::NoOperators => "no-operators",
+            AppError::ForeignOrigin => "foreign-origin",
+            AppError::KeyReused => "idempotency-key-reused",
+            AppError::Full(_) => "server-full",
+            AppError::TooMany(_) => "too-fast",
+            AppError::Timeout => "timeout",
+            AppError::Internal => "internal-error",
+            AppError::Stopping => "stopping",
+        }
+    }
+
+    /// The problem as it is sent.
+    pub fn problem(&self) -> Problem {
+        let code = self.code();
+        let known = PROBLEMS.iter().find(|(known, ..)| *known == code);
+        let (_, status, title, _) = known.copied().unwrap_or((code, 500, "Something broke on our side", ""));
+        let field = match self {
+            AppError::Chat(ChatError::BadName(_) | ChatError::NoName | ChatError::NameInUse { .. }) => Some("/name"),
+            AppError::Chat(ChatError::NoText | ChatError::LineTooLong { .. }) => Some("/text"),
+            AppError::WrongFields(_) => Some(""),
+            _ => None,
+        };
+        let errors = field
+            .filter(|_| status == 422)
+            .map(|pointer| FieldError { pointer: pointer.into(), detail: self.to_string() });
+        let instead =
+            if let AppError::Chat(ChatError::NameInUse { free, .. }) = self { Some(free.to_string()) } else { None };
+        Problem {
+            kind: format!("/problems/{code}"),
+            title,
+            status,
+            detail: self.to_string(),
+            instance: None,
+            code,
+            instead,
+            errors: errors.into_iter().collect(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            AppError::Chat(ChatError::TooFast { retry, .. }) => Some(*retry),
+            AppError::TooMany(seconds) => Some(*seconds),
+            AppError::Full(_) | AppError::Stopping => Some(5),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&problem)).into_response();
+        response.extensions_mut().insert(Arc::new(problem));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, AppError::NoWebSocket) {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        if matches!(self, AppError::NotSignedOn | AppError::KeyMissing) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// The HTTP status of a refusal of the chat (docs/protocol.md, section 3).
+pub fn status_of(error: &ChatError) -> StatusCode {
+    let known = PROBLEMS.iter().find(|(code, ..)| *code == error.code().1);
+    known.and_then(|(_, status, ..)| StatusCode::from_u16(*status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+impl From<JsonRejection> for AppError {
+    fn from(rejection: JsonRejection) -> AppError {
+        match rejection {
+            JsonRejection::JsonDataError(error) => AppError::WrongFields(format!("{}.", error.body_text())),
+            JsonRejection::JsonSyntaxError(error) => AppError::BadJson(format!("{}.", error.body_text())),
+            JsonRejection::MissingJsonContentType(_) => AppError::UnsupportedMediaType,
+            other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => AppError::TooLarge,
+            other => AppError::InvalidRequest(format!("{}.", other.body_text())),
+        }
+    }
+}
+
+impl From<QueryRejection> for AppError {
+    fn from(rejection: QueryRejection) -> AppError {
+        AppError::InvalidRequest(format!("{}.", rejection.body_text()))
+    }
+}
+
+impl From<PathRejection> for AppError {
+    fn from(_: PathRejection) -> AppError {
+        AppError::NotFound
+    }
+}

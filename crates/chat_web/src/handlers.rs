@@ -1,0 +1,542 @@
+//! The REST calls (docs/protocol.md, section 3).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use chat_server::command::Line;
+use chat_server::names::Name;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::error::{AppError, PROBLEMS, Problem};
+use crate::models::{Author, Message, Room, User, bare, room_name};
+use crate::session::{Ask, NoSession, Session, Told};
+use crate::state::{AppState, Page, PageQuery};
+use crate::websocket::{is_cid, one_line};
+
+type Shared = State<Arc<AppState>>;
+
+/// The cookie that holds the token.
+pub const COOKIE: &str = "chat_session";
+/// How many messages a page has if nothing is said, and at most.
+const PAGE: usize = 50;
+const LARGEST_PAGE: usize = 200;
+
+// ---- who asks ----
+
+/// The token of a request: the cookie's, or that behind `Authorization: Bearer`.
+fn token_of(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookie = || {
+        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token)
+    };
+    bearer.or_else(cookie)
+}
+
+/// The session of a request, if it has one that lives.
+pub fn session_of(state: &AppState, headers: &HeaderMap) -> Option<Arc<Session>> {
+    token_of(headers).and_then(|token| state.sessions.get(token).map(|session| session.clone()))
+}
+
+/// Somebody who is signed on.
+pub struct SignedOn(pub Arc<Session>);
+
+impl FromRequestParts<Arc<AppState>> for SignedOn {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<SignedOn, AppError> {
+        let session = session_of(state, &parts.headers).ok_or(AppError::NotSignedOn)?;
+        session.touch().await;
+        Ok(SignedOn(session))
+    }
+}
+
+/// Somebody, signed on or not.
+pub struct Anybody(pub Option<Arc<Session>>);
+
+impl FromRequestParts<Arc<AppState>> for Anybody {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Anybody, std::convert::Infallible> {
+        let session = session_of(state, &parts.headers);
+        if let Some(session) = &session {
+            session.touch().await;
+        }
+        Ok(Anybody(session))
+    }
+}
+
+/// A JSON body; what is wrong with it is a problem like any other.
+#[derive(FromRequest)]
+#[from_request(via(Json), rejection(AppError))]
+pub struct Body<T>(pub T);
+
+/// A query; likewise.
+#[derive(FromRequestParts)]
+#[from_request(via(Query), rejection(AppError))]
+pub struct Asked<T>(pub T);
+
+/// A part of the path; likewise.
+#[derive(FromRequestParts)]
+#[from_request(via(Path), rejection(AppError))]
+pub struct Place<T>(pub T);
+
+// ---- users ----
+
+/// A name to come in with.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewUser {
+    /// A letter or `_`, then letters, digits, `_` and `-`; at most 32.
+    #[schema(example = "ana", min_length = 1, max_length = 32, pattern = "^[A-Za-z_][A-Za-z0-9_-]*$")]
+    name: String,
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedUser {
+    /// The person's public id.
+    id: Uuid,
+    /// The name.
+    #[schema(example = "ana")]
+    name: String,
+    /// For programs: send it as `Authorization: Bearer …`. Browsers have it as a cookie.
+    token: String,
+}
+
+/// Who is on, by whatever door
+#[utoipa::path(get, path = "/users", tag = "users", responses(
+    (status = 200, description = "Everybody, by name", body = Vec<User>)))]
+pub async fn list_users(State(state): Shared, Anybody(session): Anybody) -> Json<Vec<User>> {
+    Json(state.people(session.as_deref()))
+}
+
+/// Come in under a name
+#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser, responses(
+    (status = 201, description = "You are in", body = CreatedUser, headers(("Location" = String), ("Set-Cookie" = String))),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 403, description = "The page of another site asks", body = Problem),
+    (status = 409, description = "The name is taken; `try` proposes another", body = Problem),
+    (status = 413, description = "The body is too large", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "That cannot be a name", body = Problem),
+    (status = 503, description = "The server is full, or stopping", body = Problem)))]
+pub async fn create_user(
+    State(state): Shared,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Body(user): Body<NewUser>,
+) -> Result<Response, AppError> {
+    let name = Name::parse(&user.name)?;
+    let config = state.handle.config();
+    if config.max_clients > 0 && state.sessions.len() >= config.max_clients {
+        return Err(AppError::Full(format!("There are {} people on the page already.", config.max_clients)));
+    }
+    let neighbours = state.sessions.iter().filter(|session| session.address == peer.ip()).count();
+    if config.max_per_address > 0 && neighbours >= config.max_per_address {
+        let most = config.max_per_address;
+        return Err(AppError::Full(format!("Your address has {most} sessions, which is the most. Leave one first.")));
+    }
+    let session = Session::open(state.clone(), name, peer).await.map_err(|no| match no {
+        NoSession::Refused(error) => AppError::Chat(error),
+        NoSession::Gone => AppError::Stopping,
+    })?;
+    let Author { id, name } = session.author();
+    let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", session.token);
+    let headers = [(header::LOCATION, format!("/api/users/{id}")), (header::SET_COOKIE, cookie)];
+    let created = CreatedUser { id, name, token: session.token.clone() };
+    Ok((StatusCode::CREATED, no_store(), headers, Json(created)).into_response())
+}
+
+/// One person who is on
+#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "The id")), responses(
+    (status = 200, description = "The person", body = User),
+    (status = 404, description = "Nobody who is on has this id", body = Problem)))]
+pub async fn get_user(
+    State(state): Shared,
+    Anybody(session): Anybody,
+    Place(id): Place<Uuid>,
+) -> Result<Json<User>, AppError> {
+    let found = state.people(session.as_deref()).into_iter().find(|user| user.id == id);
+    found.map(Json).ok_or(AppError::UserNotFound)
+}
+
+/// Oneself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    /// Who one is.
+    user: Author,
+    /// The rooms one is in.
+    rooms: Vec<String>,
+}
+
+/// Who you are, and in which rooms
+#[utoipa::path(get, path = "/me", tag = "users", security(("session" = []), ("cookie" = [])), responses(
+    (status = 200, description = "You", body = Me),
+    (status = 401, description = "Nobody is signed on", body = Problem)))]
+pub async fn me(SignedOn(session): SignedOn) -> Response {
+    let me = Me { user: session.author(), rooms: session.rooms().iter().map(bare).collect() };
+    (no_store(), Json(me)).into_response()
+}
+
+/// Leave
+#[utoipa::path(delete, path = "/me", tag = "users", security(("session" = []), ("cookie" = [])), responses(
+    (status = 204, description = "You are out"),
+    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 403, description = "The page of another site asks", body = Problem)))]
+pub async fn sign_out(State(state): Shared, SignedOn(session): SignedOn) -> Response {
+    state.sessions.remove(&session.token);
+    session.sign_out().await;
+    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
+}
+
+// ---- messages ----
+
+/// Which messages.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MessageQuery {
+    /// The room without its `#`; `lobby` if nothing is said.
+    #[param(example = "lobby")]
+    room: Option<String>,
+    /// Only messages with a smaller `seq`.
+    #[param(minimum = 0)]
+    before: Option<i64>,
+    /// Only messages with a greater `seq`, from there on.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// The page around the message with this id.
+    around: Option<Uuid>,
+    /// How many; 50 if nothing is said, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<usize>,
+}
+
+/// Which messages of one room.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RoomQuery {
+    /// Only messages with a smaller `seq`.
+    #[param(minimum = 0)]
+    before: Option<i64>,
+    /// Only messages with a greater `seq`, from there on.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// The page around the message with this id.
+    around: Option<Uuid>,
+    /// How many; 50 if nothing is said, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<usize>,
+}
+
+/// A page of messages with the ways to its neighbours.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MessagePage {
+    /// The messages, oldest first.
+    messages: Vec<Message>,
+    /// The path of the page before this one.
+    prev: Option<String>,
+    /// The path of the page behind this one.
+    next: Option<String>,
+    /// The number of the room's last event.
+    last_seq: u64,
+}
+
+/// Something to say.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewMessage {
+    /// One line, not empty, of at most as many bytes as the server takes: 2,048 if nothing is set.
+    #[schema(example = "hello", min_length = 1, pattern = r"^[^\r\n]*[\S\x1c-\x1f][^\r\n]*[\r\n]*$")]
+    text: String,
+    /// The room without its `#`; `lobby` if nothing is said.
+    #[schema(example = "lobby", min_length = 1, max_length = 31, pattern = "^[A-Za-z0-9_-]+$")]
+    room: Option<String>,
+    /// By which a repeat is known.
+    #[schema(example = "cid-0123456789abcdef", min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    cid: Option<String>,
+    /// The `seq` of the message that is answered.
+    #[schema(minimum = 1)]
+    reply_to: Option<i64>,
+}
+
+/// The header by which a repeat is known. Only its description: [`create_message`] reads it itself.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "described here, read elsewhere")]
+struct IdempotencyKey {
+    /// The `cid`, if the body has none.
+    #[param(rename = "Idempotency-Key", min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    key: Option<String>,
+}
+
+/// A page of messages
+#[utoipa::path(get, path = "/messages", tag = "messages", params(MessageQuery), responses(
+    (status = 200, description = "Oldest first; the newest page if nothing is said", body = Vec<Message>,
+        headers(("Link" = String, description = "rel=prev and rel=next"), ("X-Last-Seq" = u64), ("ETag" = String))),
+    (status = 304, description = "Nothing changed"),
+    (status = 400, description = "A parameter cannot be read", body = Problem),
+    (status = 403, description = "The room is closed", body = Problem),
+    (status = 404, description = "There is no such room or message", body = Problem)))]
+pub async fn list_messages(
+    State(state): Shared,
+    Anybody(session): Anybody,
+    headers: HeaderMap,
+    Asked(query): Asked<MessageQuery>,
+) -> Result<Response, AppError> {
+    let room = query.room.unwrap_or_else(|| "lobby".into());
+    let asked = RoomQuery { before: query.before, after: query.after, around: query.around, limit: query.limit };
+    let page = page_of(&state, session.as_deref(), &room, &asked)?;
+    let limit = limit_of(asked.limit)?;
+    let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
+    let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
+    let tag = etag(&state, &room, page.last_seq);
+    let mut response = match unchanged(&headers, &tag) {
+        Some(response) => response,
+        None => Json(page.messages).into_response(),
+    };
+    paging(&mut response, tag, page.last_seq, prev.as_deref(), next.as_deref());
+    Ok(response)
+}
+
+/// A page of one room's messages
+#[utoipa::path(get, path = "/rooms/{room}/messages", tag = "rooms",
+    params(("room" = String, Path, description = "The room without its `#`"), RoomQuery), responses(
+    (status = 200, description = "Oldest first; the newest page if nothing is said", body = MessagePage),
+    (status = 304, description = "Nothing changed"),
+    (status = 400, description = "A parameter cannot be read", body = Problem),
+    (status = 403, description = "The room is closed", body = Problem),
+    (status = 404, description = "There is no such room or message", body = Problem)))]
+pub async fn room_messages(
+    State(state): Shared,
+    Anybody(session): Anybody,
+    headers: HeaderMap,
+    Place(room): Place<String>,
+    Asked(query): Asked<RoomQuery>,
+) -> Result<Response, AppError> {
+    let page = page_of(&state, session.as_deref(), &room, &query)?;
+    let limit = limit_of(query.limit)?;
+    let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
+    let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
+    let tag = etag(&state, &room, page.last_seq);
+    let mut response = match unchanged(&headers, &tag) {
+        Some(response) => response,
+        None => {
+            let (messages, last_seq) = (page.messages, page.last_seq);
+            Json(MessagePage { messages, prev: prev.clone(), next: next.clone(), last_seq }).into_response()
+        }
+    };
+    paging(&mut response, tag, page.last_seq, prev.as_deref(), next.as_deref());
+    Ok(response)
+}
+
+/// Say something
+#[utoipa::path(post, path = "/messages", tag = "messages", request_body = NewMessage, security(("session" = []), ("cookie" = [])),
+    params(IdempotencyKey), responses(
+    (status = 201, description = "Said", body = Message, headers(("Location" = String),
+        ("Idempotency-Replayed" = String, description = "true if it had been said before"))),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 403, description = "You may not speak there", body = Problem),
+    (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 413, description = "The text is too long", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "The text or the key cannot stand", body = Problem),
+    (status = 429, description = "Too fast", body = Problem, headers(("Retry-After" = u64))),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub async fn create_message(
+    State(state): Shared,
+    SignedOn(session): SignedOn,
+    headers: HeaderMap,
+    Body(message): Body<NewMessage>,
+) -> Result<Response, AppError> {
+    let key = headers.get(HeaderName::from_static("idempotency-key")).map(|value| value.to_str().unwrap_or_default());
+    let key = key.map(ToString::to_string);
+    if ![&message.cid, &key].into_iter().flatten().all(|cid| is_cid(cid)) {
+        let rule = "A cid, or Idempotency-Key, has 16 to 64 letters, digits, \"-\" and \"_\".";
+        return Err(AppError::WrongFields(rule.into()));
+    }
+    let cid = message.cid.or(key);
+    let reply_to = message.reply_to.map(|seq| u64::try_from(seq).unwrap_or(0));
+    let room = room_name(message.room.as_deref().unwrap_or("lobby"))?;
+    let text = one_line(&message.text, state.handle.config().line_bytes)?;
+    session.take_pace().map_err(AppError::TooMany)?;
+    let own = cid.clone();
+    let ask = Ask::Say { room, cid, text, re: reply_to.map(Line::Id), act: false };
+    let told = session.carry_out(ask).await.ok_or_else(|| {
+        if state.handle.is_stopping() {
+            AppError::Stopping
+        } else if state.sessions.contains_key(&session.token) {
+            AppError::Timeout
+        } else {
+            // It ended with this call: kicked, or too much was sent.
+            AppError::NotSignedOn
+        }
+    })?;
+    match told? {
+        Told::Said { message, duplicate } => {
+            let location = format!("/api/messages/{}", message.id);
+            let message = Message { cid: own, ..*message };
+            let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(message)).into_response();
+            if duplicate {
+                response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+            }
+            Ok(response)
+        }
+        Told::Conflict => Err(AppError::KeyReused),
+        Told::Forgotten => Err(AppError::MessageNotFound),
+        Told::Done => Err(AppError::Internal),
+    }
+}
+
+/// One message
+#[utoipa::path(get, path = "/messages/{id}", tag = "messages",
+    params(("id" = Uuid, Path, description = "The message's id")), responses(
+    (status = 200, description = "The message", body = Message),
+    (status = 403, description = "The room is closed", body = Problem),
+    (status = 404, description = "No message has this id", body = Problem)))]
+pub async fn get_message(
+    State(state): Shared,
+    Anybody(session): Anybody,
+    Place(id): Place<Uuid>,
+) -> Result<Json<Message>, AppError> {
+    let message = state.messages.get(&id).map(|message| message.clone()).ok_or(AppError::MessageNotFound)?;
+    if !state.may_read(session.as_deref(), &message.room) {
+        return Err(AppError::RoomClosed);
+    }
+    Ok(Json(message))
+}
+
+// ---- rooms ----
+
+/// The rooms one may know of
+#[utoipa::path(get, path = "/rooms", tag = "rooms", responses(
+    (status = 200, description = "By name", body = Vec<Room>)))]
+pub async fn list_rooms(State(state): Shared, Anybody(session): Anybody) -> Json<Vec<Room>> {
+    Json(state.open_rooms(session.as_deref()))
+}
+
+// ---- the server itself ----
+
+/// That it is there.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Whether the door is up
+#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, description = "It is", body = Health)))]
+pub async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether people can come in
+#[utoipa::path(get, path = "/readyz", tag = "server", responses(
+    (status = 200, description = "They can", body = Health),
+    (status = 503, description = "The server is full, or stopping", body = Problem)))]
+pub async fn readyz(State(state): Shared) -> Result<Json<Health>, AppError> {
+    if state.handle.is_stopping() {
+        return Err(AppError::Stopping);
+    }
+    let most = state.handle.config().max_clients;
+    if most > 0 && state.sessions.len() >= most {
+        return Err(AppError::Full(format!("There are {most} people on the page already.")));
+    }
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// This description
+#[utoipa::path(get, path = "/openapi.json", tag = "server", responses(
+    (status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
+pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(crate::routes::openapi())
+}
+
+/// `GET /problems/{code}`: what a problem is, and what to do.
+///
+/// # Errors
+/// 404 for a code that there is not.
+pub async fn problem(Place(code): Place<String>) -> Result<Html<String>, AppError> {
+    let known = PROBLEMS.iter().find(|(known, ..)| *known == code).ok_or(AppError::NotFound)?;
+    let (code, status, title, advice) = *known;
+    let advice = advice.replace('&', "&amp;").replace('<', "&lt;");
+    Ok(Html(format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
+         <link rel=\"stylesheet\" href=\"/app.css\"><main class=\"problem\"><h1>{title}</h1>\
+         <p>{advice}</p><p>Code <code>{code}</code>, HTTP status {status}.</p></main></html>"
+    )))
+}
+
+// ---- pages of messages ----
+
+fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
+    let limit = limit.unwrap_or(PAGE);
+    let right = (1..=LARGEST_PAGE).contains(&limit);
+    right
+        .then_some(limit)
+        .ok_or_else(|| AppError::InvalidRequest(format!("limit is a number from 1 to {LARGEST_PAGE}.")))
+}
+
+fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
+    room_name(room).map_err(|_| AppError::RoomNotFound)?;
+    if !state.may_read(session, room) {
+        return Err(AppError::RoomClosed);
+    }
+    let around = match query.around {
+        Some(id) => {
+            let message = state.messages.get(&id).filter(|message| message.room.eq_ignore_ascii_case(room));
+            Some(message.ok_or(AppError::MessageNotFound)?.seq)
+        }
+        None => None,
+    };
+    let number = |number: Option<i64>| {
+        let number = number.map(u64::try_from).transpose();
+        number.map_err(|_| AppError::InvalidRequest("before and after are the seq of an event, or 0.".into()))
+    };
+    let (before, after, limit) = (number(query.before)?, number(query.after)?, limit_of(query.limit)?);
+    let asked = PageQuery { before, after, around, limit };
+    state.page(room, asked).ok_or(AppError::RoomNotFound)
+}
+
+/// Every change of a room takes a number, so the last one says whether a page is the same; after another start of the
+/// server the same number means something else.
+fn etag(state: &AppState, room: &str, last_seq: u64) -> String {
+    format!("\"{}:{last_seq}:{}\"", room.to_ascii_lowercase(), state.instance.simple())
+}
+
+fn unchanged(headers: &HeaderMap, tag: &str) -> Option<Response> {
+    let known = headers.get(header::IF_NONE_MATCH)?.to_str().ok()?;
+    let same = known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag);
+    same.then(|| StatusCode::NOT_MODIFIED.into_response())
+}
+
+fn paging(response: &mut Response, tag: String, last_seq: u64, prev: Option<&str>, next: Option<&str>) {
+    let links: Vec<String> = [(prev, "prev"), (next, "next")]
+        .into_iter()
+        .filter_map(|(path, rel)| Some(format!("<{}>; rel=\"{rel}\"", path?)))
+        .collect();
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    };
+    if !links.is_empty() {
+        set(header::LINK, links.join(", "));
+    }
+    set(HeaderName::from_static("x-last-seq"), last_seq.to_string());
+    set(header::ETAG, tag);
+    set(header::CACHE_CONTROL, "private, no-cache".into());
+}
+
+fn no_store() -> [(HeaderName, &'static str); 1] {
+    [(header::CACHE_CONTROL, "no-store")]
+}

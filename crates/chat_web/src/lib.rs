@@ -1,0 +1,281 @@
+//! The browser door: WebSocket, REST and the page, on axum, beside the line door of `chat_server`.
+//!
+//! A browser is a client of the router like any other. docs/protocol.md is the manual; read the modules in this order.
+#![warn(missing_docs)]
+
+use std::future::IntoFuture;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use chat_server::message::Message;
+use chat_server::server::ServerHandle;
+use tokio::sync::{Notify, mpsc, watch};
+
+pub mod models;
+pub mod error;
+pub mod state;
+pub mod session;
+pub mod websocket;
+pub mod handlers;
+pub mod admin;
+pub mod assets;
+pub mod routes;
+
+use crate::models::{Presence, User};
+use crate::state::{AppState, TaskQueue};
+
+/// The most batches of the tap that wait. At a turn a millisecond this is four seconds.
+const TAP_BATCHES: usize = 4_096;
+/// How often it is looked who went silent.
+const PRESENCE_EVERY: Duration = Duration::from_secs(5);
+
+/// The settings of this door.
+#[derive(Clone, Debug)]
+pub struct WebConfig {
+    /// Where to listen: `127.0.0.1:3000`.
+    pub addr: String,
+    /// Sites besides our own whose pages may use the API: `https://example.org`.
+    pub origins: Vec<String>,
+    /// Serve the page from here instead of from the binary, for people who work on it.
+    pub dir: Option<PathBuf>,
+    /// What makes an operator; without it there is none.
+    pub operator_key: Option<String>,
+    /// How long a person stays in the chat after the last socket is gone.
+    pub grace: Duration,
+    /// How long this door waits for what.
+    pub times: Times,
+    /// The open WebSockets.
+    pub sockets: OpenSockets,
+}
+
+/// How long this door waits for what. The defaults are those of docs/protocol.md; tests have no such patience.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// How often the server pings.
+    pub heartbeat: Duration,
+    /// How long a socket may say nothing: two pings and what they take.
+    pub silence: Duration,
+    /// How long a socket may take to read what is written to it.
+    pub write: Duration,
+    /// How long a goodbye may take.
+    pub closing: Duration,
+    /// How long [`Web::stop`] waits for calls and sockets to end.
+    pub stopping: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times {
+            heartbeat: Duration::from_secs(25),
+            silence: Duration::from_secs(60),
+            write: Duration::from_secs(15),
+            closing: Duration::from_secs(2),
+            stopping: Duration::from_secs(3),
+        }
+    }
+}
+
+impl Default for WebConfig {
+    fn default() -> WebConfig {
+        WebConfig {
+            addr: "127.0.0.1:3000".into(),
+            origins: Vec::new(),
+            dir: None,
+            operator_key: None,
+            grace: Duration::from_secs(30),
+            times: Times::default(),
+            sockets: OpenSockets::default(),
+        }
+    }
+}
+
+impl WebConfig {
+    /// Whether a request comes from our own page, from a page that is allowed, or from no page at all.
+    pub fn allows_origin(&self, headers: &HeaderMap) -> bool {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let own = text(header::HOST).is_some_and(|host| {
+            origin.split_once("://").is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && rest == host)
+        });
+        own || self.origins.iter().any(|allowed| allowed == origin)
+    }
+}
+
+/// How many WebSockets are open, and a way to wait until none is: axum does not wait for them.
+#[derive(Clone, Debug, Default)]
+pub struct OpenSockets(Arc<(AtomicUsize, Notify)>);
+
+impl OpenSockets {
+    /// Counts one more, until the guard falls.
+    pub fn open(&self) -> SocketGuard {
+        self.0.0.fetch_add(1, Ordering::AcqRel);
+        SocketGuard(self.clone())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.0.load(Ordering::Acquire)
+    }
+
+    async fn wait_until_none(&self) {
+        loop {
+            // Made before the look, so that a guard that falls in between is not missed.
+            let mut changed = std::pin::pin!(self.0.1.notified());
+            changed.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// One open WebSocket.
+pub struct SocketGuard(OpenSockets);
+
+impl Drop for SocketGuard {
+    fn drop(&mut self) {
+        self.0.0.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.0.1.notify_waiters();
+    }
+}
+
+/// A running door. It has a thread of its own, with a runtime on it.
+pub struct Web {
+    addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+    state: Arc<AppState>,
+}
+
+impl Web {
+    /// Binds the address and serves from now on, until [`Web::stop`].
+    ///
+    /// # Errors
+    /// What the system says to the address, or to a runtime.
+    pub fn start(handle: ServerHandle, config: WebConfig) -> io::Result<Web> {
+        let listener = std::net::TcpListener::bind(&config.addr)?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("web-worker")
+            .enable_all()
+            .build()?;
+        let state = Arc::new(AppState::new(handle.clone(), config));
+        let (to_tap, mut batches) = mpsc::channel(TAP_BATCHES);
+        handle.send(Message::Tap(Box::new(TaskQueue(to_tap))));
+        let (stop, stopped) = watch::channel(false);
+        let ours = state.clone();
+        let serve = move || {
+            runtime.block_on(async {
+                let tapped = ours.clone();
+                let tap = tokio::spawn(async move {
+                    while let Some(batch) = batches.recv().await {
+                        batch.envelopes.iter().for_each(|envelope| tapped.take(envelope));
+                    }
+                });
+                let presence = tokio::spawn(watch_presence(ours.clone()));
+                if let Err(error) = serve(listener, ours.clone(), stopped).await {
+                    tracing::error!(%error, "the page's door broke down");
+                }
+                presence.abort();
+                tap.abort();
+            });
+            // A call that hangs must not hold up the end.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        };
+        let thread = std::thread::Builder::new().name("web".into()).spawn(serve)?;
+        Ok(Web { addr, stop, thread: Some(thread), state })
+    }
+
+    /// The address that is really listened on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What the door knows, for tests and the dashboard.
+    pub fn state(&self) -> &Arc<AppState> {
+        &self.state
+    }
+
+    /// Stops listening, lets calls end and sockets close, and joins the thread. The router is to be stopped before: its
+    /// goodbye closes the sockets.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ended = self.stop.send(true);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the page's door panicked");
+        }
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    state: Arc<AppState>,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let app = routes::app(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let mut also = stopped.clone();
+    let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
+        let _gone = stopped.wait_for(|stop| *stop).await;
+    });
+    let mut calls = tokio::spawn(graceful.into_future());
+    tokio::select! {
+        biased;
+        _gone = also.wait_for(|stop| *stop) => {}
+        // Only where the door broke down.
+        served = &mut calls => return served.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+    }
+    // To axum a WebSocket is no call any more, so it does not wait for them. The router's goodbye closes them; where it goes
+    // on without this door, the door says goodbye itself.
+    let Times { stopping, .. } = state.config.times;
+    let sockets = &state.config.sockets;
+    if state.handle.is_stopping() {
+        let _in_time = tokio::time::timeout(stopping, sockets.wait_until_none()).await;
+    }
+    state.closing.send_replace(true);
+    let _in_time = tokio::time::timeout(stopping, sockets.wait_until_none()).await;
+    // Connections that are kept alive for nothing would be waited for, for ever.
+    match tokio::time::timeout(Duration::from_millis(200), calls).await {
+        Ok(served) => served.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Tells the sockets who went silent, or was heard again.
+async fn watch_presence(state: Arc<AppState>) {
+    let mut last: std::collections::HashMap<uuid::Uuid, (Presence, Option<String>)> = Default::default();
+    loop {
+        tokio::time::sleep(PRESENCE_EVERY).await;
+        let people = state.people(None);
+        for User { id, name, state: presence, away, .. } in &people {
+            let now = (*presence, away.clone());
+            let before = last.insert(*id, now.clone());
+            // Whoever is new was announced by the tap as online.
+            if before.as_ref().map_or(now.0 != Presence::Online, |before| *before != now) {
+                state.presence(models::Author { id: *id, name: name.clone() }, now.0, now.1);
+            }
+        }
+        last.retain(|id, _| people.iter().any(|user| user.id == *id));
+    }
+}

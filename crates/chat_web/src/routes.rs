@@ -1,0 +1,193 @@
+//! Which address leads where, and what every answer carries: security headers, CORS, limits, a request id.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::{AppError, PROBLEM, Problem};
+use crate::state::{AppState, random_uuid};
+use crate::{admin, assets, handlers, websocket};
+
+/// The most bytes of a body.
+const BODY: usize = 64 * 1024;
+/// How long a call may take.
+const CALL: Duration = Duration::from_secs(15);
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+    connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What every answer carries (OWASP's secure headers, as strict as the page allows).
+const HEADERS: [(&str, &str); 6] = [
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
+];
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "chat",
+    description = "The chat's REST calls. The WebSocket at /ws is described in docs/protocol.md.",
+    license(name = "MIT")
+), modifiers(&Keys))]
+struct Api;
+
+/// The ways to say who one is.
+struct Keys;
+
+impl utoipa::Modify for Keys {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let bearer = |what: &str| {
+            let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what));
+            SecurityScheme::Http(http.build())
+        };
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(handlers::COOKIE, "What POST /api/users sets"));
+        components.add_security_scheme("session", bearer("The token that POST /api/users answers with"));
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+        components.add_security_scheme("operator", bearer("The operator key"));
+    }
+}
+
+fn api() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::new()
+        .routes(routes!(handlers::list_users, handlers::create_user))
+        .routes(routes!(handlers::get_user))
+        .routes(routes!(handlers::me, handlers::sign_out))
+        .routes(routes!(handlers::list_messages, handlers::create_message))
+        .routes(routes!(handlers::get_message))
+        .routes(routes!(handlers::list_rooms))
+        .routes(routes!(handlers::room_messages))
+        .routes(routes!(handlers::healthz))
+        .routes(routes!(handlers::readyz))
+        .routes(routes!(handlers::openapi))
+        .routes(routes!(admin::overview))
+        .routes(routes!(admin::kick))
+        .routes(routes!(admin::announce))
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = OpenApiRouter::with_openapi(Api::openapi()).nest("/api", api()).split_for_parts().1;
+    // utoipa takes every body for application/json.
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            let refusals = operation.responses.responses.iter_mut().filter(|(status, _)| status.as_str() >= "400");
+            for (_, response) in refusals {
+                if let RefOr::T(response) = response
+                    && let Some(content) = response.content.shift_remove("application/json")
+                {
+                    response.content.insert(PROBLEM.into(), content);
+                }
+            }
+        }
+    }
+    document
+}
+
+/// The whole door.
+pub fn app(state: Arc<AppState>) -> Router {
+    let (calls, _) = api().split_for_parts();
+    let calls = calls
+        .fallback(|| async { AppError::NotFound })
+        .layer(from_fn(deadline))
+        .layer(from_fn_with_state(state.clone(), own_pages_only))
+        .layer(DefaultBodyLimit::max(BODY));
+    let compressed = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
+    Router::new()
+        .nest("/api/v1", calls.clone())
+        .nest("/api", calls)
+        .route("/problems/{code}", get(handlers::problem))
+        .fallback(assets::asset)
+        .method_not_allowed_fallback(|| async { AppError::MethodNotAllowed })
+        .layer(CompressionLayer::new().compress_when(compressed))
+        // Behind the compression: an upgrade is no body.
+        .route("/ws", any(websocket::ws_handler))
+        .layer(cors(&state))
+        .layer(from_fn(dress))
+        .layer(CatchPanicLayer::custom(|_| AppError::Internal.into_response()))
+        .with_state(state)
+}
+
+fn cors(state: &AppState) -> CorsLayer {
+    let origins: Vec<HeaderValue> = state.config.origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let exposed = ["link", "location", "x-last-seq", "idempotency-replayed", "etag", "retry-after"];
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, HeaderName::from_static("idempotency-key")])
+        .expose_headers(exposed.map(HeaderName::from_static))
+        .allow_credentials(true)
+}
+
+/// Gives each request a number, each problem that number, and each answer the headers above.
+async fn dress(request: Request, next: Next) -> Response {
+    let id = random_uuid();
+    let (method, path) = (request.method().clone(), request.uri().path().to_string());
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if let Some(Problem { kind, title, status, detail, code, instead, errors, .. }) =
+        response.extensions_mut().remove::<Arc<Problem>>().and_then(Arc::into_inner)
+    {
+        let instance = Some(format!("/requests/{id}"));
+        let problem = Problem { kind, title, status, detail, instance, code, instead, errors };
+        let (mut parts, _) = response.into_parts();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        // A long one may have been compressed on its way here.
+        parts.headers.remove(header::CONTENT_ENCODING);
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        response = Response::from_parts(parts, body.into());
+    }
+    if status.is_server_error() {
+        tracing::error!(request = %id, %method, path, status = status.as_u16(), "call failed");
+    } else {
+        tracing::debug!(request = %id, %method, path, status = status.as_u16(), "call");
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert("x-request-id", id);
+    }
+    if path.starts_with("/api/") {
+        headers.insert("api-version", HeaderValue::from_static("1"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    }
+    response
+}
+
+/// A page of another site may read what CORS allows it; that it cannot change anything is seen to here.
+async fn own_pages_only(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if harmless || state.config.allows_origin(request.headers()) {
+        next.run(request).await
+    } else {
+        AppError::ForeignOrigin.into_response()
+    }
+}
+
+async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(CALL, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => AppError::Timeout.into_response(),
+    }
+}

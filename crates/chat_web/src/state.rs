@@ -1,0 +1,583 @@
+//! What the page's door remembers: the sessions, and a read model of the chat that a tap keeps up to date.
+//!
+//! The read model is never a second truth. The router decides; what it did in public comes here, and REST reads it
+//! without asking the router.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use axum::extract::ws::Utf8Bytes;
+use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
+use chat_server::message::Message as ToRouter;
+use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::outbox::{Batch, Deliver, Undelivered};
+use chat_server::server::ServerHandle;
+use dashmap::DashMap;
+use tokio::sync::{broadcast, mpsc, watch};
+use uuid::Uuid;
+
+use crate::WebConfig;
+use crate::admin::WrongKeys;
+use crate::models::{Author, Message, Presence, Room, ServerFrame, User, bare, timestamp};
+use crate::session::Session;
+
+/// The most messages that are kept of one room, and of all.
+const ROOM_MESSAGES: usize = 20_000;
+const ALL_MESSAGES: usize = 100_000;
+/// The most receipts that are kept, by which a repeated send is known.
+const RECEIPTS: usize = 20_000;
+
+/// Everything the handlers share.
+pub struct AppState {
+    /// The way to the router.
+    pub handle: ServerHandle,
+    /// The settings of this door.
+    pub config: WebConfig,
+    /// Another one after each start.
+    pub instance: Uuid,
+    /// When this door was opened.
+    pub started: Instant,
+    /// Who is on, by whatever door.
+    pub users: DashMap<Uuid, Online>,
+    /// What was said in rooms, by id.
+    pub messages: DashMap<Uuid, Message>,
+    /// The rooms' logs, by their names in small letters and without `#`.
+    pub rooms: DashMap<String, RoomLog>,
+    /// The sessions by their tokens.
+    pub sessions: DashMap<String, Arc<Session>>,
+    /// Frames that every socket may have, and may miss.
+    pub tx: broadcast::Sender<Utf8Bytes>,
+    /// Set when this door goes away: sockets that are still open then are closed.
+    pub closing: watch::Sender<bool>,
+    /// Wrong operator keys, by address.
+    pub wrong_keys: WrongKeys,
+    /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
+    forgotten: AtomicU64,
+    kept: Mutex<VecDeque<(String, u64, Uuid)>>,
+    receipts: Mutex<Receipts>,
+}
+
+/// One person who is on.
+#[derive(Clone, Debug)]
+pub struct Online {
+    /// The connection.
+    pub client: ClientId,
+    /// The name.
+    pub name: Name,
+    /// By which door.
+    pub door: &'static str,
+}
+
+/// What is known of one room.
+#[derive(Clone, Debug, Default)]
+pub struct RoomLog {
+    /// The name without `#`, as its first visitor wrote it.
+    pub name: String,
+    /// The topic.
+    pub topic: String,
+    /// The modes: `+it`.
+    pub modes: String,
+    /// The number of the last event.
+    pub last_seq: u64,
+    /// The number before the first event.
+    pub base: u64,
+    /// The messages that are kept, by their numbers.
+    pub messages: BTreeMap<u64, Uuid>,
+}
+
+/// What came of something that was sent with a `cid`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Receipt {
+    /// It was said in a room.
+    Said {
+        /// Where.
+        room: String,
+        /// The number it got.
+        seq: u64,
+        /// Its id.
+        id: Uuid,
+        /// The words that were sent.
+        text: String,
+    },
+    /// It was whispered.
+    Whispered {
+        /// To whom.
+        to: Name,
+        /// The words that were sent.
+        text: String,
+    },
+}
+
+/// Whose `cid` it is: a connection's, which may change its name, or a name's, which may come back by another connection.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Owner {
+    Client(ClientId),
+    Name(Name),
+}
+
+#[derive(Default)]
+struct Receipts {
+    by_cid: HashMap<(Owner, String), Receipt>,
+    oldest_first: VecDeque<(Owner, String)>,
+}
+
+/// Which messages of a room.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct PageQuery {
+    /// Only those with a smaller number.
+    pub before: Option<u64>,
+    /// Only those with a greater number; the page then starts right behind it.
+    pub after: Option<u64>,
+    /// Those around this one.
+    pub around: Option<u64>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A page of messages, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// There are older ones: ask with `before=` this.
+    pub prev: Option<u64>,
+    /// There are newer ones: ask with `after=` this.
+    pub next: Option<u64>,
+    /// The number of the room's last event.
+    pub last_seq: u64,
+}
+
+impl AppState {
+    /// An empty state.
+    pub fn new(handle: ServerHandle, config: WebConfig) -> AppState {
+        let lobby = RoomLog { name: bare(&RoomName::lobby()), modes: "+".into(), ..RoomLog::default() };
+        AppState {
+            handle,
+            config,
+            instance: random_uuid(),
+            started: Instant::now(),
+            users: DashMap::new(),
+            messages: DashMap::new(),
+            rooms: DashMap::from_iter([(lobby.name.clone(), lobby)]),
+            sessions: DashMap::new(),
+            tx: broadcast::channel(1_024).0,
+            closing: watch::channel(false).0,
+            wrong_keys: WrongKeys::default(),
+            forgotten: AtomicU64::new(0),
+            kept: Mutex::default(),
+            receipts: Mutex::default(),
+        }
+    }
+
+    /// Hands a message to the router. Its inbox is for all: where it is full, this task waits and nobody else.
+    pub async fn tell_router(&self, message: ToRouter) {
+        let mut message = message;
+        while let Err(back) = self.handle.try_send(message) {
+            message = back;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    /// The public id of a connection. It is made from the number, so every part of the door finds the same one.
+    pub fn user_id(&self, client: ClientId) -> Uuid {
+        let mut seed = self.instance.as_bytes().to_vec();
+        seed.extend((client.0 as u64).to_be_bytes());
+        let millis = self.instance.get_timestamp().map_or(0, |at| at.to_unix().0 * 1_000);
+        uuid::Builder::from_unix_timestamp_millis(millis, &ten_bytes(&seed)).into_uuid()
+    }
+
+    /// A person as events name them.
+    pub fn author(&self, client: ClientId, name: &Name) -> Author {
+        Author { id: self.user_id(client), name: name.to_string() }
+    }
+
+    /// A person of whom only the name is known. Nil is nobody who is on.
+    pub fn author_named(&self, name: &Name) -> Author {
+        let known = self.users.iter().find(|user| user.name == *name).map(|user| *user.key());
+        // The tap may not have brought somebody yet who has just come.
+        let found = known.or_else(|| {
+            let people = self.handle.registry().people();
+            people.iter().find(|person| person.name == *name).map(|person| self.user_id(person.id))
+        });
+        Author { id: found.unwrap_or_default(), name: name.to_string() }
+    }
+
+    /// A line of a room as a message.
+    pub fn message(&self, envelope: &Envelope, speech: &Speech) -> Message {
+        Message {
+            room: bare(&speech.room),
+            seq: speech.id,
+            id: message_id(envelope.at.timestamp_millis(), &speech.room, speech.id),
+            cid: None,
+            from: self.author(speech.by, &speech.from),
+            at: timestamp(envelope.at),
+            text: speech.text.to_string(),
+            act: speech.act,
+            reply_to: speech.re,
+            edited: speech.version == Version::Edited,
+            deleted: speech.version == Version::Deleted,
+            reactions: BTreeMap::new(),
+            reactors: BTreeMap::new(),
+        }
+    }
+
+    // ---- what the tap brings ----
+
+    /// Takes in what happened in public.
+    pub fn take(&self, envelope: &Envelope) {
+        match &envelope.event {
+            Event::Said(speech) => {
+                self.room(&speech.room, |_| {});
+                self.keep(self.message(envelope, speech));
+            }
+            Event::Changed(change) => self.change(change),
+            Event::Topic { room, text, .. } => self.room(room, |log| log.topic = text.to_string()),
+            Event::Mode { room, modes, .. } => self.room(room, |log| log.modes = modes.to_string()),
+            Event::Joined { room, .. } => self.room(room, |_| {}),
+            Event::Forgotten(room) => self.forget(room),
+            Event::SignedOn { by, name, door } => {
+                let id = self.user_id(*by);
+                self.users.insert(id, Online { client: *by, name: name.clone(), door });
+                self.presence(self.author(*by, name), Presence::Online, None);
+            }
+            Event::SignedOff { by, name } => {
+                self.users.remove(&self.user_id(*by));
+                self.presence(self.author(*by, name), Presence::Offline, None);
+            }
+            Event::Renamed { by, new, .. } => {
+                if let Some(mut user) = self.users.get_mut(&self.user_id(*by)) {
+                    user.name = new.clone();
+                }
+            }
+            // The rest is of the moment, or not public.
+            _ => {}
+        }
+    }
+
+    /// Keeps a message, if it is new. The author's own session may be quicker than the tap, or so late that the room is
+    /// forgotten: what was said in a closed room must not come back.
+    pub fn keep(&self, message: Message) {
+        let (key, seq, id) = (message.room.to_ascii_lowercase(), message.seq, message.id);
+        // Whoever reads the room's last number finds the message: both change under the room's lock.
+        let Some(mut log) = self.rooms.get_mut(&key) else { return };
+        if seq <= log.base || log.messages.insert(seq, id).is_some() {
+            return;
+        }
+        self.messages.insert(id, message);
+        log.last_seq = log.last_seq.max(seq);
+        let gone = if log.messages.len() > ROOM_MESSAGES { log.messages.pop_first() } else { None };
+        drop(log);
+        if let Some((_, old)) = gone {
+            self.messages.remove(&old);
+        }
+        let mut kept = lock(&self.kept);
+        kept.push_back((key, seq, id));
+        if kept.len() > ALL_MESSAGES
+            && let Some((key, seq, id)) = kept.pop_front()
+        {
+            drop(kept);
+            self.messages.remove(&id);
+            if let Some(mut log) = self.rooms.get_mut(&key)
+                && log.messages.get(&seq) == Some(&id)
+            {
+                log.messages.remove(&seq);
+            }
+        }
+    }
+
+    fn change(&self, change: &Change) {
+        let Some(mut log) = self.rooms.get_mut(&key(&change.room)) else { return };
+        if let Some(id) = log.messages.get(&change.target)
+            && let Some(mut message) = self.messages.get_mut(id)
+        {
+            apply(&mut message, change);
+        }
+        log.last_seq = log.last_seq.max(change.id);
+    }
+
+    /// Changes what is known of a room, which may be new.
+    pub fn room(&self, room: &RoomName, change: impl FnOnce(&mut RoomLog)) {
+        let mut log = self.rooms.entry(key(room)).or_default();
+        if log.name.is_empty() {
+            log.name = bare(room);
+            log.modes = "+".into();
+            log.base = self.forgotten.load(Ordering::Acquire);
+            log.last_seq = log.base;
+        }
+        change(&mut log);
+    }
+
+    fn forget(&self, room: &RoomName) {
+        if let Some((_, log)) = self.rooms.remove(&key(room)) {
+            self.forgotten.fetch_max(log.last_seq, Ordering::AcqRel);
+            for id in log.messages.values() {
+                self.messages.remove(id);
+            }
+        }
+    }
+
+    /// Tells every socket whether somebody is there.
+    pub fn presence(&self, user: Author, state: Presence, away: Option<String>) {
+        // Nobody listening is no error.
+        let _listeners = self.tx.send(frame(&ServerFrame::Presence { user, state, away }));
+    }
+
+    // ---- what REST reads ----
+
+    /// A page of a room's messages; `None` if there is no such room.
+    pub fn page(&self, room: &str, query: PageQuery) -> Option<Page> {
+        let log = self.rooms.get(&room.to_ascii_lowercase())?;
+        let (mut after, before) = (query.after, query.before.unwrap_or(u64::MAX));
+        if let Some(around) = query.around {
+            let older = log.messages.range(..around).rev().take(query.limit / 2).last();
+            after = Some(older.map_or(around, |(seq, _)| *seq).saturating_sub(1));
+        }
+        let from = after.map_or(0, |seq| seq.saturating_add(1));
+        let range = || log.messages.range(from.min(before)..before);
+        let ids: Vec<(u64, Uuid)> = if after.is_some() {
+            range().take(query.limit).map(|(seq, id)| (*seq, *id)).collect()
+        } else {
+            let mut newest: Vec<_> = range().rev().take(query.limit).map(|(seq, id)| (*seq, *id)).collect();
+            newest.reverse();
+            newest
+        };
+        let (first, last) = (ids.first().map(|(seq, _)| *seq), ids.last().map(|(seq, _)| *seq));
+        let page = Page {
+            prev: first.filter(|first| log.messages.range(..first).next().is_some()),
+            next: last.filter(|last| log.messages.range(last + 1..).next().is_some()),
+            last_seq: log.last_seq,
+            messages: Vec::new(),
+        };
+        drop(log);
+        let messages = ids.iter().filter_map(|(_, id)| self.messages.get(id).map(|message| message.clone())).collect();
+        Some(Page { messages, ..page })
+    }
+
+    /// The number of a room's last event, as far as the tap has come.
+    pub fn last_seq(&self, room: &RoomName) -> u64 {
+        self.rooms.get(&key(room)).map_or_else(|| self.forgotten.load(Ordering::Acquire), |log| log.last_seq)
+    }
+
+    /// The number of a room's last message that is not deleted.
+    pub fn last_message(&self, room: &RoomName) -> Option<u64> {
+        let log = self.rooms.get(&key(room))?;
+        let stands = |id: &Uuid| self.messages.get(id).is_some_and(|message| !message.deleted);
+        log.messages.iter().rev().find(|(_, id)| stands(id)).map(|(seq, _)| *seq)
+    }
+
+    /// Whether somebody may read a room: everybody an open one, its people a closed one.
+    pub fn may_read(&self, session: Option<&Session>, room: &str) -> bool {
+        let open = self.rooms.get(&room.to_ascii_lowercase()).is_none_or(|log| log.is_open());
+        open || session.is_some_and(|session| session.is_in(room))
+    }
+
+    /// All who are on, by name, with those of their rooms that the asker may know of.
+    pub fn people(&self, session: Option<&Session>) -> Vec<User> {
+        let now = Instant::now();
+        let mut people: Vec<User> = self
+            .handle
+            .registry()
+            .people()
+            .into_iter()
+            .map(|person| {
+                let idle = person.last_line.map_or(0, |at| now.saturating_duration_since(at).as_secs());
+                let rooms = person.rooms.iter().map(bare).filter(|room| self.may_read(session, room));
+                User {
+                    id: self.user_id(person.id),
+                    name: person.name.to_string(),
+                    door: person.door,
+                    state: Presence::of(person.away.is_some(), idle),
+                    away: person.away.map(|why| why.to_string()),
+                    rooms: rooms.collect(),
+                    idle: Some(idle),
+                }
+            })
+            .collect();
+        people.sort_by_key(|user| user.name.to_ascii_lowercase());
+        people
+    }
+
+    /// The rooms that somebody may know of, by name, with how many are in them.
+    pub fn open_rooms(&self, session: Option<&Session>) -> Vec<Room> {
+        let mut rooms = self.all_rooms();
+        let own = |room: &Room| session.is_some_and(|session| session.is_in(&room.id));
+        rooms.retain(|room| !room.modes.contains('i') || own(room));
+        for room in rooms.iter_mut().filter(|room| room.modes.contains('k') && !own(room)) {
+            room.topic.clear();
+        }
+        rooms
+    }
+
+    /// All rooms, by name, for operators.
+    pub fn all_rooms(&self) -> Vec<Room> {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for room in self.handle.registry().people().iter().flat_map(|person| &person.rooms) {
+            *counts.entry(key(room)).or_default() += 1;
+        }
+        let mut rooms: Vec<Room> = self
+            .rooms
+            .iter()
+            .map(|log| Room {
+                id: log.name.clone(),
+                topic: log.topic.clone(),
+                modes: log.modes.clone(),
+                users: counts.get(log.key()).copied().unwrap_or(0),
+                last_seq: log.last_seq,
+            })
+            .collect();
+        rooms.sort_by(|a, b| a.id.cmp(&b.id));
+        rooms
+    }
+
+    // ---- receipts ----
+
+    /// What came of what this person sent before with this `cid`.
+    pub fn receipt(&self, client: ClientId, name: &Name, cid: &str) -> Option<Receipt> {
+        let receipts = lock(&self.receipts);
+        let of = |owner| receipts.by_cid.get(&(owner, cid.to_string())).cloned();
+        of(Owner::Client(client)).or_else(|| of(Owner::Name(name.clone())))
+    }
+
+    /// Remembers what came of something.
+    pub fn remember(&self, client: ClientId, name: &Name, cid: &str, receipt: &Receipt) {
+        let mut receipts = lock(&self.receipts);
+        for owner in [Owner::Client(client), Owner::Name(name.clone())] {
+            let key = (owner, cid.to_string());
+            if receipts.by_cid.insert(key.clone(), receipt.clone()).is_none() {
+                receipts.oldest_first.push_back(key);
+            }
+        }
+        while receipts.oldest_first.len() > 2 * RECEIPTS {
+            let Some(oldest) = receipts.oldest_first.pop_front() else { break };
+            receipts.by_cid.remove(&oldest);
+        }
+    }
+}
+
+impl RoomLog {
+    /// Whether everybody may come in and read.
+    pub fn is_open(&self) -> bool {
+        !self.modes.contains(['i', 'k'])
+    }
+}
+
+/// Does to a message what happened to it.
+fn apply(message: &mut Message, change: &Change) {
+    match &change.what {
+        What::Edited(text) => {
+            message.text = text.to_string();
+            message.edited = true;
+        }
+        What::Deleted => {
+            message.text.clear();
+            message.deleted = true;
+            message.reactions.clear();
+            message.reactors.clear();
+        }
+        What::Reacted(emoji) => {
+            let ids = message.reactors.entry(emoji.to_string()).or_default();
+            if !ids.contains(&change.by) {
+                ids.push(change.by);
+                message.reactions.entry(emoji.to_string()).or_default().push(change.from.to_string());
+            }
+        }
+        // Found by the connection: its name may be another one by now.
+        What::Unreacted(emoji) => {
+            let Some(ids) = message.reactors.get_mut(emoji.as_str()) else { return };
+            let Some(place) = ids.iter().position(|id| *id == change.by) else { return };
+            ids.remove(place);
+            if let Some(names) = message.reactions.get_mut(emoji.as_str()) {
+                names.remove(place);
+            }
+            if ids.is_empty() {
+                message.reactors.remove(emoji.as_str());
+                message.reactions.remove(emoji.as_str());
+            }
+        }
+    }
+}
+
+/// The key of a room in [`AppState::rooms`].
+pub fn key(room: &RoomName) -> String {
+    bare(room).to_ascii_lowercase()
+}
+
+/// A frame as it goes over the socket.
+pub fn frame(frame: &ServerFrame) -> Utf8Bytes {
+    // Maps with string keys and plain values: serde_json cannot fail on them.
+    serde_json::to_string(frame).unwrap_or_else(|_| String::from("{}")).into()
+}
+
+/// A message's id: the same wherever and whenever it is made from the same line.
+pub fn message_id(millis: i64, room: &RoomName, seq: u64) -> Uuid {
+    let mut seed = key(room).into_bytes();
+    seed.extend(seq.to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(millis.max(0) as u64, &ten_bytes(&seed)).into_uuid()
+}
+
+/// A UUIDv7 of this moment.
+pub fn random_uuid() -> Uuid {
+    let millis =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let mut bytes = [0; 10];
+    fill_random(&mut bytes);
+    uuid::Builder::from_unix_timestamp_millis(millis as u64, &bytes).into_uuid()
+}
+
+/// 128 random bits in hexadecimal digits.
+pub fn random_token() -> String {
+    let mut bytes = [0; 16];
+    fill_random(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Random bytes from the system.
+///
+/// # Panics
+/// If the system has none. A token that can be guessed would be worse.
+fn fill_random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the system gives random bytes");
+}
+
+/// FNV-1a, 128 bits of it, folded to ten bytes: ids have to differ, not to be secret.
+fn ten_bytes(seed: &[u8]) -> [u8; 10] {
+    let hash = seed.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    let mixed = hash ^ (hash >> 61);
+    let mut bytes = [0; 10];
+    bytes.copy_from_slice(&mixed.to_be_bytes()[6..]);
+    bytes
+}
+
+/// Nothing behind these locks can panic half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A queue of batches from the router into a task. One place is kept for the last words.
+pub struct TaskQueue(pub mpsc::Sender<Batch>);
+
+impl Deliver for TaskQueue {
+    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        if self.0.capacity() <= 1 && !self.0.is_closed() {
+            return Err(Undelivered::Full(batch));
+        }
+        self.last(batch)
+    }
+
+    fn last_words(&mut self, batch: Batch) {
+        let _gone = self.last(batch);
+    }
+}
+
+impl TaskQueue {
+    fn last(&self, batch: Batch) -> Result<(), Undelivered> {
+        self.0.try_send(batch).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(batch) => Undelivered::Full(batch),
+            mpsc::error::TrySendError::Closed(_) => Undelivered::Gone,
+        })
+    }
+}

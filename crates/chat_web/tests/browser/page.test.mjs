@@ -1,0 +1,494 @@
+// The page in a real Chromium, against a real chatd, beside people in telnet's door.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import { after, afterEach, before, test } from 'node:test';
+import { WAIT, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
+
+const AXE = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+let browser;
+let server;
+const ends = [];
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** A server of the test's own, ended with it. */
+async function serve(options) {
+  server = await startServer(options);
+  ends.push(() => server.stop());
+  return server;
+}
+async function person(name, options, forgive, url = server.url) {
+  const page = await newPage(browser, options, forgive);
+  ends.push(() => page.context().close());
+  if (name) await enter(page, url, name);
+  return page;
+}
+async function terminal(name) {
+  const client = await lineClient(server, name);
+  ends.push(client.end);
+  return client;
+}
+
+test('the first visit: a name is proposed, Enter, and one is in the lobby', async () => {
+  await serve();
+  const page = await person();
+  await page.goto(server.url);
+  assert.match(await page.inputValue('#name'), /^[a-z]+-[a-z]+$/);
+  await page.keyboard.press('Enter');
+  await isLive(page);
+  assert.equal(await page.textContent('#where'), '#lobby');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'say');
+  await page.waitForSelector('.empty:not([hidden])');
+  assert.deepEqual(page.errors, []);
+});
+
+test('a name that cannot be is told, one that is taken is answered with another', async () => {
+  await serve();
+  await terminal('ana');
+  const page = await person(null, {}, ['409']);
+  await page.goto(server.url);
+  await page.fill('#name', 'two words');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.hint.wrong');
+  await page.fill('#name', 'Ana');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelector('#name').value === 'Ana2');
+  await page.keyboard.press('Enter');
+  await isLive(page);
+  assert.deepEqual(page.errors, []);
+});
+
+test('two browsers and a terminal are in one room, in one order', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const [ana, citra] = [await person('ana'), await person('citra', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })];
+  for (let i = 0; i < 10; i += 1) {
+    await Promise.all([say(ana, `ana ${i}`), say(citra, `citra ${i}`), budi.say(`budi ${i}`)]);
+  }
+  await Promise.all([settled(ana, 30), settled(citra, 30)]);
+  await budi.hears('citra: citra 9');
+  await budi.hears('ana: ana 9');
+  const seen = await texts(ana);
+  assert.equal(seen.length, 30);
+  assert.deepEqual(await texts(citra), seen);
+  const heard = budi.lines.filter((line) => / MSG /.test(line)).map((line) => line.split(': ')[1]);
+  assert.deepEqual(heard, seen.filter((text) => !text.startsWith('budi')));
+  assert.deepEqual([...ana.errors, ...citra.errors], []);
+});
+
+test('answers, corrections, deletions and reactions reach the other browser and the terminal', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const [ana, citra] = [await person('ana'), await person('citra')];
+  await say(ana, 'lunch at twelv');
+  await sees(citra, 'twelv');
+  await ana.keyboard.press('ArrowUp');
+  await ana.fill('#say', 'lunch at twelve');
+  await ana.keyboard.press('Enter');
+  await sees(citra, 'lunch at twelve (edited)');
+  await budi.hears('EDITED #lobby 2 ana re=1: lunch at twelve');
+  await citra.hover('.msg');
+  await citra.click('.tools button >> nth=1');
+  await say(citra, 'fine');
+  await budi.hears('MSG #lobby 3 citra re=1: fine');
+  await ana.waitForSelector('.msg .quote');
+  await ana.hover('.msg >> nth=1');
+  await ana.click('.msg >> nth=1 >> .tools button >> nth=0');
+  await ana.click('.menu .emoji >> nth=3');
+  await budi.hears('REACTED #lobby 4 ana re=3: 🎉');
+  await citra.waitForFunction(() => document.querySelector('.reactions')?.textContent.includes('🎉 1'));
+  budi.say('/react 3 🎉');
+  await ana.waitForFunction(() => document.querySelector('.reactions')?.textContent.includes('🎉 2'));
+  await ana.click('.reactions button');
+  await budi.hears('UNREACTED #lobby 6 ana re=3: 🎉');
+  await ana.hover('.msg');
+  await ana.click('.msg >> nth=0 >> .tools .more');
+  await ana.click('.menu button:has-text("Delete")');
+  await budi.hears('DELETED #lobby 7 ana re=1');
+  await citra.waitForSelector('.gone');
+  assert.deepEqual([...ana.errors, ...citra.errors], []);
+});
+
+test('fifty cuts in the middle of it: nothing is lost, nothing doubled, the order holds', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const way = await proxy(server);
+  ends.push(way.close);
+  const forgive = ['WebSocket', 'Failed to load resource', 'ERR_'];
+  const ana = await person('ana', {}, forgive, way.url);
+  const citra = await person('citra');
+  let state = 7;
+  const chance = (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  for (let i = 0; i < 50; i += 1) {
+    await say(ana, `a${i}`);
+    budi.say(`b${i}`);
+    if (chance(3) === 0) await say(ana, `a${i}+`);
+    // The cut falls at some byte of what is under way.
+    if (chance(2) === 0) await new Promise((go) => setImmediate(go));
+    way.cut();
+    if (chance(4) === 0) await ana.evaluate(() => globalThis.dispatchEvent(new Event('online')));
+  }
+  await isLive(ana);
+  await ana.waitForFunction(() => !document.querySelector('.msg.pending'), null, { timeout: 60_000 });
+  await budi.hears('ana: a49');
+  budi.say('the end');
+  await Promise.all([sees(ana, 'the end'), sees(citra, 'the end')]);
+  const seen = await texts(citra);
+  await ana.waitForFunction((n) => document.querySelectorAll('.msg').length === n, seen.length);
+  assert.deepEqual(await texts(ana), seen);
+  assert.equal(new Set(seen).size, seen.length, 'each once');
+  const of = (who) => seen.filter((text) => text.startsWith(who)).map((text) => parseFloat(text.slice(1).replace('+', '.5')));
+  for (const who of ['a', 'b']) assert.deepEqual(of(who), [...of(who)].sort((x, y) => x - y), who);
+  assert.equal(of('b').length, 50);
+  assert.ok(of('a').length >= 50);
+  assert.deepEqual([...ana.errors, ...citra.errors], []);
+});
+
+test('a restart of the server: what is unsent arrives once, under the same name', async () => {
+  await serve();
+  const page = await person('ana', {}, ['WebSocket', 'Failed to load resource', 'ERR_']);
+  await say(page, 'before');
+  await settled(page, 1);
+  const { line, web } = server;
+  await server.stop('SIGKILL');
+  await page.waitForSelector('#offline:not([hidden])');
+  await say(page, 'one\ntwo');
+  await say(page, 'three');
+  await page.waitForFunction(() => document.querySelector('#offline').textContent.includes('3 unsent'));
+  await serve({ line, web });
+  await isLive(page);
+  await page.waitForFunction(() => !document.querySelector('.msg.pending'));
+  const kept = await (await fetch(`${server.url}/api/messages`)).json();
+  assert.deepEqual(kept.map((message) => [message.from.name, message.text]), [['ana', 'one'], ['ana', 'two'], ['ana', 'three']]);
+  assert.deepEqual(page.errors, []);
+});
+
+test('what one reads stays in its place while others talk, and the button tells how much is new', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  for (let i = 0; i < 60; i += 1) budi.say(`line ${i}`);
+  budi.say('PING:x');
+  await budi.hears('PONG x');
+  const page = await person('ana');
+  await sees(page, 'line 59');
+  await page.mouse.move(640, 400);
+  await page.mouse.wheel(0, -900);
+  await page.waitForSelector('.to-end:not([hidden])');
+  const place = () => page.evaluate(() => {
+    const row = [...document.querySelectorAll('.msg')].find((one) => one.getBoundingClientRect().top > 120);
+    return [row.dataset.seq, Math.round(row.getBoundingClientRect().top)];
+  });
+  await page.waitForFunction(() => new Promise((done) => {
+    const scroller = document.querySelector('.scroller');
+    const top = scroller.scrollTop;
+    requestAnimationFrame(() => requestAnimationFrame(() => done(scroller.scrollTop === top)));
+  }));
+  const before = await place();
+  for (let i = 0; i < 20; i += 1) budi.say(`new ${i}`);
+  await page.waitForFunction(() => document.querySelector('.to-end').textContent.includes('20'));
+  assert.deepEqual(await place(), before);
+  await page.click('.to-end');
+  await page.waitForFunction(() => {
+    const scroller = document.querySelector('.scroller');
+    return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 4;
+  });
+  assert.deepEqual(page.errors, []);
+});
+
+test('ten thousand messages: a window of them is on the page, and older ones come by scrolling', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  for (let i = 0; i < 10_000; i += 1) budi.say(`line ${i}`);
+  budi.say('PING:done');
+  await budi.hears('PONG done');
+  const page = await person('ana');
+  await sees(page, 'line 9999');
+  const count = () => page.evaluate(() => document.querySelectorAll('.log > li').length);
+  assert.ok((await count()) < 120);
+  await page.click('.older');
+  await sees(page, 'line 9920');
+  for (let i = 0; i < 300; i += 1) budi.say(`more ${i}`);
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await page.keyboard.press('End');
+  await sees(page, 'more 299');
+  assert.ok((await count()) < 450, `${await count()} rows`);
+  assert.deepEqual(page.errors, []);
+});
+
+for (const width of [320, 390, 1280]) {
+  test(`nothing runs out of the page at ${width} px`, async () => {
+    await serve();
+    const budi = await terminal('budi');
+    budi.say(`${'x'.repeat(300)} ${'a word '.repeat(40)}`);
+    budi.say('TOPIC:a topic that is much longer than any phone is wide, and then some');
+    const page = await person('ana', { viewport: { width, height: 700 } });
+    await sees(page, 'xxx');
+    const wide = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth, document.querySelector('#say').getBoundingClientRect().bottom <= innerHeight]);
+    assert.ok(wide[0] <= wide[1] && wide[2], JSON.stringify(wide));
+    if (width < 720) {
+      await page.click('#show-rooms');
+      await page.waitForSelector('#rooms-panel.open');
+      await page.keyboard.press('Escape');
+      await page.waitForSelector('#rooms-panel:not(.open)', { state: 'attached' });
+    }
+    assert.deepEqual(page.errors, []);
+  });
+}
+
+test('by keyboard alone', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person();
+  await page.goto(server.url);
+  await page.keyboard.type('ana');
+  await page.keyboard.press('Enter');
+  await isLive(page);
+  await page.keyboard.type('halo bud');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await budi.hears('ana: halo budi');
+  budi.say('halo ana');
+  await sees(page, 'halo ana');
+  await page.focus('#log');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.menu');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await budi.hears('REACTED #lobby 3 ana re=2: ❤️');
+  await page.keyboard.press('Control+k');
+  await page.waitForSelector('#switcher[open]');
+  await page.keyboard.type('dapur');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelector('#where').textContent === '#dapur');
+  await page.waitForFunction(() => document.activeElement.id === 'say');
+  await page.keyboard.type('/topic pisang goreng');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelector('#topic').textContent === 'pisang goreng');
+  await page.keyboard.press('Alt+ArrowUp');
+  await page.waitForFunction(() => document.querySelector('#where').textContent === '#lobby');
+  await page.keyboard.press('ArrowUp');
+  await page.waitForSelector('.banner:not([hidden])');
+  await page.keyboard.press('Escape');
+  await page.keyboard.type('?');
+  await page.waitForSelector('#keys[open]');
+  await page.keyboard.press('Escape');
+  assert.deepEqual(page.errors, []);
+});
+
+test('axe finds nothing, in any state and both schemes', async () => {
+  await serve({ key: 'a key for the tests' });
+  const budi = await terminal('budi');
+  budi.say('see https://example.org and @ana and `code`');
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await person(null, { colorScheme, reducedMotion: 'reduce' }, ['409', '403', 'WebSocket', 'ERR_']);
+    const clean = async (what) => {
+      const found = await page.evaluate(async (axe) => {
+        if (!globalThis.axe) {
+          // A script element would be refused by Trusted Types; the debugger may still run it.
+          return null;
+        }
+        const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+        return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+      }, '');
+      assert.deepEqual(found, [], `${colorScheme}, ${what}`);
+    };
+    const arm = () => page.evaluate(AXE);
+    await page.goto(server.url);
+    await arm();
+    await clean('sign-on');
+    await page.fill('#name', 'budi');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.hint.wrong');
+    await clean('sign-on with an error');
+    await page.fill('#name', `ana_${colorScheme}`);
+    await page.keyboard.press('Enter');
+    await isLive(page);
+    await sees(page, 'see https');
+    await say(page, 'halo');
+    await settled(page, 2);
+    budi.say('/react 1 👍');
+    await page.waitForSelector('.reactions');
+    await clean('chat');
+    await page.hover('.msg');
+    await page.click('.tools .more');
+    await clean('menu');
+    await page.keyboard.press('Escape');
+    await page.fill('#say', '/');
+    await page.waitForSelector('.suggestions:not([hidden])');
+    await clean('suggestions');
+    await page.fill('#say', '');
+    await page.click('#show-settings');
+    await clean('settings');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+k');
+    await clean('switcher');
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => document.querySelector('#say').focus());
+    await page.keyboard.type('?');
+    await page.waitForSelector('#keys[open]');
+    await clean('keys');
+    await page.keyboard.press('Escape');
+    await page.fill('#room-name', `room-${colorScheme}`);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.empty:not([hidden])');
+    await clean('empty room');
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.click('#show-people');
+    await page.waitForSelector('#people-panel.open');
+    await clean('phone with people');
+    await page.keyboard.press('Escape');
+    await page.goto(`${server.url}/admin`);
+    await arm();
+    await clean('operators, key');
+    await page.fill('#key', 'a key for the tests');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.kick');
+    await clean('operators');
+    assert.deepEqual(page.errors, []);
+  }
+});
+
+test('hostile words do nothing, wherever they stand', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  const asked = [];
+  page.on('request', (request) => asked.push(request.url()));
+  const corpus = ['<script>document.title="x"</script>', '<img src=//evil.example/x onerror=alert(1)>', '<svg onload=alert(1)>', '"><iframe src=//evil.example>',
+    'javascript:alert(1)', '[x](javascript:alert(1))', '**<b onclick=alert(1)>**', '`<style>*{display:none}</style>`', '<a href="javascript:alert(1)">x</a>', '{{constructor}}', '&lt;script&gt;', '<math><mi xlink:href="data:x,<script>">'];
+  for (const words of corpus) {
+    budi.say(`MSG:${words}`);
+    budi.say(`ACT:${words}`);
+    budi.say(`WHISPER:ana ${words}`);
+    budi.say(`TOPIC:${words}`);
+    budi.say(`AWAY:${words}`);
+  }
+  budi.say('/react 1 <b>');
+  budi.say('MSG:that was all');
+  await sees(page, 'that was all');
+  const found = await page.evaluate(() => [...document.querySelectorAll('script:not([src]), iframe, img:not([src="/icon.svg"]), svg[onload], style, math, [onclick], [onerror], a[href^="javascript"]')].length);
+  assert.equal(found, 0);
+  assert.deepEqual(asked.filter((url) => !url.startsWith(server.url) && !url.startsWith('ws://127')), []);
+  for (const name of ['<b>', 'a"b', 'x y']) {
+    const answer = await fetch(`${server.url}/api/users`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name }) });
+    assert.equal(answer.status, 422, name);
+  }
+  assert.deepEqual(page.errors, []);
+});
+
+test('a page of another site gets nowhere', async () => {
+  await serve();
+  const site = http.createServer((_, answer) => answer.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>evil</title><form method=post></form>'));
+  site.listen(0, '127.0.0.1');
+  await new Promise((go) => site.once('listening', go));
+  ends.push(() => new Promise((go) => { site.close(go); site.closeAllConnections(); }));
+  const page = await person('ana', {}, ['WebSocket', 'CORS', 'Failed to load', 'ERR_FAILED', '403', '415', 'Content Security']);
+  const other = await page.context().newPage();
+  await other.goto(`http://127.0.0.1:${site.address().port}/`);
+  const tried = await other.evaluate(async (url) => {
+    const socket = await new Promise((done) => {
+      const ws = new WebSocket(`${url.replace('http', 'ws')}/ws`);
+      ws.onopen = () => done('open');
+      ws.onerror = () => done('refused');
+    });
+    const call = (options) => fetch(`${url}/api/messages`, options).then((answer) => answer.status, () => 'refused');
+    return [socket, await call({ method: 'POST', credentials: 'include', headers: { 'Content-Type': 'application/json' }, body: '{"text":"evil"}' }),
+      await call({ method: 'POST', credentials: 'include', mode: 'no-cors', headers: { 'Content-Type': 'text/plain' }, body: '{"text":"evil"}' }), await call({ credentials: 'include' })];
+  }, server.url);
+  assert.equal(tried[0], 'refused');
+  assert.equal(tried[1], 'refused');
+  assert.equal(tried[3], 'refused', 'nothing can be read either');
+  await other.evaluate((url) => {
+    const form = document.querySelector('form');
+    form.action = `${url}/api/messages`;
+    form.enctype = 'text/plain';
+    const field = document.createElement('input');
+    field.name = '{"text":"evil","x":"';
+    field.value = '"}';
+    form.append(field);
+    form.submit();
+  }, server.url);
+  await other.waitForURL(/api\/messages/);
+  assert.deepEqual(await (await fetch(`${server.url}/api/messages`)).json(), []);
+});
+
+test('two tabs are one person: own words in both, read in both, and a closed tab makes no noise', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  const second = await page.context().newPage();
+  await second.goto(server.url);
+  await isLive(second);
+  await say(page, 'from the first');
+  await sees(second, 'from the first');
+  await say(second, 'from the second');
+  await sees(page, 'from the second');
+  await second.close();
+  await page.reload();
+  await isLive(page);
+  await sees(page, 'from the second');
+  budi.say('PING:still');
+  await budi.hears('PONG still');
+  assert.deepEqual(budi.lines.filter((line) => / (LEFT|JOINED) /.test(line)).map((line) => line.slice(21)), ['JOINED #lobby ana']);
+  assert.deepEqual(page.errors, []);
+});
+
+test('whispers, drafts, the title and the language', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  budi.say('/w ana psst');
+  await page.waitForFunction(() => document.title.startsWith('(1)'));
+  await page.click('.place.new');
+  await sees(page, 'psst');
+  await say(page, 'siapa?');
+  await budi.hears('WHISPER ana budi: siapa?');
+  await page.waitForFunction(() => !document.querySelector('.msg.pending'));
+  await page.click('.place >> nth=0');
+  await page.fill('#say', 'not finished');
+  await page.reload();
+  await isLive(page);
+  await page.waitForFunction(() => document.querySelector('#say').value === 'not finished');
+  await page.click('#show-settings');
+  await page.selectOption('#set-language', 'id');
+  await page.waitForFunction(() => document.documentElement.lang === 'id' && document.querySelector('#rooms h2').textContent === 'Ruang');
+  await page.keyboard.press('Escape');
+  budi.say('TYPING:');
+  await page.waitForFunction(() => document.querySelector('.typing').textContent === 'budi sedang mengetik…');
+  assert.deepEqual(page.errors, []);
+});
+
+test('operators see everybody and can send somebody away', async () => {
+  await serve({ key: 'a key for the tests' });
+  const budi = await terminal('budi');
+  const ana = await person('ana', {}, ['WebSocket']);
+  const boss = await person(null, {}, ['403']);
+  await boss.goto(`${server.url}/admin`);
+  await boss.fill('#key', 'a wrong key, surely');
+  await boss.keyboard.press('Enter');
+  await boss.waitForSelector('[role=alert]');
+  await boss.fill('#key', 'a key for the tests');
+  await boss.keyboard.press('Enter');
+  await boss.waitForFunction(() => document.querySelectorAll('.kick').length === 2);
+  await boss.fill('#words', 'cake in the kitchen');
+  await boss.keyboard.press('Enter');
+  await budi.hears('NOTE *: cake in the kitchen');
+  await ana.waitForFunction(() => document.querySelector('.log').textContent.includes('cake in the kitchen'));
+  boss.removeAllListeners('dialog');
+  boss.once('dialog', (dialog) => dialog.accept('too many bananas'));
+  await boss.click('[aria-label="Kick ana"]');
+  await budi.hears('LEFT #lobby ana: too many bananas');
+  await ana.waitForFunction(() => document.querySelector('#offline').textContent.includes('too many bananas'));
+  assert.deepEqual([...ana.errors, ...boss.errors], []);
+}, { timeout: 4 * WAIT });

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The page's tests in a real Chromium, and those of its pure modules: bash crates/chat_web/tests/page.sh, as root on Debian.
+#
+# Installs Chromium (Debian) and playwright-core with axe-core (npm) where they are missing. Needs Node 20 or later.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+
+again() { # again COMMAND...: up to three times, as a registry may be out of breath
+    local try
+    for try in 1 2 3; do
+        "$@" && return
+        sleep $((try * 5))
+    done
+    return 1
+}
+
+command -v node >/dev/null || { echo "node is missing: apt-get install nodejs, version 20 or later" >&2; exit 1; }
+if ! command -v chromium >/dev/null; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q || echo "apt-get update did not reach everything"
+    again apt-get install -qy --no-install-recommends chromium fonts-noto-color-emoji
+fi
+node --test crates/chat_web/tests/js/
+(cd crates/chat_web/tests/browser && again npm install --no-audit --no-fund --no-package-lock --loglevel=error)
+cargo build --locked -p chatd
+CHATD_BIN="${CARGO_TARGET_DIR:-target}/debug/chatd"
+export CHATD_BIN="$(realpath "$CHATD_BIN")"
+node --experimental-websocket --test --test-concurrency=1 crates/chat_web/tests/browser/

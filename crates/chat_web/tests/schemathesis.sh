@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Lets schemathesis look for calls that the REST door answers otherwise than its OpenAPI document says:
+#   bash crates/chat_web/tests/schemathesis.sh
+# It needs python3 and a built target/debug/chatd. At most two minutes; exit code 0 only where nothing was found.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+
+config=$PWD/crates/chat_web/tests/schemathesis.toml
+chatd=${CHATD:-target/debug/chatd}
+[ -x "$chatd" ] || { echo "no $chatd: cargo build -p chatd" >&2; exit 1; }
+work=$(mktemp -d)
+server=
+end() {
+    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" || true; }
+    rm -rf "$work"
+}
+trap end EXIT
+
+venv=${SCHEMATHESIS_VENV:-$work/venv}
+[ -x "$venv/bin/schemathesis" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q "schemathesis>=4.32,<5"; }
+
+# No limits that are not what is tested; a key, so that the operators' calls are open to it.
+key=only-for-this-run-of-tests
+CHAT_OPERATOR_KEY=$key "$chatd" --addr 127.0.0.1:0 --web 127.0.0.1:0 --log warn --max-clients 5000 --max-per-address 0 \
+    --burst 0 --spam-lines 0 --spam-repeats 0 >"$work/out" 2>"$work/err" &
+server=$!
+for _ in $(seq 100); do
+    page=$(sed -n 's/^page on //p' "$work/out")
+    [ -z "$page" ] || break
+    kill -0 "$server" || { cat "$work/err" >&2; exit 1; }
+    sleep 0.1
+done
+[ -n "${page:-}" ] || { echo "the server did not say where its page is" >&2; exit 1; }
+
+json='content-type: application/json'
+token=$(curl -sS --max-time 10 -H "$json" -d '{"name":"schema"}' "$page/api/users" | sed -n 's/.*"token":"\([0-9a-f]*\)".*/\1/p')
+[ -n "$token" ] || { echo "no session" >&2; exit 1; }
+
+# Guests' calls with a session, operators' calls with the key: two short runs, since one header can say only one.
+code=0
+run() { # run TOKEN ARGUMENTS...
+    local bearer=$1
+    shift
+    # In a folder of its own, since it keeps what it found where it stands.
+    (cd "$work" && timeout 55 "$venv/bin/schemathesis" --config-file "$config" run "$page/api/openapi.json" --checks all --max-examples "${EXAMPLES:-40}" \
+        --seed 7 --workers 1 --no-color --header "Authorization: Bearer $bearer" "$@") || code=$?
+}
+run "$token" --exclude-path-regex '/admin/' --exclude-method DELETE
+run "$key" --include-path-regex '/admin/'
+kill -0 "$server" || { echo "the server is gone:" >&2; cat "$work/err" >&2; code=1; }
+cat "$work/err" >&2
+exit "$code"

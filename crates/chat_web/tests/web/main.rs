@@ -1,0 +1,10 @@
+//! The browser door from outside: REST, rooms where all doors speak at once, resumes, and the read model behind REST.
+
+#[path = "../kit/mod.rs"]
+mod kit;
+
+mod openapi;
+mod pages;
+mod rest;
+mod rooms;
+mod sockets;

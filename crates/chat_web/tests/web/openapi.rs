@@ -1,0 +1,102 @@
+//! The OpenAPI document: current, whole, and true.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::kit::{Call, Reply, Stage, call};
+
+fn document() -> Value {
+    serde_json::to_value(chat_web::routes::openapi()).expect("JSON")
+}
+
+/// `REWRITE=1 cargo test -p chat_web openapi` writes the snapshot anew.
+#[test]
+fn the_snapshot_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let now = serde_json::to_string_pretty(&document()).expect("JSON") + "\n";
+    if std::env::var_os("REWRITE").is_some() {
+        std::fs::write(&path, &now).expect("writable");
+    }
+    let kept = std::fs::read_to_string(&path).expect("crates/chat_web/openapi.json");
+    assert!(kept == now, "openapi.json is not current: run with REWRITE=1 and look at the difference");
+}
+
+/// The template and the operation that a call is for.
+fn operation(document: &Value, method: &str, path: &str) -> Option<Value> {
+    let path = path.split('?').next().unwrap_or(path).replace("/api/v1/", "/api/");
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_for = |template: &str| {
+        let template: Vec<&str> = template.split('/').collect();
+        template.len() == parts.len() && template.iter().zip(&parts).all(|(t, p)| t == p || t.starts_with('{'))
+    };
+    let paths = document["paths"].as_object()?;
+    let (_, item) = paths.iter().find(|(template, _)| is_for(template))?;
+    item.get(method.to_ascii_lowercase()).cloned()
+}
+
+/// What a call was answered with has to be declared for it, if it is declared at all. 405 and the 404 of a path that is no
+/// path are no business of an operation.
+#[track_caller]
+pub(crate) fn declared(call: &Call, reply: &Reply) {
+    let Some(operation) = operation(&document(), &call.method, &call.path) else { return };
+    let declared = &operation["responses"][reply.status.to_string()];
+    assert!(declared.is_object(), "{} {}: {} is not declared: {}", call.method, call.path, reply.status, reply.text());
+    if let (Some(kind), false) = (reply.header("content-type"), reply.body.is_empty()) {
+        let kind = kind.split(';').next().unwrap_or(kind);
+        assert!(declared["content"][kind].is_object(), "{} {}: {kind} is not declared", call.method, call.path);
+    }
+}
+
+#[test]
+fn every_route_is_in_it_and_answers() {
+    let document = document();
+    let stage = Stage::start();
+    let mut seen = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            seen.insert(format!("{} {path}", method.to_uppercase()));
+            let concrete = path.replace("{id}", "00000000-0000-7000-8000-000000000000").replace("{room}", "lobby");
+            for path in [concrete.clone(), concrete.replace("/api/", "/api/v1/")] {
+                let reply = stage.call(call(&method.to_uppercase(), &path));
+                let code = if reply.status >= 400 { reply.problem() } else { String::new() };
+                assert!(!["not-found", "method-not-allowed"].contains(&code.as_str()), "{method} {path}: {code}");
+            }
+            assert!(operation["summary"].is_string() && operation["operationId"].is_string(), "{method} {path}");
+            let responses = operation["responses"].as_object().expect("responses");
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
+            for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+            }
+            for scheme in operation["security"].as_array().into_iter().flatten().filter_map(Value::as_object) {
+                for name in scheme.keys() {
+                    assert!(document["components"]["securitySchemes"][name].is_object(), "{name} is not explained");
+                }
+            }
+        }
+    }
+    // The table of docs/protocol.md, section 3.
+    let wanted = [
+        "POST /api/users",
+        "GET /api/users",
+        "GET /api/users/{id}",
+        "GET /api/me",
+        "DELETE /api/me",
+        "GET /api/messages",
+        "POST /api/messages",
+        "GET /api/messages/{id}",
+        "GET /api/rooms",
+        "GET /api/rooms/{room}/messages",
+        "GET /api/healthz",
+        "GET /api/readyz",
+        "GET /api/openapi.json",
+        "GET /api/admin/overview",
+        "POST /api/admin/kick",
+        "POST /api/admin/announce",
+    ];
+    let wanted: BTreeSet<String> = wanted.into_iter().map(String::from).collect();
+    assert_eq!(seen, wanted);
+    assert_eq!(document["info"]["title"], json!("chat"));
+}

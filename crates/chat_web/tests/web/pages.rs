@@ -1,0 +1,200 @@
+//! The read model behind REST against a plain list.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
+use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::text::Text;
+use chat_web::WebConfig;
+use chat_web::state::{AppState, PageQuery};
+use chrono::DateTime;
+use proptest::prelude::*;
+
+use crate::kit::TestServer;
+
+fn state() -> AppState {
+    static SERVER: OnceLock<TestServer> = OnceLock::new();
+    AppState::new(SERVER.get_or_init(TestServer::start).handle().clone(), WebConfig::default())
+}
+
+fn envelope(event: Event) -> Arc<Envelope> {
+    Envelope::new(DateTime::UNIX_EPOCH, event)
+}
+
+fn text(words: &str) -> Text {
+    Text::new(words).expect("clean")
+}
+
+fn name(who: usize) -> Name {
+    Name::parse(&format!("n{who}")).expect("a name")
+}
+
+fn said(room: &RoomName, id: u64, words: &str) -> Event {
+    Event::Said(Speech {
+        room: room.clone(),
+        id,
+        by: ClientId(1),
+        from: name(1),
+        act: false,
+        re: None,
+        version: Version::First,
+        text: text(words),
+    })
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Say(u8),
+    Change(u64, usize, Kind, u8),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Edit,
+    Delete,
+    React,
+    Unreact,
+}
+
+#[derive(Clone, Default, PartialEq, Debug)]
+struct Line {
+    text: String,
+    edited: bool,
+    deleted: bool,
+    reactions: BTreeMap<String, Vec<String>>,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let kind = prop_oneof![Just(Kind::Edit), Just(Kind::Delete), Just(Kind::React), Just(Kind::Unreact)];
+    let step = prop_oneof![
+        2 => any::<u8>().prop_map(Step::Say),
+        3 => (1u64..60, 1usize..4, kind, 0u8..4).prop_map(|(target, who, kind, n)| Step::Change(target, who, kind, n)),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+fn query() -> impl Strategy<Value = PageQuery> {
+    let number = || prop::option::weighted(0.4, prop_oneof![9 => 0u64..70, 1 => Just(u64::MAX)]);
+    (number(), number(), number(), 1usize..12).prop_map(|(before, after, around, limit)| PageQuery {
+        before,
+        after,
+        around,
+        limit,
+    })
+}
+
+/// The page as docs/protocol.md describes it, by filtering a list.
+fn page(lines: &BTreeMap<u64, Line>, query: PageQuery) -> Vec<u64> {
+    let older = |than: u64| lines.keys().filter(move |seq| **seq < than);
+    let mut found: Vec<u64> = lines.keys().copied().filter(|seq| query.before.is_none_or(|b| *seq < b)).collect();
+    if let Some(around) = query.around {
+        let first = older(around).rev().take(query.limit / 2).last().copied().unwrap_or(around);
+        found.retain(|seq| *seq >= first);
+        found.truncate(query.limit);
+    } else if let Some(after) = query.after {
+        found.retain(|seq| *seq > after);
+        found.truncate(query.limit);
+    } else {
+        found.drain(..found.len().saturating_sub(query.limit));
+    }
+    found
+}
+
+proptest! {
+    #[test]
+    fn a_page_is_what_a_list_would_give(steps in steps(), queries in prop::collection::vec(query(), 1..20)) {
+        let (state, room) = (state(), RoomName::lobby());
+        let mut lines: BTreeMap<u64, Line> = BTreeMap::new();
+        let mut last = 0;
+        for step in steps {
+            last += 1;
+            let event = match step {
+                Step::Say(n) => {
+                    let words = format!("words {n}");
+                    lines.insert(last, Line { text: words.clone(), ..Line::default() });
+                    said(&room, last, &words)
+                }
+                Step::Change(target, who, kind, n) => {
+                    let emoji = format!("e{n}");
+                    let what = match kind {
+                        Kind::Edit => What::Edited(text(&emoji)),
+                        Kind::Delete => What::Deleted,
+                        Kind::React => What::Reacted(text(&emoji)),
+                        Kind::Unreact => What::Unreacted(text(&emoji)),
+                    };
+                    // The router changes nothing that was deleted.
+                    if let Some(line) = lines.get_mut(&target).filter(|line| !line.deleted) {
+                        let who = name(who).to_string();
+                        match kind {
+                            Kind::Edit => (line.text, line.edited) = (emoji, true),
+                            Kind::Delete => *line = Line { deleted: true, edited: line.edited, ..Line::default() },
+                            Kind::React => {
+                                let names = line.reactions.entry(emoji).or_default();
+                                if !names.contains(&who) {
+                                    names.push(who);
+                                }
+                            }
+                            Kind::Unreact => {
+                                if let Some(names) = line.reactions.get_mut(&emoji) {
+                                    names.retain(|name| *name != who);
+                                }
+                                line.reactions.retain(|_, names| !names.is_empty());
+                            }
+                        }
+                    } else if lines.contains_key(&target) {
+                        last -= 1;
+                        continue;
+                    }
+                    let (by, from, author) = (ClientId(who), name(who), name(1));
+                    Event::Changed(Change { room: room.clone(), id: last, by, from, target, author, what })
+                }
+            };
+            state.take(&envelope(event));
+        }
+        for query in queries {
+            let got = state.page("LOBBY", query).expect("the lobby is always there");
+            let wanted = page(&lines, query);
+            let seqs: Vec<u64> = got.messages.iter().map(|message| message.seq).collect();
+            prop_assert_eq!(&seqs, &wanted, "{:?}", query);
+            prop_assert_eq!(got.last_seq, last);
+            for message in &got.messages {
+                let line = Line {
+                    text: message.text.clone(),
+                    edited: message.edited,
+                    deleted: message.deleted,
+                    reactions: message.reactions.clone(),
+                };
+                prop_assert_eq!(&line, &lines[&message.seq]);
+                prop_assert_eq!(state.messages.get(&message.id).map(|kept| kept.seq), Some(message.seq));
+            }
+            let first = wanted.first().filter(|first| lines.keys().any(|seq| seq < first));
+            let newer = wanted.last().filter(|last| lines.keys().any(|seq| seq > last));
+            prop_assert_eq!((got.prev, got.next), (first.copied(), newer.copied()));
+        }
+    }
+}
+
+#[test]
+fn the_oldest_messages_make_way() {
+    const EACH: u64 = 20_000;
+    let state = state();
+    let rooms: Vec<RoomName> = (0..6).map(|i| RoomName::parse(&format!("#r{i}")).expect("a room")).collect();
+    let first = state.page("r0", PageQuery { limit: 1, ..PageQuery::default() });
+    assert!(first.is_none());
+    for room in &rooms {
+        for id in 1..=EACH + 5 {
+            state.take(&envelope(said(room, id, "hi")));
+        }
+        let kept = state.rooms.get(&room.as_str()[1..]).expect("the room").messages.len() as u64;
+        assert_eq!(kept, EACH);
+    }
+    // 100,000 in all; what fell out is found nowhere.
+    let kept: usize = state.rooms.iter().map(|log| log.messages.len()).sum();
+    assert_eq!(kept, state.messages.len());
+    assert!(kept <= 100_000, "{kept}");
+    let oldest = state.page("r0", PageQuery { after: Some(0), limit: 1, ..PageQuery::default() }).expect("the room");
+    assert!(oldest.messages.first().is_none_or(|message| message.seq > 5));
+    let newest = state.page("r5", PageQuery { limit: 1, ..PageQuery::default() }).expect("the room");
+    assert_eq!((newest.messages[0].seq, newest.last_seq), (EACH + 5, EACH + 5));
+}

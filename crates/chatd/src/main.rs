@@ -1,0 +1,161 @@
+//! chatd, the product: the core's line door and the page in one process, on one router.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{ExitCode, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use chat_server::config::Origin;
+use chat_server::machine;
+use chat_server::server::Server;
+use chat_web::Web;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::EnvFilter;
+
+mod settings;
+
+use settings::{Loaded, LogFormat, Settings, Task};
+
+/// The settings are wrong (sysexits.h, EX_CONFIG), and: an address cannot be had (EX_UNAVAILABLE).
+const WRONG_CONFIG: u8 = 78;
+const UNAVAILABLE: u8 = 69;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let mut loaded = match Loaded::new(&settings::command().get_matches()) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(error.exit_code(), &error.to_string()),
+    };
+    match loaded.task {
+        Task::PrintConfig => print(&loaded.printed()),
+        Task::Example => print(&settings::example()),
+        Task::CheckConfig | Task::Run => {
+            let is_default = *loaded.origin("max_clients") == Origin::Default;
+            match machine::fit(&mut loaded.settings.core.max_clients, is_default) {
+                Ok(None) => {}
+                Ok(Some(note)) => complain(&note),
+                Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
+            }
+            if loaded.task == Task::Run {
+                return serve(loaded.settings, started);
+            }
+            print("The settings are good, and this machine can hold them.\n");
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn serve(settings: Settings, started: Instant) -> ExitCode {
+    let _log = match start_log(&settings) {
+        Ok(guard) => guard,
+        Err(problem) => return fail(WRONG_CONFIG, &problem),
+    };
+    let core = &settings.core;
+    let listener = match TcpListener::bind(&core.addr) {
+        Ok(listener) => listener,
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
+    };
+    let server = match Server::on(listener, core.clone()) {
+        Ok(server) => server,
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
+    };
+    let handle = server.handle();
+    let web = match settings.web.addr.as_str() {
+        "off" | "" => None,
+        addr => match Web::start(handle.clone(), settings.web.clone()) {
+            Ok(web) => Some(web),
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--web", addr, &error)),
+        },
+    };
+    let stopping = AtomicBool::new(false);
+    let stop = handle.clone();
+    let on_signal = move || {
+        if stopping.swap(true, Ordering::AcqRel) {
+            exit(130); // the second signal does not wait
+        }
+        tracing::info!("stopping; a second signal does not wait");
+        stop.shutdown();
+    };
+    if let Err(error) = ctrlc::set_handler(on_signal) {
+        return fail(1, &format!("error: cannot listen for signals: {error}"));
+    }
+    print(&format!("listening on {}\n", handle.addr()));
+    if let Some(web) = &web {
+        print(&format!("page on http://{}\n", web.addr()));
+    }
+    greet(&settings, handle.addr().port(), web.as_ref().map(Web::addr), started);
+    // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
+    let ended = server.run();
+    if let Some(web) = web {
+        web.stop();
+    }
+    match ended {
+        Ok(()) => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, &format!("error: {error}")),
+    }
+}
+
+/// The log goes to stderr by a thread of its own: a log that nobody reads must not hold up the chat. The core's lines come
+/// by the bridge from `log`.
+fn start_log(settings: &Settings) -> Result<WorkerGuard, String> {
+    let filter = EnvFilter::try_new(&settings.core.log)
+        .map_err(|error| format!("error: log: {error}\n  try: --log info, or --log chat_server=debug,info"))?;
+    let (writer, guard) = tracing_appender::non_blocking(io::stderr());
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours);
+    let started = match settings.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    started.map(|()| guard).map_err(|error| format!("error: cannot start the log: {error}"))
+}
+
+/// Shows a person every way to join. Scripts and journals only need the lines above.
+fn greet(settings: &Settings, port: u16, web: Option<SocketAddr>, started: Instant) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let mut text = format!(
+        "\nchatd {}                                             ready in {} ms\n\n",
+        env!("CARGO_PKG_VERSION"),
+        started.elapsed().as_millis()
+    );
+    if let Some(web) = web {
+        text.push_str(&format!("  Browser   http://localhost:{}\n", web.port()));
+    }
+    text.push_str(&format!("  Telnet    telnet localhost {port}          nc localhost {port}\n"));
+    text.push_str(&format!("  Client    cargo run --example client -- --name ani --addr localhost:{port}\n"));
+    if let Some(web) = web {
+        text.push_str(&format!("  API       http://localhost:{}/api/openapi.json\n", web.port()));
+        if settings.web.operator_key.is_some() {
+            text.push_str(&format!("  Operators http://localhost:{}/admin\n", web.port()));
+        }
+    }
+    text.push_str(&format!(
+        "\n  Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients\n",
+        settings.core.history, settings.core.max_clients
+    ));
+    if settings.web.operator_key.is_none() {
+        text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");
+    }
+    text.push_str("\n  Stop with Ctrl-C; a second Ctrl-C does not wait.\n\n");
+    let _nobody_reads = io::stderr().write_all(text.as_bytes());
+}
+
+/// `println!` would panic where nobody reads.
+fn print(text: &str) {
+    let _nobody_reads = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+}
+
+fn complain(text: &str) {
+    let _nobody_reads = writeln!(io::stderr(), "{text}");
+}
+
+fn fail(code: u8, text: &str) -> ExitCode {
+    complain(text);
+    ExitCode::from(code)
+}

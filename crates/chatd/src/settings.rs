@@ -1,0 +1,421 @@
+//! The product's settings: the core's table and a second one for the other doors, by flag, environment or TOML file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting};
+use chat_web::WebConfig;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// The core's: `chat.toml` of the std-only build is valid here.
+    pub(crate) core: Config,
+    /// The page's. An address of `off` switches it off.
+    pub(crate) web: WebConfig,
+    /// `text` or `json`.
+    pub(crate) log_format: LogFormat,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is asked for besides settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Task {
+    /// Run.
+    Run,
+    /// Say whether the settings are good.
+    CheckConfig,
+    /// Print each value and where it came from.
+    PrintConfig,
+    /// Print a file with every key explained.
+    Example,
+}
+
+/// One row of the product's own table.
+struct Row {
+    key: &'static str,
+    help: &'static str,
+    quoted: bool,
+    get: fn(&Settings) -> String,
+    set: fn(&mut Settings, &str) -> Result<(), String>,
+}
+
+static OWN: &[Row] = &[
+    Row {
+        key: "web",
+        help: "where the page, WebSocket and REST listen, or off",
+        quoted: true,
+        get: |settings| settings.web.addr.clone(),
+        set: |settings, value| {
+            settings.web.addr = value.into();
+            Ok(())
+        },
+    },
+    Row {
+        key: "web_dir",
+        help: "serve the page from this folder instead of from the binary, for people who work on it",
+        quoted: true,
+        get: |settings| settings.web.dir.as_ref().map_or_else(String::new, |dir| dir.display().to_string()),
+        set: |settings, value| {
+            let dir = (!value.is_empty()).then(|| PathBuf::from(value));
+            match dir {
+                Some(dir) if !dir.join("index.html").is_file() => {
+                    Err("should be a folder with an index.html, as crates/chat_web/static".into())
+                }
+                dir => {
+                    settings.web.dir = dir;
+                    Ok(())
+                }
+            }
+        },
+    },
+    Row {
+        key: "web_origins",
+        help: "other sites whose pages may use the API, with spaces between them: https://example.org",
+        quoted: true,
+        get: |settings| settings.web.origins.join(" "),
+        set: |settings, value| {
+            let origins: Vec<String> =
+                value.split_whitespace().map(|origin| origin.trim_end_matches('/').into()).collect();
+            let is_origin = |origin: &String| {
+                let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+                rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '?']))
+            };
+            if !origins.iter().all(is_origin) {
+                return Err("should be sites such as https://example.org, without a path; * is not allowed".into());
+            }
+            settings.web.origins = origins;
+            Ok(())
+        },
+    },
+    Row {
+        key: "web_grace_secs",
+        help: "seconds a person stays in the chat after the browser's last connection is gone",
+        quoted: false,
+        get: |settings| settings.web.grace.as_secs_f64().to_string(),
+        set: |settings, value| match value.parse::<f64>() {
+            Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => {
+                settings.web.grace = Duration::from_secs_f64(seconds);
+                Ok(())
+            }
+            _ => Err("should be a number of seconds from 0 to 86400".into()),
+        },
+    },
+    Row {
+        key: "operator_key",
+        help: "what makes an operator, on /admin; empty: nobody is one. Better set as CHAT_OPERATOR_KEY",
+        quoted: true,
+        get: |settings| if settings.web.operator_key.is_some() { "(hidden)".into() } else { String::new() },
+        set: |settings, value| {
+            if !value.is_empty() && value.len() < 16 {
+                return Err("should have at least 16 letters, or none".into());
+            }
+            settings.web.operator_key = (!value.is_empty()).then(|| value.to_string());
+            Ok(())
+        },
+    },
+    Row {
+        key: "log_format",
+        help: "how the log looks: text or json",
+        quoted: true,
+        get: |settings| if settings.log_format == LogFormat::Json { "json".into() } else { "text".into() },
+        set: |settings, value| {
+            settings.log_format = match value {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err("should be text or json".into()),
+            };
+            Ok(())
+        },
+    },
+];
+
+/// A row of either table.
+#[derive(Clone, Copy)]
+enum Key {
+    Core(&'static Setting),
+    Own(&'static Row),
+}
+
+fn keys() -> impl Iterator<Item = Key> {
+    SETTINGS.iter().map(Key::Core).chain(OWN.iter().map(Key::Own))
+}
+
+impl Key {
+    fn name(self) -> &'static str {
+        match self {
+            Key::Core(setting) => setting.key,
+            Key::Own(row) => row.key,
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Key::Core(setting) => setting.help,
+            Key::Own(row) => row.help,
+        }
+    }
+
+    fn flag(self) -> String {
+        self.name().replace('_', "-")
+    }
+
+    fn variable(self) -> String {
+        format!("CHAT_{}", self.name().to_ascii_uppercase())
+    }
+
+    fn apply(self, settings: &mut Settings, value: &str) -> Result<(), String> {
+        match self {
+            Key::Core(setting) => setting.apply(&mut settings.core, value),
+            Key::Own(row) => (row.set)(settings, value),
+        }
+    }
+
+    fn value(self, settings: &Settings) -> String {
+        match self {
+            Key::Core(setting) => setting.value(&settings.core),
+            Key::Own(row) if row.quoted => format!("{:?}", (row.get)(settings)),
+            Key::Own(row) => (row.get)(settings),
+        }
+    }
+}
+
+/// Settings with their origins, and what to do with them.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The settings.
+    pub(crate) settings: Settings,
+    /// What to do.
+    pub(crate) task: Task,
+    origins: Vec<Origin>,
+}
+
+/// The command line, made from the two tables.
+pub(crate) fn command() -> clap::Command {
+    let defaults = Settings::default();
+    let flags = keys().map(|key| {
+        let help = format!("{} [default: {}]", key.help(), key.value(&defaults));
+        Arg::new(key.name())
+            .long(key.flag())
+            .value_name("VALUE")
+            .help(help)
+            .env(key.variable())
+            .hide_env(true)
+            .hide_env_values(true)
+            .allow_hyphen_values(true)
+    });
+    clap::Command::new("chatd")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A chat that everything which can open a socket can join: telnet, netcat, a browser, curl")
+        .after_help(
+            "Every flag is also a variable, CHAT_ and its name in capitals (CHAT_MAX_CLIENTS), and a line of the file. \
+             A flag is stronger than a variable, that than the file.",
+        )
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .env("CHAT_CONFIG")
+                .hide_env(true)
+                .help("read settings from this TOML file"),
+        )
+        .arg(
+            Arg::new("check")
+                .long("check-config")
+                .action(ArgAction::SetTrue)
+                .help("say whether the settings are good and this machine can hold them"),
+        )
+        .arg(
+            Arg::new("print")
+                .long("print-config")
+                .action(ArgAction::SetTrue)
+                .help("print each value and where it came from"),
+        )
+        .subcommand(clap::Command::new("config").about("About the settings' file").arg_required_else_help(true).arg(
+            Arg::new("example").long("example").action(ArgAction::SetTrue).help("print one with every key explained"),
+        ))
+        .args(flags)
+}
+
+impl Loaded {
+    /// Puts the settings together: flag over environment over file over default.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what would be right.
+    pub(crate) fn new(matches: &ArgMatches) -> Result<Loaded, ConfigError> {
+        let task = match (matches.get_flag("check"), matches.get_flag("print"), matches.subcommand_name()) {
+            (_, _, Some(_)) => Task::Example,
+            (true, ..) => Task::CheckConfig,
+            (_, true, _) => Task::PrintConfig,
+            _ => Task::Run,
+        };
+        let origins = keys().map(|_| Origin::Default).collect();
+        let mut loaded = Loaded { settings: Settings::default(), task, origins };
+        if let Some(path) = matches.get_one::<String>("config") {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                ConfigError::Value(format!(
+                    "cannot read the settings in {path}: {error}\n  try: another path, or chatd config --example > {path}"
+                ))
+            })?;
+            loaded.read(&text, path)?;
+        }
+        for (index, key) in keys().enumerate() {
+            let Some(value) = matches.get_one::<String>(key.name()) else { continue };
+            let origin = match matches.value_source(key.name()) {
+                Some(ValueSource::EnvVariable) => Origin::Variable(key.variable()),
+                _ => Origin::Flag(format!("--{}", key.flag())),
+            };
+            loaded.set(index, key, value, origin)?;
+        }
+        Ok(loaded)
+    }
+
+    /// Where a value came from.
+    pub(crate) fn origin(&self, name: &str) -> &Origin {
+        keys().zip(&self.origins).find(|(key, _)| key.name() == name).map_or(&Origin::Default, |(_, origin)| origin)
+    }
+
+    /// Each value and where it came from, in the form of the file.
+    pub(crate) fn printed(&self) -> String {
+        let line = |(key, origin): (Key, &Origin)| {
+            format!("{:<40} # {origin}\n", format!("{} = {}", key.name(), key.value(&self.settings)))
+        };
+        keys().zip(&self.origins).map(line).collect()
+    }
+
+    fn read(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| ConfigError::Value(format!("{path}: {error}")))?;
+        for (name, value) in &table {
+            let at = |line: &str| {
+                line.trim_start().strip_prefix(name.as_str()).is_some_and(|rest| rest.trim_start().starts_with('='))
+            };
+            let number = text.lines().position(at).map_or(0, |line| line + 1);
+            let Some((index, key)) = keys().enumerate().find(|(_, key)| key.name() == name) else {
+                let hint = nearest(name).map_or(String::new(), |near| format!("\n  did you mean: {near}"));
+                return Err(ConfigError::Value(format!("{path}, line {number}: there is no setting {name:?}{hint}")));
+            };
+            let value = match value {
+                toml::Value::String(text) => text.clone(),
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Float(number) => number.to_string(),
+                toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
+                    items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(" ")
+                }
+                other => {
+                    let kind = other.type_str();
+                    return Err(ConfigError::Value(format!(
+                        "{path}, line {number}: {name} should be text or a number, not a {kind}"
+                    )));
+                }
+            };
+            self.set(index, key, &value, Origin::File(path.to_string(), number))?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, index: usize, key: Key, value: &str, origin: Origin) -> Result<(), ConfigError> {
+        match key.apply(&mut self.settings, value) {
+            Ok(()) => {
+                self.origins[index] = origin;
+                Ok(())
+            }
+            Err(right) => {
+                // A key is not to stand in anybody's terminal.
+                let shown = if key.name() == "operator_key" { "what was given".into() } else { format!("{value:?}") };
+                let text = format!("{} {right}, not {shown}\n  set by: {origin}", key.name());
+                Err(if matches!(origin, Origin::Flag(_)) { ConfigError::Usage(text) } else { ConfigError::Value(text) })
+            }
+        }
+    }
+}
+
+/// A file with every key, its meaning and its default.
+pub(crate) fn example() -> String {
+    let defaults = Settings::default();
+    let row = |key: Key| format!("\n# {}\n# {} = {}\n", key.help(), key.name(), key.value(&defaults));
+    let head = "# Settings of chatd. Each line is a default; take the # away to change it. 0 switches a limit off.\n";
+    std::iter::once(head.to_string()).chain(keys().map(row)).collect()
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    let near = keys().map(|key| (chat_server::config::distance(name, key.name()), key.name()));
+    near.filter(|(distance, _)| *distance <= 2).min().map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[&str]) -> Result<Loaded, ConfigError> {
+        let flags = std::iter::once("chatd").chain(flags.iter().copied());
+        Loaded::new(&command().try_get_matches_from(flags).unwrap())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_stronger_than_the_file() {
+        let mut loaded = load(&["--max-clients", "5"]).unwrap();
+        assert_eq!(loaded.settings.core.max_clients, 5);
+        loaded
+            .read(
+                "max_clients = 7\nweb = \"off\"\nweb_origins = [\"https://a.example\", \"http://b.example:8080\"]",
+                "f",
+            )
+            .unwrap();
+        assert_eq!(loaded.settings.web.addr, "off");
+        assert_eq!(loaded.settings.web.origins, ["https://a.example", "http://b.example:8080"]);
+        assert_eq!(*loaded.origin("web"), Origin::File("f".into(), 2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let mut loaded = load(&[]).unwrap();
+        let mut wrong = |text: &str| loaded.read(text, "chat.toml").unwrap_err().to_string();
+        assert!(
+            wrong("max_client = 5").contains("line 1: there is no setting \"max_client\"\n  did you mean: max_clients")
+        );
+        assert!(wrong("name = \"x\"\nhistory = true").contains("line 2: history should be text or a number"));
+        assert!(wrong("web_origins = \"*\"").contains("* is not allowed"));
+        let secret = wrong("operator_key = \"short\"");
+        assert!(secret.contains("at least 16 letters") && !secret.contains("\"short\""), "{secret}");
+        assert!(wrong("name = ").contains("chat.toml: TOML parse error"));
+    }
+
+    #[test]
+    fn the_example_can_be_read() {
+        let text: String = example()
+            .lines()
+            .map(|line| format!("{}\n", line.strip_prefix("# ").filter(|l| l.contains(" = ")).unwrap_or("#")))
+            .collect();
+        let mut loaded = load(&[]).unwrap();
+        let text: String = text
+            .lines()
+            .filter(|line| line.starts_with('#') || keys().any(|key| line.starts_with(&format!("{} = ", key.name()))))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        loaded.read(&text, "example").unwrap();
+        assert!(keys().all(|key| text.contains(&format!("{} = ", key.name()))));
+    }
+
+    #[test]
+    fn the_example_of_the_core_is_valid_here() {
+        let core = include_str!("../../../chat.example.toml");
+        load(&[]).unwrap().read(core, "chat.example.toml").unwrap();
+    }
+}

@@ -1,0 +1,1125 @@
+//! What must hold for every input: generated texts, bytes and events against the rules they must never break.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb, View};
+use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
+use chat_server::error::{ChatError, Spam};
+use chat_server::event::{
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, Speech, Stat, User, Version,
+    Warning, What, Wire,
+};
+use chat_server::history::History;
+use chat_server::limit::{Bucket, RateLimiter, Verdict};
+use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
+use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Undelivered};
+use chat_server::protocol::parse;
+use chat_server::queue::{MAX_BATCHES, queue};
+use chat_server::render::render;
+use chat_server::telnet::{Input, Splitter};
+use chat_server::text::{MAX_TEXT, Text, is_harmful};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::wire;
+
+const ANI: ClientId = ClientId(1);
+
+// ---- what people type ----
+
+fn name() -> impl Strategy<Value = Name> {
+    "[A-Za-z_][A-Za-z0-9_-]{0,31}".prop_map(|name| Name::parse(&name).unwrap())
+}
+
+fn room() -> impl Strategy<Value = RoomName> {
+    "#[A-Za-z0-9_-]{1,31}".prop_map(|name| RoomName::parse(&name).unwrap())
+}
+
+/// Words by somebody who means harm: forged lines, line ends, escape sequences, whatever is long.
+fn hostile() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => any::<char>().prop_map(String::from),
+        4 => "[a-z ]{0,9}",
+        2 => (0u32..0xA0).prop_map(|c| char::from_u32(c).unwrap().to_string()),
+        1 => select(vec!["\u{2028}", "\u{2029}", "\u{202e}", "\u{2066}", "\u{feff}", "\u{3000}", "\u{85}"]).prop_map(String::from),
+        3 => select(vec![": ", ":", "=", "%0A", "\r\n", "\n", "\r", "\0", "\x1b]0;x\x07", "END LIST *", " ERR 433 x: y"]).prop_map(String::from),
+        1 => Just("\r\n2026-08-21T10:00:12Z MSG #lobby 1044 budi: I am a forger".to_string()),
+        1 => (0usize..1_800).prop_map(|count| "é".repeat(count)),
+    ];
+    vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+fn text() -> impl Strategy<Value = Text> {
+    prop_oneof![
+        9 => hostile().prop_map(|words| Text::new(&words).unwrap_or_default()),
+        1 => Just(Text::new(&"x".repeat(MAX_TEXT)).unwrap()),
+    ]
+}
+
+/// A text that is shorter, as the router takes it for topics and the like.
+fn short_text(max: usize) -> impl Strategy<Value = Text> {
+    text().prop_map(move |text| {
+        let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.slice(0..end)
+    })
+}
+
+fn tag() -> impl Strategy<Value = Text> {
+    "[A-Za-z0-9_-]{1,32}".prop_map(|tag| Text::new(&tag).unwrap())
+}
+
+fn verb() -> impl Strategy<Value = &'static Verb> {
+    (0..VERBS.len()).prop_map(|row| &VERBS[row])
+}
+
+fn time() -> impl Strategy<Value = DateTime<Utc>> {
+    (0i64..253_402_300_800_000).prop_map(|ms| DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms))
+}
+
+proptest! {
+    #[test]
+    fn text_is_clean_and_cleaning_it_again_changes_nothing(words in hostile()) {
+        match Text::new(&words) {
+            Ok(text) => {
+                prop_assert!(!text.chars().any(is_harmful));
+                prop_assert!(text.len() <= MAX_TEXT);
+                prop_assert_eq!(Text::new(&text).unwrap(), text.clone());
+                prop_assert_eq!(text.chars().count(), words.chars().count(), "nothing vanishes");
+                for (was, is) in words.chars().zip(text.chars()) {
+                    prop_assert!(was == is || is_harmful(was), "{was:?} became {is:?}");
+                }
+            }
+            Err(ChatError::LineTooLong { got, .. }) => prop_assert!(got > MAX_TEXT),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn bytes_are_text_exactly_if_they_are_utf8(bytes in vec(any::<u8>(), 0..60)) {
+        match (Text::from_bytes(&bytes), std::str::from_utf8(&bytes)) {
+            (Ok(text), Ok(words)) => prop_assert_eq!(text, Text::new(words).unwrap()),
+            (Err(ChatError::NotUtf8 { at }), Err(error)) => prop_assert_eq!(at, error.valid_up_to()),
+            other => prop_assert!(false, "{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pieces_of_a_text_are_its_words(words in hostile()) {
+        let text = Text::new(&words).unwrap_or_default();
+        let (first, rest) = text.split_word();
+        prop_assert!(!first.contains(' '));
+        prop_assert!(text.trim_start().starts_with(first.as_str()) && text.ends_with(rest.as_str()));
+        let trimmed = text.trimmed();
+        prop_assert_eq!(trimmed.as_str(), text.trim());
+    }
+
+    #[test]
+    fn a_name_is_what_the_rule_says_and_a_number_leaves_it_one(words in prop_oneof![hostile(), "[#A-Za-z0-9_-]{0,34}"], number in 2usize..9_999) {
+        let name_byte = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let good = (1..=MAX_NAME).contains(&words.len())
+            && words.chars().all(name_byte)
+            && !words.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        prop_assert_eq!(Name::parse(&words).is_ok(), good);
+        if let Ok(name) = Name::parse(&words) {
+            prop_assert!(Name::parse(name.numbered(number).as_str()).is_ok());
+            prop_assert_eq!(Name::parse(&words.to_ascii_uppercase()).unwrap(), name);
+        }
+        let rest = words.strip_prefix('#').unwrap_or_default();
+        let good = !rest.is_empty() && words.len() <= MAX_NAME && rest.chars().all(name_byte);
+        prop_assert_eq!(RoomName::parse(&words).is_ok(), good);
+    }
+}
+
+// ---- the parser ----
+
+/// A line near to the grammar: a verb or something like one, and anything behind it.
+fn line_like() -> impl Strategy<Value = String> {
+    let verbs: Vec<String> = VERBS
+        .iter()
+        .flat_map(|verb| {
+            let slashes = verb.slashes.iter().map(|slash| format!("/{slash} "));
+            slashes.chain([format!("{}:", verb.name), format!("{}=t1:", verb.name)])
+        })
+        .collect();
+    let args = prop_oneof![
+        hostile(),
+        "[#a-z+=0-9 -]{0,30}",
+        select(vec!["#rust ", "+k ", "before=", "view=plain ping=0", "-", "ani", "#a b c"]).prop_map(String::from)
+    ];
+    let head = prop_oneof![4 => select(verbs), 1 => "[A-Z]{1,17}:", 1 => "/[a-zA-Z?0-9-]{0,18} ?", 1 => "", 1 => "//?", 1 => "[a-z]{2,6}:"];
+    (head, args).prop_map(|(head, args)| head + &args)
+}
+
+proptest! {
+    /// Whatever comes, the parser gives an answer, and that answer can be shown.
+    #[test]
+    fn the_parser_never_panics_and_every_refusal_is_a_line(words in prop_oneof![hostile(), line_like()]) {
+        let Ok(line) = Text::new(&words) else { return Ok(()) };
+        let Some(request) = parse(&line) else {
+            prop_assert!(words.trim().is_empty());
+            return Ok(());
+        };
+        prop_assert!(request.verb.is_some() || request.what.is_err(), "what is understood has a verb");
+        for request in [Some(&request), request.early.as_deref()].into_iter().flatten() {
+            if let Err(error) = &request.what {
+                if let ChatError::UnknownVerb { near: Some(near), .. } = error {
+                    prop_assert!(Verb::named(near).is_some(), "{near} is no verb");
+                }
+                let refused =
+                    Event::Refused { verb: request.shown_verb(), tag: request.tag.clone(), error: error.clone() };
+                let lines = wire::lines(&render(&Envelope::new(DateTime::UNIX_EPOCH, refused), Wire::Line));
+                prop_assert_eq!(lines.map(|lines| lines.len()), Ok(1));
+            }
+        }
+    }
+
+    /// A verb that is not in the table is never spoken, whatever stands behind it.
+    #[test]
+    fn an_unknown_verb_is_never_spoken(verb in "[A-Z][A-Z0-9-]{1,15}", tag in option::of(tag()), args in hostile()) {
+        prop_assume!(Verb::named(&verb).is_none());
+        let tag = tag.map_or(String::new(), |tag| format!("={tag}"));
+        let Ok(line) = Text::new(&format!("{verb}{tag}:{args}")) else { return Ok(()) };
+        let unknown = matches!(parse(&line).unwrap().what, Err(ChatError::UnknownVerb { .. }));
+        prop_assert!(unknown);
+    }
+
+    /// What does not look like a verb is spoken, to the last letter.
+    #[test]
+    fn any_other_line_is_spoken_as_it_is(words in "[a-z(é][^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,80}") {
+        let text = Text::new(&words).unwrap();
+        prop_assert_eq!(parse(&text).unwrap().what, Ok(Command::Say { room: None, re: None, act: false, text: text.clone() }));
+        let with_verb = parse(&Text::new(&format!("MSG:{words}")).unwrap()).unwrap();
+        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, re: None, act: false, text }));
+    }
+
+    #[test]
+    fn a_command_in_either_spelling_is_read_back((command, verb, args) in command(), tag in option::of(tag())) {
+        let with_tag = tag.as_ref().map_or(String::new(), |tag| format!("={tag}"));
+        let line = Text::new(&format!("{verb}{with_tag}:{args}")).unwrap();
+        let read = parse(&line).unwrap();
+        prop_assert_eq!(&read.what, &Ok(command.clone()), "{}", &line);
+        prop_assert_eq!(read.tag, tag);
+        for slash in Verb::named(verb).unwrap().slashes {
+            let line = Text::new(&format!("/{slash} {args}")).unwrap();
+            prop_assert_eq!(&parse(&line).unwrap().what, &Ok(command.clone()), "{}", &line);
+        }
+    }
+}
+
+/// Words that begin and end in a letter, as they survive any trimming.
+fn words() -> impl Strategy<Value = Text> {
+    "[a-zé]([^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,60}[a-z])?"
+        .prop_map(|w| Text::new(&w).unwrap())
+}
+
+/// A command with its verb and its arguments as a program writes them.
+fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
+    let key = || "[!-~]{1,20}".prop_map(|key| Text::new(&key).unwrap());
+    prop_oneof![
+        name().prop_map(|name| (Command::Join(name.clone()), "JOIN", name.to_string())),
+        (room(), option::of(key())).prop_map(|(room, key)| {
+            let args = format!("{room} {}", key.clone().unwrap_or_default());
+            (Command::Enter { room, key }, "JOIN", args)
+        }),
+        (room(), words()).prop_map(|(room, text)| {
+            let args = format!("{room} {text}");
+            (Command::Say { room: Some(room), re: None, act: false, text }, "SAY", args)
+        }),
+        words().prop_map(|text| (
+            Command::Say { room: None, re: None, act: true, text: text.clone() },
+            "ACT",
+            text.to_string()
+        )),
+        (name(), words()).prop_map(|(to, text)| {
+            let args = format!("{to} {text}");
+            (Command::Whisper { to, text }, "WHISPER", args)
+        }),
+        words().prop_map(|text| (Command::Reply(text.clone()), "REPLY", text.to_string())),
+        name().prop_map(|name| (Command::Nick(name.clone()), "NICK", name.to_string())),
+        option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
+        option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
+        option::of(room()).prop_map(|room| (Command::Room(room.clone()), "ROOM", room_args(&room))),
+        (option::of(room()), any::<bool>()).prop_map(|(room, on)| {
+            let args = format!("{} {}", room_args(&room), if on { "" } else { "off" });
+            (Command::Typing { room, on }, "TYPING", args)
+        }),
+        (option::of(room()), line(), words()).prop_map(|(room, line, text)| {
+            let args = format!("{} {} {text}", room_args(&room), line_args(line));
+            (Command::Say { room, re: Some(line), act: false, text }, "ANSWER", args)
+        }),
+        (option::of(room()), line(), what()).prop_map(|(room, line, what)| {
+            let (verb, more) = match &what {
+                What::Edited(text) => ("EDIT", text.to_string()),
+                What::Deleted => ("DELETE", String::new()),
+                What::Reacted(emoji) => ("REACT", emoji.to_string()),
+                What::Unreacted(emoji) => ("UNREACT", emoji.to_string()),
+            };
+            let args = format!("{} {} {more}", room_args(&room), line_args(line));
+            (Command::Change { room, line, what }, verb, args)
+        }),
+        (option::of(room()), option::of(words())).prop_map(|(room, text)| {
+            let args = format!("{} {}", room_args(&room), text.clone().unwrap_or_default());
+            (Command::Topic { room, text }, "TOPIC", args)
+        }),
+        (name(), option::of(room())).prop_map(|(name, room)| {
+            let args = format!("{name} {}", room_args(&room));
+            (Command::Invite { name, room }, "INVITE", args)
+        }),
+        (option::of(room()), option::of(mode(key().boxed()))).prop_map(|(room, change)| {
+            let written = match &change {
+                None => String::new(),
+                Some(ModeChange::InviteOnly(on)) => format!("{}i", sign(*on)),
+                Some(ModeChange::Moderated(on)) => format!("{}m", sign(*on)),
+                Some(ModeChange::TopicLock(on)) => format!("{}t", sign(*on)),
+                Some(ModeChange::Key(Some(key))) => format!("+k {key}"),
+                Some(ModeChange::Key(None)) => "-k".into(),
+            };
+            let args = format!("{} {written}", room_args(&room));
+            (Command::Mode { room, change }, "MODE", args)
+        }),
+        (option::of(room()), option::of(0u64..), option::of(0u64..), option::of(1usize..=500)).prop_map(
+            |(room, before, after, limit)| {
+                let pair = |key: &str, value: Option<u64>| value.map_or(String::new(), |v| format!(" {key}={v}"));
+                let limits = pair("limit", limit.map(|n| n as u64));
+                let args = format!("{}{limits}{}{}", room_args(&room), pair("before", before), pair("after", after));
+                (Command::History(HistoryQuery { room, before, after, limit }), "HISTORY", args)
+            }
+        ),
+        option::of(words()).prop_map(|why| (Command::Away(why.clone()), "AWAY", why.unwrap_or_default().to_string())),
+        name().prop_map(|name| (Command::Ignore(name.clone()), "IGNORE", name.to_string())),
+        name().prop_map(|name| (Command::Unignore(name.clone()), "UNIGNORE", name.to_string())),
+        name().prop_map(|name| (Command::Who(name.clone()), "WHO", name.to_string())),
+        option::of(words()).prop_map(|w| (Command::Quit(w.clone()), "QUIT", w.unwrap_or_default().to_string())),
+        vec(choice(), 1..6).prop_map(|choices| {
+            let shown = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
+            // The answer to OPT repeats the request: what it shows must be what the parser takes.
+            let line = render(&Envelope::new(DateTime::UNIX_EPOCH, shown), Wire::Line);
+            let line = String::from_utf8(line).unwrap();
+            let args = line.split_once("OK OPT").unwrap().1.trim().to_string();
+            (Command::Options(choices), "OPT", args)
+        }),
+    ]
+}
+
+fn line() -> impl Strategy<Value = Line> {
+    prop_oneof![any::<u64>().prop_map(Line::Id), Just(Line::Last)]
+}
+
+fn line_args(line: Line) -> String {
+    match line {
+        Line::Id(id) => id.to_string(),
+        Line::Last => "last".into(),
+    }
+}
+
+fn what() -> impl Strategy<Value = What> {
+    let emoji = || select(vec!["👍", "❤", "+1", "👨‍👩‍👧"]).prop_map(|emoji| Text::new(emoji).unwrap());
+    prop_oneof![
+        words().prop_map(What::Edited),
+        Just(What::Deleted),
+        emoji().prop_map(What::Reacted),
+        emoji().prop_map(What::Unreacted),
+    ]
+}
+
+fn room_args(room: &Option<RoomName>) -> String {
+    room.as_ref().map_or(String::new(), RoomName::to_string)
+}
+
+fn sign(on: bool) -> char {
+    if on { '+' } else { '-' }
+}
+
+fn mode(key: BoxedStrategy<Text>) -> impl Strategy<Value = ModeChange> {
+    prop_oneof![
+        any::<bool>().prop_map(ModeChange::InviteOnly),
+        any::<bool>().prop_map(ModeChange::Moderated),
+        any::<bool>().prop_map(ModeChange::TopicLock),
+        option::of(key).prop_map(ModeChange::Key),
+    ]
+}
+
+fn choice() -> impl Strategy<Value = Choice> {
+    prop_oneof![
+        (0usize..=500).prop_map(Choice::History),
+        any::<bool>().prop_map(Choice::Millis),
+        select(vec![View::Full, View::Short, View::Plain]).prop_map(Choice::View),
+        any::<bool>().prop_map(Choice::Echo),
+        select(vec![Presence::Off, Presence::Brief, Presence::Full]).prop_map(Choice::Presence),
+        any::<bool>().prop_map(Choice::Typing),
+        prop_oneof![Just(0), 10u64..=3_600].prop_map(Choice::Ping),
+    ]
+}
+
+// ---- server lines ----
+
+fn error() -> impl Strategy<Value = ChatError> {
+    // What was typed is cut by those who make these errors.
+    let shown = || text().prop_map(|text| Text::new(&text.chars().take(60).collect::<String>()).unwrap());
+    prop_oneof![
+        shown().prop_map(ChatError::NoSuchUser),
+        shown().prop_map(ChatError::NoSuchRoom),
+        room().prop_map(ChatError::CannotSpeak),
+        any::<usize>().prop_map(|max| ChatError::TooManyRooms { max }),
+        Just(ChatError::NoText),
+        any::<(usize, usize)>().prop_map(|(max, got)| ChatError::LineTooLong { max, got }),
+        any::<(usize, usize)>().prop_map(|(max, got)| ChatError::PasteTooLong { max, got }),
+        (shown(), option::of(Just("JOIN"))).prop_map(|(verb, near)| ChatError::UnknownVerb { verb, near }),
+        (any::<u64>(), select(vec![Spam::Lines { max: 1 }, Spam::Repeats { max: 2 }, Spam::Muted]))
+            .prop_map(|(retry, why)| ChatError::TooFast { retry, why }),
+        Just(ChatError::NoName),
+        shown().prop_map(ChatError::BadName),
+        (name(), name()).prop_map(|(name, free)| ChatError::NameInUse { name, free }),
+        option::of(room()).prop_map(ChatError::NotInRoom),
+        room().prop_map(ChatError::AlreadyThere),
+        Just(ChatError::NotSignedOn),
+        verb().prop_map(|verb| ChatError::MissingArgument { usage: verb.usage }),
+        (name(), name()).prop_map(|(name, wanted)| ChatError::AlreadySignedOn { name, wanted }),
+        name().prop_map(|author| ChatError::Protected { author }),
+        (option::of(any::<u64>()), room()).prop_map(|(id, room)| ChatError::NoSuchId { id, room }),
+        Just(ChatError::NobodyToAnswer),
+        room().prop_map(ChatError::InviteOnly),
+        room().prop_map(ChatError::BadKey),
+        room().prop_map(ChatError::NotRoomOp),
+        any::<usize>().prop_map(|at| ChatError::NotUtf8 { at }),
+        // An answer to /reply repeats all of it.
+        text().prop_map(|what| ChatError::BadArgument { what, right: "It is on or off." }),
+        any::<u64>().prop_map(|incident| ChatError::Internal { incident }),
+    ]
+}
+
+fn leave() -> impl Strategy<Value = Leave> {
+    prop_oneof![
+        option::of(text()).prop_map(Leave::Quit),
+        select(vec![
+            Leave::Closed,
+            Leave::Lost,
+            Leave::Parted,
+            Leave::Idle,
+            Leave::SignOn,
+            Leave::TooSlow,
+            Leave::Endless,
+            Leave::Flood,
+            Leave::Crashed,
+            Leave::Shutdown,
+            Leave::Full,
+        ]),
+    ]
+}
+
+fn done() -> impl Strategy<Value = Done> {
+    let users = || any::<usize>();
+    prop_oneof![
+        (name(), room(), users()).prop_map(|(name, room, users)| Done::Welcome { name, room, users }),
+        (room(), users(), any::<bool>()).prop_map(|(room, users, op)| Done::Entered { room, users, op }),
+        (room(), option::of(room())).prop_map(|(room, current)| Done::Parted { room, current }),
+        room().prop_map(Done::Current),
+        (room(), any::<u64>()).prop_map(|(room, id)| Done::Said { room, id }),
+        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
+        name().prop_map(Done::Renamed),
+        (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
+        (name(), room()).prop_map(|(name, room)| Done::Invited { name, room }),
+        room().prop_map(|room| Done::Modes { room, modes: Text::new("+ikmt").unwrap() }),
+        option::of(short_text(1_024)).prop_map(Done::Away),
+        (name(), any::<bool>()).prop_map(|(name, ignored)| Done::Ignoring { name, ignored }),
+        vec(choice(), 0..6).prop_map(Done::Options),
+        option::of((time(), error())).prop_map(Done::Why),
+        Just(Done::Nothing),
+    ]
+}
+
+fn user() -> impl Strategy<Value = User> {
+    (name(), vec(room(), 0..=20), any::<u64>(), option::of(short_text(1_024)))
+        .prop_map(|(name, rooms, idle, away)| User { name, rooms, idle, door: "line", away })
+}
+
+fn said() -> impl Strategy<Value = Event> {
+    let version = select(vec![Version::First, Version::Edited, Version::Deleted]);
+    (room(), any::<u64>(), name(), any::<bool>(), option::of(any::<u64>()), version, text()).prop_map(
+        |(room, id, from, act, re, version, text)| {
+            Event::Said(Speech { room, id, by: ANI, from, act, re, version, text })
+        },
+    )
+}
+
+fn changed() -> impl Strategy<Value = Event> {
+    let what = prop_oneof![what(), text().prop_map(What::Edited), short_text(40).prop_map(What::Reacted)];
+    (room(), any::<u64>(), name(), any::<u64>(), name(), what).prop_map(|(room, id, from, target, author, what)| {
+        Event::Changed(Change { room, id, by: ANI, from, target, author, what })
+    })
+}
+
+fn items() -> impl Strategy<Value = Items> {
+    let old = (time(), said()).prop_map(|(at, said)| Envelope::new(at, said));
+    let info = (room(), any::<usize>(), short_text(1_024)).prop_map(|(name, users, topic)| RoomInfo {
+        name,
+        users,
+        modes: Text::new("+k").unwrap(),
+        topic,
+    });
+    prop_oneof![
+        vec(user(), 0..4).prop_map(Items::List),
+        user().prop_map(Items::Who),
+        vec(info, 0..4).prop_map(Items::Rooms),
+        (vec(old, 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::History { lines, more }),
+        Just(Items::Help(VERBS.iter().collect())),
+        any::<u64>().prop_map(|value| Items::Stats(vec![Stat { key: "clients", value, text: "open connections" }])),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (short_text(100), any::<usize>())
+            .prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting { name, max_line }))),
+        (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
+        (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
+            Event::Refused { verb: verb.map(|verb| Text::new(&verb).unwrap()), tag, error }
+        }),
+        (option::of(tag()), option::of(room()), items()).prop_map(|(tag, room, items)| Event::Block(Block {
+            tag,
+            room,
+            items
+        })),
+        said(),
+        (name(), name(), text()).prop_map(|(from, to, text)| Event::Whispered { by: ANI, from, to, text }),
+        (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name }),
+        (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
+        (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),
+        (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::Topic { room, by, text }),
+        (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::Typing { room, by: ANI, name, on }),
+        changed(),
+        (room(), name()).prop_map(|(room, by)| {
+            let modes = Text::new("+k").unwrap();
+            Event::Mode { room, by, did: "gave the room a key", modes }
+        }),
+        (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
+        select(vec![Warning::Pace, Warning::Idle(60), Warning::Interrupt]).prop_map(Event::Warn),
+        Just(Event::PasteBegins),
+        short_text(100).prop_map(Event::Pong),
+        (room(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(room, first, last, count)| Event::Gap {
+            room,
+            first,
+            last,
+            count
+        }),
+        (leave(), option::of(name())).prop_map(|(why, name)| Event::Bye { why, name }),
+    ]
+}
+
+/// What a program must read back of an event, where other people's words are in it.
+fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
+    match event {
+        Event::Said(Speech { room, id, from, act, version, text, .. }) => {
+            let kind = if *act { "ACT" } else { "MSG" };
+            let text = if *version == Version::Deleted { "(deleted)".into() } else { text.to_string() };
+            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text))
+        }
+        Event::Whispered { from, to, text, .. } => {
+            Some(("WHISPER", vec![from.to_string(), to.to_string()], text.to_string()))
+        }
+        Event::Changed(Change { room, id, from, what, .. }) => {
+            let (kind, text) = match what {
+                What::Edited(text) => ("EDITED", text),
+                What::Deleted => return None,
+                What::Reacted(text) => ("REACTED", text),
+                What::Unreacted(text) => ("UNREACTED", text),
+            };
+            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text.to_string()))
+        }
+        Event::Topic { room, by, text } => Some(("TOPIC", vec![room.to_string(), by.to_string()], text.to_string())),
+        Event::Left { room, name, why, .. } => {
+            Some(("LEFT", vec![room.to_string(), name.to_string()], why.reason().to_string()))
+        }
+        Event::Note { room, text } => {
+            let room = room.as_ref().map_or("*".into(), RoomName::to_string);
+            Some(("NOTE", vec![room], text.to_string()))
+        }
+        _ => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
+
+    /// No words, name, topic or key can make a line of their own, or change the fields of the one they stand in.
+    #[test]
+    fn every_event_is_its_lines_and_nothing_forges_one(at in time(), event in event()) {
+        let envelope = Envelope::new(at, event.clone());
+        let block = match &event {
+            Event::Block(Block { items, .. }) => Some(match items {
+                Items::List(users) => users.len(),
+                Items::Who(_) => 1,
+                Items::Rooms(rooms) => rooms.len(),
+                Items::History { lines, .. } => lines.len(),
+                Items::Help(verbs) => verbs.len(),
+                Items::Stats(stats) => stats.len(),
+            }),
+            _ => None,
+        };
+        for wire in [Wire::Line, Wire::LineMillis] {
+            let lines = wire::lines(&render(&envelope, wire));
+            let lines = lines.map_err(TestCaseError::fail)?;
+            prop_assert_eq!(lines.len(), block.map_or(1, |items| items + 2));
+            if let Some(items) = block {
+                prop_assert_eq!((lines[0].kind.as_str(), lines[0].number(2)), ("BEGIN", items as u64));
+                prop_assert_eq!((lines[items + 1].kind.as_str(), lines[items + 1].field(0)), ("END", lines[0].field(0)));
+            }
+            if let Some((kind, fields, text)) = read_back(&event) {
+                let wire::Line { kind: got, fields: got_fields, pairs, text: got_text } = &lines[0];
+                prop_assert_eq!((got.as_str(), got_fields, got_text.as_deref()), (kind, &fields, Some(text.as_str())));
+                prop_assert!(pairs.iter().all(|(key, _)| matches!(key.as_str(), "re" | "edited" | "deleted")));
+            }
+            if let Event::Pong(token) = &event {
+                prop_assert_eq!(lines[0].field(0), token.as_str());
+            }
+            if let Event::Block(Block { items: Items::History { lines: old, .. }, .. }) = &event {
+                for (line, old) in lines[1..].iter().zip(old) {
+                    let (kind, fields, text) = read_back(&old.event).unwrap();
+                    prop_assert_eq!((line.kind.as_str(), &line.fields, line.text.as_deref()), (kind, &fields, Some(text.as_str())));
+                }
+            }
+        }
+        for wire in [Wire::Short, Wire::Plain] {
+            let bytes = render(&envelope, wire);
+            if bytes.is_empty() {
+                // An empty table has no lines for people.
+                prop_assert_eq!(block, Some(0));
+                continue;
+            }
+            let lines = wire::plain_lines(&bytes).map_err(TestCaseError::fail)?;
+            prop_assert!(block.is_some() || lines.len() == 1, "{lines:?}");
+        }
+    }
+
+    /// The encoder gives one envelope the same bytes as the renderer, in whatever view was chosen before.
+    #[test]
+    fn the_view_changes_with_the_answer_that_says_so(events in vec(event(), 0..6), choices in vec(choice(), 0..4)) {
+        let mut encoder = LineEncoder::default();
+        let opt = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
+        encoder.encode(&Envelope::new(DateTime::UNIX_EPOCH, opt), &mut Vec::new());
+        let view = choices.iter().rev().find_map(|c| if let Choice::View(view) = c { Some(*view) } else { None });
+        let millis = choices.iter().rev().find_map(|c| if let Choice::Millis(on) = c { Some(*on) } else { None });
+        let wire = match (view.unwrap_or_default(), millis.unwrap_or_default()) {
+            (View::Full, false) => Wire::Line,
+            (View::Full, true) => Wire::LineMillis,
+            (View::Short, _) => Wire::Short,
+            (View::Plain, _) => Wire::Plain,
+        };
+        for event in events {
+            if matches!(event, Event::Done { done: Done::Options(_), .. }) {
+                continue;
+            }
+            let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
+            let mut out = Vec::new();
+            encoder.encode(&envelope, &mut out);
+            prop_assert_eq!(out, render(&envelope, wire));
+        }
+    }
+}
+
+#[test]
+fn other_protocols_get_plain_text_without_surprises() {
+    for foreign in [Foreign::Http, Foreign::Tls, Foreign::Ssh, Foreign::Irc, Foreign::Socks] {
+        let bye = Event::Bye { why: Leave::Foreign(foreign), name: None };
+        let bytes = render(&Envelope::new(DateTime::UNIX_EPOCH, bye), Wire::Line);
+        assert!(bytes.is_empty() || wire::plain_lines(&bytes).is_ok(), "{foreign:?}");
+    }
+}
+
+// ---- telnet ----
+
+/// Bytes as clients send them: words, line ends of every kind, commands of telnet whole and broken, and rubbish.
+fn telnet_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop_oneof![
+        3 => "[a-z ]{1,8}".prop_map(String::into_bytes),
+        3 => select(vec![&b"\n"[..], b"\r\n", b"\r", b"\r\0", b"\0", b"\x04", b"\x08", b"\x7f", b"\x03"]).prop_map(<[u8]>::to_vec),
+        2 => select(vec!["я", "у", "К", "Ü", "🚀", "的", "é"]).prop_map(|c| c.as_bytes().to_vec()),
+        3 => vec(prop_oneof![Just(255u8), 236u8..=255, Just(6), any::<u8>()], 1..5),
+        1 => (vec(any::<u8>(), 0..300)).prop_map(|inside| [&[255, 250][..], &inside, &[255, 240]].concat()),
+        1 => vec(any::<u8>(), 0..10),
+        1 => (20usize..80).prop_map(|count| vec![b'x'; count]),
+    ];
+    vec(part, 0..20).prop_map(|parts| parts.concat())
+}
+
+/// An input that is owned, so that it can be kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Came {
+    Line(Vec<u8>),
+    TooLong(usize),
+    Answer([u8; 3]),
+    Other(String),
+}
+
+const LIMIT: usize = 40;
+
+fn split(chunks: &[&[u8]]) -> Vec<Came> {
+    let mut splitter = Splitter::new(LIMIT);
+    let mut came = Vec::new();
+    let mut take = |input: Input| {
+        came.push(match input {
+            Input::Line(line) => Came::Line(line.to_vec()),
+            Input::TooLong(got) => Came::TooLong(got),
+            Input::Answer(bytes) => Came::Answer(bytes),
+            other => Came::Other(format!("{other:?}")),
+        });
+        true
+    };
+    for chunk in chunks {
+        splitter.push(chunk, &mut take);
+    }
+    splitter.finish(&mut take);
+    came
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_are_the_same_lines_however_they_are_cut(bytes in telnet_bytes(), cuts in vec(any::<prop::sample::Index>(), 0..12)) {
+        let whole = split(&[&bytes]);
+        prop_assert_eq!(&split(&bytes.chunks(1).collect::<Vec<_>>()), &whole, "byte by byte");
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.push(0);
+        cuts.push(bytes.len());
+        cuts.sort_unstable();
+        let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+        prop_assert_eq!(&split(&chunks), &whole, "{:?}", cuts);
+        for came in whole {
+            match came {
+                Came::Line(line) => {
+                    prop_assert!((1..=LIMIT).contains(&line.len()), "{line:?}");
+                    prop_assert!(!line.iter().any(|b| matches!(b, b'\n' | b'\r' | 8 | 0x7F)), "{line:?}");
+                }
+                Came::TooLong(got) => prop_assert!(got > LIMIT),
+                Came::Answer([255, 252 | 254, _]) => {}
+                Came::Answer(other) => prop_assert!(false, "telnet has no {other:?}"),
+                Came::Other(_) => {}
+            }
+        }
+    }
+
+    /// Telnet's commands between whole letters change nothing in the lines, wherever they stand.
+    #[test]
+    fn commands_of_telnet_leave_the_words_alone(
+        parts in vec((select(vec!["a", "b ", "é", "я", "🚀", "\r\n", "x"]), option::weighted(0.5, negotiation())), 0..30)
+    ) {
+        let words: String = parts.iter().map(|(word, _)| *word).collect();
+        let bytes: Vec<u8> =
+            parts.iter().flat_map(|(word, command)| [word.as_bytes(), command.as_deref().unwrap_or_default()].concat()).collect();
+        let lines = |came: Vec<Came>| came.into_iter().filter(|came| !matches!(came, Came::Answer(_))).collect::<Vec<_>>();
+        prop_assert_eq!(lines(split(&[&bytes])), split(&[words.as_bytes()]));
+    }
+
+    /// What GNU telnet eats of a letter comes back.
+    #[test]
+    fn eaten_letters_come_back(letters in vec(select(vec!["я", "у", "К", "М", "Ü", "Å", "的", "地", "😃", "🚀", "a", " "]), 1..10)) {
+        let words = letters.concat();
+        let sent: Vec<u8> = words
+            .bytes()
+            .flat_map(|byte| match byte {
+                0x83 => vec![255, 244, 255, 253, 6],
+                0x8F => vec![255, 245, 255, 253, 6],
+                0x9A => vec![255, 237, 255, 253, 6],
+                0x9C => vec![255, 243, 255, 253, 6],
+                byte => vec![byte],
+            })
+            .collect();
+        prop_assume!(words.len() <= LIMIT && !words.trim().is_empty());
+        let mut came = split(&[&sent]);
+        came.retain(|came| *came != Came::Answer([255, 252, 6]));
+        prop_assert_eq!(came, vec![Came::Line(words.into_bytes())]);
+    }
+
+    /// Bytes that are no text cost their line and nothing else: the next line is heard.
+    #[test]
+    fn rubbish_is_survived(rubbish in vec(0u8..255, 0..200)) {
+        let mut decoder = LineDecoder::default();
+        let mut last = None;
+        let bytes = [b"JOIN:ani\n", &rubbish[..], b"\nPING:still-there\n"].concat();
+        Splitter::new(LIMIT).push(&bytes, &mut |input| {
+            if let Input::Line(line) = input && let Decoded::Request(request) = decoder.decode(line) {
+                last = Some(request.what);
+            }
+            true
+        });
+        prop_assert_eq!(last, Some(Ok(Command::Ping(Text::new("still-there").unwrap()))));
+    }
+}
+
+/// A command of telnet that means nothing to a chat.
+fn negotiation() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        (251u8..=254, any::<u8>()).prop_map(|(verb, option)| vec![255, verb, option]),
+        select(vec![241u8, 242, 246, 247, 248, 249]).prop_map(|command| vec![255, command]),
+        // A 255 in the middle is doubled, and ends nothing.
+        vec(prop_oneof![any::<u8>(), Just(255)], 0..200).prop_map(|inside| {
+            let inside = inside.into_iter().flat_map(|byte| std::iter::repeat_n(byte, 1 + usize::from(byte == 255)));
+            [255, 250].into_iter().chain(inside).chain([255, 240]).collect()
+        }),
+    ]
+}
+
+proptest! {
+    /// A paste is one request, whatever its lines are, and what comes behind it is a command again.
+    #[test]
+    fn lines_of_a_paste_are_never_commands(lines in vec(line_like(), 0..30)) {
+        let lines: Vec<Text> = lines.iter().filter_map(|line| Text::new(line).ok()).filter(|line| line.as_str() != ".").collect();
+        let mut decoder = LineDecoder::default();
+        decoder.decode(b"JOIN:ani");
+        decoder.decode(b"PASTE=7:");
+        for line in &lines {
+            prop_assert_eq!(decoder.decode(line.as_bytes()), Decoded::Nothing);
+        }
+        let Decoded::Request(request) = decoder.decode(b".") else { return Err(TestCaseError::fail("no request")) };
+        let kept: Vec<Text> = lines.iter().filter(|line| !line.trim().is_empty()).cloned().collect();
+        let bytes: usize = lines.iter().map(|line| line.len()).sum();
+        prop_assert_eq!(request.tag.as_deref(), Some("7"));
+        match request.what {
+            Ok(Command::Paste(got)) => prop_assert_eq!(got, kept),
+            Err(ChatError::NoText) => prop_assert!(kept.is_empty()),
+            Err(ChatError::PasteTooLong { .. }) => prop_assert!(lines.len() > PASTE_LINES || bytes > 32 * 1024),
+            other => prop_assert!(false, "{other:?}"),
+        }
+        let Decoded::Request(request) = decoder.decode(b"LIST") else { return Err(TestCaseError::fail("no request")) };
+        prop_assert_eq!(request.what, Ok(Command::List(None)));
+    }
+}
+
+// ---- the outbox ----
+
+/// What a test does to an outbox.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// Somebody speaks in one of two rooms.
+    Say {
+        room: usize,
+        bytes: usize,
+    },
+    /// Coming and going, which may vanish.
+    Presence,
+    /// A whisper or an answer, which must not.
+    Must {
+        bytes: usize,
+    },
+    /// A long answer, which does not count towards the bound.
+    Block {
+        lines: usize,
+    },
+    /// The transport takes so many more batches.
+    Room(usize),
+    Flush,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => (0usize..2, 0usize..300).prop_map(|(room, bytes)| Act::Say { room, bytes }),
+        3 => Just(Act::Presence),
+        1 => (0usize..300).prop_map(|bytes| Act::Must { bytes }),
+        1 => (0usize..30).prop_map(|lines| Act::Block { lines }),
+        1 => (1usize..3).prop_map(Act::Room),
+        2 => Just(Act::Flush),
+    ]
+}
+
+/// A transport with room for a given number of batches, and always for the last one.
+#[derive(Clone, Default)]
+struct Shelf(Arc<Mutex<(usize, Vec<Batch>)>>);
+
+impl Deliver for Shelf {
+    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        let mut shelf = self.0.lock().unwrap();
+        if shelf.0 == 0 {
+            return Err(Undelivered::Full(batch));
+        }
+        shelf.0 -= 1;
+        shelf.1.push(batch);
+        Ok(())
+    }
+
+    fn last_words(&mut self, batch: Batch) {
+        self.0.lock().unwrap().1.push(batch);
+    }
+}
+
+fn is_must(event: &Event) -> bool {
+    !matches!(event, Event::Said(_) | Event::Joined { .. } | Event::Gap { .. })
+}
+
+/// What the blocks cost of all that went in. At most so much waits past the bound.
+fn blocks(pushed: &[Arc<Envelope>]) -> usize {
+    pushed.iter().filter(|e| matches!(e.event, Event::Block(_))).map(|e| e.cost()).sum()
+}
+
+/// Looks what came out over against what went in. Returns how many lines the gaps stand for.
+fn check_order(pushed: &[Arc<Envelope>], out: &[Arc<Envelope>]) -> Result<u64, TestCaseError> {
+    let mut missed = 0;
+    let mut next = 0; // the first thing that went in and has not come out
+    let mut gap_open: Vec<Arc<Envelope>> = Vec::new();
+    for envelope in out {
+        if let Event::Gap { .. } = &envelope.event {
+            gap_open.push(envelope.clone());
+            continue;
+        }
+        let place = pushed[next..].iter().position(|p| Arc::ptr_eq(p, envelope));
+        let place = next + place.ok_or_else(|| TestCaseError::fail(format!("out of order, or twice: {envelope:?}")))?;
+        missed += check_gaps(&pushed[next..place], &std::mem::take(&mut gap_open))?;
+        next = place + 1;
+    }
+    Ok(missed + check_gaps(&pushed[next..], &gap_open)?)
+}
+
+/// What fell out between two things that stayed, and the gaps that stand there: each names the lines that it stands for,
+/// and each line that is missing has one. (What was handed over meanwhile ends a gap, so a room can have several.)
+fn check_gaps(fallen: &[Arc<Envelope>], gaps: &[Arc<Envelope>]) -> Result<u64, TestCaseError> {
+    let mut missing: Vec<(&RoomName, u64)> = Vec::new();
+    for envelope in fallen {
+        prop_assert!(!is_must(&envelope.event), "lost: {envelope:?}");
+        if let Event::Said(Speech { room, id, .. }) = &envelope.event {
+            missing.push((room, *id));
+        }
+    }
+    let mut told = 0;
+    for gap in gaps {
+        let Event::Gap { room, first, last, count } = &gap.event else { panic!("{gap:?}") };
+        let (named, rest): (Vec<_>, Vec<_>) =
+            missing.into_iter().partition(|(r, id)| *r == room && (first..=last).contains(&id));
+        let ends = named.first().zip(named.last()).map(|(a, b)| (a.1, b.1));
+        prop_assert_eq!((ends, named.len() as u64), (Some((*first, *last)), *count), "{:?}", gap);
+        told += count;
+        missing = rest;
+    }
+    prop_assert!(missing.is_empty(), "nobody is told of {missing:?}");
+    Ok(told)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(500), ..ProptestConfig::default() })]
+
+    /// The contract of the outbox: order, exact gaps, bounds, and nothing lost that must not be.
+    #[test]
+    fn the_outbox_keeps_its_contract(acts in vec(act(), 0..400), max_bytes in 500usize..20_000) {
+        let shelf = Shelf::default();
+        let mut outbox = Outbox::new(Box::new(shelf.clone()), max_bytes);
+        let mut pushed: Vec<Arc<Envelope>> = Vec::new();
+        let mut ids = [0; 2];
+        let rooms = ["#a", "#b"].map(|room| RoomName::parse(room).unwrap());
+        let ani = Name::parse("ani").unwrap();
+        let mut lost = 0;
+        for act in acts {
+            let event = match act {
+                Act::Say { room, bytes } => {
+                    // Own lines are not heard, so ids may leap.
+                    ids[room] += 1 + u64::from(bytes % 7 == 0);
+                    let text = Text::new(&"x".repeat(bytes)).unwrap();
+                    let id = ids[room];
+                    let (room, from) = (rooms[room].clone(), ani.clone());
+                    let version = Version::First;
+                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, text })
+                }
+                Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
+                Act::Must { bytes } => {
+                    let text = Text::new(&"x".repeat(bytes)).unwrap();
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), text }
+                }
+                Act::Block { lines } => {
+                    let row = Stat { key: "clients", value: 1, text: "open connections" };
+                    Event::Block(Block { tag: None, room: None, items: Items::Stats(vec![row; lines]) })
+                }
+                Act::Room(more) => {
+                    shelf.0.lock().unwrap().0 += more;
+                    continue;
+                }
+                Act::Flush => {
+                    match outbox.flush() {
+                        Flushed::All => prop_assert_eq!(outbox.waiting(), 0),
+                        Flushed::Waits => prop_assert!(outbox.waiting() <= max_bytes.max(400) + blocks(&pushed)),
+                        Flushed::Overfull => prop_assert!(outbox.waiting() > max_bytes),
+                        Flushed::Gone => prop_assert!(false, "nobody is gone"),
+                    }
+                    continue;
+                }
+            };
+            let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
+            pushed.push(envelope.clone());
+            outbox.push(&envelope);
+            lost += outbox.take_lost();
+            // What must stay, a gap for each room in each place between, and the rest within the bound.
+            let out = shelf.0.lock().unwrap().1.iter().flat_map(|b| &b.envelopes).filter(|e| is_must(&e.event)).count();
+            let must: Vec<usize> = pushed.iter().filter(|e| is_must(&e.event)).skip(out).map(|e| e.cost()).collect();
+            let bound = max_bytes.max(must.iter().sum::<usize>() + (must.len() + 1) * 2 * 96).max(400) + blocks(&pushed);
+            prop_assert!(outbox.waiting() <= bound, "{} bytes wait, {bound} allowed", outbox.waiting());
+        }
+        let bye = Envelope::new(DateTime::UNIX_EPOCH, Event::Bye { why: Leave::TooSlow, name: None });
+        pushed.push(bye.clone());
+        // Closing may make room once more.
+        outbox.push(&bye);
+        lost += outbox.take_lost();
+        let last = Envelope::new(DateTime::UNIX_EPOCH, Event::Bye { why: Leave::Lost, name: None });
+        pushed.push(last.clone());
+        let before = lost;
+        outbox.close(last.clone());
+        let batches = std::mem::take(&mut shelf.0.lock().unwrap().1);
+        for batch in &batches {
+            prop_assert_eq!(batch.bytes, batch.envelopes.iter().map(|e| e.cost()).sum::<usize>());
+            let free = batch.envelopes.iter().filter(|e| !is_must(&e.event)).count();
+            prop_assert!(free <= MAX_PENDING + 1);
+        }
+        let out: Vec<Arc<Envelope>> = batches.iter().flat_map(|batch| batch.envelopes.clone()).collect();
+        prop_assert!(out.last().is_some_and(|e| Arc::ptr_eq(e, &last)), "the last words are the last");
+        let missed = check_order(&pushed, &out)?;
+        prop_assert!(missed >= before, "gaps stand for {missed} lines, {before} were counted");
+    }
+
+    /// The queue to a writer: bounded in batches and bytes, one always fits, and the last words have their place.
+    #[test]
+    fn the_queue_keeps_its_bounds(steps in vec((any::<bool>(), 1usize..2_000), 0..120), max_bytes in 1usize..5_000) {
+        let (mut sender, receiver) = queue(max_bytes);
+        let mut waiting: VecDeque<usize> = VecDeque::new();
+        for (takes, bytes) in steps {
+            if takes {
+                let batch = receiver.try_recv();
+                prop_assert_eq!(batch.as_ref().map(|batch| batch.bytes), waiting.pop_front());
+                if let Some(batch) = batch {
+                    receiver.written(1, batch.bytes);
+                }
+            } else {
+                let full = waiting.len() >= MAX_BATCHES
+                    || (!waiting.is_empty() && waiting.iter().sum::<usize>() + bytes > max_bytes);
+                match sender.deliver(Batch { bytes, ..Batch::default() }) {
+                    Ok(()) => {
+                        prop_assert!(!full);
+                        waiting.push_back(bytes);
+                    }
+                    Err(Undelivered::Full(batch)) => prop_assert!(full && batch.bytes == bytes),
+                    Err(Undelivered::Gone) => prop_assert!(false, "nobody is gone"),
+                }
+            }
+            prop_assert_eq!(sender.waiting(), waiting.iter().sum::<usize>());
+        }
+        sender.last_words(Batch { bytes: 77, ..Batch::default() });
+        drop(sender);
+        waiting.push_back(77);
+        let rest: Vec<usize> = std::iter::from_fn(|| receiver.recv()).map(|batch| batch.bytes).collect();
+        prop_assert_eq!(rest, Vec::from(waiting));
+    }
+}
+
+// ---- limits and history ----
+
+proptest! {
+    /// In every window: at most the burst, and what the rate adds. Nobody waits longer than that takes.
+    #[test]
+    fn the_bucket_admits_no_more_than_it_says(
+        gaps in vec(0u64..900, 1..150), burst in 1u32..12, rate in 1u32..30
+    ) {
+        let start = Instant::now();
+        let (burst, rate) = (f64::from(burst), f64::from(rate));
+        let mut bucket = Bucket::new(burst as u32, rate, start);
+        let (mut now, mut passed) = (start, Vec::new());
+        for gap in gaps {
+            now += Duration::from_millis(gap);
+            let wait = bucket.take(now);
+            prop_assert!(wait.as_secs_f64() <= 1.0 / rate + 1e-6, "{wait:?}");
+            now += wait;
+            passed.push(now);
+        }
+        for (i, from) in passed.iter().enumerate() {
+            for (j, to) in passed.iter().enumerate().skip(i) {
+                let allowed = burst + rate * (*to - *from).as_secs_f64() + 1e-6;
+                prop_assert!((j - i + 1) as f64 <= allowed, "{} lines, {allowed} allowed", j - i + 1);
+            }
+        }
+    }
+
+    /// Spam, against a limiter that remembers everything: what passes, what is refused and for how long, and the end.
+    #[test]
+    fn the_spam_window_is_what_it_says(
+        lines in vec((0u64..25, option::weighted(0.8, 0u64..3), 1usize..4), 1..200), most in 0u32..8, same in 0u32..5
+    ) {
+        let start = Instant::now();
+        let mut limiter = RateLimiter::new(most, same);
+        let mut now = 0;
+        let (mut passed, mut mutes): (Vec<(u64, Option<u64>)>, Vec<u64>) = (Vec::new(), Vec::new());
+        for (gap, words, units) in lines {
+            now += gap;
+            let verdict = limiter.take(ANI, units, words, start + Duration::from_secs(now));
+            let muted = mutes.last().is_some_and(|mute| now < mute + 30);
+            // A mute wipes the slate.
+            let since = mutes.last().map_or(0, |mute| mute + 30);
+            let window: Vec<_> = passed.iter().filter(|(at, _)| *at >= since && at + 60 > now).collect();
+            let too_many = most > 0 && window.len() + units > most as usize;
+            let too_often = same > 0 && words.is_some() && window.iter().filter(|(_, w)| *w == words).count() >= same as usize;
+            match verdict {
+                Verdict::Pass => {
+                    prop_assert!(!muted && !too_many && !too_often);
+                    passed.extend(std::iter::repeat_n((now, words), units));
+                }
+                Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Muted }) => {
+                    prop_assert!(muted);
+                    prop_assert_eq!(retry, mutes.last().unwrap() + 30 - now);
+                }
+                Verdict::Refuse(ChatError::TooFast { retry: 30, .. }) => {
+                    prop_assert!(!muted && (too_many || too_often));
+                    mutes.push(now);
+                    prop_assert!(mutes.iter().filter(|mute| *mute + 600 > now).count() < 3);
+                }
+                Verdict::GiveUp => {
+                    prop_assert!(!muted && (too_many || too_often));
+                    mutes.push(now);
+                    prop_assert!(mutes.iter().filter(|mute| *mute + 600 > now).count() >= 3);
+                    break;
+                }
+                other => prop_assert!(false, "{other:?}"),
+            }
+            // Others are not counted with her.
+            prop_assert_eq!(RateLimiter::new(1, 1).take(ClientId(2), 1, words, start), Verdict::Pass);
+        }
+    }
+
+    /// The ring is the end of all that was said, and a page is a piece of it that can be followed to all of it.
+    #[test]
+    fn history_is_the_end_of_what_was_said(
+        sizes in vec(0usize..3_000, 0..120), lines in 0usize..60, max_bytes in 0usize..80_000,
+        before in option::of(0u64..250), after in option::of(0u64..250), limit in 1usize..70
+    ) {
+        let mut history = History::new(lines, max_bytes);
+        let mut all: Vec<(u64, Arc<Envelope>)> = Vec::new();
+        for (i, size) in sizes.iter().enumerate() {
+            let id = 2 * i as u64 + 1; // ids rise, not always by one
+            let note = Event::Note { room: None, text: Text::new(&"x".repeat(*size)).unwrap() };
+            all.push((id, Envelope::new(DateTime::UNIX_EPOCH, note)));
+            history.push(id, all.last().unwrap().1.clone());
+            // The newest that fit, counted from the end.
+            let mut bytes = 0;
+            let fitting = all.iter().rev().take(lines).take_while(|(_, e)| { bytes += e.cost(); bytes <= max_bytes }).count();
+            prop_assert_eq!(history.len(), fitting);
+        }
+        let kept = &all[all.len() - history.len()..];
+        let id_of = |e: &Arc<Envelope>| kept.iter().find(|(_, k)| Arc::ptr_eq(k, e)).map(|(id, _)| *id);
+        let wanted: Vec<u64> = kept
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(|id| before.is_none_or(|b| *id < b) && after.is_none_or(|a| *id > a))
+            .collect();
+        // Page by page, all of it is seen once.
+        let (mut seen, mut before, mut after) = (VecDeque::new(), before, after);
+        for _ in 0..200 {
+            let (page, more) = history.page(before, after, limit);
+            prop_assert!(page.len() <= limit && page.iter().map(|e| e.cost()).sum::<usize>() <= 128 * 1024);
+            let ids: Vec<u64> = page.iter().map(|e| id_of(e).unwrap()).collect();
+            if after.is_some() { seen.extend(ids) } else { ids.iter().rev().for_each(|id| seen.push_front(*id)) }
+            match more {
+                None => break,
+                more if after.is_some() => after = more,
+                more => before = more,
+            }
+        }
+        prop_assert_eq!(Vec::from(seen), wanted);
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests with real programs: the server's own, Debian's telnet and the three netcats, curl. Each is a child that is ended by
+//! its process number, and each wait has a deadline.
+#![cfg(target_os = "linux")]
+
+mod first_run;
+mod manual;
+mod netcat;
+mod process;
+mod program;
+mod settings;
+mod strangers;
+mod telnet;

@@ -1,0 +1,145 @@
+//! A program as a child: what is typed into it, what it shows, and how it ends.
+
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use chat_server::testing::DEADLINE;
+
+/// The most pieces of output that wait to be looked at. A program that shows more waits.
+const PIECES: usize = 64;
+
+/// Whether a program is on this machine. Where it is missing, a test says so and is skipped; with `CI` set it fails.
+pub(crate) fn is_here(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", program]).status().expect("sh is here");
+    if !found.success() {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{program} is not here, and CI needs it");
+        eprintln!("SKIPPED: {program} is not on this machine; README.md, \"Tests\", names what to install");
+    }
+    found.success()
+}
+
+/// Waits until a child has ended, and fails if it does not.
+#[track_caller]
+pub(crate) fn ended(child: &mut Child) -> ExitStatus {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        match child.try_wait().expect("a child can be waited for") {
+            Some(status) => return status,
+            None if Instant::now() > until => panic!("process {} does not end", child.id()),
+            // The standard library has no wait with a deadline, so this asks again and again.
+            None => thread::park_timeout(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// A running program. It is killed when this is dropped.
+pub(crate) struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pieces: Option<Receiver<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+    /// All that it has shown, errors as well, and how far [`Program::sees`] has come in it.
+    shown: Vec<u8>,
+    looked_at: usize,
+}
+
+impl Program {
+    /// Starts a program, given with its arguments.
+    pub(crate) fn start(words: &[&str]) -> Program {
+        // Both of its outputs come through one pipe, as they would on a terminal.
+        let mut child = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 2>&1"])
+            .args(words)
+            .env("TERM", "xterm")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sh is here");
+        let mut output = child.stdout.take().expect("a pipe");
+        let (tell, pieces) = mpsc::sync_channel(PIECES);
+        let read = move || {
+            let mut piece = [0; 4_096];
+            while let Ok(count @ 1..) = output.read(&mut piece) {
+                if tell.send(piece[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        };
+        let reader = thread::Builder::new().name("program-reader".into()).spawn(read).expect("a thread");
+        let stdin = child.stdin.take();
+        Program { child, stdin, pieces: Some(pieces), reader: Some(reader), shown: Vec::new(), looked_at: 0 }
+    }
+
+    /// Starts a program on a terminal of its own, where Enter is `\r` and Ctrl-C is `\x03`.
+    pub(crate) fn on_a_terminal(command: &str) -> Program {
+        Program::start(&["script", "-qec", command, "/dev/null"])
+    }
+
+    /// Types.
+    pub(crate) fn types(&mut self, bytes: impl AsRef<[u8]>) {
+        let stdin = self.stdin.as_mut().expect("its input is open");
+        stdin.write_all(bytes.as_ref()).and_then(|()| stdin.flush()).expect("it reads its input");
+    }
+
+    /// Writes its whole input and closes it, as `printf ... | program` does.
+    pub(crate) fn is_given(&mut self, bytes: impl AsRef<[u8]>) {
+        self.types(bytes);
+        self.has_no_more_to_say();
+    }
+
+    /// Closes its input, as Ctrl-D does on a terminal.
+    pub(crate) fn has_no_more_to_say(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits until it shows this, behind what it was seen to show before.
+    #[track_caller]
+    pub(crate) fn sees(&mut self, words: &str) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let news = &self.shown[self.looked_at..];
+            if let Some(at) = news.windows(words.len()).position(|part| part == words.as_bytes()) {
+                self.looked_at += at + words.len();
+                return;
+            }
+            let news = String::from_utf8_lossy(news).into_owned();
+            match self.piece(until) {
+                Ok(piece) => self.shown.extend(piece),
+                Err(RecvTimeoutError::Timeout) => panic!("{words:?} did not come; this did: {news}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("it ended without {words:?}: {news}"),
+            }
+        }
+    }
+
+    /// Waits until it has ended by itself, and returns its exit code and all that it has shown.
+    #[track_caller]
+    pub(crate) fn ends(&mut self) -> (Option<i32>, String) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            match self.piece(until) {
+                Ok(piece) => self.shown.extend(piece),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end: {}", String::from_utf8_lossy(&self.shown)),
+            }
+        }
+        (ended(&mut self.child).code(), String::from_utf8_lossy(&self.shown).into_owned())
+    }
+
+    fn piece(&self, until: Instant) -> Result<Vec<u8>, RecvTimeoutError> {
+        let pieces = self.pieces.as_ref().expect("it is there until the program is dropped");
+        pieces.recv_timeout(until.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+        // The reader may wait for room in the queue; without the queue it ends.
+        self.pieces = None;
+        let _ended = self.reader.take().map(JoinHandle::join);
+    }
+}
