@@ -1,4 +1,4 @@
-// Dom: builds nodes. There is no innerHTML in this page; the content policy would refuse it.
+// Dom: builds nodes. No text ever becomes markup here; the content policy would refuse it as well.
 import { hue, initials } from './names.js';
 
 /** h('button.icon', {onclick, 'aria-label': …}, 'text', node, …). Falsy children are left out. */

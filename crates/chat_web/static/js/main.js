@@ -403,14 +403,15 @@ function flush() {
 /* ---- the session ---- */
 
 async function begin() {
+  // Who was never here has no session to ask for.
+  if (!prefs.name) return known(await signIn(''));
   try {
     const session = await api.me();
     known(session.user);
   } catch (error) {
     if (error.status === 401) known(await signIn(prefs.name));
     // The server is not there: the page stands ready with what it knows, and tries again.
-    else if (prefs.name) known({ name: prefs.name });
-    else known(await signIn(prefs.name, t('noServer')));
+    else known({ name: prefs.name });
   }
 }
 

@@ -98,7 +98,8 @@ function arrived(state, room, event, ctx) {
 
 const HANDLERS = {
   Hello(state, event) {
-    const epoch = event.server.epoch ?? null;
+    // Another instance of the server: its numbers mean something else.
+    const epoch = event.server.instance ?? null;
     const other = state.epoch && epoch && state.epoch !== epoch;
     Object.assign(state, { me: event.you, commands: event.commands, limits: { ...state.limits, ...event.limits }, server: event.server, epoch });
     const changes = [{ what: 'me' }, { what: 'rooms' }];

@@ -49,6 +49,8 @@ const DEFAULTS = {
   Goodbye: { reason: '' },
 };
 
+export const SERVER_TYPES = Object.keys(FRAMES);
+
 /** A frame, or null for what is broken or not known: one bad frame must not take the page down. */
 export function decode(text) {
   let frame;

@@ -26,7 +26,7 @@ export function switcher(app) {
     for (const room of state.rooms.values()) {
       add(room.dm ? '@' : '#', title(room), (room.unread ? 3 : 2) + (room.id === state.current ? -1.5 : 0), { show: [room.dm ? avatar(title(room), '.s') : h('span.hash', {}, '#'), h('b', {}, title(room)), room.unread > 0 && h('span.badge', {}, String(room.unread))], run: () => app.open(room.id) });
     }
-    for (const [id, room] of app.directory) if (!state.rooms.has(id)) add('#', id, 1, { show: [h('span.hash', {}, '#'), h('b', {}, id), h('span', { dir: 'auto' }, room.topic), h('small', {}, t('peopleCount', { n: room.users ?? 0 }))], run: () => app.join(id) });
+    for (const [id, room] of app.directory) if (!state.rooms.has(id)) add('#', id, 0.4, { show: [h('span.hash', {}, '#'), h('b', {}, id), h('span', { dir: 'auto' }, room.topic), h('small', {}, t('peopleCount', { n: room.users ?? 0 }))], run: () => app.join(id) });
     for (const name of app.everyone()) if (!state.rooms.has(`@${name}`)) add('@', name, 0, { show: [avatar(name, '.s'), h('b', {}, name), h('small', {}, t('whisper'))], run: () => app.openDm(name) });
     all.sort((a, b) => b.s - a.s || a.name.localeCompare(b.name));
     const found = all.slice(0, 9);

@@ -84,7 +84,7 @@ export function timelineView(app) {
     const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
     const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
     const late = item && outbox.isLate(item, Date.now());
-    const sig = [message.v, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours].join('|');
+    const sig = [message.v, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours, room.people.size > 0].join('|');
     return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && view.fresh.has(message.cid ?? message.seq) }) };
   }
 

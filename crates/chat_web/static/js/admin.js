@@ -1,0 +1,133 @@
+// Admin: the operators' dashboard. Figures each second, charts drawn here, and two acts: to send away and to tell everybody.
+import { $, h, svg, avatar, reconcile } from './dom.js';
+import { admin } from './api.js';
+import { span } from './time.js';
+import { toast } from './view/toast.js';
+
+const KEY = 'chat.operator';
+/** How many seconds the charts show. */
+const SPAN = 120;
+const number = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+let key = sessionStorage.getItem(KEY) ?? '', timer = 0;
+const past = [];
+
+/** What is charted: a title, the figure at this moment, its words, and how it is written. */
+const per = (name) => (totals, before, seconds) => before && name in totals ? Math.max(0, (totals[name] - before[name]) / seconds) : 0;
+const CHARTS = [
+  { title: 'Messages a second', of: per('messages'), words: (t) => `${number.format(t.messages ?? 0)} since the start` },
+  { title: 'Deliveries a second', of: per('deliveries'), words: (t) => `${number.format(t.deliveries ?? 0)} since the start` },
+  { title: 'People', of: (t) => t.people ?? 0, words: (t) => `${t.clients ?? 0} connections, ${t.sockets ?? 0} browser windows` },
+  { title: 'Waiting for slow readers', of: (t) => (t.outboxes ?? 0) / 1024, unit: 'KiB', words: (t) => `${t.inbox ?? 0} wait for the router, ${t.missed ?? 0} lines missed in gaps` },
+  { title: 'Refusals a second', of: per('refusals'), words: (t) => `${number.format(t.refusals ?? 0)} refused, ${t['turned-away'] ?? 0} turned away at the door` },
+  { title: 'Memory', of: (t) => (t.memory ?? 0) / 1024, unit: 'MiB', words: (t) => `${t.threads ?? 0} threads, ${t.panics ?? 0} panics` },
+];
+
+function gate(words = '') {
+  clearTimeout(timer);
+  $('#board').hidden = true;
+  $('#gate').hidden = false;
+  $('#keyhelp').textContent = words || 'It stays in this tab.';
+  $('#keyhelp').classList.toggle('bad', !!words);
+  $('#key').setAttribute('aria-invalid', String(!!words));
+  $('#key').focus();
+  $('#key').select();
+}
+
+$('#gate form').addEventListener('submit', (e) => { e.preventDefault(); key = $('#key').value.trim(); look(); });
+$('#close').addEventListener('click', () => { sessionStorage.removeItem(KEY); key = ''; past.length = 0; $('#key').value = ''; gate(); });
+
+/** An area under a line, over the last two minutes; the highest of them touches the top. */
+function draw(values) {
+  const top = Math.max(1, ...values), x = (i) => SPAN - 1 - (values.length - 1 - i), y = (v) => 40 - (v / top) * 36;
+  const line = values.map((v, i) => `${i ? 'L' : 'M'}${x(i)} ${y(v).toFixed(2)}`).join('');
+  return { line, area: values.length > 1 ? `${line}L${x(values.length - 1)} 41L${x(0)} 41Z` : '' };
+}
+
+function tile({ title }) {
+  const line = svg('path', { class: 'line' }), area = svg('path', { class: 'area' });
+  const picture = svg('svg', { viewBox: `0 0 ${SPAN - 1} 41`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}, the last two minutes` }, area, line);
+  const el = h('section.tile', {}, h('h2', {}, title), h('p.peak'), h('p.big'), h('small'), picture);
+  return Object.assign(el, { line, area });
+}
+
+// One pair of gradients for all charts: from the page's first colour to its second.
+document.body.prepend(svg('svg', { width: 0, height: 0, 'aria-hidden': 'true', class: 'vh' }, svg('defs', {},
+  svg('linearGradient', { id: 'stroke', gradientUnits: 'userSpaceOnUse', x1: 0, x2: SPAN, y1: 0, y2: 0 }, svg('stop', { class: 's0' }), svg('stop', { class: 's1', offset: 1 })),
+  svg('linearGradient', { id: 'fade', x1: 0, x2: 0, y1: 0, y2: 1 }, svg('stop', { class: 'f0' }), svg('stop', { class: 'f1', offset: 1 })))));
+const tiles = CHARTS.map(tile);
+$('#charts').append(...tiles);
+
+function show({ server, totals, doors, rooms, people, stats }) {
+  const now = performance.now(), before = past.at(-1);
+  past.push({ now, totals, values: CHARTS.map((chart) => chart.of(totals, before?.totals, before ? (now - before.now) / 1000 : 1)) });
+  if (past.length > SPAN) past.shift();
+  $('#server').textContent = server.name;
+  $('#about').textContent = `version ${server.version} · up ${span(server.uptime_s)}`;
+  CHARTS.forEach((chart, i) => {
+    const values = past.map((one) => one.values[i]), el = tiles[i], { line, area } = draw(values), unit = chart.unit ? ` ${chart.unit}` : '';
+    $('.big', el).textContent = number.format(values.at(-1)) + unit;
+    $('.peak', el).textContent = `peak ${number.format(Math.max(...values))}`;
+    $('small', el).textContent = chart.words(totals);
+    el.line.setAttribute('d', line);
+    el.area.setAttribute('d', area);
+  });
+  const all = Math.max(1, Object.values(doors).reduce((a, b) => a + b, 0));
+  reconcile($('#doors'), Object.entries(doors).map(([door, count]) => ({ key: door, sig: `${count}/${all}`, make: () => {
+    const fill = h('span.fill');
+    fill.style.setProperty('--part', count / all);
+    return h('li', {}, h('span', {}, { line: 'Terminals', web: 'Browsers', rest: 'Programs' }[door] ?? door), h('span.n', {}, String(count)), h('span.track', {}, fill));
+  } })));
+  reconcile($('#rooms'), rooms.map((room) => ({ key: room.id, sig: JSON.stringify(room), make: () => h('tr', {}, h('td', {}, h('b', {}, `#${room.id}`)), h('td.n', {}, String(room.users)), h('td.n', {}, number.format(room.last_seq)), h('td', {}, room.modes), h('td', {}, h('span.topic', { dir: 'auto' }, room.topic ?? ''))) })));
+  // Row by row: the button under the hand must stay the same one.
+  reconcile($('#people'), people.map((one) => ({ key: one.id, sig: JSON.stringify([one.name, one.door, one.state, one.away, one.rooms, one.origin]), make: () => h('tr', {},
+    h('td', {}, h('span.namecell', {}, avatar(one.name, '.s'), one.name)), h('td', {}, one.door), h('td', { dir: 'auto' }, one.away ? `away: ${one.away}` : one.state), h('td', {}, (one.rooms ?? []).map((room) => `#${room}`).join(' ')), h('td.n.idle'), h('td', {}, one.origin),
+    h('td.n', {}, h('button.kick', { 'aria-label': `Send ${one.name} away`, onclick: () => kick(one) }, 'Send away'))) })));
+  for (const one of people) $(`[data-key="${CSS.escape(one.id)}"] .idle`).textContent = span(one.idle ?? 0);
+  $('#nobody').hidden = people.length > 0;
+  $('#peoplehead').textContent = `People · ${people.length}`;
+  reconcile($('#stats'), stats.map((one) => ({ key: one.key, sig: String(one.value), make: () => h('div', {}, h('dt', {}, one.text), h('dd', {}, number.format(one.value))) })));
+}
+
+async function look() {
+  clearTimeout(timer);
+  try {
+    const overview = await admin('overview', key);
+    sessionStorage.setItem(KEY, key);
+    $('#gate').hidden = true;
+    $('#board').hidden = false;
+    $('#pulse').className = '';
+    if ($('#pulse').textContent !== 'live') $('#pulse').textContent = 'live';
+    show(overview);
+    timer = setTimeout(look, document.hidden ? 5000 : 1000);
+  } catch (error) {
+    if (error.status >= 400 && error.status < 500) { sessionStorage.removeItem(KEY); return gate(error.message); }
+    if ($('#board').hidden) return gate('The server does not answer.');
+    $('#pulse').className = 'lost';
+    if ($('#pulse').textContent !== 'no answer') $('#pulse').textContent = 'no answer';
+    timer = setTimeout(look, 2000);
+  }
+}
+
+async function act(path, body, words) {
+  try { await admin(path, key, body); toast(words); return true; } catch (error) { toast(error.message, { kind: 'error' }); return false; }
+}
+
+function kick(person) {
+  const dialog = $('#kick');
+  $('#kickhead').textContent = `Send ${person.name} away`;
+  $('#why').value = '';
+  dialog.returnValue = '';
+  dialog.onclose = () => { if (dialog.returnValue === 'yes') act('kick', { id: person.id, reason: $('#why').value.trim() }, `${person.name} was sent away.`).then(look); };
+  dialog.showModal();
+  $('#why').focus();
+}
+// Enter in the field means what the dialog is for, not its first button.
+$('#why').addEventListener('keydown', (e) => { if (e.key === 'Enter') { e.preventDefault(); $('#kick').close('yes'); } });
+
+$('#announce').addEventListener('submit', async (e) => {
+  e.preventDefault();
+  if (await act('announce', { text: $('#words').value }, 'Everybody was told.')) $('#words').value = '';
+});
+document.addEventListener('visibilitychange', () => { if (!document.hidden && !$('#board').hidden) look(); });
+
+if (key) look(); else gate();
