@@ -5,7 +5,7 @@
 // over it in the order of seq. That makes adding a fact twice, or early, or late, harmless: the list depends on the set alone.
 
 export function timeline() {
-  return { msgs: new Map(), order: [], changes: new Map(), have: [], cids: new Map() };
+  return { msgs: new Map(), order: [], changes: new Map(), have: [], begun: false, cids: new Map() };
 }
 
 /** Says that every event from `a` to `b` is known now. `have` stays a sorted list of ranges that do not touch. */
@@ -22,7 +22,8 @@ export function cover(tl, a, b) {
 
 export const last = (tl) => tl.have.length ? tl.have.at(-1)[1] : 0;
 export const first = (tl) => tl.have.length ? tl.have[0][0] : 0;
-export const atStart = (tl) => tl.have.length > 0 && tl.have[0][0] <= 1;
+/** Nothing is before what we have; in an empty room that holds before there is anything. */
+export const atStart = (tl) => tl.begun || (tl.have.length > 0 && tl.have[0][0] <= 1);
 
 /** The ranges between what we have: each is a loss to be fetched. */
 export function holes(tl) {
@@ -125,6 +126,7 @@ export function forgetBefore(tl, seq) {
     tl.msgs.delete(old);
     tl.changes.delete(old);
   }
+  tl.begun &&= seq <= 1;
   tl.have = tl.have.map(([a, b]) => [Math.max(a, seq), b]).filter(([a, b]) => a <= b);
 }
 

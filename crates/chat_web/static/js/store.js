@@ -15,7 +15,7 @@ export function newRoom(id, info = {}) {
   return {
     id, dm: id.startsWith('@'), topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op, joined: info.joined ?? true,
     lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, unread: 0, pinged: 0, line: null, lineAt: null,
-    tl: merge.timeline(), loaded: id.startsWith('@'), notes: [], people: new Map(), typing: new Map(), lost: [],
+    tl: Object.assign(merge.timeline(), { begun: id.startsWith('@') }), loaded: id.startsWith('@'), notes: [], people: new Map(), typing: new Map(), lost: [],
   };
 }
 
@@ -141,7 +141,7 @@ const HANDLERS = {
     if (event.before != null) { from = event.prev == null ? 1 : low ?? 1; to = event.before - 1; }
     else if (event.after != null) { from = event.after + 1; to = end; }
     else { from = event.prev == null ? 1 : low ?? end + 1; to = end; }
-    // An empty room is known from its first event on, though there is none yet.
+    if (from === 1) room.tl.begun = true;
     const answer = merge.addPage(room.tl, messages, event.last_seq ?? 0, from, to);
     if (answer === 'other-log') { reset(room); return [{ what: 'reload', room: room.id }]; }
     if (event.before == null && event.after == null) room.loaded = true;

@@ -18,7 +18,8 @@ export const menuIsOpen = () => !!open;
 
 function show(el, anchor, back) {
   closeMenu(false);
-  document.body.append(el);
+  // Inside the landmark it belongs to: a screen reader stays where it was.
+  (anchor.closest('nav, main, aside') ?? document.body).append(el);
   const off = new AbortController();
   open = { el, back, off };
   const box = anchor.getBoundingClientRect();

@@ -22,7 +22,6 @@ export function popup(app, input) {
 
   function draw() {
     list.hidden = !options.length;
-    input.setAttribute('aria-expanded', String(!!options.length));
     list.replaceChildren(...options.map((option, i) => h('li', { id: `o${i}`, role: 'option', 'aria-selected': String(i === at), onpointerdown: (e) => { e.preventDefault(); take(i); } }, option.show)));
     if (options.length) { input.setAttribute('aria-activedescendant', `o${at}`); list.children[at].scrollIntoView({ block: 'nearest' }); } else input.removeAttribute('aria-activedescendant');
   }

@@ -45,8 +45,7 @@ export function roomsView(app) {
       const { me } = app.state;
       if (me && $('#me').dataset.name !== me.name) {
         $('#me').dataset.name = me.name;
-        $('#me').replaceChildren(avatar(me.name), h('span.label', {}, me.name), icon('gear'));
-        $('#me').setAttribute('aria-label', t('settingsOf', { name: me.name }));
+        $('#me').replaceChildren(avatar(me.name), h('span.label', {}, me.name), h('span.vh', {}, `, ${t('settings')}`), icon('gear'));
       }
     },
   };

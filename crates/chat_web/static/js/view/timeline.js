@@ -122,9 +122,9 @@ export function timelineView(app) {
     return h('div.reactions', {}, message.reactions.map(([emoji, names]) => {
       const on = names.some((name) => me && sameName(name, me));
       return h(`button${on ? '.on' : ''}`, {
-        'aria-pressed': String(on), 'aria-label': t('reacted', { who: people(names, 4), name: nameOf(emoji) }), title: people(names, 8),
+        'aria-pressed': String(on), title: people(names, 8),
         onclick: () => app.react(room.id, message.seq, emoji, !on),
-      }, h('span.e', {}, emoji), h('span', {}, String(names.length)));
+      }, h('span.e', {}, emoji), h('span', {}, String(names.length)), h('span.vh', {}, `: ${t('reacted', { who: people(names, 4), name: nameOf(emoji) })}`));
     }));
   }
 
@@ -296,12 +296,11 @@ export function timelineView(app) {
     if (view.stick) app.watched();
   }
 
-  function latest(smooth) {
+  function latest() {
     const room = app.room();
     if (!room) return;
-    const near = view.end === null && log.scrollHeight - log.scrollTop < 4 * log.clientHeight;
     Object.assign(view, { start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true });
-    if (smooth && near && !matchMedia('(prefers-reduced-motion: reduce)').matches) { view.stick = false; log.scrollTo({ top: log.scrollHeight, behavior: 'smooth' }); } else render();
+    render();
     app.watched();
     furniture();
   }
@@ -400,7 +399,7 @@ export function timelineView(app) {
     else if (e.key === 'r' && row && usable(row.message) && !e.ctrlKey && !e.metaKey) { e.preventDefault(); app.reply(row.message); }
   });
 
-  jump.addEventListener('click', () => { latest(true); app.focusComposer(); });
+  jump.addEventListener('click', () => { latest(); app.focusComposer(); });
   pill.addEventListener('click', () => goTo(view.room.tl.order[Math.min(merge.place(view.room.tl, view.room.line + 1), view.room.tl.order.length - 1)]));
   // The box of the log changes when the composer grows, the keyboard opens, a drawer moves: the end stays the end.
   new ResizeObserver(() => { if (view.stick && view.end === null) toEnd(); }).observe(log);
