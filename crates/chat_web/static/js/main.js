@@ -45,7 +45,7 @@ const app = {
   },
   roomIds: () => [...new Set([...[...state.rooms.values()].filter((room) => !room.dm).map((room) => room.id), ...app.directory.keys()])],
   commands: (word) => state.commands.flatMap((c) => (c.slashes ?? [c.name.toLowerCase()]).slice(0, 1).map((slash) => ({ slash, usage: c.usage, help: c.help, all: c.slashes ?? [] })))
-    .filter((c) => c.slash.startsWith(word) || c.all.some((one) => one === word)).slice(0, 10),
+    .filter((c) => c.slash.startsWith(word) || c.all.some((one) => one === word)).slice(0, 7),
 
   open(id, focus = true) {
     if (!state.rooms.has(id)) return;

@@ -40,7 +40,6 @@ export function peopleView(app) {
       const all = shown(room).sort((a, b) => (RANK[a.state ?? 'online'] - RANK[b.state ?? 'online']) || a.name.localeCompare(b.name));
       reconcile(list, all.map(row));
       count.textContent = String(all.length);
-      $('#peoplebtn').setAttribute('aria-label', t('peopleCount', { n: all.length }));
       $('#alone').hidden = room.dm || all.length > 1;
     },
     typing() {

@@ -15,9 +15,9 @@ export function popup(app, input) {
     if (!word) return [];
     const [, , mark, typed] = word, low = typed.toLowerCase();
     from = before.length - typed.length - 1;
-    if (mark === '@') return app.names().filter((name) => name.toLowerCase().startsWith(low)).slice(0, 8).map((name) => ({ text: `@${name} `, show: [avatar(name, '.s'), h('b', {}, name)] }));
-    if (mark === '#') return app.roomIds().filter((id) => id.toLowerCase().startsWith(low)).slice(0, 8).map((id) => ({ text: `#${id} `, show: [h('b', {}, `#${id}`)] }));
-    return typed.length < 2 ? [] : search(low).map(({ name, char }) => ({ text: `${char} `, show: [h('span.e', {}, char), h('b', {}, `:${name}:`)] }));
+    if (mark === '@') return app.names().filter((name) => name.toLowerCase().startsWith(low)).slice(0, 7).map((name) => ({ text: `@${name} `, show: [avatar(name, '.s'), h('b', {}, name)] }));
+    if (mark === '#') return app.roomIds().filter((id) => id.toLowerCase().startsWith(low)).slice(0, 7).map((id) => ({ text: `#${id} `, show: [h('b', {}, `#${id}`)] }));
+    return typed.length < 2 ? [] : search(low, 7).map(({ name, char }) => ({ text: `${char} `, show: [h('span.e', {}, char), h('b', {}, `:${name}:`)] }));
   }
 
   function draw() {

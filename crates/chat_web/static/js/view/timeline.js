@@ -214,7 +214,9 @@ export function timelineView(app) {
 
   function restore({ key, offset }) {
     const row = [...list.children].find((one) => one.dataset.key === key);
-    if (row) scrollTo(log.scrollTop + row.getBoundingClientRect().top - log.getBoundingClientRect().top - offset);
+    const by = row ? row.getBoundingClientRect().top - log.getBoundingClientRect().top - offset : 0;
+    // Less than a pixel is rounding; to correct it at each draw would be a slow drift.
+    if (Math.abs(by) >= 1) scrollTo(log.scrollTop + by);
   }
 
   function scrollTo(y) { log.scrollTop = y; view.wrote = log.scrollTop; }
@@ -402,7 +404,9 @@ export function timelineView(app) {
   jump.addEventListener('click', () => { latest(); app.focusComposer(); });
   pill.addEventListener('click', () => goTo(view.room.tl.order[Math.min(merge.place(view.room.tl, view.room.line + 1), view.room.tl.order.length - 1)]));
   // The box of the log changes when the composer grows, the keyboard opens, a drawer moves: the end stays the end.
-  new ResizeObserver(() => { if (view.stick && view.end === null) toEnd(); }).observe(log);
+  const sizes = new ResizeObserver(() => { if (view.stick && view.end === null) toEnd(); });
+  sizes.observe(log);
+  sizes.observe(list);
   globalThis.visualViewport?.addEventListener('resize', () => { if (view.stick) toEnd(); });
 
   return {
