@@ -77,11 +77,11 @@ function show({ server, totals, doors, rooms, people, stats }) {
     fill.style.setProperty('--part', count / all);
     return h('li', {}, h('span', {}, { line: 'Terminals', web: 'Browsers', rest: 'Programs' }[door] ?? door), h('span.n', {}, String(count)), h('span.track', {}, fill));
   } })));
-  reconcile($('#rooms'), rooms.map((room) => ({ key: room.id, sig: JSON.stringify(room), make: () => h('tr', {}, h('td', {}, h('b', {}, `#${room.id}`)), h('td.n', {}, String(room.users)), h('td.n', {}, number.format(room.last_seq)), h('td', {}, room.modes), h('td', {}, h('span.topic', { dir: 'auto' }, room.topic ?? ''))) })));
+  reconcile($('#allrooms'), rooms.map((room) => ({ key: room.id, sig: JSON.stringify(room), make: () => h('tr', {}, h('td', {}, h('b', {}, `#${room.id}`)), h('td.n', {}, String(room.users)), h('td.n', {}, number.format(room.last_seq)), h('td', {}, room.modes), h('td', {}, h('span.topic', { dir: 'auto' }, room.topic ?? ''))) })));
   // Row by row: the button under the hand must stay the same one.
-  reconcile($('#people'), people.map((one) => ({ key: one.id, sig: JSON.stringify([one.name, one.door, one.state, one.away, one.rooms, one.origin]), make: () => h('tr', {},
+  reconcile($('#everyone'), people.map((one) => ({ key: one.id, sig: JSON.stringify([one.name, one.door, one.state, one.away, one.rooms, one.origin]), make: () => h('tr', {},
     h('td', {}, h('span.namecell', {}, avatar(one.name, '.s'), one.name)), h('td', {}, one.door), h('td', { dir: 'auto' }, one.away ? `away: ${one.away}` : one.state), h('td', {}, (one.rooms ?? []).map((room) => `#${room}`).join(' ')), h('td.n.idle'), h('td', {}, one.origin),
-    h('td.n', {}, h('button.kick', { 'aria-label': `Send ${one.name} away`, onclick: () => kick(one) }, 'Send away'))) })));
+    h('td.n', {}, h('button.kick', { 'aria-label': `Send away ${one.name}`, onclick: () => kick(one) }, 'Send away'))) })));
   for (const one of people) $(`[data-key="${CSS.escape(one.id)}"] .idle`).textContent = span(one.idle ?? 0);
   $('#nobody').hidden = people.length > 0;
   $('#peoplehead').textContent = `People · ${people.length}`;

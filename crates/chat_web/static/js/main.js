@@ -49,10 +49,10 @@ const app = {
 
   open(id, focus = true) {
     if (!state.rooms.has(id)) return;
-    const apply = () => { take({ type: 'open', room: id }); if (focus && matchMedia('(hover: hover)').matches) composer.focus(); };
     closeDrawers();
-    if (id !== state.current && document.startViewTransition && state.current && !matchMedia('(prefers-reduced-motion: reduce)').matches) document.startViewTransition(() => { apply(); timeline.render(); });
-    else apply();
+    // At once, not in a view transition: what is typed in its first frame would go to the room one has left.
+    take({ type: 'open', room: id });
+    if (focus && matchMedia('(hover: hover)').matches) composer.focus();
   },
   openDm(name) { take({ type: 'whisper', name }); app.open(`@${name}`); },
   join(id) {

@@ -488,7 +488,7 @@ test('operators see everybody and can send somebody away', async () => {
   await boss.keyboard.press('Enter');
   await budi.hears('NOTE *: cake in the kitchen');
   await ana.waitForFunction(() => document.querySelector('#messages').textContent.includes('cake in the kitchen'));
-  await boss.click('[aria-label="Send ana away"]');
+  await boss.click('[aria-label="Send away ana"]');
   await boss.fill('#why', 'too many bananas');
   await boss.keyboard.press('Enter');
   await budi.hears('LEFT #lobby ana: too many bananas');
