@@ -1,169 +1,133 @@
-// The operators' dashboard: figures each second, charts drawn here, and the acts of an operator.
-
-import { el, patch } from './view/dom.js';
+// Admin: the operators' dashboard. Figures each second, charts drawn here, and two acts: to send away and to tell everybody.
+import { $, h, svg, avatar, reconcile } from './dom.js';
+import { admin } from './api.js';
+import { span } from './time.js';
+import { toast } from './view/toast.js';
 
 const KEY = 'chat.operator';
 /** How many seconds the charts show. */
 const SPAN = 120;
+const number = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+let key = sessionStorage.getItem(KEY) ?? '', timer = 0;
+const past = [];
 
-const main = document.getElementById('main');
-const toasts = document.getElementById('toasts');
-let key = sessionStorage.getItem(KEY) ?? '';
-let history = [];
-let parts = null;
-let timer = 0;
+/** What is charted: a title, the figure at this moment, its words, and how it is written. */
+const per = (name) => (totals, before, seconds) => before && name in totals ? Math.max(0, (totals[name] - before[name]) / seconds) : 0;
+const CHARTS = [
+  { title: 'Messages a second', of: per('messages'), words: (t) => `${number.format(t.messages ?? 0)} since the start` },
+  { title: 'Deliveries a second', of: per('deliveries'), words: (t) => `${number.format(t.deliveries ?? 0)} since the start` },
+  { title: 'People', of: (t) => t.people ?? 0, words: (t) => `${t.clients ?? 0} connections, ${t.sockets ?? 0} browser windows` },
+  { title: 'Waiting for slow readers', of: (t) => (t.outboxes ?? 0) / 1024, unit: 'KiB', words: (t) => `${t.inbox ?? 0} wait for the router, ${t.missed ?? 0} lines missed in gaps` },
+  { title: 'Refusals a second', of: per('refusals'), words: (t) => `${number.format(t.refusals ?? 0)} refused, ${t['turned-away'] ?? 0} turned away at the door` },
+  { title: 'Memory', of: (t) => (t.memory ?? 0) / 1024, unit: 'MiB', words: (t) => `${t.threads ?? 0} threads, ${t.panics ?? 0} panics` },
+];
 
-async function call(method, path, body) {
-  const headers = { Authorization: `Bearer ${key}` };
-  if (body) headers['Content-Type'] = 'application/json';
-  const answer = await fetch(`/api/admin/${path}`, { method, headers, body: body && JSON.stringify(body) });
-  if (answer.status === 204) return null;
-  const said = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(said.detail ?? said.title), { status: answer.status });
-  return said;
-}
-
-function tell(words) {
-  const toast = el('p', { class: 'toast' }, words);
-  toasts.append(toast);
-  setTimeout(() => toast.remove(), 6_000);
-}
-
-// ---- signing in ----
-
-function askForKey(problem = '') {
+function gate(words = '') {
   clearTimeout(timer);
-  parts = null;
-  document.getElementById('sign-out').hidden = true;
-  const field = el('input', { id: 'key', type: 'password', autocomplete: 'current-password', required: true, 'aria-describedby': 'key-hint' });
-  const form = el('form', { on: { submit: async (event) => {
-    event.preventDefault();
-    key = field.value.trim();
-    try {
-      show(await call('GET', 'overview'));
-      sessionStorage.setItem(KEY, key);
-    } catch (error) {
-      askForKey(error.message);
-    }
-  } } }, el('label', { for: 'key' }, 'Operator key', field), el('button', { class: 'primary', type: 'submit' }, 'Open'));
-  main.replaceChildren(el('section', { class: 'card key' }, el('h2', {}, 'For operators'),
-    el('p', { id: 'key-hint', class: problem ? 'wrong' : '', role: problem ? 'alert' : undefined }, problem || 'The key is operator_key of the settings, or CHAT_OPERATOR_KEY. It stays in this tab.'), form));
-  field.focus();
+  $('#board').hidden = true;
+  $('#gate').hidden = false;
+  $('#keyhelp').textContent = words || 'It stays in this tab.';
+  $('#keyhelp').classList.toggle('bad', !!words);
+  $('#key').setAttribute('aria-invalid', String(!!words));
+  $('#key').focus();
+  $('#key').select();
 }
 
-// ---- charts ----
+$('#gate form').addEventListener('submit', (e) => { e.preventDefault(); key = $('#key').value.trim(); look(); });
+$('#close').addEventListener('click', () => { sessionStorage.removeItem(KEY); key = ''; past.length = 0; $('#key').value = ''; gate(); });
 
-/** A line over the last two minutes, with its own scale. */
-function chart(values, label) {
-  const width = SPAN - 1;
-  const top = Math.max(1, ...values);
-  const x = (i) => width - (values.length - 1 - i);
-  const y = (v) => 40 - (v / top) * 38;
-  const line = values.map((v, i) => `${i === 0 ? 'M' : 'L'}${x(i)} ${y(v).toFixed(2)}`).join('');
-  const svg = el('svg', { class: 'chart', viewBox: `0 0 ${width} 41`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
-    el('path', { class: 'floor', d: `M0 40H${width}` }));
-  if (values.length > 1) svg.append(el('path', { class: 'area', d: `${line}L${width} 40L${x(0)} 40Z` }), el('path', { class: 'line', d: line }));
-  return svg;
+/** An area under a line, over the last two minutes; the highest of them touches the top. */
+function draw(values) {
+  const top = Math.max(1, ...values), x = (i) => SPAN - 1 - (values.length - 1 - i), y = (v) => 40 - (v / top) * 36;
+  const line = values.map((v, i) => `${i ? 'L' : 'M'}${x(i)} ${y(v).toFixed(2)}`).join('');
+  return { line, area: values.length > 1 ? `${line}L${x(values.length - 1)} 41L${x(0)} 41Z` : '' };
 }
 
-const number = new Intl.NumberFormat('en');
-const series = (name) => history.map((moment) => moment[name]);
-
-function time(seconds) {
-  const days = Math.floor(seconds / 86_400);
-  const clock = [Math.floor(seconds / 3_600) % 24, Math.floor(seconds / 60) % 60, seconds % 60].map((n) => String(n).padStart(2, '0')).join(':');
-  return days > 0 ? `${days} d ${clock}` : clock;
+function tile({ title }) {
+  const line = svg('path', { class: 'line' }), area = svg('path', { class: 'area' });
+  const picture = svg('svg', { viewBox: `0 0 ${SPAN - 1} 41`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}, the last two minutes` }, area, line);
+  const el = h('section.tile', {}, h('h2', {}, title), h('p.peak'), h('p.big'), h('small'), picture);
+  return Object.assign(el, { line, area });
 }
 
-// ---- the page ----
+// One pair of gradients for all charts: from the page's first colour to its second.
+document.body.prepend(svg('svg', { width: 0, height: 0, 'aria-hidden': 'true', class: 'vh' }, svg('defs', {},
+  svg('linearGradient', { id: 'stroke', gradientUnits: 'userSpaceOnUse', x1: 0, x2: SPAN, y1: 0, y2: 0 }, svg('stop', { class: 's0' }), svg('stop', { class: 's1', offset: 1 })),
+  svg('linearGradient', { id: 'fade', x1: 0, x2: 0, y1: 0, y2: 1 }, svg('stop', { class: 'f0' }), svg('stop', { class: 'f1', offset: 1 })))));
+const tiles = CHARTS.map(tile);
+$('#charts').append(...tiles);
 
-function build() {
-  const card = (title, wide) => {
-    const body = el('div', {});
-    main.append(el('section', { class: wide ? 'card wide' : 'card' }, el('h2', {}, title), body));
-    return body;
-  };
-  main.replaceChildren();
-  const words = el('input', { id: 'words', type: 'text', maxlength: '1000', required: true });
-  const announce = el('form', { on: { submit: async (event) => {
-    event.preventDefault();
-    try {
-      await call('POST', 'announce', { text: words.value });
-      words.value = '';
-      tell('Everybody was told.');
-    } catch (error) {
-      tell(error.message);
-    }
-  } } }, el('label', { for: 'words' }, 'Say something to everybody', words), el('button', { class: 'primary', type: 'submit' }, 'Announce'));
-  parts = { messages: card('Messages a second'), deliveries: card('Deliveries a second'), people: card('People'), doors: card('By door'), waiting: card('Waiting'), process: card('Process') };
-  main.append(el('section', { class: 'card wide' }, el('h2', {}, 'Announce'), announce));
-  parts.rooms = card('Rooms', true);
-  parts.list = el('tbody', {});
-  const kicks = card('Everybody', true);
-  kicks.append(el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, ...['Name', 'Door', 'State', 'Rooms', 'Idle', 'From', 'Acts'].map((title) => el('th', { scope: 'col' }, title)))), parts.list)));
-  parts.stats = card('All figures', true);
-  document.getElementById('sign-out').hidden = false;
-}
-
-async function kick(person) {
-  const reason = prompt(`Send ${person.name} away. Why? They and their rooms read it.`, '');
-  if (reason === null) return;
-  try {
-    await call('POST', 'kick', { id: person.id, reason });
-    tell(`${person.name} was sent away.`);
-  } catch (error) {
-    tell(error.message);
-  }
-}
-
-const figure = (value, unit = '') => el('p', { class: 'figure' }, number.format(Math.round(value)), ' ', el('small', {}, unit));
-
-function show(overview) {
-  if (!parts) build();
-  const { totals, doors, rooms, people, stats, server } = overview;
-  const now = performance.now();
-  const last = history.at(-1);
-  const rate = (name) => (last ? Math.max(0, ((totals[name] - last.totals[name]) * 1_000) / (now - last.now)) : 0);
-  history.push({ now, totals, messages: rate('messages'), deliveries: rate('deliveries'), people: totals.people, waiting: totals.outboxes, memory: totals.memory / 1024 });
-  history = history.slice(-SPAN);
-  const moment = history.at(-1);
-  document.getElementById('about').textContent = `${server.name} ${server.version} · up ${time(server.uptime_s)}`;
-  parts.messages.replaceChildren(figure(moment.messages, `of ${number.format(totals.messages)} in all`), chart(series('messages'), 'Messages a second'));
-  parts.deliveries.replaceChildren(figure(moment.deliveries, `of ${number.format(totals.deliveries)} in all`), chart(series('deliveries'), 'Deliveries a second'));
-  parts.people.replaceChildren(figure(totals.people, `${totals.clients} connections, ${totals.sockets} browsers`), chart(series('people'), 'People'));
-  parts.waiting.replaceChildren(figure(totals.outboxes / 1024, `KiB for slow readers · ${totals.inbox} in the inbox · ${totals.missed} lines missed`), chart(series('waiting'), 'Bytes waiting'));
-  parts.process.replaceChildren(figure(moment.memory, `MiB · ${totals.threads} threads · ${totals.panics} panics`), chart(series('memory'), 'Memory'));
-  const most = Math.max(1, ...Object.values(doors));
-  parts.doors.replaceChildren(el('ul', { class: 'bars' }, ...Object.entries(doors).map(([door, count]) =>
-    el('li', {}, door, el('span', { class: 'track' }, el('span', { class: 'fill', vars: { part: count / most } })), String(count)))));
-  parts.rooms.replaceChildren(el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Room'), el('th', { scope: 'col' }, 'Modes'), el('th', { scope: 'col', class: 'number' }, 'People'), el('th', { scope: 'col', class: 'number' }, 'Events'), el('th', { scope: 'col' }, 'Topic'))),
-    el('tbody', {}, ...rooms.map((room) => el('tr', {}, el('td', {}, `#${room.id}`), el('td', {}, room.modes), el('td', { class: 'number' }, String(room.users)), el('td', { class: 'number' }, number.format(room.last_seq)), el('td', {}, room.topic)))))));
-  // Row by row, so that the button under the hand stays the same.
-  patch(parts.list, people.map((person) => ({ ...person, key: person.id, print: JSON.stringify([person.name, person.state, person.rooms, person.idle, person.away]) })), (person) =>
-    el('tr', {}, el('td', {}, person.name), el('td', {}, person.door), el('td', {}, person.away ? `away: ${person.away}` : person.state), el('td', {}, (person.rooms ?? []).map((room) => `#${room}`).join(' ')), el('td', { class: 'number' }, time(person.idle ?? 0)), el('td', {}, person.origin),
-      el('td', {}, el('button', { class: 'kick', type: 'button', 'aria-label': `Kick ${person.name}`, on: { click: () => kick(person) } }, 'Kick'))));
-  parts.stats.replaceChildren(el('div', { class: 'scroll' }, el('table', {}, el('tbody', {}, ...stats.map((stat) => el('tr', {}, el('th', { scope: 'row' }, stat.key), el('td', { class: 'number' }, number.format(stat.value)), el('td', {}, stat.text)))))));
-  clearTimeout(timer);
-  timer = setTimeout(look, document.hidden ? 5_000 : 1_000);
+function show({ server, totals, doors, rooms, people, stats }) {
+  const now = performance.now(), before = past.at(-1);
+  past.push({ now, totals, values: CHARTS.map((chart) => chart.of(totals, before?.totals, before ? (now - before.now) / 1000 : 1)) });
+  if (past.length > SPAN) past.shift();
+  $('#server').textContent = server.name;
+  $('#about').textContent = `version ${server.version} · up ${span(server.uptime_s)}`;
+  CHARTS.forEach((chart, i) => {
+    const values = past.map((one) => one.values[i]), el = tiles[i], { line, area } = draw(values), unit = chart.unit ? ` ${chart.unit}` : '';
+    $('.big', el).textContent = number.format(values.at(-1)) + unit;
+    $('.peak', el).textContent = `peak ${number.format(Math.max(...values))}`;
+    $('small', el).textContent = chart.words(totals);
+    el.line.setAttribute('d', line);
+    el.area.setAttribute('d', area);
+  });
+  const all = Math.max(1, Object.values(doors).reduce((a, b) => a + b, 0));
+  reconcile($('#doors'), Object.entries(doors).map(([door, count]) => ({ key: door, sig: `${count}/${all}`, make: () => {
+    const fill = h('span.fill');
+    fill.style.setProperty('--part', count / all);
+    return h('li', {}, h('span', {}, { line: 'Terminals', web: 'Browsers', rest: 'Programs' }[door] ?? door), h('span.n', {}, String(count)), h('span.track', {}, fill));
+  } })));
+  reconcile($('#allrooms'), rooms.map((room) => ({ key: room.id, sig: JSON.stringify(room), make: () => h('tr', {}, h('td', {}, h('b', {}, `#${room.id}`)), h('td.n', {}, String(room.users)), h('td.n', {}, number.format(room.last_seq)), h('td', {}, room.modes), h('td', {}, h('span.topic', { dir: 'auto' }, room.topic ?? ''))) })));
+  // Row by row: the button under the hand must stay the same one.
+  reconcile($('#everyone'), people.map((one) => ({ key: one.id, sig: JSON.stringify([one.name, one.door, one.state, one.away, one.rooms, one.origin]), make: () => h('tr', {},
+    h('td', {}, h('span.namecell', {}, avatar(one.name, '.s'), one.name)), h('td', {}, one.door), h('td', { dir: 'auto' }, one.away ? `away: ${one.away}` : one.state), h('td', {}, (one.rooms ?? []).map((room) => `#${room}`).join(' ')), h('td.n.idle'), h('td', {}, one.origin),
+    h('td.n', {}, h('button.kick', { 'aria-label': `Send away ${one.name}`, onclick: () => kick(one) }, 'Send away'))) })));
+  for (const one of people) $(`[data-key="${CSS.escape(one.id)}"] .idle`).textContent = span(one.idle ?? 0);
+  $('#nobody').hidden = people.length > 0;
+  $('#peoplehead').textContent = `People · ${people.length}`;
+  reconcile($('#stats'), stats.map((one) => ({ key: one.key, sig: String(one.value), make: () => h('div', {}, h('dt', {}, one.text), h('dd', {}, number.format(one.value))) })));
 }
 
 async function look() {
+  clearTimeout(timer);
   try {
-    show(await call('GET', 'overview'));
+    const overview = await admin('overview', key);
+    sessionStorage.setItem(KEY, key);
+    $('#gate').hidden = true;
+    $('#board').hidden = false;
+    $('#pulse').className = '';
+    if ($('#pulse').textContent !== 'live') $('#pulse').textContent = 'live';
+    show(overview);
+    timer = setTimeout(look, document.hidden ? 5000 : 1000);
   } catch (error) {
-    if (error.status) return askForKey(error.message);
-    document.getElementById('about').textContent = 'The server cannot be reached. Trying again…';
-    timer = setTimeout(look, 2_000);
+    if (error.status >= 400 && error.status < 500) { sessionStorage.removeItem(KEY); return gate(error.message); }
+    if ($('#board').hidden) return gate('The server does not answer.');
+    $('#pulse').className = 'lost';
+    if ($('#pulse').textContent !== 'no answer') $('#pulse').textContent = 'no answer';
+    timer = setTimeout(look, 2000);
   }
-  return undefined;
 }
 
-document.getElementById('sign-out').addEventListener('click', () => {
-  sessionStorage.removeItem(KEY);
-  key = '';
-  history = [];
-  askForKey();
-});
+async function act(path, body, words) {
+  try { await admin(path, key, body); toast(words); return true; } catch (error) { toast(error.message, { kind: 'error' }); return false; }
+}
 
-if (key) look();
-else askForKey();
+function kick(person) {
+  const dialog = $('#kick');
+  $('#kickhead').textContent = `Send ${person.name} away`;
+  $('#why').value = '';
+  dialog.returnValue = '';
+  dialog.onclose = () => { if (dialog.returnValue === 'yes') act('kick', { id: person.id, reason: $('#why').value.trim() }, `${person.name} was sent away.`).then(look); };
+  dialog.showModal();
+  $('#why').focus();
+}
+// Enter in the field means what the dialog is for, not its first button.
+$('#why').addEventListener('keydown', (e) => { if (e.key === 'Enter') { e.preventDefault(); $('#kick').close('yes'); } });
+
+$('#announce').addEventListener('submit', async (e) => {
+  e.preventDefault();
+  if (await act('announce', { text: $('#words').value }, 'Everybody was told.')) $('#words').value = '';
+});
+document.addEventListener('visibilitychange', () => { if (!document.hidden && !$('#board').hidden) look(); });
+
+if (key) look(); else gate();

@@ -1,21 +1,54 @@
-// Emoji by their :names:, the ones that people use; any other can be typed as it is.
+// Emoji: the `:name:` table. No pictures; the characters are Unicode's own.
 
-export const EMOJI = {
-  '+1': '👍', thumbsup: '👍', '-1': '👎', heart: '❤️', joy: '😂', smile: '😄', grin: '😁', laugh: '😆', wink: '😉', blush: '😊',
-  cool: '😎', cry: '😢', sob: '😭', angry: '😠', thinking: '🤔', shrug: '🤷', facepalm: '🤦', wave: '👋', clap: '👏', pray: '🙏',
-  muscle: '💪', ok: '👌', point: '👉', eyes: '👀', fire: '🔥', tada: '🎉', party: '🥳', rocket: '🚀', star: '⭐', sparkles: '✨',
-  check: '✅', x: '❌', warning: '⚠️', question: '❓', exclamation: '❗', bulb: '💡', bug: '🐛', wrench: '🔧', lock: '🔒', key: '🔑',
-  coffee: '☕', tea: '🍵', beer: '🍺', pizza: '🍕', banana: '🍌', cake: '🍰', sun: '☀️', moon: '🌙', rain: '🌧️', rainbow: '🌈',
-  cat: '🐱', dog: '🐶', otter: '🦦', crab: '🦀', snake: '🐍', penguin: '🐧', tree: '🌳', flower: '🌸', earth: '🌍', clock: '⏰',
-  calendar: '📅', memo: '📝', book: '📖', link: '🔗', mail: '✉️', phone: '📱', computer: '💻', camera: '📷', music: '🎵', gift: '🎁',
-  money: '💰', hundred: '💯', sleeping: '😴', sick: '🤒', mindblown: '🤯', scream: '😱', kiss: '😘', hug: '🤗', zip: '🤐', nerd: '🤓',
-};
+const TABLE = `smile😄 grin😁 joy😂 rofl🤣 slight_smile🙂 wink😉 blush😊 innocent😇 heart_eyes😍 star_struck🤩 kissing_heart😘 yum😋
+stuck_out_tongue😛 zany🤪 hug🤗 thinking🤔 salute🫡 shush🤫 raised_eyebrow🤨 neutral😐 expressionless😑 smirk😏 unamused😒 eye_roll🙄 grimacing😬
+relieved😌 pensive😔 sleepy😪 sleeping😴 mask😷 sick🤒 nauseated🤢 sneezing🤧 hot🥵 cold🥶 woozy🥴 dizzy_face😵 mind_blown🤯 cowboy🤠 party🥳
+sunglasses😎 nerd🤓 monocle🧐 confused😕 worried😟 frown🙁 astonished😲 flushed😳 pleading🥺 fearful😨 anxious😰 cry😢 sob😭 scream😱 tired😫
+yawn🥱 triumph😤 angry😠 rage😡 swearing🤬 imp😈 skull💀 poop💩 clown🤡 ghost👻 alien👽 robot🤖 cat😺 see_no_evil🙈 hear_no_evil🙉 speak_no_evil🙊
+kiss💋 love_letter💌 heart❤️ orange_heart🧡 yellow_heart💛 green_heart💚 blue_heart💙 purple_heart💜 black_heart🖤 broken_heart💔 two_hearts💕
+sparkling_heart💖 100💯 boom💥 sweat_drops💦 dash💨 bomb💣 speech💬 zzz💤 wave👋 raised_hand✋ vulcan🖖 ok_hand👌 pinched🤌 victory✌️ crossed_fingers🤞
+rock🤘 call_me🤙 point_left👈 point_right👉 point_up☝️ point_down👇 thumbsup👍 +1👍 thumbsdown👎 -1👎 fist✊ punch👊 clap👏 raised_hands🙌
+open_hands👐 handshake🤝 pray🙏 writing✍️ muscle💪 brain🧠 eyes👀 eye👁️ tongue👅 baby👶 facepalm🤦 shrug🤷 ninja🥷 technologist🧑‍💻 dancer💃
+dog🐶 mouse🐭 fox🦊 bear🐻 panda🐼 koala🐨 tiger🐯 lion🦁 cow🐮 pig🐷 frog🐸 monkey🐵 chicken🐔 penguin🐧 bird🐦 owl🦉 bat🦇 wolf🐺 otter🦦
+unicorn🦄 bee🐝 bug🐛 butterfly🦋 snail🐌 turtle🐢 snake🐍 crab🦀 octopus🐙 dolphin🐬 whale🐳 shark🦈 elephant🐘 rose🌹 sunflower🌻 blossom🌸
+tree🌳 palm🌴 cactus🌵 herb🌿 clover🍀 leaves🍃 maple🍁 mushroom🍄 apple🍎 banana🍌 grapes🍇 mango🥭 pineapple🍍 coconut🥥 tomato🍅 avocado🥑 chili🌶️
+corn🌽 bread🍞 cheese🧀 egg🥚 bacon🥓 burger🍔 fries🍟 pizza🍕 taco🌮 rice🍚 ramen🍜 sushi🍣 cookie🍪 cake🍰 birthday🎂 chocolate🍫 honey🍯 coffee☕ tea🍵
+beer🍺 beers🍻 wine🍷 cocktail🍸 cheers🥂 globe🌍 mountain⛰️ volcano🌋 house🏠 office🏢 rocket🚀 plane✈️ train🚆 car🚗 bike🚲 ship🚢 anchor⚓
+hourglass⌛ watch⌚ alarm⏰ moon🌙 sun☀️ star⭐ stars🌟 cloud☁️ rain🌧️ thunder⛈️ snow❄️ rainbow🌈 umbrella☔ zap⚡ fire🔥 ocean🌊 tada🎉 confetti🎊
+balloon🎈 gift🎁 trophy🏆 medal🏅 soccer⚽ basketball🏀 dart🎯 game🎮 dice🎲 puzzle🧩 art🎨 music🎵 guitar🎸 headphones🎧 phone📱 computer💻 keyboard⌨️
+printer🖨️ camera📷 tv📺 bulb💡 book📖 books📚 memo📝 pencil✏️ pushpin📌 paperclip📎 scissors✂️ lock🔒 unlock🔓 key🔑 hammer🔨 wrench🔧 gear⚙️ link🔗
+package📦 mailbox📬 chart📈 calendar📅 clipboard📋 bell🔔 mute🔇 loudspeaker📢 search🔍 warning⚠️ no_entry⛔ x❌ check✅ heavy_check✔️ question❓
+exclamation❗ recycle♻️ infinity♾️ plus➕ minus➖ arrow_right➡️ arrow_left⬅️ arrow_up⬆️ arrow_down⬇️ new🆕 ok🆗 sos🆘 up🆙 checkered_flag🏁 white_flag🏳️ indonesia🇮🇩`;
 
-export const QUICK = ['👍', '❤️', '😂', '🎉', '😮', '😢'];
+export const EMOJI = new Map();
+for (const word of TABLE.split(/\s+/)) {
+  const cut = word.search(/[^a-z0-9_+-]/);
+  // `100💯` and `+1👍`: a name ends where the first character beyond ASCII begins.
+  EMOJI.set(word.slice(0, cut), word.slice(cut));
+}
 
-/** Puts emoji in the place of their names. */
-export const replaceNames = (text) => text.replace(/:([a-z0-9+-]+):/g, (whole, name) => (Object.hasOwn(EMOJI, name) ? EMOJI[name] : whole));
+/** The six that are one click away. */
+export const QUICK = ['👍', '❤️', '😂', '🎉', '👀', '🙏'];
 
-/** The names that begin so, shortest first. */
-export const startingWith = (word, most = 8) =>
-  Object.keys(EMOJI).filter((name) => name.startsWith(word)).sort((a, b) => a.length - b.length).slice(0, most);
+export const nameOf = (emoji) => { for (const [name, char] of EMOJI) if (char === emoji) return name.replaceAll('_', ' '); return emoji; };
+
+/** `:tada:` becomes 🎉; what is not a name stays as it was typed, and so does what stands between backticks. */
+export function expand(text) {
+  return text.split(/(`[^`]*`)/).map((part, i) => i % 2 ? part
+    : part.replace(/(^|[\s(]):([a-z0-9_+-]+):(?=$|[\s).,!?])/g, (all, before, name) => EMOJI.has(name) ? before + EMOJI.get(name) : all)).join('');
+}
+
+/** Names that begin with the word come first, then those that hold it. */
+export function search(word, limit = 8) {
+  const first = [], then = [];
+  for (const [name, char] of EMOJI) {
+    if (name.startsWith(word)) first.push({ name, char });
+    else if (name.includes(word)) then.push({ name, char });
+  }
+  return first.concat(then).slice(0, limit);
+}
+
+/** One to three emoji and nothing else: shown large. */
+export const isJumbo = (text) => /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\u200D|\p{Emoji_Modifier}|\p{Extended_Pictographic})*\s?){1,3}$/u.test(text);
+/** Is this one emoji, fit for a reaction? */
+export const isEmoji = (text) => text.length <= 16 && !/\s/.test(text) && isJumbo(text);

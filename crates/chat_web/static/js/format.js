@@ -1,95 +1,74 @@
-// A message's text as a tree: code, bold, italic, quote, links, names. Plain data, never markup: the view makes nodes of it.
+// Format: one line of text to a small tree of `{t, …}`. The view turns it into nodes, so there is no HTML to clean.
+import { linkAt } from './linkify.js';
+import { isJumbo } from './emoji.js';
+import { sameName } from './names.js';
 
-import { linkify } from './linkify.js';
+const MARKS = [['**', 'b'], ['~~', 's'], ['*', 'b'], ['_', 'i']];
+const WORD = /[\p{L}\p{N}_]/u;
 
-const MARKS = [
-  { open: '**', kind: 'strong' },
-  { open: '__', kind: 'strong' },
-  { open: '*', kind: 'em' },
-  { open: '_', kind: 'em' },
-  { open: '~~', kind: 's' },
-];
-const DEEPEST = 4;
-
-/** The tree of a text: [{kind, text | children | href}]. `me` is the own name, for the highlight. */
-export function format(text, me = '') {
-  const quote = text.match(/^> ?(.*)$/s);
-  if (quote) return [{ kind: 'quote', children: inline(quote[1], me, 0) }];
-  return inline(text, me, 0);
+/** `about` says who `me` is and which names are known: only those become mentions. */
+export function format(text, about = {}) {
+  if (text.startsWith('> ') && text.length > 2) return [{ t: 'quote', c: inline(text.slice(2), about, 0) }];
+  const block = /^```(?:[a-z0-9+#-]* )?(.+?)```$/i.exec(text);
+  if (block) return [{ t: 'pre', s: block[1].trim() }];
+  if (isJumbo(text)) return [{ t: 'jumbo', s: text }];
+  return inline(text, about, 0);
 }
 
-function inline(text, me, depth) {
-  const nodes = [];
+function inline(text, about, depth) {
+  const out = [];
   let plain = '';
-  const flush = () => {
-    if (plain) nodes.push(...words(plain, me));
-    plain = '';
-  };
-  let i = 0;
-  while (i < text.length) {
-    if (text[i] === '`') {
-      const end = text.indexOf('`', i + 1);
-      if (end > i + 1) {
-        flush();
-        nodes.push({ kind: 'code', text: text.slice(i + 1, end) });
-        i = end + 1;
-        continue;
-      }
-    }
-    // An address keeps its underscores and stars.
-    const address = /^(?:https?:\/\/|www\.)\S+/i.exec(text.slice(i));
-    if (address && (i === 0 || /[\s(]/.test(text[i - 1]))) {
-      plain += address[0];
-      i += address[0].length;
-      continue;
-    }
-    const mark = depth < DEEPEST && MARKS.find(({ open }) => opens(text, i, open));
-    const end = mark ? closes(text, i + mark.open.length, mark.open) : -1;
-    if (end > 0) {
-      flush();
-      nodes.push({ kind: mark.kind, children: inline(text.slice(i + mark.open.length, end), me, depth + 1) });
-      i = end + mark.open.length;
-      continue;
-    }
-    plain += text[i];
-    i += 1;
+  const push = (node) => { if (plain) out.push({ t: 'text', s: plain }); plain = ''; out.push(node); };
+  for (let at = 0; at < text.length; ) {
+    const before = at ? text[at - 1] : ' ';
+    const found = code(text, at) || address(text, at, before) || mention(text, at, before, about)
+      || (depth < 4 && marked(text, at, before, about, depth));
+    if (found) { push(found.node); at = found.end; } else plain += text[at++];
   }
-  flush();
-  return nodes;
+  if (plain) out.push({ t: 'text', s: plain });
+  return out;
 }
 
-/** A mark opens at the begin of a word, and closes at the end of one: snake_case and 2*3*4 stay as they are. */
-const opens = (text, i, open) =>
-  text.startsWith(open, i) && (i === 0 || /[\s([{"'*_~]/.test(text[i - 1])) && /\S/.test(text[i + open.length] ?? ' ') && text[i + open.length] !== open[0];
+function code(text, at) {
+  if (text[at] !== '`') return null;
+  const end = text.indexOf('`', at + 1);
+  return end > at + 1 ? { node: { t: 'code', s: text.slice(at + 1, end) }, end: end + 1 } : null;
+}
 
-function closes(text, from, open) {
-  for (let end = text.indexOf(open, from + 1); end > 0; end = text.indexOf(open, end + 1)) {
-    const after = text[end + open.length] ?? ' ';
-    if (/\S/.test(text[end - 1]) && !/\w/.test(after) && !(open.length === 1 && after === open)) return end;
+function address(text, at, before) {
+  if (!'hHmM'.includes(text[at]) || WORD.test(before)) return null;
+  const found = linkAt(text, at);
+  return found && { node: { t: 'link', href: found.href, s: found.text }, end: found.end };
+}
+
+function mention(text, at, before, about) {
+  if ((text[at] !== '@' && text[at] !== '#') || WORD.test(before) || before === '/' || before === '&') return null;
+  const word = /^[A-Za-z0-9_-]{1,32}/.exec(text.slice(at + 1, at + 34))?.[0];
+  if (!word) return null;
+  const end = at + 1 + word.length;
+  if (text[at] === '#') return about.room?.(word) ? { node: { t: 'room', id: word }, end } : null;
+  const me = !!about.me && sameName(word, about.me);
+  return me || about.name?.(word) ? { node: { t: 'mention', name: word, me }, end } : null;
+}
+
+/** A mark opens before a word and closes after one; `2*3*4`, `snake_case_name` and `* ` are left alone. */
+function marked(text, at, before, about, depth) {
+  for (const [mark, t] of MARKS) {
+    if (!text.startsWith(mark, at) || WORD.test(before)) continue;
+    const from = at + mark.length;
+    if (from >= text.length || /[\s*_~]/.test(text[from])) continue;
+    // The search is bounded: a text of nothing but stars must not cost the square of its length.
+    for (let end = from + 1, stop = Math.min(text.length, from + 600); end < stop; end++) {
+      if (text[end] !== mark[0] || !text.startsWith(mark, end) || /\s/.test(text[end - 1])) continue;
+      const after = text[end + mark.length] ?? ' ';
+      if (WORD.test(after) || after === mark[0]) continue;
+      return { node: { t, c: inline(text.slice(from, end), about, depth + 1) }, end: end + mark.length };
+    }
   }
-  return -1;
+  return null;
 }
 
-const NAME = /(^|[^\w@-])(@[A-Za-z_][\w-]{0,31}|#[\w-]{1,31})/g;
-
-function words(text, me) {
-  return linkify(text).flatMap((part) => (part.href ? [{ kind: 'link', text: part.text, href: part.href }] : named(part.text, me)));
+/** What a screen reader or a notification says: the words without the marks. */
+export function plainText(tree) {
+  return tree.map((node) => node.c ? plainText(node.c) : node.t === 'mention' ? `@${node.name}` : node.t === 'room' ? `#${node.id}` : node.s).join('');
 }
-
-function named(text, me) {
-  const nodes = [];
-  let end = 0;
-  for (const match of text.matchAll(NAME)) {
-    const start = match.index + match[1].length;
-    if (start > end) nodes.push({ kind: 'text', text: text.slice(end, start) });
-    const word = match[2];
-    if (word[0] === '#') nodes.push({ kind: 'room', text: word });
-    else nodes.push({ kind: 'mention', text: word, me: word.slice(1).toLowerCase() === me.toLowerCase() });
-    end = start + word.length;
-  }
-  if (end < text.length) nodes.push({ kind: 'text', text: text.slice(end) });
-  return nodes;
-}
-
-/** The words of a tree, for notifications and tests. */
-export const plain = (nodes) => nodes.map((node) => node.text ?? plain(node.children)).join('');

@@ -1,10 +1,32 @@
-// Words in the person's language, with what changes in them put in.
-
+// I18n: t('key', {n}) in the reader's language. English is always there; another language is loaded when it is asked for.
 import en from './i18n/en.js';
-import id from './i18n/id.js';
 
-const LANGUAGES = { en, id };
+export const LANGS = { en: 'English', id: 'Bahasa Indonesia' };
+let strings = en;
+export let lang = 'en';
 
-/** A function from a key and its values to words. A key that is missing shows itself: better than nothing. */
-export const words = (language) => (key, values = {}) =>
-  (LANGUAGES[language]?.[key] ?? en[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
+export const choose = (pref, offered = globalThis.navigator?.languages ?? []) =>
+  pref in LANGS ? pref : offered.map((one) => one.slice(0, 2)).find((one) => one in LANGS) ?? 'en';
+
+export async function useLang(pref) {
+  const wanted = choose(pref);
+  strings = wanted === 'id' ? (await import('./i18n/id.js')).default : en;
+  lang = wanted;
+  document.documentElement.lang = wanted;
+}
+
+/** "1 message|{n} messages": the second form is for every number that the language does not call "one". */
+export function t(key, vars = {}) {
+  let text = strings[key] ?? en[key] ?? key;
+  if (text.includes('|')) {
+    const [one, other] = text.split('|');
+    text = new Intl.PluralRules(lang).select(vars.n ?? 0) === 'one' ? one : other;
+  }
+  return text.replace(/\{(\w+)\}/g, (_, name) => vars[name] ?? '');
+}
+
+/** "ana, budi and 3 others". */
+export function people(names, most = 2) {
+  const list = names.length > most + 1 ? [...names.slice(0, most), t('others', { n: names.length - most })] : names;
+  return new Intl.ListFormat(lang).format(list);
+}

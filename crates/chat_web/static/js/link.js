@@ -1,93 +1,104 @@
-// The connection as a pure state machine: step(state, input) gives the next state and what is to be done.
+// Link: the connection's state machine. step(state, input) -> [state, effects]; no clock, no socket, no dice in here.
 //
-// States: idle, connecting (a socket is being opened), hello (open, not greeted), live, waiting (until a time), stopped.
-// Nothing in here knows a socket or a clock, so that tests can walk every path.
+//   idle -> connecting -> hello -> resuming -> live
+//             ^  signing (a session is needed)    |
+//             +---------- waiting <---------------+        stopped: only a person gets us out of it
+//
+// Inputs carry `now`. Effects: {do:'connect'}, {do:'close'}, {do:'send', frame}, {do:'schedule', at}, {do:'unschedule'},
+// {do:'sign-on'}, {do:'hello', frame}, {do:'up'}, {do:'down'}. There is one timer: a new `schedule` takes the place of the old one.
 
-export const FIRST_WAIT = 300;
-export const LONGEST_WAIT = 30_000;
-/** How long a socket may take to open and to greet. */
-export const OPENING = 10_000;
-/** After so much silence a ping goes out, and after so much more the socket counts as dead. */
-export const SILENCE = 20_000;
-export const PONG = 10_000;
+export const T = { connect: 10000, hello: 10000, resume: 15000, quiet: 20000, pong: 10000, sign: 15000, first: 300, most: 30000 };
 
-/** Codes after which trying again is in vain, and what to tell (docs/protocol.md, 2.5). */
-const FINAL = { 1000: 'left', 1003: 'fault', 1007: 'fault', 1008: 'refused', 1009: 'fault', 4000: 'fault', 4002: 'kicked', 4003: 'banned' };
+export const start = () => ({ at: 'idle', attempt: 0, due: 0, socket: false });
 
-export const start = () => ({ name: 'idle', attempt: 0, socket: 0, heard: 0, pinged: 0, until: 0, wait: 0, reason: '' });
+const STOP = { 1000: 'left', 1003: 'bug', 1007: 'bug', 1009: 'bug', 4000: 'bug', 4002: 'kicked', 4003: 'banned' };
 
-const connect = (state, now) => {
-  const socket = state.socket + 1;
-  const next = { ...state, name: 'connecting', socket, heard: now, pinged: 0, until: now + OPENING, wait: 0 };
-  return [next, [{ do: 'connect', socket }, { do: 'timer', at: next.until }, { do: 'show' }]];
-};
-
-/** Waits, with full jitter, longer after each failure. `random` is in [0, 1). */
-const later = (state, now, random, least = 0) => {
-  const top = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** state.attempt);
-  const until = now + Math.max(least, Math.round(top * (0.5 + random / 2)));
-  const next = { ...state, name: 'waiting', attempt: Math.min(state.attempt + 1, 10), until, wait: 0 };
-  return [next, [{ do: 'timer', at: until }, { do: 'show' }]];
-};
-
-const stop = (state, reason, words = '') => [{ ...state, name: 'stopped', reason, words }, [{ do: 'show' }]];
-
-const isOpen = (state) => ['connecting', 'hello', 'live'].includes(state.name);
+/** Full jitter: somewhere from nothing to twice as long at each attempt; all who were cut together do not come back together. */
+export function backoff(attempt, rand) {
+  const top = Math.min(T.most, T.first * 2 ** Math.min(attempt, 10));
+  return Math.round(T.first + rand * Math.max(0, top - T.first));
+}
 
 export function step(state, input) {
-  const { type, now = 0, random = 0 } = input;
-  // What a socket of before still has to say counts for nothing.
-  if (input.socket !== undefined && (input.socket !== state.socket || !isOpen(state))) return [state, []];
-  switch (type) {
+  const { now } = input;
+  const go = (at, changes, effects = []) => [{ ...state, at, ...changes }, effects];
+  const due = (ms) => ({ do: 'schedule', at: now + ms });
+  const connect = (changes = {}) => go('connecting', { ...changes, due: now + T.connect, socket: true, ping: false, promised: 0 }, [{ do: 'connect' }, due(T.connect)]);
+  const wait = (ms, changes = {}) => {
+    const effects = [due(ms)];
+    if (state.socket) effects.unshift({ do: 'close' });
+    if (up(state)) effects.push({ do: 'down' });
+    return go('waiting', { due: now + ms, attempt: state.attempt + 1, socket: false, ...changes }, effects);
+  };
+  const stop = (reason, text) => go('stopped', { socket: false, due: 0, reason, text },
+    [...(state.socket ? [{ do: 'close' }] : []), { do: 'unschedule' }, ...(up(state) ? [{ do: 'down' }] : [])]);
+  const sign = () => go('signing', { socket: false, due: now + T.sign },
+    [...(state.socket ? [{ do: 'close' }] : []), ...(up(state) ? [{ do: 'down' }] : []), { do: 'sign-on' }, due(T.sign)]);
+
+  switch (input.type) {
     case 'start':
-      return state.name === 'idle' || state.name === 'stopped' ? connect({ ...state, attempt: 0, reason: '' }, now) : [state, []];
+      return state.at === 'idle' || state.at === 'stopped' ? connect({ attempt: 0 }) : [state, []];
+    case 'stop':
+      return stop('left', '');
+    case 'signed':
+      return state.at === 'signing' ? connect() : [state, []];
+    case 'sign-failed':
+      return state.at === 'signing' ? (input.final ? stop('sign-on', input.text) : wait(backoff(state.attempt, input.rand))) : [state, []];
     case 'open':
-      return state.name === 'connecting'
-        ? [{ ...state, name: 'hello', heard: now, until: now + OPENING }, [{ do: 'timer', at: now + OPENING }, { do: 'show' }]]
-        : [state, []];
-    case 'frame': {
-      const heard = { ...state, heard: now, pinged: 0 };
-      if (input.frame.type === 'Goodbye') return [{ ...heard, wait: input.frame.reconnect_in_ms ?? 0 }, []];
-      if (input.frame.type !== 'Hello' || state.name === 'live') return [heard, []];
-      const live = { ...heard, name: 'live', attempt: 0, until: now + SILENCE };
-      return [live, [{ do: 'greeted' }, { do: 'timer', at: live.until }, { do: 'show' }]];
-    }
-    case 'close': {
-      if (input.code === 4001) return [{ ...state, name: 'stopped', reason: 'signed-out' }, [{ do: 'sign-on' }, { do: 'show' }]];
-      if (Object.hasOwn(FINAL, input.code)) return stop(state, FINAL[input.code], input.reason ?? '');
-      return later(state, now, random, Math.max(state.wait, input.code === 4008 ? 10_000 : 0));
-    }
-    case 'tick': {
-      if (state.name === 'waiting') return now >= state.until ? connect(state, now) : [state, [{ do: 'timer', at: state.until }]];
-      if (state.name === 'connecting' || state.name === 'hello') {
-        if (now < state.until) return [state, [{ do: 'timer', at: state.until }]];
-        const [next, effects] = later(state, now, random);
-        return [next, [{ do: 'close', socket: state.socket }, ...effects]];
-      }
-      if (state.name !== 'live') return [state, []];
-      if (state.pinged && now >= state.pinged + PONG) {
-        const [next, effects] = later({ ...state, attempt: 0 }, now, random);
-        return [next, [{ do: 'close', socket: state.socket }, ...effects]];
-      }
-      if (state.pinged) return [state, [{ do: 'timer', at: state.pinged + PONG }]];
-      if (now < state.heard + SILENCE) return [state, [{ do: 'timer', at: state.heard + SILENCE }]];
-      return [{ ...state, pinged: now }, [{ do: 'ping' }, { do: 'timer', at: now + PONG }]];
-    }
-    // The network is back, somebody looks at the page again or asks for it: no reason to wait any longer.
-    case 'online':
-    case 'visible':
+      return state.at === 'connecting' ? go('hello', { due: now + T.hello }, [due(T.hello)]) : [state, []];
+    case 'frame':
+      return frame(input.frame);
+    case 'close':
+      return state.socket ? closed(input.code, input.reason) : [state, []];
     case 'retry':
-      if (state.name === 'waiting') return connect({ ...state, attempt: type === 'retry' ? 0 : state.attempt }, now);
-      if (state.name === 'live' && !state.pinged) {
-        return [{ ...state, pinged: now }, [{ do: 'ping' }, { do: 'timer', at: now + PONG }]];
-      }
-      return [state, []];
-    case 'stop': {
-      const effects = isOpen(state) ? [{ do: 'close', socket: state.socket }] : [];
-      const [next, more] = stop(state, 'left');
-      return [next, [...effects, ...more]];
-    }
+    case 'online':
+      return state.at === 'waiting' && (input.type === 'retry' || !state.held) ? connect() : [state, []];
+    case 'visible':
+      // A laptop that slept has a socket that only looks open: ask at once.
+      if (state.at === 'waiting' && !state.held) return connect();
+      return state.at === 'live' && !state.ping ? go('live', { ping: true, due: now + T.pong }, [{ do: 'send', frame: { type: 'Ping', ref: 0 } }, due(T.pong)]) : [state, []];
+    case 'tick':
+      return tick();
     default:
       return [state, []];
   }
+
+  function frame(f) {
+    if (!state.socket) return [state, []];
+    if (f.type === 'Goodbye') return go(state.at, { promised: f.reconnect_in_ms ?? 0 });
+    if (f.type === 'Hello' && (state.at === 'hello' || state.at === 'connecting')) return go('resuming', { due: now + T.resume }, [{ do: 'hello', frame: f }, due(T.resume)]);
+    if (f.type === 'Resumed' && state.at === 'resuming') return go('live', { attempt: 0, ping: false, due: now + T.quiet }, [{ do: 'up' }, due(T.quiet)]);
+    if (state.at === 'live') return go('live', { ping: false, due: now + T.quiet }, [due(T.quiet)]);
+    return [state, []];
+  }
+
+  function tick() {
+    if (!state.due || now < state.due) return [state, state.due ? [{ do: 'schedule', at: state.due }] : []];
+    switch (state.at) {
+      case 'live':
+        if (state.ping) return wait(T.first);
+        return go('live', { ping: true, due: now + T.pong }, [{ do: 'send', frame: { type: 'Ping', ref: 0 } }, due(T.pong)]);
+      case 'waiting':
+        return connect({ held: false });
+      case 'idle': case 'stopped':
+        return [state, []];
+      default:
+        return wait(backoff(state.attempt, input.rand));
+    }
+  }
+
+  function closed(code, reason) {
+    state = { ...state, socket: false };
+    if (STOP[code]) return stop(STOP[code], reason);
+    const back = backoff(state.attempt, input.rand);
+    switch (code) {
+      case 4001: return sign();
+      case 4008: return wait(Math.max(10000, back), { held: true });
+      case 1012: case 1013: return wait(Math.max(state.promised || (code === 1013 ? 3000 : 1500), back), { held: code === 1013 });
+      // A socket that never opened may have been refused for want of a session: the browser does not say why.
+      default: return state.at === 'connecting' && state.attempt % 4 === 1 ? sign() : wait(Math.max(back, state.promised || 0));
+    }
+  }
 }
+
+const up = (state) => state.at === 'live';

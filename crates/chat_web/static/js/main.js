@@ -1,171 +1,576 @@
-// Puts the parts together: makes the views, dresses the page, listens to the keys, and begins.
-
-import { app, byId } from './app.js';
-import { ask, feed, send } from './connection.js';
-import { draw, drawNow, keepDraft, reopen } from './draw.js';
-import { begin, signOn } from './entering.js';
-import { jump, older } from './history.js';
-import { words } from './i18n.js';
-import { closePanels, openPanel, switcher } from './panels.js';
-import { go, lookAround, markRead, openRoom, seen } from './places.js';
-import { PATIENCE, push, say } from './sending.js';
+// Main: wires the parts together: session, connection, store, views. Every decision is made elsewhere; here they meet.
+import * as api from './api.js';
+import * as link from './link.js';
+import * as merge from './merge.js';
+import * as outbox from './outbox.js';
 import * as store from './store.js';
-import { toMidnight } from './time.js';
-import { composerView } from './view/composer.js';
-import { icon } from './view/dom.js';
-import { openMenu } from './view/menu.js';
-import { peopleView } from './view/people.js';
-import { roomsView } from './view/rooms.js';
-import { saveSettings, settingsView } from './view/settings.js';
-import { listen, sheet } from './view/shortcuts.js';
+import { $, h } from './dom.js';
+import { t, useLang } from './i18n.js';
+import { prefs, setPref, storage, setDraft } from './prefs.js';
+import { decode, encode, message, newCid } from './wire.js';
+import { format, plainText } from './format.js';
+import { untilMidnight } from './time.js';
+import { sameName } from './names.js';
+import { icon } from './view/icons.js';
+import { menuIsOpen } from './view/menu.js';
 import { timelineView } from './view/timeline.js';
-import { toastView } from './view/toast.js';
+import { composerView } from './view/composer.js';
+import { roomsView } from './view/rooms.js';
+import { peopleView } from './view/people.js';
+import { switcher } from './view/switcher.js';
+import { settings } from './view/settings.js';
+import { shortcuts, MOD } from './view/shortcuts.js';
+import { signIn } from './view/signin.js';
+import { toast, announce, speak } from './view/toast.js';
 
-async function copy(text) {
+const state = store.initial();
+const box = outbox.outbox(storage);
+let line = link.start(), socket = null, timer = 0, ref = 0, lastOpen = 'lobby';
+const asked = new Map();   // ref -> what to do with its Ack or Error
+const fetching = new Set();
+
+const app = {
+  state, box, directory: new Map(),
+  room: () => store.currentRoom(state),
+  knows: (room, name) => [...room.people.values()].some((one) => sameName(one.name, name)),
+  person: (name) => { for (const room of state.rooms.values()) for (const one of room.people.values()) if (sameName(one.name, name)) return one; return null; },
+  everyone: () => [...new Set([...state.rooms.values()].flatMap((room) => [...room.people.values()].map((one) => one.name)))].filter((name) => !sameName(name, state.me?.name ?? '')),
+  names() {
+    const room = app.room(), order = [];
+    const add = (name) => { if (!sameName(name, state.me?.name ?? '') && !order.includes(name)) order.push(name); };
+    for (const seq of room.tl.order.slice(-200).reverse()) { const { name } = room.tl.msgs.get(seq).from; if (room.dm || app.knows(room, name)) add(name); }
+    for (const one of room.people.values()) add(one.name);
+    if (room.dm) app.everyone().forEach(add);
+    return order;
+  },
+  roomIds: () => [...new Set([...[...state.rooms.values()].filter((room) => !room.dm).map((room) => room.id), ...app.directory.keys()])],
+  commands: (word) => state.commands.flatMap((c) => (c.slashes ?? [c.name.toLowerCase()]).slice(0, 1).map((slash) => ({ slash, usage: c.usage, help: c.help, all: c.slashes ?? [] })))
+    .filter((c) => c.slash.startsWith(word) || c.all.some((one) => one === word)).slice(0, 7),
+
+  open(id, focus = true) {
+    if (!state.rooms.has(id)) return;
+    closeDrawers();
+    // At once, not in a view transition: what is typed in its first frame would go to the room one has left.
+    take({ type: 'open', room: id });
+    if (focus && matchMedia('(hover: hover)').matches) composer.focus();
+  },
+  openDm(name) { take({ type: 'whisper', name }); app.open(`@${name}`); },
+  join(id) {
+    if (state.rooms.get(id)?.joined) return app.open(id);
+    app.command(`/join #${id}`, true, () => app.open(id));
+  },
+  leave(room) {
+    if (room.dm || !room.joined) return take({ type: 'close', room: room.id });
+    app.command(`/part #${room.id}`, true);
+  },
+  say(text, reply_to = null) {
+    const room = app.room();
+    outbox.add(box, { cid: newCid(), room: room.id, text, reply_to, act: false, ...(room.dm ? { to: room.id.slice(1) } : {}) }, Date.now());
+    app.sentSomething(room);
+  },
+  sentSomething(room) {
+    take({ type: 'seen', room: room.id });
+    take({ type: 'unlined', room: room.id });
+    flush();
+    timeline.latest();
+    if (line.at !== 'live') announce(t('unsent', { n: box.items.length }));
+    banner();
+  },
+  /** `quiet`: the answer is not shown in the room, only a refusal. */
+  command(text, quiet = false, then = null) {
+    const room = app.room();
+    const me = /^\/me\s+(.+)/i.exec(text);
+    if (me && !room.dm) { outbox.add(box, { cid: newCid(), room: room.id, text: me[1], act: true }, Date.now()); return app.sentSomething(room); }
+    const join = /^\/join\s+#?([A-Za-z0-9_-]+)\s*$/i.exec(text);
+    if (join && !quiet) return app.join(join[1]);
+    const whisper = /^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/i.exec(text);
+    if (whisper && !quiet) { app.openDm(whisper[1]); return app.say(whisper[2]); }
+    const ignored = /^\/(un)?ignore\s+(\S+)/i.exec(text);
+    if (/^\/(quit|exit|q)\b/i.test(text)) return app.signOut();
+    const sent = ask({ type: 'Command', line: text, room: room.dm ? 'lobby' : room.id }, (ack) => {
+      if (ignored) { app.directory.ignored ??= new Set(); app.directory.ignored[ignored[1] ? 'delete' : 'add'](ignored[2]); }
+      if (quiet) { if (/^\/(un)?ignore|^\/nick/i.test(text)) toast(ack.text ?? ''); } else if (ack.text || ack.items) take({ type: 'answer', room: room.id, text: ack.text ?? '', items: ack.items, verb: ack.what, at: new Date().toISOString() });
+      then?.(ack);
+      if (!quiet) timeline.latest();
+    }, (error) => {
+      if (quiet) return toast(error.title, { kind: 'error' });
+      take({ type: 'answer', bad: true, room: room.id, text: error.title, at: new Date().toISOString() });
+      timeline.latest();
+    });
+    if (!sent) { composer.put(text); toast(t('needsLine')); }
+  },
+  react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
+  saveEdit: (m, text) => change({ type: 'Edit', room: state.current, target: m.seq, text }),
+  remove(m) {
+    const room = state.current;
+    $('#confirm p').textContent = plainText(format(m.text));
+    const dialog = $('#confirm');
+    dialog.returnValue = '';
+    dialog.showModal();
+    dialog.onclose = () => { if (dialog.returnValue === 'yes') change({ type: 'Delete', room, target: m.seq }); $('#log').focus({ preventScroll: true }); };
+  },
+  reply: (m) => composer.start('reply', m),
+  edit: (m) => composer.start('edit', m),
+  editLast() {
+    const room = app.room();
+    if (room.dm) return false;
+    for (const seq of room.tl.order.slice(-MAX_BACK).reverse()) {
+      const m = room.tl.msgs.get(seq);
+      if (!m.deleted && !m.act && sameName(m.from.name, state.me.name)) { composer.start('edit', m); return true; }
+    }
+    return false;
+  },
+  mention: (name) => { closeDrawers(); composer.insert(`@${name} `); },
+  async copy(text) { try { await navigator.clipboard.writeText(text); toast(t('copied')); } catch { composer.put(text); } },
+  retry(cid) { outbox.retry(box, cid, Date.now()); feed({ type: 'retry' }); flush(); timeline.plan(); },
+  discard(cid) { outbox.done(box, cid); timeline.plan(); rooms.render(); banner(); composer.focus(); },
+  dropNote(key) { const room = app.room(); room.notes = room.notes.filter((note) => note.key !== key); timeline.plan(); composer.focus(); },
+  typing(room, on) { if (!room.startsWith('@')) send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room }); },
+  personMenu: (anchor, name) => who.personMenu(anchor, name),
+  focusComposer: () => composer.focus(),
+  sorry: (text) => toast(text, { kind: 'warn' }),
+  markRead(room) { take({ type: 'seen', room: room.id }); take({ type: 'unlined', room: room.id }); },
+  watched() { if (watching()) take({ type: 'seen', room: state.current }); },
+  escape() { const room = app.room(); app.markRead(room); closeDrawers(); timeline.latest(); composer.focus(); },
+  step(by, unread) {
+    const { rooms: a, dms: b } = store.sortedRooms(state), all = [...a, ...b];
+    const at = all.findIndex((room) => room.id === state.current);
+    for (let i = 1; i <= all.length; i++) {
+      const room = all[(at + by * i + all.length * i) % all.length];
+      if (!unread || room.unread) return app.open(room.id);
+    }
+  },
+  switch: () => quick.open(),
+  sheet: () => keys.open(),
+  settings: () => options.open(),
+  async lookAround() {
+    try { for (const room of await api.rooms()) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
+  },
+  async loadOlder(room) {
+    const before = room.tl.order[0] ?? merge.first(room.tl);
+    try { give(room.id, await api.page(room.id, { before: Math.min(before, merge.first(room.tl)) }), { before: Math.min(before, merge.first(room.tl)) }); return true; } catch { toast(t('noHistory'), { kind: 'warn' }); return false; }
+  },
+  set(key, value) { setPref(key, value); dress(); },
+  async signOut() {
+    if (box.items.length && !confirmUnsent()) return;
+    feed({ type: 'stop' });
+    try { await api.signOut(); } catch { /* it ends by itself when the socket has been gone for a while */ }
+    setPref('name', state.me?.name ?? '');
+    location.reload();
+  },
+};
+const MAX_BACK = 200;
+function confirmUnsent() { toast(t('unsentStay', { n: box.items.length }), { kind: 'warn' }); return true; }
+
+const timeline = timelineView(app), composer = composerView(app), rooms = roomsView(app), who = peopleView(app);
+const quick = switcher(app), options = settings(app), keys = shortcuts(app);
+
+/* ---- events in, changes out ---- */
+
+const watching = () => !document.hidden && document.hasFocus() && timeline.atEnd() && !$('#app').hidden;
+
+function take(event) {
+  for (const change of store.reduce(state, event, { now: Date.now(), watching: watching() })) applyChange(change);
+}
+
+const later = new Set();
+let planned = 0;
+/** Lists are drawn once a frame, however many events came. */
+function draw(what) {
+  later.add(what);
+  planned ||= requestAnimationFrame(() => { planned = 0; if (later.has('rooms')) { rooms.render(); badges(); } if (later.has('people')) who.render(); if (later.has('typing')) who.typing(); later.clear(); });
+}
+
+function applyChange(change) {
+  const here = change.room === state.current;
+  switch (change.what) {
+    case 'timeline': if (here) timeline.plan(); break;
+    case 'people': if (here) { draw('people'); } if (state.rooms.size > 1) draw('rooms'); break;
+    case 'typing': if (here) draw('typing'); break;
+    case 'rooms': draw('rooms'); if (app.room()) header(); break;
+    case 'me': setPref('name', state.me.name); draw('rooms'); draw('people'); timeline.plan(); options.redraw(); break;
+    case 'opened': opened(); break;
+    case 'entered': enter(change.room); break;
+    case 'rejoin': ask({ type: 'Command', line: `/join #${change.room}`, room: 'lobby' }, () => {}, () => {}); break;
+    case 'gone': if (!state.rooms.has(state.current)) state.current = 'lobby'; app.open(state.current); break;
+    case 'moved': if (here) opened(); break;
+    case 'reload': load(change.room); break;
+    case 'holes': if (line.at === 'live') mend(change.room); break;
+    case 'read': if (!change.room.startsWith('@')) readSoon(change.room, change.seq); break;
+    case 'notice': toast(change.text, { ms: 10000 }); break;
+    case 'say': heard(change); break;
+  }
+}
+
+function opened() {
+  const room = app.room();
+  lastOpen = room.id;
+  room.unreadWas = room.unread;
+  history.replaceState(null, '', room.id === 'lobby' ? location.pathname : `#${room.id}`);
+  header();
+  composer.open(room);
+  timeline.plan();
+  draw('rooms'); draw('people'); draw('typing');
+  if (!room.loaded) load(room.id);
+  requestAnimationFrame(() => requestAnimationFrame(app.watched));
+}
+
+function header() {
+  const room = app.room();
+  $('#title').replaceChildren(room.dm ? h('span.at', {}, '@') : h('span.at', {}, '#'), store.title(room));
+  const text = room.dm ? t('dmTopic') : room.topic;
+  $('#topic').textContent = text;
+  $('#topic').title = text;
+}
+
+async function load(id) {
+  if (fetching.has(id)) return;
+  fetching.add(id);
+  try { give(id, await api.page(id)); } catch (error) { if (state.current === id && error.status) toast(error.message, { kind: 'warn' }); }
+  fetching.delete(id);
+}
+
+function give(room, page, asked = {}) {
+  const messages = (page.messages ?? []).map(message).filter(Boolean);
+  take({ type: 'page', room, messages, last_seq: page.last_seq, prev: page.prev, next: page.next, ...asked });
+}
+
+/** Fetches what is missing in the middle. What the server does not have any more is said, and not asked for again. */
+async function mend(id) {
+  const key = `hole ${id}`;
+  if (fetching.has(key)) return;
+  fetching.add(key);
+  // An event that is merely out of turn fills its hole by itself.
+  await new Promise((done) => setTimeout(done, 150));
+  for (let i = 0; i < 20; i++) {
+    const room = store.roomOf(state, id);
+    const hole = room && merge.holes(room.tl)[0];
+    if (!hole || line.at !== 'live') break;
+    try {
+      give(id, await api.page(id, { after: hole[0] - 1, limit: 200 }), { after: hole[0] - 1 });
+      const still = store.roomOf(state, id) && merge.holes(store.roomOf(state, id).tl)[0];
+      if (still && still[0] === hole[0]) take({ type: 'lost', room: id, from: hole[0], to: hole[1] });
+    } catch { break; }
+  }
+  fetching.delete(key);
+}
+
+async function enter(id) {
+  await load(id);
+  const room = store.roomOf(state, id);
+  if (room) send({ type: 'Resume', rooms: { [id]: merge.last(room.tl) || room.lastSeq } });
+}
+
+const reads = new Map();
+function readSoon(room, seq) {
+  if (!reads.size) setTimeout(() => { for (const [id, at] of reads) send({ type: 'Read', room: id, seq: at }); reads.clear(); }, 800);
+  reads.set(room, seq);
+}
+
+function heard({ room, message: m, mine, pings }) {
+  if (line.at === 'live') timeline.fresh(mine ? m.cid : m.seq);
+  // Whether a word was one's own is known by now; the outbox lets go of it.
+  if (m.cid && outbox.done(box, m.cid)) { flush(); banner(); }
+  if (mine || line.at !== 'live') return;
+  const words = plainText(format(m.text));
+  const where = room.startsWith('@') ? '' : ` #${room}`;
+  if (prefs.announce === 'all' ? room === state.current : prefs.announce === 'mentions' && pings) speak(`${m.from.name}: ${words}`);
+  if (!pings) return;
+  if (document.hidden && prefs.notify && globalThis.Notification?.permission === 'granted') {
+    const note = new Notification(`${m.from.name}${where}`, { body: words, tag: `chat-${room}`, icon: '/icon.svg' });
+    note.onclick = () => { focus(); app.open(room); note.close(); };
+  } else if (room !== state.current) toast(`${m.from.name}${where}: ${words.slice(0, 140)}`, { action: { label: t('show'), run: () => app.open(room) } });
+}
+
+/* ---- the connection ---- */
+
+function feed(input) {
+  const before = line.at;
+  const [next, effects] = link.step(line, { now: Date.now(), rand: Math.random(), ...input });
+  line = next;
+  for (const effect of effects) EFFECTS[effect.do](effect);
+  if (before !== line.at) { document.documentElement.dataset.link = line.at; banner(); }
+}
+
+const EFFECTS = {
+  connect() {
+    const mine = socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`, 'chat.v1');
+    mine.onopen = () => mine === socket && feed({ type: 'open' });
+    mine.onclose = (e) => { if (mine === socket) { socket = null; feed({ type: 'close', code: e.code, reason: e.reason }); } };
+    mine.onmessage = (e) => { if (mine === socket) incoming(e.data); };
+  },
+  close() { const old = socket; socket = null; old?.close(); },
+  send: ({ frame }) => send(frame),
+  schedule({ at }) { clearTimeout(timer); timer = setTimeout(() => feed({ type: 'tick' }), Math.max(0, at - Date.now())); },
+  unschedule() { clearTimeout(timer); },
+  hello: ({ frame }) => hello(frame),
+  up() {
+    state.live = true;
+    if (downSince) announce(t('backOnline'));
+    downSince = 0;
+    flush();
+    for (const room of state.rooms.values()) if (merge.holes(room.tl).length) mend(room.id);
+    if (app.room() && !app.room().loaded) load(state.current);
+    app.watched();
+    app.lookAround();
+  },
+  down() { state.live = false; downSince = Date.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
+  'sign-on': signOnAgain,
+};
+let downSince = 0;
+
+function send(frame) {
+  if (socket?.readyState !== WebSocket.OPEN || (line.at !== 'live' && frame.type !== 'Resume' && frame.type !== 'Ping')) return false;
+  socket.send(encode(frame));
+  return true;
+}
+
+/** Sends with a ref; exactly one Ack or Error comes back, or the line is cut. */
+function ask(frame, good, bad) {
+  if (!send({ ...frame, ref: ++ref })) return false;
+  asked.set(ref, { good, bad });
+  return true;
+}
+
+function change(frame) {
+  if (!ask(frame, () => {}, (error) => toast(error.title, { kind: 'warn' }))) toast(t('needsLine'));
+}
+
+function incoming(data) {
+  const frame = decode(data);
+  if (!frame) return;
+  feed({ type: 'frame', frame });
+  switch (frame.type) {
+    case 'Hello': case 'Resumed': case 'Pong': return;
+    case 'Ack': case 'Error': return answered(frame);
+    case 'Warning': return toast(frame.text, { kind: 'warn' });
+    case 'Goodbye': return frame.reason && frame.reason !== 'restart' ? undefined : announce(t('restart'));
+    default: take(frame);
+  }
+}
+
+function hello(frame) {
+  take(frame);
+  // What could not be finished on the old line is asked anew on this one.
+  outbox.cut(box);
+  const resume = {};
+  for (const info of frame.rooms) {
+    const room = store.roomOf(state, info.id);
+    resume[info.id] = merge.last(room.tl) || (room.loaded ? 0 : info.last_seq ?? 0);
+  }
+  send({ type: 'Resume', rooms: resume });
+  if (!state.current || !state.rooms.has(state.current)) app.open(state.rooms.has(wantedRoom()) ? wantedRoom() : 'lobby');
+}
+
+const wantedRoom = () => decodeURIComponent(location.hash.slice(1)) || lastOpen;
+
+function answered(frame) {
+  const item = box.items.find((one) => one.ref === frame.ref && one.state === 'sent');
+  if (item) {
+    if (frame.type === 'Ack') {
+      outbox.done(box, item.cid);
+      if (!item.to) take({ type: 'acked', ...item, room: item.room, seq: frame.seq, id: frame.id, at: new Date(item.at).toISOString() });
+      else if (!store.roomOf(state, item.room)?.tl.cids.has(item.cid)) take({ type: 'Whisper', from: state.me, to: { name: item.to }, text: item.text, cid: item.cid, at: new Date().toISOString() });
+    } else {
+      outbox.refused(box, frame.ref, frame.title, Date.now(), frame.retry_after_ms ?? (frame.code === 'too-fast' ? 1000 : 0));
+      if (frame.code !== 'too-fast') announce(frame.title);
+    }
+    flush();
+    banner();
+    timeline.plan();
+    draw('rooms');
+    return;
+  }
+  const pending = asked.get(frame.ref);
+  asked.delete(frame.ref);
+  if (pending) pending[frame.type === 'Ack' ? 'good' : 'bad'](frame);
+  else if (frame.type === 'Error' && frame.title) toast(frame.title, { kind: 'warn' });
+}
+
+let patience = 0;
+function flush() {
+  timeline.plan();
+  if (line.at !== 'live') return;
+  const item = outbox.next(box, Date.now());
+  clearTimeout(patience);
+  if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return; }
+  const room = store.roomOf(state, item.room);
+  if (!item.to && room && !room.joined) return;
+  const frame = item.to ? { type: 'Whisper', cid: item.cid, to: item.to, text: item.text } : { type: 'Send', room: item.room, cid: item.cid, text: item.text, reply_to: item.reply_to, act: item.act };
+  if (send({ ...frame, ref: ++ref })) outbox.sent(box, item.cid, ref);
+}
+
+/* ---- the session ---- */
+
+async function begin() {
+  // Who was never here has no session to ask for.
+  if (!prefs.name) return known(await signIn(''));
   try {
-    await navigator.clipboard.writeText(text);
-    app.views.toast.tell(app.t('copied'));
-  } catch {
-    app.views.toast.tell(app.t('cannotCopy'));
+    const session = await api.me();
+    known(session.user);
+  } catch (error) {
+    if (error.status === 401) known(await signIn(prefs.name));
+    // The server is not there: the page stands ready with what it knows, and tries again.
+    else known({ name: prefs.name });
   }
 }
 
-function menu(message, anchor) {
-  const room = store.findRoom(app.state, app.state.current);
-  const react = (emoji) => ask({ type: 'React', room: app.state.current, target: message.seq, emoji, on: !(message.reactions?.[emoji] ?? []).includes(app.state.me.name) });
-  openMenu(anchor, message, {
-    t: app.t, mine: message.from.id === app.state.me.id, op: Boolean(room?.op), onReact: react,
-    onReply: () => app.views.composer.reply(message), onEdit: () => app.views.composer.edit(message), onCopy: () => copy(message.text),
-    onDelete: () => ask({ type: 'Delete', room: app.state.current, target: message.seq }),
-  });
+function known(user) {
+  state.me = { id: user.id, name: user.name };
+  setPref('name', user.name);
+  $('#signin').hidden = true;
+  $('#app').hidden = false;
+  document.body.classList.remove('splash');
+  if (!state.rooms.size) state.rooms.set('lobby', store.newRoom('lobby'));
+  for (const item of box.items) if (item.to) take({ type: 'whisper', name: item.to });
+  if (!state.current) app.open('lobby');
+  feed({ type: 'start' });
+  composer.focus();
 }
 
-function names() {
-  const room = store.findRoom(app.state, app.state.current);
-  const spoke = new Map();
-  if (room) for (const seq of room.messages.keys()) spoke.set(room.messages.get(seq).from.name, seq);
-  const all = new Set([...(room?.people.values() ?? [])].map((one) => one.name));
-  all.delete(app.state.me?.name);
-  return [...all].sort((a, b) => (spoke.get(b) ?? 0) - (spoke.get(a) ?? 0) || a.localeCompare(b));
-}
-
-// ---- look and language ----
-
-function applySettings(next) {
-  const language = next.language !== app.settings.language;
-  app.settings = next;
-  saveSettings(app.kept, app.settings);
-  if (app.settings.notify && globalThis.Notification && Notification.permission === 'default') {
-    Notification.requestPermission().then((said) => said === 'granted' || app.views.toast.tell(app.t('notifyDenied')));
+/** The session is over (a restart, a long sleep): sign on again under the same name; what is unsent stays. */
+async function signOnAgain() {
+  try {
+    const session = await api.me().catch((error) => { if (error.status !== 401) throw error; return null; });
+    if (!session) {
+      const user = await api.signOn(state.me.name).catch((error) => { if (error.status !== 409) throw error; return null; });
+      if (user) state.me = { id: user.id, name: user.name };
+      else {
+        // Somebody has the name, perhaps our own ghost for a moment more: only a person can choose another.
+        const other = await signInAgain();
+        state.me = { id: other.id, name: other.name };
+      }
+    }
+    feed({ type: 'signed' });
+  } catch (error) {
+    feed({ type: 'sign-failed', text: error.message, final: error.status === 403 });
   }
-  dress();
-  if (language) build();
-  else showSettings(false);
-  draw();
 }
 
-function dress() {
-  document.documentElement.lang = app.settings.language;
-  document.documentElement.dataset.theme = app.settings.theme;
-  app.t = words(app.settings.language);
+async function signInAgain() {
+  EFFECTS.unschedule();
+  $('#app').inert = true;
+  const user = await signIn(state.me.name, t('nameGone', { name: state.me.name }));
+  $('#app').inert = false;
+  return user;
 }
 
-function showSettings(show = true) {
-  const dialog = byId('settings');
-  settingsView(dialog, app.settings, app.t, applySettings);
-  if (show && !dialog.open) dialog.showModal();
-}
+/* ---- the frame of the page ---- */
 
-/** Makes the views anew, as for another language. */
-function build() {
-  const label = (id, key, name) => {
-    const node = byId(id);
-    node.replaceChildren(icon(name));
-    node.setAttribute('aria-label', app.t(key));
-    node.setAttribute('title', app.t(key));
+let counting = 0;
+function banner() {
+  const bar = $('#banner');
+  clearTimeout(counting);
+  const n = box.items.length, unsent = n ? ` · ${t('unsent', { n })}` : '';
+  const show = (kind, text, button) => {
+    bar.hidden = false;
+    bar.className = kind;
+    bar.replaceChildren(h('span', {}, text), button && h('button', { onclick: () => feed({ type: line.at === 'stopped' ? 'start' : 'retry' }) }, button));
   };
-  label('show-rooms', 'menu', 'menu');
-  label('show-people', 'people', 'people');
-  label('show-settings', 'settings', 'settings');
-  byId('skip').textContent = app.t('skip');
-  byId('rooms-panel').setAttribute('aria-label', app.t('rooms'));
-  byId('people-panel').setAttribute('aria-label', app.t('people'));
-  const tell = (text) => app.views.toast.tell(text);
-  const whisperTo = (name) => name !== app.state.me?.name && go(`@${name}`);
-  reopen();
-  app.views = {
-    toast: toastView(byId('toasts'), byId('voice'), byId('status')),
-    rooms: roomsView(byId('rooms'), { t: app.t, tell, open: go, openRoom, leave: (id) => ask({ type: 'Command', line: `/part #${id}` }) }),
-    people: peopleView(byId('people'), { t: app.t, whisperTo }),
-    timeline: timelineView(byId('conversation'), {
-      t: app.t, older, seen, jump, menu, openRoom, copy, whisperTo,
-      react: (message, emoji, on) => ask({ type: 'React', room: app.state.current, target: message.seq, emoji, on }),
-      reply: (message) => app.views.composer.reply(message),
-      retry: (item) => {
-        Object.assign(item, { state: 'sending', why: undefined, at: new Date().toISOString() });
-        const queued = app.outbox.find(item.cid);
-        if (queued) Object.assign(queued, { state: undefined, at: item.at });
-        if (app.machine.name === 'live') push(queued ?? item);
-        else feed({ type: 'retry' });
-        setTimeout(draw, PATIENCE + 100);
-        draw();
-      },
-      discard: (item) => {
-        app.outbox.remove(item.cid);
-        const place = item.to ? store.dmWith(app.state, item.to) : store.roomOf(app.state, item.room);
-        place.pending = place.pending.filter((other) => other.cid !== item.cid);
-        draw();
-      },
-    }),
-    composer: composerView(byId('composer'), {
-      t: app.t, tell, send: say, names, draft: keepDraft, maxBytes: () => app.state.limits.text_bytes ?? 2000,
-      rooms: () => [...app.state.rooms.values()].map((room) => room.id), commands: () => app.state.commands,
-      edit: (message, text) => text !== message.text && ask({ type: 'Edit', room: app.state.current, target: message.seq, text }),
-      typing: (on) => !app.state.current.startsWith('@') && send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room: app.state.current }),
-      lastOwn: () => {
-        const room = store.findRoom(app.state, app.state.current);
-        return room && store.timeline(room).findLast((message) => message.from.id === app.state.me.id && !message.deleted);
-      },
-    }),
-  };
-  drawNow();
+  switch (line.at) {
+    case 'live': case 'idle': bar.hidden = true; break;
+    case 'stopped': show('stopped', `${t(`stopped_${line.reason}`)}${line.text ? ` (${line.text})` : ''}${unsent}`, t('comeBack')); break;
+    case 'waiting': {
+      const seconds = Math.max(1, Math.ceil((line.due - Date.now()) / 1000));
+      show('waiting', `${navigator.onLine ? t('lost_line', { n: seconds }) : t('noNetwork')}${unsent}`, t('tryNow'));
+      counting = setTimeout(banner, 500);
+      break;
+    }
+    // A reconnect of a moment is nobody's business.
+    default: if (downSince && Date.now() - downSince > 400) show('waiting', `${t('reconnecting')}${unsent}`); else if (downSince) counting = setTimeout(banner, 420); else bar.hidden = true;
+  }
 }
 
-// ---- begin ----
+let dotted = null;
+function badges() {
+  const { unread, pinged } = store.totals(state), room = app.room();
+  const name = room ? `${room.dm ? '@' : '#'}${store.title(room)}` : '';
+  document.title = `${unread ? `(${unread > 99 ? '99+' : unread}) ` : ''}${name ? `${name} · ` : ''}${state.server.name || 'chat'}`;
+  $('#brandname').textContent = state.server.name || 'chat';
+  $('#navdot').hidden = !unread;
+  if (pinged) navigator.setAppBadge?.(pinged).catch(() => {}); else navigator.clearAppBadge?.().catch(() => {});
+  const kind = pinged ? 'ping' : unread ? 'new' : '';
+  if (kind === dotted) return;
+  dotted = kind;
+  if (!kind) { $('#favicon').href = '/icon.svg'; return; }
+  const image = new Image();
+  image.onload = () => {
+    const canvas = document.createElement('canvas'), pen = canvas.getContext('2d');
+    canvas.width = canvas.height = 64;
+    pen.drawImage(image, 0, 0, 64, 64);
+    pen.beginPath();
+    pen.arc(48, 16, 14, 0, 7);
+    pen.fillStyle = kind === 'ping' ? '#e5484d' : '#fff';
+    pen.strokeStyle = '#241a1d';
+    pen.lineWidth = 4;
+    pen.fill();
+    pen.stroke();
+    $('#favicon').href = canvas.toDataURL();
+  };
+  image.src = '/icon.svg';
+}
 
-dress();
-build();
-byId('show-rooms').addEventListener('click', () => openPanel('rooms-panel', 'show-rooms'));
-byId('show-people').addEventListener('click', () => openPanel('people-panel', 'show-people'));
-byId('show-settings').addEventListener('click', () => showSettings());
-byId('shade').addEventListener('click', closePanels);
-listen({
-  switcher: () => app.state.me && switcher(),
-  step(by) {
-    const places = [...[...app.state.rooms.values()].map((room) => room.id), ...[...app.state.dms.values()].map((dm) => `@${dm.name}`)];
-    const at = places.indexOf(app.state.current);
-    if (places.length > 0) go(places[(at + by + places.length) % places.length]);
-  },
-  escape: () => (byId('shade').hidden ? markRead() : closePanels()),
-  end: () => app.views.timeline.goToEnd(),
-  sheet: () => {
-    sheet(byId('keys'), app.t);
-    byId('keys').showModal();
-  },
-  isEmpty: () => document.activeElement === app.views.composer.field && app.views.composer.isEmpty(),
+async function dress() {
+  const root = document.documentElement;
+  if (prefs.theme === 'auto') delete root.dataset.theme; else root.dataset.theme = prefs.theme;
+  await useLang(prefs.lang);
+  for (const el of document.querySelectorAll('[data-t]')) el.textContent = t(el.dataset.t, { mod: MOD });
+  for (const el of document.querySelectorAll('[data-label]')) el.setAttribute('aria-label', t(el.dataset.label));
+  for (const el of document.querySelectorAll('[data-hint]')) el.placeholder = t(el.dataset.hint);
+  for (const el of document.querySelectorAll('[data-icon]')) if (!el.querySelector('svg')) el.prepend(icon(el.dataset.icon));
+  document.body.classList.toggle('nopeople', !prefs.people);
+  $('#peoplebtn').setAttribute('aria-expanded', String(prefs.people));
+  if (app.room()) { header(); composer.label(app.room()); timeline.plan(); rooms.render(); who.render(); who.typing(); $('#log').setAttribute('aria-label', t('log', { room: state.current })); }
+  options.redraw();
+  banner();
+}
+
+const narrow = matchMedia('(max-width: 45rem)'), middle = matchMedia('(max-width: 64rem)');
+function drawer(which) {
+  const on = which && !document.body.classList.contains(which);
+  document.body.classList.remove('nav', 'aside');
+  if (on) document.body.classList.add(which);
+  $('#menubtn').setAttribute('aria-expanded', String(document.body.classList.contains('nav')));
+  if (middle.matches) $('#peoplebtn').setAttribute('aria-expanded', String(document.body.classList.contains('aside')));
+  $('#shade').hidden = !on;
+  inertness();
+  if (on) $(which === 'nav' ? '#rooms .here .room' : '#who button')?.focus();
+}
+/** What is drawn off the screen must not be reached by Tab either. */
+function inertness() {
+  $('#nav').inert = narrow.matches && !document.body.classList.contains('nav');
+  $('#people').inert = middle.matches && !document.body.classList.contains('aside');
+}
+function closeDrawers() { if (document.body.matches('.nav, .aside')) drawer(null); }
+for (const query of [narrow, middle]) query.addEventListener('change', () => { closeDrawers(); inertness(); });
+inertness();
+
+$('#menubtn').addEventListener('click', () => drawer('nav'));
+$('#shade').addEventListener('click', () => drawer(null));
+$('#peoplebtn').addEventListener('click', () => { if (middle.matches) return drawer('aside'); app.set('people', !prefs.people); });
+$('#find').addEventListener('click', () => { closeDrawers(); quick.open(); });
+$('#addroom').addEventListener('click', () => { closeDrawers(); quick.open('#'); });
+$('#me').addEventListener('click', () => { closeDrawers(); options.open(); });
+$('#keysbtn').addEventListener('click', () => { closeDrawers(); keys.open(); });
+$('#messages').addEventListener('click', (e) => {
+  const to = e.target.closest('a[data-room]')?.dataset.room;
+  if (to) { e.preventDefault(); app.join(to); }
 });
+addEventListener('hashchange', () => { if (state.rooms.has(wantedRoom())) app.open(wantedRoom()); });
 addEventListener('online', () => feed({ type: 'online' }));
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden) return;
-  feed({ type: 'visible' });
-  seen();
-  draw();
-});
-const midnight = () => setTimeout(() => { draw(); midnight(); }, toMidnight(Date.now()));
+addEventListener('offline', banner);
+addEventListener('focus', () => app.watched());
+addEventListener('blur', () => { const room = app.room(); if (room && !room.unread) take({ type: 'unlined', room: room.id }); });
+document.addEventListener('visibilitychange', () => { if (!document.hidden) { feed({ type: 'visible' }); app.watched(); } });
+addEventListener('pagehide', () => setDraftNow());
+function setDraftNow() { const text = $('#text'); if (state.current && !$('#composer').classList.contains('editing')) setDraft(state.current, text.value); }
+addEventListener('keydown', (e) => { if (e.key === 'Escape' && document.body.matches('.nav, .aside') && !menuIsOpen()) { e.stopPropagation(); drawer(null); $('#menubtn').focus(); } }, true);
+addEventListener('dragover', (e) => e.preventDefault());
+addEventListener('drop', (e) => { if (e.dataTransfer?.files.length) e.preventDefault(); });
+
+setInterval(() => { take({ type: 'tick' }); if (box.items.some((item) => Date.now() - item.at > outbox.LATE_MS)) timeline.plan(); }, 1000);
+const midnight = () => setTimeout(() => { timeline.plan(); midnight(); }, untilMidnight(Date.now()) + 500);
 midnight();
 
-setInterval(() => document.hidden || app.machine.name !== 'live' || lookAround(), 30_000);
-
-// Whoever was here comes back without a word: the socket's door says whether the session lives still.
-if (app.kept?.getItem('chat.name')) begin();
-else signOn();
+await dress();
+await begin();

@@ -1,25 +1,40 @@
-// Names: a friendly proposal, what may be one, initials, and a colour that is the same everywhere.
+// Names: what a name may be, a friendly one for a first visit, and the colour and initials that go with it.
 
-const FIRST = ['bright', 'calm', 'clever', 'eager', 'gentle', 'happy', 'kind', 'lively', 'merry', 'nimble', 'quick', 'quiet', 'sunny', 'swift', 'warm', 'wise'];
-const SECOND = ['badger', 'cedar', 'comet', 'crane', 'dolphin', 'falcon', 'gecko', 'heron', 'kancil', 'lemur', 'lotus', 'maple', 'otter', 'panda', 'robin', 'sparrow'];
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,31}$/;
+const ROOM = /^[A-Za-z0-9_-]{1,31}$/;
+const HOW = 'amber bold brave bright calm clever cosy curious dapper eager fair fleet gentle glad golden happy jolly keen kind lively lucky mellow merry mild misty neat nimble noble patient plucky polite proud quick quiet ready rosy shiny silver sly snug spry steady sunny swift tidy warm wise witty'.split(' ');
+const WHO = 'badger bear beaver bee bison civet cormorant crane cricket curlew deer dolphin dove egret falcon finch fox gecko gibbon hare hedgehog heron hornbill ibis jay kestrel kite komodo lark lemur lynx macaque magpie marten moth newt orca otter owl panda pangolin pelican puffin quail rabbit raven robin seal sparrow squirrel stork swan swift tapir tern thrush toad turtle vole whale wren yak'.split(' ');
 
-export const propose = (random = Math.random) =>
-  `${FIRST[Math.floor(random() * FIRST.length)]}-${SECOND[Math.floor(random() * SECOND.length)]}`;
+const HUES = [5, 28, 55, 145, 168, 195, 222, 248, 272, 298, 322, 345];
 
-export const isName = (name) => /^[A-Za-z_][A-Za-z0-9_-]{0,31}$/.test(name);
+export const isName = (text) => NAME.test(text);
+export const isRoom = (text) => ROOM.test(text);
 
-export const isRoom = (name) => /^#?[A-Za-z0-9_-]{1,31}$/.test(name);
-
-/** One or two letters for the avatar. */
-export function initials(name) {
-  const words = name.split(/[-_]+/).filter(Boolean);
-  const letters = words.length > 1 ? words[0][0] + words[1][0] : name.slice(0, 2);
-  return letters.toUpperCase();
+/** Two numbers from 0 up to 1 make one name, so that a test can choose it. */
+export function propose(a = Math.random(), b = Math.random()) {
+  return `${HOW[Math.floor(a * HOW.length)]}-${WHO[Math.floor(b * WHO.length)]}`;
 }
 
-/** The hue of a name, 0 to 359. Lightness is fixed in the style sheet, so that each of them can be read. */
+/** FNV-1a over the lower-case name: one person has one colour on every page. */
 export function hue(name) {
-  let hash = 2166136261;
-  for (const letter of name.toLowerCase()) hash = Math.imul(hash ^ letter.codePointAt(0), 16777619);
-  return (hash >>> 0) % 360;
+  let hash = 0x811c9dc5;
+  for (const char of name.toLowerCase()) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193) >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0;
+  // Hues that an eye tells apart at one lightness; between 70 and 130 everything would be the same olive.
+  return HUES[((hash ^ (hash >>> 12)) >>> 0) % HUES.length];
+}
+
+export function initials(name) {
+  const words = name.split(/[_\-\s]+|(?<=[a-z])(?=[A-Z])/).filter(Boolean);
+  if (!words.length) return '?';
+  return (words.length > 1 ? words[0][0] + words[1][0] : [...words[0]].slice(0, 2).join('')).toUpperCase();
+}
+
+export const sameName = (a, b) => a.toLowerCase() === b.toLowerCase();
+
+/** Does this text speak to that person? `@ana` always, a bare `ana` where it stands as a word of its own. */
+export function mentions(text, name) {
+  if (!name) return false;
+  const safe = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`(^|[^A-Za-z0-9_-])${name.length < 3 ? '@' : '@?'}${safe}(?![A-Za-z0-9_-])`, 'i').test(text);
 }

@@ -1,39 +1,82 @@
-// What was written and is not acknowledged yet: kept over reloads, sent in order, and again after each cut.
+// Outbox: what was said and not yet acknowledged. One item is under way at a time, so the order typed is the order seen.
+//
+// Each item is stored under a key of its own: two tabs never overwrite each other's, and if both send the same one, its cid
+// makes it one message all the same.
 
-const KEY = 'chat.unsent';
+const KEY = 'chat.out.';
+/** What lay longer than this before a page was opened is not sent unasked: yesterday's words may be wrong today. */
+export const STALE_MS = 10 * 60000;
+/** After this long the choice "retry, copy, discard" is shown. */
+export const LATE_MS = 30000;
 
-/** The queue, in a store like localStorage. What cannot be kept is still sent. */
-export function newOutbox(store) {
-  let items = [];
-  try {
-    const kept = JSON.parse(store?.getItem(KEY) ?? '[]');
-    if (Array.isArray(kept)) items = kept.filter((item) => typeof item?.cid === 'string' && typeof item?.text === 'string');
-  } catch {
-    items = [];
-  }
-  const keep = () => {
+export function outbox(storage, now = Date.now()) {
+  const items = [];
+  for (let i = 0; i < (storage?.length ?? 0); i++) {
+    const key = storage.key(i);
+    if (!key.startsWith(KEY)) continue;
     try {
-      store?.setItem(KEY, JSON.stringify(items));
-    } catch {
-      // The store is full or forbidden: the queue lives as long as the page.
-    }
-  };
-  return {
-    all: () => items,
-    add(item) {
-      items = [...items, item];
-      keep();
-    },
-    /** It is acknowledged, refused for good, or thrown away. */
-    remove(cid) {
-      items = items.filter((item) => item.cid !== cid);
-      keep();
-    },
-    find: (cid) => items.find((item) => item.cid === cid),
-  };
+      const item = JSON.parse(storage.getItem(key));
+      if (!item.cid || typeof item.text !== 'string') continue;
+      items.push({ ...item, state: item.state === 'failed' || now - item.at > STALE_MS ? 'failed' : 'queued' });
+    } catch { /* Not ours, or half written: leave it. */ }
+  }
+  return { items: items.sort((a, b) => a.n - b.n), storage, counter: 0, wait: 0 };
 }
 
-/** A word that nobody else will make up: 128 random bits. There is no randomUUID on plain http. */
-export function newCid(random = (bytes) => globalThis.crypto.getRandomValues(bytes)) {
-  return Array.from(random(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+function save(box, item) {
+  // A full or forbidden storage costs the safety net, not the message.
+  try { box.storage?.setItem(KEY + item.cid, JSON.stringify(item)); } catch { /* see above */ }
 }
+
+/** `what`: {cid, room, text, reply_to?, act?, to?}. */
+export function add(box, what, now) {
+  const item = { ...what, at: now, n: now * 1000 + (box.counter++ % 1000), state: 'queued' };
+  box.items.push(item);
+  save(box, item);
+  return item;
+}
+
+export const find = (box, cid) => box.items.find((item) => item.cid === cid);
+
+/** The next one to send, or null: while one is under way, or while the server has asked for patience, nothing goes. */
+export function next(box, now) {
+  if (now < box.wait || box.items.some((item) => item.state === 'sent')) return null;
+  return box.items.find((item) => item.state === 'queued') ?? null;
+}
+
+export function sent(box, cid, ref) {
+  const item = find(box, cid);
+  if (item) { item.state = 'sent'; item.ref = ref; }
+}
+
+/** Acknowledged, or seen in the room: it is not ours to keep any more. */
+export function done(box, cid) {
+  const at = box.items.findIndex((item) => item.cid === cid);
+  if (at < 0) return null;
+  try { box.storage?.removeItem(KEY + cid); } catch { /* nothing to lose */ }
+  return box.items.splice(at, 1)[0];
+}
+
+/** The connection is gone: what was under way may or may not have arrived. It goes again, with the same cid. */
+export function cut(box) {
+  for (const item of box.items) if (item.state === 'sent') { item.state = 'queued'; item.ref = null; }
+}
+
+/** Refused. `after` (ms) means "later"; without it a person has to decide. */
+export function refused(box, ref, why, now, after) {
+  const item = box.items.find((one) => one.ref === ref && one.state === 'sent');
+  if (!item) return null;
+  item.ref = null;
+  if (after) { item.state = 'queued'; box.wait = now + after; }
+  else { item.state = 'failed'; item.why = why; save(box, item); }
+  return item;
+}
+
+export function retry(box, cid, now) {
+  const item = find(box, cid);
+  if (item) { item.state = 'queued'; item.why = null; item.at = now; box.wait = 0; save(box, item); }
+  return item;
+}
+
+export const of = (box, room) => box.items.filter((item) => item.room === room);
+export const isLate = (item, now) => item.state === 'failed' || now - item.at > LATE_MS;

@@ -1,283 +1,346 @@
-// All that the page knows, and how each event changes it. Pure: the view draws it, the link feeds it.
-//
-// The heart is the merge of a room's timeline. Events come live, by a resume, by pages of history and by acknowledgements,
-// in any order and more than once. Each message keeps the newest snapshot of itself with the number up to which that
-// snapshot is true (`asOf`); changes with greater numbers are laid over it in their order. So every order of arrival ends
-// in the same list.
+// Store: everything the page knows. reduce(state, event) takes one event in and says what has changed; it touches no screen.
+import * as merge from './merge.js';
+import { mentions, sameName } from './names.js';
 
-const NOTICES = 200;
+export const TYPING_MS = 6000;
+/** A gap wider than this is not fetched: the past is paged in again when somebody scrolls there. */
+export const WIDE = 200;
+const MOST_NOTES = 200;
 
-export const newState = () => ({
-  me: null, instance: '', commands: [], limits: { text_bytes: 2000 }, server: null,
-  rooms: new Map(), dms: new Map(), presence: new Map(), others: [], current: 'lobby',
+export const initial = () => ({
+  me: null, rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0,
 });
 
-const newRoom = (id) => ({
-  id, topic: '', modes: '+', op: false, read: 0, seen: 0, last: 0, live: false,
-  messages: new Map(), changes: new Map(), known: new Set(), pending: [], notices: [],
-  people: new Map(), typing: new Map(), older: true, loaded: false, gap: null, marker: null, draft: '',
-});
-
-const fold = (name) => name.toLowerCase();
-
-export function roomOf(state, id) {
-  const key = fold(id);
-  if (!state.rooms.has(key)) state.rooms.set(key, newRoom(id));
-  return state.rooms.get(key);
+export function newRoom(id, info = {}) {
+  return {
+    id, dm: id.startsWith('@'), topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op, joined: info.joined ?? true,
+    lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, unread: 0, pinged: 0, line: null, lineAt: null,
+    tl: Object.assign(merge.timeline(), { begun: id.startsWith('@') }), loaded: id.startsWith('@'), notes: [], people: new Map(), typing: new Map(), lost: [],
+  };
 }
 
-export const findRoom = (state, id) => state.rooms.get(fold(id));
+export const title = (room) => room.dm ? room.id.slice(1) : room.id;
+export const roomOf = (state, id) => state.rooms.get(id);
+export const currentRoom = (state) => state.rooms.get(state.current);
 
-// ---- the timeline ----
-
-/** Puts a snapshot of a message into a room; the newest snapshot stays. */
-export function putMessage(room, message, asOf = message.seq) {
-  const old = room.messages.get(message.seq);
-  if (!old || old.asOf < asOf) room.messages.set(message.seq, { ...message, asOf });
-  if (message.cid) settle(room, message.cid);
-  room.last = Math.max(room.last, message.seq);
-  note(room, message.seq);
+/** Rooms first, as the server names them, then conversations with one person. */
+export function sortedRooms(state) {
+  const all = [...state.rooms.values()];
+  const name = (a, b) => (b.id === 'lobby') - (a.id === 'lobby') || a.id.localeCompare(b.id);
+  return { rooms: all.filter((r) => !r.dm).sort(name), dms: all.filter((r) => r.dm).sort(name) };
 }
 
-/** Puts a change (edit, deletion, reaction) into a room. */
-export function putChange(room, change) {
-  if (!room.changes.has(change.target)) room.changes.set(change.target, new Map());
-  room.changes.get(change.target).set(change.seq, change);
-  room.last = Math.max(room.last, change.seq);
-  note(room, change.seq);
+export const totals = (state) => [...state.rooms.values()].reduce((sum, room) => ({ unread: sum.unread + room.unread, pinged: sum.pinged + room.pinged }), { unread: 0, pinged: 0 });
+
+/**
+ * Changes are `{what, room?, …}`: 'timeline', 'rooms', 'people', 'typing', 'me', 'holes', 'reload', 'say' (a live message, for
+ * the announcer and notifications), 'read'. `ctx`: {now, watching} — watching says the room is on the screen and at its end.
+ */
+export function reduce(state, event, ctx = { now: 0, watching: false }) {
+  const handler = HANDLERS[event.type];
+  return handler ? handler(state, event, ctx) ?? [] : [];
 }
 
-/** A page of history: true up to `lastSeq`. */
-export function putPage(room, messages, lastSeq, isNewest) {
-  for (const message of messages) putMessage(room, message, Math.max(message.seq, lastSeq));
-  room.last = Math.max(room.last, lastSeq);
-  if (isNewest) reach(room, lastSeq);
-}
+const isMe = (state, person) => !!state.me && !!person && (person.id && state.me.id ? person.id === state.me.id : sameName(person.name, state.me.name));
+const isNew = (room, seq) => seq > room.lastSeq;
 
-/** Everything up to this number is here, or is known to be older than what is shown. */
-export function reach(room, seq) {
-  if (seq > room.seen) room.seen = seq;
-  while (room.known.has(room.seen + 1)) room.seen += 1;
-  for (const known of room.known) if (known <= room.seen) room.known.delete(known);
-}
-
-function note(room, seq) {
-  if (seq > room.seen) room.known.add(seq);
-  reach(room, room.seen);
-}
-
-/** Whether a number is missing between what is here. */
-export const hasHole = (room) => room.known.size > 0;
-
-/** A message as it is now: the snapshot with the later changes over it. */
-export function current(room, seq) {
-  const base = room.messages.get(seq);
-  if (!base) return null;
-  const later = [...(room.changes.get(seq)?.values() ?? [])].filter((c) => c.seq > base.asOf).sort((a, b) => a.seq - b.seq);
-  const message = { ...base, reactions: Object.fromEntries(Object.entries(base.reactions ?? {}).map(([e, names]) => [e, [...names]])) };
-  for (const change of later) {
-    if (change.type === 'MessageEdited' && !message.deleted) Object.assign(message, { text: change.text, edited: true });
-    if (change.type === 'MessageDeleted') Object.assign(message, { text: '', deleted: true, reactions: {} });
-    if (change.type === 'Reaction' && !message.deleted) {
-      const names = (message.reactions[change.emoji] ?? []).filter((name) => name !== change.from.name);
-      if (change.on) names.push(change.from.name);
-      if (names.length > 0) message.reactions[change.emoji] = names;
-      else delete message.reactions[change.emoji];
-    }
-  }
-  for (const names of Object.values(message.reactions)) names.sort();
-  return message;
-}
-
-/** The messages of a room as they are now, in their order. */
-export const timeline = (room) => [...room.messages.keys()].sort((a, b) => a - b).map((seq) => current(room, seq));
-
-// ---- what one sends ----
-
-/** A message on its way: shown at once, until its event replaces it. */
-export function addPending(room, item) {
-  if (!room.pending.some((other) => other.cid === item.cid)) room.pending.push({ state: 'sending', ...item });
-}
-
-export function settle(room, cid) {
-  room.pending = room.pending.filter((item) => item.cid !== cid);
-}
-
-/** An acknowledgement: the message stands at that number, also if its event is yet to come. */
-export function acknowledge(state, ack) {
-  const room = ack.room && findRoom(state, ack.room);
-  if (!room || !ack.cid) return;
-  const item = room.pending.find((other) => other.cid === ack.cid);
-  if (item && !room.messages.has(ack.seq)) {
-    const message = { room: room.id, seq: ack.seq, id: ack.id, from: state.me, at: item.at, text: item.text, act: item.act, reply_to: item.reply_to };
-    // Its own event knows better, whenever it comes.
-    room.messages.set(ack.seq, { ...message, asOf: ack.seq - 0.5 });
-    room.last = Math.max(room.last, ack.seq);
-  }
-  settle(room, ack.cid);
-}
-
-// ---- events ----
-
-/** Takes one frame in. Gives what is to be done: fetch a page, resume a room, announce something. */
-export function take(state, frame, now) {
-  const effects = [];
-  switch (frame.type) {
-    case 'Hello': {
-      // After a restart of the server its numbers begin anew: what is here belongs to another time.
-      if (state.instance && state.instance !== frame.server.instance) {
-        for (const room of state.rooms.values()) Object.assign(room, newRoom(room.id), { pending: room.pending, draft: room.draft });
-      }
-      Object.assign(state, { me: frame.you, instance: frame.server.instance, commands: frame.commands, limits: frame.limits, server: frame.server });
-      for (const room of state.rooms.values()) room.live = false;
-      for (const info of frame.rooms) {
-        const room = enter(state, info);
-        effects.push(room.loaded ? { do: 'resume', room: room.id } : { do: 'load', room: room.id });
-      }
-      for (const [key, room] of state.rooms) if (!room.live && room.pending.length === 0) state.rooms.delete(key);
-      if (!findRoom(state, state.current) && !state.current.startsWith('@')) state.current = frame.rooms[0]?.id ?? 'lobby';
-      break;
-    }
-    case 'RoomEntered':
-      enter(state, frame.room);
-      state.current = frame.room.id;
-      effects.push({ do: 'load', room: frame.room.id });
-      break;
-    case 'RoomLeft':
-      state.rooms.delete(fold(frame.room));
-      if (fold(state.current) === fold(frame.room)) state.current = [...state.rooms.values()].at(-1)?.id ?? 'lobby';
-      break;
-    case 'People': {
-      const room = roomOf(state, frame.room);
-      room.people = new Map(frame.users.map((user) => [user.id, { id: user.id, name: user.name, door: user.door }]));
-      for (const user of frame.users) state.presence.set(user.id, { name: user.name, state: user.state, away: user.away ?? null });
-      break;
-    }
-    case 'Message': {
-      const room = roomOf(state, frame.room);
-      const isNew = !room.messages.has(frame.seq);
-      putMessage(room, frame);
-      room.typing.delete(frame.from.id);
-      if (isNew && room.live) effects.push({ do: 'heard', room: room.id, message: frame });
-      if (room.live && room.loaded && hasHole(room)) effects.push({ do: 'resume', room: room.id });
-      break;
-    }
-    case 'MessageEdited':
-    case 'MessageDeleted':
-    case 'Reaction': {
-      const room = roomOf(state, frame.room);
-      putChange(room, frame);
-      if (room.live && room.loaded && hasHole(room)) effects.push({ do: 'resume', room: room.id });
-      break;
-    }
-    case 'Resumed':
-      for (const [id, span] of Object.entries(frame.rooms)) {
-        const room = findRoom(state, id);
-        if (room) reach(room, span.to);
-      }
-      break;
-    case 'Gap':
-      if (findRoom(state, frame.room)) effects.push({ do: 'fill', room: frame.room, after: frame.missing_from - 1, to: frame.to });
-      break;
-    case 'UserJoined': {
-      const room = roomOf(state, frame.room);
-      room.people.set(frame.user.id, { ...frame.user });
-      addNotice(room, { kind: 'joined', who: frame.user.name, at: frame.at }, now);
-      break;
-    }
-    case 'UserLeft': {
-      const room = roomOf(state, frame.room);
-      room.people.delete(frame.user.id);
-      room.typing.delete(frame.user.id);
-      addNotice(room, { kind: 'left', who: frame.user.name, at: frame.at, why: frame.reason }, now);
-      break;
-    }
-    case 'UserRenamed':
-      if (state.me?.id === frame.user.id) state.me = frame.user;
-      for (const room of state.rooms.values()) {
-        if (!room.people.has(frame.user.id)) continue;
-        room.people.set(frame.user.id, { ...room.people.get(frame.user.id), name: frame.user.name });
-        addNotice(room, { kind: 'renamed', who: frame.old, to: frame.user.name, at: frame.at }, now);
-      }
-      break;
-    case 'UserTyping':
-      roomOf(state, frame.room).typing.set(frame.user.id, { name: frame.user.name, until: now + 6_000 });
-      break;
-    case 'UserStoppedTyping':
-      roomOf(state, frame.room).typing.delete(frame.user.id);
-      break;
-    case 'Presence':
-      if (frame.state === 'offline') state.presence.delete(frame.user.id);
-      else state.presence.set(frame.user.id, { name: frame.user.name, state: frame.state, away: frame.away ?? null });
-      break;
-    case 'Whisper': {
-      const mine = frame.from.id === state.me?.id;
-      const dm = dmWith(state, mine ? frame.to.name : frame.from.name);
-      if (frame.cid) dm.pending = dm.pending.filter((item) => item.cid !== frame.cid);
-      dm.messages.push({ from: frame.from, at: frame.at, text: frame.text, mine });
-      if (!mine) {
-        dm.unread += 1;
-        effects.push({ do: 'whispered', dm: dm.name, message: frame });
-      }
-      break;
-    }
-    case 'Topic': {
-      const room = roomOf(state, frame.room);
-      const changed = room.topic !== frame.text;
-      room.topic = frame.text;
-      if (changed && frame.from) addNotice(room, { kind: 'topic', who: frame.from.name, text: frame.text, at: frame.at }, now);
-      break;
-    }
-    case 'Notice':
-      for (const room of frame.room ? [roomOf(state, frame.room)] : state.rooms.values()) {
-        addNotice(room, { kind: 'notice', text: frame.text, at: frame.at }, now);
-      }
-      break;
-    case 'Read': {
-      const room = findRoom(state, frame.room);
-      if (room) room.read = Math.max(room.read, frame.seq);
-      break;
-    }
-    case 'Ack':
-      acknowledge(state, frame);
-      break;
-    default:
-      break;
-  }
-  return effects;
-}
-
-function enter(state, info) {
-  const room = roomOf(state, info.id);
-  Object.assign(room, { id: info.id, topic: info.topic ?? '', modes: info.modes ?? '+', op: Boolean(info.op), live: true });
-  room.read = Math.max(room.read, info.read_seq ?? 0);
+function ensure(state, id, info) {
+  let room = state.rooms.get(id);
+  if (!room) state.rooms.set(id, room = newRoom(id, info));
   return room;
 }
 
-export function dmWith(state, name) {
-  const key = fold(name);
-  if (!state.dms.has(key)) state.dms.set(key, { name, messages: [], pending: [], unread: 0, draft: '' });
-  return state.dms.get(key);
+function note(state, room, kind, fields) {
+  const at = room.dm ? merge.last(room.tl) : Math.max(room.lastSeq, merge.last(room.tl));
+  room.notes.push({ key: `n${++state.note}`, kind, after: at, ...fields });
+  if (room.notes.length > MOST_NOTES) room.notes.shift();
 }
 
-/** A line of the system: it stands behind the message that was last when it came. */
-export function addNotice(room, notice, now) {
-  room.notices.push({ ...notice, after: room.last, key: `${now}-${Math.random()}` });
-  if (room.notices.length > NOTICES) room.notices.shift();
+/** Another log took the place of this one (a restart that kept nothing): begin again with an empty timeline. */
+function reset(room, info = {}) {
+  Object.assign(room, { tl: merge.timeline(), loaded: room.dm, lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, line: null, unread: 0, pinged: 0, notes: [], lost: [] });
 }
 
-/** How many messages of others came after what was read. */
-export function unread(state, room) {
-  let count = 0;
-  for (const message of room.messages.values()) {
-    if (message.seq > room.read && message.from.id !== state.me?.id && !message.deleted) count += 1;
+function narrow(room) {
+  for (const [from, to] of merge.holes(room.tl)) if (to - from + 1 > WIDE) merge.forgetBefore(room.tl, to + 1);
+}
+
+function logged(state, event, ctx) {
+  const room = state.rooms.get(event.room);
+  if (!room) return [];
+  const fresh = isNew(room, event.seq);
+  const answer = merge.addEvent(room.tl, event);
+  if (answer === 'other-log') { reset(room); return [{ what: 'reload', room: room.id }]; }
+  const changes = [{ what: 'timeline', room: room.id }];
+  if (fresh) {
+    room.lastSeq = event.seq;
+    if (event.type === 'Message') {
+      room.typing.delete(event.from.name);
+      changes.push(...arrived(state, room, event, ctx));
+    }
   }
-  return count;
+  if (merge.holes(room.tl).length) changes.push({ what: 'holes', room: room.id });
+  return changes;
 }
 
-/** Whether a text names somebody. */
-export function mentions(text, name) {
-  if (!name) return false;
-  const letters = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`(^|[^\\w-])@?${letters}(?![\\w-])`, 'i').test(text);
+/** A message nobody has seen yet: unread counts, the unread line, mentions. */
+function arrived(state, room, event, ctx) {
+  const mine = isMe(state, event.from);
+  const pings = !mine && (room.dm || mentions(event.text, state.me?.name));
+  const changes = [{ what: 'say', room: room.id, message: event, mine, pings }, { what: 'rooms' }];
+  if (mine) return changes;
+  if (ctx.watching && state.current === room.id) return changes.concat(reduce(state, { type: 'seen', room: room.id }, ctx));
+  if (room.line === null) { room.line = event.seq - 1; room.lineAt = event.at; }
+  room.unread++;
+  if (pings) room.pinged++;
+  return changes;
 }
+
+const HANDLERS = {
+  Hello(state, event) {
+    // Another instance of the server: its numbers mean something else.
+    const epoch = event.server.instance ?? null;
+    const other = state.epoch && epoch && state.epoch !== epoch;
+    Object.assign(state, { me: event.you, commands: event.commands, limits: { ...state.limits, ...event.limits }, server: event.server, epoch });
+    const changes = [{ what: 'me' }, { what: 'rooms' }];
+    const named = new Set(event.rooms.map((info) => info.id));
+    for (const info of event.rooms) {
+      const room = state.rooms.get(info.id);
+      if (!room) {
+        const made = ensure(state, info.id, info);
+        made.unread = Math.max(0, made.lastSeq - made.readSeq);
+        if (made.unread && made.readSeq) made.line = made.readSeq;
+        if (!made.readSeq) made.unread = 0;
+        continue;
+      }
+      Object.assign(room, { joined: true, topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op });
+      if (other || (info.last_seq ?? 0) < merge.last(room.tl)) { reset(room, info); changes.push({ what: 'reload', room: room.id }, { what: 'timeline', room: room.id }); }
+    }
+    // A restart forgets who was where: such a room is kept on the page, to be entered again.
+    for (const room of state.rooms.values()) if (!room.dm && !named.has(room.id)) { room.joined = false; changes.push({ what: 'rejoin', room: room.id }); }
+    return changes;
+  },
+
+  People(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    room.people = new Map(event.users.map((user) => [user.id ?? user.name, user]));
+    return [{ what: 'people', room: room.id }];
+  },
+
+  Message: logged, MessageEdited: logged, MessageDeleted: logged, Reaction: logged,
+
+  /** A REST page: {room, messages, last_seq, before?, after?, prev, next}. */
+  page(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    const { messages } = event;
+    const low = messages[0]?.seq, high = messages.at(-1)?.seq;
+    const end = event.next == null && event.before == null ? Math.max(event.last_seq ?? 0, high ?? 0) : high ?? 0;
+    let from, to;
+    if (event.before != null) { from = event.prev == null ? 1 : low ?? 1; to = event.before - 1; }
+    else if (event.after != null) { from = event.after + 1; to = end; }
+    else { from = event.prev == null ? 1 : low ?? end + 1; to = end; }
+    if (from === 1) room.tl.begun = true;
+    const answer = merge.addPage(room.tl, messages, event.last_seq ?? 0, from, to);
+    if (answer === 'other-log') { reset(room); return [{ what: 'reload', room: room.id }]; }
+    if (event.before == null && event.after == null) room.loaded = true;
+    room.lastSeq = Math.max(room.lastSeq, to);
+    narrow(room);
+    const changes = [{ what: 'timeline', room: room.id }, { what: 'rooms' }];
+    if (merge.holes(room.tl).length) changes.push({ what: 'holes', room: room.id });
+    return changes;
+  },
+
+  /** What was asked for and is not kept any more: a hole that stays, and is said. */
+  lost(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    merge.cover(room.tl, event.from, event.to);
+    room.lost.push([event.from, event.to]);
+    return [{ what: 'timeline', room: room.id }];
+  },
+
+  Gap(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room || !room.loaded) return [];
+    room.lastSeq = Math.max(room.lastSeq, event.to);
+    // Perhaps the history still has it: it is a hole like any other, and asked for by number.
+    merge.cover(room.tl, event.to + 1, event.to + 1);
+    narrow(room);
+    return [{ what: 'holes', room: room.id }, { what: 'timeline', room: room.id }];
+  },
+
+  /** The ack of an item of the outbox: the message stands in its place before its event comes. */
+  acked(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room || !event.seq || !state.me) return [];
+    merge.addAcked(room.tl, { ...event, from: state.me });
+    return [{ what: 'timeline', room: room.id }];
+  },
+
+  Whisper(state, event, ctx) {
+    const mine = isMe(state, event.from);
+    const room = ensure(state, `@${(mine ? event.to : event.from).name}`);
+    const known = event.cid && room.tl.cids.get(event.cid);
+    if (known) return [{ what: 'timeline', room: room.id }];
+    // Whispers have no seq of the server's: they are counted here, in the order they came.
+    const seq = merge.last(room.tl) + 1;
+    return logged(state, { ...event, type: 'Message', room: room.id, seq, id: `w${seq}` }, ctx);
+  },
+
+  UserJoined(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    room.people.set(event.user.id ?? event.user.name, { state: 'online', ...event.user });
+    if (!isMe(state, event.user)) note(state, room, 'joined', { who: event.user.name, at: event.at });
+    return [{ what: 'people', room: room.id }, { what: 'timeline', room: room.id }];
+  },
+
+  UserLeft(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    room.people.delete(event.user.id ?? event.user.name);
+    room.typing.delete(event.user.name);
+    note(state, room, 'left', { who: event.user.name, text: event.reason, at: event.at });
+    return [{ what: 'people', room: room.id }, { what: 'timeline', room: room.id }, { what: 'typing', room: room.id }];
+  },
+
+  UserRenamed(state, event) {
+    const changes = [{ what: 'rooms' }];
+    if (isMe(state, { id: event.user.id, name: event.old })) { state.me = { ...state.me, name: event.user.name }; changes.push({ what: 'me' }); }
+    for (const room of state.rooms.values()) {
+      const key = event.user.id ?? event.old;
+      const known = room.people.get(key);
+      if (!known) continue;
+      room.people.delete(key);
+      room.people.set(event.user.id ?? event.user.name, { ...known, ...event.user });
+      note(state, room, 'renamed', { who: event.old, text: event.user.name, at: event.at });
+      changes.push({ what: 'people', room: room.id }, { what: 'timeline', room: room.id });
+    }
+    // The conversation with somebody goes along with their new name.
+    const dm = state.rooms.get(`@${event.old}`);
+    if (dm && !state.rooms.has(`@${event.user.name}`)) {
+      state.rooms.delete(dm.id);
+      const old = dm.id;
+      dm.id = `@${event.user.name}`;
+      state.rooms.set(dm.id, dm);
+      changes.push({ what: 'moved', room: dm.id, old });
+      if (state.current === old) state.current = dm.id;
+    }
+    return changes;
+  },
+
+  UserTyping(state, event, ctx) {
+    const room = state.rooms.get(event.room);
+    if (!room || isMe(state, event.user)) return [];
+    room.typing.set(event.user.name, ctx.now + TYPING_MS);
+    return [{ what: 'typing', room: room.id }];
+  },
+
+  UserStoppedTyping(state, event) {
+    state.rooms.get(event.room)?.typing.delete(event.user.name);
+    return [{ what: 'typing', room: event.room }];
+  },
+
+  /** The clock: who has not typed for a while is typing no more. */
+  tick(state, event, ctx) {
+    const changes = [];
+    for (const room of state.rooms.values()) {
+      for (const [name, until] of room.typing) if (until <= ctx.now) { room.typing.delete(name); changes.push({ what: 'typing', room: room.id }); }
+    }
+    return changes;
+  },
+
+  Presence(state, event) {
+    const changes = [];
+    for (const room of state.rooms.values()) {
+      const known = room.people.get(event.user.id ?? event.user.name);
+      if (known) { Object.assign(known, { state: event.state, away: event.away }); changes.push({ what: 'people', room: room.id }); }
+    }
+    return changes;
+  },
+
+  Topic(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    room.topic = event.text;
+    note(state, room, 'topic', { who: event.from?.name ?? '', text: event.text, at: event.at });
+    return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
+  },
+
+  Notice(state, event) {
+    const changes = [];
+    for (const room of event.room ? [state.rooms.get(event.room)].filter(Boolean) : [currentRoom(state)].filter(Boolean)) {
+      note(state, room, 'notice', { text: event.text, at: event.at });
+      changes.push({ what: 'timeline', room: room.id });
+    }
+    return changes.concat({ what: 'notice', text: event.text });
+  },
+
+  /** The answer to a command, shown where it was asked. */
+  answer(state, event) {
+    const room = state.rooms.get(event.room) ?? currentRoom(state);
+    if (!room) return [];
+    note(state, room, event.bad ? 'refused' : 'answer', { text: event.text, items: event.items, verb: event.verb, at: event.at });
+    return [{ what: 'timeline', room: room.id }];
+  },
+
+  RoomEntered(state, event) {
+    const room = ensure(state, event.room.id, event.room);
+    Object.assign(room, { joined: true, topic: event.room.topic ?? '', modes: event.room.modes ?? '+', op: !!event.room.op });
+    if ((event.room.last_seq ?? 0) < merge.last(room.tl)) reset(room, event.room);
+    return [{ what: 'rooms' }, { what: 'entered', room: room.id }];
+  },
+
+  RoomLeft(state, event) {
+    state.rooms.delete(event.room);
+    if (state.current === event.room) state.current = 'lobby';
+    return [{ what: 'rooms' }, { what: 'gone', room: event.room }];
+  },
+
+  Read(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room || event.seq < room.lastSeq) return [];
+    Object.assign(room, { readSeq: event.seq, unread: 0, pinged: 0 });
+    return [{ what: 'rooms' }];
+  },
+
+  /** A conversation with one person, opened from here. */
+  whisper(state, event) {
+    ensure(state, `@${event.name}`);
+    return [{ what: 'rooms' }];
+  },
+
+  close(state, event) {
+    state.rooms.delete(event.room);
+    if (state.current === event.room) state.current = 'lobby';
+    return [{ what: 'rooms' }, { what: 'gone', room: event.room }];
+  },
+
+  open(state, event) {
+    const old = currentRoom(state);
+    if (old && old.id !== event.room) { old.line = null; old.lineAt = null; if (old.unread) { old.line = old.readSeq; } }
+    state.current = event.room;
+    return [{ what: 'rooms' }, { what: 'opened', room: event.room }];
+  },
+
+  /** The end of the room has been on a visible screen. The unread line stays until `unlined`. */
+  seen(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    const seq = Math.max(room.lastSeq, room.readSeq);
+    const changes = seq > room.readSeq ? [{ what: 'read', room: room.id, seq }] : [];
+    if (room.unread || room.pinged) changes.push({ what: 'rooms' });
+    Object.assign(room, { readSeq: seq, unread: 0, pinged: 0 });
+    return changes;
+  },
+
+  /** The line has done its work: Escape, a message of one's own, or another room. */
+  unlined(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room || room.line === null) return [];
+    Object.assign(room, { line: null, lineAt: null });
+    return [{ what: 'timeline', room: room.id }];
+  },
+};

@@ -1,31 +1,45 @@
-// Times as people read them: the clock, the day, and how long ago.
+// Time: days, clocks and "Yesterday", in the reader's language. Times are for showing only; the order is `seq`.
 
-export function clock(at, language, hours24) {
-  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hour12: !hours24 }).format(new Date(at));
+const cache = new Map();
+function formatter(lang, options) {
+  const key = lang + JSON.stringify(options);
+  if (!cache.has(key)) cache.set(key, new Intl.DateTimeFormat(lang, options));
+  return cache.get(key);
 }
 
-/** The local day of a time: 2026-11-22. */
-export function day(at) {
-  const date = new Date(at);
-  const two = (n) => String(n).padStart(2, '0');
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+/** `hours`: '12', '24' or 'auto', as the settings say. */
+export function clock(at, lang = 'en', hours = 'auto') {
+  const options = { hour: hours === '12' ? 'numeric' : '2-digit', minute: '2-digit' };
+  if (hours !== 'auto') options.hourCycle = hours === '12' ? 'h12' : 'h23';
+  return formatter(lang, options).format(new Date(at));
 }
 
-/** Today, yesterday, or the date. */
-export function dayLabel(at, now, language) {
-  const distance = Math.round((Date.parse(day(at)) - Date.parse(day(now))) / 86_400_000);
-  if (distance === 0 || distance === -1) {
-    const words = new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(distance, 'day');
-    return words[0].toUpperCase() + words.slice(1);
+export const fullTime = (at, lang = 'en') => formatter(lang, { dateStyle: 'full', timeStyle: 'medium' }).format(new Date(at));
+
+export function dayKey(at) {
+  const d = new Date(at);
+  return `${d.getFullYear()}-${String(d.getMonth() + 1).padStart(2, '0')}-${String(d.getDate()).padStart(2, '0')}`;
+}
+
+const midnight = (at) => { const d = new Date(at); return new Date(d.getFullYear(), d.getMonth(), d.getDate()); };
+
+export function dayLabel(at, now, lang = 'en') {
+  const days = Math.round((midnight(at) - midnight(now)) / 86400000);
+  if (days === 0 || days === -1) {
+    const word = new Intl.RelativeTimeFormat(lang, { numeric: 'auto' }).format(days, 'day');
+    return word[0].toUpperCase() + word.slice(1);
   }
-  return new Intl.DateTimeFormat(language, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }).format(new Date(at));
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return formatter(lang, { weekday: 'long', day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }) }).format(new Date(at));
 }
 
-export const full = (at, language) => new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'medium' }).format(new Date(at));
+/** One author's run: within five minutes and on one day. */
+export const sameRun = (a, b) => Math.abs(new Date(b) - new Date(a)) < 300000 && dayKey(a) === dayKey(b);
 
-/** Milliseconds to the next midnight, when "today" becomes "yesterday". */
-export function toMidnight(now) {
-  const next = new Date(now);
-  next.setHours(24, 0, 0, 50);
-  return next.getTime() - now;
+export const untilMidnight = (now) => { const d = new Date(now); return new Date(d.getFullYear(), d.getMonth(), d.getDate() + 1) - d; };
+
+/** 75 → "1 min", 8000 → "2 h": for idle people and the dashboard. */
+export function span(seconds, lang = 'en') {
+  const [value, unit] = seconds < 60 ? [seconds, 'second'] : seconds < 3600 ? [seconds / 60, 'minute'] : seconds < 86400 ? [seconds / 3600, 'hour'] : [seconds / 86400, 'day'];
+  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 0 }).format(Math.floor(value));
 }

@@ -1,59 +1,83 @@
-// Frames to and from text: what comes is looked over here once, and trusted everywhere else (docs/protocol.md, 2).
+// Wire: what a frame is. Reads and checks what the server says, fills in what it may leave out, writes what we say.
 
-const isText = (v) => typeof v === 'string';
-const isSeq = (v) => Number.isSafeInteger(v) && v >= 0;
-const isBool = (v) => typeof v === 'boolean';
-const isAuthor = (v) => v !== null && typeof v === 'object' && isText(v.id) && isText(v.name);
-const isList = (v) => Array.isArray(v);
-const isMap = (v) => v !== null && typeof v === 'object' && !Array.isArray(v);
+const str = (v) => typeof v === 'string';
+const num = (v) => Number.isSafeInteger(v) && v >= 0;
+const person = (v) => !!v && typeof v === 'object' && str(v.name);
+const list = (v) => Array.isArray(v);
 const maybe = (check) => (v) => v === undefined || v === null || check(v);
 
-/** What each frame of the server must have. Fields that are not named here are let through unseen. */
-const SERVER = {
-  Hello: { session: isText, you: isAuthor, rooms: isList, commands: isList, limits: isMap, server: isMap },
-  People: { room: isText, users: isList },
-  Message: { room: isText, seq: isSeq, id: isText, from: isAuthor, at: isText, text: isText, cid: maybe(isText), reply_to: maybe(isSeq) },
-  MessageEdited: { room: isText, seq: isSeq, target: isSeq, from: isAuthor, text: isText },
-  MessageDeleted: { room: isText, seq: isSeq, target: isSeq, from: isAuthor },
-  Reaction: { room: isText, seq: isSeq, target: isSeq, from: isAuthor, emoji: isText, on: isBool },
-  UserJoined: { room: isText, user: isAuthor },
-  UserLeft: { room: isText, user: isAuthor },
-  UserRenamed: { user: isAuthor, old: isText },
-  UserTyping: { room: isText, user: isAuthor },
-  UserStoppedTyping: { room: isText, user: isAuthor },
-  Presence: { user: isAuthor, state: isText },
-  Whisper: { from: isAuthor, to: isAuthor, at: isText, text: isText },
-  Topic: { room: isText, text: isText },
-  Notice: { text: isText, room: maybe(isText) },
-  Warning: { code: isText, text: isText },
-  RoomEntered: { room: isMap },
-  RoomLeft: { room: isText },
-  Read: { room: isText, seq: isSeq },
-  Ack: { ref: maybe(isSeq) },
-  Error: { code: isText, title: isText, ref: maybe(isSeq) },
-  Resumed: { rooms: isMap },
-  Gap: { room: isText, missing_from: isSeq, to: isSeq },
+/** The fields that must be there. Whatever else comes is kept: the protocol may grow. */
+const FRAMES = {
+  Hello: { you: person, rooms: maybe(list), commands: maybe(list), limits: maybe((v) => typeof v === 'object') },
+  People: { room: str, users: maybe(list) },
+  Message: { room: str, seq: num, from: person, at: str, text: maybe(str), reply_to: maybe(num), reactions: maybe((v) => typeof v === 'object') },
+  MessageEdited: { room: str, seq: num, target: num, text: str },
+  MessageDeleted: { room: str, seq: num, target: num },
+  Reaction: { room: str, seq: num, target: num, from: person, emoji: str },
+  UserJoined: { room: str, user: person },
+  UserLeft: { room: str, user: person },
+  UserRenamed: { user: person, old: str },
+  UserTyping: { room: str, user: person },
+  UserStoppedTyping: { room: str, user: person },
+  Presence: { user: person, state: str },
+  Whisper: { from: person, to: person, text: str },
+  Topic: { room: str, text: maybe(str) },
+  Notice: { room: maybe(str), text: str },
+  Warning: { text: str },
+  RoomEntered: { room: (v) => !!v && str(v.id) },
+  RoomLeft: { room: str },
+  Read: { room: str, seq: num },
+  Ack: { ref: maybe(num), seq: maybe(num), text: maybe(str), items: maybe(list) },
+  Error: { ref: maybe(num), code: str, title: maybe(str) },
+  Resumed: { rooms: maybe((v) => typeof v === 'object') },
+  Gap: { room: str, missing_from: num, to: num },
   Pong: {},
-  Goodbye: { reason: isText },
+  Goodbye: { reason: maybe(str), reconnect_in_ms: maybe(num) },
 };
 
-/** Reads one frame. Null is one that we do not know or cannot use: a newer server may send such. */
+const DEFAULTS = {
+  Hello: { rooms: [], commands: [], limits: {}, server: {} },
+  People: { users: [] },
+  Message: { text: '', act: false, reply_to: null, edited: false, deleted: false, reactions: {}, cid: null },
+  Reaction: { on: false },
+  Presence: { away: null },
+  Topic: { text: '' },
+  Notice: { room: null },
+  UserLeft: { reason: '' },
+  Error: { title: '' },
+  Resumed: { rooms: {} },
+  Goodbye: { reason: '' },
+};
+
+export const SERVER_TYPES = Object.keys(FRAMES);
+
+/** A frame, or null for what is broken or not known: one bad frame must not take the page down. */
 export function decode(text) {
   let frame;
-  try {
-    frame = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const shape = isMap(frame) && Object.hasOwn(SERVER, frame.type) ? SERVER[frame.type] : null;
-  if (!shape) return null;
-  return Object.entries(shape).every(([field, check]) => check(frame[field])) ? frame : null;
+  try { frame = JSON.parse(text); } catch { return null; }
+  return check(frame);
 }
 
-/** Writes one frame. Fields that are undefined or null are left out. */
+export function check(frame) {
+  if (!frame || typeof frame !== 'object' || !Object.hasOwn(FRAMES, frame.type)) return null;
+  for (const [field, good] of Object.entries(FRAMES[frame.type])) if (!good(frame[field])) return null;
+  const full = { ...DEFAULTS[frame.type] };
+  for (const [key, value] of Object.entries(frame)) if (value !== null || !(key in full)) full[key] = value;
+  return full;
+}
+
+/** A message of a REST page has the shape of a `Message` frame, without `type`. */
+export const message = (item) => check({ ...item, type: 'Message' });
+
+/** Leaves out what is null or false, as the contract allows. */
 export function encode(frame) {
-  return JSON.stringify(frame, (_, value) => (value === null ? undefined : value));
+  const small = {};
+  for (const [key, value] of Object.entries(frame)) if (value !== null && value !== undefined && (value !== false || key === 'on')) small[key] = value;
+  return JSON.stringify(small);
 }
 
-/** The types that the server may send, for tests. */
-export const SERVER_TYPES = Object.keys(SERVER);
+/** 22 letters and digits, 131 bits: made up by us, known to nobody else. */
+export function newCid(bytes = crypto.getRandomValues(new Uint8Array(22))) {
+  const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+  return Array.from(bytes, (b) => letters[b % 62]).join('');
+}

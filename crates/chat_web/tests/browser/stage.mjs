@@ -15,7 +15,9 @@ export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
   for (const name of Object.keys(env)) if (name.startsWith('CHAT_')) delete env[name];
   if (key) env.CHAT_OPERATOR_KEY = key;
   const unless = Object.entries({ '--log': 'warn', '--burst': '0', '--spam-lines': '0', '--spam-repeats': '0' }).filter(([flag]) => !flags.includes(flag)).flat();
-  const args = ['--addr', `127.0.0.1:${line}`, '--web', `127.0.0.1:${web}`, ...unless, ...flags];
+  // PAGE_DIR: the page from a folder instead of from the binary, while somebody works on it.
+  const page = process.env.PAGE_DIR ? ['--web-dir', process.env.PAGE_DIR] : [];
+  const args = [...page, '--addr', `127.0.0.1:${line}`, '--web', `127.0.0.1:${web}`, ...unless, ...flags];
   const child = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const port = async () => Number((await said.next()).value.split(':').pop());
@@ -116,7 +118,7 @@ export async function newPage(browser, options = {}, forgive = []) {
   return page;
 }
 
-export const isLive = (page) => page.waitForFunction(() => document.querySelector('#link').classList.contains('live'));
+export const isLive = (page) => page.waitForFunction(() => document.documentElement.dataset.link === 'live');
 
 /** Comes in under a name and waits until the conversation is there. */
 export async function enter(page, url, name) {
@@ -124,17 +126,17 @@ export async function enter(page, url, name) {
   await page.fill('#name', name);
   await page.keyboard.press('Enter');
   await isLive(page);
-  await page.waitForFunction(() => document.querySelector('.empty:not([hidden])') || document.querySelector('.msg'));
+  await page.waitForFunction(() => document.querySelector('.begin') || document.querySelector('.msg'));
 }
 
 export async function say(page, text) {
-  await page.fill('#say', text);
+  await page.fill('#text', text);
   await page.keyboard.press('Enter');
 }
 
-/** The words of all messages, in the order of the page. */
-export const texts = (page) => page.evaluate(() => [...document.querySelectorAll('.msg:not(.pending) .bubble')].map((bubble) => bubble.textContent));
+/** The words of all messages that the server has, in the order of the page. */
+export const texts = (page) => page.evaluate(() => [...document.querySelectorAll('.msg:not(.pending, .failed) .text')].map((text) => text.textContent));
 
-export const sees = (page, words) => page.waitForFunction((text) => [...document.querySelectorAll('.msg:not(.pending) .bubble')].some((bubble) => bubble.textContent.includes(text)), words);
+export const sees = (page, words) => page.waitForFunction((text) => [...document.querySelectorAll('.msg:not(.pending, .failed) .text')].some((one) => one.textContent.includes(text)), words);
 
-export const settled = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.msg:not(.pending)').length >= n && !document.querySelector('.msg.pending'), count);
+export const settled = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.msg:not(.pending, .failed)').length >= n && !document.querySelector('.msg.pending'), count);

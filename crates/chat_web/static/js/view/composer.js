@@ -1,211 +1,130 @@
-// Where one writes: a growing field, completion by Tab and by @ # : /, answers and corrections, never disabled.
+// Composer: where one types. It is never disabled: what cannot go now is kept and goes later.
+import { h, $ } from '../dom.js';
+import { icon } from './icons.js';
+import { t } from '../i18n.js';
+import { draft, setDraft } from '../prefs.js';
+import { expand } from '../emoji.js';
+import { format, plainText } from '../format.js';
+import { title } from '../store.js';
+import { emojiPicker } from './menu.js';
+import { popup } from './popup.js';
 
-import { EMOJI, replaceNames, startingWith } from '../emoji.js';
-import { el, icon } from './dom.js';
+const TYPING_MS = 3000;
 
-const TYPING_EVERY = 3_000;
+export function composerView(app) {
+  const form = $('#composer'), input = $('#text'), strip = $('#context'), left = $('#left');
+  const pop = popup(app, input);
+  let room = null, mode = null, typed = 0, saved = 0;
 
-export function composerView(root, actions) {
-  const { t } = actions;
-  const field = el('textarea', { id: 'say', rows: '1', 'aria-label': t('say'), 'aria-autocomplete': 'list', 'aria-controls': 'suggestions', autocapitalize: 'sentences', enterkeyhint: 'send', dir: 'auto' });
-  const send = el('button', { class: 'send', type: 'submit', 'aria-label': t('send'), title: t('send') }, icon('send'));
-  const banner = el('div', { class: 'banner', hidden: true });
-  const list = el('ul', { class: 'suggestions', id: 'suggestions', role: 'listbox', 'aria-label': t('suggestions'), hidden: true });
-  const count = el('span', { class: 'count', 'aria-live': 'off' });
-  const form = el('form', { class: 'composer', on: { submit: (event) => { event.preventDefault(); submit(); } } }, banner, list, el('div', { class: 'field' }, field, count, send));
-  root.replaceChildren(form);
-
-  let mode = null; // { kind: 'reply' | 'edit', message }
-  let lastTyping = 0;
-  let options = [];
-  let chosen = 0;
-  let cycle = null; // Tab on names
-
-  const grow = () => {
-    if (CSS.supports('field-sizing', 'content')) return;
-    field.style.setProperty('height', 'auto');
-    field.style.setProperty('height', `${Math.min(field.scrollHeight, 200)}px`);
-  };
   const bytes = (text) => new TextEncoder().encode(text).length;
-  const longest = () => Math.max(0, ...field.value.split('\n').map(bytes));
+  const over = () => Math.max(0, ...input.value.split('\n').map(bytes)) - app.state.limits.text_bytes;
 
-  const drawBanner = () => {
-    banner.hidden = !mode;
-    if (!mode) return;
-    banner.replaceChildren(icon(mode.kind === 'edit' ? 'edit' : 'reply'),
-      el('span', {}, mode.kind === 'edit' ? t('editing') : t('replying', { name: mode.message.from.name }), el('q', {}, mode.message.text.slice(0, 80))),
-      el('button', { type: 'button', 'aria-label': t('cancel'), on: { click: () => leaveMode() } }, icon('close')));
-  };
-  const leaveMode = () => {
-    if (mode?.kind === 'edit') field.value = '';
-    mode = null;
-    drawBanner();
+  function grow() {
+    // Where the browser can size the field by its content, css does it.
+    if (!CSS.supports('field-sizing', 'content')) { input.style.height = 'auto'; input.style.height = `${Math.min(input.scrollHeight, 200)}px`; }
+    form.classList.toggle('filled', input.value.trim() !== '');
+    const more = over();
+    left.hidden = more < -200;
+    left.classList.toggle('over', more > 0);
+    left.textContent = more > 0 ? t('tooLong', { n: more }) : String(-more);
+  }
+
+  function stopTyping() { if (typed && room) { app.typing(room, false); typed = 0; } }
+
+  input.addEventListener('input', () => {
     grow();
-    field.focus();
-  };
-
-  const submit = () => {
-    const text = replaceNames(field.value).trim();
-    if (!text) return mode?.kind === 'edit' ? leaveMode() : undefined;
-    if (longest() > actions.maxBytes()) return actions.tell(t('tooLong', { n: actions.maxBytes() }));
-    const was = mode;
-    mode = null;
-    field.value = '';
-    drawBanner();
-    closeList();
-    grow();
-    lastTyping = 0;
-    actions.draft('');
-    if (was?.kind === 'edit') actions.edit(was.message, text.replace(/\s*\n\s*/g, ' '));
-    else actions.send(text, was?.message);
-    return undefined;
-  };
-
-  // ---- completion ----
-
-  const wordAt = () => {
-    const before = field.value.slice(0, field.selectionStart);
-    const word = before.match(/(?:^|\s)([@#:/][^\s]*)$/)?.[1];
-    if (!word || (word[0] === '/' && before.length !== word.length)) return null;
-    return word;
-  };
-  const closeList = () => {
-    options = [];
-    list.hidden = true;
-    field.removeAttribute('aria-activedescendant');
-  };
-  const offer = () => {
-    const word = wordAt();
-    options = [];
-    if (word) {
-      const rest = word.slice(1).toLowerCase();
-      if (word[0] === '@') options = actions.names().filter((name) => name.toLowerCase().startsWith(rest)).map((name) => ({ put: `@${name} `, show: `@${name}` }));
-      if (word[0] === '#') options = actions.rooms().filter((room) => room.toLowerCase().startsWith(rest)).map((room) => ({ put: `#${room} `, show: `#${room}` }));
-      if (word[0] === ':' && rest.length > 1) options = startingWith(rest).map((name) => ({ put: `${EMOJI[name]} `, show: `${EMOJI[name]}  :${name}:` }));
-      if (word[0] === '/') options = actions.commands().filter((command) => command.slashes.some((slash) => slash.startsWith(rest))).map((command) => ({ put: `/${command.slashes[0]} `, show: command.usage.startsWith('/') ? command.usage : `/${command.slashes[0]} #room [key]`, note: command.help }));
-      // A word that is whole already needs no help: Enter sends it.
-      options = options.filter((option) => option.put.trim() !== word).slice(0, 8);
-    }
-    if (options.length === 0) return closeList();
-    chosen = 0;
-    drawList();
-    return undefined;
-  };
-  const drawList = () => {
-    list.replaceChildren(...options.map((option, i) =>
-      el('li', { role: 'option', id: `option-${i}`, 'aria-selected': String(i === chosen), on: { pointerdown: (event) => { event.preventDefault(); take(i); } } },
-        el('span', {}, option.show), option.note ? el('small', {}, option.note) : null)));
-    list.hidden = false;
-    field.setAttribute('aria-activedescendant', `option-${chosen}`);
-  };
-  const take = (i) => {
-    const word = wordAt() ?? '';
-    field.setRangeText(options[i].put, field.selectionStart - word.length, field.selectionStart, 'end');
-    closeList();
-    grow();
-  };
-  /** Tab goes through the names that begin so, who spoke last first. At the begin of a line a colon follows. */
-  const tab = () => {
-    if (!cycle) {
-      const before = field.value.slice(0, field.selectionStart);
-      const word = before.match(/([A-Za-z_][\w-]*)$/)?.[1];
-      if (!word) return false;
-      const found = actions.names().filter((name) => name.toLowerCase().startsWith(word.toLowerCase()));
-      if (found.length === 0) return false;
-      cycle = { found, at: -1, start: before.length - word.length, end: before.length };
-    }
-    cycle.at = (cycle.at + 1) % cycle.found.length;
-    const put = cycle.found[cycle.at] + (cycle.start === 0 ? ': ' : ' ');
-    field.setRangeText(put, cycle.start, cycle.end, 'end');
-    cycle.end = cycle.start + put.length;
-    return true;
-  };
-
-  field.addEventListener('input', () => {
-    cycle = null;
-    grow();
-    offer();
-    actions.draft(field.value);
-    const over = longest() - actions.maxBytes();
-    count.textContent = over > -100 ? String(-over) : '';
-    count.classList.toggle('over', over > 0);
-    const now = Date.now();
-    if (field.value && !field.value.startsWith('/') && now - lastTyping > TYPING_EVERY && !document.hidden) {
-      lastTyping = now;
-      actions.typing(true);
-    } else if (!field.value && lastTyping) {
-      lastTyping = 0;
-      actions.typing(false);
-    }
+    pop.update();
+    clearTimeout(saved);
+    const here = room;
+    saved = setTimeout(() => { if (mode?.kind !== 'edit' && here === room) setDraft(here, input.value); }, 300);
+    if (!input.value || input.value.startsWith('/') || mode?.kind === 'edit') return stopTyping();
+    if (Date.now() - typed > TYPING_MS && !document.hidden) { typed = Date.now(); app.typing(room, true); }
   });
-  field.addEventListener('keydown', (event) => {
-    // A word that is still being composed (Japanese, Chinese, Korean) is not sent by the Enter that ends it.
-    if (event.isComposing) return;
-    if (!list.hidden && ['ArrowDown', 'ArrowUp'].includes(event.key)) {
-      event.preventDefault();
-      chosen = (chosen + (event.key === 'ArrowDown' ? 1 : -1) + options.length) % options.length;
-      return drawList();
-    }
-    if (!list.hidden && (event.key === 'Enter' || event.key === 'Tab') && !event.shiftKey) {
-      event.preventDefault();
-      return take(chosen);
-    }
-    if (event.key === 'Tab' && !event.shiftKey && field.value && tab()) return event.preventDefault();
-    if (event.key !== 'Tab' && event.key !== 'Shift') cycle = null;
-    if (event.key === 'Enter' && !event.shiftKey) {
-      event.preventDefault();
-      return submit();
-    }
-    if (event.key === 'Escape') {
-      if (!list.hidden) closeList();
-      else if (mode) leaveMode();
-      else return undefined;
-      event.stopPropagation();
-      return event.preventDefault();
-    }
-    if (event.key === 'ArrowUp' && !field.value) {
-      const last = actions.lastOwn();
-      if (last) {
-        event.preventDefault();
-        view.edit(last);
-      }
-    }
-    return undefined;
-  });
-  field.addEventListener('blur', () => setTimeout(closeList, 100));
 
-  const view = {
-    field,
-    focus: () => field.focus(),
-    isEmpty: () => !field.value,
-    reply(message) {
-      mode = { kind: 'reply', message };
-      drawBanner();
-      field.focus();
-    },
-    edit(message) {
-      mode = { kind: 'edit', message };
-      field.value = message.text;
-      drawBanner();
-      grow();
-      field.focus();
-    },
-    /** Another conversation: its draft, its name. */
-    open(title, draft) {
+  input.addEventListener('keydown', (e) => {
+    if (e.isComposing) return;
+    if (pop.key(e)) { e.preventDefault(); e.stopPropagation(); return; }
+    if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); submit(); }
+    else if (e.key === 'Escape' && mode) { e.preventDefault(); e.stopPropagation(); clear(); }
+    else if (e.key === 'ArrowUp' && !input.value && !e.altKey) { if (app.editLast()) e.preventDefault(); }
+    else if (e.key === 'PageUp' || e.key === 'PageDown') { e.preventDefault(); $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight); }
+  });
+  input.addEventListener('blur', () => setTimeout(pop.close, 120));
+  form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
+  // On a phone the button must not take the focus, else the keyboard closes at every message.
+  $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
+  $('#emoji').addEventListener('click', (e) => emojiPicker(e.currentTarget, input, (char) => {
+    input.setRangeText(char, input.selectionStart, input.selectionEnd, 'end');
+    input.dispatchEvent(new Event('input'));
+  }));
+
+  function submit() {
+    const text = input.value.trim();
+    pop.close();
+    if (!text) return;
+    if (over() > 0) { app.sorry(t('tooLong', { n: over() })); return; }
+    stopTyping();
+    if (mode?.kind === 'edit') {
+      if (text !== mode.message.text) app.saveEdit(mode.message, expand(text.replace(/\s*\n\s*/g, ' ')));
+      return clear(true);
+    }
+    // `//word` says "/word"; `/word` is a command; several lines are several messages.
+    if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
+    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(expand(line.replace(/^\/\//, '/')), i === 0 && mode?.kind === 'reply' ? mode.message.seq : null);
+    mode = null;
+    input.value = '';
+    clearTimeout(saved);
+    setDraft(room, '');
+    context();
+    grow();
+  }
+
+  function context() {
+    strip.hidden = !mode;
+    form.classList.toggle('editing', mode?.kind === 'edit');
+    if (!mode) return strip.replaceChildren();
+    const { message, kind } = mode;
+    strip.replaceChildren(icon(kind), h('span', {}, kind === 'edit' ? t('editing') : [h('b', {}, t('replyTo', { name: message.from.name })), ' ', plainText(format(message.text))]),
+      h('button.icon', { 'aria-label': t('cancel'), onclick: () => { clear(); input.focus(); } }, icon('close')));
+  }
+
+  function clear(restore = true) {
+    const edit = mode?.kind === 'edit';
+    mode = null;
+    if (edit && restore) input.value = draft(room);
+    context();
+    grow();
+  }
+
+  return {
+    focus: () => input.focus({ preventScroll: true }),
+    open(next) {
+      if (room === next.id) return this.label(next);
+      if (room && mode?.kind !== 'edit') setDraft(room, input.value);
+      stopTyping();
+      room = next.id;
       mode = null;
-      drawBanner();
-      closeList();
-      field.value = draft;
-      field.setAttribute('placeholder', t('sayIn', { where: title }));
-      field.setAttribute('aria-label', t('sayIn', { where: title }));
-      count.textContent = '';
-      lastTyping = 0;
+      input.value = draft(room);
+      context();
       grow();
+      this.label(next);
     },
-    insert(text) {
-      field.setRangeText(text, field.selectionStart, field.selectionEnd, 'end');
-      field.focus();
+    label(of) {
+      const text = of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id });
+      input.setAttribute('aria-label', text);
+      input.placeholder = text;
+      pop.label();
+      context();
     },
+    start(kind, message) {
+      mode = { kind, message };
+      if (kind === 'edit') { setDraft(room, input.value); input.value = message.text; }
+      context();
+      grow();
+      input.focus();
+    },
+    insert(text) { input.setRangeText(text, input.selectionStart, input.selectionEnd, 'end'); input.focus(); input.dispatchEvent(new Event('input')); },
+    put(text) { input.value = text; input.focus(); grow(); },
+    empty: () => !input.value && !mode,
   };
-  return view;
 }

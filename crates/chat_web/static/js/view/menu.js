@@ -1,53 +1,91 @@
-// The actions on one message: reactions in a row, then words.
+// Menu: what floats above the page: a menu of actions and the emoji picker. One at a time; Escape and a click elsewhere close it.
+import { h } from '../dom.js';
+import { icon } from './icons.js';
+import { t } from '../i18n.js';
+import { QUICK, EMOJI, search, isEmoji, nameOf } from '../emoji.js';
 
-import { EMOJI, QUICK } from '../emoji.js';
-import { el, icon } from './dom.js';
+let open = null;
 
-/** Opens the menu beside `anchor`; closes by itself, and gives the focus back. */
-export function openMenu(anchor, message, { t, mine, op, onReact, onReply, onEdit, onDelete, onCopy }) {
-  const close = () => {
-    menu.remove();
-    removeEventListener('pointerdown', outside, true);
-    anchor.focus({ preventScroll: true });
-  };
-  const outside = (event) => menu.contains(event.target) || close();
-  const pick = (act) => () => {
-    close();
-    act();
-  };
-  const item = (name, label, act) => el('button', { type: 'button', on: { click: pick(act) } }, icon(name), label);
-  const emoji = (one) => el('button', { type: 'button', class: 'emoji', 'aria-label': t('reactWith', { emoji: one }), on: { click: pick(() => onReact(one)) } }, one);
-  const more = el('input', { type: 'text', placeholder: t('anyEmoji'), 'aria-label': t('anyEmoji'), maxlength: '40', on: { keydown: (event) => {
-    if (event.key !== 'Enter') return;
-    const typed = more.value.trim().replace(/^:|:$/g, '');
-    const chosen = Object.hasOwn(EMOJI, typed) ? EMOJI[typed] : more.value.trim();
-    if (chosen && !/\s/.test(chosen)) pick(() => onReact(chosen))();
-  } } });
-  const menu = el('div', { class: 'menu', role: 'dialog', 'aria-label': t('actionsOn', { name: message.from.name }) },
-    el('div', { class: 'quick' }, ...QUICK.map(emoji)),
-    el('div', { class: 'any' }, more),
-    item('reply', t('reply'), onReply),
-    item('copy', t('copy'), onCopy),
-    mine && item('edit', t('edit'), onEdit),
-    (mine || op) && item('trash', t('delete'), onDelete));
-  menu.addEventListener('keydown', (event) => {
-    const items = [...menu.querySelectorAll('button')];
-    const at = items.indexOf(document.activeElement);
-    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-    if (event.key === 'Escape' || event.key === 'Tab') {
-      event.preventDefault();
-      event.stopPropagation();
-      close();
-    } else if (step && event.target !== more) {
-      event.preventDefault();
-      items[(at + step + items.length) % items.length].focus();
-    }
-  });
-  document.body.append(menu);
+export function closeMenu(giveBack = true) {
+  if (!open) return;
+  const { el, back, off } = open;
+  open = null;
+  off.abort();
+  el.remove();
+  if (giveBack && back?.isConnected) back.focus({ preventScroll: true });
+}
+export const menuIsOpen = () => !!open;
+
+function show(el, anchor, back) {
+  closeMenu(false);
+  // Inside the landmark it belongs to: a screen reader stays where it was.
+  (anchor.closest('nav, main, aside') ?? document.body).append(el);
+  const off = new AbortController();
+  open = { el, back, off };
   const box = anchor.getBoundingClientRect();
-  const { offsetWidth, offsetHeight } = menu;
-  menu.style.setProperty('left', `${Math.max(8, Math.min(box.right - offsetWidth, innerWidth - offsetWidth - 8))}px`);
-  menu.style.setProperty('top', `${box.bottom + offsetHeight + 8 > innerHeight ? Math.max(8, box.top - offsetHeight - 4) : box.bottom + 4}px`);
-  addEventListener('pointerdown', outside, true);
-  menu.querySelector('button').focus();
+  const { offsetWidth: w, offsetHeight: hgt } = el;
+  const x = Math.min(Math.max(8, box.right - w), innerWidth - w - 8);
+  const below = box.bottom + 6 + hgt < innerHeight - 8;
+  el.style.setProperty('left', `${Math.max(8, x)}px`);
+  el.style.setProperty('top', `${Math.max(8, below ? box.bottom + 6 : box.top - hgt - 6)}px`);
+  addEventListener('pointerdown', (e) => { if (!el.contains(e.target)) closeMenu(false); }, { signal: off.signal, capture: true });
+  addEventListener('resize', () => closeMenu(), { signal: off.signal });
+  el.addEventListener('keydown', (e) => {
+    if (e.key === 'Escape') { e.stopPropagation(); closeMenu(); }
+    if (e.key === 'Tab') { e.preventDefault(); closeMenu(); }
+  });
+}
+
+/** items: {label, icon, run, danger?} ; `quick`: called with an emoji, or 'more' for the picker. */
+export function actionMenu(anchor, back, label, items, quick) {
+  const row = quick && h('div.quick', { role: 'group', 'aria-label': t('react') },
+    QUICK.map((char) => h('button', { role: 'menuitem', tabIndex: -1, 'aria-label': t('reactWith', { name: nameOf(char) }), onclick: () => { closeMenu(); quick(char); } }, char)),
+    h('button', { role: 'menuitem', tabIndex: -1, 'aria-label': t('moreEmoji'), onclick: () => { closeMenu(); quick('more'); } }, icon('plus')));
+  const el = h('div.menu', { role: 'menu', 'aria-label': label }, row,
+    items.map((item) => h(`button.item${item.danger ? '.danger' : ''}`, { role: 'menuitem', tabIndex: -1, onclick: () => { closeMenu(); item.run(); } }, icon(item.icon), item.label)));
+  el.addEventListener('keydown', (e) => {
+    const all = [...el.querySelectorAll('button')];
+    const at = all.indexOf(document.activeElement);
+    const quicks = quick ? QUICK.length + 1 : 0;
+    const down = at < quicks ? quicks : at + 1, up = at < quicks ? all.length - 1 : at === quicks && quicks ? 0 : at - 1;
+    const to = { ArrowDown: down, ArrowUp: up, ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[e.key];
+    if (to === undefined) return;
+    e.preventDefault();
+    all[(to + all.length) % all.length].focus();
+  });
+  show(el, anchor, back);
+  el.querySelector('.item, button').focus({ preventScroll: true });
+}
+
+export function emojiPicker(anchor, back, pick) {
+  const grid = h('div.grid', { role: 'group', 'aria-label': 'Emoji' });
+  const take = (char) => { closeMenu(); pick(char); };
+  const input = h('input', { type: 'text', 'aria-label': t('emojiSearch'), placeholder: t('emojiSearch'), autocomplete: 'off', spellcheck: 'false' });
+  const fill = () => {
+    const word = input.value.trim().toLowerCase().replaceAll(':', '');
+    const found = word ? search(word, 64) : [...EMOJI].map(([name, char]) => ({ name, char })).filter((one, i, all) => all.findIndex((o) => o.char === one.char) === i);
+    grid.replaceChildren(...found.map(({ name, char }) => h('button', { title: `:${name}:`, 'aria-label': name.replaceAll('_', ' '), onclick: () => take(char) }, char)));
+    if (!found.length) grid.append(h('p', {}, isEmoji(input.value.trim()) ? t('enterTakes') : t('noEmoji')));
+  };
+  input.addEventListener('input', fill);
+  input.addEventListener('keydown', (e) => {
+    if (e.key !== 'Enter') return;
+    e.preventDefault();
+    const typed = input.value.trim();
+    const char = isEmoji(typed) ? typed : grid.querySelector('button')?.textContent;
+    if (char) take(char);
+  });
+  grid.addEventListener('keydown', (e) => {
+    const all = [...grid.children], at = all.indexOf(document.activeElement);
+    const wide = Math.max(1, Math.round(grid.clientWidth / (all[0]?.offsetWidth || 36)));
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + wide, ArrowUp: at - wide }[e.key];
+    if (to === undefined) return;
+    e.preventDefault();
+    (to < 0 ? input : all[Math.min(to, all.length - 1)]).focus();
+  });
+  input.addEventListener('keydown', (e) => { if (e.key === 'ArrowDown') { e.preventDefault(); grid.querySelector('button')?.focus(); } });
+  const el = h('div.menu.picker', { role: 'dialog', 'aria-label': t('pickEmoji') }, input, grid);
+  fill();
+  show(el, anchor, back);
+  input.focus({ preventScroll: true });
 }

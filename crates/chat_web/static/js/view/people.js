@@ -1,30 +1,52 @@
-// Who is in the room, and whether they are there.
+// People: who is in the room, by what door, and whether they are there.
+import { h, $, avatar, reconcile } from '../dom.js';
+import { icon } from './icons.js';
+import { t, people as names, lang } from '../i18n.js';
+import { currentRoom } from '../store.js';
+import { sameName } from '../names.js';
+import { actionMenu } from './menu.js';
 
-import { el, patch } from './dom.js';
-import { hue, initials } from '../names.js';
+const RANK = { online: 0, idle: 1, away: 2, offline: 3 };
 
-const ORDER = { online: 0, away: 1, idle: 2 };
+export function peopleView(app) {
+  const list = $('#who'), count = $('#count'), typing = $('#typing');
+  const shown = (room) => room.dm ? [app.person(room.id.slice(1)) ?? { name: room.id.slice(1), state: 'offline' }, { ...app.state.me, state: 'online' }] : [...room.people.values()];
 
-export function peopleView(root, actions) {
-  const { t } = actions;
-  const title = el('h2', {});
-  const list = el('ul', { class: 'people' });
-  root.replaceChildren(title, list);
+  function row(person) {
+    const state = person.state ?? 'online', me = app.state.me && sameName(person.name, app.state.me.name);
+    const door = person.door && person.door !== 'web' ? person.door : null;
+    return { key: person.id ?? person.name, sig: [person.name, state, person.away, door, me, lang].join('|'), make: () =>
+      h(`li${state === 'online' ? '' : '.dim'}`, {}, h('button.person', { onclick: (e) => personMenu(e.currentTarget, person.name) },
+        h('span.who', {}, avatar(person.name, '.s'), h(`i.dot.${state}`)),
+        h('span.label', {}, person.name, me && h('small', {}, ` ${t('you')}`), (person.away || state === 'idle' || state === 'away') && h('small.away', { dir: 'auto' }, person.away || t(state))),
+        h('span.vh', {}, t(state)),
+        door && h('span.door', { title: t('doorLine') }, icon('terminal'), h('span.vh', {}, t('doorLine'))))) };
+  }
 
-  const draw = (row) => el('li', {}, el('button', { type: 'button', class: `person ${row.state}`, disabled: row.me, title: row.away ?? t(`state.${row.state}`), on: { click: () => actions.whisperTo(row.name) } },
-    el('span', { class: 'avatar', 'aria-hidden': 'true', vars: { hue: hue(row.name) } }, initials(row.name)),
-    el('span', { class: 'label' }, el('span', { class: 'name', dir: 'auto' }, row.name), el('small', {}, row.me ? t('you') : row.away ?? (!row.door || row.door === 'web' ? t(`state.${row.state}`) : t('byDoor', { door: row.door, state: t(`state.${row.state}`) })))),
-    el('span', { class: 'dot', 'aria-hidden': 'true' })));
+  function personMenu(anchor, name) {
+    const me = app.state.me && sameName(name, app.state.me.name);
+    actionMenu(anchor, anchor, name, me ? [{ label: t('settings'), icon: 'gear', run: () => app.settings() }] : [
+      { label: t('whisperTo', { name }), icon: 'whisper', run: () => app.openDm(name) },
+      { label: t('mention', { name }), icon: 'at', run: () => app.mention(name) },
+      app.directory.ignored?.has(name) ? { label: t('unignore', { name }), icon: 'bell', run: () => app.command(`/unignore ${name}`) } : { label: t('ignore', { name }), icon: 'close', run: () => app.command(`/ignore ${name}`) },
+    ]);
+  }
 
   return {
-    update(state, room) {
-      const people = [...(room?.people.values() ?? [])].map((person) => {
-        const known = state.presence.get(person.id);
-        return { ...person, me: person.id === state.me?.id, state: known?.state ?? 'online', away: known?.away ?? null };
-      });
-      people.sort((a, b) => (ORDER[a.state] ?? 3) - (ORDER[b.state] ?? 3) || a.name.localeCompare(b.name));
-      title.textContent = t('peopleHere', { n: people.length });
-      patch(list, people.map((person) => ({ ...person, key: person.id, print: JSON.stringify([person.name, person.state, person.away, person.me]) })), draw);
+    personMenu,
+    render() {
+      const room = currentRoom(app.state);
+      if (!room) return;
+      const all = shown(room).sort((a, b) => (RANK[a.state ?? 'online'] - RANK[b.state ?? 'online']) || a.name.localeCompare(b.name));
+      reconcile(list, all.map(row));
+      count.textContent = String(all.length);
+      $('#alone').hidden = room.dm || all.length > 1;
+    },
+    typing() {
+      const room = currentRoom(app.state);
+      const who = room ? [...room.typing.keys()] : [];
+      typing.classList.toggle('on', who.length > 0);
+      $('span', typing).textContent = who.length ? t(who.length > 1 ? 'typingMany' : 'typing', { who: names(who) }) : '';
     },
   };
 }

@@ -1,54 +1,52 @@
-// The rooms and direct conversations that one is in, with what is unread, and the way to others.
+// Rooms: the list on the left: rooms, direct conversations, and who one is.
+import { h, $, avatar, reconcile } from '../dom.js';
+import { icon } from './icons.js';
+import { t } from '../i18n.js';
+import { sortedRooms, title } from '../store.js';
+import { draft } from '../prefs.js';
+import { actionMenu } from './menu.js';
 
-import { unread } from '../store.js';
-import { el, icon, patch } from './dom.js';
-import { hue, initials, isRoom } from '../names.js';
-
-export function roomsView(root, actions) {
-  const { t } = actions;
-  const rooms = el('ul', { class: 'places' });
-  const directs = el('ul', { class: 'places' });
-  const name = el('input', { type: 'text', id: 'room-name', maxlength: '32', placeholder: t('roomName'), autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
-  const join = el('form', { class: 'join', on: { submit: (event) => {
-    event.preventDefault();
-    const room = name.value.trim().replace(/^#/, '');
-    if (!isRoom(room)) return actions.tell(t('badRoom'));
-    name.value = '';
-    return actions.openRoom(room);
-  } } }, el('label', { class: 'sr', for: 'room-name' }, t('joinRoom')), name, el('button', { type: 'submit', 'aria-label': t('joinRoom'), title: t('joinRoom') }, icon('plus')));
-  const directTitle = el('h2', {}, t('direct'));
-  const others = el('ul', { class: 'places' });
-  const othersTitle = el('h2', {}, t('otherRooms'));
-  root.replaceChildren(el('h2', {}, t('rooms')), rooms, join, directTitle, directs, othersTitle, others);
-
-  const badge = (count) => (count > 0 ? el('span', { class: 'badge' }, count > 99 ? '99+' : String(count)) : null);
-  const drawRoom = (row) => el('li', {}, el('button', { type: 'button', 'aria-current': row.current ? 'page' : undefined, class: row.count > 0 ? 'place new' : 'place',
-    'aria-label': row.count > 0 ? t('roomUnread', { room: row.id, n: row.count }) : `#${row.id}`, on: { click: () => actions.open(row.id) } },
-  el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), el('span', { class: 'label' }, row.id), badge(row.count)),
-  row.id === 'lobby' ? null : el('button', { type: 'button', class: 'leave', 'aria-label': t('leaveRoom', { room: row.id }), title: t('leaveRoom', { room: row.id }), on: { click: () => actions.leave(row.id) } }, icon('close')));
-  const drawOther = (row) => el('li', {}, el('button', { type: 'button', class: 'place', title: row.topic, on: { click: () => actions.openRoom(row.id) } },
-    el('span', { class: 'hash', 'aria-hidden': 'true' }, row.modes.includes('k') ? '🔑' : '#'), el('span', { class: 'label' }, row.id), el('small', {}, String(row.users))));
-  const drawDirect = (row) => el('li', {}, el('button', { type: 'button', 'aria-current': row.current ? 'page' : undefined, class: row.count > 0 ? 'place new' : 'place', on: { click: () => actions.open(`@${row.name}`) } },
-    el('span', { class: 'avatar small', 'aria-hidden': 'true', vars: { hue: hue(row.name) } }, initials(row.name)), el('span', { class: 'label' }, row.name), badge(row.count)));
-
+export function roomsView(app) {
+  const rooms = $('#rooms'), dms = $('#dms');
+  const row = (room) => {
+    const here = room.id === app.state.current;
+    const person = room.dm && app.person(title(room));
+    const drafted = !here && draft(room.id) !== '';
+    const waiting = app.box.items.some((item) => item.room === room.id && item.state === 'failed');
+    const sig = [here, room.unread, room.pinged, room.modes, person?.state, drafted, waiting, room.joined, room.id].join('|');
+    return { key: room.id, sig, make: () => {
+      const count = room.pinged || room.unread;
+      const name = `${room.dm ? title(room) : `#${room.id}`}${count ? `, ${t('unread', { n: room.unread })}` : ''}`;
+      return h(`li${here ? '.here' : ''}${room.unread ? '.new' : ''}`, {},
+        h('button.room', { 'aria-current': here ? 'page' : null, 'aria-label': name, onclick: () => app.open(room.id), oncontextmenu: (e) => { e.preventDefault(); more(room, e.currentTarget); } },
+          room.dm ? h('span.who', {}, avatar(title(room), '.s'), h(`i.dot.${person?.state ?? 'offline'}`)) : h('span.hash', {}, /[ik]/.test(room.modes) ? icon('lock') : '#'),
+          h('span.label', {}, title(room)),
+          waiting ? h('span.failed', { title: t('notSent') }, '!') : drafted && h('span.drafted', { title: t('draft') }, icon('edit')),
+          room.unread > 0 && h(`span.badge${room.pinged ? '.pinged' : ''}`, {}, room.unread > 99 ? '99+' : String(room.unread))),
+        room.id !== 'lobby' && h('button.icon.x', { 'aria-label': room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id }), onclick: () => app.leave(room) }, icon('close')));
+    } };
+  };
+  function more(room, anchor) {
+    actionMenu(anchor, anchor, title(room), [
+      { label: t('markRead'), icon: 'bell', run: () => app.markRead(room) },
+      room.id !== 'lobby' && { label: room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id }), icon: 'leave', danger: true, run: () => app.leave(room) },
+    ].filter(Boolean));
+  }
   return {
-    update(state) {
-      const rows = [...state.rooms.values()].map((room) => {
-        const current = room.id === state.current;
-        const count = unread(state, room);
-        return { key: room.id, id: room.id, current, count, print: `${current} ${count}` };
-      });
-      patch(rooms, rows, drawRoom);
-      const people = [...state.dms.values()].map((dm) => {
-        const current = `@${dm.name}` === state.current;
-        return { key: dm.name, name: dm.name, current, count: dm.unread, print: `${current} ${dm.unread}` };
-      });
-      patch(directs, people, drawDirect);
-      directTitle.hidden = people.length === 0;
-      const elsewhere = state.others.filter((room) => !state.rooms.has(room.id.toLowerCase())).slice(0, 30);
-      patch(others, elsewhere.map((room) => ({ ...room, key: room.id, print: `${room.users} ${room.modes} ${room.topic}` })), drawOther);
-      othersTitle.hidden = elsewhere.length === 0;
+    render() {
+      const all = sortedRooms(app.state);
+      reconcile(rooms, all.rooms.map(row));
+      reconcile(dms, all.dms.map(row));
+      // Rooms one could enter: a few, the fullest first; Ctrl-K has them all.
+      const open = [...app.directory].filter(([id]) => !app.state.rooms.has(id)).sort((a, b) => (b[1].users ?? 0) - (a[1].users ?? 0)).slice(0, 5);
+      $('#otherhead').hidden = !open.length;
+      reconcile($('#others'), open.map(([id, info]) => ({ key: id, sig: `${info.users}`, make: () => h('li.other', {}, h('button.room', { title: info.topic || null, onclick: () => app.join(id) }, h('span.hash', {}, '#'), h('span.label', {}, id), h('small', {}, String(info.users ?? '')))) })));
+      $('#dmhead').hidden = !all.dms.length;
+      const { me } = app.state;
+      if (me && $('#me').dataset.name !== me.name) {
+        $('#me').dataset.name = me.name;
+        $('#me').replaceChildren(avatar(me.name), h('span.label', {}, me.name), h('span.vh', {}, `, ${t('settings')}`), icon('gear'));
+      }
     },
-    focusJoin: () => name.focus(),
   };
 }

@@ -1,47 +1,38 @@
-// What a person sets for this browser: look, language, clock, notifications, what is read aloud.
+// Settings: the looks, the language, what makes a sound in the world, one's name, and the way out.
+import { h, $ } from '../dom.js';
+import { icon } from './icons.js';
+import { t, LANGS } from '../i18n.js';
+import { prefs } from '../prefs.js';
+import { isName } from '../names.js';
 
-import { el } from './dom.js';
+export function settings(app) {
+  const dialog = $('#settings'), body = $('.fields', dialog);
+  dialog.addEventListener('click', (e) => { if (e.target === dialog) dialog.close(); });
+  dialog.addEventListener('close', () => app.focusComposer());
 
-const KEY = 'chat.settings';
-const DEFAULTS = { theme: 'auto', language: '', hours24: true, notify: false, announce: 'all' };
+  const choice = (key, options) => h('fieldset', {}, h('legend', {}, t(`set_${key}`)), h('div.choice', {}, options.map(([value, label]) =>
+    h('label', {}, h('input', { type: 'radio', name: key, value, checked: prefs[key] === value, onchange: () => app.set(key, value) }), h('span', {}, label)))));
 
-/** The settings, kept in a store like localStorage. */
-export function loadSettings(store, languages = []) {
-  let kept = {};
-  try {
-    kept = JSON.parse(store?.getItem(KEY) ?? '{}') ?? {};
-  } catch {
-    kept = {};
+  function draw() {
+    const name = h('input', { type: 'text', value: app.state.me.name, 'aria-label': t('yourName'), autocomplete: 'off', spellcheck: 'false', maxlength: 32 });
+    const rename = h('form.rename', { onsubmit: (e) => { e.preventDefault(); if (!isName(name.value)) return app.sorry(t('nameRule')); if (name.value !== app.state.me.name) app.command(`/nick ${name.value}`, true); } }, name, h('button.soft', {}, t('rename')));
+    rename.lastChild.type = 'submit';
+    const secure = isSecureContext && 'Notification' in globalThis;
+    body.replaceChildren(
+      h('fieldset', {}, h('legend', {}, t('yourName')), rename),
+      choice('theme', ['auto', 'light', 'dark'].map((v) => [v, t(v)])),
+      choice('lang', [['auto', t('auto')], ...Object.entries(LANGS)]),
+      choice('hours', [['auto', t('auto')], ['12', '3:07 pm'], ['24', '15:07']]),
+      choice('announce', ['all', 'mentions', 'none'].map((v) => [v, t(`announce_${v}`)])),
+      h('label.switch', {}, h('span', {}, t('notify'), h('small', {}, secure ? Notification.permission === 'denied' ? t('notifyDenied') : t('notifyMore') : t('notifySecure'))),
+        h('input', { type: 'checkbox', role: 'switch', checked: prefs.notify && secure && Notification.permission === 'granted', disabled: !secure || Notification.permission === 'denied', onchange: async (e) => {
+          const on = e.target.checked && (await Notification.requestPermission()) === 'granted';
+          e.target.checked = on;
+          app.set('notify', on);
+        } })),
+      h('div.row', {}, h('button.soft', { onclick: () => { dialog.close(); app.sheet(); } }, icon('help'), t('shortcuts')),
+        h('button.soft.danger', { onclick: () => { dialog.close(); app.signOut(); } }, icon('leave'), t('signOut'))));
   }
-  const settings = { ...DEFAULTS, ...kept };
-  if (!['en', 'id'].includes(settings.language)) {
-    settings.language = languages.find((language) => /^(id|in)\b/.test(language)) && !languages[0]?.startsWith('en') ? 'id' : 'en';
-  }
-  return settings;
-}
-
-export function saveSettings(store, settings) {
-  try {
-    store?.setItem(KEY, JSON.stringify(settings));
-  } catch {
-    // Private windows may forbid it: the settings live as long as the page.
-  }
-}
-
-/** Fills the dialog. `change` gets the new settings. */
-export function settingsView(dialog, settings, t, change) {
-  const choice = (name, label, values) => {
-    const select = el('select', { id: `set-${name}`, on: { change: () => change({ ...settings, [name]: select.value === 'true' ? true : select.value === 'false' ? false : select.value }) } },
-      ...values.map(([value, words]) => el('option', { value: String(value), selected: String(settings[name]) === String(value) }, words)));
-    return el('div', { class: 'row' }, el('label', { for: `set-${name}` }, label), select);
-  };
-  dialog.replaceChildren(el('form', { method: 'dialog' },
-    el('h2', { id: 'settings-title' }, t('settings')),
-    choice('theme', t('theme'), [['auto', t('themeAuto')], ['light', t('themeLight')], ['dark', t('themeDark')]]),
-    choice('language', t('language'), [['en', 'English'], ['id', 'Bahasa Indonesia']]),
-    choice('hours24', t('clockStyle'), [[true, '17:30'], [false, '5:30 PM']]),
-    choice('announce', t('readAloud'), [['all', t('readAll')], ['mentions', t('readMentions')], ['none', t('readNone')]]),
-    choice('notify', t('notifications'), [[false, t('off')], [true, t('on')]]),
-    isSecureContext ? null : el('p', { class: 'hint' }, t('insecure')),
-    el('div', { class: 'buttons' }, el('button', { class: 'primary', value: 'ok' }, t('done')))));
+  $('.icon', dialog).addEventListener('click', () => dialog.close());
+  return { open() { draw(); dialog.showModal(); }, redraw() { if (dialog.open) draw(); } };
 }

@@ -1,38 +1,36 @@
-// The keys: what they do, and the sheet that shows them.
+// Shortcuts: the keys of the whole page, and the sheet that lists them.
+import { h, $ } from '../dom.js';
+import { t } from '../i18n.js';
+import { menuIsOpen } from './menu.js';
 
-import { el } from './dom.js';
+const mac = /Mac|iP/.test(navigator.platform);
+export const MOD = mac ? '⌘' : 'Ctrl';
+const SHEET = [[`${MOD} K`, 'keySwitch'], ['Alt ↑ ↓', 'keyRooms'], ['Alt Shift ↑ ↓', 'keyUnread'], ['↑', 'keyEdit'], ['Tab', 'keyTab'], ['@ # : /', 'keyPopup'], ['Shift Enter', 'keyLine'],
+  ['Esc', 'keyEsc'], ['F6', 'keyF6'], ['↑ ↓ Enter', 'keyLog'], ['End', 'keyEnd'], ['?', 'keySheet']];
 
-export const KEYS = [
-  ['Ctrl K', 'keySwitch'], ['Alt ↑ / Alt ↓', 'keyRooms'], ['↑', 'keyEdit'], ['Tab', 'keyTab'], ['Shift Enter', 'keyLine'],
-  ['Esc', 'keyEsc'], ['End', 'keyEnd'], ['?', 'keySheet'],
-];
+export function shortcuts(app) {
+  const sheet = $('#sheet');
+  const open = () => {
+    $('dl', sheet).replaceChildren(...SHEET.map(([keys, words]) => h('div', {}, h('dt', {}, keys.split(' ').map((key) => h('kbd', {}, key))), h('dd', {}, t(words)))));
+    sheet.showModal();
+  };
+  sheet.addEventListener('click', (e) => { if (e.target === sheet || e.target.closest('.icon')) sheet.close(); });
 
-export function sheet(dialog, t) {
-  dialog.replaceChildren(el('form', { method: 'dialog' },
-    el('h2', { id: 'keys-title' }, t('keys')),
-    el('dl', { class: 'keys' }, ...KEYS.flatMap(([keys, words]) => [el('dt', {}, ...keys.split(' / ').flatMap((key, i) => [i > 0 ? ' / ' : '', el('kbd', {}, key)])), el('dd', {}, t(words))])),
-    el('p', { class: 'hint' }, t('keysHint')),
-    el('div', { class: 'buttons' }, el('button', { class: 'primary', value: 'ok' }, t('done')))));
-}
-
-/** Listens for the keys of the whole page. */
-export function listen(actions) {
-  addEventListener('keydown', (event) => {
-    const writing = ['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName);
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
-      event.preventDefault();
-      actions.switcher();
-    } else if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
-      event.preventDefault();
-      actions.step(event.key === 'ArrowDown' ? 1 : -1);
-    } else if (event.key === 'Escape' && !document.querySelector('dialog[open], .menu')) {
-      actions.escape();
-    } else if (event.key === 'End' && (!writing || actions.isEmpty())) {
-      event.preventDefault();
-      actions.end();
-    } else if (event.key === '?' && (!writing || actions.isEmpty())) {
-      event.preventDefault();
-      actions.sheet();
-    }
+  addEventListener('keydown', (e) => {
+    const dialog = document.querySelector('dialog[open]');
+    const mod = mac ? e.metaKey : e.ctrlKey;
+    if (mod && !e.shiftKey && !e.altKey && e.key.toLowerCase() === 'k' && app.state.me) { e.preventDefault(); app.switch(); return; }
+    if (dialog || menuIsOpen() || !app.state.me) return;
+    const typing = e.target.matches?.('input, textarea');
+    if (e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) { e.preventDefault(); app.step(e.key === 'ArrowUp' ? -1 : 1, e.shiftKey); }
+    else if (e.key === 'Escape') { app.escape(); }
+    else if (e.key === 'F6') {
+      e.preventDefault();
+      const areas = ['#rooms .here button', '#log', '#text', '#who button'].map((s) => $(s)).filter((el) => el?.offsetParent);
+      const at = areas.findIndex((el) => el === document.activeElement || el.closest('nav, #log, form, aside')?.contains(document.activeElement));
+      areas[(at + (e.shiftKey ? -1 : 1) + areas.length) % areas.length]?.focus();
+    } else if (e.key === '?' && (!typing || (e.target.id === 'text' && !e.target.value))) { e.preventDefault(); open(); }
+    else if (!typing && !e.ctrlKey && !e.metaKey && !e.altKey && e.key.length === 1 && !e.target.closest('button, a, .msg, dialog')) app.focusComposer();
   });
+  return { open };
 }

@@ -1,210 +1,438 @@
-// The conversation on the screen: rows, scrolling, the actions on a message.
+// Timeline: draws one room's messages, keeps the reader's place, and pages in the past.
+import { h, $, avatar, reconcile } from '../dom.js';
+import { icon } from './icons.js';
+import { t, people, lang } from '../i18n.js';
+import { prefs } from '../prefs.js';
+import { format, plainText } from '../format.js';
+import { nameOf, QUICK } from '../emoji.js';
+import { clock, fullTime, dayKey, dayLabel, sameRun } from '../time.js';
+import { hue, sameName, mentions } from '../names.js';
+import * as merge from '../merge.js';
+import * as outbox from '../outbox.js';
+import { actionMenu, emojiPicker, closeMenu } from './menu.js';
 
-import { clock, dayLabel, full } from '../time.js';
-import { format } from '../format.js';
-import { hue, initials } from '../names.js';
-import { QUICK } from '../emoji.js';
-import { calm, el, icon, patch } from './dom.js';
+const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
 
-/** How near to the end counts as being there. */
-const END = 60;
-/** The most rows in the page; those on the far side go. */
-const WINDOW = 400;
+export function timelineView(app) {
+  const log = $('#log'), list = $('#messages'), jump = $('#jump'), pill = $('#since');
+  const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, below: 0 };
+  const tools = toolbar();
 
-export function timelineView(root, actions) {
-  const { t } = actions;
-  const list = el('ol', { class: 'log', tabindex: '0', id: 'log' });
-  const older = el('button', { class: 'older', type: 'button', on: { click: () => actions.older() } }, t('older'));
-  const empty = el('div', { class: 'empty', hidden: true });
-  const scroller = el('div', { class: 'scroller' }, older, empty, list);
-  const toEnd = el('button', { class: 'to-end', type: 'button', hidden: true, on: { click: () => goToEnd(true) } });
-  const typing = el('p', { class: 'typing', 'aria-hidden': 'true' });
-  root.replaceChildren(scroller, toEnd, typing);
+  /* ---- what is shown ---- */
 
-  let atEnd = true;
-  let written = -1;
-  let shown = '';
-  let newer = 0;
-  let idle = 0;
+  function rows(room) {
+    const { tl } = room, out = [];
+    const size = tl.order.length;
+    const to = view.end === null ? size : Math.min(view.end, size);
+    const from = Math.max(0, Math.min(view.start, to));
+    const low = from ? tl.order[from] : 0, high = to < size ? tl.order[to] : Infinity;
+    const notes = room.notes.filter((note) => note.after >= low && note.after < high);
+    const gaps = [...merge.holes(tl).map(([a, b]) => ({ a, b, lost: false })), ...room.lost.map(([a, b]) => ({ a, b, lost: true }))].filter((gap) => gap.a > low && gap.b < high).sort((x, y) => x.a - y.a);
+    let last = null, day = '', lined = room.line === null, noted = 0, gapped = 0;
 
-  const measure = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= END;
-  const write = (top) => {
-    written = Math.max(0, Math.round(top));
-    scroller.scrollTop = written;
-  };
-  const goToEnd = (smooth = false) => {
-    atEnd = true;
-    newer = 0;
-    if (smooth && !calm()) scroller.scrollTo({ top: scroller.scrollHeight, behavior: 'smooth' });
-    else write(scroller.scrollHeight);
-    drawToEnd();
-    actions.seen();
-  };
-  const drawToEnd = () => {
-    toEnd.hidden = atEnd;
-    toEnd.replaceChildren(icon('down'), newer > 0 ? t('newer', { n: newer }) : t('toEnd'));
-  };
-  scroller.addEventListener('scroll', () => {
-    // What the page itself wrote is no wish of the person.
-    if (Math.abs(scroller.scrollTop - written) <= 1) {
-      written = -1;
-      return;
+    const dayRow = (at) => {
+      const key = dayKey(at);
+      if (key === day) return;
+      day = key;
+      last = null;
+      out.push({ key: `d${key}`, sig: dayLabel(at, Date.now(), lang), make: () => h('li.day', {}, h('span', {}, dayLabel(at, Date.now(), lang))) });
+    };
+    const flushNotes = (before) => {
+      const some = [];
+      while (noted < notes.length && notes[noted].after < before) some.push(notes[noted++]);
+      for (const group of grouped(some)) { out.push(noteRow(group)); last = null; }
+    };
+
+    if (from > 0 || !merge.atStart(tl)) {
+      if (room.loaded) out.push({ key: 'older', sig: String(view.busy), make: () => h('li.older', {}, h('button', { onclick: () => older(), disabled: view.busy }, t(view.busy ? 'loadingOlder' : 'loadOlder'))) });
+      else out.push({ key: 'skeleton', sig: '', make: skeleton });
+    } else out.push({ key: 'begin', sig: `${room.id}${lang}${room.topic}`, make: () => beginning(room) });
+
+    for (let i = from; i < to; i++) {
+      const seq = tl.order[i], message = tl.msgs.get(seq);
+      while (gapped < gaps.length && gaps[gapped].a < seq) {
+        const { a, b, lost } = gaps[gapped++];
+        out.push({ key: `g${a}`, sig: `${b}${lost}`, make: () => h(`li.hole${lost ? '.lost' : ''}`, {}, t(lost ? 'lost' : 'loadingHole', { n: b - a + 1 })) });
+        last = null;
+      }
+      flushNotes(seq);
+      dayRow(message.at);
+      if (!lined && seq > room.line) {
+        lined = true;
+        last = null;
+        out.push({ key: 'unread', sig: lang, make: () => h('li.unread', {}, h('span', {}, t('newHere'))) });
+      }
+      out.push(messageRow(room, message, last));
+      last = message.act ? null : { name: message.from.name, at: message.at };
     }
-    clearTimeout(idle);
-    atEnd = measure();
-    if (atEnd) {
-      newer = 0;
-      actions.seen();
+    flushNotes(Infinity);
+    if (to < size) out.push({ key: 'newer', sig: '', make: () => h('li.older', {}, h('button', { onclick: () => newer() }, t('loadNewer'))) });
+    else for (const item of outbox.of(app.box, room.id)) {
+      if (tl.cids.has(item.cid)) continue;
+      dayRow(item.at);
+      const message = { cid: item.cid, from: app.state.me ?? { name: prefs.name }, at: item.at, text: item.text, act: item.act, reply_to: item.reply_to, reactions: [], v: 0, item };
+      out.push(messageRow(room, message, last));
+      last = message.act ? null : { name: message.from.name, at: item.at };
     }
-    drawToEnd();
-    // Older lines are put in when the hand has stopped: writing the place in a fling stops it on some phones.
-    idle = setTimeout(() => scroller.scrollTop < 200 && !older.hidden && actions.older(), 120);
-  }, { passive: true });
-  // The keyboard of a phone opens, the composer grows: whoever is at the end stays there.
-  new ResizeObserver(() => atEnd && write(scroller.scrollHeight)).observe(scroller);
+    return out;
+  }
 
-  list.addEventListener('keydown', (event) => {
-    const here = event.target.closest('li.msg');
-    const all = [...list.querySelectorAll('li.msg')];
-    const at = all.indexOf(here);
-    const to = { ArrowUp: here ? at - 1 : all.length - 1, ArrowDown: at + 1, Home: 0, End: all.length - 1 }[event.key];
-    if (to !== undefined && event.target.tagName !== 'BUTTON') {
-      event.preventDefault();
-      if (all[to]) focusRow(all[to]);
-    } else if (event.key === 'Enter' && event.target === here) {
-      event.preventDefault();
-      here.querySelector('.more')?.click();
-    }
-  });
-  const focusRow = (row) => {
-    for (const other of list.querySelectorAll('li.msg[tabindex="0"]')) other.tabIndex = -1;
-    row.tabIndex = 0;
-    row.focus();
-  };
+  function messageRow(room, message, last) {
+    const { item } = message;
+    const mine = isMine(message);
+    const head = !last || !sameName(last.name, message.from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
+    const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
+    const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
+    const late = item && outbox.isLate(item, Date.now());
+    const sig = [message.v, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours, room.people.size > 0].join('|');
+    return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && view.fresh.has(message.cid ?? message.seq) }) };
+  }
 
-  const node = (part) => {
-    switch (part.kind) {
-      case 'text': return part.text;
-      case 'code': return el('code', {}, part.text);
-      case 'link': return el('a', { href: part.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, part.text);
-      case 'mention': return el('span', { class: part.me ? 'mention me' : 'mention' }, part.text);
-      case 'room': return el('button', { class: 'room-link', type: 'button', on: { click: () => actions.openRoom(part.text.slice(1)) } }, part.text);
-      case 'quote': return el('blockquote', {}, ...part.children.map(node));
-      default: return el(part.kind, {}, ...part.children.map(node));
-    }
-  };
+  const isMine = (message) => !!message.item || (!!app.state.me && sameName(message.from.name, app.state.me.name));
 
-  const avatar = (name) => el('span', { class: 'avatar', 'aria-hidden': 'true', vars: { hue: hue(name) } }, initials(name));
+  function draw(room, message, { mine, head, ping, quoted, late, live }) {
+    const { item } = message;
+    const about = { me: app.state.me?.name, name: (name) => app.knows(room, name), room: (id) => app.state.rooms.has(id) || app.directory.has(id) };
+    const tree = message.deleted ? [] : format(message.text, about);
+    const jumbo = tree[0]?.t === 'jumbo';
+    const classes = ['msg', mine && 'mine', head && 'head', ping && 'ping', item && (item.state === 'failed' ? 'failed' : 'pending'), message.deleted && 'gone', jumbo && 'jumbo', message.act && 'act', live && 'live'].filter(Boolean);
+    const when = h('time', { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) }, clock(message.at, lang, prefs.hours));
+    const words = message.deleted ? t('deleted') : nodes(tree);
+    const text = h('div.text', { dir: 'auto' }, message.act && h('b', {}, `${message.from.name} `), words,
+      message.edited && h('span.edited', {}, ` ${t('edited')}`));
+    const el = h(`li.${classes.join('.')}`, { tabIndex: -1, hue: hue(message.from.name) },
+      head && !mine && !message.act && avatar(message.from.name),
+      h('div.body', {},
+        head && !message.act && h('div.meta', {}, h(`button.name${mine ? '.vh' : ''}`, { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) }, message.from.name), when),
+        h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text),
+        message.reactions.length > 0 && reactions(room, message)),
+      !head && !message.act && when,
+      item && h('div.state', {}, item.state === 'failed' || late ? trouble(item) : h('span.sending', { title: t('sending') }, icon('clock'))));
+    el.message = message;
+    return el;
+  }
 
-  const reactions = (message, names) => {
-    const entries = Object.entries(message.reactions ?? {});
-    if (entries.length === 0) return null;
-    return el('ul', { class: 'reactions' }, ...entries.map(([emoji, who]) => {
-      const mine = who.includes(names.me);
-      const press = () => actions.react(message, emoji, !mine);
-      const label = t(mine ? 'reactedWithYou' : 'reacted', { emoji, names: who.join(', ') });
-      return el('li', {}, el('button', { type: 'button', 'aria-pressed': String(mine), title: label, on: { click: press } },
-        `${emoji} ${who.length}`, el('span', { class: 'sr' }, ` ${label}`)));
+  function quote(room, seq, quoted) {
+    return h('button.quoted', { tabIndex: -1, onclick: () => goTo(seq), hue: quoted ? hue(quoted.from.name) : null },
+      quoted ? [h('b', {}, quoted.from.name), ' ', h('span', {}, quoted.deleted ? t('deleted') : plainText(format(quoted.text)))] : h('span', {}, t('earlier')));
+  }
+
+  function reactions(room, message) {
+    const me = app.state.me?.name;
+    return h('div.reactions', {}, message.reactions.map(([emoji, names]) => {
+      const on = names.some((name) => me && sameName(name, me));
+      return h(`button${on ? '.on' : ''}`, {
+        'aria-pressed': String(on), title: people(names, 8),
+        onclick: () => app.react(room.id, message.seq, emoji, !on),
+      }, h('span.e', {}, emoji), h('span', {}, String(names.length)), h('span.vh', {}, `: ${t('reacted', { who: people(names, 4), name: nameOf(emoji) })}`));
     }));
-  };
+  }
 
-  const quoteOf = (message, find) => {
-    if (!message.reply_to) return null;
-    const target = find(message.reply_to);
-    const words = !target ? t('quoteGone') : target.deleted ? t('deleted') : target.text;
-    return el('button', { class: 'quote', type: 'button', on: { click: () => actions.jump(message.reply_to) } },
-      el('strong', {}, target?.from.name ?? ''), ` ${words}`.slice(0, 140));
-  };
+  function trouble(item) {
+    return h('div.trouble', {}, h('span', {}, item.why || t(item.state === 'failed' ? 'notSent' : 'stillTrying')),
+      h('button', { onclick: () => app.retry(item.cid) }, t('retry')),
+      h('button', { onclick: () => app.copy(item.text) }, t('copy')),
+      h('button', { onclick: () => app.discard(item.cid) }, t('discard')));
+  }
 
-  const drawMessage = (row, context) => {
-    const { message, mine, head, pending, direct } = row;
-    const words = message.deleted ? [el('em', { class: 'gone' }, t('deleted'))] : format(message.text, context.me).map(node);
-    if (message.edited && !message.deleted) words.push(' ', el('span', { class: 'edited' }, t('edited')));
-    const at = clock(message.at, context.language, context.hours24);
-    const bubble = el('div', { class: 'bubble', dir: 'auto' }, quoteOf(message, context.find), message.act ? el('strong', {}, `${message.from.name} `) : null, ...words);
-    const failed = pending?.state === 'failed';
-    const state = pending && el('p', { class: failed ? 'state failed' : 'state' }, failed ? (pending.why ?? t('notSent')) : t('sending'));
-    const retry = failed && el('div', { class: 'retry' },
-      el('button', { type: 'button', on: { click: () => actions.retry(pending) } }, icon('retry'), t('retry')),
-      el('button', { type: 'button', on: { click: () => actions.copy(pending.text) } }, icon('copy'), t('copy')),
-      el('button', { type: 'button', on: { click: () => actions.discard(pending) } }, icon('trash'), t('discard')));
-    const tools = !pending && !message.deleted && !direct && el('div', { class: 'tools' },
-      el('button', { type: 'button', 'aria-label': t('reactTo', { name: message.from.name }), title: t('react'), tabindex: '-1', on: { click: (e) => actions.menu(message, e.currentTarget, 'react') } }, icon('react')),
-      el('button', { type: 'button', 'aria-label': t('replyTo', { name: message.from.name }), title: t('reply'), tabindex: '-1', on: { click: () => actions.reply(message) } }, icon('reply')),
-      el('button', { type: 'button', class: 'more', 'aria-label': t('moreOf', { name: message.from.name }), 'aria-haspopup': 'dialog', title: t('more'), tabindex: '-1', on: { click: (e) => actions.menu(message, e.currentTarget, 'all') } }, icon('more')));
-    const meta = el('div', { class: 'meta' },
-      el('button', { class: 'who', type: 'button', tabindex: '-1', vars: { hue: hue(message.from.name) }, on: { click: () => actions.whisperTo(message.from.name) } }, message.from.name),
-      el('time', { datetime: message.at, title: full(message.at, context.language) }, at));
-    const classes = ['msg', head && 'head', mine && 'mine', message.act && 'act', pending && 'pending', context.fresh.has(row.key) && 'fresh', context.me && !mine && context.mentions(message.text) && 'mentioned'];
-    return el('li', { class: classes.filter(Boolean).join(' '), tabindex: '-1', 'data-seq': message.seq },
-      head ? avatar(message.from.name) : el('time', { class: 'side', datetime: message.at, 'aria-hidden': 'true' }, at),
-      el('div', { class: 'body' }, head ? meta : el('span', { class: 'sr' }, `${message.from.name}, ${at}`), bubble, reactions(message, { me: context.me }), state, retry), tools);
-  };
-
-  const draw = (context) => (row) => {
-    switch (row.kind) {
-      case 'day': return el('li', { class: 'day' }, el('span', {}, dayLabel(row.at, context.now, context.language)));
-      case 'unread': return el('li', { class: 'unread' }, el('span', {}, t('unreadLine')));
-      case 'notice': return el('li', { class: 'notice' }, t(`notice.${row.what}`, { who: row.who, to: row.to, text: row.text, why: row.why }));
-      default: return drawMessage(row, context);
+  /** A run of people coming and going is one thin line. */
+  function grouped(notes) {
+    const out = [];
+    for (const note of notes) {
+      const quiet = note.kind === 'joined' || note.kind === 'left';
+      if (quiet && out.at(-1)?.quiet) out.at(-1).notes.push(note);
+      else out.push({ quiet, notes: [note] });
     }
-  };
+    return out;
+  }
 
-  const print = (row, context) => {
-    if (row.kind === 'day') return dayLabel(row.at, context.now, context.language);
-    if (row.kind !== 'message') return context.language;
-    const { message, pending } = row;
-    const target = message.reply_to ? context.find(message.reply_to) : null;
-    return JSON.stringify([row.head, message.text, message.edited, message.deleted, message.reactions, message.from.name, pending?.state, pending?.why,
-      target?.text, target?.deleted, context.me, context.language, context.hours24]);
-  };
+  function noteRow({ quiet, notes }) {
+    const [first] = notes;
+    const key = first.key, sig = `${notes.length}${lang}`;
+    if (quiet) {
+      const words = () => ['joined', 'left'].flatMap((kind) => {
+        // Who came and went and came is said once, with what is true at the end.
+        const names = [...new Set(notes.map((n) => n.who))].filter((who) => notes.findLast((n) => n.who === who).kind === kind);
+        return names.length ? [t(kind, { who: people(names, 4) })] : [];
+      }).join(' · ');
+      return { key, sig, make: () => h('li.note', {}, h('span', {}, words())) };
+    }
+    const { kind, who, text, items } = first;
+    if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
+    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), notice: text }[kind];
+    return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
+  }
+
+  function answer(note) {
+    return h(`li.answer${note.kind === 'refused' ? '.refused' : ''}`, {}, h('div', {}, h('p.who', {}, icon('terminal'), h('span', {}, t('onlyYou')),
+      h('button.icon', { 'aria-label': t('close'), onclick: () => app.dropNote(note.key) }, icon('close'))),
+      h('pre', { tabIndex: 0, dir: 'auto', 'aria-label': t('onlyYou') }, note.text)));
+  }
+
+  function beginning(room) {
+    return h('li.begin', {}, room.dm ? avatar(room.id.slice(1), '.xl') : h('span.bighash', { 'aria-hidden': 'true' }, '#'),
+      h('h2', {}, room.dm ? t('beginDm', { name: room.id.slice(1) }) : t('begin', { room: room.id })),
+      h('p', {}, room.dm ? t('beginDmMore', { name: room.id.slice(1) }) : room.id === 'lobby' ? t('beginLobby') : t('beginMore')));
+  }
+
+  const skeleton = () => h('li.skeleton', { 'aria-hidden': 'true' }, [0, 1, 2, 3].map(() => h('div', {}, h('i'), h('b'))));
+
+  /* ---- drawing, and the reader's place ---- */
+
+  let planned = 0;
+  function plan() { planned ||= requestAnimationFrame(() => { planned = 0; render(); }); }
+
+  function render() {
+    const room = app.room();
+    if (!room) return;
+    if (view.room !== room) {
+      Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, below: 0, busy: false });
+      list.replaceChildren();
+      if (!matchMedia('(prefers-reduced-motion: reduce)').matches) list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
+      log.setAttribute('aria-label', room.dm ? t('logDm', { name: room.id.slice(1) }) : t('log', { room: room.id }));
+    }
+    const anchor = view.stick && view.end === null ? null : anchored();
+    if (view.stick && view.end === null && getSelection().isCollapsed) {
+      // The far side is let go while nobody looks at it.
+      if (room.tl.order.length - view.start > MOST) view.start = room.tl.order.length - TAIL;
+    }
+    reconcile(list, rows(room));
+    view.fresh.clear();
+    if (anchor) restore(anchor); else toEnd();
+    furniture();
+  }
+
+  /** The first row on the screen and where it stands: after any change it stands there again. */
+  function anchored() {
+    const top = log.getBoundingClientRect().top;
+    for (const row of list.children) {
+      if (row.classList.contains('day') || row.classList.contains('older')) continue;
+      const box = row.getBoundingClientRect();
+      if (box.bottom > top + 1) return { key: row.dataset.key, offset: box.top - top };
+    }
+    return null;
+  }
+
+  function restore({ key, offset }) {
+    const row = [...list.children].find((one) => one.dataset.key === key);
+    const by = row ? row.getBoundingClientRect().top - log.getBoundingClientRect().top - offset : 0;
+    // Less than a pixel is rounding; to correct it at each draw would be a slow drift.
+    if (Math.abs(by) >= 1) scrollTo(log.scrollTop + by);
+  }
+
+  function scrollTo(y) { log.scrollTop = y; view.wrote = log.scrollTop; }
+  function toEnd() { scrollTo(log.scrollHeight); }
+  const atEnd = () => view.end === null && log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
+
+  function furniture() {
+    const room = app.room();
+    const away = !view.stick;
+    jump.hidden = !away;
+    $('.count', jump).textContent = room?.unread ? String(room.unread) : '';
+    jump.setAttribute('aria-label', room?.unread ? t('jumpNew', { n: room.unread }) : t('jump'));
+    const days = [...list.querySelectorAll('.day')], tops = days.map((day) => day.getBoundingClientRect().top);
+    // Sticky siblings pile up: only the newest of those at the top shows.
+    days.forEach((day, i) => day.classList.toggle('under', i + 1 < days.length && tops[i + 1] - tops[i] < 32));
+    const line = $('.unread', list);
+    const above = room && room.line !== null && (line ? line.getBoundingClientRect().bottom < log.getBoundingClientRect().top : room.tl.order.length > 0 && room.tl.order[view.start] > room.line && room.unreadWas > 0);
+    pill.hidden = !above;
+    if (above) $('span', pill).textContent = t('since', { n: room.unreadWas || newCount(room), time: clock(room.lineAt ?? Date.now(), lang, prefs.hours) });
+  }
+
+  const newCount = (room) => room.tl.order.length - merge.place(room.tl, room.line + 1);
+
+  let idle = 0;
+  log.addEventListener('scroll', () => {
+    closeMenu();
+    // A scroll of our own making says nothing about what the reader wants.
+    const own = Math.abs(log.scrollTop - view.wrote) < 1;
+    view.wrote = -1;
+    if (!own) {
+      view.stick = atEnd();
+      if (view.stick) app.watched();
+    }
+    furniture();
+    // Nothing is put in above while the scroller moves: writing scrollTop would stop a fling.
+    clearTimeout(idle);
+    idle = setTimeout(settled, 120);
+  }, { passive: true });
+
+  function settled() {
+    if (log.scrollTop < 600 && $('.older button', list)?.closest('li') === list.firstElementChild) older();
+    if (view.end !== null && log.scrollHeight - log.scrollTop - log.clientHeight < 600) newer();
+  }
+
+  async function older() {
+    const room = app.room();
+    if (!room || view.busy || !room.loaded) return;
+    if (view.start === 0 && !merge.atStart(room.tl)) {
+      view.busy = true;
+      plan();
+      const before = room.tl.order.length;
+      const ok = await app.loadOlder(room);
+      view.busy = false;
+      if (app.room() !== room) return;
+      view.stick = view.stick && log.scrollTop > 0 && atEnd();
+      // What came in is above: the window keeps the same rows and grows by a step.
+      view.start = Math.max(0, room.tl.order.length - before);
+      if (view.end !== null) view.end += room.tl.order.length - before;
+      if (!ok) { plan(); return; }
+    }
+    view.start = Math.max(0, view.start - STEP);
+    const end = view.end ?? room.tl.order.length;
+    if (end - view.start > MOST && !atEnd() && getSelection().isCollapsed) view.end = view.start + MOST;
+    view.stick = false;
+    render();
+    view.stick = atEnd();
+    furniture();
+  }
+
+  function newer() {
+    const room = app.room();
+    if (!room || view.end === null) return;
+    view.end += STEP;
+    if (view.end >= room.tl.order.length) view.end = null;
+    if ((view.end ?? room.tl.order.length) - view.start > MOST && getSelection().isCollapsed) view.start = (view.end ?? room.tl.order.length) - MOST;
+    view.stick = false;
+    render();
+    view.stick = atEnd();
+    if (view.stick) app.watched();
+  }
+
+  function latest() {
+    const room = app.room();
+    if (!room) return;
+    Object.assign(view, { start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true });
+    render();
+    app.watched();
+    furniture();
+  }
+
+  /** Shows a message by its seq, paging in the past as far as ten pages for it. */
+  async function goTo(seq) {
+    const room = app.room();
+    for (let i = 0; i < 10 && room.tl.order[0] > seq && !merge.atStart(room.tl); i++) if (!await app.loadOlder(room)) break;
+    if (app.room() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
+    const at = merge.place(room.tl, seq);
+    if (at < view.start || (view.end !== null && at >= view.end)) {
+      view.start = Math.max(0, at - STEP);
+      view.end = room.tl.order.length - view.start > MOST ? view.start + MOST : null;
+    }
+    view.stick = false;
+    render();
+    const row = [...list.children].find((one) => one.message?.seq === seq);
+    row.scrollIntoView({ block: 'center' });
+    row.focus({ preventScroll: true });
+    row.classList.add('found');
+    setTimeout(() => row.classList.remove('found'), 1600);
+    view.stick = atEnd();
+    furniture();
+  }
+
+  /* ---- actions ---- */
+
+  function toolbar() {
+    const el = h('div.tools', {},
+      h('button.icon', { tabIndex: -1, onclick: (e) => pick(e.currentTarget, el.parentElement) }, icon('smile')),
+      h('button.icon', { tabIndex: -1, onclick: () => app.reply(el.parentElement.message) }, icon('reply')),
+      h('button.icon', { tabIndex: -1, onclick: (e) => actions(e.currentTarget, el.parentElement) }, icon('more')));
+    return el;
+  }
+
+  function pick(anchor, row) {
+    const { seq } = row.message;
+    emojiPicker(anchor, log, (emoji) => app.react(view.room.id, seq, emoji, true));
+  }
+
+  function label() { ['react', 'reply', 'more'].forEach((key, i) => { tools.children[i].setAttribute('aria-label', t(key)); tools.children[i].title = t(key); }); }
+
+  const usable = (message) => message?.seq && !message.deleted;
+  list.addEventListener('pointerover', (e) => {
+    const row = e.target.closest('.msg');
+    if (e.pointerType === 'touch' || !row || row === tools.parentElement) return;
+    if (!usable(row.message) || app.room().dm) { tools.remove(); return; }
+    label();
+    row.append(tools);
+  });
+  list.addEventListener('pointerleave', () => tools.remove());
+  // A finger has no hover: a tap on a bubble opens the actions.
+  list.addEventListener('click', (e) => {
+    const row = e.target.closest('.msg');
+    if (!row || !matchMedia('(hover: none)').matches || e.target.closest('a, button') || !getSelection().isCollapsed) return;
+    actions($('.bubble', row), row);
+  });
+  list.addEventListener('contextmenu', (e) => {
+    const row = e.target.closest('.msg');
+    if (!row || e.target.closest('a') || !getSelection().isCollapsed || e.shiftKey) return;
+    e.preventDefault();
+    actions($('.bubble', row), row);
+  });
+
+  function actions(anchor, row) {
+    const { message } = row, room = view.room, mine = isMine(message);
+    if (message.item) return;
+    const can = usable(message) && !room.dm;
+    const items = [
+      can && { label: t('reply'), icon: 'reply', run: () => app.reply(message) },
+      can && mine && { label: t('edit'), icon: 'edit', run: () => app.edit(message) },
+      !message.deleted && { label: t('copyText'), icon: 'copy', run: () => app.copy(message.text) },
+      !mine && !room.dm && { label: t('whisperTo', { name: message.from.name }), icon: 'whisper', run: () => app.openDm(message.from.name) },
+      can && (mine || room.op) && { label: t('delete'), icon: 'trash', danger: true, run: () => app.remove(message) },
+    ].filter(Boolean);
+    if (!items.length) return;
+    actionMenu(anchor, row.isConnected ? row : log, t('actions'), items, can && ((emoji) => {
+      if (emoji === 'more') return pick($('.bubble', row), row);
+      const on = message.reactions.some(([one, names]) => one === emoji && names.some((name) => sameName(name, app.state.me.name)));
+      app.react(room.id, message.seq, emoji, !on);
+    }));
+  }
+
+  log.addEventListener('keydown', (e) => {
+    const all = [...list.querySelectorAll('.msg')];
+    const row = document.activeElement.closest?.('.msg');
+    const at = all.indexOf(row);
+    if (e.target.closest('button, a') && e.key === 'Enter') return;
+    if (e.key === 'ArrowUp' || e.key === 'ArrowDown') {
+      e.preventDefault();
+      const next = at < 0 ? all.at(-1) : all[at + (e.key === 'ArrowUp' ? -1 : 1)];
+      if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: 'nearest' }); if (next === all[0]) settled(); } else if (e.key === 'ArrowDown') app.focusComposer();
+    } else if (e.key === 'Enter' && row) { e.preventDefault(); actions($('.bubble', row), row); }
+    else if (e.key === 'End') { e.preventDefault(); latest(); all.at(-1)?.focus({ preventScroll: true }); }
+    else if (e.key === 'Home') { e.preventDefault(); scrollTo(0); settled(); }
+    else if (e.key === 'r' && row && usable(row.message) && !e.ctrlKey && !e.metaKey) { e.preventDefault(); app.reply(row.message); }
+  });
+
+  jump.addEventListener('click', () => { latest(); app.focusComposer(); });
+  pill.addEventListener('click', () => goTo(view.room.tl.order[Math.min(merge.place(view.room.tl, view.room.line + 1), view.room.tl.order.length - 1)]));
+  // The box of the log changes when the composer grows, the keyboard opens, a drawer moves: the end stays the end.
+  const sizes = new ResizeObserver(() => { if (view.stick && view.end === null) toEnd(); });
+  sizes.observe(log);
+  sizes.observe(list);
+  globalThis.visualViewport?.addEventListener('resize', () => { if (view.stick) toEnd(); });
 
   return {
-    scroller,
-    list,
-    goToEnd,
-    isAtEnd: () => atEnd,
-    /** Shows the rows of a conversation. `title` tells one from another. */
-    update(rowsOfAll, context) {
-      const changed = context.title !== shown;
-      if (changed) {
-        shown = context.title;
-        atEnd = true;
-        newer = 0;
-      }
-      let rows = rowsOfAll;
-      const selecting = !getSelection()?.isCollapsed;
-      if (rows.length > WINDOW && atEnd && !selecting) rows = rows.slice(-WINDOW);
-      const before = new Set([...list.children].map((child) => child.dataset.key));
-      const isNew = (row) => row.kind === 'message' && !before.has(row.key);
-      const fresh = new Set(changed || before.size === 0 ? [] : rows.slice(-5).filter(isNew).map((row) => row.key));
-      if (!atEnd && !changed) newer += rows.filter((row) => isNew(row) && !row.mine && row.message.seq > context.lastShown).length;
-      // What is looked at stays where it is, whatever comes above it.
-      const top = scroller.getBoundingClientRect().top;
-      const anchor = atEnd ? null : [...list.children].find((child) => child.getBoundingClientRect().bottom > top);
-      const offset = anchor ? anchor.getBoundingClientRect().top : 0;
-      patch(list, rows.map((row) => ({ ...row, print: print(row, context) })), draw({ ...context, fresh }));
-      list.setAttribute('aria-label', context.label);
-      older.hidden = !context.older;
-      empty.hidden = rows.some((row) => row.kind === 'message') || !context.loaded;
-      if (!empty.hidden) empty.replaceChildren(el('span', { class: 'empty-mark', 'aria-hidden': 'true' }, '✦'), el('h2', {}, context.emptyTitle), el('p', {}, context.emptyText));
-      if (atEnd) write(scroller.scrollHeight);
-      else if (anchor?.isConnected) write(scroller.scrollTop + anchor.getBoundingClientRect().top - offset);
-      drawToEnd();
-      typing.textContent = context.typing;
-      typing.classList.toggle('on', Boolean(context.typing));
-    },
-    /** Takes the reader to a message that is on the page. */
-    jump(seq) {
-      const row = list.querySelector(`li[data-seq="${Number(seq)}"]`);
-      if (!row) return false;
-      atEnd = false;
-      row.scrollIntoView({ block: 'center', behavior: calm() ? 'auto' : 'smooth' });
-      row.classList.remove('found');
-      requestAnimationFrame(() => row.classList.add('found'));
-      focusRow(row);
-      return true;
-    },
-    quick: QUICK,
+    render, plan, latest, goTo,
+    atEnd: () => view.stick && view.end === null,
+    fresh: (key) => view.fresh.add(key),
+    pickQuick: QUICK,
   };
+}
+
+/** The tree of format.js as nodes: text nodes, and elements that are named here and nowhere else. */
+export function nodes(tree) {
+  return tree.map((node) => {
+    switch (node.t) {
+      case 'b': return h('strong', {}, nodes(node.c));
+      case 'i': return h('em', {}, nodes(node.c));
+      case 's': return h('s', {}, nodes(node.c));
+      case 'quote': return h('blockquote', {}, nodes(node.c));
+      case 'code': return h('code', {}, node.s);
+      case 'pre': return h('pre', {}, h('code', {}, node.s));
+      case 'link': return h('a', { href: node.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, node.s);
+      case 'mention': return h(`span.mention${node.me ? '.me' : ''}`, {}, `@${node.name}`);
+      case 'room': return h('a.mention', { href: `#${node.id}`, 'data-room': node.id }, `#${node.id}`);
+      case 'jumbo': return h('span.big', {}, node.s);
+      default: return document.createTextNode(node.s);
+    }
+  });
 }

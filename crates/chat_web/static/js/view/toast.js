@@ -1,34 +1,39 @@
-// Short words that go by themselves, and the two voices for screen readers: what is said, and what happens to the page.
+// Toast: short words at the edge of the page, and the voice for screen readers.
+import { h, $ } from '../dom.js';
+import { icon } from './icons.js';
+import { t } from '../i18n.js';
 
-import { el } from './dom.js';
+/** `action`: {label, run}. Errors stay until they are closed; the rest goes by itself. */
+export function toast(text, { kind = 'info', action, ms = 6000 } = {}) {
+  const home = $('#toasts');
+  for (const old of home.children) if (old.dataset.text === text) old.remove();
+  const el = h(`div.toast.${kind}`, {}, h('p', {}, text),
+    action && h('button.link', { onclick: () => { el.remove(); action.run(); } }, action.label),
+    h('button.icon', { 'aria-label': t('close'), onclick: () => el.remove() }, icon('close')));
+  el.dataset.text = text;
+  home.append(el);
+  while (home.children.length > 3) home.firstChild.remove();
+  if (kind !== 'error') setTimeout(() => el.remove(), ms);
+  announce(text);
+}
 
-/** The most lines that the voice of the conversation keeps. */
-const SPOKEN = 20;
-
-export function toastView(root, log, status) {
-  let said = 0;
-  let later = 0;
-  return {
-    /** Shows words for some seconds. */
-    tell(words) {
-      const toast = el('p', { class: 'toast' }, words);
-      root.append(toast);
-      setTimeout(() => toast.remove(), 6_000);
-      this.announce(words);
-    },
-    /** Tells a screen reader of the page itself, at most every two seconds: the last word counts. */
-    announce(words) {
-      clearTimeout(later);
-      const wait = Math.max(0, said + 2_000 - Date.now());
-      later = setTimeout(() => {
-        said = Date.now();
-        status.textContent = words;
-      }, wait);
-    },
-    /** Reads a live message aloud, once: who and what, no time, nothing else. */
-    speak(words) {
-      log.append(el('p', {}, words));
-      while (log.childElementCount > SPOKEN) log.firstElementChild.remove();
-    },
+let queue = [], timer = 0;
+/** At most one announcement in two seconds, the newest: a flood of words is worse than none. */
+export function announce(text) {
+  queue = [text];
+  if (timer) return;
+  const say = () => {
+    timer = 0;
+    if (!queue.length) return;
+    $('#status').textContent = queue.pop();
+    timer = setTimeout(say, 2000);
   };
+  say();
+}
+
+/** "ana: hello", once, for those who listen. No clock, no reactions, no typing. */
+export function speak(text) {
+  const log = $('#said');
+  log.append(h('p', {}, text));
+  while (log.children.length > 20) log.firstChild.remove();
 }

@@ -1,0 +1,32 @@
+// Api: the REST calls of the page, each with a deadline. An error carries the server's own words.
+
+async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
+  let response;
+  try {
+    response = await fetch(path, { method, headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers }, body: body && JSON.stringify(body), credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(ms) });
+  } catch (cause) {
+    throw Object.assign(new Error('no answer', { cause }), { status: 0 });
+  }
+  const text = await response.text();
+  let json = null;
+  try { json = text ? JSON.parse(text) : null; } catch { /* an answer that is not ours, of a proxy perhaps */ }
+  if (response.ok) return json;
+  const words = json?.detail || json?.title || response.statusText;
+  throw Object.assign(new Error(words), { status: response.status, code: json?.code, proposed: json?.try ?? json?.proposed ?? json?.suggestion ?? /Try "?([A-Za-z_][A-Za-z0-9_-]*)/i.exec(words)?.[1], retryAfter: Number(response.headers.get('retry-after')) || 0 });
+}
+
+export const signOn = (name) => call('/api/users', { method: 'POST', body: { name } });
+export const me = () => call('/api/me');
+export const signOut = () => call('/api/me', { method: 'DELETE' });
+export const rooms = () => call('/api/rooms');
+export const users = () => call('/api/users');
+
+/** A page of a room's history: the newest, or before / after a seq. */
+export function page(room, { before, after, limit = 50 } = {}) {
+  const query = new URLSearchParams({ limit });
+  if (before != null) query.set('before', before);
+  if (after != null) query.set('after', after);
+  return call(`/api/rooms/${encodeURIComponent(room)}/messages?${query}`);
+}
+
+export const admin = (path, key, body) => call(`/api/admin/${path}`, { method: body ? 'POST' : 'GET', body, headers: { authorization: `Bearer ${key}` }, ms: 5000 });
