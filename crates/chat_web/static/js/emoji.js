@@ -48,7 +48,9 @@ export function search(word, limit = 8) {
   return first.concat(then).slice(0, limit);
 }
 
+const ONE = String.raw`(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic})*`;
+const FEW = new RegExp(`^(?:${ONE}\\s?){1,3}$`, 'u'), SINGLE = new RegExp(`^${ONE}$`, 'u');
 /** One to three emoji and nothing else: shown large. */
-export const isJumbo = (text) => /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\u200D|\p{Emoji_Modifier}|\p{Extended_Pictographic})*\s?){1,3}$/u.test(text);
+export const isJumbo = (text) => FEW.test(text);
 /** Is this one emoji, fit for a reaction? */
-export const isEmoji = (text) => text.length <= 16 && !/\s/.test(text) && isJumbo(text);
+export const isEmoji = (text) => SINGLE.test(text);

@@ -9,7 +9,7 @@ function formatter(lang, options) {
 
 /** `hours`: '12', '24' or 'auto', as the settings say. */
 export function clock(at, lang = 'en', hours = 'auto') {
-  const options = { hour: hours === '12' ? 'numeric' : '2-digit', minute: '2-digit' };
+  const options = { hour: hours === '24' ? '2-digit' : 'numeric', minute: '2-digit' };
   if (hours !== 'auto') options.hourCycle = hours === '12' ? 'h12' : 'h23';
   return formatter(lang, options).format(new Date(at));
 }

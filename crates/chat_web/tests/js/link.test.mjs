@@ -1,101 +1,103 @@
-// The connection's state machine: each step from a table, and long walks by chance.
+// The connection's state machine: each state by a table, and random lives: never two sockets, never stuck without a timer.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as link from '../../static/js/link.js';
+import { T, backoff, start, step } from '../../static/js/link.js';
 import { dice } from './dice.mjs';
 
-const run = (inputs) => {
-  let state = link.start();
+/** Plays inputs, from a state; answers the state and the names of the last effects. */
+function play(inputs, state = start()) {
   let effects = [];
-  for (const input of inputs) [state, effects] = link.step(state, { random: 0.5, ...input });
-  return { state, done: effects.map((effect) => effect.do) };
-};
-const up = [{ type: 'start', now: 0 }, { type: 'open', socket: 1, now: 10 }, { type: 'frame', socket: 1, now: 20, frame: { type: 'Hello' } }];
+  for (const input of inputs) [state, effects] = step(state, { now: 0, rand: 0.5, ...input });
+  return { state, did: effects.map((effect) => effect.do), effects };
+}
+const HELLO = { type: 'frame', frame: { type: 'Hello' } }, RESUMED = { type: 'frame', frame: { type: 'Resumed' } };
+const LIVE = [{ type: 'start' }, { type: 'open' }, HELLO, RESUMED];
+const live = () => play(LIVE).state;
 
 test('a step from each state', () => {
   const table = [
-    [[], 'idle', []],
-    [up.slice(0, 1), 'connecting', ['connect', 'timer', 'show']],
-    [up.slice(0, 2), 'hello', ['timer', 'show']],
-    [up, 'live', ['greeted', 'timer', 'show']],
-    [[...up, { type: 'start', now: 30 }], 'live', []],
-    [[...up, { type: 'close', socket: 1, code: 1006, now: 30 }], 'waiting', ['timer', 'show']],
-    [[...up, { type: 'close', socket: 1, code: 4001, now: 30 }], 'stopped', ['sign-on', 'show']],
-    [[...up, { type: 'close', socket: 1, code: 4002, now: 30 }], 'stopped', ['show']],
-    [[...up, { type: 'close', socket: 7, code: 1006, now: 30 }], 'live', []],
-    [[...up, { type: 'close', socket: 1, code: 1006, now: 30 }, { type: 'online', now: 40 }], 'connecting', ['connect', 'timer', 'show']],
-    [[...up, { type: 'close', socket: 1, code: 1006, now: 30 }, { type: 'tick', now: 40 }], 'waiting', ['timer']],
-    [[...up, { type: 'close', socket: 1, code: 1006, now: 30 }, { type: 'tick', now: 9_000 }], 'connecting', ['connect', 'timer', 'show']],
-    [[...up, { type: 'tick', now: 100 }], 'live', ['timer']],
-    [[...up, { type: 'tick', now: 20_100 }], 'live', ['ping', 'timer']],
-    [[...up, { type: 'tick', now: 20_100 }, { type: 'frame', socket: 1, now: 20_200, frame: { type: 'Pong' } }, { type: 'tick', now: 31_000 }], 'live', ['timer']],
-    [[...up, { type: 'tick', now: 20_100 }, { type: 'tick', now: 31_000 }], 'waiting', ['close', 'timer', 'show']],
-    [[...up, { type: 'visible', now: 50 }], 'live', ['ping', 'timer']],
-    [[...up.slice(0, 1), { type: 'tick', now: 11_000 }], 'waiting', ['close', 'timer', 'show']],
-    [[...up, { type: 'stop', now: 40 }], 'stopped', ['close', 'show']],
-    [[...up, { type: 'stop', now: 40 }, { type: 'start', now: 50 }], 'connecting', ['connect', 'timer', 'show']],
-    [[...up, { type: 'nonsense' }], 'live', []],
+    [[{ type: 'start' }], 'connecting', ['connect', 'schedule']],
+    [LIVE.slice(0, 2), 'hello', ['schedule']],
+    [LIVE.slice(0, 3), 'resuming', ['hello', 'schedule']],
+    [LIVE, 'live', ['up', 'schedule']],
+    [[...LIVE, { type: 'tick', now: T.quiet }], 'live', ['send', 'schedule']],
+    [[...LIVE, { type: 'tick', now: T.quiet }, { type: 'tick', now: T.quiet + T.pong }], 'waiting', ['close', 'schedule', 'down']],
+    [[...LIVE, { type: 'tick', now: T.quiet }, { type: 'frame', frame: { type: 'Pong' }, now: T.quiet + 5 }], 'live', ['schedule']],
+    [[...LIVE, { type: 'visible' }], 'live', ['send', 'schedule']],
+    [[{ type: 'start' }, { type: 'tick', now: T.connect }], 'waiting', ['close', 'schedule']],
+    [[...LIVE.slice(0, 2), { type: 'tick', now: T.hello }], 'waiting', ['close', 'schedule']],
+    [[...LIVE.slice(0, 3), { type: 'tick', now: T.resume }], 'waiting', ['close', 'schedule']],
+    [[...LIVE, { type: 'close', code: 1006 }], 'waiting', ['schedule', 'down']],
+    [[...LIVE, { type: 'close', code: 1006 }, { type: 'tick', now: 60000 }], 'connecting', ['connect', 'schedule']],
+    [[...LIVE, { type: 'close', code: 1006 }, { type: 'online' }], 'connecting', ['connect', 'schedule']],
+    [[...LIVE, { type: 'close', code: 1006 }, { type: 'retry' }], 'connecting', ['connect', 'schedule']],
+    [[...LIVE, { type: 'close', code: 1006 }, { type: 'visible' }], 'connecting', ['connect', 'schedule']],
+    [[...LIVE, { type: 'close', code: 4001 }], 'signing', ['down', 'sign-on', 'schedule']],
+    [[...LIVE, { type: 'close', code: 4001 }, { type: 'signed' }], 'connecting', ['connect', 'schedule']],
+    [[...LIVE, { type: 'close', code: 4001 }, { type: 'sign-failed' }], 'waiting', ['schedule']],
+    [[...LIVE, { type: 'close', code: 4001 }, { type: 'tick', now: T.sign }], 'waiting', ['schedule']],
+    [[...LIVE, { type: 'close', code: 4001 }, { type: 'sign-failed', final: true }], 'stopped', ['unschedule']],
+    [[...LIVE, { type: 'stop' }], 'stopped', ['close', 'unschedule', 'down']],
+    [[...LIVE, { type: 'stop' }, { type: 'start' }], 'connecting', ['connect', 'schedule']],
   ];
-  for (const [inputs, name, done] of table) {
-    const ended = run(inputs);
-    assert.deepEqual([ended.state.name, ended.done], [name, done], JSON.stringify(inputs.at(-1)));
+  for (const [inputs, at, did] of table) {
+    const end = play(inputs);
+    assert.deepEqual([end.state.at, end.did], [at, did], JSON.stringify(inputs.slice(3)));
   }
 });
 
-test('it waits as long as the server asked, and longer after a flood', () => {
-  const said = run([...up, { type: 'frame', socket: 1, now: 30, frame: { type: 'Goodbye', reconnect_in_ms: 5_000 } }, { type: 'close', socket: 1, code: 1012, now: 40 }]);
-  assert.ok(said.state.until >= 5_040);
-  assert.ok(run([...up, { type: 'close', socket: 1, code: 4008, now: 40 }]).state.until >= 10_040);
+test('why a socket closes says what happens next', () => {
+  const after = (code, promised) => play([...(promised ? [{ type: 'frame', frame: { type: 'Goodbye', reconnect_in_ms: promised } }] : []), { type: 'close', code, reason: 'why' }], live()).state;
+  for (const [code, reason] of [[1000, 'left'], [1003, 'bug'], [1007, 'bug'], [1009, 'bug'], [4000, 'bug'], [4002, 'kicked'], [4003, 'banned']]) {
+    assert.deepEqual([after(code).at, after(code).reason, after(code).text, after(code).due], ['stopped', reason, 'why', 0], code);
+  }
+  for (const code of [1001, 1006, 1011, 4009, 4010, 4999]) assert.equal(after(code).at, 'waiting', code);
+  assert.equal(after(1012, 4200).due, 4200);
+  assert.ok(after(1012).due >= 1500 && after(1013).due >= 3000);
+  assert.ok(after(4008).due >= 10000);
+  assert.equal(play([{ type: 'online' }], after(4008)).state.at, 'waiting', 'who sent too much does wait');
+  assert.equal(play([{ type: 'retry' }], after(4008)).state.at, 'connecting', 'unless a person says otherwise');
 });
 
-test('waits grow to half a minute, and a greeting begins anew', () => {
-  let [state] = link.step(link.start(), { type: 'start', now: 0 });
-  let last = 0;
-  for (let i = 0; i < 12; i += 1) {
-    [state] = link.step(state, { type: 'close', socket: state.socket, code: 1006, now: 0, random: 0.999 });
-    last = state.until;
-    [state] = link.step(state, { type: 'retry', now: 0 });
-    [state] = link.step({ ...state, attempt: i + 1 }, { type: 'online', now: 0 });
-  }
-  assert.ok(last > 20_000 && last <= link.LONGEST_WAIT, `${last}`);
+test('waits grow to half a minute, spread out, and a greeting begins anew', () => {
+  for (let attempt = 0; attempt < 40; attempt += 1) for (const rand of [0, 0.5, 0.999]) assert.ok(backoff(attempt, rand) >= T.first && backoff(attempt, rand) <= T.most);
+  assert.ok(backoff(8, 0.9) > backoff(3, 0.9) && backoff(8, 0.1) < backoff(8, 0.9));
+  let state = live();
+  for (let i = 0; i < 6; i += 1) ({ state } = play([{ type: 'close', code: 1006 }, { type: 'retry' }, { type: 'open' }], state));
+  assert.ok(state.attempt >= 6);
+  assert.equal(play([HELLO, RESUMED], state).state.attempt, 0);
 });
 
 test('never two sockets, never stuck without a timer', () => {
-  for (let seed = 1; seed <= 2_000; seed += 1) {
+  const kinds = ['start', 'open', 'hello', 'resumed', 'pong', 'goodbye', 'close', 'close', 'tick', 'tick', 'online', 'visible', 'retry', 'signed', 'sign-failed', 'stop'];
+  for (let seed = 1; seed <= 2000; seed += 1) {
     const chance = dice(seed);
-    let state = link.start();
-    let open = null;
-    let timer = null;
-    let now = 0;
-    for (let i = 0; i < 80; i += 1) {
-      now += chance.below(15_000);
-      const socket = chance.next() < 0.8 ? state.socket : Math.max(0, state.socket - 1);
-      const type = chance.pick(['start', 'open', 'frame', 'frame', 'close', 'tick', 'tick', 'online', 'visible', 'retry', ...(chance.next() < 0.03 ? ['stop'] : [])]);
-      const input = { type, now, random: chance.next() };
-      if (['open', 'frame', 'close'].includes(type)) input.socket = socket;
-      if (type === 'frame') input.frame = chance.pick([{ type: 'Hello' }, { type: 'Pong' }, { type: 'Message' }, { type: 'Goodbye', reconnect_in_ms: 100 }]);
-      if (type === 'close') input.code = chance.pick([1001, 1006, 1006, 1012, 4009, ...(chance.next() < 0.1 ? [4001, 4002] : [])]);
-      const [next, effects] = link.step(state, input);
-      if (type === 'close' && input.socket === open) open = null;
-      for (const effect of effects) {
-        if (effect.do === 'close') open = null;
-        if (effect.do === 'connect') {
-          assert.equal(open, null, `seed ${seed}, step ${i}: a second socket`);
-          open = effect.socket;
-        }
-        if (effect.do === 'timer') timer = effect.at;
-      }
+    let state = start(), now = 0, sockets = 0, timer = null, down = 0, up = 0;
+    for (let i = 0; i < 60; i += 1) {
+      now += chance.below(12000);
+      const kind = chance.pick(kinds);
+      if ((kind === 'open' || kind === 'close' || ['hello', 'resumed', 'pong', 'goodbye'].includes(kind)) && !sockets) continue;
+      const input = { now, rand: chance.next(), type: kind };
+      if (kind === 'close') { Object.assign(input, { code: chance.pick([1000, 1001, 1006, 1011, 1012, 1013, 4000, 4001, 4002, 4008, 4009, 4010]) }); sockets = 0; }
+      const frame = { hello: { type: 'Hello' }, resumed: { type: 'Resumed' }, pong: { type: 'Pong' }, goodbye: { type: 'Goodbye', reconnect_in_ms: 500 } }[kind];
+      if (frame) Object.assign(input, { type: 'frame', frame });
+      const [next, effects] = step(state, input);
       state = next;
-      if (!['idle', 'stopped'].includes(state.name)) {
-        assert.notEqual(timer, null, `seed ${seed}, step ${i}: no timer in ${state.name}`);
-        // A timer that is over is asked for again by the tick it brings.
-        if (timer <= now) {
-          const [after, more] = link.step(state, { type: 'tick', now, random: 0.5 });
-          const moved = more.some((effect) => effect.do === 'timer') || after.name === 'stopped';
-          assert.ok(moved, `seed ${seed}, step ${i}: stuck in ${state.name}`);
-        }
+      for (const effect of effects) {
+        if (effect.do === 'connect') { sockets += 1; assert.equal(sockets, 1, `seed ${seed}: two sockets`); }
+        if (effect.do === 'close') { assert.equal(sockets, 1, `seed ${seed}: closes what is there`); sockets = 0; }
+        if (effect.do === 'send') assert.equal(sockets, 1, `seed ${seed}: sends on a socket`);
+        if (effect.do === 'schedule') { assert.ok(effect.at >= now, `seed ${seed}: a timer in the past`); timer = effect.at; }
+        if (effect.do === 'unschedule') timer = null;
+        if (effect.do === 'up') up += 1;
+        if (effect.do === 'down') down += 1;
       }
+      if (kind === 'tick' && timer !== null && timer <= now && !effects.some((effect) => effect.do === 'schedule') && !['stopped', 'idle'].includes(state.at)) assert.fail(`seed ${seed}: a tick that nothing follows in ${state.at}`);
+      if (!['idle', 'stopped'].includes(state.at)) assert.ok(timer !== null && state.due > 0, `seed ${seed}: ${state.at} without a timer`);
+      else assert.equal(sockets, 0, `seed ${seed}: ${state.at} with a socket`);
+      assert.equal(state.socket, sockets === 1, `seed ${seed}: it knows of its socket`);
+      assert.ok(up - down === (state.at === 'live' ? 1 : 0), `seed ${seed}: up and down take turns`);
     }
   }
 });

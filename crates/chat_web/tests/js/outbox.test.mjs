@@ -1,0 +1,69 @@
+// The outbox: in order, one at a time, kept over a reload, never lost to another tab.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as outbox from '../../static/js/outbox.js';
+
+function shelf() {
+  const kept = new Map();
+  return { kept, get length() { return kept.size; }, key: (i) => [...kept.keys()][i], getItem: (k) => kept.get(k) ?? null, setItem: (k, v) => kept.set(k, v), removeItem: (k) => kept.delete(k) };
+}
+const item = (cid) => ({ cid, room: 'lobby', text: cid });
+const cids = (box) => box.items.map((one) => one.cid);
+
+test('one is under way at a time, in the order they were typed', () => {
+  const box = outbox.outbox(shelf());
+  for (const cid of ['a', 'b', 'c']) outbox.add(box, item(cid), 1);
+  assert.equal(outbox.next(box, 1).cid, 'a');
+  outbox.sent(box, 'a', 7);
+  assert.equal(outbox.next(box, 1), null);
+  outbox.done(box, 'a');
+  assert.equal(outbox.next(box, 1).cid, 'b');
+});
+
+test('after a cut the same goes again; a refusal that means "later" waits, another asks a person', () => {
+  const box = outbox.outbox(shelf());
+  outbox.add(box, item('a'), 1);
+  outbox.add(box, item('b'), 1);
+  outbox.sent(box, 'a', 7);
+  outbox.cut(box);
+  assert.equal(outbox.next(box, 1).cid, 'a');
+  outbox.sent(box, 'a', 8);
+  outbox.refused(box, 8, 'too fast', 100, 800);
+  assert.equal(outbox.next(box, 500), null);
+  assert.equal(outbox.next(box, 901).cid, 'a');
+  outbox.sent(box, 'a', 9);
+  assert.equal(outbox.refused(box, 8, 'an old answer', 0), null, 'an answer to another sending changes nothing');
+  outbox.refused(box, 9, 'You may not speak here.', 1000);
+  assert.deepEqual([outbox.find(box, 'a').state, outbox.find(box, 'a').why, outbox.next(box, 1000).cid], ['failed', 'You may not speak here.', 'b']);
+  outbox.retry(box, 'a', 2000);
+  assert.equal(outbox.next(box, 2000).cid, 'a', 'it keeps its place');
+});
+
+test('what is unsent outlives the page, in its order; what has lain long is not sent unasked', () => {
+  const store = shelf();
+  const box = outbox.outbox(store);
+  for (const cid of ['a', 'b', 'c']) outbox.add(box, item(cid), 1000);
+  outbox.done(box, 'b');
+  store.kept.set('chat.out.x', '{broken');
+  store.kept.set('another page', '{}');
+  assert.deepEqual(cids(outbox.outbox(store, 2000)), ['a', 'c']);
+  assert.ok(outbox.outbox(store, 2000).items.every((one) => one.state === 'queued'));
+  assert.ok(outbox.outbox(store, 1001 + outbox.STALE_MS).items.every((one) => one.state === 'failed'));
+  assert.deepEqual(cids(outbox.outbox(null)), []);
+});
+
+test('two tabs keep theirs side by side', () => {
+  const store = shelf();
+  const [one, two] = [outbox.outbox(store), outbox.outbox(store)];
+  outbox.add(one, item('a'), 1);
+  outbox.add(two, item('b'), 2);
+  outbox.done(one, 'a');
+  assert.deepEqual(cids(outbox.outbox(store, 3)), ['b']);
+});
+
+test('a storage that refuses costs nothing but the safety net', () => {
+  const box = outbox.outbox({ length: 0, key: () => null, getItem: () => null, setItem() { throw new Error('full'); }, removeItem() { throw new Error('full'); } });
+  outbox.add(box, item('a'), 1);
+  assert.equal(outbox.done(box, 'a').cid, 'a');
+});
