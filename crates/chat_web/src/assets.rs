@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use crate::error::AppError;
 use crate::state::AppState;
 
-include!("assets_table.rs");
+// Every file of the page, listed by build.rs.
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The fallback of all routes: a file of the page, or 404.
 ///

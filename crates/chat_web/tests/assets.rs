@@ -1,4 +1,4 @@
-//! The page's files: all of them are in the binary, none comes from elsewhere, and they stay small.
+//! The page's files: none loads anything from elsewhere, and they stay small.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,21 +23,6 @@ fn all() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     files(&root(), &mut found);
     found
-}
-
-/// `UPDATE=1 cargo test -p chat_web --test assets` writes the table anew after a file came or went.
-#[test]
-fn every_file_of_the_page_is_in_the_binary() {
-    let row = |file: &String| format!("    (\"{file}\", include_bytes!(\"../static/{file}\")),\n");
-    let rows: String = all().iter().map(row).collect();
-    let wanted = format!(
-        "/// Every file of the page. A test holds this against the folder.\nstatic ASSETS: &[(&str, &[u8])] = &[\n{rows}];\n"
-    );
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/assets_table.rs");
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, &wanted).unwrap();
-    }
-    assert_eq!(fs::read_to_string(path).unwrap(), wanted, "UPDATE=1 writes it anew");
 }
 
 #[test]
@@ -67,5 +52,5 @@ fn the_page_loads_nothing_from_elsewhere_and_holds_nothing_inline() {
 fn the_page_stays_small() {
     let own = |file: &&String| !file.contains("admin");
     let size: u64 = all().iter().filter(own).map(|file| fs::metadata(root().join(file)).unwrap().len()).sum();
-    assert!(size < 140 * 1024, "{size} bytes");
+    assert!(size < 210 * 1024, "{size} bytes");
 }
