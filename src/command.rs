@@ -163,7 +163,7 @@ pub struct HistoryQuery {
     pub limit: Option<usize>,
 }
 
-/// One option of a connection (PROTOCOL.md, "Options").
+/// One option of a connection (PROTOCOL.md section 5, "Options").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
     /// `history=off|n`: how many old lines one gets on entering a room.
@@ -262,7 +262,7 @@ impl Verb {
     /// Reads the arguments, that is, all that stands behind the colon or the slash word.
     ///
     /// # Errors
-    /// What the table in PROTOCOL.md ("Malformed lines") says: a missing argument, a bad name, and so on.
+    /// What the table in PROTOCOL.md (section 8, "Malformed lines") says: a missing argument, a bad name, and so on.
     pub fn read(&'static self, args: Text) -> Result<Command, ChatError> {
         (self.parse)(args, self)
     }

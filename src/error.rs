@@ -6,7 +6,7 @@ use crate::names::{Name, RoomName};
 use crate::text::Text;
 
 /// A refusal. It has a number, a slug that is the contract on every wire, and a text that says what to do next
-/// (PROTOCOL.md, "Codes").
+/// (PROTOCOL.md section 7, "Codes").
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ChatError {
     /// 401: nobody here has that name.
@@ -210,17 +210,23 @@ impl fmt::Display for ChatError {
             ChatError::NoSuchRoom(room) if room.is_empty() => {
                 write!(f, "Which room? Rooms start with #, as in #rust. /rooms shows them.")
             }
-            ChatError::NoSuchRoom(room) if !room.starts_with('#') => {
+            ChatError::NoSuchRoom(room) if RoomName::parse(&format!("#{room}")).is_ok() => {
                 write!(f, "Rooms start with #. Did you mean #{room}?")
+            }
+            ChatError::NoSuchRoom(room) if RoomName::parse(room).is_err() => {
+                write!(f, "\"{room}\" cannot be a room. A room is # and then 1 to 31 letters, digits, _ or -.")
             }
             ChatError::NoSuchRoom(room) => {
                 write!(f, "There is no room {room}. /rooms shows them, /join #name opens a new one.")
             }
-            ChatError::CannotSpeak(room) => write!(f, "{room} is moderated: only its operators speak."),
+            ChatError::CannotSpeak(room) => write!(
+                f,
+                "{room} is moderated: only its operators speak. Whisper to one of them, or /join another room."
+            ),
             ChatError::TooManyRooms { max } => {
                 write!(f, "That would be more than {max} rooms. Leave one with /part first.")
             }
-            ChatError::NoText => write!(f, "There is no text to send."),
+            ChatError::NoText => write!(f, "There is no text to send. Write it behind the command."),
             ChatError::LineTooLong { max, got } => {
                 write!(f, "Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.")
             }
@@ -271,7 +277,9 @@ impl fmt::Display for ChatError {
                 write!(f, "{room} is by invitation. Ask somebody inside for /invite <your-name> {room}.")
             }
             ChatError::BadKey(room) => write!(f, "{room} has a key. /join {room} <key> opens it."),
-            ChatError::NotRoomOp(room) => write!(f, "Only the operators of {room} may do that."),
+            ChatError::NotRoomOp(room) => {
+                write!(f, "Only the operators of {room} may do that. Ask one of them; who opens a room is its first.")
+            }
             ChatError::Protected { author } => write!(f, "Only {author}, who said it, can change that line."),
             ChatError::NoSuchId { id: Some(id), room } => {
                 write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")
@@ -294,3 +302,17 @@ impl fmt::Display for ChatError {
 }
 
 impl std::error::Error for ChatError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_a_room_is_not_proposed_as_one() {
+        let said = |room: &str| RoomName::parse(room).map_or_else(|e| e.to_string(), |_| "a room".into());
+        assert_eq!(said("rust"), "Rooms start with #. Did you mean #rust?");
+        for none in ["#", "#café", "#no:where", "café", "#rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr"] {
+            assert!(said(none).contains("cannot be a room. A room is # and then"), "{none}: {}", said(none));
+        }
+    }
+}

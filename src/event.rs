@@ -450,7 +450,7 @@ pub enum Foreign {
 }
 
 impl Leave {
-    /// The number and slug for the `BYE` line (PROTOCOL.md, "Codes").
+    /// The number and slug for the `BYE` line (PROTOCOL.md section 7, "Codes").
     pub fn code(&self) -> (u16, &'static str) {
         match self {
             Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => (200, "quit"),

@@ -1,4 +1,4 @@
-//! The line protocol, inward: one clean line becomes one request (PROTOCOL.md, "Client lines").
+//! The line protocol, inward: one clean line becomes one request (PROTOCOL.md section 2, "Client lines").
 
 use crate::command::{Command, Verb};
 use crate::error::ChatError;

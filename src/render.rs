@@ -1,4 +1,4 @@
-//! The line protocol, outward: an envelope becomes server lines (PROTOCOL.md, "Server lines").
+//! The line protocol, outward: an envelope becomes server lines (PROTOCOL.md section 3, "Server lines").
 
 use std::fmt::{Display, Write};
 
@@ -337,7 +337,7 @@ impl Lines {
             Event::Note { room: None, text } => self.say(format_args!("{}{text}", star(short))),
             Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
             Event::Refused { error, .. } => self.say(format_args!("{}{error}", mark(short))),
-            Event::Pong(token) => self.say(format_args!("PONG {token}")),
+            Event::Pong(token) => self.say(format!("PONG {token}").trim_end()),
             Event::PasteBegins => self.say("Lines until a single dot (.) go out as one block."),
             Event::Gap { room, first, count, .. } => self.say(format_args!(
                 "{}{count} {} of {room} not shown. /history {room} after={} shows more.",

@@ -1,7 +1,7 @@
 //! Bytes to lines: every line end there is, telnet's commands, and the letters that telnet eats.
 //!
-//! The rules come from watching real clients (PROTOCOL.md, "Telnet"). Nothing is ever offered; what a client asks
-//! for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
+//! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is ever offered; what a client
+//! asks for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;

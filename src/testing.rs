@@ -21,10 +21,14 @@
 //! | `ani hangs up` | she closes her sending half |
 //! | `ani is gone` | her connection has ended, and she got nothing more |
 //! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
+//! | `ani stops reading` | what is for her waits; only on the bare router, where no system keeps a part of it |
+//! | `ani reads on` | she takes what waited |
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -287,6 +291,10 @@ pub trait Stage {
     fn hang_up(&mut self, who: &str);
     /// Time goes by. Returns false where it cannot be moved.
     fn wait(&mut self, seconds: u64) -> bool;
+    /// Somebody stops reading, or reads on. Returns false where nobody can tell how much the system keeps for them.
+    fn reads(&mut self, _who: &str, _on: bool) -> bool {
+        false
+    }
 }
 
 /// A real server and real sockets.
@@ -335,6 +343,7 @@ pub struct Bare {
     now: Now,
     clients: HashMap<String, Seat>,
     line_bytes: usize,
+    outbox_bytes: usize,
 }
 
 /// One client of the bare router.
@@ -349,23 +358,34 @@ struct Seat {
 
 /// Where the router puts what a client should get.
 #[derive(Clone, Default)]
-pub struct Shelf(Arc<Mutex<Vec<Batch>>>);
+pub struct Shelf {
+    batches: Arc<Mutex<Vec<Batch>>>,
+    /// Whether it takes nothing at the moment.
+    full: Arc<AtomicBool>,
+}
 
 impl Shelf {
     fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Takes all that was put there.
     pub fn take(&self) -> Vec<Batch> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.batches.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Deliver for Shelf {
     fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+        if self.full.load(Relaxed) {
+            return Err(Undelivered::Full(batch));
+        }
+        self.last_words(batch);
         Ok(())
+    }
+
+    fn last_words(&mut self, batch: Batch) {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
     }
 }
 
@@ -374,8 +394,9 @@ impl Bare {
     pub fn new(config: Config) -> Bare {
         let now = Now::read();
         let metrics = Arc::new(Metrics::new(now.mono));
-        let line_bytes = config.line_bytes;
-        Bare { router: Router::new(&config, Registry::new(), metrics), now, clients: HashMap::new(), line_bytes }
+        let Config { line_bytes, outbox_bytes, .. } = config;
+        let router = Router::new(&config, Registry::new(), metrics);
+        Bare { router, now, clients: HashMap::new(), line_bytes, outbox_bytes }
     }
 
     /// One turn with these messages.
@@ -396,7 +417,7 @@ impl Bare {
 impl Stage for Bare {
     fn connect(&mut self, who: &str) {
         let (id, shelf) = (ClientId(self.clients.len() + 1), Shelf::default());
-        let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
+        let outbox = Outbox::new(Box::new(shelf.clone()), self.outbox_bytes);
         self.turn(vec![Message::ClientJoined(Client::new(id, outbox, "bare", "line"))]);
         let splitter = Splitter::new(self.line_bytes);
         let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
@@ -454,6 +475,13 @@ impl Stage for Bare {
             self.now.wall += chrono::Duration::seconds(1);
             self.turn(Vec::new());
         }
+        true
+    }
+
+    fn reads(&mut self, who: &str, on: bool) -> bool {
+        self.seat(who).shelf.full.store(!on, Relaxed);
+        // A turn hands over what waited.
+        self.turn(Vec::new());
         true
     }
 }
@@ -536,6 +564,7 @@ struct Heard {
     waiting: VecDeque<String>,
     gone: bool,
     pasting: bool,
+    stalled: bool,
 }
 
 impl<S: Stage> Player<'_, S> {
@@ -554,6 +583,8 @@ impl<S: Stage> Player<'_, S> {
                 self.sync_other(who);
                 self.stage.hang_up(who);
             }
+            " stops reading" => self.reads(who, false, &place),
+            " reads on" => self.reads(who, true, &place),
             " is gone" => {
                 let next = self.next(who);
                 assert!(next.is_none(), "{place}\n  but got: {}", next.unwrap_or_default());
@@ -574,6 +605,15 @@ impl<S: Stage> Player<'_, S> {
             }
             _ => panic!("{place}\n  is no line of a transcript"),
         }
+    }
+
+    #[track_caller]
+    fn reads(&mut self, who: &str, on: bool, place: &str) {
+        if let Some(speaker) = self.speaker.take() {
+            self.sync(&speaker);
+        }
+        assert!(self.stage.reads(who, on), "{place}: on this stage nobody knows how much waits");
+        self.seats.entry(who.into()).or_default().stalled = !on;
     }
 
     fn connect(&mut self, who: &str) {
@@ -611,7 +651,9 @@ impl<S: Stage> Player<'_, S> {
     }
 
     fn sync(&mut self, who: &str) {
-        let Some(seat) = self.seats.get(who).filter(|seat| !seat.gone && !seat.pasting) else { return };
+        let Some(seat) = self.seats.get(who).filter(|seat| !seat.gone && !seat.pasting && !seat.stalled) else {
+            return;
+        };
         let mut waiting = VecDeque::from_iter(seat.waiting.iter().cloned());
         self.syncs += 1;
         let token = format!("sync-{}", self.syncs);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::ChatError;
 
-/// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md, "Server lines").
+/// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md section 3, "Server lines").
 pub const MAX_TEXT: usize = 3_500;
 
 /// Clean UTF-8: no control character but the ones that were made visible, no bidirectional override.

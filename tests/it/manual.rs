@@ -1,41 +1,64 @@
-//! The manual, the transcripts and the code say the same: no verb and no code is missing in any of them.
+//! The manual, the transcripts and the code say the same: what is missing in one of them, or too much, fails here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chat_server::command::VERBS;
+use chat_server::config::{Config, SETTINGS};
 use chat_server::error::ChatError;
+use chat_server::event::{Envelope, Event, Warning, Wire};
+use chat_server::now::Now;
+use chat_server::render::render;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-fn transcripts() -> String {
-    let folders = ["tests/transcripts", "tests/transcripts/time"];
-    let files =
-        folders.iter().flat_map(|folder| fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap());
-    let paths = files.map(|file| file.unwrap().path()).filter(|path| path.is_file());
-    paths.map(|path| fs::read_to_string(path).unwrap()).collect()
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
 }
 
-/// The `(number, slug)` rows of the manual's table of codes.
-fn codes() -> Vec<(u16, String)> {
+/// Every transcript, and the conversations of the manual with them: all that is played.
+fn played() -> String {
+    let paths = [files("tests/transcripts"), files("tests/transcripts/time")].concat();
+    let mut all: String = paths.into_iter().map(|path| fs::read_to_string(path).unwrap() + "\n").collect();
     let manual = read("PROTOCOL.md");
-    let section = manual.split("## 7. Codes").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("section 7");
-    let rows = section.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| ")?.split(" | ");
-        Some((cells.next()?.parse().ok()?, cells.next()?.trim_matches('`').to_string()))
-    });
-    rows.collect()
+    all.extend(manual.split("```chat\n").skip(1).filter_map(|part| part.split("```").next()));
+    all
 }
 
-/// The `(number, slug)` pairs that the code has.
-fn codes_of_the_code() -> Vec<(u16, String)> {
-    // The one list of them that there is: the source.
-    let source = read("src/error.rs");
-    let body =
-        source.split("pub fn code(&self)").nth(1).and_then(|rest| rest.split("\n    }\n").next()).expect("code()");
+/// What stands in a section of the manual, without its heading.
+fn section(title: &str) -> String {
+    let manual = read("PROTOCOL.md");
+    let body = manual.split(&format!("\n## {title}\n")).nth(1).and_then(|rest| rest.split("\n## ").next());
+    body.unwrap_or_else(|| panic!("PROTOCOL.md has a section {title}")).to_string()
+}
+
+/// The cells of the table that begins with this heading.
+fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
+    let rows = text.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("a table {heading}"));
+    let rows = rows.lines().skip(1).take_while(|line| line.starts_with("| "));
+    rows.map(|row| row.trim_matches(['|', ' ']).split(" | ").map(String::from).collect()).collect()
+}
+
+/// The first two cells of a table of codes.
+fn codes(heading: &str) -> Vec<(u16, String)> {
+    let rows = table(&section("7. Codes"), heading);
+    rows.iter().map(|row| (row[0].parse().unwrap(), row[1].trim_matches('`').to_string())).collect()
+}
+
+/// The `(number, slug)` pairs of a `fn code`: the source is the one list of them that there is.
+fn codes_of_the_code(path: &str) -> Vec<(u16, String)> {
+    let source = read(path);
+    let body = source.split("pub fn code(&self)").nth(1).and_then(|rest| rest.split("\n    }\n").next());
     let mut codes: Vec<(u16, String)> = body
+        .expect("code()")
         .lines()
         .filter_map(|line| {
             let (number, slug) = line.split("=> (").nth(1)?.split_once(", \"")?;
@@ -43,34 +66,125 @@ fn codes_of_the_code() -> Vec<(u16, String)> {
         })
         .collect();
     codes.dedup();
-    assert!(codes.len() > 20, "{codes:?}");
-    assert!(codes.contains(&(ChatError::NoText.code().0, ChatError::NoText.code().1.to_string())));
     codes
 }
 
 #[test]
 fn the_manual_has_every_verb_and_every_slash() {
-    let manual = read("PROTOCOL.md");
-    let table = manual.split("## 4. Verbs").nth(1).and_then(|rest| rest.split("\n### ").next()).expect("section 4");
+    let text = section("4. Verbs");
+    let rows = table(&text, "| verb | slash | does | answer |");
     for verb in VERBS {
-        assert!(table.contains(&format!("`{}:", verb.name)), "PROTOCOL.md has no {}", verb.name);
+        let form = format!("`{}:", verb.name);
+        let row = rows.iter().find(|row| row[0].contains(&form)).unwrap_or_else(|| panic!("no row for {}", verb.name));
         for slash in verb.slashes {
-            let named = table.contains(&format!("`/{slash}`")) || table.contains("| same |");
-            assert!(named, "PROTOCOL.md has no /{slash}");
+            let same = row[1] == "same" && *slash == verb.name.to_lowercase();
+            assert!(same || row[1].contains(&format!("`/{slash}`")), "PROTOCOL.md has no /{slash}");
         }
     }
+    // And no other, and the right ones before sign-on and for the spam window.
+    let names: BTreeSet<&str> = VERBS.iter().map(|verb| verb.name).collect();
+    for row in rows {
+        let forms = row[0].split('`').skip(1).step_by(2).filter_map(|form| form.split_once(':'));
+        forms.for_each(|(verb, _)| assert!(names.contains(verb), "there is no verb {verb}"));
+    }
+    let prose = text.replace('\n', " ");
+    let named = |after: &str| -> BTreeSet<String> {
+        let sentence = prose.split(after).nth(1).and_then(|rest| rest.split(". ").next()).expect(after);
+        let words = sentence.split('`').skip(1).step_by(2);
+        words.map(|word| word.split(':').next().unwrap_or_default().to_string()).collect()
+    };
+    let of = |is: fn(&chat_server::command::Verb) -> bool| -> BTreeSet<String> {
+        VERBS.iter().filter(|verb| is(verb)).map(|verb| verb.name.to_string()).collect()
+    };
+    assert_eq!(named("Before sign-on only"), of(|verb| verb.early));
+    assert_eq!(named("may also be refused with 429:"), of(|verb| verb.loud));
 }
 
 #[test]
 fn the_manual_has_every_code_and_no_other() {
-    assert_eq!(codes(), codes_of_the_code());
+    let refusals = codes_of_the_code("src/error.rs");
+    assert!(refusals.len() > 20 && refusals.contains(&(ChatError::NoText.code().0, "no-text".into())), "{refusals:?}");
+    assert_eq!(codes("| code | slug | when |"), refusals);
+    let text = section("7. Codes");
+    let (_, after) = text.split_once("`BYE` is the last line").expect("a table of goodbyes");
+    let goodbyes = table(after, "| code | slug | when |");
+    let goodbyes: Vec<(u16, String)> =
+        goodbyes.iter().map(|row| (row[0].parse().unwrap(), row[1].trim_matches('`').to_string())).collect();
+    assert_eq!(goodbyes, codes_of_the_code("src/event.rs"));
+}
+
+#[test]
+fn the_manual_has_every_warning() {
+    let rows = table(&section("7. Codes"), "| text | means |");
+    let texts: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
+    let said = [Warning::Pace, Warning::Idle(60), Warning::Interrupt].map(|warning| {
+        let line = render(&Envelope::new(Now::read().wall, Event::Warn(warning)), Wire::Line);
+        String::from_utf8(line).unwrap().split_once(": ").unwrap().1.trim_end().to_string()
+    });
+    assert_eq!(texts, said);
+}
+
+#[test]
+fn the_manual_has_every_kind_of_line() {
+    let source = read("src/render.rs");
+    let code = source.split("#[cfg(test)]").next().unwrap();
+    let words = code.split('"').skip(1).step_by(2);
+    let is_kind = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
+    let kinds: BTreeSet<&str> = words.filter(is_kind).collect();
+    assert!(kinds.len() > 25, "{kinds:?}");
+    let text = section("3. Server lines");
+    let played = played();
+    for kind in kinds {
+        assert!(text.contains(&format!("`{kind}`")), "PROTOCOL.md has no {kind}");
+        let seen =
+            played.lines().any(|line| line.contains(&format!("< * {kind}")) || line.contains(&format!("BEGIN {kind}")));
+        assert!(seen, "no transcript sees {kind}");
+    }
+}
+
+#[test]
+fn the_manual_has_every_option() {
+    let usage = VERBS.iter().find(|verb| verb.name == "OPT").unwrap().usage;
+    let rows = table(&section("5. Options"), "| option | values | default |");
+    let options: Vec<(&str, &str)> = usage.split(' ').filter_map(|word| word.split_once('=')).collect();
+    assert_eq!(rows.len(), options.len());
+    for ((key, values), row) in options.into_iter().zip(rows) {
+        assert_eq!(row[0], format!("`{key}`"));
+        for value in values.split('|').filter(|value| *value != "n") {
+            assert!(row[1].contains(&format!("`{value}`")), "PROTOCOL.md has no {key}={value}");
+        }
+    }
+}
+
+/// What a verb can be refused with, as the manual's table has it, is what the transcripts see: neither more nor less.
+#[test]
+fn every_verb_is_refused_as_the_manual_says() {
+    const EVERYWHERE: [u16; 4] = [429, 451, 488, 500];
+    let mut seen: BTreeMap<&str, BTreeSet<u16>> = VERBS.iter().map(|verb| (verb.name, BTreeSet::new())).collect();
+    for line in played().lines() {
+        let Some((_, head)) = line.split_once(" ERR ") else { continue };
+        let mut fields = head.split([' ', ':']);
+        let code: u16 = fields.next().unwrap_or_default().parse().unwrap_or(0);
+        let codes = fields.nth(1).and_then(|verb| seen.get_mut(verb));
+        codes.filter(|_| !EVERYWHERE.contains(&code)).map(|codes| codes.insert(code));
+    }
+    let rows = table(&section("4. Verbs"), "| verb | codes |");
+    let said: BTreeMap<String, BTreeSet<u16>> = rows
+        .iter()
+        .map(|row| {
+            let codes = row[1].split(", ").filter(|code| *code != "nothing").map(|code| code.parse().unwrap());
+            (row[0].trim_matches('`').to_string(), codes.collect())
+        })
+        .collect();
+    let seen: BTreeMap<String, BTreeSet<u16>> = seen.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+    assert_eq!(said, seen, "left: the manual's table; right: what the transcripts see");
 }
 
 #[test]
 fn every_verb_is_played_and_every_refusal_is_seen() {
-    let transcripts = transcripts() + &read("PROTOCOL.md");
-    let said: Vec<&str> = transcripts.lines().filter_map(|line| Some(line.split_once("> ")?.1)).collect();
-    for verb in VERBS.iter().filter(|verb| verb.name != "STATS") {
+    let played = played();
+    let said: Vec<&str> = played.lines().filter_map(|line| Some(line.split_once("> ")?.1)).collect();
+    for verb in VERBS {
         let played = said.iter().any(|line| {
             let word = line.split([':', '=']).next().unwrap_or_default();
             let slash = line.strip_prefix('/').and_then(|rest| rest.split(' ').next());
@@ -79,7 +193,77 @@ fn every_verb_is_played_and_every_refusal_is_seen() {
         assert!(played, "no transcript says {}", verb.name);
     }
     // A bug of ours cannot be asked for; the tests of panics see it.
-    for (number, slug) in codes_of_the_code().into_iter().filter(|(number, _)| *number != 500) {
-        assert!(transcripts.contains(&format!(" ERR {number} {slug}")), "no transcript sees ERR {number} {slug}");
+    for (number, slug) in codes_of_the_code("src/error.rs").into_iter().filter(|(number, _)| *number != 500) {
+        assert!(played.contains(&format!(" ERR {number} {slug}")), "no transcript sees ERR {number} {slug}");
     }
+}
+
+#[test]
+fn the_whole_help_is_in_the_manual() {
+    let manual = section("4. Verbs");
+    for verb in VERBS {
+        let line = format!("\nani< * HELP {}: {}  - {}\n", verb.name, verb.usage, verb.help);
+        assert!(manual.contains(&line), "PROTOCOL.md does not have:{line}");
+    }
+}
+
+/// Each default in the table of limits is the one that the server starts with.
+#[test]
+fn the_manual_has_the_limits_as_they_are() {
+    let config = Config::default();
+    let mut named = 0;
+    for row in table(&section("9. Limits and time"), "| what | default | setting | then |") {
+        for key in row[2].split(", ").filter(|key| *key != "fixed").map(|key| key.trim_matches('`')) {
+            let setting = SETTINGS.iter().find(|setting| setting.key == key);
+            let value = setting.unwrap_or_else(|| panic!("no setting {key}")).value(&config);
+            let number: u64 = value.parse().unwrap_or_else(|_| panic!("{key} is {value}"));
+            let forms = [value, format!("{} KiB", number / 1_024), format!("{} minutes", number / 60)];
+            let said = format!(" {} ", row[1].replace(',', ""));
+            let says = |form: &String| said.contains(&format!(" {form} "));
+            assert!(forms.iter().any(says), "{key} is {number}, but the manual says {}", row[1]);
+            named += 1;
+        }
+    }
+    assert!(named > 12, "{named} settings");
+}
+
+/// The rows of "Malformed lines" are numbered, and the transcripts that play them say which.
+#[test]
+fn every_malformed_line_is_played() {
+    let rows = table(&section("8. Malformed lines"), "| # | line | gets |");
+    let text = read("tests/transcripts/malformed.chat") + &read("tests/transcripts/foreign.chat");
+    let comments = text.lines().filter_map(|line| line.strip_prefix("// "));
+    let numbers = comments.map(|line| line.split([':', '.']).next().unwrap_or_default());
+    let played: BTreeSet<usize> =
+        numbers.flat_map(|numbers| numbers.split(", ")).filter_map(|number| number.parse().ok()).collect();
+    let numbered: BTreeSet<usize> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
+    assert_eq!((numbered.len(), &numbered), (22, &played));
+    for row in rows {
+        // The answer stands first in its cell, as far as it is the same for each line.
+        let Some(head) = row[2].strip_prefix('`').map(|rest| rest.trim_start_matches('`')) else { continue };
+        let (head, _) = head.split_once('`').unwrap_or((head, ""));
+        let head = head.trim_end_matches("got=").trim_end_matches("at=").trim_end();
+        let head = head.split(": try").next().unwrap();
+        assert!(text.contains(&format!("< {head}")) || text.contains(&format!("< * {head}")), "nobody gets {head}");
+    }
+}
+
+/// The code refers to the manual by number and title: `PROTOCOL.md section 7, "Codes"`.
+#[test]
+fn every_reference_to_the_manual_is_right() {
+    let manual = read("PROTOCOL.md");
+    let mut references = 0;
+    for path in [files("src"), files("src/router")].concat() {
+        let source = fs::read_to_string(&path).unwrap();
+        for rest in source.split("PROTOCOL.md").skip(1) {
+            let rest = rest.trim_start_matches([' ', '(']).strip_prefix("section ");
+            let named =
+                rest.and_then(|rest| rest.split_once(", \"")).and_then(|(n, rest)| Some((n, rest.split_once('"')?.0)));
+            let (number, title) = named.unwrap_or_else(|| panic!("{}: which section?", path.display()));
+            let heading = format!("\n## {number}. {title}\n");
+            assert!(manual.contains(&heading), "{}: no{heading}", path.display());
+            references += 1;
+        }
+    }
+    assert!(references > 5);
 }

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, mpsc, watch};
 pub mod models;
 pub mod error;
 pub mod state;
+pub mod frames;
 pub mod session;
 pub mod websocket;
 pub mod handlers;
@@ -63,6 +64,8 @@ pub struct Times {
     pub silence: Duration,
     /// How long a socket may take to read what is written to it.
     pub write: Duration,
+    /// How long a socket's queue may be full while the next events wait for it.
+    pub stuck: Duration,
     /// How long a goodbye may take.
     pub closing: Duration,
     /// How long [`Web::stop`] waits for calls and sockets to end.
@@ -75,6 +78,7 @@ impl Default for Times {
             heartbeat: Duration::from_secs(25),
             silence: Duration::from_secs(60),
             write: Duration::from_secs(15),
+            stuck: Duration::from_secs(2),
             closing: Duration::from_secs(2),
             stopping: Duration::from_secs(3),
         }
@@ -240,11 +244,14 @@ async fn serve(
         let _gone = stopped.wait_for(|stop| *stop).await;
     });
     let mut calls = tokio::spawn(graceful.into_future());
-    tokio::select! {
-        biased;
-        _gone = also.wait_for(|stop| *stop) => {}
-        // Only where the door broke down.
-        served = &mut calls => return served.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+    let mut ended = tokio::select! {
+        _gone = also.wait_for(|stop| *stop) => None,
+        ended = &mut calls => Some(ended),
+    };
+    let result = |ended: Result<io::Result<()>, _>| ended.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    // The calls may have ended because of the stop, and have been quicker than the word of it.
+    if let Some(ended) = ended.take_if(|_| !*also.borrow()) {
+        return result(ended);
     }
     // To axum a WebSocket is no call any more, so it does not wait for them. The router's goodbye closes them; where it goes
     // on without this door, the door says goodbye itself.
@@ -256,10 +263,10 @@ async fn serve(
     state.closing.send_replace(true);
     let _in_time = tokio::time::timeout(stopping, sockets.wait_until_none()).await;
     // Connections that are kept alive for nothing would be waited for, for ever.
-    match tokio::time::timeout(Duration::from_millis(200), calls).await {
-        Ok(served) => served.unwrap_or_else(|panic| Err(io::Error::other(panic))),
-        Err(_) => Ok(()),
+    if ended.is_none() {
+        ended = tokio::time::timeout(Duration::from_millis(200), calls).await.ok();
     }
+    ended.map_or(Ok(()), result)
 }
 
 /// Tells the sockets who went silent, or was heard again.

@@ -21,9 +21,10 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::error::AppError;
+use crate::frames::error_frame;
 use crate::handlers::session_of;
 use crate::models::{ClientFrame, ServerFrame, room_name};
-use crate::session::{Ask, Out, Session, SocketId, error_frame};
+use crate::session::{Ask, Out, Session, SocketId};
 use crate::state::AppState;
 
 /// The most bytes of a frame.
@@ -94,8 +95,20 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, session: Option<
         why = read(&mut stream, &state, session, id) => Some(why),
         _ = &mut writer => None,
     };
+    // The writer hears the reason before the session lets go of its queue: an end without one means "too slow" to it.
+    let broken = matches!(why, Some(End::Close(1007 | 1009, _)));
+    let writing = matches!(why, Some(End::Close(..) | End::PeerGone));
+    match why {
+        Some(End::Close(code, reason)) => {
+            let _gone = ended.send((code, reason)).await;
+        }
+        Some(End::PeerGone) => drop(ended),
+        Some(End::SessionOver) => {
+            let _ended = (&mut writer).await;
+        }
+        None => {}
+    }
     session.detach(id).await;
-    let mut broken = false;
     // The peer's own goodbye is waited for, so that it does not see a broken connection.
     let drained = timeout(closing, async {
         while let Some(message) = stream.next().await {
@@ -104,23 +117,10 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, session: Option<
             }
         }
     });
-    match why {
-        None => {
-            let _in_time = drained.await;
-        }
-        Some(End::SessionOver) => {
-            let _ended = writer.await;
-            let _in_time = drained.await;
-        }
-        Some(End::PeerGone) => {
-            drop(ended);
-            let (_in_time, _ended) = tokio::join!(drained, writer);
-        }
-        Some(End::Close(code, reason)) => {
-            broken = matches!(code, 1007 | 1009);
-            let _gone = ended.send((code, reason)).await;
-            let (_in_time, _ended) = tokio::join!(drained, writer);
-        }
+    if writing {
+        let (_in_time, _ended) = tokio::join!(drained, writer);
+    } else {
+        let _in_time = drained.await;
     }
     if broken {
         // What is left of a broken frame is never read, and a socket that is closed on unread bytes loses the goodbye.

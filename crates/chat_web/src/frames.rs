@@ -1,0 +1,130 @@
+//! The core's events as frames of the page, and its refusals.
+
+use axum::extract::ws::Utf8Bytes;
+use chat_server::command::VERBS;
+use chat_server::error::ChatError;
+use chat_server::event::{Change, Envelope, Event, Warning, What, Wire};
+use chat_server::names::{ClientId, Name};
+use chat_server::render::render;
+
+use crate::models::{Author, CommandInfo, ServerFrame, bare, timestamp};
+use crate::state::AppState;
+
+/// The frame of an event that looks the same to everybody, rendered by the first session that needs it.
+pub fn rendered(state: &AppState, envelope: &Envelope) -> Option<Utf8Bytes> {
+    let bytes = envelope.on(Wire::Json, |envelope| match public_frame(state, envelope) {
+        Some(frame) => serde_json::to_vec(&frame).unwrap_or_default(),
+        None => Vec::new(),
+    });
+    // serde_json writes UTF-8.
+    std::str::from_utf8(bytes).ok().filter(|text| !text.is_empty()).map(Utf8Bytes::from)
+}
+
+fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
+    let at = timestamp(envelope.at);
+    let author = |by: ClientId, name: &Name| state.author(by, name);
+    Some(match &envelope.event {
+        Event::Said(speech) => ServerFrame::Message(state.message(envelope, speech)),
+        Event::Changed(change) => changed_frame(change, author(change.by, &change.from), at),
+        Event::Whispered { by, from, to, text } => ServerFrame::Whisper {
+            from: author(*by, from),
+            to: state.author_named(to),
+            at,
+            text: text.to_string(),
+            cid: None,
+        },
+        Event::Joined { room, by, name } => ServerFrame::UserJoined { room: bare(room), user: author(*by, name), at },
+        Event::Left { room, by, name, why } => {
+            ServerFrame::UserLeft { room: bare(room), user: author(*by, name), at, reason: why.reason().into() }
+        }
+        Event::Renamed { by, old, new } => {
+            ServerFrame::UserRenamed { user: author(*by, new), old: old.to_string(), at }
+        }
+        Event::Topic { room, by, text } => {
+            let from = state.author_named(by);
+            ServerFrame::Topic { room: bare(room), from, at, text: text.to_string() }
+        }
+        Event::Typing { room, by, name, on: true } => {
+            ServerFrame::UserTyping { room: bare(room), user: author(*by, name) }
+        }
+        Event::Typing { room, by, name, on: false } => {
+            ServerFrame::UserStoppedTyping { room: bare(room), user: author(*by, name) }
+        }
+        Event::Mode { room, by, did, modes } => {
+            ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
+        }
+        Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
+        Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
+        Event::Gap { room, first, last, .. } => ServerFrame::Gap { room: bare(room), missing_from: *first, to: *last },
+        // Answers are made for one socket, and the rest is for other doors.
+        Event::Hello(_)
+        | Event::Done { .. }
+        | Event::Refused { .. }
+        | Event::Block(_)
+        | Event::SignedOn { .. }
+        | Event::SignedOff { .. }
+        | Event::Forgotten(_)
+        | Event::PasteBegins
+        | Event::Pong(_)
+        | Event::Bye { .. } => return None,
+    })
+}
+
+/// A change to a line as a frame.
+pub fn changed_frame(change: &Change, from: Author, at: String) -> ServerFrame {
+    let (room, seq, target) = (bare(&change.room), change.id, change.target);
+    match &change.what {
+        What::Edited(text) => ServerFrame::MessageEdited { room, seq, target, from, at, text: text.to_string() },
+        What::Deleted => ServerFrame::MessageDeleted { room, seq, target, from, at },
+        What::Reacted(emoji) => {
+            ServerFrame::Reaction { room, seq, target, from, at, emoji: emoji.to_string(), on: true }
+        }
+        What::Unreacted(emoji) => {
+            ServerFrame::Reaction { room, seq, target, from, at, emoji: emoji.to_string(), on: false }
+        }
+    }
+}
+
+/// A refusal as a frame.
+pub fn error_frame(reference: Option<u64>, error: &ChatError) -> ServerFrame {
+    let retry_after_ms = if let ChatError::TooFast { retry, .. } = error { Some(retry * 1_000) } else { None };
+    ServerFrame::Error {
+        reference,
+        code: error.code().1.into(),
+        status: crate::error::status_of(error).as_u16(),
+        title: error.to_string(),
+        retry_after_ms,
+    }
+}
+
+/// The number in its room, if the event has one.
+pub fn id_in_room(envelope: &Envelope) -> Option<u64> {
+    match &envelope.event {
+        Event::Said(speech) => Some(speech.id),
+        Event::Changed(change) => Some(change.id),
+        _ => None,
+    }
+}
+
+fn warning_code(warning: Warning) -> &'static str {
+    match warning {
+        Warning::Pace => "pace",
+        Warning::Idle(_) => "idle",
+        Warning::Interrupt => "interrupt",
+    }
+}
+
+/// What somebody in telnet would read.
+pub fn plain(envelope: &Envelope) -> String {
+    String::from_utf8_lossy(&render(envelope, Wire::Plain)).replace("\r\n", "\n").trim_end().to_string()
+}
+
+/// The command table, for the page's completion.
+pub fn commands() -> &'static [CommandInfo] {
+    static COMMANDS: std::sync::LazyLock<Vec<CommandInfo>> = std::sync::LazyLock::new(|| {
+        let line_door_only = ["PASTE", "OPT", "TYPING", "PING"];
+        let shown = VERBS.iter().filter(|verb| !verb.slashes.is_empty() && !line_door_only.contains(&verb.name));
+        shown.map(CommandInfo::of).collect()
+    });
+    &COMMANDS
+}

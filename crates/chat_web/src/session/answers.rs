@@ -1,0 +1,310 @@
+//! What comes from the router: answers to the session's requests, and events, as frames for its sockets.
+
+use std::sync::Arc;
+
+use chat_server::command::Command;
+use chat_server::error::ChatError;
+use chat_server::event::{Block, Change, Done, Envelope, Event, Items, Leave, Speech, Version};
+use chat_server::message::Message as ToRouter;
+use chat_server::names::{Name, RoomName};
+use uuid::Uuid;
+
+use super::task::{Pending, Task, Wanted};
+use super::{Asker, Out, Told};
+use crate::frames::{changed_frame, error_frame, plain, rendered};
+use crate::models::{Ack, CommandInfo, Message, Presence, Room, ServerFrame, User, bare, figure, timestamp};
+use crate::state::{Receipt, frame, key};
+
+impl Task {
+    pub(super) async fn event(&mut self, envelope: &Arc<Envelope>) {
+        match &envelope.event {
+            Event::Done { tag, done, .. } => {
+                if let Some(pending) = tag.as_ref().and_then(|tag| self.pending.remove(tag.as_str())) {
+                    self.done(envelope, done, pending).await;
+                }
+            }
+            Event::Refused { tag, error, .. } => {
+                if let Some(pending) = tag.as_ref().and_then(|tag| self.pending.remove(tag.as_str())) {
+                    self.refusal(pending, error).await;
+                }
+            }
+            Event::Block(block) => {
+                if let Some(pending) = block.tag.as_ref().and_then(|tag| self.pending.remove(tag.as_str())) {
+                    self.block(envelope, block, pending).await;
+                }
+            }
+            Event::Bye { why, .. } => self.goodbye(why),
+            _ => {
+                if let Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) = &envelope.event
+                {
+                    self.saw(room, *id);
+                }
+                if let Some(bytes) = rendered(&self.state, envelope) {
+                    self.tell_all(bytes);
+                }
+            }
+        }
+    }
+
+    pub(super) fn saw(&mut self, room: &RoomName, seq: u64) {
+        let last = self.seen.entry(key(room)).or_default();
+        *last = seq.max(*last);
+    }
+
+    pub(super) async fn done(&mut self, envelope: &Arc<Envelope>, done: &Done, pending: Pending) {
+        let Pending { asker, what, again } = pending;
+        match (done, what) {
+            (Done::Welcome { name, room, .. }, Wanted::SignOn) => {
+                self.session.know(|known| {
+                    known.name = Some(name.clone());
+                    known.rooms.push(room.clone());
+                });
+                self.current = Some(room.clone());
+                self.state.sessions.insert(self.session.token.clone(), self.session.clone());
+                if let Some(signed_on) = self.signed_on.take()
+                    && signed_on.send(Ok(())).is_err()
+                {
+                    // Whoever asked went away before the answer: nobody has the token.
+                    self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
+                }
+                return;
+            }
+            (Done::Said { room, id }, Wanted::Said { cid, text, re, act, .. }) => {
+                let Some(name) = self.session.name() else { return };
+                let (room, by) = (room.clone(), self.session.client);
+                let version = Version::First;
+                let speech = Speech { room, id: *id, by, from: name, act, re, version, text };
+                return self.said(envelope, &speech, cid, asker, again);
+            }
+            (Done::Changed { room, id, target }, Wanted::Changed(what)) => {
+                self.saw(room, *id);
+                if id != target
+                    && let Some(name) = self.session.name()
+                {
+                    let change = Change {
+                        room: room.clone(),
+                        id: *id,
+                        by: self.session.client,
+                        from: name.clone(),
+                        target: *target,
+                        author: name,
+                        what,
+                    };
+                    let changed = changed_frame(&change, self.session.author(), timestamp(envelope.at));
+                    self.tell_all(frame(&changed));
+                }
+                let ack = Ack { room: Some(bare(room)), seq: Some(*id), ..Ack::default() };
+                return self.ack(asker, ack);
+            }
+            (Done::Whispered { to, .. }, Wanted::Whispered { cid, text, .. }) => {
+                let whisper = ServerFrame::Whisper {
+                    from: self.session.author(),
+                    to: self.state.author_named(to),
+                    at: timestamp(envelope.at),
+                    text: text.to_string(),
+                    cid: cid.clone(),
+                };
+                self.tell_all(frame(&whisper));
+                let ack = Ack { cid: cid.clone(), text: Some(plain(envelope)), ..Ack::default() };
+                self.ack(asker, ack);
+                let receipt = Receipt::Whispered { to: to.clone(), text: text.to_string() };
+                return self.remember(cid.as_deref(), &receipt, again);
+            }
+            (Done::Entered { room, op, .. }, _) => {
+                self.session.know(|known| known.rooms.push(room.clone()));
+                self.current = Some(room.clone());
+                if *op {
+                    self.ops.push(room.clone());
+                }
+                let entered = ServerFrame::RoomEntered { room: self.own_room(room) };
+                self.tell_all(frame(&entered));
+                self.roster(None, room.clone()).await;
+            }
+            (Done::Parted { room, current }, _) => {
+                self.session.know(|known| known.rooms.retain(|name| name != room));
+                self.ops.retain(|name| name != room);
+                self.read.remove(&key(room));
+                self.seen.remove(&key(room));
+                self.current = current.clone();
+                self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
+            }
+            (Done::Renamed(name), _) => {
+                let old = self.session.name().map_or_else(String::new, |name| name.to_string());
+                self.session.know(|known| known.name = Some(name.clone()));
+                let at = timestamp(envelope.at);
+                self.tell_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
+            }
+            (Done::Away(why), _) => {
+                let state = if why.is_some() { Presence::Away } else { Presence::Online };
+                self.state.presence(self.session.author(), state, why.as_ref().map(ToString::to_string));
+            }
+            (Done::Topic { room, topic }, Wanted::TopicSet) => {
+                let text = topic.as_ref().map_or_else(String::new, |(_, text)| text.to_string());
+                let (at, from) = (timestamp(envelope.at), self.session.author());
+                self.tell_all(frame(&ServerFrame::Topic { room: bare(room), from, at, text }));
+            }
+            // Whoever is told that a room is closed finds it closed: the tap may be a moment behind.
+            (Done::Modes { room, modes }, _) => self.state.room(room, |log| log.modes = modes.to_string()),
+            _ => {}
+        }
+        let what = if let Event::Done { verb, .. } = &envelope.event { Some((*verb).to_string()) } else { None };
+        self.ack(asker, Ack { what, text: Some(plain(envelope)), ..Ack::default() });
+    }
+
+    pub(super) fn said(
+        &mut self,
+        envelope: &Envelope,
+        speech: &Speech,
+        cid: Option<String>,
+        asker: Asker,
+        again: Vec<(Asker, bool)>,
+    ) {
+        let message = self.state.message(envelope, speech);
+        self.saw(&speech.room, speech.id);
+        // Whoever was told that it is said finds it: the tap may be a moment behind.
+        self.state.keep(message.clone());
+        let receipt = Receipt::Said {
+            room: message.room.clone(),
+            seq: message.seq,
+            id: message.id,
+            text: speech.text.to_string(),
+        };
+        self.tell_all(frame(&ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() })));
+        if let Some(socket) = asker.socket {
+            let ack = Ack {
+                reference: asker.reference,
+                cid: cid.clone(),
+                room: Some(message.room.clone()),
+                seq: Some(message.seq),
+                id: Some(message.id),
+                ..Ack::default()
+            };
+            self.tell_socket(socket, &ServerFrame::Ack(ack));
+        }
+        if let Some(answer) = asker.answer {
+            let _gone = answer.send(Ok(Told::Said { message: Box::new(message), duplicate: false }));
+        }
+        self.remember(cid.as_deref(), &receipt, again);
+    }
+
+    pub(super) async fn block(&mut self, envelope: &Envelope, block: &Block, pending: Pending) {
+        let Pending { asker, what, .. } = pending;
+        match (&block.items, what) {
+            (Items::List(users), Wanted::Roster(room)) => {
+                let users = users.iter().map(|user| User::listed(user, self.id_of(&user.name))).collect();
+                let people = frame(&ServerFrame::People { room: bare(&room), users });
+                match asker.socket {
+                    Some(socket) => self.put(socket, Out::Frame(people)),
+                    None => self.tell_all(people),
+                }
+            }
+            (Items::History { lines, more }, Wanted::Resumed { resume, missed }) => {
+                self.resume_page(resume, missed, lines, *more).await;
+            }
+            (items, _) => {
+                let value = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
+                let (what, items) = match items {
+                    Items::List(users) => {
+                        let users = users.iter().map(|user| User::listed(user, self.id_of(&user.name)));
+                        ("LIST", users.map(|user| value(serde_json::to_value(user))).collect())
+                    }
+                    Items::Who(user) => {
+                        let user = User::listed(user, self.id_of(&user.name));
+                        ("WHO", vec![value(serde_json::to_value(user))])
+                    }
+                    Items::Rooms(rooms) => {
+                        let rooms = rooms.iter().map(|room| Room::listed(room, self.state.last_seq(&room.name)));
+                        ("ROOMS", rooms.map(|room| value(serde_json::to_value(room))).collect())
+                    }
+                    Items::Help(verbs) => {
+                        let rows = verbs.iter().map(|verb| CommandInfo::of(verb));
+                        ("HELP", rows.map(|row| value(serde_json::to_value(row))).collect())
+                    }
+                    Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
+                    Items::History { .. } => ("HISTORY", Vec::new()),
+                };
+                let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
+                self.ack(asker, ack);
+            }
+        }
+    }
+
+    pub(super) fn id_of(&self, name: &Name) -> Uuid {
+        if self.session.name().as_ref() == Some(name) { self.session.id } else { self.state.author_named(name).id }
+    }
+
+    pub(super) async fn refusal(&mut self, pending: Pending, error: &ChatError) {
+        let Pending { asker, what, again } = pending;
+        match what {
+            Wanted::SignOn => {
+                if let Some(signed_on) = self.signed_on.take() {
+                    let _gone = signed_on.send(Err(error.clone()));
+                }
+                // Nobody came in, so nothing has to be said goodbye to but the connection.
+                self.batches.close();
+                let gone = ToRouter::ClientLeft(self.session.client, Leave::Closed);
+                let state = self.state.clone();
+                tokio::spawn(async move { state.tell_router(gone).await });
+            }
+            // The room is gone, or closed to this person by now.
+            Wanted::Resumed { resume, .. } => self.resume_on(resume).await,
+            Wanted::Nothing | Wanted::Roster(_) => {}
+            Wanted::Said { .. }
+            | Wanted::Changed(_)
+            | Wanted::Whispered { .. }
+            | Wanted::TopicSet
+            | Wanted::Answered => {
+                self.refused(asker, error);
+                again.into_iter().for_each(|(asker, _)| self.refused(asker, error));
+            }
+        }
+    }
+
+    pub(super) fn refused(&mut self, asker: Asker, error: &ChatError) {
+        if let Some(socket) = asker.socket {
+            self.tell_socket(socket, &error_frame(asker.reference, error));
+        }
+        if let Some(answer) = asker.answer {
+            let _gone = answer.send(Err(error.clone()));
+        }
+    }
+
+    pub(super) fn ack(&mut self, asker: Asker, ack: Ack) {
+        let Asker { socket, reference, answer } = asker;
+        if let Some(socket) = socket
+            && (reference.is_some() || ack.text.is_some())
+        {
+            self.tell_socket(socket, &ServerFrame::Ack(Ack { reference, ..ack }));
+        }
+        if let Some(answer) = answer {
+            let _gone = answer.send(Ok(Told::Done));
+        }
+    }
+
+    pub(super) fn goodbye(&mut self, why: &Leave) {
+        let (code, reason, reconnect_in_ms) = match why {
+            Leave::Quit(_) | Leave::Parted | Leave::Closed | Leave::Idle => (1000, "quit", None),
+            Leave::Kicked(_) => (4002, "kicked", None),
+            Leave::Shutdown => (1012, "restart", Some(1_500)),
+            Leave::Flood => (4008, "flood", Some(10_000)),
+            Leave::TooSlow => (4009, "slow-reader", Some(300)),
+            Leave::Full => (1013, "server-full", Some(5_000)),
+            Leave::Lost | Leave::Crashed | Leave::SignOn | Leave::Endless | Leave::Foreign(_) => {
+                (1011, "internal-error", Some(1_000))
+            }
+        };
+        let goodbye = frame(&ServerFrame::Goodbye { reason, reconnect_in_ms });
+        let mut words = why.reason().to_string();
+        // A close frame has room for 123 bytes (RFC 6455, 5.5).
+        words.truncate(words.floor_char_boundary(120));
+        for (_, socket) in self.sockets.drain() {
+            // A place is kept for this ([`Task::put`]).
+            let end = Out::End { goodbye: Some(goodbye.clone()), code, reason: words.clone() };
+            let _gone = socket.try_send(end);
+        }
+        if let Some(signed_on) = self.signed_on.take() {
+            drop(signed_on);
+        }
+        self.state.sessions.remove(&self.session.token);
+    }
+}

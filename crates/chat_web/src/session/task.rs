@@ -1,0 +1,271 @@
+//! The session's own side: what it knows, what it waits for, and what goes to its sockets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::Utf8Bytes;
+use chat_server::command::{Choice, Command};
+use chat_server::error::ChatError;
+use chat_server::event::What;
+use chat_server::message::{Client, Message as ToRouter, Ticket};
+use chat_server::names::{Name, RoomName};
+use chat_server::outbox::{Batch, Outbox};
+use chat_server::protocol::Request;
+use chat_server::text::Text;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+
+use super::{Asker, Order, Out, ROOM, Session, SocketId};
+use crate::frames::commands;
+use crate::models::{Limits, OwnRoom, Rate, ServerFrame, ServerInfo, Span, bare};
+use crate::state::{AppState, Receipt, frame, key};
+use crate::websocket::FRAME_BYTES;
+
+/// How often it is looked whether a socket that is behind has room again.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The session's own side.
+pub(super) struct Task {
+    pub(super) state: Arc<AppState>,
+    pub(super) session: Arc<Session>,
+    pub(super) batches: mpsc::Receiver<Batch>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) sockets: HashMap<SocketId, mpsc::Sender<Out>>,
+    /// Sockets that are behind, and since when.
+    pub(super) stuck: HashMap<SocketId, Instant>,
+    pub(super) pending: HashMap<String, Pending>,
+    pub(super) resumes: HashMap<u64, Resume>,
+    pub(super) read: HashMap<String, u64>,
+    /// The last numbers that went to the sockets; the tap may be a moment behind them.
+    pub(super) seen: HashMap<String, u64>,
+    pub(super) ops: Vec<RoomName>,
+    pub(super) current: Option<RoomName>,
+    pub(super) next_tag: u64,
+    pub(super) last_order: Instant,
+    /// Since when the last socket is gone; none while there is one, or there never was.
+    pub(super) empty_since: Option<Instant>,
+    /// Whether it was this session's own clock that ended it.
+    pub(super) timed_out: bool,
+    /// Who waits for the end.
+    pub(super) signing_out: Vec<oneshot::Sender<()>>,
+    pub(super) signed_on: Option<oneshot::Sender<Result<(), ChatError>>>,
+}
+
+/// A request under way.
+pub(super) struct Pending {
+    pub(super) asker: Asker,
+    pub(super) what: Wanted,
+    /// Who asked for the same again meanwhile, by its `cid`, and whether it was the same.
+    pub(super) again: Vec<(Asker, bool)>,
+}
+
+/// What a request under way is to bring.
+pub(super) enum Wanted {
+    SignOn,
+    Said { room: RoomName, cid: Option<String>, text: Text, re: Option<u64>, act: bool },
+    Changed(What),
+    Whispered { to: Option<Name>, cid: Option<String>, text: Text },
+    TopicSet,
+    Answered,
+    Roster(RoomName),
+    Resumed { resume: u64, missed: Missed },
+    Nothing,
+}
+
+impl Wanted {
+    /// The client's own word for what is sent.
+    pub(super) fn cid(&self) -> Option<&str> {
+        match self {
+            Wanted::Said { cid, .. } | Wanted::Whispered { cid, .. } => cid.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether a request with the same `cid` is for the same.
+    pub(super) fn is_same(&self, other: &Wanted) -> bool {
+        match (self, other) {
+            (Wanted::Said { room: a, text: x, .. }, Wanted::Said { room: b, text: y, .. }) => {
+                a == b && x.as_str() == y.as_str()
+            }
+            (Wanted::Whispered { to: a, text: x, .. }, Wanted::Whispered { to: b, text: y, .. }) => {
+                a == b && x.as_str() == y.as_str()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether this is what a receipt is for.
+    pub(super) fn is_of(&self, receipt: &Receipt) -> bool {
+        match (self, receipt) {
+            (Wanted::Said { room, text, .. }, Receipt::Said { room: other, text: said, .. }) => {
+                bare(room).eq_ignore_ascii_case(other) && text.as_str() == said
+            }
+            (Wanted::Whispered { to, text, .. }, Receipt::Whispered { to: other, text: said }) => {
+                to.as_ref() == Some(other) && text.as_str() == said
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A resume of one socket: what is still to come, and what came. It goes page by page, each when the one before is
+/// written: what somebody missed must not fill the socket's queue.
+pub(super) struct Resume {
+    pub(super) socket: SocketId,
+    pub(super) reference: Option<u64>,
+    pub(super) left: Vec<Missed>,
+    pub(super) rooms: BTreeMap<String, Span>,
+}
+
+/// What a socket missed of one room.
+pub(super) struct Missed {
+    pub(super) room: RoomName,
+    /// The number it asked from.
+    pub(super) asked: u64,
+    /// The number it has by now.
+    pub(super) after: u64,
+    /// A number that was surely reached when the router was asked.
+    pub(super) end: u64,
+}
+
+impl Task {
+    pub(super) async fn run(mut self, name: Name, origin: String, outbox: Outbox) {
+        let client = Client::new(self.session.client, outbox, origin, "web");
+        self.state.tell_router(ToRouter::ClientJoined(client)).await;
+        let quiet = Command::Options(vec![Choice::History(0), Choice::Typing(true)]);
+        self.request(Asker::default(), "OPT", quiet, Wanted::Nothing).await;
+        self.request(Asker::default(), "JOIN", Command::Join(name), Wanted::SignOn).await;
+        loop {
+            let has_room = self.has_room();
+            let deadline = if has_room { self.deadline() } else { Instant::now() + LOOK };
+            tokio::select! {
+                batch = self.batches.recv(), if has_room => {
+                    let Some(batch) = batch else { break };
+                    for envelope in &batch.envelopes {
+                        self.event(envelope).await;
+                    }
+                }
+                order = self.orders.recv() => {
+                    // The session holds a sender itself, so this does not end.
+                    let Some(order) = order else { break };
+                    self.order(order).await;
+                }
+                () = sleep(deadline.saturating_duration_since(Instant::now())), if !has_room => {}
+                () = sleep(deadline.saturating_duration_since(Instant::now())), if has_room => {
+                    self.timed_out = true;
+                    // Nobody finds it any more, although the goodbye is still to come.
+                    self.state.sessions.remove(&self.session.token);
+                    self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
+                    // The goodbye follows; the deadline must not come again before it.
+                    self.last_order = Instant::now();
+                    self.empty_since = None;
+                }
+            }
+        }
+        self.state.sessions.remove(&self.session.token);
+        tracing::debug!(client = %self.session.client, "session over");
+    }
+
+    /// Whether every socket can take a batch. While one cannot, batches stay with the router, which counts and tells what
+    /// is missed; a socket that stays behind is let go.
+    pub(super) fn has_room(&mut self) -> bool {
+        let now = Instant::now();
+        let full = |frames: &mpsc::Sender<Out>| frames.capacity() < ROOM && !frames.is_closed();
+        self.stuck.retain(|socket, _| self.sockets.get(socket).is_some_and(full));
+        let behind: Vec<SocketId> = self.sockets.iter().filter(|(_, frames)| full(frames)).map(|(id, _)| *id).collect();
+        for socket in behind {
+            if now.saturating_duration_since(*self.stuck.entry(socket).or_insert(now)) >= self.state.config.times.stuck
+            {
+                self.stuck.remove(&socket);
+                self.drop_socket(socket);
+            }
+        }
+        self.stuck.is_empty()
+    }
+
+    /// When this session ends if nothing happens.
+    pub(super) fn deadline(&self) -> Instant {
+        let idle = self.state.handle.config().idle_secs;
+        match self.empty_since {
+            _ if !self.sockets.is_empty() => Instant::now() + Duration::from_secs(3_600),
+            Some(since) => since + self.state.config.grace,
+            None if idle.is_zero() => Instant::now() + Duration::from_secs(3_600),
+            None => self.last_order + idle,
+        }
+    }
+
+    pub(super) async fn request(&mut self, asker: Asker, verb: &'static str, command: Command, what: Wanted) {
+        self.next_tag += 1;
+        let tag = self.next_tag.to_string();
+        let mut request = Request::of(verb, Ok(command));
+        request.tag = Text::new(&tag).ok();
+        self.pending.insert(tag, Pending { asker, what, again: Vec::new() });
+        self.state.tell_router(ToRouter::Requests(self.session.client, vec![request], Ticket::free())).await;
+    }
+
+    // ---- towards the sockets ----
+
+    pub(super) fn hello(&self) -> ServerFrame {
+        let config = self.state.handle.config();
+        ServerFrame::Hello {
+            v: 1,
+            session: self.session.id,
+            you: self.session.author(),
+            heartbeat_ms: self.state.config.times.heartbeat.as_millis() as u64,
+            limits: Limits {
+                text_bytes: config.line_bytes,
+                frame_bytes: FRAME_BYTES,
+                rate: Rate { burst: config.burst, per_s: config.per_second },
+            },
+            rooms: self.session.rooms().iter().map(|room| self.own_room(room)).collect(),
+            commands: commands(),
+            server: ServerInfo {
+                name: config.name.to_string(),
+                version: env!("CARGO_PKG_VERSION"),
+                instance: self.state.instance,
+                time_ms: chrono::Utc::now().timestamp_millis(),
+            },
+        }
+    }
+
+    pub(super) fn own_room(&self, room: &RoomName) -> OwnRoom {
+        let log = self.state.rooms.get(&key(room)).map(|log| log.clone()).unwrap_or_default();
+        OwnRoom {
+            id: bare(room),
+            last_seq: self.seen.get(&key(room)).copied().unwrap_or(0).max(self.state.last_seq(room)),
+            read_seq: self.read.get(&key(room)).copied().unwrap_or(0),
+            topic: log.topic,
+            modes: if log.modes.is_empty() { "+".into() } else { log.modes },
+            op: self.ops.contains(room),
+        }
+    }
+
+    pub(super) fn tell_socket(&mut self, socket: SocketId, what: &ServerFrame) {
+        self.put(socket, Out::Frame(frame(what)));
+    }
+
+    pub(super) fn tell_all(&mut self, bytes: Utf8Bytes) {
+        let sockets: Vec<SocketId> = self.sockets.keys().copied().collect();
+        for socket in sockets {
+            self.put(socket, Out::Frame(bytes.clone()));
+        }
+    }
+
+    /// Puts something into a socket's queue. One that does not keep up is let go of; it connects again and resumes.
+    pub(super) fn put(&mut self, socket: SocketId, out: Out) {
+        let Some(frames) = self.sockets.get(&socket) else { return };
+        if frames.capacity() <= 1 || frames.try_send(out).is_err() {
+            // The sender falls; the socket's task sees its queue end without a close and says 4009.
+            self.drop_socket(socket);
+        }
+    }
+
+    pub(super) fn drop_socket(&mut self, socket: SocketId) {
+        self.sockets.remove(&socket);
+        self.resumes.retain(|_, resume| resume.socket != socket);
+        if self.sockets.is_empty() {
+            self.empty_since = Some(Instant::now());
+        }
+    }
+}
