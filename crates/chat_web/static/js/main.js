@@ -10,7 +10,7 @@ import { prefs, setPref, storage, setDraft } from './prefs.js';
 import { decode, encode, message, newCid } from './wire.js';
 import { format, plainText } from './format.js';
 import { untilMidnight } from './time.js';
-import { sameName } from './names.js';
+import { isRoom, sameName } from './names.js';
 import { icon } from './view/icons.js';
 import { menuIsOpen } from './view/menu.js';
 import { timelineView } from './view/timeline.js';
@@ -25,12 +25,12 @@ import { toast, announce, speak } from './view/toast.js';
 
 const state = store.initial();
 const box = outbox.outbox(storage);
-let line = link.start(), socket = null, timer = 0, ref = 0, lastOpen = 'lobby';
+let line = link.start(), socket = null, timer = 0, ref = 0, wanted = '';
 const asked = new Map();   // ref -> what to do with its Ack or Error
 const fetching = new Set();
 
 const app = {
-  state, box, directory: new Map(),
+  state, box, directory: new Map(), ignored: new Set(),
   room: () => store.currentRoom(state),
   knows: (room, name) => [...room.people.values()].some((one) => sameName(one.name, name)),
   person: (name) => { for (const room of state.rooms.values()) for (const one of room.people.values()) if (sameName(one.name, name)) return one; return null; },
@@ -55,9 +55,9 @@ const app = {
     if (focus && matchMedia('(hover: hover)').matches) composer.focus();
   },
   openDm(name) { take({ type: 'whisper', name }); app.open(`@${name}`); },
-  join(id) {
+  join(id, key = '') {
     if (state.rooms.get(id)?.joined) return app.open(id);
-    app.command(`/join #${id}`, true, () => app.open(id));
+    app.command(`/join #${id} ${key}`.trim(), true, () => app.open(id));
   },
   leave(room) {
     if (room.dm || !room.joined) return take({ type: 'close', room: room.id });
@@ -81,14 +81,14 @@ const app = {
     const room = app.room();
     const me = /^\/me\s+(.+)/i.exec(text);
     if (me && !room.dm) { outbox.add(box, { cid: newCid(), room: room.id, text: me[1], act: true }, Date.now()); return app.sentSomething(room); }
-    const join = /^\/join\s+#?([A-Za-z0-9_-]+)\s*$/i.exec(text);
-    if (join && !quiet) return app.join(join[1]);
+    const join = /^\/join\s+#?([A-Za-z0-9_-]+)(?:\s+(\S+))?\s*$/i.exec(text);
+    if (join && !quiet) return app.join(join[1], join[2]);
     const whisper = /^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/i.exec(text);
     if (whisper && !quiet) { app.openDm(whisper[1]); return app.say(whisper[2]); }
     const ignored = /^\/(un)?ignore\s+(\S+)/i.exec(text);
     if (/^\/(quit|exit|q)\b/i.test(text)) return app.signOut();
     const sent = ask({ type: 'Command', line: text, room: room.dm ? 'lobby' : room.id }, (ack) => {
-      if (ignored) { app.directory.ignored ??= new Set(); app.directory.ignored[ignored[1] ? 'delete' : 'add'](ignored[2]); }
+      if (ignored) { app.ignored[ignored[1] ? 'delete' : 'add'](ignored[2]); }
       if (quiet) { if (/^\/(un)?ignore|^\/nick/i.test(text)) toast(ack.text ?? ''); } else if (ack.text || ack.items) take({ type: 'answer', room: room.id, text: ack.text ?? '', items: ack.items, verb: ack.what, at: new Date().toISOString() });
       then?.(ack);
       if (!quiet) timeline.latest();
@@ -121,7 +121,17 @@ const app = {
     return false;
   },
   mention: (name) => { closeDrawers(); composer.insert(`@${name} `); },
-  async copy(text) { try { await navigator.clipboard.writeText(text); toast(t('copied')); } catch { composer.put(text); } },
+  async copy(text) {
+    try { await navigator.clipboard.writeText(text); } catch {
+      // Plain http has no clipboard of its own; the old way still works there.
+      const area = h('textarea.vh', { value: text });
+      document.body.append(area);
+      area.select();
+      document.execCommand('copy');
+      area.remove();
+    }
+    toast(t('copied'));
+  },
   retry(cid) { outbox.retry(box, cid, Date.now()); feed({ type: 'retry' }); flush(); timeline.plan(); },
   discard(cid) { outbox.done(box, cid); timeline.plan(); rooms.render(); banner(); composer.focus(); },
   dropNote(key) { const room = app.room(); room.notes = room.notes.filter((note) => note.key !== key); timeline.plan(); composer.focus(); },
@@ -144,7 +154,7 @@ const app = {
   sheet: () => keys.open(),
   settings: () => options.open(),
   async lookAround() {
-    try { for (const room of await api.rooms()) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
+    try { const all = await api.rooms(); app.directory.clear(); for (const room of all) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
   },
   async loadOlder(room) {
     const before = room.tl.order[0] ?? merge.first(room.tl);
@@ -191,7 +201,6 @@ function applyChange(change) {
     case 'me': setPref('name', state.me.name); draw('rooms'); draw('people'); timeline.plan(); options.redraw(); break;
     case 'opened': opened(); break;
     case 'entered': enter(change.room); break;
-    case 'rejoin': ask({ type: 'Command', line: `/join #${change.room}`, room: 'lobby' }, () => {}, () => {}); break;
     case 'gone': if (!state.rooms.has(state.current)) state.current = 'lobby'; app.open(state.current); break;
     case 'moved': if (here) opened(); break;
     case 'reload': load(change.room); break;
@@ -204,7 +213,6 @@ function applyChange(change) {
 
 function opened() {
   const room = app.room();
-  lastOpen = room.id;
   room.unreadWas = room.unread;
   history.replaceState(null, '', room.id === 'lobby' ? location.pathname : `#${room.id}`);
   header();
@@ -255,7 +263,18 @@ async function mend(id) {
   fetching.delete(key);
 }
 
+/** A restart forgot that we were in there. What waits for a room that lets us in no more is handed back to its author. */
+function rejoin(room) {
+  ask({ type: 'Command', line: `/join #${room.id}`, room: 'lobby' }, () => {}, (error) => {
+    if (error.cut) return;
+    for (const item of outbox.of(box, room.id)) Object.assign(item, { state: 'failed', why: error.title });
+    toast(error.title, { kind: 'warn' });
+    flush();
+  });
+}
+
 async function enter(id) {
+  flush();
   await load(id);
   const room = store.roomOf(state, id);
   if (room) send({ type: 'Resume', rooms: { [id]: merge.last(room.tl) || room.lastSeq } });
@@ -309,7 +328,8 @@ const EFFECTS = {
     if (downSince) announce(t('backOnline'));
     downSince = 0;
     flush();
-    for (const room of state.rooms.values()) if (merge.holes(room.tl).length) mend(room.id);
+    for (const room of state.rooms.values()) { if (!room.dm && !room.joined) rejoin(room); if (merge.holes(room.tl).length) mend(room.id); }
+    if (wanted) { const to = wanted; wanted = ''; if (isRoom(to)) app.join(to); }
     if (app.room() && !app.room().loaded) load(state.current);
     app.watched();
     app.lookAround();
@@ -359,10 +379,12 @@ function hello(frame) {
     resume[info.id] = merge.last(room.tl) || (room.loaded ? 0 : info.last_seq ?? 0);
   }
   send({ type: 'Resume', rooms: resume });
-  if (!state.current || !state.rooms.has(state.current)) app.open(state.rooms.has(wantedRoom()) ? wantedRoom() : 'lobby');
+  if (state.rooms.has(wanted)) { app.open(wanted); wanted = ''; }
+  if (!state.rooms.has(state.current)) app.open('lobby');
 }
 
-const wantedRoom = () => decodeURIComponent(location.hash.slice(1)) || lastOpen;
+/** The address may name a room: chat.example/#rust is a link into it. */
+const hashRoom = () => { try { return decodeURIComponent(location.hash.slice(1)); } catch { return ''; } };
 
 function answered(frame) {
   const item = box.items.find((one) => one.ref === frame.ref && one.state === 'sent');
@@ -372,7 +394,7 @@ function answered(frame) {
       if (!item.to) take({ type: 'acked', ...item, room: item.room, seq: frame.seq, id: frame.id, at: new Date(item.at).toISOString() });
       else if (!store.roomOf(state, item.room)?.tl.cids.has(item.cid)) take({ type: 'Whisper', from: state.me, to: { name: item.to }, text: item.text, cid: item.cid, at: new Date().toISOString() });
     } else {
-      outbox.refused(box, frame.ref, frame.title, Date.now(), frame.retry_after_ms ?? (frame.code === 'too-fast' ? 1000 : 0));
+      outbox.refused(box, frame.ref, frame.title, Date.now(), frame.code === 'too-fast' ? frame.retry_after_ms || 1000 : 0);
       if (frame.code !== 'too-fast') announce(frame.title);
     }
     flush();
@@ -391,11 +413,9 @@ let patience = 0;
 function flush() {
   timeline.plan();
   if (line.at !== 'live') return;
-  const item = outbox.next(box, Date.now());
+  const item = outbox.next(box, Date.now(), (one) => one.to || store.roomOf(state, one.room)?.joined !== false);
   clearTimeout(patience);
   if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return; }
-  const room = store.roomOf(state, item.room);
-  if (!item.to && room && !room.joined) return;
   const frame = item.to ? { type: 'Whisper', cid: item.cid, to: item.to, text: item.text } : { type: 'Send', room: item.room, cid: item.cid, text: item.text, reply_to: item.reply_to, act: item.act };
   if (send({ ...frame, ref: ++ref })) outbox.sent(box, item.cid, ref);
 }
@@ -403,6 +423,7 @@ function flush() {
 /* ---- the session ---- */
 
 async function begin() {
+  wanted = hashRoom();
   // Who was never here has no session to ask for.
   if (!prefs.name) return known(await signIn(''));
   try {
@@ -556,7 +577,7 @@ $('#messages').addEventListener('click', (e) => {
   const to = e.target.closest('a[data-room]')?.dataset.room;
   if (to) { e.preventDefault(); app.join(to); }
 });
-addEventListener('hashchange', () => { if (state.rooms.has(wantedRoom())) app.open(wantedRoom()); });
+addEventListener('hashchange', () => { const to = hashRoom(); if (isRoom(to) && to !== state.current && state.me) app.join(to); });
 addEventListener('online', () => feed({ type: 'online' }));
 addEventListener('offline', banner);
 addEventListener('focus', () => app.watched());
@@ -569,6 +590,7 @@ addEventListener('dragover', (e) => e.preventDefault());
 addEventListener('drop', (e) => { if (e.dataTransfer?.files.length) e.preventDefault(); });
 
 setInterval(() => { take({ type: 'tick' }); if (box.items.some((item) => Date.now() - item.at > outbox.LATE_MS)) timeline.plan(); }, 1000);
+setInterval(() => { if (!document.hidden && line.at === 'live') app.lookAround(); }, 60000);
 const midnight = () => setTimeout(() => { timeline.plan(); midnight(); }, untilMidnight(Date.now()) + 500);
 midnight();
 

@@ -38,10 +38,10 @@ export function add(box, what, now) {
 
 export const find = (box, cid) => box.items.find((item) => item.cid === cid);
 
-/** The next one to send, or null: while one is under way, or while the server has asked for patience, nothing goes. */
-export function next(box, now) {
+/** The next one to send, or null: while one is under way, or while the server has asked for patience, nothing goes. `may`: whether its room is open to us. */
+export function next(box, now, may = () => true) {
   if (now < box.wait || box.items.some((item) => item.state === 'sent')) return null;
-  return box.items.find((item) => item.state === 'queued') ?? null;
+  return box.items.find((item) => item.state === 'queued' && may(item)) ?? null;
 }
 
 export function sent(box, cid, ref) {

@@ -14,7 +14,7 @@ export const initial = () => ({
 export function newRoom(id, info = {}) {
   return {
     id, dm: id.startsWith('@'), topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op, joined: info.joined ?? true,
-    lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, unread: 0, pinged: 0, line: null, lineAt: null,
+    lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, unread: 0, pinged: 0, line: null, lineAt: null, greeted: false,
     tl: Object.assign(merge.timeline(), { begun: id.startsWith('@') }), loaded: id.startsWith('@'), notes: [], people: new Map(), typing: new Map(), lost: [],
   };
 }
@@ -105,19 +105,18 @@ const HANDLERS = {
     const changes = [{ what: 'me' }, { what: 'rooms' }];
     const named = new Set(event.rooms.map((info) => info.id));
     for (const info of event.rooms) {
-      const room = state.rooms.get(info.id);
-      if (!room) {
-        const made = ensure(state, info.id, info);
-        made.unread = Math.max(0, made.lastSeq - made.readSeq);
-        if (made.unread && made.readSeq) made.line = made.readSeq;
-        if (!made.readSeq) made.unread = 0;
-        continue;
+      const room = ensure(state, info.id, info);
+      if (!room.greeted) {
+        // The first word about this room: what was said since one read it last is unread. Who never read it begins at its end.
+        room.greeted = true;
+        const { last_seq: last = 0, read_seq: read = 0 } = info;
+        if (read && last > read) Object.assign(room, { readSeq: read, line: read, unread: last - read, unreadWas: last - read });
       }
       Object.assign(room, { joined: true, topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op });
       if (other || (info.last_seq ?? 0) < merge.last(room.tl)) { reset(room, info); changes.push({ what: 'reload', room: room.id }, { what: 'timeline', room: room.id }); }
     }
     // A restart forgets who was where: such a room is kept on the page, to be entered again.
-    for (const room of state.rooms.values()) if (!room.dm && !named.has(room.id)) { room.joined = false; changes.push({ what: 'rejoin', room: room.id }); }
+    for (const room of state.rooms.values()) if (!room.dm && !named.has(room.id)) room.joined = false;
     return changes;
   },
 

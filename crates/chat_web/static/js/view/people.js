@@ -28,7 +28,7 @@ export function peopleView(app) {
     actionMenu(anchor, anchor, name, me ? [{ label: t('settings'), icon: 'gear', run: () => app.settings() }] : [
       { label: t('whisperTo', { name }), icon: 'whisper', run: () => app.openDm(name) },
       { label: t('mention', { name }), icon: 'at', run: () => app.mention(name) },
-      app.directory.ignored?.has(name) ? { label: t('unignore', { name }), icon: 'bell', run: () => app.command(`/unignore ${name}`) } : { label: t('ignore', { name }), icon: 'close', run: () => app.command(`/ignore ${name}`) },
+      app.ignored.has(name) ? { label: t('unignore', { name }), icon: 'bell', run: () => app.command(`/unignore ${name}`) } : { label: t('ignore', { name }), icon: 'close', run: () => app.command(`/ignore ${name}`) },
     ]);
   }
 

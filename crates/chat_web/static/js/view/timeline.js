@@ -12,6 +12,8 @@ import * as outbox from '../outbox.js';
 import { actionMenu, emojiPicker, closeMenu } from './menu.js';
 
 const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
+/** How many messages a room holds in memory while one sits at its end; the rest is paged in again when it is wanted. */
+const KEEP = 2000;
 
 export function timelineView(app) {
   const log = $('#log'), list = $('#messages'), jump = $('#jump'), pill = $('#since');
@@ -194,7 +196,8 @@ export function timelineView(app) {
     const anchor = view.stick && view.end === null ? null : anchored();
     if (view.stick && view.end === null && getSelection().isCollapsed) {
       // The far side is let go while nobody looks at it.
-      if (room.tl.order.length - view.start > MOST) view.start = room.tl.order.length - TAIL;
+      if (room.tl.order.length > KEEP * 2 && !room.dm) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
+      if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length) view.start = Math.max(0, room.tl.order.length - TAIL);
     }
     reconcile(list, rows(room));
     view.fresh.clear();
@@ -236,7 +239,7 @@ export function timelineView(app) {
     const line = $('.unread', list);
     const above = room && room.line !== null && (line ? line.getBoundingClientRect().bottom < log.getBoundingClientRect().top : room.tl.order.length > 0 && room.tl.order[view.start] > room.line && room.unreadWas > 0);
     pill.hidden = !above;
-    if (above) $('span', pill).textContent = t('since', { n: room.unreadWas || newCount(room), time: clock(room.lineAt ?? Date.now(), lang, prefs.hours) });
+    if (above) $('span', pill).textContent = t('since', { n: room.tl.order[0] > room.line + 1 && room.unreadWas || newCount(room), time: clock(room.lineAt ?? Date.now(), lang, prefs.hours) });
   }
 
   const newCount = (room) => room.tl.order.length - merge.place(room.tl, room.line + 1);
