@@ -63,8 +63,8 @@ export function popup(app, input) {
       if (options.length) {
         if (e.key === 'ArrowDown' || e.key === 'ArrowUp') { at = (at + (e.key === 'ArrowDown' ? 1 : -1) + options.length) % options.length; draw(); return true; }
         if ((e.key === 'Enter' && !e.shiftKey) || e.key === 'Tab') {
-          // A whole command that has been typed out is sent by Enter, not completed once more.
-          if (e.key === 'Enter' && options[at].text.trim() === input.value.trim()) { close(); return false; }
+          // A whole command, or a whole name, that has been typed out is sent by Enter, not completed once more.
+          if (e.key === 'Enter' && options[at].text.trim() === input.value.slice(from, input.selectionStart).trim()) { close(); return false; }
           take(at);
           return true;
         }
