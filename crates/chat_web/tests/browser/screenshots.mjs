@@ -30,7 +30,7 @@ await sees(ana, 'cannot fry');
 await say(ana, 'one room, three doors. Lovely');
 await sees(citra, 'three doors');
 budi.say('TYPING:');
-await ana.waitForFunction(() => document.querySelector('.typing').textContent !== '');
+await ana.waitForFunction(() => document.querySelector('#typing').textContent !== '');
 await ana.screenshot({ path: `${out}chat-light.png` });
 await ana.emulateMedia({ colorScheme: 'dark' });
 await ana.screenshot({ path: `${out}chat-dark.png` });
