@@ -472,6 +472,42 @@ test('whispers, drafts, the title and the language', async () => {
   assert.deepEqual(page.errors, []);
 });
 
+test('plain http on a name of the network: no secure context, and all of the chat', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const lan = await launch('--host-resolver-rules=MAP chat.lan 127.0.0.1');
+  ends.push(() => lan.close());
+  // Chromium says aloud that it ignores this header on plain http. There is nothing to mend.
+  const page = await newPage(lan, {}, ['Cross-Origin-Opener-Policy']);
+  await enter(page, `http://chat.lan:${server.web}`, 'ana');
+  assert.equal(await page.evaluate(() => globalThis.isSecureContext), false);
+  await say(page, 'from the network');
+  await budi.hears('ana: from the network');
+  budi.say('/react last 👍');
+  budi.say('halo ana');
+  await sees(page, 'halo ana');
+  await page.waitForSelector('.reactions');
+  await page.reload();
+  await isLive(page);
+  await sees(page, 'halo ana');
+  assert.deepEqual(page.errors, []);
+});
+
+test('a slow connection: the page comes, and what is said arrives', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const way = await proxy(server, 40);
+  ends.push(way.close);
+  const page = await person('ana', {}, [], way.url);
+  for (let i = 0; i < 5; i += 1) await say(page, `slow ${i}`);
+  await budi.hears('ana: slow 4');
+  budi.say('I read you');
+  await sees(page, 'I read you');
+  await settled(page, 6);
+  assert.deepEqual((await texts(page)).slice(0, 5), [0, 1, 2, 3, 4].map((i) => `slow ${i}`));
+  assert.deepEqual(page.errors, []);
+});
+
 test('operators see everybody and can send somebody away', async () => {
   await serve({ key: 'a key for the tests' });
   const budi = await terminal('budi');

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
+import { Transform } from 'node:stream';
 import { chromium } from 'playwright-core';
 
 const BIN = process.env.CHATD_BIN ?? new URL('../../../../target/debug/chatd', import.meta.url).pathname;
@@ -76,8 +77,21 @@ export async function lineClient(server, name) {
   return { say, hears, lineAt, lines, isOpen: () => !closed, end: () => socket.destroy() };
 }
 
-/** A proxy before the page's door. `cut()` breaks what is open, at whatever byte it stands. */
-export async function proxy(server) {
+/** Lets 2 KiB through each `every` ms, as a bad mobile connection does. */
+const trickle = (every) => new Transform({ transform(chunk, _, done) {
+  const pieces = [];
+  for (let i = 0; i < chunk.length; i += 2_048) pieces.push(chunk.subarray(i, i + 2_048));
+  const next = () => {
+    if (pieces.length === 0) return done();
+    this.push(pieces.shift());
+    setTimeout(next, every);
+    return undefined;
+  };
+  next();
+} });
+
+/** A proxy before the page's door. `cut()` breaks what is open, at whatever byte it stands; `every` makes it slow. */
+export async function proxy(server, every = 0) {
   const open = new Set();
   let down = false;
   const door = net.createServer((from) => {
@@ -88,7 +102,8 @@ export async function proxy(server) {
       socket.on('close', () => open.delete(socket));
       socket.on('error', () => {});
     }
-    from.pipe(to).pipe(from);
+    if (every) from.pipe(trickle(every)).pipe(to).pipe(trickle(every)).pipe(from);
+    else from.pipe(to).pipe(from);
     return undefined;
   });
   door.listen(0, '127.0.0.1');
@@ -99,8 +114,8 @@ export async function proxy(server) {
   return { url: `http://127.0.0.1:${door.address().port}`, cut, down(on) { down = on; if (on) cut(); }, close: () => { cut(); door.close(); } };
 }
 
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+export const launch = (...more) => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...more] });
 
 /** A page of its own. Errors in it are kept in `errors`; `forgive` is what a test provokes itself. */
 export async function newPage(browser, options = {}, forgive = []) {
