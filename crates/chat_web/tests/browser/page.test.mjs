@@ -475,7 +475,7 @@ test('whispers, drafts, the title and the language', async () => {
 test('plain http on a name of the network: no secure context, and all of the chat', async () => {
   await serve();
   const budi = await terminal('budi');
-  const lan = await launch('--host-resolver-rules=MAP chat.lan 127.0.0.1');
+  const lan = await launch(['--host-resolver-rules=MAP chat.lan 127.0.0.1']);
   ends.push(() => lan.close());
   // Chromium says aloud that it ignores this header on plain http. There is nothing to mend.
   const page = await newPage(lan, {}, ['Cross-Origin-Opener-Policy']);
@@ -531,3 +531,150 @@ test('operators see everybody and can send somebody away', async () => {
   await ana.waitForFunction(() => document.querySelector('#banner').textContent.includes('too many bananas'));
   assert.deepEqual([...ana.errors, ...boss.errors], []);
 }, { timeout: 4 * WAIT });
+
+test('after a restart one is in the same rooms again, and what waited for them arrives there', async () => {
+  await serve();
+  const page = await person('ana', {}, ['WebSocket', 'Failed to load resource', 'ERR_']);
+  await say(page, '/join #dapur');
+  await page.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
+  await say(page, 'before');
+  await settled(page, 1);
+  const { line, web } = server;
+  await server.stop('SIGKILL');
+  await page.waitForSelector('#banner:not([hidden])');
+  await say(page, 'for the kitchen');
+  await page.click('#rooms .room >> nth=0');
+  await say(page, 'for everybody');
+  await serve({ line, web });
+  await isLive(page);
+  await sees(page, 'for everybody');
+  await page.waitForFunction(() => !document.querySelector('.msg.pending'));
+  const kept = async (room) => (await (await fetch(`${server.url}/api/messages?room=${room}`)).json()).map((message) => message.text);
+  await page.waitForFunction(() => Object.keys(localStorage).every((key) => !key.startsWith('chat.out.')));
+  assert.deepEqual(await kept('lobby'), ['for everybody']);
+  assert.deepEqual(await kept('dapur'), ['for the kitchen']);
+  assert.deepEqual(page.errors, []);
+});
+
+test('what is unsent outlives a reload; what is refused is handed back with words', async () => {
+  await serve();
+  const page = await person('ana', {}, ['WebSocket', 'Failed to load resource', 'ERR_']);
+  await say(page, '/w nobody psst');
+  await page.waitForSelector('.msg.failed');
+  assert.match(await page.textContent('.trouble'), /nobody/);
+  await page.click('.trouble button:has-text("Discard")');
+  await page.waitForFunction(() => !document.querySelector('.msg'));
+  await page.click('#rooms .room >> nth=0');
+  const { line, web } = server;
+  await server.stop('SIGKILL');
+  await page.waitForSelector('#banner:not([hidden])');
+  await say(page, 'kept in the browser');
+  await page.waitForFunction(() => Object.keys(localStorage).some((key) => key.startsWith('chat.out.')));
+  await serve({ line, web });
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector('#name')?.value === 'ana' || document.documentElement.dataset.link === 'live');
+  if (await page.isVisible('#signin')) await page.keyboard.press('Enter');
+  await isLive(page);
+  await sees(page, 'kept in the browser');
+  assert.deepEqual(page.errors, []);
+});
+
+test('the unread line, the title, the calls of one’s name', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  await say(page, '/join #dapur');
+  await page.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
+  budi.say('hello all');
+  budi.say('@ana are you there?');
+  await page.waitForFunction(() => document.title.startsWith('(2) #dapur'));
+  await page.waitForSelector('.badge.pinged');
+  await page.waitForSelector('.toast:has-text("are you there")');
+  assert.match(await page.getAttribute('#favicon', 'href'), /^data:image|^\/icon/);
+  await page.click('.toast .link');
+  await page.waitForFunction(() => document.querySelector('#title').textContent === '#lobby');
+  await page.waitForSelector('.msg.ping');
+  await page.waitForFunction(() => !document.title.startsWith('('));
+  const order = await page.evaluate(() => [...document.querySelectorAll('#messages > li')].map((row) => row.className.split(' ')[0]));
+  assert.ok(order.indexOf('unread') > 0 && order.indexOf('unread') < order.indexOf('msg'), order.join());
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => !document.querySelector('li.unread'));
+  assert.deepEqual(page.errors, []);
+});
+
+test('an address with a room leads into it, also on an origin that is not secure', async () => {
+  await serve({ flags: ['--web-origins', 'http://chat.lan'] });
+  const plain = await launch(['--host-resolver-rules=MAP chat.lan 127.0.0.1']);
+  ends.push(() => plain.close());
+  const page = await newPage(plain, {}, ['Cross-Origin-Opener-Policy']);
+  const url = `http://chat.lan:${server.web}`;
+  await page.goto(`${url}/#dapur`);
+  assert.equal(await page.evaluate(() => isSecureContext), false);
+  await page.keyboard.press('Enter');
+  await isLive(page);
+  await page.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
+  await say(page, 'by plain http :tada:');
+  await sees(page, 'by plain http 🎉');
+  await page.click('#me');
+  assert.ok(await page.isDisabled('#settings [role=switch]'), 'notifications are for secure origins');
+  assert.deepEqual(page.errors, []);
+});
+
+test('to the beginning of a long room by scrolling, with everything once and in order', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  for (let i = 0; i < 1_000; i += 1) budi.say(`line ${i}`);
+  budi.say('PING:done');
+  await budi.hears('PONG done');
+  const page = await person('ana', { viewport: { width: 390, height: 700 } });
+  await sees(page, 'line 999');
+  const seen = new Set();
+  for (let i = 0; i < 400 && !seen.has('line 0'); i += 1) {
+    for (const text of await texts(page)) seen.add(text);
+    await page.evaluate(() => { document.querySelector('#log').scrollTop = 0; });
+    await page.evaluate(() => new Promise((go) => { setTimeout(go, 140); }));
+  }
+  assert.equal(seen.size, 1_000);
+  await page.waitForSelector('.begin');
+  const shown = (await texts(page)).map((text) => Number(text.slice(5)));
+  assert.deepEqual(shown, shown.map((_, i) => shown[0] + i));
+  assert.ok((await page.evaluate(() => document.querySelectorAll('#messages > li').length)) < 420);
+  await page.click('#jump');
+  await sees(page, 'line 999');
+  assert.deepEqual(page.errors, []);
+});
+
+test('by the popups: a person, a room, an emoji, a command; several lines are several messages', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  await page.focus('#text');
+  await page.keyboard.type('hey @bu');
+  await page.waitForSelector('#popup [aria-selected=true]');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type(':tad');
+  await page.waitForSelector('#popup:not([hidden])');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await budi.hears('ana: hey @budi 🎉');
+  await page.keyboard.type('/nic');
+  await page.waitForSelector('#popup:not([hidden])');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('citra');
+  await page.keyboard.press('Enter');
+  await budi.hears('NICK ana citra');
+  await page.waitForFunction(() => document.querySelector('#me').textContent.includes('citra'));
+  await page.keyboard.type('first');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('second');
+  await page.keyboard.press('Enter');
+  await budi.hears('citra: first');
+  await budi.hears('citra: second');
+  await page.keyboard.type('/nonsense');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.answer.refused');
+  await page.keyboard.type('//etc is a folder');
+  await page.keyboard.press('Enter');
+  await budi.hears('citra: /etc is a folder');
+  assert.deepEqual(page.errors, []);
+});

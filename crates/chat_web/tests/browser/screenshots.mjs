@@ -5,36 +5,75 @@ import { enter, launch, lineClient, newPage, say, sees, startServer } from './st
 
 const out = new URL('../../../../docs/screenshots/', import.meta.url).pathname;
 mkdirSync(out, { recursive: true });
-const server = await startServer();
+const KEY = 'a key for the pictures';
+const server = await startServer({ key: KEY, flags: ['--name', 'kampus'] });
 const browser = await launch();
+const still = { reducedMotion: 'reduce', colorScheme: 'light' };
+const shoot = (page, name) => page.screenshot({ path: `${out}${name}.png` });
+
+const first = await newPage(browser, { ...still, viewport: { width: 1180, height: 760 } });
+await first.goto(server.url);
+await first.fill('#name', 'bright-otter');
+await shoot(first, 'welcome');
+await first.context().close();
+
 const budi = await lineClient(server, 'budi');
-const talk = async (line, words = line) => {
-  budi.say(line);
-  await sees(ana, words);
-};
+const dewi = await lineClient(server, 'dewi');
 budi.say('TOPIC:Selamat datang! Be kind, bring bananas.');
-const ana = await newPage(browser, { viewport: { width: 1180, height: 760 }, colorScheme: 'light', reducedMotion: 'reduce' });
+await budi.hears('TOPIC');
+dewi.say('/join #rust');
+await dewi.hears('#rust');
+dewi.say('/topic #rust Borrow checkers anonymous');
+const ana = await newPage(browser, { ...still, viewport: { width: 1180, height: 760 } });
 await enter(ana, server.url, 'ana');
-await talk('selamat pagi! Is the deploy out?');
-await say(ana, 'pagi budi! Since ten. All *green*, see https://ci.example.org/318');
-await talk('then I owe somebody `pisang goreng`', 'then I owe');
-const citra = await newPage(browser, { viewport: { width: 390, height: 780 }, colorScheme: 'dark', reducedMotion: 'reduce', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+const talk = async (who, line, words = line) => { who.say(line); await sees(ana, words); };
+await talk(budi, 'selamat pagi! Is the deploy out?');
+await say(ana, 'Pagi budi! Since ten. All *green*, see https://ci.example.org/318');
+await talk(budi, 'then I owe somebody `pisang goreng`', 'then I owe');
+const citra = await newPage(browser, { viewport: { width: 390, height: 844 }, colorScheme: 'dark', reducedMotion: 'reduce', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
 await enter(citra, server.url, 'citra');
 await say(citra, 'I read you on the bus 🚌');
 await say(citra, 'and I take two, @budi');
 await sees(ana, 'I take two');
 budi.say('/answer 5 deal. I sit in a terminal and cannot fry, but I can pay');
 budi.say('/react 2 🎉');
-budi.say('/react 5 👍');
+dewi.say('/react 2 🎉');
+dewi.say('/react 5 👍');
 await sees(ana, 'cannot fry');
-await say(ana, 'one room, three doors. Lovely');
+await say(ana, 'One room, three doors. Lovely');
 await sees(citra, 'three doors');
+dewi.say('SAY:#lobby @ana the slides are ready for three');
+await sees(ana, 'slides are ready');
+dewi.say('AWAY:back at two');
+await ana.waitForFunction(() => document.querySelector('#who').textContent.includes('back at two'));
 budi.say('TYPING:');
-await ana.waitForFunction(() => document.querySelector('#typing').textContent !== '');
-await ana.screenshot({ path: `${out}chat-light.png` });
+await ana.waitForFunction(() => document.querySelector('#typing.on'));
+await ana.waitForSelector('#others li');
+await shoot(ana, 'chat-light');
 await ana.emulateMedia({ colorScheme: 'dark' });
-await ana.screenshot({ path: `${out}chat-dark.png` });
-await citra.screenshot({ path: `${out}phone.png` });
+await shoot(ana, 'chat-dark');
+await ana.emulateMedia({ colorScheme: 'light' });
+await ana.keyboard.press('Control+k');
+await ana.waitForSelector('#found li >> nth=3');
+await shoot(ana, 'switcher');
+await ana.keyboard.press('Escape');
+await shoot(citra, 'phone');
+await citra.tap('#menubtn');
+await citra.waitForSelector('body.nav');
+await shoot(citra, 'phone-rooms');
+
+const boss = await newPage(browser, { ...still, viewport: { width: 1180, height: 820 } });
+await boss.goto(`${server.url}/admin`);
+await boss.fill('#key', KEY);
+await boss.keyboard.press('Enter');
+await boss.waitForSelector('.kick');
+// The charts need something to show: a minute of talk, in waves.
+for (let i = 0; i < 45; i += 1) {
+  for (let n = 0; n < 3 + 3 * Math.sin(i / 4) + (i % 7 === 0 ? 9 : 0); n += 1) budi.say(`SAY:#lobby wave ${i}.${n}`);
+  await boss.waitForTimeout(1_000);
+}
+await shoot(boss, 'dashboard');
 await browser.close();
 budi.end();
+dewi.end();
 await server.stop();

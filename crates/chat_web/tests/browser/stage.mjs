@@ -114,8 +114,8 @@ export async function proxy(server, every = 0) {
   return { url: `http://127.0.0.1:${door.address().port}`, cut, down(on) { down = on; if (on) cut(); }, close: () => { cut(); door.close(); } };
 }
 
-export const launch = (...more) => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...more] });
+export const launch = (more = []) => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [...more, '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
 
 /** A page of its own. Errors in it are kept in `errors`; `forgive` is what a test provokes itself. */
 export async function newPage(browser, options = {}, forgive = []) {

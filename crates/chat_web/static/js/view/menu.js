@@ -24,7 +24,8 @@ function show(el, anchor, back) {
   open = { el, back, off };
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: w, offsetHeight: hgt } = el;
-  const x = Math.min(Math.max(8, box.right - w), innerWidth - w - 8);
+  // Under the edge that is nearer to the middle: a bubble on the left opens to the right.
+  const x = Math.min(box.left + box.right < innerWidth ? box.left : box.right - w, innerWidth - w - 8);
   const below = box.bottom + 6 + hgt < innerHeight - 8;
   el.style.setProperty('left', `${Math.max(8, x)}px`);
   el.style.setProperty('top', `${Math.max(8, below ? box.bottom + 6 : box.top - hgt - 6)}px`);
