@@ -72,11 +72,22 @@ async function webSocket(server, token) {
     wake();
   });
   await within(new Promise((open) => socket.addEventListener('open', open)), 'the socket opens');
-  const next = async (presence) => {
+  // Presence comes by a way of its own, so its place among the other frames means nothing.
+  const presences = [];
+  const next = async () => {
     for (;;) {
       while (frames.length === 0 && !closed) await within(new Promise((go) => { wake = go; }), 'a frame');
       const frame = frames.shift();
-      if (!frame || frame.type !== 'Presence' || presence) return frame;
+      if (frame?.type !== 'Presence') return frame;
+      presences.push(frame);
+    }
+  };
+  const presence = async (expected) => {
+    for (;;) {
+      for (let i = 0; i < frames.length; i += 1) if (frames[i].type === 'Presence') presences.push(...frames.splice(i, 1)) && (i -= 1);
+      const found = presences.findIndex((frame) => fits(expected, frame));
+      if (found >= 0) return presences.splice(found, 1)[0];
+      await within(new Promise((go) => { wake = go; }), `${JSON.stringify(expected)}, only ${JSON.stringify(presences)}`);
     }
   };
   const settle = async () => {
@@ -84,10 +95,10 @@ async function webSocket(server, token) {
     const before = [];
     // By way of the router, so that all it had to say before is here as well.
     socket.send(encode({ type: 'Command', ref, line: '/why' }));
-    for (let frame = await next(true); frame && !(frame.type === 'Ack' && frame.ref === ref); frame = await next(true)) before.push(frame);
+    for (let frame = await next(); frame && !(frame.type === 'Ack' && frame.ref === ref); frame = await next()) before.push(frame);
     frames.unshift(...before);
   };
-  return { send: (text) => socket.send(text), next, settle, frames, isOpen: () => !closed, closed: async () => {
+  return { send: (text) => socket.send(text), next, presence, settle, frames, isOpen: () => !closed, closed: async () => {
     while (!closed) await within(new Promise((go) => { wake = go; }), 'the close');
     return closed;
   }, end: () => socket.close() };
@@ -170,7 +181,7 @@ async function play({ set = {}, web = {}, steps }) {
         await acts(step.who);
         who.send(step.raw ?? JSON.stringify(step.send));
       } else if ('gets' in step) {
-        const frame = await who.next(step.gets.type === 'Presence');
+        const frame = step.gets.type === 'Presence' ? await who.presence(step.gets) : await who.next();
         assert.ok(fits(step.gets, frame), `${place}\n  but got ${JSON.stringify(frame)}`);
         remember(step, frame);
       } else if ('closed' in step) {
