@@ -345,7 +345,9 @@ test('axe finds nothing, in any state and both schemes', async () => {
     await page.keyboard.type(`room-${colorScheme}`);
     await page.keyboard.press('Enter');
     await page.waitForFunction((room) => document.querySelector('#title').textContent === `#room-${room}` && document.querySelector('.begin'), colorScheme);
-    await clean('empty room');
+    budi.say(`/w ana_${colorScheme} psst`);
+    await page.waitForSelector('.toast');
+    await clean('empty room, with a notice');
     await page.setViewportSize({ width: 390, height: 800 });
     await page.click('#peoplebtn');
     await page.waitForSelector('body.aside');

@@ -16,13 +16,12 @@ export function roomsView(app) {
     const sig = [here, room.unread, room.pinged, room.modes, person?.state, drafted, waiting, room.joined, room.id].join('|');
     return { key: room.id, sig, make: () => {
       const count = room.pinged || room.unread;
-      const name = `${room.dm ? title(room) : `#${room.id}`}${count ? `, ${t('unread', { n: room.unread })}` : ''}`;
       return h(`li${here ? '.here' : ''}${room.unread ? '.new' : ''}`, {},
-        h('button.room', { 'aria-current': here ? 'page' : null, 'aria-label': name, onclick: () => app.open(room.id), oncontextmenu: (e) => { e.preventDefault(); more(room, e.currentTarget); } },
+        h('button.room', { 'aria-current': here ? 'page' : null, onclick: () => app.open(room.id), oncontextmenu: (e) => { e.preventDefault(); more(room, e.currentTarget); } },
           room.dm ? h('span.who', {}, avatar(title(room), '.s'), h(`i.dot.${person?.state ?? 'offline'}`)) : h('span.hash', {}, /[ik]/.test(room.modes) ? icon('lock') : '#'),
-          h('span.label', {}, title(room)),
+          h('span.label', {}, title(room)), count ? h('span.vh', {}, `, ${t('unread', { n: room.unread })}`) : null,
           waiting ? h('span.failed', { title: t('notSent') }, '!') : drafted && h('span.drafted', { title: t('draft') }, icon('edit')),
-          room.unread > 0 && h(`span.badge${room.pinged ? '.pinged' : ''}`, {}, room.unread > 99 ? '99+' : String(room.unread))),
+          room.unread > 0 && h(`span.badge${room.pinged ? '.pinged' : ''}`, { 'data-n': room.unread > 99 ? '99+' : String(room.unread) })),
         room.id !== 'lobby' && h('button.icon.x', { 'aria-label': room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id }), onclick: () => app.leave(room) }, icon('close')));
     } };
   };
