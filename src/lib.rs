@@ -39,6 +39,8 @@ pub mod router;
 mod sync;
 pub mod queue;
 mod connections;
+pub mod intake;
+pub mod outgoing;
 pub mod connection;
 pub mod server;
 pub mod config;

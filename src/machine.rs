@@ -8,8 +8,6 @@ use std::path::Path;
 
 /// A thread maps its stack, the guard page behind it, and the same for its signal stack.
 const MAPS_PER_THREAD: u64 = 4;
-/// A client has a thread that reads and one that writes.
-const THREADS_PER_CLIENT: u64 = 2;
 /// What the server needs besides its clients.
 const OWN_THREADS: u64 = 64;
 const OWN_DESCRIPTORS: u64 = 64;
@@ -31,14 +29,14 @@ pub struct Limit {
 ///
 /// Running out of threads is an error one can handle; running out of memory maps aborts the whole process inside the
 /// standard library (rust-lang/rust#78497). So this is asked before the server starts, with 8 % of the maps kept back.
-pub fn tightest_limit() -> Option<Limit> {
+pub fn tightest_limit(threads_per_client: u64) -> Option<Limit> {
     let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let threads = |value: u64| value.saturating_sub(OWN_THREADS) / THREADS_PER_CLIENT;
+    let threads = |value: u64| value.saturating_sub(OWN_THREADS).checked_div(threads_per_client).unwrap_or(u64::MAX);
     let mut all = Vec::new();
     if let Some(value) = number("/proc/sys/vm/max_map_count") {
         all.push(Limit {
-            clients: value * 92 / 100 / (MAPS_PER_THREAD * THREADS_PER_CLIENT),
+            clients: (value * 92 / 100).checked_div(MAPS_PER_THREAD * threads_per_client).unwrap_or(u64::MAX),
             name: "vm.max_map_count",
             value,
             remedy: "sysctl -w vm.max_map_count=262144",
@@ -104,8 +102,8 @@ fn soft_limit(limits: &str, row: &str) -> Option<u64> {
 }
 
 /// Says why so many clients cannot be held here and what to do about it, or nothing if they can.
-pub fn cannot_hold(max_clients: usize) -> Option<String> {
-    refusal(max_clients as u64, tightest_limit()?)
+pub fn cannot_hold(max_clients: usize, threads_per_client: u64) -> Option<String> {
+    refusal(max_clients as u64, tightest_limit(threads_per_client)?)
 }
 
 /// Makes sure that this machine can hold so many clients: what was asked for is refused with the reason, but the default
@@ -114,9 +112,9 @@ pub fn cannot_hold(max_clients: usize) -> Option<String> {
 ///
 /// # Errors
 /// What does not fit, and what to do.
-pub fn fit(max_clients: &mut usize, is_default: bool) -> Result<Option<String>, String> {
-    let Some(problem) = cannot_hold(*max_clients) else { return Ok(None) };
-    match tightest_limit() {
+pub fn fit(max_clients: &mut usize, is_default: bool, threads_per_client: u64) -> Result<Option<String>, String> {
+    let Some(problem) = cannot_hold(*max_clients, threads_per_client) else { return Ok(None) };
+    match tightest_limit(threads_per_client) {
         Some(Limit { clients, name, value, remedy }) if is_default && clients > 0 => {
             *max_clients = clients as usize;
             Ok(Some(format!("note: up to {clients} clients here, because {name} is {value}\n  for more: {remedy}")))

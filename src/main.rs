@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 mod journal;
 
 use chat_server::config::{self, Config, Loaded, Origin, Task};
+use chat_server::connection::Threads;
 use chat_server::machine;
-use chat_server::server::Server;
+use chat_server::server::{Server, Transport};
 use journal::Journal;
 
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         Task::PrintConfig => print(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
             let is_default = *loaded.origin("max_clients") == Origin::Default;
-            match machine::fit(&mut loaded.config.max_clients, is_default) {
+            match machine::fit(&mut loaded.config.max_clients, is_default, Threads.threads_per_client()) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
                 Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),

@@ -124,10 +124,7 @@ impl std::fmt::Display for Client {
 
 /// How many messages of one client may be under way, from its reader through the router to its writer: a flooder can
 /// fill neither the router's queue nor its own.
-pub struct Credits {
-    purse: Arc<Purse>,
-    messages: usize,
-}
+pub struct Credits(Arc<Purse>);
 
 /// One credit. It is dropped with the answers it travels with, and lets the client's reader go on.
 pub struct Ticket(Option<Arc<Purse>>);
@@ -135,35 +132,44 @@ pub struct Ticket(Option<Arc<Purse>>);
 struct Purse {
     free: Mutex<usize>,
     returned: Condvar,
+    /// For a reader that has no thread of its own to wait with.
+    wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Credits {
     /// So many messages at once.
     pub fn new(messages: usize) -> Credits {
-        Credits { purse: Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new() }), messages }
+        Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: None }))
     }
 
-    /// Takes a ticket, waiting until one is back: as long as the client itself does not read what it is answered.
-    pub fn take(&self) -> Ticket {
-        *self.purse.wait_for(1) -= 1;
-        Ticket(Some(self.purse.clone()))
+    /// The same, with something to be called whenever a ticket is back: by the thread that drops it, so it must be quick.
+    pub fn waking(messages: usize, wake: impl Fn() + Send + Sync + 'static) -> Credits {
+        Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: Some(Box::new(wake)) }))
     }
 
-    /// Waits until every ticket is back, which means that all that was sent is handled and answered.
-    pub fn settle(&self) {
-        drop(self.purse.wait_for(self.messages));
+    /// Takes a ticket, if there is one.
+    pub fn try_take(&self) -> Option<Ticket> {
+        let mut free = self.0.lock();
+        *free = free.checked_sub(1)?;
+        Some(Ticket(Some(self.0.clone())))
+    }
+
+    /// Whether so many tickets are free.
+    pub fn are_back(&self, count: usize) -> bool {
+        *self.0.lock() >= count
+    }
+
+    /// Waits until so many tickets are free: as long as the client itself does not read what it is answered. All of them
+    /// means that all that was sent is handled and answered.
+    pub fn wait_for(&self, count: usize) {
+        let mut free = self.0.lock();
+        while *free < count {
+            free = self.0.returned.wait(free).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
     }
 }
 
 impl Purse {
-    fn wait_for(&self, count: usize) -> MutexGuard<'_, usize> {
-        let mut free = self.lock();
-        while *free < count {
-            free = self.returned.wait(free).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-        free
-    }
-
     /// A number cannot be left half changed, so a poisoned lock is as good as a sound one.
     fn lock(&self) -> MutexGuard<'_, usize> {
         self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -182,6 +188,9 @@ impl Drop for Ticket {
         if let Some(purse) = &self.0 {
             *purse.lock() += 1;
             purse.returned.notify_one();
+            if let Some(wake) = &purse.wake {
+                wake();
+            }
         }
     }
 }

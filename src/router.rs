@@ -637,12 +637,12 @@ mod tests {
         let read = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
         let requests = ["one", "/crash", "two"].map(read).to_vec();
         let credits = Credits::new(1);
-        stage.turn(vec![Message::Requests(ani, requests, credits.take())]);
+        stage.turn(vec![Message::Requests(ani, requests, credits.try_take().unwrap())]);
         hears(&mut stage, "budi", "* MSG #lobby 1 ani: one");
         hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
         assert_eq!(stage.next("budi"), None);
         while stage.next("ani").is_some() {}
-        credits.settle(); // the ticket is back
+        assert!(credits.are_back(1));
     }
 
     /// A panic may strike between two steps that belong together: here somebody is in a room's lists and does not know.

@@ -6,9 +6,8 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::connection::{self, STACK};
+use crate::connection::{STACK, Threads};
 use crate::connections::{Connections, Permit, TurnedAway};
-use crate::dialect::{LineDecoder, LineEncoder};
 use crate::event::{Envelope, Event, Leave, Wire};
 use crate::exporter::Exporter;
 use crate::message::Message;
@@ -51,6 +50,35 @@ pub struct Server {
 pub struct ServerHandle {
     inbox: SyncSender<Message>,
     shared: Arc<Shared>,
+}
+
+/// What carries the bytes of clients: two threads for each in this package, other ways in crates that build on it.
+pub trait Transport: Sync {
+    /// Takes a connection over and serves it until it is gone; must not wait for it. Threads are started in the scope, or
+    /// else belong to the transport, which has to join them itself.
+    ///
+    /// # Errors
+    /// The system has no more threads, or whatever else it needs. The peer is told that the server is full.
+    fn start<'scope, 'env>(
+        &'env self,
+        arrival: Arrival,
+        scope: &'scope Scope<'scope, 'env>,
+        handle: &'env ServerHandle,
+    ) -> io::Result<()>;
+
+    /// How many threads a client has to itself: what a machine can hold depends on it ([`machine`](crate::machine)).
+    fn threads_per_client(&self) -> u64;
+}
+
+/// A connection that was let in. It has its place in the server until this is dropped.
+pub struct Arrival {
+    /// The client's number.
+    pub id: ClientId,
+    /// The connection.
+    pub socket: Arc<TcpStream>,
+    /// When it was taken: the sign-on limit counts from there.
+    pub accepted: Instant,
+    _permit: Permit,
 }
 
 struct Shared {
@@ -101,11 +129,19 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Serves until [`ServerHandle::shutdown`]. Every thread has ended when it returns.
+    /// Serves with two threads for each client until [`ServerHandle::shutdown`]. Every thread has ended when it returns.
     ///
     /// # Errors
     /// Only if the system has no thread for the router, or if the router itself broke down.
     pub fn run(self) -> io::Result<()> {
+        self.run_on(&Threads)
+    }
+
+    /// The same with another transport.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
         let Server { listener, exporter, inbox, handle } = self;
         let shared = &*handle.shared;
         let router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
@@ -121,7 +157,7 @@ impl Server {
                 let serve = || exporter.run(&shared.metrics, &shared.registry, &shared.stop);
                 thread::Builder::new().name("metrics".into()).stack_size(STACK).spawn_scoped(scope, serve)?;
             }
-            accept(&listener, scope, &handle);
+            accept(&listener, transport, scope, &handle);
             drop(listener);
             let deadline = Instant::now() + shared.config.shutdown_secs;
             if !shared.connections.wait_until_closed(deadline) {
@@ -208,7 +244,8 @@ impl ServerHandle {
         }
     }
 
-    pub(crate) fn caught_panic(&self, id: ClientId, doing: &str) {
+    /// Counts and logs a panic that was caught while serving a client: `doing` is what was done, as in `reading it`.
+    pub fn caught_panic(&self, id: ClientId, doing: &str) {
         Metrics::count(&self.shared.metrics.panics);
         log::error!("{id}: {doing} panicked; the panic's own message stands above");
     }
@@ -242,7 +279,12 @@ pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics:
 }
 
 /// Lets clients in until the server stops. Does nothing that could wait for any of them.
-fn accept<'scope, 'env>(listener: &TcpListener, scope: &'scope Scope<'scope, 'env>, handle: &'env ServerHandle) {
+fn accept<'scope, 'env>(
+    listener: &TcpListener,
+    transport: &'env dyn Transport,
+    scope: &'scope Scope<'scope, 'env>,
+    handle: &'env ServerHandle,
+) {
     let mut pause = FIRST_PAUSE;
     loop {
         let accepted = listener.accept();
@@ -250,7 +292,7 @@ fn accept<'scope, 'env>(listener: &TcpListener, scope: &'scope Scope<'scope, 'en
             return;
         }
         match accepted {
-            Ok((socket, peer)) => match start(Arc::new(socket), peer, scope, handle) {
+            Ok((socket, peer)) => match start(Arc::new(socket), peer, transport, scope, handle) {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
                     continue;
@@ -286,6 +328,7 @@ fn is_peers_fault(error: &io::Error) -> bool {
 fn start<'scope, 'env>(
     socket: Arc<TcpStream>,
     peer: SocketAddr,
+    transport: &'env dyn Transport,
     scope: &'scope Scope<'scope, 'env>,
     handle: &'env ServerHandle,
 ) -> io::Result<()> {
@@ -305,19 +348,8 @@ fn start<'scope, 'env>(
         }
     };
     Metrics::count(&handle.metrics().accepted);
-    let theirs = socket.clone();
-    let client = move || {
-        let _permit: Permit = permit;
-        connection::serve(&theirs, id, accepted, LineDecoder::default(), LineEncoder::default(), handle);
-    };
-    let thread = thread::Builder::new().name(format!("client-{}", id.0)).stack_size(STACK);
-    match thread.spawn_scoped(scope, client) {
-        Ok(_joined_by_the_scope) => Ok(()),
-        Err(error) => {
-            turn_away(&socket);
-            Err(error)
-        }
-    }
+    let arrival = Arrival { id, socket: socket.clone(), accepted, _permit: permit };
+    transport.start(arrival, scope, handle).inspect_err(|_| turn_away(&socket))
 }
 
 /// One line for somebody who cannot come in. A new socket has room for it, so this does not wait.

@@ -112,7 +112,9 @@ fn client(id: usize, habit: Habit, inbox: &SyncSender<Message>, max_bytes: usize
         let credits = Credits::new(2);
         for line in habit.lines {
             let request = parse(&Text::new(line).unwrap()).unwrap();
-            if to_router.send(Message::Requests(id, vec![request], credits.take())).is_err() || hangup.is_over() {
+            credits.wait_for(1);
+            let ticket = credits.try_take().expect("nobody else takes them");
+            if to_router.send(Message::Requests(id, vec![request], ticket)).is_err() || hangup.is_over() {
                 break;
             }
         }
@@ -121,7 +123,7 @@ fn client(id: usize, habit: Habit, inbox: &SyncSender<Message>, max_bytes: usize
         }
         drop(to_router);
         // Every ticket comes back, however this ends.
-        credits.settle();
+        credits.wait_for(2);
         Vec::new()
     });
     let write = thread::spawn(move || {

@@ -37,6 +37,12 @@ pub enum Input<'a> {
     EndOfTransmission,
 }
 
+/// What a byte brought to its end: the line that is kept, or something that borrows nothing.
+enum Found {
+    Line,
+    Other(Input<'static>),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Data,
@@ -73,37 +79,53 @@ impl Splitter {
         }
     }
 
-    /// Takes bytes in and hands on what they are, in their order. `take` says whether to go on.
-    ///
-    /// Returns false as soon as `take` did.
-    pub fn push(&mut self, mut bytes: &[u8], take: &mut impl FnMut(Input) -> bool) -> bool {
+    /// The next thing that is in these bytes; takes what it is made of from their front. `None` when they are used up.
+    pub fn next<'l, 'b: 'l>(&'l mut self, bytes: &mut &'b [u8]) -> Option<Input<'l>> {
+        self.forget_the_line_before();
         while let Some(&byte) = bytes.first() {
             // The common case: a whole line, nothing of telnet in it, nothing left over from before.
             if self.state == State::Data && self.length == 0 && byte != IAC {
                 let skip = usize::from(self.after_cr && matches!(byte, b'\n' | 0));
-                bytes = &bytes[skip..];
+                *bytes = &bytes[skip..];
                 self.after_cr = false;
                 let plain = bytes.iter().position(|&b| b < 0x20 || b == 0x7F || b == IAC);
                 if let Some(end) = plain.filter(|&end| end <= self.limit && bytes[end] == b'\n') {
-                    if end > 0 && !take(Input::Line(&bytes[..end])) {
-                        return false;
+                    let line = &bytes[..end];
+                    *bytes = &bytes[end + 1..];
+                    if line.is_empty() {
+                        continue;
                     }
-                    bytes = &bytes[end + 1..];
-                    continue;
+                    return Some(Input::Line(line));
                 }
             }
-            let Some((&byte, rest)) = bytes.split_first() else { break };
-            if !self.byte(byte, take) {
-                return false;
+            let (&byte, rest) = bytes.split_first()?;
+            *bytes = rest;
+            match self.byte(byte) {
+                None => {}
+                Some(Found::Line) => return Some(Input::Line(&self.line)),
+                Some(Found::Other(input)) => return Some(input),
             }
-            bytes = rest;
         }
-        true
+        None
     }
 
-    /// The client will send nothing more: hands on what it had begun, as a line.
-    pub fn finish(&mut self, take: &mut impl FnMut(Input) -> bool) -> bool {
-        if self.length == 0 { true } else { self.end_of_line(take) }
+    /// The client will send nothing more: what it had begun, as a line.
+    pub fn finish(&mut self) -> Option<Input<'_>> {
+        self.forget_the_line_before();
+        if self.length == 0 {
+            return None;
+        }
+        match self.end_of_line()? {
+            Found::Line => Some(Input::Line(&self.line)),
+            Found::Other(input) => Some(input),
+        }
+    }
+
+    /// A line that was handed on stays until the next thing is wanted, for it is only lent.
+    fn forget_the_line_before(&mut self) {
+        if self.length == 0 {
+            self.line.clear();
+        }
     }
 
     /// Whether a line was begun and not ended.
@@ -113,7 +135,7 @@ impl Splitter {
 
     /// The unfinished line, as far as it is kept.
     pub fn begun(&self) -> &[u8] {
-        &self.line
+        if self.is_inside_line() { &self.line } else { &[] }
     }
 
     /// Whether this client has shown that it is a telnet.
@@ -121,13 +143,13 @@ impl Splitter {
         self.spoke_telnet
     }
 
-    fn byte(&mut self, byte: u8, take: &mut impl FnMut(Input) -> bool) -> bool {
+    fn byte(&mut self, byte: u8) -> Option<Found> {
         match self.state {
-            State::Data => return self.data(byte, take),
-            State::Iac => return self.command(byte, take),
+            State::Data => return self.data(byte),
+            State::Iac => return self.command(byte),
             State::Negotiation(verb) => {
                 self.state = State::Data;
-                return self.refuse(verb, byte, take);
+                return self.refuse(verb, byte);
             }
             State::Subnegotiation(seen) => {
                 // 256 bytes are more than any option of a terminal needs; past that it is data again.
@@ -141,33 +163,33 @@ impl Splitter {
                 self.state = if byte == SE { State::Data } else { State::Subnegotiation(seen + 1) };
             }
         }
-        true
+        None
     }
 
-    fn data(&mut self, byte: u8, take: &mut impl FnMut(Input) -> bool) -> bool {
+    fn data(&mut self, byte: u8) -> Option<Found> {
         let after_cr = std::mem::take(&mut self.after_cr);
         match byte {
             IAC => {
                 self.after_cr = after_cr;
                 self.state = State::Iac;
-                true
+                None
             }
-            b'\n' | 0 if after_cr => true,
+            b'\n' | 0 if after_cr => None,
             b'\r' => {
                 self.after_cr = true;
-                self.end_of_line(take)
+                self.end_of_line()
             }
-            b'\n' => self.end_of_line(take),
-            4 if self.length == 0 => take(Input::EndOfTransmission),
-            _ => self.keep(byte, take),
+            b'\n' => self.end_of_line(),
+            4 if self.length == 0 => Some(Found::Other(Input::EndOfTransmission)),
+            _ => self.keep(byte),
         }
     }
 
-    fn command(&mut self, byte: u8, take: &mut impl FnMut(Input) -> bool) -> bool {
+    fn command(&mut self, byte: u8) -> Option<Found> {
         self.state = State::Data;
         if byte == IAC {
             // A doubled 255 is the byte itself: Latin-1 `ÿ` through telnet.
-            return self.keep(IAC, take);
+            return self.keep(IAC);
         }
         self.spoke_telnet = true;
         match byte {
@@ -175,17 +197,17 @@ impl Splitter {
             SB => self.state = State::Subnegotiation(0),
             IP | AO | SUSP | BRK | ABORT => {
                 if let Some(eaten) = self.eaten(byte) {
-                    return self.keep(eaten, take);
+                    return self.keep(eaten);
                 }
                 if byte == IP {
                     self.line.clear();
                     self.length = 0;
-                    return take(Input::Interrupt);
+                    return Some(Found::Other(Input::Interrupt));
                 }
             }
             _ => {}
         }
-        true
+        None
     }
 
     /// GNU telnet takes some bytes in the middle of a letter for its own control keys and sends a command instead.
@@ -208,44 +230,40 @@ impl Splitter {
         }
     }
 
-    fn refuse(&mut self, verb: u8, option: u8, take: &mut impl FnMut(Input) -> bool) -> bool {
+    fn refuse(&mut self, verb: u8, option: u8) -> Option<Found> {
         let (row, answer) = match verb {
             DO => (0, WONT),
             WILL => (1, DONT),
-            _ => return true,
+            _ => return None,
         };
         let bit = 1u64 << (option % 64);
         let seen = &mut self.refused[row][usize::from(option / 64)];
         // Each option is refused once. A timing mark is a question each time: without an answer the client stays dumb.
         if *seen & bit != 0 && option != TIMING_MARK {
-            return true;
+            return None;
         }
         *seen |= bit;
-        take(Input::Answer([IAC, answer, option]))
+        Some(Found::Other(Input::Answer([IAC, answer, option])))
     }
 
-    fn keep(&mut self, byte: u8, take: &mut impl FnMut(Input) -> bool) -> bool {
+    fn keep(&mut self, byte: u8) -> Option<Found> {
         self.length += 1;
         if self.length <= self.limit {
             self.line.push(byte);
-        } else if self.length > ENDLESS {
-            return take(Input::Endless);
         }
-        true
+        (self.length > ENDLESS).then_some(Found::Other(Input::Endless))
     }
 
-    fn end_of_line(&mut self, take: &mut impl FnMut(Input) -> bool) -> bool {
+    fn end_of_line(&mut self) -> Option<Found> {
         let length = std::mem::take(&mut self.length);
         if length > self.limit {
             self.line = Vec::new();
-            return take(Input::TooLong(length));
+            return Some(Found::Other(Input::TooLong(length)));
         }
         if self.line.iter().any(|&b| b == 0x08 || b == 0x7F) {
             erase(&mut self.line);
         }
-        let go_on = self.line.is_empty() || take(Input::Line(&self.line));
-        self.line.clear();
-        go_on
+        (!self.line.is_empty()).then_some(Found::Line)
     }
 }
 
@@ -275,12 +293,13 @@ mod tests {
                 Input::Line(line) => String::from_utf8_lossy(line).into_owned(),
                 other => format!("{other:?}"),
             });
-            true
         };
-        for chunk in chunks {
-            splitter.push(chunk, &mut take);
+        for mut chunk in chunks.iter().copied() {
+            while let Some(input) = splitter.next(&mut chunk) {
+                take(input);
+            }
         }
-        splitter.finish(&mut take);
+        splitter.finish().into_iter().for_each(take);
         seen
     }
 
@@ -364,10 +383,7 @@ mod tests {
         let mut splitter = Splitter::new(2_048);
         let mut endless = false;
         for _ in 0..70 {
-            splitter.push(&[b'x'; 1_024], &mut |input| {
-                endless |= input == Input::Endless;
-                !endless
-            });
+            endless |= splitter.next(&mut &[b'x'; 1_024][..]) == Some(Input::Endless);
         }
         assert!(endless && splitter.line.capacity() <= 4_096);
     }

@@ -26,6 +26,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Write};
+use std::marker::PhantomData;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use crate::command::Command;
 use crate::config::{Config, SETTINGS};
+use crate::connection::Threads;
 use crate::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
@@ -46,7 +48,7 @@ use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
 use crate::protocol::Request;
 use crate::registry::Registry;
 use crate::router::Router;
-use crate::server::{Server, ServerHandle};
+use crate::server::{Server, ServerHandle, Transport};
 use crate::telnet::{Input, Splitter};
 
 /// How long a test waits for something that must come. Long, since a busy machine is no failure.
@@ -60,30 +62,36 @@ pub fn quick() -> Config {
     config
 }
 
-/// A server on a thread of its own. It stops and is joined when this is dropped.
-pub struct TestServer {
+/// A server on a thread of its own, its clients on the transport `T`. It stops and is joined when this is dropped.
+pub struct TestServerOn<T> {
     handle: ServerHandle,
     thread: Option<JoinHandle<io::Result<()>>>,
+    transport: PhantomData<T>,
 }
 
-impl TestServer {
+/// The server of this package.
+pub type TestServer = TestServerOn<Threads>;
+
+impl<T: Transport + Default> TestServerOn<T> {
     /// Starts a server with [`quick`] settings.
-    pub fn start() -> TestServer {
-        TestServer::with(quick())
+    pub fn start() -> Self {
+        Self::with(quick())
     }
 
     /// Starts a server with other settings.
     ///
     /// # Panics
     /// If it cannot be started.
-    pub fn with(config: Config) -> TestServer {
+    pub fn with(config: Config) -> Self {
         let server = Server::bind(config).expect("a free port on loopback");
         let handle = server.handle();
-        let run = move || server.run();
+        let run = move || server.run_on(&T::default());
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
-        TestServer { handle, thread: Some(thread) }
+        TestServerOn { handle, thread: Some(thread), transport: PhantomData }
     }
+}
 
+impl<T> TestServerOn<T> {
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.handle.addr()
@@ -121,7 +129,7 @@ impl TestServer {
     }
 }
 
-impl Drop for TestServer {
+impl<T> Drop for TestServerOn<T> {
     fn drop(&mut self) {
         self.handle.shutdown();
         if let Some(thread) = self.thread.take()
@@ -298,24 +306,29 @@ pub trait Stage {
 }
 
 /// A real server and real sockets.
-pub struct Tcp {
-    server: TestServer,
+pub struct TcpOn<T> {
+    server: TestServerOn<T>,
     clients: HashMap<String, TestClient>,
 }
 
-impl Tcp {
-    /// A server with these settings.
-    pub fn new(config: Config) -> Tcp {
-        Tcp { server: TestServer::with(config), clients: HashMap::new() }
-    }
+/// The same with the transport of this package.
+pub type Tcp = TcpOn<Threads>;
 
+impl<T: Transport + Default> TcpOn<T> {
+    /// A server with these settings.
+    pub fn new(config: Config) -> Self {
+        TcpOn { server: TestServerOn::with(config), clients: HashMap::new() }
+    }
+}
+
+impl<T> TcpOn<T> {
     #[track_caller]
     fn client(&mut self, who: &str) -> &mut TestClient {
         self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
     }
 }
 
-impl Stage for Tcp {
+impl<T> Stage for TcpOn<T> {
     fn connect(&mut self, who: &str) {
         self.clients.insert(who.into(), self.server.connect());
     }
@@ -429,10 +442,10 @@ impl Stage for Bare {
         let Seat { id, splitter, decoder, .. } = self.seat(who);
         let id = *id;
         let mut messages = Vec::new();
-        splitter.push(bytes, &mut |input| {
+        let mut bytes = bytes;
+        while let Some(input) = splitter.next(&mut bytes) {
             messages.extend(meaning(input, decoder, max).map(|meant| meant.message(id)));
-            true
-        });
+        }
         if splitter.is_inside_line()
             && let Some(why) = decoder.glance(splitter.begun())
         {
@@ -458,10 +471,9 @@ impl Stage for Bare {
         let Seat { id, splitter, decoder, .. } = self.seat(who);
         let id = *id;
         let mut messages = Vec::new();
-        splitter.finish(&mut |input| {
+        if let Some(input) = splitter.finish() {
             messages.extend(meaning(input, decoder, max).map(|meant| meant.message(id)));
-            true
-        });
+        }
         if let Decoded::Request(request) = decoder.finish() {
             messages.push(Meant::Request(request).message(id));
         }

@@ -7,7 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 
-use chat_server::testing::{DEADLINE, TestClient, TestServer, quick};
+use chat_server::testing::{DEADLINE, TestClient, quick};
+
+use crate::TestServer;
 
 use crate::witness::{Record, Witness, check_one_order};
 

@@ -2,8 +2,10 @@
 
 use std::thread;
 
-use chat_server::testing::{TestServer, quick};
+use chat_server::testing::quick;
 use chat_server::text::Text;
+
+use crate::TestServer;
 
 #[test]
 fn whoever_never_gave_a_name_leaves_no_trace() {

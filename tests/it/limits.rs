@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
-use chat_server::testing::{DEADLINE, TestClient, TestServer, quick};
+use chat_server::testing::{DEADLINE, TestClient, quick};
+
+use crate::TestServer;
 
 fn short(config: impl FnOnce(&mut Config)) -> TestServer {
     let mut quick = quick();

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use chat_server::testing::{TestClient, TestServer};
+use chat_server::testing::TestClient;
+
+use crate::TestServer;
 
 const PEOPLE: usize = 500;
 const SPEAKERS: usize = 10;

@@ -12,3 +12,7 @@ mod soak;
 mod transcripts;
 mod wire;
 mod witness;
+
+// The tests of other transports take in some of these modules, with another server and another way to this folder.
+use chat_server::testing::{Tcp, TestServer};
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");

@@ -668,12 +668,13 @@ fn split(chunks: &[&[u8]]) -> Vec<Came> {
             Input::Answer(bytes) => Came::Answer(bytes),
             other => Came::Other(format!("{other:?}")),
         });
-        true
     };
-    for chunk in chunks {
-        splitter.push(chunk, &mut take);
+    for mut chunk in chunks.iter().copied() {
+        while let Some(input) = splitter.next(&mut chunk) {
+            take(input);
+        }
     }
-    splitter.finish(&mut take);
+    splitter.finish().into_iter().for_each(take);
     came
 }
 
@@ -742,12 +743,12 @@ proptest! {
         let mut decoder = LineDecoder::default();
         let mut last = None;
         let bytes = [b"JOIN:ani\n", &rubbish[..], b"\nPING:still-there\n"].concat();
-        Splitter::new(LIMIT).push(&bytes, &mut |input| {
+        let (mut splitter, mut bytes) = (Splitter::new(LIMIT), &bytes[..]);
+        while let Some(input) = splitter.next(&mut bytes) {
             if let Input::Line(line) = input && let Decoded::Request(request) = decoder.decode(line) {
                 last = Some(request.what);
             }
-            true
-        });
+        }
         prop_assert_eq!(last, Some(Ok(Command::Ping(Text::new("still-there").unwrap()))));
     }
 }

@@ -4,7 +4,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_server::testing::{TestClient, TestServer, quick};
+use chat_server::testing::{TestClient, quick};
+
+use crate::TestServer;
 
 const PEOPLE: usize = 12;
 

@@ -3,15 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chat_server::testing::{Bare, Tcp, play};
+use chat_server::testing::{Bare, play};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
-}
+use crate::{ROOT, Tcp};
 
 /// The transcripts in a folder, each with its title.
 fn files(folder: &str) -> Vec<(String, String)> {
-    let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
+    let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|kind| kind == "chat"));
     paths.sort();
@@ -21,7 +19,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
 
 /// The conversations in the manual: its blocks that begin with ```chat.
 fn manual() -> Vec<(String, String)> {
-    let text = fs::read_to_string(root().join("PROTOCOL.md")).unwrap();
+    let text = fs::read_to_string(Path::new(ROOT).join("PROTOCOL.md")).unwrap();
     let mut blocks = Vec::new();
     for (number, part) in text.split("```chat\n").skip(1).enumerate() {
         let block = part.split("```").next().unwrap_or_default();

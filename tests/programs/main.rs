@@ -10,3 +10,6 @@ mod program;
 mod settings;
 mod strangers;
 mod telnet;
+
+// The tests of other transports take in some of these modules, with another server.
+use chat_server::testing::TestServer;

@@ -1,7 +1,6 @@
 //! The client in PROTOCOL.md, run as it stands there.
 
-use chat_server::testing::TestServer;
-
+use crate::TestServer;
 use crate::program::{Program, is_here};
 
 #[test]

@@ -1,7 +1,8 @@
 //! The three netcats as people use them in scripts: a few lines go in, the answers come out, and it ends by itself.
 
-use chat_server::testing::{TestClient, TestServer};
+use chat_server::testing::TestClient;
 
+use crate::TestServer;
 use crate::program::{Program, is_here};
 
 /// Every netcat of Debian. Without a flag the first two never say that their input has ended.

@@ -2,8 +2,9 @@
 
 use std::io::Read;
 
-use chat_server::testing::{DEADLINE, TestClient, TestServer};
+use chat_server::testing::{DEADLINE, TestClient};
 
+use crate::TestServer;
 use crate::program::{Program, is_here};
 
 /// Sends bytes to a server on which ani listens, and returns all that came back. Ani must not have noticed anything.

@@ -1,7 +1,8 @@
 //! Debian's telnet on a terminal: what it does to people's words, and that a chat is possible all the same.
 
-use chat_server::testing::{TestClient, TestServer};
+use chat_server::testing::TestClient;
 
+use crate::TestServer;
 use crate::program::{Program, is_here};
 
 /// A server, a listener called budi, and somebody with telnet who has signed on as ani.

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chat_server::config::Origin;
+use chat_server::connection::Threads;
 use chat_server::machine;
-use chat_server::server::Server;
+use chat_server::server::{Server, Transport};
 use chat_web::Web;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         Task::Example => print(&settings::example()),
         Task::CheckConfig | Task::Run => {
             let is_default = *loaded.origin("max_clients") == Origin::Default;
-            match machine::fit(&mut loaded.settings.core.max_clients, is_default) {
+            match machine::fit(&mut loaded.settings.core.max_clients, is_default, Threads.threads_per_client()) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
                 Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),

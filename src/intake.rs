@@ -1,0 +1,355 @@
+//! What one client's bytes come to: requests for the router, and when to read on. No socket, no thread, no sleep.
+//!
+//! Every transport reads its clients by this, so that lines, limits and waits are the same on all of them. It never does
+//! anything itself: [`Intake::next`] says what its transport has to do next, and the transport does it in its own way.
+
+use std::time::{Duration, Instant};
+
+use crate::command::Command;
+use crate::dialect::{Decoded, Decoder};
+use crate::error::ChatError;
+use crate::event::{Leave, Warning};
+use crate::limit::Bucket;
+use crate::message::{Credits, Message};
+use crate::names::ClientId;
+use crate::protocol::Request;
+use crate::queue::Hangup;
+use crate::server::ServerHandle;
+use crate::telnet::{Input, Splitter};
+
+/// The most messages of one client under way: what a transport makes its [`Credits`] with.
+pub const MESSAGES: usize = 2;
+/// The most requests in one message to the router.
+const REQUESTS: usize = 32;
+/// Before sign-on a client may send this much.
+const EARLY_BYTES: usize = 4_096;
+/// How long before the idle limit the warning comes.
+const IDLE_WARNING: Duration = Duration::from_secs(60);
+
+/// What a transport has to do next for a client. When it is done, [`Intake::next`] says what comes then.
+pub enum Next {
+    /// Give this to the router.
+    Send(Message),
+    /// Write these three bytes at once, past the queue, since telnet shows nothing until it has them. Between two bytes
+    /// of chat they do no harm: telnet takes them out wherever they stand.
+    Answer([u8; 3]),
+    /// Come back at this time, and read nothing before: lines come faster than the pace, and TCP holds the peer back.
+    Pause(Instant),
+    /// Come back when so many of its tickets are free: the client does not read what it is answered.
+    Tickets(usize),
+    /// Read more, and come back with it, or at this time without ([`Intake::end`] if the peer will send nothing more).
+    /// `None` is for ever.
+    Read(Option<Instant>),
+    /// Nothing is to be read any more; the router has to be told why, if it does not know.
+    Leave(Leave),
+}
+
+/// The reading side of one client.
+pub struct Intake<D> {
+    id: ClientId,
+    handle: ServerHandle,
+    hangup: Hangup,
+    decoder: D,
+    splitter: Splitter,
+    credits: Credits,
+    bucket: Bucket,
+    clock: Clock,
+    /// For the router, as soon as there are enough of them or the bytes are used up.
+    requests: Vec<Request>,
+    /// What the last line means, until the pace lets it pass.
+    held: Option<Held>,
+    /// Bytes since the last time that all were used up, and those before there was a name.
+    fresh: usize,
+    early: usize,
+    ending: Ending,
+    // What is owed, in this order.
+    handing_over: bool,
+    warning: Option<Warning>,
+    pause: Option<Instant>,
+    checking_early: bool,
+    leaving: Option<Leave>,
+    /// Whether the sender knows that it is faster than its pace.
+    slowed: bool,
+    /// Ctrl-C came, and its sender has not been told yet that it does not leave.
+    interrupted: bool,
+}
+
+/// What a line means for the intake.
+enum Held {
+    Nothing,
+    Request(Request),
+    Interrupt,
+    Leave(Leave),
+}
+
+/// How far the end of a client's bytes has been dealt with.
+enum Ending {
+    /// There may be more.
+    No,
+    /// What it had begun is a line.
+    Line,
+    /// What its decoder had begun may be a request.
+    Rest,
+    /// Nothing is left.
+    Over,
+}
+
+/// What the patience with a client depends on.
+struct Clock {
+    accepted: Instant,
+    signed_on: bool,
+    last_line: Instant,
+    line_began: Option<Instant>,
+    warned: bool,
+}
+
+impl<D: Decoder> Intake<D> {
+    /// An intake for one connection. `accepted` is when it was taken: the sign-on limit counts from there.
+    pub fn new(
+        id: ClientId,
+        accepted: Instant,
+        decoder: D,
+        credits: Credits,
+        hangup: Hangup,
+        handle: &ServerHandle,
+    ) -> Self {
+        let config = handle.config();
+        Intake {
+            id,
+            handle: handle.clone(),
+            hangup,
+            decoder,
+            splitter: Splitter::new(config.line_bytes),
+            credits,
+            bucket: Bucket::new(config.burst, config.per_second, accepted),
+            clock: Clock { accepted, signed_on: false, last_line: accepted, line_began: None, warned: false },
+            requests: Vec::new(),
+            held: None,
+            fresh: 0,
+            early: 0,
+            ending: Ending::No,
+            handing_over: false,
+            warning: None,
+            pause: None,
+            checking_early: false,
+            leaving: None,
+            slowed: false,
+            interrupted: false,
+        }
+    }
+
+    /// The client's tickets, for a transport that waits for them.
+    pub fn credits(&self) -> &Credits {
+        &self.credits
+    }
+
+    /// The peer will send nothing more. What it had begun is a line, and all its lines get their answers.
+    pub fn end(&mut self) {
+        self.ending = Ending::Line;
+    }
+
+    /// What has to be done next. Takes from the front of `bytes` what it could use; the rest is wanted again.
+    pub fn next(&mut self, bytes: &mut &[u8], now: Instant) -> Next {
+        if self.hangup.is_over() {
+            // The router let go of it for a reason of its own, and has told everybody.
+            return Next::Leave(Leave::Closed);
+        }
+        loop {
+            if let Some(next) = self.owed(now) {
+                return next;
+            }
+            if let Some(held) = self.held.take() {
+                self.admit(held);
+                continue;
+            }
+            if let Some(why) = self.leaving.take() {
+                return Next::Leave(why);
+            }
+            let before = bytes.len();
+            let input = self.splitter.next(bytes);
+            self.fresh += before - bytes.len();
+            let (held, counts) = match input {
+                Some(Input::Line(line)) => (self.decoder.decode(line).into(), self.decoder.counts()),
+                Some(Input::TooLong(got)) => (self.too_long(got), true),
+                Some(Input::Endless) => (Held::Leave(Leave::Endless), false),
+                Some(Input::Answer(bytes)) => return Next::Answer(bytes),
+                Some(Input::Interrupt) => (Held::Interrupt, true),
+                Some(Input::EndOfTransmission) => (Held::Request(Request::of("QUIT", Ok(Command::Quit(None)))), false),
+                None if self.fresh > 0 => {
+                    self.used_up(now);
+                    continue;
+                }
+                None => match self.ending {
+                    Ending::No => return self.look_at_the_clock(now),
+                    Ending::Line => {
+                        self.ending = Ending::Rest;
+                        match self.splitter.finish() {
+                            Some(Input::Line(line)) => (self.decoder.decode(line).into(), self.decoder.counts()),
+                            Some(Input::TooLong(got)) => (self.too_long(got), true),
+                            _ => continue,
+                        }
+                    }
+                    Ending::Rest => {
+                        self.ending = Ending::Over;
+                        (self.decoder.finish().into(), false)
+                    }
+                    Ending::Over => (Held::Leave(Leave::Closed), false),
+                },
+            };
+            self.held = Some(held);
+            if counts {
+                self.keep_pace(now);
+            }
+        }
+    }
+
+    /// What has to be done before anything else is looked at.
+    fn owed(&mut self, now: Instant) -> Option<Next> {
+        if self.handing_over {
+            if !self.requests.is_empty() {
+                let Some(ticket) = self.credits.try_take() else { return Some(Next::Tickets(1)) };
+                let requests = std::mem::take(&mut self.requests);
+                return Some(Next::Send(Message::Requests(self.id, requests, ticket)));
+            }
+            self.handing_over = false;
+        }
+        if let Some(warning) = self.warning.take() {
+            return Some(Next::Send(Message::Warn(self.id, warning)));
+        }
+        if let Some(until) = self.pause {
+            if now < until {
+                return Some(Next::Pause(until));
+            }
+            self.pause = None;
+        }
+        if self.checking_early {
+            // The name may be in what was just handed over. Before sign-on answers are few, so this is short.
+            if !self.credits.are_back(MESSAGES) {
+                return Some(Next::Tickets(MESSAGES));
+            }
+            self.checking_early = false;
+            if !self.has_signed_on() {
+                self.leaving = Some(Leave::Flood);
+            }
+        }
+        None
+    }
+
+    /// The pace has let it pass.
+    fn admit(&mut self, held: Held) {
+        match held {
+            Held::Nothing => {}
+            Held::Interrupt => self.interrupted = true,
+            Held::Leave(why) => {
+                self.handing_over = true;
+                self.leaving = Some(why);
+            }
+            Held::Request(request) => {
+                if request.what == Ok(Command::Stats) {
+                    // Here and not in the router, which reads no files.
+                    self.handle.metrics().sample_process();
+                }
+                self.handing_over |= answers_with_a_block(&request);
+                self.requests.push(request);
+                self.handing_over |= self.requests.len() >= REQUESTS;
+            }
+        }
+    }
+
+    fn too_long(&self, got: usize) -> Held {
+        let max = self.handle.config().line_bytes;
+        Held::Request(Request::refused(ChatError::LineTooLong { max, got }))
+    }
+
+    /// Holds the line back where lines come faster than the pace. Nothing is refused, and nothing lost.
+    fn keep_pace(&mut self, now: Instant) {
+        let wait = self.bucket.take(now);
+        if wait.is_zero() {
+            self.slowed &= !self.bucket.is_full();
+        } else {
+            self.handing_over = true;
+            if !std::mem::replace(&mut self.slowed, true) {
+                self.warning = Some(Warning::Pace);
+            }
+            self.pause = Some(now + wait);
+        }
+    }
+
+    /// All bytes that came are looked at.
+    fn used_up(&mut self, now: Instant) {
+        self.handing_over = true;
+        self.leaving = self.leaving.take().or_else(|| self.decoder.glance(self.splitter.begun()));
+        // Only now: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
+        if std::mem::take(&mut self.interrupted) {
+            self.warning = Some(Warning::Interrupt);
+        }
+        if self.splitter.is_inside_line() {
+            self.clock.line_began.get_or_insert(now);
+        } else {
+            self.clock.line_began = None;
+            self.clock.last_line = now;
+            self.clock.warned = false;
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        if !self.clock.signed_on {
+            self.early += fresh;
+            self.checking_early = self.early > EARLY_BYTES;
+        }
+    }
+
+    fn has_signed_on(&mut self) -> bool {
+        self.clock.signed_on = self.handle.registry().is_signed_on(self.id);
+        self.clock.signed_on
+    }
+
+    /// Nothing is left to do but to read, unless the time for that is over.
+    fn look_at_the_clock(&mut self, now: Instant) -> Next {
+        let config = self.handle.config();
+        let (sign_on, line, idle) = (config.sign_on_secs, config.line_secs, config.idle_secs);
+        let passed = |since: Instant, limit: Duration| !limit.is_zero() && now >= since + limit;
+        if !self.clock.signed_on && passed(self.clock.accepted, sign_on) && !self.has_signed_on() {
+            return Next::Leave(Leave::SignOn);
+        }
+        let clock = &mut self.clock;
+        if clock.line_began.is_some_and(|began| passed(began, line)) || passed(clock.last_line, idle) {
+            return Next::Leave(Leave::Idle);
+        }
+        let warning = IDLE_WARNING.min(idle / 2);
+        if !clock.warned && passed(clock.last_line, idle - warning) {
+            clock.warned = true;
+            return Next::Send(Message::Warn(self.id, Warning::Idle(warning.as_secs())));
+        }
+        let deadlines = [
+            (!clock.signed_on).then_some((clock.accepted, sign_on)),
+            clock.line_began.map(|began| (began, line)),
+            Some((clock.last_line, if clock.warned { idle } else { idle - warning })),
+        ];
+        let limited = deadlines.into_iter().flatten().filter(|(_, limit)| !limit.is_zero());
+        Next::Read(limited.map(|(since, limit)| since + limit).min())
+    }
+}
+
+impl From<Decoded> for Held {
+    fn from(decoded: Decoded) -> Held {
+        match decoded {
+            Decoded::Nothing => Held::Nothing,
+            Decoded::Request(request) => Held::Request(request),
+            Decoded::Leave(why) => Held::Leave(why),
+        }
+    }
+}
+
+/// Long answers are asked for one in a message, so that few are under way at once.
+fn answers_with_a_block(request: &Request) -> bool {
+    let Ok(command) = &request.what else { return false };
+    matches!(
+        command,
+        Command::History(_)
+            | Command::List(_)
+            | Command::Rooms
+            | Command::Help(_)
+            | Command::Stats
+            | Command::Join(_)
+            | Command::Enter { .. }
+    )
+}
