@@ -34,6 +34,8 @@ pub enum Undelivered {
     Full(Batch),
     /// There is no such client any more.
     Gone,
+    /// A bug of ours struck while it was written, and nothing more will be.
+    Broken,
 }
 
 /// The one trait that a transport implements. Dropping it ends the connection, after what was delivered is written.
@@ -41,7 +43,7 @@ pub trait Deliver: Send {
     /// Hands a batch over. Must not block.
     ///
     /// # Errors
-    /// [`Undelivered::Full`] gives the batch back; [`Undelivered::Gone`] means that nothing will ever be written again.
+    /// [`Undelivered::Full`] gives the batch back; with the others nothing will ever be written again.
     fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered>;
 
     /// Hands over the last batch of this connection, for which there is always room.
@@ -70,6 +72,8 @@ pub enum Flushed {
     Overfull,
     /// There is no such client any more.
     Gone,
+    /// There is none, because of a bug of ours.
+    Broken,
 }
 
 /// The router's side of one client's queue.
@@ -129,6 +133,10 @@ impl Outbox {
             Err(Undelivered::Gone) => {
                 self.gone = true;
                 Flushed::Gone
+            }
+            Err(Undelivered::Broken) => {
+                self.gone = true;
+                Flushed::Broken
             }
             Err(Undelivered::Full(batch)) => {
                 self.pending = batch;

@@ -59,7 +59,7 @@ impl<E: Encoder> Outgoing<E> {
         }
     }
 
-    /// Puts a batch behind what is there.
+    /// Puts a batch of the queue behind what is there.
     pub fn add(&mut self, batch: Batch) {
         self.batches += 1;
         self.bytes += batch.bytes;
@@ -69,13 +69,28 @@ impl<E: Encoder> Outgoing<E> {
         self.tickets.extend(batch.tickets);
     }
 
-    /// Adds what waits in the queue, as long as there is not enough for a piece.
-    pub fn add_all(&mut self, queue: &QueueReceiver) {
+    /// Adds what waits in the queue, as long as there is not enough for a piece. Returns whether there was anything.
+    pub fn add_all(&mut self, queue: &QueueReceiver) -> bool {
+        let before = self.batches;
         while self.out.len() < PIECE
             && let Some(batch) = queue.try_recv()
         {
             self.add(batch);
         }
+        self.batches > before
+    }
+
+    /// Appends a batch's bytes to a buffer of somebody who tries to write it past the queue.
+    pub fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
+        for envelope in &batch.envelopes {
+            self.encoder.encode(envelope, out);
+        }
+    }
+
+    /// Keeps what could not be written past the queue, with the tickets of its answers.
+    pub fn keep(&mut self, rest: &[u8], tickets: Vec<Ticket>) {
+        self.out.extend_from_slice(rest);
+        self.tickets.extend(tickets);
     }
 
     /// What has to be written next: empty when all is written.
@@ -87,7 +102,8 @@ impl<E: Encoder> Outgoing<E> {
     /// back.
     pub fn wrote(&mut self, count: usize, queue: &QueueReceiver) {
         self.written += count;
-        if self.written.is_multiple_of(PIECE) {
+        // Only progress to the end of a piece begins a new one: taking nothing is what patience runs out over.
+        if count > 0 && self.written.is_multiple_of(PIECE) {
             self.began = None;
         }
         if self.written == self.out.len() {
@@ -117,5 +133,68 @@ impl<E: Encoder> Outgoing<E> {
             }
             None => Patience::Until(Some(began + self.slow)),
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::dialect::LineEncoder;
+    use crate::event::{Envelope, Event};
+    use crate::outbox::Deliver;
+    use crate::queue::queue;
+    use crate::text::Text;
+
+    const SLOW: Duration = Duration::from_secs(10);
+
+    /// Something over one piece, from a queue.
+    fn full() -> (Outgoing<LineEncoder>, QueueReceiver, impl Deliver) {
+        let (mut sender, receiver) = queue(1 << 20);
+        let words = Text::new(&"x".repeat(1_000)).expect("a text");
+        let note = Envelope::new(DateTime::UNIX_EPOCH, Event::Note { room: None, text: words });
+        let batch = Batch { envelopes: vec![note; 70], bytes: 70_000, tickets: Vec::new() };
+        assert!(sender.deliver(batch).is_ok());
+        let mut outgoing = Outgoing::new(LineEncoder::default(), SLOW);
+        assert!(outgoing.add_all(&receiver));
+        (outgoing, receiver, sender)
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_has_the_limit_and_a_little_more() {
+        let (mut outgoing, queue, _sender) = full();
+        let start = Instant::now();
+        for second in 0..10 {
+            outgoing.wrote(0, &queue);
+            let until = Patience::Until(Some(start + SLOW));
+            assert_eq!(outgoing.patience(start + Duration::from_secs(second), false), until);
+        }
+        assert_eq!(outgoing.patience(start + SLOW, false), Patience::TooSlow);
+        assert_eq!(outgoing.patience(start + SLOW, true), Patience::Until(Some(start + SLOW + GRACE)));
+        assert_eq!(outgoing.patience(start + SLOW + GRACE, true), Patience::Over);
+    }
+
+    #[test]
+    fn a_peer_that_takes_a_piece_in_time_has_the_limit_again_for_the_next() {
+        let (mut outgoing, queue, sender) = full();
+        let start = Instant::now();
+        outgoing.wrote(PIECE - 1, &queue);
+        assert_eq!(outgoing.patience(start, false), Patience::Until(Some(start + SLOW)));
+        outgoing.wrote(1, &queue);
+        let later = start + Duration::from_secs(9);
+        assert_eq!(outgoing.patience(later, false), Patience::Until(Some(later + SLOW)));
+        assert_eq!(sender.waiting(), 70_000, "it counts until all is written");
+        outgoing.wrote(outgoing.piece().len(), &queue);
+        assert_eq!((outgoing.piece().len(), sender.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn whom_the_router_let_go_has_a_little_time_whatever_it_takes() {
+        let (mut outgoing, queue, _sender) = full();
+        let start = Instant::now();
+        assert_eq!(outgoing.patience(start, true), Patience::Until(Some(start + GRACE)));
+        outgoing.wrote(PIECE, &queue);
+        assert_eq!(outgoing.patience(start + GRACE, true), Patience::Over);
     }
 }

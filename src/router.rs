@@ -114,7 +114,7 @@ impl Router {
                     log::error!("a tap has no room and misses {} events", batch.envelopes.len());
                     true
                 }
-                Err(Undelivered::Gone) => false,
+                Err(Undelivered::Gone | Undelivered::Broken) => false,
             }
         });
     }
@@ -430,6 +430,7 @@ impl Turn<'_> {
                     Flushed::Waits => waits.push(id),
                     Flushed::Overfull => self.remove(id, Leave::TooSlow),
                     Flushed::Gone => self.remove(id, Leave::Lost),
+                    Flushed::Broken => self.remove(id, Leave::Crashed),
                 }
             }
         }

@@ -941,7 +941,7 @@ proptest! {
                         Flushed::All => prop_assert_eq!(outbox.waiting(), 0),
                         Flushed::Waits => prop_assert!(outbox.waiting() <= max_bytes.max(400) + blocks(&pushed)),
                         Flushed::Overfull => prop_assert!(outbox.waiting() > max_bytes),
-                        Flushed::Gone => prop_assert!(false, "nobody is gone"),
+                        Flushed::Gone | Flushed::Broken => prop_assert!(false, "nobody is gone"),
                     }
                     continue;
                 }
@@ -998,7 +998,7 @@ proptest! {
                         waiting.push_back(bytes);
                     }
                     Err(Undelivered::Full(batch)) => prop_assert!(full && batch.bytes == bytes),
-                    Err(Undelivered::Gone) => prop_assert!(false, "nobody is gone"),
+                    Err(Undelivered::Gone | Undelivered::Broken) => prop_assert!(false, "nobody is gone"),
                 }
             }
             prop_assert_eq!(sender.waiting(), waiting.iter().sum::<usize>());

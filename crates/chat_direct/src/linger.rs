@@ -1,0 +1,62 @@
+//! What closes sockets for good: one thread that gives each peer a moment to close its own side first.
+
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use chat_server::connection::LINGER;
+
+/// The thread. It ends when this and all of its handles are dropped, and is joined by that.
+pub(crate) struct Linger {
+    handle: Option<LingerHandle>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A way to it. All wait equally long, so the first to come is the first to be due, and a channel is all the timer that is
+/// needed. It holds at most what is open, so it needs no bound of its own.
+#[derive(Clone)]
+pub(crate) struct LingerHandle(Sender<(Instant, Weak<TcpStream>)>);
+
+impl Default for Linger {
+    /// # Panics
+    /// If the system has no thread for it.
+    fn default() -> Linger {
+        let (handle, sockets) = mpsc::channel::<(Instant, Weak<TcpStream>)>();
+        let close = move || {
+            for (due, socket) in sockets {
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                if let Some(socket) = socket.upgrade() {
+                    let _closed_already = socket.shutdown(Shutdown::Both);
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("linger".into()).spawn(close).expect("a thread, at the start");
+        Linger { handle: Some(LingerHandle(handle)), thread: Some(thread) }
+    }
+}
+
+impl Linger {
+    pub(crate) fn handle(&self) -> LingerHandle {
+        self.handle.clone().expect("there until it is dropped")
+    }
+}
+
+impl LingerHandle {
+    /// Our side of this one is closed: the reader, which waits for the peer's end, is not to wait longer than a moment.
+    pub(crate) fn close_soon(&self, socket: &Arc<TcpStream>) {
+        if self.0.send((Instant::now() + LINGER, Arc::downgrade(socket))).is_err() {
+            let _closed_already = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Linger {
+    fn drop(&mut self) {
+        drop(self.handle.take());
+        if let Some(thread) = self.thread.take() {
+            let _did_not_panic = thread.join();
+        }
+    }
+}
