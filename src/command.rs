@@ -174,7 +174,7 @@ pub enum Choice {
     View(View),
     /// `echo=on|off`: whether one's own speech is answered with `OK`.
     Echo(bool),
-    /// `presence=off|brief|full`: joins, leaves and new names.
+    /// `presence=off|brief|auto|full`: joins, leaves and new names.
     Presence(Presence),
     /// `typing=on|off`: whether to hear who types.
     Typing(bool),
@@ -201,13 +201,18 @@ pub enum Presence {
     Off,
     /// Only in rooms of up to [`BRIEF_ROOM`] people.
     Brief,
-    /// Everything.
+    /// Where it is not too much: in rooms of up to [`CROWD`] people.
     #[default]
+    Auto,
+    /// Everything.
     Full,
 }
 
 /// The largest room whose coming and going is told to people with `presence=brief`.
 pub const BRIEF_ROOM: usize = 20;
+/// In a room of more people than this, coming and going is told only to those who asked for all of it: a thousand people
+/// who come would be half a million lines.
+pub const CROWD: usize = 250;
 
 /// The most bytes of a reaction. The longest emoji there are, families and flags, have less.
 pub const MAX_EMOJI: usize = 40;
@@ -426,7 +431,7 @@ pub static VERBS: &[Verb] = &[
     early(verb(
         "OPT",
         &["opt"],
-        "/opt history=off|n time=s|ms view=full|short|plain echo=on|off presence=off|brief|full typing=on|off ping=n|off",
+        "/opt history=off|n time=s|ms view=full|short|plain echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
         "change how you see the chat",
         options,
     )),
@@ -557,6 +562,7 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
             ("echo", value) => Choice::Echo(switch(value)?),
             ("presence", "off") => Choice::Presence(Presence::Off),
             ("presence", "brief") => Choice::Presence(Presence::Brief),
+            ("presence", "auto") => Choice::Presence(Presence::Auto),
             ("presence", "full") => Choice::Presence(Presence::Full),
             ("typing", value) => Choice::Typing(switch(value)?),
             ("ping", "off") => Choice::Ping(0),

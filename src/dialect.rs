@@ -3,6 +3,7 @@
 use crate::command::{Choice, Command, View};
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag, Wire};
+use crate::outbox::Run;
 use crate::protocol::{self, Request};
 use crate::render::render;
 use crate::text::Text;
@@ -46,6 +47,11 @@ pub trait Decoder: Send {
 pub trait Encoder: Send {
     /// Puts the envelope's bytes behind what is in `out`.
     fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>);
+
+    /// The bytes of a whole run, if they are the same for others and were made already or are worth making.
+    fn shared<'a>(&self, _run: &'a Run) -> Option<&'a [u8]> {
+        None
+    }
 }
 
 /// The most lines of one paste.
@@ -171,13 +177,24 @@ impl Encoder for LineEncoder {
                 }
             }
         }
-        let wire = match (self.view, self.millis) {
+        let wire = self.wire();
+        out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+    }
+
+    fn shared<'a>(&self, run: &'a Run) -> Option<&'a [u8]> {
+        let wire = self.wire();
+        run.on(wire, |envelope| render(envelope, wire))
+    }
+}
+
+impl LineEncoder {
+    fn wire(&self) -> Wire {
+        match (self.view, self.millis) {
             (View::Full, false) => Wire::Line,
             (View::Full, true) => Wire::LineMillis,
             (View::Short, _) => Wire::Short,
             (View::Plain, _) => Wire::Plain,
-        };
-        out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+        }
     }
 }
 

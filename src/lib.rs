@@ -26,11 +26,12 @@ pub mod dialect;
 pub mod telnet;
 pub mod history;
 pub mod limit;
-pub mod room;
 
 // ---- state ----
 pub mod now;
 pub mod outbox;
+pub mod news;
+pub mod room;
 pub mod message;
 pub mod registry;
 pub mod router;

@@ -12,16 +12,73 @@
 //! on only when they are written ([`Outbox::hold`]). Blocks, the long ones, are asked for one in a message, and do not
 //! count towards the bound: whoever asks for three pages at once and reads them is not slow.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
-use crate::event::{Change, Envelope, Event, Speech};
+use crate::event::{Change, Envelope, Event, Speech, Wire};
 use crate::message::Ticket;
+
+/// Events that go out together, in order. All who get the same share it, and the bytes it comes to.
+#[derive(Clone, Default)]
+pub struct Run(Arc<Events>);
+
+#[derive(Default)]
+struct Events {
+    envelopes: Vec<Arc<Envelope>>,
+    /// What they cost, in bytes.
+    cost: usize,
+    is_shared: bool,
+    wires: [OnceLock<Box<[u8]>>; Wire::COUNT],
+}
+
+impl Run {
+    /// A run that many get. What is in it means the same to each of them.
+    pub fn shared(envelopes: Vec<Arc<Envelope>>) -> Run {
+        Run::make(envelopes, true)
+    }
+
+    fn make(envelopes: Vec<Arc<Envelope>>, is_shared: bool) -> Run {
+        let cost = envelopes.iter().map(|envelope| envelope.cost()).sum();
+        Run(Arc::new(Events { envelopes, cost, is_shared, wires: Default::default() }))
+    }
+
+    /// What it costs, in bytes: the sum of [`Envelope::cost`].
+    pub fn cost(&self) -> usize {
+        self.0.cost
+    }
+
+    /// The bytes of all of it on a wire, made by the first who asks; `None` if it is for one client alone, who may be
+    /// told something in it that changes how the rest looks.
+    pub fn on(&self, wire: Wire, render: impl Fn(&Envelope) -> Vec<u8>) -> Option<&[u8]> {
+        let all = || self.iter().flat_map(|envelope| envelope.on(wire, &render)).copied().collect();
+        match (self.0.is_shared, &**self) {
+            (false, _) => None,
+            (true, [one]) => Some(one.on(wire, render)),
+            (true, _) => Some(self.0.wires[wire as usize].get_or_init(all)),
+        }
+    }
+}
+
+/// What one client alone gets.
+impl From<Vec<Arc<Envelope>>> for Run {
+    fn from(envelopes: Vec<Arc<Envelope>>) -> Run {
+        Run::make(envelopes, false)
+    }
+}
+
+impl Deref for Run {
+    type Target = [Arc<Envelope>];
+
+    fn deref(&self) -> &[Arc<Envelope>] {
+        &self.0.envelopes
+    }
+}
 
 /// What one client gets of one turn of the router.
 #[derive(Default)]
 pub struct Batch {
     /// The events, in order.
-    pub envelopes: Vec<Arc<Envelope>>,
+    pub envelopes: Run,
     /// What they cost, in bytes ([`Envelope::cost`]).
     pub bytes: usize,
     /// The tickets of the requests that are answered in here. They go back when the batch is dropped.
@@ -62,7 +119,7 @@ pub trait Deliver: Send {
 pub const MAX_PENDING: usize = 1_024;
 
 /// What came of a flush.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flushed {
     /// All is handed over.
     All,
@@ -78,33 +135,45 @@ pub enum Flushed {
 
 /// The router's side of one client's queue.
 pub struct Outbox {
-    pending: Batch,
+    pending: Vec<Arc<Envelope>>,
+    /// What they cost.
+    bytes: usize,
+    tickets: Vec<Ticket>,
     /// How many of the bytes in there are blocks.
     blocks: usize,
     max_bytes: usize,
     /// How many lines were missed since somebody asked.
     lost: u64,
-    gone: bool,
+    ended: Option<Flushed>,
     deliver: Box<dyn Deliver>,
 }
 
 impl Outbox {
     /// An outbox that hands over to `deliver` and holds at most `max_bytes` and [`MAX_PENDING`] events itself.
     pub fn new(deliver: Box<dyn Deliver>, max_bytes: usize) -> Outbox {
-        Outbox { pending: Batch::default(), blocks: 0, max_bytes, lost: 0, gone: false, deliver }
+        Outbox {
+            pending: Vec::new(),
+            bytes: 0,
+            tickets: Vec::new(),
+            blocks: 0,
+            max_bytes,
+            lost: 0,
+            ended: None,
+            deliver,
+        }
     }
 
     /// Puts an event behind the others. Returns true if there was none before, so that a flush is due.
     pub fn push(&mut self, envelope: &Arc<Envelope>) -> bool {
-        if self.gone {
+        if self.ended.is_some() {
             return false;
         }
-        let first = self.pending.envelopes.is_empty();
+        let first = self.pending.is_empty();
         if matches!(envelope.event, Event::Block(_)) {
             self.blocks += envelope.cost();
         }
-        self.pending.bytes += envelope.cost();
-        self.pending.envelopes.push(envelope.clone());
+        self.bytes += envelope.cost();
+        self.pending.push(envelope.clone());
         // One turn can be more than the bound. That alone is no reason to lose anything: the transport may have room.
         if self.is_overfull() && self.flush() == Flushed::Overfull {
             self.shed();
@@ -112,36 +181,72 @@ impl Outbox {
         first
     }
 
+    /// Hands over a run that others get as well, if nothing waits. Otherwise, or if there is no room, it is put behind
+    /// what waits. Returns whether a flush is due.
+    pub fn give(&mut self, run: &Run) -> bool {
+        if self.ended.is_some() || run.is_empty() {
+            return false;
+        }
+        if self.pending.is_empty() {
+            let batch = Batch { envelopes: run.clone(), bytes: run.cost(), tickets: Vec::new() };
+            if self.hand_over(batch) == Flushed::All {
+                return false;
+            }
+            if self.is_overfull() {
+                self.shed();
+            }
+            return true;
+        }
+        for envelope in run.iter() {
+            self.push(envelope);
+        }
+        false
+    }
+
     /// Keeps the ticket of a request until its answer is written. Where there is no answer it goes back at once.
     pub fn hold(&mut self, ticket: Ticket) {
-        if !self.pending.envelopes.is_empty() {
-            self.pending.tickets.push(ticket);
+        if !self.pending.is_empty() {
+            self.tickets.push(ticket);
         }
     }
 
     /// Hands over what waits.
     pub fn flush(&mut self) -> Flushed {
-        if self.gone {
-            return Flushed::Gone;
+        if let Some(end) = self.ended {
+            return end;
         }
-        if self.pending.envelopes.is_empty() {
+        if self.pending.is_empty() {
             return Flushed::All;
         }
         let blocks = std::mem::take(&mut self.blocks);
-        match self.deliver.deliver(std::mem::take(&mut self.pending)) {
+        let batch = self.take_all();
+        let flushed = self.hand_over(batch);
+        if matches!(flushed, Flushed::Waits | Flushed::Overfull) {
+            self.blocks = blocks;
+            return if self.is_overfull() { Flushed::Overfull } else { Flushed::Waits };
+        }
+        flushed
+    }
+
+    fn take_all(&mut self) -> Batch {
+        Batch {
+            envelopes: std::mem::take(&mut self.pending).into(),
+            bytes: std::mem::take(&mut self.bytes),
+            tickets: std::mem::take(&mut self.tickets),
+        }
+    }
+
+    /// Hands a batch to the transport, and keeps it where there is no room for it.
+    fn hand_over(&mut self, batch: Batch) -> Flushed {
+        match self.deliver.deliver(batch) {
             Ok(()) => Flushed::All,
-            Err(Undelivered::Gone) => {
-                self.gone = true;
-                Flushed::Gone
-            }
-            Err(Undelivered::Broken) => {
-                self.gone = true;
-                Flushed::Broken
-            }
+            Err(Undelivered::Gone) => *self.ended.insert(Flushed::Gone),
+            Err(Undelivered::Broken) => *self.ended.insert(Flushed::Broken),
             Err(Undelivered::Full(batch)) => {
-                self.pending = batch;
-                self.blocks = blocks;
-                if self.is_overfull() { Flushed::Overfull } else { Flushed::Waits }
+                self.pending = batch.envelopes.to_vec();
+                self.bytes = batch.bytes;
+                self.tickets = batch.tickets;
+                Flushed::Waits
             }
         }
     }
@@ -149,7 +254,8 @@ impl Outbox {
     /// Ends it: what waits and the last words go to the transport's reserve.
     pub fn close(mut self, last: Arc<Envelope>) {
         self.push(&last);
-        self.deliver.last_words(self.pending);
+        let batch = self.take_all();
+        self.deliver.last_words(batch);
     }
 
     /// How many lines this client missed since this was asked last.
@@ -159,20 +265,19 @@ impl Outbox {
 
     /// How many bytes wait, here and in the transport.
     pub fn waiting(&self) -> usize {
-        self.pending.bytes + self.deliver.waiting()
+        self.bytes + self.deliver.waiting()
     }
 
     fn is_overfull(&self) -> bool {
         // One thing alone always fits: a long answer of ours must not be able to end a connection.
-        self.pending.envelopes.len() > 1
-            && (self.pending.envelopes.len() > MAX_PENDING || self.pending.bytes - self.blocks > self.max_bytes)
+        self.pending.len() > 1 && (self.pending.len() > MAX_PENDING || self.bytes - self.blocks > self.max_bytes)
     }
 
     /// Makes room: first without the coming and going, and if that is not enough, without the older half of the speech,
     /// so that the work of it is spread over many pushes.
     fn shed(&mut self) {
-        let Batch { envelopes, bytes, .. } = &mut self.pending;
-        envelopes.retain(|envelope| {
+        let bytes = &mut self.bytes;
+        self.pending.retain(|envelope| {
             let keep = !matches!(
                 envelope.event,
                 Event::Joined { .. } | Event::Left { .. } | Event::Renamed { .. } | Event::Typing { .. }
@@ -186,16 +291,15 @@ impl Outbox {
     }
 
     fn shed_speech(&mut self) {
-        let mut batch = std::mem::take(&mut self.pending);
-        let envelopes = std::mem::take(&mut batch.envelopes);
-        let (mut count, mut bytes) = (envelopes.len(), batch.bytes - self.blocks);
+        let envelopes = std::mem::take(&mut self.pending);
+        let (mut count, mut bytes) = (envelopes.len(), self.bytes - self.blocks);
         // What fell out since the last envelope that stays: one gap for each room.
         let mut gaps: Vec<Arc<Envelope>> = Vec::new();
         for envelope in envelopes {
             let enough = count <= MAX_PENDING / 2 && bytes <= self.max_bytes / 2;
             let Some(missed) = gap(&envelope).filter(|gap| !enough || Arc::ptr_eq(gap, &envelope)) else {
-                batch.envelopes.append(&mut gaps);
-                batch.envelopes.push(envelope);
+                self.pending.append(&mut gaps);
+                self.pending.push(envelope);
                 continue;
             };
             self.lost += u64::from(!Arc::ptr_eq(&missed, &envelope));
@@ -210,8 +314,8 @@ impl Outbox {
                 }
             }
         }
-        batch.envelopes.append(&mut gaps);
-        self.pending = Batch { bytes: bytes + self.blocks, ..batch };
+        self.pending.append(&mut gaps);
+        self.bytes = bytes + self.blocks;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::dialect::Encoder;
 use crate::message::Ticket;
-use crate::outbox::Batch;
+use crate::outbox::{Batch, Run};
 use crate::queue::QueueReceiver;
 
 /// The most bytes that are written in one go, and for which `slow_secs` is counted.
@@ -63,8 +63,9 @@ impl<E: Encoder> Outgoing<E> {
     pub fn add(&mut self, batch: Batch) {
         self.batches += 1;
         self.bytes += batch.bytes;
-        for envelope in &batch.envelopes {
-            self.encoder.encode(envelope, &mut self.out);
+        match self.encoder.shared(&batch.envelopes) {
+            Some(bytes) => self.out.extend_from_slice(bytes),
+            None => batch.envelopes.iter().for_each(|envelope| self.encoder.encode(envelope, &mut self.out)),
         }
         self.tickets.extend(batch.tickets);
     }
@@ -80,11 +81,15 @@ impl<E: Encoder> Outgoing<E> {
         self.batches > before
     }
 
-    /// Appends a batch's bytes to a buffer of somebody who tries to write it past the queue.
-    pub fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
-        for envelope in &batch.envelopes {
-            self.encoder.encode(envelope, out);
+    /// A run's bytes, for somebody who tries to write them past the queue: those that others get as well, or made in
+    /// `scratch`, whatever was in it.
+    pub fn encode<'a>(&mut self, run: &'a Run, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if let Some(bytes) = self.encoder.shared(run) {
+            return bytes;
         }
+        scratch.clear();
+        run.iter().for_each(|envelope| self.encoder.encode(envelope, scratch));
+        scratch
     }
 
     /// Keeps what could not be written past the queue, with the tickets of its answers.
@@ -154,7 +159,7 @@ mod tests {
         let (mut sender, receiver) = queue(1 << 20);
         let words = Text::new(&"x".repeat(1_000)).expect("a text");
         let note = Envelope::new(DateTime::UNIX_EPOCH, Event::Note { room: None, text: words });
-        let batch = Batch { envelopes: vec![note; 70], bytes: 70_000, tickets: Vec::new() };
+        let batch = Batch { envelopes: vec![note; 70].into(), bytes: 70_000, tickets: Vec::new() };
         assert!(sender.deliver(batch).is_ok());
         let mut outgoing = Outgoing::new(LineEncoder::default(), SLOW);
         assert!(outgoing.add_all(&receiver));

@@ -163,7 +163,7 @@ impl Clients {
 /// Client numbers are ours and count up, so they need no protection against chosen keys: one multiplication spreads
 /// them. A turn looks up every receiver of every line.
 #[derive(Default)]
-struct NumberHasher(u64);
+pub(crate) struct NumberHasher(u64);
 
 impl Hasher for NumberHasher {
     fn write(&mut self, bytes: &[u8]) {

@@ -492,6 +492,7 @@ fn option_of(choice: Choice) -> (&'static str, String) {
         Choice::Echo(on) => ("echo", switch(on)),
         Choice::Presence(Presence::Off) => ("presence", "off".into()),
         Choice::Presence(Presence::Brief) => ("presence", "brief".into()),
+        Choice::Presence(Presence::Auto) => ("presence", "auto".into()),
         Choice::Presence(Presence::Full) => ("presence", "full".into()),
         Choice::Typing(on) => ("typing", switch(on)),
         Choice::Ping(n) => ("ping", number(n)),

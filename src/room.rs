@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::command::CROWD;
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::history::History;
 use crate::names::{ClientId, Name, RoomName};
+use crate::news::News;
 use crate::text::Text;
 
 /// The most bytes one room's history may cost in memory.
@@ -31,6 +33,10 @@ pub struct Room {
     pub topic: Option<(Name, Text)>,
     /// What was said.
     pub history: History,
+    /// What was said in this turn.
+    pub news: News,
+    /// Whether so many are in it that coming and going is told to few ([`CROWD`](crate::command::CROWD)).
+    pub is_crowded: bool,
     /// `+i`: only the invited may enter.
     pub invite_only: bool,
     /// `+k`: only who knows this may enter.
@@ -52,12 +58,22 @@ impl Room {
             invited: BTreeSet::new(),
             topic: None,
             history: History::new(history_lines, HISTORY_BYTES),
+            news: News::default(),
+            is_crowded: false,
             invite_only: false,
             key: None,
             moderated: false,
             topic_lock: false,
             next_id: last_id + 1,
         }
+    }
+
+    /// Looks whether it is a crowd. Returns true if it has just become one; to be none again takes fewer people, so that it
+    /// does not go to and fro.
+    pub fn count_heads(&mut self) -> bool {
+        let before = self.is_crowded;
+        self.is_crowded = self.members.len() > if before { CROWD * 4 / 5 } else { CROWD };
+        self.is_crowded && !before
     }
 
     /// The number for the next line. It never gives one twice.

@@ -1,6 +1,6 @@
 //! The chat itself: the one place where its state changes. Messages in, events out; no socket, no thread, no clock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,7 +15,7 @@ use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Now;
-use crate::outbox::{Batch, Deliver, Flushed, Undelivered};
+use crate::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
 use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
@@ -55,6 +55,12 @@ pub struct Router {
     metrics: Arc<Metrics>,
     /// Clients with something in their outbox.
     unsent: Vec<ClientId>,
+    /// Rooms with news of this turn, and how many lines that is in all of them.
+    spoken: Vec<RoomName>,
+    said: usize,
+    /// Those who ignore somebody, and those who want to know of all coming and going: to be looked at one by one.
+    ignorers: BTreeSet<ClientId>,
+    watchers: BTreeSet<ClientId>,
     taps: Vec<Tap>,
     incidents: u64,
     next_tick: Option<Instant>,
@@ -86,6 +92,10 @@ impl Router {
             ],
             metrics,
             unsent: Vec::new(),
+            spoken: Vec::new(),
+            said: 0,
+            ignorers: BTreeSet::new(),
+            watchers: BTreeSet::new(),
             taps: Vec::new(),
             incidents: 0,
             next_tick: None,
@@ -96,8 +106,7 @@ impl Router {
     /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
     fn publish(&mut self, envelope: &Arc<Envelope>) {
         for tap in &mut self.taps {
-            tap.batch.bytes += envelope.cost();
-            tap.batch.envelopes.push(envelope.clone());
+            tap.pending.push(envelope.clone());
         }
     }
 
@@ -105,10 +114,12 @@ impl Router {
     /// turn, which it can see by the ids that are missing.
     fn flush_taps(&mut self) {
         self.taps.retain_mut(|tap| {
-            if tap.batch.envelopes.is_empty() {
+            if tap.pending.is_empty() {
                 return true;
             }
-            match tap.deliver.deliver(std::mem::take(&mut tap.batch)) {
+            let envelopes = Run::from(std::mem::take(&mut tap.pending));
+            let bytes = envelopes.cost();
+            match tap.deliver.deliver(Batch { envelopes, bytes, tickets: Vec::new() }) {
                 Ok(()) => true,
                 Err(Undelivered::Full(batch)) => {
                     log::error!("a tap has no room and misses {} events", batch.envelopes.len());
@@ -151,7 +162,7 @@ impl Router {
 /// Somebody who watches what happens in public.
 struct Tap {
     deliver: Box<dyn Deliver>,
-    batch: Batch,
+    pending: Vec<Arc<Envelope>>,
 }
 
 /// A turn under way: the router, the locked registry and the time.
@@ -175,7 +186,7 @@ impl Turn<'_> {
                 }
             }
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
-            Message::Tap(deliver) => self.router.taps.push(Tap { deliver, batch: Batch::default() }),
+            Message::Tap(deliver) => self.router.taps.push(Tap { deliver, pending: Vec::new() }),
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
             Message::DirectMessage { from, to, content } => {
                 self.guarded(from, |turn| {
@@ -217,7 +228,10 @@ impl Turn<'_> {
 
     /// The only exit. The first who calls it wins; all others find nobody.
     fn remove(&mut self, id: ClientId, why: Leave) {
+        self.catch_up(id);
         let Some(mut client) = self.clients.remove(id) else { return };
+        self.router.ignorers.remove(&id);
+        self.router.watchers.remove(&id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(why.code().0);
         if matches!(why, Leave::Foreign(_)) {
@@ -241,6 +255,7 @@ impl Turn<'_> {
         room.members.remove(&id);
         room.ops.remove(&id);
         room.invited.remove(&id);
+        room.count_heads();
         if let Some(who) = who {
             let left = Event::Left { room: room.name.clone(), by: id, name: who, why: why.clone() };
             self.tell_presence(name, id, left);
@@ -339,7 +354,7 @@ impl Turn<'_> {
                 return self.remove(id, Leave::Flood);
             }
         }
-        push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+        self.push(id, &envelope);
     }
 
     fn done(&mut self, id: ClientId, verb: &'static str, tag: Option<Text>, done: Done) {
@@ -349,38 +364,91 @@ impl Turn<'_> {
     fn tell_all(&mut self, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
-        for client in self.clients.iter_mut().filter(|client| client.name.is_some()) {
-            push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+        for id in self.clients.ids() {
+            if self.clients.get(id).is_some_and(|client| client.name.is_some()) {
+                self.push(id, &envelope);
+            }
         }
     }
 
     /// Tells everybody in a room but one.
     fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
-        self.hand_round(name, but, &envelope, |_| true);
+        self.router.publish(&envelope);
+        self.spread(name, but, None, envelope);
+    }
+
+    /// Puts something into a room's news, which everybody in it hears at the end of the turn, but for one, and for those
+    /// who ignore its author.
+    fn spread(&mut self, name: &RoomName, but: Option<ClientId>, from: Option<&Name>, envelope: Arc<Envelope>) {
+        let Some(room) = self.router.rooms.get(name) else { return };
+        let ignores = |id: &ClientId| {
+            room.members.contains(id)
+                && from.is_some_and(|from| self.clients.get(*id).is_some_and(|client| client.ignores(from)))
+        };
+        // They are given what came before, and then count as if they had heard this as well.
+        let mut deaf: Vec<ClientId> = self.router.ignorers.iter().copied().filter(ignores).collect();
+        deaf.extend(but.filter(|but| room.members.contains(but)));
+        deaf.iter().for_each(|id| self.catch_up(*id));
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        if room.news.is_empty() {
+            self.router.spoken.push(room.name.clone());
+        }
+        room.news.push(self.router.said, envelope);
+        self.router.said += 1;
+        for id in deaf {
+            let _unheard = room.news.take_rest(id);
+        }
+    }
+
+    /// Gives somebody what was said in the rooms they are in and they have not heard: before anything of their own.
+    fn catch_up(&mut self, id: ClientId) {
+        if self.router.spoken.is_empty() {
+            return;
+        }
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let mut rest: Vec<(usize, Arc<Envelope>)> = Vec::new();
+        for name in &client.state.rooms {
+            if let Some(room) = self.router.rooms.get_mut(name) {
+                rest.extend_from_slice(room.news.take_rest(id));
+            }
+        }
+        if client.state.rooms.len() > 1 {
+            rest.sort_unstable_by_key(|(number, _)| *number);
+        }
+        for (_, envelope) in &rest {
+            push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+        }
+    }
+
+    /// Puts something into somebody's outbox, behind what was said before it.
+    fn push(&mut self, id: ClientId, envelope: &Arc<Envelope>) {
+        self.catch_up(id);
+        if let Some(client) = self.clients.get_mut(id) {
+            push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+        }
     }
 
     /// Tells a room of somebody's coming or going, as far as its people want to know.
     fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
-        let small = self.router.rooms.get(name).is_some_and(|room| room.members.len() <= BRIEF_ROOM);
-        self.hand_round(name, Some(but), &envelope, |client| client.wants_presence(small));
-    }
-
-    fn hand_round(
-        &mut self,
-        name: &RoomName,
-        but: Option<ClientId>,
-        envelope: &Arc<Envelope>,
-        hears: impl Fn(&Client) -> bool,
-    ) {
-        self.router.publish(envelope);
-        let Some(room) = self.router.rooms.get(name) else { return };
-        for id in room.members.iter().filter(|id| Some(**id) != but) {
-            if let Some(client) = self.clients.get_mut(*id).filter(|client| hears(client)) {
-                push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+        self.router.publish(&envelope);
+        for id in self.wanting_presence(name) {
+            if id != but {
+                self.push(id, &envelope);
             }
         }
+    }
+
+    /// Those in a room who want to know who comes and goes there. In a crowd that are few, and only they are looked at.
+    fn wanting_presence(&self, name: &RoomName) -> Vec<ClientId> {
+        let Some(room) = self.router.rooms.get(name) else { return Vec::new() };
+        if room.is_crowded {
+            return self.router.watchers.iter().copied().filter(|id| room.members.contains(id)).collect();
+        }
+        let small = room.members.len() <= BRIEF_ROOM;
+        let wants = |id: &ClientId| self.clients.get(*id).is_some_and(|client| client.wants_presence(small));
+        room.members.iter().copied().filter(wants).collect()
     }
 
     // ---- time ----
@@ -392,8 +460,7 @@ impl Turn<'_> {
             return;
         }
         self.router.next_tick = Some(now + TICK);
-        let mut announced = Vec::new();
-        let pong = Envelope::new(self.now.wall, Event::Pong(Text::own("*")));
+        let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
             if client.state.announce_at.is_some_and(|at| at <= now) {
                 client.state.announce_at = None;
@@ -403,8 +470,12 @@ impl Turn<'_> {
                 && *next <= now
             {
                 *next = now + *every;
-                push(client, &mut self.router.unsent, &self.router.metrics, &pong);
+                pinged.push(client.id);
             }
+        }
+        let pong = Envelope::new(self.now.wall, Event::Pong(Text::own("*")));
+        for id in pinged {
+            self.push(id, &pong);
         }
         for id in announced {
             let Some((who, rooms)) = self.clients.get(id).and_then(|c| Some((c.name.clone()?, c.state.rooms.clone())))
@@ -420,7 +491,8 @@ impl Turn<'_> {
     /// Hands each client its batch. Whoever cannot be helped any more is let go, which may give others something.
     fn flush(&mut self) {
         let mut waits = Vec::new();
-        while !self.router.unsent.is_empty() {
+        while !self.router.spoken.is_empty() || !self.router.unsent.is_empty() {
+            self.hand_out_news();
             for id in std::mem::take(&mut self.router.unsent) {
                 let Some(client) = self.clients.get_mut(id) else { continue };
                 let flushed = client.sender.flush();
@@ -435,6 +507,46 @@ impl Turn<'_> {
             }
         }
         self.router.unsent = waits;
+    }
+
+    /// Hands round what was said in the rooms: whoever has heard nothing of it, and is in no other room that has news, gets
+    /// what all of them get.
+    fn hand_out_news(&mut self) {
+        let spoken = std::mem::take(&mut self.router.spoken);
+        let in_several =
+            |clients: &Clients, id: &ClientId| clients.get(*id).is_some_and(|client| client.state.rooms.len() > 1);
+        if let [_, _, ..] = spoken[..] {
+            // catch_up looks at `spoken` to see whether there is news at all.
+            self.router.spoken = spoken.clone();
+            for name in &spoken {
+                let Some(room) = self.router.rooms.get(name) else { continue };
+                let several: Vec<ClientId> =
+                    room.members.iter().copied().filter(|id| in_several(self.clients, id)).collect();
+                several.into_iter().for_each(|id| self.catch_up(id));
+            }
+            self.router.spoken.clear();
+        }
+        for name in &spoken {
+            let Some(room) = self.router.rooms.get_mut(name) else { continue };
+            let run = room.news.run();
+            let mut told = 0;
+            for id in &room.members {
+                let Some(client) = self.clients.get_mut(*id) else { continue };
+                if room.news.is_new_to(*id) {
+                    told += run.len() as u64;
+                    if client.sender.give(&run) {
+                        self.router.unsent.push(*id);
+                    }
+                } else {
+                    for (_, envelope) in room.news.take_rest(*id) {
+                        push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+                    }
+                }
+            }
+            self.router.metrics.deliveries.fetch_add(told, Relaxed);
+            room.news.clear();
+        }
+        self.router.said = 0;
     }
 
     // ---- questions that several commands ask ----
@@ -456,11 +568,12 @@ impl Client {
         self.name.clone().filter(|_| self.state.announce_at.is_none())
     }
 
+    /// In a room that is not crowded.
     fn wants_presence(&self, small_room: bool) -> bool {
         match self.state.options.presence {
             Presence::Off => false,
             Presence::Brief => small_room,
-            Presence::Full => true,
+            Presence::Auto | Presence::Full => true,
         }
     }
 }
@@ -800,8 +913,12 @@ mod tests {
                 break;
             }
         }
-        let last: Vec<Event> =
-            shelf.take().iter().flat_map(|batch| &batch.envelopes).map(|envelope| envelope.event.clone()).collect();
+        let last: Vec<Event> = shelf
+            .take()
+            .iter()
+            .flat_map(|batch| batch.envelopes.to_vec())
+            .map(|envelope| envelope.event.clone())
+            .collect();
         assert!(matches!(last.last(), Some(Event::Bye { why: Leave::TooSlow, .. })), "{last:?}");
         assert!(
             last.iter().filter(|event| matches!(event, Event::Whispered { .. })).count() > 3,

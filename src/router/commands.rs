@@ -1,11 +1,12 @@
 //! What each command does: one function for each, in the order of the command table.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
-use super::{ROOMS_EACH, Turn, UNANNOUNCED, push};
-use crate::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb};
+use super::{ROOMS_EACH, Turn, UNANNOUNCED};
+use crate::command::{CROWD, Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb};
 use crate::dialect::PASTE_UNIT;
 use crate::error::ChatError;
 use crate::event::{Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, User, Version, What};
@@ -156,6 +157,9 @@ impl Turn<'_> {
                     return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
                 }
                 client.state.ignored.retain(|ignored| *ignored != name);
+                if client.state.ignored.is_empty() {
+                    self.router.ignorers.remove(&id);
+                }
                 Ok(Answer::Done(Done::Ignoring { name, ignored: false }))
             }
             Command::Options(choices) => self.options(id, choices),
@@ -247,6 +251,9 @@ impl Turn<'_> {
         }
         room.members.insert(id);
         room.invited.remove(&id);
+        // What was said before is history for those who come in now.
+        let _unheard = room.news.take_rest(id);
+        let is_new_crowd = room.count_heads();
         let users = room.members.len();
         let mut quiet = false;
         if let Some(client) = self.clients.get_mut(id) {
@@ -257,6 +264,9 @@ impl Turn<'_> {
         if !quiet {
             self.tell_presence(&name, id, Event::Joined { room: name.clone(), by: id, name: who });
         }
+        if is_new_crowd {
+            self.tell_room(&name, Some(id), Event::Note { room: Some(name.clone()), text: crowd() });
+        }
         Ok(users)
     }
 
@@ -265,6 +275,7 @@ impl Turn<'_> {
         let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
         let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
         let (lines, more) = room.history.page(None, None, lines);
+        let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
         if let Some((by, text)) = &room.topic {
             let topic = Event::Topic { room: name.clone(), by: by.clone(), text: text.clone() };
             self.tell(id, topic);
@@ -272,6 +283,9 @@ impl Turn<'_> {
         if !lines.is_empty() {
             let items = Items::History { lines, more };
             self.tell(id, Event::Block(Block { tag: None, room: Some(name.clone()), items }));
+        }
+        if in_crowd {
+            self.tell(id, Event::Note { room: Some(name.clone()), text: crowd() });
         }
     }
 
@@ -371,12 +385,9 @@ impl Turn<'_> {
             // Nothing else has an id.
             _ => return id,
         };
-        for member in room.members.iter().filter(|member| **member != by) {
-            if let Some(client) = self.clients.get_mut(*member).filter(|client| !client.ignores(from)) {
-                push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
-            }
-        }
         self.router.publish(&envelope);
+        let (by, from) = (by, from.clone());
+        self.spread(name, Some(by), Some(&from), envelope);
         id
     }
 
@@ -397,8 +408,8 @@ impl Turn<'_> {
         if !client.ignores(&from) {
             client.state.whisperer = Some((id, from.clone()));
             let whisper = Event::Whispered { by: id, from, to: name.clone(), text };
-            let envelope = Envelope::new(self.now.wall, whisper);
-            push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
+            let (to, envelope) = (client.id, Envelope::new(self.now.wall, whisper));
+            self.push(to, &envelope);
         }
         Metrics::count(&self.router.metrics.messages);
         Ok(Answer::Done(Done::Whispered { to: name, away }))
@@ -414,24 +425,19 @@ impl Turn<'_> {
         }
         let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
         log::info!("{client} was {old}");
-        let mut told = vec![id];
+        let mut told = BTreeSet::new();
         let announced = client.state.announce_at.is_none();
         let rooms = client.state.rooms.clone();
         let envelope = Envelope::new(self.now.wall, Event::Renamed { by: id, old: old.clone(), new: new.clone() });
         self.router.publish(&envelope);
-        for room in rooms.iter().filter(|_| announced).filter_map(|name| self.router.rooms.get(name)) {
-            let small = room.members.len() <= crate::command::BRIEF_ROOM;
-            for member in &room.members {
-                if let (false, Some(client)) = (told.contains(member), self.clients.get_mut(*member)) {
-                    told.push(*member);
-                    if client.wants_presence(small) {
-                        push(client, &mut self.router.unsent, &self.router.metrics, &envelope);
-                    }
-                }
-            }
+        for name in rooms.iter().filter(|_| announced) {
+            told.extend(self.wanting_presence(name));
         }
+        told.remove(&id);
+        told.iter().for_each(|id| self.push(*id, &envelope));
         // A new name is no way out of being ignored.
-        for client in self.clients.iter_mut() {
+        for ignorer in &self.router.ignorers {
+            let Some(client) = self.clients.get_mut(*ignorer) else { continue };
             client.state.ignored.iter_mut().filter(|ignored| **ignored == old).for_each(|name| *name = new.clone());
         }
         Ok(Answer::Done(Done::Renamed(new)))
@@ -487,6 +493,8 @@ impl Turn<'_> {
 
     fn part(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
         let name = self.room_or_current(id, room)?;
+        // What was said there is still for them.
+        self.catch_up(id);
         let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
         let Some(place) = client.state.rooms.iter().position(|room| *room == name) else {
             return Err(ChatError::NotInRoom(Some(name)));
@@ -628,6 +636,7 @@ impl Turn<'_> {
                 client.state.ignored.remove(0);
             }
             client.state.ignored.push(name.clone());
+            self.router.ignorers.insert(id);
         }
         Ok(Answer::Done(Done::Ignoring { name, ignored: true }))
     }
@@ -637,6 +646,11 @@ impl Turn<'_> {
         let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
         for choice in &choices {
             client.state.options.choose(*choice, now);
+        }
+        if client.state.options.presence == Presence::Full {
+            self.router.watchers.insert(id);
+        } else {
+            self.router.watchers.remove(&id);
         }
         Ok(Answer::Done(Done::Options(choices)))
     }
@@ -660,7 +674,11 @@ impl Turn<'_> {
             let typing = Event::Typing { room: name.clone(), by: id, name: who.clone(), on };
             let envelope = Envelope::new(self.now.wall, typing);
             let hears = |client: &Client| client.state.options.typing && !client.ignores(&who);
-            self.hand_round(&name, Some(id), &envelope, hears);
+            let room = self.router.rooms.get(&name).into_iter().flat_map(|room| &room.members);
+            let hearing = room.filter(|member| **member != id && self.clients.get(**member).is_some_and(hears));
+            let hearing: Vec<ClientId> = hearing.copied().collect();
+            self.router.publish(&envelope);
+            hearing.into_iter().for_each(|id| self.push(id, &envelope));
         }
         Ok(Answer::Said(Done::Nothing))
     }
@@ -681,8 +699,15 @@ impl Turn<'_> {
     }
 }
 
+/// What somebody is told in a room with so many people that coming and going is not shown.
+fn crowd() -> Text {
+    Text::own(format!(
+        "More than {CROWD} people are here: who comes and goes is not shown. OPT:presence=full shows it."
+    ))
+}
+
 impl Client {
-    fn ignores(&self, name: &Name) -> bool {
+    pub(super) fn ignores(&self, name: &Name) -> bool {
         self.state.ignored.contains(name)
     }
 }

@@ -350,7 +350,7 @@ fn choice() -> impl Strategy<Value = Choice> {
         any::<bool>().prop_map(Choice::Millis),
         select(vec![View::Full, View::Short, View::Plain]).prop_map(Choice::View),
         any::<bool>().prop_map(Choice::Echo),
-        select(vec![Presence::Off, Presence::Brief, Presence::Full]).prop_map(Choice::Presence),
+        select(vec![Presence::Off, Presence::Brief, Presence::Auto, Presence::Full]).prop_map(Choice::Presence),
         any::<bool>().prop_map(Choice::Typing),
         prop_oneof![Just(0), 10u64..=3_600].prop_map(Choice::Ping),
     ]
@@ -951,7 +951,7 @@ proptest! {
             outbox.push(&envelope);
             lost += outbox.take_lost();
             // What must stay, a gap for each room in each place between, and the rest within the bound.
-            let out = shelf.0.lock().unwrap().1.iter().flat_map(|b| &b.envelopes).filter(|e| is_must(&e.event)).count();
+            let out = shelf.0.lock().unwrap().1.iter().flat_map(|b| b.envelopes.iter()).filter(|e| is_must(&e.event)).count();
             let must: Vec<usize> = pushed.iter().filter(|e| is_must(&e.event)).skip(out).map(|e| e.cost()).collect();
             let bound = max_bytes.max(must.iter().sum::<usize>() + (must.len() + 1) * 2 * 96).max(400) + blocks(&pushed);
             prop_assert!(outbox.waiting() <= bound, "{} bytes wait, {bound} allowed", outbox.waiting());
@@ -971,7 +971,7 @@ proptest! {
             let free = batch.envelopes.iter().filter(|e| !is_must(&e.event)).count();
             prop_assert!(free <= MAX_PENDING + 1);
         }
-        let out: Vec<Arc<Envelope>> = batches.iter().flat_map(|batch| batch.envelopes.clone()).collect();
+        let out: Vec<Arc<Envelope>> = batches.iter().flat_map(|batch| batch.envelopes.to_vec()).collect();
         prop_assert!(out.last().is_some_and(|e| Arc::ptr_eq(e, &last)), "the last words are the last");
         let missed = check_order(&pushed, &out)?;
         prop_assert!(missed >= before, "gaps stand for {missed} lines, {before} were counted");

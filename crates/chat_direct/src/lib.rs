@@ -129,7 +129,7 @@ mod tests {
             way(server.handle().next_id(), &socket, Faulty, linger.handle(), server.handle());
         let envelope =
             Envelope::new(Default::default(), Event::Note { room: None, text: Text::new("hello").expect("a text") });
-        let batch = || Batch { envelopes: vec![envelope.clone()], bytes: 100, tickets: Vec::new() };
+        let batch = || Batch { envelopes: vec![envelope.clone()].into(), bytes: 100, tickets: Vec::new() };
         assert!(matches!(sender.deliver(batch()), Err(Undelivered::Broken)));
         assert_eq!(server.handle().metrics().panics.load(Relaxed), 1);
         assert!(matches!(sender.deliver(batch()), Err(Undelivered::Gone)), "and no second time");

@@ -140,10 +140,10 @@ impl<E: Encoder + 'static> Way<E> {
     /// Writes what the socket takes at once; the rest is left to a writer.
     fn send(self: &Arc<Self>, state: &mut State<E>, batch: Batch) -> io::Result<()> {
         let Some(outgoing) = &mut state.outgoing else { return Err(ErrorKind::NotConnected.into()) };
-        let all = BYTES.with_borrow_mut(|bytes| {
-            bytes.clear();
-            bytes.shrink_to(SCRATCH);
-            outgoing.encode(&batch, bytes);
+        let all = BYTES.with_borrow_mut(|scratch| {
+            scratch.clear();
+            scratch.shrink_to(SCRATCH);
+            let bytes = outgoing.encode(&batch.envelopes, scratch);
             let sent = send_now(&self.socket, bytes)?;
             if sent < bytes.len() {
                 outgoing.keep(&bytes[sent..], batch.tickets);

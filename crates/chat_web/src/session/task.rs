@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::command::{Choice, Command};
+use chat_server::command::{Choice, Command, Presence};
 use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::message::{Client, Message as ToRouter, Ticket};
@@ -133,7 +133,8 @@ impl Task {
     pub(super) async fn run(mut self, name: Name, origin: String, outbox: Outbox) {
         let client = Client::new(self.session.client, outbox, origin, "web");
         self.state.tell_router(ToRouter::ClientJoined(client)).await;
-        let quiet = Command::Options(vec![Choice::History(0), Choice::Typing(true)]);
+        let choices = vec![Choice::History(0), Choice::Typing(true), Choice::Presence(Presence::Full)];
+        let quiet = Command::Options(choices);
         self.request(Asker::default(), "OPT", quiet, Wanted::Nothing).await;
         self.request(Asker::default(), "JOIN", Command::Join(name), Wanted::SignOn).await;
         loop {
@@ -142,7 +143,7 @@ impl Task {
             tokio::select! {
                 batch = self.batches.recv(), if has_room => {
                     let Some(batch) = batch else { break };
-                    for envelope in &batch.envelopes {
+                    for envelope in batch.envelopes.iter() {
                         self.event(envelope).await;
                     }
                 }
