@@ -13,12 +13,14 @@ use chat_server::event::{
 };
 use chat_server::history::History;
 use chat_server::limit::{Bucket, RateLimiter, Verdict};
+use chat_server::message::{Message, Ticket};
 use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
-use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Undelivered};
+use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Undelivered};
 use chat_server::protocol::parse;
 use chat_server::queue::{MAX_BATCHES, queue};
 use chat_server::render::render;
 use chat_server::telnet::{Input, Splitter};
+use chat_server::testing::{Bare, Stage, quick};
 use chat_server::text::{MAX_TEXT, Text, is_harmful};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::collection::vec;
@@ -812,6 +814,11 @@ enum Act {
     Block {
         lines: usize,
     },
+    /// What was said in one of two rooms in a whole turn, as it goes to many.
+    Run {
+        room: usize,
+        lines: usize,
+    },
     /// The transport takes so many more batches.
     Room(usize),
     Flush,
@@ -823,6 +830,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => Just(Act::Presence),
         1 => (0usize..300).prop_map(|bytes| Act::Must { bytes }),
         1 => (0usize..30).prop_map(|lines| Act::Block { lines }),
+        3 => (0usize..2, 0usize..20).prop_map(|(room, lines)| Act::Run { room, lines }),
         1 => (1usize..3).prop_map(Act::Room),
         2 => Just(Act::Flush),
     ]
@@ -931,6 +939,20 @@ proptest! {
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };
                     Event::Block(Block { tag: None, room: None, items: Items::Stats(vec![row; lines]) })
+                }
+                Act::Run { room, lines } => {
+                    let said = |id: &mut u64| {
+                        *id += 1;
+                        let (room, from) = (rooms[room].clone(), ani.clone());
+                        let (version, text) = (Version::First, Text::new("hello").unwrap());
+                        let speech = Speech { room, id: *id, by: ANI, from, act: false, re: None, version, text };
+                        Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech))
+                    };
+                    let run: Vec<Arc<Envelope>> = (0..lines).map(|_| said(&mut ids[room])).collect();
+                    pushed.extend_from_slice(&run);
+                    outbox.give(&Run::shared(run));
+                    lost += outbox.take_lost();
+                    continue;
                 }
                 Act::Room(more) => {
                     shelf.0.lock().unwrap().0 += more;
@@ -1122,5 +1144,65 @@ proptest! {
             }
         }
         prop_assert_eq!(Vec::from(seen), wanted);
+    }
+}
+
+// ---- turns ----
+
+/// What four people do who are in three rooms.
+fn doings() -> impl Strategy<Value = Vec<(usize, String)>> {
+    let room = || select(vec!["#lobby", "#a", "#b"]);
+    let who = || select(vec!["p0", "p1", "p2", "p3"]);
+    let doing = prop_oneof![
+        8 => (room(), 0..1_000u32).prop_map(|(room, word)| format!("SAY:{room} word {word}")),
+        3 => room().prop_map(|room| format!("/join {room}")),
+        2 => room().prop_map(|room| format!("PART:{room}")),
+        3 => (who(), 0..1_000u32).prop_map(|(who, word)| format!("/w {who} psst {word}")),
+        1 => who().prop_map(|who| format!("/ignore {who}")),
+        1 => who().prop_map(|who| format!("/unignore {who}")),
+        1 => room().prop_map(|room| format!("TOPIC:{room} of today")),
+        1 => select(vec!["off", "brief", "auto", "full"]).prop_map(|wish| format!("OPT:presence={wish}")),
+        1 => Just("EDIT:last better".to_string()),
+        1 => room().prop_map(|room| format!("REACT:{room} last +1")),
+        1 => Just("/nick somebody".to_string()),
+        1 => Just("PING:here".to_string()),
+        1 => Just("QUIT:bye".to_string()),
+    ];
+    vec((0..4usize, doing), 0..60)
+}
+
+/// Lets four people do it, so many messages in each turn, and returns what each of them heard.
+fn heard(doings: &[(usize, String)], mut turns: impl FnMut() -> usize) -> Vec<Vec<String>> {
+    let mut stage = Bare::new(quick());
+    let people = ["p0", "p1", "p2", "p3"];
+    for who in people {
+        stage.connect(who);
+        stage.send(who, format!("JOIN:{who}\n").as_bytes());
+    }
+    let mut waiting = doings.iter().map(|(who, line)| {
+        let request = parse(&Text::new(line).unwrap()).unwrap();
+        Message::Requests(ClientId(who + 1), vec![request], Ticket::free())
+    });
+    loop {
+        let turn: Vec<Message> = waiting.by_ref().take(turns()).collect();
+        if turn.is_empty() {
+            break;
+        }
+        stage.turn(turn);
+    }
+    people
+        .map(|who| std::iter::from_fn(|| stage.next(who)).map(|line| line.split_once(' ').unwrap().1.into()).collect())
+        .into()
+}
+
+proptest! {
+    /// What is handed round at the end of a turn comes in the order in which it happened, whatever else somebody gets: how
+    /// the messages fall into turns changes nothing for anybody.
+    #[test]
+    fn turns_change_nothing_in_what_anybody_hears(doings in doings(), sizes in vec(1usize..20, 1..10)) {
+        let one_by_one = heard(&doings, || 1);
+        let mut sizes = sizes.into_iter().cycle();
+        prop_assert_eq!(&heard(&doings, || sizes.next().unwrap()), &one_by_one);
+        prop_assert_eq!(&heard(&doings, || usize::MAX), &one_by_one, "all in one turn");
     }
 }
