@@ -22,6 +22,9 @@ pub const STACK: usize = 128 * 1024;
 /// How long a peer may take to close its own side after we have closed ours.
 pub const LINGER: Duration = Duration::from_millis(200);
 
+/// The most bytes of one read: of a client that says a line now and then, and of one that sends much.
+const QUIET: usize = 512;
+const BUSY: usize = 16 * 1024;
 /// A blocked write comes back this often to look at the time.
 const WRITE_TICK: Duration = Duration::from_millis(500);
 /// Whoever is slowed down looks this often whether the router has let go.
@@ -92,9 +95,9 @@ pub fn serve(
             departure.why = Leave::Full;
             return drop(departure);
         }
-        let intake = Intake::new(id, accepted, decoder, Credits::new(MESSAGES), hangup, handle);
+        let mut intake = Box::new(Intake::new(id, accepted, decoder, Credits::new(MESSAGES), hangup, handle));
         let mut at_end = false;
-        match catch_unwind(AssertUnwindSafe(|| read(socket, id, intake, handle, &mut at_end))) {
+        match catch_unwind(AssertUnwindSafe(|| read(socket, id, &mut intake, handle, &mut at_end))) {
             Ok(why) => departure.why = why,
             Err(_) => handle.caught_panic(id, "reading it"),
         }
@@ -138,13 +141,14 @@ impl Drop for Departure<'_> {
 pub fn read(
     socket: &TcpStream,
     id: ClientId,
-    mut intake: Intake<impl Decoder>,
+    intake: &mut Intake<impl Decoder>,
     handle: &ServerHandle,
     at_end: &mut bool,
 ) -> Leave {
-    let mut buffer = [0; 4_096];
+    // On the heap and not on the stack, where a page that was touched once stays for as long as the thread.
+    let mut buffer = vec![0; QUIET];
     let mut bytes: &[u8] = &[];
-    let mut armed = None;
+    let (mut armed, mut wanted) = (None, QUIET);
     loop {
         let now = Instant::now();
         match intake.next(&mut bytes, now) {
@@ -162,12 +166,24 @@ pub fn read(
                     arm(socket, id, until.saturating_duration_since(now), &mut armed);
                 }
                 bytes = &[];
+                buffer.resize(wanted, 0);
+                buffer.shrink_to(wanted);
                 match (&mut &*socket).read(&mut buffer) {
                     Ok(0) => {
                         *at_end = true;
                         intake.end();
                     }
-                    Ok(count) => bytes = &buffer[..count],
+                    Ok(count) => {
+                        // Whoever sends much is read in large pieces, as long as it lasts.
+                        wanted = if count == buffer.len() {
+                            BUSY
+                        } else if count <= QUIET {
+                            QUIET
+                        } else {
+                            wanted
+                        };
+                        bytes = &buffer[..count];
+                    }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) if is_timeout(&error) => armed = None,
                     Err(error) => {

@@ -16,7 +16,7 @@ use crate::text::Text;
 /// What somebody wants of the router.
 pub enum Message {
     /// A connection was made. It has no name yet.
-    ClientJoined(Client),
+    ClientJoined(Box<Client>),
     /// A connection ended, or has to. Said twice it does no harm, since a number is never given again.
     ClientLeft(ClientId, Leave),
     /// Lines of one client, in order. The ticket comes back to its reader when their answers are written.
@@ -53,7 +53,7 @@ pub struct Client {
     /// By which door it came: `line`.
     pub door: &'static str,
     /// Where it is and what it wants; changed only by the router.
-    pub(crate) state: Box<State>,
+    pub(crate) state: State,
 }
 
 /// What the router remembers of a client.
@@ -107,9 +107,9 @@ impl Options {
 }
 
 impl Client {
-    /// A client without a name.
-    pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Client {
-        Client { id, name: None, sender, origin: origin.into(), door, state: Box::default() }
+    /// A client without a name. In a box, for it goes through a queue and into a map as it is.
+    pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Box<Client> {
+        Box::new(Client { id, name: None, sender, origin: origin.into(), door, state: State::default() })
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Registry(Arc<Mutex<Clients>>);
 /// What is behind the lock: the clients, and who has which name.
 #[derive(Default)]
 pub(crate) struct Clients {
-    by_id: HashMap<ClientId, Client, BuildHasherDefault<NumberHasher>>,
+    by_id: HashMap<ClientId, Box<Client>, BuildHasherDefault<NumberHasher>>,
     by_name: HashMap<Name, ClientId>,
 }
 
@@ -97,12 +97,12 @@ impl Registry {
 }
 
 impl Clients {
-    pub(crate) fn add(&mut self, client: Client) {
+    pub(crate) fn add(&mut self, client: Box<Client>) {
         self.by_id.insert(client.id, client);
     }
 
     /// Takes a client out, and its name with it.
-    pub(crate) fn remove(&mut self, id: ClientId) -> Option<Client> {
+    pub(crate) fn remove(&mut self, id: ClientId) -> Option<Box<Client>> {
         let client = self.by_id.remove(&id)?;
         if let Some(name) = &client.name
             && self.by_name.get(name) == Some(&id)
@@ -113,11 +113,11 @@ impl Clients {
     }
 
     pub(crate) fn get(&self, id: ClientId) -> Option<&Client> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(|client| &**client)
     }
 
     pub(crate) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(&id).map(|client| &mut **client)
     }
 
     pub(crate) fn named(&self, name: &Name) -> Option<ClientId> {
@@ -138,11 +138,11 @@ impl Clients {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.by_id.values()
+        self.by_id.values().map(|client| &**client)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
-        self.by_id.values_mut()
+        self.by_id.values_mut().map(|client| &mut **client)
     }
 
     pub(crate) fn ids(&self) -> Vec<ClientId> {
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    fn client(id: usize) -> Client {
+    fn client(id: usize) -> Box<Client> {
         Client::new(ClientId(id), Outbox::new(Box::new(Nowhere), 1_000), "test", "line")
     }
 

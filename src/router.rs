@@ -219,7 +219,7 @@ impl Turn<'_> {
         self.remove(id, Leave::Crashed);
     }
 
-    fn connected(&mut self, client: Client) {
+    fn connected(&mut self, client: Box<Client>) {
         log::info!("{client} connected by {}", client.door);
         let id = client.id;
         self.clients.add(client);

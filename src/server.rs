@@ -182,7 +182,6 @@ impl ServerHandle {
     ///
     /// # Errors
     /// Gives the message back while the inbox is full. After the router's end it is dropped, as by [`send`](Self::send).
-    #[expect(clippy::result_large_err, reason = "the message goes back as it came, to be sent again")]
     pub fn try_send(&self, message: Message) -> Result<(), Message> {
         self.shared.metrics.inbox.fetch_add(1, Ordering::Relaxed);
         let sent = self.inbox.try_send(message);

@@ -29,7 +29,7 @@ mod linger;
 mod way;
 
 use linger::Linger;
-use way::way;
+use way::{Exit, way};
 
 /// The transport: one thread for each client, which reads it.
 #[derive(Default)]
@@ -57,24 +57,39 @@ impl Transport for Direct {
 impl Direct {
     /// Serves one client, on this thread, until it is gone.
     fn serve(&self, arrival: &Arrival, decoder: impl Decoder, encoder: impl Encoder + 'static, handle: &ServerHandle) {
+        let Arrival { id, socket, .. } = arrival;
+        let (mut intake, exit) = self.welcome(arrival, decoder, encoder, handle);
+        let mut departure = Departure { id: *id, why: Leave::Crashed, handle };
+        let mut at_end = false;
+        match catch_unwind(AssertUnwindSafe(|| connection::read(socket, *id, &mut intake, handle, &mut at_end))) {
+            Ok(why) => departure.why = why,
+            Err(_) => handle.caught_panic(*id, "reading it"),
+        }
+        drop(departure);
+        drop(intake);
+        connection::drain(socket, at_end);
+        // The router has let go by now or will at once. What it left to write is written, or its time is over.
+        exit.wait();
+        let _closed_already = socket.shutdown(Shutdown::Both);
+    }
+
+    /// Makes the way to a client and tells the router. Not inlined, and the intake on the heap: whatever of the stack is
+    /// touched once stays in memory for as long as the client, and a page here is a page for each of them.
+    #[inline(never)]
+    fn welcome<D: Decoder, E: Encoder + 'static>(
+        &self,
+        arrival: &Arrival,
+        decoder: D,
+        encoder: E,
+        handle: &ServerHandle,
+    ) -> (Box<Intake<D>>, Exit<E>) {
         let Arrival { id, socket, accepted, .. } = arrival;
         let origin = connection::prepare(socket, *id);
         let door = decoder.door();
         let (sender, exit, hangup) = way(*id, socket, encoder, self.linger.handle(), handle);
         let outbox = Outbox::new(Box::new(sender), handle.config().outbox_bytes);
         handle.send(Message::ClientJoined(Client::new(*id, outbox, origin, door)));
-        let mut departure = Departure { id: *id, why: Leave::Crashed, handle };
-        let intake = Intake::new(*id, *accepted, decoder, Credits::new(MESSAGES), hangup, handle);
-        let mut at_end = false;
-        match catch_unwind(AssertUnwindSafe(|| connection::read(socket, *id, intake, handle, &mut at_end))) {
-            Ok(why) => departure.why = why,
-            Err(_) => handle.caught_panic(*id, "reading it"),
-        }
-        drop(departure);
-        connection::drain(socket, at_end);
-        // The router has let go by now or will at once. What it left to write is written, or its time is over.
-        exit.wait();
-        let _closed_already = socket.shutdown(Shutdown::Both);
+        (Box::new(Intake::new(*id, *accepted, decoder, Credits::new(MESSAGES), hangup, handle)), exit)
     }
 }
 
