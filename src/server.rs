@@ -24,6 +24,8 @@ use crate::text::Text;
 
 /// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
 const INBOX: usize = 1_024;
+/// The most connections that are taken and not yet started.
+const WAITING: usize = 1_024;
 /// What accept waits after a failure, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -153,12 +155,34 @@ impl Server {
                 run_router(router, &inbox, &_guard.0.shared.metrics);
             };
             let router = thread::Builder::new().name("router".into()).spawn_scoped(scope, route)?;
+            // Without this the scope would wait for the router for ever.
+            let give_up = |_: &io::Error| handle.shutdown();
             if let Some(exporter) = &exporter {
                 let serve = || exporter.run(&shared.metrics, &shared.registry, &shared.stop);
-                thread::Builder::new().name("metrics".into()).stack_size(STACK).spawn_scoped(scope, serve)?;
+                thread::Builder::new()
+                    .name("metrics".into())
+                    .stack_size(STACK)
+                    .spawn_scoped(scope, serve)
+                    .inspect_err(give_up)?;
             }
-            accept(&listener, transport, scope, &handle);
-            drop(listener);
+            let (line, waiting) = mpsc::sync_channel(WAITING);
+            let taking = || take(listener, line, &handle);
+            thread::Builder::new()
+                .name("accept".into())
+                .stack_size(STACK)
+                .spawn_scoped(scope, taking)
+                .inspect_err(give_up)?;
+            let mut pause = FIRST_PAUSE;
+            for (socket, peer, accepted) in waiting {
+                match start(socket, peer, accepted, transport, scope, &handle) {
+                    Ok(()) => pause = FIRST_PAUSE,
+                    Err(error) => {
+                        log::error!("({peer}) no thread for it: {error}; pausing for {pause:?}");
+                        // Without threads it would fail a million times a second.
+                        pause = sleep_longer(pause);
+                    }
+                }
+            }
             let deadline = Instant::now() + shared.config.shutdown_secs;
             if !shared.connections.wait_until_closed(deadline) {
                 log::warn!("{} connections did not end in time and are cut", shared.connections.cut_all());
@@ -294,13 +318,9 @@ fn gather(metrics: &Metrics) {
     }
 }
 
-/// Lets clients in until the server stops. Does nothing that could wait for any of them.
-fn accept<'scope, 'env>(
-    listener: &TcpListener,
-    transport: &'env dyn Transport,
-    scope: &'scope Scope<'scope, 'env>,
-    handle: &'env ServerHandle,
-) {
+/// Takes connections until the server stops, and does nothing else, for the system keeps only 128 of them for us: whoever
+/// comes while there are as many has to wait a second before the system tries it again.
+fn take(listener: TcpListener, line: SyncSender<(Arc<TcpStream>, SocketAddr, Instant)>, handle: &ServerHandle) {
     let mut pause = FIRST_PAUSE;
     loop {
         let accepted = listener.accept();
@@ -308,23 +328,26 @@ fn accept<'scope, 'env>(
             return;
         }
         match accepted {
-            Ok((socket, peer)) => match start(Arc::new(socket), peer, transport, scope, handle) {
-                Ok(()) => {
-                    pause = FIRST_PAUSE;
-                    continue;
+            Ok((socket, peer)) => {
+                if line.send((Arc::new(socket), peer, Instant::now())).is_err() {
+                    return;
                 }
-                Err(error) => log::error!("({peer}) no thread for it: {error}; pausing for {pause:?}"),
-            },
-            Err(error) if is_peers_fault(&error) => {
-                log::debug!("a connection was gone before it was taken: {error}");
-                continue;
+                pause = FIRST_PAUSE;
             }
-            Err(error) => log::error!("cannot take connections: {error}; pausing for {pause:?}"),
+            Err(error) if is_peers_fault(&error) => log::debug!("a connection was gone before it was taken: {error}"),
+            Err(error) => {
+                log::error!("cannot take connections: {error}; pausing for {pause:?}");
+                // Out of descriptors, accept would fail a million times a second.
+                pause = sleep_longer(pause);
+            }
         }
-        // Out of descriptors or threads, accept would fail a million times a second.
-        thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Sleeps, and says for how long the next time.
+fn sleep_longer(pause: Duration) -> Duration {
+    thread::sleep(pause);
+    (pause * 2).min(LONGEST_PAUSE)
 }
 
 /// Linux also reports errors of the new connection by accept; they say nothing about the listener.
@@ -344,11 +367,11 @@ fn is_peers_fault(error: &io::Error) -> bool {
 fn start<'scope, 'env>(
     socket: Arc<TcpStream>,
     peer: SocketAddr,
+    accepted: Instant,
     transport: &'env dyn Transport,
     scope: &'scope Scope<'scope, 'env>,
     handle: &'env ServerHandle,
 ) -> io::Result<()> {
-    let accepted = Instant::now();
     let id = handle.next_id();
     let permit = match handle.shared.connections.admit(id, &socket, peer.ip()) {
         Ok(permit) => permit,
