@@ -5,6 +5,7 @@ import * as merge from './merge.js';
 import * as outbox from './outbox.js';
 import * as store from './store.js';
 import { $, h } from './dom.js';
+import { later, whenIdle } from './later.js';
 import { t, useLang } from './i18n.js';
 import { prefs, setPref, storage, setDraft } from './prefs.js';
 import { decode, encode, message, newCid } from './wire.js';
@@ -17,8 +18,6 @@ import { timelineView } from './view/timeline.js';
 import { composerView } from './view/composer.js';
 import { roomsView } from './view/rooms.js';
 import { peopleView } from './view/people.js';
-import { switcher } from './view/switcher.js';
-import { settings } from './view/settings.js';
 import { shortcuts, MOD } from './view/shortcuts.js';
 import { signIn } from './view/signin.js';
 import { toast, announce, speak } from './view/toast.js';
@@ -150,9 +149,10 @@ const app = {
       if (!unread || room.unread) return app.open(room.id);
     }
   },
-  switch: () => quick.open(),
-  sheet: () => keys.open(),
-  settings: () => options.open(),
+  switch: (text) => lately((parts) => parts.switcher.open(text)),
+  sheet: () => lately((parts) => parts.sheet.open()),
+  settings: () => lately((parts) => parts.settings.open()),
+  pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   async lookAround() {
     try { const all = await api.rooms(); app.directory.clear(); for (const room of all) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
   },
@@ -173,7 +173,12 @@ const MAX_BACK = 200;
 function confirmUnsent() { toast(t('unsentStay', { n: box.items.length }), { kind: 'warn' }); return true; }
 
 const timeline = timelineView(app), composer = composerView(app), rooms = roomsView(app), who = peopleView(app);
-const quick = switcher(app), options = settings(app), keys = shortcuts(app);
+shortcuts(app);
+
+/** Does something with the parts that come later; they are there but for the first moment, and where that went wrong. */
+async function lately(act) {
+  try { act(await later(app)); } catch (error) { console.warn(error); toast(t('needsLine')); }
+}
 
 /* ---- events in, changes out ---- */
 
@@ -183,12 +188,12 @@ function take(event) {
   for (const change of store.reduce(state, event, { now: Date.now(), watching: watching() })) applyChange(change);
 }
 
-const later = new Set();
+const due = new Set();
 let planned = 0;
 /** Lists are drawn once a frame, however many events came. */
 function draw(what) {
-  later.add(what);
-  planned ||= requestAnimationFrame(() => { planned = 0; if (later.has('rooms')) { rooms.render(); badges(); } if (later.has('people')) who.render(); if (later.has('typing')) who.typing(); later.clear(); });
+  due.add(what);
+  planned ||= requestAnimationFrame(() => { planned = 0; if (due.has('rooms')) { rooms.render(); badges(); } if (due.has('people')) who.render(); if (due.has('typing')) who.typing(); due.clear(); });
 }
 
 function applyChange(change) {
@@ -198,7 +203,7 @@ function applyChange(change) {
     case 'people': if (here) { draw('people'); } if (state.rooms.size > 1) draw('rooms'); break;
     case 'typing': if (here) draw('typing'); break;
     case 'rooms': draw('rooms'); if (app.room()) header(); break;
-    case 'me': setPref('name', state.me.name); draw('rooms'); draw('people'); timeline.plan(); options.redraw(); break;
+    case 'me': setPref('name', state.me.name); draw('rooms'); draw('people'); timeline.plan(); redrawSettings(); break;
     case 'opened': opened(); break;
     case 'entered': enter(change.room); break;
     case 'gone': if (!state.rooms.has(state.current)) state.current = 'lobby'; app.open(state.current); break;
@@ -333,6 +338,7 @@ const EFFECTS = {
     if (app.room() && !app.room().loaded) load(state.current);
     app.watched();
     app.lookAround();
+    whenIdle(app);
   },
   down() { state.live = false; downSince = Date.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
   'sign-on': signOnAgain,
@@ -531,6 +537,9 @@ function badges() {
   image.src = '/icon.svg';
 }
 
+/** An open dialog shows what has changed; one that is not open is none of ours, and perhaps not there yet. */
+function redrawSettings() { if ($('#settings[open]')) lately((parts) => parts.settings.redraw()); }
+
 async function dress() {
   const root = document.documentElement;
   if (prefs.theme === 'auto') delete root.dataset.theme; else root.dataset.theme = prefs.theme;
@@ -542,7 +551,7 @@ async function dress() {
   document.body.classList.toggle('nopeople', !prefs.people);
   $('#peoplebtn').setAttribute('aria-expanded', String(prefs.people));
   if (app.room()) { header(); composer.label(app.room()); timeline.plan(); rooms.render(); who.render(); who.typing(); $('#log').setAttribute('aria-label', t('log', { room: state.current })); }
-  options.redraw();
+  redrawSettings();
   banner();
 }
 
@@ -569,10 +578,10 @@ inertness();
 $('#menubtn').addEventListener('click', () => drawer('nav'));
 $('#shade').addEventListener('click', () => drawer(null));
 $('#peoplebtn').addEventListener('click', () => { if (middle.matches) return drawer('aside'); app.set('people', !prefs.people); });
-$('#find').addEventListener('click', () => { closeDrawers(); quick.open(); });
-$('#addroom').addEventListener('click', () => { closeDrawers(); quick.open('#'); });
-$('#me').addEventListener('click', () => { closeDrawers(); options.open(); });
-$('#keysbtn').addEventListener('click', () => { closeDrawers(); keys.open(); });
+$('#find').addEventListener('click', () => { closeDrawers(); app.switch(); });
+$('#addroom').addEventListener('click', () => { closeDrawers(); app.switch('#'); });
+$('#me').addEventListener('click', () => { closeDrawers(); app.settings(); });
+$('#keysbtn').addEventListener('click', () => { closeDrawers(); app.sheet(); });
 $('#messages').addEventListener('click', (e) => {
   const to = e.target.closest('a[data-room]')?.dataset.room;
   if (to) { e.preventDefault(); app.join(to); }

@@ -6,7 +6,6 @@ import { draft, setDraft } from '../prefs.js';
 import { expand } from '../emoji.js';
 import { format, plainText } from '../format.js';
 import { title } from '../store.js';
-import { emojiPicker } from './menu.js';
 import { popup } from './popup.js';
 
 const TYPING_MS = 3000;
@@ -53,7 +52,7 @@ export function composerView(app) {
   form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
   // On a phone the button must not take the focus, else the keyboard closes at every message.
   $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
-  $('#emoji').addEventListener('click', (e) => emojiPicker(e.currentTarget, input, (char) => {
+  $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => {
     input.setRangeText(char, input.selectionStart, input.selectionEnd, 'end');
     input.dispatchEvent(new Event('input'));
   }));

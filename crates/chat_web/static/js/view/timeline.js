@@ -9,7 +9,7 @@ import { clock, fullTime, dayKey, dayLabel, sameRun } from '../time.js';
 import { hue, sameName, mentions } from '../names.js';
 import * as merge from '../merge.js';
 import * as outbox from '../outbox.js';
-import { actionMenu, emojiPicker, closeMenu } from './menu.js';
+import { actionMenu, closeMenu } from './menu.js';
 
 const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
 /** How many messages a room holds in memory while one sits at its end; the rest is paged in again when it is wanted. */
@@ -344,7 +344,7 @@ export function timelineView(app) {
 
   function pick(anchor, row) {
     const { seq } = row.message;
-    emojiPicker(anchor, log, (emoji) => app.react(view.room.id, seq, emoji, true));
+    app.pickEmoji(anchor, log, (emoji) => app.react(view.room.id, seq, emoji, true));
   }
 
   function label() { ['react', 'reply', 'more'].forEach((key, i) => { tools.children[i].setAttribute('aria-label', t(key)); tools.children[i].title = t(key); }); }
