@@ -48,7 +48,7 @@ export function composerView(app) {
     else if (e.key === 'ArrowUp' && !input.value && !e.altKey) { if (app.editLast()) e.preventDefault(); }
     else if (e.key === 'PageUp' || e.key === 'PageDown') { e.preventDefault(); $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight); }
   });
-  input.addEventListener('blur', () => setTimeout(pop.close, 120));
+  input.addEventListener('blur', () => setTimeout(() => { if (document.activeElement !== input) pop.close(); }, 120));
   form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
   // On a phone the button must not take the focus, else the keyboard closes at every message.
   $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
