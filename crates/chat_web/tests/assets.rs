@@ -115,6 +115,7 @@ fn the_page_stays_small() {
         "js/emoji_names.js",
         "js/i18n/id.js",
         "js/view/dialog.js",
+        "js/view/mentions.js",
         "js/view/picker.js",
         "js/view/settings.js",
         "js/view/sheet.js",

@@ -2,7 +2,7 @@
 
 /** Name by name, in the order of the picker; empty until `loadEmoji`. */
 export const EMOJI = new Map();
-let loading = null;
+let loading = null, refused = false;
 
 /** Fetches the table, once; it is tried again after a failure. */
 export const loadEmoji = () => loading ??= import('./emoji_names.js').then(({ default: table }) => {
@@ -11,7 +11,7 @@ export const loadEmoji = () => loading ??= import('./emoji_names.js').then(({ de
     // `100💯` and `+1👍`: a name ends where the first character beyond ASCII begins.
     EMOJI.set(word.slice(0, cut), word.slice(cut));
   }
-}, (error) => { loading = null; throw error; });
+}, (error) => { loading = null; refused = true; throw error; });
 
 /** The six that are one click away. */
 export const QUICK = ['👍', '❤️', '😂', '🎉', '👀', '🙏'];
@@ -23,6 +23,9 @@ export function expand(text) {
   return text.split(/(`[^`]*`)/).map((part, i) => i % 2 ? part
     : part.replace(/(^|[\s(]):([a-z0-9_+-]+):(?=$|[\s).,!?])/g, (all, before, name) => EMOJI.has(name) ? before + EMOJI.get(name) : all)).join('');
 }
+
+/** Whether there may be a name in it that the table would know, were it here already. */
+export const awaitsNames = (text) => !EMOJI.size && !refused && /:[a-z0-9_+-]+:/.test(text);
 
 /** Names that begin with the word come first, then those that hold it. */
 export function search(word, limit = 8) {

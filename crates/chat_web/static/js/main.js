@@ -10,6 +10,7 @@ import { later, whenIdle } from './later.js';
 import { t, useLang } from './i18n.js';
 import { prefs, setPref, storage, setDraft } from './prefs.js';
 import { decode, encode, newCid } from './wire.js';
+import { awaitsNames, expand, loadEmoji } from './emoji.js';
 import { format, plainText } from './format.js';
 import { untilMidnight } from './time.js';
 import { isRoom, sameName } from './names.js';
@@ -154,6 +155,7 @@ const app = {
   switch: (text) => lately((parts) => parts.switcher.open(text)),
   sheet: () => lately((parts) => parts.sheet.open()),
   settings: () => lately((parts) => parts.settings.open()),
+  async goTo(room, seq) { app.open(room, false); timeline.render(); await timeline.goTo(seq); },
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   async lookAround() {
     try { const all = await api.rooms(); app.directory.clear(); for (const room of all) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
@@ -387,12 +389,16 @@ function answered(frame) {
 let patience = 0;
 function flush() {
   timeline.plan();
-  if (line.at !== 'live') return;
+  if (line.at !== 'live') return undefined;
   const item = outbox.next(box, Date.now(), (one) => one.to || store.roomOf(state, one.room)?.joined !== false);
   clearTimeout(patience);
-  if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return; }
+  // A name of an emoji waits for the table of them; without it, it goes as it was typed.
+  if (item && awaitsNames(item.text)) return void loadEmoji().then(flush, flush);
+  if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return undefined; }
+  item.text = expand(item.text);
   const frame = item.to ? { type: 'Whisper', cid: item.cid, to: item.to, text: item.text } : { type: 'Send', room: item.room, cid: item.cid, text: item.text, reply_to: item.reply_to, act: item.act };
   if (send({ ...frame, ref: ++ref })) outbox.sent(box, item.cid, ref);
+  return undefined;
 }
 
 /* ---- the session ---- */
@@ -474,6 +480,7 @@ async function dress() {
 }
 
 drawers(() => app.set('people', !prefs.people));
+$('#mentions').addEventListener('click', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
 $('#find').addEventListener('click', () => { closeDrawers(); app.switch(); });
 $('#addroom').addEventListener('click', () => { closeDrawers(); app.switch('#'); });
 $('#me').addEventListener('click', () => { closeDrawers(); app.settings(); });

@@ -321,6 +321,12 @@ test('axe finds nothing, in any state and both schemes', async () => {
     budi.say('/react 1 👍');
     await page.waitForSelector('.reactions');
     await clean('chat');
+    budi.say(`and you, @ana_${colorScheme}`);
+    await sees(page, 'and you');
+    await page.click('#mentions');
+    await page.waitForSelector('.called');
+    await clean('mentions');
+    await page.keyboard.press('Escape');
     await page.hover('.msg');
     await page.click('.tools button >> nth=2');
     await clean('menu');
@@ -702,6 +708,33 @@ test('the unread line, the title, the calls of one’s name', async () => {
   await page.keyboard.press('Escape');
   await page.waitForFunction(() => !document.querySelector('li.unread'));
   assert.deepEqual(page.errors, []);
+});
+
+test('the list of mentions leads to each of them, in whatever room', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const ana = await person('ana');
+  await ana.click('#mentions');
+  await ana.waitForSelector('.toast:has-text("Nobody")');
+  await say(ana, '/join #rust');
+  await ana.waitForFunction(() => document.querySelector('#title').textContent === '#rust');
+  budi.say('@ana look here :tada:');
+  for (let i = 0; i < 300; i += 1) budi.say(`more ${i}`);
+  budi.say('/join #rust');
+  await budi.hears('OK JOIN room=#rust');
+  budi.say('SAY:#rust @ana and there');
+  await sees(ana, 'and there');
+  // The lobby is not looked at; its list is as long as what came in.
+  await ana.waitForFunction(() => document.querySelector('#rooms .badge')?.dataset.n);
+  await ana.focus('#mentions');
+  await ana.keyboard.press('Enter');
+  await ana.waitForSelector('.called .item >> nth=1');
+  assert.deepEqual(await ana.$$eval('.called .item', (items) => items.map((one) => one.textContent)), ['budi @ana and there#rust', 'budi @ana look here :tada:#lobby']);
+  await ana.keyboard.press('ArrowDown');
+  await ana.keyboard.press('Enter');
+  await ana.waitForFunction(() => document.activeElement.matches('.msg') && document.activeElement.textContent.includes('look here'));
+  assert.equal(await ana.textContent('#title'), '#lobby');
+  assert.deepEqual(ana.errors, []);
 });
 
 test('an address with a room leads into it, also on an origin that is not secure', async () => {

@@ -6,6 +6,7 @@ export default {
   welcome: 'Come on in.', welcomeMore: 'Pick a name and you are in the conversation. No account, no password.', yourName: 'Your name', anotherName: 'Another name', enter: 'Join the conversation', orTerminal: 'Or from a terminal:',
   hereNow: 'One person is in #lobby now|{n} people are in #lobby now', nameHelp: 'Keep this one, or type your own. Enter takes you in.', nameRule: 'A name begins with a letter or _ and has letters, digits, - and _, 32 at most.',
   nameTaken: '{name} is taken. How about {other}?', nameGone: 'Somebody else is {name} now. Choose another name; what you have not sent yet is kept.', noServer: 'The server does not answer. Check that it runs, then try again.',
+  mentionList: 'Where you were mentioned', noMentions: 'Nobody has mentioned you lately.',
   notices: 'Notices', people: 'People', peopleCount: 'One person|{n} people', alone: 'Just you so far. Share this page’s address, or open it in a second window.', you: '(you)', online: 'online', idle: 'idle', away: 'away', offline: 'offline', doorLine: 'by terminal',
   whisperTo: 'Whisper to {name}', mention: 'Mention {name}', ignore: 'Hide what {name} says', unignore: 'Hear {name} again', dmTopic: 'Only the two of you. Whispers are not kept by the server.',
   messageTo: 'Message #{room}', editing: 'Editing. Enter saves, Esc leaves it as it was.', replyTo: 'To {name}:', suggestions: 'Suggestions', tooLong: 'Too long by {n} byte.|Too long by {n} bytes.',

@@ -6,6 +6,7 @@ export default {
   welcome: 'Silakan masuk.', welcomeMore: 'Pilih nama, lalu langsung mengobrol. Tanpa akun, tanpa kata sandi.', yourName: 'Nama Anda', anotherName: 'Nama lain', enter: 'Ikut mengobrol', orTerminal: 'Atau dari terminal:',
   hereNow: 'Satu orang sedang di #lobby|{n} orang sedang di #lobby', nameHelp: 'Pakai yang ini, atau ketik nama sendiri. Tekan Enter untuk masuk.', nameRule: 'Nama diawali huruf atau _ dan berisi huruf, angka, - dan _, paling banyak 32.',
   nameTaken: '{name} sudah dipakai. Bagaimana kalau {other}?', nameGone: '{name} kini dipakai orang lain. Pilih nama lain; pesan yang belum terkirim tetap disimpan.', noServer: 'Server tidak menjawab. Pastikan server berjalan, lalu coba lagi.',
+  mentionList: 'Di mana Anda disebut', noMentions: 'Belum ada yang menyebut Anda akhir-akhir ini.',
   notices: 'Kabar', people: 'Orang', peopleCount: 'Satu orang|{n} orang', alone: 'Baru Anda sendiri. Bagikan alamat halaman ini, atau buka di jendela kedua.', you: '(Anda)', online: 'daring', idle: 'diam', away: 'pergi', offline: 'luring', doorLine: 'lewat terminal',
   whisperTo: 'Berbisik kepada {name}', mention: 'Sebut {name}', ignore: 'Sembunyikan ucapan {name}', unignore: 'Dengarkan {name} lagi', dmTopic: 'Hanya kalian berdua. Bisikan tidak disimpan server.',
   messageTo: 'Pesan ke #{room}', editing: 'Menyunting. Enter menyimpan, Esc membatalkan.', replyTo: 'Kepada {name}:', suggestions: 'Saran', tooLong: 'Kelebihan {n} bita.|Kelebihan {n} bita.',

@@ -69,7 +69,7 @@ export function composerView(app) {
     }
     // `//word` says "/word"; `/word` is a command; several lines are several messages.
     if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
-    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(expand(line.replace(/^\/\//, '/')), i === 0 && mode?.kind === 'reply' ? mode.message.seq : null);
+    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(line.replace(/^\/\//, '/'), i === 0 && mode?.kind === 'reply' ? mode.message.seq : null);
     mode = null;
     input.value = '';
     clearTimeout(saved);
