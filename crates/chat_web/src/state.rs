@@ -234,7 +234,7 @@ impl AppState {
             }
             Event::Changed(change) => self.change(change),
             Event::Topic { room, text, .. } => self.room(room, |log| log.topic = text.to_string()),
-            Event::Mode { room, modes, .. } => self.room(room, |log| log.modes = modes.to_string()),
+            Event::Mode { room, modes, .. } | Event::Emptied { room, modes } => self.room(room, |log| log.modes = modes.to_string()),
             Event::Joined { room, .. } => self.room(room, |_| {}),
             Event::Forgotten(room) => self.forget(room),
             Event::SignedOn { by, name, door } => {
