@@ -111,7 +111,9 @@ impl Router {
             match tap.deliver.deliver(std::mem::take(&mut tap.batch)) {
                 Ok(()) => true,
                 Err(Undelivered::Full(batch)) => {
-                    log::error!("a tap has no room and misses {} events", batch.envelopes.len());
+                    let count = batch.envelopes.len();
+                    self.metrics.tap_missed.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
+                    log::error!("a tap has no room and misses {count} events");
                     true
                 }
                 Err(Undelivered::Gone) => false,

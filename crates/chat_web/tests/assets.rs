@@ -93,7 +93,8 @@ fn first_load() -> BTreeSet<String> {
 
 #[test]
 fn the_shell_names_every_module_it_needs_at_once_and_no_other() {
-    let named: BTreeSet<String> = named("index.html", "href=\"").into_iter().filter(|file| file.ends_with(".js")).collect();
+    let named: BTreeSet<String> =
+        named("index.html", "href=\"").into_iter().filter(|file| file.ends_with(".js")).collect();
     let mut needed = modules("js/main.js");
     needed.remove("js/main.js");
     assert_eq!(named, needed, "named in index.html, and imported from main.js on");

@@ -308,7 +308,8 @@ fn assets_are_compressed_for_whoever_takes_gzip() {
         // Another encoding is another answer: a tag of the one says nothing about the other.
         let tag = packed.header("etag").unwrap();
         assert_ne!(tag, known);
-        let again = |tag: &str| stage.call(get("/app.css").header("accept-encoding", taken).header("if-none-match", tag));
+        let again =
+            |tag: &str| stage.call(get("/app.css").header("accept-encoding", taken).header("if-none-match", tag));
         assert_eq!((again(tag).status, again(&format!("\"x\", {tag}")).status, again(&known).status), (304, 304, 200));
         assert_eq!(again(tag).header("vary"), Some("accept-encoding"));
     }
