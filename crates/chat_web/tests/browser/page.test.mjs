@@ -252,7 +252,15 @@ for (const width of [320, 390, 1280]) {
       await page.keyboard.press('Escape');
       await page.waitForSelector('body:not(.nav)', { state: 'attached' });
     }
-    assert.deepEqual(page.errors, []);
+    // The longest words are Indonesian.
+    const far = await person('budiman', { viewport: { width, height: 700 }, locale: 'id-ID' });
+    await far.evaluate(() => document.querySelector('#me').click());
+    await far.waitForSelector('#settings[open]');
+    const cut = await far.evaluate(() => [...document.querySelectorAll('#settings, #settings *')].filter((el) => el.scrollWidth > el.clientWidth + 1 && el.clientWidth > 0 && !el.matches('input, .vh')).map((el) => el.className || el.id || el.nodeName));
+    assert.deepEqual(cut, []);
+    const beside = await far.evaluate(() => [...document.querySelectorAll('#settings *')].filter((el) => el.getBoundingClientRect().right > document.querySelector('#settings').getBoundingClientRect().right).length);
+    assert.equal(beside, 0);
+    assert.deepEqual([...page.errors, ...far.errors], []);
   });
 }
 
