@@ -395,7 +395,7 @@ function flush() {
   // A name of an emoji waits for the table of them; without it, it goes as it was typed.
   if (item && awaitsNames(item.text)) return void loadEmoji().then(flush, flush);
   if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return undefined; }
-  item.text = expand(item.text);
+  outbox.rewrite(box, item, expand(item.text));
   const frame = item.to ? { type: 'Whisper', cid: item.cid, to: item.to, text: item.text } : { type: 'Send', room: item.room, cid: item.cid, text: item.text, reply_to: item.reply_to, act: item.act };
   if (send({ ...frame, ref: ++ref })) outbox.sent(box, item.cid, ref);
   return undefined;
