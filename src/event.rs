@@ -131,6 +131,22 @@ pub enum Event {
     },
     /// For taps only: a closed room is empty, and what was said in it is forgotten.
     Forgotten(RoomName),
+    /// For taps only: the last one has left an open room, and with them went what only operators could change: its modes now.
+    Emptied {
+        /// Which.
+        room: RoomName,
+        /// Its modes: `+`.
+        modes: Text,
+    },
+    /// A room had no operator left; somebody in it is one from now on.
+    Operator {
+        /// Where.
+        room: RoomName,
+        /// The connection.
+        by: ClientId,
+        /// The name.
+        name: Name,
+    },
     /// The server has something to say, in one room or to all.
     Note {
         /// Where; `None` is everywhere.
@@ -568,6 +584,8 @@ impl Envelope {
             | Event::SignedOn { .. }
             | Event::SignedOff { .. }
             | Event::Forgotten(_)
+            | Event::Emptied { .. }
+            | Event::Operator { .. }
             | Event::Warn(_)
             | Event::PasteBegins
             | Event::Gap { .. }

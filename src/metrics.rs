@@ -30,6 +30,8 @@ pub struct Metrics {
     pub turns: AtomicU64,
     /// Lines that slow clients missed.
     pub missed: AtomicU64,
+    /// Events that a tap had no room for.
+    pub tap_missed: AtomicU64,
     /// Panics that were caught.
     pub panics: AtomicU64,
     /// Messages that wait for the router.
@@ -63,6 +65,7 @@ impl Metrics {
             deliveries: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             missed: AtomicU64::new(0),
+            tap_missed: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             inbox: AtomicU64::new(0),
             rooms: AtomicU64::new(0),
@@ -120,6 +123,7 @@ impl Metrics {
             gauge("inbox", "chat_inbox_messages", "messages that wait for the router", self.inbox.load(Relaxed)),
             gauge("outboxes", "chat_outbox_bytes", "bytes that wait for clients", snapshot.waiting as u64),
             total("missed", "chat_missed_lines_total", "lines that slow clients missed", &self.missed),
+            total("tap-missed", "chat_tap_missed_events_total", "events that a tap had no room for", &self.tap_missed),
             figure("refusals", "chat_refusals", "", "requests refused since the start", sum(&self.refusals)),
             total("accepted", "chat_accepted_total", "connections taken since the start", &self.accepted),
             total(

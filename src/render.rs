@@ -134,7 +134,10 @@ impl Lines {
             Event::Mode { room, by, did, modes } => {
                 self.line("NOTE").field(room).text(format_args!("{by} {did} ({modes})."));
             }
-            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) => {}
+            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
+            Event::Operator { room, name, .. } => {
+                self.line("NOTE").field(room).text(format_args!("{name} is the operator of {room} now."));
+            }
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
             Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
             Event::PasteBegins => {
@@ -332,7 +335,10 @@ impl Lines {
             Event::Mode { room, by, did, modes } => {
                 self.say(format_args!("{}{room}: {by} {did} ({modes}).", star(short)));
             }
-            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) => {}
+            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
+            Event::Operator { room, name, .. } => {
+                self.say(format_args!("{}{room}: {name} is the operator of {room} now.", star(short)));
+            }
             Event::Note { room: Some(room), text } => self.say(format_args!("{}{room}: {text}", star(short))),
             Event::Note { room: None, text } => self.say(format_args!("{}{text}", star(short))),
             Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),

@@ -122,7 +122,9 @@ impl Router {
             match tap.deliver.deliver(Batch { envelopes, bytes, tickets: Vec::new() }) {
                 Ok(()) => true,
                 Err(Undelivered::Full(batch)) => {
-                    log::error!("a tap has no room and misses {} events", batch.envelopes.len());
+                    let count = batch.envelopes.len();
+                    self.metrics.tap_missed.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
+                    log::error!("a tap has no room and misses {count} events");
                     true
                 }
                 Err(Undelivered::Gone | Undelivered::Broken) => false,
@@ -272,6 +274,8 @@ impl Turn<'_> {
                 room.moderated = false;
                 room.topic_lock = false;
                 room.invited.clear();
+                let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
+                self.router.publish(&Envelope::new(self.now.wall, emptied));
             } else {
                 let last_id = room.last_id();
                 self.forget_room(name, last_id);
@@ -280,8 +284,7 @@ impl Turn<'_> {
             let Some(&next) = room.members.first() else { return };
             room.ops.insert(next);
             if let Some(who) = self.clients.get(next).and_then(|client| client.name.clone()) {
-                let text = Text::own(format!("{who} is the operator of {name} now."));
-                self.tell_room(name, None, Event::Note { room: Some(name.clone()), text });
+                self.tell_room(name, None, Event::Operator { room: name.clone(), by: next, name: who });
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -10,10 +11,19 @@ use axum::response::{IntoResponse, Response};
 use crate::error::AppError;
 use crate::state::AppState;
 
-// Every file of the page, listed by build.rs.
-include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// One file of the page, as build.rs packs it.
+struct Asset {
+    name: &'static str,
+    tag: &'static str,
+    bytes: &'static [u8],
+    gzip: &'static [u8],
+}
 
-/// The fallback of all routes: a file of the page, or 404.
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+include!("tag.rs");
+
+/// The fallback of all routes: a file of the page, or 404. Compressed for whoever takes gzip: that was done at build time, and
+/// better than there would be time for at each call.
 ///
 /// # Errors
 /// 404 where there is no such file, 405 for anything but GET and HEAD.
@@ -28,39 +38,59 @@ pub async fn asset(
         "admin" => "admin.html",
         path => path,
     };
-    let bytes = match &state.config.dir {
-        Some(dir) => from_folder(dir, path).map(std::borrow::Cow::Owned),
-        None => ASSETS.iter().find(|(name, _)| *name == path).map(|(_, bytes)| std::borrow::Cow::Borrowed(*bytes)),
-    };
-    let bytes = bytes.ok_or(AppError::NotFound)?;
+    let (bytes, tag, packed) = match &state.config.dir {
+        Some(dir) => from_folder(dir, path).map(|bytes| (bytes.clone().into(), tag(&bytes), false)),
+        None => ASSETS.iter().find(|asset| asset.name == path).map(|asset| {
+            let packed = asset.gzip.len() < asset.bytes.len() && takes_gzip(&headers);
+            let bytes = if packed { asset.gzip } else { asset.bytes };
+            (Bytes::from_static(bytes), asset.tag.to_string(), packed)
+        }),
+    }
+    .ok_or(AppError::NotFound)?;
+    // Two encodings of a file are two answers, and a strong tag belongs to one of them.
+    let tag = format!("\"{tag}{}\"", if packed { "-gzip" } else { "" });
     if !matches!(method, Method::GET | Method::HEAD) {
         let mut response = AppError::MethodNotAllowed.into_response();
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Ok(response);
     }
-    let tag = tag(&bytes);
     let same = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| known.contains(&tag));
-    let cached = [(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".to_string())];
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|known| matches!(known.trim(), known if known == tag || known == "*"));
+    let cached = [
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, "no-cache".to_string()),
+        (header::VARY, "accept-encoding".to_string()),
+    ];
     if same {
         return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
     }
-    Ok((cached, [(header::CONTENT_TYPE, content_type(path))], bytes.into_owned()).into_response())
+    let mut response = (cached, [(header::CONTENT_TYPE, content_type(path))], bytes).into_response();
+    if packed {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}
+
+/// Whether `Accept-Encoding` names gzip, or anything, and does not refuse it by `q=0` (RFC 9110, 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let weight = |wanted: &str| {
+        let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).find_map(|offer| {
+            let (name, rest) = offer.split_once(';').unwrap_or((offer, ""));
+            let q = || rest.trim().strip_prefix("q=").map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
+            name.trim().eq_ignore_ascii_case(wanted).then(q)
+        })
+    };
+    weight("gzip").or_else(|| weight("*")).is_some_and(|q: f32| q > 0.0)
 }
 
 fn from_folder(dir: &Path, path: &str) -> Option<Vec<u8>> {
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     inside.then(|| std::fs::read(dir.join(path)).ok()).flatten()
-}
-
-/// A strong tag: other bytes, another tag.
-fn tag(bytes: &[u8]) -> String {
-    let hash = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("\"{:x}-{hash:x}\"", bytes.len())
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -53,6 +53,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         Event::Mode { room, by, did, modes } => {
             ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
         }
+        Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
         Event::Gap { room, first, last, .. } => ServerFrame::Gap { room: bare(room), missing_from: *first, to: *last },
@@ -64,6 +65,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         | Event::SignedOn { .. }
         | Event::SignedOff { .. }
         | Event::Forgotten(_)
+        | Event::Emptied { .. }
         | Event::PasteBegins
         | Event::Pong(_)
         | Event::Bye { .. } => return None,

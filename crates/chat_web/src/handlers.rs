@@ -427,15 +427,24 @@ pub async fn list_rooms(State(state): Shared, Anybody(session): Anybody) -> Json
 /// That it is there.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`.
+    /// `ok`, or `stale` where `missed` is not 0.
     #[schema(example = "ok")]
     status: &'static str,
+    /// Events that the read model behind REST has missed since the start: it may lack lines. What sockets get lacks nothing.
+    missed: u64,
+}
+
+impl Health {
+    fn of(state: &AppState) -> Json<Health> {
+        let missed = state.missed();
+        Json(Health { status: if missed == 0 { "ok" } else { "stale" }, missed })
+    }
 }
 
 /// Whether the door is up
 #[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, description = "It is", body = Health)))]
-pub async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok" })
+pub async fn healthz(State(state): Shared) -> Json<Health> {
+    Health::of(&state)
 }
 
 /// Whether people can come in
@@ -450,7 +459,7 @@ pub async fn readyz(State(state): Shared) -> Result<Json<Health>, AppError> {
     if most > 0 && state.sessions.len() >= most {
         return Err(AppError::Full(format!("There are {most} people on the page already.")));
     }
-    Ok(Json(Health { status: "ok" }))
+    Ok(Health::of(&state))
 }
 
 /// This description

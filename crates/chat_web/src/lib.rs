@@ -184,6 +184,10 @@ impl Web {
                 let tap = tokio::spawn(async move {
                     while let Some(batch) = batches.recv().await {
                         batch.envelopes.iter().for_each(|envelope| tapped.take(envelope));
+                        // Behind all that waited: what the registry says now is newer than any of it.
+                        if batches.is_empty() {
+                            tapped.mend();
+                        }
                     }
                 });
                 let presence = tokio::spawn(watch_presence(ours.clone()));

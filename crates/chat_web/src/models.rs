@@ -223,6 +223,11 @@ pub enum ServerFrame {
         at: String,
         text: String,
     },
+    Operator {
+        room: String,
+        user: Author,
+        at: String,
+    },
     Notice {
         room: Option<String>,
         at: String,

@@ -116,9 +116,10 @@ pub fn app(state: Arc<AppState>) -> Router {
         .nest("/api/v1", calls.clone())
         .nest("/api", calls)
         .route("/problems/{code}", get(handlers::problem))
-        .fallback(assets::asset)
         .method_not_allowed_fallback(|| async { AppError::MethodNotAllowed })
         .layer(CompressionLayer::new().compress_when(compressed))
+        // Behind the compression: the page's files were compressed when the binary was built.
+        .fallback(assets::asset)
         // Behind the compression: an upgrade is no body.
         .route("/ws", any(websocket::ws_handler))
         .layer(cors(&state))

@@ -55,6 +55,8 @@ pub struct AppState {
     pub wrong_keys: WrongKeys,
     /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
     forgotten: AtomicU64,
+    /// How many events the tap had missed when the read model was mended last.
+    mended_at: AtomicU64,
     kept: Mutex<VecDeque<(String, u64, Uuid)>>,
     receipts: Mutex<Receipts>,
 }
@@ -166,6 +168,7 @@ impl AppState {
             closing: watch::channel(false).0,
             wrong_keys: WrongKeys::default(),
             forgotten: AtomicU64::new(0),
+            mended_at: AtomicU64::new(0),
             kept: Mutex::default(),
             receipts: Mutex::default(),
         }
@@ -234,7 +237,9 @@ impl AppState {
             }
             Event::Changed(change) => self.change(change),
             Event::Topic { room, text, .. } => self.room(room, |log| log.topic = text.to_string()),
-            Event::Mode { room, modes, .. } => self.room(room, |log| log.modes = modes.to_string()),
+            Event::Mode { room, modes, .. } | Event::Emptied { room, modes } => {
+                self.room(room, |log| log.modes = modes.to_string())
+            }
             Event::Joined { room, .. } => self.room(room, |_| {}),
             Event::Forgotten(room) => self.forget(room),
             Event::SignedOn { by, name, door } => {
@@ -254,6 +259,31 @@ impl AppState {
             // The rest is of the moment, or not public.
             _ => {}
         }
+    }
+
+    /// How many events the tap missed, because this door was too slow for it. Not 0 means that what REST reads of rooms may
+    /// lack lines; what sockets get does not come from the tap, and lacks nothing.
+    pub fn missed(&self) -> u64 {
+        self.handle.metrics().tap_missed.load(Ordering::Relaxed)
+    }
+
+    /// Makes good what can be made good, if the tap missed something since the last time: who is on comes from the registry;
+    /// which rooms were closed meanwhile nobody knows, so all but the lobby are kept from strangers until the router
+    /// says anew how they are.
+    pub fn mend(&self) {
+        let missed = self.missed();
+        if self.mended_at.swap(missed, Ordering::AcqRel) == missed {
+            return;
+        }
+        tracing::error!(missed, "the read model lacks events");
+        let people = self.handle.registry().people();
+        self.users.retain(|_, user| people.iter().any(|person| person.id == user.client));
+        for person in people {
+            let online = Online { client: person.id, name: person.name, door: person.door };
+            self.users.insert(self.user_id(person.id), online);
+        }
+        let lobby = key(&RoomName::lobby());
+        self.rooms.iter_mut().filter(|log| *log.key() != lobby).for_each(|mut log| log.modes = "+i".into());
     }
 
     /// Keeps a message, if it is new. The author's own session may be quicker than the tap, or so late that the room is

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("static")
@@ -47,10 +51,88 @@ fn the_page_loads_nothing_from_elsewhere_and_holds_nothing_inline() {
     }
 }
 
-/// What a phone in the bus loads. The dashboard is not part of it.
+/// The files that `file` names after `mark`, which ends in a quote, as paths below `static/`.
+fn named(file: &str, mark: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let folder = Path::new(file).parent().unwrap();
+    let quote = &mark[mark.len() - 1..];
+    let addresses = text.split(mark).skip(1).filter_map(|rest| rest.split(quote).next());
+    addresses
+        .map(|address| {
+            let mut path = if address.starts_with('/') { PathBuf::new() } else { folder.to_path_buf() };
+            for part in address.split('/') {
+                match part {
+                    "" | "." => {}
+                    ".." => _ = path.pop(),
+                    part => path.push(part),
+                }
+            }
+            path.to_string_lossy().into_owned()
+        })
+        .collect()
+}
+
+/// A module and all that it cannot run without.
+fn modules(first: &str) -> BTreeSet<String> {
+    let (mut found, mut waiting) = (BTreeSet::new(), vec![first.to_string()]);
+    while let Some(file) = waiting.pop() {
+        if found.insert(file.clone()) {
+            waiting.extend(named(&file, " from '"));
+        }
+    }
+    found
+}
+
+/// What a phone in the bus loads before it can read and write: the shell and the files it names.
+fn first_load() -> BTreeSet<String> {
+    let mut files = modules("js/main.js");
+    files.extend(named("index.html", "href=\"").into_iter().filter(|file| root().join(file).is_file()));
+    files.insert("index.html".into());
+    files
+}
+
+#[test]
+fn the_shell_names_every_module_it_needs_at_once_and_no_other() {
+    let named: BTreeSet<String> =
+        named("index.html", "href=\"").into_iter().filter(|file| file.ends_with(".js")).collect();
+    let mut needed = modules("js/main.js");
+    needed.remove("js/main.js");
+    assert_eq!(named, needed, "named in index.html, and imported from main.js on");
+}
+
+/// As it goes over the wire: build.rs packs the files in the same way.
+fn packed(file: &str) -> usize {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&fs::read(root().join(file)).unwrap()).unwrap();
+    packed.finish().unwrap().len()
+}
+
 #[test]
 fn the_page_stays_small() {
-    let own = |file: &&String| !file.contains("admin");
-    let size: u64 = all().iter().filter(own).map(|file| fs::metadata(root().join(file)).unwrap().len()).sum();
-    assert!(size < 210 * 1024, "{size} bytes");
+    // The wish was 120 KB and 35 KB packed. What is here is readable source, as it is served; a bundler and minifier make
+    // about 105 KB and 39 KB of it, which is no reason to have one.
+    // js/later.js fetches these when the page is idle, and i18n.js a language when somebody reads it. Not to be forgotten
+    // here: whatever is in neither list nobody loads.
+    let late = [
+        "later.css",
+        "js/emoji_names.js",
+        "js/i18n/id.js",
+        "js/view/dialog.js",
+        "js/view/mentions.js",
+        "js/view/picker.js",
+        "js/view/settings.js",
+        "js/view/sheet.js",
+        "js/view/switcher.js",
+    ];
+    let late: BTreeSet<String> = late.map(String::from).into();
+    let first = first_load();
+    let own = all().into_iter().filter(|file| !file.contains("admin"));
+    assert_eq!(own.collect::<BTreeSet<String>>(), &first | &late);
+    for (files, most_raw, most_packed) in [(&first, 182, 65), (&late, 26, 12)] {
+        let raw: u64 = files.iter().map(|file| fs::metadata(root().join(file)).unwrap().len()).sum();
+        let packed: usize = files.iter().map(|file| packed(file)).sum();
+        println!("{} files, {raw} bytes, {packed} packed", files.len());
+        assert!(raw <= most_raw * 1024, "{raw} bytes");
+        assert!(packed <= most_packed * 1024, "{packed} bytes packed");
+    }
 }

@@ -39,6 +39,11 @@ impl Task {
                 {
                     self.saw(room, *id);
                 }
+                if let Event::Operator { room, by, .. } = &envelope.event
+                    && *by == self.session.client
+                {
+                    self.ops.push(room.clone());
+                }
                 if let Some(bytes) = rendered(&self.state, envelope) {
                     self.tell_all(bytes);
                 }

@@ -3,22 +3,25 @@ import * as api from './api.js';
 import * as link from './link.js';
 import * as merge from './merge.js';
 import * as outbox from './outbox.js';
+import { pastOf } from './past.js';
 import * as store from './store.js';
 import { $, h } from './dom.js';
+import { later, whenIdle } from './later.js';
 import { t, useLang } from './i18n.js';
 import { prefs, setPref, storage, setDraft } from './prefs.js';
-import { decode, encode, message, newCid } from './wire.js';
+import { decode, encode, newCid } from './wire.js';
+import { awaitsNames, expand, loadEmoji } from './emoji.js';
 import { format, plainText } from './format.js';
 import { untilMidnight } from './time.js';
 import { isRoom, sameName } from './names.js';
 import { icon } from './view/icons.js';
-import { menuIsOpen } from './view/menu.js';
+import { badges } from './view/badges.js';
+import { banner as showBanner } from './view/banner.js';
+import { closeDrawers, drawers } from './view/drawers.js';
 import { timelineView } from './view/timeline.js';
 import { composerView } from './view/composer.js';
 import { roomsView } from './view/rooms.js';
 import { peopleView } from './view/people.js';
-import { switcher } from './view/switcher.js';
-import { settings } from './view/settings.js';
 import { shortcuts, MOD } from './view/shortcuts.js';
 import { signIn } from './view/signin.js';
 import { toast, announce, speak } from './view/toast.js';
@@ -27,7 +30,6 @@ const state = store.initial();
 const box = outbox.outbox(storage);
 let line = link.start(), socket = null, timer = 0, ref = 0, wanted = '';
 const asked = new Map();   // ref -> what to do with its Ack or Error
-const fetching = new Set();
 
 const app = {
   state, box, directory: new Map(), ignored: new Set(),
@@ -150,16 +152,15 @@ const app = {
       if (!unread || room.unread) return app.open(room.id);
     }
   },
-  switch: () => quick.open(),
-  sheet: () => keys.open(),
-  settings: () => options.open(),
+  switch: (text) => lately((parts) => parts.switcher.open(text)),
+  sheet: () => lately((parts) => parts.sheet.open()),
+  settings: () => lately((parts) => parts.settings.open()),
+  async goTo(room, seq) { app.open(room, false); timeline.render(); await timeline.goTo(seq); },
+  pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   async lookAround() {
     try { const all = await api.rooms(); app.directory.clear(); for (const room of all) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
   },
-  async loadOlder(room) {
-    const before = room.tl.order[0] ?? merge.first(room.tl);
-    try { give(room.id, await api.page(room.id, { before: Math.min(before, merge.first(room.tl)) }), { before: Math.min(before, merge.first(room.tl)) }); return true; } catch { toast(t('noHistory'), { kind: 'warn' }); return false; }
-  },
+  loadOlder: (room) => past.older(room),
   set(key, value) { setPref(key, value); dress(); },
   async signOut() {
     if (box.items.length && !confirmUnsent()) return;
@@ -173,7 +174,14 @@ const MAX_BACK = 200;
 function confirmUnsent() { toast(t('unsentStay', { n: box.items.length }), { kind: 'warn' }); return true; }
 
 const timeline = timelineView(app), composer = composerView(app), rooms = roomsView(app), who = peopleView(app);
-const quick = switcher(app), options = settings(app), keys = shortcuts(app);
+shortcuts(app);
+
+/** Does something with the parts that come later; they are there but for the first moment, and where that went wrong. */
+async function lately(act) {
+  try { act(await later(app)); } catch (error) { console.warn(error); toast(t('needsLine')); }
+}
+
+const past = pastOf(state, take, () => line.at === 'live', (words) => toast(words ?? t('noHistory'), { kind: 'warn' }));
 
 /* ---- events in, changes out ---- */
 
@@ -183,12 +191,12 @@ function take(event) {
   for (const change of store.reduce(state, event, { now: Date.now(), watching: watching() })) applyChange(change);
 }
 
-const later = new Set();
+const due = new Set();
 let planned = 0;
 /** Lists are drawn once a frame, however many events came. */
 function draw(what) {
-  later.add(what);
-  planned ||= requestAnimationFrame(() => { planned = 0; if (later.has('rooms')) { rooms.render(); badges(); } if (later.has('people')) who.render(); if (later.has('typing')) who.typing(); later.clear(); });
+  due.add(what);
+  planned ||= requestAnimationFrame(() => { planned = 0; if (due.has('rooms')) { rooms.render(); badges(state, app.room()); } if (due.has('people')) who.render(); if (due.has('typing')) who.typing(); due.clear(); });
 }
 
 function applyChange(change) {
@@ -198,13 +206,13 @@ function applyChange(change) {
     case 'people': if (here) { draw('people'); } if (state.rooms.size > 1) draw('rooms'); break;
     case 'typing': if (here) draw('typing'); break;
     case 'rooms': draw('rooms'); if (app.room()) header(); break;
-    case 'me': setPref('name', state.me.name); draw('rooms'); draw('people'); timeline.plan(); options.redraw(); break;
+    case 'me': setPref('name', state.me.name); draw('rooms'); draw('people'); timeline.plan(); redrawSettings(); break;
     case 'opened': opened(); break;
     case 'entered': enter(change.room); break;
     case 'gone': if (!state.rooms.has(state.current)) state.current = 'lobby'; app.open(state.current); break;
     case 'moved': if (here) opened(); break;
-    case 'reload': load(change.room); break;
-    case 'holes': if (line.at === 'live') mend(change.room); break;
+    case 'reload': past.load(change.room); break;
+    case 'holes': if (line.at === 'live') past.mend(change.room); break;
     case 'read': if (!change.room.startsWith('@')) readSoon(change.room, change.seq); break;
     case 'notice': toast(change.text, { ms: 10000 }); break;
     case 'say': heard(change); break;
@@ -219,7 +227,7 @@ function opened() {
   composer.open(room);
   timeline.plan();
   draw('rooms'); draw('people'); draw('typing');
-  if (!room.loaded) load(room.id);
+  if (!room.loaded) past.load(room.id);
   requestAnimationFrame(() => requestAnimationFrame(app.watched));
 }
 
@@ -229,38 +237,6 @@ function header() {
   const text = room.dm ? t('dmTopic') : room.topic;
   $('#topic').textContent = text;
   $('#topic').title = text;
-}
-
-async function load(id) {
-  if (fetching.has(id)) return;
-  fetching.add(id);
-  try { give(id, await api.page(id)); } catch (error) { if (state.current === id && error.status) toast(error.message, { kind: 'warn' }); }
-  fetching.delete(id);
-}
-
-function give(room, page, asked = {}) {
-  const messages = (page.messages ?? []).map(message).filter(Boolean);
-  take({ type: 'page', room, messages, last_seq: page.last_seq, prev: page.prev, next: page.next, ...asked });
-}
-
-/** Fetches what is missing in the middle. What the server does not have any more is said, and not asked for again. */
-async function mend(id) {
-  const key = `hole ${id}`;
-  if (fetching.has(key)) return;
-  fetching.add(key);
-  // An event that is merely out of turn fills its hole by itself.
-  await new Promise((done) => setTimeout(done, 150));
-  for (let i = 0; i < 20; i++) {
-    const room = store.roomOf(state, id);
-    const hole = room && merge.holes(room.tl)[0];
-    if (!hole || line.at !== 'live') break;
-    try {
-      give(id, await api.page(id, { after: hole[0] - 1, limit: 200 }), { after: hole[0] - 1 });
-      const still = store.roomOf(state, id) && merge.holes(store.roomOf(state, id).tl)[0];
-      if (still && still[0] === hole[0]) take({ type: 'lost', room: id, from: hole[0], to: hole[1] });
-    } catch { break; }
-  }
-  fetching.delete(key);
 }
 
 /** A restart forgot that we were in there. What waits for a room that lets us in no more is handed back to its author. */
@@ -275,7 +251,7 @@ function rejoin(room) {
 
 async function enter(id) {
   flush();
-  await load(id);
+  await past.load(id);
   const room = store.roomOf(state, id);
   if (room) send({ type: 'Resume', rooms: { [id]: merge.last(room.tl) || room.lastSeq } });
 }
@@ -328,11 +304,12 @@ const EFFECTS = {
     if (downSince) announce(t('backOnline'));
     downSince = 0;
     flush();
-    for (const room of state.rooms.values()) { if (!room.dm && !room.joined) rejoin(room); if (merge.holes(room.tl).length) mend(room.id); }
+    for (const room of state.rooms.values()) { if (!room.dm && !room.joined) rejoin(room); if (merge.holes(room.tl).length) past.mend(room.id); }
     if (wanted) { const to = wanted; wanted = ''; if (isRoom(to)) app.join(to); }
-    if (app.room() && !app.room().loaded) load(state.current);
+    if (app.room() && !app.room().loaded) past.load(state.current);
     app.watched();
     app.lookAround();
+    whenIdle(app);
   },
   down() { state.live = false; downSince = Date.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
   'sign-on': signOnAgain,
@@ -412,12 +389,16 @@ function answered(frame) {
 let patience = 0;
 function flush() {
   timeline.plan();
-  if (line.at !== 'live') return;
+  if (line.at !== 'live') return undefined;
   const item = outbox.next(box, Date.now(), (one) => one.to || store.roomOf(state, one.room)?.joined !== false);
   clearTimeout(patience);
-  if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return; }
+  // A name of an emoji waits for the table of them; without it, it goes as it was typed.
+  if (item && awaitsNames(item.text)) return void loadEmoji().then(flush, flush);
+  if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return undefined; }
+  outbox.rewrite(box, item, expand(item.text));
   const frame = item.to ? { type: 'Whisper', cid: item.cid, to: item.to, text: item.text } : { type: 'Send', room: item.room, cid: item.cid, text: item.text, reply_to: item.reply_to, act: item.act };
   if (send({ ...frame, ref: ++ref })) outbox.sent(box, item.cid, ref);
+  return undefined;
 }
 
 /* ---- the session ---- */
@@ -478,58 +459,10 @@ async function signInAgain() {
 
 /* ---- the frame of the page ---- */
 
-let counting = 0;
-function banner() {
-  const bar = $('#banner');
-  clearTimeout(counting);
-  const n = box.items.length, unsent = n ? ` · ${t('unsent', { n })}` : '';
-  const show = (kind, text, button) => {
-    bar.hidden = false;
-    bar.className = kind;
-    bar.replaceChildren(h('span', {}, text), button && h('button', { onclick: () => feed({ type: line.at === 'stopped' ? 'start' : 'retry' }) }, button));
-  };
-  switch (line.at) {
-    case 'live': case 'idle': bar.hidden = true; break;
-    case 'stopped': show('stopped', `${t(`stopped_${line.reason}`)}${line.text ? ` (${line.text})` : ''}${unsent}`, t('comeBack')); break;
-    case 'waiting': {
-      const seconds = Math.max(1, Math.ceil((line.due - Date.now()) / 1000));
-      show('waiting', `${navigator.onLine ? t('lost_line', { n: seconds }) : t('noNetwork')}${unsent}`, t('tryNow'));
-      counting = setTimeout(banner, 500);
-      break;
-    }
-    // A reconnect of a moment is nobody's business.
-    default: if (downSince && Date.now() - downSince > 400) show('waiting', `${t('reconnecting')}${unsent}`); else if (downSince) counting = setTimeout(banner, 420); else bar.hidden = true;
-  }
-}
+const banner = () => showBanner(() => ({ line, unsent: box.items.length, since: downSince }), (type) => feed({ type }));
 
-let dotted = null;
-function badges() {
-  const { unread, pinged } = store.totals(state), room = app.room();
-  const name = room ? `${room.dm ? '@' : '#'}${store.title(room)}` : '';
-  document.title = `${unread ? `(${unread > 99 ? '99+' : unread}) ` : ''}${name ? `${name} · ` : ''}${state.server.name || 'chat'}`;
-  $('#brandname').textContent = state.server.name || 'chat';
-  $('#navdot').hidden = !unread;
-  if (pinged) navigator.setAppBadge?.(pinged).catch(() => {}); else navigator.clearAppBadge?.().catch(() => {});
-  const kind = pinged ? 'ping' : unread ? 'new' : '';
-  if (kind === dotted) return;
-  dotted = kind;
-  if (!kind) { $('#favicon').href = '/icon.svg'; return; }
-  const image = new Image();
-  image.onload = () => {
-    const canvas = document.createElement('canvas'), pen = canvas.getContext('2d');
-    canvas.width = canvas.height = 64;
-    pen.drawImage(image, 0, 0, 64, 64);
-    pen.beginPath();
-    pen.arc(48, 16, 14, 0, 7);
-    pen.fillStyle = kind === 'ping' ? '#e5484d' : '#fff';
-    pen.strokeStyle = '#241a1d';
-    pen.lineWidth = 4;
-    pen.fill();
-    pen.stroke();
-    $('#favicon').href = canvas.toDataURL();
-  };
-  image.src = '/icon.svg';
-}
+/** An open dialog shows what has changed; one that is not open is none of ours, and perhaps not there yet. */
+function redrawSettings() { if ($('#settings[open]')) lately((parts) => parts.settings.redraw()); }
 
 async function dress() {
   const root = document.documentElement;
@@ -542,37 +475,16 @@ async function dress() {
   document.body.classList.toggle('nopeople', !prefs.people);
   $('#peoplebtn').setAttribute('aria-expanded', String(prefs.people));
   if (app.room()) { header(); composer.label(app.room()); timeline.plan(); rooms.render(); who.render(); who.typing(); $('#log').setAttribute('aria-label', t('log', { room: state.current })); }
-  options.redraw();
+  redrawSettings();
   banner();
 }
 
-const narrow = matchMedia('(max-width: 45rem)'), middle = matchMedia('(max-width: 64rem)');
-function drawer(which) {
-  const on = which && !document.body.classList.contains(which);
-  document.body.classList.remove('nav', 'aside');
-  if (on) document.body.classList.add(which);
-  $('#menubtn').setAttribute('aria-expanded', String(document.body.classList.contains('nav')));
-  if (middle.matches) $('#peoplebtn').setAttribute('aria-expanded', String(document.body.classList.contains('aside')));
-  $('#shade').hidden = !on;
-  inertness();
-  if (on) $(which === 'nav' ? '#rooms .here .room' : '#who button')?.focus();
-}
-/** What is drawn off the screen must not be reached by Tab either. */
-function inertness() {
-  $('#nav').inert = narrow.matches && !document.body.classList.contains('nav');
-  $('#people').inert = middle.matches && !document.body.classList.contains('aside');
-}
-function closeDrawers() { if (document.body.matches('.nav, .aside')) drawer(null); }
-for (const query of [narrow, middle]) query.addEventListener('change', () => { closeDrawers(); inertness(); });
-inertness();
-
-$('#menubtn').addEventListener('click', () => drawer('nav'));
-$('#shade').addEventListener('click', () => drawer(null));
-$('#peoplebtn').addEventListener('click', () => { if (middle.matches) return drawer('aside'); app.set('people', !prefs.people); });
-$('#find').addEventListener('click', () => { closeDrawers(); quick.open(); });
-$('#addroom').addEventListener('click', () => { closeDrawers(); quick.open('#'); });
-$('#me').addEventListener('click', () => { closeDrawers(); options.open(); });
-$('#keysbtn').addEventListener('click', () => { closeDrawers(); keys.open(); });
+drawers(() => app.set('people', !prefs.people));
+$('#mentions').addEventListener('click', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
+$('#find').addEventListener('click', () => { closeDrawers(); app.switch(); });
+$('#addroom').addEventListener('click', () => { closeDrawers(); app.switch('#'); });
+$('#me').addEventListener('click', () => { closeDrawers(); app.settings(); });
+$('#keysbtn').addEventListener('click', () => { closeDrawers(); app.sheet(); });
 $('#messages').addEventListener('click', (e) => {
   const to = e.target.closest('a[data-room]')?.dataset.room;
   if (to) { e.preventDefault(); app.join(to); }
@@ -585,7 +497,6 @@ addEventListener('blur', () => { const room = app.room(); if (room && !room.unre
 document.addEventListener('visibilitychange', () => { if (!document.hidden) { feed({ type: 'visible' }); app.watched(); } });
 addEventListener('pagehide', () => setDraftNow());
 function setDraftNow() { const text = $('#text'); if (state.current && !$('#composer').classList.contains('editing')) setDraft(state.current, text.value); }
-addEventListener('keydown', (e) => { if (e.key === 'Escape' && document.body.matches('.nav, .aside') && !menuIsOpen()) { e.stopPropagation(); drawer(null); $('#menubtn').focus(); } }, true);
 addEventListener('dragover', (e) => e.preventDefault());
 addEventListener('drop', (e) => { if (e.dataTransfer?.files.length) e.preventDefault(); });
 

@@ -44,6 +44,11 @@ export function next(box, now, may = () => true) {
   return box.items.find((item) => item.state === 'queued' && may(item)) ?? null;
 }
 
+/** The words as they go out. Under one `cid` they must be the same at each try, so they are kept before the first. */
+export function rewrite(box, item, text) {
+  if (item.text !== text) { item.text = text; save(box, item); }
+}
+
 export function sent(box, cid, ref) {
   const item = find(box, cid);
   if (item) { item.state = 'sent'; item.ref = ref; }

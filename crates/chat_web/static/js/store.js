@@ -268,6 +268,15 @@ const HANDLERS = {
     return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
   },
 
+  /** The last operator of a room has left, and the next one may be oneself. */
+  Operator(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    if (isMe(state, event.user)) room.op = true;
+    note(state, room, 'operator', { who: event.user.name, at: event.at });
+    return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
+  },
+
   Notice(state, event) {
     const changes = [];
     for (const room of event.room ? [state.rooms.get(event.room)].filter(Boolean) : [currentRoom(state)].filter(Boolean)) {

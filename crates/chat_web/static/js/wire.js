@@ -22,6 +22,7 @@ const FRAMES = {
   Presence: { user: person, state: str },
   Whisper: { from: person, to: person, text: str },
   Topic: { room: str, text: maybe(str) },
+  Operator: { room: str, user: person },
   Notice: { room: maybe(str), text: str },
   Warning: { text: str },
   RoomEntered: { room: (v) => !!v && str(v.id) },

@@ -36,6 +36,15 @@ async function terminal(name) {
   return client;
 }
 
+/** A script element would be refused by Trusted Types; the debugger may still run it: `page.evaluate(AXE)` comes first. */
+async function axeFindsNothing(page, where) {
+  const found = await page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+  });
+  assert.deepEqual(found, [], where);
+}
+
 test('the first visit: a name is proposed, Enter, and one is in the lobby', async () => {
   await serve();
   const page = await person();
@@ -243,7 +252,15 @@ for (const width of [320, 390, 1280]) {
       await page.keyboard.press('Escape');
       await page.waitForSelector('body:not(.nav)', { state: 'attached' });
     }
-    assert.deepEqual(page.errors, []);
+    // The longest words are Indonesian.
+    const far = await person('budiman', { viewport: { width, height: 700 }, locale: 'id-ID' });
+    await far.evaluate(() => document.querySelector('#me').click());
+    await far.waitForSelector('#settings[open]');
+    const cut = await far.evaluate(() => [...document.querySelectorAll('#settings, #settings *')].filter((el) => el.scrollWidth > el.clientWidth + 1 && el.clientWidth > 0 && !el.matches('input, .vh')).map((el) => el.className || el.id || el.nodeName));
+    assert.deepEqual(cut, []);
+    const beside = await far.evaluate(() => [...document.querySelectorAll('#settings *')].filter((el) => el.getBoundingClientRect().right > document.querySelector('#settings').getBoundingClientRect().right).length);
+    assert.equal(beside, 0);
+    assert.deepEqual([...page.errors, ...far.errors], []);
   });
 }
 
@@ -294,17 +311,7 @@ test('axe finds nothing, in any state and both schemes', async () => {
   budi.say('see https://example.org and @ana and `code`');
   for (const colorScheme of ['light', 'dark']) {
     const page = await person(null, { colorScheme, reducedMotion: 'reduce' }, ['409', '403', 'WebSocket', 'ERR_']);
-    const clean = async (what) => {
-      const found = await page.evaluate(async (axe) => {
-        if (!globalThis.axe) {
-          // A script element would be refused by Trusted Types; the debugger may still run it.
-          return null;
-        }
-        const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-        return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
-      }, '');
-      assert.deepEqual(found, [], `${colorScheme}, ${what}`);
-    };
+    const clean = (what) => axeFindsNothing(page, `${colorScheme}, ${what}`);
     const arm = () => page.evaluate(AXE);
     await page.goto(server.url);
     await arm();
@@ -322,6 +329,12 @@ test('axe finds nothing, in any state and both schemes', async () => {
     budi.say('/react 1 👍');
     await page.waitForSelector('.reactions');
     await clean('chat');
+    budi.say(`and you, @ana_${colorScheme}`);
+    await sees(page, 'and you');
+    await page.click('#mentions');
+    await page.waitForSelector('.called');
+    await clean('mentions');
+    await page.keyboard.press('Escape');
     await page.hover('.msg');
     await page.click('.tools button >> nth=2');
     await clean('menu');
@@ -360,6 +373,107 @@ test('axe finds nothing, in any state and both schemes', async () => {
     await page.keyboard.press('Enter');
     await page.waitForSelector('.kick');
     await clean('operators');
+    assert.deepEqual(page.errors, []);
+  }
+});
+
+test('forced colours: all is there, edges are lines, the focus is seen, and axe finds nothing', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  budi.say('see https://example.org and @ana and `code`');
+  const page = await person(null, { forcedColors: 'active', reducedMotion: 'reduce' });
+  await page.goto(server.url);
+  await page.evaluate(AXE);
+  await axeFindsNothing(page, 'sign-on');
+  /** Goes round by Tab and answers with what has the focus and shows nothing of it: no outline there, around it, or beside it. */
+  const blind = async (times) => {
+    const found = [];
+    for (let i = 0; i < times; i += 1) {
+      found.push(await page.evaluate(() => {
+        const el = document.activeElement;
+        if (el === document.body || el.matches('dialog')) return null;
+        const outlined = (one) => one && one.matches(':focus-visible, :focus-within, :focus-visible + *')
+          && getComputedStyle(one).outlineStyle !== 'none' && parseFloat(getComputedStyle(one).outlineWidth) >= 1;
+        return [el, el.parentElement, el.closest('form'), el.nextElementSibling].some(outlined) ? null : el.outerHTML.slice(0, 80);
+      }));
+      await page.keyboard.press('Tab');
+    }
+    return found.filter(Boolean);
+  };
+  assert.deepEqual(await blind(4), []);
+  await page.fill('#name', 'ana');
+  await page.keyboard.press('Enter');
+  await isLive(page);
+  await sees(page, 'see https');
+  await say(page, 'halo');
+  await settled(page, 2);
+  await axeFindsNothing(page, 'chat');
+  assert.deepEqual(await blind(16), []);
+  // A colour that the reader's system takes away is no edge: each of these has a line, or a colour of the system's own.
+  const edges = (selectors) => page.evaluate((all) => all.filter((selector) => {
+    const style = getComputedStyle(document.querySelector(selector));
+    return !(parseFloat(style.borderTopWidth) >= 1 && style.borderTopStyle !== 'none') && style.forcedColorAdjust !== 'none';
+  }), selectors);
+  assert.deepEqual(await edges(['.msg:not(.mine) .bubble', '.mine .bubble', 'main', '#composer', '.here .room', '#send', '.mention.me']), []);
+  await page.focus('.msg');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.menu');
+  await axeFindsNothing(page, 'menu');
+  assert.deepEqual(await edges(['.menu']), []);
+  await page.keyboard.press('Escape');
+  await page.focus('#me');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#settings[open]');
+  await axeFindsNothing(page, 'settings');
+  assert.deepEqual(await blind(8), []);
+  assert.deepEqual(await edges(['#settings', '.choice :checked + span', '.switch input']), []);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+k');
+  await page.waitForSelector('#switcher[open]');
+  await axeFindsNothing(page, 'switcher');
+  assert.deepEqual(await edges(['#switcher', '#found [aria-selected=true]']), []);
+  assert.deepEqual(page.errors, []);
+});
+
+test('nothing jumps: at the first visit, on coming in, and while others talk', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  for (let i = 0; i < 60; i += 1) budi.say(`before ${i}`);
+  budi.say('PING:said');
+  await budi.hears('PONG said');
+  for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 800 }]) {
+    const name = `ana${viewport.width}`;
+    const page = await person(null, { viewport });
+    // Those soon after a key count as well: here no key asks for anything to move.
+    await page.addInitScript(() => {
+      globalThis.shifts = [];
+      new PerformanceObserver((list) => {
+        for (const { value, sources } of list.getEntries()) globalThis.shifts.push({ value, of: sources.map(({ node }) => node?.id || node?.className || node?.nodeName).join(' ') });
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    const still = async (when) => {
+      // Two frames: what was drawn by then has been measured.
+      const shifts = await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(globalThis.shifts.splice(0))))));
+      const sum = shifts.reduce((all, one) => all + one.value, 0);
+      assert.ok(sum < 0.1, `${viewport.width} px, ${when}: ${sum} ${JSON.stringify(shifts)}`);
+    };
+    await page.goto(server.url);
+    await page.waitForFunction(() => !document.querySelector('#here').hidden);
+    await still('the first visit');
+    await page.fill('#name', name);
+    await page.keyboard.press('Enter');
+    await isLive(page);
+    await sees(page, 'before 59');
+    await page.waitForSelector('#rooms .here', { state: 'attached' });
+    await still('coming in');
+    for (let i = 0; i < 30; i += 1) {
+      budi.say(`stream ${name} ${i}`);
+      await sees(page, `stream ${name} ${i}`);
+    }
+    await still('while others talk');
+    // The observer sees, else the above says nothing: what jumps is noticed.
+    await page.evaluate(() => document.querySelector('.top').style.setProperty('height', '400px'));
+    await page.waitForFunction(() => globalThis.shifts.reduce((sum, one) => sum + one.value, 0) > 0.1);
     assert.deepEqual(page.errors, []);
   }
 });
@@ -602,6 +716,33 @@ test('the unread line, the title, the calls of one’s name', async () => {
   await page.keyboard.press('Escape');
   await page.waitForFunction(() => !document.querySelector('li.unread'));
   assert.deepEqual(page.errors, []);
+});
+
+test('the list of mentions leads to each of them, in whatever room', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const ana = await person('ana');
+  await ana.click('#mentions');
+  await ana.waitForSelector('.toast:has-text("Nobody")');
+  await say(ana, '/join #rust');
+  await ana.waitForFunction(() => document.querySelector('#title').textContent === '#rust');
+  budi.say('@ana look here :tada:');
+  for (let i = 0; i < 300; i += 1) budi.say(`more ${i}`);
+  budi.say('/join #rust');
+  await budi.hears('OK JOIN room=#rust');
+  budi.say('SAY:#rust @ana and there');
+  await sees(ana, 'and there');
+  // The lobby is not looked at; its list is as long as what came in.
+  await ana.waitForFunction(() => document.querySelector('#rooms .badge')?.dataset.n);
+  await ana.focus('#mentions');
+  await ana.keyboard.press('Enter');
+  await ana.waitForSelector('.called .item >> nth=1');
+  assert.deepEqual(await ana.$$eval('.called .item', (items) => items.map((one) => one.textContent)), ['budi @ana and there#rust', 'budi @ana look here :tada:#lobby']);
+  await ana.keyboard.press('ArrowDown');
+  await ana.keyboard.press('Enter');
+  await ana.waitForFunction(() => document.activeElement.matches('.msg') && document.activeElement.textContent.includes('look here'));
+  assert.equal(await ana.textContent('#title'), '#lobby');
+  assert.deepEqual(ana.errors, []);
 });
 
 test('an address with a room leads into it, also on an origin that is not secure', async () => {

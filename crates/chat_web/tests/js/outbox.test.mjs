@@ -67,3 +67,10 @@ test('a storage that refuses costs nothing but the safety net', () => {
   outbox.add(box, item('a'), 1);
   assert.equal(outbox.done(box, 'a').cid, 'a');
 });
+
+test('the words that went out are the words that go out again after a reload', () => {
+  const store = shelf();
+  const box = outbox.outbox(store);
+  outbox.rewrite(box, outbox.add(box, item('a'), 1), 'tada 🎉');
+  assert.equal(outbox.outbox(store, 2).items[0].text, 'tada 🎉');
+});

@@ -112,6 +112,16 @@ test('a whisper goes to the conversation with the other, one’s own once', () =
   assert.deepEqual([merge.entries(dm.tl).map((one) => one.text), dm.unread, dm.pinged], [['hi', 'psst'], 1, 1]);
 });
 
+test('who becomes operator of a room may act as one', () => {
+  const { state, room, take } = begun();
+  assert.deepEqual(take({ type: 'Operator', room: 'lobby', user: BUDI, at: AT }), ['rooms', 'timeline']);
+  assert.equal(room.op, false);
+  take({ type: 'Operator', room: 'lobby', user: ME, at: AT });
+  assert.equal(state.rooms.get('lobby').op, true);
+  assert.deepEqual(room.notes.map(({ kind, who }) => [kind, who]), [['operator', 'budi'], ['operator', 'ana']]);
+  assert.deepEqual(take({ type: 'Operator', room: 'nowhere', user: ME, at: AT }), []);
+});
+
 test('rooms are entered and left; after a restart they are asked for again', () => {
   const { state, take } = begun();
   assert.ok(take({ type: 'RoomEntered', room: { id: 'rust', last_seq: 0 } }).includes('entered'));

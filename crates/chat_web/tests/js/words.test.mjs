@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { EMOJI, expand, isEmoji, isJumbo, search } from '../../static/js/emoji.js';
+import { EMOJI, expand, isEmoji, isJumbo, loadEmoji, search } from '../../static/js/emoji.js';
 import { format, plainText } from '../../static/js/format.js';
 import en from '../../static/js/i18n/en.js';
 import id from '../../static/js/i18n/id.js';
@@ -12,6 +12,8 @@ import { hue, initials, isName, isRoom, mentions, propose } from '../../static/j
 import { clock, dayKey, dayLabel, sameRun, untilMidnight } from '../../static/js/time.js';
 import { SERVER_TYPES, decode, encode, message, newCid } from '../../static/js/wire.js';
 import { dice } from './dice.mjs';
+
+await loadEmoji();
 
 const HOSTILE = [
   '<script>alert(1)</script>', '<img src=x onerror=alert(1)>', 'javascript:alert(1)', 'data:text/html,<script>1</script>', '[x](javascript:1)',

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
+use chat_server::message::Message;
 use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::outbox::{Batch, Deliver, Undelivered};
 use chat_server::text::Text;
 use chat_web::WebConfig;
 use chat_web::state::{AppState, PageQuery};
 use chrono::DateTime;
 use proptest::prelude::*;
+use serde_json::json;
 
-use crate::kit::TestServer;
+use crate::kit::{DEADLINE, Stage, TestClient, TestServer, call};
 
 fn state() -> AppState {
     static SERVER: OnceLock<TestServer> = OnceLock::new();
@@ -197,4 +201,47 @@ fn the_oldest_messages_make_way() {
     assert!(oldest.messages.first().is_none_or(|message| message.seq > 5));
     let newest = state.page("r5", PageQuery { limit: 1, ..PageQuery::default() }).expect("the room");
     assert_eq!((newest.messages[0].seq, newest.last_seq), (EACH + 5, EACH + 5));
+}
+
+/// A tap that has no room once, and goes away then.
+struct Full {
+    was: bool,
+}
+
+impl Deliver for Full {
+    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        if std::mem::replace(&mut self.was, true) { Err(Undelivered::Gone) } else { Err(Undelivered::Full(batch)) }
+    }
+}
+
+#[test]
+fn a_read_model_that_missed_something_says_so_and_keeps_rooms_from_strangers() {
+    let stage = Stage::start();
+    let mut budi = stage.line("budi");
+    let (get, tea) = (|path| call("GET", path).on(stage.addr()).json(), json!("tea"));
+    // What REST reads may be a moment behind: it is asked again, each time after one more turn of the router.
+    let until = |budi: &mut TestClient, what: &str, fits: &dyn Fn() -> bool| {
+        let end = Instant::now() + DEADLINE;
+        while !fits() {
+            assert!(Instant::now() < end, "{what}");
+            budi.send("MSG:one more turn");
+            budi.settle();
+        }
+    };
+    let shown = || get("/api/rooms").as_array().is_some_and(|rooms| rooms.iter().any(|room| room["id"] == tea));
+    assert_eq!(get("/api/healthz"), json!({"status": "ok", "missed": 0}));
+    budi.send("JOIN:#tea");
+    until(&mut budi, "#tea is shown", &shown);
+    stage.server().handle().send(Message::Tap(Box::new(Full { was: false })));
+    until(&mut budi, "the loss is told", &|| get("/api/readyz")["status"] == "stale");
+    assert!(get("/api/healthz")["missed"].as_u64().is_some_and(|missed| missed > 0));
+    // Perhaps it was just closed, and that is what was missed.
+    until(&mut budi, "#tea is kept back", &|| !shown());
+    assert_eq!(get("/api/users")[0]["name"], "budi");
+    assert_eq!(get("/api/rooms")[0]["id"], "lobby");
+    budi.send("MODE:-i");
+    until(&mut budi, "#tea is shown again", &|| {
+        let rooms = get("/api/rooms");
+        rooms.as_array().is_some_and(|rooms| rooms.iter().any(|room| room["id"] == tea && room["modes"] == "+"))
+    });
 }

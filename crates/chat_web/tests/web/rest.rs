@@ -290,6 +290,36 @@ fn assets_are_dressed_and_tagged() {
 }
 
 #[test]
+fn assets_are_compressed_for_whoever_takes_gzip() {
+    use std::io::Read;
+    let stage = Stage::start();
+    let plain = stage.call(get("/app.css"));
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+    let known = plain.header("etag").unwrap().to_string();
+    for taken in ["gzip", "br, gzip;q=0.5", "GZIP", "*", "identity;q=0.1, *;q=0.5"] {
+        let packed = stage.call(get("/app.css").header("accept-encoding", taken));
+        assert_eq!((packed.status, packed.header("content-encoding")), (200, Some("gzip")), "{taken}");
+        assert_eq!(packed.header("vary"), Some("accept-encoding"));
+        assert_eq!(packed.header("content-type"), plain.header("content-type"));
+        assert!(packed.body.len() * 3 < plain.body.len(), "{} of {}", packed.body.len(), plain.body.len());
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain.body);
+        // Another encoding is another answer: a tag of the one says nothing about the other.
+        let tag = packed.header("etag").unwrap();
+        assert_ne!(tag, known);
+        let again =
+            |tag: &str| stage.call(get("/app.css").header("accept-encoding", taken).header("if-none-match", tag));
+        assert_eq!((again(tag).status, again(&format!("\"x\", {tag}")).status, again(&known).status), (304, 304, 200));
+        assert_eq!(again(tag).header("vary"), Some("accept-encoding"));
+    }
+    for refused in ["identity", "gzip;q=0", "gzip;q=0, *", "br", "", "gzip;q=x"] {
+        let reply = stage.call(get("/app.css").header("accept-encoding", refused));
+        assert_eq!((reply.header("content-encoding"), reply.body == plain.body), (None, true), "{refused}");
+    }
+}
+
+#[test]
 fn a_long_problem_can_be_read_by_whoever_takes_gzip() {
     let stage = Stage::start();
     let ana = stage.guest("ana");

@@ -6,7 +6,6 @@ import { draft, setDraft } from '../prefs.js';
 import { expand } from '../emoji.js';
 import { format, plainText } from '../format.js';
 import { title } from '../store.js';
-import { emojiPicker } from './menu.js';
 import { popup } from './popup.js';
 
 const TYPING_MS = 3000;
@@ -49,11 +48,11 @@ export function composerView(app) {
     else if (e.key === 'ArrowUp' && !input.value && !e.altKey) { if (app.editLast()) e.preventDefault(); }
     else if (e.key === 'PageUp' || e.key === 'PageDown') { e.preventDefault(); $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight); }
   });
-  input.addEventListener('blur', () => setTimeout(pop.close, 120));
+  input.addEventListener('blur', () => setTimeout(() => { if (document.activeElement !== input) pop.close(); }, 120));
   form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
   // On a phone the button must not take the focus, else the keyboard closes at every message.
   $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
-  $('#emoji').addEventListener('click', (e) => emojiPicker(e.currentTarget, input, (char) => {
+  $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => {
     input.setRangeText(char, input.selectionStart, input.selectionEnd, 'end');
     input.dispatchEvent(new Event('input'));
   }));
@@ -70,7 +69,7 @@ export function composerView(app) {
     }
     // `//word` says "/word"; `/word` is a command; several lines are several messages.
     if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
-    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(expand(line.replace(/^\/\//, '/')), i === 0 && mode?.kind === 'reply' ? mode.message.seq : null);
+    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(line.replace(/^\/\//, '/'), i === 0 && mode?.kind === 'reply' ? mode.message.seq : null);
     mode = null;
     input.value = '';
     clearTimeout(saved);

@@ -1,8 +1,8 @@
-// Menu: what floats above the page: a menu of actions and the emoji picker. One at a time; Escape and a click elsewhere close it.
+// Menu: what floats above the page beside what it belongs to, and the menu of actions. One at a time; Escape and a click elsewhere close it.
 import { h } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
-import { QUICK, EMOJI, search, isEmoji, nameOf } from '../emoji.js';
+import { QUICK, nameOf } from '../emoji.js';
 
 let open = null;
 
@@ -16,7 +16,7 @@ export function closeMenu(giveBack = true) {
 }
 export const menuIsOpen = () => !!open;
 
-function show(el, anchor, back) {
+export function show(el, anchor, back) {
   closeMenu(false);
   // Inside the landmark it belongs to: a screen reader stays where it was.
   (anchor.closest('nav, main, aside') ?? document.body).append(el);
@@ -56,37 +56,4 @@ export function actionMenu(anchor, back, label, items, quick) {
   });
   show(el, anchor, back);
   el.querySelector('.item, button').focus({ preventScroll: true });
-}
-
-export function emojiPicker(anchor, back, pick) {
-  const grid = h('div.grid', { role: 'group', 'aria-label': 'Emoji' });
-  const take = (char) => { closeMenu(); pick(char); };
-  const input = h('input', { type: 'text', 'aria-label': t('emojiSearch'), placeholder: t('emojiSearch'), autocomplete: 'off', spellcheck: 'false' });
-  const fill = () => {
-    const word = input.value.trim().toLowerCase().replaceAll(':', '');
-    const found = word ? search(word, 64) : [...EMOJI].map(([name, char]) => ({ name, char })).filter((one, i, all) => all.findIndex((o) => o.char === one.char) === i);
-    grid.replaceChildren(...found.map(({ name, char }) => h('button', { title: `:${name}:`, 'aria-label': name.replaceAll('_', ' '), onclick: () => take(char) }, char)));
-    if (!found.length) grid.append(h('p', {}, isEmoji(input.value.trim()) ? t('enterTakes') : t('noEmoji')));
-  };
-  input.addEventListener('input', fill);
-  input.addEventListener('keydown', (e) => {
-    if (e.key !== 'Enter') return;
-    e.preventDefault();
-    const typed = input.value.trim();
-    const char = isEmoji(typed) ? typed : grid.querySelector('button')?.textContent;
-    if (char) take(char);
-  });
-  grid.addEventListener('keydown', (e) => {
-    const all = [...grid.children], at = all.indexOf(document.activeElement);
-    const wide = Math.max(1, Math.round(grid.clientWidth / (all[0]?.offsetWidth || 36)));
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + wide, ArrowUp: at - wide }[e.key];
-    if (to === undefined) return;
-    e.preventDefault();
-    (to < 0 ? input : all[Math.min(to, all.length - 1)]).focus();
-  });
-  input.addEventListener('keydown', (e) => { if (e.key === 'ArrowDown') { e.preventDefault(); grid.querySelector('button')?.focus(); } });
-  const el = h('div.menu.picker', { role: 'dialog', 'aria-label': t('pickEmoji') }, input, grid);
-  fill();
-  show(el, anchor, back);
-  input.focus({ preventScroll: true });
 }

@@ -1,7 +1,7 @@
 // Popup: what may follow `/`, `@`, `#` and `:` in the composer, as an ARIA combobox; and names by Tab.
 import { h, $, avatar } from '../dom.js';
 import { t } from '../i18n.js';
-import { search } from '../emoji.js';
+import { EMOJI, loadEmoji, search } from '../emoji.js';
 
 export function popup(app, input) {
   const list = $('#popup');
@@ -17,6 +17,7 @@ export function popup(app, input) {
     from = before.length - typed.length - 1;
     if (mark === '@') return app.names().filter((name) => name.toLowerCase().startsWith(low)).slice(0, 7).map((name) => ({ text: `@${name} `, show: [avatar(name, '.s'), h('b', {}, name)] }));
     if (mark === '#') return app.roomIds().filter((id) => id.toLowerCase().startsWith(low)).slice(0, 7).map((id) => ({ text: `#${id} `, show: [h('b', {}, `#${id}`)] }));
+    if (!EMOJI.size) loadEmoji().then(update, () => {});
     return typed.length < 2 ? [] : search(low, 7).map(({ name, char }) => ({ text: `${char} `, show: [h('span.e', {}, char), h('b', {}, `:${name}:`)] }));
   }
 
@@ -32,6 +33,8 @@ export function popup(app, input) {
     close();
     input.dispatchEvent(new Event('input'));
   }
+
+  function update() { options = find(); at = options.length ? 0 : -1; draw(); }
 
   const close = () => { options = []; at = -1; draw(); };
 
@@ -57,7 +60,7 @@ export function popup(app, input) {
 
   return {
     close,
-    update() { options = find(); at = options.length ? 0 : -1; draw(); },
+    update,
     /** True when the key was the popup's. */
     key(e) {
       if (options.length) {

@@ -1,13 +1,13 @@
 // Settings: the looks, the language, what makes a sound in the world, one's name, and the way out.
-import { h, $ } from '../dom.js';
+import { h } from '../dom.js';
 import { icon } from './icons.js';
 import { t, LANGS } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { isName } from '../names.js';
+import { dialog as makeDialog } from './dialog.js';
 
 export function settings(app) {
-  const dialog = $('#settings'), body = $('.fields', dialog);
-  dialog.addEventListener('click', (e) => { if (e.target === dialog) dialog.close(); });
+  const body = h('div.fields', {}), dialog = makeDialog('settings', 'settings', body);
   dialog.addEventListener('close', () => app.focusComposer());
 
   const choice = (key, options) => h('fieldset', {}, h('legend', {}, t(`set_${key}`)), h('div.choice', {}, options.map(([value, label]) =>
@@ -33,6 +33,5 @@ export function settings(app) {
       h('div.row', {}, h('button.soft', { onclick: () => { dialog.close(); app.sheet(); } }, icon('help'), t('shortcuts')),
         h('button.soft.danger', { onclick: () => { dialog.close(); app.signOut(); } }, icon('leave'), t('signOut'))));
   }
-  $('.icon', dialog).addEventListener('click', () => dialog.close());
   return { open() { draw(); dialog.showModal(); }, redraw() { if (dialog.open) draw(); } };
 }

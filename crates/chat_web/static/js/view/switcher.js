@@ -1,5 +1,5 @@
 // Switcher: Ctrl-K. A few letters lead to a room, a person, or a new room.
-import { h, $, avatar } from '../dom.js';
+import { h, avatar } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 import { isRoom } from '../names.js';
@@ -16,7 +16,10 @@ export function score(word, name) {
 }
 
 export function switcher(app) {
-  const dialog = $('#switcher'), input = $('input', dialog), list = $('ul', dialog);
+  const input = h('input', { type: 'text', role: 'combobox', 'aria-expanded': 'true', 'aria-controls': 'found', 'aria-autocomplete': 'list', autocomplete: 'off', spellcheck: 'false' });
+  const list = h('ul', { id: 'found', role: 'listbox' }), none = h('p.none', {});
+  const dialog = h('dialog', { id: 'switcher' }, h('div.search', {}, icon('search'), input), list, none);
+  document.body.append(dialog);
   let options = [], at = 0;
 
   function find() {
@@ -38,7 +41,7 @@ export function switcher(app) {
     options = find();
     at = Math.min(at, Math.max(0, options.length - 1));
     list.replaceChildren(...options.map((option, i) => h('li', { id: `s${i}`, role: 'option', 'aria-selected': String(i === at), onclick: () => take(i) }, option.show)));
-    $('.none', dialog).hidden = options.length > 0;
+    none.hidden = options.length > 0;
     if (options.length) { input.setAttribute('aria-activedescendant', `s${at}`); list.children[at].scrollIntoView({ block: 'nearest' }); } else input.removeAttribute('aria-activedescendant');
   }
   function take(i) { const option = options[i]; dialog.close(); option?.run(); }
@@ -57,6 +60,10 @@ export function switcher(app) {
       if (dialog.open) return dialog.close();
       input.value = text;
       at = 0;
+      for (const el of [dialog, input]) el.setAttribute('aria-label', t('find'));
+      list.setAttribute('aria-label', t('found'));
+      input.placeholder = t('findHint');
+      none.textContent = t('foundNone');
       draw();
       dialog.showModal();
       app.lookAround().then(() => { if (dialog.open) draw(); });

@@ -3,13 +3,12 @@ import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
 import { t, people, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
-import { format, plainText } from '../format.js';
-import { nameOf, QUICK } from '../emoji.js';
-import { clock, fullTime, dayKey, dayLabel, sameRun } from '../time.js';
-import { hue, sameName, mentions } from '../names.js';
+import { clock, dayKey, dayLabel } from '../time.js';
 import * as merge from '../merge.js';
 import * as outbox from '../outbox.js';
-import { actionMenu, emojiPicker, closeMenu } from './menu.js';
+import { actionsOn, usable } from './actions.js';
+import { closeMenu } from './menu.js';
+import { messageView } from './message.js';
 
 const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
 /** How many messages a room holds in memory while one sits at its end; the rest is paged in again when it is wanted. */
@@ -18,7 +17,8 @@ const KEEP = 2000;
 export function timelineView(app) {
   const log = $('#log'), list = $('#messages'), jump = $('#jump'), pill = $('#since');
   const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, below: 0 };
-  const tools = toolbar();
+  const messages = messageView(app, goTo, view.fresh);
+  const act = actionsOn(app, log, list, messages.isMine);
 
   /* ---- what is shown ---- */
 
@@ -64,7 +64,7 @@ export function timelineView(app) {
         last = null;
         out.push({ key: 'unread', sig: lang, make: () => h('li.unread', {}, h('span', {}, t('newHere'))) });
       }
-      out.push(messageRow(room, message, last));
+      out.push(messages.row(room, message, last));
       last = message.act ? null : { name: message.from.name, at: message.at };
     }
     flushNotes(Infinity);
@@ -73,68 +73,10 @@ export function timelineView(app) {
       if (tl.cids.has(item.cid)) continue;
       dayRow(item.at);
       const message = { cid: item.cid, from: app.state.me ?? { name: prefs.name }, at: item.at, text: item.text, act: item.act, reply_to: item.reply_to, reactions: [], v: 0, item };
-      out.push(messageRow(room, message, last));
+      out.push(messages.row(room, message, last));
       last = message.act ? null : { name: message.from.name, at: item.at };
     }
     return out;
-  }
-
-  function messageRow(room, message, last) {
-    const { item } = message;
-    const mine = isMine(message);
-    const head = !last || !sameName(last.name, message.from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
-    const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
-    const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
-    const late = item && outbox.isLate(item, Date.now());
-    const sig = [message.v, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours, room.people.size > 0].join('|');
-    return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && view.fresh.has(message.cid ?? message.seq) }) };
-  }
-
-  const isMine = (message) => !!message.item || (!!app.state.me && sameName(message.from.name, app.state.me.name));
-
-  function draw(room, message, { mine, head, ping, quoted, late, live }) {
-    const { item } = message;
-    const about = { me: app.state.me?.name, name: (name) => app.knows(room, name), room: (id) => app.state.rooms.has(id) || app.directory.has(id) };
-    const tree = message.deleted ? [] : format(message.text, about);
-    const jumbo = tree[0]?.t === 'jumbo';
-    const classes = ['msg', mine && 'mine', head && 'head', ping && 'ping', item && (item.state === 'failed' ? 'failed' : 'pending'), message.deleted && 'gone', jumbo && 'jumbo', message.act && 'act', live && 'live'].filter(Boolean);
-    const when = h('time', { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) }, clock(message.at, lang, prefs.hours));
-    const words = message.deleted ? t('deleted') : nodes(tree);
-    const text = h('div.text', { dir: 'auto' }, message.act && h('b', {}, `${message.from.name} `), words,
-      message.edited && h('span.edited', {}, ` ${t('edited')}`));
-    const el = h(`li.${classes.join('.')}`, { tabIndex: -1, hue: hue(message.from.name) },
-      head && !mine && !message.act && avatar(message.from.name),
-      h('div.body', {},
-        head && !message.act && h('div.meta', {}, h(`button.name${mine ? '.vh' : ''}`, { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) }, message.from.name), when),
-        h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text),
-        message.reactions.length > 0 && reactions(room, message)),
-      !head && !message.act && when,
-      item && h('div.state', {}, item.state === 'failed' || late ? trouble(item) : h('span.sending', { title: t('sending') }, icon('clock'))));
-    el.message = message;
-    return el;
-  }
-
-  function quote(room, seq, quoted) {
-    return h('button.quoted', { tabIndex: -1, onclick: () => goTo(seq), hue: quoted ? hue(quoted.from.name) : null },
-      quoted ? [h('b', {}, quoted.from.name), ' ', h('span', {}, quoted.deleted ? t('deleted') : plainText(format(quoted.text)))] : h('span', {}, t('earlier')));
-  }
-
-  function reactions(room, message) {
-    const me = app.state.me?.name;
-    return h('div.reactions', {}, message.reactions.map(([emoji, names]) => {
-      const on = names.some((name) => me && sameName(name, me));
-      return h(`button${on ? '.on' : ''}`, {
-        'aria-pressed': String(on), title: people(names, 8),
-        onclick: () => app.react(room.id, message.seq, emoji, !on),
-      }, h('span.e', {}, emoji), h('span', {}, String(names.length)), h('span.vh', {}, `: ${t('reacted', { who: people(names, 4), name: nameOf(emoji) })}`));
-    }));
-  }
-
-  function trouble(item) {
-    return h('div.trouble', {}, h('span', {}, item.why || t(item.state === 'failed' ? 'notSent' : 'stillTrying')),
-      h('button', { onclick: () => app.retry(item.cid) }, t('retry')),
-      h('button', { onclick: () => app.copy(item.text) }, t('copy')),
-      h('button', { onclick: () => app.discard(item.cid) }, t('discard')));
   }
 
   /** A run of people coming and going is one thin line. */
@@ -161,7 +103,7 @@ export function timelineView(app) {
     }
     const { kind, who, text, items } = first;
     if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
-    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), notice: text }[kind];
+    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), operator: t('operator', { who }), notice: text }[kind];
     return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
   }
 
@@ -332,63 +274,7 @@ export function timelineView(app) {
     furniture();
   }
 
-  /* ---- actions ---- */
-
-  function toolbar() {
-    const el = h('div.tools', {},
-      h('button.icon', { tabIndex: -1, onclick: (e) => pick(e.currentTarget, el.parentElement) }, icon('smile')),
-      h('button.icon', { tabIndex: -1, onclick: () => app.reply(el.parentElement.message) }, icon('reply')),
-      h('button.icon', { tabIndex: -1, onclick: (e) => actions(e.currentTarget, el.parentElement) }, icon('more')));
-    return el;
-  }
-
-  function pick(anchor, row) {
-    const { seq } = row.message;
-    emojiPicker(anchor, log, (emoji) => app.react(view.room.id, seq, emoji, true));
-  }
-
-  function label() { ['react', 'reply', 'more'].forEach((key, i) => { tools.children[i].setAttribute('aria-label', t(key)); tools.children[i].title = t(key); }); }
-
-  const usable = (message) => message?.seq && !message.deleted;
-  list.addEventListener('pointerover', (e) => {
-    const row = e.target.closest('.msg');
-    if (e.pointerType === 'touch' || !row || row === tools.parentElement) return;
-    if (!usable(row.message) || app.room().dm) { tools.remove(); return; }
-    label();
-    row.append(tools);
-  });
-  list.addEventListener('pointerleave', () => tools.remove());
-  // A finger has no hover: a tap on a bubble opens the actions.
-  list.addEventListener('click', (e) => {
-    const row = e.target.closest('.msg');
-    if (!row || !matchMedia('(hover: none)').matches || e.target.closest('a, button') || !getSelection().isCollapsed) return;
-    actions($('.bubble', row), row);
-  });
-  list.addEventListener('contextmenu', (e) => {
-    const row = e.target.closest('.msg');
-    if (!row || e.target.closest('a') || !getSelection().isCollapsed || e.shiftKey) return;
-    e.preventDefault();
-    actions($('.bubble', row), row);
-  });
-
-  function actions(anchor, row) {
-    const { message } = row, room = view.room, mine = isMine(message);
-    if (message.item) return;
-    const can = usable(message) && !room.dm;
-    const items = [
-      can && { label: t('reply'), icon: 'reply', run: () => app.reply(message) },
-      can && mine && { label: t('edit'), icon: 'edit', run: () => app.edit(message) },
-      !message.deleted && { label: t('copyText'), icon: 'copy', run: () => app.copy(message.text) },
-      !mine && !room.dm && { label: t('whisperTo', { name: message.from.name }), icon: 'whisper', run: () => app.openDm(message.from.name) },
-      can && (mine || room.op) && { label: t('delete'), icon: 'trash', danger: true, run: () => app.remove(message) },
-    ].filter(Boolean);
-    if (!items.length) return;
-    actionMenu(anchor, row.isConnected ? row : log, t('actions'), items, can && ((emoji) => {
-      if (emoji === 'more') return pick($('.bubble', row), row);
-      const on = message.reactions.some(([one, names]) => one === emoji && names.some((name) => sameName(name, app.state.me.name)));
-      app.react(room.id, message.seq, emoji, !on);
-    }));
-  }
+  /* ---- keys and buttons ---- */
 
   log.addEventListener('keydown', (e) => {
     const all = [...list.querySelectorAll('.msg')];
@@ -399,7 +285,7 @@ export function timelineView(app) {
       e.preventDefault();
       const next = at < 0 ? all.at(-1) : all[at + (e.key === 'ArrowUp' ? -1 : 1)];
       if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: 'nearest' }); if (next === all[0]) settled(); } else if (e.key === 'ArrowDown') app.focusComposer();
-    } else if (e.key === 'Enter' && row) { e.preventDefault(); actions($('.bubble', row), row); }
+    } else if (e.key === 'Enter' && row) { e.preventDefault(); act($('.bubble', row), row); }
     else if (e.key === 'End') { e.preventDefault(); latest(); all.at(-1)?.focus({ preventScroll: true }); }
     else if (e.key === 'Home') { e.preventDefault(); scrollTo(0); settled(); }
     else if (e.key === 'r' && row && usable(row.message) && !e.ctrlKey && !e.metaKey) { e.preventDefault(); app.reply(row.message); }
@@ -417,25 +303,5 @@ export function timelineView(app) {
     render, plan, latest, goTo,
     atEnd: () => view.stick && view.end === null,
     fresh: (key) => view.fresh.add(key),
-    pickQuick: QUICK,
   };
-}
-
-/** The tree of format.js as nodes: text nodes, and elements that are named here and nowhere else. */
-export function nodes(tree) {
-  return tree.map((node) => {
-    switch (node.t) {
-      case 'b': return h('strong', {}, nodes(node.c));
-      case 'i': return h('em', {}, nodes(node.c));
-      case 's': return h('s', {}, nodes(node.c));
-      case 'quote': return h('blockquote', {}, nodes(node.c));
-      case 'code': return h('code', {}, node.s);
-      case 'pre': return h('pre', {}, h('code', {}, node.s));
-      case 'link': return h('a', { href: node.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, node.s);
-      case 'mention': return h(`span.mention${node.me ? '.me' : ''}`, {}, `@${node.name}`);
-      case 'room': return h('a.mention', { href: `#${node.id}`, 'data-room': node.id }, `#${node.id}`);
-      case 'jumbo': return h('span.big', {}, node.s);
-      default: return document.createTextNode(node.s);
-    }
-  });
 }

@@ -1,0 +1,14 @@
+// Later: what nobody needs to read and to write: the dialogs, the emoji with their names. Fetched when the page is idle.
+import { h } from './dom.js';
+import { loadEmoji } from './emoji.js';
+
+const style = (href) => new Promise((ready, fail) => document.head.append(h('link', { rel: 'stylesheet', href, onload: ready, onerror: fail })));
+
+let parts = null;
+/** All of it, once; it is tried again after a failure. `app` is what the dialogs act upon. */
+export const later = (app) => parts ??= Promise.all([
+  import('./view/switcher.js'), import('./view/settings.js'), import('./view/sheet.js'), import('./view/picker.js'), import('./view/mentions.js'), style('/later.css'), loadEmoji(),
+]).then(([{ switcher }, { settings }, { sheet }, { emojiPicker }, { mentionList }]) => ({ switcher: switcher(app), settings: settings(app), sheet: sheet(), emojiPicker, mentionList }), (error) => { parts = null; throw error; });
+
+/** Fetches it while nothing else is going on, so that it is there when the connection is not. */
+export const whenIdle = (app) => (globalThis.requestIdleCallback ?? setTimeout)(() => later(app).catch(() => {}));
