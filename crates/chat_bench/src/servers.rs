@@ -217,12 +217,16 @@ fn ngircd(addr: SocketAddr, limits: Limits) -> String {
 
 fn inspircd(addr: SocketAddr, limits: Limits) -> String {
     let (ip, port) = (addr.ip(), addr.port());
-    let fakelag = if limits == Limits::Off { "no" } else { "yes" };
+    // Without fake lag a client is let go past the threshold, so that is out of reach as well.
+    let throttle = match limits {
+        Limits::Off => "fakelag=\"no\" threshold=\"4000000\" commandrate=\"1000000\"",
+        Limits::OnSpeaking => "fakelag=\"yes\" threshold=\"10\" commandrate=\"1000\"",
+    };
     format!(
         "<server name=\"bench.localhost\" description=\"chat_bench\" network=\"bench\">\n\
          <admin name=\"bench\" nick=\"bench\" email=\"bench@localhost\">\n\
          <bind address=\"{ip}\" port=\"{port}\" type=\"clients\">\n\
-         <connect allow=\"*\" timeout=\"120\" pingfreq=\"10m\" fakelag=\"{fakelag}\" threshold=\"10\" commandrate=\"1000\"\n\
+         <connect allow=\"*\" timeout=\"120\" pingfreq=\"10m\" {throttle}\n\
          \x20        recvq=\"64K\" softsendq=\"8M\" hardsendq=\"64M\" localmax=\"20000\" globalmax=\"20000\" maxconnwarn=\"no\"\n\
          \x20        resolvehostnames=\"no\" limit=\"20000\" modes=\"\">\n\
          <performance softlimit=\"20000\" somaxconn=\"4096\" clonesonconnect=\"no\" nouserdns=\"yes\">\n\
