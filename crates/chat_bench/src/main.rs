@@ -1,0 +1,160 @@
+//! The command line of the bench.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chat_bench::floor::Floor;
+use chat_bench::load::{Failure, MAX_CLIENTS, STOP};
+use chat_bench::measure::{self, Figures, Times};
+use chat_bench::protocol::Dialect;
+use chat_bench::servers::{SERVERS, Server};
+use chat_bench::workloads::{WORKLOADS, Workload};
+use clap::{Args, Parser, Subcommand};
+
+/// The longest run that can be asked for.
+const MAX_SECS: f64 = 3_600.0;
+
+/// Load for a chat server on this machine, with every delivery checked, and servers side by side.
+#[derive(Parser)]
+#[command(version, after_help = after_help())]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// One workload on one server
+    Run(Run),
+    /// The floor alone, on a free port of loopback
+    #[command(hide = true)]
+    Floor,
+}
+
+#[derive(Args)]
+struct Run {
+    /// A name of the list below: it is started for each run; or the address of a server that runs on this machine
+    #[arg(long)]
+    server: String,
+    /// What such a server speaks
+    #[arg(long, value_enum, default_value = "line")]
+    dialect: Dialect,
+    /// The workload, of the list below
+    #[arg(long)]
+    workload: String,
+    /// Another number of clients
+    #[arg(long)]
+    clients: Option<usize>,
+    /// Seconds that are measured
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// How often
+    #[arg(long, default_value_t = 1)]
+    runs: usize,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+fn after_help() -> String {
+    let servers: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
+    let mut text = format!("Servers: {}\n\nWorkloads:\n", servers.join(", "));
+    for workload in WORKLOADS {
+        text.push_str(&format!("  {:<11} {}\n", workload.name, workload.about));
+    }
+    text.push_str("\nA server that runs already must have its limits off: rate, spam, connections of one address.");
+    text
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The floor is ended by its parent, with the default action of the signal.
+    if !matches!(cli.task, Task::Floor)
+        && let Err(error) = ctrlc::set_handler(|| {
+            if STOP.swap(true, Ordering::Relaxed) {
+                std::process::exit(130); // the second signal does not wait
+            }
+        })
+    {
+        eprintln!("error: cannot listen for signals: {error}");
+        return ExitCode::FAILURE;
+    }
+    let done = match cli.task {
+        Task::Run(run) => one(&run),
+        Task::Floor => floor(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn floor() -> Result<(), Failure> {
+    let floor = Floor::bind(None)?;
+    println!("listening on {}", floor.addr()?);
+    Ok(floor.run(|| true)?)
+}
+
+fn seconds(secs: f64) -> Result<Duration, Failure> {
+    if (0.05..=MAX_SECS).contains(&secs) {
+        Ok(Duration::from_secs_f64(secs))
+    } else {
+        Err(Failure(format!("--seconds should be 0.05 to {MAX_SECS}")))
+    }
+}
+
+fn one(run: &Run) -> Result<(), Failure> {
+    let Some(workload) = Workload::named(&run.workload) else {
+        let names: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name).collect();
+        return Err(Failure(format!("there is no workload {:?}; there are: {}", run.workload, names.join(", "))));
+    };
+    let mut workload = *workload;
+    if let Some(clients) = run.clients {
+        if clients > MAX_CLIENTS {
+            return Err(Failure(format!("--clients is at most {MAX_CLIENTS}")));
+        }
+        workload.clients = clients;
+    }
+    let times = Times::of(workload.time(seconds(run.seconds)?));
+    let base = workload.base.and_then(Workload::named);
+    for _ in 0..run.runs {
+        for workload in base.iter().copied().chain([&workload]) {
+            let figures = if let Ok(addr) = run.server.parse::<SocketAddr>() {
+                measure::run_at(addr, run.dialect, workload, times)?
+            } else if let Some(server) = Server::named(&run.server) {
+                if let Some(words) = server.missing() {
+                    return Err(Failure(words));
+                }
+                measure::run(server, workload, times)?
+            } else {
+                return Err(Failure(format!("{:?} is no server of the list (--help) and no address", run.server)));
+            };
+            if run.json {
+                println!("{}", serde_json::to_string(&figures).map_err(|error| Failure(error.to_string()))?);
+            } else {
+                print!("{}", words(&run.server, workload, &figures));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The figures of a run for people.
+fn words(server: &str, workload: &Workload, figures: &Figures) -> String {
+    let Figures { clients, join_secs, join_cpu_secs, kib_per_client, threads, rss_kib, shutdown_secs, .. } = figures;
+    let mut text = format!("{server} · {} · {clients} clients\n", workload.name);
+    text += &format!(
+        "  in after {join_secs:.3} s ({join_cpu_secs:.2} s of CPU), {kib_per_client:.1} KiB each; {rss_kib} KiB and {threads} threads at the end; gone after {shutdown_secs:.3} s\n"
+    );
+    if workload.speaks() {
+        let Figures { per_second, cpu_per_million, p50_ms, p90_ms, p99_ms, p999_ms, max_ms, .. } = figures;
+        text += &format!("  {:.0} deliveries/s, {cpu_per_million:.3} s of CPU for a million\n", per_second);
+        text += &format!("  ms: p50 {p50_ms:.3}  p90 {p90_ms:.3}  p99 {p99_ms:.3}  p99.9 {p999_ms:.3}  max {max_ms:.3}\n");
+    }
+    text
+}
