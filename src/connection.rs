@@ -50,10 +50,11 @@ impl Transport for Threads {
         };
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
+}
 
-    fn threads_per_client(&self) -> u64 {
-        2
-    }
+impl Threads {
+    /// How many threads a client has to itself: what a machine can hold depends on it ([`machine`](crate::machine)).
+    pub const PER_CLIENT: u64 = 2;
 }
 
 /// Serves one client until it is gone, on this thread and one more. Both have ended when it returns.

@@ -10,7 +10,7 @@ mod journal;
 use chat_server::config::{self, Config, Loaded, Origin, Task};
 use chat_server::connection::Threads;
 use chat_server::machine;
-use chat_server::server::{Server, Transport};
+use chat_server::server::Server;
 use journal::Journal;
 
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Task::PrintConfig => print(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
             let is_default = *loaded.origin("max_clients") == Origin::Default;
-            match machine::fit(&mut loaded.config.max_clients, is_default, Threads.threads_per_client()) {
+            match machine::fit(&mut loaded.config.max_clients, is_default, Threads::PER_CLIENT) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
                 Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),

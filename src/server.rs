@@ -67,9 +67,6 @@ pub trait Transport: Sync {
         scope: &'scope Scope<'scope, 'env>,
         handle: &'env ServerHandle,
     ) -> io::Result<()>;
-
-    /// How many threads a client has to itself: what a machine can hold depends on it ([`machine`](crate::machine)).
-    fn threads_per_client(&self) -> u64;
 }
 
 /// A connection that was let in. It has its place in the server until this is dropped.

@@ -91,8 +91,7 @@ impl Checks {
             self.holes.extend(jumped.map(|missing| (receiver, sender, missing)));
             return true;
         }
-        let fault =
-            if self.holes.remove(&(receiver, sender, sequence)) { Fault::Reordered } else { Fault::Doubled };
+        let fault = if self.holes.remove(&(receiver, sender, sequence)) { Fault::Reordered } else { Fault::Doubled };
         self.add(Violation { fault, receiver, sender, sequence });
         fault == Fault::Reordered
     }

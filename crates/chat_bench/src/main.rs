@@ -154,7 +154,8 @@ fn words(server: &str, workload: &Workload, figures: &Figures) -> String {
     if workload.speaks() {
         let Figures { per_second, cpu_per_million, p50_ms, p90_ms, p99_ms, p999_ms, max_ms, .. } = figures;
         text += &format!("  {:.0} deliveries/s, {cpu_per_million:.3} s of CPU for a million\n", per_second);
-        text += &format!("  ms: p50 {p50_ms:.3}  p90 {p90_ms:.3}  p99 {p99_ms:.3}  p99.9 {p999_ms:.3}  max {max_ms:.3}\n");
+        text +=
+            &format!("  ms: p50 {p50_ms:.3}  p90 {p90_ms:.3}  p99 {p99_ms:.3}  p99.9 {p999_ms:.3}  max {max_ms:.3}\n");
     }
     text
 }

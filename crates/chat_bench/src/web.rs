@@ -110,7 +110,8 @@ impl Web {
 
 fn upgrade(token: &str, out: &mut Vec<u8>) -> Web {
     let key = generate_key();
-    let head = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+    let head =
+        "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
     out.extend(format!("{head}\r\nSec-WebSocket-Key: {key}\r\nAuthorization: Bearer {token}\r\n\r\n").bytes());
     Web::Upgrade(key)
 }

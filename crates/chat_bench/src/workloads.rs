@@ -120,7 +120,12 @@ pub static WORKLOADS: &[Workload] = &[
         pace: Pace::Window(8),
         ..QUIET
     },
-    Workload { name: "web-c", about: "the page's door: 200 WebSockets, 20 messages a second", door: Door::Web, ..SPREAD },
+    Workload {
+        name: "web-c",
+        about: "the page's door: 200 WebSockets, 20 messages a second",
+        door: Door::Web,
+        ..SPREAD
+    },
 ];
 
 impl Workload {
@@ -162,7 +167,10 @@ mod tests {
             }
             if let Some(base) = workload.base {
                 let base = Workload::named(base).unwrap();
-                assert_eq!((base.clients, base.senders, base.pace), (workload.clients, workload.senders, workload.pace));
+                assert_eq!(
+                    (base.clients, base.senders, base.pace),
+                    (workload.clients, workload.senders, workload.pace)
+                );
             }
         }
     }

@@ -48,13 +48,12 @@ impl Transport for Direct {
         let client = move || self.serve(&arrival, LineDecoder::default(), LineEncoder::default(), handle);
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
-
-    fn threads_per_client(&self) -> u64 {
-        1
-    }
 }
 
 impl Direct {
+    /// How many threads a client has to itself, but for one whose socket is full.
+    pub const PER_CLIENT: u64 = 1;
+
     /// Serves one client, on this thread, until it is gone.
     fn serve(&self, arrival: &Arrival, decoder: impl Decoder, encoder: impl Encoder + 'static, handle: &ServerHandle) {
         let Arrival { id, socket, .. } = arrival;

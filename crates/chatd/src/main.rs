@@ -1,19 +1,19 @@
 //! chatd, the product: the core's line door and the page in one process, on one router.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chat_server::config::Origin;
-use chat_server::connection::Threads;
 use chat_server::machine;
-use chat_server::server::{Server, Transport};
+use chat_server::server::Server;
 use chat_web::Web;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+mod engine;
 mod settings;
 
 use settings::{Loaded, LogFormat, Settings, Task};
@@ -33,7 +33,8 @@ fn main() -> ExitCode {
         Task::Example => print(&settings::example()),
         Task::CheckConfig | Task::Run => {
             let is_default = *loaded.origin("max_clients") == Origin::Default;
-            match machine::fit(&mut loaded.settings.core.max_clients, is_default, Threads.threads_per_client()) {
+            let threads = loaded.settings.engine.threads_per_client();
+            match machine::fit(&mut loaded.settings.core.max_clients, is_default, threads) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
                 Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
@@ -53,7 +54,7 @@ fn serve(settings: Settings, started: Instant) -> ExitCode {
         Err(problem) => return fail(WRONG_CONFIG, &problem),
     };
     let core = &settings.core;
-    let listener = match TcpListener::bind(&core.addr) {
+    let listener = match engine::listen(&core.addr) {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
     };
@@ -62,6 +63,8 @@ fn serve(settings: Settings, started: Instant) -> ExitCode {
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
     };
     let handle = server.handle();
+    let engine = settings.engine.start();
+    tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
         "off" | "" => None,
         addr => match Web::start(handle.clone(), settings.web.clone()) {
@@ -87,7 +90,7 @@ fn serve(settings: Settings, started: Instant) -> ExitCode {
     }
     greet(&settings, handle.addr().port(), web.as_ref().map(Web::addr), started);
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
-    let ended = server.run();
+    let ended = server.run_on(&*engine);
     if let Some(web) = web {
         web.stop();
     }
@@ -137,8 +140,10 @@ fn greet(settings: &Settings, port: u16, web: Option<SocketAddr>, started: Insta
         }
     }
     text.push_str(&format!(
-        "\n  Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients\n",
-        settings.core.history, settings.core.max_clients
+        "\n  Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients   Engine {}\n",
+        settings.core.history,
+        settings.core.max_clients,
+        settings.engine.name()
     ));
     if settings.web.operator_key.is_none() {
         text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");

@@ -8,6 +8,8 @@ use chat_web::WebConfig;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
+use crate::engine::Engine;
+
 /// Everything that can be set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -15,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) core: Config,
     /// The page's. An address of `off` switches it off.
     pub(crate) web: WebConfig,
+    /// What carries the line door's clients.
+    pub(crate) engine: Engine,
     /// `text` or `json`.
     pub(crate) log_format: LogFormat,
 }
@@ -122,6 +126,17 @@ static OWN: &[Row] = &[
                 return Err("should have at least 16 letters, or none".into());
             }
             settings.web.operator_key = (!value.is_empty()).then(|| value.to_string());
+            Ok(())
+        },
+    },
+    Row {
+        key: "engine",
+        help: "what carries the clients of the line door: direct or threads (docs/engines.md)",
+        quoted: true,
+        get: |settings| settings.engine.name().into(),
+        set: |settings, value| {
+            let names = Engine::ALL.map(Engine::name).join(", ");
+            settings.engine = Engine::named(value).ok_or_else(|| format!("should be one of {names}"))?;
             Ok(())
         },
     },

@@ -1,0 +1,79 @@
+//! The engines: what carries the bytes of the line door's clients. One protocol, and one router, on all of them.
+
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs};
+
+use chat_direct::Direct;
+use chat_server::connection::Threads;
+use chat_server::server::Transport;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How many connections the system keeps for us until they are taken. It allows less where net.core.somaxconn is less.
+const BACKLOG: i32 = 4_096;
+
+/// The engines, by the names of the setting.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) enum Engine {
+    /// The router writes by itself; a thread reads each client.
+    #[default]
+    Direct,
+    /// Two threads for each client, as in the std-only build.
+    Threads,
+}
+
+impl Engine {
+    /// All there are.
+    pub(crate) const ALL: [Engine; 2] = [Engine::Direct, Engine::Threads];
+
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Engine::Direct => "direct",
+            Engine::Threads => "threads",
+        }
+    }
+
+    /// The engine of a name.
+    pub(crate) fn named(name: &str) -> Option<Engine> {
+        Engine::ALL.into_iter().find(|engine| engine.name() == name)
+    }
+
+    /// How many threads a client costs.
+    pub(crate) fn threads_per_client(self) -> u64 {
+        match self {
+            Engine::Direct => Direct::PER_CLIENT,
+            Engine::Threads => Threads::PER_CLIENT,
+        }
+    }
+
+    /// Starts it.
+    pub(crate) fn start(self) -> Box<dyn Transport> {
+        match self {
+            Engine::Direct => Box::new(Direct::default()),
+            Engine::Threads => Box::new(Threads),
+        }
+    }
+}
+
+/// A listener for which thousands may come at once: the standard library's has place for 128 who wait, and whoever finds
+/// none has to try again a second later.
+///
+/// # Errors
+/// What the system says to the address; of several that a name stands for, the last one's.
+pub(crate) fn listen(addr: &str) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "the name stands for no address");
+    for addr in addr.to_socket_addrs()? {
+        let bound = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
+            // A restart must not wait for what is left of the connections before it.
+            socket.set_reuse_address(true)?;
+            socket.bind(&addr.into())?;
+            socket.listen(BACKLOG)?;
+            Ok(socket)
+        });
+        match bound {
+            Ok(socket) => return Ok(socket.into()),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
