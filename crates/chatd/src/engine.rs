@@ -4,8 +4,10 @@ use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 
 use chat_direct::Direct;
+use chat_pool::Pool;
 use chat_server::connection::Threads;
 use chat_server::server::Transport;
+use chat_tokio::Tokio;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How many connections the system keeps for us until they are taken. It allows less where net.core.somaxconn is less.
@@ -19,17 +21,23 @@ pub(crate) enum Engine {
     Direct,
     /// Two threads for each client, as in the std-only build.
     Threads,
+    /// A thread that waits for all sockets, and a pool of workers that steal from each other.
+    Pool,
+    /// A task for each client.
+    Tokio,
 }
 
 impl Engine {
     /// All there are.
-    pub(crate) const ALL: [Engine; 2] = [Engine::Direct, Engine::Threads];
+    pub(crate) const ALL: [Engine; 4] = [Engine::Direct, Engine::Threads, Engine::Pool, Engine::Tokio];
 
     /// Its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Engine::Direct => "direct",
             Engine::Threads => "threads",
+            Engine::Pool => "pool",
+            Engine::Tokio => "tokio",
         }
     }
 
@@ -43,6 +51,8 @@ impl Engine {
         match self {
             Engine::Direct => Direct::PER_CLIENT,
             Engine::Threads => Threads::PER_CLIENT,
+            Engine::Pool => Pool::PER_CLIENT,
+            Engine::Tokio => Tokio::PER_CLIENT,
         }
     }
 
@@ -51,6 +61,8 @@ impl Engine {
         match self {
             Engine::Direct => Box::new(Direct::default()),
             Engine::Threads => Box::new(Threads),
+            Engine::Pool => Box::new(Pool::default()),
+            Engine::Tokio => Box::new(Tokio::default()),
         }
     }
 }

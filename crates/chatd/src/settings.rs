@@ -131,7 +131,7 @@ static OWN: &[Row] = &[
     },
     Row {
         key: "engine",
-        help: "what carries the clients of the line door: direct or threads (docs/engines.md)",
+        help: "what carries the clients of the line door: direct, threads, pool or tokio",
         quoted: true,
         get: |settings| settings.engine.name().into(),
         set: |settings, value| {

@@ -102,6 +102,58 @@ fn hears(lines: &mut impl BufRead, words: &str) -> String {
     }
 }
 
+/// Each engine carries a line from one to another, with the threads that it is made of, and ends when it is told to.
+#[test]
+#[cfg(target_os = "linux")]
+fn every_engine_is_what_it_says() {
+    for (engine, own, per_client) in [
+        ("direct", &["router", "linger"][..], &["client-"][..]),
+        ("threads", &["router"], &["client-", "write-"]),
+        ("pool", &["router", "poll", "pool-0", "pool-1"], &[]),
+        ("tokio", &["router", "tokio-worker"], &[]),
+    ] {
+        let mut chatd = Chatd::start(&["--engine", engine]);
+        let mut people = ["ani", "budi", "citra"].map(|name| {
+            let mut person = BufReader::new(connect(&chatd.line));
+            person.get_mut().write_all(format!("JOIN:{name}\n").as_bytes()).expect("the door reads");
+            hears(&mut person, " OK JOIN ");
+            person
+        });
+        people[0].get_mut().write_all(b"MSG:hello\n").expect("the door reads");
+        hears(&mut people[2], " MSG #lobby 1 ani: hello");
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", chatd.child.id())).expect("its threads");
+        let names: Vec<String> =
+            tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect();
+        for name in own {
+            assert!(names.iter().any(|thread| thread.trim() == *name), "{engine}: no {name} in {names:?}");
+        }
+        for kind in ["client-", "write-"] {
+            let wanted = if per_client.contains(&kind) { 3 } else { 0 };
+            let count = names.iter().filter(|thread| thread.starts_with(kind)).count();
+            assert_eq!(count, wanted, "{engine}: {names:?}");
+        }
+        chatd.signal("TERM");
+        hears(&mut people[1], " BYE 503 ");
+        chatd.ends_with(0);
+    }
+}
+
+#[test]
+fn an_engine_that_there_is_not_is_refused_with_those_there_are() {
+    let output = command().args(["--engine", "warp"]).output().expect("chatd starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("engine should be one of direct, threads, pool, tokio, not \"warp\""), "{error}");
+}
+
+/// Reads to a line with these words.
+fn hears(person: &mut BufReader<TcpStream>, words: &str) {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(person.read_line(&mut line).expect("before the deadline") > 0, "gone before {words:?}");
+    }
+}
+
 #[test]
 fn both_doors_lead_to_one_conversation_and_one_stop_ends_it() {
     let mut chatd = Chatd::start(&[]);

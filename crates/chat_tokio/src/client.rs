@@ -1,0 +1,266 @@
+//! One client, from hello to goodbye, as a task.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chat_server::connection::LINGER;
+use chat_server::dialect::{Decoder, Encoder};
+use chat_server::event::Leave;
+use chat_server::intake::{Intake, MESSAGES, Next};
+use chat_server::message::{Client, Credits, Message};
+use chat_server::names::ClientId;
+use chat_server::outbox::Outbox;
+use chat_server::outgoing::{Outgoing, Patience};
+use chat_server::queue::{QueueReceiver, WakingSender, queue};
+use chat_server::server::ServerHandle;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::sync::Notify;
+use tokio::time::{sleep, sleep_until};
+
+/// The most bytes of one read: of a client that says a line now and then, and of one that sends much.
+const QUIET: usize = 512;
+const BUSY: usize = 16 * 1024;
+/// How long a task waits while the router's inbox is full.
+const RETRY: Duration = Duration::from_millis(1);
+/// So many bytes are read away after the end, so that closing does not turn into a reset that eats our last words.
+const DRAIN: usize = 64 * 1024;
+/// A wait without a deadline of its own.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// Serves one client on a stream until it is gone. `accepted` is when the connection was taken; `origin` is the peer's
+/// address, for the log.
+pub async fn serve<S, D, E>(
+    stream: S,
+    id: ClientId,
+    accepted: Instant,
+    origin: String,
+    decoder: D,
+    encoder: E,
+    handle: &ServerHandle,
+) where
+    S: AsyncRead + AsyncWrite,
+    D: Decoder,
+    E: Encoder,
+{
+    let config = handle.config();
+    let woken = Arc::new(Notify::new());
+    let (sender, receiver) = queue(config.outbox_bytes);
+    let hangup = receiver.hangup();
+    let wake = woken.clone();
+    let sender = WakingSender::new(sender, move || wake.notify_one());
+    let wake = woken.clone();
+    let credits = Credits::waking(MESSAGES, move || wake.notify_one());
+    let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
+    let joined = Client::new(id, outbox, origin, decoder.door());
+    let (read, write) = split(stream);
+    let mut task = Task {
+        id,
+        handle,
+        woken,
+        read,
+        write,
+        queue: receiver,
+        intake: Intake::new(id, accepted, decoder, credits, hangup, handle),
+        outgoing: Outgoing::new(encoder, config.slow_secs),
+        buffer: Vec::new(),
+        from: 0,
+        to: 0,
+        busy: false,
+        answers: Vec::new(),
+    };
+    tell(handle, Message::ClientJoined(joined)).await;
+    let why = task.talk().await;
+    tell(handle, Message::ClientLeft(id, why)).await;
+    if let Err(error) = task.take_leave().await {
+        log::debug!("{id}: {error}");
+    }
+}
+
+struct Task<'a, S, D, E> {
+    id: ClientId,
+    handle: &'a ServerHandle,
+    /// Something came from the router, or a ticket came back.
+    woken: Arc<Notify>,
+    read: ReadHalf<S>,
+    write: WriteHalf<S>,
+    queue: QueueReceiver,
+    intake: Intake<D>,
+    outgoing: Outgoing<E>,
+    /// What was read; between `from` and `to` is what was not looked at.
+    buffer: Vec<u8>,
+    from: usize,
+    to: usize,
+    busy: bool,
+    /// For its telnet, past the queue.
+    answers: Vec<u8>,
+}
+
+/// What a task waits for besides news from the router.
+enum Wait {
+    /// More bytes, at most until then.
+    Bytes(Option<Instant>),
+    /// A time.
+    Until(Instant),
+    /// A ticket that comes back: that wakes.
+    Ticket,
+}
+
+impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
+    /// Reads and writes until there is a reason to stop reading, which is returned.
+    async fn talk(&mut self) -> Leave {
+        loop {
+            let wait = match self.look().await {
+                Ok(wait) => wait,
+                Err(why) => return why,
+            };
+            if let Err(why) = self.fill() {
+                return why;
+            }
+            let late = match self.late(Instant::now()).await {
+                Ok(late) => late,
+                Err(_) => return Leave::Lost,
+            };
+            let (reads, until) = match wait {
+                Wait::Bytes(until) => (true, until),
+                Wait::Until(time) => (false, Some(time)),
+                Wait::Ticket => (false, None),
+            };
+            if reads && self.from == self.to {
+                (self.from, self.to) = (0, 0);
+                let wanted = if self.busy { BUSY } else { QUIET };
+                self.buffer.resize(wanted, 0);
+                self.buffer.shrink_to(wanted);
+            }
+            let until = [until, late].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + LONG);
+            let pending: &[u8] = if self.answers.is_empty() { self.outgoing.piece() } else { &self.answers };
+            tokio::select! {
+                () = self.woken.notified() => {}
+                read = self.read.read(&mut self.buffer), if reads => match read {
+                    Ok(0) => self.intake.end(),
+                    Ok(count) => {
+                        // Whoever sends much is read in large pieces, as long as it lasts.
+                        self.busy = count == self.buffer.len() || self.busy && count > QUIET;
+                        self.to = count;
+                    }
+                    Err(error) => {
+                        log::debug!("{}: cannot read it: {error}", self.id);
+                        return Leave::Lost;
+                    }
+                },
+                written = self.write.write(pending), if !pending.is_empty() => {
+                    if let Err(error) = self.wrote(written) {
+                        log::debug!("{}: cannot write to it: {error}", self.id);
+                        return Leave::Lost;
+                    }
+                }
+                () = sleep_until(until.into()) => {}
+            }
+        }
+    }
+
+    /// Does what the intake wants done, as far as nothing has to be waited for.
+    async fn look(&mut self) -> Result<Wait, Leave> {
+        loop {
+            let mut bytes = &self.buffer[self.from..self.to];
+            let next = catch_unwind(AssertUnwindSafe(|| self.intake.next(&mut bytes, Instant::now())));
+            self.from = self.to - bytes.len();
+            let Ok(next) = next else {
+                self.handle.caught_panic(self.id, "reading it");
+                return Err(Leave::Crashed);
+            };
+            match next {
+                Next::Send(message) => tell(self.handle, message).await,
+                Next::Answer(answer) => self.answers.extend_from_slice(&answer),
+                Next::Pause(until) => return Ok(Wait::Until(until)),
+                Next::Tickets(count) if self.intake.credits().are_back(count) => {}
+                Next::Tickets(_) => return Ok(Wait::Ticket),
+                Next::Leave(why) => return Err(why),
+                Next::Read(until) => return Ok(Wait::Bytes(until)),
+            }
+        }
+    }
+
+    /// Takes what the router has for the client.
+    fn fill(&mut self) -> Result<(), Leave> {
+        let (outgoing, queue) = (&mut self.outgoing, &self.queue);
+        catch_unwind(AssertUnwindSafe(|| outgoing.add_all(queue))).map(|_| ()).map_err(|_| {
+            self.handle.caught_panic(self.id, "writing to it");
+            Leave::Crashed
+        })
+    }
+
+    fn wrote(&mut self, written: io::Result<usize>) -> io::Result<()> {
+        let count = written?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        if self.answers.is_empty() {
+            self.outgoing.wrote(count, &self.queue);
+        } else {
+            self.answers.drain(..count);
+        }
+        Ok(())
+    }
+
+    /// Looks whether the peer takes what is written, and tells the router if it is too slow. Returns when to look again.
+    async fn late(&mut self, now: Instant) -> io::Result<Option<Instant>> {
+        if self.outgoing.piece().is_empty() {
+            return Ok(None);
+        }
+        loop {
+            match self.outgoing.patience(now, self.queue.hangup().is_over()) {
+                Patience::Until(until) => return Ok(until),
+                Patience::TooSlow => tell(self.handle, Message::ClientLeft(self.id, Leave::TooSlow)).await,
+                Patience::Over => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+    }
+
+    /// Writes what the router still has for the client, closes our side, and gives the peer a moment to close its own.
+    async fn take_leave(&mut self) -> io::Result<()> {
+        let mut left = DRAIN;
+        let mut at_end = false;
+        let mut waste = vec![0; 1_024];
+        let mut closing: Option<Instant> = None;
+        loop {
+            // In this order: what was put in before the router let go is there to be taken.
+            let over = self.queue.hangup().is_over();
+            if self.fill().is_err() {
+                return Ok(());
+            }
+            let late = self.late(Instant::now()).await?;
+            if closing.is_none() && over && self.outgoing.piece().is_empty() {
+                self.write.shutdown().await?;
+                closing = Some(Instant::now() + LINGER);
+            }
+            if closing.is_some_and(|closing| at_end || left == 0 || Instant::now() >= closing) {
+                return Ok(());
+            }
+            let until = [closing, late].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + LONG);
+            let pending = self.outgoing.piece();
+            tokio::select! {
+                () = self.woken.notified() => {}
+                read = self.read.read(&mut waste), if !at_end && left > 0 => match read {
+                    Ok(0) | Err(_) => at_end = true,
+                    Ok(count) => left = left.saturating_sub(count),
+                },
+                written = self.write.write(pending), if !pending.is_empty() => {
+                    self.answers.clear();
+                    self.wrote(written)?;
+                }
+                () = sleep_until(until.into()) => {}
+            }
+        }
+    }
+}
+
+/// Tells the router, waiting without a thread while its inbox is full.
+async fn tell(handle: &ServerHandle, message: Message) {
+    let mut message = message;
+    while let Err(back) = handle.try_send(message) {
+        message = back;
+        sleep(RETRY).await;
+    }
+}

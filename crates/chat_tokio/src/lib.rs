@@ -1,0 +1,78 @@
+//! A transport in which each client is a task: a few threads of tokio's carry them all.
+//!
+//! [`serve`] takes any stream and any dialect; [`Tokio`] uses it for the line door's sockets. A task waits for four things
+//! at once (bytes that came, room to write, news from the router, a deadline), and never holds a thread while it does.
+//!
+//! ```no_run
+//! use chat_server::{config::Config, server::Server};
+//! Server::bind(Config::default())?.run_on(&chat_tokio::Tokio::default())?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+#![warn(missing_docs)]
+
+use std::io;
+use std::thread::Scope;
+use std::time::Duration;
+
+use chat_server::connection;
+use chat_server::dialect::{LineDecoder, LineEncoder};
+use chat_server::server::{Arrival, ServerHandle, Transport};
+use tokio::runtime::{Builder, Runtime};
+
+mod client;
+mod socket;
+
+pub use client::serve;
+use socket::Socket;
+
+/// How long the runtime may take to end. Its tasks have ended by then, or were cut.
+const END: Duration = Duration::from_secs(5);
+
+/// The transport: a runtime with as many threads as the machine has cores. They are joined when it is dropped.
+pub struct Tokio(Option<Runtime>);
+
+impl Default for Tokio {
+    /// # Panics
+    /// If the system has no threads for it.
+    fn default() -> Tokio {
+        let runtime = Builder::new_multi_thread().thread_name("tokio-worker").enable_all().build();
+        Tokio(Some(runtime.expect("threads, at the start")))
+    }
+}
+
+impl Transport for Tokio {
+    fn start<'scope, 'env>(
+        &'env self,
+        arrival: Arrival,
+        _: &'scope Scope<'scope, 'env>,
+        handle: &'env ServerHandle,
+    ) -> io::Result<()> {
+        let Some(runtime) = &self.0 else { return Err(io::ErrorKind::NotConnected.into()) };
+        let origin = connection::prepare(&arrival.socket, arrival.id);
+        arrival.socket.set_nonblocking(true)?;
+        let _in_it = runtime.enter();
+        let socket = Socket::new(arrival.socket.clone())?;
+        let handle = handle.clone();
+        runtime.spawn(async move {
+            // The arrival as a whole, for its place in the server ends with it.
+            let arrival = arrival;
+            let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+            serve(socket, arrival.id, arrival.accepted, origin, decoder, encoder, &handle).await;
+            drop(arrival);
+        });
+        Ok(())
+    }
+}
+
+impl Tokio {
+    /// How many threads a client has to itself.
+    pub const PER_CLIENT: u64 = 0;
+}
+
+impl Drop for Tokio {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(END);
+        }
+    }
+}

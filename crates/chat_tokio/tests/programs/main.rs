@@ -1,0 +1,16 @@
+//! The root's tests with real programs, telnet and the netcats, with the clients on this transport.
+#![cfg(target_os = "linux")]
+
+use chat_server::testing::TestServerOn;
+use chat_tokio::Tokio;
+
+type TestServer = TestServerOn<Tokio>;
+
+#[path = "../../../../tests/programs/netcat.rs"]
+mod netcat;
+#[path = "../../../../tests/programs/program.rs"]
+mod program;
+#[path = "../../../../tests/programs/strangers.rs"]
+mod strangers;
+#[path = "../../../../tests/programs/telnet.rs"]
+mod telnet;
