@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Failure, Load, Plan};
+use crate::load::{BACKLOG, Failure, Load, Plan};
 use crate::proc::{Process, Usage};
 use crate::protocol::Dialect;
 use crate::servers::Server;
@@ -80,7 +80,7 @@ impl Times {
 /// If it does not start, does not let all clients in, or anything is lost, doubled or reordered.
 pub fn run(server: &Server, workload: &Workload, times: Times) -> Result<Figures, Failure> {
     let mut running = server.start(workload.clients, workload.limits)?;
-    let plan = plan(workload, server.dialect, running.addr);
+    let plan = plan(workload, server.dialect, running.addr, server.knocking);
     measured(plan, times, Some(&mut running.process)).map_err(|Failure(words)| {
         let last = running.process.last_words();
         Failure(if last.is_empty() { words } else { format!("{words} (the server said: {last})") })
@@ -92,12 +92,12 @@ pub fn run(server: &Server, workload: &Workload, times: Times) -> Result<Figures
 /// # Errors
 /// As [`run`].
 pub fn run_at(addr: SocketAddr, dialect: Dialect, workload: &Workload, times: Times) -> Result<Figures, Failure> {
-    measured(plan(workload, dialect, addr), times, None)
+    measured(plan(workload, dialect, addr, BACKLOG), times, None)
 }
 
-fn plan(workload: &Workload, dialect: Dialect, addr: SocketAddr) -> Plan {
+fn plan(workload: &Workload, dialect: Dialect, addr: SocketAddr, knocking: usize) -> Plan {
     let Workload { clients, senders, pace, bytes, stalled, flooder, .. } = *workload;
-    Plan { dialect, addr, clients, senders, pace, bytes, stalled, flooder }
+    Plan { dialect, addr, knocking, clients, senders, pace, bytes, stalled, flooder }
 }
 
 fn measured(plan: Plan, times: Times, mut process: Option<&mut Process>) -> Result<Figures, Failure> {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::load::Failure;
+use crate::load::{BACKLOG, Failure};
 use crate::proc::{Process, Ready};
 use crate::protocol::Dialect;
 use crate::workloads::{Door, Limits};
@@ -44,20 +44,22 @@ pub struct Server {
     pub part: Part,
     /// What it speaks.
     pub dialect: Dialect,
+    /// How many connections may knock at once ([`crate::load::Plan::knocking`]).
+    pub knocking: usize,
     start: Start,
 }
 
 const fn ours(name: &'static str, start: Start) -> Server {
-    Server { name, part: Part::Ours, dialect: Dialect::Line, start }
+    Server { name, part: Part::Ours, dialect: Dialect::Line, knocking: BACKLOG, start }
 }
 
-const fn peer(name: &'static str, start: Start) -> Server {
-    Server { name, part: Part::Peer, dialect: Dialect::Irc, start }
+const fn peer(name: &'static str, knocking: usize, start: Start) -> Server {
+    Server { name, part: Part::Peer, dialect: Dialect::Irc, knocking, start }
 }
 
 /// All of them, in the order of the tables.
 pub static SERVERS: &[Server] = &[
-    Server { name: "floor", part: Part::Floor, dialect: Dialect::Floor, start: Start::Floor },
+    Server { name: "floor", part: Part::Floor, dialect: Dialect::Floor, knocking: BACKLOG, start: Start::Floor },
     ours("chat_server", Start::ChatServer),
     // As long as chatd has no --engine it is one server; with it, one for each engine.
     ours("chatd", Start::Chatd(None)),
@@ -65,9 +67,11 @@ pub static SERVERS: &[Server] = &[
     ours("chatd-threads", Start::Chatd(Some("threads"))),
     ours("chatd-pool", Start::Chatd(Some("pool"))),
     ours("chatd-tokio", Start::Chatd(Some("tokio"))),
-    Server { name: "chatd-web", part: Part::Ours, dialect: Dialect::Web, start: Start::Page },
-    peer("ngircd", Start::Ngircd),
-    peer("inspircd", Start::Inspircd),
+    Server { name: "chatd-web", part: Part::Ours, dialect: Dialect::Web, knocking: BACKLOG, start: Start::Page },
+    // Its listener holds ten, which cannot be set.
+    peer("ngircd", 8, Start::Ngircd),
+    // It lets everybody in who waits, once a second.
+    peer("inspircd", 1_000, Start::Inspircd),
 ];
 
 /// A server that runs, with what it needs on disk.
@@ -103,14 +107,7 @@ impl Server {
             Start::Inspircd => "inspircd",
             Start::ChatServer => return built("chat_server").err().map(|failure| failure.0),
             Start::Page => return built("chatd").err().map(|failure| failure.0),
-            Start::Chatd(engine) => {
-                return match (engine, engines()) {
-                    (_, Err(failure)) => Some(failure.0),
-                    (None, Ok(true)) => Some("chatd has engines: each is measured by its own name".into()),
-                    (Some(_), Ok(false)) => Some("this chatd has no --engine".into()),
-                    (None, Ok(false)) | (Some(_), Ok(true)) => None,
-                };
-            }
+            Start::Chatd(engine) => return no_engine(engine),
         };
         match installed(program) {
             Some(_) => None,
@@ -265,10 +262,18 @@ fn built(program: &str) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure(format!("{program} is not built: cargo build --release -p {program}")))
 }
 
-/// Whether chatd can be told which engine to run.
-fn engines() -> Result<bool, Failure> {
-    let output = Command::new(built("chatd")?).arg("--help").output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).contains("--engine"))
+/// Why chatd cannot be measured with this engine, or without one, if so.
+fn no_engine(engine: Option<&str>) -> Option<String> {
+    let check = |flags: &[&str]| -> Result<bool, Failure> {
+        Ok(Command::new(built("chatd")?).args(flags).arg("--check-config").output()?.status.success())
+    };
+    let name = engine.unwrap_or("threads");
+    match (check(&["--engine", name]), engine) {
+        (Err(failure), _) => Some(failure.0),
+        (Ok(true), Some(_)) | (Ok(false), None) => None,
+        (Ok(false), Some(engine)) => Some(format!("this chatd has no engine {engine}")),
+        (Ok(true), None) => Some("this chatd has engines, and each is measured by its own name".into()),
+    }
 }
 
 /// Builds our servers as they are measured, by the cargo that runs this.
