@@ -381,7 +381,10 @@ impl Load {
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let session = Session::new(self.plan.dialect);
         let (held, out) = (Vec::new(), Vec::new());
-        self.conns.push(Conn { stream, session, connected: false,
+        self.conns.push(Conn {
+            stream,
+            session,
+            connected: false,
             heard: false,
             joined: false,
             open: true,

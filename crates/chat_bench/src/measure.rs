@@ -12,7 +12,9 @@ use crate::servers::Server;
 use crate::workloads::Workload;
 
 /// How long all clients may take to come in.
-const JOINS_IN: Duration = Duration::from_secs(60);
+const JOINS_IN: Duration = Duration::from_secs(120);
+/// How long a server may take to end with all its clients there; then it is killed.
+const ENDS_IN: Duration = Duration::from_secs(20);
 /// How long what is under way may take to arrive.
 const ARRIVES_IN: Duration = Duration::from_secs(10);
 
@@ -152,7 +154,7 @@ fn measured(plan: Plan, times: Times, mut process: Option<&mut Process>) -> Resu
     {
         let start = Instant::now();
         process.terminate();
-        load.ending(|| process.ended().is_none() && start.elapsed() < JOINS_IN)?;
+        load.ending(|| process.ended().is_none() && start.elapsed() < ENDS_IN)?;
         figures.shutdown_secs = start.elapsed().as_secs_f64();
     }
     Ok(figures)

@@ -18,7 +18,7 @@ use crate::load::{Failure, STOP};
 /// How long a server may take until it listens.
 const STARTS_IN: Duration = Duration::from_secs(15);
 /// How long it may take to end by itself.
-const ENDS_IN: Duration = Duration::from_secs(30);
+const ENDS_IN: Duration = Duration::from_secs(5);
 /// Lines of its log that are kept.
 const KEPT: usize = 3;
 
