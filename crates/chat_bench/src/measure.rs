@@ -53,7 +53,7 @@ pub struct Figures {
     pub kib_per_client: f64,
     /// Threads at the end of the measured time.
     pub threads: u64,
-    /// From SIGTERM until the process was gone, with all clients still there.
+    /// From SIGTERM until the process was gone, with all clients still there; not measured where some misbehave.
     pub shutdown_secs: f64,
 }
 
@@ -72,7 +72,7 @@ impl Times {
     /// For so much measured time.
     pub fn of(measured: Duration) -> Times {
         let warm_up = (measured / 4).min(Duration::from_secs(1));
-        Times { warm_up, measured, settle: Duration::from_millis(300) }
+        Times { warm_up, measured, settle: (measured / 10).min(Duration::from_millis(300)) }
     }
 }
 
@@ -105,7 +105,7 @@ fn plan(workload: &Workload, dialect: Dialect, addr: SocketAddr, knocking: usize
 fn measured(plan: Plan, times: Times, mut process: Option<&mut Process>) -> Result<Figures, Failure> {
     let id = process.as_ref().map(|process| process.id());
     let usage = || id.map_or_else(Usage::default, Usage::of);
-    let (clients, speaks, flooder) = (plan.clients, plan.senders > 0, plan.flooder);
+    let (clients, speaks, misbehaves) = (plan.clients, plan.senders > 0, plan.flooder || plan.stalled > 0);
     let fresh = usage();
     let mut load = Load::new(plan)?;
     let join_secs = load.join(JOINS_IN)?.as_secs_f64();
@@ -150,7 +150,7 @@ fn measured(plan: Plan, times: Times, mut process: Option<&mut Process>) -> Resu
         }
     }
     if let Some(process) = &mut process
-        && !flooder
+        && !misbehaves
     {
         let start = Instant::now();
         process.terminate();

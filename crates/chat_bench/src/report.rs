@@ -266,7 +266,7 @@ fn table(page: &mut String, results: &Results, title: &str, chart: &str, columns
     if rows.iter().any(|(_, failed)| !failed.is_empty()) {
         page.push('\n');
     }
-    if !chart.is_empty() {
+    if charts(results).iter().any(|(name, _)| *name == chart) {
         let _ = write!(page, "\n![{title}]({chart})\n");
     }
 }

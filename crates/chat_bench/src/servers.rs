@@ -99,6 +99,11 @@ impl Server {
         self.part != Part::Floor
     }
 
+    /// Whether another row of the table stands for it: chatd itself, where each of its engines has one.
+    pub fn is_covered(&self) -> bool {
+        self.start == Start::Chatd(None) && has_engine("threads").unwrap_or(false)
+    }
+
     /// Why it cannot be measured here, if so.
     pub fn missing(&self) -> Option<String> {
         let program = match self.start {
@@ -107,7 +112,13 @@ impl Server {
             Start::Inspircd => "inspircd",
             Start::ChatServer => return built("chat_server").err().map(|failure| failure.0),
             Start::Page => return built("chatd").err().map(|failure| failure.0),
-            Start::Chatd(engine) => return no_engine(engine),
+            Start::Chatd(engine) => {
+                return match engine.map_or(Ok(true), has_engine) {
+                    Err(failure) => Some(failure.0),
+                    Ok(true) => None,
+                    Ok(false) => Some(format!("this chatd has no engine {}", engine.unwrap_or_default())),
+                };
+            }
         };
         match installed(program) {
             Some(_) => None,
@@ -262,18 +273,10 @@ fn built(program: &str) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure(format!("{program} is not built: cargo build --release -p {program}")))
 }
 
-/// Why chatd cannot be measured with this engine, or without one, if so.
-fn no_engine(engine: Option<&str>) -> Option<String> {
-    let check = |flags: &[&str]| -> Result<bool, Failure> {
-        Ok(Command::new(built("chatd")?).args(flags).arg("--check-config").output()?.status.success())
-    };
-    let name = engine.unwrap_or("threads");
-    match (check(&["--engine", name]), engine) {
-        (Err(failure), _) => Some(failure.0),
-        (Ok(true), Some(_)) | (Ok(false), None) => None,
-        (Ok(false), Some(engine)) => Some(format!("this chatd has no engine {engine}")),
-        (Ok(true), None) => Some("this chatd has engines, and each is measured by its own name".into()),
-    }
+/// Whether chatd has this engine.
+fn has_engine(engine: &str) -> Result<bool, Failure> {
+    let flags = ["--engine", engine, "--check-config"];
+    Ok(Command::new(built("chatd")?).args(flags).output()?.status.success())
 }
 
 /// Builds our servers as they are measured, by the cargo that runs this.
