@@ -139,18 +139,7 @@ impl Results {
 /// # Errors
 /// On a signal, or if a name is unknown. What a server does wrong is in the results.
 pub fn compare(choice: &Choice) -> Result<Results, Failure> {
-    let known = |name: &String| Server::named(name).is_some() || Workload::named(name).is_some();
-    if let Some(name) = choice.only.iter().find(|name| !known(name)) {
-        return Err(Failure(format!("there is no server and no workload {name:?}; --help lists them")));
-    }
-    let mut results = Results {
-        machine: Machine::here(),
-        seed: choice.seed,
-        runs: choice.runs,
-        secs: choice.measured.as_secs_f64(),
-        ..Results::default()
-    };
-    let servers = servers(&choice.only, &mut results);
+    let (mut results, servers) = prepare(choice)?;
     let mut random = fastrand::Rng::with_seed(choice.seed);
     eprintln!("the order is random, from --seed {}", choice.seed);
     for workload in chosen(WORKLOADS, &choice.only, |workload| workload.name) {
@@ -193,6 +182,26 @@ pub fn compare(choice: &Choice) -> Result<Results, Failure> {
     Ok(results)
 }
 
+/// What is known before the first run, and the servers that are here.
+///
+/// # Errors
+/// If a name is unknown.
+pub fn prepare(choice: &Choice) -> Result<(Results, Vec<&'static Server>), Failure> {
+    let known = |name: &String| Server::named(name).is_some() || Workload::named(name).is_some();
+    if let Some(name) = choice.only.iter().find(|name| !known(name)) {
+        return Err(Failure(format!("there is no server and no workload {name:?}; --help lists them")));
+    }
+    let mut results = Results {
+        machine: Machine::here(),
+        seed: choice.seed,
+        runs: choice.runs,
+        secs: choice.measured.as_secs_f64(),
+        ..Results::default()
+    };
+    let servers = servers(&choice.only, &mut results);
+    Ok((results, servers))
+}
+
 /// Those that are named, or all where none of them is.
 fn chosen<'a, T>(table: &'a [T], only: &[String], name: impl Fn(&T) -> &str) -> Vec<&'a T> {
     let named = |row: &&T| only.iter().any(|only| only == name(row));
@@ -202,7 +211,7 @@ fn chosen<'a, T>(table: &'a [T], only: &[String], name: impl Fn(&T) -> &str) -> 
 /// The chosen servers that are here; what is not here is told loudly.
 fn servers(only: &[String], results: &mut Results) -> Vec<&'static Server> {
     let mut here = Vec::new();
-    for server in chosen(SERVERS, only, |server| server.name) {
+    for server in chosen(SERVERS, only, |server| server.name).into_iter().filter(|server| !server.is_covered()) {
         if let Some(why) = server.missing() {
             eprintln!("SKIPPED: {}: {why}", server.name);
             results.missing.insert(server.name.into(), why);

@@ -23,8 +23,8 @@ pub enum Mischief {
     Swap,
 }
 
-/// The line that mischief befalls.
-const VICTIM: u64 = 100;
+/// After how many reads mischief may strike.
+const SPARED: u64 = 20;
 
 /// The floor, on a port of loopback.
 pub struct Floor {
@@ -72,7 +72,7 @@ impl Floor {
         let mut events = Events::with_capacity(1_024);
         poll.registry().register(&mut self.listener, LISTENER, Interest::READABLE)?;
         let mut peers: BTreeMap<usize, Peer> = BTreeMap::new();
-        let (mut next, mut lines) = (0, 0);
+        let (mut next, mut reads) = (0, 0);
         let mut buffer = vec![0; BUFFER];
         let (mut said, mut pieces): (Vec<u8>, Vec<Piece>) = (Vec::new(), Vec::new());
         while go_on() {
@@ -109,11 +109,11 @@ impl Floor {
                     gone.push(author);
                 }
                 if said.len() > start {
-                    lines += 1;
+                    reads += 1;
                     pieces.push(Piece { author, start, end: said.len() });
                 }
             }
-            if let Some(mischief) = self.mischief.filter(|_| lines >= VICTIM)
+            if let Some(mischief) = self.mischief.filter(|_| reads > SPARED)
                 && let Some(piece) = pieces.first_mut()
                 && let Some(spoilt) = spoil(mischief, &said[piece.start..piece.end])
             {

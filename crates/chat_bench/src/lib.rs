@@ -15,3 +15,6 @@ pub mod workloads;
 pub mod measure;
 pub mod machine;
 pub mod compare;
+pub mod chart;
+pub mod growth;
+pub mod report;

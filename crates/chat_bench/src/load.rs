@@ -20,8 +20,10 @@ use crate::stamp::{STAMP_BYTES, Stamp};
 
 /// The most clients.
 pub const MAX_CLIENTS: usize = 10_000;
-/// How many clients may be on their way in at once: what `std`'s listener holds while nobody accepts.
-const CONNECTING: usize = 128;
+/// How many clients may be on their way in at once.
+const COMING_IN: usize = 1_000;
+/// How many connections `std`'s listener holds while nobody accepts them.
+pub const BACKLOG: usize = 128;
 /// Read at once, so also the longest line or frame.
 const BUFFER: usize = 256 * 1024;
 /// The most messages of one sender under way at a fixed rate; a server that is further behind has failed.
@@ -52,6 +54,9 @@ pub struct Plan {
     pub dialect: Dialect,
     /// Where: an address of this machine.
     pub addr: SocketAddr,
+    /// How many connections may wait for the server's first byte at once: those that its listener holds. Past that the
+    /// system drops them, and tries again a second later, and a time of joining would be one of trying again.
+    pub knocking: usize,
     /// How many clients join, at most [`MAX_CLIENTS`].
     pub clients: usize,
     /// How many of them send.
@@ -93,6 +98,7 @@ struct Conn {
     stream: TcpStream,
     session: Session,
     connected: bool,
+    heard: bool,
     joined: bool,
     open: bool,
     /// The beginning of a line whose end has not come.
@@ -171,6 +177,7 @@ pub struct Load {
     poll: Poll,
     events: Events,
     conns: Vec<Conn>,
+    heard: usize,
     tally: Tally,
     began: Instant,
     buffer: Vec<u8>,
@@ -214,6 +221,7 @@ impl Load {
             poll: Poll::new()?,
             events: Events::with_capacity(1_024),
             conns: Vec::with_capacity(plan.clients),
+            heard: 0,
             tally,
             began: Instant::now(),
             buffer: vec![0; BUFFER],
@@ -226,14 +234,17 @@ impl Load {
         })
     }
 
-    /// Lets all clients in, at most [`CONNECTING`] at a time, and returns how long that took.
+    /// Lets all clients in, as many at a time as the server's listener holds, and returns how long that took.
     ///
     /// # Errors
     /// If one is refused, or they are not in before the deadline.
     pub fn join(&mut self, patience: Duration) -> Result<Duration, Failure> {
         let start = Instant::now();
         while self.tally.joined < self.plan.clients {
-            while self.conns.len() < self.plan.clients && self.conns.len() - self.tally.joined < CONNECTING {
+            while self.conns.len() < self.plan.clients
+                && self.conns.len() - self.heard < self.plan.knocking
+                && self.conns.len() - self.tally.joined < COMING_IN
+            {
                 self.connect()?;
             }
             self.turn(start + patience)?;
@@ -370,7 +381,17 @@ impl Load {
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let session = Session::new(self.plan.dialect);
         let (held, out) = (Vec::new(), Vec::new());
-        self.conns.push(Conn { stream, session, connected: false, joined: false, open: true, held, out, written: 0 });
+        self.conns.push(Conn {
+            stream,
+            session,
+            connected: false,
+            heard: false,
+            joined: false,
+            open: true,
+            held,
+            out,
+            written: 0,
+        });
         Ok(())
     }
 
@@ -511,7 +532,7 @@ impl Load {
         let stalled = self.is_stalled(index);
         let misbehaves = stalled || self.is_flooder(index);
         loop {
-            let Load { conns, buffer, tally, began, .. } = self;
+            let Load { conns, buffer, tally, began, heard, .. } = self;
             let conn = &mut conns[index];
             if !conn.open || (conn.joined && stalled) {
                 return;
@@ -528,6 +549,9 @@ impl Load {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return self.gone(index, &error.to_string()),
             };
+            if !std::mem::replace(&mut conn.heard, true) {
+                *heard += 1;
+            }
             let now = began.elapsed().as_nanos() as u64;
             let filled = held + count;
             let used = conn.session.read(&buffer[..filled], &mut conn.out, &mut |seen| match seen {

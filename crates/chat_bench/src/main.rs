@@ -1,15 +1,18 @@
 //! The command line of the bench.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chat_bench::compare::Choice;
 use chat_bench::floor::Floor;
 use chat_bench::load::{Failure, MAX_CLIENTS, STOP};
 use chat_bench::measure::{self, Figures, Times};
 use chat_bench::protocol::Dialect;
-use chat_bench::servers::{SERVERS, Server};
+use chat_bench::report;
+use chat_bench::servers::{self, SERVERS, Server};
 use chat_bench::workloads::{WORKLOADS, Workload};
 use clap::{Args, Parser, Subcommand};
 
@@ -28,6 +31,16 @@ struct Cli {
 enum Task {
     /// One workload on one server
     Run(Run),
+    /// All workloads on all servers, side by side: builds ours, measures, and writes a table, JSON and charts
+    Compare(Compare),
+    /// 10 to 10,000 clients: what each of them costs, as curves
+    Growth(Compare),
+    /// Draws the table and the charts again, from the JSON
+    Report {
+        /// Where the JSON is
+        #[arg(long, default_value = "docs/bench")]
+        out: PathBuf,
+    },
     /// The floor alone, on a free port of loopback
     #[command(hide = true)]
     Floor,
@@ -58,6 +71,80 @@ struct Run {
     json: bool,
 }
 
+#[derive(Args)]
+struct Compare {
+    /// Only this server or workload; may be given several times
+    #[arg(long)]
+    only: Vec<String>,
+    /// Fresh runs of each server under each workload [default: 3; growth: 1]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=99))]
+    runs: Option<u8>,
+    /// Seconds that are measured in each [default: 5; growth: 3]
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Everything small and short, only to see that it works; writes nothing unless --out is given
+    #[arg(long)]
+    quick: bool,
+    /// For the same random order again
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where the table, the JSON and the charts go [default: docs/bench]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Takes our servers as they were built last
+    #[arg(long)]
+    no_build: bool,
+}
+
+impl Compare {
+    /// What is to be done, where so many runs of so many seconds are the rule.
+    fn choice(&self, runs: u8, secs: f64) -> Result<Choice, Failure> {
+        let (runs, secs) = if self.quick { (1, 0.2) } else { (runs, secs) };
+        Ok(Choice {
+            only: self.only.clone(),
+            runs: usize::from(self.runs.unwrap_or(runs)),
+            measured: seconds(self.seconds.unwrap_or(secs))?,
+            quick: self.quick,
+            seed: self.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
+        })
+    }
+
+    /// Where to write, if at all.
+    fn folder(&self) -> Option<PathBuf> {
+        let usual = (!self.quick).then(|| PathBuf::from("docs/bench"));
+        self.out.clone().or(usual)
+    }
+
+    fn build(&self) -> Result<(), Failure> {
+        if self.no_build { Ok(()) } else { servers::build() }
+    }
+}
+
+fn compare(compare: &Compare) -> Result<(), Failure> {
+    let choice = compare.choice(3, 5.0)?;
+    compare.build()?;
+    let results = chat_bench::compare::compare(&choice)?;
+    if let Some(folder) = compare.folder() {
+        report::save(&results, &folder)?;
+        eprintln!("written: {}", folder.join("README.md").display());
+    }
+    match results.faults() {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(Failure(faults.join("\n"))),
+    }
+}
+
+fn growth(compare: &Compare) -> Result<(), Failure> {
+    let choice = compare.choice(1, 3.0)?;
+    compare.build()?;
+    let growth = chat_bench::growth::growth(&choice)?;
+    if let Some(folder) = compare.folder() {
+        report::save_growth(&growth, &folder)?;
+        eprintln!("written: {}", folder.join("README.md").display());
+    }
+    Ok(())
+}
+
 fn after_help() -> String {
     let servers: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
     let mut text = format!("Servers: {}\n\nWorkloads:\n", servers.join(", "));
@@ -83,6 +170,9 @@ fn main() -> ExitCode {
     }
     let done = match cli.task {
         Task::Run(run) => one(&run),
+        Task::Compare(task) => compare(&task),
+        Task::Growth(task) => growth(&task),
+        Task::Report { out } => report::redraw(&out),
         Task::Floor => floor(),
     };
     match done {

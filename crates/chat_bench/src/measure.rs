@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Failure, Load, Plan};
+use crate::load::{BACKLOG, Failure, Load, Plan};
 use crate::proc::{Process, Usage};
 use crate::protocol::Dialect;
 use crate::servers::Server;
 use crate::workloads::Workload;
 
 /// How long all clients may take to come in.
-const JOINS_IN: Duration = Duration::from_secs(60);
+const JOINS_IN: Duration = Duration::from_secs(120);
+/// How long a server may take to end with all its clients there; then it is killed.
+const ENDS_IN: Duration = Duration::from_secs(20);
 /// How long what is under way may take to arrive.
 const ARRIVES_IN: Duration = Duration::from_secs(10);
 
@@ -51,7 +53,7 @@ pub struct Figures {
     pub kib_per_client: f64,
     /// Threads at the end of the measured time.
     pub threads: u64,
-    /// From SIGTERM until the process was gone, with all clients still there.
+    /// From SIGTERM until the process was gone, with all clients still there; not measured where some misbehave.
     pub shutdown_secs: f64,
 }
 
@@ -70,7 +72,7 @@ impl Times {
     /// For so much measured time.
     pub fn of(measured: Duration) -> Times {
         let warm_up = (measured / 4).min(Duration::from_secs(1));
-        Times { warm_up, measured, settle: Duration::from_millis(300) }
+        Times { warm_up, measured, settle: (measured / 10).min(Duration::from_millis(300)) }
     }
 }
 
@@ -80,7 +82,7 @@ impl Times {
 /// If it does not start, does not let all clients in, or anything is lost, doubled or reordered.
 pub fn run(server: &Server, workload: &Workload, times: Times) -> Result<Figures, Failure> {
     let mut running = server.start(workload.clients, workload.limits)?;
-    let plan = plan(workload, server.dialect, running.addr);
+    let plan = plan(workload, server.dialect, running.addr, server.knocking);
     measured(plan, times, Some(&mut running.process)).map_err(|Failure(words)| {
         let last = running.process.last_words();
         Failure(if last.is_empty() { words } else { format!("{words} (the server said: {last})") })
@@ -92,18 +94,18 @@ pub fn run(server: &Server, workload: &Workload, times: Times) -> Result<Figures
 /// # Errors
 /// As [`run`].
 pub fn run_at(addr: SocketAddr, dialect: Dialect, workload: &Workload, times: Times) -> Result<Figures, Failure> {
-    measured(plan(workload, dialect, addr), times, None)
+    measured(plan(workload, dialect, addr, BACKLOG), times, None)
 }
 
-fn plan(workload: &Workload, dialect: Dialect, addr: SocketAddr) -> Plan {
+fn plan(workload: &Workload, dialect: Dialect, addr: SocketAddr, knocking: usize) -> Plan {
     let Workload { clients, senders, pace, bytes, stalled, flooder, .. } = *workload;
-    Plan { dialect, addr, clients, senders, pace, bytes, stalled, flooder }
+    Plan { dialect, addr, knocking, clients, senders, pace, bytes, stalled, flooder }
 }
 
 fn measured(plan: Plan, times: Times, mut process: Option<&mut Process>) -> Result<Figures, Failure> {
     let id = process.as_ref().map(|process| process.id());
     let usage = || id.map_or_else(Usage::default, Usage::of);
-    let (clients, speaks, flooder) = (plan.clients, plan.senders > 0, plan.flooder);
+    let (clients, speaks, misbehaves) = (plan.clients, plan.senders > 0, plan.flooder || plan.stalled > 0);
     let fresh = usage();
     let mut load = Load::new(plan)?;
     let join_secs = load.join(JOINS_IN)?.as_secs_f64();
@@ -148,11 +150,11 @@ fn measured(plan: Plan, times: Times, mut process: Option<&mut Process>) -> Resu
         }
     }
     if let Some(process) = &mut process
-        && !flooder
+        && !misbehaves
     {
         let start = Instant::now();
         process.terminate();
-        load.ending(|| process.ended().is_none() && start.elapsed() < JOINS_IN)?;
+        load.ending(|| process.ended().is_none() && start.elapsed() < ENDS_IN)?;
         figures.shutdown_secs = start.elapsed().as_secs_f64();
     }
     Ok(figures)

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -17,9 +18,9 @@ use crate::load::{Failure, STOP};
 /// How long a server may take until it listens.
 const STARTS_IN: Duration = Duration::from_secs(15);
 /// How long it may take to end by itself.
-const ENDS_IN: Duration = Duration::from_secs(30);
+const ENDS_IN: Duration = Duration::from_secs(5);
 /// Lines of its log that are kept.
-const KEPT: usize = 10;
+const KEPT: usize = 3;
 
 /// A running server. It is ended when this is dropped.
 pub struct Process {
@@ -55,7 +56,8 @@ impl Process {
     /// # Errors
     /// If it cannot be started, ends, or does not listen in time; with its last words.
     pub fn start(mut command: Command, ready: &Ready) -> Result<(Process, SocketAddr), Failure> {
-        let program = command.get_program().to_string_lossy().into_owned();
+        // Where it lies is nobody's business in a report.
+        let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Failure(format!("cannot start {program}: {error}")))?;
         let (found, addrs) = mpsc::channel();

@@ -215,11 +215,11 @@ mod tests {
         let said = |dialect| {
             let mut out = Vec::new();
             Session::new(dialect).say(b"hi", &mut out);
-            String::from_utf8(out).unwrap()
+            out
         };
-        assert_eq!(said(Dialect::Floor), "hi\n");
-        assert_eq!(said(Dialect::Line), "MSG:hi\n");
-        assert_eq!(said(Dialect::Irc), "PRIVMSG #bench :hi\r\n");
-        assert_eq!(said(Dialect::Web).as_bytes()[6..], *br#"{"type":"Send","room":"lobby","text":"hi"}"#);
+        assert_eq!(said(Dialect::Floor), b"hi\n");
+        assert_eq!(said(Dialect::Line), b"MSG:hi\n");
+        assert_eq!(said(Dialect::Irc), b"PRIVMSG #bench :hi\r\n");
+        assert_eq!(said(Dialect::Web)[6..], *br#"{"type":"Send","room":"lobby","text":"hi"}"#);
     }
 }

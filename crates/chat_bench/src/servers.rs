@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::load::Failure;
+use crate::load::{BACKLOG, Failure};
 use crate::proc::{Process, Ready};
 use crate::protocol::Dialect;
 use crate::workloads::{Door, Limits};
@@ -44,20 +44,22 @@ pub struct Server {
     pub part: Part,
     /// What it speaks.
     pub dialect: Dialect,
+    /// How many connections may knock at once ([`crate::load::Plan::knocking`]).
+    pub knocking: usize,
     start: Start,
 }
 
 const fn ours(name: &'static str, start: Start) -> Server {
-    Server { name, part: Part::Ours, dialect: Dialect::Line, start }
+    Server { name, part: Part::Ours, dialect: Dialect::Line, knocking: BACKLOG, start }
 }
 
-const fn peer(name: &'static str, start: Start) -> Server {
-    Server { name, part: Part::Peer, dialect: Dialect::Irc, start }
+const fn peer(name: &'static str, knocking: usize, start: Start) -> Server {
+    Server { name, part: Part::Peer, dialect: Dialect::Irc, knocking, start }
 }
 
 /// All of them, in the order of the tables.
 pub static SERVERS: &[Server] = &[
-    Server { name: "floor", part: Part::Floor, dialect: Dialect::Floor, start: Start::Floor },
+    Server { name: "floor", part: Part::Floor, dialect: Dialect::Floor, knocking: BACKLOG, start: Start::Floor },
     ours("chat_server", Start::ChatServer),
     // As long as chatd has no --engine it is one server; with it, one for each engine.
     ours("chatd", Start::Chatd(None)),
@@ -65,9 +67,11 @@ pub static SERVERS: &[Server] = &[
     ours("chatd-threads", Start::Chatd(Some("threads"))),
     ours("chatd-pool", Start::Chatd(Some("pool"))),
     ours("chatd-tokio", Start::Chatd(Some("tokio"))),
-    Server { name: "chatd-web", part: Part::Ours, dialect: Dialect::Web, start: Start::Page },
-    peer("ngircd", Start::Ngircd),
-    peer("inspircd", Start::Inspircd),
+    Server { name: "chatd-web", part: Part::Ours, dialect: Dialect::Web, knocking: BACKLOG, start: Start::Page },
+    // Its listener holds ten, which cannot be set.
+    peer("ngircd", 8, Start::Ngircd),
+    // It lets everybody in who waits, once a second.
+    peer("inspircd", 1_000, Start::Inspircd),
 ];
 
 /// A server that runs, with what it needs on disk.
@@ -95,6 +99,11 @@ impl Server {
         self.part != Part::Floor
     }
 
+    /// Whether another row of the table stands for it: chatd itself, where each of its engines has one.
+    pub fn is_covered(&self) -> bool {
+        self.start == Start::Chatd(None) && has_engine("threads").unwrap_or(false)
+    }
+
     /// Why it cannot be measured here, if so.
     pub fn missing(&self) -> Option<String> {
         let program = match self.start {
@@ -104,11 +113,10 @@ impl Server {
             Start::ChatServer => return built("chat_server").err().map(|failure| failure.0),
             Start::Page => return built("chatd").err().map(|failure| failure.0),
             Start::Chatd(engine) => {
-                return match (engine, engines()) {
-                    (_, Err(failure)) => Some(failure.0),
-                    (None, Ok(true)) => Some("chatd has engines: each is measured by its own name".into()),
-                    (Some(_), Ok(false)) => Some("this chatd has no --engine".into()),
-                    (None, Ok(false)) | (Some(_), Ok(true)) => None,
+                return match engine.map_or(Ok(true), has_engine) {
+                    Err(failure) => Some(failure.0),
+                    Ok(true) => None,
+                    Ok(false) => Some(format!("this chatd has no engine {}", engine.unwrap_or_default())),
                 };
             }
         };
@@ -265,10 +273,10 @@ fn built(program: &str) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure(format!("{program} is not built: cargo build --release -p {program}")))
 }
 
-/// Whether chatd can be told which engine to run.
-fn engines() -> Result<bool, Failure> {
-    let output = Command::new(built("chatd")?).arg("--help").output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).contains("--engine"))
+/// Whether chatd has this engine.
+fn has_engine(engine: &str) -> Result<bool, Failure> {
+    let flags = ["--engine", engine, "--check-config"];
+    Ok(Command::new(built("chatd")?).args(flags).output()?.status.success())
 }
 
 /// Builds our servers as they are measured, by the cargo that runs this.

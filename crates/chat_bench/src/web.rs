@@ -122,7 +122,12 @@ fn frame(code: OpCode, payload: &[u8], joined: &mut bool, out: &mut Vec<u8>, see
             header(OpCode::Control(Control::Pong), payload.len(), out);
             out.extend_from_slice(payload);
         }
-        OpCode::Control(Control::Close) => seen(Seen::Trouble(payload.get(2..).unwrap_or(b"closed"))),
+        OpCode::Control(Control::Close) => {
+            // A goodbye is answered, for the server waits for that.
+            header(code, payload.len(), out);
+            out.extend_from_slice(payload);
+            seen(Seen::Trouble(payload.get(2..).unwrap_or(b"closed")));
+        }
         _ if *joined && let Some(stamp) = Stamp::find(payload) => seen(Seen::Message(stamp)),
         _ => {
             let is = |kind: &str| payload.starts_with(format!("{{\"type\":\"{kind}\"").as_bytes());
@@ -196,7 +201,8 @@ mod tests {
             assert_eq!(seen.len(), 3, "{seen:?}");
             assert_eq!((seen[0].as_str(), seen[2].as_str()), ("Joined", "Trouble([98, 121, 101])"));
             assert!(seen[1].contains("sender: 1, sequence: 2"));
-            assert_eq!(out, [0x8A, 0x81, 0, 0, 0, 0, b'?'], "a masked pong");
+            let pong = [0x8A, 0x81, 0, 0, 0, 0, b'?'];
+            assert_eq!(out, [&pong[..], b"\x88\x85\0\0\0\0\x03\xe8bye"].concat(), "a masked pong and a goodbye");
         }
     }
 

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
+use axum::serve::ListenerExt;
 use chat_server::message::Message;
 use chat_server::server::ServerHandle;
 use tokio::sync::{Notify, mpsc, watch};
@@ -241,7 +242,12 @@ async fn serve(
     state: Arc<AppState>,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    // A frame that waits until the one before it was acknowledged comes 40 ms late (Nagle against delayed ACK).
+    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a socket of the page sends late");
+        }
+    });
     let app = routes::app(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let mut also = stopped.clone();
     let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
