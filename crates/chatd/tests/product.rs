@@ -145,15 +145,6 @@ fn an_engine_that_there_is_not_is_refused_with_those_there_are() {
     assert!(error.contains("engine should be one of direct, threads, pool, tokio, not \"warp\""), "{error}");
 }
 
-/// Reads to a line with these words.
-fn hears(person: &mut BufReader<TcpStream>, words: &str) {
-    let mut line = String::new();
-    while !line.contains(words) {
-        line.clear();
-        assert!(person.read_line(&mut line).expect("before the deadline") > 0, "gone before {words:?}");
-    }
-}
-
 #[test]
 fn both_doors_lead_to_one_conversation_and_one_stop_ends_it() {
     let mut chatd = Chatd::start(&[]);
