@@ -144,9 +144,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         if self.ended().is_none() {
             self.terminate();
-            let end = Instant::now() + ENDS_IN;
+            // Whoever pressed Ctrl-C does not want to wait.
+            let patience = if STOP.load(Ordering::Relaxed) { Duration::from_secs(1) } else { ENDS_IN };
+            let end = Instant::now() + patience;
             while self.ended().is_none() {
-                if Instant::now() > end || STOP.load(Ordering::Relaxed) {
+                if Instant::now() > end {
                     let _ended_already = self.child.kill();
                     let _reaped = self.child.wait();
                     break;

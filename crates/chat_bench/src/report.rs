@@ -166,47 +166,50 @@ fn machine(page: &mut String, machine: &Machine, results: &Results) {
 
 /// A table's column: its head, its workload, and what stands in it.
 struct Column<'a> {
-    head: &'a str,
+    head: String,
     workload: &'a str,
-    cell: Box<dyn Fn(&str) -> Option<String> + 'a>,
+    cell: CellOf<'a>,
 }
 
+/// What stands in a server's row, if anything.
+type CellOf<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
 fn tables(page: &mut String, results: &Results) {
-    let figure = |head, workload, of: Of| Column {
-        head,
+    let figure = |head: &str, workload, of: Of| Column {
+        head: head.into(),
         workload,
         cell: Box::new(move |server: &str| results.spread(server, workload, of).map(with_spread)),
     };
-    let times = |head, workload, other: Option<&'static str>, of: Of| Column {
-        head,
+    let times = |other: Option<&'static str>, workload, of: Of| Column {
+        head: other.map_or_else(|| "÷ best peer".into(), |other| format!("÷ {other}")),
         workload,
         cell: Box::new(move |server: &str| Some(format!("{} ×", number(results.ratio(server, other?, workload, of)?)))),
     };
-    let against = |head, workload, base, of: Of| Column {
-        head,
+    let against = |head: &str, workload, base, of: Of| Column {
+        head: head.into(),
         workload,
         cell: Box::new(move |server: &str| Some(format!("{} ×", number(results.against(server, workload, base, of)?)))),
     };
     let best = |workload, of, most| results.best_peer(workload, of, most);
     let throughput = [
         figure("A64: M deliveries/s", "a64", RATE),
-        times("of the floor", "a64", Some("floor"), RATE),
-        times("best peer", "a64", best("a64", RATE, true), RATE),
+        times(Some("floor"), "a64", RATE),
+        times(best("a64", RATE, true), "a64", RATE),
         figure("B: M deliveries/s", "b", RATE),
-        times("of the floor", "b", Some("floor"), RATE),
-        times("best peer", "b", best("b", RATE, true), RATE),
+        times(Some("floor"), "b", RATE),
+        times(best("b", RATE, true), "b", RATE),
         figure("B: CPU s per M", "b", COST),
     ];
     table(page, results, "Throughput", "throughput.svg", &throughput);
     let latency = [
         figure("C: p50 ms", "c", P50),
-        times("best peer", "c", best("c", P50, false), P50),
+        times(best("c", P50, false), "c", P50),
         figure("C: p99 ms", "c", P99),
-        times("best peer", "c", best("c", P99, false), P99),
+        times(best("c", P99, false), "c", P99),
         figure("p99.9 ms", "c", |figures| figures.p999_ms),
         figure("max ms", "c", |figures| figures.max_ms),
         figure("CPU s per M", "c", COST),
-        times("best peer", "c", best("c", COST, false), COST),
+        times(best("c", COST, false), "c", COST),
     ];
     table(page, results, "Latency at a moderate rate", "latency.svg", &latency);
     let many = [
@@ -257,7 +260,7 @@ fn table(page: &mut String, results: &Results, title: &str, chart: &str, columns
     if rows.is_empty() {
         return;
     }
-    let heads: Vec<&str> = columns.iter().map(|column| column.head).collect();
+    let heads: Vec<&str> = columns.iter().map(|column| column.head.as_str()).collect();
     let _ = write!(page, "\n## {title}\n\n| server | {} |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len() + 1));
     rows.iter().for_each(|(row, _)| page.push_str(row));
     for words in rows.iter().flat_map(|(_, failed)| failed) {
@@ -323,7 +326,8 @@ fn definitions(page: &mut String) {
          - **The floor** is the least that a server can do: one thread, lines go to every other socket as they came, one write for \
          each receiver and turn; no names, no parsing, no history.\n\
          - **CPU** is user and system time of the server's process alone, in steps of 10 ms. **KiB per client** is the growth of its \
-         resident memory while the clients came in.\n\
+         resident memory while the clients came in. **÷ ngircd** or another name: how many times the figure of the peer that is \
+         best in it.\n\
          - Clients of ours ask `OPT:presence=off history=off` before `JOIN`; IRC has no such thing, so its clients are told of \
          everybody who joins.\n\
          - At most so many connections knock at once as the server's listener holds (ngircd 8, InspIRCd 1,000, all others 128): past \
