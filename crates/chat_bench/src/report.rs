@@ -153,7 +153,7 @@ fn machine(page: &mut String, machine: &Machine, results: &Results) {
     let _ = write!(
         page,
         "\n{cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}, {rustc}; load before the first run: {load_before}. Load and \
-         server share the machine. Each figure is the median of {} fresh runs of {} s (twice that at a fixed rate) in random order \
+         server share the machine. Each figure is the median of {} fresh runs of {} s (twice that for C, a second for silence) in random order \
          (seed {}), with the least and the most in small print.\n",
         results.runs, results.secs, results.seed
     );
@@ -337,7 +337,7 @@ fn definitions(page: &mut String) {
          ## How to repeat it\n\n\
          ```sh\n\
          apt-get install ngircd inspircd                    # as root; without them they are skipped\n\
-         cargo run --release -p chat_bench -- compare       # everything; some ten minutes\n\
+         cargo run --release -p chat_bench -- compare       # everything; half an hour\n\
          cargo run --release -p chat_bench -- compare --only chat_server --only ngircd --only b\n\
          cargo run --release -p chat_bench -- run --server chat_server --workload b\n\
          cargo run --release -p chat_bench -- growth        # 10 to 10,000 clients\n\

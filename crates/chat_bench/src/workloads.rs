@@ -101,6 +101,7 @@ pub static WORKLOADS: &[Workload] = &[
         name: "flood-base",
         about: "200 clients, 20 messages a second in all, limits on speaking on",
         limits: Limits::OnSpeaking,
+        longer: 1,
         ..SPREAD
     },
     Workload {
@@ -109,6 +110,7 @@ pub static WORKLOADS: &[Workload] = &[
         limits: Limits::OnSpeaking,
         flooder: true,
         base: Some("flood-base"),
+        longer: 1,
         ..SPREAD
     },
     Workload {
@@ -147,9 +149,9 @@ impl Workload {
         Workload { clients, senders, longer: 1, ..self }
     }
 
-    /// How long is measured, where an ordinary one takes `time`.
+    /// How long is measured, where an ordinary one takes `time`. Of silence a second is enough.
     pub fn time(&self, time: Duration) -> Duration {
-        time * self.longer
+        if self.speaks() { time * self.longer } else { time.min(Duration::from_secs(1)) }
     }
 }
 
