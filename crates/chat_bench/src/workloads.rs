@@ -87,7 +87,12 @@ pub static WORKLOADS: &[Workload] = &[
         ..QUIET
     },
     Workload { name: "c", about: "200 clients, 20 messages a second in all", ..SPREAD },
-    Workload { name: "join", about: "10,000 clients join, 128 at a time", clients: 10_000, ..QUIET },
+    Workload {
+        name: "join",
+        about: "10,000 clients join, as many at a time as the listener holds",
+        clients: 10_000,
+        ..QUIET
+    },
     Workload { name: "idle", about: "1,000 clients are in and silent", ..QUIET },
     Workload { name: "stall-base", about: "100 clients, 10 send 400 bytes, 8 under way each", ..CROWD },
     Workload {
