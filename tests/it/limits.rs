@@ -298,6 +298,28 @@ fn those_who_never_pause_do_not_hold_up_the_others() {
     });
 }
 
+/// Telnet's questions are answered past the queue, so tickets do not bound what waits there.
+#[test]
+fn whoever_asks_as_telnet_and_reads_no_answer_is_not_read_from() {
+    const MUCH: usize = 64 * 1024 * 1024;
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    let asker = server.join("asker");
+    let questions: Vec<u8> = [b"\xff\xfd\x06".repeat(300), b"\n".to_vec()].concat().repeat(64);
+    let mut stream = asker.stream();
+    // Long enough for a server that is busy, and the write comes back without having written.
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut sent = 0;
+    while sent < MUCH {
+        match stream.write(&questions) {
+            Ok(count) => sent += count,
+            Err(_) => break,
+        }
+    }
+    assert!(sent < MUCH, "it reads on and on, and somewhere {sent} bytes of answers wait");
+    ani.settle();
+}
+
 /// Does something at the end of a block, also where that is a panic.
 struct OnDrop<F: Fn()>(F);
 
