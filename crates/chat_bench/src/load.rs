@@ -16,7 +16,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::check::Checks;
 use crate::protocol::{Dialect, Seen, Session};
-use crate::stamp::{STAMP_BYTES, Stamp};
+use crate::stamp::{MAX_SEQUENCE, STAMP_BYTES, Stamp};
 
 /// The most clients.
 pub const MAX_CLIENTS: usize = 10_000;
@@ -468,6 +468,9 @@ impl Load {
     fn say(&mut self, sender: usize, due: Duration) {
         let Plan { clients, stalled, flooder, bytes, .. } = self.plan;
         let state = &mut self.tally.senders[sender];
+        if state.sent == MAX_SEQUENCE {
+            return; // a bound, not a wrong number
+        }
         let stamp = Stamp { sender: sender as u32, sequence: state.sent, nanos: due.as_nanos() as u64 };
         state.sent += 1;
         state.under_way.push_back((clients - stalled - usize::from(flooder) - 1) as u32);

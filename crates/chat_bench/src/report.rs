@@ -153,7 +153,7 @@ fn machine(page: &mut String, machine: &Machine, results: &Results) {
     let _ = write!(
         page,
         "\n{cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}, {rustc}; load before the first run: {load_before}. Load and \
-         server share the machine. Each figure is the median of {} fresh runs of {} s (twice that at a fixed rate) in random order \
+         server share the machine. Each figure is the median of {} fresh runs of {} s (twice that for C, a second for silence) in random order \
          (seed {}), with the least and the most in small print.\n",
         results.runs, results.secs, results.seed
     );
@@ -200,7 +200,7 @@ fn tables(page: &mut String, results: &Results) {
         times(best("b", RATE, true), "b", RATE),
         figure("B: CPU s per M", "b", COST),
     ];
-    table(page, results, "Throughput", "throughput.svg", &throughput);
+    table(page, results, "Throughput", &["throughput.svg"], &throughput);
     let latency = [
         figure("C: p50 ms", "c", P50),
         times(best("c", P50, false), "c", P50),
@@ -211,7 +211,7 @@ fn tables(page: &mut String, results: &Results) {
         figure("CPU s per M", "c", COST),
         times(best("c", COST, false), "c", COST),
     ];
-    table(page, results, "Latency at a moderate rate", "latency.svg", &latency);
+    table(page, results, "Latency at a moderate rate", &["latency.svg", "cost.svg"], &latency);
     let many = [
         figure("KiB RSS per idle client", "idle", MEMORY),
         figure("10,000 in after s", "join", JOIN),
@@ -219,7 +219,7 @@ fn tables(page: &mut String, results: &Results) {
         figure("threads then", "join", |figures| figures.threads as f64),
         figure("gone after s", "join", |figures| figures.shutdown_secs),
     ];
-    table(page, results, "Many clients", "clients.svg", &many);
+    table(page, results, "Many clients", &["clients.svg"], &many);
     let bad = [
         against("5 % never read: throughput of the others", "stall", "stall-base", RATE),
         against("their p99", "stall", "stall-base", P99),
@@ -227,7 +227,7 @@ fn tables(page: &mut String, results: &Results) {
         against("one floods: p99 of the others", "flood", "flood-base", P99),
         figure("that p99, ms", "flood", P99),
     ];
-    table(page, results, "Bad neighbours, against the same without them", "cost.svg", &bad);
+    table(page, results, "Bad neighbours, against the same without them", &[], &bad);
     let web = [
         figure("100 sockets: M deliveries/s", "web", RATE),
         figure("CPU s per M", "web", COST),
@@ -235,11 +235,11 @@ fn tables(page: &mut String, results: &Results) {
         figure("200 sockets, 20 messages/s: p50 ms", "web-c", P50),
         figure("p99 ms", "web-c", P99),
     ];
-    table(page, results, "The page's door", "", &web);
+    table(page, results, "The page's door", &[], &web);
 }
 
 /// A table with one row for each server that has anything to show in it.
-fn table(page: &mut String, results: &Results, title: &str, chart: &str, columns: &[Column<'_>]) {
+fn table(page: &mut String, results: &Results, title: &str, shown: &[&str], columns: &[Column<'_>]) {
     let row = |server: &'static Server| {
         let mut failed = Vec::new();
         let cells: Vec<String> = columns
@@ -264,13 +264,14 @@ fn table(page: &mut String, results: &Results, title: &str, chart: &str, columns
     let _ = write!(page, "\n## {title}\n\n| server | {} |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len() + 1));
     rows.iter().for_each(|(row, _)| page.push_str(row));
     for words in rows.iter().flat_map(|(_, failed)| failed) {
-        let _ = write!(page, "\n- {words}");
+        // A server's last words may be many.
+        let _ = write!(page, "\n- {}", words.chars().take(300).collect::<String>());
     }
     if rows.iter().any(|(_, failed)| !failed.is_empty()) {
         page.push('\n');
     }
-    if charts(results).iter().any(|(name, _)| *name == chart) {
-        let _ = write!(page, "\n![{title}]({chart})\n");
+    for (name, _) in charts(results).iter().filter(|(name, _)| shown.contains(name)) {
+        let _ = write!(page, "\n![{title}]({name})\n");
     }
 }
 
@@ -324,7 +325,8 @@ fn definitions(page: &mut String) {
          - A message has 40 bytes (400 under `stall`). All clients are in one room or channel. Senders do not get their own words \
          back, except on the page's door, where these are not counted.\n\
          - **The floor** is the least that a server can do: one thread, lines go to every other socket as they came, one write for \
-         each receiver and turn; no names, no parsing, no history.\n\
+         each receiver and turn; no names, no parsing, no history. It takes what is there and waits for nothing, so a server that \
+         gathers more into a turn can get past it where everybody sends at once.\n\
          - **CPU** is user and system time of the server's process alone, in steps of 10 ms. **KiB per client** is the growth of its \
          resident memory while the clients came in. **÷ ngircd** or another name: how many times the figure of the peer that is \
          best in it.\n\
@@ -337,7 +339,7 @@ fn definitions(page: &mut String) {
          ## How to repeat it\n\n\
          ```sh\n\
          apt-get install ngircd inspircd                    # as root; without them they are skipped\n\
-         cargo run --release -p chat_bench -- compare       # everything; some ten minutes\n\
+         cargo run --release -p chat_bench -- compare       # everything; half an hour\n\
          cargo run --release -p chat_bench -- compare --only chat_server --only ngircd --only b\n\
          cargo run --release -p chat_bench -- run --server chat_server --workload b\n\
          cargo run --release -p chat_bench -- growth        # 10 to 10,000 clients\n\

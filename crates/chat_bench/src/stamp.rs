@@ -11,6 +11,9 @@
 /// Bytes of a stamp without padding.
 pub const STAMP_BYTES: usize = 36;
 
+/// The most messages of one sender: what eight digits hold.
+pub const MAX_SEQUENCE: u32 = 99_999_999;
+
 /// A stamp.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {

@@ -87,7 +87,12 @@ pub static WORKLOADS: &[Workload] = &[
         ..QUIET
     },
     Workload { name: "c", about: "200 clients, 20 messages a second in all", ..SPREAD },
-    Workload { name: "join", about: "10,000 clients join, 128 at a time", clients: 10_000, ..QUIET },
+    Workload {
+        name: "join",
+        about: "10,000 clients join, as many at a time as the listener holds",
+        clients: 10_000,
+        ..QUIET
+    },
     Workload { name: "idle", about: "1,000 clients are in and silent", ..QUIET },
     Workload { name: "stall-base", about: "100 clients, 10 send 400 bytes, 8 under way each", ..CROWD },
     Workload {
@@ -101,6 +106,7 @@ pub static WORKLOADS: &[Workload] = &[
         name: "flood-base",
         about: "200 clients, 20 messages a second in all, limits on speaking on",
         limits: Limits::OnSpeaking,
+        longer: 1,
         ..SPREAD
     },
     Workload {
@@ -109,6 +115,7 @@ pub static WORKLOADS: &[Workload] = &[
         limits: Limits::OnSpeaking,
         flooder: true,
         base: Some("flood-base"),
+        longer: 1,
         ..SPREAD
     },
     Workload {
@@ -147,9 +154,9 @@ impl Workload {
         Workload { clients, senders, longer: 1, ..self }
     }
 
-    /// How long is measured, where an ordinary one takes `time`.
+    /// How long is measured, where an ordinary one takes `time`. Of silence a second is enough.
     pub fn time(&self, time: Duration) -> Duration {
-        time * self.longer
+        if self.speaks() { time * self.longer } else { time.min(Duration::from_secs(1)) }
     }
 }
 

@@ -138,8 +138,9 @@ pub async fn create_user(
     if config.max_clients > 0 && state.sessions.len() >= config.max_clients {
         return Err(AppError::Full(format!("There are {} people on the page already.", config.max_clients)));
     }
-    let neighbours = state.sessions.iter().filter(|session| session.address == peer.ip()).count();
-    if config.max_per_address > 0 && neighbours >= config.max_per_address {
+    // Counted only where it matters, for it looks at everybody.
+    let neighbours = || state.sessions.iter().filter(|session| session.address == peer.ip()).count();
+    if config.max_per_address > 0 && neighbours() >= config.max_per_address {
         let most = config.max_per_address;
         return Err(AppError::Full(format!("Your address has {most} sessions, which is the most. Leave one first.")));
     }
