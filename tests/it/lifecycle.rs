@@ -1,8 +1,10 @@
 //! Coming and going: every way to leave, the names that become free by it, and the server's own end.
 
+use std::io::{ErrorKind, Read};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use chat_server::testing::quick;
+use chat_server::testing::{DEADLINE, quick};
 use chat_server::text::Text;
 
 use crate::TestServer;
@@ -110,6 +112,41 @@ fn the_end_comes_in_the_middle_of_much_talk() {
     for talker in talkers {
         let heard = talker.join().unwrap();
         assert!(heard.last().is_some_and(|last| last.contains(" BYE 503 ")), "{:?}", heard.last());
+    }
+}
+
+/// Its queues are full and it takes nothing, so its last words cannot be written: the server does not wait longer for it
+/// than it was told to.
+#[test]
+fn whoever_takes_nothing_is_cut_when_the_time_for_the_end_is_over() {
+    let mut config = quick();
+    config.shutdown_secs = Duration::from_millis(500);
+    config.slow_secs = Duration::from_secs(600);
+    config.outbox_bytes = 64 * 1024;
+    let server = TestServer::with(config);
+    let stuck = server.join("stuck");
+    let mut ani = server.join("ani");
+    let (words, began) = ("x".repeat(2_000), Instant::now());
+    // More than the system keeps for it (some MiB) and than fits into its queues.
+    while server.handle().registry().snapshot().waiting < 64 * 1024 {
+        (0..100).for_each(|_| ani.send(&format!("MSG:{words}")));
+        ani.settle();
+        assert!(began.elapsed() < DEADLINE, "the queues take all of it");
+    }
+    let stopping = Instant::now();
+    server.stop().unwrap();
+    // The grace of its last words is five seconds, and its own patience ten minutes.
+    assert!(stopping.elapsed() < Duration::from_secs(4), "it waited {:?}", stopping.elapsed());
+    ani.until("* BYE 503 ...");
+    // What the system still had for it, and then the end, on this side as well.
+    let (mut stream, mut rest) = (stuck.stream(), [0; 64 * 1024]);
+    loop {
+        match stream.read(&mut rest) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("its connection was left open: {error}"),
+        }
     }
 }
 

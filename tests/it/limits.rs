@@ -1,6 +1,10 @@
 //! Fair and bounded: every limit, what its victim is told, and that the others do not notice.
 
 use std::io::{Read, Write};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
@@ -257,6 +261,72 @@ fn one_flooder_does_not_hold_up_the_others() {
     assert!(done < LINES as u64 - 1_000, "answered behind {done} of {LINES} lines of the flood");
     flooder.until(&format!("* PONG {}", LINES - 1));
     flood.join().unwrap().unwrap();
+}
+
+/// Empty lines need no ticket and get no answer, so nothing in the protocol slows them down: only the transport stands
+/// between them and the others. There are more of them than any transport has threads that are shared.
+#[test]
+fn those_who_never_pause_do_not_hold_up_the_others() {
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    let count = 2 * thread::available_parallelism().map_or(2, NonZeroUsize::get).max(2);
+    let flooders: Vec<TestClient> = (0..count).map(|i| server.join(&format!("flooder{i}"))).collect();
+    ani.settle();
+    let (tell, under_way) = mpsc::sync_channel(count);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // However this ends, the flood ends with it.
+        let _stop = OnDrop(|| over.store(true, Ordering::Release));
+        for (i, flooder) in flooders.iter().enumerate() {
+            let (tell, over) = (tell.clone(), &over);
+            let flood = move || {
+                let lines = [b'\n'; 64 * 1024];
+                let begun = (0..16).all(|_| flooder.stream().write_all(&lines).is_ok());
+                let _nobody_waits = tell.send(begun);
+                while !over.load(Ordering::Acquire) && flooder.stream().write_all(&lines).is_ok() {}
+            };
+            thread::Builder::new().name(format!("flood-{i}")).spawn_scoped(scope, flood).expect("a thread");
+        }
+        for _ in 0..count {
+            assert!(under_way.recv_timeout(DEADLINE).expect("the floods begin"));
+        }
+        for _ in 0..20 {
+            ani.settle();
+        }
+        server.join("budi");
+        ani.until("* JOINED #lobby budi");
+    });
+}
+
+/// Telnet's questions are answered past the queue, so tickets do not bound what waits there.
+#[test]
+fn whoever_asks_as_telnet_and_reads_no_answer_is_not_read_from() {
+    const MUCH: usize = 64 * 1024 * 1024;
+    let server = TestServer::start();
+    let mut ani = server.join("ani");
+    let asker = server.join("asker");
+    let questions: Vec<u8> = [b"\xff\xfd\x06".repeat(300), b"\n".to_vec()].concat().repeat(64);
+    let mut stream = asker.stream();
+    // Long enough for a server that is busy, and the write comes back without having written.
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut sent = 0;
+    while sent < MUCH {
+        match stream.write(&questions) {
+            Ok(count) => sent += count,
+            Err(_) => break,
+        }
+    }
+    assert!(sent < MUCH, "it reads on and on, and somewhere {sent} bytes of answers wait");
+    ani.settle();
+}
+
+/// Does something at the end of a block, also where that is a panic.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use chat_server::connection::LINGER;
-use chat_server::dialect::{LineDecoder, LineEncoder};
+use chat_server::dialect::{Decoder, Encoder};
 use chat_server::event::Leave;
 use chat_server::intake::{Intake, MESSAGES, Next};
 use chat_server::message::{Client as Joined, Credits, Message};
@@ -17,7 +17,7 @@ use chat_server::outgoing::{Outgoing, Patience};
 use chat_server::queue::{QueueReceiver, WakingSender, queue};
 use chat_server::server::{Arrival, ServerHandle};
 
-use crate::readiness::Watch;
+use crate::readiness::{Ready, Watch};
 use crate::turnstile::Turnstile;
 use crate::workers::{Job, Shared};
 
@@ -26,27 +26,29 @@ const QUIET: usize = 512;
 const BUSY: usize = 16 * 1024;
 /// So many reads are one share of the work; whoever has more to say goes to the back of the queue.
 const SHARE: usize = 4;
+/// So many bytes of answers to telnet wait at most; whoever takes none is not read from.
+const ANSWERS: usize = 1_024;
 /// How soon it is tried again where the router's inbox is full.
 const RETRY: Duration = Duration::from_millis(1);
 /// So many bytes are read away after the end, so that closing does not turn into a reset that eats our last words.
 const DRAIN: usize = 64 * 1024;
 
 /// One client.
-pub(crate) struct Client {
+pub(crate) struct Client<D, E> {
     arrival: Arrival,
     handle: ServerHandle,
     turnstile: Turnstile,
-    workers: Arc<Shared<Client>>,
-    watch: Watch,
+    workers: Arc<Shared<Client<D, E>>>,
+    watch: Watch<Client<D, E>>,
     /// The socket has said that there is something to read, and nobody has found the end of it.
     readable: AtomicBool,
     /// What only the worker has that is at it; the turnstile sees to that, so nobody ever waits for this lock.
-    work: Mutex<Work>,
+    work: Mutex<Work<D, E>>,
 }
 
-struct Work {
-    intake: Intake<LineDecoder>,
-    outgoing: Outgoing<LineEncoder>,
+struct Work<D, E> {
+    intake: Intake<D>,
+    outgoing: Outgoing<E>,
     queue: QueueReceiver,
     /// What was read; between `from` and `to` is what was not looked at.
     buffer: Vec<u8>,
@@ -57,6 +59,8 @@ struct Work {
     unsent: Option<Message>,
     /// For its telnet, past the queue.
     answers: Vec<u8>,
+    /// Its encoder has panicked: whatever it would make now is not to be trusted.
+    broken: bool,
     phase: Phase,
     /// When it is to be looked at without a reason, as far as that was asked for.
     alarm: Option<Instant>,
@@ -81,7 +85,7 @@ enum Wait {
     Gone,
 }
 
-impl Client {
+impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
     /// Takes a connection over: tells the router, and watches the socket.
     ///
     /// # Errors
@@ -89,16 +93,17 @@ impl Client {
     pub(crate) fn start(
         arrival: Arrival,
         origin: String,
-        workers: &Arc<Shared<Client>>,
-        watch: Watch,
+        (decoder, encoder): (D, E),
+        workers: &Arc<Shared<Client<D, E>>>,
+        watch: Watch<Client<D, E>>,
         handle: &ServerHandle,
     ) -> io::Result<()> {
         let config = handle.config();
-        let (id, accepted) = (arrival.id, arrival.accepted);
+        let (id, accepted, door) = (arrival.id, arrival.accepted, decoder.door());
         let (sender, receiver) = queue(config.outbox_bytes);
         // The client is made of what wakes it, so it gets to know of itself at the end.
-        let itself: Arc<OnceLock<Weak<Client>>> = Arc::default();
-        let call = |itself: Arc<OnceLock<Weak<Client>>>| {
+        let itself: Arc<OnceLock<Weak<Client<D, E>>>> = Arc::default();
+        let call = |itself: Arc<OnceLock<Weak<Client<D, E>>>>| {
             move || {
                 if let Some(client) = itself.get().and_then(Weak::upgrade) {
                     client.call();
@@ -109,8 +114,8 @@ impl Client {
         let credits = Credits::waking(MESSAGES, call(itself.clone()));
         let hangup = receiver.hangup();
         let work = Work {
-            intake: Intake::new(id, accepted, LineDecoder::default(), credits, hangup, handle),
-            outgoing: Outgoing::new(LineEncoder::default(), config.slow_secs),
+            intake: Intake::new(id, accepted, decoder, credits, hangup, handle),
+            outgoing: Outgoing::new(encoder, config.slow_secs),
             queue: receiver,
             buffer: Vec::new(),
             from: 0,
@@ -118,6 +123,7 @@ impl Client {
             busy: false,
             unsent: None,
             answers: Vec::new(),
+            broken: false,
             phase: Phase::Talking,
             alarm: None,
         };
@@ -133,7 +139,7 @@ impl Client {
         let _first = itself.set(Arc::downgrade(&client));
         // Before the socket is watched: the router must know a client of whom it hears.
         let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
-        handle.send(Message::ClientJoined(Joined::new(id, outbox, origin, "line")));
+        handle.send(Message::ClientJoined(Joined::new(id, outbox, origin, door)));
         let watched = client.watch.begin(id, &client.arrival.socket, &client);
         if watched.is_err() {
             handle.send(Message::ClientLeft(id, Leave::Full));
@@ -141,29 +147,14 @@ impl Client {
         watched
     }
 
-    /// Something has happened, so a worker is to look at it.
-    pub(crate) fn call(self: &Arc<Self>) {
-        if self.turnstile.call() {
-            self.workers.push(self.clone());
-        }
-    }
-
-    /// The socket has something to read, or has room again.
-    pub(crate) fn is_ready(self: &Arc<Self>, readable: bool) {
-        if readable {
-            self.readable.store(true, Ordering::Release);
-        }
-        self.call();
-    }
-
-    fn leave(&self, work: &mut Work, why: Leave) {
+    fn leave(&self, work: &mut Work<D, E>, why: Leave) {
         work.phase = Phase::Leaving { left: DRAIN, at_end: false, closing: None };
         // Behind what is still unsent, of which there is nothing: whoever leaves has handed over what it said.
         work.unsent = Some(Message::ClientLeft(self.arrival.id, why));
     }
 
     /// Does what can be done at once.
-    fn look(&self, work: &mut Work) -> Wait {
+    fn look(&self, work: &mut Work<D, E>) -> Wait {
         for _ in 0..SHARE {
             if !self.send(work) {
                 return Wait::For(Some(Instant::now() + RETRY));
@@ -182,14 +173,18 @@ impl Client {
     }
 
     /// Sends what the router could not take before. Returns whether it has.
-    fn send(&self, work: &mut Work) -> bool {
+    fn send(&self, work: &mut Work<D, E>) -> bool {
         work.unsent = work.unsent.take().and_then(|message| self.handle.try_send(message).err());
         work.unsent.is_none()
     }
 
-    fn talk(&self, work: &mut Work) -> Wait {
+    fn talk(&self, work: &mut Work<D, E>) -> Wait {
         // What the intake wants done.
         let (reads, until) = loop {
+            // They come past the queue, so tickets do not hold them back. Whoever is let go is to leave all the same.
+            if work.answers.len() >= ANSWERS && !work.queue.hangup().is_over() {
+                break (false, None);
+            }
             let mut bytes = &work.buffer[work.from..work.to];
             let next = catch_unwind(AssertUnwindSafe(|| work.intake.next(&mut bytes, Instant::now())));
             work.from = work.to - bytes.len();
@@ -216,6 +211,7 @@ impl Client {
                 Next::Read(until) => break (true, until),
             }
         };
+        let held_back = work.answers.len() >= ANSWERS;
         let late = match self.write(work) {
             Ok(late) => late,
             Err(why) => {
@@ -223,6 +219,9 @@ impl Client {
                 return Wait::Again;
             }
         };
+        if held_back && work.answers.is_empty() {
+            return Wait::Again;
+        }
         if reads && self.readable.swap(false, Ordering::AcqRel) {
             return self.read(work);
         }
@@ -233,7 +232,7 @@ impl Client {
     }
 
     /// Reads once. That there is no more is known only when a read finds nothing.
-    fn read(&self, work: &mut Work) -> Wait {
+    fn read(&self, work: &mut Work<D, E>) -> Wait {
         let wanted = if work.busy { BUSY } else { QUIET };
         work.buffer.resize(wanted, 0);
         work.buffer.shrink_to(wanted);
@@ -266,11 +265,12 @@ impl Client {
     }
 
     /// Writes what the socket takes. Returns when to look again whether a peer that takes nothing is too slow.
-    fn write(&self, work: &mut Work) -> Result<Option<Instant>, Leave> {
+    fn write(&self, work: &mut Work<D, E>) -> Result<Option<Instant>, Leave> {
         loop {
             let (outgoing, queue) = (&mut work.outgoing, &work.queue);
             if catch_unwind(AssertUnwindSafe(|| outgoing.add_all(queue))).is_err() {
                 self.handle.caught_panic(self.arrival.id, "writing to it");
+                work.broken = true;
                 return Err(Leave::Crashed);
             }
             let answers = !work.answers.is_empty();
@@ -280,7 +280,13 @@ impl Client {
             }
             match (&mut &*self.arrival.socket).write(pending) {
                 Ok(0) => return Err(Leave::Lost),
-                Ok(count) if answers => drop(work.answers.drain(..count)),
+                Ok(count) if answers => {
+                    work.answers.drain(..count);
+                    if work.outgoing.piece().is_empty() {
+                        // The patience with it begins anew.
+                        work.outgoing.wrote(0, &work.queue);
+                    }
+                }
                 Ok(count) => work.outgoing.wrote(count, &work.queue),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -302,16 +308,22 @@ impl Client {
     }
 
     /// Writes what the router still has for the client, closes our side, and gives the peer a moment to close its own.
-    fn take_leave(&self, work: &mut Work) -> Wait {
+    fn take_leave(&self, work: &mut Work<D, E>) -> Wait {
         let Phase::Leaving { mut left, mut at_end, mut closing } = work.phase else { return Wait::Gone };
         // In this order: what was put in before the router let go is there to be taken.
         let over = work.queue.hangup().is_over();
         work.answers.clear();
-        let Ok(late) = self.write(work) else {
-            work.phase = Phase::Gone;
-            return Wait::Gone;
+        let late = match work.broken {
+            true => None,
+            false => match self.write(work) {
+                Ok(late) => late,
+                Err(_) => {
+                    work.phase = Phase::Gone;
+                    return Wait::Gone;
+                }
+            },
         };
-        if closing.is_none() && over && work.outgoing.piece().is_empty() {
+        if closing.is_none() && (work.broken || over && work.outgoing.piece().is_empty()) {
             let _closed_already = self.arrival.socket.shutdown(Shutdown::Write);
             closing = Some(Instant::now() + LINGER);
         }
@@ -345,7 +357,22 @@ impl Client {
     }
 }
 
-impl Job for Client {
+impl<D: Decoder + 'static, E: Encoder + 'static> Ready for Client<D, E> {
+    fn call(self: &Arc<Self>) {
+        if self.turnstile.call() {
+            self.workers.push(self.clone());
+        }
+    }
+
+    fn is_ready(self: &Arc<Self>, readable: bool) {
+        if readable {
+            self.readable.store(true, Ordering::Release);
+        }
+        self.call();
+    }
+}
+
+impl<D: Decoder + 'static, E: Encoder + 'static> Job for Client<D, E> {
     fn run(self: &Arc<Self>) -> bool {
         self.turnstile.begin();
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,7 @@ use std::num::NonZeroUsize;
 use std::thread::{self, Scope};
 
 use chat_server::connection;
+use chat_server::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 use chat_server::server::{Arrival, ServerHandle, Transport};
 
 mod client;
@@ -27,21 +28,24 @@ use client::Client;
 use readiness::Readiness;
 use workers::Workers;
 
-/// The transport. Its threads are joined when it is dropped.
-pub struct Pool {
+/// The transport of the line door. Its threads are joined when it is dropped.
+pub type Pool = PoolOf<LineDecoder, LineEncoder>;
+
+/// The same for any dialect.
+pub struct PoolOf<D: Decoder + 'static, E: Encoder + 'static> {
     // In this order: when it is dropped nobody is called any more before the workers end.
-    readiness: Readiness,
-    workers: Workers<Client>,
+    readiness: Readiness<Client<D, E>>,
+    workers: Workers<Client<D, E>>,
 }
 
-impl Default for Pool {
+impl<D: Decoder + 'static, E: Encoder + 'static> Default for PoolOf<D, E> {
     /// As many workers as the machine has cores, and at least two, so that there is somebody to steal from.
     ///
     /// # Panics
     /// If the system has no threads for it.
-    fn default() -> Pool {
+    fn default() -> PoolOf<D, E> {
         let count = thread::available_parallelism().map_or(2, NonZeroUsize::get).max(2);
-        Pool {
+        PoolOf {
             readiness: Readiness::start().expect("a thread, at the start"),
             workers: Workers::start(count).expect("threads, at the start"),
         }
@@ -53,7 +57,7 @@ impl Pool {
     pub const PER_CLIENT: u64 = 0;
 }
 
-impl Transport for Pool {
+impl<D: Decoder + Default + 'static, E: Encoder + Default + 'static> Transport for PoolOf<D, E> {
     fn start<'scope, 'env>(
         &'env self,
         arrival: Arrival,
@@ -62,6 +66,7 @@ impl Transport for Pool {
     ) -> io::Result<()> {
         let origin = connection::prepare(&arrival.socket, arrival.id);
         arrival.socket.set_nonblocking(true)?;
-        Client::start(arrival, origin, self.workers.shared(), self.readiness.watch(), handle)
+        let dialect = (D::default(), E::default());
+        Client::start(arrival, origin, dialect, self.workers.shared(), self.readiness.watch(), handle)
     }
 }

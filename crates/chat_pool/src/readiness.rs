@@ -1,7 +1,6 @@
 //! The one thread that waits for all sockets and all deadlines, and calls the clients for whom something has come.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
@@ -14,47 +13,60 @@ use chat_server::names::ClientId;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::client::Client;
-
 /// The most events of one wait.
 const EVENTS: usize = 1_024;
 /// What wakes the thread itself. Clients count from 1.
 const SELF: Token = Token(0);
 
+/// Whoever can be called.
+pub(crate) trait Ready: Send + Sync + 'static {
+    /// Something has happened, so a worker is to look at it.
+    fn call(self: &Arc<Self>);
+
+    /// The socket has something to read, or has room again.
+    fn is_ready(self: &Arc<Self>, readable: bool);
+}
+
 /// The thread. It is joined when this is dropped.
-pub(crate) struct Readiness {
-    watch: Watch,
+pub(crate) struct Readiness<C: Ready> {
+    watch: Watch<C>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// A way to it.
-#[derive(Clone)]
-pub(crate) struct Watch(Arc<Watched>);
+pub(crate) struct Watch<C>(Arc<Watched<C>>);
 
-struct Watched {
+struct Watched<C> {
     registry: Registry,
     waker: Waker,
-    state: Mutex<State>,
+    state: Mutex<State<C>>,
     stop: AtomicBool,
 }
 
-#[derive(Default)]
-struct State {
-    clients: HashMap<usize, Arc<Client>>,
-    /// Who is to be called when, the earliest on top. An alarm of a client that is gone finds nobody.
-    alarms: BinaryHeap<Reverse<(Instant, usize)>>,
+struct State<C> {
+    clients: HashMap<usize, Entry<C>>,
+    /// Who is to be called when, the earliest first: at most one time for each client, so that it holds no more than are
+    /// here however often they change their minds.
+    alarms: BTreeSet<(Instant, usize)>,
 }
 
-impl Readiness {
+struct Entry<C> {
+    client: Arc<C>,
+    /// Its place in `alarms`.
+    alarm: Option<Instant>,
+}
+
+impl<C: Ready> Readiness<C> {
     /// Starts the thread, which is called `poll`.
     ///
     /// # Errors
     /// If the system has no thread or no way to wait for sockets.
-    pub(crate) fn start() -> io::Result<Readiness> {
+    pub(crate) fn start() -> io::Result<Readiness<C>> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), SELF)?;
         let registry = poll.registry().try_clone()?;
-        let (state, stop) = (Mutex::default(), AtomicBool::new(false));
+        let state = Mutex::new(State { clients: HashMap::new(), alarms: BTreeSet::new() });
+        let stop = AtomicBool::new(false);
         let watch = Watch(Arc::new(Watched { registry, waker, state, stop }));
         let watched = watch.0.clone();
         let thread = thread::Builder::new().name("poll".into()).spawn(move || watched.run(poll))?;
@@ -62,19 +74,19 @@ impl Readiness {
     }
 
     /// A way to it.
-    pub(crate) fn watch(&self) -> Watch {
-        self.watch.clone()
+    pub(crate) fn watch(&self) -> Watch<C> {
+        Watch(self.watch.0.clone())
     }
 }
 
-impl Watch {
+impl<C: Ready> Watch<C> {
     /// Watches a socket from now on. It is told once of each change (edge-triggered), so a reader has to go on until it
     /// finds nothing.
-    pub(crate) fn begin(&self, id: ClientId, socket: &TcpStream, client: &Arc<Client>) -> io::Result<()> {
-        self.0.state().clients.insert(id.0, client.clone());
+    pub(crate) fn begin(&self, id: ClientId, socket: &TcpStream, client: &Arc<C>) -> io::Result<()> {
+        self.0.state().clients.insert(id.0, Entry { client: client.clone(), alarm: None });
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.0.registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(id.0), interest).inspect_err(|_| {
-            self.0.state().clients.remove(&id.0);
+            drop(self.0.state().remove(id.0));
         })
     }
 
@@ -84,26 +96,52 @@ impl Watch {
             log::debug!("{id}: {error}");
         }
         // Dropped behind the lock, for it may be the last that holds it.
-        let _client = self.0.state().clients.remove(&id.0);
+        let _client = self.0.state().remove(id.0);
     }
 
-    /// Calls a client at that time.
+    /// Calls a client at that time, and no more at the time that was said before.
     pub(crate) fn wake_at(&self, time: Instant, id: ClientId) {
-        let mut state = self.0.state();
-        let is_next = state.alarms.peek().is_none_or(|Reverse((next, _))| time < *next);
-        state.alarms.push(Reverse((time, id.0)));
-        drop(state);
-        if is_next && let Err(error) = self.0.waker.wake() {
+        let is_first = self.0.state().set_alarm(time, id.0);
+        if is_first && let Err(error) = self.0.waker.wake() {
             log::error!("cannot wake the thread that waits for sockets: {error}");
         }
     }
 }
 
-impl Watched {
+impl<C> State<C> {
+    /// Returns whether it is the first of all.
+    fn set_alarm(&mut self, time: Instant, id: usize) -> bool {
+        let Some(entry) = self.clients.get_mut(&id) else { return false };
+        if let Some(before) = entry.alarm.replace(time) {
+            self.alarms.remove(&(before, id));
+        }
+        self.alarms.insert((time, id));
+        self.alarms.first() == Some(&(time, id))
+    }
+
+    /// Takes the next whose time has come.
+    fn due(&mut self, now: Instant) -> Option<Arc<C>> {
+        let (_, id) = self.alarms.first().copied().filter(|(time, _)| *time <= now)?;
+        self.alarms.pop_first();
+        let entry = self.clients.get_mut(&id)?;
+        entry.alarm = None;
+        Some(entry.client.clone())
+    }
+
+    fn remove(&mut self, id: usize) -> Option<Arc<C>> {
+        let entry = self.clients.remove(&id)?;
+        if let Some(time) = entry.alarm {
+            self.alarms.remove(&(time, id));
+        }
+        Some(entry.client)
+    }
+}
+
+impl<C: Ready> Watched<C> {
     fn run(&self, mut poll: Poll) {
         let mut events = Events::with_capacity(EVENTS);
         while !self.stop.load(Ordering::Acquire) {
-            let next = self.state().alarms.peek().map(|Reverse((time, _))| *time);
+            let next = self.state().alarms.first().map(|(time, _)| *time);
             let wait = next.map(|time| time.saturating_duration_since(Instant::now()));
             if let Err(error) = poll.poll(&mut events, wait)
                 && error.kind() != ErrorKind::Interrupted
@@ -112,38 +150,30 @@ impl Watched {
                 return;
             }
             for event in events.iter().filter(|event| event.token() != SELF) {
-                let client = self.state().clients.get(&event.token().0).cloned();
+                let client = self.state().clients.get(&event.token().0).map(|entry| entry.client.clone());
                 if let Some(client) = client {
                     client.is_ready(event.is_readable() || event.is_error());
                 }
             }
             let now = Instant::now();
             while let Some(client) = self.due(now) {
-                if let Some(client) = client {
-                    client.call();
-                }
+                client.call();
             }
         }
     }
 
-    /// The next whose time has come; none inside if that one is gone.
-    fn due(&self, now: Instant) -> Option<Option<Arc<Client>>> {
-        let mut state = self.state();
-        let Reverse((time, id)) = *state.alarms.peek()?;
-        if time > now {
-            return None;
-        }
-        state.alarms.pop();
-        Some(state.clients.get(&id).cloned())
+    /// A function of its own, so that nobody is called while the lock is held.
+    fn due(&self, now: Instant) -> Option<Arc<C>> {
+        self.state().due(now)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A map and a heap: nothing in here can panic half-way.
+    fn state(&self) -> MutexGuard<'_, State<C>> {
+        // A map and a set: nothing in here can panic half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Readiness {
+impl<C: Ready> Drop for Readiness<C> {
     fn drop(&mut self) {
         self.watch.0.stop.store(true, Ordering::Release);
         if let Err(error) = self.watch.0.waker.wake() {
@@ -154,5 +184,48 @@ impl Drop for Readiness {
         // Whoever is left holds a way to here; without this both would stay for ever.
         let left = std::mem::take(&mut self.watch.0.state().clients);
         drop(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn state(clients: usize) -> State<usize> {
+        let entry = |id| (id, Entry { client: Arc::new(id), alarm: None });
+        State { clients: (1..=clients).map(entry).collect(), alarms: BTreeSet::new() }
+    }
+
+    #[test]
+    fn alarms_come_in_their_order_and_each_client_has_one() {
+        let (mut state, start) = (state(3), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(state.set_alarm(at(900), 1));
+        assert!(state.set_alarm(at(5), 2), "the thread has to wake earlier now");
+        assert!(!state.set_alarm(at(7), 3));
+        // Somebody who is slowed down again and again, with a far deadline in between each time.
+        for round in 0..1_000 {
+            state.set_alarm(at(round % 3), 1);
+            state.set_alarm(at(900), 1);
+        }
+        assert_eq!(state.alarms.len(), 3);
+        let mut due = |seconds| state.due(at(seconds)).map(|client| *client);
+        assert_eq!(
+            (due(4), due(6), due(6), due(7), due(899), due(900), due(900)),
+            (None, Some(2), None, Some(3), None, Some(1), None)
+        );
+    }
+
+    #[test]
+    fn whoever_is_gone_leaves_no_alarm_behind() {
+        let (mut state, now) = (state(2), Instant::now());
+        state.set_alarm(now, 1);
+        state.set_alarm(now, 2);
+        assert_eq!(state.remove(1).map(|client| *client), Some(1));
+        assert!(!state.set_alarm(now, 1), "nor can one be set for it");
+        assert_eq!(state.due(now).map(|client| *client), Some(2));
+        assert!(state.due(now).is_none() && state.alarms.is_empty());
     }
 }

@@ -13,7 +13,7 @@ use crossbeam_deque::{Injector, Stealer, Worker};
 
 /// Something that a worker can do.
 pub(crate) trait Job: Send + Sync + 'static {
-    /// Does a share of it. Returns whether there is more to do: then it goes to the back of the queue.
+    /// Does a share of it. Returns whether there is more to do: then it goes to the back of the common queue.
     fn run(self: &Arc<Self>) -> bool;
 }
 
@@ -74,8 +74,9 @@ impl<J: Job> Shared<J> {
         while !self.stop.load(Ordering::Acquire) {
             if let Some(job) = self.find(number, own) {
                 if job.run() {
-                    // Behind all that waits here. Whoever is idle may take it.
-                    own.push(job);
+                    // Behind all that waits anywhere, and not into the own queue: that would never become empty, and the
+                    // common one would wait for ever. Nobody is woken for it, since this one looks there next.
+                    self.common.push(job);
                 }
                 continue;
             }
@@ -166,6 +167,38 @@ mod tests {
             let by = done.recv_timeout(Duration::from_secs(20)).expect("all are done");
             assert!(by.starts_with("pool-"), "{by}");
         }
+    }
+
+    /// As many as there are workers never come to an end, until one that stands behind them has been done.
+    #[test]
+    fn jobs_that_never_end_do_not_hold_up_the_others() {
+        const WORKERS: usize = 2;
+        struct Endless(Arc<AtomicBool>);
+        enum Either {
+            Endless(Endless),
+            Short(Mutex<Sender<()>>),
+        }
+        impl Job for Either {
+            fn run(self: &Arc<Self>) -> bool {
+                match &**self {
+                    Either::Endless(Endless(over)) => !over.load(Ordering::Acquire),
+                    Either::Short(done) => {
+                        done.lock().unwrap().send(()).unwrap();
+                        false
+                    }
+                }
+            }
+        }
+        let workers = Workers::start(WORKERS).unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let endless = || Arc::new(Either::Endless(Endless(over.clone())));
+        (0..2 * WORKERS).for_each(|_| workers.shared().push(endless()));
+        for _ in 0..100 {
+            let (sender, done) = channel();
+            workers.shared().push(Arc::new(Either::Short(Mutex::new(sender))));
+            done.recv_timeout(Duration::from_secs(20)).expect("its turn comes");
+        }
+        over.store(true, Ordering::Release);
     }
 
     /// One that does not end until another is done: with one worker stuck in it, the other is done by somebody who stole it

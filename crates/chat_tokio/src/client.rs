@@ -17,11 +17,16 @@ use chat_server::queue::{QueueReceiver, WakingSender, queue};
 use chat_server::server::ServerHandle;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{sleep, sleep_until};
 
 /// The most bytes of one read: of a client that says a line now and then, and of one that sends much.
 const QUIET: usize = 512;
 const BUSY: usize = 16 * 1024;
+/// So many reads are one share of the work; then others have their turn, however much more has come.
+const SHARE: usize = 4;
+/// So many bytes of answers to telnet wait at most; whoever takes none is not read from.
+const ANSWERS: usize = 1_024;
 /// How long a task waits while the router's inbox is full.
 const RETRY: Duration = Duration::from_millis(1);
 /// So many bytes are read away after the end, so that closing does not turn into a reset that eats our last words.
@@ -69,6 +74,7 @@ pub async fn serve<S, D, E>(
         to: 0,
         busy: false,
         answers: Vec::new(),
+        broken: false,
     };
     tell(handle, Message::ClientJoined(joined)).await;
     let why = task.talk().await;
@@ -95,6 +101,8 @@ struct Task<'a, S, D, E> {
     busy: bool,
     /// For its telnet, past the queue.
     answers: Vec<u8>,
+    /// Its encoder has panicked: whatever it would make now is not to be trusted.
+    broken: bool,
 }
 
 /// What a task waits for besides news from the router.
@@ -103,14 +111,19 @@ enum Wait {
     Bytes(Option<Instant>),
     /// A time.
     Until(Instant),
-    /// A ticket that comes back: that wakes.
+    /// A ticket that comes back (that wakes), or that what was answered is taken.
     Ticket,
 }
 
 impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
     /// Reads and writes until there is a reason to stop reading, which is returned.
     async fn talk(&mut self) -> Leave {
+        let mut reads_in_a_row = 0;
         loop {
+            if reads_in_a_row >= SHARE {
+                reads_in_a_row = 0;
+                yield_now().await;
+            }
             let wait = match self.look().await {
                 Ok(wait) => wait,
                 Err(why) => return why,
@@ -143,6 +156,7 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
                         // Whoever sends much is read in large pieces, as long as it lasts.
                         self.busy = count == self.buffer.len() || self.busy && count > QUIET;
                         self.to = count;
+                        reads_in_a_row += 1;
                     }
                     Err(error) => {
                         log::debug!("{}: cannot read it: {error}", self.id);
@@ -163,6 +177,10 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
     /// Does what the intake wants done, as far as nothing has to be waited for.
     async fn look(&mut self) -> Result<Wait, Leave> {
         loop {
+            // They come past the queue, so tickets do not hold them back. Whoever is let go is to leave all the same.
+            if self.answers.len() >= ANSWERS && !self.queue.hangup().is_over() {
+                return Ok(Wait::Ticket);
+            }
             let mut bytes = &self.buffer[self.from..self.to];
             let next = catch_unwind(AssertUnwindSafe(|| self.intake.next(&mut bytes, Instant::now())));
             self.from = self.to - bytes.len();
@@ -187,6 +205,7 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
         let (outgoing, queue) = (&mut self.outgoing, &self.queue);
         catch_unwind(AssertUnwindSafe(|| outgoing.add_all(queue))).map(|_| ()).map_err(|_| {
             self.handle.caught_panic(self.id, "writing to it");
+            self.broken = true;
             Leave::Crashed
         })
     }
@@ -200,13 +219,17 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
             self.outgoing.wrote(count, &self.queue);
         } else {
             self.answers.drain(..count);
+            if self.outgoing.piece().is_empty() {
+                // The patience with it begins anew.
+                self.outgoing.wrote(0, &self.queue);
+            }
         }
         Ok(())
     }
 
     /// Looks whether the peer takes what is written, and tells the router if it is too slow. Returns when to look again.
     async fn late(&mut self, now: Instant) -> io::Result<Option<Instant>> {
-        if self.outgoing.piece().is_empty() {
+        if self.outgoing.piece().is_empty() && self.answers.is_empty() {
             return Ok(None);
         }
         loop {
@@ -224,14 +247,15 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
         let mut at_end = false;
         let mut waste = vec![0; 1_024];
         let mut closing: Option<Instant> = None;
+        self.answers.clear();
         loop {
             // In this order: what was put in before the router let go is there to be taken.
             let over = self.queue.hangup().is_over();
-            if self.fill().is_err() {
-                return Ok(());
-            }
-            let late = self.late(Instant::now()).await?;
-            if closing.is_none() && over && self.outgoing.piece().is_empty() {
+            let late = match self.broken || self.fill().is_err() {
+                true => None,
+                false => self.late(Instant::now()).await?,
+            };
+            if closing.is_none() && (self.broken || over && self.outgoing.piece().is_empty()) {
                 self.write.shutdown().await?;
                 closing = Some(Instant::now() + LINGER);
             }
@@ -239,17 +263,14 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
                 return Ok(());
             }
             let until = [closing, late].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + LONG);
-            let pending = self.outgoing.piece();
+            let pending = if self.broken { &[] } else { self.outgoing.piece() };
             tokio::select! {
                 () = self.woken.notified() => {}
                 read = self.read.read(&mut waste), if !at_end && left > 0 => match read {
                     Ok(0) | Err(_) => at_end = true,
                     Ok(count) => left = left.saturating_sub(count),
                 },
-                written = self.write.write(pending), if !pending.is_empty() => {
-                    self.answers.clear();
-                    self.wrote(written)?;
-                }
+                written = self.write.write(pending), if !pending.is_empty() => self.wrote(written)?,
                 () = sleep_until(until.into()) => {}
             }
         }

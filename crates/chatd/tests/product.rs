@@ -52,6 +52,20 @@ impl Chatd {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
+    /// How many there are of its threads (`task`) or descriptors (`fd`).
+    #[cfg(target_os = "linux")]
+    fn count(&self, what: &str) -> usize {
+        std::fs::read_dir(format!("/proc/{}/{what}", self.child.id())).expect("it runs").count()
+    }
+
+    /// Somebody who has signed on at the line door.
+    fn join(&self, name: &str) -> BufReader<TcpStream> {
+        let mut person = BufReader::new(connect(&self.line));
+        says(&mut person, &format!("JOIN:{name}\n"));
+        hears(&mut person, " OK JOIN ");
+        person
+    }
+
     fn ends_with(&mut self, code: i32) {
         let until = Instant::now() + DEADLINE;
         while Instant::now() < until {
@@ -91,6 +105,10 @@ fn connect(addr: &str) -> TcpStream {
     stream
 }
 
+fn says(person: &mut BufReader<TcpStream>, words: &str) {
+    person.get_mut().write_all(words.as_bytes()).expect("the door reads");
+}
+
 fn hears(lines: &mut impl BufRead, words: &str) -> String {
     loop {
         let mut line = String::new();
@@ -113,13 +131,8 @@ fn every_engine_is_what_it_says() {
         ("tokio", &["router", "tokio-worker"], &[]),
     ] {
         let mut chatd = Chatd::start(&["--engine", engine]);
-        let mut people = ["ani", "budi", "citra"].map(|name| {
-            let mut person = BufReader::new(connect(&chatd.line));
-            person.get_mut().write_all(format!("JOIN:{name}\n").as_bytes()).expect("the door reads");
-            hears(&mut person, " OK JOIN ");
-            person
-        });
-        people[0].get_mut().write_all(b"MSG:hello\n").expect("the door reads");
+        let mut people = ["ani", "budi", "citra"].map(|name| chatd.join(name));
+        says(&mut people[0], "MSG:hello\n");
         hears(&mut people[2], " MSG #lobby 1 ani: hello");
         let tasks = std::fs::read_dir(format!("/proc/{}/task", chatd.child.id())).expect("its threads");
         let names: Vec<String> =
@@ -135,6 +148,75 @@ fn every_engine_is_what_it_says() {
         chatd.signal("TERM");
         hears(&mut people[1], " BYE 503 ");
         chatd.ends_with(0);
+    }
+}
+
+/// A client is one descriptor on every engine, and as many threads as the engine says; when it is gone, so are they,
+/// whatever way it went.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_engine_keeps_anything_of_those_who_have_left() {
+    const GUESTS: usize = 20;
+    for (engine, per_client) in [("direct", 1), ("threads", 2), ("pool", 0), ("tokio", 0)] {
+        let chatd = Chatd::start(&["--engine", engine, "--max-per-address", "0"]);
+        let mut ani = chatd.join("ani");
+        let (threads, descriptors) = (chatd.count("task"), chatd.count("fd"));
+        let guests: Vec<_> = (0..GUESTS).map(|guest| chatd.join(&format!("guest{guest}"))).collect();
+        let now = (chatd.count("task"), chatd.count("fd"));
+        assert_eq!(now, (threads + GUESTS * per_client, descriptors + GUESTS), "{engine}");
+        drop(guests);
+        for visit in 0..100 {
+            let mut guest = BufReader::new(connect(&chatd.line));
+            match visit % 5 {
+                0 => {}                                             // connects and goes
+                1 => says(&mut guest, "JOIN:vi"),                   // in the middle of a line
+                2 => says(&mut guest, &format!("JOIN:v{visit}\n")), // with unread answers: the system sends a reset
+                3 => {
+                    says(&mut guest, &format!("JOIN:v{visit}\n"));
+                    guest.get_mut().shutdown(std::net::Shutdown::Write).expect("it is open");
+                    hears(&mut guest, " BYE 200 ");
+                }
+                _ => {
+                    says(&mut guest, &format!("JOIN:v{visit}\nQUIT\n"));
+                    hears(&mut guest, " BYE 200 ");
+                }
+            }
+        }
+        let until = Instant::now() + DEADLINE;
+        while (chatd.count("task"), chatd.count("fd")) != (threads, descriptors) {
+            let now = (chatd.count("task"), chatd.count("fd"));
+            assert!(Instant::now() < until, "{engine}: {now:?} and not {threads} threads, {descriptors} descriptors");
+            says(&mut ani, "PING:on\n");
+            hears(&mut ani, " PONG on");
+        }
+    }
+}
+
+/// Somebody takes nothing, and its last words cannot be written. The process ends all the same, and as it should.
+#[test]
+fn every_engine_ends_though_somebody_takes_nothing() {
+    for engine in ["direct", "threads", "pool", "tokio"] {
+        let flags = ["--shutdown-secs", "1", "--slow-secs", "600", "--outbox-bytes", "65536"];
+        let no_pace = ["--burst", "0", "--spam-lines", "0", "--spam-repeats", "0"];
+        let mut chatd = Chatd::start(&[&["--engine", engine], &flags[..], &no_pace[..]].concat());
+        let mut ani = chatd.join("ani");
+        let stuck = chatd.join("stuck");
+        // More than the system keeps for it (some MiB) and than fits into its queues: then lines are missed.
+        let words = format!("MSG:{}\n", "x".repeat(2_000)).repeat(100);
+        let until = Instant::now() + DEADLINE;
+        loop {
+            says(&mut ani, &words);
+            says(&mut ani, "STATS:\n");
+            let missed = hears(&mut ani, " STAT missed ");
+            if !missed.contains(" STAT missed 0: ") {
+                break;
+            }
+            assert!(Instant::now() < until, "{engine}: the queues take all of it");
+        }
+        chatd.signal("TERM");
+        hears(&mut ani, " BYE 503 ");
+        chatd.ends_with(0);
+        drop(stuck);
     }
 }
 

@@ -8,6 +8,8 @@ type Tcp = TcpOn<Tokio>;
 /// Where the transcripts are.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
+mod streams;
+
 #[path = "../../../../tests/it/invariants.rs"]
 mod invariants;
 #[path = "../../../../tests/it/lifecycle.rs"]
