@@ -92,7 +92,7 @@ impl<'a> Mumbler<'a> {
     }
 
     /// The task has ended, and not by a panic.
-    fn is_over(self) {
+    fn ends(self) {
         let Mumbler { runtime, stream, task } = self;
         drop(stream);
         runtime.block_on(async { timeout(DEADLINE, task).await }).expect("it ends in time").expect("it does not panic");
@@ -126,7 +126,7 @@ fn a_stream_in_memory_with_a_dialect_of_its_own_is_in_the_same_chat() {
     assert_eq!(budi.line().as_deref(), Some("bye"));
     assert_eq!(budi.line(), None);
     ani.until("* LEFT #lobby budi: quit");
-    budi.is_over();
+    budi.ends();
     server.stop().unwrap();
 }
 
@@ -139,7 +139,7 @@ fn the_end_of_the_server_reaches_every_stream() {
     server.stop().unwrap();
     assert_eq!(budi.line().as_deref(), Some("bye"));
     assert_eq!(budi.line(), None);
-    budi.is_over();
+    budi.ends();
 }
 
 #[test]
@@ -157,13 +157,13 @@ fn a_panic_in_a_decoder_or_an_encoder_ends_its_client_and_nobody_else() {
     reads.says("break");
     assert_eq!(reads.line().as_deref(), Some("bye"), "it has its last words, since the encoder is sound");
     assert_eq!(reads.line(), None);
-    reads.is_over();
+    reads.ends();
     ani.until("* LEFT #lobby budi: our fault");
     let mut writes = come(&mut ani);
     ani.send("MSG:breaks whoever hears it");
     assert_eq!(writes.line(), None, "what it was to hear cannot be trusted");
     ani.until("* LEFT #lobby budi: our fault");
-    writes.is_over();
+    writes.ends();
     ani.settle();
     assert_eq!(server.handle().metrics().panics.load(Relaxed), 2);
     server.stop().unwrap();
