@@ -222,11 +222,11 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
         if held_back && work.answers.is_empty() {
             return Wait::Again;
         }
-        if reads && self.readable.swap(false, Ordering::AcqRel) {
-            return self.read(work);
-        }
         if work.unsent.is_some() {
             return Wait::Again;
+        }
+        if reads && self.readable.swap(false, Ordering::AcqRel) {
+            return self.read(work);
         }
         Wait::For([until, late].into_iter().flatten().min())
     }

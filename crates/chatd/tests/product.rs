@@ -196,7 +196,7 @@ fn no_engine_keeps_anything_of_those_who_have_left() {
 #[test]
 fn every_engine_ends_though_somebody_takes_nothing() {
     for engine in ["direct", "threads", "pool", "tokio"] {
-        let flags = ["--shutdown-secs", "1", "--slow-secs", "600", "--outbox-bytes", "65536"];
+        let flags = ["--shutdown-secs", "1", "--slow-secs", "600", "--outbox-bytes", "1048576"];
         let no_pace = ["--burst", "0", "--spam-lines", "0", "--spam-repeats", "0"];
         let mut chatd = Chatd::start(&[&["--engine", engine], &flags[..], &no_pace[..]].concat());
         let mut ani = chatd.join("ani");
