@@ -35,7 +35,7 @@ pub struct Room {
     pub history: History,
     /// What was said in this turn.
     pub news: News,
-    /// Whether so many are in it that coming and going is told to few ([`CROWD`](crate::command::CROWD)).
+    /// Whether so many are in it that coming and going is told to few ([`CROWD`]).
     pub is_crowded: bool,
     /// `+i`: only the invited may enter.
     pub invite_only: bool,
