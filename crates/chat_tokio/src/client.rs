@@ -118,10 +118,11 @@ enum Wait {
 impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
     /// Reads and writes until there is a reason to stop reading, which is returned.
     async fn talk(&mut self) -> Leave {
-        let mut reads_in_a_row = 0;
+        // Reads since others had their turn.
+        let mut share = 0;
         loop {
-            if reads_in_a_row >= SHARE {
-                reads_in_a_row = 0;
+            if share == SHARE {
+                share = 0;
                 yield_now().await;
             }
             let wait = match self.look().await {
@@ -156,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
                         // Whoever sends much is read in large pieces, as long as it lasts.
                         self.busy = count == self.buffer.len() || self.busy && count > QUIET;
                         self.to = count;
-                        reads_in_a_row += 1;
+                        share += 1;
                     }
                     Err(error) => {
                         log::debug!("{}: cannot read it: {error}", self.id);
