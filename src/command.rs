@@ -23,6 +23,8 @@ pub enum Command {
         room: Option<RoomName>,
         /// The line that this one answers.
         re: Option<Line>,
+        /// What becomes [`Speech::cid`](crate::event::Speech::cid).
+        cid: Option<Text>,
         /// Whether it is `/me waves`: speech in the third person.
         act: bool,
         /// The words.
@@ -319,7 +321,7 @@ pub static VERBS: &[Verb] = &[
         Ok(say(Some(RoomName::parse(&room)?), some_text(text)?))
     })),
     loud(verb("ACT", &["me"], "/me <what you do>", "say it in the third person: * ani waves", |args, _| {
-        Ok(Command::Say { room: None, re: None, act: true, text: some_text(args)? })
+        Ok(Command::Say { room: None, re: None, cid: None, act: true, text: some_text(args)? })
     })),
     loud(verb(
         "ANSWER",
@@ -328,7 +330,7 @@ pub static VERBS: &[Verb] = &[
         "say it as an answer to a line",
         |args, verb| {
             let (room, re, text) = line_first(args, verb)?;
-            Ok(Command::Say { room, re: Some(re), act: false, text: some_text(text)? })
+            Ok(Command::Say { room, re: Some(re), cid: None, act: false, text: some_text(text)? })
         },
     )),
     loud(verb("EDIT", &["edit"], "/edit [#room] <id|last> <text>", "correct a line of yours", |args, verb| {
@@ -582,7 +584,7 @@ fn bad(what: &Text, right: &'static str) -> ChatError {
 }
 
 fn say(room: Option<RoomName>, text: Text) -> Command {
-    Command::Say { room, re: None, act: false, text }
+    Command::Say { room, re: None, cid: None, act: false, text }
 }
 
 /// `[#room] <id|last> …`, as the verbs about a line begin.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::names::{Name, RoomName};
+use crate::store::Role;
 use crate::text::Text;
 
 /// A refusal. It has a number, a slug that is the contract on every wire, and a text that says what to do next
@@ -81,10 +82,23 @@ pub enum ChatError {
         /// What it asked for; often meant as a room.
         wanted: Name,
     },
+    /// 464: the password, or the name, is wrong. Which of the two is not said.
+    WrongPassword,
+    /// 464: a token is worth nothing any more.
+    SignedOut,
+    /// 466: an invitation's code is unknown, used up or too old; or one is needed.
+    NoInvitation {
+        /// Whether a code was given at all.
+        given: bool,
+    },
     /// 473: only who was invited may enter.
     InviteOnly(RoomName),
     /// 475: the room has a key, and this was not it.
     BadKey(RoomName),
+    /// 480: this server keeps no accounts, or nothing at all: it has no store.
+    NoStore(&'static str),
+    /// 481: only people with that role may do this.
+    NotAllowed(Role),
     /// 482: only the room's operators may do this.
     NotRoomOp(RoomName),
     /// 484: only its author, and for deleting the room's operators, can change a line.
@@ -92,11 +106,19 @@ pub enum ChatError {
         /// Who said the line.
         author: Name,
     },
+    /// 486: the name belongs to somebody. Whoever it is can sign in.
+    NameRegistered(Name),
+    /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
+    LooksLike(Name),
+    /// 487: only who has an account comes in.
+    MembersOnly,
     /// 488: the line is not UTF-8.
     NotUtf8 {
         /// The offset of the first bad byte.
         at: usize,
     },
+    /// 489: a password would be readable on its way here.
+    NeedsTls,
     /// 490: an argument is not what the command takes.
     BadArgument {
         /// What was typed.
@@ -111,6 +133,10 @@ pub enum ChatError {
         /// The room that was looked in.
         room: RoomName,
     },
+    /// 498: first one has to sign in.
+    NotSignedIn,
+    /// 507: the store does not answer, or has too much to do.
+    StoreBusy,
     /// 500: a bug of ours. The number is in the log, with the details.
     Internal {
         /// Counts up from 1 since the start.
@@ -133,6 +159,8 @@ pub enum Spam {
     },
     /// Still muted for what was done before.
     Muted,
+    /// Too many wrong passwords.
+    Guesses,
 }
 
 impl ChatError {
@@ -155,13 +183,22 @@ impl ChatError {
             ChatError::NotSignedOn => (451, "not-signed-on"),
             ChatError::MissingArgument { .. } => (461, "missing-argument"),
             ChatError::AlreadySignedOn { .. } => (462, "already-signed-on"),
+            ChatError::WrongPassword | ChatError::SignedOut => (464, "bad-password"),
+            ChatError::NoInvitation { .. } => (466, "needs-invitation"),
             ChatError::InviteOnly(_) => (473, "invite-only"),
             ChatError::BadKey(_) => (475, "bad-key"),
+            ChatError::NoStore(_) => (480, "no-store"),
+            ChatError::NotAllowed(_) => (481, "not-operator"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
             ChatError::Protected { .. } => (484, "protected"),
+            ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
+            ChatError::MembersOnly => (487, "members-only"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
+            ChatError::NeedsTls => (489, "needs-tls"),
             ChatError::BadArgument { .. } => (490, "bad-argument"),
             ChatError::NoSuchId { .. } => (491, "no-such-id"),
+            ChatError::NotSignedIn => (498, "not-signed-in"),
+            ChatError::StoreBusy => (507, "store-unavailable"),
             ChatError::Internal { .. } => (500, "internal-error"),
         }
     }
@@ -185,6 +222,17 @@ impl ChatError {
             | ChatError::UnknownVerb { .. }
             | ChatError::NoName
             | ChatError::BadName(_)
+            | ChatError::WrongPassword
+            | ChatError::SignedOut
+            | ChatError::NoInvitation { .. }
+            | ChatError::NoStore(_)
+            | ChatError::NotAllowed(_)
+            | ChatError::NameRegistered(_)
+            | ChatError::LooksLike(_)
+            | ChatError::MembersOnly
+            | ChatError::NeedsTls
+            | ChatError::NotSignedIn
+            | ChatError::StoreBusy
             | ChatError::NotInRoom(_)
             | ChatError::AlreadyThere(_)
             | ChatError::NotSignedOn
@@ -255,6 +303,9 @@ impl fmt::Display for ChatError {
                     Spam::Lines { max } => write!(f, "More than {max} lines in a minute.")?,
                     Spam::Repeats { max } => write!(f, "The same line more than {max} times in a minute.")?,
                     Spam::Muted => write!(f, "You sent too much a moment ago.")?,
+                    Spam::Guesses => {
+                        return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
+                    }
                 }
                 write!(f, " You can speak again in {retry} s.")
             }
@@ -273,14 +324,52 @@ impl fmt::Display for ChatError {
                 f,
                 "You are {name} already. For a room put # in front: /join #{wanted}. For another name: /nick {wanted}."
             ),
+            ChatError::WrongPassword => write!(f, "That name and that password do not belong together."),
+            ChatError::SignedOut => write!(f, "You were signed out. Sign in again with your password."),
+            ChatError::NoInvitation { given: true } => {
+                write!(f, "That code is not good, or was used before. Ask whoever invited you for another.")
+            }
+            ChatError::NoInvitation { given: false } => {
+                write!(f, "Here one needs an invitation. With its code: REGISTER:<name> <password> <code>.")
+            }
             ChatError::InviteOnly(room) => {
                 write!(f, "{room} is by invitation. Ask somebody inside for /invite <your-name> {room}.")
             }
             ChatError::BadKey(room) => write!(f, "{room} has a key. /join {room} <key> opens it."),
+            ChatError::NoStore(what) => {
+                write!(f, "This server keeps no {what}. One that does: cargo run -p chatd.")
+            }
+            ChatError::NotAllowed(role) => write!(f, "Only people with the role {} may do that.", role.word()),
             ChatError::NotRoomOp(room) => {
                 write!(f, "Only the operators of {room} may do that. Ask one of them; who opens a room is its first.")
             }
             ChatError::Protected { author } => write!(f, "Only {author}, who said it, can change that line."),
+            ChatError::NameRegistered(name) => {
+                write!(
+                    f,
+                    "\"{name}\" belongs to somebody. If that is you: LOGIN:{name} <password>. If not, take another name."
+                )
+            }
+            ChatError::LooksLike(name) => {
+                write!(f, "That looks too much like \"{name}\", which belongs to somebody. Take another name.")
+            }
+            ChatError::MembersOnly => write!(
+                f,
+                "Only members come in here: LOGIN:<name> <password>, or, with an invitation, REGISTER:<name> <password> <code>."
+            ),
+            ChatError::NeedsTls => write!(
+                f,
+                "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it."
+            ),
+            ChatError::NotSignedIn => {
+                write!(f, "First LOGIN:<name> <password>, or REGISTER:<password> for the name you have.")
+            }
+            ChatError::StoreBusy => {
+                write!(
+                    f,
+                    "The store has too much to do, or does not answer. The chat goes on; try that again in a moment."
+                )
+            }
             ChatError::NoSuchId { id: Some(id), room } => {
                 write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")
             }

@@ -197,6 +197,11 @@ pub struct Speech {
     pub re: Option<u64>,
     /// Whether it still is what was said first.
     pub version: Version,
+    /// Whether its author had signed in: the name is theirs, by whatever connection they come.
+    pub signed: bool,
+    /// The author's own word for this line, if the door has any, by which a line that is sent twice is known. Dialects show
+    /// it to nobody else.
+    pub cid: Option<Text>,
     /// The words; none if it was deleted.
     pub text: Text,
 }
@@ -228,6 +233,8 @@ pub struct Change {
     pub target: u64,
     /// Who said that line.
     pub author: Name,
+    /// Whether whoever changed it had signed in.
+    pub signed: bool,
     /// What is done to it.
     pub what: What,
 }

@@ -18,6 +18,7 @@ pub mod text;
 pub mod error;
 pub mod command;
 pub mod event;
+pub mod store;
 
 // ---- pure logic ----
 pub mod protocol;

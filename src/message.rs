@@ -10,6 +10,7 @@ use crate::event::{Leave, Warning};
 use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
+use crate::store::Report;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::text::Text;
 
@@ -36,6 +37,8 @@ pub enum Message {
         /// The words.
         content: Text,
     },
+    /// The store has something to say.
+    Store(Report),
     /// Say goodbye to everybody and end.
     Shutdown,
 }
@@ -64,6 +67,8 @@ pub(crate) struct State {
     pub(crate) current: Option<RoomName>,
     pub(crate) away: Option<Text>,
     pub(crate) ignored: Vec<Name>,
+    /// Whether it has shown that its name belongs to it.
+    pub(crate) signed_in: bool,
     /// Who whispered last.
     pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, ChatError)>,

@@ -8,9 +8,9 @@ use crate::event::Stat;
 use crate::registry::Registry;
 
 /// The codes that refusals and goodbyes are counted by.
-const CODES: [u16; 32] = [
-    200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 470, 473,
-    475, 482, 484, 488, 490, 491, 500, 503, 511,
+const CODES: [u16; 41] = [
+    200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 464, 466,
+    470, 473, 475, 480, 481, 482, 484, 486, 487, 488, 489, 490, 491, 498, 500, 503, 507, 511,
 ];
 
 /// The server's counters. One for each server, shared by its threads.
@@ -69,8 +69,8 @@ impl Metrics {
             panics: AtomicU64::new(0),
             inbox: AtomicU64::new(0),
             rooms: AtomicU64::new(0),
-            refusals: Default::default(),
-            goodbyes: Default::default(),
+            refusals: [const { AtomicU64::new(0) }; CODES.len()],
+            goodbyes: [const { AtomicU64::new(0) }; CODES.len()],
             threads: AtomicU64::new(0),
             memory_kib: AtomicU64::new(0),
         }

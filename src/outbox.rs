@@ -397,6 +397,8 @@ mod tests {
             act: false,
             re: None,
             version: Version::First,
+            signed: false,
+            cid: None,
             text: Text::own(id.to_string()),
         }))
     }

@@ -121,7 +121,7 @@ fn slash_line(line: &Text) -> Request {
 }
 
 fn spoken(text: Text) -> Request {
-    Request::of("MSG", Ok(Command::Say { room: None, re: None, act: false, text }))
+    Request::of("MSG", Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
 }
 
 fn known(tag: Option<Tag>, name: &str, args: Text) -> Request {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     fn says(words: &str) -> Result<Command, ChatError> {
-        Ok(Command::Say { room: None, re: None, act: false, text: Text::new(words).unwrap() })
+        Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::new(words).unwrap() })
     }
 
     #[test]

@@ -590,6 +590,8 @@ mod tests {
             act: false,
             re: None,
             version: Version::First,
+            signed: false,
+            cid: None,
             text: Text::new(text).unwrap(),
         })
     }

@@ -197,6 +197,7 @@ impl Turn<'_> {
                     }
                 });
             }
+            Message::Store(_) => {}
             Message::Shutdown => self.shut_down(),
         }
     }
@@ -553,6 +554,11 @@ impl Turn<'_> {
     }
 
     // ---- questions that several commands ask ----
+
+    /// Whether somebody has shown that their name is theirs.
+    fn is_signed_in(&self, id: ClientId) -> bool {
+        self.clients.get(id).is_some_and(|client| client.state.signed_in)
+    }
 
     fn name_of(&self, id: ClientId) -> Result<Name, ChatError> {
         self.clients.get(id).and_then(|client| client.name.clone()).ok_or(ChatError::NotSignedOn)

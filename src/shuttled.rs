@@ -273,7 +273,7 @@ fn shuttle_past_the_bound_a_gap_says_what_is_missing() {
         for id in 1..=12 {
             let request = Request::of(
                 "MSG",
-                Ok(Command::Say { room: None, re: None, act: false, text: Text::own(id.to_string()) }),
+                Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::own(id.to_string()) }),
             );
             house.inbox.send(Message::Requests(ClientId(2), vec![request; 2], Ticket::free())).unwrap();
         }

@@ -115,8 +115,8 @@ impl Turn<'_> {
         match command {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
-            Command::Say { room, re, act, text } => self.say(id, room, vec![text], act, re),
-            Command::Paste(lines) => self.say(id, None, lines, false, None),
+            Command::Say { room, re, cid, act, text } => self.say(id, room, vec![text], act, re, cid),
+            Command::Paste(lines) => self.say(id, None, lines, false, None, None),
             Command::Change { room, line, what } => self.change(id, room, line, what),
             Command::PasteBegins => Ok(Answer::Event(Event::PasteBegins)),
             Command::Whisper { to, text } => {
@@ -296,6 +296,7 @@ impl Turn<'_> {
         lines: Vec<Text>,
         act: bool,
         re: Option<Line>,
+        cid: Option<Text>,
     ) -> Result<Answer, ChatError> {
         let from = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
@@ -311,12 +312,13 @@ impl Turn<'_> {
             None => None,
         };
         let name = room.name.clone();
+        let signed = self.is_signed_in(id);
         let mut last = 0;
         for text in lines {
-            let (from, room) = (from.clone(), name.clone());
+            let (from, room, cid) = (from.clone(), name.clone(), cid.clone());
             last = self.log(&name, |id_in_room| {
-                let version = Version::First;
-                Event::Said(Speech { room, id: id_in_room, by: id, from, act, re, version, text })
+                let (id, by, version) = (id_in_room, id, Version::First);
+                Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, text })
             });
             Metrics::count(&self.router.metrics.messages);
         }
@@ -358,8 +360,9 @@ impl Turn<'_> {
             room.apply(&old, &what);
         }
         let (room, target, author) = (name.clone(), old.id, old.from);
+        let signed = self.is_signed_in(id);
         let last = self.log(&name, |id_in_room| {
-            Event::Changed(Change { room, id: id_in_room, by: id, from, target, author, what })
+            Event::Changed(Change { room, id: id_in_room, by: id, from, target, author, signed, what })
         });
         Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
     }

@@ -444,7 +444,7 @@ fn said() -> impl Strategy<Value = Event> {
     let version = select(vec![Version::First, Version::Edited, Version::Deleted]);
     (room(), any::<u64>(), name(), any::<bool>(), option::of(any::<u64>()), version, text()).prop_map(
         |(room, id, from, act, re, version, text)| {
-            Event::Said(Speech { room, id, by: ANI, from, act, re, version, text })
+            Event::Said(Speech { room, id, by: ANI, from, act, re, version, signed: false, cid: None, text })
         },
     )
 }
@@ -452,7 +452,7 @@ fn said() -> impl Strategy<Value = Event> {
 fn changed() -> impl Strategy<Value = Event> {
     let what = prop_oneof![what(), text().prop_map(What::Edited), short_text(40).prop_map(What::Reacted)];
     (room(), any::<u64>(), name(), any::<u64>(), name(), what).prop_map(|(room, id, from, target, author, what)| {
-        Event::Changed(Change { room, id, by: ANI, from, target, author, what })
+        Event::Changed(Change { room, id, by: ANI, from, target, author, signed: false, what })
     })
 }
 
@@ -929,7 +929,8 @@ proptest! {
                     let id = ids[room];
                     let (room, from) = (rooms[room].clone(), ani.clone());
                     let version = Version::First;
-                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, text })
+                    let (signed, cid) = (false, None);
+                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, signed, cid, text })
                 }
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
@@ -945,7 +946,9 @@ proptest! {
                         *id += 1;
                         let (room, from) = (rooms[room].clone(), ani.clone());
                         let (version, text) = (Version::First, Text::new("hello").unwrap());
-                        let speech = Speech { room, id: *id, by: ANI, from, act: false, re: None, version, text };
+                        let (signed, cid) = (false, None);
+                        let speech =
+                            Speech { room, id: *id, by: ANI, from, act: false, re: None, version, signed, cid, text };
                         Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech))
                     };
                     let run: Vec<Arc<Envelope>> = (0..lines).map(|_| said(&mut ids[room])).collect();

@@ -37,7 +37,7 @@ impl Decoder for Mumble {
             (true, "bye") => Request::of("QUIT", Ok(Command::Quit(None))),
             (true, text) => {
                 let text = Text::new(text).expect("a text");
-                Request::of("MSG", Ok(Command::Say { room: None, re: None, act: false, text }))
+                Request::of("MSG", Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
             }
         };
         self.named = true;

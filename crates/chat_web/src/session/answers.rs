@@ -7,6 +7,7 @@ use chat_server::error::ChatError;
 use chat_server::event::{Block, Change, Done, Envelope, Event, Items, Leave, Speech, Version};
 use chat_server::message::Message as ToRouter;
 use chat_server::names::{Name, RoomName};
+use chat_server::text::Text;
 use uuid::Uuid;
 
 use super::task::{Pending, Task, Wanted};
@@ -77,8 +78,9 @@ impl Task {
             (Done::Said { room, id }, Wanted::Said { cid, text, re, act, .. }) => {
                 let Some(name) = self.session.name() else { return };
                 let (room, by) = (room.clone(), self.session.client);
-                let version = Version::First;
-                let speech = Speech { room, id: *id, by, from: name, act, re, version, text };
+                let (version, signed) = (Version::First, false);
+                let own = cid.as_deref().and_then(|cid| Text::new(cid).ok());
+                let speech = Speech { room, id: *id, by, from: name, act, re, version, signed, cid: own, text };
                 return self.said(envelope, &speech, cid, asker, again);
             }
             (Done::Changed { room, id, target }, Wanted::Changed(what)) => {
@@ -93,6 +95,7 @@ impl Task {
                         from: name.clone(),
                         target: *target,
                         author: name,
+                        signed: false,
                         what,
                     };
                     let changed = changed_frame(&change, self.session.author(), timestamp(envelope.at));

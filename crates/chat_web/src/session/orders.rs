@@ -114,7 +114,9 @@ impl Task {
             },
             None => None,
         };
-        let command = Command::Say { room: Some(room.clone()), re: re.map(Line::Id), act, text: text.clone() };
+        let (to, re_id, own) =
+            (Some(room.clone()), re.map(Line::Id), cid.as_deref().and_then(|cid| Text::new(cid).ok()));
+        let command = Command::Say { room: to, re: re_id, cid: own, act, text: text.clone() };
         let verb = if re.is_some() { "ANSWER" } else { "SAY" };
         self.send(asker, verb, command, Wanted::Said { room, cid, text, re, act }).await;
     }
@@ -180,7 +182,7 @@ impl Task {
         let here = room.clone().or_else(|| self.current.clone()).unwrap_or_else(RoomName::lobby);
         match request.what {
             Err(error) => self.refused(asker, &error),
-            Ok(Command::Say { room, re, act, text }) => {
+            Ok(Command::Say { room, re, act, text, .. }) => {
                 self.say(asker, room.unwrap_or(here), None, text, re, act).await;
             }
             Ok(Command::Change { room, line, what }) => {

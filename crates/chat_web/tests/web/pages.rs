@@ -43,6 +43,8 @@ fn said(room: &RoomName, id: u64, words: &str) -> Event {
         act: false,
         re: None,
         version: Version::First,
+        signed: false,
+        cid: None,
         text: text(words),
     })
 }
@@ -151,7 +153,7 @@ proptest! {
                         continue;
                     }
                     let (by, from, author) = (ClientId(who), name(who), name(1));
-                    Event::Changed(Change { room: room.clone(), id: last, by, from, target, author, what })
+                    Event::Changed(Change { room: room.clone(), id: last, by, from, target, author, signed: false, what })
                 }
             };
             state.take(&envelope(event));

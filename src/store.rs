@@ -1,0 +1,338 @@
+//! What a server with a store asks of it: to keep a turn before anybody hears of it, to find what is older than memory, and
+//! to know accounts. This package has none: without one the chat lives in memory. `crates/chat_store` is one, on SQLite.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::error::ChatError;
+use crate::event::Envelope;
+use crate::names::{Name, RoomName};
+use crate::text::Text;
+
+/// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
+/// router what became of it by [`Message::Store`](crate::message::Message::Store).
+pub trait Store: Send {
+    /// Takes what one turn changed. Nobody has heard of it yet.
+    fn keep(&mut self, record: Record) -> Keeping;
+
+    /// Asks something. The answer comes as [`Report::Answer`] with the same number.
+    ///
+    /// # Errors
+    /// There is too much to do already; the question is not asked.
+    fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy>;
+}
+
+/// The store has as many questions as it takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Busy;
+
+/// Whether the router may let people hear of a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeping {
+    /// At once: the store was told to be fast rather than sure, or cannot write and has said so.
+    Go,
+    /// Not before [`Report::Kept`] or [`Report::NotKept`] of that turn.
+    Wait,
+}
+
+/// What one turn changed that is worth keeping. What is private is not in it: whispers are kept nowhere.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The turn's number, from 1, always rising.
+    pub turn: u64,
+    /// What was said and changed: [`Event::Said`](crate::event::Event::Said) and
+    /// [`Event::Changed`](crate::event::Event::Changed), in order, each with its room and id.
+    pub lines: Vec<Arc<Envelope>>,
+    /// Rooms that are new or not what they were, as they are now.
+    pub rooms: Vec<RoomState>,
+    /// Rooms that are no more, with all that was said in them, and the last id each had given. They come before the lines:
+    /// a room of that name in the same record is a new one.
+    pub forgotten: Vec<(RoomName, u64)>,
+    /// What was done by power.
+    pub acts: Vec<Act>,
+}
+
+impl Record {
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.rooms.is_empty() && self.forgotten.is_empty() && self.acts.is_empty()
+    }
+}
+
+/// A room without its people and its talk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoomState {
+    /// The name, as its first visitor wrote it.
+    pub name: RoomName,
+    /// Who set the topic, and the topic.
+    pub topic: Option<(Name, Text)>,
+    /// `+i`.
+    pub invite_only: bool,
+    /// `+k`.
+    pub key: Option<Text>,
+    /// `+m`.
+    pub moderated: bool,
+    /// `+t`.
+    pub topic_lock: bool,
+    /// The accounts that are its operators whenever they come.
+    pub ops: Vec<Name>,
+}
+
+/// Something that was done by somebody with power over others, for the audit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Act {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub by: Text,
+    /// What: `mode`, `delete`, `grant`; a stable word.
+    pub what: &'static str,
+    /// To whom or to what: a name, or a room.
+    pub target: Text,
+    /// The rest, for people.
+    pub detail: Text,
+}
+
+/// What a store holds when the server starts.
+#[derive(Default)]
+pub struct Contents {
+    /// The rooms, each with the end of its log.
+    pub rooms: Vec<StoredRoom>,
+    /// The greatest id that any forgotten room had given.
+    pub forgotten_id: u64,
+    /// Everybody who owns a name.
+    pub accounts: Vec<Account>,
+}
+
+/// A room as it was kept.
+pub struct StoredRoom {
+    /// What it is.
+    pub state: RoomState,
+    /// The last id it had given.
+    pub last_id: u64,
+    /// The smallest id that the store still has; behind `last_id` if it has none.
+    pub first_id: u64,
+    /// The newest lines, as they are now, with their ids, oldest first. Said by no connection there is: `by` is 0.
+    pub lines: Vec<(u64, Arc<Envelope>)>,
+}
+
+/// A name that belongs to somebody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// The name, as it was registered.
+    pub name: Name,
+    /// What its owner may do.
+    pub role: Role,
+}
+
+/// What an account may do on the whole server. Each may what the one before it may.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Role {
+    /// Own a name.
+    #[default]
+    Member,
+    /// Keep order in every room.
+    Op,
+    /// Make others operators, and invite.
+    Admin,
+}
+
+impl Role {
+    /// All there are, the least first.
+    pub const ALL: [Role; 3] = [Role::Member, Role::Op, Role::Admin];
+
+    /// Its word: `member`, `op`, `admin`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Member => "member",
+            Role::Op => "op",
+            Role::Admin => "admin",
+        }
+    }
+
+    /// The role of a word.
+    pub fn named(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// A password or a token: it is shown to nobody, not even in a debug line.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes it as it was typed.
+    pub fn new(secret: impl Into<String>) -> Secret {
+        Secret(secret.into())
+    }
+
+    /// The words themselves, for whoever has to compare or hash them.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(...)")
+    }
+}
+
+/// How somebody shows that a name is theirs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// By its password.
+    Password(Name, Secret),
+    /// By a token that they were given when they signed in before. The store knows whose it is.
+    Token(Secret),
+}
+
+/// What the router, or a door through it, wants to know of the store, or wants done.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// A page of a room's log that is older than memory: the newest lines below `before`, or, if `after` is given, the
+    /// oldest behind it; always below `before`.
+    Page {
+        /// Which room.
+        room: RoomName,
+        /// Only smaller ids.
+        before: u64,
+        /// Only greater ids, and the page starts behind this one.
+        after: Option<u64>,
+        /// The most lines.
+        limit: usize,
+    },
+    /// The newest lines that have all these words.
+    Search {
+        /// In one room, or in all but the hidden.
+        room: Option<RoomName>,
+        /// Rooms that the asker may not read.
+        hidden: Vec<RoomName>,
+        /// What to look for: words, and "several in a row" in quotes.
+        words: Text,
+        /// Only ids below this one; means something only in one room.
+        before: Option<u64>,
+        /// The most lines.
+        limit: usize,
+    },
+    /// Make an account.
+    Register {
+        /// The name that it is for.
+        name: Name,
+        /// Its password.
+        secret: Secret,
+        /// The code of an invitation, which is used up by this.
+        invite: Option<Text>,
+        /// Whether it cannot be done without one.
+        needs_invite: bool,
+        /// Whether a token is wanted.
+        token: bool,
+        /// From where: the owner of a name is known by this later.
+        from: Option<IpAddr>,
+    },
+    /// Look whether somebody is who they say.
+    SignIn {
+        /// How they show it.
+        proof: Proof,
+        /// Whether a token is wanted.
+        token: bool,
+        /// From where.
+        from: Option<IpAddr>,
+    },
+    /// Change a password. All tokens of the account die.
+    ChangePassword {
+        /// Whose.
+        name: Name,
+        /// The one until now.
+        old: Secret,
+        /// The one from now on.
+        new: Secret,
+        /// Whether a token is wanted.
+        token: bool,
+    },
+    /// Make one token of an account worth nothing, or all of them.
+    SignOut {
+        /// Whose.
+        name: Name,
+        /// Which; `None` is all.
+        token: Option<Secret>,
+    },
+    /// Give an account a role.
+    Grant {
+        /// Whom.
+        name: Name,
+        /// Which.
+        role: Role,
+    },
+    /// Make a code with which one person can register.
+    Invite {
+        /// Who asked for it.
+        by: Name,
+    },
+}
+
+/// What the store has to say to a question.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To `Page` and `Search`: lines as they are now, oldest first, with the id to ask on from, if there are more.
+    Lines {
+        /// The lines.
+        lines: Vec<Arc<Envelope>>,
+        /// Where to go on.
+        more: Option<u64>,
+    },
+    /// To `Register`, `SignIn` and `ChangePassword`: it is them.
+    Account {
+        /// Who.
+        account: Account,
+        /// The token that was asked for.
+        token: Option<Secret>,
+        /// Whether somebody had signed in to it from there before. Who guesses passwords has not.
+        known_there: bool,
+    },
+    /// To `Grant`: what it is now.
+    Granted(Account),
+    /// To `Invite`.
+    Code {
+        /// The code.
+        code: Text,
+        /// Until when it is good.
+        until: DateTime<Utc>,
+    },
+    /// Done, and nothing to add.
+    Done,
+    /// It cannot be.
+    Refused(ChatError),
+}
+
+/// What the store tells the router, by a message.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// Every turn up to this one is kept.
+    Kept(u64),
+    /// This turn could not be written. The store keeps it in memory and goes on trying.
+    NotKept {
+        /// Which.
+        turn: u64,
+        /// Why, and what can be done, in words for people.
+        why: Text,
+    },
+    /// Everything is written again.
+    Recovered,
+    /// An answer, with the number of its question.
+    Answer(u64, Answer),
+    /// Old lines were thrown away: each room with the smallest id it has left.
+    Purged(Vec<(RoomName, u64)>),
+}
+
+/// The rules for accounts on a server that has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Only who has an account comes in.
+    pub private: bool,
+    /// Passwords are taken from connections that others can read.
+    pub plain_passwords: bool,
+}
