@@ -236,7 +236,7 @@ impl Conversation {
         };
         let Some(request) = protocol::parse(&text) else { return };
         match request.what {
-            Ok(Command::Say { room, re: None, act, text }) if request.tag.is_none() => {
+            Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
                 self.speak(room.map(|room| room.to_string()), vec![text.to_string()], act);
             }
             Ok(Command::Options(choices))

@@ -194,9 +194,9 @@ proptest! {
     #[test]
     fn any_other_line_is_spoken_as_it_is(words in "[a-z(é][^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,80}") {
         let text = Text::new(&words).unwrap();
-        prop_assert_eq!(parse(&text).unwrap().what, Ok(Command::Say { room: None, re: None, act: false, text: text.clone() }));
+        prop_assert_eq!(parse(&text).unwrap().what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.clone() }));
         let with_verb = parse(&Text::new(&format!("MSG:{words}")).unwrap()).unwrap();
-        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, re: None, act: false, text }));
+        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }));
     }
 
     #[test]
@@ -230,10 +230,10 @@ fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
         }),
         (room(), words()).prop_map(|(room, text)| {
             let args = format!("{room} {text}");
-            (Command::Say { room: Some(room), re: None, act: false, text }, "SAY", args)
+            (Command::Say { room: Some(room), re: None, cid: None, act: false, text }, "SAY", args)
         }),
         words().prop_map(|text| (
-            Command::Say { room: None, re: None, act: true, text: text.clone() },
+            Command::Say { room: None, re: None, cid: None, act: true, text: text.clone() },
             "ACT",
             text.to_string()
         )),
@@ -252,7 +252,7 @@ fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
         }),
         (option::of(room()), line(), words()).prop_map(|(room, line, text)| {
             let args = format!("{} {} {text}", room_args(&room), line_args(line));
-            (Command::Say { room, re: Some(line), act: false, text }, "ANSWER", args)
+            (Command::Say { room, re: Some(line), cid: None, act: false, text }, "ANSWER", args)
         }),
         (option::of(room()), line(), what()).prop_map(|(room, line, what)| {
             let (verb, more) = match &what {
