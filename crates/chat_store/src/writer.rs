@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// words are in it; at once if it has so many pages.
 const WRITE_BACK: Duration = Duration::from_secs(30);
 const WIPE: Duration = Duration::from_secs(1);
-const WAL_PAGES: i64 = 1_024;
+const WAL_PAGES: i64 = 4_096;
 /// How long it sleeps where nothing is to be done.
 const IDLE: Duration = Duration::from_secs(3_600);
 
