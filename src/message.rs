@@ -1,5 +1,6 @@
 //! Everything the router is ever told, and the client as the router knows it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -10,9 +11,13 @@ use crate::event::{Leave, Warning};
 use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
-use crate::store::Report;
+use crate::router::Patience;
+use crate::store::{Answer, Question, Report};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::text::Text;
+
+/// Called once with the answer to a question, by the router's thread: it must be quick.
+pub type Reply = Box<dyn FnOnce(Answer) + Send>;
 
 /// What somebody wants of the router.
 pub enum Message {
@@ -37,6 +42,8 @@ pub enum Message {
         /// The words.
         content: Text,
     },
+    /// A door wants something of the store; the answer is for the door.
+    Ask(Question, Reply),
     /// The store has something to say.
     Store(Report),
     /// Say goodbye to everybody and end.
@@ -69,6 +76,10 @@ pub(crate) struct State {
     pub(crate) ignored: Vec<Name>,
     /// Whether it has shown that its name belongs to it.
     pub(crate) signed_in: bool,
+    /// As whom others know it, if not as itself: the first connection of its account.
+    pub(crate) person: Option<ClientId>,
+    /// Set while it waits for an answer of the store, and what it has asked for since.
+    pub(crate) patience: Option<Box<Patience>>,
     /// Who whispered last.
     pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, ChatError)>,
@@ -115,6 +126,21 @@ impl Client {
     /// A client without a name. In a box, for it goes through a queue and into a map as it is.
     pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Box<Client> {
         Box::new(Client { id, name: None, sender, origin: origin.into(), door, state: State::default() })
+    }
+
+    /// The peer's address, where the origin is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.origin.parse().ok().map(|origin: SocketAddr| origin.ip().to_canonical())
+    }
+
+    /// Whether nobody else can read what comes from there.
+    pub fn is_private(&self) -> bool {
+        self.address().is_none_or(|address| address.is_loopback())
+    }
+
+    /// As whom others know it.
+    pub fn person(&self) -> ClientId {
+        self.state.person.unwrap_or(self.id)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::now::Now;
 use crate::registry::Registry;
 use crate::render::render;
 use crate::router::{Router, TURN};
+use crate::store::{Contents, Policy, Store};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -45,7 +46,11 @@ pub struct Server {
     exporter: Option<Exporter>,
     inbox: Receiver<Message>,
     handle: ServerHandle,
+    kept: Option<Kept>,
 }
+
+/// A store, what is in it, and the rules for accounts.
+type Kept = (Box<dyn Store>, Contents, Policy);
 
 /// A way to talk to a running server from any thread.
 #[derive(Clone)]
@@ -120,7 +125,12 @@ impl Server {
             stop: AtomicBool::new(false),
             config,
         });
-        Ok(Server { listener, exporter, inbox, handle: ServerHandle { inbox: sender, shared } })
+        Ok(Server { listener, exporter, inbox, handle: ServerHandle { inbox: sender, shared }, kept: None })
+    }
+
+    /// Gives the server a store: what is in it is there when people come, and what they say is kept.
+    pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy) {
+        self.kept = Some((store, contents, policy));
     }
 
     /// A handle, before or while it runs.
@@ -141,9 +151,12 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
-        let Server { listener, exporter, inbox, handle } = self;
+        let Server { listener, exporter, inbox, handle, kept } = self;
         let shared = &*handle.shared;
-        let router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
+        let mut router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
+        if let Some((store, contents, policy)) = kept {
+            router.keep_in(store, contents, policy);
+        }
         thread::scope(|scope| {
             let guard = StopAccepting(&handle);
             let route = move || {
