@@ -181,12 +181,12 @@ impl Store for Front {
         let mut writing = shared.writing();
         let turn = record.turn;
         let bytes = cost(&record);
-        let in_trouble = writing.in_trouble || writing.ended;
+        let in_trouble = writing.in_trouble;
         if writing.ended {
             // Nobody is left to write it, which the writer has said.
             return Keeping::Go;
         }
-        writing.backlog.push(record, bytes, in_trouble);
+        shared.figures.lost(writing.backlog.push(record, bytes, in_trouble));
         shared.figures.set_backlog(&writing.backlog);
         shared.to_write.notify_one();
         let is_room = writing.backlog.rows() < ROWS_AHEAD && writing.backlog.bytes() < BYTES_AHEAD;

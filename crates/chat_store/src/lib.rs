@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_server::store::{Contents, Report, Store};
 use rusqlite::Connection;
@@ -19,6 +19,7 @@ mod figures;
 mod index;
 mod keep;
 mod lines;
+mod load;
 mod lock;
 mod purge;
 mod reader;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use db::{FILE, OpenError};
 pub use figures::Figures;
+pub use purge::Retention;
 
 use backlog::Backlog;
 use desk::{Desk, Front};
@@ -78,6 +80,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// What a turn has to survive.
     pub durability: Durability,
+    /// How long lines are kept.
+    pub retention: Retention,
 }
 
 /// A store that is open and not at work yet.
@@ -103,7 +107,8 @@ impl Sqlite {
     pub fn open(options: Options) -> Result<(Sqlite, Contents), OpenError> {
         let lock = db::lock(&options.dir)?;
         let db = db::open(&options.dir)?;
-        Ok((Sqlite { db, lock, options }, Contents::default()))
+        let contents = load::contents(&db).map_err(|error| db::from_sqlite(&options.dir.join(FILE), &error))?;
+        Ok((Sqlite { db, lock, options }, contents))
     }
 
     /// Starts its threads. `report` is called by them and may wait for the router, but never for the store.
@@ -126,7 +131,7 @@ impl Sqlite {
             let read = move || reader::run(&db, &desk);
             guard.readers.push(thread::Builder::new().name("store-reader".into()).spawn(read)?);
         }
-        let writer = Writer::new(db, options.dir, desk.clone(), keeper, Purge::new());
+        let writer = Writer::new(db, options.dir, desk.clone(), keeper, Purge::new(options.retention, Instant::now()));
         let write = move || {
             writer.run();
             // The next server may come when the database is closed, and not before.
