@@ -1,5 +1,6 @@
 //! Everything the router is ever told, and the client as the router knows it.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -53,8 +54,11 @@ pub struct Client {
     pub sender: Outbox,
     /// The peer's address, for the log only: members never see it.
     pub origin: String,
-    /// By which door it came: `line`.
+    /// By which door it came: `line`, `tls`.
     pub door: &'static str,
+    /// Whether nobody on the way can read what goes between us and it: the connection is encrypted, or never leaves this
+    /// machine. Passwords are for such clients only.
+    pub is_private: bool,
     /// Where it is and what it wants; changed only by the router.
     pub(crate) state: State,
 }
@@ -112,9 +116,12 @@ impl Options {
 }
 
 impl Client {
-    /// A client without a name. In a box, for it goes through a queue and into a map as it is.
+    /// A client without a name. In a box, for it goes through a queue and into a map as it is. It is private if its origin
+    /// is on loopback; whoever encrypts says so afterwards.
     pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Box<Client> {
-        Box::new(Client { id, name: None, sender, origin: origin.into(), door, state: State::default() })
+        let origin = origin.into();
+        let is_private = origin.parse().is_ok_and(|peer: SocketAddr| peer.ip().to_canonical().is_loopback());
+        Box::new(Client { id, name: None, sender, origin, door, is_private, state: State::default() })
     }
 }
 
