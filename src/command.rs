@@ -2,6 +2,7 @@
 
 use crate::error::ChatError;
 use crate::names::{Name, RoomName};
+use crate::store::{Proof, Role, Secret};
 use crate::text::Text;
 
 /// A request that was understood. It holds names, rooms and texts that were looked at already; whether the chat
@@ -106,6 +107,54 @@ pub enum Command {
     Ping(Text),
     /// The last refusal, with its numbers.
     Why,
+    /// The next line is to be a password: the first half of one of the five below.
+    Prompt(Prompt),
+    /// Make the name one has one's own; or, without a name, come in by a new account: `<name> <password> [code]`. Only the
+    /// router knows which of the two it is.
+    Register(Secret),
+    /// Show that a name is one's own.
+    Login(Proof),
+    /// Be nobody's any more: this connection, or all of the account.
+    Logout {
+        /// All of them, and every browser.
+        everywhere: bool,
+    },
+    /// Change one's password.
+    Passwd {
+        /// The one until now.
+        old: Secret,
+        /// The one from now on.
+        new: Secret,
+    },
+    /// What an account may do; with a role: what it may do from now on.
+    Role {
+        /// Whose.
+        name: Name,
+        /// What.
+        role: Option<Role>,
+    },
+    /// A code with which one person can register.
+    InviteCode,
+    /// Old lines that have all these words.
+    Search {
+        /// Where; `None` is everywhere.
+        room: Option<RoomName>,
+        /// The words.
+        words: Text,
+        /// Only ids below this one, in one room.
+        before: Option<u64>,
+        /// The most lines.
+        limit: usize,
+    },
+    /// Old lines as JSON.
+    Export {
+        /// Where; `None` is the current room.
+        room: Option<RoomName>,
+        /// Only ids above this one.
+        after: u64,
+        /// The most lines.
+        limit: usize,
+    },
     /// The table below, or one row of it.
     Help(Option<&'static Verb>),
     /// The server's figures.
@@ -115,6 +164,19 @@ pub enum Command {
     /// Panics where it is told to: the tests' way to show what a panic costs.
     #[cfg(test)]
     Crash,
+}
+
+/// What the next line is, instead of what it looks like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Prompt {
+    /// The password of this name.
+    Login(Name),
+    /// The password for the name one has.
+    Register,
+    /// The password until now.
+    OldPassword,
+    /// The password from now on.
+    NewPassword,
 }
 
 /// One line of a room, as a person names it.
@@ -236,6 +298,8 @@ pub struct Verb {
     pub early: bool,
     /// Whether other people hear it, so that the spam window counts it.
     pub loud: bool,
+    /// Whether it needs a store, which this package alone has not.
+    pub stored: bool,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 }
 
@@ -296,11 +360,15 @@ const fn verb(
     help: &'static str,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 ) -> Verb {
-    Verb { name, slashes, usage, help, early: false, loud: false, parse }
+    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, parse }
 }
 
 const fn early(verb: Verb) -> Verb {
     Verb { early: true, ..verb }
+}
+
+const fn stored(verb: Verb) -> Verb {
+    Verb { stored: true, ..verb }
 }
 
 const fn loud(verb: Verb) -> Verb {
@@ -420,6 +488,87 @@ pub static VERBS: &[Verb] = &[
         "show what was said",
         history,
     ),
+    stored(verb("SEARCH", &["search"], "/search [#room] <words> [before=id] [limit=n]", "find what was said", search)),
+    stored(verb(
+        "EXPORT",
+        &["export"],
+        "/export [#room] [after=id] [limit=n]",
+        "get what was said, as lines of JSON",
+        |args, verb| {
+            let (room, rest) = room_first(args)?;
+            let (mut after, mut limit) = (0, MAX_PAGE);
+            for word in rest.split_whitespace() {
+                let bad = || bad(&Text::own(word), verb.usage);
+                match word.split_once('=').and_then(|(key, value)| Some((key, value.parse::<u64>().ok()?))) {
+                    Some(("after", id)) => after = id,
+                    Some(("limit", n)) if (1..=MAX_PAGE as u64).contains(&n) => limit = n as usize,
+                    _ => return Err(bad()),
+                }
+            }
+            Ok(Command::Export { room, after, limit })
+        },
+    )),
+    stored(early(verb(
+        "REGISTER",
+        &["register"],
+        "/register <password>, or REGISTER:<name> <password> [code]",
+        "make the name you have your own",
+        |args, _| match args.trimmed() {
+            words if words.is_empty() => Ok(Command::Prompt(Prompt::Register)),
+            words => Ok(Command::Register(Secret::new(words.as_str()))),
+        },
+    ))),
+    stored(early(verb("LOGIN", &["login"], "/login <name> [password]", "sign in to a name of yours", |args, _| {
+        let (name, secret) = args.split_word();
+        let name = Name::parse(&name)?;
+        Ok(match secret.trim() {
+            "" => Command::Prompt(Prompt::Login(name)),
+            secret => Command::Login(Proof::Password(name, Secret::new(secret))),
+        })
+    }))),
+    stored(verb(
+        "LOGOUT",
+        &["logout"],
+        "/logout [all]",
+        "sign out; with all: everywhere you are signed in",
+        |args, verb| match args.trim() {
+            "" => Ok(Command::Logout { everywhere: false }),
+            "all" => Ok(Command::Logout { everywhere: true }),
+            _ => Err(bad(&args, verb.usage)),
+        },
+    )),
+    stored(verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |args, verb| {
+        let (old, new) = args.split_word();
+        match (old.as_str(), new.trim()) {
+            ("", _) => Ok(Command::Prompt(Prompt::OldPassword)),
+            (_, "") => Err(ChatError::MissingArgument { usage: verb.usage }),
+            (old, new) => Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) }),
+        }
+    })),
+    stored(verb(
+        "ROLE",
+        &["role"],
+        "/role <name> [member|op|admin]",
+        "show or set what an account may do",
+        |args, verb| {
+            let (name, role) = args.split_word();
+            if name.is_empty() {
+                return Err(ChatError::MissingArgument { usage: verb.usage });
+            }
+            let role = match role.trim() {
+                "" => None,
+                word => Some(Role::named(word).ok_or_else(|| bad(&role, "A role is member, op or admin."))?),
+            };
+            Ok(Command::Role { name: somebody(&name)?, role })
+        },
+    )),
+    stored(verb(
+        "INVITECODE",
+        &["invitecode"],
+        "/invitecode",
+        "make a code with which one person can register",
+        |_, _| Ok(Command::InviteCode),
+    )),
     verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
         let why = args.trimmed();
         Ok(Command::Away((!why.is_empty()).then_some(why)))
@@ -531,6 +680,27 @@ fn history(args: Text, _: &'static Verb) -> Result<Command, ChatError> {
         }
         rest = more;
     }
+}
+
+fn search(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+    let (room, rest) = room_first(args)?;
+    let (mut words, mut before, mut limit) = (Vec::new(), None, 50);
+    for word in rest.split_whitespace() {
+        // Only these two are ours; anything else with an equals sign may be what is looked for.
+        let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad(&Text::own(word), verb.usage));
+        match word.split_once('=') {
+            Some(("before", id)) => before = Some(number(id)?),
+            Some(("limit", n)) => match number(n)? {
+                n if (1..=MAX_PAGE as u64).contains(&n) => limit = n as usize,
+                _ => return Err(bad(&Text::own(word), "It is 1 to 500 lines.")),
+            },
+            _ => words.push(word),
+        }
+    }
+    if words.is_empty() {
+        return Err(ChatError::MissingArgument { usage: verb.usage });
+    }
+    Ok(Command::Search { room, words: Text::own(words.join(" ")), before, limit })
 }
 
 fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
@@ -709,6 +879,7 @@ mod tests {
         assert_eq!(near("JION"), Some("JOIN"));
         assert_eq!(near("whsper"), Some("WHISPER"));
         assert_eq!(near("EXITT"), Some("QUIT"));
-        assert_eq!(near("LOGIN"), None);
+        assert_eq!(near("LOGN"), Some("LOGIN"));
+        assert_eq!(near("OPERSERV"), None);
     }
 }

@@ -135,7 +135,7 @@ pub fn serve(
     let hangup = receiver.hangup();
     let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
     let mut client = Client::new(id, outbox, origin, decoder.door());
-    client.is_private |= link.is_encrypted();
+    client.is_encrypted = link.is_encrypted();
     handle.send(Message::ClientJoined(client));
     let mut departure = Departure { id, why: Leave::Crashed, handle };
     // Nothing is ever sent here. That the reader drops its end is the message.

@@ -1,11 +1,12 @@
 //! A dialect gives lines a meaning and events their bytes; the line protocol is the first one.
 
-use crate::command::{Choice, Command, View};
+use crate::command::{Choice, Command, Prompt, View};
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag, Wire};
 use crate::outbox::Run;
 use crate::protocol::{self, Request};
 use crate::render::render;
+use crate::store::{Proof, Secret};
 use crate::text::Text;
 
 /// What one line of a client means.
@@ -69,6 +70,10 @@ pub struct LineDecoder {
     lines: usize,
     asked_to_join: bool,
     paste: Option<Paste>,
+    /// The next line is a password, and for what.
+    prompt: Option<(Prompt, Option<Tag>)>,
+    /// The first of two passwords.
+    old: Option<Secret>,
 }
 
 #[derive(Default)]
@@ -79,10 +84,47 @@ struct Paste {
     bytes: usize,
 }
 
+/// A request after which the next line is a password. Before sign-on it may be its other reading.
+fn prompt_of(request: &Request) -> Option<Prompt> {
+    let early = request.early.as_deref().map(|early| &early.what);
+    match early.unwrap_or(&request.what) {
+        Ok(Command::Prompt(prompt)) => Some(prompt.clone()),
+        _ => None,
+    }
+}
+
 impl LineDecoder {
     /// The same protocol by another door, such as `tls`.
     pub fn by(door: &'static str) -> LineDecoder {
         LineDecoder { door: Some(door), ..LineDecoder::default() }
+    }
+
+    /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
+    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text) -> Request {
+        let secret = Secret::new(line.trim());
+        let verb = match prompt {
+            Prompt::Login(_) => "LOGIN",
+            Prompt::Register => "REGISTER",
+            Prompt::OldPassword | Prompt::NewPassword => "PASSWD",
+        };
+        let what = match prompt {
+            _ if line.trim().is_empty() => {
+                self.old = None;
+                Err(ChatError::NoText)
+            }
+            Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
+            Prompt::Register => Ok(Command::Register(secret)),
+            Prompt::OldPassword => {
+                self.old = Some(secret);
+                self.prompt = Some((Prompt::NewPassword, tag));
+                return Request::of(verb, Ok(Command::Prompt(Prompt::NewPassword)));
+            }
+            Prompt::NewPassword => match self.old.take() {
+                Some(old) => Ok(Command::Passwd { old, new: secret }),
+                None => Err(ChatError::NoText),
+            },
+        };
+        Request { tag, ..Request::of(verb, what) }
     }
 }
 
@@ -109,7 +151,13 @@ impl Decoder for LineDecoder {
             paste.add(text);
             return Decoded::Nothing;
         }
+        if let Some((prompt, tag)) = self.prompt.take() {
+            return Decoded::Request(self.prompted(prompt, tag, &text));
+        }
         let Some(mut request) = protocol::parse(&text) else { return Decoded::Nothing };
+        if let Some(prompt) = prompt_of(&request) {
+            self.prompt = Some((prompt, request.tag.take()));
+        }
         let sign_on = |r: &Request| matches!(r.what, Ok(Command::Join(_)));
         self.asked_to_join |= sign_on(&request) || request.early.as_deref().is_some_and(sign_on);
         if request.what == Ok(Command::PasteBegins) {

@@ -106,6 +106,8 @@ pub enum ChatError {
         /// Who said the line.
         author: Name,
     },
+    /// 484: as long as one is signed in, one's name is the account's.
+    SignedInAs(Name),
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
     /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
@@ -190,7 +192,7 @@ impl ChatError {
             ChatError::NoStore(_) => (480, "no-store"),
             ChatError::NotAllowed(_) => (481, "not-operator"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
-            ChatError::Protected { .. } => (484, "protected"),
+            ChatError::Protected { .. } | ChatError::SignedInAs(_) => (484, "protected"),
             ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
             ChatError::MembersOnly => (487, "members-only"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
@@ -227,6 +229,7 @@ impl ChatError {
             | ChatError::NoInvitation { .. }
             | ChatError::NoStore(_)
             | ChatError::NotAllowed(_)
+            | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
             | ChatError::MembersOnly
@@ -344,6 +347,9 @@ impl fmt::Display for ChatError {
                 write!(f, "Only the operators of {room} may do that. Ask one of them; who opens a room is its first.")
             }
             ChatError::Protected { author } => write!(f, "Only {author}, who said it, can change that line."),
+            ChatError::SignedInAs(name) => {
+                write!(f, "You are signed in as {name}, and that is your name. For another one: LOGOUT: first.")
+            }
             ChatError::NameRegistered(name) => {
                 write!(
                     f,

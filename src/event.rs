@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, Utc};
 
 pub use crate::command::What;
-use crate::command::{Choice, Verb};
+use crate::command::{Choice, Prompt, Verb};
 use crate::error::ChatError;
 use crate::names::{ClientId, Name, RoomName};
+use crate::store::Role;
 use crate::text::Text;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
@@ -158,6 +159,8 @@ pub enum Event {
     Warn(Warning),
     /// The lines of a paste come now.
     PasteBegins,
+    /// The next line is a password, and is shown to nobody.
+    Prompt(Prompt),
     /// The answer to a ping, or an unasked sign of life with the token `*`.
     Pong(Text),
     /// Lines of a room that this client did not get, because it read too slowly.
@@ -246,6 +249,8 @@ pub struct Greeting {
     pub name: Text,
     /// The most bytes a client's line can have.
     pub max_line: usize,
+    /// Whether it keeps what is said, and knows accounts.
+    pub stored: bool,
 }
 
 /// What came of a request, for the `OK` line.
@@ -278,12 +283,53 @@ pub enum Done {
     },
     /// This is the current room.
     Current(RoomName),
+    /// Signed on, or named anew, as somebody with an account.
+    SignedIn {
+        /// The name one has now.
+        name: Name,
+        /// What one may do.
+        role: Role,
+        /// As whom the others know one: the first connection of this account that is still there counts for all.
+        person: ClientId,
+        /// The room one is in.
+        room: RoomName,
+        /// How many are in it, oneself included.
+        users: usize,
+    },
+    /// The name one has is one's own from now on.
+    Registered {
+        /// The name.
+        name: Name,
+    },
+    /// Not signed in any more.
+    SignedOut {
+        /// The name one has now.
+        name: Name,
+    },
+    /// The password is another.
+    PasswordChanged,
+    /// What an account may do.
+    Role {
+        /// Whose.
+        name: Name,
+        /// What.
+        role: Role,
+    },
+    /// A code with which one person can register.
+    Code {
+        /// The code.
+        code: Text,
+        /// Until when it is good.
+        until: DateTime<Utc>,
+    },
     /// Said, with its id. Of a paste: the last of its lines.
     Said {
         /// Where.
         room: RoomName,
         /// The number it got.
         id: u64,
+        /// Whether it is kept, where anything is.
+        kept: bool,
     },
     /// A line is as it was to be.
     Changed {
@@ -368,6 +414,20 @@ pub enum Items {
         /// There is more: ask with `before=` this id (or `after=` it, when that was asked for).
         more: Option<u64>,
     },
+    /// `SEARCH`: old lines of any room, each with its own time and id.
+    Found {
+        /// The lines, oldest first.
+        lines: Vec<Arc<Envelope>>,
+        /// There is more: ask with `before=` this id.
+        more: Option<u64>,
+    },
+    /// `EXPORT`: old lines, each as a JSON object.
+    Export {
+        /// The lines, oldest first.
+        lines: Vec<Arc<Envelope>>,
+        /// There is more: ask with `after=` this id.
+        more: Option<u64>,
+    },
     /// `HELP`: rows of the command table.
     Help(Vec<&'static Verb>),
     /// `STATS`: figures.
@@ -385,6 +445,8 @@ pub struct User {
     pub idle: u64,
     /// By which door: `line`, `web`, `irc`.
     pub door: &'static str,
+    /// What they may do, if the name is theirs.
+    pub account: Option<Role>,
     /// The away message, if away.
     pub away: Option<Text>,
 }
@@ -445,6 +507,8 @@ pub enum Leave {
     Endless,
     /// Too much, too often, or before having a name.
     Flood,
+    /// Their account was signed out everywhere, or its password is another.
+    SignedOut,
     /// An operator sent them away, perhaps with words.
     Kicked(Option<Text>),
     /// Another protocol on this port.
@@ -484,6 +548,7 @@ impl Leave {
             Leave::Endless => (417, "line-too-long"),
             Leave::Flood => (429, "flood"),
             Leave::Kicked(_) => (470, "kicked"),
+            Leave::SignedOut => (498, "signed-out"),
             Leave::Crashed => (500, "internal-error"),
             Leave::Shutdown => (503, "shutting-down"),
             Leave::Full => (511, "server-full"),
@@ -510,6 +575,7 @@ impl Leave {
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
             Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
+            Leave::SignedOut => "signed out",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",
@@ -553,6 +619,22 @@ impl Envelope {
         Arc::new(Envelope { at, event, wires: Default::default() })
     }
 
+    /// The room's number of it, if it is a line, or a change to one.
+    pub fn id(&self) -> Option<u64> {
+        match &self.event {
+            Event::Said(Speech { id, .. }) | Event::Changed(Change { id, .. }) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The room it stands in, if it is a line, or a change to one.
+    pub fn room(&self) -> Option<&RoomName> {
+        match &self.event {
+            Event::Said(Speech { room, .. }) | Event::Changed(Change { room, .. }) => Some(room),
+            _ => None,
+        }
+    }
+
     /// The bytes on a wire: rendered by the first who asks, shared by the others.
     pub fn on(&self, wire: Wire, render: impl FnOnce(&Envelope) -> Vec<u8>) -> &[u8] {
         self.wires[wire as usize].get_or_init(|| render(self).into_boxed_slice())
@@ -575,7 +657,10 @@ impl Envelope {
                     Items::List(users) => LINE * users.len(),
                     Items::Who(_) => LINE,
                     Items::Rooms(rooms) => rooms.iter().map(|room| LINE + room.topic.len()).sum(),
-                    Items::History { lines, .. } => lines.iter().map(|line| line.cost()).sum(),
+                    Items::History { lines, .. } | Items::Found { lines, .. } => {
+                        lines.iter().map(|line| line.cost()).sum()
+                    }
+                    Items::Export { lines, .. } => lines.iter().map(|line| 2 * line.cost()).sum(),
                     Items::Help(verbs) => 2 * LINE * verbs.len(),
                     Items::Stats(stats) => LINE * stats.len(),
                 }
@@ -595,6 +680,7 @@ impl Envelope {
             | Event::Operator { .. }
             | Event::Warn(_)
             | Event::PasteBegins
+            | Event::Prompt(_)
             | Event::Gap { .. }
             | Event::Bye { .. } => LINE,
         }

@@ -54,6 +54,24 @@ impl History {
         self.ring.iter().rev().map(|(_, line)| line)
     }
 
+    /// All that is kept, oldest first.
+    pub fn oldest_first(&self) -> impl Iterator<Item = &Arc<Envelope>> {
+        self.ring.iter().map(|(_, line)| line)
+    }
+
+    /// The smallest id that is kept.
+    pub fn first_id(&self) -> Option<u64> {
+        self.ring.front().map(|(id, _)| *id)
+    }
+
+    /// Forgets everything with an id below this one.
+    pub fn forget_before(&mut self, first_id: u64) {
+        while self.first_id().is_some_and(|id| id < first_id) {
+            let Some((_, gone)) = self.ring.pop_front() else { break };
+            self.bytes -= gone.cost();
+        }
+    }
+
     /// How many lines are kept.
     pub fn len(&self) -> usize {
         self.ring.len()

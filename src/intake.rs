@@ -349,6 +349,9 @@ fn answers_with_a_block(request: &Request) -> bool {
             | Command::Rooms
             | Command::Help(_)
             | Command::Stats
+            | Command::Search { .. }
+            | Command::Export { .. }
+            | Command::Login(_)
             | Command::Join(_)
             | Command::Enter { .. }
     )

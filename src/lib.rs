@@ -23,6 +23,7 @@ pub mod store;
 // ---- pure logic ----
 pub mod protocol;
 pub mod render;
+pub mod export;
 pub mod dialect;
 pub mod telnet;
 pub mod history;

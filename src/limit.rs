@@ -1,6 +1,7 @@
 //! Pace and spam: a token bucket for each reader, a sliding window for each talker. Time is an argument.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use crate::error::{ChatError, Spam};
@@ -39,6 +40,69 @@ impl Bucket {
     /// Whether the bucket is full again, so that a new burst begins.
     pub fn is_full(&self) -> bool {
         self.tokens >= self.burst - 1.0
+    }
+}
+
+/// Counts guesses: of passwords from one address, or for one name. So many are free, and each one more doubles the wait. A
+/// right one is taken back.
+pub struct Guesses<K> {
+    free: u32,
+    by: HashMap<K, Guess>,
+}
+
+struct Guess {
+    count: u32,
+    last: Instant,
+    until: Instant,
+}
+
+/// The longest wait after wrong guesses.
+const LONGEST_WAIT: Duration = Duration::from_secs(900);
+/// The most that are remembered. Whoever has guessed longest ago makes way.
+const MAX_GUESSERS: usize = 10_000;
+
+impl<K: Eq + Hash + Clone> Guesses<K> {
+    /// So many guesses a minute are free.
+    pub fn new(free: u32) -> Guesses<K> {
+        Guesses { free, by: HashMap::new() }
+    }
+
+    /// Counts one more guess, before it is known whether it is right.
+    ///
+    /// # Errors
+    /// It is too early for another one; the seconds to wait.
+    pub fn charge(&mut self, key: K, now: Instant) -> Result<(), u64> {
+        if self.by.len() >= MAX_GUESSERS && !self.by.contains_key(&key) {
+            let oldest = self.by.iter().min_by_key(|(_, guess)| guess.last).map(|(key, _)| key.clone());
+            if let Some(oldest) = oldest {
+                self.by.remove(&oldest);
+            }
+        }
+        let guess = self.by.entry(key).or_insert(Guess { count: 0, last: now, until: now });
+        if guess.until > now {
+            return Err(seconds_up(guess.until - now));
+        }
+        guess.count += 1;
+        guess.last = now;
+        if let Some(over) = guess.count.checked_sub(self.free) {
+            guess.until = now + Duration::from_secs(2 << over.min(20)).min(LONGEST_WAIT);
+        }
+        Ok(())
+    }
+
+    /// It was right.
+    pub fn refund(&mut self, key: &K, now: Instant) {
+        let Some(guess) = self.by.get_mut(key) else { return };
+        guess.count = guess.count.saturating_sub(1);
+        guess.until = now;
+        if guess.count == 0 {
+            self.by.remove(key);
+        }
+    }
+
+    /// Forgets those who have not guessed for a minute, or for as long again as they had to wait.
+    pub fn tick(&mut self, now: Instant) {
+        self.by.retain(|_, guess| now < guess.until + WINDOW.max(guess.until.saturating_duration_since(guess.last)));
     }
 }
 
@@ -135,6 +199,28 @@ mod tests {
     use proptest::prelude::*;
 
     const ID: ClientId = ClientId(7);
+
+    #[test]
+    fn three_guesses_are_free_and_each_one_more_doubles_the_wait() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut guesses = Guesses::new(3);
+        assert!((0..3).all(|_| guesses.charge("here", start).is_ok()));
+        assert_eq!(guesses.charge("here", start), Err(2));
+        assert_eq!(guesses.charge("there", start), Ok(()), "another one has guesses of its own");
+        assert_eq!(guesses.charge("here", at(2)), Ok(()));
+        assert_eq!(guesses.charge("here", at(2)), Err(4));
+        assert_eq!(guesses.charge("here", at(6)), Ok(()));
+        assert_eq!(guesses.charge("here", at(6)), Err(8));
+        // A right one is no guess, but makes none of the wrong ones undone.
+        guesses.refund(&"here", at(6));
+        assert_eq!(guesses.charge("here", at(6)), Ok(()));
+        assert_eq!(guesses.charge("here", at(6)), Err(8));
+        guesses.tick(at(6 + 8 + 59));
+        assert_eq!(guesses.charge("here", at(6 + 8 + 59)), Ok(()));
+        guesses.tick(at(1_000));
+        assert!((0..3).all(|_| guesses.charge("here", at(1_000)).is_ok()), "all is forgotten");
+    }
 
     #[test]
     fn a_burst_passes_and_then_the_pace_holds() {

@@ -1,6 +1,6 @@
 //! Everything the router is ever told, and the client as the router knows it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -11,9 +11,13 @@ use crate::event::{Leave, Warning};
 use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
-use crate::store::Report;
+use crate::router::Patience;
+use crate::store::{Answer, Question, Report};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::text::Text;
+
+/// Called once with the answer to a question, by the router's thread: it must be quick.
+pub type Reply = Box<dyn FnOnce(Answer) + Send>;
 
 /// What somebody wants of the router.
 pub enum Message {
@@ -38,6 +42,8 @@ pub enum Message {
         /// The words.
         content: Text,
     },
+    /// A door wants something of the store; the answer is for the door.
+    Ask(Question, Reply),
     /// The store has something to say.
     Store(Report),
     /// Say goodbye to everybody and end.
@@ -56,9 +62,8 @@ pub struct Client {
     pub origin: String,
     /// By which door it came: `line`, `tls`.
     pub door: &'static str,
-    /// Whether nobody on the way can read what goes between us and it: the connection is encrypted, or never leaves this
-    /// machine. Passwords are for such clients only.
-    pub is_private: bool,
+    /// Whether what goes between us and it is encrypted, which only its door knows.
+    pub is_encrypted: bool,
     /// Where it is and what it wants; changed only by the router.
     pub(crate) state: State,
 }
@@ -73,6 +78,10 @@ pub(crate) struct State {
     pub(crate) ignored: Vec<Name>,
     /// Whether it has shown that its name belongs to it.
     pub(crate) signed_in: bool,
+    /// As whom others know it, if not as itself: the first connection of its account.
+    pub(crate) person: Option<ClientId>,
+    /// Set while it waits for an answer of the store, and what it has asked for since.
+    pub(crate) patience: Option<Box<Patience>>,
     /// Who whispered last.
     pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, ChatError)>,
@@ -116,12 +125,25 @@ impl Options {
 }
 
 impl Client {
-    /// A client without a name. In a box, for it goes through a queue and into a map as it is. It is private if its origin
-    /// is on loopback; whoever encrypts says so afterwards.
+    /// A client without a name. In a box, for it goes through a queue and into a map as it is.
     pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Box<Client> {
-        let origin = origin.into();
-        let is_private = origin.parse().is_ok_and(|peer: SocketAddr| peer.ip().to_canonical().is_loopback());
-        Box::new(Client { id, name: None, sender, origin, door, is_private, state: State::default() })
+        let (origin, state) = (origin.into(), State::default());
+        Box::new(Client { id, name: None, sender, origin, door, is_encrypted: false, state })
+    }
+
+    /// The peer's address, where the origin is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.origin.parse().ok().map(|origin: SocketAddr| origin.ip().to_canonical())
+    }
+
+    /// Whether nobody else can read what comes from there.
+    pub fn is_private(&self) -> bool {
+        self.is_encrypted || self.address().is_none_or(|address| address.is_loopback())
+    }
+
+    /// As whom others know it.
+    pub fn person(&self) -> ClientId {
+        self.state.person.unwrap_or(self.id)
     }
 }
 

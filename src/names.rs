@@ -32,6 +32,11 @@ impl fmt::Display for ClientId {
 pub struct Name(Arc<str>);
 
 impl Name {
+    /// The name under which the server itself does something.
+    pub(crate) fn server() -> Name {
+        Name("server".into())
+    }
+
     /// Looks a name over.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! The way out to one client: what the router has for it, and the trait that a transport implements.
 //!
 //! # The contract
-//! 1. It never blocks: not in [`Outbox::push`], not in [`Outbox::flush`], whatever the client does.
+//! 1. It never blocks: not in [`Outbox::push`], not in [`Outbox::flush`], whatever the client does. Nothing goes out but by
+//!    a flush: what is pushed in a turn may have to be kept by a store before anybody sees any of it.
 //! 2. It never reorders: what was pushed first is written first.
-//! 3. It is bounded, in items and in bytes. Past the bound, coming and going is dropped first, then room speech,
+//! 3. It is bounded, in items and in bytes, whenever it was flushed. Past the bound, coming and going is dropped first, then room speech,
 //!    oldest first; a `GAP` stands in the place of what was dropped. Answers and whispers are never dropped: a client
 //!    for whom only those are left is let go.
 //! 4. The last words are kept: the transport has room for them even when it is full.
@@ -174,10 +175,8 @@ impl Outbox {
         }
         self.bytes += envelope.cost();
         self.pending.push(envelope.clone());
-        // One turn can be more than the bound. That alone is no reason to lose anything: the transport may have room.
-        if self.is_overfull() && self.flush() == Flushed::Overfull {
-            self.shed();
-        }
+        // What is past the bound falls out when it is handed over and not before: nobody may have any of a turn as long as
+        // it goes on, and the transport may have room for all of it.
         first
     }
 
@@ -223,6 +222,9 @@ impl Outbox {
         let flushed = self.hand_over(batch);
         if matches!(flushed, Flushed::Waits | Flushed::Overfull) {
             self.blocks = blocks;
+            if self.is_overfull() {
+                self.shed();
+            }
             return if self.is_overfull() { Flushed::Overfull } else { Flushed::Waits };
         }
         flushed
@@ -253,6 +255,9 @@ impl Outbox {
 
     /// Ends it: what waits and the last words go to the transport's reserve.
     pub fn close(mut self, last: Arc<Envelope>) {
+        if self.is_overfull() {
+            self.flush();
+        }
         self.push(&last);
         let batch = self.take_all();
         self.deliver.last_words(batch);
@@ -431,7 +436,7 @@ mod tests {
         for id in 1..=MAX_PENDING as u64 {
             outbox.push(&said(id));
         }
-        assert_eq!(outbox.take_lost(), 514);
+        assert_eq!((outbox.flush(), outbox.take_lost()), (Flushed::Waits, 514));
         *room.lock().unwrap() = 1;
         assert_eq!(outbox.flush(), Flushed::All);
         let taken = taken.lock().unwrap();
@@ -487,6 +492,7 @@ mod tests {
         for id in 4..=20 {
             outbox.push(&said(id));
         }
+        assert_eq!(outbox.flush(), Flushed::Waits);
         assert!(outbox.take_lost() > 0);
     }
 

@@ -20,7 +20,19 @@ pub struct Registry(Arc<Mutex<Clients>>);
 #[derive(Default)]
 pub(crate) struct Clients {
     by_id: HashMap<ClientId, Box<Client>, BuildHasherDefault<NumberHasher>>,
-    by_name: HashMap<Name, ClientId>,
+    by_name: HashMap<Name, Holders>,
+}
+
+/// The connections that have one name: nearly always one, and several of one account.
+struct Holders {
+    first: ClientId,
+    others: Vec<ClientId>,
+}
+
+impl Holders {
+    fn all(&self) -> impl Iterator<Item = ClientId> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
 }
 
 /// What the registry holds at one moment, for figures.
@@ -104,12 +116,22 @@ impl Clients {
     /// Takes a client out, and its name with it.
     pub(crate) fn remove(&mut self, id: ClientId) -> Option<Box<Client>> {
         let client = self.by_id.remove(&id)?;
-        if let Some(name) = &client.name
-            && self.by_name.get(name) == Some(&id)
-        {
-            self.by_name.remove(name);
+        if let Some(name) = &client.name {
+            self.release(name, id);
         }
         Some(client)
+    }
+
+    /// Takes a name from one connection. Others who share it keep it.
+    fn release(&mut self, name: &Name, id: ClientId) {
+        let Some(holders) = self.by_name.get_mut(name) else { return };
+        if holders.first != id {
+            holders.others.retain(|other| *other != id);
+        } else if holders.others.is_empty() {
+            self.by_name.remove(name);
+        } else {
+            holders.first = holders.others.remove(0);
+        }
     }
 
     pub(crate) fn get(&self, id: ClientId) -> Option<&Client> {
@@ -120,21 +142,41 @@ impl Clients {
         self.by_id.get_mut(&id).map(|client| &mut **client)
     }
 
+    /// Who has a name; of several connections of one account the one that has had it longest.
     pub(crate) fn named(&self, name: &Name) -> Option<ClientId> {
-        self.by_name.get(name).copied()
+        self.by_name.get(name).map(|holders| holders.first)
+    }
+
+    /// All connections that have a name.
+    pub(crate) fn all_named(&self, name: &Name) -> impl Iterator<Item = ClientId> {
+        self.by_name.get(name).into_iter().flat_map(Holders::all)
     }
 
     /// Gives a client a name, if nobody else has it. Returns whether it did.
     pub(crate) fn rename(&mut self, id: ClientId, name: Name) -> bool {
-        if self.named(&name).is_some_and(|owner| owner != id) {
+        if self.all_named(&name).any(|owner| owner != id) {
             return false;
         }
         let Some(client) = self.by_id.get_mut(&id) else { return false };
         if let Some(old) = client.name.replace(name.clone()) {
-            self.by_name.remove(&old);
+            self.release(&old, id);
         }
-        self.by_name.insert(name, id);
+        self.by_name.insert(name, Holders { first: id, others: Vec::new() });
         true
+    }
+
+    /// Gives a client a name that others may have as well: those of the same account.
+    pub(crate) fn share(&mut self, id: ClientId, name: Name) {
+        let Some(client) = self.by_id.get_mut(&id) else { return };
+        if let Some(old) = client.name.replace(name.clone()) {
+            self.release(&old, id);
+        }
+        match self.by_name.get_mut(&name) {
+            Some(holders) => holders.others.push(id),
+            None => {
+                self.by_name.insert(name, Holders { first: id, others: Vec::new() });
+            }
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
@@ -156,7 +198,18 @@ impl Clients {
 
     /// Builds the map of names anew from the clients, after something went wrong in between.
     pub(crate) fn mend(&mut self) {
-        self.by_name = self.by_id.values().filter_map(|c| Some((c.name.clone()?, c.id))).collect();
+        self.by_name.clear();
+        let mut named: Vec<(Name, ClientId)> =
+            self.by_id.values().filter_map(|client| Some((client.name.clone()?, client.id))).collect();
+        named.sort_by_key(|(_, id)| *id);
+        for (name, id) in named {
+            match self.by_name.get_mut(&name) {
+                Some(holders) => holders.others.push(id),
+                None => {
+                    self.by_name.insert(name, Holders { first: id, others: Vec::new() });
+                }
+            }
+        }
     }
 }
 

@@ -4,12 +4,14 @@ use std::fmt::{Display, Write};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-use crate::command::{Choice, Presence, Verb, View};
+use crate::command::{Choice, Presence, Prompt, Verb, View};
 use crate::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, Speech, Stat, User, Version, Warning, What,
     Wire,
 };
+use crate::export::json;
 use crate::names::RoomName;
+use crate::store::Role;
 
 /// The lines of an envelope on one of the line wires, each with its CR LF.
 pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
@@ -22,6 +24,10 @@ pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
     }
     lines.out.into_bytes()
 }
+
+/// What a server can do; the second with a store.
+const CAPS: &str = "rooms,history,paste,opt,typing,edit,react";
+const STORED_CAPS: &str = "rooms,history,paste,opt,typing,edit,react,store,search,login";
 
 struct Lines {
     out: String,
@@ -143,6 +149,7 @@ impl Lines {
             Event::PasteBegins => {
                 self.line("PROMPT").field("paste").text("Lines until a single dot (.) go out as one block.");
             }
+            Event::Prompt(prompt) => self.line("PROMPT").field("password").text(words_of_prompt(prompt)),
             Event::Pong(token) => {
                 let line = self.line("PONG");
                 if token.is_empty() { line.end() } else { line.field(token).end() }
@@ -169,7 +176,7 @@ impl Lines {
             .pair("name", &greeting.name)
             .pair("maxline", greeting.max_line)
             .pair("names", crate::names::MAX_NAME)
-            .pair("caps", "rooms,history,paste,opt,typing,edit,react")
+            .pair("caps", if greeting.stored { STORED_CAPS } else { CAPS })
             .pair("door", "line")
             .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
     }
@@ -195,7 +202,35 @@ impl Lines {
                     .text(format_args!("You left {room}. You are in no room now; /join takes you to one."));
             }
             Done::Current(room) => line.pair("room", room).text(format_args!("What you say goes to {room}.")),
-            Done::Said { room, id } | Done::Changed { room, id, .. } => line.pair("room", room).pair("id", id).end(),
+            Done::Said { room, id, kept: false } => line.pair("room", room).pair("id", id).pair("kept", "no").end(),
+            Done::Said { room, id, .. } | Done::Changed { room, id, .. } => {
+                line.pair("room", room).pair("id", id).end();
+            }
+            Done::SignedIn { name, role, room, users, .. } => {
+                line.pair("name", name)
+                    .pair("role", role.word())
+                    .pair("room", room)
+                    .pair("users", users)
+                    .text(format_args!("You are {name}, signed in, {}", company(room, *users)));
+            }
+            Done::Registered { name } => line
+                .pair("name", name)
+                .text(format_args!("The name {name} is yours. Next time: LOGIN:{name} <password>.")),
+            Done::SignedOut { name } => {
+                line.pair("name", name).text(format_args!("You are signed out, and {name} from now on."));
+            }
+            Done::PasswordChanged => {
+                line.text("That is your password now. Every other connection of yours has to sign in again.")
+            }
+            Done::Role { name, role } => {
+                line.pair("name", name)
+                    .pair("role", role.word())
+                    .text(format_args!("{name} is {} here.", with_article(*role)));
+            }
+            Done::Code { code, until } => line
+                .pair("code", code)
+                .pair("until", date(*until))
+                .text(format_args!("With this one person can come in: REGISTER:<name> <password> {code}")),
             Done::Whispered { to, away: None } => line.pair("to", to).end(),
             Done::Whispered { to, away: Some(why) } => line.pair("to", to).text(format_args!("{to} is away: {why}")),
             Done::Renamed(name) => line.pair("name", name).text(format_args!("You are {name} now.")),
@@ -249,10 +284,16 @@ impl Lines {
                     if room.topic.is_empty() { line.end() } else { line.text(&room.topic) }
                 }
             }
-            Items::History { lines, .. } => {
+            Items::History { lines, .. } | Items::Found { lines, .. } => {
                 for line in lines {
                     let bytes = line.on(self.wire, |line| render(line, self.wire));
                     self.out.push_str(&String::from_utf8_lossy(bytes));
+                }
+            }
+            Items::Export { lines, .. } => {
+                for line in lines {
+                    let (Some(room), Some(id), Some(json)) = (line.room(), line.id(), json(line)) else { continue };
+                    self.line("EXPORT").field(room).field(id).text(json);
                 }
             }
             Items::Help(verbs) => {
@@ -267,7 +308,7 @@ impl Lines {
             }
         }
         let more = match &block.items {
-            Items::History { more, .. } => *more,
+            Items::History { more, .. } | Items::Found { more, .. } | Items::Export { more, .. } => *more,
             Items::List(_) | Items::Who(_) | Items::Rooms(_) | Items::Help(_) | Items::Stats(_) => None,
         };
         self.line("END").field(what).field(room).maybe("tag", tag).maybe("more", more).end();
@@ -279,7 +320,8 @@ impl Lines {
             .field(&user.name)
             .pair("rooms", rooms_of(user))
             .pair("idle", user.idle)
-            .pair("door", user.door);
+            .pair("door", user.door)
+            .maybe("account", user.account.map(Role::word));
         match &user.away {
             Some(why) => line.pair("away", 1).text(why),
             None => line.end(),
@@ -344,6 +386,7 @@ impl Lines {
             Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
             Event::Refused { error, .. } => self.say(format_args!("{}{error}", mark(short))),
             Event::Pong(token) => self.say(format!("PONG {token}").trim_end()),
+            Event::Prompt(prompt) => self.say(words_of_prompt(prompt)),
             Event::PasteBegins => self.say("Lines until a single dot (.) go out as one block."),
             Event::Gap { room, first, count, .. } => self.say(format_args!(
                 "{}{count} {} of {room} not shown. /history {room} after={} shows more.",
@@ -396,6 +439,14 @@ impl Lines {
                 }
                 self.say("now:");
             }
+            Items::Found { lines, .. } => {
+                self.say(format_args!("{} found:", counted(lines.len(), "line")));
+                for line in lines {
+                    let bytes = line.on(self.wire, |line| render(line, self.wire));
+                    self.out.push_str(&String::from_utf8_lossy(bytes));
+                }
+            }
+            Items::Export { lines, .. } => lines.iter().filter_map(|line| json(line)).for_each(|line| self.say(line)),
             Items::Help(verbs) => {
                 for Verb { usage, help, .. } in verbs {
                     self.say(format_args!("{usage}  - {help}"));
@@ -460,6 +511,8 @@ fn what_of(items: &Items) -> &'static str {
         Items::Who(_) => "WHO",
         Items::Rooms(_) => "ROOMS",
         Items::History { .. } => "HISTORY",
+        Items::Found { .. } => "SEARCH",
+        Items::Export { .. } => "EXPORT",
         Items::Help(_) => "HELP",
         Items::Stats(_) => "STATS",
     }
@@ -470,10 +523,33 @@ fn count_of(items: &Items) -> usize {
         Items::List(users) => users.len(),
         Items::Who(_) => 1,
         Items::Rooms(rooms) => rooms.len(),
-        Items::History { lines, .. } => lines.len(),
+        Items::History { lines, .. } | Items::Found { lines, .. } | Items::Export { lines, .. } => lines.len(),
         Items::Help(verbs) => verbs.len(),
         Items::Stats(stats) => stats.len(),
     }
+}
+
+fn words_of_prompt(prompt: &Prompt) -> String {
+    let what = match prompt {
+        Prompt::Login(name) => format!("Your password for {name}"),
+        Prompt::Register => "A password for your name, of 8 letters or more".into(),
+        Prompt::OldPassword => "Your password until now".into(),
+        Prompt::NewPassword => "Your password from now on, of 8 letters or more".into(),
+    };
+    format!("{what}, in the next line. It may show on your screen; nobody else sees it. An empty line: never mind.")
+}
+
+fn with_article(role: Role) -> &'static str {
+    match role {
+        Role::Member => "a member",
+        Role::Op => "an operator",
+        Role::Admin => "an administrator",
+    }
+}
+
+/// For a field: no colon in it.
+fn date(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d").to_string()
 }
 
 fn words_of(warning: Warning) -> String {
@@ -511,6 +587,9 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
             Some(name) => format!("Bye, {name}."),
             None => "Bye.".into(),
         },
+        Leave::SignedOut => {
+            "You were signed out from another connection. LOGIN:<name> <password> signs in again.".into()
+        }
         Leave::Idle => "You were quiet for too long. Come back any time.".into(),
         Leave::SignOn => "No name came in time. Connect again and begin with JOIN:<your-name>.".into(),
         Leave::TooSlow => "You did not read what was sent. Connect again; /history shows what you missed.".into(),

@@ -10,6 +10,7 @@ use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::history::History;
 use crate::names::{ClientId, Name, RoomName};
 use crate::news::News;
+use crate::store::{RoomState, StoredRoom};
 use crate::text::Text;
 
 /// The most bytes one room's history may cost in memory.
@@ -27,6 +28,10 @@ pub struct Room {
     pub members: BTreeSet<ClientId>,
     /// Those of them who may change it.
     pub ops: BTreeSet<ClientId>,
+    /// The accounts that may change it whenever they come.
+    pub op_accounts: BTreeSet<Name>,
+    /// How many of the members are a person's second connection, or third.
+    pub doubles: usize,
     /// Who may come in although it is closed.
     pub invited: BTreeSet<ClientId>,
     /// Who set the topic, and the topic.
@@ -45,6 +50,10 @@ pub struct Room {
     pub moderated: bool,
     /// `+t`: only operators set the topic.
     pub topic_lock: bool,
+    /// The smallest id that is kept anywhere.
+    pub first_id: u64,
+    /// Whether the store knows it.
+    pub is_kept: bool,
     next_id: u64,
 }
 
@@ -55,6 +64,8 @@ impl Room {
             name,
             members: BTreeSet::new(),
             ops: BTreeSet::new(),
+            op_accounts: BTreeSet::new(),
+            doubles: 0,
             invited: BTreeSet::new(),
             topic: None,
             history: History::new(history_lines, HISTORY_BYTES),
@@ -64,8 +75,44 @@ impl Room {
             key: None,
             moderated: false,
             topic_lock: false,
+            first_id: last_id + 1,
+            is_kept: false,
             next_id: last_id + 1,
         }
+    }
+
+    /// A room as a store kept it.
+    pub fn restored(stored: StoredRoom, history_lines: usize) -> Room {
+        let StoredRoom { state, last_id, first_id, lines } = stored;
+        let mut room = Room::new(state.name, history_lines, last_id);
+        (room.topic, room.key, room.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
+        (room.invite_only, room.moderated, room.topic_lock) = (state.invite_only, state.moderated, state.topic_lock);
+        (room.first_id, room.is_kept) = (first_id, true);
+        lines.into_iter().for_each(|(id, line)| room.history.push(id, line));
+        room
+    }
+
+    /// What a store keeps of it, besides what was said.
+    pub fn state(&self) -> RoomState {
+        RoomState {
+            name: self.name.clone(),
+            topic: self.topic.clone(),
+            invite_only: self.invite_only,
+            key: self.key.clone(),
+            moderated: self.moderated,
+            topic_lock: self.topic_lock,
+            ops: self.op_accounts.iter().cloned().collect(),
+        }
+    }
+
+    /// How many people are in it.
+    pub fn people(&self) -> usize {
+        self.members.len() - self.doubles
+    }
+
+    /// Whether anything that was said in it is kept.
+    pub fn has_log(&self) -> bool {
+        !self.history.is_empty() || self.is_kept && self.first_id <= self.last_id()
     }
 
     /// Looks whether it is a crowd. Returns true if it has just become one; to be none again takes fewer people, so that it
@@ -92,16 +139,16 @@ impl Room {
         self.history.get(id).and_then(speech)
     }
 
-    /// The last line that is not deleted, of one connection if it is named.
-    pub fn last_line(&self, by: Option<ClientId>) -> Option<&Speech> {
+    /// The last line that is not deleted and is one that is meant.
+    pub fn last_line(&self, is_meant: impl Fn(&Speech) -> bool) -> Option<&Speech> {
         let mut lines = self.history.newest_first().filter_map(speech);
-        lines.find(|line| line.version != Version::Deleted && by.is_none_or(|by| line.by == by))
+        lines.find(|line| line.version != Version::Deleted && is_meant(line))
     }
 
     /// Whether somebody's reaction to a line stands. The log is the only record of it: the last word counts.
-    pub fn has_reaction(&self, target: u64, by: ClientId, emoji: &Text) -> bool {
+    pub fn has_reaction(&self, target: u64, is_by: impl Fn(&Change) -> bool, emoji: &Text) -> bool {
         let said = self.history.newest_first().find_map(|line| match &line.event {
-            Event::Changed(change) if change.target == target && change.by == by => match &change.what {
+            Event::Changed(change) if change.target == target && is_by(change) => match &change.what {
                 What::Reacted(other) if other == emoji => Some(true),
                 What::Unreacted(other) if other == emoji => Some(false),
                 _ => None,

@@ -21,7 +21,12 @@ use crate::registry::{Clients, Registry};
 use crate::room::Room;
 use crate::text::Text;
 
+mod accounts;
+mod archive;
 mod commands;
+
+use archive::Archive;
+pub(crate) use archive::Patience;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -62,6 +67,10 @@ pub struct Router {
     ignorers: BTreeSet<ClientId>,
     watchers: BTreeSet<ClientId>,
     taps: Vec<Tap>,
+    /// Those who have left in this turn, with their last words: like anything else they go out when it is over.
+    leaving: Vec<(Box<Client>, Arc<Envelope>)>,
+    /// What is kept of the chat, and where; `None` if nothing is.
+    archive: Option<Archive>,
     incidents: u64,
     next_tick: Option<Instant>,
     open: bool,
@@ -76,7 +85,7 @@ impl Router {
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
-            greeting: Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes }),
+            greeting: Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored: false }),
             // The settings were looked over, so no line is lost here.
             motd: config.motd.lines().filter_map(|line| Text::new(line).ok()).collect(),
             max_rooms: config.max_rooms,
@@ -97,6 +106,8 @@ impl Router {
             ignorers: BTreeSet::new(),
             watchers: BTreeSet::new(),
             taps: Vec::new(),
+            leaving: Vec::new(),
+            archive: None,
             incidents: 0,
             next_tick: None,
             open: true,
@@ -147,15 +158,11 @@ impl Router {
         let registry = self.registry.clone();
         let mut clients = registry.lock();
         let mut turn = Turn { router: self, clients: &mut clients, now };
-        for message in messages {
-            turn.take(message);
-            if !turn.router.open {
-                break;
-            }
+        if turn.router.archive.is_some() {
+            turn.take_all_kept(messages.into_iter());
+        } else {
+            turn.take_all(messages.into_iter());
         }
-        turn.tick();
-        turn.flush();
-        self.flush_taps();
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
     }
@@ -175,20 +182,33 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Takes messages and hands out what comes of them, as soon as it is kept.
+    fn take_all(&mut self, messages: impl Iterator<Item = Message>) {
+        for message in messages {
+            self.take(message);
+            if !self.router.open || self.is_held() {
+                break;
+            }
+        }
+        self.tick();
+        if self.keep() {
+            self.flush();
+            self.router.flush_taps();
+        }
+    }
+
     fn take(&mut self, message: Message) {
         match message {
             Message::ClientJoined(client) => self.connected(client),
-            Message::ClientLeft(id, why) => self.remove(id, why),
-            Message::Requests(id, requests, ticket) => {
-                for request in requests {
-                    self.guarded(id, |turn| turn.request(id, request));
-                }
-                if let Some(client) = self.clients.get_mut(id) {
-                    client.sender.hold(ticket);
-                }
-            }
+            Message::ClientLeft(id, why) => self.departed(id, why),
+            Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
+            Message::Ask(question, reply) => self.ask_for_door(question, reply),
+            Message::Store(report) => self.report(report),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
-            Message::Tap(deliver) => self.router.taps.push(Tap { deliver, pending: Vec::new() }),
+            Message::Tap(deliver) => {
+                let pending = self.router.so_far(self.now.wall);
+                self.router.taps.push(Tap { deliver, pending });
+            }
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
             Message::DirectMessage { from, to, content } => {
                 self.guarded(from, |turn| {
@@ -197,7 +217,8 @@ impl Turn<'_> {
                     }
                 });
             }
-            Message::Store(_) => {}
+            // Where something was said in this turn, the end waits until it is kept.
+            Message::Shutdown if !self.may_end() => {}
             Message::Shutdown => self.shut_down(),
         }
     }
@@ -241,26 +262,32 @@ impl Turn<'_> {
             Metrics::count(&self.router.metrics.foreign);
         }
         self.router.limiter.forget(id);
-        if let Some(name) = client.name.clone() {
-            self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: id, name }));
+        if let Some(name) = client.name.clone()
+            && self.clients.named(&name).is_none()
+        {
+            self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: client.person(), name }));
         }
         let announced = client.announced_name();
         for room in std::mem::take(&mut client.state.rooms) {
-            self.leave_room(id, announced.clone(), &room, &why);
+            self.leave_room(id, client.person(), announced.clone(), &room, &why);
         }
-        let bye = Event::Bye { why, name: client.name };
-        client.sender.close(Envelope::new(self.now.wall, bye));
+        let bye = Event::Bye { why, name: client.name.clone() };
+        self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
     }
 
-    /// Takes somebody out of a room's lists and tells the others, if they know the name.
-    fn leave_room(&mut self, id: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
+    /// Takes somebody out of a room's lists and tells the others, if they know the name, and unless the same person is there
+    /// by another connection.
+    fn leave_room(&mut self, id: ClientId, person: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
         room.ops.remove(&id);
         room.invited.remove(&id);
+        let stays =
+            who.as_ref().is_some_and(|who| self.clients.all_named(who).any(|other| room.members.contains(&other)));
+        room.doubles -= usize::from(stays);
         room.count_heads();
-        if let Some(who) = who {
-            let left = Event::Left { room: room.name.clone(), by: id, name: who, why: why.clone() };
+        if let Some(who) = who.filter(|_| !stays) {
+            let left = Event::Left { room: room.name.clone(), by: person, name: who, why: why.clone() };
             self.tell_presence(name, id, left);
         }
         self.settle_room(name);
@@ -271,29 +298,47 @@ impl Turn<'_> {
     fn settle_room(&mut self, name: &RoomName) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.members.is_empty() {
-            if room.is_open() && !room.history.is_empty() || *name == RoomName::lobby() {
-                room.moderated = false;
-                room.topic_lock = false;
+            if !room.op_accounts.is_empty() {
+                // Its operators come again.
+            } else if room.is_open() && room.has_log() || *name == RoomName::lobby() {
+                let had_modes = std::mem::take(&mut room.moderated) | std::mem::take(&mut room.topic_lock);
                 room.invited.clear();
                 let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
                 self.router.publish(&Envelope::new(self.now.wall, emptied));
+                if had_modes {
+                    self.router.record_room(name);
+                }
             } else {
                 let last_id = room.last_id();
                 self.forget_room(name, last_id);
             }
-        } else if room.ops.is_empty() && *name != RoomName::lobby() {
+        } else if room.ops.is_empty() && room.op_accounts.is_empty() && *name != RoomName::lobby() {
             let Some(&next) = room.members.first() else { return };
-            room.ops.insert(next);
+            self.make_op(next, name);
             if let Some(who) = self.clients.get(next).and_then(|client| client.name.clone()) {
-                self.tell_room(name, None, Event::Operator { room: name.clone(), by: next, name: who });
+                self.tell_room(name, None, Event::Operator { room: name.clone(), by: self.person(next), name: who });
             }
+        }
+    }
+
+    /// Makes somebody in a room its operator, by all their connections; and whenever they come, if they have an account.
+    fn make_op(&mut self, id: ClientId, name: &RoomName) {
+        let account =
+            self.clients.get(id).filter(|client| client.state.signed_in).and_then(|client| client.name.clone());
+        let all = self.connections(id);
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        room.ops.extend(all.into_iter().filter(|id| room.members.contains(id)));
+        if account.is_some_and(|account| room.op_accounts.insert(account)) {
+            self.router.record_room(name);
         }
     }
 
     /// A room of that name that is opened later counts on from here.
     fn forget_room(&mut self, name: &RoomName, last_id: u64) {
         self.router.forgotten_id = self.router.forgotten_id.max(last_id);
-        self.router.rooms.remove(name);
+        if self.router.rooms.remove(name).is_some_and(|room| room.is_kept) {
+            self.router.record_forgotten(name, last_id);
+        }
         self.router.publish(&Envelope::new(self.now.wall, Event::Forgotten(name.clone())));
     }
 
@@ -304,8 +349,8 @@ impl Turn<'_> {
             // Everybody goes at once, so nobody is told of everybody else.
             if let Some(client) = self.clients.remove(id) {
                 self.router.metrics.left(Leave::Shutdown.code().0);
-                let bye = Event::Bye { why: Leave::Shutdown, name: client.name };
-                client.sender.close(Envelope::new(self.now.wall, bye));
+                let bye = Event::Bye { why: Leave::Shutdown, name: client.name.clone() };
+                self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
             }
         }
         self.router.unsent.clear();
@@ -464,6 +509,7 @@ impl Turn<'_> {
             return;
         }
         self.router.next_tick = Some(now + TICK);
+        self.give_up_waiting();
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
             if client.state.announce_at.is_some_and(|at| at <= now) {
@@ -495,8 +541,11 @@ impl Turn<'_> {
     /// Hands each client its batch. Whoever cannot be helped any more is let go, which may give others something.
     fn flush(&mut self) {
         let mut waits = Vec::new();
-        while !self.router.spoken.is_empty() || !self.router.unsent.is_empty() {
+        while !self.router.spoken.is_empty() || !self.router.unsent.is_empty() || !self.router.leaving.is_empty() {
             self.hand_out_news();
+            for (client, bye) in std::mem::take(&mut self.router.leaving) {
+                client.sender.close(bye);
+            }
             for id in std::mem::take(&mut self.router.unsent) {
                 let Some(client) = self.clients.get_mut(id) else { continue };
                 let flushed = client.sender.flush();

@@ -18,6 +18,7 @@ use crate::now::Now;
 use crate::registry::Registry;
 use crate::render::render;
 use crate::router::{Router, TURN};
+use crate::store::{Contents, Policy, Store};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -50,10 +51,14 @@ pub struct Server {
     exporter: Option<Exporter>,
     inbox: Receiver<Message>,
     handle: ServerHandle,
+    kept: Option<Kept>,
 }
 
 /// A connection that was taken and is not yet started.
 type Taken<'env> = (Arc<TcpStream>, SocketAddr, Instant, &'env dyn Transport);
+
+/// A store, what is in it, and the rules for accounts.
+type Kept = (Box<dyn Store>, Contents, Policy);
 
 /// A way to talk to a running server from any thread.
 #[derive(Clone)]
@@ -140,7 +145,7 @@ impl Server {
             config,
         });
         let handle = ServerHandle { inbox: sender, shared };
-        Ok(Server { listener, others: Vec::new(), transports: Vec::new(), exporter, inbox, handle })
+        Ok(Server { listener, others: Vec::new(), transports: Vec::new(), exporter, inbox, handle, kept: None })
     }
 
     /// Takes clients from another listener as well, such as a TLS port beside the plain one: they have a transport of their
@@ -158,6 +163,11 @@ impl Server {
         self.others.push((format!("accept-{door}"), listener));
         self.transports.push(Box::new(transport));
         Ok(())
+    }
+
+    /// Gives the server a store: what is in it is there when people come, and what they say is kept.
+    pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy) {
+        self.kept = Some((store, contents, policy));
     }
 
     /// A handle, before or while it runs.
@@ -178,9 +188,12 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
-        let Server { listener, others, transports, exporter, inbox, handle } = self;
+        let Server { listener, others, transports, exporter, inbox, handle, kept } = self;
         let shared = &*handle.shared;
-        let router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
+        let mut router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
+        if let Some((store, contents, policy)) = kept {
+            router.keep_in(store, contents, policy);
+        }
         thread::scope(|scope| {
             let guard = StopAccepting(&handle);
             let route = move || {

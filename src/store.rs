@@ -39,14 +39,14 @@ pub enum Keeping {
 }
 
 /// What one turn changed that is worth keeping. What is private is not in it: whispers are kept nowhere.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Record {
     /// The turn's number, from 1, always rising.
     pub turn: u64,
     /// What was said and changed: [`Event::Said`](crate::event::Event::Said) and
     /// [`Event::Changed`](crate::event::Event::Changed), in order, each with its room and id.
     pub lines: Vec<Arc<Envelope>>,
-    /// Rooms that are new or not what they were, as they are now.
+    /// Rooms that are new or not what they were, as they are now. Each room is in here with its first line at the latest.
     pub rooms: Vec<RoomState>,
     /// Rooms that are no more, with all that was said in them, and the last id each had given. They come before the lines:
     /// a room of that name in the same record is a new one.
@@ -241,6 +241,10 @@ pub enum Question {
         token: bool,
         /// From where.
         from: Option<IpAddr>,
+        /// Somebody guesses this name's password. Only who comes from where its owner has signed in before is looked at; all
+        /// others are refused with [`Spam::Guesses`](crate::error::Spam::Guesses) at once. So a guesser gets nowhere, and
+        /// the owner still gets in.
+        guarded: bool,
     },
     /// Change a password. All tokens of the account die.
     ChangePassword {
@@ -329,7 +333,7 @@ pub enum Report {
 }
 
 /// The rules for accounts on a server that has them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Policy {
     /// Only who has an account comes in.
     pub private: bool,

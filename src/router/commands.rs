@@ -1,21 +1,27 @@
 //! What each command does: one function for each, in the order of the command table.
 
-use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::archive::Then;
 use super::{ROOMS_EACH, Turn, UNANNOUNCED};
 use crate::command::{CROWD, Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb};
 use crate::dialect::PASTE_UNIT;
 use crate::error::ChatError;
-use crate::event::{Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, User, Version, What};
+use crate::event::{
+    Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
+};
+use crate::history::Page;
 use crate::limit::Verdict;
 use crate::message::Client;
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
 use crate::room::Room;
+use crate::store::Question;
 use crate::text::Text;
 
 /// What a command answers.
@@ -32,6 +38,16 @@ pub(super) enum Answer {
     In(Done, RoomName),
     /// Goodbye.
     Leave(Leave),
+    /// The store knows. The answer comes later, and whoever asked waits for it.
+    Ask(Question, Then),
+}
+
+/// Where a page of history is.
+enum Older {
+    /// In memory.
+    Here(Page),
+    /// In the store, who is to be asked this, and the end of it in memory.
+    InStore(Question, Vec<Arc<Envelope>>),
 }
 
 /// The most people whom one person ignores, and who are invited to one room.
@@ -59,6 +75,21 @@ impl Turn<'_> {
         };
         let verb = verb.map_or("", |verb| verb.name);
         match answer {
+            Ok(Answer::Ask(question, then)) => self.ask(id, verb, tag, question, then),
+            Err(error) => self.refuse(id, shown, tag, error),
+            told => self.answer(id, verb, tag, told),
+        }
+    }
+
+    /// Tells somebody what came of a request.
+    pub(super) fn answer(
+        &mut self,
+        id: ClientId,
+        verb: &'static str,
+        tag: Option<Tag>,
+        answer: Result<Answer, ChatError>,
+    ) {
+        match answer {
             Ok(Answer::Done(done)) => self.done(id, verb, tag, done),
             Ok(Answer::Said(done)) => {
                 let echo = self.clients.get(id).is_some_and(|client| client.state.options.echo);
@@ -74,7 +105,7 @@ impl Turn<'_> {
                 }
             }
             Ok(Answer::In(done, room)) => {
-                let signed_on = matches!(done, Done::Welcome { .. });
+                let signed_on = matches!(done, Done::Welcome { .. } | Done::SignedIn { .. });
                 self.done(id, verb, tag, done);
                 for text in self.router.motd.clone().into_iter().filter(|_| signed_on) {
                     self.tell(id, Event::Note { room: None, text });
@@ -87,7 +118,8 @@ impl Turn<'_> {
                 }
                 self.remove(id, why);
             }
-            Err(error) => self.refuse(id, shown, tag, error),
+            Ok(Answer::Ask(question, then)) => self.ask(id, verb, tag, question, then),
+            Err(error) => self.refuse(id, Some(Text::own(verb)), tag, error),
         }
     }
 
@@ -169,6 +201,20 @@ impl Turn<'_> {
                 let client = self.clients.get(id);
                 Ok(Answer::Done(Done::Why(client.and_then(|client| client.state.refusal.clone()))))
             }
+            Command::Prompt(prompt) => {
+                if self.router.archive.is_none() {
+                    return Err(ChatError::NoStore("accounts"));
+                }
+                Ok(Answer::Event(Event::Prompt(prompt)))
+            }
+            Command::Register(words) => self.register(id, &words),
+            Command::Login(proof) => self.login(id, proof),
+            Command::Logout { everywhere } => self.logout(id, everywhere),
+            Command::Passwd { old, new } => self.change_password(id, old, new),
+            Command::Role { name, role } => self.grant(id, name, role),
+            Command::InviteCode => self.invite_code(id),
+            Command::Search { room, words, before, limit } => self.search(id, room, words, before, limit),
+            Command::Export { room, after, limit } => self.export(id, room, after, limit),
             Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
             Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words))),
@@ -182,19 +228,27 @@ impl Turn<'_> {
         if let Some(already) = &client.name {
             return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
-        let quiet = client.state.options.presence == Presence::Off;
+        self.may_take(id, &name)?;
+        self.may_visit()?;
         if !self.clients.rename(id, name.clone()) {
             return Err(self.taken(name));
         }
+        let room = RoomName::lobby();
+        let users = self.come_in(id, &room)?;
+        Ok(Answer::In(Done::Welcome { name, room: room.clone(), users }, room))
+    }
+
+    /// Somebody has a name now, and goes into their first room. Returns how many are in it.
+    pub(super) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, ChatError> {
+        let name = self.name_of(id)?;
         if let Some(client) = self.clients.get_mut(id) {
+            let quiet = client.state.options.presence == Presence::Off;
             client.state.announce_at = quiet.then(|| self.now.mono + UNANNOUNCED);
             log::info!("{client} signed on");
-            let signed_on = Event::SignedOn { by: id, name: name.clone(), door: client.door };
+            let signed_on = Event::SignedOn { by: id, name, door: client.door };
             self.router.publish(&Envelope::new(self.now.wall, signed_on));
         }
-        let room = RoomName::lobby();
-        let users = self.go_in(id, &room)?;
-        Ok(Answer::In(Done::Welcome { name, room: room.clone(), users }, room))
+        self.go_in(id, room)
     }
 
     fn enter(&mut self, id: ClientId, name: RoomName, key: Option<Text>) -> Result<Answer, ChatError> {
@@ -207,6 +261,7 @@ impl Turn<'_> {
         }
         if let Some(room) = self.router.rooms.get_mut(&name)
             && !room.invited.contains(&id)
+            && !client.name.as_ref().is_some_and(|name| client.state.signed_in && room.op_accounts.contains(name))
         {
             if room.invite_only {
                 return Err(ChatError::InviteOnly(room.name.clone()));
@@ -216,7 +271,11 @@ impl Turn<'_> {
             }
         }
         self.open_room(&name)?;
-        let users = self.go_in(id, &name)?;
+        let mut users = 0;
+        // One person goes in by all their connections.
+        for connection in self.connections(id).into_iter().rev() {
+            users = self.go_in(connection, &name)?;
+        }
         let (room, op) = match self.router.rooms.get(&name) {
             Some(room) => (room.name.clone(), room.ops.contains(&id)),
             None => (name, false),
@@ -227,8 +286,12 @@ impl Turn<'_> {
     /// Makes sure that a room exists, making place for it where there are too many.
     fn open_room(&mut self, name: &RoomName) -> Result<(), ChatError> {
         let rooms = &self.router.rooms;
+        let is_lasting = |room: &Room| room.is_kept && self.router.archive.is_some();
         if !rooms.contains_key(name) && rooms.len() >= self.router.max_rooms {
-            let empty = rooms.values().filter(|room| room.members.is_empty() && room.name != RoomName::lobby());
+            // What is kept is not given up for a room that is new.
+            let empty = rooms
+                .values()
+                .filter(|room| room.members.is_empty() && room.name != RoomName::lobby() && !is_lasting(room));
             let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
             let (oldest, last_id) = oldest.ok_or(ChatError::TooManyRooms { max: self.router.max_rooms })?;
             self.forget_room(&oldest, last_id);
@@ -240,29 +303,38 @@ impl Turn<'_> {
     }
 
     /// Puts somebody into a room that exists, makes it current, and tells the others. Returns how many are in it.
-    fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, ChatError> {
+    pub(super) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, ChatError> {
         let who = self.name_of(id)?;
+        let (signed_in, person) = (self.is_signed_in(id), self.person(id));
+        let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
         let Some(room) = self.router.rooms.get_mut(name) else {
             return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
         };
         let name = room.name.clone();
-        if room.members.is_empty() && name != RoomName::lobby() {
+        let is_first = room.members.is_empty() && room.op_accounts.is_empty() && name != RoomName::lobby();
+        let is_op = signed_in && room.op_accounts.contains(&who) || others.iter().any(|other| room.ops.contains(other));
+        if is_op {
             room.ops.insert(id);
         }
+        let is_double = others.iter().any(|other| room.members.contains(other));
+        room.doubles += usize::from(is_double);
         room.members.insert(id);
         room.invited.remove(&id);
         // What was said before is history for those who come in now.
         let _unheard = room.news.take_rest(id);
         let is_new_crowd = room.count_heads();
-        let users = room.members.len();
-        let mut quiet = false;
+        let users = room.people();
+        if is_first {
+            self.make_op(id, &name);
+        }
+        let mut quiet = is_double;
         if let Some(client) = self.clients.get_mut(id) {
             client.state.rooms.push(name.clone());
             client.state.current = Some(name.clone());
-            quiet = client.state.announce_at.is_some();
+            quiet |= client.state.announce_at.is_some();
         }
         if !quiet {
-            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by: id, name: who });
+            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by: person, name: who });
         }
         if is_new_crowd {
             self.tell_room(&name, Some(id), Event::Note { room: Some(name.clone()), text: crowd() });
@@ -307,70 +379,96 @@ impl Turn<'_> {
             }
             Some(Line::Id(re)) => Some(re),
             Some(Line::Last) => {
-                Some(room.last_line(None).ok_or(ChatError::NoSuchId { id: None, room: name.clone() })?.id)
+                Some(room.last_line(|_| true).ok_or(ChatError::NoSuchId { id: None, room: name.clone() })?.id)
             }
             None => None,
         };
         let name = room.name.clone();
-        let signed = self.is_signed_in(id);
+        let (signed, person, kept) = (self.is_signed_in(id), self.person(id), self.router.keeps());
         let mut last = 0;
         for text in lines {
             let (from, room, cid) = (from.clone(), name.clone(), cid.clone());
-            last = self.log(&name, |id_in_room| {
-                let (id, by, version) = (id_in_room, id, Version::First);
+            last = self.log(id, &name, |id| {
+                let (by, version) = (person, Version::First);
                 Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, text })
             });
             Metrics::count(&self.router.metrics.messages);
         }
-        Ok(Answer::Said(Done::Said { room: name, id: last }))
+        Ok(Answer::Said(Done::Said { room: name, id: last, kept }))
     }
 
     /// Corrects or deletes a line, or puts a reaction to it. Whoever has the line on the screen hears of it, and whoever
     /// comes later finds it changed.
     fn change(&mut self, id: ClientId, room: Option<RoomName>, line: Line, what: What) -> Result<Answer, ChatError> {
-        let from = self.name_of(id)?;
+        self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let room = self.speakable(id, &name)?;
         let own = matches!(what, What::Edited(_) | What::Deleted);
+        let is_own = |line: &Speech| self.is_same(id, line.by, line.signed, &line.from);
         let found = match line {
             Line::Id(target) => room.line(target),
-            Line::Last => room.last_line(own.then_some(id)),
+            Line::Last => room.last_line(|line| !own || is_own(line)),
         };
+        let name = room.name.clone();
+        if let Line::Id(target) = line
+            && self.router.archive.is_some()
+            && (room.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
+        {
+            // Older than memory.
+            let question = Question::Page { room: name.clone(), before: target + 1, after: Some(target - 1), limit: 1 };
+            return Ok(Answer::Ask(question, Then::Change { room: name, target, what }));
+        }
         let missing = ChatError::NoSuchId { id: if let Line::Id(id) = line { Some(id) } else { None }, room: name };
-        let old = found.filter(|old| old.version != Version::Deleted).ok_or(missing)?.clone();
+        let old = found.ok_or(missing)?.clone();
+        self.change_line(id, &old, what)
+    }
+
+    /// The same, where it is known what the line is.
+    pub(super) fn change_line(&mut self, id: ClientId, old: &Speech, what: What) -> Result<Answer, ChatError> {
+        let from = self.name_of(id)?;
+        let room = self.speakable(id, &old.room)?;
+        if old.version == Version::Deleted {
+            return Err(ChatError::NoSuchId { id: Some(old.id), room: room.name.clone() });
+        }
+        let is_own = self.is_same(id, old.by, old.signed, &old.from);
         let may = match what {
-            What::Edited(_) => old.by == id,
-            What::Deleted => old.by == id || room.ops.contains(&id),
+            What::Edited(_) => is_own,
+            What::Deleted => is_own || self.may_rule(id, room),
             What::Reacted(_) | What::Unreacted(_) => true,
         };
         if !may {
-            return Err(ChatError::Protected { author: old.from });
+            return Err(ChatError::Protected { author: old.from.clone() });
         }
+        let reacted =
+            |emoji| room.has_reaction(old.id, |change| self.is_same(id, change.by, change.signed, &change.from), emoji);
         let is_new = match &what {
             What::Edited(text) => *text != old.text,
             What::Deleted => true,
-            What::Reacted(emoji) => !room.has_reaction(old.id, id, emoji),
-            What::Unreacted(emoji) => room.has_reaction(old.id, id, emoji),
+            What::Reacted(emoji) => !reacted(emoji),
+            What::Unreacted(emoji) => reacted(emoji),
         };
         let name = room.name.clone();
         if !is_new {
             return Ok(Answer::Done(Done::Changed { room: name, id: old.id, target: old.id }));
         }
         if let Some(room) = self.router.rooms.get_mut(&name) {
-            room.apply(&old, &what);
+            room.apply(old, &what);
         }
-        let (room, target, author) = (name.clone(), old.id, old.from);
-        let signed = self.is_signed_in(id);
-        let last = self.log(&name, |id_in_room| {
-            Event::Changed(Change { room, id: id_in_room, by: id, from, target, author, signed, what })
-        });
+        if what == What::Deleted && !is_own {
+            let detail = Text::own(format!("line {} of {}", old.id, old.from));
+            self.act(Text::own(from.as_str()), "delete", Text::own(name.as_str()), detail);
+        }
+        let (room, target, author) = (name.clone(), old.id, old.from.clone());
+        let (signed, by) = (self.is_signed_in(id), self.person(id));
+        let last =
+            self.log(id, &name, |id| Event::Changed(Change { room, id, by, from, target, author, signed, what }));
         Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
     }
 
     /// A room into which somebody may speak.
     fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
         let room = self.readable(id, name)?;
-        if room.moderated && !room.ops.contains(&id) {
+        if room.moderated && !self.may_rule(id, room) {
             return Err(ChatError::CannotSpeak(room.name.clone()));
         }
         Ok(room)
@@ -378,19 +476,19 @@ impl Turn<'_> {
 
     /// Puts something into a room's log under the next id, which it returns, and hands it to everybody in the room but
     /// the one who did it: their own words need no echo.
-    fn log(&mut self, name: &RoomName, event: impl FnOnce(u64) -> Event) -> u64 {
+    fn log(&mut self, speaker: ClientId, name: &RoomName, event: impl FnOnce(u64) -> Event) -> u64 {
         let Some(room) = self.router.rooms.get_mut(name) else { return 0 };
         let id = room.take_id();
         let envelope = Envelope::new(self.now.wall, event(id));
         room.history.push(id, envelope.clone());
-        let (by, from) = match &envelope.event {
-            Event::Said(Speech { by, from, .. }) | Event::Changed(Change { by, from, .. }) => (*by, from),
+        let from = match &envelope.event {
+            Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) => from.clone(),
             // Nothing else has an id.
             _ => return id,
         };
+        self.router.record_line(name, &envelope);
         self.router.publish(&envelope);
-        let (by, from) = (by, from.clone());
-        self.spread(name, Some(by), Some(&from), envelope);
+        self.spread(name, Some(speaker), Some(&from), envelope);
         id
     }
 
@@ -409,10 +507,20 @@ impl Turn<'_> {
         let away = client.state.away.clone();
         // Whoever is ignored does not learn it: the whisper looks delivered.
         if !client.ignores(&from) {
-            client.state.whisperer = Some((id, from.clone()));
-            let whisper = Event::Whispered { by: id, from, to: name.clone(), text };
-            let (to, envelope) = (client.id, Envelope::new(self.now.wall, whisper));
-            self.push(to, &envelope);
+            let person = self.person(id);
+            let whisper = Event::Whispered { by: person, from: from.clone(), to: name.clone(), text };
+            let envelope = Envelope::new(self.now.wall, whisper);
+            // Both people may have several connections, and all of them see it, but for the one that said it.
+            let (hearing, own) = (self.clients.all_named(&name).collect::<Vec<_>>(), self.connections(id));
+            for to in &hearing {
+                if let Some(client) = self.clients.get_mut(*to) {
+                    client.state.whisperer = Some((id, from.clone()));
+                }
+                self.push(*to, &envelope);
+            }
+            for other in own.into_iter().skip(1).filter(|other| !hearing.contains(other)) {
+                self.push(other, &envelope);
+            }
         }
         Metrics::count(&self.router.metrics.messages);
         Ok(Answer::Done(Done::Whispered { to: name, away }))
@@ -423,6 +531,18 @@ impl Turn<'_> {
         if old.as_str() == new.as_str() {
             return Ok(Answer::Done(Done::Renamed(new)));
         }
+        self.may_take(id, &new)?;
+        if self.is_signed_in(id) {
+            // The account's own spelling stays.
+            return Ok(Answer::Done(Done::Renamed(old)));
+        }
+        self.rename(id, new.clone())?;
+        Ok(Answer::Done(Done::Renamed(new)))
+    }
+
+    /// Gives somebody another name, and tells whom it concerns.
+    pub(super) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), ChatError> {
+        let old = self.name_of(id)?;
         if !self.clients.rename(id, new.clone()) {
             return Err(self.taken(new));
         }
@@ -443,12 +563,17 @@ impl Turn<'_> {
             let Some(client) = self.clients.get_mut(*ignorer) else { continue };
             client.state.ignored.iter_mut().filter(|ignored| **ignored == old).for_each(|name| *name = new.clone());
         }
-        Ok(Answer::Done(Done::Renamed(new)))
+        Ok(())
     }
 
-    fn taken(&self, name: Name) -> ChatError {
-        let free = (2..).map(|number| name.numbered(number)).find(|other| self.clients.named(other).is_none());
-        ChatError::NameInUse { free: free.unwrap_or_else(|| name.clone()), name }
+    pub(super) fn taken(&self, name: Name) -> ChatError {
+        ChatError::NameInUse { free: self.free_name(&name), name }
+    }
+
+    /// A name like this one that nobody has.
+    pub(super) fn free_name(&self, name: &Name) -> Name {
+        let is_free = |other: &Name| self.clients.named(other).is_none() && !self.is_registered(other);
+        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
     }
 
     fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
@@ -459,6 +584,10 @@ impl Turn<'_> {
                 room.members.iter().filter_map(|member| self.user(id, self.clients.get(*member)?)).collect()
             }
         };
+        // One person, by however many connections: the least idle of them counts.
+        users.sort_by_key(|user| user.idle);
+        let mut seen = HashSet::new();
+        users.retain(|user| user.account.is_none() || seen.insert(user.name.clone()));
         users.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Answer::Block(room, Items::List(users)))
     }
@@ -472,6 +601,7 @@ impl Turn<'_> {
             rooms: client.state.rooms.iter().filter(visible).cloned().collect(),
             idle,
             door: client.door,
+            account: client.state.signed_in.then(|| self.role(client.id)),
             away: client.state.away.clone(),
         })
     }
@@ -482,7 +612,7 @@ impl Turn<'_> {
         let mut rooms: Vec<RoomInfo> = known
             .map(|room| RoomInfo {
                 name: room.name.clone(),
-                users: room.members.len(),
+                users: room.people(),
                 modes: room.modes(),
                 topic: match &room.topic {
                     Some((_, text)) if room.may_read(id) => text.clone(),
@@ -499,16 +629,27 @@ impl Turn<'_> {
         // What was said there is still for them.
         self.catch_up(id);
         let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
-        let Some(place) = client.state.rooms.iter().position(|room| *room == name) else {
+        let Some(name) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
             return Err(ChatError::NotInRoom(Some(name)));
         };
-        let name = client.state.rooms.remove(place);
-        if client.state.current.as_ref() == Some(&name) {
-            client.state.current = client.state.rooms.last().cloned();
+        // One person leaves by all their connections, and this one last.
+        for connection in self.connections(id).into_iter().rev() {
+            self.catch_up(connection);
+            let Some(client) = self.clients.get_mut(connection) else { continue };
+            client.state.rooms.retain(|room| *room != name);
+            if client.state.current.as_ref() == Some(&name) {
+                client.state.current = client.state.rooms.last().cloned();
+            }
+            let (person, announced) = (client.person(), client.announced_name());
+            if connection != id
+                && let Some(who) = announced.clone()
+            {
+                let why = Leave::Parted;
+                self.tell(connection, Event::Left { room: name.clone(), by: person, name: who, why });
+            }
+            self.leave_room(connection, person, announced, &name, &Leave::Parted);
         }
-        let current = client.state.current.clone();
-        let announced = client.announced_name();
-        self.leave_room(id, announced, &name, &Leave::Parted);
+        let current = self.clients.get(id).and_then(|client| client.state.current.clone());
         Ok(Answer::Done(Done::Parted { room: name, current }))
     }
 
@@ -536,7 +677,7 @@ impl Turn<'_> {
         if !room.members.contains(&id) {
             return Err(ChatError::NotInRoom(Some(name)));
         }
-        if room.topic_lock && !room.ops.contains(&id) {
+        if room.topic_lock && !self.may_rule(id, room) {
             return Err(ChatError::NotRoomOp(name));
         }
         let topic = (text.as_str() != "-").then(|| (by.clone(), text));
@@ -544,6 +685,7 @@ impl Turn<'_> {
         if let Some(room) = self.router.rooms.get_mut(&name) {
             room.topic = topic.clone();
         }
+        self.router.record_room(&name);
         self.tell_room(&name, Some(id), Event::Topic { room: name.clone(), by, text: shown });
         Ok(Answer::Done(Done::Topic { room: name, topic }))
     }
@@ -552,22 +694,22 @@ impl Turn<'_> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let guest = self.clients.named(&whom).ok_or_else(|| ChatError::NoSuchUser(Text::own(whom.as_str())))?;
-        let Some(room) = self.router.rooms.get_mut(&name) else {
-            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
-        };
+        let room = self.router.rooms.get(&name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
         let name = room.name.clone();
         if !room.members.contains(&id) {
             return Err(ChatError::NotInRoom(Some(name)));
         }
-        if !room.is_open() && !room.ops.contains(&id) {
+        if !room.is_open() && !self.may_rule(id, room) {
             return Err(ChatError::NotRoomOp(name));
         }
         if room.members.contains(&guest) {
             return Err(ChatError::AlreadyThere(name));
         }
-        room.invited.insert(guest);
+        let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
+        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
+        room.invited.extend(guests);
         // Whoever is invited may never come. The oldest numbers make way, so that the list is bounded.
-        if room.invited.len() > MAX_INVITED {
+        while room.invited.len() > MAX_INVITED {
             room.invited.pop_first();
         }
         if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
@@ -588,7 +730,7 @@ impl Turn<'_> {
         if !room.members.contains(&id) {
             return Err(ChatError::NotInRoom(Some(name)));
         }
-        if !room.ops.contains(&id) {
+        if !self.may_rule(id, room) {
             return Err(ChatError::NotRoomOp(name));
         }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
@@ -611,6 +753,8 @@ impl Turn<'_> {
             }
         };
         let modes = room.modes();
+        self.router.record_room(&name);
+        self.act(Text::own(by.as_str()), "mode", Text::own(name.as_str()), modes.clone());
         self.tell_room(&name, Some(id), Event::Mode { room: name.clone(), by, did, modes: modes.clone() });
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }
@@ -618,8 +762,110 @@ impl Turn<'_> {
     fn history(&self, id: ClientId, query: HistoryQuery) -> Result<Answer, ChatError> {
         let name = self.room_or_current(id, query.room)?;
         let room = self.readable(id, &name)?;
-        let (lines, more) = room.history.page(query.before, query.after, query.limit.unwrap_or(50));
-        Ok(Answer::Block(Some(room.name.clone()), Items::History { lines, more }))
+        let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(50));
+        match self.older(room, before, after, limit) {
+            Older::Here((lines, more)) => Ok(Answer::Block(Some(room.name.clone()), Items::History { lines, more })),
+            Older::InStore(question, behind) => {
+                let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
+                Ok(Answer::Ask(question, then))
+            }
+        }
+    }
+
+    /// A page, or, where memory does not have all of it, what to ask the store for, and what memory has behind that.
+    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize) -> Older {
+        let (lines, more) = room.history.page(before, after, limit);
+        let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
+        let end = before.unwrap_or(u64::MAX).min(in_memory);
+        let is_kept = self.router.archive.is_some() && room.first_id < end && after.is_none_or(|after| after + 1 < end);
+        if !is_kept || (after.is_none() && more.is_some()) {
+            return Older::Here((lines, more));
+        }
+        let left = limit - lines.len();
+        if after.is_none() && left == 0 {
+            return Older::Here((lines, (room.first_id < in_memory).then_some(in_memory)));
+        }
+        let limit = if after.is_some() { limit } else { left };
+        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit }, lines)
+    }
+
+    fn search(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        words: Text,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Answer, ChatError> {
+        if self.router.archive.is_none() {
+            return Err(ChatError::NoStore("history to search in"));
+        }
+        let room = match room {
+            Some(name) => Some(self.readable(id, &name)?.name.clone()),
+            None => None,
+        };
+        let unreadable = self.router.rooms.values().filter(|room| !room.may_read(id));
+        let hidden = unreadable.map(|room| room.name.clone()).collect();
+        let question = Question::Search { room: room.clone(), hidden, words, before, limit };
+        Ok(Answer::Ask(question, Then::Found { room }))
+    }
+
+    fn export(&mut self, id: ClientId, room: Option<RoomName>, after: u64, limit: usize) -> Result<Answer, ChatError> {
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        let name = room.name.clone();
+        match self.older(room, None, Some(after), limit) {
+            Older::Here((lines, more)) => Ok(Answer::Block(Some(name), Items::Export { lines, more })),
+            Older::InStore(question, behind) => {
+                let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };
+                Ok(Answer::Ask(question, then))
+            }
+        }
+    }
+
+    /// What the store's answer means for whoever asked.
+    pub(super) fn with_answer(
+        &mut self,
+        id: ClientId,
+        then: Then,
+        answer: crate::store::Answer,
+    ) -> Result<Answer, ChatError> {
+        match (then, answer) {
+            (Then::Account(then), answer) => self.with_account(id, then, answer),
+            // Looked at again: a room may have been closed in the meantime.
+            (
+                Then::Page { room, limit, after, behind, export },
+                crate::store::Answer::Lines { mut lines, mut more },
+            ) => {
+                let room = self.readable(id, &room)?.name.clone();
+                if after.is_none() || more.is_none() {
+                    let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
+                    lines.extend(behind.iter().take(place).cloned());
+                    if after.is_some() && place < behind.len() {
+                        more = lines.last().and_then(|line| line.id());
+                    }
+                }
+                let items = if export { Items::Export { lines, more } } else { Items::History { lines, more } };
+                Ok(Answer::Block(Some(room), items))
+            }
+            (Then::Found { room }, crate::store::Answer::Lines { mut lines, more }) => {
+                let may_read = |line: &Arc<Envelope>| {
+                    line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| room.may_read(id))
+                };
+                lines.retain(may_read);
+                Ok(Answer::Block(room, Items::Found { lines, more }))
+            }
+            (Then::Change { room, target, what }, crate::store::Answer::Lines { lines, .. }) => {
+                match lines.first().map(|line| &line.event) {
+                    Some(Event::Said(old)) if old.id == target => self.change_line(id, &old.clone(), what),
+                    _ => Err(ChatError::NoSuchId { id: Some(target), room }),
+                }
+            }
+            (then, answer) => {
+                log::error!("the store answered {answer:?} to {then:?}");
+                Err(ChatError::StoreBusy)
+            }
+        }
     }
 
     /// A room whose talk somebody may know of.
@@ -674,7 +920,7 @@ impl Turn<'_> {
         if news {
             client.state.is_typing = on;
             client.state.last_typing = if on { Some(now) } else { client.state.last_typing };
-            let typing = Event::Typing { room: name.clone(), by: id, name: who.clone(), on };
+            let typing = Event::Typing { room: name.clone(), by: self.person(id), name: who.clone(), on };
             let envelope = Envelope::new(self.now.wall, typing);
             let hears = |client: &Client| client.state.options.typing && !client.ignores(&who);
             let room = self.router.rooms.get(&name).into_iter().flat_map(|room| &room.members);
@@ -691,12 +937,19 @@ impl Turn<'_> {
         match verb {
             Some(verb) => vec![verb],
             // Before sign-on only what can be done then.
-            None => VERBS.iter().filter(|verb| verb.early || !early).collect(),
+            None => {
+                let has_store = self.router.archive.is_some();
+                VERBS.iter().filter(|verb| (verb.early || !early) && (has_store || !verb.stored)).collect()
+            }
         }
     }
 
     fn stats(&self) -> Vec<Stat> {
         let mut stats = self.router.metrics.stats(self.clients.snapshot(), self.now.mono);
+        if self.router.archive.is_some() {
+            let text = "1: what is said is kept; 0: it would be gone after a restart";
+            stats.push(Stat { key: "kept", value: u64::from(self.router.keeps()), text });
+        }
         stats.extend(self.router.limits.iter().map(|(key, value, text)| Stat { key, value: *value, text }));
         stats
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb, View};
+use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View};
 use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
 use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
@@ -19,6 +19,7 @@ use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Und
 use chat_server::protocol::parse;
 use chat_server::queue::{MAX_BATCHES, queue};
 use chat_server::render::render;
+use chat_server::store::Role;
 use chat_server::telnet::{Input, Splitter};
 use chat_server::testing::{Bare, Stage, quick};
 use chat_server::text::{MAX_TEXT, Text, is_harmful};
@@ -421,7 +422,14 @@ fn done() -> impl Strategy<Value = Done> {
         (room(), users(), any::<bool>()).prop_map(|(room, users, op)| Done::Entered { room, users, op }),
         (room(), option::of(room())).prop_map(|(room, current)| Done::Parted { room, current }),
         room().prop_map(Done::Current),
-        (room(), any::<u64>()).prop_map(|(room, id)| Done::Said { room, id }),
+        (room(), any::<u64>(), any::<bool>()).prop_map(|(room, id, kept)| Done::Said { room, id, kept }),
+        (name(), select(Role::ALL.to_vec()), room(), users())
+            .prop_map(|(name, role, room, users)| { Done::SignedIn { name, role, person: ANI, room, users } }),
+        name().prop_map(|name| Done::Registered { name }),
+        name().prop_map(|name| Done::SignedOut { name }),
+        Just(Done::PasswordChanged),
+        (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Done::Role { name, role }),
+        (short_text(20), time()).prop_map(|(code, until)| Done::Code { code, until }),
         (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
         name().prop_map(Done::Renamed),
         (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
@@ -436,8 +444,9 @@ fn done() -> impl Strategy<Value = Done> {
 }
 
 fn user() -> impl Strategy<Value = User> {
-    (name(), vec(room(), 0..=20), any::<u64>(), option::of(short_text(1_024)))
-        .prop_map(|(name, rooms, idle, away)| User { name, rooms, idle, door: "line", away })
+    let account = option::of(select(Role::ALL.to_vec()));
+    (name(), vec(room(), 0..=20), any::<u64>(), option::of(short_text(1_024)), account)
+        .prop_map(|(name, rooms, idle, away, account)| User { name, rooms, idle, door: "line", account, away })
 }
 
 fn said() -> impl Strategy<Value = Event> {
@@ -457,7 +466,7 @@ fn changed() -> impl Strategy<Value = Event> {
 }
 
 fn items() -> impl Strategy<Value = Items> {
-    let old = (time(), said()).prop_map(|(at, said)| Envelope::new(at, said));
+    let old = || (time(), said()).prop_map(|(at, said)| Envelope::new(at, said));
     let info = (room(), any::<usize>(), short_text(1_024)).prop_map(|(name, users, topic)| RoomInfo {
         name,
         users,
@@ -468,7 +477,9 @@ fn items() -> impl Strategy<Value = Items> {
         vec(user(), 0..4).prop_map(Items::List),
         user().prop_map(Items::Who),
         vec(info, 0..4).prop_map(Items::Rooms),
-        (vec(old, 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::History { lines, more }),
+        (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::History { lines, more }),
+        (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::Found { lines, more }),
+        (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::Export { lines, more }),
         Just(Items::Help(VERBS.iter().collect())),
         any::<u64>().prop_map(|value| Items::Stats(vec![Stat { key: "clients", value, text: "open connections" }])),
     ]
@@ -476,8 +487,11 @@ fn items() -> impl Strategy<Value = Items> {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (short_text(100), any::<usize>())
-            .prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting { name, max_line }))),
+        (short_text(100), any::<usize>()).prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting {
+            name,
+            max_line,
+            stored: true
+        }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
             Event::Refused { verb: verb.map(|verb| Text::new(&verb).unwrap()), tag, error }
@@ -502,6 +516,7 @@ fn event() -> impl Strategy<Value = Event> {
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
         select(vec![Warning::Pace, Warning::Idle(60), Warning::Interrupt]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
+        name().prop_map(|name| Event::Prompt(Prompt::Login(name))),
         short_text(100).prop_map(Event::Pong),
         (room(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(room, first, last, count)| Event::Gap {
             room,
@@ -557,7 +572,7 @@ proptest! {
                 Items::List(users) => users.len(),
                 Items::Who(_) => 1,
                 Items::Rooms(rooms) => rooms.len(),
-                Items::History { lines, .. } => lines.len(),
+                Items::History { lines, .. } | Items::Found { lines, .. } | Items::Export { lines, .. } => lines.len(),
                 Items::Help(verbs) => verbs.len(),
                 Items::Stats(stats) => stats.len(),
             }),
@@ -579,7 +594,9 @@ proptest! {
             if let Event::Pong(token) = &event {
                 prop_assert_eq!(lines[0].field(0), token.as_str());
             }
-            if let Event::Block(Block { items: Items::History { lines: old, .. }, .. }) = &event {
+            if let Event::Block(Block { items: Items::History { lines: old, .. } | Items::Found { lines: old, .. }, .. }) =
+                &event
+            {
                 for (line, old) in lines[1..].iter().zip(old) {
                     let (kind, fields, text) = read_back(&old.event).unwrap();
                     prop_assert_eq!((line.kind.as_str(), &line.fields, line.text.as_deref()), (kind, &fields, Some(text.as_str())));
@@ -968,18 +985,21 @@ proptest! {
                         Flushed::Overfull => prop_assert!(outbox.waiting() > max_bytes),
                         Flushed::Gone | Flushed::Broken => prop_assert!(false, "nobody is gone"),
                     }
+                    lost += outbox.take_lost();
+                    // What must stay, a gap for each room in each place between, and the rest within the bound.
+                    let out = shelf.0.lock().unwrap();
+                    let out = out.1.iter().flat_map(|b| b.envelopes.iter()).filter(|e| is_must(&e.event)).count();
+                    let must: Vec<usize> =
+                        pushed.iter().filter(|e| is_must(&e.event)).skip(out).map(|e| e.cost()).collect();
+                    let must = must.iter().sum::<usize>() + (must.len() + 1) * 2 * 96;
+                    let bound = max_bytes.max(must).max(400) + blocks(&pushed);
+                    prop_assert!(outbox.waiting() <= bound, "{} bytes wait, {bound} allowed", outbox.waiting());
                     continue;
                 }
             };
             let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
             pushed.push(envelope.clone());
             outbox.push(&envelope);
-            lost += outbox.take_lost();
-            // What must stay, a gap for each room in each place between, and the rest within the bound.
-            let out = shelf.0.lock().unwrap().1.iter().flat_map(|b| b.envelopes.iter()).filter(|e| is_must(&e.event)).count();
-            let must: Vec<usize> = pushed.iter().filter(|e| is_must(&e.event)).skip(out).map(|e| e.cost()).collect();
-            let bound = max_bytes.max(must.iter().sum::<usize>() + (must.len() + 1) * 2 * 96).max(400) + blocks(&pushed);
-            prop_assert!(outbox.waiting() <= bound, "{} bytes wait, {bound} allowed", outbox.waiting());
         }
         let bye = Envelope::new(DateTime::UNIX_EPOCH, Event::Bye { why: Leave::TooSlow, name: None });
         pushed.push(bye.clone());

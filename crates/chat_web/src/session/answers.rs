@@ -75,7 +75,7 @@ impl Task {
                 }
                 return;
             }
-            (Done::Said { room, id }, Wanted::Said { cid, text, re, act, .. }) => {
+            (Done::Said { room, id, .. }, Wanted::Said { cid, text, re, act, .. }) => {
                 let Some(name) = self.session.name() else { return };
                 let (room, by) = (room.clone(), self.session.client);
                 let (version, signed) = (Version::First, false);
@@ -230,6 +230,8 @@ impl Task {
                     }
                     Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
                     Items::History { .. } => ("HISTORY", Vec::new()),
+                    Items::Found { .. } => ("SEARCH", Vec::new()),
+                    Items::Export { .. } => ("EXPORT", Vec::new()),
                 };
                 let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
                 self.ack(asker, ack);
@@ -292,6 +294,7 @@ impl Task {
     pub(super) fn goodbye(&mut self, why: &Leave) {
         let (code, reason, reconnect_in_ms) = match why {
             Leave::Quit(_) | Leave::Parted | Leave::Closed | Leave::Idle => (1000, "quit", None),
+            Leave::SignedOut => (4001, "signed-out", None),
             Leave::Kicked(_) => (4002, "kicked", None),
             Leave::Shutdown => (1012, "restart", Some(1_500)),
             Leave::Flood => (4008, "flood", Some(10_000)),

@@ -1,0 +1,261 @@
+//! The database file: how it is opened, and how one that an older version made becomes what this one needs.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::lock::Lock;
+
+/// The file's name in its directory.
+pub const FILE: &str = "chat.db";
+/// What stands in the file's header: "chat" in ASCII.
+const APPLICATION: i32 = 0x6368_6174;
+/// How long a connection waits for somebody else's lock, for instance that of a person with the `sqlite3` shell.
+pub(crate) const BUSY: Duration = Duration::from_secs(1);
+/// How many prepared statements a connection keeps.
+const STATEMENTS: usize = 64;
+
+/// What makes a database of version n one of version n + 1: the first makes an empty file one of version 1. Only ever
+/// added to, at the end: a released one is never changed.
+pub(crate) const MIGRATIONS: &[&str] = &[
+    // 1: rooms, their logs and the audit.
+    "CREATE TABLE rooms (
+         room     INTEGER PRIMARY KEY,
+         name     TEXT NOT NULL,
+         folded   TEXT UNIQUE,           -- the name without case; NULL once it is forgotten and its lines still go
+         topic    TEXT,
+         topic_by TEXT,
+         modes    TEXT NOT NULL,         -- letters of i, m and t
+         key      TEXT,
+         ops      TEXT NOT NULL,         -- accounts, with spaces between
+         first_id INTEGER NOT NULL,      -- the smallest id that is still here; behind last_id if there is none
+         last_id  INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE log (
+         seq     INTEGER PRIMARY KEY,    -- the order of all rooms, never given twice
+         room    INTEGER NOT NULL REFERENCES rooms,
+         id      INTEGER NOT NULL,
+         at      INTEGER NOT NULL,       -- milliseconds since 1970, UTC
+         kind    INTEGER NOT NULL,       -- 0 said; a change: 1 edited, 2 deleted, 3 reacted, 4 unreacted
+         author  TEXT NOT NULL,
+         signed  INTEGER NOT NULL,
+         cid     TEXT,
+         act     INTEGER NOT NULL,
+         re      INTEGER,
+         target  INTEGER,                -- of a change: the line
+         whose   TEXT,                   -- of a change: the line's author
+         version INTEGER NOT NULL,       -- of a line: 0 first, 1 edited, 2 deleted
+         text    TEXT NOT NULL
+     ) STRICT;
+     CREATE UNIQUE INDEX log_by_id ON log (room, id);
+     CREATE INDEX log_by_edit ON log (room, target) WHERE kind = 1;
+     CREATE TABLE audit (
+         at     INTEGER NOT NULL,
+         by     TEXT NOT NULL,
+         what   TEXT NOT NULL,
+         target TEXT NOT NULL,
+         detail TEXT NOT NULL
+     ) STRICT;
+     CREATE TABLE state (
+         one          INTEGER PRIMARY KEY CHECK (one = 1),
+         forgotten_id INTEGER NOT NULL   -- the greatest id that a forgotten room had given
+     ) STRICT;
+     INSERT INTO state VALUES (1, 0);",
+    // 2: search, doubles, and what was lost. The index follows the log when there is time; `state.indexed` says how far it
+    // is. It has a word of its own for each room, so that a search in one room reads no other. Lines that the index got
+    // are those of `said`, which is what it can be checked against.
+    r#"ALTER TABLE state ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+     CREATE VIEW said AS
+         SELECT seq, 'r' || room AS room, text FROM log, state WHERE kind = 0 AND version < 2 AND seq <= indexed;
+     CREATE VIRTUAL TABLE words USING fts5 (
+         room, text, content = 'said', content_rowid = 'seq', columnsize = 0, tokenize = "unicode61 remove_diacritics 2"
+     );
+     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+     CREATE TABLE cids (
+         author TEXT NOT NULL COLLATE NOCASE,
+         cid    TEXT NOT NULL,
+         seq    INTEGER NOT NULL,
+         PRIMARY KEY (author, cid)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE lost (
+         room  INTEGER NOT NULL REFERENCES rooms,
+         first INTEGER NOT NULL,
+         last  INTEGER NOT NULL,
+         at    INTEGER NOT NULL
+     ) STRICT;
+     CREATE INDEX lost_by_room ON lost (room);"#,
+];
+
+/// Why there is no store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server, or another program, has the data.
+    #[error(
+        "the data in {} is in use{}\n  try: stop that server, or give this one a directory of its own: --data DIR",
+        .dir.display(),
+        .pid.map_or(String::new(), |pid| format!(" by process {pid}"))
+    )]
+    InUse {
+        /// Which directory.
+        dir: PathBuf,
+        /// By which process, as far as that is known.
+        pid: Option<u32>,
+    },
+    /// The file is not what it was.
+    #[error(
+        "the database {} is damaged: {what}\n  try: chatd check, to see how much; then put a backup in its place (with the server stopped; {FILE}-wal and {FILE}-shm have to go)",
+        .file.display()
+    )]
+    Damaged {
+        /// Which file.
+        file: PathBuf,
+        /// What SQLite says.
+        what: String,
+    },
+    /// A newer chatd made it.
+    #[error(
+        "the database {} is of version {found}, and this chatd knows versions up to {known}: a newer one made it\n  try: that newer chatd, or a backup from before it",
+        .file.display()
+    )]
+    Newer {
+        /// Which file.
+        file: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The last that is known here.
+        known: usize,
+    },
+    /// It is a database, but not ours.
+    #[error("{} is a database of another program\n  try: another directory: --data DIR", .0.display())]
+    Foreign(PathBuf),
+    /// It may not be written.
+    #[error("cannot write to {}: {what}\n  try: make it writable for this user, or another directory: --data DIR; --data off keeps nothing", .path.display())]
+    ReadOnly {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        what: String,
+    },
+    /// Anything else.
+    #[error("cannot open the data in {}: {what}\n  try: another directory: --data DIR; --data off keeps nothing", .path.display())]
+    Other {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system, or SQLite, says.
+        what: String,
+    },
+}
+
+/// Makes the directory if there is none, and takes the lock in it.
+pub(crate) fn lock(dir: &Path) -> Result<Lock, OpenError> {
+    if !dir.is_dir() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| from_io(dir, &error))?;
+    }
+    Lock::take(dir)
+}
+
+/// Opens the database for writing, with everything that has to be set, and makes it one of this version. Whoever calls
+/// this has the lock.
+pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
+    let file = dir.join(FILE);
+    let wal = dir.join(format!("{FILE}-wal"));
+    if !file.exists() {
+        if fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0) {
+            let what = format!("it is not there, but {} is", wal.display());
+            return Err(OpenError::Damaged { file, what });
+        }
+        // Made here, for SQLite would let others read it.
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+        made.and_then(|file| file.sync_all()).map_err(|error| from_io(&file, &error))?;
+    }
+    // SQLite opens for reading what it cannot open for writing, and would say so only later.
+    File::options().append(true).open(&file).map_err(|error| from_io(&file, &error))?;
+    let wrong = |error: rusqlite::Error| from_sqlite(&file, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(&file, flags).map_err(wrong)?;
+    prepare(&db).map_err(wrong)?;
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrong)?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(wrong)?;
+    if application != APPLICATION && (application != 0 || tables != 0) {
+        return Err(OpenError::Foreign(file));
+    }
+    // What is deleted is overwritten. In the journal it stays until that is begun anew; the writer sees to it.
+    db.execute_batch("PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;")
+        .map_err(wrong)?;
+    let journal: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(wrong)?;
+    if !journal.eq_ignore_ascii_case("wal") {
+        let what = format!("its file system cannot do write-ahead logging (journal_mode is {journal})");
+        return Err(OpenError::Other { path: file, what });
+    }
+    migrate(&mut db, &file)?;
+    Ok(db)
+}
+
+/// Opens it for reading only.
+pub(crate) fn open_to_read(dir: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(dir.join(FILE), flags)?;
+    prepare(&db)?;
+    Ok(db)
+}
+
+/// What every connection needs.
+fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Words must not lie around in temporary files. The cache is counted in KiB.
+    db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")
+}
+
+/// The version of a database: how many of [`MIGRATIONS`] it has seen.
+pub(crate) fn version(db: &Connection) -> rusqlite::Result<usize> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn migrate(db: &mut Connection, file: &Path) -> Result<(), OpenError> {
+    let wrong = |error: rusqlite::Error| from_sqlite(file, &error);
+    let found = version(db).map_err(wrong)?;
+    let known = MIGRATIONS.len();
+    if found > known {
+        return Err(OpenError::Newer { file: file.into(), found, known });
+    }
+    for (step, sql) in MIGRATIONS.iter().enumerate().skip(found) {
+        let step_to = step + 1;
+        // All of a step or nothing: a crash in between leaves the version before it.
+        let step = db.transaction().map_err(wrong)?;
+        step.execute_batch(sql).map_err(wrong)?;
+        step.pragma_update(None, "application_id", APPLICATION).map_err(wrong)?;
+        step.pragma_update(None, "user_version", step_to).map_err(wrong)?;
+        step.commit().map_err(wrong)?;
+        if found > 0 {
+            log::info!("{} is of version {step_to} now", file.display());
+        }
+    }
+    Ok(())
+}
+
+/// What an error of the system means for whoever starts a server.
+pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> OpenError {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let (path, what) = (path.to_path_buf(), error.to_string());
+    match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => OpenError::ReadOnly { path, what },
+        _ => OpenError::Other { path, what },
+    }
+}
+
+/// What an error of SQLite means for whoever starts a server.
+pub(crate) fn from_sqlite(file: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, what) = (file.to_path_buf(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Damaged { file: path, what },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            OpenError::InUse { dir: file.parent().unwrap_or(file).to_path_buf(), pid: None }
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly { path, what },
+        _ => OpenError::Other { path, what },
+    }
+}

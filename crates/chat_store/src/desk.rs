@@ -1,0 +1,225 @@
+//! What the router's thread and the store's threads meet at: what is to be written, what is asked, and what is answered.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use chat_server::error::ChatError;
+use chat_server::store::{Answer, Busy, Keeping, Question, Record, Report, Store};
+use rusqlite::Connection;
+
+use crate::Durability;
+use crate::backlog::{Backlog, cost};
+use crate::figures::Figures;
+
+/// The most questions that wait for a thread of the store.
+const QUESTIONS: usize = 256;
+/// With `relaxed`: so many lines, or bytes, may wait before the router has to.
+const ROWS_AHEAD: usize = 20_000;
+const BYTES_AHEAD: usize = 16 * 1024 * 1024;
+
+/// Something to be done with a connection. What it returns is the question's answer; `None` if somebody else answers.
+pub(crate) type Job = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send>;
+
+/// A question on its way to a thread.
+pub(crate) enum Ask {
+    /// One that the store itself answers: a page, or a search.
+    Lines(Question),
+    /// One that somebody else's function answers.
+    Job(Job),
+}
+
+/// The store's end for everybody: it takes what is to be done, and tells the router what became of it.
+#[derive(Clone)]
+pub(crate) struct Desk(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) durability: Durability,
+    pub(crate) figures: Arc<Figures>,
+    writing: Mutex<Writing>,
+    /// There is something to write, or to stop for.
+    pub(crate) to_write: Condvar,
+    reading: Mutex<Reading>,
+    /// There is something to read, or to stop for.
+    pub(crate) to_read: Condvar,
+    report: Box<dyn Fn(Report) + Send + Sync>,
+}
+
+/// What the writer is to do.
+pub(crate) struct Writing {
+    /// Turns, in order. In trouble they are all that is not written.
+    pub(crate) backlog: Backlog,
+    /// Questions for the writing connection, or that have to wait until what came before them is written.
+    pub(crate) asks: VecDeque<(u64, Ask)>,
+    /// The turn that the router waits for.
+    pub(crate) waited_for: Option<u64>,
+    /// It cannot write, and has said so.
+    pub(crate) in_trouble: bool,
+    /// The writer is to write what there is, and end.
+    pub(crate) stopping: bool,
+    /// The writer has ended.
+    pub(crate) ended: bool,
+}
+
+/// What the readers are to do.
+#[derive(Default)]
+pub(crate) struct Reading {
+    pub(crate) asks: VecDeque<(u64, Ask)>,
+    pub(crate) stopping: bool,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        durability: Durability,
+        backlog: Backlog,
+        figures: Arc<Figures>,
+        report: Box<dyn Fn(Report) + Send + Sync>,
+    ) -> Desk {
+        let writing = Writing {
+            backlog,
+            asks: VecDeque::new(),
+            waited_for: None,
+            in_trouble: false,
+            stopping: false,
+            ended: false,
+        };
+        Desk(Arc::new(Shared {
+            durability,
+            figures,
+            writing: Mutex::new(writing),
+            to_write: Condvar::new(),
+            reading: Mutex::default(),
+            to_read: Condvar::new(),
+            report,
+        }))
+    }
+
+    /// Runs `job` on the writing connection, in a transaction of its own. Its answer goes out when that is committed; if
+    /// it cannot be, the answer is [`ChatError::StoreBusy`].
+    ///
+    /// # Errors
+    /// There is too much to do already.
+    pub(crate) fn write(
+        &self,
+        number: u64,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send + 'static,
+    ) -> Result<(), Busy> {
+        self.ask_writer(&mut self.0.writing(), number, Ask::Job(Box::new(job)))
+    }
+
+    /// Runs `job` on a connection that only reads.
+    ///
+    /// # Errors
+    /// There is too much to do already.
+    pub(crate) fn read(
+        &self,
+        number: u64,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send + 'static,
+    ) -> Result<(), Busy> {
+        self.ask_reader(number, Ask::Job(Box::new(job)))
+    }
+
+    /// Answers a question. It may have to wait for the router, so the router's own thread must not call this: what is
+    /// known at once is answered by a thread as well.
+    pub(crate) fn answer(&self, number: u64, answer: Answer) {
+        self.report(Report::Answer(number, answer));
+    }
+
+    /// Answers a question that could not be answered.
+    pub(crate) fn fail(&self, number: u64) {
+        self.answer(number, Answer::Refused(ChatError::StoreBusy));
+    }
+
+    pub(crate) fn report(&self, report: Report) {
+        (self.0.report)(report);
+    }
+
+    fn ask_writer(&self, writing: &mut Writing, number: u64, ask: Ask) -> Result<(), Busy> {
+        if writing.asks.len() >= QUESTIONS || writing.ended {
+            return Err(Busy);
+        }
+        writing.asks.push_back((number, ask));
+        self.0.to_write.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn ask_reader(&self, number: u64, ask: Ask) -> Result<(), Busy> {
+        let mut reading = self.0.reading();
+        if reading.asks.len() >= QUESTIONS || reading.stopping {
+            return Err(Busy);
+        }
+        reading.asks.push_back((number, ask));
+        self.0.to_read.notify_one();
+        Ok(())
+    }
+
+    /// Tells the threads to end: the readers at once, the writer when all is written.
+    pub(crate) fn stop(&self) {
+        self.0.writing().stopping = true;
+        self.0.to_write.notify_one();
+        self.0.reading().stopping = true;
+        self.0.to_read.notify_all();
+    }
+}
+
+impl Shared {
+    /// Nothing in here can be left half changed, so a poisoned lock is as good as a sound one.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The router's end.
+pub(crate) struct Front(pub(crate) Desk);
+
+impl Store for Front {
+    fn keep(&mut self, record: Record) -> Keeping {
+        let shared = &self.0.0;
+        let mut writing = shared.writing();
+        let turn = record.turn;
+        let bytes = cost(&record);
+        let in_trouble = writing.in_trouble || writing.ended;
+        if writing.ended {
+            // Nobody is left to write it, which the writer has said.
+            return Keeping::Go;
+        }
+        writing.backlog.push(record, bytes, in_trouble);
+        shared.figures.set_backlog(&writing.backlog);
+        shared.to_write.notify_one();
+        let is_room = writing.backlog.rows() < ROWS_AHEAD && writing.backlog.bytes() < BYTES_AHEAD;
+        if in_trouble || shared.durability == Durability::Relaxed && is_room {
+            return Keeping::Go;
+        }
+        writing.waited_for = Some(turn);
+        Keeping::Wait
+    }
+
+    fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
+        match question {
+            // What a search looks in has to be brought up to date first.
+            Question::Search { .. } => {
+                self.0.ask_writer(&mut self.0.0.writing(), number, Ask::Lines(question))
+            }
+            Question::Page { .. } => {
+                let mut writing = self.0.0.writing();
+                // A page that ends in the middle of what was said is worse than one that comes a little later.
+                if writing.backlog.is_empty() || writing.in_trouble {
+                    drop(writing);
+                    self.0.ask_reader(number, Ask::Lines(question))
+                } else {
+                    self.0.ask_writer(&mut writing, number, Ask::Lines(question))
+                }
+            }
+            Question::Register { .. }
+            | Question::SignIn { .. }
+            | Question::ChangePassword { .. }
+            | Question::SignOut { .. }
+            | Question::Grant { .. }
+            // Nothing answers these yet.
+            | Question::Invite { .. } => Err(Busy),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Turns become rows. Everything in here happens inside a transaction that somebody else begins and ends.
+
+use std::collections::HashMap;
+
+use chat_server::event::{Change, Event, Speech, What};
+use chat_server::names::RoomName;
+use chat_server::store::{Act, Record, RoomState};
+use chrono::Utc;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::backlog::{Entry, room_and_id};
+use crate::index;
+use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, version};
+
+/// What the writer knows of the database without asking it, and what it has to write at the end of the transaction.
+pub(crate) struct Keeper {
+    places: HashMap<RoomName, Place>,
+    /// Rooms whose last id is not that of their row.
+    grown: Vec<RoomName>,
+    pub(crate) next_seq: i64,
+    pub(crate) indexed: i64,
+    forgotten_id: u64,
+    /// Words were deleted, which the journal still has.
+    pub(crate) has_wiped: bool,
+    /// Rooms were forgotten, whose lines are to go.
+    pub(crate) has_forgotten: bool,
+}
+
+struct Place {
+    room: i64,
+    last_id: u64,
+    /// No line was ever written: the first one may have any id.
+    is_new: bool,
+}
+
+impl Keeper {
+    pub(crate) fn new(db: &Connection) -> rusqlite::Result<Keeper> {
+        let (indexed, forgotten_id) =
+            db.query_row("SELECT indexed, forgotten_id FROM state", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let last_seq: i64 = db.query_row("SELECT coalesce(max(seq), 0) FROM log", [], |row| row.get(0))?;
+        Ok(Keeper {
+            places: HashMap::new(),
+            grown: Vec::new(),
+            // Numbers of rows that are gone must not come back: the index would take the new ones for known.
+            next_seq: last_seq.max(indexed) + 1,
+            indexed,
+            forgotten_id,
+            has_wiped: false,
+            has_forgotten: false,
+        })
+    }
+
+    /// The same after a transaction that failed: what it was to do besides is still to be done.
+    pub(crate) fn anew(&self, db: &Connection) -> rusqlite::Result<Keeper> {
+        let (has_wiped, has_forgotten) = (self.has_wiped, self.has_forgotten);
+        Ok(Keeper { has_wiped, has_forgotten, ..Keeper::new(db)? })
+    }
+
+    /// Writes some turns. If it fails nothing that this knows is true any more, and there has to be a new one.
+    pub(crate) fn keep(&mut self, db: &Connection, entries: &[Entry]) -> rusqlite::Result<()> {
+        for Entry { record, last_ids, .. } in entries {
+            self.record(db, record)?;
+            for (room, last_id) in last_ids {
+                self.skip_to(db, room, *last_id + 1)?;
+            }
+        }
+        let mut grow = db.prepare_cached("UPDATE rooms SET last_id = ?2 WHERE room = ?1")?;
+        for name in self.grown.drain(..) {
+            if let Some(place) = self.places.get(&name) {
+                grow.execute(params![place.room, place.last_id])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, db: &Connection, record: &Record) -> rusqlite::Result<()> {
+        for (room, last_id) in &record.forgotten {
+            self.forget(db, room, *last_id)?;
+        }
+        for state in &record.rooms {
+            self.write_room(db, state)?;
+        }
+        for line in &record.lines {
+            let Some((room, id)) = room_and_id(&line.event) else { continue };
+            // Said in the room that was forgotten later in this turn.
+            if record.forgotten.iter().any(|(gone, last_id)| gone == room && id <= *last_id) {
+                continue;
+            }
+            if !self.take_id(db, room, id)? {
+                continue;
+            }
+            let at = line.at.timestamp_millis();
+            match &line.event {
+                Event::Said(speech) => self.said(db, at, speech)?,
+                Event::Changed(change) => self.changed(db, at, change)?,
+                _ => {}
+            }
+        }
+        for act in &record.acts {
+            audit(db, act)?;
+        }
+        Ok(())
+    }
+
+    /// The row of a room. There is one for each room that somebody spoke in.
+    fn place(&mut self, db: &Connection, name: &RoomName) -> rusqlite::Result<&mut Place> {
+        if !self.places.contains_key(name) {
+            let found = db
+                .prepare_cached("SELECT room, first_id, last_id FROM rooms WHERE folded = ?1")?
+                .query_row([folded(name)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            let (room, first_id, last_id): (i64, u64, u64) = match found {
+                Some(found) => found,
+                None => {
+                    let state = RoomState {
+                        name: name.clone(),
+                        topic: None,
+                        invite_only: false,
+                        key: None,
+                        moderated: false,
+                        topic_lock: false,
+                        ops: Vec::new(),
+                    };
+                    self.write_room(db, &state)?;
+                    (db.last_insert_rowid(), self.forgotten_id + 1, self.forgotten_id)
+                }
+            };
+            let place = Place { room, last_id, is_new: first_id > last_id && last_id == self.forgotten_id };
+            self.places.insert(name.clone(), place);
+        }
+        self.places.get_mut(name).ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+
+    /// A line has this id. False if another has it already, which is an error of ours.
+    fn take_id(&mut self, db: &Connection, name: &RoomName, id: u64) -> rusqlite::Result<bool> {
+        let place = self.place(db, name)?;
+        if id <= place.last_id {
+            log::error!(
+                "{name}: there is a line {id} already, the last one is {}; the new one is not kept",
+                place.last_id
+            );
+            return Ok(false);
+        }
+        self.skip_to(db, name, id)?;
+        let place = self.place(db, name)?;
+        place.is_new = false;
+        place.last_id = id;
+        if self.grown.last() != Some(name) {
+            self.grown.push(name.clone());
+        }
+        Ok(true)
+    }
+
+    /// The next line of a room will have this id. What is before it and not here is lost, which is written down.
+    fn skip_to(&mut self, db: &Connection, name: &RoomName, id: u64) -> rusqlite::Result<()> {
+        let place = self.place(db, name)?;
+        if id <= place.last_id + 1 {
+            return Ok(());
+        }
+        if place.is_new {
+            db.prepare_cached("UPDATE rooms SET first_id = ?2 WHERE room = ?1")?.execute(params![place.room, id])?;
+        } else {
+            db.prepare_cached("INSERT INTO lost (room, first, last, at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+                place.room,
+                place.last_id + 1,
+                id - 1,
+                Utc::now().timestamp_millis()
+            ])?;
+        }
+        place.last_id = id - 1;
+        self.grown.push(name.clone());
+        Ok(())
+    }
+
+    fn said(&mut self, db: &Connection, at: i64, speech: &Speech) -> rusqlite::Result<()> {
+        let Speech { room, id, by: _, from, act, re, version: state, signed, cid, text } = speech;
+        let room = self.place(db, room)?.room;
+        let mut add = db.prepare_cached(
+            "INSERT INTO log (seq, room, id, at, kind, author, signed, cid, act, re, version, text)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?;
+        let cid = cid.as_ref().map(|cid| cid.as_str());
+        let (from, text) = (from.as_str(), text.as_str());
+        add.execute(params![self.next_seq, room, id, at, SAID, from, signed, cid, act, re, version(*state), text])?;
+        self.next_seq += 1;
+        Ok(())
+    }
+
+    fn changed(&mut self, db: &Connection, at: i64, change: &Change) -> rusqlite::Result<()> {
+        let Change { room, id, by: _, from, target, author, signed, what } = change;
+        let room = self.place(db, room)?.room;
+        let (kind, text) = match what {
+            What::Edited(text) => (EDITED, text.as_str()),
+            What::Deleted => (DELETED, ""),
+            What::Reacted(text) => (REACTED, text.as_str()),
+            What::Unreacted(text) => (UNREACTED, text.as_str()),
+        };
+        let mut add = db.prepare_cached(
+            "INSERT INTO log (seq, room, id, at, kind, author, signed, act, target, whose, version, text)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, 0, ?10)",
+        )?;
+        let (from, author) = (from.as_str(), author.as_str());
+        add.execute(params![self.next_seq, room, id, at, kind, from, signed, target, author, text])?;
+        self.next_seq += 1;
+        match what {
+            What::Edited(_) => self.replace(db, room, *target, Some(text)),
+            What::Deleted => {
+                self.replace(db, room, *target, None)?;
+                db.prepare_cached("UPDATE log SET text = '' WHERE room = ?1 AND target = ?2 AND kind = 1")?
+                    .execute(params![room, target])?;
+                self.has_wiped = true;
+                Ok(())
+            }
+            What::Reacted(_) | What::Unreacted(_) => Ok(()),
+        }
+    }
+
+    /// Gives a line other words, or none.
+    fn replace(&mut self, db: &Connection, room: i64, id: u64, text: Option<&str>) -> rusqlite::Result<()> {
+        let found = db
+            .prepare_cached("SELECT seq, text FROM log WHERE room = ?1 AND id = ?2 AND kind = 0 AND version < 2")?
+            .query_row(params![room, id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        // What is gone stays gone, and what was thrown away for its age is not missed.
+        let Some((seq, old)): Option<(i64, String)> = found else { return Ok(()) };
+        let is_indexed = seq <= self.indexed;
+        if is_indexed {
+            index::remove(db, seq, room, &old)?;
+        }
+        db.prepare_cached("UPDATE log SET text = ?2, version = ?3 WHERE seq = ?1")?.execute(params![
+            seq,
+            text.unwrap_or_default(),
+            if text.is_some() { 1 } else { 2 }
+        ])?;
+        if let Some(text) = text.filter(|_| is_indexed) {
+            index::add(db, seq, room, text)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a room, or makes it what it is now. A new one counts on from the greatest id of those that are forgotten.
+    fn write_room(&self, db: &Connection, state: &RoomState) -> rusqlite::Result<()> {
+        let RoomState { name, topic, invite_only, key, moderated, topic_lock, ops } = state;
+        let letters = [(invite_only, 'i'), (moderated, 'm'), (topic_lock, 't')];
+        let modes: String = letters.into_iter().filter(|(on, _)| **on).map(|(_, letter)| letter).collect();
+        let ops = ops.iter().map(|op| op.as_str()).collect::<Vec<_>>().join(" ");
+        db.prepare_cached(
+            "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 + 1, ?8)
+             ON CONFLICT (folded) DO UPDATE SET
+                 name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7",
+        )?
+        .execute(params![
+            name.as_str(),
+            folded(name),
+            topic.as_ref().map(|(_, text)| text.as_str()),
+            topic.as_ref().map(|(by, _)| by.as_str()),
+            modes,
+            key.as_ref().map(|key| key.as_str()),
+            ops,
+            self.forgotten_id
+        ])?;
+        Ok(())
+    }
+
+    /// Nobody finds a room any more. Its lines go little by little.
+    pub(crate) fn forget(&mut self, db: &Connection, name: &RoomName, last_id: u64) -> rusqlite::Result<()> {
+        self.places.remove(name);
+        self.grown.retain(|other| other != name);
+        db.prepare_cached(
+            "UPDATE rooms SET folded = NULL, name = '#forgotten', topic = NULL, topic_by = NULL, key = NULL, ops = ''
+             WHERE folded = ?1",
+        )?
+        .execute([folded(name)])?;
+        self.forgotten_id = self.forgotten_id.max(last_id);
+        db.prepare_cached("UPDATE state SET forgotten_id = ?1")?.execute([self.forgotten_id])?;
+        self.has_wiped = true;
+        self.has_forgotten = true;
+        Ok(())
+    }
+}
+
+/// A name as it is compared.
+pub(crate) fn folded(name: &RoomName) -> String {
+    name.as_str().to_ascii_lowercase()
+}
+
+/// Writes down what somebody did by power.
+pub(crate) fn audit(db: &Connection, act: &Act) -> rusqlite::Result<()> {
+    let Act { at, by, what, target, detail } = act;
+    db.prepare_cached("INSERT INTO audit (at, by, what, target, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![at.timestamp_millis(), by.as_str(), what, target.as_str(), detail.as_str()])?;
+    Ok(())
+}

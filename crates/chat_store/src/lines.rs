@@ -1,0 +1,78 @@
+//! A line of a log as a row of the table, and back.
+
+use std::sync::Arc;
+
+use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
+use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::text::Text;
+use chrono::DateTime;
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+/// The columns that [`line`] reads, of `log`.
+pub(crate) const COLUMNS: &str = "log.id, log.at, log.kind, log.author, log.signed, log.cid, log.act, log.re, log.target, log.whose, log.version, log.text";
+
+/// `log.kind`.
+pub(crate) const SAID: i64 = 0;
+pub(crate) const EDITED: i64 = 1;
+pub(crate) const DELETED: i64 = 2;
+pub(crate) const REACTED: i64 = 3;
+pub(crate) const UNREACTED: i64 = 4;
+
+/// `log.version`.
+pub(crate) fn version(version: Version) -> i64 {
+    match version {
+        Version::First => 0,
+        Version::Edited => 1,
+        Version::Deleted => 2,
+    }
+}
+
+/// The line of a row that has [`COLUMNS`], and its id.
+pub(crate) fn line(room: &RoomName, row: &Row<'_>) -> rusqlite::Result<(u64, Arc<Envelope>)> {
+    let id = row.get(0)?;
+    let at = DateTime::from_timestamp_millis(row.get(1)?).ok_or_else(|| wrong(1, "no time"))?;
+    let room = room.clone();
+    let from = name(row, 3)?;
+    let signed = row.get(4)?;
+    let by = ClientId(0);
+    let text = text(row, 11)?;
+    let what = match row.get(2)? {
+        SAID => {
+            let version = match row.get(10)? {
+                0 => Version::First,
+                1 => Version::Edited,
+                2 => Version::Deleted,
+                _ => return Err(wrong(10, "no version of a line")),
+            };
+            let cid = row.get_ref(5)?.as_str_or_null()?.map(|cid| Text::new(cid).unwrap_or_default());
+            let (act, re) = (row.get(6)?, row.get(7)?);
+            let speech = Speech { room, id, by, from, act, re, version, signed, cid, text };
+            return Ok((id, Envelope::new(at, Event::Said(speech))));
+        }
+        EDITED => What::Edited(text),
+        DELETED => What::Deleted,
+        REACTED => What::Reacted(text),
+        UNREACTED => What::Unreacted(text),
+        _ => return Err(wrong(2, "no kind of line")),
+    };
+    let (target, author) = (row.get(8)?, name(row, 9)?);
+    Ok((id, Envelope::new(at, Event::Changed(Change { room, id, by, from, target, author, signed, what }))))
+}
+
+pub(crate) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+    Name::parse(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no name"))
+}
+
+pub(crate) fn room_name(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomName> {
+    RoomName::parse(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no name of a room"))
+}
+
+/// It was a text when it was written, so it is one.
+pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Text> {
+    Text::new(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no text"))
+}
+
+fn wrong(column: usize, what: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, what.into())
+}

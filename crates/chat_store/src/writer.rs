@@ -1,0 +1,419 @@
+//! The thread that writes: turns first, then questions, then what can wait.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use chat_server::store::{Question, Report};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::backlog::Entry;
+use crate::db::{BUSY, FILE};
+use crate::desk::{Ask, Desk};
+use crate::fault::why;
+use crate::keep::Keeper;
+use crate::purge::Purge;
+use crate::{Durability, index};
+
+/// With `relaxed`: a commit waits so long, or for so many lines.
+const GATHER: Duration = Duration::from_millis(100);
+const GATHER_ROWS: usize = 200;
+/// The most lines of one transaction.
+const BATCH_ROWS: usize = 4_096;
+/// How long it waits before it tries again what failed.
+const RETRY: Duration = Duration::from_secs(1);
+/// With nothing to write for so long there is time for other work, which is done in steps of about this length.
+const QUIET: Duration = Duration::from_millis(10);
+const STEP: Duration = Duration::from_millis(4);
+/// With so many lines the index has to move, whatever there is to write.
+const LAG: i64 = 8_192;
+/// A search waits no longer than this for the index.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The write-ahead log is written back into the database when there is time, this long after the last time; sooner if deleted
+/// words are in it; at once if it has so many pages.
+const WRITE_BACK: Duration = Duration::from_secs(30);
+const WIPE: Duration = Duration::from_secs(1);
+const WAL_PAGES: i64 = 4_096;
+/// How long it sleeps where nothing is to be done.
+const IDLE: Duration = Duration::from_secs(3_600);
+
+pub(crate) struct Writer {
+    db: Connection,
+    dir: PathBuf,
+    desk: Desk,
+    keeper: Keeper,
+    purge: Purge,
+    /// Turns that were taken and are not written.
+    batch: Vec<Entry>,
+    /// The keeper does not know any more what the database has.
+    is_lost: bool,
+    /// Not before this.
+    retry: Option<Instant>,
+    /// Searches that wait for the index to have all up to a row.
+    searches: Vec<(i64, Instant, u64, Ask)>,
+    /// With `relaxed`: since when lines wait for others to go with.
+    gathers_since: Option<Instant>,
+    /// What can wait has failed, and is not tried before this.
+    rests_until: Option<Instant>,
+    /// Something was written since the write-ahead log was written back, and when that was.
+    is_dirty: bool,
+    written_back: Instant,
+}
+
+/// What the writer was woken for.
+struct Round {
+    asks: Vec<(u64, Ask)>,
+    write: bool,
+    is_quiet: bool,
+    stopping: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(db: Connection, dir: PathBuf, desk: Desk, keeper: Keeper, purge: Purge) -> Writer {
+        Writer {
+            db,
+            dir,
+            desk,
+            keeper,
+            purge,
+            batch: Vec::new(),
+            is_lost: false,
+            retry: None,
+            searches: Vec::new(),
+            gathers_since: None,
+            rests_until: None,
+            is_dirty: true,
+            written_back: Instant::now(),
+        }
+    }
+
+    /// Writes until it is told to stop and all is written, or cannot be.
+    pub(crate) fn run(mut self) {
+        // However it ends, nobody waits for it after that.
+        let desk = self.desk.clone();
+        let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
+        let mut writing = desk.0.writing();
+        writing.ended = true;
+        let waited_for = writing.waited_for.take();
+        let asks = std::mem::take(&mut writing.asks);
+        drop(writing);
+        for (number, _) in asks {
+            desk.fail(number);
+        }
+        if ended.is_err() {
+            log::error!(
+                "the store's writer panicked; the panic's own message stands above. Nothing is kept from here on"
+            );
+            desk.0.figures.set_trouble(true);
+            let text =
+                "The store broke down by a fault of ours: nothing is kept from here on. Try: start the server anew";
+            let why = chat_server::text::Text::new(text).unwrap_or_default();
+            desk.report(Report::NotKept { turn: waited_for.unwrap_or(u64::MAX), why });
+        }
+    }
+
+    fn work(&mut self) {
+        loop {
+            let round = self.wait();
+            if round.write {
+                self.write();
+            }
+            for (number, ask) in round.asks {
+                self.ask(number, ask);
+            }
+            if round.stopping {
+                break;
+            }
+            if round.is_quiet || self.lag() >= LAG || !self.searches.is_empty() {
+                self.step();
+            }
+            self.send_searches();
+            self.write_back(round.is_quiet);
+        }
+        self.close();
+    }
+
+    /// Waits for something to do.
+    fn wait(&mut self) -> Round {
+        let desk = self.desk.clone();
+        let mut writing = desk.0.writing();
+        let quiet_at = Instant::now() + QUIET;
+        loop {
+            let now = Instant::now();
+            let has_rows = !self.batch.is_empty() || !writing.backlog.is_taken();
+            let gathers = desk.0.durability == Durability::Relaxed
+                && writing.waited_for.is_none()
+                && writing.backlog.rows() < GATHER_ROWS;
+            let write_at = match self.retry {
+                _ if !has_rows => None,
+                Some(retry) => Some(retry),
+                None if gathers => Some(*self.gathers_since.get_or_insert(now) + GATHER),
+                None => Some(now),
+            };
+            let asked = !writing.asks.is_empty();
+            if writing.stopping || asked || write_at.is_some_and(|at| now >= at) {
+                return Round {
+                    // What was said before a question is written before it is answered.
+                    write: has_rows && (writing.stopping || self.retry.is_none_or(|at| now >= at)),
+                    asks: writing.asks.drain(..).collect(),
+                    is_quiet: false,
+                    stopping: writing.stopping,
+                };
+            }
+            let work_at = self.work_at(quiet_at);
+            if work_at.is_some_and(|at| now >= at) {
+                return Round { write: false, asks: Vec::new(), is_quiet: true, stopping: false };
+            }
+            let until = [write_at, work_at].into_iter().flatten().min();
+            let patience = until.map_or(IDLE, |at| at.saturating_duration_since(now));
+            writing = desk.0.to_write.wait_timeout(writing, patience).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// When there is time for what can wait, if there is any of it.
+    fn work_at(&self, quiet_at: Instant) -> Option<Instant> {
+        let quiet_at = self.rests_until.map_or(quiet_at, |at| at.max(quiet_at));
+        let at_once = self.lag() > 0 || self.purge.is_at_work() || self.keeper.has_forgotten;
+        let write_back_at = self.is_dirty.then(|| {
+            let pause = if self.keeper.has_wiped { WIPE } else { WRITE_BACK };
+            (self.written_back + pause).max(quiet_at)
+        });
+        if at_once { Some(quiet_at) } else { [write_back_at, self.purge.due()].into_iter().flatten().min() }
+    }
+
+    /// How many rows the index is behind.
+    fn lag(&self) -> i64 {
+        self.keeper.next_seq - 1 - self.keeper.indexed
+    }
+
+    /// Writes what there is. After the first failure it is tried again later, in the same order.
+    fn write(&mut self) {
+        self.gathers_since = None;
+        loop {
+            if self.batch.is_empty() {
+                self.batch = self.desk.0.writing().backlog.take(BATCH_ROWS);
+            }
+            let Some(last) = self.batch.last() else { return };
+            let turn = last.record.turn;
+            let began = Instant::now();
+            match self.transaction(|keeper, db, batch| keeper.keep(db, batch)) {
+                Ok(()) => self.written(turn, began),
+                Err(error) => return self.not_written(turn, &error),
+            }
+        }
+    }
+
+    /// Does something with the keeper in a transaction. If it fails, nothing was done.
+    fn transaction<T>(
+        &mut self,
+        act: impl FnOnce(&mut Keeper, &Connection, &[Entry]) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        if self.is_lost {
+            self.keeper = self.keeper.anew(&self.db)?;
+            self.is_lost = false;
+        }
+        let done = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).and_then(|transaction| {
+            let done = act(&mut self.keeper, &transaction, &self.batch)?;
+            transaction.commit()?;
+            Ok(done)
+        });
+        self.is_lost = done.is_err();
+        self.is_dirty = true;
+        done
+    }
+
+    fn written(&mut self, turn: u64, began: Instant) {
+        let rows = self.batch.iter().map(|entry| entry.record.lines.len()).sum();
+        self.desk.0.figures.committed(began.elapsed(), rows);
+        self.retry = None;
+        let mut writing = self.desk.0.writing();
+        writing.backlog.settle(&self.batch);
+        self.desk.0.figures.set_backlog(&writing.backlog);
+        let kept = writing.waited_for.filter(|waited_for| *waited_for <= turn);
+        if kept.is_some() {
+            writing.waited_for = None;
+        }
+        let recovered = writing.in_trouble && writing.backlog.is_empty();
+        if recovered {
+            writing.in_trouble = false;
+        }
+        drop(writing);
+        self.batch.clear();
+        if let Some(turn) = kept {
+            self.desk.report(Report::Kept(turn));
+        }
+        if recovered {
+            self.desk.0.figures.set_trouble(false);
+            log::warn!("the store can write again, and has written all that waited");
+            self.desk.report(Report::Recovered);
+        }
+    }
+
+    fn not_written(&mut self, turn: u64, error: &rusqlite::Error) {
+        self.desk.0.figures.failed();
+        self.retry = Some(Instant::now() + RETRY);
+        let mut writing = self.desk.0.writing();
+        let is_new = !std::mem::replace(&mut writing.in_trouble, true);
+        let turn = writing.waited_for.take().unwrap_or(turn);
+        drop(writing);
+        if is_new {
+            self.desk.0.figures.set_trouble(true);
+            let why = why(error, &self.dir);
+            log::error!("the store cannot write: {why} ({error})");
+            self.desk.report(Report::NotKept { turn, why });
+        } else {
+            log::debug!("the store still cannot write: {error}");
+        }
+    }
+
+    fn ask(&mut self, number: u64, ask: Ask) {
+        match ask {
+            Ask::Lines(Question::Search { .. }) if self.rests_until.is_none() => {
+                self.searches.push((self.keeper.next_seq - 1, Instant::now() + PATIENCE, number, ask));
+            }
+            Ask::Lines(_) => self.pass_on(number, ask),
+            Ask::Job(job) => {
+                let answer =
+                    Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).and_then(|transaction| {
+                        let answer = job(&transaction)?;
+                        transaction.commit()?;
+                        Ok(answer)
+                    });
+                self.is_dirty = true;
+                match answer {
+                    Ok(Some(answer)) => self.desk.answer(number, answer),
+                    Ok(None) => {}
+                    Err(error) => {
+                        log::error!("the store could not do what it was asked: {error}");
+                        self.desk.fail(number);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives a question to the readers.
+    fn pass_on(&self, number: u64, ask: Ask) {
+        if self.desk.ask_reader(number, ask).is_err() {
+            self.desk.fail(number);
+        }
+    }
+
+    /// Searches that the index is ready for, or that have waited long enough.
+    fn send_searches(&mut self) {
+        let now = Instant::now();
+        for (seq, patience, number, ask) in std::mem::take(&mut self.searches) {
+            if seq <= self.keeper.indexed || now >= patience || self.rests_until.is_some() {
+                self.pass_on(number, ask);
+            } else {
+                self.searches.push((seq, patience, number, ask));
+            }
+        }
+    }
+
+    /// A little of what can wait: the index, and throwing away.
+    fn step(&mut self) {
+        if let Err(error) = self.try_step() {
+            log::warn!("the store could not tidy up, and tries it again: {error}");
+            self.rests_until = Some(Instant::now() + RETRY);
+        } else {
+            self.rests_until = None;
+        }
+    }
+
+    fn try_step(&mut self) -> rusqlite::Result<()> {
+        let deadline = Instant::now() + STEP;
+        // Nobody was promised that this is on the disk: after a power cut it is done again.
+        self.sync(false)?;
+        let done = self.tidy(deadline);
+        self.sync(true)?;
+        self.desk.0.figures.set_unindexed(self.lag().max(0) as u64);
+        done
+    }
+
+    fn tidy(&mut self, deadline: Instant) -> rusqlite::Result<()> {
+        if self.lag() > 0 {
+            let desk = self.desk.clone();
+            return self.transaction(|keeper, db, _| {
+                keeper.indexed = index::follow(db, keeper.indexed, keeper.next_seq, deadline, &desk.0.figures)?;
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
+    /// With `full`: whether a commit waits until it is on the disk.
+    fn sync(&self, on: bool) -> rusqlite::Result<()> {
+        if self.desk.0.durability == Durability::Full {
+            self.db.pragma_update(None, "synchronous", if on { "FULL" } else { "NORMAL" })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the write-ahead log back into the database: all of it when there is time, a part when it is long.
+    fn write_back(&mut self, is_quiet: bool) {
+        if !self.is_dirty {
+            return;
+        }
+        let since = self.written_back.elapsed();
+        let is_due = is_quiet && (since >= WRITE_BACK || self.keeper.has_wiped && since >= WIPE);
+        let wiped = is_due && self.keeper.has_wiped;
+        if !is_due && self.wal_pages() < WAL_PAGES {
+            return;
+        }
+        match self.checkpoint(if wiped { "TRUNCATE" } else { "PASSIVE" }) {
+            Ok(true) => {
+                self.is_dirty = false;
+                self.keeper.has_wiped &= !wiped;
+            }
+            Ok(false) => log::debug!("somebody reads what is in the write-ahead log; it stays a while"),
+            Err(error) => log::warn!("the write-ahead log stays as it is for now: {error}"),
+        }
+        self.written_back = Instant::now();
+        self.measure();
+    }
+
+    /// How many pages stand in the write-ahead log that the database does not have.
+    fn wal_pages(&self) -> i64 {
+        let pages = self
+            .db
+            .prepare_cached("PRAGMA wal_checkpoint(NOOP)")
+            .and_then(|mut noop| noop.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)));
+        pages.unwrap_or(0)
+    }
+
+    /// Whether all of it was written back.
+    fn checkpoint(&self, how: &str) -> rusqlite::Result<bool> {
+        // Whoever reads is not waited for: the chat would have to wait as well.
+        self.db.busy_timeout(Duration::ZERO)?;
+        let done = self.db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
+            Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+        });
+        self.db.busy_timeout(BUSY)?;
+        done
+    }
+
+    fn measure(&self) {
+        let size = |name: &str| fs::metadata(self.dir.join(name)).map_or(0, |file| file.len());
+        self.desk.0.figures.set_sizes(size(FILE), size(&format!("{FILE}-wal")));
+    }
+
+    /// The end: all is written, or as much as can be.
+    fn close(&mut self) {
+        let left = self.desk.0.writing().backlog.rows();
+        if left > 0 {
+            log::error!("the store could not write the last {left} lines; they are lost");
+        }
+        while self.lag() > 0 {
+            if self.try_step().is_err() {
+                break;
+            }
+        }
+        let tidied = self.db.execute_batch("PRAGMA optimize").and_then(|()| self.checkpoint("TRUNCATE"));
+        if let Err(error) = tidied {
+            log::warn!("the store could not tidy up at its end; nothing is lost by that: {error}");
+        }
+    }
+}
