@@ -22,6 +22,8 @@ pub struct TlsLink {
     order: Mutex<Sending>,
     /// What was read from the socket and not decrypted yet. Only the reader takes this lock, and before `conn`.
     raw: Mutex<Vec<u8>>,
+    /// We have said goodbye: from then on the peer may end as it likes.
+    finished: AtomicBool,
     truncated: AtomicBool,
 }
 
@@ -42,11 +44,12 @@ impl TlsLink {
             conn: Mutex::new(conn),
             order: Mutex::default(),
             raw: Mutex::default(),
+            finished: AtomicBool::new(false),
             truncated: AtomicBool::new(false),
         }
     }
 
-    /// Whether the peer's bytes ended without its goodbye.
+    /// Whether the peer's bytes ended without its goodbye, and without ours.
     pub fn was_truncated(&self) -> bool {
         self.truncated.load(Ordering::Relaxed)
     }
@@ -131,7 +134,7 @@ impl Link for TlsLink {
             let read = (&*self.socket).read(&mut raw);
             raw.truncate(*read.as_ref().unwrap_or(&0));
             if read? == 0 {
-                self.truncated.store(true, Ordering::Relaxed);
+                self.truncated.store(!self.finished.load(Ordering::Relaxed), Ordering::Relaxed);
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, "it ended without TLS's goodbye: cut off?"));
             }
             words = self.decrypt(&mut raw, buffer);
@@ -178,6 +181,7 @@ impl Link for TlsLink {
     }
 
     fn finish(&self) -> io::Result<()> {
+        self.finished.store(true, Ordering::Relaxed);
         let mut sending = lock(&self.order)?;
         lock(&self.conn)?.send_close_notify();
         let said = self.flush(&mut sending);

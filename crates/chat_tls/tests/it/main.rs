@@ -20,6 +20,7 @@ mod limits;
 mod load;
 #[path = "../../../../tests/it/soak.rs"]
 mod soak;
+mod tls;
 #[path = "../../../../tests/it/transcripts.rs"]
 mod transcripts;
 #[path = "../../../../tests/it/wire.rs"]
