@@ -266,3 +266,98 @@ fn days(seconds: u64) -> String {
         days => format!("{days} days"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    /// A folder with a certificate and its key, valid in these years.
+    fn made(years: (i32, i32)) -> (tempfile::TempDir, Files) {
+        let mut params = CertificateParams::new(["localhost".to_string()]).expect("a name");
+        params.not_before = date_time_ymd(years.0, 1, 1);
+        params.not_after = date_time_ymd(years.1, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let cert = params.self_signed(&key).expect("a certificate");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("cert.pem"), cert.pem()).expect("a file");
+        fs::write(path("key.pem"), key.serialize_pem()).expect("a file");
+        mode(&path("key.pem"), 0o600);
+        let files = Files { cert: path("cert.pem"), key: path("key.pem"), client_ca: None };
+        (folder, files)
+    }
+
+    fn mode(path: &Path, mode: u32) {
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("a mode");
+    }
+
+    #[track_caller]
+    fn refused(files: &Files, words: &str) {
+        let error = Certificates::load(files).err().expect("refused").to_string();
+        assert!(error.contains(words), "{words:?} is not in {error:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_the_file_and_the_next_step() {
+        let (folder, files) = made((2020, 2099));
+        let (_other_folder, other) = made((2020, 2099));
+        assert!(Certificates::load(&files).is_ok());
+        refused(&Files { key: other.key, ..files.clone() }, "is not that of the certificate in ");
+        refused(
+            &Files { key: files.cert.clone(), ..files.clone() },
+            "cert.pem holds no private key, but a certificate",
+        );
+        refused(&Files { cert: files.key.clone(), ..files.clone() }, "key.pem holds no certificate, but a private key");
+        refused(&Files { cert: folder.path().join("no.pem"), ..files.clone() }, "try: chatd cert --dev");
+        refused(&Files { client_ca: Some(files.key.clone()), ..files.clone() }, "key.pem holds no certificate");
+        let bad = folder.path().join("bad.pem");
+        fs::write(&bad, "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n").expect("a file");
+        refused(&Files { cert: bad.clone(), ..files.clone() }, "the certificate in ");
+        fs::write(&bad, "-----BEGIN CERTIFICATE-----\naGFsbG8=\n-----END CERTIFICATE-----\n").expect("a file");
+        refused(&Files { cert: bad.clone(), ..files.clone() }, "bad.pem, ");
+        fs::write(&bad, "-----BEGIN ENCRYPTED PRIVATE KEY-----\naGFsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n")
+            .expect("a file");
+        refused(&Files { key: bad.clone(), ..files.clone() }, "try: openssl pkey -in ");
+        fs::write(&bad, "").expect("a file");
+        refused(&Files { key: bad, ..files }, "bad.pem holds no private key");
+    }
+
+    #[test]
+    fn what_clients_will_refuse_is_said_beforehand() {
+        let warnings = |years| {
+            let (_folder, files) = made(years);
+            Certificates::load(&files).expect("it can be loaded").warnings_at(NOW)
+        };
+        assert_eq!(warnings((2020, 2099)), [] as [String; 0]);
+        // It is the beginning of 2027.
+        assert!(warnings((2020, 2026))[0].ends_with("expired 379 days ago: clients will refuse it"));
+        assert!(warnings((2028, 2099))[0].contains("is valid only in 350 days: clients will refuse it"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_key_that_everybody_may_read_is_told() {
+        let (_folder, files) = made((2020, 2099));
+        mode(&files.key, 0o644);
+        let warnings = Certificates::load(&files).expect("it can be loaded").warnings_at(NOW);
+        assert!(warnings.len() == 1 && warnings[0].contains("  try: chmod 600 "), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_file_that_we_may_not_read_names_both_users() {
+        let (_folder, files) = made((2020, 2099));
+        let words = ownership(&files.key);
+        assert!(words.contains("this is user ") && words.contains("with mode 600"), "{words}");
+    }
+
+    #[test]
+    fn a_fingerprint_looks_as_openssl_shows_it() {
+        let shown = fingerprint(b"abc");
+        assert!(shown.starts_with("BA:78:16:BF:") && shown.len() == 32 * 3 - 1, "{shown}");
+    }
+}
