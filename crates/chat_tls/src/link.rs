@@ -79,7 +79,7 @@ impl TlsLink {
         loop {
             while let Some(rest) = sending.bytes.get(sending.sent..).filter(|rest| !rest.is_empty()) {
                 let whole = rest.len();
-                match (&*self.socket).write(rest) {
+                match self.socket.write(rest) {
                     Ok(0) => return Err(ErrorKind::WriteZero.into()),
                     Ok(count) => {
                         sending.sent += count;
@@ -131,7 +131,7 @@ impl Link for TlsLink {
         let mut words = self.decrypt(&mut raw, buffer);
         if matches!(words, Ok(None)) {
             raw.resize(buffer.len().max(LEAST_READ), 0);
-            let read = (&*self.socket).read(&mut raw);
+            let read = self.socket.read(&mut raw);
             raw.truncate(*read.as_ref().unwrap_or(&0));
             if read? == 0 {
                 self.truncated.store(!self.finished.load(Ordering::Relaxed), Ordering::Relaxed);
