@@ -108,7 +108,7 @@ impl LineDecoder {
             Prompt::OldPassword | Prompt::NewPassword => "PASSWD",
         };
         let what = match prompt {
-            _ if line.trim().is_empty() => {
+            _ if matches!(line.trim(), "" | ".") => {
                 self.old = None;
                 Err(ChatError::NoText)
             }

@@ -536,7 +536,7 @@ fn words_of_prompt(prompt: &Prompt) -> String {
         Prompt::OldPassword => "Your password until now".into(),
         Prompt::NewPassword => "Your password from now on, of 8 letters or more".into(),
     };
-    format!("{what}, in the next line. It may show on your screen; nobody else sees it. An empty line: never mind.")
+    format!("{what}, in the next line. It may show on your screen; nobody else sees it. A single dot: never mind.")
 }
 
 fn with_article(role: Role) -> &'static str {

@@ -192,6 +192,7 @@ impl Turn<'_> {
         }
         self.tick();
         if self.keep() {
+            self.ask_store();
             self.flush();
             self.router.flush_taps();
         }

@@ -14,8 +14,11 @@
 //! | line | meaning |
 //! | --- | --- |
 //! | `set key value` | a setting (of `chat.toml`), before anybody comes |
+//! | `kept`, `kept private` | the server has a store; private: only accounts come in |
+//! | `account ani secret-word admin` | this account is there from the start |
 //! | `with ani budi` | they connect and join; what they get by that is read away |
 //! | `ani connects` | she connects; her `HELLO` is the next line she gets |
+//! | `ani connects from 192.0.2.7` | the same from there; only the bare router believes it |
 //! | `ani> words` | she sends a line; `\xNN` is a byte, `\{3000 x}` a repeated letter; who is new connects first |
 //! | `ani< words` | she gets this line; `*` stands for anything within a word, `...` at the end for any rest |
 //! | `ani hangs up` | she closes her sending half |
@@ -23,6 +26,11 @@
 //! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
 //! | `ani stops reading` | what is for her waits; only on the bare router, where no system keeps a part of it |
 //! | `ani reads on` | she takes what waited |
+//! | `restart` | the server stops and starts again: everybody is gone, and what is kept is there |
+
+mod memory;
+
+pub use memory::MemoryStore;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -30,6 +38,7 @@ use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -42,13 +51,14 @@ use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::message::{Client, Message, Ticket};
 use crate::metrics::Metrics;
-use crate::names::ClientId;
+use crate::names::{ClientId, Name};
 use crate::now::Now;
 use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
 use crate::protocol::Request;
 use crate::registry::Registry;
 use crate::router::Router;
 use crate::server::{Server, ServerHandle, Transport};
+use crate::store::{Policy, Report, Role};
 use crate::telnet::{Input, Splitter};
 
 /// How long a test waits for something that must come. Long, since a busy machine is no failure.
@@ -60,6 +70,21 @@ pub fn quick() -> Config {
         Config { addr: "127.0.0.1:0".into(), burst: 0, spam_lines: 0, spam_repeats: 0, ..Config::default() };
     config.max_per_address = 0;
     config
+}
+
+/// What a stage is made with.
+#[derive(Clone)]
+pub struct Setup {
+    /// The settings.
+    pub config: Config,
+    /// Where the chat is kept, and the rules for accounts.
+    pub kept: Option<(MemoryStore, Policy)>,
+}
+
+impl From<Config> for Setup {
+    fn from(config: Config) -> Setup {
+        Setup { config, kept: None }
+    }
 }
 
 /// How the clients of a test reach their server.
@@ -102,13 +127,19 @@ impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
         Self::with(quick())
     }
 
-    /// Starts a server with other settings.
+    /// Starts a server with other settings, or with a store.
     ///
     /// # Panics
     /// If it cannot be started.
-    pub fn with(config: Config) -> Self {
-        let server = Server::bind(config).expect("a free port on loopback");
+    pub fn with(setup: impl Into<Setup>) -> Self {
+        let Setup { config, kept } = setup.into();
+        let mut server = Server::bind(config).expect("a free port on loopback");
         let handle = server.handle();
+        if let Some((memory, policy)) = kept {
+            let router = handle.clone();
+            let (store, contents) = memory.open(move |report| router.send(Message::Store(report)));
+            server.keep_in(store, contents, policy);
+        }
         let run = move || server.run_on(&T::default());
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
         TestServerOn { handle, thread: Some(thread), parts: PhantomData }
@@ -360,11 +391,18 @@ pub trait Stage {
     fn reads(&mut self, _who: &str, _on: bool) -> bool {
         false
     }
+    /// Somebody connects from another machine. Returns false where that cannot be.
+    fn connect_from(&mut self, _who: &str, _address: &str) -> bool {
+        false
+    }
+    /// The server stops, and starts again with what it kept. Nobody is connected.
+    fn restart(&mut self);
 }
 
 /// A real server and real sockets.
 pub struct TcpOn<T, D = Plain> {
-    server: TestServerOn<T, D>,
+    setup: Setup,
+    server: Option<TestServerOn<T, D>>,
     clients: HashMap<String, TestClient>,
 }
 
@@ -373,8 +411,9 @@ pub type Tcp = TcpOn<Threads>;
 
 impl<T: Transport + Default, D: Dial> TcpOn<T, D> {
     /// A server with these settings.
-    pub fn new(config: Config) -> Self {
-        TcpOn { server: TestServerOn::with(config), clients: HashMap::new() }
+    pub fn new(setup: impl Into<Setup>) -> Self {
+        let setup = setup.into();
+        TcpOn { server: Some(TestServerOn::with(setup.clone())), setup, clients: HashMap::new() }
     }
 }
 
@@ -385,9 +424,10 @@ impl<T, D> TcpOn<T, D> {
     }
 }
 
-impl<T, D: Dial> Stage for TcpOn<T, D> {
+impl<T: Transport + Default, D: Dial> Stage for TcpOn<T, D> {
     fn connect(&mut self, who: &str) {
-        self.clients.insert(who.into(), self.server.connect());
+        let server = self.server.as_ref().expect("a server runs");
+        self.clients.insert(who.into(), server.connect());
     }
 
     fn send(&mut self, who: &str, bytes: &[u8]) {
@@ -405,15 +445,23 @@ impl<T, D: Dial> Stage for TcpOn<T, D> {
     fn wait(&mut self, _: u64) -> bool {
         false
     }
+
+    fn restart(&mut self) {
+        self.clients.clear();
+        // One after the other: two at once would have the same store.
+        drop(self.server.take());
+        self.server = Some(TestServerOn::with(self.setup.clone()));
+    }
 }
 
 /// The router alone: no socket, no thread, and a clock that moves only when told.
 pub struct Bare {
+    setup: Setup,
     router: Router,
+    /// What the store has to say.
+    reports: mpsc::Receiver<Report>,
     now: Now,
     clients: HashMap<String, Seat>,
-    line_bytes: usize,
-    outbox_bytes: usize,
 }
 
 /// One client of the bare router.
@@ -461,17 +509,22 @@ impl Deliver for Shelf {
 
 impl Bare {
     /// A router with these settings.
-    pub fn new(config: Config) -> Bare {
-        let now = Now::read();
-        let metrics = Arc::new(Metrics::new(now.mono));
-        let Config { line_bytes, outbox_bytes, .. } = config;
-        let router = Router::new(&config, Registry::new(), metrics);
-        Bare { router, now, clients: HashMap::new(), line_bytes, outbox_bytes }
+    pub fn new(setup: impl Into<Setup>) -> Bare {
+        let (setup, now) = (setup.into(), Now::read());
+        let (router, reports) = router(&setup, now);
+        Bare { setup, router, reports, now, clients: HashMap::new() }
     }
 
-    /// One turn with these messages.
+    /// One turn with these messages, and those it takes until the store has said all that is waited for.
+    ///
+    /// # Panics
+    /// If the store says nothing before the deadline.
     pub fn turn(&mut self, messages: Vec<Message>) {
         self.router.turn(messages, self.now);
+        while self.router.waits_for_store() {
+            let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
+            self.router.turn([Message::Store(report)], self.now);
+        }
     }
 
     /// How many batches the router has handed to somebody since the last line was read.
@@ -484,18 +537,34 @@ impl Bare {
     }
 }
 
+/// A router, and what comes from its store.
+fn router(setup: &Setup, now: Now) -> (Router, mpsc::Receiver<Report>) {
+    let mut router = Router::new(&setup.config, Registry::new(), Arc::new(Metrics::new(now.mono)));
+    let (said, reports) = mpsc::channel();
+    if let Some((memory, policy)) = &setup.kept {
+        let (store, contents) = memory.open(move |report| drop(said.send(report)));
+        router.keep_in(store, contents, *policy);
+    }
+    (router, reports)
+}
+
 impl Stage for Bare {
     fn connect(&mut self, who: &str) {
+        self.connect_from(who, "127.0.0.1");
+    }
+
+    fn connect_from(&mut self, who: &str, address: &str) -> bool {
         let (id, shelf) = (ClientId(self.clients.len() + 1), Shelf::default());
-        let outbox = Outbox::new(Box::new(shelf.clone()), self.outbox_bytes);
-        self.turn(vec![Message::ClientJoined(Client::new(id, outbox, "bare", "line"))]);
-        let splitter = Splitter::new(self.line_bytes);
+        let outbox = Outbox::new(Box::new(shelf.clone()), self.setup.config.outbox_bytes);
+        self.turn(vec![Message::ClientJoined(Client::new(id, outbox, format!("{address}:1"), "line"))]);
+        let splitter = Splitter::new(self.setup.config.line_bytes);
         let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
         self.clients.insert(who.into(), Seat { id, splitter, decoder, encoder, shelf, lines: VecDeque::new() });
+        true
     }
 
     fn send(&mut self, who: &str, bytes: &[u8]) {
-        let max = self.line_bytes;
+        let max = self.setup.config.line_bytes;
         let Seat { id, splitter, decoder, .. } = self.seat(who);
         let id = *id;
         let mut messages = Vec::new();
@@ -524,7 +593,7 @@ impl Stage for Bare {
     }
 
     fn hang_up(&mut self, who: &str) {
-        let max = self.line_bytes;
+        let max = self.setup.config.line_bytes;
         let Seat { id, splitter, decoder, .. } = self.seat(who);
         let id = *id;
         let mut messages = Vec::new();
@@ -552,6 +621,14 @@ impl Stage for Bare {
         // A turn hands over what waited.
         self.turn(Vec::new());
         true
+    }
+
+    fn restart(&mut self) {
+        self.turn(vec![Message::Shutdown]);
+        self.clients.clear();
+        // The old one, and its store's thread, end before the new one begins.
+        (self.router, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
+        (self.router, self.reports) = router(&self.setup, self.now);
     }
 }
 
@@ -592,20 +669,30 @@ fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant>
 /// # Panics
 /// If somebody gets another line than the transcript says, or one it does not say.
 #[track_caller]
-pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Config) -> S) {
-    let mut config = quick();
+pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -> S) {
+    let mut setup = Setup::from(quick());
     let mut lines = transcript.lines().enumerate().peekable();
     while let Some((_, line)) = lines.peek() {
         if let Some((key, value)) = line.strip_prefix("set ").and_then(|rest| rest.split_once(' ')) {
             let setting = SETTINGS.iter().find(|setting| setting.key == key);
             let setting = setting.unwrap_or_else(|| panic!("{title}: no setting {key}"));
-            setting.apply(&mut config, value).unwrap_or_else(|wrong| panic!("{title}: {key} {wrong}"));
+            setting.apply(&mut setup.config, value).unwrap_or_else(|wrong| panic!("{title}: {key} {wrong}"));
+        } else if let Some(rules) = line.strip_prefix("kept") {
+            let policy = Policy { private: rules.trim() == "private", plain_passwords: false };
+            setup.kept = Some((MemoryStore::default(), policy));
+        } else if let Some(account) = line.strip_prefix("account ") {
+            let (memory, _) = setup.kept.as_ref().unwrap_or_else(|| panic!("{title}: accounts are kept: say so first"));
+            let [name, password, role] = account.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{title}: an account has a name, a password and a role");
+            };
+            let name = Name::parse(name).unwrap_or_else(|wrong| panic!("{title}: {wrong}"));
+            memory.add(&name, password, Role::named(role).unwrap_or_else(|| panic!("{title}: no role {role}")));
         } else if !is_comment(line) {
             break;
         }
         lines.next();
     }
-    let mut player = Player { title, stage: stage(config), seats: HashMap::new(), speaker: None, syncs: 0 };
+    let mut player = Player { title, stage: stage(setup), seats: HashMap::new(), speaker: None, syncs: 0 };
     for (number, line) in lines {
         if !is_comment(line) {
             player.line(number + 1, line);
@@ -634,6 +721,19 @@ struct Heard {
     gone: bool,
     pasting: bool,
     stalled: bool,
+    /// So many of the next lines are passwords.
+    prompted: usize,
+}
+
+/// How many passwords a line in capitals makes the server ask for.
+fn prompts(line: &str) -> usize {
+    let line = line.trim_start_matches('/').replace(':', " ");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words[..] {
+        ["LOGIN", _] | ["REGISTER"] => 1,
+        ["PASSWD"] => 2,
+        _ => 0,
+    }
 }
 
 impl<S: Stage> Player<'_, S> {
@@ -642,12 +742,24 @@ impl<S: Stage> Player<'_, S> {
         let place = format!("{}, line {number}: {line}", self.title);
         let (who, rest) = line.split_at(line.find([' ', '<', '>']).unwrap_or(line.len()));
         match rest {
+            _ if line.trim() == "restart" => {
+                self.sync_other("");
+                self.stage.restart();
+                self.seats.clear();
+                self.speaker = None;
+            }
             _ if who == "with" => rest.split_whitespace().for_each(|name| self.join(name)),
             _ if who == "wait" => {
                 let seconds = rest.trim().parse().unwrap_or_else(|_| panic!("{place}: how many seconds?"));
                 assert!(self.stage.wait(seconds), "{place}: this stage cannot move the clock");
             }
             " connects" => self.connect(who),
+            _ if rest.starts_with(" connects from ") => {
+                self.sync_other(who);
+                let address = rest.rsplit(' ').next().unwrap_or_default();
+                assert!(self.stage.connect_from(who, address), "{place}: everybody is on this machine here");
+                self.seats.insert(who.into(), Heard::default());
+            }
             " hangs up" => {
                 self.sync_other(who);
                 self.stage.hang_up(who);
@@ -706,6 +818,10 @@ impl<S: Stage> Player<'_, S> {
         let seat = self.seats.entry(who.into()).or_default();
         let word = line.to_ascii_uppercase();
         seat.pasting = if seat.pasting { line != "." } else { word.starts_with("PASTE") || word.starts_with("/PASTE") };
+        seat.prompted = match seat.prompted {
+            0 => prompts(&word),
+            more => more - 1,
+        };
         let mut bytes = unescaped(line);
         bytes.push(b'\n');
         self.stage.send(who, &bytes);
@@ -720,7 +836,9 @@ impl<S: Stage> Player<'_, S> {
     }
 
     fn sync(&mut self, who: &str) {
-        let Some(seat) = self.seats.get(who).filter(|seat| !seat.gone && !seat.pasting && !seat.stalled) else {
+        let Some(seat) =
+            self.seats.get(who).filter(|seat| !seat.gone && !seat.pasting && !seat.stalled && seat.prompted == 0)
+        else {
             return;
         };
         let mut waiting = VecDeque::from_iter(seat.waiting.iter().cloned());

@@ -317,8 +317,9 @@ impl Turn<'_> {
         let Ok(accounts) = self.accounts_mut() else { return };
         if let (
             Then::Registered { charged } | Then::SignedIn { charged } | Then::PasswordChanged { charged, .. },
-            Answer::Account { .. },
+            answer,
         ) = (then, answer)
+            && !is_guess(answer)
         {
             charged.address.iter().for_each(|address| accounts.by_address.refund(address, now));
             charged.name.iter().for_each(|name| accounts.of_name.refund(name, now));
@@ -519,6 +520,11 @@ impl Turn<'_> {
     pub(super) fn act(&mut self, by: Text, what: &'static str, target: Text, detail: Text) {
         self.router.record_act(Act { at: self.now.wall, by, what, target, detail });
     }
+}
+
+/// Whether it was a try at something that one cannot know: a password, or a code.
+fn is_guess(answer: &Answer) -> bool {
+    matches!(answer, Answer::Refused(ChatError::WrongPassword | ChatError::NoInvitation { given: true }))
 }
 
 impl Question {

@@ -44,6 +44,8 @@ pub(super) struct Archive {
     seed: Vec<Arc<Envelope>>,
     seeded: Option<Instant>,
     questions: HashMap<u64, Asked>,
+    /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
+    to_ask: Vec<(u64, Question)>,
     last_question: u64,
 }
 
@@ -113,8 +115,17 @@ impl Router {
             seed,
             seeded: None,
             questions: HashMap::new(),
+            to_ask: Vec::new(),
             last_question: 0,
         });
+    }
+
+    /// Whether the store has yet to say something that people wait for.
+    pub fn waits_for_store(&self) -> bool {
+        self.archive.as_ref().is_some_and(|archive| {
+            let is_waited_for = |asked: &Asked| !matches!(asked.asker, Asker::Nobody);
+            archive.held.is_some() || archive.questions.values().any(is_waited_for)
+        })
     }
 
     /// What a tap that comes now has to know to be up to date: the rooms, and what was said in them.
@@ -225,6 +236,7 @@ impl Turn<'_> {
             self.tell_all(Event::Note { room: None, text: Text::own("Everything that was said is kept again.") });
         }
         // The turn before is kept: now people may hear of it.
+        self.ask_store();
         self.flush();
         self.router.flush_taps();
         let mut coming = coming.into_iter();
@@ -285,12 +297,12 @@ impl Turn<'_> {
     pub(super) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
         let asker = Asker::Client { id, verb, tag: tag.clone() };
         match self.put(question, asker, then) {
-            Ok(number) => {
+            Some(number) => {
                 if let Some(client) = self.clients.get_mut(id) {
                     client.state.patience.get_or_insert_default().asked = Some(number);
                 }
             }
-            Err(error) => self.refuse(id, Some(Text::own(verb)), tag, error),
+            None => self.refuse(id, Some(Text::own(verb)), tag, ChatError::NoStore("history")),
         }
     }
 
@@ -298,27 +310,35 @@ impl Turn<'_> {
     pub(super) fn ask_for_door(&mut self, question: Question, reply: Reply) {
         match self.of_door(question) {
             Ok((question, then)) => {
-                // The reply is given back with a refusal by `put`.
-                if let Err(error) = self.put(question, Asker::Door(reply), then) {
-                    log::debug!("a door's question was refused: {}", error.code().1);
-                }
+                // There is a store, or it would have been refused.
+                let _number = self.put(question, Asker::Door(reply), then);
             }
             Err(error) => reply(Answer::Refused(error)),
         }
     }
 
-    fn put(&mut self, question: Question, asker: Asker, then: Then) -> Result<u64, ChatError> {
-        let Some(archive) = &mut self.router.archive else { return Err(ChatError::NoStore("history")) };
-        let number = archive.last_question + 1;
-        if archive.is_lost || archive.store.ask(number, question).is_err() {
-            if let Asker::Door(reply) = asker {
-                reply(Answer::Refused(ChatError::StoreBusy));
-            }
-            return Err(ChatError::StoreBusy);
-        }
-        archive.last_question = number;
+    /// `None` if there is no store.
+    fn put(&mut self, question: Question, asker: Asker, then: Then) -> Option<u64> {
+        let archive = self.router.archive.as_mut()?;
+        archive.last_question += 1;
+        let number = archive.last_question;
         archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN });
-        Ok(number)
+        archive.to_ask.push((number, question));
+        Some(number)
+    }
+
+    /// Asks the store what was asked in turns that are kept.
+    pub(super) fn ask_store(&mut self) {
+        let Some(archive) = &mut self.router.archive else { return };
+        let mut busy = Vec::new();
+        for (number, question) in std::mem::take(&mut archive.to_ask) {
+            if archive.is_lost || archive.store.ask(number, question).is_err() {
+                busy.push(number);
+            }
+        }
+        for number in busy {
+            self.answered(number, Answer::Refused(ChatError::StoreBusy));
+        }
     }
 
     /// The store has something to say that is not about a turn.

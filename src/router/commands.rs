@@ -275,6 +275,10 @@ impl Turn<'_> {
         // One person goes in by all their connections.
         for connection in self.connections(id).into_iter().rev() {
             users = self.go_in(connection, &name)?;
+            if connection != id {
+                let joined = Event::Joined { room: name.clone(), by: self.person(id), name: self.name_of(id)? };
+                self.tell(connection, joined);
+            }
         }
         let (room, op) = match self.router.rooms.get(&name) {
             Some(room) => (room.name.clone(), room.ops.contains(&id)),
@@ -347,6 +351,8 @@ impl Turn<'_> {
         let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
         let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
         let (lines, more) = room.history.page(None, None, lines);
+        let older = || lines.first().and_then(|line| line.id()).filter(|first| room.is_kept && room.first_id < *first);
+        let more = more.or_else(older);
         let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
         if let Some((by, text)) = &room.topic {
             let topic = Event::Topic { room: name.clone(), by: by.clone(), text: text.clone() };

@@ -1,0 +1,403 @@
+//! A store in memory: what every store has to do, in its simplest form. Tests of the core keep their chat in it, and real
+//! stores are compared with it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use chrono::{DateTime, Utc};
+
+use crate::error::{ChatError, Spam};
+use crate::event::{Change, Envelope, Event, Speech, Version, What};
+use crate::names::{ClientId, Name, RoomName};
+use crate::store::{
+    Account, Act, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, Role, RoomState, Secret, Store,
+    StoredRoom,
+};
+use crate::text::Text;
+
+/// What is kept. Clones are the same; it outlives the servers that use it, one after the other.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<Memory>>);
+
+#[derive(Default)]
+struct Memory {
+    rooms: BTreeMap<RoomName, Kept>,
+    forgotten_id: u64,
+    accounts: BTreeMap<Name, Owner>,
+    codes: Vec<String>,
+    codes_made: u64,
+    acts: Vec<Act>,
+    /// Why it cannot write at the moment, and what waits for that.
+    trouble: Option<&'static str>,
+    backlog: VecDeque<Record>,
+    numbers: u64,
+}
+
+struct Kept {
+    state: RoomState,
+    last_id: u64,
+    first_id: u64,
+    lines: BTreeMap<u64, Arc<Envelope>>,
+}
+
+struct Owner {
+    account: Account,
+    password: Secret,
+    tokens: Vec<Secret>,
+    known: Vec<std::net::IpAddr>,
+}
+
+enum Job {
+    Keep(Record),
+    Ask(u64, Question),
+}
+
+/// The router's end of it.
+struct Desk {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MemoryStore {
+    /// Opens it for a server: what the router gets, and what is in it. `report` is called on a thread of the store.
+    ///
+    /// # Panics
+    /// If the system has no thread for it.
+    pub fn open(&self, report: impl Fn(Report) + Send + 'static) -> (Box<dyn Store>, Contents) {
+        let contents = self.lock().contents();
+        let (jobs, waiting) = mpsc::sync_channel(1_024);
+        let memory = self.clone();
+        let work = move || {
+            for job in waiting {
+                let said = match job {
+                    Job::Keep(record) => memory.lock().keep(record),
+                    Job::Ask(number, question) => Report::Answer(number, memory.lock().answer(question)),
+                };
+                report(said);
+            }
+        };
+        let thread = thread::Builder::new().name("memory-store".into()).spawn(work).expect("a thread for the store");
+        (Box::new(Desk { jobs: Some(jobs), thread: Some(thread) }), contents)
+    }
+
+    /// What was done by power.
+    pub fn acts(&self) -> Vec<Act> {
+        self.lock().acts.clone()
+    }
+
+    /// Every line of a room, as it is now.
+    pub fn lines(&self, room: &RoomName) -> Vec<Arc<Envelope>> {
+        self.lock().rooms.get(room).into_iter().flat_map(|room| room.lines.values().cloned()).collect()
+    }
+
+    /// An account that is there from the start.
+    pub fn add(&self, name: &Name, password: &str, role: Role) {
+        let account = Account { name: name.clone(), role };
+        let owner = Owner { account, password: Secret::new(password), tokens: Vec::new(), known: Vec::new() };
+        self.lock().accounts.insert(name.clone(), owner);
+    }
+
+    /// From now on it can write nothing, for this reason; or it can again.
+    pub fn fail(&self, trouble: Option<&'static str>) {
+        self.lock().trouble = trouble;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Desk {
+    fn keep(&mut self, record: Record) -> Keeping {
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Keep(record))) {
+            Some(Ok(())) => Keeping::Wait,
+            // The router hands over one record at a time, so there is room; and where the thread is gone nothing comes.
+            _ => Keeping::Go,
+        }
+    }
+
+    fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Ask(number, question))) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => Err(Busy),
+        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Memory {
+    fn contents(&self) -> Contents {
+        let rooms = self.rooms.values().map(|room| StoredRoom {
+            state: room.state.clone(),
+            last_id: room.last_id,
+            first_id: room.first_id,
+            lines: room.lines.iter().rev().take(1_000).map(|(id, line)| (*id, line.clone())).rev().collect(),
+        });
+        // Whoever could enter a closed room is gone; only its operators come back.
+        let rooms = rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty());
+        Contents {
+            rooms: rooms.collect(),
+            forgotten_id: self.forgotten_id,
+            accounts: self.accounts.values().map(|owner| owner.account.clone()).collect(),
+        }
+    }
+
+    fn keep(&mut self, record: Record) -> Report {
+        let turn = record.turn;
+        self.backlog.push_back(record);
+        if let Some(trouble) = self.trouble {
+            return Report::NotKept { turn, why: Text::own(trouble) };
+        }
+        let recovered = self.backlog.len() > 1;
+        for record in std::mem::take(&mut self.backlog) {
+            self.write(record);
+        }
+        // A real store finds out by itself that it can write again; this one when something comes.
+        if recovered { Report::Recovered } else { Report::Kept(turn) }
+    }
+
+    fn write(&mut self, record: Record) {
+        for (name, last_id) in record.forgotten {
+            self.rooms.remove(&name);
+            self.forgotten_id = self.forgotten_id.max(last_id);
+        }
+        for state in record.rooms {
+            match self.rooms.get_mut(&state.name) {
+                Some(room) => room.state = state,
+                None => {
+                    let room = Kept { last_id: 0, first_id: 0, lines: BTreeMap::new(), state };
+                    self.rooms.insert(room.state.name.clone(), room);
+                }
+            }
+        }
+        for line in record.lines {
+            let (Some(name), Some(id)) = (line.room(), line.id()) else { continue };
+            let Some(room) = self.rooms.get_mut(name) else { continue };
+            if room.first_id == 0 {
+                room.first_id = id;
+            }
+            room.last_id = id;
+            room.lines.insert(id, kept(&line));
+            if let Event::Changed(change) = &line.event {
+                room.change(change);
+            }
+        }
+        self.acts.extend(record.acts);
+    }
+
+    fn answer(&mut self, question: Question) -> Answer {
+        let answer = match question {
+            Question::Page { room, before, after, limit } => Ok(self.page(&room, before, after, limit)),
+            Question::Search { room, hidden, words, before, limit } => {
+                Ok(self.search(room.as_ref(), &hidden, &words, before, limit))
+            }
+            Question::Register { name, secret, invite, needs_invite, token, from } => {
+                self.register(name, secret, invite, needs_invite, token, from)
+            }
+            Question::SignIn { proof, token, from, guarded } => self.sign_in(proof, token, from, guarded),
+            Question::ChangePassword { name, old, new, token } => match self.accounts.get_mut(&name) {
+                Some(owner) if owner.password == old => {
+                    if new.reveal().len() < 8 {
+                        return Answer::Refused(weak());
+                    }
+                    owner.password = new;
+                    owner.tokens.clear();
+                    Ok(self.proven(&name, token, None))
+                }
+                _ => Err(ChatError::WrongPassword),
+            },
+            Question::SignOut { name, token } => {
+                if let Some(owner) = self.accounts.get_mut(&name) {
+                    owner.tokens.retain(|other| token.as_ref().is_some_and(|token| token != other));
+                }
+                Ok(Answer::Done)
+            }
+            Question::Grant { name, role } => match self.accounts.get_mut(&name) {
+                Some(owner) => {
+                    owner.account.role = role;
+                    Ok(Answer::Granted(owner.account.clone()))
+                }
+                None => Err(ChatError::NoSuchUser(Text::own(name.as_str()))),
+            },
+            Question::Invite { .. } => {
+                self.codes_made += 1;
+                let code = format!("code-{}", self.codes_made);
+                self.codes.push(code.clone());
+                Ok(Answer::Code { code: Text::own(code), until: DateTime::<Utc>::MAX_UTC })
+            }
+        };
+        answer.unwrap_or_else(Answer::Refused)
+    }
+
+    fn page(&self, room: &RoomName, before: u64, after: Option<u64>, limit: usize) -> Answer {
+        let Some(room) = self.rooms.get(room) else { return Answer::Lines { lines: Vec::new(), more: None } };
+        let from = after.map_or(0, |after| after + 1);
+        let lines: Vec<(&u64, &Arc<Envelope>)> = room.lines.range(from..before.max(from)).collect();
+        let (first, last) =
+            lines.split_at(if after.is_some() { limit.min(lines.len()) } else { lines.len().saturating_sub(limit) });
+        let (chosen, rest) = if after.is_some() { (first, last) } else { (last, first) };
+        let edge = if after.is_some() { chosen.last() } else { chosen.first() };
+        let more = edge.filter(|_| !rest.is_empty()).map(|(id, _)| **id);
+        Answer::Lines { lines: chosen.iter().map(|(_, line)| (*line).clone()).collect(), more }
+    }
+
+    fn search(
+        &self,
+        room: Option<&RoomName>,
+        hidden: &[RoomName],
+        words: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer {
+        let words: Vec<String> = words.split_whitespace().map(|word| word.trim_matches('"').to_lowercase()).collect();
+        let rooms = self
+            .rooms
+            .values()
+            .filter(|kept| room.is_none_or(|room| kept.state.name == *room) && !hidden.contains(&kept.state.name));
+        let mut found: Vec<&Arc<Envelope>> = rooms
+            .flat_map(|room| room.lines.values())
+            .filter(|line| match &line.event {
+                Event::Said(speech) => {
+                    let text = speech.text.to_lowercase();
+                    let has = |word: &String| text.split(|c: char| !c.is_alphanumeric()).any(|other| other == word);
+                    speech.version != Version::Deleted
+                        && before.is_none_or(|before| speech.id < before)
+                        && words.iter().all(has)
+                }
+                _ => false,
+            })
+            .collect();
+        found.sort_by_key(|line| line.at);
+        let from = found.len().saturating_sub(limit);
+        let more = found.get(from).and_then(|line| line.id()).filter(|_| from > 0 && room.is_some());
+        Answer::Lines { lines: found[from..].iter().map(|line| (*line).clone()).collect(), more }
+    }
+
+    fn register(
+        &mut self,
+        name: Name,
+        secret: Secret,
+        invite: Option<Text>,
+        needs_invite: bool,
+        token: bool,
+        from: Option<std::net::IpAddr>,
+    ) -> Result<Answer, ChatError> {
+        if let Some(owner) = self.accounts.get(&name) {
+            return Err(ChatError::NameRegistered(owner.account.name.clone()));
+        }
+        if secret.reveal().len() < 8 {
+            return Err(weak());
+        }
+        let place = invite.as_ref().and_then(|code| self.codes.iter().position(|other| *other == **code));
+        if needs_invite && place.is_none() {
+            return Err(ChatError::NoInvitation { given: invite.is_some() });
+        }
+        place.map(|place| self.codes.remove(place));
+        let account = Account { name: name.clone(), role: Role::Member };
+        let owner = Owner { account, password: secret, tokens: Vec::new(), known: Vec::new() };
+        self.accounts.insert(name.clone(), owner);
+        Ok(self.proven(&name, token, from))
+    }
+
+    fn sign_in(
+        &mut self,
+        proof: Proof,
+        token: bool,
+        from: Option<std::net::IpAddr>,
+        guarded: bool,
+    ) -> Result<Answer, ChatError> {
+        match proof {
+            Proof::Password(name, secret) => {
+                let owner = self.accounts.get(&name).ok_or(ChatError::WrongPassword)?;
+                if guarded && !from.is_some_and(|from| owner.known.contains(&from)) {
+                    return Err(ChatError::TooFast { retry: 60, why: Spam::Guesses });
+                }
+                if owner.password != secret {
+                    return Err(ChatError::WrongPassword);
+                }
+                Ok(self.proven(&name, token, from))
+            }
+            Proof::Token(secret) => {
+                let owner = self.accounts.values().find(|owner| owner.tokens.contains(&secret));
+                let name = owner.ok_or(ChatError::SignedOut)?.account.name.clone();
+                Ok(self.proven(&name, token, from))
+            }
+        }
+    }
+
+    fn proven(&mut self, name: &Name, token: bool, from: Option<std::net::IpAddr>) -> Answer {
+        self.numbers += 1;
+        let token = token.then(|| Secret::new(format!("token-{}", self.numbers)));
+        let Some(owner) = self.accounts.get_mut(name) else { return Answer::Refused(ChatError::WrongPassword) };
+        owner.tokens.extend(token.clone());
+        let known_there = from.is_some_and(|from| owner.known.contains(&from));
+        owner.known.extend(from);
+        Answer::Account { account: owner.account.clone(), token, known_there }
+    }
+}
+
+impl Kept {
+    /// What becomes of the line that is changed.
+    fn change(&mut self, change: &Change) {
+        let (version, text) = match &change.what {
+            What::Edited(text) => (Version::Edited, text.clone()),
+            What::Deleted => (Version::Deleted, Text::default()),
+            What::Reacted(_) | What::Unreacted(_) => return,
+        };
+        if let Some(line) = self.lines.get_mut(&change.target)
+            && let Event::Said(old) = &line.event
+        {
+            *line = Envelope::new(line.at, Event::Said(Speech { version, text, ..old.clone() }));
+        }
+        if version == Version::Deleted {
+            for line in self.lines.values_mut() {
+                if let Event::Changed(edit) = &line.event
+                    && edit.target == change.target
+                    && matches!(edit.what, What::Edited(_))
+                {
+                    let what = What::Edited(Text::default());
+                    *line = Envelope::new(line.at, Event::Changed(Change { what, ..edit.clone() }));
+                }
+            }
+        }
+    }
+}
+
+/// A line as a store gives it back: its connection is gone.
+fn kept(line: &Arc<Envelope>) -> Arc<Envelope> {
+    let by = ClientId(0);
+    let event = match &line.event {
+        Event::Said(speech) => Event::Said(Speech { by, ..speech.clone() }),
+        Event::Changed(change) => Event::Changed(Change { by, ..change.clone() }),
+        other => other.clone(),
+    };
+    Envelope::new(line.at, event)
+}
+
+fn weak() -> ChatError {
+    ChatError::BadArgument { what: Text::own("That password"), right: "A password has 8 letters or more." }
+}
+
+/// Names as they stand in a test.
+impl FromIterator<(&'static str, &'static str, Role)> for MemoryStore {
+    fn from_iter<I: IntoIterator<Item = (&'static str, &'static str, Role)>>(accounts: I) -> MemoryStore {
+        let store = MemoryStore::default();
+        let named: HashMap<_, _> = accounts.into_iter().map(|(name, word, role)| (name, (word, role))).collect();
+        for (name, (password, role)) in named {
+            if let Ok(name) = Name::parse(name) {
+                store.add(&name, password, role);
+            }
+        }
+        store
+    }
+}
