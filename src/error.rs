@@ -200,8 +200,8 @@ impl ChatError {
             ChatError::BadArgument { .. } => (490, "bad-argument"),
             ChatError::NoSuchId { .. } => (491, "no-such-id"),
             ChatError::NotSignedIn => (498, "not-signed-in"),
-            ChatError::StoreBusy => (507, "store-unavailable"),
             ChatError::Internal { .. } => (500, "internal-error"),
+            ChatError::StoreBusy => (507, "store-unavailable"),
         }
     }
 

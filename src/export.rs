@@ -1,4 +1,4 @@
-//! A line of a room's log as one JSON object, for programs that take the history away (PROTOCOL.md section 5, "Export").
+//! A line of a room's log as one JSON object, for programs that take the history away (PROTOCOL.md section 12, "With a store").
 
 use std::fmt::Write;
 

@@ -471,3 +471,319 @@ impl Turn<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Done, Speech};
+    use crate::message::{Client, Credits};
+    use crate::metrics::Metrics;
+    use crate::now::Now;
+    use crate::outbox::Outbox;
+    use crate::protocol::parse;
+    use crate::registry::Registry;
+    use crate::store::Busy;
+    use crate::testing::{Shelf, quick};
+
+    /// A store that does nothing by itself: the test says when something is kept.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<Mutex<Given>>);
+
+    #[derive(Default)]
+    struct Given {
+        records: Vec<Record>,
+        questions: Vec<(u64, Question)>,
+        is_full: bool,
+    }
+
+    impl Slow {
+        fn given<T>(&self, look: impl FnOnce(&mut Given) -> T) -> T {
+            look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+    }
+
+    impl Store for Slow {
+        fn keep(&mut self, record: Record) -> Keeping {
+            self.given(|given| given.records.push(record));
+            Keeping::Wait
+        }
+
+        fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
+            self.given(|given| {
+                if given.is_full {
+                    return Err(Busy);
+                }
+                given.questions.push((number, question));
+                Ok(())
+            })
+        }
+    }
+
+    /// A router with that store, and the shelves of its clients.
+    struct House {
+        router: Router,
+        store: Slow,
+        shelves: Vec<Shelf>,
+        now: Now,
+    }
+
+    impl House {
+        fn new() -> House {
+            let now = Now::read();
+            let mut config = quick();
+            config.history = 3;
+            let mut router = Router::new(&config, Registry::new(), Arc::new(Metrics::new(now.mono)));
+            let store = Slow::default();
+            router.keep_in(Box::new(store.clone()), Contents::default(), Policy::default());
+            House { router, store, shelves: Vec::new(), now }
+        }
+
+        /// People who have signed on, and what they got by that is read away.
+        fn with(names: &[&str]) -> House {
+            let mut house = House::new();
+            for name in names {
+                let shelf = Shelf::default();
+                let id = ClientId(house.shelves.len() + 1);
+                house.shelves.push(shelf.clone());
+                let client = Client::new(id, Outbox::new(Box::new(shelf), 1 << 20), "127.0.0.1:1", "line");
+                house.turn([Message::ClientJoined(client)]);
+                house.says(id.0, &format!("JOIN:{name}"));
+            }
+            house.shelves.iter().for_each(|shelf| drop(shelf.take()));
+            house
+        }
+
+        fn turn<const N: usize>(&mut self, messages: [Message; N]) {
+            self.router.turn(messages, self.now);
+        }
+
+        fn says(&mut self, who: usize, line: &str) {
+            self.turn([said(who, line)]);
+        }
+
+        fn kept(&mut self) {
+            let turn = self.store.given(|given| given.records.last().map_or(0, |record| record.turn));
+            self.turn([Message::Store(Report::Kept(turn))]);
+        }
+
+        fn hears(&self, who: usize) -> Vec<Event> {
+            let batches = self.shelves[who - 1].take();
+            batches.iter().flat_map(|batch| batch.envelopes.to_vec()).map(|envelope| envelope.event.clone()).collect()
+        }
+
+        fn after(&mut self, wait: Duration) {
+            self.now.mono += wait;
+            self.turn([]);
+        }
+    }
+
+    fn said(who: usize, line: &str) -> Message {
+        let request = parse(&Text::new(line).unwrap()).unwrap();
+        Message::Requests(ClientId(who), vec![request], Ticket::free())
+    }
+
+    fn words(events: &[Event]) -> Vec<String> {
+        let word = |event: &Event| match event {
+            Event::Said(Speech { text, .. }) => Some(text.to_string()),
+            _ => None,
+        };
+        events.iter().filter_map(word).collect()
+    }
+
+    #[test]
+    fn nobody_hears_of_a_turn_before_it_is_kept_and_what_comes_waits() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "MSG=1:one");
+        assert!(house.hears(1).is_empty() && house.hears(2).is_empty(), "neither the line nor the answer");
+        // Also not by a private question, by leaving, or because time goes by.
+        house.turn([said(2, "LIST"), said(1, "two"), Message::ClientLeft(ClientId(2), Leave::Closed)]);
+        house.after(Duration::from_secs(5));
+        assert!(house.hears(1).is_empty() && house.hears(2).is_empty());
+        assert_eq!(house.store.given(|given| given.records.len()), 1, "what waits is not done yet");
+        house.kept();
+        assert_eq!(words(&house.hears(2)), ["one"]);
+        assert!(matches!(house.hears(1)[..], [Event::Done { done: Done::Said { id: 1, kept: true, .. }, .. }]));
+        // What waited was the next turn, with a line in it, so that the goodbye waits as well.
+        assert!(house.hears(2).is_empty());
+        house.kept();
+        let last = house.hears(2);
+        assert_eq!(words(&last), ["two"]);
+        assert!(matches!(last.last(), Some(Event::Bye { .. })), "{last:?}");
+    }
+
+    #[test]
+    fn what_changes_nothing_waits_for_nothing() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "/w budi psst");
+        assert!(matches!(house.hears(2)[..], [Event::Whispered { .. }]));
+        assert!(house.store.given(|given| given.records.is_empty()), "whispers are kept nowhere");
+    }
+
+    #[test]
+    fn the_end_waits_for_what_was_said_before_it() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.turn([said(1, "the last words"), Message::Shutdown]);
+        assert!(house.router.is_open() && house.hears(2).is_empty());
+        house.kept();
+        assert!(!house.router.is_open());
+        assert_eq!(words(&house.hears(2)), ["the last words"]);
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_the_chat_goes_on_and_says_so() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "MSG=1:one");
+        let why = Text::own("the disk is full");
+        house.turn([Message::Store(Report::NotKept { turn: 1, why })]);
+        let heard = house.hears(2);
+        assert_eq!(words(&heard), ["one"]);
+        let note = "What is said from here on is not kept, and would be gone after a restart: the disk is full.";
+        assert!(heard.iter().any(|event| matches!(event, Event::Note { text, .. } if **text == *note)), "{heard:?}");
+        house.hears(1);
+        house.says(1, "MSG=2:two");
+        house.turn([Message::Store(Report::NotKept { turn: 2, why: Text::own("the disk is full") })]);
+        assert!(matches!(house.hears(1)[..], [Event::Done { done: Done::Said { id: 2, kept: false, .. }, .. }]));
+        house.hears(2);
+        house.turn([Message::Store(Report::Recovered)]);
+        assert!(matches!(house.hears(2)[..], [Event::Note { .. }]), "said once that all is well");
+        house.says(1, "MSG=3:three");
+        house.kept();
+        let own = house.hears(1);
+        assert!(matches!(own.last(), Some(Event::Done { done: Done::Said { kept: true, .. }, .. })), "{own:?}");
+    }
+
+    #[test]
+    fn a_store_that_says_nothing_is_given_up() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "MSG=1:one");
+        house.after(KEPT_WITHIN);
+        assert_eq!(words(&house.hears(2)), ["one"]);
+        house.says(1, "two");
+        assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it again");
+        assert_eq!(house.store.given(|given| given.records.len()), 1);
+        house.says(2, "SEARCH:one");
+        assert!(matches!(house.hears(2)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_keeps_their_turn_and_holds_up_nobody() {
+        let mut house = House::with(&["ani", "budi"]);
+        let credits = Credits::new(1);
+        let request = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let lines = vec![request("SEARCH:x"), request("PING:1")];
+        house.turn([Message::Requests(ClientId(1), lines, credits.try_take().unwrap())]);
+        // The end of the input is no reason to go without the answer.
+        house.turn([said(1, "PING:2"), Message::ClientLeft(ClientId(1), Leave::Closed), said(2, "PING:3")]);
+        assert!(matches!(house.hears(2)[..], [Event::Pong(_)]), "others go on");
+        assert!(house.hears(1).is_empty() && !credits.are_back(1));
+        let number = house.store.given(|given| given.questions[0].0);
+        let answer = Answer::Lines { lines: Vec::new(), more: None };
+        house.turn([Message::Store(Report::Answer(number, answer.clone()))]);
+        let heard = house.hears(1);
+        assert!(
+            matches!(heard[..], [Event::Block(_), Event::Pong(_), Event::Pong(_), Event::Bye { .. }]),
+            "in the order of the questions: {heard:?}"
+        );
+        assert!(credits.are_back(1));
+        // An answer that nobody waits for does no harm.
+        house.turn([Message::Store(Report::Answer(number, answer))]);
+    }
+
+    #[test]
+    fn a_question_without_an_answer_ends_after_a_while_and_a_full_store_says_so_at_once() {
+        let mut house = House::with(&["ani"]);
+        house.turn([said(1, "SEARCH:x"), said(1, "PING:1")]);
+        house.after(ANSWER_WITHIN);
+        assert!(matches!(house.hears(1)[..], [Event::Refused { error: ChatError::StoreBusy, .. }, Event::Pong(_)]));
+        house.store.given(|given| given.is_full = true);
+        house.says(1, "SEARCH:x");
+        assert!(matches!(house.hears(1)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
+    }
+
+    #[test]
+    fn a_question_comes_behind_the_lines_that_were_said_before_it() {
+        let mut house = House::with(&["ani"]);
+        house.turn([said(1, "a fish"), said(1, "SEARCH:fish")]);
+        assert!(house.store.given(|given| given.questions.is_empty()), "the store does not know the line yet");
+        house.kept();
+        assert_eq!(house.store.given(|given| given.questions.len()), 1);
+    }
+
+    #[test]
+    fn a_room_that_is_forgotten_in_the_turn_of_its_lines_leaves_no_line() {
+        let mut house = House::with(&["ani", "budi"]);
+        let lines = ["/join #den", "/mode +i", "a secret", "/part", "hello"].map(|line| said(1, line));
+        house.turn(lines);
+        let record = house.store.given(|given| given.records.remove(0));
+        let den = RoomName::parse("#den").unwrap();
+        assert_eq!(record.forgotten, [(den, 1)]);
+        assert_eq!(record.rooms.len(), 1, "the lobby, for its first line");
+        assert!(record.lines.iter().all(|line| line.room() == Some(&RoomName::lobby())));
+        assert_eq!(record.acts.len(), 1, "that it was closed stands in the audit");
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Say(usize),
+        Whisper,
+        Quit(usize),
+        Search(usize),
+        Kept,
+        Time,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1..4usize).prop_map(Step::Say),
+            1 => Just(Step::Whisper),
+            1 => (1..4usize).prop_map(Step::Quit),
+            1 => (1..4usize).prop_map(Step::Search),
+            3 => Just(Step::Kept),
+            1 => Just(Step::Time),
+        ]
+    }
+
+    proptest! {
+        /// However turns and the store take turns: whatever anybody has heard of a room stands in a record that is kept.
+        #[test]
+        fn what_anybody_has_seen_is_kept(steps in proptest::collection::vec(step(), 1..60)) {
+            let mut house = House::with(&["ani", "budi", "citra"]);
+            let (mut kept, mut number) = (Vec::<u64>::new(), 0);
+            for step in steps {
+                match step {
+                    Step::Say(who) => {
+                        number += 1;
+                        house.says(who, &format!("MSG={number}:line {number}"));
+                    }
+                    Step::Whisper => house.says(1, "/w budi psst"),
+                    Step::Quit(who) => house.says(who, "QUIT"),
+                    Step::Search(who) => house.says(who, "SEARCH:line"),
+                    Step::Kept => {
+                        let ids = |given: &mut Given| {
+                            let lines = given.records.iter().flat_map(|record| &record.lines);
+                            lines.filter_map(|line| line.id()).collect::<Vec<u64>>()
+                        };
+                        kept = house.store.given(ids);
+                        house.kept();
+                    }
+                    // Less than the store is waited for.
+                    Step::Time => house.after(Duration::from_millis(100)),
+                }
+                for who in 1..=3 {
+                    for event in house.hears(who) {
+                        let id = match &event {
+                            Event::Said(speech) => speech.id,
+                            Event::Done { done: Done::Said { id, .. }, .. } => *id,
+                            _ => continue,
+                        };
+                        prop_assert!(kept.contains(&id), "line {id} was heard of and is not kept");
+                    }
+                }
+            }
+        }
+    }
+}
