@@ -228,3 +228,23 @@ impl Drop for Ticket {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::testing::Shelf;
+
+    #[test]
+    fn passwords_are_private_on_loopback_and_where_the_door_encrypts() {
+        let client =
+            |origin: &str| Client::new(ClientId(1), Outbox::new(Box::new(Shelf::default()), 1), origin, "line");
+        for (origin, private) in
+            [("127.0.0.1:5", true), ("[::1]:5", true), ("[::ffff:127.0.0.1]:5", true), ("192.0.2.7:5", false)]
+        {
+            let mut client = client(origin);
+            assert_eq!(client.is_private(), private, "{origin}");
+            client.is_encrypted = true;
+            assert!(client.is_private(), "{origin}");
+        }
+    }
+}

@@ -80,7 +80,8 @@ pub(crate) fn shake(
             wait.until(|| conn.write_tls(&mut &*socket))?;
         }
         if !conn.is_handshaking() {
-            return Ok(conn);
+            // Where no limit is set, nothing else would take our own away.
+            return socket.set_read_timeout(None).map(|()| conn).map_err(Failure::Gone);
         }
         if wait.until(|| conn.read_tls(&mut &*socket))? == 0 {
             return Err(Failure::Gone(ErrorKind::UnexpectedEof.into()));

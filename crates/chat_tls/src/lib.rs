@@ -23,6 +23,7 @@
 //! | `order` | whoever writes to the socket | encrypting a record and writing it: at most a tick of half a second |
 //! | `conn` | whoever needs the state | arithmetic only: no system call is made under it |
 //!
+//! (A third keeps what the reader has read and not decrypted; nobody else takes it.)
 //! `order` is always taken before `conn`, never behind it. The reader reads the socket without either, then takes `conn` to
 //! decrypt. Where that leaves something to send, it only *tries* to take `order`: if somebody is writing, that thread looks
 //! for more when it has let go, so nothing is forgotten, and a peer that takes nothing cannot stop us from reading what it
