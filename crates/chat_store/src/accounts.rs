@@ -50,8 +50,22 @@ pub(crate) const SCHEMA: &str = "
 
 /// What nobody may be called, or look like.
 const RESERVED: [&str; 16] = [
-    "admin", "administrator", "all", "chatd", "everyone", "help", "here", "moderator", "nickserv", "operator", "root",
-    "security", "server", "support", "system", "sysop",
+    "admin",
+    "administrator",
+    "all",
+    "chatd",
+    "everyone",
+    "help",
+    "here",
+    "moderator",
+    "nickserv",
+    "operator",
+    "root",
+    "security",
+    "server",
+    "support",
+    "system",
+    "sysop",
 ];
 /// A token that is not used for so long is worth nothing.
 const TOKEN_DAYS: i64 = 90;
@@ -114,7 +128,10 @@ impl Accounts {
                                 return Ok(Some(Answer::Refused(ChatError::WrongPassword)));
                             };
                             if let Some(renewed) = &renewed {
-                                db.execute("UPDATE accounts SET hash = ?2 WHERE account = ?1", params![account, renewed])?;
+                                db.execute(
+                                    "UPDATE accounts SET hash = ?2 WHERE account = ?1",
+                                    params![account, renewed],
+                                )?;
                             }
                             shown(db, account, token, from, now).map(Some)
                         };
@@ -143,9 +160,8 @@ impl Accounts {
                 };
                 let job = move |db: &Connection| {
                     let change = "UPDATE accounts SET hash = ?3 WHERE name = ?1 AND hash = ?2 RETURNING account";
-                    let account: Option<i64> = db
-                        .query_row(change, params![name.as_str(), hashed, renewed], |row| row.get(0))
-                        .optional()?;
+                    let account: Option<i64> =
+                        db.query_row(change, params![name.as_str(), hashed, renewed], |row| row.get(0)).optional()?;
                     let Some(account) = account else {
                         return Ok(Some(Answer::Refused(ChatError::WrongPassword)));
                     };
@@ -306,8 +322,7 @@ fn new_token(db: &Connection, account: i64, now: i64) -> rusqlite::Result<Secret
 
 fn grant(db: &Connection, name: &Name, role: Role) -> rusqlite::Result<Option<Account>> {
     let set = "UPDATE accounts SET role = ?2 WHERE name = ?1 RETURNING name";
-    let set: Option<String> =
-        db.query_row(set, params![name.as_str(), role.word()], |row| row.get(0)).optional()?;
+    let set: Option<String> = db.query_row(set, params![name.as_str(), role.word()], |row| row.get(0)).optional()?;
     Ok(set.and_then(|name| Some(Account { name: Name::parse(&name).ok()?, role })))
 }
 
