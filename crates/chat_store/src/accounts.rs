@@ -186,7 +186,7 @@ impl Accounts {
             Question::Grant { name, role } => desk.write(number, move |db| {
                 Ok(Some(match grant(db, &name, role)? {
                     Some(account) => Answer::Granted(account),
-                    None => Answer::Refused(ChatError::WrongPassword),
+                    None => Answer::Refused(ChatError::NoSuchUser(Text::new(name.as_str()).unwrap_or_default())),
                 }))
             }),
             Question::Invite { by } => desk.write(number, move |db| {

