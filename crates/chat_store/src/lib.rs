@@ -23,11 +23,13 @@ mod load;
 mod lock;
 mod purge;
 mod reader;
+mod tools;
 mod writer;
 
 pub use db::{FILE, OpenError};
 pub use figures::Figures;
 pub use purge::Retention;
+pub use tools::{Findings, ToolError, backup, check, export};
 
 use backlog::Backlog;
 use desk::{Desk, Front};
