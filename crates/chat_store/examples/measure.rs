@@ -47,7 +47,7 @@ impl Talk {
     fn record(&mut self, lines: usize) -> Record {
         self.turn += 1;
         let lines = (0..lines).map(|_| self.line()).collect();
-        Record { turn: self.turn, lines, rooms: Vec::new(), forgotten: Vec::new(), acts: Vec::new() }
+        Record { turn: self.turn, lines, ..Record::default() }
     }
 
     fn line(&mut self) -> Arc<Envelope> {

@@ -8,7 +8,7 @@ use chat_server::store::{Act, Record, RoomState};
 use chrono::Utc;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::backlog::{Entry, room_and_id};
+use crate::backlog::Entry;
 use crate::index;
 use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, version};
 
@@ -81,7 +81,7 @@ impl Keeper {
             self.write_room(db, state)?;
         }
         for line in &record.lines {
-            let Some((room, id)) = room_and_id(&line.event) else { continue };
+            let (Some(room), Some(id)) = (line.room(), line.id()) else { continue };
             // Said in the room that was forgotten later in this turn.
             if record.forgotten.iter().any(|(gone, last_id)| gone == room && id <= *last_id) {
                 continue;

@@ -25,12 +25,14 @@ mod lock;
 mod passwords;
 mod purge;
 mod reader;
+mod tools;
 mod writer;
 
 pub use accounts::Offline;
 pub use db::{FILE, OpenError};
 pub use figures::Figures;
 pub use purge::Retention;
+pub use tools::{Findings, ToolError, backup, check, export};
 
 use accounts::Accounts;
 use backlog::Backlog;

@@ -107,8 +107,7 @@ impl Writer {
                 "the store's writer panicked; the panic's own message stands above. Nothing is kept from here on"
             );
             desk.0.figures.set_trouble(true);
-            let text =
-                "The store broke down by a fault of ours: nothing is kept from here on. Try: start the server anew";
+            let text = "the store broke down by a fault of ours; start the server anew";
             let why = chat_server::text::Text::new(text).unwrap_or_default();
             desk.report(Report::NotKept { turn: waited_for.unwrap_or(u64::MAX), why });
         }
