@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn a_reader_does_not_wait_for_a_writer_that_is_stuck() {
         let (client, server) = ends(&TLS13);
-        let words = pattern(3, 64 * 1024 * 1024);
+        let words = pattern(3, 16 * 1024 * 1024);
         let mut written = fill(&server, &words);
         // A new key has to be answered, and cannot be now; what comes with it is read all the same, and what telnet asks is
         // kept for later as well.
@@ -375,7 +375,7 @@ mod tests {
     #[test]
     fn answers_that_nobody_reads_are_bounded() {
         let (_client, server) = ends(&TLS13);
-        let words = pattern(4, 64 * 1024 * 1024);
+        let words = pattern(4, 16 * 1024 * 1024);
         fill(&server, &words);
         let answered = (0..1_000_000).take_while(|_| server.answer(b"\xff\xfc\x06").is_ok()).count();
         assert!((20..1_000_000).contains(&answered), "{answered} answers are kept");
