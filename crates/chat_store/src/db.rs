@@ -31,7 +31,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          modes    TEXT NOT NULL,         -- letters of i, m and t
          key      TEXT,
          ops      TEXT NOT NULL,         -- accounts, with spaces between
-         first_id INTEGER NOT NULL,      -- the smallest id that is still here; behind last_id if there is none
+         first_id INTEGER NOT NULL,      -- the smallest id that is still here; behind last_id if there is none; 0 if none ever was
          last_id  INTEGER NOT NULL
      ) STRICT;
      CREATE TABLE log (
@@ -87,6 +87,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          at    INTEGER NOT NULL
      ) STRICT;
      CREATE INDEX lost_by_room ON lost (room);"#,
+    // 3: accounts.
+    crate::accounts::SCHEMA,
 ];
 
 /// Why there is no store.
@@ -256,6 +258,8 @@ pub(crate) fn from_sqlite(file: &Path, error: &rusqlite::Error) -> OpenError {
             OpenError::InUse { dir: file.parent().unwrap_or(file).to_path_buf(), pid: None }
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly { path, what },
+        // It could be read, but makes no sense.
+        None => OpenError::Damaged { file: path, what },
         _ => OpenError::Other { path, what },
     }
 }
