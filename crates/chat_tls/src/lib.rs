@@ -164,7 +164,7 @@ impl Transport for Tls {
     }
 
     fn turn_away(&self, socket: &TcpStream) {
-        handshake::refuse(socket);
         self.0.counters.failed(&Failure::Full);
+        handshake::refuse(socket);
     }
 }

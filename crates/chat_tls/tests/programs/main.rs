@@ -1,7 +1,12 @@
 //! Real programs at the TLS door: openssl, ncat and socat, as people use them.
 #![cfg(target_os = "linux")]
 
-use chat_server::testing::TestServerOn;
+use std::net::TcpListener;
+use std::thread;
+
+use chat_server::server::Server;
+use chat_server::testing::{TestServerOn, quick};
+use chat_tls::{Files, Tls};
 use kit::{Dev, Trusting, pki};
 use program::{Program, is_here};
 
@@ -141,5 +146,53 @@ fn programs_without_tls_are_told_what_to_do() {
         person.sees(&format!("This door speaks TLS. Try: ncat --ssl HOST {port}, or openssl s_client"));
         person.has_no_more_to_say();
         person.ends();
+    }
+}
+
+/// Keys of every common kind and in each of their three forms, for the server and for a client that has to show one. Their
+/// arithmetic happens on the small stack of a client's thread.
+#[test]
+fn keys_of_every_kind() {
+    if !is_here("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let openssl = |words: &str| {
+        let mut made = Program::start(&["sh", "-c", &format!("cd {} && openssl {words}", folder.path().display())]);
+        let (code, shown) = made.ends();
+        assert_eq!(code, Some(0), "openssl {words}: {shown}");
+    };
+    let path = |name: &str| folder.path().join(name);
+    for (make, then) in [
+        ("-newkey rsa:4096", ""),
+        ("-newkey rsa:2048", "rsa -traditional -in key.pem -out key.pem"),
+        ("-newkey ec -pkeyopt ec_paramgen_curve:P-384", ""),
+        ("-newkey ec -pkeyopt ec_paramgen_curve:P-256", "ec -in key.pem -out key.pem"),
+        ("-newkey ed25519", ""),
+    ] {
+        openssl(&format!(
+            "req -x509 {make} -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
+             -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"
+        ));
+        if !then.is_empty() {
+            openssl(then);
+        }
+        let files = Files { cert: path("cert.pem"), key: path("key.pem"), client_ca: Some(path("cert.pem")) };
+        let tls = Tls::load(&files).unwrap_or_else(|error| panic!("{make}: {error}"));
+        let mut server = Server::bind(quick()).expect("a free port");
+        let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let connect = format!("localhost:{}", door.local_addr().expect("an address").port());
+        server.also("tls", door, tls).expect("an address");
+        let handle = server.handle();
+        let running = thread::Builder::new().name("server".into()).spawn(move || server.run()).expect("a thread");
+        for version in ["-tls1_2", "-tls1_3"] {
+            let (cert, key) = (path("cert.pem").display().to_string(), path("key.pem").display().to_string());
+            let own = ["openssl", "s_client", "-quiet", version, "-connect", &connect, "-cert", &cert, "-key", &key];
+            let mut person = Program::start(&[&own[..], &["-verify_return_error", "-CAfile", &cert]].concat());
+            person.types("JOIN:budi\nQUIT\n");
+            person.sees(" BYE 200 quit: Bye, budi.\r\n");
+        }
+        handle.shutdown();
+        running.join().expect("no panic").expect("a good end");
     }
 }
