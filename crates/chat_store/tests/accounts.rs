@@ -201,7 +201,7 @@ fn another_password_ends_every_token_and_the_old_password_at_once() {
 fn tokens_end_one_by_one_or_all_at_once_and_live_over_a_restart() {
     let mut house = House::new();
     house.proves(register("ani", "correct horse"));
-    let mut token = |house: &mut House| house.proves(with_token(login("ani", "correct horse"))).1.unwrap();
+    let token = |house: &mut House| house.proves(with_token(login("ani", "correct horse"))).1.unwrap();
     let (one, two) = (token(&mut house), token(&mut house));
     assert_ne!(one, two);
     let mut house = house.again();
