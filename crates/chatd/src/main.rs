@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
 use chat_server::machine;
@@ -15,6 +15,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 mod cert;
+mod data;
 mod engine;
 mod settings;
 mod tls;
@@ -24,6 +25,8 @@ use settings::{Loaded, LogFormat, Settings, Task};
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: an address cannot be had (EX_UNAVAILABLE).
 const WRONG_CONFIG: u8 = 78;
 const UNAVAILABLE: u8 = 69;
+/// How long the end waits for what is still to be written.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -72,6 +75,10 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
         Ok(guard) => guard,
         Err(problem) => return fail(WRONG_CONFIG, &problem),
     };
+    let data = match settings.data.open() {
+        Ok(data) => data,
+        Err(error) => return fail(WRONG_CONFIG, &format!("error: {error}")),
+    };
     let core = &settings.core;
     let listener = match engine::listen(&core.addr) {
         Ok(listener) => listener,
@@ -94,6 +101,10 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
         tls::report(tls);
     }
     let handle = server.handle();
+    let store = match data.map(|data| data::keep(&mut server, &handle, data, settings.data.policy)).transpose() {
+        Ok(store) => store,
+        Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
+    };
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
@@ -127,6 +138,9 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
     let ended = server.run_on(&*engine);
     if let Some(web) = web {
         web.stop();
+    }
+    if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
+        complain(&format!("error: {error}"));
     }
     match ended {
         Ok(()) => {
@@ -180,8 +194,11 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         }
     }
     text.push_str(&format!(
-        "\n  Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients   Engine {}\n",
-        settings.core.history,
+        "\n  Rooms #lobby and any you join   History {}   Up to {} clients   Engine {}\n",
+        match &settings.data.dir {
+            Some(dir) => format!("and accounts in {}", dir.display()),
+            None => format!("{} lines a room, in memory (--data DIR keeps it)", settings.core.history),
+        },
         settings.core.max_clients,
         settings.engine.name()
     ));
