@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting};
+use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting, address_or_off};
 use chat_store::Durability;
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, ValueHint};
+use toml::de::DeTable;
 
 use crate::data::Data;
 use crate::engine::Engine;
@@ -49,8 +50,6 @@ pub(crate) enum Task {
     CheckConfig,
     /// Print each value and where it came from.
     PrintConfig,
-    /// Print a file with every key explained.
-    Example,
 }
 
 /// One row of the product's own table.
@@ -69,7 +68,7 @@ static OWN: &[Row] = &[
         quoted: true,
         get: |settings| settings.web.addr.clone(),
         set: |settings, value| {
-            settings.web.addr = value.into();
+            settings.web.addr = address_or_off(value)?;
             Ok(())
         },
     },
@@ -217,7 +216,7 @@ static OWN: &[Row] = &[
         quoted: true,
         get: |settings| settings.tls.addr.clone(),
         set: |settings, value| {
-            settings.tls.addr = value.into();
+            settings.tls.addr = address_or_off(value)?;
             Ok(())
         },
     },
@@ -311,6 +310,15 @@ impl Key {
         self.name().replace('_', "-")
     }
 
+    /// What Tab may offer for its value.
+    fn hint(self) -> ValueHint {
+        match self.name() {
+            "data" | "web_dir" => ValueHint::DirPath,
+            "tls_cert" | "tls_key" | "tls_client_ca" => ValueHint::FilePath,
+            _ => ValueHint::Other,
+        }
+    }
+
     fn variable(self) -> String {
         format!("CHAT_{}", self.name().to_ascii_uppercase())
     }
@@ -354,6 +362,7 @@ pub(crate) fn command() -> clap::Command {
             .hide_env(true)
             .hide_env_values(true)
             .allow_hyphen_values(true)
+            .value_hint(key.hint())
     });
     clap::Command::new("chatd")
         .version(env!("CARGO_PKG_VERSION"))
@@ -366,6 +375,7 @@ pub(crate) fn command() -> clap::Command {
             Arg::new("config")
                 .long("config")
                 .value_name("FILE")
+                .value_hint(ValueHint::FilePath)
                 .env("CHAT_CONFIG")
                 .hide_env(true)
                 .help("read settings from this TOML file"),
@@ -382,10 +392,19 @@ pub(crate) fn command() -> clap::Command {
                 .action(ArgAction::SetTrue)
                 .help("print each value and where it came from"),
         )
-        .subcommand(clap::Command::new("config").about("About the settings' file").arg_required_else_help(true).arg(
-            Arg::new("example").long("example").action(ArgAction::SetTrue).help("print one with every key explained"),
-        ))
+        .subcommand(
+            clap::Command::new("config").about("About the settings' file").arg_required_else_help(true).arg(
+                Arg::new("example")
+                    .long("example")
+                    .action(ArgAction::SetTrue)
+                    .required(true)
+                    .help("print one with every key explained"),
+            ),
+        )
         .subcommand(crate::cert::command())
+        .subcommand(crate::completions::command())
+        .subcommand(crate::healthcheck::command())
+        .subcommand(crate::man::command())
         .args(flags)
 }
 
@@ -395,10 +414,9 @@ impl Loaded {
     /// # Errors
     /// What is wrong, where, and what would be right.
     pub(crate) fn new(matches: &ArgMatches) -> Result<Loaded, ConfigError> {
-        let task = match (matches.get_flag("check"), matches.get_flag("print"), matches.subcommand_name()) {
-            (_, _, Some(_)) => Task::Example,
-            (true, ..) => Task::CheckConfig,
-            (_, true, _) => Task::PrintConfig,
+        let task = match (matches.get_flag("check"), matches.get_flag("print")) {
+            (true, _) => Task::CheckConfig,
+            (_, true) => Task::PrintConfig,
             _ => Task::Run,
         };
         let origins = keys().map(|_| Origin::Default).collect();
@@ -436,15 +454,19 @@ impl Loaded {
     }
 
     fn read(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| ConfigError::Value(format!("{path}: {error}")))?;
+        let wrong = |error: toml::de::Error| ConfigError::Value(format!("{path}: {}", error.to_string().trim_end()));
+        let table: toml::Table = text.parse().map_err(wrong)?;
+        // Read a second time, for the places.
+        let places = DeTable::parse(text).map_err(wrong)?;
         for (name, value) in &table {
-            let at = |line: &str| {
-                line.trim_start().strip_prefix(name.as_str()).is_some_and(|rest| rest.trim_start().starts_with('='))
-            };
-            let number = text.lines().position(at).map_or(0, |line| line + 1);
+            let place = places.get_ref().keys().find(|key| key.get_ref() == name).map_or(0, |key| key.span().start);
+            let number = text.get(..place).unwrap_or_default().matches('\n').count() + 1;
             let Some((index, key)) = keys().enumerate().find(|(_, key)| key.name() == name) else {
-                let hint = nearest(name).map_or(String::new(), |near| format!("\n  did you mean: {near}"));
+                let hint = match nearest(name) {
+                    Some(near) => format!("\n  did you mean: {near}"),
+                    None if value.is_table() => "\n  try: its lines without the [...], there are no sections".into(),
+                    None => "\n  try: chatd config --example, which explains all there are".into(),
+                };
                 return Err(ConfigError::Value(format!("{path}, line {number}: there is no setting {name:?}{hint}")));
             };
             let value = match value {
@@ -481,6 +503,17 @@ impl Loaded {
             }
         }
     }
+}
+
+/// What is said of variables that look like ours and are none: somebody waits for them to do something. Others are let be,
+/// for a system may set any (Kubernetes sets `CHAT_PORT` for a service that is called chat).
+pub(crate) fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
+    let misspelt = |variable: String| {
+        let name = variable.strip_prefix("CHAT_")?.to_ascii_lowercase();
+        let near = nearest(&name).filter(|near| *near != name)?.to_ascii_uppercase();
+        Some(format!("there is no setting {variable}, so it does nothing\n  did you mean: CHAT_{near}"))
+    };
+    variables.filter_map(misspelt).collect()
 }
 
 /// A file with every key, its meaning and its default.
@@ -542,6 +575,13 @@ mod tests {
         let secret = wrong("operator_key = \"short\"");
         assert!(secret.contains("at least 16 letters") && !secret.contains("\"short\""), "{secret}");
         assert!(wrong("name = ").contains("chat.toml: TOML parse error"));
+    }
+
+    #[test]
+    fn variables_that_are_nearly_ours_are_named() {
+        let variables = ["CHAT_MAX_CLIENTS", "CHAT_MAXCLIENTS", "CHAT_PORT", "CHAT_CONFIG", "HOME", "CHAT_"];
+        let told = misspelt(variables.iter().map(|name| name.to_string()));
+        assert_eq!(told, ["there is no setting CHAT_MAXCLIENTS, so it does nothing\n  did you mean: CHAT_MAX_CLIENTS"]);
     }
 
     #[test]
