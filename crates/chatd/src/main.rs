@@ -13,8 +13,11 @@ mod engine;
 mod healthcheck;
 mod journal;
 mod man;
+mod notify;
+mod reload;
 mod serve;
 mod settings;
+mod signals;
 mod tls;
 
 use settings::{Loaded, Task};
@@ -57,7 +60,7 @@ fn server(matches: &ArgMatches, started: Instant) -> ExitCode {
         Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
     };
     if task == Task::Run {
-        return serve::serve(settings, tls, started);
+        return serve::serve(settings, tls, matches, started);
     }
     tls.iter().flat_map(chat_tls::Tls::warnings).for_each(|warning| complain(&format!("warning: {warning}")));
     told(Ok("The settings are good, and this machine can hold them.\n".into()))

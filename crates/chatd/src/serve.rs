@@ -2,8 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::process::{ExitCode, exit};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
@@ -11,8 +10,13 @@ use chat_server::machine;
 use chat_server::server::Server;
 use chat_tls::Tls;
 use chat_web::Web;
+use clap::ArgMatches;
 
+use crate::journal::Journal;
+use crate::notify::Notify;
+use crate::reload::Live;
 use crate::settings::{Loaded, Settings};
+use crate::signals::Signals;
 use crate::{UNAVAILABLE, WRONG_CONFIG, complain, data, engine, fail, journal, print, tls};
 
 /// How long the end waits for what is still to be written.
@@ -26,6 +30,7 @@ const STORE_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<(Settings, Option<Tls>), String> {
     let is_default = *loaded.origin("max_clients") == Origin::Default;
     let mut settings = loaded.settings;
+    journal::filter(&settings.core.log)?;
     let tls = settings.tls.load()?;
     let threads = settings.engine.threads_per_client();
     let threads = if tls.is_some() { threads.max(Tls::PER_CLIENT) } else { threads };
@@ -36,10 +41,10 @@ pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<(Sett
 }
 
 /// Runs the server until it is told to stop.
-pub(crate) fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
-    let _log = match journal::start(&settings) {
-        Ok(guard) => guard,
-        Err(problem) => return fail(WRONG_CONFIG, &problem),
+pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatches, started: Instant) -> ExitCode {
+    let journal = match Journal::start(&settings) {
+        Ok(journal) => journal,
+        Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
     };
     let data = match settings.data.open() {
         Ok(data) => data,
@@ -80,18 +85,10 @@ pub(crate) fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> E
             Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--web", addr, &error)),
         },
     };
-    let stopping = AtomicBool::new(false);
-    let stop = handle.clone();
-    let on_signal = move || {
-        if stopping.swap(true, Ordering::AcqRel) {
-            exit(130); // the second signal does not wait
-        }
-        tracing::info!("stopping; a second signal does not wait");
-        stop.shutdown();
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return fail(1, &format!("error: cannot listen for signals: {error}")),
     };
-    if let Err(error) = ctrlc::set_handler(on_signal) {
-        return fail(1, &format!("error: cannot listen for signals: {error}"));
-    }
     print(&format!("listening on {}\n", handle.addr()));
     if let Some(web) = &web {
         print(&format!("page on http://{}\n", web.addr()));
@@ -100,8 +97,10 @@ pub(crate) fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> E
         print(&format!("tls on {addr}\n"));
     }
     greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
+    let notify = Notify::from_env();
+    let mut live = Live { matches, settings: &mut settings, handle: &handle, tls: &tls, web: &web, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
-    let ended = server.run_on(&*engine);
+    let ended = signals.while_running(&notify, &mut live, || server.run_on(&*engine));
     if let Some(web) = web {
         web.stop();
     }

@@ -12,6 +12,7 @@ use toml::de::DeTable;
 
 use crate::data::Data;
 use crate::engine::Engine;
+use crate::reload::{When, when};
 use crate::tls::TlsConfig;
 
 /// Everything that can be set.
@@ -330,12 +331,58 @@ impl Key {
         }
     }
 
+    /// When another value of it holds, if the settings are read again while the server runs.
+    fn note(self) -> &'static str {
+        match when(self.name()) {
+            Some(When::AtOnce) => "",
+            Some(When::NextClient) => " (a reload changes it for those who come then)",
+            Some(When::Restart) | None => " (needs a restart)",
+        }
+    }
+
     fn value(self, settings: &Settings) -> String {
         match self {
             Key::Core(setting) => setting.value(&settings.core),
             Key::Own(row) if row.quoted => format!("{:?}", (row.get)(settings)),
             Key::Own(row) => (row.get)(settings),
         }
+    }
+}
+
+/// A setting that is not what it was.
+pub(crate) struct Change {
+    pub(crate) key: &'static str,
+    pub(crate) old: String,
+    pub(crate) new: String,
+    pub(crate) when: When,
+}
+
+impl Settings {
+    /// What is different in `new`.
+    pub(crate) fn changes(&self, new: &Settings) -> Vec<Change> {
+        let change = |key: Key| {
+            let is_same = match key.name() {
+                // It is not shown, so it has to be looked at by itself.
+                "operator_key" => self.web.operator_key == new.web.operator_key,
+                _ => key.value(self) == key.value(new),
+            };
+            let when = when(key.name()).unwrap_or(When::Restart);
+            (!is_same).then(|| Change { key: key.name(), old: key.value(self), new: key.value(new), when })
+        };
+        keys().filter_map(change).collect()
+    }
+
+    /// Takes from `old`, which is in force, what only a restart changes.
+    pub(crate) fn keep_until_restart(&mut self, old: &Settings) {
+        let policy = self.data.policy;
+        self.data = Data { policy, ..old.data.clone() };
+        let operator_key = self.web.operator_key.take();
+        self.web = WebConfig { operator_key, ..old.web.clone() };
+        self.core.addr.clone_from(&old.core.addr);
+        self.core.metrics.clone_from(&old.core.metrics);
+        self.tls.addr.clone_from(&old.tls.addr);
+        self.engine = old.engine;
+        self.log_format = old.log_format;
     }
 }
 
@@ -519,8 +566,9 @@ pub(crate) fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
 /// A file with every key, its meaning and its default.
 pub(crate) fn example() -> String {
     let defaults = Settings::default();
-    let row = |key: Key| format!("\n# {}\n# {} = {}\n", key.help(), key.name(), key.value(&defaults));
-    let head = "# Settings of chatd. Each line is a default; take the # away to change it. 0 switches a limit off.\n";
+    let row = |key: Key| format!("\n# {}{}\n# {} = {}\n", key.help(), key.note(), key.name(), key.value(&defaults));
+    let head = "# Settings of chatd. Each line is a default; take the # away to change it. 0 switches a limit off.\n\
+                # A change holds after a reload, which disconnects nobody: systemctl reload chatd, or kill -HUP.\n";
     std::iter::once(head.to_string()).chain(keys().map(row)).collect()
 }
 
@@ -575,6 +623,57 @@ mod tests {
         let secret = wrong("operator_key = \"short\"");
         assert!(secret.contains("at least 16 letters") && !secret.contains("\"short\""), "{secret}");
         assert!(wrong("name = ").contains("chat.toml: TOML parse error"));
+    }
+
+    /// Another good value for each setting.
+    const OTHERS: &[(&str, &str)] = &[
+        ("addr", "127.0.0.1:1"),
+        ("name", "other"),
+        ("motd", "other"),
+        ("log", "debug"),
+        ("outbox_bytes", "8192"),
+        ("metrics", "127.0.0.1:2"),
+        ("web", "127.0.0.1:3"),
+        ("web_dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../chat_web/static")),
+        ("web_origins", "https://a.example"),
+        ("operator_key", "another-key-of-an-operator"),
+        ("engine", "tokio"),
+        ("data", "other"),
+        ("durability", "full"),
+        ("private", "yes"),
+        ("plain_passwords", "yes"),
+        ("tls", "127.0.0.1:4"),
+        ("tls_cert", "other.pem"),
+        ("tls_key", "other.pem"),
+        ("tls_client_ca", "other.pem"),
+        ("log_format", "json"),
+    ];
+
+    #[test]
+    fn a_reload_changes_what_it_says_and_nothing_else() {
+        for key in keys() {
+            let name = key.name();
+            let when = when(name).unwrap_or_else(|| panic!("reload.rs does not say when {name} holds"));
+            let other = OTHERS.iter().find(|(key, _)| *key == name).map_or("301", |(_, other)| other);
+            let old = Settings::default();
+            let mut new = Settings::default();
+            key.apply(&mut new, other).unwrap_or_else(|right| panic!("{name} {right}"));
+            let changes = old.changes(&new);
+            assert!(changes.len() == 1 && changes[0].key == name && changes[0].when == when, "{name}");
+            new.keep_until_restart(&old);
+            assert_eq!(old.changes(&new).is_empty(), when == When::Restart, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_has_changed_is_not_told() {
+        let key = |key: &str| {
+            let mut settings = Settings::default();
+            settings.web.operator_key = Some(key.into());
+            settings
+        };
+        let changes = key("one-key-of-an-operator").changes(&key("other-key-of-an-operator"));
+        assert_eq!((changes[0].old.as_str(), changes[0].new.as_str()), ("\"(hidden)\"", "\"(hidden)\""));
     }
 
     #[test]

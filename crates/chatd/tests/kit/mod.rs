@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
@@ -15,6 +15,7 @@ pub(crate) struct Chatd {
     pub(crate) child: Child,
     pub(crate) line: String,
     pub(crate) page: String,
+    out: BufReader<ChildStdout>,
     log: NamedTempFile,
 }
 
@@ -32,21 +33,30 @@ impl Chatd {
             .stderr(log.reopen().expect("it is there"))
             .spawn()
             .expect("chatd starts");
-        let mut out = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
-        let mut line = |begin: &str| {
-            let mut line = String::new();
-            out.read_line(&mut line).expect("it says where it listens");
-            line.trim().strip_prefix(begin).unwrap_or_else(|| panic!("unexpected: {line:?}")).to_string()
-        };
-        let (listening, page) = (line("listening on "), line("page on http://"));
-        Chatd { child, line: listening, page, log }
+        let out = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+        let mut chatd = Chatd { child, line: String::new(), page: String::new(), out, log };
+        chatd.line = chatd.prints("listening on ");
+        chatd.page = chatd.prints("page on http://");
+        chatd
+    }
+
+    /// The rest of the next line that it prints, which begins so.
+    pub(crate) fn prints(&mut self, begin: &str) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).expect("it says where it listens");
+        line.trim().strip_prefix(begin).unwrap_or_else(|| panic!("unexpected: {line:?}")).to_string()
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).expect("it is there")
     }
 
     /// Waits until its log has this so many times, and returns the whole of it.
     pub(crate) fn logs(&self, words: &str, times: usize) -> String {
         let until = Instant::now() + DEADLINE;
         loop {
-            let log = std::fs::read_to_string(self.log.path()).expect("it is there");
+            let log = self.log();
             if log.matches(words).count() >= times {
                 return log;
             }
