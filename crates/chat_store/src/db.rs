@@ -87,6 +87,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          at    INTEGER NOT NULL
      ) STRICT;
      CREATE INDEX lost_by_room ON lost (room);"#,
+    // 3: accounts.
+    crate::accounts::SCHEMA,
 ];
 
 /// Why there is no store.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use chat_server::store::{Contents, Report, Store};
 use rusqlite::Connection;
 
+mod accounts;
 mod backlog;
 mod db;
 mod desk;
@@ -21,20 +22,24 @@ mod keep;
 mod lines;
 mod load;
 mod lock;
+mod passwords;
 mod purge;
 mod reader;
 mod tools;
 mod writer;
 
+pub use accounts::Offline;
 pub use db::{FILE, OpenError};
 pub use figures::Figures;
 pub use purge::Retention;
 pub use tools::{Findings, ToolError, backup, check, export};
 
+use accounts::Accounts;
 use backlog::Backlog;
 use desk::{Desk, Front};
 use keep::Keeper;
 use lock::Lock;
+use passwords::Hashing;
 use purge::Purge;
 use writer::Writer;
 
@@ -125,8 +130,9 @@ impl Sqlite {
         let sync = if options.durability == Durability::Full { "FULL" } else { "NORMAL" };
         db.pragma_update(None, "synchronous", sync).map_err(io::Error::other)?;
         let keeper = Keeper::new(&db).map_err(io::Error::other)?;
+        let (hashing, hashers) = Hashing::start(&options.dir, &desk)?;
         let (end, done) = mpsc::sync_channel(1);
-        let mut guard = Guard { desk: desk.clone(), writer: None, readers: Vec::new(), done };
+        let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, done };
         for _ in 0..READERS {
             let db = db::open_to_read(&options.dir).map_err(io::Error::other)?;
             let desk = desk.clone();
@@ -141,7 +147,8 @@ impl Sqlite {
             let _nobody_waits = end.send(());
         };
         guard.writer = Some(thread::Builder::new().name("store-writer".into()).spawn(write)?);
-        Ok((Box::new(Front(desk)), guard))
+        let accounts = Accounts { desk: desk.clone(), hashing };
+        Ok((Box::new(Front { desk, accounts }), guard))
     }
 }
 

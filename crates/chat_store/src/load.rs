@@ -60,7 +60,7 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
     Ok(Contents {
         rooms: rooms.into_iter().map(|(_, stored)| stored).collect(),
         forgotten_id: db.query_row("SELECT forgotten_id FROM state", [], |row| row.get(0))?,
-        accounts: Vec::new(),
+        accounts: crate::accounts::all(db)?,
     })
 }
 
