@@ -58,7 +58,7 @@ impl Running {
 
     fn with(dir: &Path, flags: &[&str]) -> Running {
         let mut child = chatd()
-            .args(["--addr", "127.0.0.1:0", "--web", "off", "--tls", "127.0.0.1:0", "--log", "info"])
+            .args(["--addr", "127.0.0.1:0", "--web", "off", "--tls", "127.0.0.1:0", "--data", "off", "--log", "info"])
             .args(files(dir))
             .args(flags)
             .stdout(Stdio::piped())
