@@ -46,7 +46,7 @@ impl Transport for Threads {
             // The arrival as a whole, for its place in the server ends with it.
             let arrival = &arrival;
             let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
-            serve(&arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle);
+            serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle);
         };
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
@@ -57,11 +57,72 @@ impl Threads {
     pub const PER_CLIENT: u64 = 2;
 }
 
+/// What a client's bytes go over: a socket, or something on top of one. One thread reads it and another writes to it.
+pub trait Link: Send + Sync {
+    /// The socket below, for its address, its options and its end.
+    fn socket(&self) -> &TcpStream;
+
+    /// Reads some bytes; 0 is the end of what the peer sends.
+    ///
+    /// # Errors
+    /// As a socket's: a timeout when the socket's own has passed, and [`ErrorKind::Interrupted`] where something came that
+    /// is nothing yet. In both cases the reader looks at the time.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes some of the bytes and says how many. After an error that was a timeout the same bytes are offered again, for
+    /// some of them may be on their way already.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// The reader's own few bytes, past whatever the writer is at.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn answer(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Says to the peer that all is written. It is read on.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn finish(&self) -> io::Result<()>;
+
+    /// Whether nobody on the way can read what goes over it.
+    fn is_encrypted(&self) -> bool;
+}
+
+impl Link for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&mut &*self).read(buffer)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&mut &*self).write(bytes)
+    }
+
+    fn answer(&self, bytes: &[u8]) -> io::Result<()> {
+        (&mut &*self).write_all(bytes)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        false
+    }
+}
+
 /// Serves one client until it is gone, on this thread and one more. Both have ended when it returns.
 ///
 /// `accepted` is when the connection was taken: the sign-on limit counts from there.
 pub fn serve(
-    socket: &TcpStream,
+    link: &impl Link,
     id: ClientId,
     accepted: Instant,
     decoder: impl Decoder,
@@ -69,11 +130,13 @@ pub fn serve(
     handle: &ServerHandle,
 ) {
     let config = handle.config();
-    let origin = prepare(socket, id);
+    let origin = prepare(link.socket(), id);
     let (sender, receiver) = queue(config.outbox_bytes);
     let hangup = receiver.hangup();
     let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
-    handle.send(Message::ClientJoined(Client::new(id, outbox, origin, decoder.door())));
+    let mut client = Client::new(id, outbox, origin, decoder.door());
+    client.is_encrypted = link.is_encrypted();
+    handle.send(Message::ClientJoined(client));
     let mut departure = Departure { id, why: Leave::Crashed, handle };
     // Nothing is ever sent here. That the reader drops its end is the message.
     let (reading, still_reading) = mpsc::channel::<()>();
@@ -81,14 +144,14 @@ pub fn serve(
     thread::scope(|scope| {
         let write = move || {
             let outgoing = Outgoing::new(encoder, config.slow_secs);
-            if catch_unwind(AssertUnwindSafe(|| write_all(socket, id, outgoing, receiver, handle))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| write_all(link, id, outgoing, receiver, handle))).is_err() {
                 handle.caught_panic(id, "writing to it");
                 handle.send(Message::ClientLeft(id, Leave::Crashed));
             }
             if let Err(RecvTimeoutError::Timeout) = still_reading.recv_timeout(LINGER) {
                 log::trace!("{id}: did not close its side");
             }
-            let _closed_already = socket.shutdown(Shutdown::Both);
+            let _closed_already = link.socket().shutdown(Shutdown::Both);
         };
         let name = format!("write-{}", id.0);
         if let Err(error) = thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, write) {
@@ -98,13 +161,13 @@ pub fn serve(
         }
         let mut intake = Box::new(Intake::new(id, accepted, decoder, Credits::new(MESSAGES), hangup, handle));
         let mut at_end = false;
-        match catch_unwind(AssertUnwindSafe(|| read(socket, id, &mut intake, handle, &mut at_end))) {
+        match catch_unwind(AssertUnwindSafe(|| read(link, id, &mut intake, handle, &mut at_end))) {
             Ok(why) => departure.why = why,
             Err(_) => handle.caught_panic(id, "reading it"),
         }
         // Dropped before the scope waits for the writer: the writer ends only when the router has heard this.
         drop(departure);
-        drain(socket, at_end);
+        drain(link, at_end);
         drop(reading);
     });
 }
@@ -140,7 +203,7 @@ impl Drop for Departure<'_> {
 /// Reads a client on this thread until there is a reason to stop, which is returned. Whether the peer has closed its
 /// side stands in `at_end`, also after a panic.
 pub fn read(
-    socket: &TcpStream,
+    link: &impl Link,
     id: ClientId,
     intake: &mut Intake<impl Decoder>,
     handle: &ServerHandle,
@@ -155,7 +218,7 @@ pub fn read(
         match intake.next(&mut bytes, now) {
             Next::Send(message) => handle.send(message),
             Next::Answer(answer) => {
-                if let Err(error) = (&mut &*socket).write_all(&answer) {
+                if let Err(error) = link.answer(&answer) {
                     log::debug!("{id}: cannot answer its telnet: {error}");
                 }
             }
@@ -164,12 +227,12 @@ pub fn read(
             Next::Leave(why) => return why,
             Next::Read(until) => {
                 if let Some(until) = until {
-                    arm(socket, id, until.saturating_duration_since(now), &mut armed);
+                    arm(link.socket(), id, until.saturating_duration_since(now), &mut armed);
                 }
                 bytes = &[];
                 buffer.resize(wanted, 0);
                 buffer.shrink_to(wanted);
-                match (&mut &*socket).read(&mut buffer) {
+                match link.read(&mut buffer) {
                     Ok(0) => {
                         *at_end = true;
                         intake.end();
@@ -212,11 +275,11 @@ fn arm(socket: &TcpStream, id: ClientId, wait: Duration, armed: &mut Option<Dura
 
 /// Reads away what the peer still sends, so that closing does not turn into a reset that eats our last words. Whoever
 /// writes shuts the socket when it has waited long enough.
-pub fn drain(socket: &TcpStream, mut at_end: bool) {
+pub fn drain(link: &impl Link, mut at_end: bool) {
     let mut buffer = [0; 1_024];
     let mut left: usize = 64 * 1024;
     while !at_end && left > 0 {
-        match (&mut &*socket).read(&mut buffer) {
+        match link.read(&mut buffer) {
             Ok(0) => at_end = true,
             Ok(count) => left = left.saturating_sub(count),
             Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {}
@@ -233,7 +296,7 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// Writes what comes, until the router lets go and all is written, or until the peer takes nothing more.
 fn write_all(
-    socket: &TcpStream,
+    link: &impl Link,
     id: ClientId,
     mut outgoing: Outgoing<impl Encoder>,
     queue: QueueReceiver,
@@ -242,12 +305,12 @@ fn write_all(
     while let Some(batch) = queue.recv() {
         outgoing.add(batch);
         outgoing.add_all(&queue);
-        if let Err(error) = write(socket, id, &mut outgoing, &queue, handle) {
+        if let Err(error) = write(link, id, &mut outgoing, &queue, handle) {
             log::debug!("{id}: cannot write to it: {error}");
             return;
         }
     }
-    let _closed_already = socket.shutdown(Shutdown::Write);
+    let _closed_already = link.finish();
 }
 
 /// Writes everything in time, or fails. A peer that is too slow is reported to the router, which has some last words for
@@ -256,7 +319,7 @@ fn write_all(
 /// # Errors
 /// What the system says to the socket, and [`ErrorKind::TimedOut`] when the peer had all the time there is.
 pub fn write(
-    socket: &TcpStream,
+    link: &impl Link,
     id: ClientId,
     outgoing: &mut Outgoing<impl Encoder>,
     queue: &QueueReceiver,
@@ -265,7 +328,7 @@ pub fn write(
     while !outgoing.piece().is_empty() {
         let piece = outgoing.piece();
         let whole = piece.len();
-        let taken = match (&mut &*socket).write(piece) {
+        let taken = match link.write(piece) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => 0,

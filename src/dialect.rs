@@ -22,7 +22,7 @@ pub enum Decoded {
 
 /// The reading half of a dialect, owned by the thread that reads a client.
 pub trait Decoder: Send {
-    /// The word for this dialect in `LIST` and in the log: `line`.
+    /// The word for this door in `LIST` and in the log: `line`, `tls`.
     fn door(&self) -> &'static str;
 
     /// Takes one line without its end.
@@ -65,6 +65,8 @@ pub const PASTE_UNIT: usize = 10;
 /// Reads the line protocol.
 #[derive(Default)]
 pub struct LineDecoder {
+    /// `line` where nothing else is said.
+    door: Option<&'static str>,
     lines: usize,
     asked_to_join: bool,
     paste: Option<Paste>,
@@ -92,6 +94,11 @@ fn prompt_of(request: &Request) -> Option<Prompt> {
 }
 
 impl LineDecoder {
+    /// The same protocol by another door, such as `tls`.
+    pub fn by(door: &'static str) -> LineDecoder {
+        LineDecoder { door: Some(door), ..LineDecoder::default() }
+    }
+
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
     fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text) -> Request {
         let secret = Secret::new(line.trim());
@@ -123,7 +130,7 @@ impl LineDecoder {
 
 impl Decoder for LineDecoder {
     fn door(&self) -> &'static str {
-        "line"
+        self.door.unwrap_or("line")
     }
 
     fn decode(&mut self, line: &[u8]) -> Decoded {

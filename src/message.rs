@@ -60,8 +60,10 @@ pub struct Client {
     pub sender: Outbox,
     /// The peer's address, for the log only: members never see it.
     pub origin: String,
-    /// By which door it came: `line`.
+    /// By which door it came: `line`, `tls`.
     pub door: &'static str,
+    /// Whether what goes between us and it is encrypted, which only its door knows.
+    pub is_encrypted: bool,
     /// Where it is and what it wants; changed only by the router.
     pub(crate) state: State,
 }
@@ -125,7 +127,8 @@ impl Options {
 impl Client {
     /// A client without a name. In a box, for it goes through a queue and into a map as it is.
     pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Box<Client> {
-        Box::new(Client { id, name: None, sender, origin: origin.into(), door, state: State::default() })
+        let (origin, state) = (origin.into(), State::default());
+        Box::new(Client { id, name: None, sender, origin, door, is_encrypted: false, state })
     }
 
     /// The peer's address, where the origin is one.
@@ -135,7 +138,7 @@ impl Client {
 
     /// Whether nobody else can read what comes from there.
     pub fn is_private(&self) -> bool {
-        self.address().is_none_or(|address| address.is_loopback())
+        self.is_encrypted || self.address().is_none_or(|address| address.is_loopback())
     }
 
     /// As whom others know it.
@@ -222,6 +225,26 @@ impl Drop for Ticket {
             if let Some(wake) = &purse.wake {
                 wake();
             }
+        }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::testing::Shelf;
+
+    #[test]
+    fn passwords_are_private_on_loopback_and_where_the_door_encrypts() {
+        let client =
+            |origin: &str| Client::new(ClientId(1), Outbox::new(Box::new(Shelf::default()), 1), origin, "line");
+        for (origin, private) in
+            [("127.0.0.1:5", true), ("[::1]:5", true), ("[::ffff:127.0.0.1]:5", true), ("192.0.2.7:5", false)]
+        {
+            let mut client = client(origin);
+            assert_eq!(client.is_private(), private, "{origin}");
+            client.is_encrypted = true;
+            assert!(client.is_private(), "{origin}");
         }
     }
 }

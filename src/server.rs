@@ -46,11 +46,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// ```
 pub struct Server {
     listener: TcpListener,
+    /// Listeners besides the first, each with the name of the thread that accepts there, and what carries their clients.
+    others: Vec<(String, TcpListener)>,
+    transports: Vec<Box<dyn Transport + Send>>,
     exporter: Option<Exporter>,
     inbox: Receiver<Message>,
     handle: ServerHandle,
     kept: Option<Kept>,
 }
+
+/// A connection that was taken and is not yet started.
+type Taken<'env> = (Arc<TcpStream>, SocketAddr, Instant, &'env dyn Transport);
 
 /// A store, what is in it, and the rules for accounts.
 type Kept = (Box<dyn Store>, Contents, Policy);
@@ -75,6 +81,14 @@ pub trait Transport: Sync {
         scope: &'scope Scope<'scope, 'env>,
         handle: &'env ServerHandle,
     ) -> io::Result<()>;
+
+    /// Tells somebody that there is no place for them. A new socket has room for a line, so this does not wait.
+    fn turn_away(&self, mut socket: &TcpStream) {
+        let bye = Envelope::new(Now::read().wall, Event::Bye { why: Leave::Full, name: None });
+        if let Err(error) = socket.write_all(&render(&bye, Wire::Line)) {
+            log::debug!("gone before it was turned away: {error}");
+        }
+    }
 }
 
 /// A connection that was let in. It has its place in the server until this is dropped.
@@ -91,6 +105,8 @@ pub struct Arrival {
 struct Shared {
     config: Config,
     addr: SocketAddr,
+    /// Of the other listeners, which have to be woken at the end.
+    others: Mutex<Vec<SocketAddr>>,
     metrics_addr: Option<SocketAddr>,
     registry: Registry,
     metrics: Arc<Metrics>,
@@ -125,6 +141,7 @@ impl Server {
         let (sender, inbox) = mpsc::sync_channel(INBOX);
         let shared = Arc::new(Shared {
             addr: listener.local_addr()?,
+            others: Mutex::default(),
             metrics_addr: exporter.as_ref().map(Exporter::addr),
             registry: Registry::new(),
             metrics: Arc::new(Metrics::new(Instant::now())),
@@ -134,7 +151,25 @@ impl Server {
             figures: Mutex::default(),
             config,
         });
-        Ok(Server { listener, exporter, inbox, handle: ServerHandle { inbox: sender, shared }, kept: None })
+        let handle = ServerHandle { inbox: sender, shared };
+        Ok(Server { listener, others: Vec::new(), transports: Vec::new(), exporter, inbox, handle, kept: None })
+    }
+
+    /// Takes clients from another listener as well, such as a TLS port beside the plain one: they have a transport of their
+    /// own, and share all else, from the limits to the end. `door` is for the name of the thread that accepts there.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn also(
+        &mut self,
+        door: &str,
+        listener: TcpListener,
+        transport: impl Transport + Send + 'static,
+    ) -> io::Result<()> {
+        self.handle.shared.others().push(listener.local_addr()?);
+        self.others.push((format!("accept-{door}"), listener));
+        self.transports.push(Box::new(transport));
+        Ok(())
     }
 
     /// Gives the server a store: what is in it is there when people come, and what they say is kept.
@@ -160,7 +195,7 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
-        let Server { listener, exporter, inbox, handle, kept } = self;
+        let Server { listener, others, transports, exporter, inbox, handle, kept } = self;
         let shared = &*handle.shared;
         let mut router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
         if let Some((store, contents, policy)) = kept {
@@ -185,15 +220,19 @@ impl Server {
                     .inspect_err(give_up)?;
             }
             let (line, waiting) = mpsc::sync_channel(WAITING);
-            let taking = || take(listener, line, &handle);
-            thread::Builder::new()
-                .name("accept".into())
-                .stack_size(STACK)
-                .spawn_scoped(scope, taking)
-                .inspect_err(give_up)?;
+            let others = others.into_iter().zip(transports.iter().map(|transport| &**transport as &dyn Transport));
+            let doors = std::iter::once((("accept".into(), listener), transport)).chain(others);
+            for ((name, listener), transport) in doors {
+                let (line, handle) = (line.clone(), &handle);
+                let taking = move || take(listener, transport, line, handle);
+                thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, taking).inspect_err(give_up)?;
+            }
+            // The line ends with the last of those who accept.
+            drop(line);
             let mut pause = FIRST_PAUSE;
-            for (socket, peer, accepted) in waiting {
-                match start(socket, peer, accepted, transport, scope, &handle) {
+            for taken in waiting {
+                let peer = taken.1;
+                match start(taken, scope, &handle) {
                     Ok(()) => pause = FIRST_PAUSE,
                     Err(error) => {
                         log::error!("({peer}) no thread for it: {error}; pausing for {pause:?}");
@@ -306,8 +345,7 @@ impl ServerHandle {
     pub fn shutdown(&self) {
         if !self.shared.stop.swap(true, Ordering::AcqRel) {
             self.send(Message::Shutdown);
-            wake(self.shared.addr);
-            self.shared.metrics_addr.into_iter().for_each(wake);
+            self.shared.wake_all();
         }
     }
 
@@ -323,6 +361,17 @@ impl Shared {
     fn figures(&self) -> MutexGuard<'_, Vec<Box<Figures>>> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn others(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
+        // A push cannot be left half done.
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets everybody who accepts see that the server stops.
+    fn wake_all(&self) {
+        let others = self.others().clone();
+        std::iter::once(self.addr).chain(others).chain(self.metrics_addr).for_each(wake);
+    }
 }
 
 /// Stops the server when the router ends, also if it ends by a panic.
@@ -331,8 +380,7 @@ struct StopAccepting<'a>(&'a ServerHandle);
 impl Drop for StopAccepting<'_> {
     fn drop(&mut self) {
         self.0.shared.stop.store(true, Ordering::Release);
-        wake(self.0.shared.addr);
-        self.0.shared.metrics_addr.into_iter().for_each(wake);
+        self.0.shared.wake_all();
     }
 }
 
@@ -377,16 +425,22 @@ fn gather(metrics: &Metrics) {
 
 /// Takes connections until the server stops, and does nothing else, for the system keeps only 128 of them for us: whoever
 /// comes while there are as many has to wait a second before the system tries it again.
-fn take(listener: TcpListener, line: SyncSender<(Arc<TcpStream>, SocketAddr, Instant)>, handle: &ServerHandle) {
+fn take<'env>(
+    listener: TcpListener,
+    transport: &'env dyn Transport,
+    line: SyncSender<Taken<'env>>,
+    handle: &ServerHandle,
+) {
     let mut pause = FIRST_PAUSE;
-    loop {
+    // Looked at before as well: it may have been told to stop before this listener could be woken.
+    while !handle.is_stopping() {
         let accepted = listener.accept();
-        if handle.shared.stop.load(Ordering::Acquire) {
+        if handle.is_stopping() {
             return;
         }
         match accepted {
             Ok((socket, peer)) => {
-                if line.send((Arc::new(socket), peer, Instant::now())).is_err() {
+                if line.send((Arc::new(socket), peer, Instant::now(), transport)).is_err() {
                     return;
                 }
                 pause = FIRST_PAUSE;
@@ -422,10 +476,7 @@ fn is_peers_fault(error: &io::Error) -> bool {
 }
 
 fn start<'scope, 'env>(
-    socket: Arc<TcpStream>,
-    peer: SocketAddr,
-    accepted: Instant,
-    transport: &'env dyn Transport,
+    (socket, peer, accepted, transport): Taken<'env>,
     scope: &'scope Scope<'scope, 'env>,
     handle: &'env ServerHandle,
 ) -> io::Result<()> {
@@ -439,21 +490,13 @@ fn start<'scope, 'env>(
                 TurnedAway::AddressFull => "max_per_address",
             };
             log::warn!("{id} ({peer}) turned away: {setting} is reached");
-            turn_away(&socket);
+            transport.turn_away(&socket);
             return Ok(());
         }
     };
     Metrics::count(&handle.metrics().accepted);
     let arrival = Arrival { id, socket: socket.clone(), accepted, _permit: permit };
-    transport.start(arrival, scope, handle).inspect_err(|_| turn_away(&socket))
-}
-
-/// One line for somebody who cannot come in. A new socket has room for it, so this does not wait.
-fn turn_away(mut socket: &TcpStream) {
-    let bye = Envelope::new(Now::read().wall, Event::Bye { why: Leave::Full, name: None });
-    if let Err(error) = socket.write_all(&render(&bye, Wire::Line)) {
-        log::debug!("gone before it was turned away: {error}");
-    }
+    transport.start(arrival, scope, handle).inspect_err(|_| transport.turn_away(&socket))
 }
 
 /// Makes a blocked accept return, by connecting to it. The standard library has no other way.

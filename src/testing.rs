@@ -33,9 +33,9 @@ mod memory;
 pub use memory::MemoryStore;
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use crate::command::Command;
 use crate::config::{Config, SETTINGS};
-use crate::connection::Threads;
+use crate::connection::{Link, Threads};
 use crate::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
@@ -87,17 +87,41 @@ impl From<Config> for Setup {
     }
 }
 
-/// A server on a thread of its own, its clients on the transport `T`. It stops and is joined when this is dropped.
-pub struct TestServerOn<T> {
+/// How the clients of a test reach their server.
+pub trait Dial {
+    /// Connects.
+    ///
+    /// # Panics
+    /// If nobody listens there.
+    fn dial(addr: SocketAddr) -> Arc<dyn Link>;
+
+    /// A line as the transcripts have it, where this door is named by another word than `line`.
+    fn heard(line: String) -> String {
+        line
+    }
+}
+
+/// Over TCP and nothing else.
+pub struct Plain;
+
+impl Dial for Plain {
+    fn dial(addr: SocketAddr) -> Arc<dyn Link> {
+        Arc::new(TcpStream::connect(addr).expect("somebody listens"))
+    }
+}
+
+/// A server on a thread of its own, its clients on the transport `T`, which they reach by `D`. It stops and is joined when
+/// this is dropped.
+pub struct TestServerOn<T, D = Plain> {
     handle: ServerHandle,
     thread: Option<JoinHandle<io::Result<()>>>,
-    transport: PhantomData<T>,
+    parts: PhantomData<(T, D)>,
 }
 
 /// The server of this package.
 pub type TestServer = TestServerOn<Threads>;
 
-impl<T: Transport + Default> TestServerOn<T> {
+impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
     /// Starts a server with [`quick`] settings.
     pub fn start() -> Self {
         Self::with(quick())
@@ -118,11 +142,11 @@ impl<T: Transport + Default> TestServerOn<T> {
         }
         let run = move || server.run_on(&T::default());
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
-        TestServerOn { handle, thread: Some(thread), transport: PhantomData }
+        TestServerOn { handle, thread: Some(thread), parts: PhantomData }
     }
 }
 
-impl<T> TestServerOn<T> {
+impl<T, D: Dial> TestServerOn<T, D> {
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.handle.addr()
@@ -135,7 +159,7 @@ impl<T> TestServerOn<T> {
 
     /// A connection to it.
     pub fn connect(&self) -> TestClient {
-        TestClient::connect(self.addr())
+        TestClient::on(D::dial(self.addr()))
     }
 
     /// A connection that has signed on; what came by that is read away.
@@ -160,7 +184,7 @@ impl<T> TestServerOn<T> {
     }
 }
 
-impl<T> Drop for TestServerOn<T> {
+impl<T, D> Drop for TestServerOn<T, D> {
     fn drop(&mut self) {
         self.handle.shutdown();
         if let Some(thread) = self.thread.take()
@@ -174,9 +198,29 @@ impl<T> Drop for TestServerOn<T> {
 
 /// A client that sends lines, and reads lines with a deadline.
 pub struct TestClient {
-    stream: TcpStream,
-    reader: BufReader<TcpStream>,
+    link: Bytes,
+    reader: BufReader<Bytes>,
     pings: usize,
+}
+
+/// The bytes of a link, to be read and written from any thread.
+#[derive(Clone)]
+pub struct Bytes(Arc<dyn Link>);
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl TestClient {
@@ -185,23 +229,36 @@ impl TestClient {
     /// # Panics
     /// If nobody listens there.
     pub fn connect(addr: SocketAddr) -> TestClient {
-        TestClient::over(TcpStream::connect(addr).expect("somebody listens"))
+        TestClient::on(Plain::dial(addr))
     }
 
     /// Takes a connection over.
     ///
     /// # Panics
-    /// If the system refuses a timeout or a second handle to the socket.
+    /// If the system refuses a timeout.
     pub fn over(stream: TcpStream) -> TestClient {
-        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-        stream.set_nodelay(true).expect("an option");
-        let reader = BufReader::new(stream.try_clone().expect("a second handle"));
-        TestClient { stream, reader, pings: 0 }
+        TestClient::on(Arc::new(stream))
     }
 
-    /// The socket, for tests that treat it badly.
+    /// The same with any link.
+    ///
+    /// # Panics
+    /// If the system refuses a timeout.
+    pub fn on(link: Arc<dyn Link>) -> TestClient {
+        link.socket().set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        link.socket().set_nodelay(true).expect("an option");
+        let link = Bytes(link);
+        TestClient { reader: BufReader::new(link.clone()), link, pings: 0 }
+    }
+
+    /// The socket, for tests that treat it badly. What it carries may be encrypted.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.link.0.socket()
+    }
+
+    /// What goes over the connection, past the lines that were read already.
+    pub fn bytes(&self) -> Bytes {
+        self.link.clone()
     }
 
     /// Sends a line.
@@ -211,7 +268,7 @@ impl TestClient {
 
     /// Sends bytes as they are. A peer that is gone is for the next read to find out.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
-        let _gone = self.stream.write_all(bytes);
+        let _gone = self.link.write_all(bytes);
     }
 
     /// The next line without its end; `None` at the end of the connection.
@@ -279,7 +336,7 @@ impl TestClient {
 
     /// Closes the sending half, as `nc -N` does at the end of its input.
     pub fn hang_up(&mut self) {
-        let _closed_already = self.stream.shutdown(Shutdown::Write);
+        let _closed_already = self.link.0.finish();
     }
 }
 
@@ -343,16 +400,16 @@ pub trait Stage {
 }
 
 /// A real server and real sockets.
-pub struct TcpOn<T> {
+pub struct TcpOn<T, D = Plain> {
     setup: Setup,
-    server: Option<TestServerOn<T>>,
+    server: Option<TestServerOn<T, D>>,
     clients: HashMap<String, TestClient>,
 }
 
 /// The same with the transport of this package.
 pub type Tcp = TcpOn<Threads>;
 
-impl<T: Transport + Default> TcpOn<T> {
+impl<T: Transport + Default, D: Dial> TcpOn<T, D> {
     /// A server with these settings.
     pub fn new(setup: impl Into<Setup>) -> Self {
         let setup = setup.into();
@@ -360,14 +417,14 @@ impl<T: Transport + Default> TcpOn<T> {
     }
 }
 
-impl<T> TcpOn<T> {
+impl<T, D> TcpOn<T, D> {
     #[track_caller]
     fn client(&mut self, who: &str) -> &mut TestClient {
         self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
     }
 }
 
-impl<T: Transport + Default> Stage for TcpOn<T> {
+impl<T: Transport + Default, D: Dial> Stage for TcpOn<T, D> {
     fn connect(&mut self, who: &str) {
         let server = self.server.as_ref().expect("a server runs");
         self.clients.insert(who.into(), server.connect());
@@ -378,7 +435,7 @@ impl<T: Transport + Default> Stage for TcpOn<T> {
     }
 
     fn next(&mut self, who: &str) -> Option<String> {
-        self.client(who).line()
+        self.client(who).line().map(D::heard)
     }
 
     fn hang_up(&mut self, who: &str) {

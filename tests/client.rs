@@ -27,6 +27,9 @@ mod pipe;
 #[path = "../examples/client/session.rs"]
 #[allow(dead_code, reason = "only the program uses all of it")]
 mod session;
+#[path = "../examples/client/stream.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod stream;
 #[path = "../examples/client/view.rs"]
 #[allow(dead_code, reason = "only the program uses all of it")]
 mod view;

@@ -22,7 +22,8 @@ use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper
 
 use crate::conversation::{Conversation, Words};
 use crate::flags::Settings;
-use crate::session::{Board, CONNECT, Event, Session, State};
+use crate::session::{Board, Event, Session, State};
+use crate::stream::{CONNECT, Server};
 use crate::view::View;
 
 /// Events that may wait for the session.
@@ -35,7 +36,7 @@ const ANSWER: Duration = Duration::from_millis(250);
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Talks until the person leaves. Returns the exit code.
-pub(crate) fn run(settings: &Settings) -> io::Result<u8> {
+pub(crate) fn run(settings: &Settings, server: Server) -> io::Result<u8> {
     let colours = !settings.plain && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let view = View::terminal(colours);
     let conversation = Conversation::new(&settings.name, settings.room.clone(), settings.history, view);
@@ -51,7 +52,7 @@ pub(crate) fn run(settings: &Settings) -> io::Result<u8> {
     let board = Board::default();
     board.look().width = columns(&mut editor);
     let (events, inbox) = sync_channel(EVENTS);
-    let session = Session::new(&settings.addr, conversation, &board, events.clone(), print);
+    let session = Session::new(server, conversation, &board, events.clone(), print);
     thread::scope(|scope| {
         let session = thread::Builder::new().name("session".into()).spawn_scoped(scope, || session.run(inbox))?;
         board.wait(CONNECT + BUSY, |state| state.begun || state.over);

@@ -5,10 +5,12 @@ use chat_server::names::{Name, RoomName};
 const HELP: &str = "\
 The client of the chat.
 
-  client [--name NAME] [--addr HOST:PORT] [--room #ROOM] [--plain] [--no-history]
+  client [--name NAME] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--no-history]
 
   --name NAME       who you are; without it, your user name
   --addr HOST:PORT  where the server is; without it, 127.0.0.1:7878
+  --tls             speak TLS; the port is usually another one
+  --ca FILE         with --tls: who may have signed the server's certificate, in PEM. Nobody else is trusted
   --room #ROOM      the room to enter besides the lobby
   --plain           no colours; in a pipe, readable text in place of the protocol
   --no-history      show nothing of what was said before
@@ -26,6 +28,8 @@ something was refused (standard error says what), 2 for a wrong flag, 69 if ther
 pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) addr: String,
+    /// The file with the CA; where there is one, TLS is spoken.
+    pub(crate) ca: Option<String>,
     pub(crate) room: Option<String>,
     pub(crate) plain: bool,
     pub(crate) history: bool,
@@ -40,15 +44,22 @@ pub(crate) enum Task {
 
 /// Reads the flags; `name` is who one is without `--name`.
 pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Result<Task, String> {
-    let mut settings =
-        Settings { name: name.to_string(), addr: "127.0.0.1:7878".into(), room: None, plain: false, history: true };
+    let mut settings = Settings {
+        name: name.to_string(),
+        addr: "127.0.0.1:7878".into(),
+        ca: None,
+        room: None,
+        plain: false,
+        history: true,
+    };
+    let mut tls = false;
     let mut args = args;
     while let Some(arg) = args.next() {
         let (flag, glued) = match arg.split_once('=') {
             Some((flag, value)) => (flag, Some(value.to_string())),
             None => (arg.as_str(), None),
         };
-        if glued.is_some() && !matches!(flag, "--name" | "--addr" | "--room") {
+        if glued.is_some() && !matches!(flag, "--name" | "--addr" | "--ca" | "--room") {
             return Err(format!("{flag} takes no value, or is no flag\n  try: --help shows them all"));
         }
         let mut value = || glued.clone().or_else(|| args.next()).ok_or(format!("{flag} needs a value\n  try: --help"));
@@ -56,6 +67,8 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             "--help" | "-h" => return Ok(Task::Print(HELP.into())),
             "--version" | "-V" => return Ok(Task::Print(concat!("client ", env!("CARGO_PKG_VERSION"), "\n").into())),
             "--plain" => settings.plain = true,
+            "--tls" => tls = true,
+            "--ca" => settings.ca = Some(value()?),
             "--no-history" => settings.history = false,
             "--name" => {
                 let value = value()?;
@@ -79,7 +92,14 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             _ => return Err(format!("there is no flag {arg}\n  try: --help shows them all")),
         }
     }
-    Ok(Task::Talk(settings))
+    match (tls, &settings.ca) {
+        (true, None) => {
+            Err("--tls: whom to trust is missing\n  try: --tls --ca chat-tls/ca.pem, which chatd cert --dev makes"
+                .into())
+        }
+        (false, Some(_)) => Err("--ca is for TLS\n  try: --tls with it".into()),
+        _ => Ok(Task::Talk(settings)),
+    }
 }
 
 /// The user's name as a chat name, or a guest with a number.
@@ -109,6 +129,9 @@ mod tests {
         };
         assert_eq!((settings.name.as_str(), settings.addr.as_str()), ("ani", "localhost:1"));
         assert_eq!((settings.room.as_deref(), settings.plain, settings.history), (Some("#x"), true, true));
+        assert!(
+            matches!(read(&["--ca=a.pem", "--tls"]), Ok(Task::Talk(Settings { ca: Some(ca), .. })) if ca == "a.pem")
+        );
         assert!(matches!(read(&[]), Ok(Task::Talk(Settings { name, .. })) if name == "me"));
     }
 
@@ -123,6 +146,9 @@ mod tests {
             &["--addr", "h:0"],
             &["--room", "x"],
             &["--plain=1"],
+            &["--tls"],
+            &["--ca", "ca.pem"],
+            &["--tls=yes", "--ca", "ca.pem"],
             &["ani"],
         ] {
             let problem = read(args).unwrap_err();

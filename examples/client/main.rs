@@ -1,7 +1,7 @@
 //! The bundled client: for a person at a terminal, and for a program in a pipe.
 //!
 //! Read `line.rs` (what the server says), `view.rs` (how it looks), `conversation.rs` (what to do about it), then
-//! `session.rs` and `editor.rs` for a terminal, and `pipe.rs` for a pipe.
+//! `session.rs` and `editor.rs` for a terminal, and `pipe.rs` for a pipe. `stream.rs` is the way to the server.
 
 mod conversation;
 mod editor;
@@ -9,12 +9,14 @@ mod flags;
 mod line;
 mod pipe;
 mod session;
+mod stream;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use flags::Task;
+use stream::Server;
 
 /// The exit code for a wrong flag.
 const USAGE: u8 = 2;
@@ -32,12 +34,18 @@ fn main() -> ExitCode {
             let _nobody_reads = io::stdout().write_all(text.as_bytes());
             0
         }
-        Task::Talk(settings) if io::stdin().is_terminal() && io::stdout().is_terminal() => editor::run(&settings)
-            .unwrap_or_else(|error| {
-                pipe::complain(&format!("error: {error}"));
-                1
-            }),
-        Task::Talk(settings) => pipe::run(&settings),
+        Task::Talk(settings) => match Server::new(&settings.addr, settings.ca.as_deref()) {
+            Err(problem) => {
+                pipe::complain(&format!("error: {problem}"));
+                USAGE
+            }
+            Ok(server) if io::stdin().is_terminal() && io::stdout().is_terminal() => editor::run(&settings, server)
+                .unwrap_or_else(|error| {
+                    pipe::complain(&format!("error: {error}"));
+                    1
+                }),
+            Ok(server) => pipe::run(&settings, &server),
+        },
     };
     ExitCode::from(code)
 }

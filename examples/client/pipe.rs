@@ -1,7 +1,6 @@
 //! A session in a pipe: lines in, the protocol (or plain text) out, and an exit code that says whether all was accepted.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +11,8 @@ use chat_server::text::Text;
 
 use crate::flags::Settings;
 use crate::line::{Blocks, Line};
-use crate::session::{CANNOT_CONNECT, LINE, connect, next_line};
+use crate::session::{CANNOT_CONNECT, LINE, next_line};
+use crate::stream::{Server, Stream};
 use crate::view::View;
 
 /// Requests that may be under way: the server slows a fast talker down, and what waits, waits in the pipe.
@@ -21,13 +21,13 @@ const UNDER_WAY: usize = 64;
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// Sends standard input, shows what comes. Returns the exit code.
-pub(crate) fn run(settings: &Settings) -> u8 {
-    let stream = match connect(&settings.addr) {
+pub(crate) fn run(settings: &Settings, server: &Server) -> u8 {
+    let stream = match server.connect() {
         Ok(stream) => stream,
         Err(error) => {
             complain(&format!(
                 "error: cannot connect to {}: {error}\n  try: cargo run --release starts a server, --addr HOST:PORT names another one",
-                settings.addr
+                server.addr
             ));
             return CANNOT_CONNECT;
         }
@@ -43,10 +43,10 @@ pub(crate) fn run(settings: &Settings) -> u8 {
     }
 }
 
-fn talk(settings: &Settings, stream: &TcpStream) -> io::Result<bool> {
-    stream.set_read_timeout(Some(ANSWER))?;
+fn talk(settings: &Settings, stream: &Stream) -> io::Result<bool> {
+    stream.set_read_timeout(ANSWER)?;
     let window = Arc::new(Window::default());
-    let mut sender = Sender { stream: stream.try_clone()?, window: window.clone(), serial: 0, pasting: false };
+    let mut sender = Sender { stream: stream.clone(), window: window.clone(), serial: 0, pasting: false };
     let mut opening = vec!["OPT:history=off presence=off".to_string(), format!("JOIN:{}", settings.name)];
     opening.extend(settings.room.iter().map(|room| format!("JOIN:{room}")));
     let sending = thread::Builder::new().name("stdin".into()).spawn(move || {
@@ -55,12 +55,12 @@ fn talk(settings: &Settings, stream: &TcpStream) -> io::Result<bool> {
         {
             sender.window.refuse(&format!("the rest, since it cannot be sent: {error}"));
             // The other half hears the end of it.
-            let _gone_already = sender.stream.shutdown(Shutdown::Both);
+            sender.stream.end();
         }
     })?;
     let heard = hear(stream, &window, settings.plain);
     window.close();
-    let _gone_already = stream.shutdown(Shutdown::Both);
+    stream.end();
     // A read of the terminal or of a silent pipe cannot be called back; such a thread ends with the program.
     if sending.is_finished() {
         let _its_panic_was_printed = sending.join();
@@ -70,8 +70,8 @@ fn talk(settings: &Settings, stream: &TcpStream) -> io::Result<bool> {
 }
 
 /// Shows what the server says, to its last line. Returns the code of its `BYE`.
-fn hear(stream: &TcpStream, window: &Window, plain: bool) -> io::Result<Option<u64>> {
-    let mut lines = BufReader::new(stream);
+fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>> {
+    let mut lines = BufReader::new(stream.clone());
     let (mut blocks, mut view) = (Blocks::default(), View::plain());
     let mut out = io::stdout().lock();
     loop {
@@ -181,7 +181,7 @@ impl Window {
 
 /// The sending half.
 struct Sender {
-    stream: TcpStream,
+    stream: Stream,
     window: Arc<Window>,
     serial: u64,
     pasting: bool,

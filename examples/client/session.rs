@@ -1,7 +1,6 @@
 //! A session at a terminal: one thread that owns the conversation, one for each connection, and back-off between them.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -9,11 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::conversation::{Conversation, Heard};
 use crate::line::clean;
+use crate::stream::{Server, Stream};
 
-/// How long a connection may take to come about.
-pub(crate) const CONNECT: Duration = Duration::from_secs(5);
-/// How long one write may take: past it the connection counts as broken.
-pub(crate) const WRITE: Duration = Duration::from_secs(10);
 /// The longest line of a server that is read; PROTOCOL.md promises 4,096 bytes.
 pub(crate) const LINE: u64 = 64 * 1024;
 /// Resolving and connecting together, and signing on with all rooms.
@@ -36,7 +32,7 @@ pub(crate) enum Event {
     Typed(String),
     /// Say goodbye, with the line that asked for it.
     Leave(String),
-    Connected(u32, TcpStream),
+    Connected(u32, Stream),
     Heard(u32, String),
     Cut(u32, String),
 }
@@ -81,13 +77,13 @@ impl Board {
 
 enum Link {
     Connecting,
-    Up { stream: TcpStream, since: Instant, heard: Instant, asked: bool },
+    Up { stream: Stream, since: Instant, heard: Instant, asked: bool },
     Waiting,
 }
 
 /// The thread that owns the conversation.
 pub(crate) struct Session<'a, P: FnMut(String)> {
-    addr: String,
+    server: Server,
     conversation: Conversation,
     board: &'a Board,
     events: SyncSender<Event>,
@@ -106,14 +102,14 @@ pub(crate) struct Session<'a, P: FnMut(String)> {
 
 impl<'a, P: FnMut(String)> Session<'a, P> {
     pub(crate) fn new(
-        addr: &str,
+        server: Server,
         conversation: Conversation,
         board: &'a Board,
         events: SyncSender<Event>,
         print: P,
     ) -> Session<'a, P> {
         Session {
-            addr: addr.to_string(),
+            server,
             conversation,
             board,
             events,
@@ -258,7 +254,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
             return Some(1);
         }
         if !self.conversation.was_here() && shortest == 0 {
-            self.conversation.trouble(&format!("Cannot talk to {}: {why}.", self.addr));
+            self.conversation.trouble(&format!("Cannot talk to {}: {why}.", self.server.addr));
             self.conversation.own("cargo run --release starts a server; --addr HOST:PORT names another one");
             return Some(CANNOT_CONNECT);
         }
@@ -277,7 +273,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
         self.number += 1;
         self.knock_at = None;
         if let Link::Up { stream, .. } = std::mem::replace(&mut self.link, Link::Waiting) {
-            let _gone_already = stream.shutdown(Shutdown::Both);
+            stream.end();
         }
         self.conversation.cut();
     }
@@ -287,9 +283,9 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
         self.link = Link::Connecting;
         self.until = Instant::now() + COMING_IN;
         self.threads.retain(|thread| !thread.is_finished());
-        let (number, addr, events) = (self.number, self.addr.clone(), self.events.clone());
+        let (number, server, events) = (self.number, self.server.clone(), self.events.clone());
         let thread = thread::Builder::new().name(format!("connection-{number}"));
-        match thread.spawn(move || listen(number, &addr, &events)) {
+        match thread.spawn(move || listen(number, &server, &events)) {
             Ok(thread) => self.threads.push(thread),
             Err(error) => {
                 self.link = Link::Waiting;
@@ -305,7 +301,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
             && let Err(error) = stream.write_all(sent.as_bytes())
         {
             // The thread that listens sees the end of it and says so.
-            let _gone_already = stream.shutdown(Shutdown::Both);
+            stream.end();
             self.conversation.own(&format!("could not send: {error}"));
         }
         let shown = std::mem::take(&mut self.conversation.show);
@@ -324,9 +320,9 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
 }
 
 /// A connection's thread: connects, and then says all that it hears.
-fn listen(number: u32, addr: &str, events: &SyncSender<Event>) {
-    let heard = connect(addr).and_then(|stream| {
-        let mut lines = BufReader::new(stream.try_clone()?);
+fn listen(number: u32, server: &Server, events: &SyncSender<Event>) {
+    let heard = server.connect().and_then(|stream| {
+        let mut lines = BufReader::new(stream.clone());
         if events.send(Event::Connected(number, stream)).is_err() {
             return Ok(());
         }
@@ -339,22 +335,6 @@ fn listen(number: u32, addr: &str, events: &SyncSender<Event>) {
     });
     let why = heard.map_or_else(|error| error.to_string(), |()| "the connection was closed".into());
     let _nobody_asks_any_more = events.send(Event::Cut(number, why));
-}
-
-/// Connects to the first of the host's addresses that answers.
-pub(crate) fn connect(addr: &str) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for addr in addr.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&addr, CONNECT) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                stream.set_write_timeout(Some(WRITE))?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// The next line of the server, without its end; `None` is the end of the connection.

@@ -61,11 +61,11 @@ fn a_name_must_come_in_time_and_a_slow_drip_does_not_help() {
     let (mut heard, began) = (Vec::new(), Instant::now());
     loop {
         let mut part = [0; 512];
-        match dripping.stream().read(&mut part) {
+        match dripping.bytes().read(&mut part) {
             Ok(0) => break,
             Ok(count) => heard.extend_from_slice(&part[..count]),
             Err(_) => {
-                let _closed = dripping.stream().write_all(b"x");
+                let _closed = dripping.bytes().write_all(b"x");
             }
         }
         assert!(began.elapsed() < DEADLINE, "the drip keeps it open");
@@ -250,7 +250,7 @@ fn one_flooder_does_not_hold_up_the_others() {
     let mut ani = server.join("ani");
     let mut flooder = server.join("flooder");
     ani.settle();
-    let mut stream = flooder.stream().try_clone().unwrap();
+    let mut stream = flooder.bytes();
     let lines: String = (0..LINES).map(|line| format!("PING:{line}\n")).collect();
     let flood =
         std::thread::Builder::new().name("flood".into()).spawn(move || stream.write_all(lines.as_bytes())).unwrap();
@@ -281,9 +281,9 @@ fn those_who_never_pause_do_not_hold_up_the_others() {
             let (tell, over) = (tell.clone(), &over);
             let flood = move || {
                 let lines = [b'\n'; 64 * 1024];
-                let begun = (0..16).all(|_| flooder.stream().write_all(&lines).is_ok());
+                let begun = (0..16).all(|_| flooder.bytes().write_all(&lines).is_ok());
                 let _nobody_waits = tell.send(begun);
-                while !over.load(Ordering::Acquire) && flooder.stream().write_all(&lines).is_ok() {}
+                while !over.load(Ordering::Acquire) && flooder.bytes().write_all(&lines).is_ok() {}
             };
             thread::Builder::new().name(format!("flood-{i}")).spawn_scoped(scope, flood).expect("a thread");
         }
@@ -306,9 +306,9 @@ fn whoever_asks_as_telnet_and_reads_no_answer_is_not_read_from() {
     let mut ani = server.join("ani");
     let asker = server.join("asker");
     let questions: Vec<u8> = [b"\xff\xfd\x06".repeat(300), b"\n".to_vec()].concat().repeat(64);
-    let mut stream = asker.stream();
+    let mut stream = asker.bytes();
     // Long enough for a server that is busy, and the write comes back without having written.
-    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    asker.stream().set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     let mut sent = 0;
     while sent < MUCH {
         match stream.write(&questions) {
@@ -340,7 +340,7 @@ fn many_long_answers_at_once_are_not_slow_reading() {
     ani.settle();
     // All in one go, as a program does it; and it reads all the while.
     let ask: String = (0..PAGES).map(|page| format!("HISTORY={page}:\n")).collect();
-    let mut stream = ani.stream().try_clone().unwrap();
+    let mut stream = ani.bytes();
     let asking = std::thread::Builder::new().name("asking".into()).spawn(move || stream.write_all(ask.as_bytes()));
     for page in 0..PAGES {
         ani.until(&format!("* END HISTORY #lobby tag={page} ..."));

@@ -60,13 +60,13 @@ impl Direct {
         let (mut intake, exit) = self.welcome(arrival, decoder, encoder, handle);
         let mut departure = Departure { id: *id, why: Leave::Crashed, handle };
         let mut at_end = false;
-        match catch_unwind(AssertUnwindSafe(|| connection::read(socket, *id, &mut intake, handle, &mut at_end))) {
+        match catch_unwind(AssertUnwindSafe(|| connection::read(&**socket, *id, &mut intake, handle, &mut at_end))) {
             Ok(why) => departure.why = why,
             Err(_) => handle.caught_panic(*id, "reading it"),
         }
         drop(departure);
         drop(intake);
-        connection::drain(socket, at_end);
+        connection::drain(&**socket, at_end);
         // The router has let go by now or will at once. What it left to write is written, or its time is over.
         exit.wait();
         let _closed_already = socket.shutdown(Shutdown::Both);

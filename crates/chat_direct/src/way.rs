@@ -215,7 +215,7 @@ impl<E: Encoder + 'static> Way<E> {
             outgoing.add(batch);
         }
         loop {
-            connection::write(&self.socket, self.id, outgoing, queue, &self.handle)?;
+            connection::write(&*self.socket, self.id, outgoing, queue, &self.handle)?;
             if !outgoing.add_all(queue) {
                 return Ok(());
             }

@@ -75,13 +75,7 @@ impl Backlog {
         }
         if !self.overflows {
             self.overflows = true;
-            let record = Record {
-                turn: record.turn,
-                lines: Vec::new(),
-                rooms: Vec::new(),
-                forgotten: Vec::new(),
-                acts: Vec::new(),
-            };
+            let record = Record { turn: record.turn, ..Record::default() };
             self.add(Entry { record, last_ids: HashMap::new(), bytes: RECORD });
         }
         self.boil_down(record)
@@ -102,7 +96,7 @@ impl Backlog {
         kept.turn = new.turn;
         for (room, last_id) in new.forgotten {
             kept.rooms.retain(|state| state.name != room);
-            kept.lines.retain(|line| room_and_id(&line.event).is_none_or(|(of, _)| *of != room));
+            kept.lines.retain(|line| line.room() != Some(&room));
             entry.last_ids.remove(&room);
             kept.forgotten.retain(|(other, _)| *other != room);
             kept.forgotten.push((room, last_id));
@@ -113,7 +107,7 @@ impl Backlog {
         }
         let mut lost = 0;
         for line in new.lines {
-            if let Some((room, id)) = room_and_id(&line.event) {
+            if let (Some(room), Some(id)) = (line.room(), line.id()) {
                 entry.last_ids.insert(room.clone(), id);
             }
             match &line.event {
@@ -147,14 +141,5 @@ impl Backlog {
         self.records -= written.len();
         self.rows -= written.iter().map(|entry| entry.record.lines.len()).sum::<usize>();
         self.bytes -= written.iter().map(|entry| entry.bytes).sum::<usize>();
-    }
-}
-
-/// Where a line stands.
-pub(crate) fn room_and_id(event: &Event) -> Option<(&RoomName, u64)> {
-    match event {
-        Event::Said(speech) => Some((&speech.room, speech.id)),
-        Event::Changed(change) => Some((&change.room, change.id)),
-        _ => None,
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          modes    TEXT NOT NULL,         -- letters of i, m and t
          key      TEXT,
          ops      TEXT NOT NULL,         -- accounts, with spaces between
-         first_id INTEGER NOT NULL,      -- the smallest id that is still here; behind last_id if there is none
+         first_id INTEGER NOT NULL,      -- the smallest id that is still here; behind last_id if there is none; 0 if none ever was
          last_id  INTEGER NOT NULL
      ) STRICT;
      CREATE TABLE log (
@@ -87,6 +87,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          at    INTEGER NOT NULL
      ) STRICT;
      CREATE INDEX lost_by_room ON lost (room);"#,
+    // 3: accounts.
+    crate::accounts::SCHEMA,
 ];
 
 /// Why there is no store.
@@ -177,11 +179,7 @@ pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(&file, flags).map_err(wrong)?;
     prepare(&db).map_err(wrong)?;
-    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrong)?;
-    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(wrong)?;
-    if application != APPLICATION && (application != 0 || tables != 0) {
-        return Err(OpenError::Foreign(file));
-    }
+    let found = known(&db, &file)?;
     // What is deleted is overwritten. In the journal it stays until that is begun anew; the writer sees to it.
     db.execute_batch("PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;")
         .map_err(wrong)?;
@@ -190,7 +188,7 @@ pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
         let what = format!("its file system cannot do write-ahead logging (journal_mode is {journal})");
         return Err(OpenError::Other { path: file, what });
     }
-    migrate(&mut db, &file)?;
+    migrate(&mut db, &file, found)?;
     Ok(db)
 }
 
@@ -215,13 +213,23 @@ pub(crate) fn version(db: &Connection) -> rusqlite::Result<usize> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn migrate(db: &mut Connection, file: &Path) -> Result<(), OpenError> {
+/// Looks whether it is ours, and not of a newer version. Returns its version.
+pub(crate) fn known(db: &Connection, file: &Path) -> Result<usize, OpenError> {
     let wrong = |error: rusqlite::Error| from_sqlite(file, &error);
-    let found = version(db).map_err(wrong)?;
-    let known = MIGRATIONS.len();
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrong)?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(wrong)?;
+    if application != APPLICATION && (application != 0 || tables != 0) {
+        return Err(OpenError::Foreign(file.into()));
+    }
+    let (found, known) = (version(db).map_err(wrong)?, MIGRATIONS.len());
     if found > known {
         return Err(OpenError::Newer { file: file.into(), found, known });
     }
+    Ok(found)
+}
+
+fn migrate(db: &mut Connection, file: &Path, found: usize) -> Result<(), OpenError> {
+    let wrong = |error: rusqlite::Error| from_sqlite(file, &error);
     for (step, sql) in MIGRATIONS.iter().enumerate().skip(found) {
         let step_to = step + 1;
         // All of a step or nothing: a crash in between leaves the version before it.
@@ -256,6 +264,8 @@ pub(crate) fn from_sqlite(file: &Path, error: &rusqlite::Error) -> OpenError {
             OpenError::InUse { dir: file.parent().unwrap_or(file).to_path_buf(), pid: None }
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly { path, what },
+        // It could be read, but makes no sense.
+        None => OpenError::Damaged { file: path, what },
         _ => OpenError::Other { path, what },
     }
 }

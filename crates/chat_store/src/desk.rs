@@ -8,6 +8,7 @@ use chat_server::store::{Answer, Busy, Keeping, Question, Record, Report, Store}
 use rusqlite::Connection;
 
 use crate::Durability;
+use crate::accounts::Accounts;
 use crate::backlog::{Backlog, cost};
 use crate::figures::Figures;
 
@@ -106,18 +107,6 @@ impl Desk {
         self.ask_writer(&mut self.0.writing(), number, Ask::Job(Box::new(job)))
     }
 
-    /// Runs `job` on a connection that only reads.
-    ///
-    /// # Errors
-    /// There is too much to do already.
-    pub(crate) fn read(
-        &self,
-        number: u64,
-        job: impl FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send + 'static,
-    ) -> Result<(), Busy> {
-        self.ask_reader(number, Ask::Job(Box::new(job)))
-    }
-
     /// Answers a question. It may have to wait for the router, so the router's own thread must not call this: what is
     /// known at once is answered by a thread as well.
     pub(crate) fn answer(&self, number: u64, answer: Answer) {
@@ -127,6 +116,12 @@ impl Desk {
     /// Answers a question that could not be answered.
     pub(crate) fn fail(&self, number: u64) {
         self.answer(number, Answer::Refused(ChatError::StoreBusy));
+    }
+
+    /// The same, and says why in the log.
+    pub(crate) fn fail_with(&self, number: u64, error: &dyn std::fmt::Display) {
+        log::error!("the store could not do what it was asked: {error}");
+        self.fail(number);
     }
 
     pub(crate) fn report(&self, report: Report) {
@@ -173,20 +168,23 @@ impl Shared {
 }
 
 /// The router's end.
-pub(crate) struct Front(pub(crate) Desk);
+pub(crate) struct Front {
+    pub(crate) desk: Desk,
+    pub(crate) accounts: Accounts,
+}
 
 impl Store for Front {
     fn keep(&mut self, record: Record) -> Keeping {
-        let shared = &self.0.0;
+        let shared = &self.desk.0;
         let mut writing = shared.writing();
         let turn = record.turn;
         let bytes = cost(&record);
-        let in_trouble = writing.in_trouble || writing.ended;
+        let in_trouble = writing.in_trouble;
         if writing.ended {
             // Nobody is left to write it, which the writer has said.
             return Keeping::Go;
         }
-        writing.backlog.push(record, bytes, in_trouble);
+        shared.figures.lost(writing.backlog.push(record, bytes, in_trouble));
         shared.figures.set_backlog(&writing.backlog);
         shared.to_write.notify_one();
         let is_room = writing.backlog.rows() < ROWS_AHEAD && writing.backlog.bytes() < BYTES_AHEAD;
@@ -200,26 +198,18 @@ impl Store for Front {
     fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
         match question {
             // What a search looks in has to be brought up to date first.
-            Question::Search { .. } => {
-                self.0.ask_writer(&mut self.0.0.writing(), number, Ask::Lines(question))
-            }
+            Question::Search { .. } => self.desk.ask_writer(&mut self.desk.0.writing(), number, Ask::Lines(question)),
             Question::Page { .. } => {
-                let mut writing = self.0.0.writing();
+                let mut writing = self.desk.0.writing();
                 // A page that ends in the middle of what was said is worse than one that comes a little later.
                 if writing.backlog.is_empty() || writing.in_trouble {
                     drop(writing);
-                    self.0.ask_reader(number, Ask::Lines(question))
+                    self.desk.ask_reader(number, Ask::Lines(question))
                 } else {
-                    self.0.ask_writer(&mut writing, number, Ask::Lines(question))
+                    self.desk.ask_writer(&mut writing, number, Ask::Lines(question))
                 }
             }
-            Question::Register { .. }
-            | Question::SignIn { .. }
-            | Question::ChangePassword { .. }
-            | Question::SignOut { .. }
-            | Question::Grant { .. }
-            // Nothing answers these yet.
-            | Question::Invite { .. } => Err(Busy),
+            other => self.accounts.ask(number, other),
         }
     }
 }

@@ -8,7 +8,7 @@ use chat_server::store::{Act, Record, RoomState};
 use chrono::Utc;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::backlog::{Entry, room_and_id};
+use crate::backlog::Entry;
 use crate::index;
 use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, version};
 
@@ -29,7 +29,7 @@ pub(crate) struct Keeper {
 struct Place {
     room: i64,
     last_id: u64,
-    /// No line was ever written: the first one may have any id.
+    /// No line was ever written, so the first one may have any id: a room may have been opened long before.
     is_new: bool,
 }
 
@@ -46,14 +46,14 @@ impl Keeper {
             indexed,
             forgotten_id,
             has_wiped: false,
-            has_forgotten: false,
+            has_forgotten: db
+                .query_row("SELECT EXISTS (SELECT 1 FROM rooms WHERE folded IS NULL)", [], |row| row.get(0))?,
         })
     }
 
     /// The same after a transaction that failed: what it was to do besides is still to be done.
     pub(crate) fn anew(&self, db: &Connection) -> rusqlite::Result<Keeper> {
-        let (has_wiped, has_forgotten) = (self.has_wiped, self.has_forgotten);
-        Ok(Keeper { has_wiped, has_forgotten, ..Keeper::new(db)? })
+        Ok(Keeper { has_wiped: self.has_wiped, ..Keeper::new(db)? })
     }
 
     /// Writes some turns. If it fails nothing that this knows is true any more, and there has to be a new one.
@@ -81,7 +81,7 @@ impl Keeper {
             self.write_room(db, state)?;
         }
         for line in &record.lines {
-            let Some((room, id)) = room_and_id(&line.event) else { continue };
+            let (Some(room), Some(id)) = (line.room(), line.id()) else { continue };
             // Said in the room that was forgotten later in this turn.
             if record.forgotten.iter().any(|(gone, last_id)| gone == room && id <= *last_id) {
                 continue;
@@ -122,10 +122,10 @@ impl Keeper {
                         ops: Vec::new(),
                     };
                     self.write_room(db, &state)?;
-                    (db.last_insert_rowid(), self.forgotten_id + 1, self.forgotten_id)
+                    (db.last_insert_rowid(), 0, self.forgotten_id)
                 }
             };
-            let place = Place { room, last_id, is_new: first_id > last_id && last_id == self.forgotten_id };
+            let place = Place { room, last_id, is_new: first_id == 0 };
             self.places.insert(name.clone(), place);
         }
         self.places.get_mut(name).ok_or(rusqlite::Error::QueryReturnedNoRows)
@@ -134,7 +134,7 @@ impl Keeper {
     /// A line has this id. False if another has it already, which is an error of ours.
     fn take_id(&mut self, db: &Connection, name: &RoomName, id: u64) -> rusqlite::Result<bool> {
         let place = self.place(db, name)?;
-        if id <= place.last_id {
+        if id <= place.last_id && !place.is_new {
             log::error!(
                 "{name}: there is a line {id} already, the last one is {}; the new one is not kept",
                 place.last_id
@@ -142,9 +142,7 @@ impl Keeper {
             return Ok(false);
         }
         self.skip_to(db, name, id)?;
-        let place = self.place(db, name)?;
-        place.is_new = false;
-        place.last_id = id;
+        self.place(db, name)?.last_id = id;
         if self.grown.last() != Some(name) {
             self.grown.push(name.clone());
         }
@@ -154,11 +152,11 @@ impl Keeper {
     /// The next line of a room will have this id. What is before it and not here is lost, which is written down.
     fn skip_to(&mut self, db: &Connection, name: &RoomName, id: u64) -> rusqlite::Result<()> {
         let place = self.place(db, name)?;
-        if id <= place.last_id + 1 {
-            return Ok(());
-        }
         if place.is_new {
+            place.is_new = false;
             db.prepare_cached("UPDATE rooms SET first_id = ?2 WHERE room = ?1")?.execute(params![place.room, id])?;
+        } else if id <= place.last_id + 1 {
+            return Ok(());
         } else {
             db.prepare_cached("INSERT INTO lost (room, first, last, at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
                 place.room,
@@ -246,7 +244,7 @@ impl Keeper {
         let ops = ops.iter().map(|op| op.as_str()).collect::<Vec<_>>().join(" ");
         db.prepare_cached(
             "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 + 1, ?8)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)
              ON CONFLICT (folded) DO UPDATE SET
                  name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7",
         )?

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_server::store::{Contents, Report, Store};
 use rusqlite::Connection;
 
+mod accounts;
 mod backlog;
 mod db;
 mod desk;
@@ -19,18 +20,26 @@ mod figures;
 mod index;
 mod keep;
 mod lines;
+mod load;
 mod lock;
+mod passwords;
 mod purge;
 mod reader;
+mod tools;
 mod writer;
 
+pub use accounts::Offline;
 pub use db::{FILE, OpenError};
 pub use figures::Figures;
+pub use purge::Retention;
+pub use tools::{Findings, ToolError, backup, check, export};
 
+use accounts::Accounts;
 use backlog::Backlog;
 use desk::{Desk, Front};
 use keep::Keeper;
 use lock::Lock;
+use passwords::Hashing;
 use purge::Purge;
 use writer::Writer;
 
@@ -78,6 +87,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// What a turn has to survive.
     pub durability: Durability,
+    /// How long lines are kept.
+    pub retention: Retention,
 }
 
 /// A store that is open and not at work yet.
@@ -103,7 +114,8 @@ impl Sqlite {
     pub fn open(options: Options) -> Result<(Sqlite, Contents), OpenError> {
         let lock = db::lock(&options.dir)?;
         let db = db::open(&options.dir)?;
-        Ok((Sqlite { db, lock, options }, Contents::default()))
+        let contents = load::contents(&db).map_err(|error| db::from_sqlite(&options.dir.join(FILE), &error))?;
+        Ok((Sqlite { db, lock, options }, contents))
     }
 
     /// Starts its threads. `report` is called by them and may wait for the router, but never for the store.
@@ -118,15 +130,16 @@ impl Sqlite {
         let sync = if options.durability == Durability::Full { "FULL" } else { "NORMAL" };
         db.pragma_update(None, "synchronous", sync).map_err(io::Error::other)?;
         let keeper = Keeper::new(&db).map_err(io::Error::other)?;
+        let (hashing, hashers) = Hashing::start(&options.dir, &desk)?;
         let (end, done) = mpsc::sync_channel(1);
-        let mut guard = Guard { desk: desk.clone(), writer: None, readers: Vec::new(), done };
+        let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, done };
         for _ in 0..READERS {
             let db = db::open_to_read(&options.dir).map_err(io::Error::other)?;
             let desk = desk.clone();
             let read = move || reader::run(&db, &desk);
             guard.readers.push(thread::Builder::new().name("store-reader".into()).spawn(read)?);
         }
-        let writer = Writer::new(db, options.dir, desk.clone(), keeper, Purge::new());
+        let writer = Writer::new(db, options.dir, desk.clone(), keeper, Purge::new(options.retention, Instant::now()));
         let write = move || {
             writer.run();
             // The next server may come when the database is closed, and not before.
@@ -134,7 +147,8 @@ impl Sqlite {
             let _nobody_waits = end.send(());
         };
         guard.writer = Some(thread::Builder::new().name("store-writer".into()).spawn(write)?);
-        Ok((Box::new(Front(desk)), guard))
+        let accounts = Accounts { desk: desk.clone(), hashing };
+        Ok((Box::new(Front { desk, accounts }), guard))
     }
 }
 

@@ -1,12 +1,28 @@
 //! The threads that read: pages of logs, searches, and what other parts ask.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
+use chat_server::event::Envelope;
+use chat_server::names::RoomName;
 use chat_server::store::{Answer, Question};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::desk::{Ask, Desk};
+use crate::keep::folded;
+use crate::lines::{COLUMNS, line, room_name};
+
+/// The most bytes that the lines of one answer cost, so that they cannot fill anybody's queue.
+const BYTES: usize = 128 * 1024;
+/// The most lines of one answer.
+const LINES: usize = 1_000;
+
+/// Lines with their ids.
+type Lines = Vec<(u64, Arc<Envelope>)>;
+/// Lines, oldest first, and the id to go on from.
+type Page = (Lines, Option<u64>);
 
 /// Answers until it is told to stop.
 pub(crate) fn run(db: &Connection, desk: &Desk) {
@@ -22,9 +38,14 @@ pub(crate) fn run(db: &Connection, desk: &Desk) {
             reading = desk.0.to_read.wait(reading).unwrap_or_else(PoisonError::into_inner);
         };
         drop(reading);
+        let began = Instant::now();
         let answer = catch_unwind(AssertUnwindSafe(|| match ask {
             Ask::Job(job) => job(db),
-            Ask::Lines(question) => lines(db, &question).map(Some),
+            Ask::Lines(question) => {
+                let (lines, more) = lines(db, &question)?;
+                desk.0.figures.asked(began.elapsed());
+                Ok(Some(Answer::Lines { lines: lines.into_iter().map(|(_, line)| line).collect(), more }))
+            }
         }));
         match answer {
             Ok(Ok(Some(answer))) => desk.answer(number, answer),
@@ -41,6 +62,153 @@ pub(crate) fn run(db: &Connection, desk: &Desk) {
     }
 }
 
-fn lines(_db: &Connection, _question: &Question) -> rusqlite::Result<Answer> {
-    Ok(Answer::Done)
+fn lines(db: &Connection, question: &Question) -> rusqlite::Result<Page> {
+    match question {
+        Question::Page { room, before, after, limit } => page(db, room, *before, *after, *limit),
+        Question::Search { room, hidden, words, before, limit } => {
+            search(db, room.as_ref(), hidden, words, *before, *limit)
+        }
+        // No others come here.
+        Question::Register { .. }
+        | Question::SignIn { .. }
+        | Question::ChangePassword { .. }
+        | Question::SignOut { .. }
+        | Question::Grant { .. }
+        | Question::Invite { .. } => Ok((Vec::new(), None)),
+    }
+}
+
+/// The newest lines below `before`; or, if `after` is given, the oldest behind it.
+pub(crate) fn page(
+    db: &Connection,
+    name: &RoomName,
+    before: u64,
+    after: Option<u64>,
+    limit: usize,
+) -> rusqlite::Result<Page> {
+    let Some(room) = room(db, name)? else { return Ok((Vec::new(), None)) };
+    let order = if after.is_some() { "" } else { "DESC" };
+    let sql = format!("SELECT {COLUMNS} FROM log WHERE room = ?1 AND id > ?2 AND id < ?3 ORDER BY id {order}");
+    let mut find = db.prepare_cached(&sql)?;
+    // The router's greatest number is greater than SQLite's.
+    let most = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
+    let rows = find.query_map(params![room, most(after.unwrap_or(0)), most(before)], |row| line(name, row))?;
+    let (mut lines, has_more) = fitting(rows, limit)?;
+    let more = lines.last().map(|(id, _)| *id).filter(|_| has_more);
+    if after.is_none() {
+        lines.reverse();
+    }
+    Ok((lines, more))
+}
+
+/// The newest lines with all these words, oldest first. Only in one room is there a number to go on from.
+fn search(
+    db: &Connection,
+    name: Option<&RoomName>,
+    hidden: &[RoomName],
+    words: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> rusqlite::Result<Page> {
+    let nothing = Ok((Vec::new(), None));
+    let Some(mut query) = query(words) else { return nothing };
+    match name {
+        Some(name) => {
+            let Some(room) = room(db, name)? else { return nothing };
+            query.push_str(&format!(" AND room : r{room}"));
+        }
+        None => {
+            let mut rooms = Vec::new();
+            for name in hidden {
+                rooms.extend(room(db, name)?.map(|room| format!("r{room}")));
+            }
+            if !rooms.is_empty() {
+                query = format!("({query}) NOT room : ({})", rooms.join(" OR "));
+            }
+        }
+    }
+    // In one room the numbers of rows rise with the ids.
+    let below: Option<i64> = match (name, before) {
+        (Some(name), Some(before)) => db
+            .prepare_cached("SELECT seq FROM log JOIN rooms USING (room) WHERE folded = ?1 AND id >= ?2 ORDER BY id")?
+            .query_row(params![folded(name), i64::try_from(before).unwrap_or(i64::MAX)], |row| row.get(0))
+            .optional()?,
+        _ => None,
+    };
+    let sql = format!(
+        "SELECT {COLUMNS}, rooms.name FROM words CROSS JOIN log ON log.seq = words.rowid CROSS JOIN rooms ON rooms.room = log.room
+         WHERE words MATCH ?1 AND words.rowid < ?2 AND rooms.folded IS NOT NULL ORDER BY words.rowid DESC"
+    );
+    let mut find = db.prepare_cached(&sql)?;
+    // Many lines of few rooms: each name is made once.
+    let mut names: HashMap<String, RoomName> = HashMap::new();
+    let rows = find.query_map(params![query, below.unwrap_or(i64::MAX)], |row| {
+        let stored = row.get_ref(12)?.as_str()?;
+        if !names.contains_key(stored) {
+            names.insert(stored.into(), room_name(row, 12)?);
+        }
+        match names.get(stored) {
+            Some(name) => line(name, row),
+            None => Err(rusqlite::Error::QueryReturnedNoRows),
+        }
+    })?;
+    let (mut lines, has_more) = fitting(rows, limit)?;
+    let more = lines.last().map(|(id, _)| *id).filter(|_| has_more && name.is_some());
+    lines.reverse();
+    Ok((lines, more))
+}
+
+/// As many as are wanted and fit into an answer, and whether there are more.
+fn fitting(
+    rows: impl Iterator<Item = rusqlite::Result<(u64, Arc<Envelope>)>>,
+    limit: usize,
+) -> rusqlite::Result<(Lines, bool)> {
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let (id, line) = row?;
+        bytes += line.cost();
+        if lines.len() >= limit.min(LINES) || bytes > BYTES && !lines.is_empty() {
+            return Ok((lines, true));
+        }
+        lines.push((id, line));
+    }
+    Ok((lines, false))
+}
+
+fn room(db: &Connection, name: &RoomName) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT room FROM rooms WHERE folded = ?1")?
+        .query_row([folded(name)], |row| row.get(0))
+        .optional()
+}
+
+/// What somebody typed, in the index's language: all the words, in any order; several in a row in quotes; the beginning of
+/// a word with a `*` behind it. Whatever is typed, it is no error. `None` if there is nothing to look for.
+fn query(typed: &str) -> Option<String> {
+    let mut phrases = Vec::new();
+    for (i, piece) in typed.split('"').enumerate() {
+        let is_quoted = i % 2 == 1;
+        let words: Vec<&str> = if is_quoted { vec![piece] } else { piece.split_whitespace().collect() };
+        for word in words {
+            // What has no letter and no digit is nothing to the index.
+            if word.contains(char::is_alphanumeric) {
+                let star = if !is_quoted && word.ends_with('*') { " *" } else { "" };
+                phrases.push(format!("\"{word}\"{star}"));
+            }
+        }
+    }
+    (!phrases.is_empty()).then(|| format!("text : ({})", phrases.join(" AND ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::query;
+
+    #[test]
+    fn what_is_typed_becomes_phrases() {
+        assert_eq!(query("two  words").unwrap(), "text : (\"two\" AND \"words\")");
+        assert_eq!(query("a \"b c\" d").unwrap(), "text : (\"a\" AND \"b c\" AND \"d\")");
+        assert_eq!(query("begin* OR NOT -x (").unwrap(), "text : (\"begin*\" * AND \"OR\" AND \"NOT\" AND \"-x\")");
+        assert_eq!(query("an open \"quote").unwrap(), "text : (\"an\" AND \"open\" AND \"quote\")");
+        assert_eq!(query(" \" * ' : "), None);
+    }
 }

@@ -28,7 +28,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(10);
 const STEP: Duration = Duration::from_millis(4);
 /// With so many lines the index has to move, whatever there is to write.
-const LAG: i64 = 8_192;
+const LAG: i64 = 100_000;
 /// A search waits no longer than this for the index.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The write-ahead log is written back into the database when there is time, this long after the last time; sooner if deleted
@@ -107,8 +107,7 @@ impl Writer {
                 "the store's writer panicked; the panic's own message stands above. Nothing is kept from here on"
             );
             desk.0.figures.set_trouble(true);
-            let text =
-                "The store broke down by a fault of ours: nothing is kept from here on. Try: start the server anew";
+            let text = "the store broke down by a fault of ours; start the server anew";
             let why = chat_server::text::Text::new(text).unwrap_or_default();
             desk.report(Report::NotKept { turn: waited_for.unwrap_or(u64::MAX), why });
         }
@@ -162,7 +161,8 @@ impl Writer {
                     stopping: writing.stopping,
                 };
             }
-            let work_at = self.work_at(quiet_at);
+            // Somebody waits for a search.
+            let work_at = if self.searches.is_empty() { self.work_at(quiet_at) } else { Some(now) };
             if work_at.is_some_and(|at| now >= at) {
                 return Round { write: false, asks: Vec::new(), is_quiet: true, stopping: false };
             }
@@ -175,7 +175,7 @@ impl Writer {
     /// When there is time for what can wait, if there is any of it.
     fn work_at(&self, quiet_at: Instant) -> Option<Instant> {
         let quiet_at = self.rests_until.map_or(quiet_at, |at| at.max(quiet_at));
-        let at_once = self.lag() > 0 || self.purge.is_at_work() || self.keeper.has_forgotten;
+        let at_once = self.lag() > 0 || self.keeper.has_forgotten || self.purge.is_at_work();
         let write_back_at = self.is_dirty.then(|| {
             let pause = if self.keeper.has_wiped { WIPE } else { WRITE_BACK };
             (self.written_back + pause).max(quiet_at)
@@ -334,14 +334,31 @@ impl Writer {
     }
 
     fn tidy(&mut self, deadline: Instant) -> rusqlite::Result<()> {
+        let desk = self.desk.clone();
+        let figures = &desk.0.figures;
         if self.lag() > 0 {
-            let desk = self.desk.clone();
             return self.transaction(|keeper, db, _| {
-                keeper.indexed = index::follow(db, keeper.indexed, keeper.next_seq, deadline, &desk.0.figures)?;
+                keeper.indexed = index::follow(db, keeper.indexed, keeper.next_seq, deadline, figures)?;
                 Ok(())
             });
         }
+        if self.has_to_purge() {
+            let mut purge = std::mem::take(&mut self.purge);
+            let purged = self.transaction(|keeper, db, _| purge.step(db, keeper, deadline));
+            self.purge = purge;
+            let purged = purged?;
+            figures.purged(purged.rows);
+            if !purged.rooms.is_empty() {
+                log::info!("old lines of {} rooms were thrown away", purged.rooms.len());
+                desk.report(Report::Purged(purged.rooms));
+            }
+        }
         Ok(())
+    }
+
+    fn has_to_purge(&self) -> bool {
+        let is_due = self.purge.due().is_some_and(|due| Instant::now() >= due);
+        self.keeper.has_forgotten || self.purge.is_at_work() || is_due
     }
 
     /// With `full`: whether a commit waits until it is on the disk.

@@ -9,12 +9,15 @@ use std::time::Instant;
 use chat_server::config::Origin;
 use chat_server::machine;
 use chat_server::server::Server;
+use chat_tls::Tls;
 use chat_web::Web;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+mod cert;
 mod engine;
 mod settings;
+mod tls;
 
 use settings::{Loaded, LogFormat, Settings, Task};
 
@@ -24,7 +27,17 @@ const UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let mut loaded = match Loaded::new(&settings::command().get_matches()) {
+    let matches = settings::command().get_matches();
+    if let Some(("cert", matches)) = matches.subcommand() {
+        return match cert::run(matches) {
+            Ok(told) => {
+                print(&told);
+                ExitCode::SUCCESS
+            }
+            Err(problem) => fail(1, &format!("error: {problem}")),
+        };
+    }
+    let mut loaded = match Loaded::new(&matches) {
         Ok(loaded) => loaded,
         Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
@@ -33,22 +46,28 @@ fn main() -> ExitCode {
         Task::Example => print(&settings::example()),
         Task::CheckConfig | Task::Run => {
             let is_default = *loaded.origin("max_clients") == Origin::Default;
+            let tls = match loaded.settings.tls.load() {
+                Ok(tls) => tls,
+                Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
+            };
             let threads = loaded.settings.engine.threads_per_client();
+            let threads = if tls.is_some() { threads.max(Tls::PER_CLIENT) } else { threads };
             match machine::fit(&mut loaded.settings.core.max_clients, is_default, threads) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
                 Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
             }
             if loaded.task == Task::Run {
-                return serve(loaded.settings, started);
+                return serve(loaded.settings, tls, started);
             }
+            tls.iter().flat_map(Tls::warnings).for_each(|warning| complain(&format!("warning: {warning}")));
             print("The settings are good, and this machine can hold them.\n");
         }
     }
     ExitCode::SUCCESS
 }
 
-fn serve(settings: Settings, started: Instant) -> ExitCode {
+fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
     let _log = match start_log(&settings) {
         Ok(guard) => guard,
         Err(problem) => return fail(WRONG_CONFIG, &problem),
@@ -58,10 +77,22 @@ fn serve(settings: Settings, started: Instant) -> ExitCode {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
     };
-    let server = match Server::on(listener, core.clone()) {
+    let mut server = match Server::on(listener, core.clone()) {
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
     };
+    let mut tls_addr = None;
+    if let Some(tls) = &tls {
+        let addr = &settings.tls.addr;
+        let opened = engine::listen(addr).and_then(|door| {
+            tls_addr = Some(door.local_addr()?);
+            server.also("tls", door, tls.clone())
+        });
+        if let Err(error) = opened {
+            return fail(UNAVAILABLE, &machine::cannot_listen("--tls", addr, &error));
+        }
+        tls::report(tls);
+    }
     let handle = server.handle();
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
@@ -88,7 +119,10 @@ fn serve(settings: Settings, started: Instant) -> ExitCode {
     if let Some(web) = &web {
         print(&format!("page on http://{}\n", web.addr()));
     }
-    greet(&settings, handle.addr().port(), web.as_ref().map(Web::addr), started);
+    if let Some(addr) = tls_addr {
+        print(&format!("tls on {addr}\n"));
+    }
+    greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
     let ended = server.run_on(&*engine);
     if let Some(web) = web {
@@ -119,7 +153,7 @@ fn start_log(settings: &Settings) -> Result<WorkerGuard, String> {
 }
 
 /// Shows a person every way to join. Scripts and journals only need the lines above.
-fn greet(settings: &Settings, port: u16, web: Option<SocketAddr>, started: Instant) {
+fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<SocketAddr>, started: Instant) {
     if !io::stderr().is_terminal() {
         return;
     }
@@ -132,6 +166,12 @@ fn greet(settings: &Settings, port: u16, web: Option<SocketAddr>, started: Insta
         text.push_str(&format!("  Browser   http://localhost:{}\n", web.port()));
     }
     text.push_str(&format!("  Telnet    telnet localhost {port}          nc localhost {port}\n"));
+    if let Some(tls) = tls {
+        let port = tls.port();
+        text.push_str(&format!(
+            "  TLS       openssl s_client -quiet -connect localhost:{port}   ncat --ssl localhost {port}\n"
+        ));
+    }
     text.push_str(&format!("  Client    cargo run --example client -- --name ani --addr localhost:{port}\n"));
     if let Some(web) = web {
         text.push_str(&format!("  API       http://localhost:{}/api/openapi.json\n", web.port()));

@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::engine::Engine;
+use crate::tls::TlsConfig;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) web: WebConfig,
     /// What carries the line door's clients.
     pub(crate) engine: Engine,
+    /// The line door's second entrance, by TLS.
+    pub(crate) tls: TlsConfig,
     /// `text` or `json`.
     pub(crate) log_format: LogFormat,
 }
@@ -141,6 +144,37 @@ static OWN: &[Row] = &[
         },
     },
     Row {
+        key: "tls",
+        help: "where TLS is spoken, such as 127.0.0.1:7879, or off; chatd cert --dev makes a certificate for tests",
+        quoted: true,
+        get: |settings| settings.tls.addr.clone(),
+        set: |settings, value| {
+            settings.tls.addr = value.into();
+            Ok(())
+        },
+    },
+    Row {
+        key: "tls_cert",
+        help: "the file with this server's certificate, and behind it those that lead to its CA (PEM)",
+        quoted: true,
+        get: |settings| shown(&settings.tls.cert),
+        set: |settings, value| set_path(&mut settings.tls.cert, value),
+    },
+    Row {
+        key: "tls_key",
+        help: "the file with its private key (PEM)",
+        quoted: true,
+        get: |settings| shown(&settings.tls.key),
+        set: |settings, value| set_path(&mut settings.tls.key, value),
+    },
+    Row {
+        key: "tls_client_ca",
+        help: "the file with the CA of the clients (PEM): whoever comes by TLS needs a certificate of it. Empty: nobody does",
+        quoted: true,
+        get: |settings| shown(&settings.tls.client_ca),
+        set: |settings, value| set_path(&mut settings.tls.client_ca, value),
+    },
+    Row {
         key: "log_format",
         help: "how the log looks: text or json",
         quoted: true,
@@ -155,6 +189,16 @@ static OWN: &[Row] = &[
         },
     },
 ];
+
+fn shown(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or_else(String::new, |path| path.display().to_string())
+}
+
+/// What is in the file is looked at when it is needed, and again at each reload.
+fn set_path(path: &mut Option<PathBuf>, value: &str) -> Result<(), String> {
+    *path = (!value.is_empty()).then(|| value.into());
+    Ok(())
+}
 
 /// A row of either table.
 #[derive(Clone, Copy)]
@@ -260,6 +304,7 @@ pub(crate) fn command() -> clap::Command {
         .subcommand(clap::Command::new("config").about("About the settings' file").arg_required_else_help(true).arg(
             Arg::new("example").long("example").action(ArgAction::SetTrue).help("print one with every key explained"),
         ))
+        .subcommand(crate::cert::command())
         .args(flags)
 }
 

@@ -1,0 +1,236 @@
+//! The TLS door of chatd, from making a certificate to talking through it, by the commands that it prints itself.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use chat_server::testing::TestClient;
+use program::{Program, is_here};
+
+#[path = "../../../tests/programs/program.rs"]
+#[allow(dead_code, reason = "the root's tests use all of it")]
+mod program;
+
+fn chatd() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn output(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// A folder with what `chatd cert --dev` makes, and what it said.
+fn certificates() -> (tempfile::TempDir, PathBuf, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("chat-tls");
+    let (code, told, error) = output(chatd().args(["cert", "--dev", "--host", "chat.example.org", "--dir"]).arg(&dir));
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{told}");
+    (folder, dir, told)
+}
+
+fn files(dir: &Path) -> [String; 4] {
+    let path = |name: &str| dir.join(name).display().to_string();
+    ["--tls-cert".into(), path("cert.pem"), "--tls-key".into(), path("key.pem")]
+}
+
+/// chatd with both doors. It is ended with the test.
+struct Running {
+    child: Child,
+    line: String,
+    tls: String,
+}
+
+impl Running {
+    fn start(dir: &Path) -> Running {
+        let mut child = chatd()
+            .args(["--addr", "127.0.0.1:0", "--web", "off", "--tls", "127.0.0.1:0", "--log", "info"])
+            .args(files(dir))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("chatd starts");
+        let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = |begin: &str| {
+            let mut line = String::new();
+            out.read_line(&mut line).expect("it says where it listens");
+            line.trim().strip_prefix(begin).unwrap_or_else(|| panic!("unexpected: {line:?}")).to_string()
+        };
+        Running { line: line("listening on "), tls: line("tls on "), child }
+    }
+
+    /// Ends it as an operator does, and returns its log.
+    fn ends(mut self) -> String {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().expect("kill").success());
+        let mut log = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut log).expect("a log");
+        assert_eq!(program::ended(&mut self.child).code(), Some(0), "{log}");
+        log
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// The bundled client, which is built with the root's tests; where those were left out, it is built here.
+fn client() -> PathBuf {
+    let tests = std::env::current_exe().expect("the test knows where it is");
+    let target = tests.parent().and_then(|deps| deps.parent()).expect("deps stands in the target directory");
+    let program = target.join("examples/client");
+    if !program.exists() {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--locked", "-p", "chat_server", "--example", "client"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo runs").success() && program.exists(), "no {}", program.display());
+    }
+    program
+}
+
+#[test]
+fn the_commands_that_it_prints_are_good() {
+    let (_folder, dir, told) = certificates();
+    let server = Running::start(&dir);
+    let mut ani = TestClient::connect(server.line.parse().expect("an address"));
+    ani.send("JOIN:ani");
+    ani.until("* OK JOIN ...");
+    let port = server.tls.rsplit(':').next().expect("a port");
+    let (_, rest) = told.split_once("Connect to it:\n").expect("it says how to connect");
+    let commands: Vec<&str> = rest.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(commands.len(), 4, "{told}");
+    for command in commands {
+        let command = command.trim().replace("7879", port);
+        let words = match command.strip_prefix("cargo run --example client -- ") {
+            // It signs on by itself.
+            Some(flags) => format!("{} --name ci {flags}", client().display()),
+            None => command.clone(),
+        };
+        let input = if words == command { "JOIN:ci\nMSG:by TLS\nQUIT\n" } else { "MSG:by TLS\nQUIT\n" };
+        if !is_here(words.split(' ').next().expect("a program")) {
+            continue;
+        }
+        let mut person = Program::start(&["sh", "-c", &words]);
+        person.is_given(input);
+        let (code, shown) = person.ends();
+        assert!(code == Some(0) && shown.contains(" BYE 200 quit: Bye, ci."), "{words} ended with {code:?}: {shown}");
+        ani.until("* MSG #lobby * ci: by TLS");
+    }
+    let log = server.ends();
+    let fingerprint = told.lines().last().expect("a fingerprint").trim();
+    assert!(log.contains(fingerprint) && !log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn the_bundled_client_says_what_is_wrong() {
+    let (_folder, dir, _) = certificates();
+    let (_other_folder, other, _) = certificates();
+    let server = Running::start(&dir);
+    let talk = |addr: &str, ca: &Path| {
+        let addr = addr.replace("127.0.0.1", "localhost");
+        let ca = ca.join("ca.pem").display().to_string();
+        output(
+            Command::new(client()).args(["--name", "ci", "--tls", "--ca", &ca, "--addr", &addr]).stdin(Stdio::null()),
+        )
+    };
+    assert_eq!(talk(&server.tls, &dir).0, Some(0));
+    let (code, _, error) = talk(&server.tls, &other);
+    assert!(code == Some(69) && error.contains("its certificate was not made by the CA in --ca"), "{error}");
+    let (code, _, error) = talk(&server.line, &dir);
+    assert!(code == Some(69) && error.contains("it speaks no TLS at this port"), "{error}");
+    let wrong = Command::new(client()).args(["--tls", "--ca", "/nowhere/ca.pem"]).output().expect("it runs");
+    let error = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(
+        wrong.status.code() == Some(2) && error.contains("try: --ca chat-tls/ca.pem, which chatd cert --dev makes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_certificate_is_as_it_says_and_is_not_written_over() {
+    let (_folder, dir, told) = certificates();
+    let mode = |name: &str| fs::metadata(dir.join(name)).expect("a file").permissions().mode() & 0o777;
+    assert_eq!([mode("ca.pem"), mode("cert.pem"), mode("key.pem")], [0o644, 0o644, 0o600]);
+    let again = || output(chatd().args(["cert", "--dev", "--dir"]).arg(&dir));
+    let before = fs::read(dir.join("key.pem")).expect("a key");
+    let (code, _, error) = again();
+    assert!(code == Some(1) && error.contains("ca.pem is there already") && error.contains("--force"), "{error}");
+    assert_eq!(fs::read(dir.join("key.pem")).expect("a key"), before);
+    if is_here("openssl") {
+        let openssl = |words: &str| output(Command::new("openssl").args(words.split(' ')).current_dir(&dir)).1;
+        assert_eq!(openssl("verify -purpose sslserver -CAfile ca.pem cert.pem"), "cert.pem: OK\n");
+        assert!(
+            told.contains(openssl("x509 -noout -fingerprint -sha256 -in cert.pem").trim().rsplit('=').next().unwrap())
+        );
+        let names = openssl("x509 -noout -ext subjectAltName -in cert.pem");
+        for name in ["DNS:localhost", "IP Address:127.0.0.1", "IP Address:0:0:0:0:0:0:0:1", "DNS:chat.example.org"] {
+            assert!(names.contains(name), "{names}");
+        }
+    }
+    // Over a key that everybody may read as well: the new one is a new file.
+    fs::set_permissions(dir.join("key.pem"), fs::Permissions::from_mode(0o644)).expect("a mode");
+    assert_eq!(output(chatd().args(["cert", "--dev", "--force", "--dir"]).arg(&dir)).0, Some(0));
+    assert_ne!(fs::read(dir.join("key.pem")).expect("a key"), before);
+    assert_eq!(mode("key.pem"), 0o600);
+    let (code, _, error) = output(chatd().arg("cert"));
+    assert!(code == Some(1) && error.contains("try: chatd cert --dev"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_one_clear_error() {
+    let (_folder, dir, _) = certificates();
+    let (_other_folder, other, _) = certificates();
+    let check = |flags: &[String]| output(chatd().args(["--check-config", "--tls", "127.0.0.1:0"]).args(flags));
+    let (code, _, error) = check(&[]);
+    assert!(code == Some(78) && error.contains("tls_cert is not set\n  try: chatd cert --dev"), "{error}");
+    let (code, _, error) = check(&files(&dir)[..2]);
+    assert!(code == Some(78) && error.contains("tls_key is not set"), "{error}");
+    let mut mixed = files(&dir);
+    mixed[3] = files(&other)[3].clone();
+    let (code, _, error) = check(&mixed);
+    assert!(code == Some(78) && error.contains("is not that of the certificate in "), "{error}");
+    let (code, said, error) = check(&files(&dir));
+    assert!(code == Some(0) && said.contains("The settings are good") && error.is_empty(), "{error}");
+    fs::set_permissions(dir.join("key.pem"), fs::Permissions::from_mode(0o644)).expect("a mode");
+    let (code, _, error) = check(&files(&dir));
+    assert!(code == Some(0) && error.contains("warning: everybody on this machine may read the key"), "{error}");
+}
+
+/// As root, every file can be read: so it is run as somebody else.
+#[test]
+fn a_key_that_may_not_be_read_names_the_file_and_both_users() {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    if !is_root || !is_here("setpriv") {
+        return eprintln!("SKIPPED: only root can be somebody else");
+    }
+    let (folder, dir, _) = certificates();
+    for open in [folder.path(), &dir] {
+        fs::set_permissions(open, fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+    // Where others may not read what was built either.
+    let copy = folder.path().join("chatd");
+    fs::copy(env!("CARGO_BIN_EXE_chatd"), &copy).expect("a copy");
+    let (code, _, error) = output(
+        Command::new("setpriv")
+            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+            .arg(&copy)
+            .args(["--check-config", "--tls", "127.0.0.1:0"])
+            .args(files(&dir)),
+    );
+    let path = dir.join("key.pem").display().to_string();
+    assert!(code == Some(78) && error.contains(&format!("cannot read the key in {path}: ")), "{error}");
+    assert!(error.contains("this is user nobody; the file belongs to user root, with mode 600"), "{error}");
+}
