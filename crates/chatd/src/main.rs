@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chat_server::config::Origin;
+use chat_server::exposition::{Exposition, Kind};
 use chat_server::machine;
 use chat_server::server::Server;
 use chat_tls::Tls;
@@ -94,6 +95,15 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
         tls::report(tls);
     }
     let handle = server.handle();
+    let engine = settings.engine.name();
+    handle.add_figures(move |text| {
+        let labels = [("engine", engine)];
+        let help = "always 1; the label says what carries the line door's clients";
+        Exposition::new(text).family("chat_engine_info", Kind::Gauge, help).sample(&labels, 1);
+    });
+    if let Some(tls) = tls.clone() {
+        handle.add_figures(move |text| tls.append_metrics(text));
+    }
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
