@@ -30,6 +30,8 @@ enum Start {
     Floor,
     ChatServer,
     Chatd(Option<&'static str>),
+    /// With a store of this durability.
+    Kept(&'static str),
     Page,
     Ngircd,
     Inspircd,
@@ -67,6 +69,9 @@ pub static SERVERS: &[Server] = &[
     ours("chatd-threads", Start::Chatd(Some("threads"))),
     ours("chatd-pool", Start::Chatd(Some("pool"))),
     ours("chatd-tokio", Start::Chatd(Some("tokio"))),
+    ours("chatd-relaxed", Start::Kept("relaxed")),
+    ours("chatd-commit", Start::Kept("commit")),
+    ours("chatd-full", Start::Kept("full")),
     Server { name: "chatd-web", part: Part::Ours, dialect: Dialect::Web, knocking: BACKLOG, start: Start::Page },
     // Its listener holds ten, which cannot be set.
     peer("ngircd", 8, Start::Ngircd),
@@ -111,7 +116,7 @@ impl Server {
             Start::Ngircd => "ngircd",
             Start::Inspircd => "inspircd",
             Start::ChatServer => return built("chat_server").err().map(|failure| failure.0),
-            Start::Page => return built("chatd").err().map(|failure| failure.0),
+            Start::Page | Start::Kept(_) => return built("chatd").err().map(|failure| failure.0),
             Start::Chatd(engine) => {
                 return match engine.map_or(Ok(true), has_engine) {
                     Err(failure) => Some(failure.0),
@@ -131,7 +136,7 @@ impl Server {
         let mut command = match self.start {
             Start::Floor => return None,
             Start::ChatServer => Command::new(built("chat_server").ok()?),
-            Start::Chatd(_) | Start::Page => Command::new(built("chatd").ok()?),
+            Start::Chatd(_) | Start::Kept(_) | Start::Page => Command::new(built("chatd").ok()?),
             Start::Ngircd => Command::new(installed("ngircd")?),
             Start::Inspircd => Command::new(installed("inspircd")?),
         };
@@ -146,9 +151,15 @@ impl Server {
             Start::Ngircd => ngircd(addr, limits),
             Start::Inspircd => inspircd(addr, limits),
             Start::ChatServer => flags(clients, limits).join(" "),
-            Start::Page => format!("{} --web 127.0.0.1:0", flags(clients, limits).join(" ")),
-            Start::Chatd(None) => format!("{} --web off", flags(clients, limits).join(" ")),
-            Start::Chatd(Some(engine)) => format!("{} --web off --engine {engine}", flags(clients, limits).join(" ")),
+            Start::Page => format!("{} --data off --web 127.0.0.1:0", flags(clients, limits).join(" ")),
+            // The folder is another each time.
+            Start::Kept(durability) => {
+                format!("{} --web off --durability {durability}", flags(clients, limits).join(" "))
+            }
+            Start::Chatd(None) => format!("{} --data off --web off", flags(clients, limits).join(" ")),
+            Start::Chatd(Some(engine)) => {
+                format!("{} --data off --web off --engine {engine}", flags(clients, limits).join(" "))
+            }
         }
     }
 
@@ -169,6 +180,11 @@ impl Server {
             }
             Start::ChatServer => (with(built("chat_server")?, &self.configuration(any(), clients, limits)), printed),
             Start::Chatd(_) => (with(built("chatd")?, &self.configuration(any(), clients, limits)), printed),
+            Start::Kept(_) => {
+                let mut command = with(built("chatd")?, &self.configuration(any(), clients, limits));
+                command.arg("--data").arg(folder.path().join("data"));
+                (command, printed)
+            }
             Start::Page => {
                 let command = with(built("chatd")?, &self.configuration(any(), clients, limits));
                 (command, Ready::Prints("page on http://"))

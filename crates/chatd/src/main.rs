@@ -4,18 +4,20 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
 use chat_server::exposition::{Exposition, Kind};
 use chat_server::machine;
-use chat_server::server::Server;
+use chat_server::server::{Server, ServerHandle};
+use chat_store::Guard;
 use chat_tls::Tls;
 use chat_web::Web;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 mod cert;
+mod data;
 mod engine;
 mod settings;
 mod tls;
@@ -25,6 +27,8 @@ use settings::{Loaded, LogFormat, Settings, Task};
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: an address cannot be had (EX_UNAVAILABLE).
 const WRONG_CONFIG: u8 = 78;
 const UNAVAILABLE: u8 = 69;
+/// How long the end waits for what is still to be written.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -73,6 +77,10 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
         Ok(guard) => guard,
         Err(problem) => return fail(WRONG_CONFIG, &problem),
     };
+    let data = match settings.data.open() {
+        Ok(data) => data,
+        Err(error) => return fail(WRONG_CONFIG, &format!("error: {error}")),
+    };
     let core = &settings.core;
     let listener = match engine::listen(&core.addr) {
         Ok(listener) => listener,
@@ -95,15 +103,11 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
         tls::report(tls);
     }
     let handle = server.handle();
-    let engine = settings.engine.name();
-    handle.add_figures(move |text| {
-        let labels = [("engine", engine)];
-        let help = "always 1; the label says what carries the line door's clients";
-        Exposition::new(text).family("chat_engine_info", Kind::Gauge, help).sample(&labels, 1);
-    });
-    if let Some(tls) = tls.clone() {
-        handle.add_figures(move |text| tls.append_metrics(text));
-    }
+    let store = match data.map(|data| data::keep(&mut server, &handle, data, settings.data.policy)).transpose() {
+        Ok(store) => store,
+        Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
+    };
+    add_figures(&handle, settings.engine.name(), tls.clone(), store.as_ref());
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
@@ -132,11 +136,17 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
     if let Some(addr) = tls_addr {
         print(&format!("tls on {addr}\n"));
     }
+    if let Some(addr) = handle.metrics_addr() {
+        print(&format!("figures on http://{addr}/metrics\n"));
+    }
     greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
     let ended = server.run_on(&*engine);
     if let Some(web) = web {
         web.stop();
+    }
+    if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
+        complain(&format!("error: {error}"));
     }
     match ended {
         Ok(()) => {
@@ -144,6 +154,21 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => fail(1, &format!("error: {error}")),
+    }
+}
+
+/// What the parts count, beside the core and the page's door.
+fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, store: Option<&Guard>) {
+    handle.add_figures(move |text| {
+        let help = "always 1; the label says what carries the line door's clients";
+        Exposition::new(text).family("chat_engine_info", Kind::Gauge, help).sample(&[("engine", engine)], 1);
+    });
+    if let Some(tls) = tls {
+        handle.add_figures(move |text| tls.append_metrics(text));
+    }
+    if let Some(store) = store {
+        let figures = store.figures();
+        handle.add_figures(move |text| figures.append(text));
     }
 }
 
@@ -190,8 +215,11 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         }
     }
     text.push_str(&format!(
-        "\n  Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients   Engine {}\n",
-        settings.core.history,
+        "\n  Rooms #lobby and any you join   History {}   Up to {} clients   Engine {}\n",
+        match &settings.data.dir {
+            Some(dir) => format!("and accounts in {}", dir.display()),
+            None => format!("{} lines a room, in memory (--data DIR keeps it)", settings.core.history),
+        },
         settings.core.max_clients,
         settings.engine.name()
     ));

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting};
+use chat_store::Durability;
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
+use crate::data::Data;
 use crate::engine::Engine;
 use crate::tls::TlsConfig;
 
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) core: Config,
     /// The page's. An address of `off` switches it off.
     pub(crate) web: WebConfig,
+    /// Where the chat is kept, and the rules for accounts.
+    pub(crate) data: Data,
     /// What carries the line door's clients.
     pub(crate) engine: Engine,
     /// The line door's second entrance, by TLS.
@@ -144,6 +148,70 @@ static OWN: &[Row] = &[
         },
     },
     Row {
+        key: "data",
+        help: "the directory where the chat is kept, with its accounts; or off: then it is gone after a restart",
+        quoted: true,
+        get: |settings| settings.data.shown(),
+        set: |settings, value| {
+            if value.is_empty() {
+                return Err("should be a directory, or off".into());
+            }
+            settings.data.dir = (value != "off").then(|| value.into());
+            Ok(())
+        },
+    },
+    Row {
+        key: "durability",
+        help: "what is kept before anybody hears of it: relaxed (nothing), commit (survives kill -9) or full (a power cut)",
+        quoted: true,
+        get: |settings| settings.data.durability.word().into(),
+        set: |settings, value| {
+            let words = Durability::ALL.map(Durability::word).join(", ");
+            settings.data.durability = Durability::named(value).ok_or_else(|| format!("should be one of {words}"))?;
+            Ok(())
+        },
+    },
+    Row {
+        key: "keep_days",
+        help: "days after which what was said is thrown away; 0: never",
+        quoted: false,
+        get: |settings| settings.data.retention.days.unwrap_or(0).to_string(),
+        set: |settings, value| match value.parse() {
+            Ok(days @ 0..=36_500) => {
+                settings.data.retention.days = (days > 0).then_some(days);
+                Ok(())
+            }
+            _ => Err("should be a number of days from 0 to 36500".into()),
+        },
+    },
+    Row {
+        key: "keep_lines",
+        help: "the most lines that are kept of each room; 0: all",
+        quoted: false,
+        get: |settings| settings.data.retention.lines.unwrap_or(0).to_string(),
+        set: |settings, value| match value.parse() {
+            Ok(lines @ 0..=1_000_000_000) => {
+                settings.data.retention.lines = (lines > 0).then_some(lines);
+                Ok(())
+            }
+            _ => Err("should be a number of lines from 0 to 1000000000".into()),
+        },
+    },
+    Row {
+        key: "private",
+        help: "yes: only who has an account comes in, and making one takes an invitation; or no",
+        quoted: true,
+        get: |settings| yes(settings.data.policy.private),
+        set: |settings, value| set_yes(&mut settings.data.policy.private, value),
+    },
+    Row {
+        key: "plain_passwords",
+        help: "yes: passwords are taken also where others can read them on their way, without TLS; or no",
+        quoted: true,
+        get: |settings| yes(settings.data.policy.plain_passwords),
+        set: |settings, value| set_yes(&mut settings.data.policy.plain_passwords, value),
+    },
+    Row {
         key: "tls",
         help: "where TLS is spoken, such as 127.0.0.1:7879, or off; chatd cert --dev makes a certificate for tests",
         quoted: true,
@@ -189,6 +257,19 @@ static OWN: &[Row] = &[
         },
     },
 ];
+
+fn yes(is: bool) -> String {
+    if is { "yes".into() } else { "no".into() }
+}
+
+fn set_yes(setting: &mut bool, value: &str) -> Result<(), String> {
+    *setting = match value {
+        "yes" | "true" | "on" => true,
+        "no" | "false" | "off" => false,
+        _ => return Err("should be yes or no".into()),
+    };
+    Ok(())
+}
 
 fn shown(path: &Option<PathBuf>) -> String {
     path.as_ref().map_or_else(String::new, |path| path.display().to_string())
@@ -370,13 +451,14 @@ impl Loaded {
                 toml::Value::String(text) => text.clone(),
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Float(number) => number.to_string(),
+                toml::Value::Boolean(is) => is.to_string(),
                 toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
                     items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(" ")
                 }
                 other => {
                     let kind = other.type_str();
                     return Err(ConfigError::Value(format!(
-                        "{path}, line {number}: {name} should be text or a number, not a {kind}"
+                        "{path}, line {number}: {name} should be text, a number or true or false, not a {kind}"
                     )));
                 }
             };
@@ -450,7 +532,12 @@ mod tests {
         assert!(
             wrong("max_client = 5").contains("line 1: there is no setting \"max_client\"\n  did you mean: max_clients")
         );
-        assert!(wrong("name = \"x\"\nhistory = true").contains("line 2: history should be text or a number"));
+        assert!(
+            wrong("name = \"x\"\nhistory = 1979-05-27")
+                .contains("line 2: history should be text, a number or true or false")
+        );
+        assert!(wrong("history = true").contains("history should be"));
+        assert!(wrong("private = \"maybe\"").contains("private should be yes or no, not \"maybe\""));
         assert!(wrong("web_origins = \"*\"").contains("* is not allowed"));
         let secret = wrong("operator_key = \"short\"");
         assert!(secret.contains("at least 16 letters") && !secret.contains("\"short\""), "{secret}");

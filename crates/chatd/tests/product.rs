@@ -90,6 +90,8 @@ fn command() -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
         command.env_remove(name);
     }
+    // Tests that keep something say where.
+    command.env("CHAT_DATA", "off");
     command
 }
 

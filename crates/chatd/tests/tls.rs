@@ -19,6 +19,8 @@ fn chatd() -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
         command.env_remove(name);
     }
+    // Tests that keep something say where.
+    command.env("CHAT_DATA", "off");
     command
 }
 

@@ -15,6 +15,8 @@ export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
   const env = { ...process.env };
   for (const name of Object.keys(env)) if (name.startsWith('CHAT_')) delete env[name];
   if (key) env.CHAT_OPERATOR_KEY = key;
+  // A test that keeps something says where: flags are stronger than this.
+  env.CHAT_DATA = 'off';
   const unless = Object.entries({ '--log': 'warn', '--burst': '0', '--spam-lines': '0', '--spam-repeats': '0' }).filter(([flag]) => !flags.includes(flag)).flat();
   // PAGE_DIR: the page from a folder instead of from the binary, while somebody works on it.
   const page = process.env.PAGE_DIR ? ['--web-dir', process.env.PAGE_DIR] : [];

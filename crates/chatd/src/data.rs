@@ -1,0 +1,68 @@
+//! The data: whether the chat is kept, where, and how surely; and the rules for accounts, which live in it.
+
+use std::path::PathBuf;
+
+use chat_server::message::Message;
+use chat_server::server::{Server, ServerHandle};
+use chat_server::store::{Contents, Policy};
+use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite};
+
+/// The settings of the data.
+#[derive(Clone, Debug)]
+pub(crate) struct Data {
+    /// The directory; `None` keeps everything in memory.
+    pub(crate) dir: Option<PathBuf>,
+    /// What a turn has to survive before anybody hears of it.
+    pub(crate) durability: Durability,
+    /// How long lines are kept.
+    pub(crate) retention: Retention,
+    /// Who comes in, and where passwords are taken.
+    pub(crate) policy: Policy,
+}
+
+impl Default for Data {
+    fn default() -> Data {
+        // systemd may name several, with colons between; ours is the first.
+        let state = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+        let state = state.split(':').next().filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        Data {
+            dir: Some(state.unwrap_or_else(|| "chat-data".into())),
+            durability: Durability::default(),
+            retention: Retention::default(),
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl Data {
+    /// The setting `data`.
+    pub(crate) fn shown(&self) -> String {
+        self.dir.as_ref().map_or_else(|| "off".into(), |dir| dir.display().to_string())
+    }
+
+    /// Opens the data, if there is to be any.
+    ///
+    /// # Errors
+    /// Why it cannot be, and what to do.
+    pub(crate) fn open(&self) -> Result<Option<(Sqlite, Contents)>, OpenError> {
+        let Some(dir) = self.dir.clone() else { return Ok(None) };
+        let (durability, retention) = (self.durability, self.retention);
+        Sqlite::open(Options { dir, durability, retention }).map(Some)
+    }
+}
+
+/// Gives the server its data.
+///
+/// # Errors
+/// The system has no thread or no file for it.
+pub(crate) fn keep(
+    server: &mut Server,
+    handle: &ServerHandle,
+    (sqlite, contents): (Sqlite, Contents),
+    policy: Policy,
+) -> std::io::Result<Guard> {
+    let router = handle.clone();
+    let (store, guard) = sqlite.start(move |report| router.send(Message::Store(report)))?;
+    server.keep_in(store, contents, policy);
+    Ok(guard)
+}
