@@ -37,6 +37,8 @@ pub struct Figures {
     doubles: AtomicU64,
     queries: AtomicU64,
     query_micros: AtomicU64,
+    hashes: AtomicU64,
+    hash_micros: AtomicU64,
     purged: AtomicU64,
     unindexed: AtomicU64,
     db_bytes: AtomicU64,
@@ -57,6 +59,11 @@ impl Figures {
     pub(crate) fn asked(&self, took: Duration) {
         self.queries.fetch_add(1, Relaxed);
         self.query_micros.fetch_add(took.as_micros() as u64, Relaxed);
+    }
+
+    pub(crate) fn hashed(&self, took: Duration) {
+        self.hashes.fetch_add(1, Relaxed);
+        self.hash_micros.fetch_add(took.as_micros() as u64, Relaxed);
     }
 
     pub(crate) fn set_backlog(&self, backlog: &Backlog) {
@@ -127,6 +134,7 @@ impl Figures {
             ("chat_store_backlog_bytes", "gauge", "what they take in memory", &self.backlog_bytes),
             ("chat_store_unindexed_lines", "gauge", "lines that are not in the search index yet", &self.unindexed),
             ("chat_store_queries_total", "counter", "pages and searches answered", &self.queries),
+            ("chat_store_passwords_total", "counter", "questions with a password, each a hash or two", &self.hashes),
             ("chat_store_db_bytes", "gauge", "size of the database file", &self.db_bytes),
             ("chat_store_wal_bytes", "gauge", "size of its write-ahead log", &self.wal_bytes),
         ] {
@@ -134,6 +142,8 @@ impl Figures {
         }
         let name = "chat_store_query_seconds_total";
         add(name, "counter", "time spent on pages and searches", format!("{name} {}", seconds(&self.query_micros)));
+        let name = "chat_store_password_seconds_total";
+        add(name, "counter", "time spent on them", format!("{name} {}", seconds(&self.hash_micros)));
         let name = "chat_store_trouble";
         add(name, "gauge", "1 while nothing can be written", format!("{name} {}", u8::from(self.is_in_trouble())));
     }

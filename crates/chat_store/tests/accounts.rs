@@ -134,7 +134,7 @@ fn what_looks_like_somebody_or_like_the_server_is_refused() {
     for alike in ["paypaI", "pAypaI", "paypa1"] {
         assert_eq!(house.refuses(register(alike, "correct horse")), ChatError::LooksLike(name("paypal")), "{alike}");
     }
-    for reserved in ["admin", "Root", "r00t", "adrnin", "Everyone"] {
+    for reserved in ["ADMIN", "aDm1n", "admin", "Root", "r00t", "adrnin", "Everyone"] {
         assert!(matches!(house.refuses(register(reserved, "correct horse")), ChatError::LooksLike(_)), "{reserved}");
     }
     house.proves(register("pepal", "correct horse"));
