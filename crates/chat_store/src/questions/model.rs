@@ -368,7 +368,9 @@ impl House {
         match (owner, shown) {
             (_, Err(ChatError::TooFast { .. })) if !is_open => Err(ChatError::WrongPassword),
             (Some(owner), Ok(hashed)) if is_open && owner.password == password => Ok((hashed, owner.version)),
-            (owner, Err(ChatError::WrongPassword)) if is_open && owner.as_ref().is_none_or(|o| o.password != password) => {
+            (owner, Err(ChatError::WrongPassword))
+                if is_open && owner.as_ref().is_none_or(|o| o.password != password) =>
+            {
                 Err(ChatError::WrongPassword)
             }
             (_, other) => panic!("{other:?}"),
