@@ -119,15 +119,11 @@ impl Accounts {
                 };
                 let kept = accounts::remember(db, account, trial.visit, now)
                     .and_then(|()| renewed.iter().try_for_each(|renewed| accounts::renew(db, account, renewed)));
-                match kept {
-                    // A token has to be kept; all else can be forgotten.
-                    Err(error) if token => Err(error),
-                    Err(error) => {
-                        log::warn!("the store could not remember who came from where: {error}");
-                        Ok(Some(answer))
-                    }
-                    Ok(()) => Ok(Some(answer)),
+                // All of that can be forgotten; a token cannot, and has been written or has failed.
+                if let Err(error) = kept {
+                    log::warn!("the store could not remember who came from where: {error}");
                 }
+                Ok(Some(answer))
             };
             // On a full disk people are still who they are.
             if if token { desk.write(number, job) } else { desk.note(number, job) }.is_err() {
