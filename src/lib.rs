@@ -47,6 +47,8 @@ pub mod outgoing;
 pub mod connection;
 pub mod server;
 pub mod config;
+pub mod exposition;
+mod process;
 pub mod metrics;
 mod exporter;
 pub mod machine;

@@ -157,6 +157,7 @@ impl Router {
     pub fn turn(&mut self, messages: impl IntoIterator<Item = Message>, now: Now) {
         let registry = self.registry.clone();
         let mut clients = registry.lock();
+        let next_tick = self.next_tick;
         let mut turn = Turn { router: self, clients: &mut clients, now };
         if turn.router.archive.is_some() {
             turn.take_all_kept(messages.into_iter());
@@ -165,6 +166,10 @@ impl Router {
         }
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
+        if self.next_tick != next_tick {
+            // Behind the turn, for what was handed over does not wait.
+            self.metrics.see(clients.snapshot());
+        }
     }
 }
 
@@ -259,8 +264,8 @@ impl Turn<'_> {
         self.router.watchers.remove(&id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(why.code().0);
-        if matches!(why, Leave::Foreign(_)) {
-            Metrics::count(&self.router.metrics.foreign);
+        if let Leave::Foreign(foreign) = why {
+            self.router.metrics.strayed(foreign);
         }
         self.router.limiter.forget(id);
         if let Some(name) = client.name.clone()

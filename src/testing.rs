@@ -29,8 +29,10 @@
 //! | `restart` | the server stops and starts again: everybody is gone, and what is kept is there |
 
 mod memory;
+mod scrape;
 
 pub use memory::MemoryStore;
+pub use scrape::Scrape;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
+use chat_server::exposition::{Exposition, Kind};
 use chat_server::machine;
-use chat_server::server::Server;
+use chat_server::server::{Server, ServerHandle};
+use chat_store::Guard;
 use chat_tls::Tls;
 use chat_web::Web;
 use tracing_appender::non_blocking::WorkerGuard;
@@ -105,6 +107,7 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
         Ok(store) => store,
         Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
     };
+    add_figures(&handle, settings.engine.name(), tls.clone(), store.as_ref());
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
@@ -133,6 +136,9 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
     if let Some(addr) = tls_addr {
         print(&format!("tls on {addr}\n"));
     }
+    if let Some(addr) = handle.metrics_addr() {
+        print(&format!("figures on http://{addr}/metrics\n"));
+    }
     greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
     let ended = server.run_on(&*engine);
@@ -148,6 +154,21 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => fail(1, &format!("error: {error}")),
+    }
+}
+
+/// What the parts count, beside the core and the page's door.
+fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, store: Option<&Guard>) {
+    handle.add_figures(move |text| {
+        let help = "always 1; the label says what carries the line door's clients";
+        Exposition::new(text).family("chat_engine_info", Kind::Gauge, help).sample(&[("engine", engine)], 1);
+    });
+    if let Some(tls) = tls {
+        handle.add_figures(move |text| tls.append_metrics(text));
+    }
+    if let Some(store) = store {
+        let figures = store.figures();
+        handle.add_figures(move |text| figures.append(text));
     }
 }
 
