@@ -41,7 +41,7 @@ fn act() -> impl Strategy<Value = Act> {
     let name = || select(&NAMES[..]);
     let room = || select(&ROOMS[..]);
     let password = || select(&PASSWORDS[..]);
-    let id = || 1u64..12;
+    let id = || 1u64..5;
     prop_oneof![
         8 => name().prop_map(Act::Join),
         4 => password().prop_map(Act::Register),
@@ -51,15 +51,15 @@ fn act() -> impl Strategy<Value = Act> {
         3 => name().prop_map(Act::Nick),
         10 => (room(), option::weighted(0.3, Just("k1"))).prop_map(|(room, key)| Act::Enter(room, key)),
         4 => room().prop_map(Act::Part),
-        8 => room().prop_map(Act::Say),
-        3 => (room(), id()).prop_map(|(room, id)| Act::Edit(room, id)),
-        4 => (room(), id()).prop_map(|(room, id)| Act::Delete(room, id)),
+        10 => room().prop_map(Act::Say),
+        6 => (room(), id()).prop_map(|(room, id)| Act::Edit(room, id)),
+        6 => (room(), id()).prop_map(|(room, id)| Act::Delete(room, id)),
         6 => (room(), select(&["+i", "-i", "+k k1", "-k", "+m", "-m", "+t", "-t"][..]))
             .prop_map(|(room, change)| Act::Mode(room, change)),
         2 => room().prop_map(Act::Topic),
         3 => (name(), room()).prop_map(|(name, room)| Act::Invite(name, room)),
         2 => (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Act::Grant(name, role)),
-        2 => Just(Act::HangUp),
+        5 => Just(Act::HangUp),
         1 => Just(Act::Restart),
     ]
 }
@@ -536,7 +536,7 @@ fn answer(stage: &mut Bare, who: &str, tag: usize) -> Option<Option<u16>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
 
     #[test]
     fn who_may_do_what(steps in vec((0..SEATS, act()), 1..80)) {
