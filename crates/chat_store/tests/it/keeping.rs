@@ -137,6 +137,22 @@ fn what_was_deleted_is_nowhere_in_the_files() {
     assert!(check(dir.path()).unwrap().is_sound);
 }
 
+#[test]
+fn deleted_words_go_also_where_people_never_pause() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "Zyxw9876"), changed("#a", 2, 1, What::Deleted)]);
+    let mut id = 2;
+    until("the words are gone", || {
+        for _ in 0..200 {
+            id += 1;
+            talk.say([said("#a", id, "ani", "more")]);
+        }
+        !has_bytes(dir.path(), "Zyxw9876")
+    });
+    talk.stop();
+}
+
 /// Whether any file of a directory has these bytes.
 fn has_bytes(dir: &Path, wanted: &str) -> bool {
     fs::read_dir(dir).unwrap().any(|file| {
