@@ -168,7 +168,7 @@ impl Sqlite {
     /// There is no thread, or no file descriptor, to be had.
     pub fn start(self, report: impl Fn(Report) + Send + Sync + 'static) -> io::Result<(Box<dyn Store>, Guard)> {
         let Sqlite { db, lock, options } = self;
-        let figures = Arc::new(Figures::default());
+        let figures = Arc::new(Figures::new());
         let backlog = Backlog::new(BACKLOG_ROWS, BACKLOG_BYTES);
         let desk = Desk::new(options.durability, backlog, figures, Box::new(report));
         let sync = if options.durability == Durability::Full { "FULL" } else { "NORMAL" };

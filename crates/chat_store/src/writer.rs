@@ -121,6 +121,7 @@ impl Writer {
     }
 
     fn work(&mut self) {
+        self.measure();
         loop {
             let round = self.wait();
             if round.write {
