@@ -64,25 +64,29 @@ mod keep;
 mod lines;
 mod load;
 mod lock;
+mod names;
+mod offline;
 mod passwords;
 mod purge;
+mod questions;
 mod reader;
 mod tools;
 mod writer;
 
-pub use accounts::Offline;
 pub use db::{FILE, OpenError};
 pub use figures::Figures;
+pub use offline::{Offline, OfflineError};
+pub use passwords::Strength;
 pub use purge::Retention;
 pub use tools::{Findings, ToolError, backup, check, export};
 
-use accounts::Accounts;
 use backlog::Backlog;
 use desk::{Desk, Front};
 use keep::Keeper;
 use lock::Lock;
 use passwords::Hashing;
 use purge::Purge;
+use questions::Accounts;
 use writer::Writer;
 
 /// How many threads read.
@@ -138,6 +142,7 @@ pub struct Sqlite {
     db: Connection,
     lock: Lock,
     options: Options,
+    strength: Strength,
 }
 
 /// A store at work. Dropping it stops it.
@@ -159,7 +164,12 @@ impl Sqlite {
         let lock = db::lock(&options.dir)?;
         let db = db::open(&options.dir)?;
         let contents = load::contents(&db).map_err(|error| db::from_sqlite(&options.dir.join(FILE), &error))?;
-        Ok((Sqlite { db, lock, options }, contents))
+        Ok((Sqlite { db, lock, options, strength: Strength::default() }, contents))
+    }
+
+    /// How much work it is to try a password; [`Strength::default`] if it is not said.
+    pub fn set_strength(&mut self, strength: Strength) {
+        self.strength = strength;
     }
 
     /// Starts its threads. `report` is called by them and may wait for the router, but never for the store.
@@ -167,14 +177,14 @@ impl Sqlite {
     /// # Errors
     /// There is no thread, or no file descriptor, to be had.
     pub fn start(self, report: impl Fn(Report) + Send + Sync + 'static) -> io::Result<(Box<dyn Store>, Guard)> {
-        let Sqlite { db, lock, options } = self;
-        let figures = Arc::new(Figures::new());
+        let Sqlite { db, lock, options, strength } = self;
+        let figures = Arc::new(Figures::default());
         let backlog = Backlog::new(BACKLOG_ROWS, BACKLOG_BYTES);
         let desk = Desk::new(options.durability, backlog, figures, Box::new(report));
         let sync = if options.durability == Durability::Full { "FULL" } else { "NORMAL" };
         db.pragma_update(None, "synchronous", sync).map_err(io::Error::other)?;
         let keeper = Keeper::new(&db).map_err(io::Error::other)?;
-        let (hashing, hashers) = Hashing::start(&options.dir, &desk)?;
+        let (hashing, hashers) = Hashing::start(&options.dir, &desk, strength)?;
         let (end, done) = mpsc::sync_channel(1);
         let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, interrupts: Vec::new(), done };
         for _ in 0..READERS {

@@ -322,7 +322,7 @@ fn the_figures_say_what_was_done() {
     let value = |name: &str| figures.value(name).unwrap_or_else(|| panic!("no {name} in {text}"));
     assert_eq!(value("chat_store_rows_total"), 80.0);
     assert_eq!(value("chat_store_commit_seconds_count"), 1.0);
-    assert_eq!(value("chat_store_query_seconds_count"), 1.0);
+    assert_eq!(value("chat_store_queries_total"), 1.0);
     assert_eq!((value("chat_store_backlog_records"), value("chat_store_backlog_bytes")), (0.0, 0.0));
     assert_eq!(value("chat_store_trouble"), 0.0);
     assert!(value("chat_store_db_bytes") > 0.0);
