@@ -22,6 +22,8 @@ pub struct Figures {
     doubles: AtomicU64,
     queries: AtomicU64,
     query_micros: AtomicU64,
+    passwords: AtomicU64,
+    password_micros: AtomicU64,
     purged: AtomicU64,
     unindexed: AtomicU64,
     db_bytes: AtomicU64,
@@ -41,6 +43,8 @@ impl Default for Figures {
             doubles: AtomicU64::new(0),
             queries: AtomicU64::new(0),
             query_micros: AtomicU64::new(0),
+            passwords: AtomicU64::new(0),
+            password_micros: AtomicU64::new(0),
             purged: AtomicU64::new(0),
             unindexed: AtomicU64::new(0),
             db_bytes: AtomicU64::new(0),
@@ -58,6 +62,11 @@ impl Figures {
     pub(crate) fn asked(&self, took: Duration) {
         self.queries.fetch_add(1, Relaxed);
         self.query_micros.fetch_add(took.as_micros() as u64, Relaxed);
+    }
+
+    pub(crate) fn hashed(&self, took: Duration) {
+        self.passwords.fetch_add(1, Relaxed);
+        self.password_micros.fetch_add(took.as_micros() as u64, Relaxed);
     }
 
     pub(crate) fn set_backlog(&self, backlog: &Backlog) {
@@ -111,11 +120,14 @@ impl Figures {
             ("chat_store_doubles_total", "lines with a cid that their author had used", &self.doubles),
             ("chat_store_purged_lines_total", "lines thrown away for their age or number", &self.purged),
             ("chat_store_queries_total", "pages and searches answered", &self.queries),
+            ("chat_store_passwords_total", "questions with a password, of a hash or two each", &self.passwords),
         ] {
             out.counter(name, text, get(value));
         }
         let seconds = get(&self.query_micros) as f64 / 1e6;
         out.counter("chat_store_query_seconds_total", "time spent on pages and searches", seconds);
+        let seconds = get(&self.password_micros) as f64 / 1e6;
+        out.counter("chat_store_password_seconds_total", "time spent on them", seconds);
         for (name, text, value) in [
             ("chat_store_backlog_records", "turns that are not written yet", &self.backlog_records),
             ("chat_store_backlog_bytes", "what they take in memory", &self.backlog_bytes),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use chat_server::store::{Question, Report};
+use chat_server::store::{Answer, Question, Report};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::backlog::Entry;
@@ -275,23 +275,31 @@ impl Writer {
                 self.searches.push((self.keeper.next_seq - 1, Instant::now() + PATIENCE, number, ask));
             }
             Ask::Lines(_) => self.pass_on(number, ask),
-            Ask::Job(job) => {
-                let answer =
-                    Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).and_then(|transaction| {
-                        let answer = job(&transaction)?;
-                        transaction.commit()?;
-                        Ok(answer)
-                    });
-                self.is_dirty = true;
-                match answer {
-                    Ok(Some(answer)) => self.desk.answer(number, answer),
-                    Ok(None) => {}
-                    Err(error) => {
-                        log::error!("the store could not do what it was asked: {error}");
-                        self.desk.fail(number);
-                    }
+            Ask::Job(job) => self.answer(number, |db| {
+                let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+                let answer = job(&transaction)?;
+                transaction.commit()?;
+                Ok(answer)
+            }),
+            Ask::Note(job) => self.answer(number, |db| {
+                // What is only looked at needs no lock, and no place on the disk.
+                let transaction = Transaction::new_unchecked(db, TransactionBehavior::Deferred)?;
+                let answer = job(&transaction)?;
+                if let Err(error) = transaction.commit() {
+                    log::warn!("the store could not write what it was told by the way: {error}");
                 }
-            }
+                Ok(answer)
+            }),
+        }
+    }
+
+    fn answer(&mut self, number: u64, ask: impl FnOnce(&Connection) -> rusqlite::Result<Option<Answer>>) {
+        let answer = ask(&self.db);
+        self.is_dirty = true;
+        match answer {
+            Ok(Some(answer)) => self.desk.answer(number, answer),
+            Ok(None) => {}
+            Err(error) => self.desk.fail_with(number, &error),
         }
     }
 

@@ -11,6 +11,7 @@ use chat_server::exposition::{Exposition, Kind};
 use chat_server::machine;
 use chat_server::server::{Server, ServerHandle};
 use chat_store::Guard;
+use chat_store::OpenError;
 use chat_tls::Tls;
 use chat_web::Web;
 use tracing_appender::non_blocking::WorkerGuard;
@@ -20,9 +21,11 @@ mod cert;
 mod data;
 mod engine;
 mod settings;
+mod store;
 mod tls;
 
 use settings::{Loaded, LogFormat, Settings, Task};
+use store::Ended;
 
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: an address cannot be had (EX_UNAVAILABLE).
 const WRONG_CONFIG: u8 = 78;
@@ -46,6 +49,21 @@ fn main() -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
+    if let Some((name, matches)) = matches.subcommand()
+        && let Some(ended) = store::run(name, matches, &loaded.settings.data)
+    {
+        return match ended {
+            Ok(Ended::Well(told)) => {
+                print(&told);
+                ExitCode::SUCCESS
+            }
+            Ok(Ended::Badly(told)) => {
+                print(&told);
+                ExitCode::FAILURE
+            }
+            Err(problem) => fail(1, &format!("error: {problem}")),
+        };
+    }
     match loaded.task {
         Task::PrintConfig => print(&loaded.printed()),
         Task::Example => print(&settings::example()),
@@ -79,7 +97,11 @@ fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {
     };
     let data = match settings.data.open() {
         Ok(data) => data,
-        Err(error) => return fail(WRONG_CONFIG, &format!("error: {error}")),
+        Err(error) => {
+            // Another server will end some day; the rest does not mend itself.
+            let code = if matches!(error, OpenError::InUse { .. }) { UNAVAILABLE } else { WRONG_CONFIG };
+            return fail(code, &format!("error: {error}"));
+        }
     };
     let core = &settings.core;
     let listener = match engine::listen(&core.addr) {

@@ -354,6 +354,8 @@ pub(crate) fn command() -> clap::Command {
             .hide_env(true)
             .hide_env_values(true)
             .allow_hyphen_values(true)
+            // `chatd check --data DIR` reads better than the other way round.
+            .global(key.name() == "data")
     });
     clap::Command::new("chatd")
         .version(env!("CARGO_PKG_VERSION"))
@@ -368,6 +370,7 @@ pub(crate) fn command() -> clap::Command {
                 .value_name("FILE")
                 .env("CHAT_CONFIG")
                 .hide_env(true)
+                .global(true)
                 .help("read settings from this TOML file"),
         )
         .arg(
@@ -386,6 +389,7 @@ pub(crate) fn command() -> clap::Command {
             Arg::new("example").long("example").action(ArgAction::SetTrue).help("print one with every key explained"),
         ))
         .subcommand(crate::cert::command())
+        .subcommands(crate::store::commands())
         .args(flags)
 }
 
