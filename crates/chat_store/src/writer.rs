@@ -100,6 +100,7 @@ impl Writer {
     pub(crate) fn run(mut self) {
         // However it ends, nobody waits for it after that.
         let desk = self.desk.clone();
+        self.measure();
         let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
         let mut writing = desk.0.writing();
         writing.ended = true;
