@@ -243,9 +243,8 @@ impl House {
             }
             Step::SignIn { who, password, visit, guarded } => {
                 let visit = self::visit(visit);
-                match self.shows(who, password, visit, guarded) {
-                    Ok((hashed, _)) => self.signs_in(who, &hashed, visit),
-                    Err(_) => {}
+                if let Ok((hashed, _)) = self.shows(who, password, visit, guarded) {
+                    self.signs_in(who, &hashed, visit);
                 }
             }
             Step::Hash { who, password } => {
