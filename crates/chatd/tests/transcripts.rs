@@ -146,7 +146,9 @@ fn is_about_a_store(text: &str) -> bool {
 }
 
 fn is_about_no_store(title: &str) -> bool {
-    ["asking.chat", "figures.chat", "help.chat", "nostore.chat", "toomany.chat"].iter().any(|name| title.ends_with(name))
+    ["asking.chat", "figures.chat", "help.chat", "nostore.chat", "toomany.chat"]
+        .iter()
+        .any(|name| title.ends_with(name))
 }
 
 #[test]

@@ -434,8 +434,6 @@ fn visit((token, from): (bool, u8)) -> Visit {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn accounts_are_what_a_few_lines_say_they_are(steps in steps()) {
         let mut house = House::new();
