@@ -75,19 +75,20 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<
         "add" => {
             let role = role()?;
             let running = format!("REGISTER:{name} <password> in the chat, and then ROLE:{name} {}", role.word());
-            let offline = open(dir, data, &running)?;
+            let offline = open(dir, data, Some(&running))?;
             offline.check(name).map_err(|error| refused(&error))?;
             offline.add(name, &password(name)?, role).map_err(|error| refused(&error))?;
             Ok(format!("{name} is {}, and signs in with LOGIN:{name} <password>\n", article(role)))
         }
         "role" => {
             let role = role()?;
-            let offline = old(dir, data, &format!("ROLE:{name} {} in the chat, as an admin", role.word()))?;
+            let running = format!("ROLE:{name} {} in the chat, as an admin", role.word());
+            let offline = old(dir, data, Some(&running))?;
             let is_there = offline.grant(name, role).map_err(|error| refused(&error))?;
             is_there.then(|| format!("{name} is {} now\n", article(role))).ok_or_else(nobody)
         }
         "password" => {
-            let offline = old(dir, data, "PASSWD: in the chat, for whoever knows the old one")?;
+            let offline = old(dir, data, Some("PASSWD: in the chat, for whoever knows the old one"))?;
             // Asked for only if there is somebody to have it.
             if !offline.has(name).map_err(|error| refused(&error))? {
                 return Err(nobody());
@@ -96,7 +97,7 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<
             is_there.then(|| format!("{name} has another password, and is signed out everywhere\n")).ok_or_else(nobody)
         }
         _ => {
-            let offline = old(dir, data, "to stop it for a moment; nothing in the chat does this")?;
+            let offline = old(dir, data, None)?;
             let is_there = offline.remove(name).map_err(|error| refused(&error))?;
             is_there
                 .then(|| format!("{name} is nobody's name any more; what was said under it stays\n"))
@@ -121,26 +122,27 @@ fn list(dir: &Path) -> Result<String, String> {
 
 /// The code alone stands in the first line, for scripts.
 fn invite(dir: &Path, data: &Data) -> Result<String, String> {
-    let offline = open(dir, data, "INVITECODE: in the chat, as an op or an admin")?;
+    let offline = open(dir, data, Some("INVITECODE: in the chat, as an op or an admin"))?;
     let (code, until) = offline.invite().map_err(|error| refused(&error))?;
     let until = until.format("%Y-%m-%d %H:%M");
     Ok(format!("{code}\nGood for one person, until {until} UTC: REGISTER:<name> <password> {code}\n"))
 }
 
 /// Opens the data, or says what to do while a server has it.
-fn open(dir: &Path, data: &Data, running: &str) -> Result<Offline, String> {
+fn open(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, String> {
     Offline::open(dir, data.strength).map_err(|error| match error {
         OpenError::InUse { .. } => {
             let text = error.to_string();
             let what = text.lines().next().unwrap_or_default();
-            format!("{what}, which knows its accounts itself\n  try: {running}; or stop that server first")
+            let running = running.map_or(String::new(), |running| format!("{running}; or "));
+            format!("{what}, and only that one can change its accounts now\n  try: {running}stop that server first")
         }
         error => error.to_string(),
     })
 }
 
 /// The same, where there is something already.
-fn old(dir: &Path, data: &Data, running: &str) -> Result<Offline, String> {
+fn old(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, String> {
     if dir.join(FILE).is_file() { open(dir, data, running) } else { Err(ToolError::NoData(dir.into()).to_string()) }
 }
 
