@@ -75,7 +75,7 @@ mod writer;
 
 pub use db::{FILE, OpenError};
 pub use figures::Figures;
-pub use offline::{Offline, OfflineError};
+pub use offline::{Listed, Offline, OfflineError, list_accounts};
 pub use passwords::Strength;
 pub use purge::Retention;
 pub use tools::{Findings, ToolError, backup, check, export};
