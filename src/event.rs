@@ -536,6 +536,22 @@ pub enum Foreign {
     Socks,
 }
 
+impl Foreign {
+    /// All there are.
+    pub const ALL: [Foreign; 5] = [Foreign::Http, Foreign::Tls, Foreign::Ssh, Foreign::Irc, Foreign::Socks];
+
+    /// Its name, in small letters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Foreign::Http => "http",
+            Foreign::Tls => "tls",
+            Foreign::Ssh => "ssh",
+            Foreign::Irc => "irc",
+            Foreign::Socks => "socks",
+        }
+    }
+}
+
 impl Leave {
     /// The number and slug for the `BYE` line (PROTOCOL.md section 7, "Codes").
     pub fn code(&self) -> (u16, &'static str) {

@@ -4,8 +4,6 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::metrics::Metrics;
-use crate::registry::Registry;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// How long one request may take, from its first byte to its last.
@@ -29,14 +27,14 @@ impl Exporter {
         self.addr
     }
 
-    /// Serves until the flag is set and somebody connects.
-    pub(crate) fn run(&self, metrics: &Metrics, registry: &Registry, stop: &AtomicBool) {
+    /// Serves what `figures` makes, until the flag is set and somebody connects.
+    pub(crate) fn run(&self, figures: impl Fn() -> String, stop: &AtomicBool) {
         loop {
             let accepted = self.listener.accept();
             if stop.load(Ordering::Acquire) {
                 return;
             }
-            let answered = accepted.and_then(|(socket, _)| answer(&socket, metrics, registry));
+            let answered = accepted.and_then(|(socket, _)| answer(&socket, &figures));
             if let Err(error) = answered {
                 log::debug!("metrics: {error}");
                 // Also where accept itself fails: slower than a scraper asks, faster than a person waits.
@@ -46,7 +44,7 @@ impl Exporter {
     }
 }
 
-fn answer(mut socket: &TcpStream, metrics: &Metrics, registry: &Registry) -> io::Result<()> {
+fn answer(mut socket: &TcpStream, figures: impl Fn() -> String) -> io::Result<()> {
     let until = Instant::now() + DEADLINE;
     let mut head = Vec::new();
     let mut part = [0; 1_024];
@@ -62,7 +60,7 @@ fn answer(mut socket: &TcpStream, metrics: &Metrics, registry: &Registry) -> io:
         }
     }
     let (status, body) = if head.starts_with(b"GET /metrics ") || head.starts_with(b"GET / ") {
-        ("200 OK", metrics.prometheus(registry))
+        ("200 OK", figures())
     } else {
         ("404 Not Found", "The figures are at /metrics.\n".into())
     };

@@ -48,6 +48,8 @@ pub mod connection;
 pub mod live;
 pub mod server;
 pub mod config;
+pub mod exposition;
+mod process;
 pub mod metrics;
 mod exporter;
 pub mod machine;

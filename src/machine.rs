@@ -97,7 +97,7 @@ fn pids_max_files(groups: &str) -> Vec<String> {
 }
 
 /// The soft limit of a row of `/proc/self/limits`; `None` if it is unlimited.
-fn soft_limit(limits: &str, row: &str) -> Option<u64> {
+pub(crate) fn soft_limit(limits: &str, row: &str) -> Option<u64> {
     limits.lines().find_map(|line| line.strip_prefix(row))?.split_whitespace().next()?.parse().ok()
 }
 

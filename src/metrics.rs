@@ -1,11 +1,13 @@
 //! Figures of the running server: counters that any thread may add to, and what the system says about this process.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::event::Stat;
-use crate::registry::Registry;
+use crate::event::{Foreign, Stat};
+use crate::exposition::{Exposition, Histogram, Kind};
+use crate::process;
+use crate::registry::Snapshot;
 
 /// The codes that refusals and goodbyes are counted by.
 const CODES: [u16; 41] = [
@@ -13,15 +15,36 @@ const CODES: [u16; 41] = [
     470, 473, 475, 480, 481, 482, 484, 486, 487, 488, 489, 490, 491, 498, 500, 503, 507, 511,
 ];
 
+/// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.
+const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const TIMES: [u64; 16] = [
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+];
+
 /// The server's counters. One for each server, shared by its threads.
 pub struct Metrics {
     started: Instant,
+    /// The same, in seconds since 1970.
+    started_at: f64,
     /// Connections taken, since the start.
     pub accepted: AtomicU64,
     /// Connections refused because the server, or their address, had too many.
     pub turned_away: AtomicU64,
-    /// Connections of other protocols.
-    pub foreign: AtomicU64,
     /// Lines said, whispers included.
     pub messages: AtomicU64,
     /// Envelopes handed to clients.
@@ -36,19 +59,26 @@ pub struct Metrics {
     pub panics: AtomicU64,
     /// Messages that wait for the router.
     pub inbox: AtomicU64,
+    /// Messages that the router has, and that wait until the turn before them is kept.
+    pub(crate) held: AtomicU64,
     /// Rooms.
     pub rooms: AtomicU64,
     refusals: [AtomicU64; CODES.len()],
     goodbyes: [AtomicU64; CODES.len()],
+    foreign: [AtomicU64; Foreign::ALL.len()],
+    turn_messages: Histogram,
+    turn_nanos: Histogram,
+    /// The clients as the router saw them last, which is once a second.
+    seen: Mutex<Snapshot>,
     threads: AtomicU64,
     memory_kib: AtomicU64,
 }
 
-/// One figure with its name, kind and explanation.
+/// One figure with its name, explanation and kind, if Prometheus gets it in this form as well.
 struct Figure {
     key: &'static str,
     name: &'static str,
-    kind: &'static str,
+    kind: Option<Kind>,
     text: &'static str,
     value: u64,
 }
@@ -56,11 +86,12 @@ struct Figure {
 impl Metrics {
     /// All zero.
     pub fn new(now: Instant) -> Metrics {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Metrics {
             started: now,
+            started_at: since.as_millis() as f64 / 1e3,
             accepted: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
-            foreign: AtomicU64::new(0),
             messages: AtomicU64::new(0),
             deliveries: AtomicU64::new(0),
             turns: AtomicU64::new(0),
@@ -68,9 +99,15 @@ impl Metrics {
             tap_missed: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             inbox: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             rooms: AtomicU64::new(0),
             refusals: [const { AtomicU64::new(0) }; CODES.len()],
             goodbyes: [const { AtomicU64::new(0) }; CODES.len()],
+            foreign: [const { AtomicU64::new(0) }; Foreign::ALL.len()],
+            turn_messages: Histogram::new(&SIZES, 1),
+            turn_nanos: Histogram::new(&TIMES, 1_000_000_000),
+            // There is always a line door, also before anybody came by it.
+            seen: Mutex::new(Snapshot { doors: vec![("line", 0)], ..Snapshot::default() }),
             threads: AtomicU64::new(0),
             memory_kib: AtomicU64::new(0),
         }
@@ -95,36 +132,65 @@ impl Metrics {
         }
     }
 
+    /// Counts a connection of another protocol.
+    pub fn strayed(&self, foreign: Foreign) {
+        if let Some(i) = Foreign::ALL.iter().position(|known| *known == foreign) {
+            Metrics::count(&self.foreign[i]);
+        }
+    }
+
+    /// How many connections of other protocols there were.
+    pub fn foreign(&self) -> u64 {
+        sum(&self.foreign)
+    }
+
+    /// Counts a turn of the router in which there was something to do: how many messages, and how long it took.
+    pub(crate) fn turned(&self, messages: u64, took: Duration) {
+        self.turn_messages.count(messages);
+        self.turn_nanos.count(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Notes how the clients are. Never waits: while somebody reads the figures, the ones before are good enough.
+    pub(crate) fn see(&self, mut snapshot: Snapshot) {
+        let Ok(mut seen) = self.seen.try_lock() else { return };
+        // A door by which nobody is in any more is at zero and not gone.
+        for (door, _) in &seen.doors {
+            if !snapshot.doors.iter().any(|(known, _)| known == door) {
+                snapshot.doors.push((door, 0));
+            }
+        }
+        *seen = snapshot;
+    }
+
     /// Asks the system for this process's threads and memory. Reads a file, so the router does not do it: whoever
     /// wants the figures asks first. Where there is no /proc the figures stay 0.
     pub fn sample_process(&self) {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-        };
-        self.threads.store(field("Threads:"), Relaxed);
-        self.memory_kib.store(field("VmRSS:"), Relaxed);
+        self.threads.store(process::status("Threads:").unwrap_or(0), Relaxed);
+        self.memory_kib.store(process::status("VmRSS:").unwrap_or(0), Relaxed);
     }
 
-    fn figures(&self, snapshot: crate::registry::Snapshot, now: Instant) -> Vec<Figure> {
-        let sum = |counters: &[AtomicU64]| counters.iter().map(|c| c.load(Relaxed)).sum::<u64>();
-        let figure = |key, name, kind, text, value| Figure { key, name, kind, text, value };
-        let total = |key, name, text, counter: &AtomicU64| figure(key, name, "counter", text, counter.load(Relaxed));
-        let gauge = |key, name, text, value| figure(key, name, "gauge", text, value);
+    fn figures(&self, snapshot: &Snapshot, now: Instant) -> Vec<Figure> {
+        let total = |key, name, text, counter: &AtomicU64| {
+            let value = counter.load(Relaxed);
+            Figure { key, name, kind: Some(Kind::Counter), text, value }
+        };
+        let gauge = |key, name, text, value| Figure { key, name, kind: Some(Kind::Gauge), text, value };
+        // What Prometheus gets by code, by door, or under a name that all programs share.
+        let told = |key, text, value| Figure { key, name: "", kind: None, text, value };
+        let inbox = self.inbox.load(Relaxed) + self.held.load(Relaxed);
         let uptime = now.saturating_duration_since(self.started).as_secs();
         vec![
             gauge("people", "chat_people", "people signed on", snapshot.people as u64),
-            gauge("clients", "chat_clients", "open connections", snapshot.clients as u64),
+            told("clients", "open connections", snapshot.clients as u64),
             gauge("rooms", "chat_rooms", "rooms", self.rooms.load(Relaxed)),
             total("messages", "chat_messages_total", "lines said since the start", &self.messages),
             total("deliveries", "chat_deliveries_total", "events handed to clients since the start", &self.deliveries),
             total("turns", "chat_turns_total", "turns of the router since the start", &self.turns),
-            gauge("inbox", "chat_inbox_messages", "messages that wait for the router", self.inbox.load(Relaxed)),
+            gauge("inbox", "chat_inbox_messages", "messages that wait for the router", inbox),
             gauge("outboxes", "chat_outbox_bytes", "bytes that wait for clients", snapshot.waiting as u64),
             total("missed", "chat_missed_lines_total", "lines that slow clients missed", &self.missed),
             total("tap-missed", "chat_tap_missed_events_total", "events that a tap had no room for", &self.tap_missed),
-            figure("refusals", "chat_refusals", "", "requests refused since the start", sum(&self.refusals)),
+            told("refusals", "requests refused since the start", sum(&self.refusals)),
             total("accepted", "chat_accepted_total", "connections taken since the start", &self.accepted),
             total(
                 "turned-away",
@@ -132,41 +198,58 @@ impl Metrics {
                 "connections refused, server or address full",
                 &self.turned_away,
             ),
-            total("foreign", "chat_foreign_total", "connections of other protocols", &self.foreign),
+            told("foreign", "connections of other protocols", self.foreign()),
             total("panics", "chat_panics_total", "panics caught since the start", &self.panics),
-            gauge("threads", "chat_threads", "threads of the server", self.threads.load(Relaxed)),
-            gauge("memory", "chat_memory_kib", "resident memory in KiB", self.memory_kib.load(Relaxed)),
-            gauge("uptime", "chat_uptime_seconds", "seconds since the start", uptime),
+            told("threads", "threads of the server", self.threads.load(Relaxed)),
+            told("memory", "resident memory in KiB", self.memory_kib.load(Relaxed)),
+            told("uptime", "seconds since the start", uptime),
         ]
     }
 
-    /// For `STATS`. Threads and memory are as [`Metrics::sample_process`] saw them last.
-    /// The figures of `STATS`. The process is as it was sampled last.
-    pub fn stats(&self, snapshot: crate::registry::Snapshot, now: Instant) -> Vec<Stat> {
-        let figures = self.figures(snapshot, now).into_iter();
+    /// The figures of `STATS`. Threads and memory are as [`Metrics::sample_process`] saw them last.
+    pub fn stats(&self, snapshot: Snapshot, now: Instant) -> Vec<Stat> {
+        let figures = self.figures(&snapshot, now).into_iter();
         figures.map(|Figure { key, text, value, .. }| Stat { key, value, text }).collect()
     }
 
-    /// The Prometheus text format, version 0.0.4.
-    pub fn prometheus(&self, registry: &Registry) -> String {
-        self.sample_process();
-        let mut out = String::new();
-        for Figure { name, kind, text, value, .. } in self.figures(registry.snapshot(), Instant::now()) {
-            if !kind.is_empty() {
-                let _infallible = writeln!(out, "# HELP {name} {text}\n# TYPE {name} {kind}\n{name} {value}");
+    /// Writes all of it for Prometheus. Waits for nobody; how the clients are is at most a second old.
+    pub fn append(&self, text: &mut String) {
+        let mut out = Exposition::new(text);
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        out.family("chat_build_info", Kind::Gauge, "always 1; the labels say what is running").sample(&version, 1);
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut clients = out.family("chat_clients", Kind::Gauge, "open connections, by door");
+        for (door, count) in &seen.doors {
+            clients.sample(&[("door", door)], count);
+        }
+        for Figure { name, kind, text, value, .. } in self.figures(&seen, Instant::now()) {
+            if let Some(kind) = kind {
+                out.family(name, kind, text).sample(&[], value);
             }
         }
+        out.gauge("chat_outbox_clients", "clients for whom something waits", seen.behind);
+        out.histogram("chat_turn_messages", "messages of a turn of the router that had any", &self.turn_messages);
+        out.histogram("chat_turn_seconds", "time that such a turn took", &self.turn_nanos);
         for (name, text, counters) in [
             ("chat_refusals_total", "requests refused, by code", &self.refusals),
             ("chat_goodbyes_total", "connections ended, by code", &self.goodbyes),
         ] {
-            let _infallible = writeln!(out, "# HELP {name} {text}\n# TYPE {name} counter");
+            let mut family = out.family(name, Kind::Counter, text);
             for (code, counter) in CODES.iter().zip(counters) {
-                let _infallible = writeln!(out, "{name}{{code=\"{code}\"}} {}", counter.load(Relaxed));
+                family.sample(&[("code", &code.to_string())], counter.load(Relaxed));
             }
         }
-        out
+        let mut strangers = out.family("chat_foreign_total", Kind::Counter, "connections of other protocols");
+        for (foreign, counter) in Foreign::ALL.iter().zip(&self.foreign) {
+            strangers.sample(&[("protocol", foreign.name())], counter.load(Relaxed));
+        }
+        out.gauge("process_start_time_seconds", "when the server was started, in seconds since 1970", self.started_at);
+        process::append(&mut out);
     }
+}
+
+fn sum(counters: &[AtomicU64]) -> u64 {
+    counters.iter().map(|counter| counter.load(Relaxed)).sum()
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -179,8 +262,18 @@ mod tests {
         let metrics = Metrics::new(Instant::now());
         metrics.refused(ChatError::NoText.code().0);
         metrics.refused(ChatError::NoText.code().0);
-        let text = metrics.prometheus(&Registry::new());
+        let mut text = String::new();
+        metrics.append(&mut text);
         assert!(text.contains("chat_refusals_total{code=\"412\"} 2\n"), "{text}");
         assert!(text.contains("# TYPE chat_people gauge\nchat_people 0\n"), "{text}");
+    }
+    #[test]
+    fn a_door_by_which_nobody_is_in_any_more_is_at_zero() {
+        let metrics = Metrics::new(Instant::now());
+        metrics.see(Snapshot { doors: vec![("web", 3)], ..Snapshot::default() });
+        metrics.see(Snapshot { doors: vec![("line", 1)], ..Snapshot::default() });
+        let mut text = String::new();
+        metrics.append(&mut text);
+        assert!(text.contains("chat_clients{door=\"line\"} 1\nchat_clients{door=\"web\"} 0\n"), "{text}");
     }
 }

@@ -36,7 +36,7 @@ impl Holders {
 }
 
 /// What the registry holds at one moment, for figures.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Snapshot {
     /// Open connections that the router knows.
     pub clients: usize,
@@ -44,6 +44,10 @@ pub struct Snapshot {
     pub people: usize,
     /// Bytes that wait for clients, in all.
     pub waiting: usize,
+    /// For how many clients any wait.
+    pub behind: usize,
+    /// The connections by door.
+    pub doors: Vec<(&'static str, usize)>,
 }
 
 /// One person at one moment, for those who show who is on.
@@ -192,8 +196,17 @@ impl Clients {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let waiting = self.by_id.values().map(|client| client.sender.waiting()).sum();
-        Snapshot { clients: self.by_id.len(), people: self.by_name.len(), waiting }
+        let mut seen = Snapshot { clients: self.by_id.len(), people: self.by_name.len(), ..Snapshot::default() };
+        for client in self.iter() {
+            let waiting = client.sender.waiting();
+            seen.waiting += waiting;
+            seen.behind += usize::from(waiting > 0);
+            match seen.doors.iter_mut().find(|(door, _)| *door == client.door) {
+                Some((_, count)) => *count += 1,
+                None => seen.doors.push((client.door, 1)),
+            }
+        }
+        seen
     }
 
     /// Builds the map of names anew from the clients, after something went wrong in between.
@@ -262,7 +275,8 @@ mod tests {
         registry.lock().add(client(2));
         assert!(registry.lock().rename(ClientId(1), name("ani")));
         assert!(registry.is_signed_on(ClientId(1)) && !registry.is_signed_on(ClientId(2)));
-        assert_eq!(registry.snapshot(), Snapshot { clients: 2, people: 1, waiting: 0 });
+        let doors = vec![("line", 2)];
+        assert_eq!(registry.snapshot(), Snapshot { clients: 2, people: 1, waiting: 0, behind: 0, doors });
         assert!(registry.lock().remove(ClientId(1)).is_some());
         assert!(registry.lock().remove(ClientId(1)).is_none());
         assert_eq!(registry.names(), []);

@@ -73,6 +73,8 @@ pub struct Router {
     archive: Option<Archive>,
     incidents: u64,
     next_tick: Option<Instant>,
+    /// When the figures want to know next how the clients are.
+    next_look: Option<Instant>,
     open: bool,
 }
 
@@ -102,6 +104,7 @@ impl Router {
             archive: None,
             incidents: 0,
             next_tick: None,
+            next_look: None,
             open: true,
         };
         router.reload(config);
@@ -179,6 +182,13 @@ impl Router {
         }
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
+        let held = self.archive.as_ref().map_or(0, Archive::waiting);
+        self.metrics.held.store(held as u64, Relaxed);
+        // Behind the turn, for what was handed over does not wait; and not while the store still has to keep it.
+        if self.next_look.is_none_or(|at| at <= now.mono) && !self.archive.as_ref().is_some_and(Archive::is_held) {
+            self.next_look = Some(now.mono + TICK);
+            self.metrics.see(clients.snapshot());
+        }
     }
 }
 
@@ -279,8 +289,8 @@ impl Turn<'_> {
         self.router.watchers.remove(&id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(why.code().0);
-        if matches!(why, Leave::Foreign(_)) {
-            Metrics::count(&self.router.metrics.foreign);
+        if let Leave::Foreign(foreign) = why {
+            self.router.metrics.strayed(foreign);
         }
         self.router.limiter.forget(id);
         if let Some(name) = client.name.clone()

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
@@ -113,7 +114,12 @@ struct Shared {
     connections: Arc<Connections>,
     next_id: AtomicUsize,
     stop: AtomicBool,
+    /// What other parts add to the figures.
+    figures: Mutex<Vec<Box<Figures>>>,
 }
+
+/// Writes figures behind a text.
+type Figures = dyn Fn(&mut String) + Send + Sync;
 
 impl Server {
     /// Binds the address of the settings.
@@ -143,6 +149,7 @@ impl Server {
             connections: Connections::new(config.max_clients, config.max_per_address),
             next_id: AtomicUsize::new(1),
             stop: AtomicBool::new(false),
+            figures: Mutex::default(),
             live: Live::new(config),
         });
         let handle = ServerHandle { inbox: sender, shared };
@@ -206,7 +213,7 @@ impl Server {
             // Without this the scope would wait for the router for ever.
             let give_up = |_: &io::Error| handle.shutdown();
             if let Some(exporter) = &exporter {
-                let serve = || exporter.run(&shared.metrics, &shared.registry, &shared.stop);
+                let serve = || exporter.run(|| handle.figures(), &shared.stop);
                 thread::Builder::new()
                     .name("metrics".into())
                     .stack_size(STACK)
@@ -297,6 +304,29 @@ impl ServerHandle {
         &self.shared.metrics
     }
 
+    /// Adds to the figures for Prometheus: `figures` is called whenever somebody asks for them, on a thread that does nothing
+    /// else, and writes behind what is there ([`Exposition`](crate::exposition::Exposition) knows how). It must be quick,
+    /// and use other names than those before it. It lives as long as the server, so it should not hold a handle to it.
+    pub fn add_figures(&self, figures: impl Fn(&mut String) + Send + Sync + 'static) {
+        self.shared.figures().push(Box::new(figures));
+    }
+
+    /// All figures, for Prometheus: the server's own and those that were added.
+    pub fn figures(&self) -> String {
+        let mut text = String::new();
+        self.shared.metrics.append(&mut text);
+        for add in self.shared.figures().iter() {
+            let mut own = String::new();
+            if catch_unwind(AssertUnwindSafe(|| add(&mut own))).is_ok() {
+                text.push_str(&own);
+            } else {
+                Metrics::count(&self.shared.metrics.panics);
+                log::error!("a part's figures panicked and are left out; the panic's own message stands above");
+            }
+        }
+        text
+    }
+
     /// The settings it runs with.
     pub fn config(&self) -> Arc<Config> {
         self.shared.live.get()
@@ -343,6 +373,11 @@ impl ServerHandle {
 }
 
 impl Shared {
+    /// Nothing behind this lock can be half done: it is only ever added to.
+    fn figures(&self) -> MutexGuard<'_, Vec<Box<Figures>>> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn others(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
         // A push cannot be left half done.
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
@@ -377,10 +412,16 @@ pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics:
             gather(metrics);
         }
         let waiting = first.into_iter().chain(inbox.try_iter()).take(TURN);
+        let mut count = 0;
         let counted = waiting.inspect(|_| {
             metrics.inbox.fetch_sub(1, Ordering::Relaxed);
+            count += 1;
         });
-        router.turn(counted, Now::read());
+        let now = Now::read();
+        router.turn(counted, now);
+        if count > 0 {
+            metrics.turned(count, now.mono.elapsed());
+        }
     }
 }
 

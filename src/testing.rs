@@ -20,7 +20,7 @@
 //! | `ani connects` | she connects; her `HELLO` is the next line she gets |
 //! | `ani connects from 192.0.2.7` | the same from there; only the bare router believes it |
 //! | `ani> words` | she sends a line; `\xNN` is a byte, `\{3000 x}` a repeated letter; who is new connects first |
-//! | `ani< words` | she gets this line; `*` stands for anything within a word, `...` at the end for any rest |
+//! | `ani< words` | she gets this line; `*` stands for anything within a word, `...` at the end for any rest; what stands at `{code}` is what `{code}` means in later lines |
 //! | `ani hangs up` | she closes her sending half |
 //! | `ani is gone` | her connection has ended, and she got nothing more |
 //! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
@@ -29,8 +29,10 @@
 //! | `restart` | the server stops and starts again: everybody is gone, and what is kept is there |
 
 mod memory;
+mod scrape;
 
 pub use memory::MemoryStore;
+pub use scrape::Scrape;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -692,7 +694,8 @@ pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -
         }
         lines.next();
     }
-    let mut player = Player { title, stage: stage(setup), seats: HashMap::new(), speaker: None, syncs: 0 };
+    let mut player =
+        Player { title, stage: stage(setup), seats: HashMap::new(), speaker: None, syncs: 0, known: HashMap::new() };
     for (number, line) in lines {
         if !is_comment(line) {
             player.line(number + 1, line);
@@ -712,6 +715,8 @@ struct Player<'a, S> {
     /// Who spoke last and may not have been heard by the router yet.
     speaker: Option<String>,
     syncs: usize,
+    /// What was heard and is said again later.
+    known: HashMap<String, String>,
 }
 
 /// What somebody got and the transcript has not asked for yet.
@@ -776,12 +781,13 @@ impl<S: Stage> Player<'_, S> {
                     self.connect(who);
                     self.next(who);
                 }
-                self.say(who, rest[1..].trim_start());
+                let words = self.filled(rest[1..].trim_start());
+                self.say(who, &words);
             }
             _ if rest.starts_with('<') => {
-                let wanted = rest[1..].trim_start();
+                let wanted = self.filled(rest[1..].trim_start());
                 let got = self.next(who);
-                let fits = got.as_deref().is_some_and(|got| matches(wanted, got));
+                let fits = got.as_deref().is_some_and(|got| self.learns(&wanted, got));
                 assert!(fits, "{place}\n  but got: {}", got.as_deref().unwrap_or("nothing"));
             }
             _ => panic!("{place}\n  is no line of a transcript"),
@@ -795,6 +801,32 @@ impl<S: Stage> Player<'_, S> {
         }
         assert!(self.stage.reads(who, on), "{place}: on this stage nobody knows how much waits");
         self.seats.entry(who.into()).or_default().stalled = !on;
+    }
+
+    /// A line of the transcript with what is known by now.
+    fn filled(&self, line: &str) -> String {
+        let known = self.known.iter();
+        known.fold(line.to_string(), |line, (name, value)| line.replace(&format!("{{{name}}}"), value))
+    }
+
+    /// Whether a line is as the pattern says; what stands where it has a new `{name}` is known from then on.
+    fn learns(&mut self, pattern: &str, line: &str) -> bool {
+        let mut wanted = String::new();
+        for (word, got) in pattern.split(' ').zip(line.split(' ').map(Some).chain(std::iter::repeat(None))) {
+            let named = word.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+            let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase());
+            let word = match named {
+                Some((before, (name, after))) if is_name(name) => {
+                    let value = got.and_then(|got| got.strip_prefix(before)?.strip_suffix(after));
+                    self.known.extend(value.map(|value| (name.to_string(), value.to_string())));
+                    format!("{before}*{after}")
+                }
+                _ => word.to_string(),
+            };
+            wanted.push_str(if wanted.is_empty() { "" } else { " " });
+            wanted.push_str(&word);
+        }
+        matches(&wanted, line)
     }
 
     fn connect(&mut self, who: &str) {

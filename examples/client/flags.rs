@@ -11,6 +11,8 @@ The client of the chat.
   --addr HOST:PORT  where the server is; without it, 127.0.0.1:7878
   --tls             speak TLS; the port is usually another one
   --ca FILE         with --tls: who may have signed the server's certificate, in PEM. Nobody else is trusted
+  --cert FILE, --key FILE
+                    with --tls: your own certificate and its key, in PEM, for servers that want one
   --room #ROOM      the room to enter besides the lobby
   --plain           no colours; in a pipe, readable text in place of the protocol
   --no-history      show nothing of what was said before
@@ -30,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) addr: String,
     /// The file with the CA; where there is one, TLS is spoken.
     pub(crate) ca: Option<String>,
+    /// The files with the own certificate and its key.
+    pub(crate) own: Option<(String, String)>,
     pub(crate) room: Option<String>,
     pub(crate) plain: bool,
     pub(crate) history: bool,
@@ -48,18 +52,19 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
         name: name.to_string(),
         addr: "127.0.0.1:7878".into(),
         ca: None,
+        own: None,
         room: None,
         plain: false,
         history: true,
     };
-    let mut tls = false;
+    let (mut tls, mut cert, mut key) = (false, None, None);
     let mut args = args;
     while let Some(arg) = args.next() {
         let (flag, glued) = match arg.split_once('=') {
             Some((flag, value)) => (flag, Some(value.to_string())),
             None => (arg.as_str(), None),
         };
-        if glued.is_some() && !matches!(flag, "--name" | "--addr" | "--ca" | "--room") {
+        if glued.is_some() && !matches!(flag, "--name" | "--addr" | "--ca" | "--cert" | "--key" | "--room") {
             return Err(format!("{flag} takes no value, or is no flag\n  try: --help shows them all"));
         }
         let mut value = || glued.clone().or_else(|| args.next()).ok_or(format!("{flag} needs a value\n  try: --help"));
@@ -69,6 +74,8 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             "--plain" => settings.plain = true,
             "--tls" => tls = true,
             "--ca" => settings.ca = Some(value()?),
+            "--cert" => cert = Some(value()?),
+            "--key" => key = Some(value()?),
             "--no-history" => settings.history = false,
             "--name" => {
                 let value = value()?;
@@ -92,6 +99,15 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             _ => return Err(format!("there is no flag {arg}\n  try: --help shows them all")),
         }
     }
+    settings.own = match (cert, key) {
+        (Some(cert), Some(key)) if tls => Some((cert, key)),
+        (None, None) => None,
+        _ => {
+            return Err(
+                "--cert and --key go together, and with --tls\n  try: --tls --ca FILE --cert FILE --key FILE".into()
+            );
+        }
+    };
     match (tls, &settings.ca) {
         (true, None) => {
             Err("--tls: whom to trust is missing\n  try: --tls --ca chat-tls/ca.pem, which chatd cert --dev makes"
@@ -149,6 +165,8 @@ mod tests {
             &["--tls"],
             &["--ca", "ca.pem"],
             &["--tls=yes", "--ca", "ca.pem"],
+            &["--tls", "--ca", "ca.pem", "--cert", "me.pem"],
+            &["--cert", "me.pem", "--key", "me.pem"],
             &["ani"],
         ] {
             let problem = read(args).unwrap_err();

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             let _nobody_reads = io::stdout().write_all(text.as_bytes());
             0
         }
-        Task::Talk(settings) => match Server::new(&settings.addr, settings.ca.as_deref()) {
+        Task::Talk(settings) => match Server::new(&settings) {
             Err(problem) => {
                 pipe::complain(&format!("error: {problem}"));
                 USAGE

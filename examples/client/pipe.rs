@@ -25,10 +25,12 @@ pub(crate) fn run(settings: &Settings, server: &Server) -> u8 {
     let stream = match server.connect() {
         Ok(stream) => stream,
         Err(error) => {
-            complain(&format!(
-                "error: cannot connect to {}: {error}\n  try: cargo run --release starts a server, --addr HOST:PORT names another one",
-                server.addr
-            ));
+            let hint = match error.kind() {
+                // There is a server, and TLS has said what is the matter with it.
+                ErrorKind::InvalidData => "",
+                _ => "\n  try: cargo run --release starts a server, --addr HOST:PORT names another one",
+            };
+            complain(&format!("error: cannot connect to {}: {error}{hint}", server.addr));
             return CANNOT_CONNECT;
         }
     };

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{AlertDescription, CertificateError, ClientConfig, ClientConnection, RootCertStore};
+
+use crate::flags::Settings;
 
 /// How long a connection may take to come about, and then its handshake for each step.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -42,8 +44,9 @@ pub(crate) struct Tls {
 
 impl Server {
     /// A server over TCP, or over TLS where there is a file with the CA that is to be trusted, and no other.
-    pub(crate) fn new(addr: &str, ca: Option<&str>) -> Result<Server, String> {
-        let Some(ca) = ca else { return Ok(Server { addr: addr.into(), tls: None }) };
+    pub(crate) fn new(settings: &Settings) -> Result<Server, String> {
+        let addr = settings.addr.as_str();
+        let Some(ca) = &settings.ca else { return Ok(Server { addr: addr.into(), tls: None }) };
         let help = "\n  try: --ca chat-tls/ca.pem, which chatd cert --dev makes";
         let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(ca).and_then(Iterator::collect);
         let found = found.map_err(|error| format!("--ca: cannot read {ca}: {error}{help}"))?;
@@ -57,8 +60,20 @@ impl Server {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| format!("--tls: {error}"))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match &settings.own {
+            None => config.with_no_client_auth(),
+            Some((cert, key)) => {
+                let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
+                let chain =
+                    chain.map_err(|error| format!("--cert: cannot read {cert}: {error}\n  try: --cert me.pem"))?;
+                let read = PrivateKeyDer::from_pem_file(key);
+                let own = read.map_err(|error| format!("--key: cannot read {key}: {error}\n  try: --key key.pem"))?;
+                config
+                    .with_client_auth_cert(chain, own)
+                    .map_err(|error| format!("--cert {cert}, --key {key}: {error}"))?
+            }
+        };
         let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host).trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_string())
             .map_err(|_| format!("--addr: a certificate cannot be for \"{host}\"\n  try: --addr localhost:7879"))?;
@@ -227,6 +242,9 @@ fn explained(error: io::Error) -> io::Error {
             why => format!("its certificate is no good: {why}"),
         },
         Some(rustls::Error::InvalidMessage(_)) => "it speaks no TLS at this port".into(),
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            "it wants to see a certificate of yours: --cert FILE --key FILE".into()
+        }
         Some(rustls::Error::AlertReceived(alert)) => format!("it refuses us by TLS: {alert:?}"),
         Some(_) | None => return error,
     };
@@ -236,14 +254,22 @@ fn explained(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flags::{Task, read_flags};
 
     #[test]
     fn a_ca_that_cannot_be_used_names_the_next_step() {
+        let with = |flags: &[&str]| {
+            let flags = [&["--addr", "localhost:1", "--name", "ci"][..], flags].concat();
+            let Ok(Task::Talk(settings)) = read_flags(flags.iter().map(|flag| flag.to_string()), "me") else {
+                panic!("{flags:?} are no flags");
+            };
+            Server::new(&settings)
+        };
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         for (ca, words) in [("/nowhere/ca.pem", "cannot read /nowhere/ca.pem"), (manifest, "holds no certificate")] {
-            let problem = Server::new("localhost:1", Some(ca)).err().expect("refused");
+            let problem = with(&["--tls", "--ca", ca]).err().expect("refused");
             assert!(problem.contains(words) && problem.contains("try: --ca "), "{problem}");
         }
-        assert!(Server::new("localhost:1", None).is_ok());
+        assert!(with(&[]).is_ok());
     }
 }

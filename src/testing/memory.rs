@@ -92,6 +92,11 @@ impl MemoryStore {
         self.lock().rooms.get(room).into_iter().flat_map(|room| room.lines.values().cloned()).collect()
     }
 
+    /// The accounts, with their passwords, for tests that make the same ones elsewhere.
+    pub fn accounts(&self) -> Vec<(Account, Secret)> {
+        self.lock().accounts.values().map(|owner| (owner.account.clone(), owner.password.clone())).collect()
+    }
+
     /// An account that is there from the start.
     pub fn add(&self, name: &Name, password: &str, role: Role) {
         let account = Account { name: name.clone(), role };

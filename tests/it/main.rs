@@ -1,11 +1,13 @@
 //! Tests of the server from outside: by transcripts, and over real sockets.
 
+mod figures;
 mod invariants;
 mod lifecycle;
 mod limits;
 mod load;
 mod manual;
 mod model;
+mod permissions;
 mod promise;
 mod properties;
 mod soak;

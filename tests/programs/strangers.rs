@@ -16,8 +16,7 @@ fn answer_to(bytes: &[u8]) -> String {
     stranger.send_bytes(bytes);
     let heard = stranger.rest();
     assert_eq!(ani.settle(), [] as [String; 0], "nobody hears of a stranger");
-    let foreign = server.handle().metrics().foreign.load(std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(foreign, 1, "it is counted: {heard:#?}");
+    assert_eq!(server.handle().metrics().foreign(), 1, "it is counted: {heard:#?}");
     assert!(heard[0].contains(" HELLO 1 "), "{heard:#?}");
     heard[1..].join("\n")
 }

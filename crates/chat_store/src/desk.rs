@@ -8,9 +8,9 @@ use chat_server::store::{Answer, Busy, Keeping, Question, Record, Report, Store}
 use rusqlite::Connection;
 
 use crate::Durability;
-use crate::accounts::Accounts;
 use crate::backlog::{Backlog, cost};
 use crate::figures::Figures;
+use crate::questions::Accounts;
 
 /// The most questions that wait for a thread of the store.
 const QUESTIONS: usize = 256;
@@ -27,6 +27,8 @@ pub(crate) enum Ask {
     Lines(Question),
     /// One that somebody else's function answers.
     Job(Job),
+    /// The same, but its answer is good even if what it writes cannot be written.
+    Note(Job),
 }
 
 /// The store's end for everybody: it takes what is to be done, and tells the router what became of it.
@@ -105,6 +107,18 @@ impl Desk {
         job: impl FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send + 'static,
     ) -> Result<(), Busy> {
         self.ask_writer(&mut self.0.writing(), number, Ask::Job(Box::new(job)))
+    }
+
+    /// Runs `job` as [`Desk::write`] does, but its answer is given whether or not what it wrote could be written.
+    ///
+    /// # Errors
+    /// There is too much to do already.
+    pub(crate) fn note(
+        &self,
+        number: u64,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send + 'static,
+    ) -> Result<(), Busy> {
+        self.ask_writer(&mut self.0.writing(), number, Ask::Note(Box::new(job)))
     }
 
     /// Answers a question. It may have to wait for the router, so the router's own thread must not call this: what is

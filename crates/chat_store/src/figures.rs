@@ -1,33 +1,18 @@
 //! What the store counts, for whoever watches the server.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use chat_server::exposition::{Exposition, Histogram};
+
 use crate::backlog::Backlog;
 
-/// Upper bounds of the histogram of commits, in microseconds, with the words for them in seconds.
-const BOUNDS: [(u64, &str); 12] = [
-    (100, "0.0001"),
-    (250, "0.00025"),
-    (500, "0.0005"),
-    (1_000, "0.001"),
-    (2_500, "0.0025"),
-    (5_000, "0.005"),
-    (10_000, "0.01"),
-    (25_000, "0.025"),
-    (50_000, "0.05"),
-    (100_000, "0.1"),
-    (500_000, "0.5"),
-    (2_500_000, "2.5"),
-];
+/// Upper bounds of the histogram of commits, in microseconds.
+const BOUNDS: [u64; 12] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000];
 
 /// The store's counters, shared by its threads. All are since the start, or as they are now.
-#[derive(Default)]
 pub struct Figures {
-    commits: [AtomicU64; BOUNDS.len()],
-    commits_total: AtomicU64,
-    commit_micros: AtomicU64,
+    commits: Histogram,
     rows: AtomicU64,
     backlog_records: AtomicU64,
     backlog_bytes: AtomicU64,
@@ -37,26 +22,51 @@ pub struct Figures {
     doubles: AtomicU64,
     queries: AtomicU64,
     query_micros: AtomicU64,
+    passwords: AtomicU64,
+    password_micros: AtomicU64,
     purged: AtomicU64,
     unindexed: AtomicU64,
     db_bytes: AtomicU64,
     wal_bytes: AtomicU64,
 }
 
+impl Default for Figures {
+    fn default() -> Figures {
+        Figures {
+            commits: Histogram::new(&BOUNDS, 1_000_000),
+            rows: AtomicU64::new(0),
+            backlog_records: AtomicU64::new(0),
+            backlog_bytes: AtomicU64::new(0),
+            in_trouble: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            doubles: AtomicU64::new(0),
+            queries: AtomicU64::new(0),
+            query_micros: AtomicU64::new(0),
+            passwords: AtomicU64::new(0),
+            password_micros: AtomicU64::new(0),
+            purged: AtomicU64::new(0),
+            unindexed: AtomicU64::new(0),
+            db_bytes: AtomicU64::new(0),
+            wal_bytes: AtomicU64::new(0),
+        }
+    }
+}
+
 impl Figures {
     pub(crate) fn committed(&self, took: Duration, rows: usize) {
-        let micros = took.as_micros() as u64;
-        if let Some(bucket) = BOUNDS.iter().position(|(bound, _)| micros <= *bound) {
-            self.commits[bucket].fetch_add(1, Relaxed);
-        }
-        self.commits_total.fetch_add(1, Relaxed);
-        self.commit_micros.fetch_add(micros, Relaxed);
+        self.commits.count(took.as_micros() as u64);
         self.rows.fetch_add(rows as u64, Relaxed);
     }
 
     pub(crate) fn asked(&self, took: Duration) {
         self.queries.fetch_add(1, Relaxed);
         self.query_micros.fetch_add(took.as_micros() as u64, Relaxed);
+    }
+
+    pub(crate) fn hashed(&self, took: Duration) {
+        self.passwords.fetch_add(1, Relaxed);
+        self.password_micros.fetch_add(took.as_micros() as u64, Relaxed);
     }
 
     pub(crate) fn set_backlog(&self, backlog: &Backlog) {
@@ -100,41 +110,33 @@ impl Figures {
 
     /// Appends all of it to `out`, in the Prometheus text format 0.0.4.
     pub fn append(&self, out: &mut String) {
-        let seconds = |micros: &AtomicU64| micros.load(Relaxed) as f64 / 1e6;
-        let mut add = |name: &str, kind: &str, text: &str, value: String| {
-            let _infallible = writeln!(out, "# HELP {name} {text}\n# TYPE {name} {kind}\n{value}");
-        };
-        let mut histogram = String::new();
-        let mut sum = 0;
-        for ((_, bound), bucket) in BOUNDS.iter().zip(&self.commits) {
-            sum += bucket.load(Relaxed);
-            let _infallible = writeln!(histogram, "chat_store_commit_seconds_bucket{{le=\"{bound}\"}} {sum}");
-        }
-        let total = self.commits_total.load(Relaxed);
-        let _infallible = write!(
-            histogram,
-            "chat_store_commit_seconds_bucket{{le=\"+Inf\"}} {total}\nchat_store_commit_seconds_sum {}\nchat_store_commit_seconds_count {total}",
-            seconds(&self.commit_micros)
-        );
-        add("chat_store_commit_seconds", "histogram", "time of a commit, from its first row", histogram);
-        for (name, kind, text, value) in [
-            ("chat_store_rows_total", "counter", "lines written", &self.rows),
-            ("chat_store_failures_total", "counter", "commits that failed", &self.failures),
-            ("chat_store_lost_lines_total", "counter", "lines that found no room in the backlog", &self.lost),
-            ("chat_store_doubles_total", "counter", "lines with a cid that their author had used", &self.doubles),
-            ("chat_store_purged_lines_total", "counter", "lines thrown away for their age or number", &self.purged),
-            ("chat_store_backlog_records", "gauge", "turns that are not written yet", &self.backlog_records),
-            ("chat_store_backlog_bytes", "gauge", "what they take in memory", &self.backlog_bytes),
-            ("chat_store_unindexed_lines", "gauge", "lines that are not in the search index yet", &self.unindexed),
-            ("chat_store_queries_total", "counter", "pages and searches answered", &self.queries),
-            ("chat_store_db_bytes", "gauge", "size of the database file", &self.db_bytes),
-            ("chat_store_wal_bytes", "gauge", "size of its write-ahead log", &self.wal_bytes),
+        let get = |value: &AtomicU64| value.load(Relaxed);
+        let mut out = Exposition::new(out);
+        out.histogram("chat_store_commit_seconds", "time of a commit, from its first row", &self.commits);
+        for (name, text, value) in [
+            ("chat_store_rows_total", "lines written", &self.rows),
+            ("chat_store_failures_total", "commits that failed", &self.failures),
+            ("chat_store_lost_lines_total", "lines that found no room in the backlog", &self.lost),
+            ("chat_store_doubles_total", "lines with a cid that their author had used", &self.doubles),
+            ("chat_store_purged_lines_total", "lines thrown away for their age or number", &self.purged),
+            ("chat_store_queries_total", "pages and searches answered", &self.queries),
+            ("chat_store_passwords_total", "questions with a password, of a hash or two each", &self.passwords),
         ] {
-            add(name, kind, text, format!("{name} {}", value.load(Relaxed)));
+            out.counter(name, text, get(value));
         }
-        let name = "chat_store_query_seconds_total";
-        add(name, "counter", "time spent on pages and searches", format!("{name} {}", seconds(&self.query_micros)));
-        let name = "chat_store_trouble";
-        add(name, "gauge", "1 while nothing can be written", format!("{name} {}", u8::from(self.is_in_trouble())));
+        let seconds = get(&self.query_micros) as f64 / 1e6;
+        out.counter("chat_store_query_seconds_total", "time spent on pages and searches", seconds);
+        let seconds = get(&self.password_micros) as f64 / 1e6;
+        out.counter("chat_store_password_seconds_total", "time spent on them", seconds);
+        for (name, text, value) in [
+            ("chat_store_backlog_records", "turns that are not written yet", &self.backlog_records),
+            ("chat_store_backlog_bytes", "what they take in memory", &self.backlog_bytes),
+            ("chat_store_unindexed_lines", "lines that are not in the search index yet", &self.unindexed),
+            ("chat_store_db_bytes", "size of the database file", &self.db_bytes),
+            ("chat_store_wal_bytes", "size of its write-ahead log", &self.wal_bytes),
+        ] {
+            out.gauge(name, text, get(value));
+        }
+        out.gauge("chat_store_trouble", "1 while nothing can be written", u8::from(self.is_in_trouble()));
     }
 }

@@ -11,7 +11,16 @@ use crate::db::{OpenError, from_io};
 const NAME: &str = "chat.lock";
 
 /// A directory is ours. The system takes the lock back when the process ends, in whatever way; the file stays.
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child of this process that has just begun may still have a copy of it.
+        if let Err(error) = self.0.unlock() {
+            log::warn!("the lock on the data is held until this process ends: {error}");
+        }
+    }
+}
 
 impl Lock {
     /// Takes a directory.

@@ -40,7 +40,7 @@ pub(crate) fn run(db: &Connection, desk: &Desk) {
         drop(reading);
         let began = Instant::now();
         let answer = catch_unwind(AssertUnwindSafe(|| match ask {
-            Ask::Job(job) => job(db),
+            Ask::Job(job) | Ask::Note(job) => job(db),
             Ask::Lines(question) => {
                 let (lines, more) = lines(db, &question)?;
                 desk.0.figures.asked(began.elapsed());

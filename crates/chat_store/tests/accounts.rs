@@ -2,12 +2,16 @@
 
 use std::net::IpAddr;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chat_server::error::ChatError;
-use chat_server::names::Name;
-use chat_server::store::{Account, Answer, Proof, Question, Report, Role, Secret, Store};
-use chat_store::{Durability, Guard, Offline, Options, Retention, Sqlite};
+use chat_server::names::{Name, RoomName};
+use chat_server::store::{
+    Account, Answer, Contents, Proof, Question, Record, Report, Role, RoomState, Secret, Store, StoredRoom,
+};
+use chat_store::{Durability, FILE, Guard, Offline, OpenError, Options, Retention, Sqlite, Strength};
+use rusqlite::Connection;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -18,6 +22,7 @@ struct House {
     guard: Option<Guard>,
     reports: Receiver<Report>,
     accounts: Vec<Account>,
+    rooms: Vec<StoredRoom>,
     asked: u64,
 }
 
@@ -32,7 +37,8 @@ impl House {
         let (sqlite, contents) = Sqlite::open(options).unwrap();
         let (said, reports) = mpsc::channel();
         let (store, guard) = sqlite.start(move |report| drop(said.send(report))).unwrap();
-        House { dir, store: Some(store), guard: Some(guard), reports, accounts: contents.accounts, asked: 0 }
+        let Contents { accounts, rooms, .. } = contents;
+        House { dir, store: Some(store), guard: Some(guard), reports, accounts, rooms, asked: 0 }
     }
 
     fn stop(mut self) -> tempfile::TempDir {
@@ -43,6 +49,11 @@ impl House {
 
     fn again(self) -> House {
         House::of(self.stop())
+    }
+
+    /// Another program with the same file.
+    fn file(&self) -> Connection {
+        Connection::open(self.dir.path().join(FILE)).unwrap()
     }
 
     fn put(&mut self, question: Question) -> u64 {
@@ -110,6 +121,10 @@ fn with_token(question: Question) -> Question {
     }
 }
 
+fn open(dir: &tempfile::TempDir) -> Offline {
+    Offline::open(dir.path(), Strength::default()).unwrap()
+}
+
 fn resume(token: &Secret) -> Question {
     Question::SignIn { proof: Proof::Token(token.clone()), token: false, from: None, guarded: false }
 }
@@ -134,7 +149,7 @@ fn what_looks_like_somebody_or_like_the_server_is_refused() {
     for alike in ["paypaI", "pAypaI", "paypa1"] {
         assert_eq!(house.refuses(register(alike, "correct horse")), ChatError::LooksLike(name("paypal")), "{alike}");
     }
-    for reserved in ["admin", "Root", "r00t", "adrnin", "Everyone"] {
+    for reserved in ["ADMIN", "aDm1n", "admin", "Root", "r00t", "adrnin", "Everyone"] {
         assert!(matches!(house.refuses(register(reserved, "correct horse")), ChatError::LooksLike(_)), "{reserved}");
     }
     house.proves(register("pepal", "correct horse"));
@@ -233,18 +248,142 @@ fn a_name_that_is_guessed_is_open_only_to_those_from_where_its_owner_came_before
     assert!(matches!(house.refuses(from(elsewhere, true)), ChatError::TooFast { .. }));
 }
 
+/// What is logged by anybody in this process.
+struct Log(Mutex<String>);
+
+static LOG: Log = Log(Mutex::new(String::new()));
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(&format!("{}\n", record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
 #[test]
-fn neither_password_nor_token_nor_code_stands_in_the_file() {
+fn neither_password_nor_token_nor_code_stands_in_a_file_or_a_log_or_an_error() {
+    log::set_logger(&LOG).expect("there is no other");
+    log::set_max_level(log::LevelFilter::Trace);
     let mut house = House::new();
-    house.proves(register("ani", "a very rare password"));
-    let token = house.proves(with_token(login("ani", "a very rare password"))).1.unwrap();
+    let (old, new) = ("a very rare password", "a password even more rare");
+    house.proves(register("ani", old));
+    let mut errors = Vec::new();
+    for (name, password) in [("ani", new), ("nobody", old), ("budi", old)] {
+        errors.push(house.refuses(login(name, password)));
+    }
+    let change = |old: &str, new: &str| {
+        let (old, new) = (Secret::new(old), Secret::new(new));
+        Question::ChangePassword { name: name("ani"), old, new, token: true }
+    };
+    errors.push(house.refuses(change(new, old)));
+    errors.push(house.refuses(change(old, "sh0rt")));
+    let first = house.proves(with_token(login("ani", old))).1.unwrap();
+    let second = house.proves(change(old, new)).1.unwrap();
+    errors.push(house.refuses(resume(&first)));
     let Answer::Code { code, .. } = house.ask(Question::Invite { by: name("ani") }) else { panic!("no code") };
+    errors.push(house.refuses(invited("ani", Some(&code))));
+    // Also when all goes wrong.
+    let file = house.file();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    errors.push(house.refuses(change(new, old)));
+    errors.push(house.refuses(with_token(login("ani", new))));
+    errors.push(house.refuses(register("budi", old)));
+    drop(file);
     let dir = house.stop();
+    let plain = code.replace('-', "");
+    let secrets = [old, new, "sh0rt", first.reveal(), second.reveal(), &code, &plain];
     for entry in std::fs::read_dir(dir.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        let has = |needle: &str| bytes.windows(needle.len()).any(|part| part == needle.as_bytes());
-        assert!(!has("a very rare password") && !has(token.reveal()) && !has(&code) && !has(&code.replace('-', "")));
+        for secret in secrets {
+            assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "{secret} is in a file");
+        }
     }
+    let log = LOG.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert!(log.contains("the store could not do what it was asked"), "{log}");
+    let said: String = errors.iter().map(|error| format!("{error} {error:?}\n")).collect();
+    for secret in secrets {
+        assert!(!log.contains(secret) && !said.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn a_weak_hash_is_made_anew_however_many_sign_in_by_it_at_once() {
+    let mut house = House::new();
+    house.proves(register("ani", "correct horse"));
+    let weak = argon2::Params::new(8, 1, 1, None).unwrap();
+    let weak = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
+    let weak = argon2::PasswordHasher::hash_password_with_salt(&weak, b"correct horse", b"a salt of theirs").unwrap();
+    let file = house.file();
+    file.execute("UPDATE accounts SET hash = ?1", [weak.to_string()]).unwrap();
+    for _ in 0..6 {
+        house.put(login("ani", "correct horse"));
+    }
+    for _ in 0..6 {
+        let (_, answer) = house.answer();
+        assert!(matches!(answer, Answer::Account { .. }), "{answer:?}");
+    }
+    let hash: String = file.query_row("SELECT hash FROM accounts", [], |row| row.get(0)).unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    assert_eq!(house.refuses(login("ani", "correct hose")), ChatError::WrongPassword);
+}
+
+#[test]
+fn what_cannot_be_hashed_soon_is_refused_at_once_and_all_else_is_answered() {
+    let mut house = House::new();
+    let mut taken = 0;
+    // As many as wait, and the two that are at work, and some that are done meanwhile.
+    while taken < 10_000 && house.store.as_mut().unwrap().ask(taken, login("nobody", "correct horse")).is_ok() {
+        taken += 1;
+    }
+    assert!((32..10_000).contains(&taken), "{taken}");
+    for _ in 0..taken {
+        assert!(matches!(house.answer().1, Answer::Refused(ChatError::WrongPassword)));
+    }
+    house.proves(register("ani", "correct horse"));
+}
+
+#[test]
+fn people_are_who_they_are_also_when_nothing_can_be_written() {
+    let mut house = House::new();
+    house.proves(register("ani", "correct horse"));
+    let file = house.file();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let from: IpAddr = "192.0.2.1".parse().unwrap();
+    let proof = || Proof::Password(name("ani"), Secret::new("correct horse"));
+    let sign_in = |guarded| Question::SignIn { proof: proof(), token: false, from: Some(from), guarded };
+    house.proves(sign_in(false));
+    assert_eq!(house.refuses(login("ani", "correct hose")), ChatError::WrongPassword);
+    // A token that is gone after a restart is none.
+    assert_eq!(house.refuses(with_token(login("ani", "correct horse"))), ChatError::StoreBusy);
+    assert_eq!(house.refuses(register("budi", "correct horse")), ChatError::StoreBusy);
+    file.execute_batch("ROLLBACK").unwrap();
+    assert!(matches!(house.refuses(sign_in(true)), ChatError::TooFast { .. }), "nobody could remember them");
+    house.proves(sign_in(false));
+    house.proves(sign_in(true));
+}
+
+#[test]
+fn of_an_address_the_network_is_remembered_where_machines_have_a_new_one_each_day() {
+    let mut house = House::new();
+    house.proves(register("ani", "correct horse"));
+    let mut is_known = |from: &str| {
+        let (proof, from) = (Proof::Password(name("ani"), Secret::new("correct horse")), Some(from.parse().unwrap()));
+        match house.ask(Question::SignIn { proof, token: false, from, guarded: false }) {
+            Answer::Account { known_there, .. } => known_there,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!is_known("2001:db8:1:2:3:4:5:6"));
+    assert!(is_known("2001:db8:1:2:ffff::1"));
+    assert!(!is_known("2001:db8:1:3::1"));
+    assert!(!is_known("192.0.2.1"));
+    assert!(is_known("::ffff:192.0.2.1"), "the same one, by another socket");
+    assert!(!is_known("192.0.2.2"));
 }
 
 #[test]
@@ -262,23 +401,82 @@ fn roles_are_given_and_stay() {
 #[test]
 fn whoever_has_the_data_can_make_the_first_administrator() {
     let house = House::new();
-    assert!(Offline::open(house.dir.path()).is_err(), "a server has it");
+    let taken = Offline::open(house.dir.path(), Strength::default());
+    assert!(matches!(taken, Err(OpenError::InUse { .. })), "a server has it");
     let dir = house.stop();
-    let offline = Offline::open(dir.path()).unwrap();
-    offline.add(&name("root"), &Secret::new("correct horse"), Role::Admin).unwrap();
-    assert!(offline.add(&name("ROOT"), &Secret::new("correct horse"), Role::Admin).is_err());
-    assert!(offline.add(&name("ani"), &Secret::new("short"), Role::Member).unwrap_err().contains("8 letters"));
-    offline.add(&name("ani"), &Secret::new("correct horse"), Role::Member).unwrap();
+    let offline = open(&dir);
+    let add = |who: &str, password: &str, role| {
+        let added = offline.add(&name(who), &Secret::new(password), role);
+        added.map_err(|error| error.to_string())
+    };
+    add("root", "correct horse", Role::Admin).unwrap();
+    for (who, why) in [("ROOT", "belongs to somebody"), ("r00t", "looks too much like \"root\"")] {
+        assert!(offline.check(&name(who)).unwrap_err().to_string().contains(why), "{who}");
+        assert!(add(who, "correct horse", Role::Admin).unwrap_err().contains(why), "{who}");
+    }
+    assert!(add("ani", "short", Role::Member).unwrap_err().contains("8 letters"));
+    offline.check(&name("ani")).unwrap();
+    add("ani", "correct horse", Role::Member).unwrap();
     assert!(offline.grant(&name("ani"), Role::Op).unwrap());
+    assert!(!offline.grant(&name("nobody"), Role::Op).unwrap());
     assert!(offline.set_password(&name("ani"), &Secret::new("another horse")).unwrap());
     assert!(!offline.set_password(&name("nobody"), &Secret::new("another horse")).unwrap());
     let (code, _) = offline.invite().unwrap();
-    offline.add(&name("gone"), &Secret::new("correct horse"), Role::Member).unwrap();
+    add("gone", "correct horse", Role::Member).unwrap();
     assert!(offline.remove(&name("gone")).unwrap());
+    assert!(!offline.remove(&name("gone")).unwrap());
     drop(offline);
     let mut house = House::of(dir);
     let roles: Vec<(&str, Role)> = house.accounts.iter().map(|a| (a.name.as_str(), a.role)).collect();
     assert_eq!(roles, [("ani", Role::Op), ("root", Role::Admin)]);
     house.proves(login("ani", "another horse"));
     house.proves(invited("guest", Some(&code)));
+    let file = house.file();
+    let mut acts = file.prepare("SELECT what || ' ' || target || ' ' || detail FROM audit WHERE by = 'chatd'").unwrap();
+    let acts: Vec<String> = acts.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let done = ["register root admin", "register ani member", "grant ani op", "password ani ", "invite  "];
+    assert_eq!(
+        acts,
+        [&done[..], &["register gone member", "remove gone "]].concat(),
+        "what was refused is not in there"
+    );
+}
+
+#[test]
+fn a_password_that_an_operator_sets_ends_every_token() {
+    let mut house = House::new();
+    house.proves(register("ani", "correct horse"));
+    let token = house.proves(with_token(login("ani", "correct horse"))).1.unwrap();
+    let dir = house.stop();
+    assert!(open(&dir).set_password(&name("ANI"), &Secret::new("another horse")).unwrap());
+    let mut house = House::of(dir);
+    assert_eq!(house.refuses(resume(&token)), ChatError::SignedOut);
+    assert_eq!(house.refuses(login("ani", "correct horse")), ChatError::WrongPassword);
+    house.proves(login("ani", "another horse"));
+}
+
+#[test]
+fn whoever_has_a_name_next_has_none_of_its_power() {
+    let mut house = House::new();
+    house.proves(register("ani", "correct horse"));
+    let tea = RoomState {
+        name: RoomName::parse("#tea").unwrap(),
+        topic: None,
+        invite_only: false,
+        key: None,
+        moderated: true,
+        topic_lock: false,
+        ops: vec![name("budi"), name("Ani")],
+    };
+    house.store.as_mut().unwrap().keep(Record { turn: 1, rooms: vec![tea], ..Record::default() });
+    assert!(matches!(house.reports.recv_timeout(DEADLINE), Ok(Report::Kept(1))));
+    house.ask(Question::Grant { name: name("ani"), role: Role::Admin });
+    let token = house.proves(with_token(login("ani", "correct horse"))).1.unwrap();
+    let dir = house.stop();
+    assert!(open(&dir).remove(&name("ani")).unwrap());
+    let mut house = House::of(dir);
+    assert_eq!(house.rooms.iter().map(|room| room.state.ops.clone()).collect::<Vec<_>>(), [[name("budi")]]);
+    assert_eq!(house.refuses(resume(&token)), ChatError::SignedOut);
+    assert_eq!(house.proves(register("ANI", "another horse")).0, Account { name: name("ANI"), role: Role::Member });
+    assert_eq!(house.refuses(resume(&token)), ChatError::SignedOut);
 }

@@ -1,8 +1,8 @@
 //! What is counted here, and how it is told to Prometheus.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chat_server::exposition::{Exposition, Kind};
 use rustls::ProtocolVersion;
 
 use crate::handshake::Failure;
@@ -48,46 +48,25 @@ impl Counters {
     pub(crate) fn append(&self, text: &mut String, not_after: Option<u64>) {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (tls12, tls13) = (get(&self.tls12), get(&self.tls13));
-        let mut family = |name: &str, kind: &str, help: &str, rows: &[(&str, u64)]| {
-            let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-            for (labels, value) in rows {
-                let _infallible = writeln!(text, "{name}{labels} {value}");
-            }
-        };
-        family(
-            "chat_tls_handshakes_total",
-            "counter",
-            "TLS handshakes by how they ended.",
-            &[
-                ("{result=\"done\"}", tls12 + tls13),
-                ("{result=\"plain\"}", get(&self.plain)),
-                ("{result=\"late\"}", get(&self.late)),
-                ("{result=\"gone\"}", get(&self.gone)),
-                ("{result=\"refused\"}", get(&self.refused)),
-                ("{result=\"full\"}", get(&self.full)),
-            ],
-        );
-        family(
-            "chat_tls_connections_total",
-            "counter",
-            "TLS connections by version.",
-            &[("{version=\"1.2\"}", tls12), ("{version=\"1.3\"}", tls13)],
-        );
-        family(
-            "chat_tls_truncated_total",
-            "counter",
-            "TLS connections that ended without the peer's goodbye.",
-            &[("", get(&self.truncated))],
-        );
-        family(
-            "chat_tls_reloads_total",
-            "counter",
-            "Times that the certificates were loaded anew.",
-            &[("{result=\"done\"}", get(&self.reloaded)), ("{result=\"failed\"}", get(&self.not_reloaded))],
-        );
+        let mut out = Exposition::new(text);
+        out.family("chat_tls_handshakes_total", Kind::Counter, "TLS handshakes, by how they ended")
+            .sample(&[("result", "done")], tls12 + tls13)
+            .sample(&[("result", "plain")], get(&self.plain))
+            .sample(&[("result", "late")], get(&self.late))
+            .sample(&[("result", "gone")], get(&self.gone))
+            .sample(&[("result", "refused")], get(&self.refused))
+            .sample(&[("result", "full")], get(&self.full));
+        out.family("chat_tls_connections_total", Kind::Counter, "TLS connections, by version")
+            .sample(&[("version", "1.2")], tls12)
+            .sample(&[("version", "1.3")], tls13);
+        let help = "TLS connections that ended without the peer's goodbye";
+        out.counter("chat_tls_truncated_total", help, get(&self.truncated));
+        out.family("chat_tls_reloads_total", Kind::Counter, "times that the certificates were loaded anew")
+            .sample(&[("result", "done")], get(&self.reloaded))
+            .sample(&[("result", "failed")], get(&self.not_reloaded));
         if let Some(not_after) = not_after {
-            let help = "When the certificate in use expires, in seconds since 1970.";
-            family("chat_tls_certificate_not_after_seconds", "gauge", help, &[("", not_after)]);
+            let help = "when the certificate in use expires, in seconds since 1970";
+            out.gauge("chat_tls_certificate_not_after_seconds", help, not_after);
         }
     }
 }

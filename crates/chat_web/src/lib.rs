@@ -22,6 +22,7 @@ pub mod models;
 pub mod error;
 pub mod state;
 pub mod frames;
+pub mod figures;
 pub mod session;
 pub mod websocket;
 pub mod handlers;
@@ -175,6 +176,13 @@ impl Web {
             .enable_all()
             .build()?;
         let state = Arc::new(AppState::new(handle.clone(), config));
+        // Not the state itself: it holds a handle to the server, which holds the figures.
+        let figures = Arc::downgrade(&state);
+        handle.add_figures(move |text| {
+            if let Some(state) = figures.upgrade() {
+                figures::append(&state, text);
+            }
+        });
         let (to_tap, mut batches) = mpsc::channel(TAP_BATCHES);
         handle.send(Message::Tap(Box::new(TaskQueue(to_tap))));
         let (stop, stopped) = watch::channel(false);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -111,6 +111,7 @@ pub fn app(state: Arc<AppState>) -> Router {
         .layer(from_fn(deadline))
         .layer(from_fn_with_state(state.clone(), own_pages_only))
         .layer(DefaultBodyLimit::max(BODY));
+    let figures = state.clone();
     let compressed = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     Router::new()
         .nest("/api/v1", calls.clone())
@@ -123,8 +124,11 @@ pub fn app(state: Arc<AppState>) -> Router {
         // Behind the compression: an upgrade is no body.
         .route("/ws", any(websocket::ws_handler))
         .layer(cors(&state))
-        .layer(from_fn(dress))
-        .layer(CatchPanicLayer::custom(|_| AppError::Internal.into_response()))
+        .layer(from_fn_with_state(state.clone(), dress))
+        .layer(CatchPanicLayer::custom(move |_| {
+            figures.figures.answered(StatusCode::INTERNAL_SERVER_ERROR);
+            AppError::Internal.into_response()
+        }))
         .with_state(state)
 }
 
@@ -140,11 +144,12 @@ fn cors(state: &AppState) -> CorsLayer {
 }
 
 /// Gives each request a number, each problem that number, and each answer the headers above.
-async fn dress(request: Request, next: Next) -> Response {
+async fn dress(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let id = random_uuid();
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
     let mut response = next.run(request).await;
     let status = response.status();
+    state.figures.answered(status);
     if let Some(Problem { kind, title, status, detail, code, instead, errors, .. }) =
         response.extensions_mut().remove::<Arc<Problem>>().and_then(Arc::into_inner)
     {

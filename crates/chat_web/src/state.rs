@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::WebConfig;
 use crate::admin::WrongKeys;
+use crate::figures::Figures;
 use crate::models::{Author, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
 
@@ -55,6 +56,8 @@ pub struct AppState {
     pub closing: watch::Sender<bool>,
     /// Wrong operator keys, by address.
     pub wrong_keys: WrongKeys,
+    /// What is counted here.
+    pub figures: Figures,
     /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
     forgotten: AtomicU64,
     /// How many events the tap had missed when the read model was mended last.
@@ -170,6 +173,7 @@ impl AppState {
             tx: broadcast::channel(1_024).0,
             closing: watch::channel(false).0,
             wrong_keys: WrongKeys::default(),
+            figures: Figures::default(),
             forgotten: AtomicU64::new(0),
             mended_at: AtomicU64::new(0),
             kept: Mutex::default(),

@@ -143,7 +143,10 @@ async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &S
             Ok(Some(Ok(message))) => message,
         };
         let text = match message {
-            Message::Text(text) => text,
+            Message::Text(text) => {
+                state.figures.read_frame();
+                text
+            }
             Message::Binary(_) => return close(1003, "text frames only"),
             Message::Ping(_) | Message::Pong(_) => continue,
             Message::Close(_) => return End::PeerGone,
@@ -327,7 +330,7 @@ async fn write(
             },
             _ = closing.wait_for(|closing| *closing) => break owned((1001, "the server goes away")),
         };
-        let (mut last, mut pages) = (None, Vec::new());
+        let (mut last, mut pages, mut count) = (None, Vec::new(), 0);
         let written = timeout(times.write, async {
             if let Some(ping) = ping {
                 sink.feed(ping).await?;
@@ -336,8 +339,12 @@ async fn write(
             let more = std::iter::from_fn(|| frames.try_recv().ok());
             for out in out.into_iter().chain(more).take(AT_ONCE) {
                 match out {
-                    Out::Frame(frame) => sink.feed(Message::Text(frame)).await?,
+                    Out::Frame(frame) => {
+                        count += 1;
+                        sink.feed(Message::Text(frame)).await?;
+                    }
                     Out::Page { frames, resume } => {
+                        count += frames.len() as u64;
                         for frame in frames {
                             sink.feed(Message::Text(frame)).await?;
                         }
@@ -345,6 +352,7 @@ async fn write(
                     }
                     Out::End { goodbye, code, reason } => {
                         if let Some(goodbye) = goodbye {
+                            count += 1;
                             sink.feed(Message::Text(goodbye)).await?;
                         }
                         last = Some((code, reason));
@@ -355,7 +363,7 @@ async fn write(
             sink.flush().await
         });
         match written.await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => state.figures.wrote_frames(count),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "cannot write to a socket");
                 return;

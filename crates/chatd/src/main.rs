@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::ArgMatches;
 
+mod account;
 mod cert;
 mod completions;
 mod data;
@@ -18,9 +19,11 @@ mod reload;
 mod serve;
 mod settings;
 mod signals;
+mod store;
 mod tls;
 
-use settings::{Loaded, Task};
+use settings::{Loaded, Settings, Task};
+use store::Ended;
 
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: an address cannot be had (EX_UNAVAILABLE).
 const WRONG_CONFIG: u8 = 78;
@@ -33,12 +36,28 @@ fn main() -> ExitCode {
         Some(("cert", matches)) => told(cert::run(matches)),
         Some(("completions", matches)) => told(Ok(completions::run(matches))),
         Some(("config", _)) => told(Ok(settings::example())),
-        Some(("healthcheck", _)) => match Loaded::new(&matches) {
-            Ok(loaded) => told(healthcheck::run(&loaded.settings.core.addr)),
+        Some(("man", _)) => told(Ok(man::run())),
+        Some((name, own)) => match Loaded::new(&matches) {
+            Ok(loaded) => subcommand(name, own, &loaded.settings),
             Err(error) => fail(error.exit_code(), &error.to_string()),
         },
-        Some(("man", _)) => told(Ok(man::run())),
-        _ => server(&matches, started),
+        None => server(&matches, started),
+    }
+}
+
+/// What needs the settings, and starts no server.
+fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> ExitCode {
+    if name == "healthcheck" {
+        return told(healthcheck::run(&settings.core.addr));
+    }
+    match store::run(name, matches, &settings.data) {
+        Some(Ok(Ended::Well(text))) => told(Ok(text)),
+        Some(Ok(Ended::Badly(text))) => {
+            print(&text);
+            ExitCode::FAILURE
+        }
+        Some(Err(problem)) => told(Err(problem)),
+        None => told(account::run(name, matches, &settings.data).unwrap_or_else(|| Ok(String::new()))),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn when(key: &str) -> Option<When> {
         | "shutdown_secs" | "log" | "operator_key" | "private" | "plain_passwords" => When::AtOnce,
         "line_bytes" | "outbox_bytes" | "slow_secs" | "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
         "addr" | "metrics" | "web" | "web_dir" | "web_origins" | "web_grace_secs" | "engine" | "data"
-        | "durability" | "keep_days" | "keep_lines" | "tls" | "log_format" => When::Restart,
+        | "durability" | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
         _ => return None,
     })
 }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
+use chat_server::exposition::{Exposition, Kind};
 use chat_server::machine;
-use chat_server::server::Server;
+use chat_server::server::{Server, ServerHandle};
+use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
 use chat_web::Web;
 use clap::ArgMatches;
@@ -48,7 +50,11 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     };
     let data = match settings.data.open() {
         Ok(data) => data,
-        Err(error) => return fail(WRONG_CONFIG, &format!("error: {error}")),
+        Err(error) => {
+            // Another server will end some day; the rest does not mend itself.
+            let code = if matches!(error, OpenError::InUse { .. }) { UNAVAILABLE } else { WRONG_CONFIG };
+            return fail(code, &format!("error: {error}"));
+        }
     };
     let core = &settings.core;
     let listener = match engine::listen(&core.addr) {
@@ -76,6 +82,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(store) => store,
         Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
     };
+    add_figures(&handle, settings.engine.name(), tls.clone(), store.as_ref());
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
@@ -96,6 +103,9 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     if let Some(addr) = tls_addr {
         print(&format!("tls on {addr}\n"));
     }
+    if let Some(addr) = handle.metrics_addr() {
+        print(&format!("figures on http://{addr}/metrics\n"));
+    }
     greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, handle: &handle, tls: &tls, web: &web, journal: &journal };
@@ -113,6 +123,21 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
             ExitCode::SUCCESS
         }
         Err(error) => fail(1, &format!("error: {error}")),
+    }
+}
+
+/// What the parts count, beside the core and the page's door.
+fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, store: Option<&Guard>) {
+    handle.add_figures(move |text| {
+        let help = "always 1; the label says what carries the line door's clients";
+        Exposition::new(text).family("chat_engine_info", Kind::Gauge, help).sample(&[("engine", engine)], 1);
+    });
+    if let Some(tls) = tls {
+        handle.add_figures(move |text| tls.append_metrics(text));
+    }
+    if let Some(store) = store {
+        let figures = store.figures();
+        handle.add_figures(move |text| figures.append(text));
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting, address_or_off};
-use chat_store::Durability;
+use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, ValueHint};
@@ -212,6 +212,17 @@ static OWN: &[Row] = &[
         set: |settings, value| set_yes(&mut settings.data.policy.plain_passwords, value),
     },
     Row {
+        key: "password_mib",
+        help: "memory that one guess of a password costs whoever stole the data, and this server each sign-in: 19 MiB or more",
+        quoted: false,
+        get: |settings| settings.data.strength.memory_mib().to_string(),
+        set: |settings, value| {
+            let strength = value.parse().ok().and_then(Strength::new);
+            settings.data.strength = strength.ok_or("should be a number of MiB from 19 to 1024")?;
+            Ok(())
+        },
+    },
+    Row {
         key: "tls",
         help: "where TLS is spoken, such as 127.0.0.1:7879, or off; chatd cert --dev makes a certificate for tests",
         quoted: true,
@@ -410,6 +421,8 @@ pub(crate) fn command() -> clap::Command {
             .hide_env_values(true)
             .allow_hyphen_values(true)
             .value_hint(key.hint())
+            // `chatd check --data DIR` reads better than the other way round.
+            .global(key.name() == "data")
     });
     clap::Command::new("chatd")
         .version(env!("CARGO_PKG_VERSION"))
@@ -425,6 +438,7 @@ pub(crate) fn command() -> clap::Command {
                 .value_hint(ValueHint::FilePath)
                 .env("CHAT_CONFIG")
                 .hide_env(true)
+                .global(true)
                 .help("read settings from this TOML file"),
         )
         .arg(
@@ -452,6 +466,8 @@ pub(crate) fn command() -> clap::Command {
         .subcommand(crate::completions::command())
         .subcommand(crate::healthcheck::command())
         .subcommand(crate::man::command())
+        .subcommands(crate::account::commands())
+        .subcommands(crate::store::commands())
         .args(flags)
 }
 

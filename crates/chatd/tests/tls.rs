@@ -53,9 +53,14 @@ struct Running {
 
 impl Running {
     fn start(dir: &Path) -> Running {
+        Running::with(dir, &[])
+    }
+
+    fn with(dir: &Path, flags: &[&str]) -> Running {
         let mut child = chatd()
-            .args(["--addr", "127.0.0.1:0", "--web", "off", "--tls", "127.0.0.1:0", "--log", "info"])
+            .args(["--addr", "127.0.0.1:0", "--web", "off", "--tls", "127.0.0.1:0", "--data", "off", "--log", "info"])
             .args(files(dir))
+            .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -150,7 +155,7 @@ fn the_bundled_client_says_what_is_wrong() {
     };
     assert_eq!(talk(&server.tls, &dir).0, Some(0));
     let (code, _, error) = talk(&server.tls, &other);
-    assert!(code == Some(69) && error.contains("its certificate was not made by the CA in --ca"), "{error}");
+    assert!(code == Some(69) && error.ends_with("its certificate was not made by the CA in --ca\n"), "{error}");
     let (code, _, error) = talk(&server.line, &dir);
     assert!(code == Some(69) && error.contains("it speaks no TLS at this port"), "{error}");
     let wrong = Command::new(client()).args(["--tls", "--ca", "/nowhere/ca.pem"]).output().expect("it runs");
@@ -159,6 +164,30 @@ fn the_bundled_client_says_what_is_wrong() {
         wrong.status.code() == Some(2) && error.contains("try: --ca chat-tls/ca.pem, which chatd cert --dev makes"),
         "{error}"
     );
+}
+
+#[test]
+fn where_clients_need_a_certificate_the_bundled_one_can_show_it() {
+    if !is_here("openssl") {
+        return;
+    }
+    let (_folder, dir, _) = certificates();
+    let make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout my-key.pem -out me.pem -days 2 \
+                -subj /CN=ci -addext basicConstraints=critical,CA:FALSE";
+    let (code, _, error) = output(Command::new("openssl").args(make.split_whitespace()).current_dir(&dir));
+    assert_eq!(code, Some(0), "{error}");
+    let path = |name: &str| dir.join(name).display().to_string();
+    let (ca, me, key) = (path("ca.pem"), path("me.pem"), path("my-key.pem"));
+    let server = Running::with(&dir, &["--tls-client-ca", &me]);
+    let addr = server.tls.replace("127.0.0.1", "localhost");
+    let talk = |more: &[&str]| {
+        let flags = ["--name", "ci", "--tls", "--ca", &ca, "--addr", &addr];
+        output(Command::new(client()).args(flags).args(more).stdin(Stdio::null()))
+    };
+    let (code, _, error) = talk(&["--cert", &me, "--key", &key]);
+    assert_eq!(code, Some(0), "{error}");
+    let (code, _, error) = talk(&[]);
+    assert!(code == Some(1) && error.contains("it wants to see a certificate of yours: --cert FILE"), "{error}");
 }
 
 #[test]
@@ -222,9 +251,11 @@ fn a_key_that_may_not_be_read_names_the_file_and_both_users() {
     for open in [folder.path(), &dir] {
         fs::set_permissions(open, fs::Permissions::from_mode(0o755)).expect("a mode");
     }
-    // Where others may not read what was built either.
+    // Where others may not read what was built either. Copied by another process: a file that this one has open for writing
+    // may come to stand open in a child of another test as well, and then it cannot be run.
     let copy = folder.path().join("chatd");
-    fs::copy(env!("CARGO_BIN_EXE_chatd"), &copy).expect("a copy");
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_chatd")).arg(&copy).status().expect("cp is here");
+    assert!(copied.success());
     let (code, _, error) = output(
         Command::new("setpriv")
             .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])

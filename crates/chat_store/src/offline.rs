@@ -1,0 +1,190 @@
+//! The accounts for whoever has the data: to be read at any time, to be changed while the server does not run.
+
+use std::path::Path;
+
+use chat_server::error::ChatError;
+use chat_server::names::Name;
+use chat_server::store::{Account, Act, Role, Secret};
+use chat_server::text::Text;
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::accounts::{self, New};
+use crate::db::{self, OpenError};
+use crate::keep::audit;
+use crate::lines::name;
+use crate::lock::Lock;
+use crate::passwords::{self, Hasher, Strength};
+use crate::tools::{self, ToolError};
+
+/// Who did it, in the audit.
+const BY: &str = "chatd";
+
+/// An account, and what else is known of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Whose it is, and what they may do.
+    pub account: Account,
+    /// Since when there is one.
+    pub created: DateTime<Utc>,
+    /// When somebody came in by it the last time.
+    pub seen: DateTime<Utc>,
+}
+
+/// Everybody who owns a name. A server may run meanwhile.
+///
+/// # Errors
+/// There is no data, or it cannot be read.
+pub fn list_accounts(dir: &Path) -> Result<Vec<Listed>, ToolError> {
+    let db = tools::open(dir)?;
+    let listed = || {
+        if db::version(&db)? < accounts::SINCE {
+            return Ok(Vec::new());
+        }
+        let mut find = db.prepare("SELECT name, role, created, seen FROM accounts ORDER BY name")?;
+        let time = |millis| DateTime::from_timestamp_millis(millis).unwrap_or_default();
+        let found = find.query_map([], |row| {
+            let role = Role::named(row.get_ref(1)?.as_str()?).unwrap_or_default();
+            let account = Account { name: name(row, 0)?, role };
+            Ok(Listed { account, created: time(row.get(2)?), seen: time(row.get(3)?) })
+        })?;
+        found.collect()
+    };
+    listed().map_err(|error| db::from_sqlite(&dir.join(db::FILE), &error).into())
+}
+
+/// The accounts of a server that does not run. What is done here stands in the audit.
+pub struct Offline {
+    db: Connection,
+    strength: Strength,
+    _lock: Lock,
+}
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    /// What would be refused to anybody.
+    #[error(transparent)]
+    Refused(#[from] ChatError),
+    /// SQLite, or the system.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<rusqlite::Error> for OfflineError {
+    fn from(error: rusqlite::Error) -> OfflineError {
+        OfflineError::Failed(error.to_string())
+    }
+}
+
+impl Offline {
+    /// Opens the data in a directory.
+    ///
+    /// # Errors
+    /// A server has it: there the verbs `ROLE` and `INVITECODE` do this. Or whatever else [`OpenError`] knows.
+    pub fn open(dir: &Path, strength: Strength) -> Result<Offline, OpenError> {
+        let lock = db::lock(dir)?;
+        Ok(Offline { db: db::open(dir)?, strength, _lock: lock })
+    }
+
+    /// Looks whether an account can be made, before anybody is asked for a password. The server's own names can: they are for
+    /// whoever runs it to give.
+    ///
+    /// # Errors
+    /// The name, or what looks like it, belongs to somebody.
+    pub fn check(&self, name: &Name) -> Result<(), OfflineError> {
+        Ok(new(name, Role::Member).check_owners(&self.db)?)
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// What would be refused to anybody, or what SQLite says.
+    pub fn add(&self, name: &Name, password: &Secret, role: Role) -> Result<(), OfflineError> {
+        let hashed = self.hash(name, password)?;
+        self.write("register", name.as_str(), role.word(), |db, now| {
+            let new = new(name, role);
+            new.check_owners(db)?;
+            new.insert(db, &hashed, now)?;
+            Ok(true)
+        })
+        .map(|_| ())
+    }
+
+    /// Whether there is an account of that name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn has(&self, name: &Name) -> Result<bool, OfflineError> {
+        Ok(accounts::hash_of(&self.db, name)?.is_some())
+    }
+
+    /// Gives an account a role. False if there is none of that name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn grant(&self, name: &Name, role: Role) -> Result<bool, OfflineError> {
+        let grant = |db: &Connection, _| Ok(accounts::grant(db, name, role)?.is_some());
+        self.write("grant", name.as_str(), role.word(), grant)
+    }
+
+    /// Gives an account another password, and signs it out everywhere. False if there is none of that name.
+    ///
+    /// # Errors
+    /// What is wrong with the password, or what SQLite says.
+    pub fn set_password(&self, name: &Name, password: &Secret) -> Result<bool, OfflineError> {
+        let hashed = self.hash(name, password)?;
+        self.write("password", name.as_str(), "", |db, _| Ok(accounts::set_password(db, name, &hashed)?))
+    }
+
+    /// Takes an account away, with what it may do in rooms. What was said by it stays; its name is anybody's again. False if
+    /// there is none of that name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn remove(&self, name: &Name) -> Result<bool, OfflineError> {
+        self.write("remove", name.as_str(), "", |db, _| Ok(accounts::remove(db, name)?))
+    }
+
+    /// A code with which one person can register, and until when.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn invite(&self) -> Result<(Text, DateTime<Utc>), OfflineError> {
+        let mut made = (Text::default(), DateTime::default());
+        self.write("invite", "", "", |db, now| {
+            made = accounts::invite(db, BY, now)?;
+            Ok(true)
+        })?;
+        Ok(made)
+    }
+
+    fn hash(&self, name: &Name, password: &Secret) -> Result<String, OfflineError> {
+        passwords::look_at(password.reveal(), name)?;
+        let hashed = Hasher::new(self.strength).hash(password.reveal());
+        hashed.map_err(|error| OfflineError::Failed(error.to_string()))
+    }
+
+    /// Does something, and writes it down, or neither. What changed nothing is not written down.
+    fn write(
+        &self,
+        what: &'static str,
+        target: &str,
+        detail: &str,
+        act: impl FnOnce(&Connection, i64) -> Result<bool, OfflineError>,
+    ) -> Result<bool, OfflineError> {
+        let at = Utc::now();
+        let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+        let is_done = act(&transaction, at.timestamp_millis())?;
+        if is_done {
+            let text = |text| Text::new(text).unwrap_or_default();
+            audit(&transaction, &Act { at, by: text(BY), what, target: text(target), detail: text(detail) })?;
+        }
+        transaction.commit()?;
+        Ok(is_done)
+    }
+}
+
+fn new(name: &Name, role: Role) -> New<'_> {
+    New { name, role, invite: None, needs_invite: false }
+}

@@ -1,0 +1,189 @@
+//! Questions about accounts on their way through the threads: what needs a password goes to a hashing thread first, and whatever
+//! is decided is decided by the writer, one after the other.
+
+use chat_server::error::{ChatError, Spam};
+use chat_server::names::Name;
+use chat_server::store::{Answer, Busy, Proof, Question, Role, Secret};
+use chat_server::text::Text;
+use chrono::Utc;
+use rusqlite::Connection;
+
+use crate::accounts::{self, New, Visit};
+use crate::desk::Desk;
+use crate::passwords::{self, Hasher, Hashing};
+
+/// The desk for questions about accounts.
+#[derive(Clone)]
+pub(crate) struct Accounts {
+    pub(crate) desk: Desk,
+    pub(crate) hashing: Hashing,
+}
+
+/// Somebody who wants an account.
+struct Registration {
+    name: Name,
+    secret: Secret,
+    invite: Option<Text>,
+    needs_invite: bool,
+    visit: Visit,
+}
+
+/// Somebody who says they know a password.
+struct Trial {
+    name: Name,
+    secret: Secret,
+    visit: Visit,
+    guarded: bool,
+}
+
+/// Somebody who wants another password.
+struct Change {
+    trial: Trial,
+    new: Secret,
+}
+
+impl Accounts {
+    /// Takes a question. The answer goes out by the desk.
+    pub(crate) fn ask(&self, number: u64, question: Question) -> Result<(), Busy> {
+        let now = Utc::now().timestamp_millis();
+        match question {
+            Question::Register { name, secret, invite, needs_invite, token, from } => {
+                let visit = Visit { token, from };
+                self.register(number, Registration { name, secret, invite, needs_invite, visit }, now)
+            }
+            Question::SignIn { proof: Proof::Password(name, secret), token, from, guarded } => {
+                self.sign_in(number, Trial { name, secret, visit: Visit { token, from }, guarded }, now)
+            }
+            Question::SignIn { proof: Proof::Token(secret), token, from, .. } => {
+                let visit = Visit { token, from };
+                self.desk.write(number, move |db| accounts::resume(db, &secret, visit, now).map(Some))
+            }
+            Question::ChangePassword { name, old, new, token } => {
+                let trial = Trial { name, secret: old, visit: Visit { token, from: None }, guarded: false };
+                self.change_password(number, Change { trial, new }, now)
+            }
+            Question::SignOut { name, token } => self
+                .desk
+                .write(number, move |db| accounts::sign_out(db, &name, token.as_ref()).map(|()| Some(Answer::Done))),
+            Question::Grant { name, role } => self.desk.write(number, move |db| {
+                Ok(Some(match accounts::grant(db, &name, role)? {
+                    Some(account) => Answer::Granted(account),
+                    None => Answer::Refused(ChatError::NoSuchUser(Text::new(name.as_str()).unwrap_or_default())),
+                }))
+            }),
+            Question::Invite { by } => self.desk.write(number, move |db| {
+                let (code, until) = accounts::invite(db, by.as_str(), now)?;
+                Ok(Some(Answer::Code { code, until }))
+            }),
+            // The store itself answers these.
+            Question::Page { .. } | Question::Search { .. } => Err(Busy),
+        }
+    }
+
+    fn register(&self, number: u64, registration: Registration, now: i64) -> Result<(), Busy> {
+        let desk = self.desk.clone();
+        self.hashing.submit(number, move |hasher, db| {
+            // Looked at before and after: hashing is work, and somebody may be faster.
+            let checked = passwords::look_at(registration.secret.reveal(), &registration.name);
+            if let Err(error) = checked.and_then(|()| registration.wanted().check(db, now)) {
+                return desk.answer(number, Answer::Refused(error));
+            }
+            let hashed = match hasher.hash(registration.secret.reveal()) {
+                Ok(hashed) => hashed,
+                Err(error) => return desk.fail_with(number, &error),
+            };
+            let job = move |db: &Connection| {
+                accounts::register(db, &registration.wanted(), &hashed, registration.visit, now).map(Some)
+            };
+            if desk.write(number, job).is_err() {
+                desk.fail(number);
+            }
+        })
+    }
+
+    fn sign_in(&self, number: u64, trial: Trial, now: i64) -> Result<(), Busy> {
+        let this = self.clone();
+        self.hashing.submit(number, move |hasher, db| {
+            let hashed = match trial.shown(hasher, db) {
+                Ok(hashed) => hashed,
+                Err(error) => return this.desk.answer(number, Answer::Refused(error)),
+            };
+            let renewed = hasher.is_weak(&hashed).then(|| hasher.hash(trial.secret.reveal()).ok()).flatten();
+            let (desk, token) = (this.desk.clone(), trial.visit.token);
+            let job = move |db: &Connection| {
+                let Some((account, answer)) = accounts::sign_in(db, &trial.name, &hashed, trial.visit, now)? else {
+                    // While it was hashed the account got another password, or the same one with another hash.
+                    if this.sign_in(number, trial, now).is_err() {
+                        this.desk.fail(number);
+                    }
+                    return Ok(None);
+                };
+                let kept = accounts::remember(db, account, trial.visit, now)
+                    .and_then(|()| renewed.iter().try_for_each(|renewed| accounts::renew(db, account, renewed)));
+                // All of that can be forgotten; a token cannot, and has been written or has failed.
+                if let Err(error) = kept {
+                    log::warn!("the store could not remember who came from where: {error}");
+                }
+                Ok(Some(answer))
+            };
+            // On a full disk people are still who they are.
+            if if token { desk.write(number, job) } else { desk.note(number, job) }.is_err() {
+                desk.fail(number);
+            }
+        })
+    }
+
+    fn change_password(&self, number: u64, change: Change, now: i64) -> Result<(), Busy> {
+        let this = self.clone();
+        self.hashing.submit(number, move |hasher, db| {
+            let Change { trial, new } = &change;
+            let shown = trial.shown(hasher, db);
+            let shown = shown.and_then(|hashed| passwords::look_at(new.reveal(), &trial.name).map(|()| hashed));
+            let (hashed, renewed) = match shown.map(|hashed| (hashed, hasher.hash(new.reveal()))) {
+                Ok((hashed, Ok(renewed))) => (hashed, renewed),
+                Ok((_, Err(error))) => return this.desk.fail_with(number, &error),
+                Err(error) => return this.desk.answer(number, Answer::Refused(error)),
+            };
+            let desk = this.desk.clone();
+            let job = move |db: &Connection| {
+                let Trial { name, visit, .. } = &change.trial;
+                let answer = accounts::change_password(db, name, (&hashed, &renewed), *visit, now)?;
+                if answer.is_none() && this.change_password(number, change, now).is_err() {
+                    this.desk.fail(number);
+                }
+                Ok(answer)
+            };
+            if desk.write(number, job).is_err() {
+                desk.fail(number);
+            }
+        })
+    }
+}
+
+impl Registration {
+    fn wanted(&self) -> New<'_> {
+        let Registration { name, invite, needs_invite, .. } = self;
+        New { name, role: Role::Member, invite: invite.as_deref(), needs_invite: *needs_invite }
+    }
+}
+
+impl Trial {
+    /// The hash that the password is of. For a name that nobody has it is as much work to find out that there is none.
+    fn shown(&self, hasher: &mut Hasher, db: &Connection) -> Result<String, ChatError> {
+        let Trial { name, secret, visit, guarded } = self;
+        let broken = |error: &dyn std::fmt::Display| {
+            log::error!("the store cannot look at a password: {error}");
+            ChatError::StoreBusy
+        };
+        let is_known_there = || visit.from.map_or(Ok(false), |from| accounts::is_known_there(db, name, from));
+        if *guarded && !is_known_there().map_err(|error| broken(&error))? {
+            return Err(ChatError::TooFast { retry: 60, why: Spam::Guesses });
+        }
+        let hashed = accounts::hash_of(db, name).map_err(|error| broken(&error))?;
+        let is_right = hasher.verify(secret.reveal(), hashed.as_deref()).map_err(|error| broken(&error))?;
+        hashed.filter(|_| is_right).ok_or(ChatError::WrongPassword)
+    }
+}
+
+#[cfg(test)]
+mod model;

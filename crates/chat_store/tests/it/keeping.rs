@@ -1,0 +1,416 @@
+//! What is kept, and how it is found again.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use chat_server::event::{Envelope, Event, Version, What};
+use chat_server::store::{Act, Keeping, Question, Record, Report};
+use chat_server::testing::Scrape;
+use chat_store::{Durability, FILE, Options, Retention, check};
+use chrono::{TimeDelta, Utc};
+use rusqlite::Connection;
+
+use crate::kit::{Talk, changed, name, options, room_name, said, said_with, search, shown, state, text, until, words};
+
+#[test]
+fn what_was_said_is_there_after_a_restart_by_each_durability() {
+    for durability in Durability::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let mut talk = Talk::with(options(dir.path(), durability));
+        let lines = [said("#Rust", 1, "ani", "hello"), said("#rust", 2, "budi", "hi"), said("#lobby", 1, "ani", "x")];
+        talk.keep(Record { rooms: vec![state("#Rust"), state("#lobby")], lines: lines.to_vec(), ..Record::default() });
+        // Asked at once: a page never misses what was said before it was asked for.
+        assert_eq!(words(&talk.page("#RUST")), ["hello", "hi"], "{durability:?}");
+        talk.stop();
+        let mut talk = Talk::with(options(dir.path(), durability));
+        let rooms = &talk.contents.rooms;
+        let rust = rooms.iter().find(|room| room.state.name == room_name("#rust")).unwrap();
+        assert_eq!((rust.state.name.as_str(), rust.first_id, rust.last_id), ("#Rust", 1, 2));
+        let loaded: Vec<_> = rust.lines.iter().map(|(_, line)| line.clone()).collect();
+        assert_eq!(words(&loaded), ["hello", "hi"]);
+        assert_eq!(talk.search("hello"), [1]);
+        talk.stop();
+    }
+}
+
+#[test]
+fn rooms_are_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let mut rust = state("#rust");
+    rust.topic = Some((name("budi"), text("crates & co")));
+    rust.key = Some(text("s3cret"));
+    (rust.invite_only, rust.moderated, rust.topic_lock) = (true, true, true);
+    rust.ops = vec![name("ani"), name("Budi_2")];
+    talk.keep(Record { rooms: vec![state("#rust")], lines: vec![said("#rust", 1, "ani", "a")], ..Record::default() });
+    talk.keep(Record { rooms: vec![rust.clone()], ..Record::default() });
+    talk.stop();
+    let talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.rooms.len(), 1);
+    assert_eq!(talk.contents.rooms[0].state, rust);
+    talk.stop();
+}
+
+#[test]
+fn a_room_nobody_could_enter_is_forgotten_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let mut closed = state("#closed");
+    closed.invite_only = true;
+    let mut modes = state("#modes");
+    modes.moderated = true;
+    talk.keep(Record {
+        rooms: vec![closed, modes],
+        lines: vec![said("#closed", 1, "ani", "confidential"), said("#modes", 1, "ani", "b")],
+        ..Record::default()
+    });
+    talk.stop();
+    let mut talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.forgotten_id, 1);
+    assert_eq!(talk.contents.rooms.len(), 1);
+    // As when a room empties: what only operators could change is gone with them.
+    assert_eq!(talk.contents.rooms[0].state, state("#modes"));
+    assert_eq!(words(&talk.page("#closed")), [""; 0]);
+    assert!(talk.search("confidential").is_empty());
+    talk.stop();
+    assert!(!has_bytes(dir.path(), "confidential"));
+}
+
+#[test]
+fn a_name_that_comes_back_counts_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.keep(Record {
+        rooms: vec![state("#a")],
+        lines: vec![said("#a", 1, "ani", "old"), said("#a", 2, "ani", "old")],
+        ..Record::default()
+    });
+    // Forgotten, and opened anew, in one turn.
+    let lines = vec![said("#a", 3, "budi", "new")];
+    talk.keep(Record { forgotten: vec![(room_name("#a"), 2)], rooms: vec![state("#A")], lines, ..Record::default() });
+    assert_eq!(words(&talk.page("#a")), ["new"]);
+    assert!(talk.search("old").is_empty());
+    talk.stop();
+    let talk = Talk::open(dir.path());
+    let room = &talk.contents.rooms[0];
+    assert_eq!((room.first_id, room.last_id, talk.contents.forgotten_id), (3, 3, 2));
+    talk.stop();
+}
+
+#[test]
+fn a_room_that_was_opened_before_another_was_forgotten_keeps_its_first_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.keep(Record { forgotten: vec![(room_name("#b"), 9)], ..Record::default() });
+    // Nobody had said anything in #a, so the store had not heard of it; its numbers begin at 1.
+    talk.keep(Record { rooms: vec![state("#a")], lines: vec![said("#a", 1, "ani", "first")], ..Record::default() });
+    assert_eq!(words(&talk.page("#a")), ["first"]);
+    talk.stop();
+    assert!(check(dir.path()).unwrap().is_sound);
+}
+
+#[test]
+fn what_was_deleted_is_nowhere_in_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let filler = "word ".repeat(60);
+    let mut lines: Vec<_> = (1..=200).map(|id| said("#a", id, "ani", &format!("{filler} {id}"))).collect();
+    lines[99] = said("#a", 100, "ani", "the launchcode is Zyxw9876");
+    talk.keep(Record { rooms: vec![state("#a")], lines, ..Record::default() });
+    talk.say([changed("#a", 201, 100, What::Edited(text("the launchcode was Abcd5432")))]);
+    assert_eq!(talk.search("launchcode"), [100]);
+    assert_eq!(talk.search("Abcd5432"), [100]);
+    assert!(talk.search("Zyxw9876").is_empty());
+    talk.say([changed("#a", 202, 100, What::Deleted)]);
+    assert!(talk.search("launchcode").is_empty());
+    let lines = talk.page("#a");
+    let tomb = lines.iter().find(|line| line.id() == Some(100)).unwrap();
+    assert!(matches!(&tomb.event, Event::Said(speech) if speech.version == Version::Deleted && speech.text.is_empty()));
+    assert_eq!(words(&lines[200..]), ["edit: ", "delete 100"]);
+    // With the server running: the writer finds the time within a moment.
+    until("the words are gone", || {
+        !["launchcode", "Zyxw9876", "zyxw9876", "Abcd5432", "abcd5432"].iter().any(|word| has_bytes(dir.path(), word))
+    });
+    assert!(has_bytes(dir.path(), "word word"));
+    talk.stop();
+    assert!(check(dir.path()).unwrap().is_sound);
+}
+
+#[test]
+fn deleted_words_go_also_where_people_never_pause() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "Zyxw9876"), changed("#a", 2, 1, What::Deleted)]);
+    let mut id = 2;
+    until("the words are gone", || {
+        for _ in 0..200 {
+            id += 1;
+            talk.say([said("#a", id, "ani", "more")]);
+        }
+        !has_bytes(dir.path(), "Zyxw9876")
+    });
+    talk.stop();
+}
+
+/// Whether any file of a directory has these bytes.
+fn has_bytes(dir: &Path, wanted: &str) -> bool {
+    fs::read_dir(dir).unwrap().any(|file| {
+        let bytes = fs::read(file.unwrap().path()).unwrap_or_default();
+        bytes.windows(wanted.len()).any(|window| window == wanted.as_bytes())
+    })
+}
+
+#[test]
+fn an_edit_changes_the_line_and_stays_as_a_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "teh cat"), changed("#a", 2, 1, What::Edited(text("the cat")))]);
+    talk.say([changed("#a", 3, 1, What::Reacted(text("👍"))), changed("#a", 4, 1, What::Unreacted(text("👍")))]);
+    let lines = talk.page("#a");
+    assert_eq!(words(&lines[..2]), ["the cat", "edit: the cat"]);
+    assert!(matches!(&lines[0].event, Event::Said(speech) if speech.version == Version::Edited));
+    assert_eq!(
+        shown(&lines[2..]),
+        shown(&[changed("#a", 3, 1, What::Reacted(text("👍"))), changed("#a", 4, 1, What::Unreacted(text("👍")))])
+    );
+    assert_eq!(talk.search("cat"), [1]);
+    talk.stop();
+}
+
+#[test]
+fn pages_go_back_and_forth() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say((1..=10).map(|id| said("#a", id, "ani", "x")));
+    let mut page = |before, after, limit| {
+        let (lines, more) = talk.ask(Question::Page { room: room_name("#a"), before, after, limit });
+        (lines.iter().map(|line| line.id().unwrap()).collect::<Vec<_>>(), more)
+    };
+    assert_eq!(page(u64::MAX, None, 3), (vec![8, 9, 10], Some(8)));
+    assert_eq!(page(8, None, 3), (vec![5, 6, 7], Some(5)));
+    assert_eq!(page(3, None, 3), (vec![1, 2], None));
+    assert_eq!(page(u64::MAX, Some(6), 2), (vec![7, 8], Some(8)));
+    assert_eq!(page(u64::MAX, Some(8), 2), (vec![9, 10], None));
+    assert_eq!(page(6, Some(2), 50), (vec![3, 4, 5], None));
+    assert_eq!(page(2, Some(6), 50), (vec![], None));
+    talk.stop();
+}
+
+#[test]
+fn a_page_of_long_lines_is_cut_and_can_be_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let long = "y".repeat(3_000);
+    talk.say((1..=100).map(|id| said("#a", id, "ani", &long)));
+    let (mut before, mut seen) = (u64::MAX, 0);
+    loop {
+        let (lines, more) = talk.ask(Question::Page { room: room_name("#a"), before, after: None, limit: 500 });
+        assert!(lines.len() < 50);
+        seen += lines.len();
+        let Some(more) = more else { break };
+        before = more;
+    }
+    assert_eq!(seen, 100);
+    talk.stop();
+}
+
+#[test]
+fn searches_find_words_wherever_they_may() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([
+        said("#a", 1, "ani", "Crème brûlée for everybody"),
+        said("#a", 2, "ani", "brulee, creme; again"),
+        said("#b", 1, "ani", "привет, a creme in another room"),
+        said("#a", 3, "ani", "nothing to see"),
+    ]);
+    assert_eq!(talk.search("creme"), [1, 2, 1]);
+    assert_eq!(talk.search("CREME BRULEE"), [1, 2]);
+    assert_eq!(talk.search("\"creme brulee\""), [1]);
+    assert_eq!(talk.search("bru*"), [1, 2]);
+    assert_eq!(talk.search("ПРИВЕТ"), [1]);
+    let ids = |lines: &[Arc<Envelope>]| lines.iter().filter_map(|line| line.id()).collect::<Vec<_>>();
+    let (lines, more) = talk.ask(search(Some("#A"), "creme"));
+    assert_eq!((ids(&lines), more), (vec![1, 2], None));
+    // The room's own word in the index is not one that people find.
+    assert!(talk.search("r1").is_empty());
+    let room = Some(room_name("#a"));
+    let ask =
+        |before, limit| Question::Search { room: room.clone(), hidden: vec![], words: text("creme"), before, limit };
+    let (lines, more) = talk.ask(ask(None, 1));
+    assert_eq!((ids(&lines), more), (vec![2], Some(2)));
+    let (lines, more) = talk.ask(ask(more, 1));
+    assert_eq!((ids(&lines), more), (vec![1], None));
+    let hidden = vec![room_name("#b"), room_name("#nowhere")];
+    let (lines, _) = talk.ask(Question::Search { room: None, hidden, words: text("creme"), before: None, limit: 9 });
+    assert_eq!(ids(&lines), [1, 2]);
+    // Nothing that is typed is an error.
+    for typed in
+        ["", "\"", "AND", "a OR", "NEAR(", "text:", "^x", "-", "{", "*", "'", "a\"b*\"c", "room : r1", ")", "😀", "--"]
+    {
+        talk.search(typed);
+    }
+    talk.stop();
+}
+
+#[test]
+fn a_search_can_leave_out_hundreds_of_rooms() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say((0..600).map(|n| said(&format!("#r{n}"), 1, "ani", &format!("tea {n}"))));
+    let hidden = (1..600).map(|n| room_name(&format!("#r{n}"))).collect();
+    let (lines, _) = talk.ask(Question::Search { room: None, hidden, words: text("tea"), before: None, limit: 9 });
+    assert_eq!(words(&lines), ["tea 0"]);
+    talk.stop();
+}
+
+#[test]
+fn the_same_word_of_an_author_names_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said_with("#a", 1, "ani", "once", Some("cid-1")), said_with("#a", 2, "budi", "other", Some("cid-1"))]);
+    // Sent again, and nobody noticed: others have seen it, so it stays, and it is written down.
+    talk.say([said_with("#b", 1, "Ani", "once", Some("cid-1"))]);
+    assert_eq!(talk.search("once"), [1, 1]);
+    let figures = talk.guard.figures();
+    let mut metrics = String::new();
+    figures.append(&mut metrics);
+    assert!(metrics.contains("\nchat_store_doubles_total 1\n"), "{metrics}");
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    let cids: Vec<(String, i64)> = db
+        .prepare("SELECT author, id FROM log WHERE cid = 'cid-1' ORDER BY seq")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(cids, [("ani".into(), 1), ("budi".into(), 2)]);
+    let act: (String, String, String) = db
+        .query_row("SELECT by, target, detail FROM audit WHERE what = 'double'", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert_eq!(act, ("Ani".into(), "#b".into(), "line 1 has the cid of line 1 of #a".into()));
+}
+
+#[test]
+fn what_was_done_by_power_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let act = Act { at: Utc::now(), by: text("ani"), what: "grant", target: text("budi"), detail: text("op") };
+    talk.keep(Record { acts: vec![act], ..Record::default() });
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    let row: String = db
+        .query_row("SELECT by || ' ' || what || ' ' || target || ' ' || detail FROM audit", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(row, "ani grant budi op");
+}
+
+#[test]
+fn the_figures_say_what_was_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say((1..=80).map(|id| said("#a", id, "ani", "x")));
+    talk.page("#a");
+    let mut text = String::new();
+    talk.guard.figures().append(&mut text);
+    let figures = Scrape::parse(&text).unwrap();
+    let value = |name: &str| figures.value(name).unwrap_or_else(|| panic!("no {name} in {text}"));
+    assert_eq!(value("chat_store_rows_total"), 80.0);
+    assert_eq!(value("chat_store_commit_seconds_count"), 1.0);
+    assert_eq!(value("chat_store_queries_total"), 1.0);
+    assert_eq!((value("chat_store_backlog_records"), value("chat_store_backlog_bytes")), (0.0, 0.0));
+    assert_eq!(value("chat_store_trouble"), 0.0);
+    assert!(value("chat_store_db_bytes") > 0.0);
+    talk.stop();
+}
+
+#[test]
+fn nobody_else_may_read_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("a/b");
+    let mut talk = Talk::open(&data);
+    talk.say([said("#a", 1, "ani", "x")]);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in fs::read_dir(&data).unwrap() {
+        let file = file.unwrap().path();
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    talk.stop();
+}
+
+#[test]
+fn with_relaxed_the_router_waits_only_where_too_much_is_ahead() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::with(options(dir.path(), Durability::Relaxed));
+    let (keeping, _) = talk.hand_over(Record { lines: vec![said("#a", 1, "ani", "x")], ..Record::default() });
+    assert_eq!(keeping, Keeping::Go);
+    let (keeping, turn) = talk
+        .hand_over(Record { lines: (2..=25_000).map(|id| said("#a", id, "ani", "x")).collect(), ..Record::default() });
+    assert_eq!(keeping, Keeping::Wait);
+    assert!(matches!(talk.report(), Report::Kept(kept) if kept == turn));
+    talk.stop();
+}
+
+#[test]
+fn old_lines_go_by_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say((1..=300).map(|id| said_with("#a", id, "ani", &format!("number{id}"), Some(&format!("cid{id}")))));
+    talk.say((1..=5).map(|id| said("#b", id, "ani", "few")));
+    talk.stop();
+    let retention = Retention { days: None, lines: Some(100) };
+    let mut talk = Talk::with(Options { retention, ..options(dir.path(), Durability::Commit) });
+    match talk.report() {
+        Report::Purged(rooms) => assert_eq!(rooms, [(room_name("#a"), 201)]),
+        other => panic!("{other:?}"),
+    }
+    let lines = talk.page("#a");
+    assert_eq!((lines.len(), lines[0].id()), (100, Some(201)));
+    assert!(talk.search("number200").is_empty());
+    assert_eq!(talk.search("number201"), [201]);
+    assert_eq!(talk.page("#b").len(), 5);
+    talk.say([said("#a", 301, "ani", "goes on")]);
+    talk.stop();
+    let findings = check(dir.path()).unwrap();
+    assert!(findings.is_sound, "{}", findings.text);
+    let talk = Talk::open(dir.path());
+    let a = talk.contents.rooms.iter().find(|room| room.state.name == room_name("#a")).unwrap();
+    assert_eq!((a.first_id, a.last_id), (201, 301));
+    talk.stop();
+}
+
+#[test]
+fn old_lines_go_by_age_and_a_room_without_any_counts_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let yesterday = Utc::now() - TimeDelta::hours(23);
+    talk.say((1..=3).map(|id| said("#old", id, "ani", "from 1970")));
+    talk.say([said("#mixed", 1, "ani", "from 1970")]);
+    let new = said("#mixed", 2, "ani", "new");
+    talk.say([Envelope::new(yesterday, new.event.clone())]);
+    talk.stop();
+    let retention = Retention { days: Some(1), lines: None };
+    let mut talk = Talk::with(Options { retention, ..options(dir.path(), Durability::Commit) });
+    let mut rooms = Vec::new();
+    while rooms.len() < 2 {
+        let Report::Purged(some) = talk.report() else { panic!("nothing was thrown away") };
+        rooms.extend(some);
+    }
+    rooms.sort();
+    assert_eq!(rooms, [(room_name("#mixed"), 2), (room_name("#old"), 4)]);
+    assert_eq!(words(&talk.page("#mixed")), ["new"]);
+    assert_eq!(words(&talk.page("#old")), [""; 0]);
+    talk.stop();
+    let mut talk = Talk::open(dir.path());
+    let old = talk.contents.rooms.iter().find(|room| room.state.name == room_name("#old")).unwrap();
+    assert_eq!((old.first_id, old.last_id), (4, 3));
+    talk.say([said("#old", 4, "ani", "goes on")]);
+    talk.stop();
+    assert!(check(dir.path()).unwrap().is_sound);
+}

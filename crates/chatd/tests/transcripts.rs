@@ -1,0 +1,180 @@
+//! Every transcript through chatd, the program: by the plain door and by TLS, with a store on a real disk and without.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use chat_server::config::SETTINGS;
+use chat_server::testing::{Dial, Plain, Setup, Stage, TestClient, play};
+use chat_store::{Offline, Strength};
+
+#[path = "../../chat_tls/tests/kit/mod.rs"]
+#[allow(dead_code, reason = "the tests of chat_tls use all of it")]
+mod kit;
+
+/// A running chatd. It ends with this.
+struct Chatd {
+    child: Child,
+    addr: SocketAddr,
+}
+
+impl Chatd {
+    fn start(setup: &Setup, data: Option<&Path>, by_tls: bool) -> Chatd {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
+            command.env_remove(name);
+        }
+        for setting in SETTINGS.iter().filter(|setting| setting.key != "log") {
+            // The table has texts as they stand in the file, in quotes.
+            let value = setting.value(&setup.config);
+            command.arg(format!("{}={}", setting.flag(), value.trim_matches('"')));
+        }
+        command.args(["--web", "off", "--log", "error", "--data"]);
+        command.arg(data.unwrap_or(Path::new("off")));
+        if let Some((_, policy)) = &setup.kept {
+            command.args(["--private", if policy.private { "yes" } else { "no" }]);
+        }
+        if by_tls {
+            let path = |name: &str| kit::pki().path(name);
+            command.args(["--tls", "127.0.0.1:0", "--tls-cert"]).arg(path("cert.pem"));
+            command.arg("--tls-key").arg(path("key.pem"));
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("chatd can be started");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
+        let begin = if by_tls { "tls on " } else { "listening on " };
+        let addr = lines.find_map(|line| line.ok()?.strip_prefix(begin)?.parse().ok());
+        Chatd { addr: addr.unwrap_or_else(|| panic!("chatd does not say {begin:?}")), child }
+    }
+}
+
+impl Drop for Chatd {
+    fn drop(&mut self) {
+        let _gone_already = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// A stage for which `D` says how its people come.
+struct Program<D> {
+    setup: Setup,
+    folder: tempfile::TempDir,
+    chatd: Option<Chatd>,
+    clients: std::collections::HashMap<String, TestClient>,
+    by_tls: bool,
+    is_kept: bool,
+    dial: std::marker::PhantomData<D>,
+}
+
+impl<D: Dial> Program<D> {
+    fn new(setup: Setup, is_kept: bool, by_tls: bool) -> Program<D> {
+        let folder = tempfile::tempdir().expect("a folder");
+        if let Some((memory, _)) = &setup.kept {
+            let offline = Offline::open(&folder.path().join("data"), Strength::default()).expect("an empty folder");
+            for (account, password) in memory.accounts() {
+                offline.add(&account.name, &password, account.role).expect("a good account");
+            }
+        }
+        let clients = Default::default();
+        let mut stage =
+            Program { setup, folder, chatd: None, clients, by_tls, is_kept, dial: std::marker::PhantomData };
+        stage.start();
+        stage
+    }
+
+    fn start(&mut self) {
+        let data = self.folder.path().join("data");
+        self.chatd = Some(Chatd::start(&self.setup, self.is_kept.then_some(&data), self.by_tls));
+    }
+
+    fn client(&mut self, who: &str) -> &mut TestClient {
+        self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
+    }
+}
+
+impl<D: Dial> Stage for Program<D> {
+    fn connect(&mut self, who: &str) {
+        let addr = self.chatd.as_ref().expect("it runs").addr;
+        self.clients.insert(who.into(), TestClient::on(D::dial(addr)));
+    }
+
+    fn send(&mut self, who: &str, bytes: &[u8]) {
+        self.client(who).send_bytes(bytes);
+    }
+
+    fn next(&mut self, who: &str) -> Option<String> {
+        self.client(who).line().map(D::heard)
+    }
+
+    fn hang_up(&mut self, who: &str) {
+        self.client(who).hang_up();
+    }
+
+    fn wait(&mut self, _: u64) -> bool {
+        false
+    }
+
+    /// Not stopped but killed: what was heard of is kept in any case.
+    fn restart(&mut self) {
+        self.clients.clear();
+        drop(self.chatd.take());
+        self.start();
+    }
+}
+
+/// The transcripts, and the conversations of the manual.
+fn all() -> Vec<(String, String)> {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let entries = fs::read_dir(root.join("tests/transcripts")).expect("transcripts");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|kind| kind == "chat"));
+    paths.sort();
+    let mut all: Vec<(String, String)> =
+        paths.iter().map(|path| (path.display().to_string(), fs::read_to_string(path).expect("a text"))).collect();
+    let manual = fs::read_to_string(root.join("PROTOCOL.md")).expect("the manual");
+    for (number, part) in manual.split("```chat\n").skip(1).enumerate() {
+        let block = part.split("```").next().unwrap_or_default();
+        all.push((format!("PROTOCOL.md, conversation {}", number + 1), block.to_string()));
+    }
+    assert!(all.len() > 30, "{} transcripts", all.len());
+    all
+}
+
+/// Whether a transcript is about a server that keeps something, or about one that does not; most are about neither.
+fn is_about_a_store(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("kept"))
+}
+
+fn is_about_no_store(title: &str) -> bool {
+    ["asking.chat", "figures.chat", "help.chat", "nostore.chat", "toomany.chat"]
+        .iter()
+        .any(|name| title.ends_with(name))
+}
+
+#[test]
+fn every_transcript_by_the_plain_door_without_a_store() {
+    for (title, text) in all().into_iter().filter(|(_, text)| !is_about_a_store(text)) {
+        play(&title, &text, |setup| Program::<Plain>::new(setup, false, false));
+    }
+}
+
+#[test]
+fn every_transcript_by_the_plain_door_with_a_store() {
+    for (title, text) in all().into_iter().filter(|(title, _)| !is_about_no_store(title)) {
+        play(&title, &text, |setup| Program::<Plain>::new(setup, true, false));
+    }
+}
+
+#[test]
+fn every_transcript_by_tls_without_a_store() {
+    for (title, text) in all().into_iter().filter(|(_, text)| !is_about_a_store(text)) {
+        play(&title, &text, |setup| Program::<kit::Trusting>::new(setup, false, true));
+    }
+}
+
+#[test]
+fn every_transcript_by_tls_with_a_store() {
+    for (title, text) in all().into_iter().filter(|(title, _)| !is_about_no_store(title)) {
+        play(&title, &text, |setup| Program::<kit::Trusting>::new(setup, true, true));
+    }
+}
