@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 use crate::lines::name;
 use crate::names;
 
+/// The version of the database that has them first.
+pub(crate) const SINCE: usize = 3;
+
 /// What makes the tables.
 pub(crate) const SCHEMA: &str = "
     CREATE TABLE accounts (

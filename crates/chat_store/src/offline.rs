@@ -1,4 +1,4 @@
-//! The accounts of a server that does not run, for whoever has its data.
+//! The accounts for whoever has the data: to be read at any time, to be changed while the server does not run.
 
 use std::path::Path;
 
@@ -12,11 +12,46 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::accounts::{self, New};
 use crate::db::{self, OpenError};
 use crate::keep::audit;
+use crate::lines::name;
 use crate::lock::Lock;
 use crate::passwords::{self, Hasher, Strength};
+use crate::tools::{self, ToolError};
 
 /// Who did it, in the audit.
 const BY: &str = "chatd";
+
+/// An account, and what else is known of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Whose it is, and what they may do.
+    pub account: Account,
+    /// Since when there is one.
+    pub created: DateTime<Utc>,
+    /// When somebody came in by it the last time.
+    pub seen: DateTime<Utc>,
+}
+
+/// Everybody who owns a name. A server may run meanwhile.
+///
+/// # Errors
+/// There is no data, or it cannot be read.
+pub fn list_accounts(dir: &Path) -> Result<Vec<Listed>, ToolError> {
+    let db = tools::open(dir)?;
+    let listed = || {
+        if db::version(&db)? < accounts::SINCE {
+            return Ok(Vec::new());
+        }
+        let mut find = db.prepare("SELECT name, role, created, seen FROM accounts ORDER BY name")?;
+        let time = |millis| DateTime::from_timestamp_millis(millis).unwrap_or_default();
+        let found = find.query_map([], |row| {
+            let role = Role::named(row.get_ref(1)?.as_str()?).unwrap_or_default();
+            let account = Account { name: name(row, 0)?, role };
+            Ok(Listed { account, created: time(row.get(2)?), seen: time(row.get(3)?) })
+        })?;
+        found.collect()
+    };
+    listed().map_err(|error| db::from_sqlite(&dir.join(db::FILE), &error).into())
+}
 
 /// The accounts of a server that does not run. What is done here stands in the audit.
 pub struct Offline {
@@ -76,12 +111,12 @@ impl Offline {
         .map(|_| ())
     }
 
-    /// Everybody who owns a name.
+    /// Whether there is an account of that name.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn all(&self) -> Result<Vec<Account>, OfflineError> {
-        Ok(accounts::all(&self.db)?)
+    pub fn has(&self, name: &Name) -> Result<bool, OfflineError> {
+        Ok(accounts::hash_of(&self.db, name)?.is_some())
     }
 
     /// Gives an account a role. False if there is none of that name.

@@ -159,11 +159,15 @@ impl Default for Strength {
 }
 
 impl Strength {
-    /// The memory of one hash, in MiB, from 19 to 1,024, and how often it is gone through, from 2 to 16. `None` if it is not in
-    /// there. Two hashes may be made at once, so twice the memory is taken.
-    pub fn new(memory_mib: u32, passes: u32) -> Option<Strength> {
-        let is_right = (19..=1_024).contains(&memory_mib) && (2..=16).contains(&passes);
-        is_right.then_some(Strength { memory_kib: memory_mib * 1024, passes })
+    /// More memory for each hash: from 19 to 1,024 MiB; `None` for any other. Two are made at once, so twice of it is taken.
+    pub fn new(memory_mib: u32) -> Option<Strength> {
+        let memory_kib = memory_mib.checked_mul(1024).filter(|_| (19..=1_024).contains(&memory_mib))?;
+        Some(Strength { memory_kib, ..Strength::default() })
+    }
+
+    /// The memory of one hash, in MiB.
+    pub fn memory_mib(self) -> u32 {
+        self.memory_kib / 1024
     }
 
     /// So little that a test can do it ten thousand times.
@@ -406,9 +410,9 @@ mod tests {
             assert!(weaker.verify("correct horse", Some(&own)).unwrap());
         }
         assert!(weaker.memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
-        assert_eq!(Strength::new(18, 2), None);
-        assert_eq!(Strength::new(19, 1), None);
-        assert_eq!(Strength::new(19, 2), Some(Strength::default()));
+        assert_eq!(Strength::new(18), None);
+        assert_eq!(Strength::new(1_025), None);
+        assert_eq!(Strength::new(19), Some(Strength::default()));
     }
 
     #[test]

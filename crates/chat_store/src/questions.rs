@@ -80,20 +80,21 @@ impl Accounts {
         }
     }
 
-    fn register(&self, number: u64, wanted: Registration, now: i64) -> Result<(), Busy> {
+    fn register(&self, number: u64, registration: Registration, now: i64) -> Result<(), Busy> {
         let desk = self.desk.clone();
         self.hashing.submit(number, move |hasher, db| {
             // Looked at before and after: hashing is work, and somebody may be faster.
-            let checked = passwords::look_at(wanted.secret.reveal(), &wanted.name);
-            if let Err(error) = checked.and_then(|()| wanted.new().check(db, now)) {
+            let checked = passwords::look_at(registration.secret.reveal(), &registration.name);
+            if let Err(error) = checked.and_then(|()| registration.wanted().check(db, now)) {
                 return desk.answer(number, Answer::Refused(error));
             }
-            let hashed = match hasher.hash(wanted.secret.reveal()) {
+            let hashed = match hasher.hash(registration.secret.reveal()) {
                 Ok(hashed) => hashed,
                 Err(error) => return desk.fail_with(number, &error),
             };
-            let job =
-                move |db: &Connection| accounts::register(db, &wanted.new(), &hashed, wanted.visit, now).map(Some);
+            let job = move |db: &Connection| {
+                accounts::register(db, &registration.wanted(), &hashed, registration.visit, now).map(Some)
+            };
             if desk.write(number, job).is_err() {
                 desk.fail(number);
             }
@@ -160,7 +161,7 @@ impl Accounts {
 }
 
 impl Registration {
-    fn new(&self) -> New<'_> {
+    fn wanted(&self) -> New<'_> {
         let Registration { name, invite, needs_invite, .. } = self;
         New { name, role: Role::Member, invite: invite.as_deref(), needs_invite: *needs_invite }
     }

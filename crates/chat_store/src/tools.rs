@@ -276,7 +276,7 @@ fn rooms(db: &Connection, room: Option<&RoomName>) -> rusqlite::Result<Vec<(i64,
 }
 
 /// Opens the data for reading, if there is any and this version knows it.
-fn open(dir: &Path) -> Result<Connection, ToolError> {
+pub(crate) fn open(dir: &Path) -> Result<Connection, ToolError> {
     let file = dir.join(FILE);
     if !file.is_file() {
         return Err(ToolError::NoData(dir.into()));

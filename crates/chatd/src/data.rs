@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chat_server::message::Message;
 use chat_server::server::{Server, ServerHandle};
 use chat_server::store::{Contents, Policy};
-use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite};
+use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Strength};
 
 /// The settings of the data.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Data {
     pub(crate) retention: Retention,
     /// Who comes in, and where passwords are taken.
     pub(crate) policy: Policy,
+    /// How much work it is to try a password.
+    pub(crate) strength: Strength,
 }
 
 impl Default for Data {
@@ -30,6 +32,7 @@ impl Default for Data {
             durability: Durability::default(),
             retention: Retention::default(),
             policy: Policy::default(),
+            strength: Strength::default(),
         }
     }
 }
@@ -47,7 +50,9 @@ impl Data {
     pub(crate) fn open(&self) -> Result<Option<(Sqlite, Contents)>, OpenError> {
         let Some(dir) = self.dir.clone() else { return Ok(None) };
         let (durability, retention) = (self.durability, self.retention);
-        Sqlite::open(Options { dir, durability, retention }).map(Some)
+        let (mut sqlite, contents) = Sqlite::open(Options { dir, durability, retention })?;
+        sqlite.set_strength(self.strength);
+        Ok(Some((sqlite, contents)))
     }
 }
 

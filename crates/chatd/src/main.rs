@@ -14,9 +14,11 @@ use chat_store::Guard;
 use chat_store::OpenError;
 use chat_tls::Tls;
 use chat_web::Web;
+use clap::ArgMatches;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+mod account;
 mod cert;
 mod data;
 mod engine;
@@ -24,6 +26,7 @@ mod settings;
 mod store;
 mod tls;
 
+use data::Data;
 use settings::{Loaded, LogFormat, Settings, Task};
 use store::Ended;
 
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
     if let Some((name, matches)) = matches.subcommand()
-        && let Some(ended) = store::run(name, matches, &loaded.settings.data)
+        && let Some(ended) = subcommand(name, matches, &loaded.settings.data)
     {
         return match ended {
             Ok(Ended::Well(told)) => {
@@ -88,6 +91,11 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// What needs the settings, and no server.
+fn subcommand(name: &str, matches: &ArgMatches, data: &Data) -> Option<Result<Ended, String>> {
+    store::run(name, matches, data).or_else(|| account::run(name, matches, data).map(|told| told.map(Ended::Well)))
 }
 
 fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {

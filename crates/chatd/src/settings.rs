@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting};
-use chat_store::Durability;
+use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
@@ -212,6 +212,17 @@ static OWN: &[Row] = &[
         set: |settings, value| set_yes(&mut settings.data.policy.plain_passwords, value),
     },
     Row {
+        key: "password_mib",
+        help: "memory that one guess of a password costs whoever stole the data, and this server each sign-in: 19 MiB or more",
+        quoted: false,
+        get: |settings| settings.data.strength.memory_mib().to_string(),
+        set: |settings, value| {
+            let strength = value.parse().ok().and_then(Strength::new);
+            settings.data.strength = strength.ok_or("should be a number of MiB from 19 to 1024")?;
+            Ok(())
+        },
+    },
+    Row {
         key: "tls",
         help: "where TLS is spoken, such as 127.0.0.1:7879, or off; chatd cert --dev makes a certificate for tests",
         quoted: true,
@@ -389,6 +400,7 @@ pub(crate) fn command() -> clap::Command {
             Arg::new("example").long("example").action(ArgAction::SetTrue).help("print one with every key explained"),
         ))
         .subcommand(crate::cert::command())
+        .subcommands(crate::account::commands())
         .subcommands(crate::store::commands())
         .args(flags)
 }

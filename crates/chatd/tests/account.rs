@@ -1,0 +1,225 @@
+//! `chatd account` and `chatd invite`: an operator with the data, and the people who come by it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use chat_server::testing::TestClient;
+
+fn chatd(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
+        command.env_remove(name);
+    }
+    command.env("CHAT_DATA", data);
+    command
+}
+
+/// What came of a command with something on its stdin: its exit code, and what it wrote.
+fn tells(data: &Path, words: &str, stdin: &str) -> (i32, String, String) {
+    let mut child = chatd(data)
+        .args(words.split_whitespace())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("chatd starts");
+    // It may have ended without reading.
+    let _nobody_reads = child.stdin.take().expect("stdin is a pipe").write_all(stdin.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it writes UTF-8");
+    (status.code().expect("it ends by itself"), text(stdout), text(stderr))
+}
+
+#[track_caller]
+fn does(data: &Path, words: &str, stdin: &str) -> String {
+    let (code, told, error) = tells(data, words, stdin);
+    assert_eq!((code, error.as_str()), (0, ""), "{words}: {told}");
+    told
+}
+
+#[track_caller]
+fn refuses(data: &Path, words: &str, stdin: &str) -> String {
+    let (code, told, error) = tells(data, words, stdin);
+    assert!(code != 0 && told.is_empty() && error.starts_with("error: "), "{words}: {told}{error}");
+    error
+}
+
+/// A running chatd. It is ended with the test.
+struct Running(Child, SocketAddr);
+
+impl Running {
+    fn start(data: &Path, flags: &[&str]) -> Running {
+        let mut child = chatd(data)
+            .args(["--addr", "127.0.0.1:0", "--web", "off", "--log", "warn"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chatd starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("stdout is a pipe");
+        BufReader::new(out).read_line(&mut line).expect("it says where it listens");
+        let addr = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("unexpected: {line:?}"));
+        Running(child, addr.parse().expect("an address"))
+    }
+
+    /// Somebody who says one line, and what they hear of it.
+    #[track_caller]
+    fn hears(&self, line: &str, answer: &str) {
+        let mut client = TestClient::connect(self.1);
+        client.send(line);
+        client.until(&format!("* {answer} ..."));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended_already = self.0.kill();
+        let _ended_already = self.0.wait();
+    }
+}
+
+#[test]
+fn an_operator_makes_accounts_and_people_come_in_by_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = &folder.path().join("data");
+    let told = does(data, "account add root --role admin", "correct horse\n");
+    assert_eq!(told, "root is an admin, and signs in with LOGIN:root <password>\n");
+    does(data, "account add ani", "battery staple\r\n");
+    does(data, "account add budi", "one more horse");
+    assert_eq!(does(data, "account role ANI op", ""), "ANI is an op now\n");
+    does(data, "account remove budi", "");
+    let code = does(data, "invite", "");
+    let code = code.lines().next().expect("the code stands alone in the first line");
+    let roles = |listed: String| {
+        let roles = listed.lines().skip(1).map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
+        roles.collect::<Vec<_>>()
+    };
+    assert_eq!(roles(does(data, "account list", "")), ["ani op", "root admin"]);
+    let server = Running::start(data, &["--private", "yes"]);
+    server.hears("LOGIN:ani battery staple", "OK LOGIN name=ani role=op");
+    server.hears("LOGIN:root correct horse", "OK LOGIN name=root role=admin");
+    server.hears("LOGIN:budi one more horse", "ERR 464");
+    server.hears("JOIN:budi", "ERR 487");
+    server.hears(&format!("REGISTER:budi battery-staple {code}"), "OK");
+    server.hears(&format!("REGISTER:cici battery-staple {code}"), "ERR 466");
+    assert_eq!(roles(does(data, "account list", "")), ["ani op", "budi member", "root admin"], "while it runs");
+    for (words, instead) in [
+        (
+            "account add dina --role op",
+            "REGISTER:dina <password> in the chat, and then ROLE:dina op; or stop that server",
+        ),
+        ("account role ani admin", "ROLE:ani admin in the chat, as an admin; or stop that server"),
+        ("account password ani", "PASSWD: in the chat"),
+        ("account remove ani", "stop"),
+        ("invite", "INVITECODE: in the chat"),
+    ] {
+        let error = refuses(data, words, "correct horse\n");
+        assert!(error.contains("is in use by process") && error.contains(&format!("\n  try: {instead}")), "{error}");
+    }
+    drop(server);
+    let told = does(data, "account password ani", "another horse\n");
+    assert_eq!(told, "ani has another password, and is signed out everywhere\n");
+    let server = Running::start(data, &[]);
+    server.hears("LOGIN:ani battery staple", "ERR 464");
+    server.hears("LOGIN:ani another horse", "OK LOGIN name=ani role=op");
+}
+
+#[test]
+fn what_cannot_be_is_said_with_what_to_do_and_without_the_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = &folder.path().join("data");
+    for words in ["account list", "account role ani op", "account password ani", "account remove ani"] {
+        let error = refuses(data, words, "correct horse\n");
+        assert!(error.contains("there is no chat.db in ") && error.contains("\n  try: "), "{words}: {error}");
+        assert!(!data.exists(), "{words} made a store");
+    }
+    assert!(refuses(Path::new("off"), "account list", "").contains("nothing is kept"));
+    does(data, "account add ani", "correct horse\n");
+    for (words, stdin, why) in [
+        ("account add ANI", "battery staple\n", "\"ani\" belongs to somebody"),
+        ("account add 9lives", "battery staple\n", "\"9lives\" cannot be a name"),
+        ("account add budi --role king", "battery staple\n", "member, op, admin"),
+        ("account add budi", "", "there is no password on stdin"),
+        ("account add budi", "\nbattery staple\n", "there is no password on stdin"),
+        ("account add budi", "sh0rt\n", "8 letters or more"),
+        ("account add budi", "budibudi1\u{7}", ""),
+        ("account add elisabeth", "Elisabeth1990\n", "should not be your name"),
+        ("account add budi", "PASSWORD123\n", "everybody tries first"),
+        ("account password budi", "battery staple\n", "nobody here is called \"budi\""),
+        ("account role budi op", "", "nobody here is called \"budi\"\n  try: chatd account list"),
+        ("account remove budi", "", "nobody here is called \"budi\""),
+        ("account add budi battery-staple", "", "unexpected argument"),
+    ] {
+        if why.is_empty() {
+            does(data, words, stdin);
+            does(data, "account remove budi", "");
+            continue;
+        }
+        let error = refuses(data, words, stdin);
+        assert!(error.contains(why), "{words}: {error}");
+        let password = stdin.trim();
+        assert!(password.is_empty() || !error.contains(password), "{words}: {error}");
+    }
+    let listed = does(data, "account list", "");
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+}
+
+/// Types each password when nothing that is typed is shown, and not before; prints what the terminal showed, and the exit code.
+const TYPIST: &str = "
+import os, pty, sys, termios, time
+passwords, command = sys.argv[1:3], sys.argv[3:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(command[0], command)
+shown = b''
+for i, password in enumerate(passwords):
+    until = time.monotonic() + 30
+    while shown.count(b': ') <= i:
+        shown += os.read(terminal, 1024)
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        assert time.monotonic() < until, 'it is shown'
+        time.sleep(0.001)
+    os.write(terminal, password.encode() + b'\\n')
+try:
+    while more := os.read(terminal, 1024):
+        shown += more
+except OSError:
+    pass
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+#[test]
+fn at_a_terminal_a_password_is_asked_for_twice_and_never_shown() {
+    let has_python = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !has_python {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "python3 is not here, and CI needs it");
+        return eprintln!("skipped: python3 is not here");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let types = |first: &str, second: &str, words: &[&str]| {
+        let command = chatd(&data);
+        let mut python = Command::new("python3");
+        python.args(["-c", TYPIST, first, second]).arg(command.get_program()).args(words).stdin(Stdio::null());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => python.env(name, value),
+                None => python.env_remove(name),
+            };
+        }
+        let Output { status, stdout, stderr } = python.output().expect("python3 runs");
+        assert_eq!(String::from_utf8_lossy(&stderr), "");
+        (status.code(), String::from_utf8_lossy(&stdout).into_owned())
+    };
+    let (code, shown) = types("correct horse", "correct zebra", &["account", "add", "ani"]);
+    assert!(code == Some(1) && shown.contains("two different passwords"), "{shown}");
+    assert!(!shown.contains("horse") && !shown.contains("zebra"), "{shown}");
+    let (code, shown) = types("correct horse", "correct horse", &["account", "add", "ani"]);
+    assert!(code == Some(0) && shown.contains("Password for ani: ") && shown.contains("Once more: "), "{shown}");
+    assert!(shown.contains("ani is a member") && !shown.contains("horse"), "{shown}");
+    Running::start(&data, &[]).hears("LOGIN:ani correct horse", "OK LOGIN name=ani role=member");
+}
