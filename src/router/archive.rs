@@ -638,7 +638,7 @@ mod tests {
         };
         house.after(Duration::from_secs(2));
         assert_eq!(figures(&house), [2.0, 0.0, 0.0]);
-        house.says(1, "one");
+        house.says(1, "MSG=1:one");
         house.turn([said(2, "two"), said(2, "three")]);
         house.after(Duration::from_secs(2));
         assert_eq!(figures(&house), [2.0, 2.0, 0.0]);
