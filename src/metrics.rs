@@ -59,6 +59,8 @@ pub struct Metrics {
     pub panics: AtomicU64,
     /// Messages that wait for the router.
     pub inbox: AtomicU64,
+    /// Messages that the router has, and that wait until the turn before them is kept.
+    pub(crate) held: AtomicU64,
     /// Rooms.
     pub rooms: AtomicU64,
     refusals: [AtomicU64; CODES.len()],
@@ -97,6 +99,7 @@ impl Metrics {
             tap_missed: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             inbox: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             rooms: AtomicU64::new(0),
             refusals: [const { AtomicU64::new(0) }; CODES.len()],
             goodbyes: [const { AtomicU64::new(0) }; CODES.len()],
@@ -174,6 +177,7 @@ impl Metrics {
         let gauge = |key, name, text, value| Figure { key, name, kind: Some(Kind::Gauge), text, value };
         // What Prometheus gets by code, by door, or under a name that all programs share.
         let told = |key, text, value| Figure { key, name: "", kind: None, text, value };
+        let inbox = self.inbox.load(Relaxed) + self.held.load(Relaxed);
         let uptime = now.saturating_duration_since(self.started).as_secs();
         vec![
             gauge("people", "chat_people", "people signed on", snapshot.people as u64),
@@ -182,7 +186,7 @@ impl Metrics {
             total("messages", "chat_messages_total", "lines said since the start", &self.messages),
             total("deliveries", "chat_deliveries_total", "events handed to clients since the start", &self.deliveries),
             total("turns", "chat_turns_total", "turns of the router since the start", &self.turns),
-            gauge("inbox", "chat_inbox_messages", "messages that wait for the router", self.inbox.load(Relaxed)),
+            gauge("inbox", "chat_inbox_messages", "messages that wait for the router", inbox),
             gauge("outboxes", "chat_outbox_bytes", "bytes that wait for clients", snapshot.waiting as u64),
             total("missed", "chat_missed_lines_total", "lines that slow clients missed", &self.missed),
             total("tap-missed", "chat_tap_missed_events_total", "events that a tap had no room for", &self.tap_missed),

@@ -86,7 +86,10 @@ impl Room {
         let StoredRoom { state, last_id, first_id, lines } = stored;
         let mut room = Room::new(state.name, history_lines, last_id);
         (room.topic, room.key, room.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
-        (room.invite_only, room.moderated, room.topic_lock) = (state.invite_only, state.moderated, state.topic_lock);
+        room.invite_only = state.invite_only;
+        // What only operators can change went with the last of them, unless some come again.
+        let has_ops = !room.op_accounts.is_empty();
+        (room.moderated, room.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
         (room.first_id, room.is_kept) = (first_id, true);
         lines.into_iter().for_each(|(id, line)| room.history.push(id, line));
         room

@@ -73,6 +73,8 @@ pub struct Router {
     archive: Option<Archive>,
     incidents: u64,
     next_tick: Option<Instant>,
+    /// When the figures want to know next how the clients are.
+    next_look: Option<Instant>,
     open: bool,
 }
 
@@ -110,6 +112,7 @@ impl Router {
             archive: None,
             incidents: 0,
             next_tick: None,
+            next_look: None,
             open: true,
         }
     }
@@ -157,7 +160,6 @@ impl Router {
     pub fn turn(&mut self, messages: impl IntoIterator<Item = Message>, now: Now) {
         let registry = self.registry.clone();
         let mut clients = registry.lock();
-        let next_tick = self.next_tick;
         let mut turn = Turn { router: self, clients: &mut clients, now };
         if turn.router.archive.is_some() {
             turn.take_all_kept(messages.into_iter());
@@ -166,8 +168,11 @@ impl Router {
         }
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
-        if self.next_tick != next_tick {
-            // Behind the turn, for what was handed over does not wait.
+        let held = self.archive.as_ref().map_or(0, Archive::waiting);
+        self.metrics.held.store(held as u64, Relaxed);
+        // Behind the turn, for what was handed over does not wait; and not while the store still has to keep it.
+        if self.next_look.is_none_or(|at| at <= now.mono) && !self.archive.as_ref().is_some_and(Archive::is_held) {
+            self.next_look = Some(now.mono + TICK);
             self.metrics.see(clients.snapshot());
         }
     }

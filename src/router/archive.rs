@@ -88,6 +88,18 @@ pub(crate) struct Patience {
     leave: Option<Leave>,
 }
 
+impl Archive {
+    /// Whether a turn is being kept.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// How many messages wait until it is.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
 impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy) {
@@ -288,7 +300,7 @@ impl Turn<'_> {
 
     /// Whether the rest of the messages has to wait.
     pub(super) fn is_held(&self) -> bool {
-        self.router.archive.as_ref().is_some_and(|archive| archive.held.is_some())
+        self.router.archive.as_ref().is_some_and(Archive::is_held)
     }
 
     // ---- questions ----
@@ -487,7 +499,7 @@ mod tests {
     use crate::protocol::parse;
     use crate::registry::Registry;
     use crate::store::Busy;
-    use crate::testing::{Shelf, quick};
+    use crate::testing::{Scrape, Shelf, quick};
 
     /// A store that does nothing by itself: the test says when something is kept.
     #[derive(Clone, Default)]
@@ -613,6 +625,25 @@ mod tests {
         let last = house.hears(2);
         assert_eq!(words(&last), ["two"]);
         assert!(matches!(last.last(), Some(Event::Bye { .. })), "{last:?}");
+    }
+
+    #[test]
+    fn what_waits_for_the_store_is_no_slow_client_in_the_figures() {
+        let mut house = House::with(&["ani", "budi"]);
+        let figures = |house: &House| {
+            let mut text = String::new();
+            house.router.metrics.append(&mut text);
+            let seen = Scrape::parse(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+            ["chat_people", "chat_inbox_messages", "chat_outbox_clients"].map(|name| seen.value(name).unwrap_or(-1.0))
+        };
+        house.after(Duration::from_secs(2));
+        assert_eq!(figures(&house), [2.0, 0.0, 0.0]);
+        house.says(1, "one");
+        house.turn([said(2, "two"), said(2, "three")]);
+        house.after(Duration::from_secs(2));
+        assert_eq!(figures(&house), [2.0, 2.0, 0.0]);
+        house.kept();
+        assert_eq!(figures(&house), [2.0, 0.0, 0.0], "what waited is the turn that is kept now");
     }
 
     #[test]

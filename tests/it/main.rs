@@ -7,6 +7,7 @@ mod limits;
 mod load;
 mod manual;
 mod model;
+mod permissions;
 mod promise;
 mod properties;
 mod soak;

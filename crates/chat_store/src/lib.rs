@@ -38,8 +38,8 @@
 //! # The same line twice
 //!
 //! An author's own word for a line (`cid`) names one line for ever. Doors and the router see to it that a line that is sent
-//! again is not said again, also after a restart: the words come back with the lines. Where one slips through all the same,
-//! it has a number and others have seen it, so it stays; but the word remains the first line's, the log and the audit say so,
+//! again is not said again; what they need to know for that after a restart comes back with the lines. Where one slips
+//! through all the same, it has a number and others have seen it, so it stays; but the word remains the first line's, the log and the audit say so,
 //! and `chat_store_doubles_total` counts it.
 #![warn(missing_docs)]
 
@@ -51,7 +51,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use chat_server::store::{Contents, Report, Store};
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 
 mod accounts;
 mod backlog;
@@ -149,7 +149,9 @@ pub struct Sqlite {
 pub struct Guard {
     desk: Desk,
     writer: Option<JoinHandle<()>>,
+    /// Those who answer questions.
     readers: Vec<JoinHandle<()>>,
+    interrupts: Vec<InterruptHandle>,
     done: Receiver<()>,
 }
 
@@ -184,9 +186,10 @@ impl Sqlite {
         let keeper = Keeper::new(&db).map_err(io::Error::other)?;
         let (hashing, hashers) = Hashing::start(&options.dir, &desk, strength)?;
         let (end, done) = mpsc::sync_channel(1);
-        let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, done };
+        let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, interrupts: Vec::new(), done };
         for _ in 0..READERS {
             let db = db::open_to_read(&options.dir).map_err(io::Error::other)?;
+            guard.interrupts.push(db.get_interrupt_handle());
             let desk = desk.clone();
             let read = move || reader::run(&db, &desk);
             guard.readers.push(thread::Builder::new().name("store-reader".into()).spawn(read)?);
@@ -219,6 +222,7 @@ impl Guard {
     }
 
     fn end(&mut self, patience: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + patience;
         self.desk.stop();
         if let Some(writer) = self.writer.take() {
             // It also ends by a panic, without a word.
@@ -228,6 +232,14 @@ impl Guard {
             let _panic_was_logged = writer.join();
         }
         for reader in self.readers.drain(..) {
+            // Nobody waits for an answer any more. It may be between two statements, so it is told again.
+            while !reader.is_finished() {
+                if Instant::now() >= deadline {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the store's readers did not end in time"));
+                }
+                self.interrupts.iter().for_each(InterruptHandle::interrupt);
+                thread::sleep(Duration::from_millis(1));
+            }
             let _panic_was_logged = reader.join();
         }
         Ok(())

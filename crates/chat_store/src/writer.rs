@@ -27,6 +27,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// With nothing to write for so long there is time for other work, which is done in steps of about this length.
 const QUIET: Duration = Duration::from_millis(10);
 const STEP: Duration = Duration::from_millis(4);
+/// Where there never is time, one such step is done so often all the same.
+const HURRY: Duration = Duration::from_millis(100);
 /// With so many lines the index has to move, whatever there is to write.
 const LAG: i64 = 100_000;
 /// A search waits no longer than this for the index.
@@ -36,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const WRITE_BACK: Duration = Duration::from_secs(30);
 const WIPE: Duration = Duration::from_secs(1);
 const WAL_PAGES: i64 = 4_096;
+/// How long the end may take for what could also wait.
+const LAST_STEPS: Duration = Duration::from_secs(5);
 /// How long it sleeps where nothing is to be done.
 const IDLE: Duration = Duration::from_secs(3_600);
 
@@ -57,6 +61,8 @@ pub(crate) struct Writer {
     gathers_since: Option<Instant>,
     /// What can wait has failed, and is not tried before this.
     rests_until: Option<Instant>,
+    /// When the last step was.
+    stepped: Instant,
     /// Something was written since the write-ahead log was written back, and when that was.
     is_dirty: bool,
     written_back: Instant,
@@ -84,6 +90,7 @@ impl Writer {
             searches: Vec::new(),
             gathers_since: None,
             rests_until: None,
+            stepped: Instant::now(),
             is_dirty: true,
             written_back: Instant::now(),
         }
@@ -93,6 +100,7 @@ impl Writer {
     pub(crate) fn run(mut self) {
         // However it ends, nobody waits for it after that.
         let desk = self.desk.clone();
+        self.measure();
         let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
         let mut writing = desk.0.writing();
         writing.ended = true;
@@ -114,6 +122,7 @@ impl Writer {
     }
 
     fn work(&mut self) {
+        self.measure();
         loop {
             let round = self.wait();
             if round.write {
@@ -125,11 +134,16 @@ impl Writer {
             if round.stopping {
                 break;
             }
-            if round.is_quiet || self.lag() >= LAG || !self.searches.is_empty() {
+            let now = Instant::now();
+            // Where people talk without a pause there is never time; a little of it is taken.
+            let is_quiet =
+                round.is_quiet || now >= self.stepped + HURRY && self.work_at(now).is_some_and(|at| now >= at);
+            if is_quiet || self.lag() >= LAG || !self.searches.is_empty() {
                 self.step();
+                self.stepped = Instant::now();
             }
             self.send_searches();
-            self.write_back(round.is_quiet);
+            self.write_back(is_quiet);
         }
         self.close();
     }
@@ -274,6 +288,8 @@ impl Writer {
                 self.searches.push((self.keeper.next_seq - 1, Instant::now() + PATIENCE, number, ask));
             }
             Ask::Lines(_) => self.pass_on(number, ask),
+            // It would fail as well, and may take a second for that.
+            Ask::Job(_) if self.retry.is_some() => self.desk.fail(number),
             Ask::Job(job) => self.answer(number, |db| {
                 let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
                 let answer = job(&transaction)?;
@@ -431,11 +447,9 @@ impl Writer {
         if left > 0 {
             log::error!("the store could not write the last {left} lines; they are lost");
         }
-        while self.lag() > 0 {
-            if self.try_step().is_err() {
-                break;
-            }
-        }
+        let deadline = Instant::now() + LAST_STEPS;
+        // What is not done here is done after the next start.
+        while self.lag() > 0 && Instant::now() < deadline && self.try_step().is_ok() {}
         let tidied = self.db.execute_batch("PRAGMA optimize").and_then(|()| self.checkpoint("TRUNCATE"));
         if let Err(error) = tidied {
             log::warn!("the store could not tidy up at its end; nothing is lost by that: {error}");

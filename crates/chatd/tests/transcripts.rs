@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use chat_server::config::SETTINGS;
 use chat_server::testing::{Dial, Plain, Setup, Stage, TestClient, play};
-use chat_store::Offline;
+use chat_store::{Offline, Strength};
 
 #[path = "../../chat_tls/tests/kit/mod.rs"]
 #[allow(dead_code, reason = "the tests of chat_tls use all of it")]
@@ -70,7 +70,7 @@ impl<D: Dial> Program<D> {
     fn new(setup: Setup, is_kept: bool, by_tls: bool) -> Program<D> {
         let folder = tempfile::tempdir().expect("a folder");
         if let Some((memory, _)) = &setup.kept {
-            let offline = Offline::open(&folder.path().join("data")).expect("an empty folder");
+            let offline = Offline::open(&folder.path().join("data"), Strength::default()).expect("an empty folder");
             for (account, password) in memory.accounts() {
                 offline.add(&account.name, &password, account.role).expect("a good account");
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chat_server::event::{Envelope, Event, Version, What};
 use chat_server::store::{Act, Keeping, Question, Record, Report};
+use chat_server::testing::Scrape;
 use chat_store::{Durability, FILE, Options, Retention, check};
 use chrono::{TimeDelta, Utc};
 use rusqlite::Connection;
@@ -135,6 +136,22 @@ fn what_was_deleted_is_nowhere_in_the_files() {
     assert!(has_bytes(dir.path(), "word word"));
     talk.stop();
     assert!(check(dir.path()).unwrap().is_sound);
+}
+
+#[test]
+fn deleted_words_go_also_where_people_never_pause() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "Zyxw9876"), changed("#a", 2, 1, What::Deleted)]);
+    let mut id = 2;
+    until("the words are gone", || {
+        for _ in 0..200 {
+            id += 1;
+            talk.say([said("#a", id, "ani", "more")]);
+        }
+        !has_bytes(dir.path(), "Zyxw9876")
+    });
+    talk.stop();
 }
 
 /// Whether any file of a directory has these bytes.
@@ -291,6 +308,25 @@ fn what_was_done_by_power_is_written_down() {
         .query_row("SELECT by || ' ' || what || ' ' || target || ' ' || detail FROM audit", [], |row| row.get(0))
         .unwrap();
     assert_eq!(row, "ani grant budi op");
+}
+
+#[test]
+fn the_figures_say_what_was_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say((1..=80).map(|id| said("#a", id, "ani", "x")));
+    talk.page("#a");
+    let mut text = String::new();
+    talk.guard.figures().append(&mut text);
+    let figures = Scrape::parse(&text).unwrap();
+    let value = |name: &str| figures.value(name).unwrap_or_else(|| panic!("no {name} in {text}"));
+    assert_eq!(value("chat_store_rows_total"), 80.0);
+    assert_eq!(value("chat_store_commit_seconds_count"), 1.0);
+    assert_eq!(value("chat_store_queries_total"), 1.0);
+    assert_eq!((value("chat_store_backlog_records"), value("chat_store_backlog_bytes")), (0.0, 0.0));
+    assert_eq!(value("chat_store_trouble"), 0.0);
+    assert!(value("chat_store_db_bytes") > 0.0);
+    talk.stop();
 }
 
 #[test]
