@@ -379,7 +379,7 @@ impl Model {
                 let line = chamber.lines.get(target).filter(|line| !line.deleted).ok_or(491u16)?;
                 let is_own = line.person == seat.person || line.signed && seat.signed && line.name == own_name;
                 let deletes = matches!(act, Act::Delete(..));
-                if !is_own && !(deletes && self.rules(id, chamber)) {
+                if !(is_own || deletes && self.rules(id, chamber)) {
                     return Err(484);
                 }
                 let chamber = self.rooms.get_mut(*room).unwrap();
