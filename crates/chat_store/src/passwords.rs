@@ -365,7 +365,11 @@ pub(crate) fn look_at(password: &str, name: &Name) -> Result<(), ChatError> {
 
 #[cfg(test)]
 mod tests {
+    use chat_server::store::{Answer, Report};
+
     use super::*;
+    use crate::Durability;
+    use crate::backlog::Backlog;
 
     #[test]
     fn a_hash_is_of_its_password_only_and_has_the_strength_it_says() {
@@ -434,5 +438,31 @@ mod tests {
         }
         assert!(COMMON.iter().all(|word| word.len() >= SHORTEST), "the others are too short anyway");
         assert!(COMMON.is_sorted());
+    }
+
+    #[test]
+    fn a_panic_costs_one_question_and_not_a_thread() {
+        let dir = tempfile::tempdir().unwrap();
+        let _db = db::open(dir.path()).unwrap();
+        let (said, reports) = mpsc::channel();
+        let report = Box::new(move |report| drop(said.send(report)));
+        let desk = Desk::new(Durability::Commit, Backlog::new(1, 1), Arc::default(), report);
+        let (hashing, threads) = Hashing::start(dir.path(), &desk, Strength::none()).unwrap();
+        for number in 0..8 {
+            hashing.submit(number, |_, _| panic!("a fault of ours, in a test")).unwrap();
+        }
+        let last = desk.clone();
+        hashing.submit(8, move |_, _| last.answer(8, Answer::Done)).unwrap();
+        let mut answered: Vec<u64> = (0..9)
+            .map(|_| match reports.recv_timeout(Duration::from_secs(60)).expect("an answer") {
+                Report::Answer(8, Answer::Done) => 8,
+                Report::Answer(number, Answer::Refused(ChatError::StoreBusy)) => number,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        answered.sort_unstable();
+        assert_eq!(answered, (0..9).collect::<Vec<_>>());
+        desk.stop();
+        threads.into_iter().for_each(|thread| thread.join().expect("it ends by itself"));
     }
 }
