@@ -75,6 +75,13 @@ impl Turn<'_> {
         self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or(ChatError::NoStore("accounts"))
     }
 
+    /// Other rules for everybody who comes from now on.
+    pub(super) fn set_rules(&mut self, policy: Policy) {
+        if let Ok(accounts) = self.accounts_mut() {
+            accounts.policy = policy;
+        }
+    }
+
     /// Whether a name belongs to somebody.
     pub(super) fn is_registered(&self, name: &Name) -> bool {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
