@@ -241,6 +241,9 @@ impl Turn<'_> {
 
     /// A door's question, if it may be asked.
     pub(super) fn of_door(&mut self, question: Question) -> Result<(Question, archive::Then), ChatError> {
+        if self.router.archive.is_none() {
+            return Err(ChatError::NoStore(if question.is_about_lines() { "history" } else { "accounts" }));
+        }
         let from = match &question {
             Question::Register { from, .. } | Question::SignIn { from, .. } => *from,
             _ => None,
@@ -535,6 +538,10 @@ fn is_guess(answer: &Answer) -> bool {
 }
 
 impl Question {
+    fn is_about_lines(&self) -> bool {
+        matches!(self, Question::Page { .. } | Question::Search { .. })
+    }
+
     fn has_password(&self) -> bool {
         matches!(
             self,
