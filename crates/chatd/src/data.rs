@@ -43,6 +43,20 @@ impl Data {
         self.dir.as_ref().map_or_else(|| "off".into(), |dir| dir.display().to_string())
     }
 
+    /// Looks whether its settings go together.
+    ///
+    /// # Errors
+    /// What does not, and what to do.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.policy.private && self.dir.is_none() {
+            // Without accounts everybody would come in.
+            return Err("private is on, but nothing is kept (data is off), so nobody can have an account\n  \
+                        try: --data DIR, or --private no"
+                .into());
+        }
+        Ok(())
+    }
+
     /// Opens the data, if there is to be any.
     ///
     /// # Errors

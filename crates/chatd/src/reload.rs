@@ -72,15 +72,17 @@ impl Live<'_> {
         let loaded = Loaded::new(self.matches).map_err(|error| error.to_string())?;
         let mut settings = look_over(loaded, |note| tracing::warn!("{note}"))?;
         let filter = journal::filter(&settings.core.log)?;
+        let (tls, changes) = (settings.tls.clone(), self.settings.changes(&settings));
+        settings.keep_until_restart(self.settings);
+        // Each may be good by itself, and the new ones not go with the old.
+        settings.data.check()?;
         match self.tls {
             // Also where no setting has changed: certificates are renewed in their files. The last that may fail, for what
             // it does is done.
-            Some(tls) if settings.tls.is_on() => settings.tls.reload(tls)?,
+            Some(running) if tls.is_on() => tls.reload(running)?,
             Some(_) => {}
-            None => drop(settings.tls.load()?),
+            None => drop(tls.load()?),
         }
-        let changes = self.settings.changes(&settings);
-        settings.keep_until_restart(self.settings);
         self.journal.set(filter);
         self.handle.reload(settings.core.clone());
         self.handle.send(Message::Rules(settings.data.policy));

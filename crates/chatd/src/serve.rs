@@ -35,6 +35,7 @@ pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Setti
     let is_default = *loaded.origin("max_clients") == Origin::Default;
     let mut settings = loaded.settings;
     journal::filter(&settings.core.log)?;
+    settings.data.check()?;
     let threads = settings.engine.threads_per_client();
     let threads = if settings.tls.is_on() { threads.max(Tls::PER_CLIENT) } else { threads };
     if let Some(less) = machine::fit(&mut settings.core.max_clients, is_default, threads)? {

@@ -24,10 +24,14 @@ struct Operated {
 
 impl Operated {
     fn start(settings: &str) -> Operated {
+        Operated::keeping("off", settings)
+    }
+
+    fn keeping(data: &str, settings: &str) -> Operated {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("chatd.toml");
         fs::write(&file, settings).expect("it is ours");
-        let chatd = Chatd::run(command().arg("--config").arg(&file).current_dir(folder.path()));
+        let chatd = Chatd::run(command().arg("--config").arg(&file).env("CHAT_DATA", data).current_dir(folder.path()));
         Operated { chatd, file, _folder: folder }
     }
 
@@ -109,6 +113,66 @@ fn a_bad_file_changes_nothing_and_says_why() {
     hears(&mut budi, "old words");
     says(&mut ani, "PING:x\n");
     hears(&mut ani, " PONG x");
+}
+
+#[test]
+fn a_server_becomes_private_and_who_is_in_stays() {
+    let server = Operated::keeping("kept", "");
+    let mut ani = server.chatd.join("ani");
+    server.reload("private = true\n", "private is \"yes\" now, and was \"no\"");
+    let mut budi = std::io::BufReader::new(kit::connect(&server.chatd.line));
+    says(&mut budi, "JOIN:budi\n");
+    hears(&mut budi, " ERR 487 members-only ");
+    says(&mut ani, "MSG:still here\nPING:x\n");
+    hears(&mut ani, " PONG x");
+    server.reload("", "private is \"no\" now");
+    says(&mut budi, "JOIN:budi\n");
+    hears(&mut budi, " OK JOIN ");
+}
+
+/// Without accounts everybody would come in.
+#[test]
+fn a_server_that_keeps_nothing_does_not_say_that_it_is_private() {
+    let private = |data: &str| kit::output(&["--check-config", "--private", "yes", "--data", data]);
+    let (code, _, error) = private("off");
+    assert!(code == 78 && error.contains("try: --data DIR, or --private no"), "{error}");
+    assert_eq!(private("kept").0, 0);
+    let server = Operated::start("");
+    server.reload("private = true\n", "settings stay as they were: private is on, but nothing is kept");
+}
+
+#[test]
+fn many_reloads_lose_no_line() {
+    const LINES: usize = 300;
+    let server = Operated::start("burst = 0\nspam_lines = 0\n");
+    let (mut ani, mut budi) = (server.chatd.join("ani"), server.chatd.join("budi"));
+    for line in 1..=LINES {
+        if line % 10 == 0 {
+            let settings = format!("burst = 0\nspam_lines = 0\nhistory = {line}\nline_bytes = {}\n", 300 + line);
+            server.reload(&settings, "history is ");
+        }
+        says(&mut ani, &format!("MSG:line {line}\n"));
+        hears(&mut budi, &format!(" MSG #lobby {line} ani: line {line}\r\n"));
+    }
+}
+
+#[test]
+fn a_log_for_programs_is_one_object_a_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("chatd.toml");
+    fs::write(&file, "motd = \"x\"\n").expect("it is ours");
+    let chatd = Chatd::run(command().args(["--log-format", "json", "--config"]).arg(&file));
+    let mut ani = chatd.join("ani");
+    says(&mut ani, "QUIT:\u{1b}[2J\"quoted\"\n");
+    chatd.logs("left: ", 1);
+    fs::write(&file, "motd = \"y\"\nhistori = 2\n").expect("it is ours");
+    chatd.signal("HUP");
+    let log = chatd.logs("settings stay as they were", 1);
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
+        assert!(line["fields"]["message"].as_str().is_some_and(|words| !words.contains(char::is_control)), "{line}");
+    }
 }
 
 #[test]
