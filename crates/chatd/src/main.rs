@@ -20,13 +20,15 @@ use tracing_subscriber::EnvFilter;
 
 mod account;
 mod cert;
+mod completions;
 mod data;
 mod engine;
+mod healthcheck;
+mod man;
 mod settings;
 mod store;
 mod tls;
 
-use data::Data;
 use settings::{Loaded, LogFormat, Settings, Task};
 use store::Ended;
 
@@ -48,12 +50,25 @@ fn main() -> ExitCode {
             Err(problem) => fail(1, &format!("error: {problem}")),
         };
     }
+    let text = match matches.subcommand() {
+        Some(("completions", matches)) => Some(Ok(completions::run(matches))),
+        Some(("man", _)) => Some(man::run()),
+        _ => None,
+    };
+    match text {
+        Some(Ok(text)) => {
+            let _nobody_reads = io::stdout().write_all(&text);
+            return ExitCode::SUCCESS;
+        }
+        Some(Err(error)) => return fail(1, &format!("error: {error}")),
+        None => {}
+    }
     let mut loaded = match Loaded::new(&matches) {
         Ok(loaded) => loaded,
         Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
     if let Some((name, matches)) = matches.subcommand()
-        && let Some(ended) = subcommand(name, matches, &loaded.settings.data)
+        && let Some(ended) = subcommand(name, matches, &loaded.settings)
     {
         return match ended {
             Ok(Ended::Well(told)) => {
@@ -94,8 +109,13 @@ fn main() -> ExitCode {
 }
 
 /// What needs the settings, and no server.
-fn subcommand(name: &str, matches: &ArgMatches, data: &Data) -> Option<Result<Ended, String>> {
-    store::run(name, matches, data).or_else(|| account::run(name, matches, data).map(|told| told.map(Ended::Well)))
+fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> Option<Result<Ended, String>> {
+    let data = &settings.data;
+    let well = |told: Result<String, String>| told.map(Ended::Well);
+    if name == "healthcheck" {
+        return Some(well(healthcheck::run(settings)));
+    }
+    store::run(name, matches, data).or_else(|| account::run(name, matches, data).map(well))
 }
 
 fn serve(settings: Settings, tls: Option<Tls>, started: Instant) -> ExitCode {

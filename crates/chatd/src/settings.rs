@@ -399,6 +399,7 @@ pub(crate) fn command() -> clap::Command {
         .subcommand(clap::Command::new("config").about("About the settings' file").arg_required_else_help(true).arg(
             Arg::new("example").long("example").action(ArgAction::SetTrue).help("print one with every key explained"),
         ))
+        .subcommands([crate::completions::command(), crate::man::command(), crate::healthcheck::command()])
         .subcommand(crate::cert::command())
         .subcommands(crate::account::commands())
         .subcommands(crate::store::commands())
