@@ -5,6 +5,10 @@ use std::io::{self, Write};
 use clap::Command;
 use clap_mangen::Man;
 
+/// When the page said something new for the last time. A page without a date is a fault for `mandoc`, and the day of the build
+/// would make each build another one.
+const DATE: &str = "2026-11-23";
+
 /// What the command line does not say by itself.
 const REST: &str = r#".SH SIGNALS
 .TP
@@ -59,32 +63,61 @@ pub(crate) fn command() -> Command {
 pub(crate) fn run() -> io::Result<Vec<u8>> {
     let mut chatd = crate::settings::command().disable_help_subcommand(true);
     chatd.build();
-    let page = Man::new(chatd.clone()).section("1").manual("User Commands");
+    let page = Man::new(chatd.clone()).title("CHATD").section("1").date(DATE).manual("User Commands");
     let mut text = Vec::new();
     page.render_title(&mut text)?;
     page.render_name_section(&mut text)?;
-    page.render_synopsis_section(&mut text)?;
+    // The one that would be made names every flag there is.
+    writeln!(text, ".SH SYNOPSIS\n\\fBchatd\\fR [\\fIOPTIONS\\fR] [\\fISUBCOMMAND\\fR]")?;
     page.render_description_section(&mut text)?;
     page.render_options_section(&mut text)?;
     // Each subcommand in this page: it is one program, and `man chatd-backup` would find nothing.
     writeln!(text, ".SH SUBCOMMANDS")?;
-    for subcommand in chatd.get_subcommands() {
-        writeln!(text, ".SS {}", subcommand.get_name())?;
-        let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
-        writeln!(text, "{}.", escaped(&about))?;
-        // What every subcommand takes stands above.
-        let own = subcommand.get_arguments().filter(|arg| !arg.is_global_set() && arg.get_id() != "help");
-        for arg in own {
-            writeln!(text, ".TP\n\\fB{}\\fR", escaped(&arg.to_string()))?;
-            writeln!(text, "{}", escaped(&arg.get_help().map(ToString::to_string).unwrap_or_default()))?;
-        }
-    }
+    chatd.get_subcommands().try_for_each(|subcommand| section(&mut text, "", subcommand))?;
     text.extend_from_slice(REST.as_bytes());
-    Ok(text)
+    Ok(folded(&String::from_utf8_lossy(&text)).into_bytes())
+}
+
+/// A subcommand with its own flags, and then those below it.
+fn section(text: &mut Vec<u8>, above: &str, subcommand: &Command) -> io::Result<()> {
+    let name = format!("{above}{}", subcommand.get_name());
+    let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
+    writeln!(text, ".SS {name}\n{}.", escaped(&about))?;
+    // What every subcommand takes stands above.
+    for arg in subcommand.get_arguments().filter(|arg| !arg.is_global_set() && arg.get_id() != "help") {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        writeln!(text, ".TP\n\\fB{}\\fR\n{}", escaped(&arg.to_string()), escaped(&help))?;
+    }
+    let mut below = subcommand.get_subcommands().filter(|below| below.get_name() != "help");
+    below.try_for_each(|below| section(text, &format!("{name} "), below))
 }
 
 /// Text as `man` shows it: a line must not begin a request, and a hyphen is one that can be copied.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+/// Lines of at most 80 bytes where that is possible, as `mandoc -T lint` wants them; `man` fills them anew.
+fn folded(page: &str) -> String {
+    const MOST: usize = 80;
+    let mut text = String::new();
+    for line in page.lines() {
+        let mut column = 0;
+        for word in line.split(' ') {
+            // A request is one line, and a word must not become one.
+            let may_break = !line.starts_with('.') && !word.starts_with(['.', '\'']) && !word.is_empty();
+            if column > 0 && may_break && column + 1 + word.len() > MOST {
+                text.push('\n');
+                column = 0;
+            } else if column > 0 {
+                text.push(' ');
+                column += 1;
+            }
+            text.push_str(word);
+            column += word.len();
+        }
+        text.push('\n');
+    }
+    text
 }
