@@ -95,14 +95,26 @@ pub struct Setting {
 }
 
 macro_rules! setting {
-    ($field:ident, text, $help:literal) => {
+    ($field:ident, address, $help:literal) => {
         Setting {
             key: stringify!($field),
             help: $help,
             quoted: true,
             get: |config| config.$field.to_string(),
             set: |config, value| {
-                config.$field = value.parse().map_err(|_| "should be text".to_string())?;
+                config.$field = address(value)?;
+                Ok(())
+            },
+        }
+    };
+    ($field:ident, address_or_off, $help:literal) => {
+        Setting {
+            key: stringify!($field),
+            help: $help,
+            quoted: true,
+            get: |config| config.$field.to_string(),
+            set: |config, value| {
+                config.$field = address_or_off(value)?;
                 Ok(())
             },
         }
@@ -160,9 +172,33 @@ macro_rules! setting {
     };
 }
 
+/// Where to listen, in its form: whether the system has that address is only known when it is asked for.
+///
+/// # Errors
+/// What it should be instead.
+pub fn address(value: &str) -> Result<String, String> {
+    let good = value.rsplit_once(':').is_some_and(|(host, port)| {
+        // The colons of IPv6 stand in brackets, or nobody could tell which of them is before the port.
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        !host.is_empty() && (bracketed || !host.contains(':')) && port.parse::<u16>().is_ok()
+    });
+    if good { Ok(value.into()) } else { Err("should be an address with a port, such as 127.0.0.1:7878".into()) }
+}
+
+/// The same, or the word `off`.
+///
+/// # Errors
+/// As [`address`].
+pub fn address_or_off(value: &str) -> Result<String, String> {
+    match value {
+        "off" | "" => Ok(value.into()),
+        addr => address(addr).map_err(|right| format!("{right}, or off")),
+    }
+}
+
 /// Every setting, in the order in which help and the example file show them.
 pub static SETTINGS: &[Setting] = &[
-    setting!(addr, text, "where to listen; port 0 takes a free port and prints it"),
+    setting!(addr, address, "where to listen; port 0 takes a free port and prints it"),
     setting!(name, words, "the server's name in its first line"),
     Setting {
         key: "motd",
@@ -231,7 +267,7 @@ pub static SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    setting!(metrics, text, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
+    setting!(metrics, address_or_off, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
 ];
 
 impl Setting {
@@ -602,6 +638,17 @@ mod tests {
         assert_eq!(*loaded.origin("burst"), Origin::Flag("--burst".into()));
         assert_eq!(*loaded.origin("history"), Origin::Variable("CHAT_HISTORY".into()));
         assert!(loaded.printed().contains("max_clients = 1000"), "{}", loaded.printed());
+    }
+
+    #[test]
+    fn addresses_have_a_port() {
+        for good in ["127.0.0.1:0", "localhost:7878", "[::1]:65535", "chat.example.org:80"] {
+            assert_eq!(address(good).as_deref(), Ok(good));
+        }
+        for bad in ["localhost", ":7878", "::1:7878", "1.2.3.4:65536", "1.2.3.4:", "off", "http://localhost:80"] {
+            let (plain, off) = (address(bad), address_or_off(bad));
+            assert!(plain.is_err() && off.is_ok() == (bad == "off"), "{bad}");
+        }
     }
 
     #[test]

@@ -12,12 +12,11 @@ use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub(crate) struct Connections {
     open: Mutex<Open>,
     closed: Condvar,
-    max: usize,
-    max_per_address: usize,
 }
 
-#[derive(Default)]
 struct Open {
+    max: usize,
+    max_per_address: usize,
     sockets: HashMap<ClientId, Arc<TcpStream>>,
     per_address: HashMap<IpAddr, usize>,
 }
@@ -41,7 +40,14 @@ pub(crate) struct Permit {
 impl Connections {
     /// At most so many in all, and from one address. 0 switches a limit off.
     pub(crate) fn new(max: usize, max_per_address: usize) -> Arc<Connections> {
-        Arc::new(Connections { open: Mutex::default(), closed: Condvar::new(), max, max_per_address })
+        let open = Open { max, max_per_address, sockets: HashMap::new(), per_address: HashMap::new() };
+        Arc::new(Connections { open: Mutex::new(open), closed: Condvar::new() })
+    }
+
+    /// Changes the limits for those who come. Whoever is connected stays, though there may be more than so many.
+    pub(crate) fn set_limits(&self, max: usize, max_per_address: usize) {
+        let mut open = self.lock();
+        (open.max, open.max_per_address) = (max, max_per_address);
     }
 
     /// Lets a connection in, if there is a place for it.
@@ -53,11 +59,12 @@ impl Connections {
     ) -> Result<Permit, TurnedAway> {
         let address = neighbourhood(address);
         let mut open = self.lock();
-        if self.max > 0 && open.sockets.len() >= self.max {
+        if open.max > 0 && open.sockets.len() >= open.max {
             return Err(TurnedAway::ServerFull);
         }
+        let most = open.max_per_address;
         let count = open.per_address.entry(address).or_insert(0);
-        if self.max_per_address > 0 && *count >= self.max_per_address {
+        if most > 0 && *count >= most {
             return Err(TurnedAway::AddressFull);
         }
         *count += 1;
@@ -89,7 +96,7 @@ impl Connections {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        // Two maps and a count: nothing in here can panic half-way.
+        // Two maps and some numbers: nothing in here can panic half-way.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,6 +145,10 @@ mod tests {
         assert_eq!(full(4, there), None);
         assert_eq!(full(5, here), None, "the address has a place again as well");
         assert!(!connections.wait_until_closed(Instant::now()));
+        connections.set_limits(2, 1);
+        assert_eq!(full(6, there), Some(TurnedAway::ServerFull), "nobody has to go, and nobody comes");
+        connections.set_limits(0, 1);
+        assert_eq!(full(7, here), Some(TurnedAway::AddressFull));
     }
 
     #[test]

@@ -30,6 +30,16 @@ impl History {
         debug_assert!(self.ring.back().is_none_or(|(last, _)| *last < id), "ids rise");
         self.bytes += line.cost();
         self.ring.push_back((id, line));
+        self.make_room();
+    }
+
+    /// So many lines from now on; where there are more, the oldest are forgotten.
+    pub fn set_lines(&mut self, lines: usize) {
+        self.lines = lines;
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
         while self.ring.len() > self.lines || self.bytes > self.max_bytes {
             let Some((_, gone)) = self.ring.pop_front() else { break };
             self.bytes -= gone.cost();
@@ -135,6 +145,16 @@ mod tests {
     fn the_ring_keeps_the_last() {
         assert_eq!(ids(&history(3, 9_999, 5).page(None, None, 50)), (vec![3, 4, 5], None));
         assert_eq!(history(0, 9_999, 5).len(), 0);
+    }
+
+    #[test]
+    fn a_shorter_ring_forgets_and_a_longer_one_waits() {
+        let mut history = history(3, 9_999, 5);
+        history.set_lines(2);
+        assert_eq!(ids(&history.page(None, None, 50)), (vec![4, 5], None));
+        history.set_lines(3);
+        history.push(6, line(6));
+        assert_eq!(ids(&history.page(None, None, 50)), (vec![4, 5, 6], None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::dialect::{Decoded, Decoder};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::limit::Bucket;
+use crate::live::Follower;
 use crate::message::{Credits, Message};
 use crate::names::ClientId;
 use crate::protocol::Request;
@@ -48,11 +49,14 @@ pub enum Next {
 pub struct Intake<D> {
     id: ClientId,
     handle: ServerHandle,
+    settings: Follower,
     hangup: Hangup,
     decoder: D,
     splitter: Splitter,
     credits: Credits,
     bucket: Bucket,
+    /// What the client was told when it came.
+    max_line: usize,
     clock: Clock,
     /// For the router, as soon as there are enough of them or the bytes are used up.
     requests: Vec<Request>,
@@ -113,7 +117,8 @@ impl<D: Decoder> Intake<D> {
         hangup: Hangup,
         handle: &ServerHandle,
     ) -> Self {
-        let config = handle.config();
+        let settings = handle.follow();
+        let config = settings.config();
         Intake {
             id,
             handle: handle.clone(),
@@ -122,6 +127,7 @@ impl<D: Decoder> Intake<D> {
             splitter: Splitter::new(config.line_bytes),
             credits,
             bucket: Bucket::new(config.burst, config.per_second, accepted),
+            max_line: config.line_bytes,
             clock: Clock { accepted, signed_on: false, last_line: accepted, line_began: None, warned: false },
             requests: Vec::new(),
             held: None,
@@ -135,6 +141,7 @@ impl<D: Decoder> Intake<D> {
             leaving: None,
             slowed: false,
             interrupted: false,
+            settings,
         }
     }
 
@@ -257,12 +264,20 @@ impl<D: Decoder> Intake<D> {
     }
 
     fn too_long(&self, got: usize) -> Held {
-        let max = self.handle.config().line_bytes;
-        Held::Request(Request::refused(ChatError::LineTooLong { max, got }))
+        Held::Request(Request::refused(ChatError::LineTooLong { max: self.max_line, got }))
+    }
+
+    /// Goes by the settings in force.
+    fn refresh(&mut self) {
+        if self.settings.refresh() {
+            let config = self.settings.config();
+            self.bucket.set(config.burst, config.per_second);
+        }
     }
 
     /// Holds the line back where lines come faster than the pace. Nothing is refused, and nothing lost.
     fn keep_pace(&mut self, now: Instant) {
+        self.refresh();
         let wait = self.bucket.take(now);
         if wait.is_zero() {
             self.slowed &= !self.bucket.is_full();
@@ -304,7 +319,8 @@ impl<D: Decoder> Intake<D> {
 
     /// Nothing is left to do but to read, unless the time for that is over.
     fn look_at_the_clock(&mut self, now: Instant) -> Next {
-        let config = self.handle.config();
+        self.refresh();
+        let config = self.settings.config();
         let (sign_on, line, idle) = (config.sign_on_secs, config.line_secs, config.idle_secs);
         let passed = |since: Instant, limit: Duration| !limit.is_zero() && now >= since + limit;
         if !self.clock.signed_on && passed(self.clock.accepted, sign_on) && !self.has_signed_on() {

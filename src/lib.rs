@@ -45,6 +45,7 @@ mod connections;
 pub mod intake;
 pub mod outgoing;
 pub mod connection;
+pub mod live;
 pub mod server;
 pub mod config;
 pub mod exposition;

@@ -21,6 +21,11 @@ impl Bucket {
         Bucket { burst: f64::from(burst), per_second, tokens: f64::from(burst), at: now }
     }
 
+    /// Another burst and rate from now on. Who has waited for a token has it still.
+    pub fn set(&mut self, burst: u32, per_second: f64) {
+        (self.burst, self.per_second) = (f64::from(burst), per_second);
+    }
+
     /// Takes a token for one line and says how long to wait before that line may go on.
     pub fn take(&mut self, now: Instant) -> Duration {
         if self.burst <= 0.0 || self.per_second <= 0.0 {
@@ -145,6 +150,11 @@ impl RateLimiter {
     /// At most so many lines, and so many times the same line, in 60 seconds. 0 switches a limit off.
     pub fn new(lines: u32, repeats: u32) -> RateLimiter {
         RateLimiter { lines, repeats, talkers: HashMap::new() }
+    }
+
+    /// Other limits from now on. Whoever is muted stays so for its time.
+    pub fn set(&mut self, lines: u32, repeats: u32) {
+        (self.lines, self.repeats) = (lines, repeats);
     }
 
     /// Asks for `units` lines whose words hash to `words`; `None` is never the same line again.

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::command::{Choice, Presence};
+use crate::config::Config;
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
 use crate::router::Patience;
-use crate::store::{Answer, Question, Report};
+use crate::store::{Answer, Policy, Question, Report};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::text::Text;
 
@@ -46,6 +47,10 @@ pub enum Message {
     Ask(Question, Reply),
     /// The store has something to say.
     Store(Report),
+    /// Other settings are in force.
+    Reload(Arc<Config>),
+    /// Other rules for accounts are. Without a store there are no accounts, and it does nothing.
+    Rules(Policy),
     /// Say goodbye to everybody and end.
     Shutdown,
 }

@@ -82,25 +82,17 @@ impl Router {
     /// A router with an empty lobby.
     pub fn new(config: &Config, registry: Registry, metrics: Arc<Metrics>) -> Router {
         let lobby = Room::new(RoomName::lobby(), config.history, 0);
-        Router {
+        let mut router = Router {
             registry,
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
-            greeting: Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored: false }),
-            // The settings were looked over, so no line is lost here.
-            motd: config.motd.lines().filter_map(|line| Text::new(line).ok()).collect(),
-            max_rooms: config.max_rooms,
-            history: config.history,
-            history_on_join: config.history_on_join,
-            limits: vec![
-                ("limit-clients", config.max_clients as u64, "most connections at once"),
-                ("limit-line", config.line_bytes as u64, "most bytes of a line"),
-                ("limit-burst", u64::from(config.burst), "lines at once before you are slowed down"),
-                ("limit-rate", config.per_second as u64, "lines a second after that"),
-                ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
-                ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
-            ],
+            greeting: greeting(config, false),
+            motd: Vec::new(),
+            max_rooms: 0,
+            history: 0,
+            history_on_join: 0,
+            limits: Vec::new(),
             metrics,
             unsent: Vec::new(),
             spoken: Vec::new(),
@@ -114,7 +106,29 @@ impl Router {
             next_tick: None,
             next_look: None,
             open: true,
-        }
+        };
+        router.reload(config);
+        router
+    }
+
+    /// Goes on with other settings: for what is said from now on, and for rooms as they are.
+    pub fn reload(&mut self, config: &Config) {
+        self.greeting = greeting(config, self.greeting.stored);
+        // The settings were looked over, so no line is lost here.
+        self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
+        self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.max_rooms = config.max_rooms;
+        self.history = config.history;
+        self.history_on_join = config.history_on_join;
+        self.rooms.values_mut().for_each(|room| room.history.set_lines(config.history));
+        self.limits = vec![
+            ("limit-clients", config.max_clients as u64, "most connections at once"),
+            ("limit-line", config.line_bytes as u64, "most bytes of a line"),
+            ("limit-burst", u64::from(config.burst), "lines at once before you are slowed down"),
+            ("limit-rate", config.per_second as u64, "lines a second after that"),
+            ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
+            ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
+        ];
     }
 
     /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
@@ -178,6 +192,10 @@ impl Router {
     }
 }
 
+fn greeting(config: &Config, stored: bool) -> Arc<Greeting> {
+    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored })
+}
+
 /// Somebody who watches what happens in public.
 struct Tap {
     deliver: Box<dyn Deliver>,
@@ -228,6 +246,8 @@ impl Turn<'_> {
                     }
                 });
             }
+            Message::Reload(config) => self.router.reload(&config),
+            Message::Rules(policy) => self.set_rules(policy),
             // Where something was said in this turn, the end waits until it is kept.
             Message::Shutdown if !self.may_end() => {}
             Message::Shutdown => self.shut_down(),

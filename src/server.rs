@@ -12,6 +12,7 @@ use crate::connection::{STACK, Threads};
 use crate::connections::{Connections, Permit, TurnedAway};
 use crate::event::{Envelope, Event, Leave, Wire};
 use crate::exporter::Exporter;
+use crate::live::{Follower, Live};
 use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::names::ClientId;
@@ -103,7 +104,7 @@ pub struct Arrival {
 }
 
 struct Shared {
-    config: Config,
+    live: Arc<Live>,
     addr: SocketAddr,
     /// Of the other listeners, which have to be woken at the end.
     others: Mutex<Vec<SocketAddr>>,
@@ -149,7 +150,7 @@ impl Server {
             next_id: AtomicUsize::new(1),
             stop: AtomicBool::new(false),
             figures: Mutex::default(),
-            config,
+            live: Live::new(config),
         });
         let handle = ServerHandle { inbox: sender, shared };
         Ok(Server { listener, others: Vec::new(), transports: Vec::new(), exporter, inbox, handle, kept: None })
@@ -197,7 +198,7 @@ impl Server {
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
         let Server { listener, others, transports, exporter, inbox, handle, kept } = self;
         let shared = &*handle.shared;
-        let mut router = Router::new(&shared.config, shared.registry.clone(), shared.metrics.clone());
+        let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
         if let Some((store, contents, policy)) = kept {
             router.keep_in(store, contents, policy);
         }
@@ -241,7 +242,7 @@ impl Server {
                     }
                 }
             }
-            let deadline = Instant::now() + shared.config.shutdown_secs;
+            let deadline = Instant::now() + shared.live.get().shutdown_secs;
             if !shared.connections.wait_until_closed(deadline) {
                 // Not inside the macro, which does nothing at all where the log is quieter than that.
                 let cut = shared.connections.cut_all();
@@ -327,8 +328,23 @@ impl ServerHandle {
     }
 
     /// The settings it runs with.
-    pub fn config(&self) -> &Config {
-        &self.shared.config
+    pub fn config(&self) -> Arc<Config> {
+        self.shared.live.get()
+    }
+
+    /// The same, for those who need them for each line.
+    pub fn follow(&self) -> Follower {
+        self.shared.live.follow()
+    }
+
+    /// Puts other settings in force, and nobody is disconnected by that. Limits on lines and time hold for everybody from
+    /// their next line, those on connections for the next who comes; the size of lines and queues (`line_bytes`,
+    /// `outbox_bytes`, `slow_secs`) stays what it was for those who are connected. The addresses are not looked at.
+    pub fn reload(&self, config: Config) {
+        let config = Arc::new(config);
+        self.shared.connections.set_limits(config.max_clients, config.max_per_address);
+        self.shared.live.set(config.clone());
+        self.send(Message::Reload(config));
     }
 
     /// Says something to everybody.

@@ -75,6 +75,13 @@ impl Turn<'_> {
         self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or(ChatError::NoStore("accounts"))
     }
 
+    /// Other rules for everybody who comes from now on.
+    pub(super) fn set_rules(&mut self, policy: Policy) {
+        if let Ok(accounts) = self.accounts_mut() {
+            accounts.policy = policy;
+        }
+    }
+
     /// Whether a name belongs to somebody.
     pub(super) fn is_registered(&self, name: &Name) -> bool {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
@@ -234,6 +241,9 @@ impl Turn<'_> {
 
     /// A door's question, if it may be asked.
     pub(super) fn of_door(&mut self, question: Question) -> Result<(Question, archive::Then), ChatError> {
+        if self.router.archive.is_none() {
+            return Err(ChatError::NoStore(if question.is_about_lines() { "history" } else { "accounts" }));
+        }
         let from = match &question {
             Question::Register { from, .. } | Question::SignIn { from, .. } => *from,
             _ => None,
@@ -528,6 +538,10 @@ fn is_guess(answer: &Answer) -> bool {
 }
 
 impl Question {
+    fn is_about_lines(&self) -> bool {
+        matches!(self, Question::Page { .. } | Question::Search { .. })
+    }
+
     fn has_password(&self) -> bool {
         matches!(
             self,

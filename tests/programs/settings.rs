@@ -202,9 +202,9 @@ fn an_address_that_cannot_be_had_is_refused_with_a_way_out() {
          try: an address of this machine: 127.0.0.1 for this machine alone, 0.0.0.0 for all its networks",
     );
     refuses(
-        &["--addr", "7878"],
-        UNAVAILABLE,
-        "error: cannot listen on 7878: invalid socket address\n  try: --addr HOST:PORT, as in --addr 127.0.0.1:7878",
+        &["--addr", "7878", "--check-config"],
+        USAGE,
+        "error: addr should be an address with a port, such as 127.0.0.1:7878, not \"7878\"\n  set by: --addr",
     );
 }
 

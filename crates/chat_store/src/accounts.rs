@@ -26,7 +26,7 @@ pub(crate) const SCHEMA: &str = "
         hash     TEXT NOT NULL,          -- of the password: a PHC string
         role     TEXT NOT NULL,
         created  INTEGER NOT NULL,       -- milliseconds since 1970, UTC, as all times here
-        seen     INTEGER NOT NULL
+        seen     INTEGER NOT NULL         -- 0: never
     ) STRICT;
     CREATE TABLE tokens (
         hash    BLOB PRIMARY KEY,        -- SHA-256 of the token

@@ -20,6 +20,15 @@
 //! away, and writes the write-ahead log back. Two `store-reader`s answer pages and searches; a search first waits, two
 //! seconds at most, until the index has all that was said before it. The `hash-N` look at passwords.
 //!
+//! # Accounts
+//!
+//! A question with a password goes to `hash-1` or `hash-2` first: at most two are hashed at once, 32 wait, and one more is
+//! [`Busy`](chat_server::store::Busy). What comes of it is decided by the writer, one question after the other, and only if the
+//! hash is still the account's; if it is not, the password is looked at once more. So one of many gets a name, a code is good
+//! once, and an old password is worth nothing after the answer to its change. A name that nobody has is as much work as one
+//! that somebody has. Nothing that anybody could sign in with is in the file: passwords are there as argon2id ([`Strength`]),
+//! tokens and codes, which are long and random, as SHA-256. [`Offline`] and [`list_accounts`] are for whoever has the data.
+//!
 //! # Trouble
 //!
 //! Where a turn cannot be written (a full disk, somebody else's lock, a disk that fails), the router is told why by

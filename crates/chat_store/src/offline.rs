@@ -27,8 +27,8 @@ pub struct Listed {
     pub account: Account,
     /// Since when there is one.
     pub created: DateTime<Utc>,
-    /// When somebody came in by it the last time.
-    pub seen: DateTime<Utc>,
+    /// When somebody came in by it the last time, if anybody did.
+    pub seen: Option<DateTime<Utc>>,
 }
 
 /// Everybody who owns a name. A server may run meanwhile.
@@ -42,11 +42,12 @@ pub fn list_accounts(dir: &Path) -> Result<Vec<Listed>, ToolError> {
             return Ok(Vec::new());
         }
         let mut find = db.prepare("SELECT name, role, created, seen FROM accounts ORDER BY name")?;
-        let time = |millis| DateTime::from_timestamp_millis(millis).unwrap_or_default();
         let found = find.query_map([], |row| {
             let role = Role::named(row.get_ref(1)?.as_str()?).unwrap_or_default();
             let account = Account { name: name(row, 0)?, role };
-            Ok(Listed { account, created: time(row.get(2)?), seen: time(row.get(3)?) })
+            let seen = Some(row.get(3)?).filter(|seen| *seen > 0).and_then(DateTime::from_timestamp_millis);
+            let created = DateTime::from_timestamp_millis(row.get(2)?).unwrap_or_default();
+            Ok(Listed { account, created, seen })
         })?;
         found.collect()
     };
@@ -105,7 +106,9 @@ impl Offline {
         self.write("register", name.as_str(), role.word(), |db, now| {
             let new = new(name, role);
             new.check_owners(db)?;
-            new.insert(db, &hashed, now)?;
+            let account = new.insert(db, &hashed, now)?;
+            // Nobody has come in by it.
+            db.execute("UPDATE accounts SET seen = 0 WHERE account = ?1", [account])?;
             Ok(true)
         })
         .map(|_| ())

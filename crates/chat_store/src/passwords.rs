@@ -181,8 +181,8 @@ impl Strength {
     }
 }
 
-/// Makes hashes and looks at them, by argon2id. It keeps the memory for that: 19 MiB from the system and back for each try would
-/// be a tenth of the work.
+/// Makes hashes and looks at them, by argon2id. It keeps the memory for that while there is work, wiped after each hash. That is
+/// no faster than memory from the system each time, which nobody would wipe.
 pub(crate) struct Hasher {
     strength: Strength,
     memory: Vec<Block>,
@@ -239,6 +239,11 @@ impl Hasher {
         parts(hashed).is_none_or(|(_, params, _)| {
             params.m_cost() < self.strength.memory_kib || params.t_cost() < self.strength.passes
         })
+    }
+
+    /// There is nothing to do: the memory goes back to the system.
+    fn rest(&mut self) {
+        self.memory = Vec::new();
     }
 
     fn compute(&mut self, password: &str, salt: &[u8], params: Params) -> io::Result<Output> {
@@ -330,7 +335,7 @@ fn run(mut hasher: Hasher, db: &Connection, receiver: &Mutex<Receiver<(u64, Work
                 }
                 desk.0.figures.hashed(began.elapsed());
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => hasher.rest(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
@@ -360,7 +365,11 @@ pub(crate) fn look_at(password: &str, name: &Name) -> Result<(), ChatError> {
 
 #[cfg(test)]
 mod tests {
+    use chat_server::store::{Answer, Report};
+
     use super::*;
+    use crate::Durability;
+    use crate::backlog::Backlog;
 
     #[test]
     fn a_hash_is_of_its_password_only_and_has_the_strength_it_says() {
@@ -410,6 +419,8 @@ mod tests {
             assert!(weaker.verify("correct horse", Some(&own)).unwrap());
         }
         assert!(weaker.memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
+        weaker.rest();
+        assert!(weaker.memory.is_empty() && weaker.verify("correct horse", Some(&hashed)).unwrap());
         assert_eq!(Strength::new(18), None);
         assert_eq!(Strength::new(1_025), None);
         assert_eq!(Strength::new(19), Some(Strength::default()));
@@ -427,5 +438,31 @@ mod tests {
         }
         assert!(COMMON.iter().all(|word| word.len() >= SHORTEST), "the others are too short anyway");
         assert!(COMMON.is_sorted());
+    }
+
+    #[test]
+    fn a_panic_costs_one_question_and_not_a_thread() {
+        let dir = tempfile::tempdir().unwrap();
+        let _db = db::open(dir.path()).unwrap();
+        let (said, reports) = mpsc::channel();
+        let report = Box::new(move |report| drop(said.send(report)));
+        let desk = Desk::new(Durability::Commit, Backlog::new(1, 1), Arc::default(), report);
+        let (hashing, threads) = Hashing::start(dir.path(), &desk, Strength::none()).unwrap();
+        for number in 0..8 {
+            hashing.submit(number, |_, _| panic!("a fault of ours, in a test")).unwrap();
+        }
+        let last = desk.clone();
+        hashing.submit(8, move |_, _| last.answer(8, Answer::Done)).unwrap();
+        let mut answered: Vec<u64> = (0..9)
+            .map(|_| match reports.recv_timeout(Duration::from_secs(60)).expect("an answer") {
+                Report::Answer(8, Answer::Done) => 8,
+                Report::Answer(number, Answer::Refused(ChatError::StoreBusy)) => number,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        answered.sort_unstable();
+        assert_eq!(answered, (0..9).collect::<Vec<_>>());
+        desk.stop();
+        threads.into_iter().for_each(|thread| thread.join().expect("it ends by itself"));
     }
 }

@@ -52,7 +52,8 @@ impl FromRequestParts<Arc<AppState>> for Operator {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Operator, AppError> {
-        let key = state.config.operator_key.as_deref().filter(|key| !key.is_empty()).ok_or(AppError::NoOperators)?;
+        let key = state.operator_key.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let key = key.filter(|key| !key.is_empty()).ok_or(AppError::NoOperators)?;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         let address = peer.ok_or(AppError::Internal)?;
         let now = Instant::now();
@@ -64,7 +65,7 @@ impl FromRequestParts<Arc<AppState>> for Operator {
         if given.is_empty() {
             return Err(AppError::KeyMissing);
         }
-        if same(key, given) {
+        if same(&key, given) {
             return Ok(Operator);
         }
         state.wrong_keys.count(address, now);

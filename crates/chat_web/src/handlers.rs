@@ -9,7 +9,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chat_server::command::Line;
+use chat_server::export::json;
 use chat_server::names::Name;
+use chat_server::store::{Answer, Question};
+use chat_server::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -27,6 +30,8 @@ pub const COOKIE: &str = "chat_session";
 /// How many messages a page has if nothing is said, and at most.
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 200;
+/// The most bytes of what is looked for.
+const LONGEST_SEARCH: usize = 500;
 
 // ---- who asks ----
 
@@ -293,7 +298,7 @@ pub async fn list_messages(
 ) -> Result<Response, AppError> {
     let room = query.room.unwrap_or_else(|| "lobby".into());
     let asked = RoomQuery { before: query.before, after: query.after, around: query.around, limit: query.limit };
-    let page = page_of(&state, session.as_deref(), &room, &asked)?;
+    let page = page_of(&state, session.as_deref(), &room, &asked).await?;
     let limit = limit_of(asked.limit)?;
     let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
@@ -321,7 +326,7 @@ pub async fn room_messages(
     Place(room): Place<String>,
     Asked(query): Asked<RoomQuery>,
 ) -> Result<Response, AppError> {
-    let page = page_of(&state, session.as_deref(), &room, &query)?;
+    let page = page_of(&state, session.as_deref(), &room, &query).await?;
     let limit = limit_of(query.limit)?;
     let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
@@ -414,6 +419,117 @@ pub async fn get_message(
     Ok(Json(message))
 }
 
+// ---- what was said long ago ----
+
+/// What is looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SearchQuery {
+    /// Words that the messages have, all of them; "several in a row" in quotes.
+    #[param(example = "red fish", min_length = 1)]
+    q: String,
+    /// Only in this room, without its `#`; in all that you may read if nothing is said.
+    room: Option<String>,
+    /// Only messages with a smaller `seq`, in one room.
+    #[param(minimum = 0)]
+    before: Option<i64>,
+    /// How many; 50 if nothing is said, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<usize>,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Found {
+    /// The newest messages that have the words, oldest first.
+    messages: Vec<Message>,
+    /// There are older ones in the room: ask with `before=` this.
+    before: Option<u64>,
+}
+
+/// Find what was said
+#[utoipa::path(get, path = "/search", tag = "messages", params(SearchQuery), responses(
+    (status = 200, description = "What has all the words", body = Found),
+    (status = 400, description = "A parameter cannot be read", body = Problem),
+    (status = 403, description = "The room is closed", body = Problem),
+    (status = 404, description = "There is no such room", body = Problem),
+    (status = 501, description = "The server keeps nothing", body = Problem),
+    (status = 503, description = "The store has too much to do", body = Problem)))]
+pub async fn search(
+    State(state): Shared,
+    Anybody(session): Anybody,
+    Asked(query): Asked<SearchQuery>,
+) -> Result<Response, AppError> {
+    let limit = limit_of(query.limit)?;
+    let words = Text::new(&query.q).ok().filter(|words| !words.trim().is_empty() && words.len() <= LONGEST_SEARCH);
+    let words = words.ok_or_else(|| AppError::InvalidRequest("q is what to look for, in at most 500 bytes.".into()))?;
+    let before = query.before.map(u64::try_from).transpose();
+    let before = before.map_err(|_| AppError::InvalidRequest("before is the seq of an event.".into()))?;
+    let session = session.as_deref();
+    let room = match &query.room {
+        Some(room) => {
+            let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
+            if !state.rooms.contains_key(&room.to_ascii_lowercase()) {
+                return Err(AppError::RoomNotFound);
+            }
+            if !state.may_read(session, room) {
+                return Err(AppError::RoomClosed);
+            }
+            Some(name)
+        }
+        None => None,
+    };
+    let closed = state.rooms.iter().filter(|log| !log.is_open()).map(|log| log.name.clone()).collect::<Vec<String>>();
+    let hidden = closed.iter().filter(|room| !state.may_read(session, room));
+    let hidden = hidden.filter_map(|room| room_name(room).ok()).collect();
+    match state.ask(Question::Search { room, hidden, words, before, limit }).await.ok_or(AppError::Stopping)? {
+        Answer::Lines { lines, more } => {
+            let mut messages = state.messages_of(&lines);
+            // A room may have been closed meanwhile.
+            messages.retain(|message| state.may_read(session, &message.room));
+            Ok((no_store(), Json(Found { messages, before: more })).into_response())
+        }
+        Answer::Refused(error) => Err(AppError::Chat(error)),
+        _ => Err(AppError::Internal),
+    }
+}
+
+/// Everything that was said in a room, as lines of JSON
+#[utoipa::path(get, path = "/rooms/{room}/export", tag = "rooms",
+    params(("room" = String, Path, description = "The room without its `#`")), responses(
+    (status = 200, description = "One object for each line, oldest first", body = String, content_type = "application/x-ndjson"),
+    (status = 403, description = "The room is closed", body = Problem),
+    (status = 404, description = "There is no such room", body = Problem)))]
+pub async fn export(
+    State(state): Shared,
+    Anybody(session): Anybody,
+    Place(room): Place<String>,
+) -> Result<Response, AppError> {
+    let name = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
+    if !state.rooms.contains_key(&room.to_ascii_lowercase()) {
+        return Err(AppError::RoomNotFound);
+    }
+    // Looked at before each page: a room may be closed while it is read.
+    let page = move |after: Option<u64>| {
+        let (state, session, room, name) = (state.clone(), session.clone(), room.clone(), name.clone());
+        async move {
+            let after = after?;
+            if !state.may_read(session.as_deref(), &room) {
+                return None;
+            }
+            let question = Question::Page { room: name, before: u64::MAX, after: Some(after), limit: LARGEST_PAGE };
+            let Some(Answer::Lines { lines, more }) = state.ask(question).await else { return None };
+            let objects: String = lines.iter().filter_map(|line| Some(json(line)? + "\n")).collect();
+            Some((Ok::<String, std::convert::Infallible>(objects), more))
+        }
+    };
+    let first = page(Some(0)).await.ok_or(AppError::RoomClosed)?;
+    let rest = futures_util::stream::unfold(first.1, page);
+    let all = futures_util::StreamExt::chain(futures_util::stream::iter([first.0]), rest);
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((no_store(), kind, axum::body::Body::from_stream(all)).into_response())
+}
+
 // ---- rooms ----
 
 /// The rooms one may know of
@@ -495,8 +611,8 @@ fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
         .ok_or_else(|| AppError::InvalidRequest(format!("limit is a number from 1 to {LARGEST_PAGE}.")))
 }
 
-fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
-    room_name(room).map_err(|_| AppError::RoomNotFound)?;
+async fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
+    let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
     if !state.may_read(session, room) {
         return Err(AppError::RoomClosed);
     }
@@ -513,7 +629,22 @@ fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &Room
     };
     let (before, after, limit) = (number(query.before)?, number(query.after)?, limit_of(query.limit)?);
     let asked = PageQuery { before, after, around, limit };
-    state.page(room, asked).ok_or(AppError::RoomNotFound)
+    let mut page = state.page(room, asked).ok_or(AppError::RoomNotFound)?;
+    // Memory ends here, and the room's log may not.
+    let first = page.messages.first().map_or(before.unwrap_or(u64::MAX), |first| first.seq);
+    if after.is_none() && around.is_none() && page.prev.is_none() && first > 1 {
+        let left = limit - page.messages.len();
+        // Where the page is full it is only asked whether there is more.
+        let (mut older, more) = state.older(&name, first, left.max(1)).await;
+        if left == 0 {
+            page.prev = (!older.is_empty()).then_some(first);
+        } else {
+            page.prev = more;
+            older.append(&mut page.messages);
+            page.messages = older;
+        }
+    }
+    Ok(page)
 }
 
 /// Every change of a room takes a number, so the last one says whether a page is the same; after another start of the

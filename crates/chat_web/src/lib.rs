@@ -7,8 +7,8 @@ use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -221,6 +221,11 @@ impl Web {
     /// What the door knows, for tests and the dashboard.
     pub fn state(&self) -> &Arc<AppState> {
         &self.state
+    }
+
+    /// Another operator key from now on, or none. The one before is worth nothing with the next call.
+    pub fn set_operator_key(&self, key: Option<String>) {
+        *self.state.operator_key.write().unwrap_or_else(PoisonError::into_inner) = key;
     }
 
     /// Stops listening, lets calls end and sockets close, and joins the thread. The router is to be stopped before: its

@@ -2,7 +2,7 @@
 
 use chat_server::command::Verb;
 use chat_server::event::{RoomInfo, Stat, User as Listed};
-use chat_server::names::{ClientId, RoomName};
+use chat_server::names::RoomName;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub struct Message {
     /// Their connections, in the same order.
     #[serde(skip)]
     #[schema(ignore)]
-    pub reactors: BTreeMap<String, Vec<ClientId>>,
+    pub reactors: BTreeMap<String, Vec<Uuid>>,
 }
 
 /// One person who is on.

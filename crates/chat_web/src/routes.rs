@@ -76,6 +76,8 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(handlers::get_message))
         .routes(routes!(handlers::list_rooms))
         .routes(routes!(handlers::room_messages))
+        .routes(routes!(handlers::search))
+        .routes(routes!(handlers::export))
         .routes(routes!(handlers::healthz))
         .routes(routes!(handlers::readyz))
         .routes(routes!(handlers::openapi))

@@ -13,6 +13,7 @@ use chat_server::command::Line;
 use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::limit::Bucket;
+use chat_server::live::Follower;
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::Outbox;
 use chat_server::text::Text;
@@ -52,7 +53,7 @@ pub struct Session {
     /// From where the session was made.
     pub address: IpAddr,
     known: RwLock<Known>,
-    pace: Mutex<Bucket>,
+    pace: Mutex<(Bucket, Follower)>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -194,18 +195,19 @@ impl Session {
         let (to_task, batches) = mpsc::channel(BATCHES);
         let (orders, from_doors) = mpsc::channel(ORDERS);
         let token = crate::state::random_token();
-        let config = state.handle.config();
-        let pace = Bucket::new(config.burst, config.per_second, Instant::now());
+        let settings = state.handle.follow();
+        let pace = Bucket::new(settings.config().burst, settings.config().per_second, Instant::now());
+        let outbox_bytes = settings.config().outbox_bytes;
         let session = Arc::new(Session {
             id: state.user_id(client),
             client,
             token: token.clone(),
             address: origin.ip(),
             known: RwLock::default(),
-            pace: Mutex::new(pace),
+            pace: Mutex::new((pace, settings)),
             orders,
         });
-        let outbox = Outbox::new(Box::new(TaskQueue(to_task)), state.handle.config().outbox_bytes);
+        let outbox = Outbox::new(Box::new(TaskQueue(to_task)), outbox_bytes);
         let (signed_on, answer) = oneshot::channel();
         let now = Instant::now();
         let task = Task {
@@ -301,6 +303,10 @@ impl Session {
     /// Seconds to wait: a call cannot be made slower as a socket can.
     pub fn take_pace(&self) -> Result<(), u64> {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let (pace, settings) = &mut *pace;
+        if settings.refresh() {
+            pace.set(settings.config().burst, settings.config().per_second);
+        }
         let wait = pace.take(Instant::now());
         if wait.is_zero() {
             return Ok(());

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
@@ -14,8 +14,9 @@ use chat_server::message::Message as ToRouter;
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::{Batch, Deliver, Undelivered};
 use chat_server::server::ServerHandle;
+use chat_server::store::{Answer as StoreAnswer, Question};
 use dashmap::DashMap;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::WebConfig;
@@ -27,6 +28,8 @@ use crate::session::Session;
 /// The most messages that are kept of one room, and of all.
 const ROOM_MESSAGES: usize = 20_000;
 const ALL_MESSAGES: usize = 100_000;
+/// Who said what a store brought from before the start.
+const BEFORE: ClientId = ClientId(0);
 /// The most receipts that are kept, by which a repeated send is known.
 const RECEIPTS: usize = 20_000;
 
@@ -36,6 +39,8 @@ pub struct AppState {
     pub handle: ServerHandle,
     /// The settings of this door.
     pub config: WebConfig,
+    /// What makes an operator at this moment.
+    pub operator_key: RwLock<Option<String>>,
     /// Another one after each start.
     pub instance: Uuid,
     /// When this door was opened.
@@ -160,6 +165,7 @@ impl AppState {
         let lobby = RoomLog { name: bare(&RoomName::lobby()), modes: "+".into(), ..RoomLog::default() };
         AppState {
             handle,
+            operator_key: RwLock::new(config.operator_key.clone()),
             config,
             instance: random_uuid(),
             started: Instant::now(),
@@ -195,9 +201,18 @@ impl AppState {
         uuid::Builder::from_unix_timestamp_millis(millis, &ten_bytes(&seed)).into_uuid()
     }
 
-    /// A person as events name them.
+    /// A person as events name them. Whoever spoke before the start has no connection any more, and is known by the name.
     pub fn author(&self, client: ClientId, name: &Name) -> Author {
-        Author { id: self.user_id(client), name: name.to_string() }
+        let id = if client == BEFORE { self.id_before(name) } else { self.user_id(client) };
+        Author { id, name: name.to_string() }
+    }
+
+    /// The public id of somebody who spoke before the start: the same for the same name.
+    fn id_before(&self, name: &Name) -> Uuid {
+        let mut seed = self.instance.as_bytes().to_vec();
+        seed.extend(name.as_str().to_ascii_lowercase().bytes());
+        let millis = self.instance.get_timestamp().map_or(0, |at| at.to_unix().0 * 1_000);
+        uuid::Builder::from_unix_timestamp_millis(millis, &ten_bytes(&seed)).into_uuid()
     }
 
     /// A person of whom only the name is known. Nil is nobody who is on.
@@ -237,7 +252,13 @@ impl AppState {
         match &envelope.event {
             Event::Said(speech) => {
                 self.room(&speech.room, |_| {});
-                self.keep(self.message(envelope, speech));
+                let message = self.message(envelope, speech);
+                if let Some(cid) = &speech.cid {
+                    // Also of what was said before the start: who had no answer then sends it again.
+                    let Message { room, seq, id, text, .. } = message.clone();
+                    self.remember(speech.by, &speech.from, cid, &Receipt::Said { room, seq, id, text });
+                }
+                self.keep(message);
             }
             Event::Changed(change) => self.change(change),
             Event::Topic { room, text, .. } => self.room(room, |log| log.topic = text.to_string()),
@@ -326,7 +347,8 @@ impl AppState {
         if let Some(id) = log.messages.get(&change.target)
             && let Some(mut message) = self.messages.get_mut(id)
         {
-            apply(&mut message, change);
+            let who = self.author(change.by, &change.from).id;
+            apply(&mut message, change, who);
         }
         log.last_seq = log.last_seq.max(change.id);
     }
@@ -387,6 +409,44 @@ impl AppState {
         drop(log);
         let messages = ids.iter().filter_map(|(_, id)| self.messages.get(id).map(|message| message.clone())).collect();
         Some(Page { messages, ..page })
+    }
+
+    /// What is not in memory any more: the lines before a page, from the router's store. Nothing if there is no store, or
+    /// if it does not answer; and where there is still more.
+    pub async fn older(&self, room: &RoomName, before: u64, limit: usize) -> (Vec<Message>, Option<u64>) {
+        let question = Question::Page { room: room.clone(), before, after: None, limit };
+        match self.ask(question).await {
+            Some(StoreAnswer::Lines { lines, more }) => (self.messages_of(&lines), more),
+            _ => (Vec::new(), None),
+        }
+    }
+
+    /// Asks the router's store. `None` if there is no answer.
+    pub async fn ask(&self, question: Question) -> Option<StoreAnswer> {
+        let (reply, answer) = oneshot::channel();
+        let reply = Box::new(move |said| drop(reply.send(said)));
+        self.tell_router(ToRouter::Ask(question, reply)).await;
+        answer.await.ok()
+    }
+
+    /// Lines of a store as messages, with the reactions among them. Corrections are in the messages already.
+    pub fn messages_of(&self, lines: &[Arc<Envelope>]) -> Vec<Message> {
+        let mut messages: Vec<Message> = Vec::new();
+        for line in lines {
+            match &line.event {
+                Event::Said(speech) => messages.push(self.message(line, speech)),
+                Event::Changed(change) if matches!(change.what, What::Reacted(_) | What::Unreacted(_)) => {
+                    let of = |message: &&mut Message| {
+                        message.seq == change.target && message.room.eq_ignore_ascii_case(&bare(&change.room))
+                    };
+                    if let Some(message) = messages.iter_mut().find(of) {
+                        apply(message, change, self.author(change.by, &change.from).id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        messages
     }
 
     /// The number of a room's last event, as far as the tap has come.
@@ -498,7 +558,7 @@ impl RoomLog {
 }
 
 /// Does to a message what happened to it.
-fn apply(message: &mut Message, change: &Change) {
+fn apply(message: &mut Message, change: &Change, who: Uuid) {
     match &change.what {
         What::Edited(text) => {
             message.text = text.to_string();
@@ -512,15 +572,15 @@ fn apply(message: &mut Message, change: &Change) {
         }
         What::Reacted(emoji) => {
             let ids = message.reactors.entry(emoji.to_string()).or_default();
-            if !ids.contains(&change.by) {
-                ids.push(change.by);
+            if !ids.contains(&who) {
+                ids.push(who);
                 message.reactions.entry(emoji.to_string()).or_default().push(change.from.to_string());
             }
         }
         // Found by the connection: its name may be another one by now.
         What::Unreacted(emoji) => {
             let Some(ids) = message.reactors.get_mut(emoji.as_str()) else { return };
-            let Some(place) = ids.iter().position(|id| *id == change.by) else { return };
+            let Some(place) = ids.iter().position(|id| *id == who) else { return };
             ids.remove(place);
             if let Some(names) = message.reactions.get_mut(emoji.as_str()) {
                 names.remove(place);

@@ -131,8 +131,8 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, session: Option<
 // ---- in ----
 
 async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &Session, id: SocketId) -> End {
-    let config = state.handle.config();
-    let mut bucket = Bucket::new(config.burst, config.per_second, Instant::now());
+    let mut settings = state.handle.follow();
+    let mut bucket = Bucket::new(settings.config().burst, settings.config().per_second, Instant::now());
     let mut warned = false;
     let close = |code: u16, reason: &str| End::Close(code, reason.into());
     loop {
@@ -157,6 +157,9 @@ async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &S
         };
         let reference = frame.get("ref").and_then(serde_json::Value::as_u64);
         let frame = serde_json::from_value::<ClientFrame>(frame);
+        if settings.refresh() {
+            bucket.set(settings.config().burst, settings.config().per_second);
+        }
         // Like the line door: whoever is too fast is read more slowly, and told once. Nothing is lost.
         if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. })) {
             let wait = bucket.take(Instant::now());
@@ -169,7 +172,7 @@ async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &S
                 sleep(wait).await;
             }
         }
-        let goes_on = match frame.map(|frame| ask_of(frame, config.line_bytes)) {
+        let goes_on = match frame.map(|frame| ask_of(frame, settings.config().line_bytes)) {
             Ok(Ok(Some(ask))) => session.ask(id, reference, ask).await,
             Ok(Ok(None)) => session.tell(id, ServerFrame::Pong { reference }).await,
             Ok(Err(refusal)) => session.tell(id, refusal(reference)).await,

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use chat_server::names::Name;
 use chat_server::store::{Role, Secret};
-use chat_store::{FILE, Offline, OfflineError, OpenError, ToolError, list_accounts};
+use chat_store::{FILE, Listed, Offline, OfflineError, OpenError, ToolError, list_accounts};
+use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 
@@ -111,11 +112,12 @@ fn list(dir: &Path) -> Result<String, String> {
     if accounts.is_empty() {
         return Ok("There are no accounts. The first: chatd account add NAME --role admin\n".into());
     }
-    let mut text = format!("{:32}  {:6}  {:16}  {:16}\n", "name", "role", "since (UTC)", "last seen (UTC)");
-    for listed in accounts {
-        let time = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M").to_string();
-        let (name, role) = (listed.account.name.as_str(), listed.account.role.word());
-        let _infallible = writeln!(text, "{name:32}  {role:6}  {:16}  {:16}", time(listed.created), time(listed.seen));
+    let mut text = format!("{:32}  {:6}  {:16}  last seen (UTC)\n", "name", "role", "since (UTC)");
+    for Listed { account, created, seen } in accounts {
+        let time = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M").to_string();
+        let (name, role) = (account.name.as_str(), account.role.word());
+        let (created, seen) = (time(created), seen.map_or_else(|| "never".into(), time));
+        let _infallible = writeln!(text, "{name:32}  {role:6}  {created}  {seen}");
     }
     Ok(text)
 }

@@ -1,23 +1,31 @@
-//! `chatd completions`: what makes a shell complete chatd's flags and subcommands by Tab.
+//! `chatd completions SHELL`: what makes Tab complete the flags of chatd.
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
 /// The subcommand.
 pub(crate) fn command() -> Command {
     Command::new("completions")
-        .about("Print what makes a shell complete flags by Tab, such as: source <(chatd completions bash)")
-        .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(["bash", "zsh", "fish"]).help("whose"))
+        .about("Print what makes Tab complete in a shell")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .value_parser(value_parser!(Shell))
+                .required(true)
+                .help("the shell it is for"),
+        )
+        .after_help(
+            "bash: chatd completions bash > ~/.local/share/bash-completion/completions/chatd\n\
+             zsh:  chatd completions zsh > ~/.zfunc/_chatd, with ~/.zfunc in fpath\n\
+             fish: chatd completions fish > ~/.config/fish/completions/chatd.fish",
+        )
 }
 
-/// The text for the shell that was asked for, to be read by it.
-pub(crate) fn run(matches: &ArgMatches) -> Vec<u8> {
-    let shell = match matches.get_one::<String>("shell").map_or("", String::as_str) {
-        "zsh" => Shell::Zsh,
-        "fish" => Shell::Fish,
-        _ => Shell::Bash,
-    };
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut crate::settings::command(), "chatd", &mut text);
-    text
+/// The script.
+pub(crate) fn run(matches: &ArgMatches) -> String {
+    let mut script = Vec::new();
+    if let Some(shell) = matches.get_one::<Shell>("shell") {
+        clap_complete::generate(*shell, &mut crate::settings::command(), "chatd", &mut script);
+    }
+    String::from_utf8_lossy(&script).into_owned()
 }

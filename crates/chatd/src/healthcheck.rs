@@ -129,3 +129,16 @@ fn unanswered(error: std::io::Error) -> String {
 fn shortened(line: &str) -> String {
     line.trim_end().chars().take(80).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_are_reached_by_the_own_one() {
+        let of = |addr: &str| reachable(addr.parse().unwrap()).to_string();
+        assert_eq!(of("0.0.0.0:7878"), "127.0.0.1:7878");
+        assert_eq!(of("[::]:7878"), "[::1]:7878");
+        assert_eq!(of("192.0.2.7:7878"), "192.0.2.7:7878");
+    }
+}

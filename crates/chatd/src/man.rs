@@ -1,84 +1,102 @@
-//! `chatd man`: the manual page, made of the same tables as the command line.
+//! `chatd man`: the manual page, made from the same table as the flags.
 
 use std::io::{self, Write};
 
 use clap::Command;
 use clap_mangen::Man;
 
-/// When the page said something new for the last time. A page without a date is a fault for `mandoc`, and the day of the build
+/// The page's date, set with each release. A page without a date is a fault for `mandoc`, and the day of the build
 /// would make each build another one.
 const DATE: &str = "2026-11-23";
 
-/// What the command line does not say by itself.
-const REST: &str = r#".SH SIGNALS
+/// What the command line does not know of itself, as roff.
+const SYNOPSIS: &str = r#".SH SYNOPSIS
+\fBchatd\fR [\fIoptions\fR]
+.br
+\fBchatd\fR [\fIoptions\fR] \fIcommand\fR
+"#;
+const MORE: &str = r#".SH SIGNALS
 .TP
-SIGTERM, SIGINT
-Everybody is told goodbye, what is still to be written is written, and chatd ends. A second one does not wait.
+\fBSIGINT\fR, \fBSIGTERM\fR
+Say goodbye to everybody and stop, within \fBshutdown_secs\fR. The second one does not wait.
+.TP
+\fBSIGHUP\fR
+Read the file again. What can change while the server runs does so at once, nobody is disconnected, and the log says what else
+waits for a restart. A file with an error changes nothing.
+.SH ENVIRONMENT
+.TP
+\fBCHAT_\fR\fIKEY\fR
+Each flag: \fBCHAT_MAX_CLIENTS\fR for \fB\-\-max\-clients\fR. Secrets are better set here than as flags, which others can see.
+.TP
+\fBSTATE_DIRECTORY\fR
+Where the data is if \fBdata\fR is not set; systemd sets it.
+.TP
+\fBNOTIFY_SOCKET\fR, \fBWATCHDOG_USEC\fR
+Set by systemd, which is told when the server is ready, reloads and stops.
+.TP
+\fBNO_COLOR\fR
+If set, the log has no colours.
+.SH "EXIT STATUS"
+.TP
+\fB0\fR
+Stopped by a signal.
+.TP
+\fB2\fR
+A wrong flag.
+.TP
+\fB69\fR
+An address cannot be had.
+.TP
+\fB78\fR
+A wrong setting, or data that cannot be used.
+.TP
+\fB130\fR
+Stopped by a second signal.
+.TP
+\fB1\fR
+Anything else.
 .SH FILES
 .TP
-.I /etc/chatd/chatd.toml
-The settings of the packaged service; every line of it is a default until it is changed.
-.TP
-.I chat.db
-In the directory that \fB\-\-data\fR names: the chat and its accounts. \fBchatd backup\fR copies it while the server runs.
-.SH ENVIRONMENT
-Every flag is also a variable, CHAT_ and its name in capitals: CHAT_MAX_CLIENTS. RUST_LOG is stronger than \fB\-\-log\fR.
-.SH EXIT STATUS
-.TP
-0
-Stopped by a signal; or what was asked for is done, and good.
-.TP
-1
-What was asked for failed, or found something bad.
-.TP
-2
-A flag that there is not, or a wrong value of one.
-.TP
-69
-An address cannot be had, or another server has the data.
-.TP
-78
-The settings are wrong.
+\fI/etc/chatd/chatd.toml\fR
+The settings of the packaged service. \fBchatd config \-\-example\fR prints one with every key explained.
 .SH EXAMPLES
-.TP
-chatd \-\-addr 0.0.0.0:7878 \-\-web 127.0.0.1:3000
-The line door for everybody who reaches this machine, the page for a proxy on it.
-.TP
+.nf
+chatd
 chatd \-\-config /etc/chatd/chatd.toml \-\-check\-config
-Whether the settings are good and this machine can hold them.
-.TP
-chatd backup chat.db.copy
-A copy of the data in one file, checked.
+telnet localhost 7878
+.fi
 "#;
 
 /// The subcommand.
 pub(crate) fn command() -> Command {
-    Command::new("man").about("Print the manual page, such as: chatd man | man -l -")
+    Command::new("man").about("Print the manual page").after_help("To read it: chatd man | man -l -")
 }
 
-/// The page, for `man`.
-///
-/// # Errors
-/// None in practice: it is written to memory.
-pub(crate) fn run() -> io::Result<Vec<u8>> {
+/// The page.
+pub(crate) fn run() -> String {
+    let mut page = Vec::new();
+    // Writing to memory cannot fail.
+    let _infallible = render(&mut page);
+    folded(&String::from_utf8_lossy(&page))
+}
+
+fn render(page: &mut Vec<u8>) -> io::Result<()> {
     let mut chatd = crate::settings::command().disable_help_subcommand(true);
     chatd.build();
-    let page = Man::new(chatd.clone()).title("CHATD").section("1").date(DATE).manual("User Commands");
-    let mut text = Vec::new();
-    page.render_title(&mut text)?;
-    page.render_name_section(&mut text)?;
-    // The one that would be made names every flag there is.
-    writeln!(text, ".SH SYNOPSIS\n\\fBchatd\\fR [\\fIOPTIONS\\fR] [\\fISUBCOMMAND\\fR]")?;
-    page.render_description_section(&mut text)?;
-    page.render_options_section(&mut text)?;
-    // Each subcommand in this page: it is one program, and `man chatd-backup` would find nothing.
-    writeln!(text, ".SH SUBCOMMANDS")?;
-    chatd.get_subcommands().try_for_each(|subcommand| section(&mut text, "", subcommand))?;
-    text.extend_from_slice(REST.as_bytes());
-    Ok(folded(&String::from_utf8_lossy(&text)).into_bytes())
+    let man = Man::new(chatd.clone()).title("CHATD").date(DATE).manual("Chat");
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    // Its own would be a screen full of flags.
+    page.extend_from_slice(SYNOPSIS.as_bytes());
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    writeln!(page, ".SH COMMANDS")?;
+    chatd.get_subcommands().try_for_each(|subcommand| section(page, "", subcommand))?;
+    page.extend_from_slice(MORE.as_bytes());
+    man.render_version_section(page)
 }
 
-/// A subcommand with its own flags, and then those below it.
+/// A subcommand with its own flags, and then those below it. None of them has a page of its own.
 fn section(text: &mut Vec<u8>, above: &str, subcommand: &Command) -> io::Result<()> {
     let name = format!("{above}{}", subcommand.get_name());
     let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();

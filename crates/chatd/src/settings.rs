@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting};
+use chat_server::config::{Config, ConfigError, Origin, SETTINGS, Setting, address_or_off};
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, ValueHint};
+use toml::de::DeTable;
 
 use crate::data::Data;
 use crate::engine::Engine;
+use crate::reload::{When, when};
 use crate::tls::TlsConfig;
 
 /// Everything that can be set.
@@ -49,8 +51,6 @@ pub(crate) enum Task {
     CheckConfig,
     /// Print each value and where it came from.
     PrintConfig,
-    /// Print a file with every key explained.
-    Example,
 }
 
 /// One row of the product's own table.
@@ -69,7 +69,7 @@ static OWN: &[Row] = &[
         quoted: true,
         get: |settings| settings.web.addr.clone(),
         set: |settings, value| {
-            settings.web.addr = value.into();
+            settings.web.addr = address_or_off(value)?;
             Ok(())
         },
     },
@@ -228,7 +228,7 @@ static OWN: &[Row] = &[
         quoted: true,
         get: |settings| settings.tls.addr.clone(),
         set: |settings, value| {
-            settings.tls.addr = value.into();
+            settings.tls.addr = address_or_off(value)?;
             Ok(())
         },
     },
@@ -322,6 +322,15 @@ impl Key {
         self.name().replace('_', "-")
     }
 
+    /// What Tab may offer for its value.
+    fn hint(self) -> ValueHint {
+        match self.name() {
+            "data" | "web_dir" => ValueHint::DirPath,
+            "tls_cert" | "tls_key" | "tls_client_ca" => ValueHint::FilePath,
+            _ => ValueHint::Other,
+        }
+    }
+
     fn variable(self) -> String {
         format!("CHAT_{}", self.name().to_ascii_uppercase())
     }
@@ -333,12 +342,58 @@ impl Key {
         }
     }
 
+    /// When another value of it holds, if the settings are read again while the server runs.
+    fn note(self) -> &'static str {
+        match when(self.name()) {
+            Some(When::AtOnce) => "",
+            Some(When::NextClient) => " (a reload changes it for those who come then)",
+            Some(When::Restart) | None => " (needs a restart)",
+        }
+    }
+
     fn value(self, settings: &Settings) -> String {
         match self {
             Key::Core(setting) => setting.value(&settings.core),
             Key::Own(row) if row.quoted => format!("{:?}", (row.get)(settings)),
             Key::Own(row) => (row.get)(settings),
         }
+    }
+}
+
+/// A setting that is not what it was.
+pub(crate) struct Change {
+    pub(crate) key: &'static str,
+    pub(crate) old: String,
+    pub(crate) new: String,
+    pub(crate) when: When,
+}
+
+impl Settings {
+    /// What is different in `new`.
+    pub(crate) fn changes(&self, new: &Settings) -> Vec<Change> {
+        let change = |key: Key| {
+            let is_same = match key.name() {
+                // It is not shown, so it has to be looked at by itself.
+                "operator_key" => self.web.operator_key == new.web.operator_key,
+                _ => key.value(self) == key.value(new),
+            };
+            let when = when(key.name()).unwrap_or(When::Restart);
+            (!is_same).then(|| Change { key: key.name(), old: key.value(self), new: key.value(new), when })
+        };
+        keys().filter_map(change).collect()
+    }
+
+    /// Takes from `old`, which is in force, what only a restart changes.
+    pub(crate) fn keep_until_restart(&mut self, old: &Settings) {
+        let policy = self.data.policy;
+        self.data = Data { policy, ..old.data.clone() };
+        let operator_key = self.web.operator_key.take();
+        self.web = WebConfig { operator_key, ..old.web.clone() };
+        self.core.addr.clone_from(&old.core.addr);
+        self.core.metrics.clone_from(&old.core.metrics);
+        self.tls.addr.clone_from(&old.tls.addr);
+        self.engine = old.engine;
+        self.log_format = old.log_format;
     }
 }
 
@@ -365,6 +420,7 @@ pub(crate) fn command() -> clap::Command {
             .hide_env(true)
             .hide_env_values(true)
             .allow_hyphen_values(true)
+            .value_hint(key.hint())
             // `chatd check --data DIR` reads better than the other way round.
             .global(key.name() == "data")
     });
@@ -379,6 +435,7 @@ pub(crate) fn command() -> clap::Command {
             Arg::new("config")
                 .long("config")
                 .value_name("FILE")
+                .value_hint(ValueHint::FilePath)
                 .env("CHAT_CONFIG")
                 .hide_env(true)
                 .global(true)
@@ -396,11 +453,19 @@ pub(crate) fn command() -> clap::Command {
                 .action(ArgAction::SetTrue)
                 .help("print each value and where it came from"),
         )
-        .subcommand(clap::Command::new("config").about("About the settings' file").arg_required_else_help(true).arg(
-            Arg::new("example").long("example").action(ArgAction::SetTrue).help("print one with every key explained"),
-        ))
-        .subcommands([crate::completions::command(), crate::man::command(), crate::healthcheck::command()])
+        .subcommand(
+            clap::Command::new("config").about("About the settings' file").arg_required_else_help(true).arg(
+                Arg::new("example")
+                    .long("example")
+                    .action(ArgAction::SetTrue)
+                    .required(true)
+                    .help("print one with every key explained"),
+            ),
+        )
         .subcommand(crate::cert::command())
+        .subcommand(crate::completions::command())
+        .subcommand(crate::healthcheck::command())
+        .subcommand(crate::man::command())
         .subcommands(crate::account::commands())
         .subcommands(crate::store::commands())
         .args(flags)
@@ -412,10 +477,9 @@ impl Loaded {
     /// # Errors
     /// What is wrong, where, and what would be right.
     pub(crate) fn new(matches: &ArgMatches) -> Result<Loaded, ConfigError> {
-        let task = match (matches.get_flag("check"), matches.get_flag("print"), matches.subcommand_name()) {
-            (_, _, Some(_)) => Task::Example,
-            (true, ..) => Task::CheckConfig,
-            (_, true, _) => Task::PrintConfig,
+        let task = match (matches.get_flag("check"), matches.get_flag("print")) {
+            (true, _) => Task::CheckConfig,
+            (_, true) => Task::PrintConfig,
             _ => Task::Run,
         };
         let origins = keys().map(|_| Origin::Default).collect();
@@ -453,15 +517,19 @@ impl Loaded {
     }
 
     fn read(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| ConfigError::Value(format!("{path}: {error}")))?;
+        let wrong = |error: toml::de::Error| ConfigError::Value(format!("{path}: {}", error.to_string().trim_end()));
+        let table: toml::Table = text.parse().map_err(wrong)?;
+        // Read a second time, for the places.
+        let places = DeTable::parse(text).map_err(wrong)?;
         for (name, value) in &table {
-            let at = |line: &str| {
-                line.trim_start().strip_prefix(name.as_str()).is_some_and(|rest| rest.trim_start().starts_with('='))
-            };
-            let number = text.lines().position(at).map_or(0, |line| line + 1);
+            let place = places.get_ref().keys().find(|key| key.get_ref() == name).map_or(0, |key| key.span().start);
+            let number = text.get(..place).unwrap_or_default().matches('\n').count() + 1;
             let Some((index, key)) = keys().enumerate().find(|(_, key)| key.name() == name) else {
-                let hint = nearest(name).map_or(String::new(), |near| format!("\n  did you mean: {near}"));
+                let hint = match nearest(name) {
+                    Some(near) => format!("\n  did you mean: {near}"),
+                    None if value.is_table() => "\n  try: its lines without the [...], there are no sections".into(),
+                    None => "\n  try: chatd config --example, which explains all there are".into(),
+                };
                 return Err(ConfigError::Value(format!("{path}, line {number}: there is no setting {name:?}{hint}")));
             };
             let value = match value {
@@ -500,11 +568,23 @@ impl Loaded {
     }
 }
 
+/// What is said of variables that look like ours and are none: somebody waits for them to do something. Others are let be,
+/// for a system may set any (Kubernetes sets `CHAT_PORT` for a service that is called chat).
+pub(crate) fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
+    let misspelt = |variable: String| {
+        let name = variable.strip_prefix("CHAT_")?.to_ascii_lowercase();
+        let near = nearest(&name).filter(|near| *near != name)?.to_ascii_uppercase();
+        Some(format!("there is no setting {variable}, so it does nothing\n  did you mean: CHAT_{near}"))
+    };
+    variables.filter_map(misspelt).collect()
+}
+
 /// A file with every key, its meaning and its default.
 pub(crate) fn example() -> String {
     let defaults = Settings::default();
-    let row = |key: Key| format!("\n# {}\n# {} = {}\n", key.help(), key.name(), key.value(&defaults));
-    let head = "# Settings of chatd. Each line is a default; take the # away to change it. 0 switches a limit off.\n";
+    let row = |key: Key| format!("\n# {}{}\n# {} = {}\n", key.help(), key.note(), key.name(), key.value(&defaults));
+    let head = "# Settings of chatd. Each line is a default; take the # away to change it. 0 switches a limit off.\n\
+                # A change holds after a reload, which disconnects nobody: systemctl reload chatd, or kill -HUP.\n";
     std::iter::once(head.to_string()).chain(keys().map(row)).collect()
 }
 
@@ -559,6 +639,64 @@ mod tests {
         let secret = wrong("operator_key = \"short\"");
         assert!(secret.contains("at least 16 letters") && !secret.contains("\"short\""), "{secret}");
         assert!(wrong("name = ").contains("chat.toml: TOML parse error"));
+    }
+
+    /// Another good value for each setting.
+    const OTHERS: &[(&str, &str)] = &[
+        ("addr", "127.0.0.1:1"),
+        ("name", "other"),
+        ("motd", "other"),
+        ("log", "debug"),
+        ("outbox_bytes", "8192"),
+        ("metrics", "127.0.0.1:2"),
+        ("web", "127.0.0.1:3"),
+        ("web_dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../chat_web/static")),
+        ("web_origins", "https://a.example"),
+        ("operator_key", "another-key-of-an-operator"),
+        ("engine", "tokio"),
+        ("data", "other"),
+        ("durability", "full"),
+        ("private", "yes"),
+        ("plain_passwords", "yes"),
+        ("tls", "127.0.0.1:4"),
+        ("tls_cert", "other.pem"),
+        ("tls_key", "other.pem"),
+        ("tls_client_ca", "other.pem"),
+        ("log_format", "json"),
+    ];
+
+    #[test]
+    fn a_reload_changes_what_it_says_and_nothing_else() {
+        for key in keys() {
+            let name = key.name();
+            let when = when(name).unwrap_or_else(|| panic!("reload.rs does not say when {name} holds"));
+            let other = OTHERS.iter().find(|(key, _)| *key == name).map_or("301", |(_, other)| other);
+            let old = Settings::default();
+            let mut new = Settings::default();
+            key.apply(&mut new, other).unwrap_or_else(|right| panic!("{name} {right}"));
+            let changes = old.changes(&new);
+            assert!(changes.len() == 1 && changes[0].key == name && changes[0].when == when, "{name}");
+            new.keep_until_restart(&old);
+            assert_eq!(old.changes(&new).is_empty(), when == When::Restart, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_has_changed_is_not_told() {
+        let key = |key: &str| {
+            let mut settings = Settings::default();
+            settings.web.operator_key = Some(key.into());
+            settings
+        };
+        let changes = key("one-key-of-an-operator").changes(&key("other-key-of-an-operator"));
+        assert_eq!((changes[0].old.as_str(), changes[0].new.as_str()), ("\"(hidden)\"", "\"(hidden)\""));
+    }
+
+    #[test]
+    fn variables_that_are_nearly_ours_are_named() {
+        let variables = ["CHAT_MAX_CLIENTS", "CHAT_MAXCLIENTS", "CHAT_PORT", "CHAT_CONFIG", "HOME", "CHAT_"];
+        let told = misspelt(variables.iter().map(|name| name.to_string()));
+        assert_eq!(told, ["there is no setting CHAT_MAXCLIENTS, so it does nothing\n  did you mean: CHAT_MAX_CLIENTS"]);
     }
 
     #[test]

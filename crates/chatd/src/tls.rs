@@ -61,7 +61,6 @@ impl TlsConfig {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    #[allow(dead_code, reason = "for the reload by SIGHUP, which is being built")]
     pub(crate) fn reload(&self, tls: &Tls) -> Result<(), String> {
         tls.reload(&self.files()?).map_err(|error: TlsError| error.to_string())?;
         report(tls);

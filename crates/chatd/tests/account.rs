@@ -98,6 +98,7 @@ fn an_operator_makes_accounts_and_people_come_in_by_them() {
         roles.collect::<Vec<_>>()
     };
     assert_eq!(roles(does(data, "account list", "")), ["ani op", "root admin"]);
+    assert!(does(data, "account list", "").lines().skip(1).all(|line| line.ends_with("  never")), "nobody came yet");
     let server = Running::start(data, &["--private", "yes"]);
     server.hears("LOGIN:ani battery staple", "OK LOGIN name=ani role=op");
     server.hears("LOGIN:root correct horse", "OK LOGIN name=root role=admin");
@@ -119,6 +120,7 @@ fn an_operator_makes_accounts_and_people_come_in_by_them() {
         let error = refuses(data, words, "correct horse\n");
         assert!(error.contains("is in use by process") && error.contains(&format!("\n  try: {instead}")), "{error}");
     }
+    assert!(!does(data, "account list", "").contains("never"), "all have come in");
     drop(server);
     let told = does(data, "account password ani", "another horse\n");
     assert_eq!(told, "ani has another password, and is signed out everywhere\n");

@@ -1,161 +1,138 @@
-//! chatd's small commands: completions that each shell takes, a manual page without a fault, and a check of a server's health.
+//! The subcommands of chatd that help to run it: completions, the manual page, the health check.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-fn chatd(flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
-        command.env_remove(name);
-    }
-    command.args(flags);
-    command
+use kit::{Chatd, command, output};
+use program::is_here;
+
+mod kit;
+#[path = "../../../tests/programs/program.rs"]
+#[allow(dead_code, reason = "the root's tests use all of it")]
+mod program;
+
+/// What a shell says to a script, and its exit code.
+fn shell(words: &[&str], script: &str) -> (Option<i32>, String) {
+    let mut child = Command::new(words[0])
+        .args(&words[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it is here");
+    child.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
-fn output(flags: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = chatd(flags).output().expect("chatd runs");
-    let text = |bytes| String::from_utf8(bytes).expect("it writes UTF-8");
-    (status.code().expect("it ends by itself"), text(stdout), text(stderr))
-}
-
-/// Gives a text to a program. `None`: it is not here, which is told, and in CI is a failure.
-fn given(program: &str, flags: &[&str], text: &str) -> Option<Output> {
-    let started =
-        Command::new(program).args(flags).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let Ok(mut child) = started else {
-        assert!(std::env::var_os("CI").is_none(), "{program} is missing: .ci/run installs it");
-        eprintln!("SKIPPED: {program} is not here");
-        return None;
+#[test]
+fn tab_completes_flags_and_subcommands() {
+    let completions = |shell| {
+        let (code, script, error) = output(&["completions", shell]);
+        assert_eq!((code, error.as_str()), (0, ""), "{shell}");
+        assert!(script.contains("max-clients") && script.contains("healthcheck"), "{shell}: {script}");
+        script
     };
-    child.stdin.take().expect("stdin is a pipe").write_all(text.as_bytes()).expect("it reads");
-    Some(child.wait_with_output().expect("it ends"))
-}
-
-fn said(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr].concat().escape_ascii().to_string().replace("\\n", "\n")
-}
-
-/// A chatd on free ports. Ended with the test.
-struct Running {
-    child: Child,
-    line: String,
-    page: String,
-}
-
-impl Running {
-    fn start(flags: &[&str]) -> Running {
-        let doors = ["--addr", "127.0.0.1:0", "--web", "127.0.0.1:0", "--log", "warn", "--data", "off"];
-        let mut child = chatd(&doors).args(flags).stdout(Stdio::piped()).spawn().expect("chatd starts");
-        let mut out = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
-        let mut line = |begin: &str| {
-            let mut line = String::new();
-            out.read_line(&mut line).expect("it says where it listens");
-            line.trim().strip_prefix(begin).unwrap_or_else(|| panic!("unexpected: {line:?}")).to_string()
-        };
-        let (listening, page) = (line("listening on "), line("page on http://"));
-        Running { child, line: listening, page }
+    let bash = completions("bash");
+    completions("zsh");
+    completions("fish");
+    // What Tab would do, at the end of the last word.
+    let tab = |words: &str, last: usize| {
+        let asked = format!(
+            "{bash}\nCOMP_WORDS=({words}); COMP_CWORD={last}; COMP_LINE='{words}'; COMP_POINT=${{#COMP_LINE}}\n\
+             _chatd chatd \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{last}-1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
+        );
+        shell(&["bash"], &asked)
+    };
+    assert_eq!(tab("chatd --max-c", 1), (Some(0), "--max-clients\n".into()));
+    assert_eq!(tab("chatd heal", 1), (Some(0), "healthcheck\n".into()));
+    if is_here("zsh") {
+        assert_eq!(shell(&["zsh", "-n"], &completions("zsh")), (Some(0), String::new()));
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill().and_then(|()| self.child.wait());
+    if is_here("fish") {
+        assert_eq!(shell(&["fish", "--no-execute"], &completions("fish")), (Some(0), String::new()));
     }
+    let (code, _, error) = output(&["completions", "cmd.exe"]);
+    assert!(code == 2 && error.contains("[possible values: bash, "), "{error}");
 }
 
 #[test]
-fn each_shell_takes_its_completions() {
-    for (shell, flags) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])] {
-        let (code, text, error) = output(&["completions", shell]);
-        assert_eq!(code, 0, "{error}");
-        for word in ["max-clients", "healthcheck", "durability"] {
-            assert!(text.contains(word), "{shell} does not know {word}");
-        }
-        let Some(output) = given(shell, flags, &text) else { continue };
-        assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {}", said(&output));
-    }
-    // What bash makes of a word that was begun.
-    let (_, text, _) = output(&["completions", "bash"]);
-    let asked = "COMP_WORDS=(chatd --max-cl); COMP_CWORD=1; _chatd chatd --max-cl chatd; echo \"${COMPREPLY[@]}\"";
-    if let Some(output) = given("bash", &[], &format!("{text}\n{asked}\n")) {
-        assert_eq!(said(&output).trim(), "--max-clients");
-    }
-    let (code, _, error) = output(&["completions", "tcsh"]);
-    assert!(code == 2 && error.contains("[possible values: bash, zsh, fish]"), "{error}");
-}
-
-#[test]
-fn the_manual_page_is_one_that_man_and_mandoc_show() {
+fn the_manual_page_can_be_shown_and_names_everything() {
     let (code, page, error) = output(&["man"]);
-    assert_eq!(code, 0, "{error}");
-    for section in ["NAME", "SYNOPSIS", "OPTIONS", "SUBCOMMANDS", "SIGNALS", "FILES", "\"EXIT STATUS\"", "EXAMPLES"] {
-        assert!(page.lines().any(|line| line.trim_start_matches(".SH ").replace('"', "") == section.replace('"', "")));
+    assert_eq!((code, error.as_str()), (0, ""));
+    let (_, printed, _) = output(&["--print-config"]);
+    for key in printed.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key) {
+        assert!(page.contains(&format!("\n\\fB\\-\\-{}\\fR", key.replace('_', "\\-"))), "{key} is missing");
     }
-    for (program, flags) in
-        [("mandoc", &["-T", "lint"][..]), ("man", &["--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", "-"])]
-    {
-        let Some(output) = given(program, flags, &page) else { continue };
-        assert!(output.stderr.is_empty() && (program == "man" || output.stdout.is_empty()), "{}", said(&output));
+    for words in [".SS account add", ".SS healthcheck", "\\fBSIGHUP\\fR"] {
+        assert!(page.lines().any(|line| line == words), "{words} is missing");
+    }
+    // `man` shows it without a warning, and mandoc, which finds more, has nothing to say.
+    if is_here("man") {
+        let (code, shown) = shell(&["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-"], &page);
+        let warned = shown.lines().find(|line| line.contains("warning:") || line.contains("error:"));
+        assert!(code == Some(0) && warned.is_none(), "{warned:?}");
+    }
+    if is_here("mandoc") {
+        assert_eq!(shell(&["mandoc", "-T", "lint"], &page), (Some(0), String::new()));
     }
 }
 
 #[test]
-fn a_server_that_is_well_says_so() {
-    let server = Running::start(&[]);
-    let both = ["--addr", &server.line, "--web", &server.page, "healthcheck"];
-    assert_eq!(output(&both), (0, "the line door answers, and so does the page\n".into(), String::new()));
-    let (code, told, _) = output(&["--addr", &server.line, "--web", "off", "healthcheck"]);
+fn the_health_check_asks_the_server_of_the_settings() {
+    let chatd = Chatd::start(&[]);
+    let both = "the line door answers, and so does the page\n";
+    let check = |chatd: &Chatd| output(&["--addr", &chatd.line, "--web", &chatd.page, "healthcheck"]);
+    assert_eq!(check(&chatd), (0, both.into(), String::new()));
+    let (code, told, _) = output(&["--addr", &chatd.line, "--web", "off", "healthcheck"]);
     assert_eq!((code, &*told), (0, "the line door answers\n"));
-    // Who listens everywhere is asked here.
-    let port = server.line.rsplit(':').next().expect("a port");
-    assert_eq!(output(&["--addr", &format!("0.0.0.0:{port}"), "--web", "off", "healthcheck"]).0, 0);
+    // As in a container: the settings are variables, and the doors are open to all.
+    let port = |addr: &str| format!("0.0.0.0:{}", addr.rsplit(':').next().expect("a port"));
+    let doors = [("CHAT_ADDR", port(&chatd.line)), ("CHAT_WEB", port(&chatd.page))];
+    let told = command().arg("healthcheck").envs(doors).output().expect("it runs");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let full = Chatd::start(&["--max-clients", "1"]);
+    let _ani = full.join("ani");
+    // Whoever restarted it would throw everybody out.
+    assert_eq!(check(&full).1, "the line door answers that it is full, and so does the page\n");
 }
 
 #[test]
-fn a_full_server_is_not_ill() {
-    let server = Running::start(&["--max-clients", "1"]);
-    let mut ani = BufReader::new(TcpStream::connect(&server.line).expect("the door is open"));
-    ani.get_mut().set_read_timeout(Some(Duration::from_secs(30))).expect("a deadline can be set");
-    let mut hello = String::new();
-    ani.read_line(&mut hello).expect("it greets");
-    let (code, told, error) = output(&["--addr", &server.line, "--web", &server.page, "healthcheck"]);
-    assert_eq!((code, &*told), (0, "the line door answers that it is full, and so does the page\n"), "{error}");
-}
-
-#[test]
-fn a_server_that_is_not_well_is_named_in_one_line() {
+fn the_health_check_says_in_one_line_what_is_wrong() {
     let one_line = |flags: &[&str], words: &str| {
         let (code, told, error) = output(flags);
         assert_eq!((code, &*told, error.lines().count()), (1, "", 1), "{error}");
         assert!(error.contains(words), "{error}");
     };
-    let nobody = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("it has one").to_string()
-    };
-    one_line(&["--addr", &nobody, "healthcheck"], &format!("the line door at {nobody} does not answer: "));
-    one_line(&["--addr", "127.0.0.1:0", "healthcheck"], "may have any port");
-    let server = Running::start(&[]);
-    one_line(&["--addr", &server.line, "--web", &nobody, "healthcheck"], &format!("the page at {nobody} does not"));
-    one_line(&["--addr", &server.page, "--web", "off", "healthcheck"], "the line door at ");
-    // Somebody who drips: each byte comes in time, the line never.
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
+    one_line(&["--addr", &gone, "healthcheck"], &format!("the line door at {gone} does not answer: "));
+    one_line(&["--addr", "127.0.0.1:0", "healthcheck"], "may have any port; try the one");
+    let chatd = Chatd::start(&[]);
+    one_line(&["--addr", &chatd.line, "--web", &gone, "healthcheck"], &format!("the page at {gone} does not answer: "));
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = other.local_addr().expect("an address").to_string();
+    let says =
+        std::thread::spawn(move || other.accept().map(|(mut peer, _)| peer.write_all(b"220 mail\x1b[2J ready\r\n")));
+    one_line(&["--addr", &addr, "healthcheck"], "is not a chat: it says \"220 mail\\u{1b}[2J ready\"");
+    says.join().expect("it ends").expect("it was asked").expect("it was heard");
+}
+
+/// Each byte comes in time, the line never does.
+#[test]
+fn the_health_check_has_a_deadline_for_all_of_an_answer() {
     let dripping = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let addr = dripping.local_addr().expect("it has one").to_string();
-    let began = Instant::now();
+    let addr = dripping.local_addr().expect("an address").to_string();
     let drip = std::thread::spawn(move || {
-        let (mut stream, _) = dripping.accept().expect("it comes");
-        stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a deadline can be set");
-        while stream.write_all(b"x").is_ok() {
-            match stream.read(&mut [0]) {
-                Ok(_) => break,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => break,
-            }
-        }
+        let (mut peer, _) = dripping.accept().expect("it comes");
+        peer.set_read_timeout(Some(Duration::from_millis(200))).expect("a deadline can be set");
+        let waits = |error: &std::io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        while peer.write_all(b"x").is_ok() && peer.read(&mut [0]).is_err_and(|error| waits(&error)) {}
     });
-    one_line(&["--addr", &addr, "healthcheck"], "does not answer in 5 s");
-    assert!(began.elapsed() < Duration::from_secs(30));
+    let began = Instant::now();
+    let (code, _, error) = output(&["--addr", &addr, "healthcheck"]);
+    assert!(code == 1 && error.contains("does not answer in 5 s"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     drip.join().expect("it has gone");
 }

@@ -1,15 +1,17 @@
 //! What goes wrong with disks and files, and what is said then.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use chat_server::error::ChatError;
 use chat_server::event::{Event, Version, What};
-use chat_server::store::{Answer, Keeping, Question, Record, Report};
+use chat_server::store::{Answer, Keeping, Proof, Question, Record, Report, Secret};
 use chat_store::{FILE, OpenError, check};
 use rusqlite::Connection;
 
-use crate::kit::{Talk, changed, refused, room_name, said, words};
+use crate::kit::{Talk, changed, name, refused, room_name, said, words};
 
 #[test]
 fn a_second_server_is_told_who_has_the_data() {
@@ -206,6 +208,12 @@ fn full_disk() {
     fs::write(&ballast, vec![1; 1024 * 1024]).unwrap();
     let data = dir.join("data");
     let mut talk = Talk::open(&data);
+    let secret = || Secret::new("correct horse");
+    let (invite, needs_invite, token) = (None, false, false);
+    let from = Some(std::net::Ipv4Addr::LOCALHOST.into());
+    let register = Question::Register { name: name("ani"), secret: secret(), invite, needs_invite, token, from };
+    talk.store.ask(1, register).unwrap();
+    assert!(matches!(talk.report(), Report::Answer(1, Answer::Account { .. })));
     let mut id = 0;
     let words = "quite a few words that fill the disk ".repeat(10);
     let mut next = || {
@@ -239,6 +247,24 @@ fn full_disk() {
     }
     // What was kept can be read on a full disk.
     assert!(talk.page("#a").iter().filter_map(|line| line.id()).max() >= Some(kept));
+    // And people are still who they are, though nobody can write down that they came.
+    let rest = dir.join("rest");
+    let mut full = fs::File::create(&rest).unwrap();
+    while full.write_all(&[0; 512]).is_ok() {}
+    let proof = |password: &str| Proof::Password(name("ani"), Secret::new(password));
+    for (number, password, is_right) in [(2, "correct horse", true), (3, "correct zebra", false)] {
+        let sign_in = Question::SignIn { proof: proof(password), token, from, guarded: false };
+        talk.store.ask(number, sign_in).unwrap();
+        match talk.report() {
+            Report::Answer(of, Answer::Account { .. }) => assert!(is_right && of == number),
+            Report::Answer(of, Answer::Refused(ChatError::WrongPassword)) => assert!(!is_right && of == number),
+            other => panic!("{other:?}"),
+        }
+    }
+    let sign_in = Question::SignIn { proof: proof("correct horse"), token: true, from, guarded: false };
+    talk.store.ask(4, sign_in).unwrap();
+    assert!(matches!(talk.report(), Report::Answer(4, Answer::Refused(ChatError::StoreBusy))));
+    fs::remove_file(&rest).unwrap();
     fs::remove_file(&ballast).unwrap();
     assert!(matches!(talk.report(), Report::Recovered));
     talk.keep(next());

@@ -142,6 +142,10 @@ impl Task {
                 let at = timestamp(envelope.at);
                 self.tell_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
             }
+            // By `/login`, `/register` or `/logout`.
+            (Done::SignedIn { name, .. } | Done::SignedOut { name }, _) => {
+                self.is_now(name.clone(), timestamp(envelope.at)).await;
+            }
             (Done::Away(why), _) => {
                 let state = if why.is_some() { Presence::Away } else { Presence::Online };
                 self.state.presence(self.session.author(), state, why.as_ref().map(ToString::to_string));
@@ -157,6 +161,28 @@ impl Task {
         }
         let what = if let Event::Done { verb, .. } = &envelope.event { Some((*verb).to_string()) } else { None };
         self.ack(asker, Ack { what, text: Some(plain(envelope)), ..Ack::default() });
+    }
+
+    /// This person is somebody else, and may be in other rooms: those of their other connections, or the lobby alone.
+    async fn is_now(&mut self, name: Name, at: String) {
+        let old = self.session.name().map_or_else(String::new, |name| name.to_string());
+        if old != name.as_str() {
+            self.session.know(|known| known.name = Some(name));
+            self.tell_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
+        }
+        let people = self.state.handle.registry().people();
+        let Some(own) = people.into_iter().find(|person| person.id == self.session.client) else { return };
+        let before = self.session.rooms();
+        for room in before.iter().filter(|room| !own.rooms.contains(room)) {
+            self.session.know(|known| known.rooms.retain(|name| name != room));
+            self.ops.retain(|name| name != room);
+            self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
+        }
+        for room in own.rooms.into_iter().filter(|room| !before.contains(room)) {
+            self.session.know(|known| known.rooms.push(room.clone()));
+            self.tell_all(frame(&ServerFrame::RoomEntered { room: self.own_room(&room) }));
+            self.roster(None, room).await;
+        }
     }
 
     pub(super) fn said(

@@ -8,7 +8,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
-pub use chat_server::testing::{DEADLINE, TestClient, TestServer, matches, quick};
+pub use chat_server::testing::{DEADLINE, MemoryStore, Setup, TestClient, TestServer, matches, quick};
 use chat_web::{Web, WebConfig};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite;
@@ -26,8 +26,8 @@ impl Stage {
         Stage::with(quick(), WebConfig::default())
     }
 
-    pub fn with(config: Config, web: WebConfig) -> Stage {
-        let server = TestServer::with(config);
+    pub fn with(setup: impl Into<Setup>, web: WebConfig) -> Stage {
+        let server = TestServer::with(setup);
         let web = WebConfig { addr: "127.0.0.1:0".into(), ..web };
         let web = Web::start(server.handle().clone(), web).expect("a free port on loopback");
         Stage { server: Some(server), web: Some(web) }

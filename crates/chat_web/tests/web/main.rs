@@ -3,6 +3,7 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod kept;
 mod openapi;
 mod pages;
 mod rest;

@@ -1,0 +1,178 @@
+//! A server with a store, by REST: what was said before the start, further back than memory goes, and what is found.
+
+use chat_server::store::{Policy, Role};
+use chat_web::WebConfig;
+use serde_json::{Value, json};
+
+use crate::kit::{MemoryStore, Setup, Stage, eventually, get, post, quick};
+
+/// A server that keeps what is said in this memory, and only little in its own.
+fn stage(memory: &MemoryStore) -> Stage {
+    let mut config = quick();
+    config.history = 20;
+    Stage::with(Setup { config, kept: Some((memory.clone(), Policy::default())) }, WebConfig::default())
+}
+
+fn texts(messages: &Value) -> Vec<String> {
+    let text = |message: &Value| message["text"].as_str().expect("a text").to_string();
+    messages.as_array().expect("messages").iter().map(text).collect()
+}
+
+/// Says so many lines, of which the last one can be read by REST.
+fn say(stage: &Stage, lines: usize) {
+    let mut ani = stage.line("ani");
+    for number in 1..=lines {
+        ani.send(&format!("MSG:line {number}"));
+    }
+    ani.settle();
+    eventually(
+        "the tap has the last line",
+        || stage.call(get("/api/messages?limit=1")).json(),
+        |page| texts(page) == [format!("line {lines}")],
+    );
+}
+
+#[test]
+fn what_was_said_before_the_start_is_there_and_its_authors_are_apart() {
+    let memory = MemoryStore::default();
+    let first = stage(&memory);
+    let (ana, _page) = first.page("ana");
+    let cid = "cid-0123456789abcdef";
+    let body = json!({ "text": "from the page", "cid": cid });
+    assert_eq!(ana.call(post("/api/messages", &body)).status, 201);
+    let mut budi = first.line("budi");
+    budi.send("MSG:from the line");
+    budi.settle();
+    drop(first);
+
+    let second = stage(&memory);
+    let page = eventually(
+        "what was loaded",
+        || second.call(get("/api/messages")).json(),
+        |page| texts(page) == ["from the page", "from the line"],
+    );
+    assert_ne!(page[0]["from"]["id"], page[1]["from"]["id"], "two people");
+    // Whoever had no answer sends it again when the server is back, and it is not said twice.
+    let (ana, _page) = second.page("ana");
+    let again = ana.call(post("/api/messages", &body));
+    assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")));
+    assert_eq!(again.json()["id"], page[0]["id"], "it has the id it had");
+    let other = json!({ "text": "other words", "cid": cid });
+    assert_eq!(ana.call(post("/api/messages", &other)).status, 422);
+}
+
+#[test]
+fn pages_go_on_where_memory_ends() {
+    let memory = MemoryStore::default();
+    let first = stage(&memory);
+    say(&first, 1_250);
+    drop(first);
+    // A thousand are loaded.
+    let second = stage(&memory);
+    eventually(
+        "what was loaded",
+        || second.call(get("/api/messages?limit=1")).json(),
+        |page| texts(page) == ["line 1250"],
+    );
+    let (mut path, mut seen) = (Some("/api/rooms/lobby/messages?limit=200".to_string()), Vec::new());
+    while let Some(next) = path {
+        let page = second.call(get(&next)).json();
+        let mut lines = texts(&page["messages"]);
+        assert!(!lines.is_empty(), "an empty page: {next}");
+        lines.extend(seen);
+        seen = lines;
+        path = page["prev"].as_str().map(ToString::to_string);
+    }
+    let all: Vec<String> = (1..=1_250).map(|number| format!("line {number}")).collect();
+    assert_eq!(seen, all, "each line once, in order, back to the first");
+}
+
+#[test]
+fn what_is_found_is_what_one_may_read() {
+    let stage = stage(&MemoryStore::default());
+    let (ana, mut page) = stage.page("ana");
+    let mut budi = stage.line("budi");
+    for line in ["a red fish", "a blue fish", "/join #den", "/mode +k hush", "a secret fish"] {
+        budi.send(line);
+        budi.settle();
+    }
+    eventually("the closed room", || stage.call(get("/api/rooms/den/messages")).status, |status| *status == 403);
+    let found = |query: &str| texts(&ana.call(get(query)).json()["messages"]);
+    assert_eq!(found("/api/search?q=fish"), ["a red fish", "a blue fish"]);
+    assert_eq!(found("/api/search?q=RED%20fish&room=lobby"), ["a red fish"]);
+    assert_eq!(found("/api/search?q=fish&limit=1"), ["a blue fish"]);
+    assert_eq!(ana.call(get("/api/search?q=fish&room=den")).problem(), "room-closed");
+    assert_eq!(ana.call(get("/api/search?q=fish&room=nowhere")).problem(), "no-such-room");
+    assert_eq!(ana.call(get("/api/search?q=%20")).problem(), "bad-request");
+    assert_eq!(ana.call(get("/api/search")).problem(), "bad-request");
+    page.send(&json!({ "type": "Command", "ref": 1, "line": "/join #den hush" }));
+    page.until(&json!({ "type": "Ack", "ref": 1 }));
+    assert_eq!(found("/api/search?q=secret"), ["a secret fish"], "inside it is found");
+}
+
+#[test]
+fn a_room_is_taken_away_line_by_line() {
+    let memory = MemoryStore::default();
+    let first = stage(&memory);
+    say(&first, 450);
+    let reply = first.call(get("/api/rooms/lobby/export"));
+    assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
+    let lines: Vec<Value> = reply.text().lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    assert_eq!(lines.len(), 450);
+    for (line, number) in lines.iter().zip(1..) {
+        assert_eq!((line["id"].as_u64(), line["room"].as_str()), (Some(number), Some("#lobby")));
+        assert_eq!(line["text"], format!("line {number}"));
+    }
+    assert_eq!(first.call(get("/api/rooms/nowhere/export")).problem(), "no-such-room");
+}
+
+#[test]
+fn a_server_that_keeps_nothing_says_so() {
+    let stage = Stage::start();
+    let reply = stage.call(get("/api/search?q=fish"));
+    assert_eq!((reply.status, reply.problem().as_str()), (501, "no-store"));
+    assert!(stage.call(get("/api/messages")).status == 200, "memory is enough for what is in it");
+}
+
+/// What somebody hears who comes under a name that belongs to another.
+pub(crate) fn a_name_of_somebodys() -> String {
+    let memory = MemoryStore::from_iter([("ani", "correct-horse", Role::Member)]);
+    let stage = stage(&memory);
+    let reply = stage.call(post("/api/users", &json!({ "name": "ani" })));
+    assert_eq!(reply.status, 409, "{}", reply.text());
+    reply.problem()
+}
+
+/// What a stranger hears where only members come in.
+pub(crate) fn a_server_for_members() -> String {
+    let policy = Policy { private: true, plain_passwords: false };
+    let stage =
+        Stage::with(Setup { config: quick(), kept: Some((MemoryStore::default(), policy)) }, WebConfig::default());
+    let reply = stage.call(post("/api/users", &json!({ "name": "ani" })));
+    assert_eq!(reply.status, 403, "{}", reply.text());
+    reply.problem()
+}
+
+/// Whoever has a name on the page can type the commands of the line door.
+#[test]
+fn one_signs_in_on_the_page_by_its_commands_and_is_one_person_with_ones_telnet() {
+    let memory = MemoryStore::from_iter([("ani", "correct-horse", Role::Member)]);
+    let stage = stage(&memory);
+    let mut telnet = stage.server().connect();
+    telnet.send("LOGIN:ani correct-horse");
+    telnet.until("* OK LOGIN name=ani ...");
+    telnet.send("/join #tea");
+    telnet.until("* OK JOIN room=#tea ...");
+    let (_guest, mut page) = stage.page("guest");
+    page.send(&json!({ "type": "Command", "ref": 1, "line": "/login ani wrong-horse" }));
+    page.until(&json!({ "type": "Error", "ref": 1, "code": "bad-password" }));
+    page.send(&json!({ "type": "Command", "ref": 2, "line": "/login ani correct-horse" }));
+    page.until(&json!({ "type": "UserRenamed", "old": "guest", "user": { "name": "ani" } }));
+    page.until(&json!({ "type": "RoomEntered", "room": { "id": "tea" } }));
+    page.until(&json!({ "type": "Ack", "ref": 2 }));
+    telnet.send("SAY:#tea to myself");
+    page.until(&json!({ "type": "Message", "room": "tea", "text": "to myself" }));
+    page.send(&json!({ "type": "Command", "ref": 3, "line": "/logout" }));
+    page.until(&json!({ "type": "UserRenamed", "old": "ani", "user": { "name": "ani2" } }));
+    page.until(&json!({ "type": "RoomLeft", "room": "tea" }));
+}

@@ -1,0 +1,57 @@
+//! The log of the product, whose level can change while it runs.
+
+use std::io::{self, IsTerminal};
+
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{Handle, Layer};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt};
+
+use crate::settings::{LogFormat, Settings};
+
+/// The log. What was logged is written when it is dropped.
+pub(crate) struct Journal {
+    filter: Handle<EnvFilter, Registry>,
+    _writer: WorkerGuard,
+}
+
+impl Journal {
+    /// Starts it. It goes to stderr by a thread of its own: a log that nobody reads must not hold up the chat. The core's
+    /// lines come by the bridge from `log`.
+    ///
+    /// # Errors
+    /// What is wrong with the settings of the log, or that there is one already.
+    pub(crate) fn start(settings: &Settings) -> Result<Journal, String> {
+        let (filter, handle) = Layer::new(filter(&settings.core.log)?);
+        let (writer, guard) = tracing_appender::non_blocking(io::stderr());
+        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let lines = fmt::layer().with_writer(writer).with_ansi(colours);
+        let log = tracing_subscriber::registry().with(filter);
+        let started = match settings.log_format {
+            LogFormat::Text => log.with(lines).try_init(),
+            LogFormat::Json => log.with(lines.json()).try_init(),
+        };
+        started.map_err(|error| format!("cannot start the log: {error}"))?;
+        Ok(Journal { filter: handle, _writer: guard })
+    }
+
+    /// Logs by another filter from now on.
+    pub(crate) fn set(&self, filter: EnvFilter) {
+        if let Err(error) = self.filter.reload(filter) {
+            tracing::error!("the log keeps its level: {error}");
+        }
+        // The bridge from `log` has a level of its own, which is only set when it is made.
+        log::set_max_level(LevelFilter::current().to_string().parse().unwrap_or(log::LevelFilter::Trace));
+    }
+}
+
+/// The setting `log`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(text)
+        .map_err(|error| format!("log: {error}\n  try: --log info, or --log chat_server=debug,info"))
+}

@@ -1,0 +1,92 @@
+//! What changes while the server runs, when it is told to read its settings again.
+
+use chat_server::message::Message;
+use chat_server::server::ServerHandle;
+use chat_tls::Tls;
+use chat_web::Web;
+use clap::ArgMatches;
+
+use crate::journal::{self, Journal};
+use crate::serve::look_over;
+use crate::settings::{Change, Loaded, Settings};
+
+/// When a setting that was changed holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    /// At once, for everybody.
+    AtOnce,
+    /// For those who connect from then on.
+    NextClient,
+    /// Not before the server is started anew.
+    Restart,
+}
+
+/// When a setting holds. `None`: nobody has thought about it, and a test fails.
+pub(crate) fn when(key: &str) -> Option<When> {
+    Some(match key {
+        "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join" | "burst"
+        | "per_second" | "spam_lines" | "spam_repeats" | "sign_on_secs" | "line_secs" | "idle_secs"
+        | "shutdown_secs" | "log" | "operator_key" | "private" | "plain_passwords" => When::AtOnce,
+        "line_bytes" | "outbox_bytes" | "slow_secs" | "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
+        "addr" | "metrics" | "web" | "web_dir" | "web_origins" | "web_grace_secs" | "engine" | "data"
+        | "durability" | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
+        _ => return None,
+    })
+}
+
+/// A running server, as far as it can change.
+pub(crate) struct Live<'a> {
+    /// The flags and variables it was started with; the file is read anew.
+    pub(crate) matches: &'a ArgMatches,
+    /// The settings in force.
+    pub(crate) settings: &'a mut Settings,
+    /// The core.
+    pub(crate) handle: &'a ServerHandle,
+    /// The door with certificates, if there is one.
+    pub(crate) tls: &'a Option<Tls>,
+    /// The page, if there is one.
+    pub(crate) web: &'a Option<Web>,
+    /// The log.
+    pub(crate) journal: &'a Journal,
+}
+
+impl Live<'_> {
+    /// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes.
+    pub(crate) fn reload(&mut self) {
+        match self.read_again() {
+            Ok(changes) if changes.is_empty() => tracing::info!("settings read again: none has changed"),
+            Ok(changes) => changes.iter().for_each(report),
+            // As a person would see it at the start, in one line.
+            Err(problem) => tracing::error!("settings stay as they were: {}", problem.replace("\n  ", "; ")),
+        }
+    }
+
+    fn read_again(&mut self) -> Result<Vec<Change>, String> {
+        let loaded = Loaded::new(self.matches).map_err(|error| error.to_string())?;
+        let (mut settings, certificates) = look_over(loaded, |note| tracing::warn!("{note}"))?;
+        let filter = journal::filter(&settings.core.log)?;
+        if let (Some(tls), Some(_)) = (self.tls, certificates) {
+            // Also where no setting has changed: certificates are renewed in their files.
+            settings.tls.reload(tls)?;
+        }
+        let changes = self.settings.changes(&settings);
+        settings.keep_until_restart(self.settings);
+        self.journal.set(filter);
+        self.handle.reload(settings.core.clone());
+        self.handle.send(Message::Rules(settings.data.policy));
+        if let Some(web) = self.web {
+            web.set_operator_key(settings.web.operator_key.clone());
+        }
+        *self.settings = settings;
+        Ok(changes)
+    }
+}
+
+fn report(change: &Change) {
+    let Change { key, old, new, when } = change;
+    match when {
+        When::AtOnce => tracing::info!("{key} is {new} now, and was {old}"),
+        When::NextClient => tracing::info!("{key} is {new} for those who come from now on, and was {old}"),
+        When::Restart => tracing::warn!("{key} stays {old}; {new} waits for a restart"),
+    }
+}

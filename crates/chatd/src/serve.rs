@@ -1,0 +1,185 @@
+//! The server's life: its doors are opened, it runs, and everything ends in order.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use chat_server::config::Origin;
+use chat_server::exposition::{Exposition, Kind};
+use chat_server::machine;
+use chat_server::server::{Server, ServerHandle};
+use chat_store::{Guard, OpenError};
+use chat_tls::Tls;
+use chat_web::Web;
+use clap::ArgMatches;
+
+use crate::journal::Journal;
+use crate::notify::Notify;
+use crate::reload::Live;
+use crate::settings::{Loaded, Settings};
+use crate::signals::Signals;
+use crate::{UNAVAILABLE, WRONG_CONFIG, complain, data, engine, fail, journal, print, tls};
+
+/// How long the end waits for what is still to be written.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks at what only this machine can tell of settings: whether it can hold so many clients, and what is in the files that
+/// they name. `note` gets what a person should know.
+///
+/// # Errors
+/// What does not go, and what to do about it.
+pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<(Settings, Option<Tls>), String> {
+    let is_default = *loaded.origin("max_clients") == Origin::Default;
+    let mut settings = loaded.settings;
+    journal::filter(&settings.core.log)?;
+    let tls = settings.tls.load()?;
+    let threads = settings.engine.threads_per_client();
+    let threads = if tls.is_some() { threads.max(Tls::PER_CLIENT) } else { threads };
+    if let Some(less) = machine::fit(&mut settings.core.max_clients, is_default, threads)? {
+        note(&less);
+    }
+    Ok((settings, tls))
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatches, started: Instant) -> ExitCode {
+    let journal = match Journal::start(&settings) {
+        Ok(journal) => journal,
+        Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
+    };
+    let data = match settings.data.open() {
+        Ok(data) => data,
+        Err(error) => {
+            // Another server will end some day; the rest does not mend itself.
+            let code = if matches!(error, OpenError::InUse { .. }) { UNAVAILABLE } else { WRONG_CONFIG };
+            return fail(code, &format!("error: {error}"));
+        }
+    };
+    let core = &settings.core;
+    let listener = match engine::listen(&core.addr) {
+        Ok(listener) => listener,
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
+    };
+    let mut server = match Server::on(listener, core.clone()) {
+        Ok(server) => server,
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
+    };
+    let mut tls_addr = None;
+    if let Some(tls) = &tls {
+        let addr = &settings.tls.addr;
+        let opened = engine::listen(addr).and_then(|door| {
+            tls_addr = Some(door.local_addr()?);
+            server.also("tls", door, tls.clone())
+        });
+        if let Err(error) = opened {
+            return fail(UNAVAILABLE, &machine::cannot_listen("--tls", addr, &error));
+        }
+        tls::report(tls);
+    }
+    let handle = server.handle();
+    let store = match data.map(|data| data::keep(&mut server, &handle, data, settings.data.policy)).transpose() {
+        Ok(store) => store,
+        Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
+    };
+    add_figures(&handle, settings.engine.name(), tls.clone(), store.as_ref());
+    let engine = settings.engine.start();
+    tracing::info!("engine: {}", settings.engine.name());
+    let web = match settings.web.addr.as_str() {
+        "off" | "" => None,
+        addr => match Web::start(handle.clone(), settings.web.clone()) {
+            Ok(web) => Some(web),
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--web", addr, &error)),
+        },
+    };
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return fail(1, &format!("error: cannot listen for signals: {error}")),
+    };
+    print(&format!("listening on {}\n", handle.addr()));
+    if let Some(web) = &web {
+        print(&format!("page on http://{}\n", web.addr()));
+    }
+    if let Some(addr) = tls_addr {
+        print(&format!("tls on {addr}\n"));
+    }
+    if let Some(addr) = handle.metrics_addr() {
+        print(&format!("figures on http://{addr}/metrics\n"));
+    }
+    greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
+    let notify = Notify::from_env();
+    let mut live = Live { matches, settings: &mut settings, handle: &handle, tls: &tls, web: &web, journal: &journal };
+    // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
+    let ended = signals.while_running(&notify, &mut live, || server.run_on(&*engine));
+    if let Some(web) = web {
+        web.stop();
+    }
+    if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
+        complain(&format!("error: {error}"));
+    }
+    match ended {
+        Ok(()) => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, &format!("error: {error}")),
+    }
+}
+
+/// What the parts count, beside the core and the page's door.
+fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, store: Option<&Guard>) {
+    handle.add_figures(move |text| {
+        let help = "always 1; the label says what carries the line door's clients";
+        Exposition::new(text).family("chat_engine_info", Kind::Gauge, help).sample(&[("engine", engine)], 1);
+    });
+    if let Some(tls) = tls {
+        handle.add_figures(move |text| tls.append_metrics(text));
+    }
+    if let Some(store) = store {
+        let figures = store.figures();
+        handle.add_figures(move |text| figures.append(text));
+    }
+}
+
+/// Shows a person every way to join. Scripts and journals only need the lines above.
+fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<SocketAddr>, started: Instant) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let mut text = format!(
+        "\nchatd {}                                             ready in {} ms\n\n",
+        env!("CARGO_PKG_VERSION"),
+        started.elapsed().as_millis()
+    );
+    if let Some(web) = web {
+        text.push_str(&format!("  Browser   http://localhost:{}\n", web.port()));
+    }
+    text.push_str(&format!("  Telnet    telnet localhost {port}          nc localhost {port}\n"));
+    if let Some(tls) = tls {
+        let port = tls.port();
+        text.push_str(&format!(
+            "  TLS       openssl s_client -quiet -connect localhost:{port}   ncat --ssl localhost {port}\n"
+        ));
+    }
+    text.push_str(&format!("  Client    cargo run --example client -- --name ani --addr localhost:{port}\n"));
+    if let Some(web) = web {
+        text.push_str(&format!("  API       http://localhost:{}/api/openapi.json\n", web.port()));
+        if settings.web.operator_key.is_some() {
+            text.push_str(&format!("  Operators http://localhost:{}/admin\n", web.port()));
+        }
+    }
+    text.push_str(&format!(
+        "\n  Rooms #lobby and any you join   History {}   Up to {} clients   Engine {}\n",
+        match &settings.data.dir {
+            Some(dir) => format!("and accounts in {}", dir.display()),
+            None => format!("{} lines a room, in memory (--data DIR keeps it)", settings.core.history),
+        },
+        settings.core.max_clients,
+        settings.engine.name()
+    ));
+    if settings.web.operator_key.is_none() {
+        text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");
+    }
+    text.push_str("\n  Stop with Ctrl-C; a second Ctrl-C does not wait.\n\n");
+    let _nobody_reads = io::stderr().write_all(text.as_bytes());
+}

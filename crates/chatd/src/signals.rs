@@ -1,0 +1,113 @@
+//! Signals: SIGINT and SIGTERM stop the server, SIGHUP has it read its settings again.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Instant;
+
+use chat_server::server::ServerHandle;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::notify::{Notify, Pulse};
+use crate::reload::Live;
+
+/// The exit code of whoever does not wait.
+const IMPATIENT: i32 = 130;
+
+/// Signals are taken from now on.
+pub(crate) struct Signals {
+    signals: signal_hook::iterator::Signals,
+    /// Whether somebody sits before it.
+    on_terminal: bool,
+}
+
+impl Signals {
+    /// Takes signals, which wait until there is somebody to hear of them.
+    ///
+    /// # Errors
+    /// The system has no more descriptors.
+    pub(crate) fn listen() -> io::Result<Signals> {
+        // In the handler itself, so that a second signal ends the process in whatever it is stuck. The order matters: the
+        // first one must not see what it sets.
+        let stopping = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            flag::register_conditional_shutdown(signal, IMPATIENT, stopping.clone())?;
+            flag::register(signal, stopping.clone())?;
+        }
+        let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        Ok(Signals { signals, on_terminal: io::stdin().is_terminal() })
+    }
+
+    /// Does something that takes as long as the server runs, and meanwhile what signals ask for. Systemd is told of it.
+    pub(crate) fn while_running<T>(
+        mut self,
+        notify: &Notify,
+        live: &mut Live,
+        run: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let handle = live.handle;
+        let signals = self.signals.handle();
+        let (running, ended) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            // However it ends, both threads end by this, and the scope joins them.
+            let _end = End { signals, _running: running };
+            thread::Builder::new().name("signals".into()).spawn_scoped(scope, || self.take(notify, live))?;
+            let beats = move || beat(notify, handle, &ended);
+            let spawned = thread::Builder::new().name("notify".into()).spawn_scoped(scope, beats);
+            spawned.and_then(|_joined_by_the_scope| {
+                notify.ready();
+                run()
+            })
+        })
+    }
+
+    fn take(&mut self, notify: &Notify, live: &mut Live) {
+        for signal in self.signals.forever() {
+            // A terminal that is closed says so by the same signal, and nobody is there any more to stop the server.
+            let has_lost_terminal = self.on_terminal && !io::stdin().is_terminal();
+            if signal == SIGHUP && !has_lost_terminal {
+                notify.reloading();
+                live.reload();
+                notify.ready();
+            } else {
+                tracing::info!("stopping; a second signal does not wait");
+                notify.stopping();
+                live.handle.shutdown();
+            }
+        }
+    }
+}
+
+/// Ends the threads beside what runs.
+struct End {
+    signals: signal_hook::iterator::Handle,
+    _running: mpsc::Sender<()>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.signals.close();
+    }
+}
+
+/// Tells systemd from time to time how the server is, until `ended` says that it is over.
+fn beat(notify: &Notify, handle: &ServerHandle, ended: &mpsc::Receiver<()>) {
+    let Some(interval) = notify.interval() else { return };
+    let mut pulse = Pulse::new(Instant::now());
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(interval) {
+        if handle.is_stopping() {
+            continue;
+        }
+        let alive = pulse.is_there(handle.metrics().turns.load(Ordering::Relaxed), Instant::now());
+        let seen = handle.registry().snapshot();
+        let status = if alive {
+            format!("{} signed on, {} connected", seen.people, seen.clients)
+        } else {
+            "The router is stuck".into()
+        };
+        notify.beat(alive, &status);
+    }
+}

@@ -1,0 +1,283 @@
+//! The life of chatd as its operator sees it: signals, a reload, and what systemd is told.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use kit::{Chatd, DEADLINE, command, hears, says};
+use program::{Program, is_here};
+
+mod kit;
+#[path = "../../../tests/programs/program.rs"]
+#[allow(dead_code, reason = "the root's tests use all of it")]
+mod program;
+
+/// A file of settings, and a server that runs with it.
+struct Operated {
+    chatd: Chatd,
+    file: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Operated {
+    fn start(settings: &str) -> Operated {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("chatd.toml");
+        fs::write(&file, settings).expect("it is ours");
+        let chatd = Chatd::run(command().arg("--config").arg(&file).current_dir(folder.path()));
+        Operated { chatd, file, _folder: folder }
+    }
+
+    /// Writes other settings, has them read, and waits until its log has this once more. Returns the log.
+    fn reload(&self, settings: &str, words: &str) -> String {
+        let before = self.chatd.log().matches(words).count();
+        fs::write(&self.file, settings).expect("it is ours");
+        self.chatd.signal("HUP");
+        self.chatd.logs(words, before + 1)
+    }
+}
+
+#[test]
+fn a_reload_changes_what_can_change_and_disconnects_nobody() {
+    let server = Operated::start("motd = \"old words\"\nhistory = 100\nburst = 20\n");
+    let mut ani = server.chatd.join("ani");
+    let log = server.reload(
+        "motd = \"new words\"\nhistory = 2\nmax_clients = 50\nline_bytes = 500\nweb_grace_secs = 5\n",
+        "waits for a restart",
+    );
+    for line in [
+        "motd is \"new words\" now, and was \"old words\"",
+        "history is 2 now, and was 100",
+        "line_bytes is 500 for those who come from now on, and was 2048",
+        "WARN chatd::reload: web_grace_secs stays 30; 5 waits for a restart",
+    ] {
+        assert!(log.contains(line), "{line:?} is missing in {log}");
+    }
+    assert!(!log.contains("burst is"), "its value is the same, though no longer in the file: {log}");
+    // One who was here is here, with what it was told when it came.
+    says(&mut ani, &format!("MSG:{}\nMSG:two\nMSG:three\nHISTORY:\n", "x".repeat(600)));
+    hears(&mut ani, " BEGIN HISTORY #lobby 2");
+    says(&mut ani, "STATS:\n");
+    hears(&mut ani, " STAT limit-clients 50: ");
+    let mut budi = server.chatd.join("budi");
+    hears(&mut budi, "new words");
+    says(&mut budi, &format!("MSG:{}\n", "x".repeat(600)));
+    hears(&mut budi, " ERR 417 ");
+    // The same once more: a change is told once, except what waits.
+    let log =
+        server.reload("motd = \"new words\"\nhistory = 2\nmax_clients = 50\nline_bytes = 500\n", "none has changed");
+    assert_eq!(log.matches("motd is").count(), 1, "{log}");
+}
+
+#[test]
+fn limits_of_those_who_are_here_change_as_well() {
+    let server = Operated::start("burst = 1\nper_second = 0.01\nspam_repeats = 0\n");
+    let mut ani = server.chatd.join("ani");
+    server.reload("burst = 0\nspam_repeats = 1\n", "burst is 0 now, and was 1");
+    // At the old pace these would take minutes.
+    says(&mut ani, "PING:1\nPING:2\nPING:3\nMSG:again\nMSG:again\n");
+    hears(&mut ani, " PONG 3");
+    hears(&mut ani, " ERR 429 ");
+    server.reload("max_per_address = 1\n", "max_per_address is 1 now, and was 64");
+    let mut late = std::io::BufReader::new(kit::connect(&server.chatd.line));
+    hears(&mut late, " BYE 511 ");
+    says(&mut ani, "PING:4\n");
+    hears(&mut ani, " PONG 4");
+}
+
+#[test]
+fn a_bad_file_changes_nothing_and_says_why() {
+    let server = Operated::start("motd = \"old words\"\n");
+    let mut ani = server.chatd.join("ani");
+    for (settings, problem) in [
+        ("motd = \"new\"\nhistori = 2\n", "line 2: there is no setting \"histori\"; did you mean: history"),
+        ("motd = \"new\"\nhistory = \"many\"\n", "history should be a whole number from 0 to 100000"),
+        ("motd = \"new\n", "TOML parse error at line 1"),
+        ("motd = \"new\"\nmax_clients = 0\n", "max_clients = 0 sets no limit, but this machine holds "),
+    ] {
+        let log = server.reload(settings, "settings stay as they were: ");
+        let last = log.rsplit("settings stay as they were: ").next().expect("a part");
+        assert!(last.contains(problem), "{problem:?} is missing in {last}");
+    }
+    fs::remove_file(&server.file).expect("it is ours");
+    server.chatd.signal("HUP");
+    server.chatd.logs("cannot read the settings in ", 1);
+    let mut budi = server.chatd.join("budi");
+    hears(&mut budi, "old words");
+    says(&mut ani, "PING:x\n");
+    hears(&mut ani, " PONG x");
+}
+
+#[test]
+fn the_log_changes_its_level() {
+    let server = Operated::start("log = \"warn\"\n");
+    let _unheard = server.chatd.join("ani");
+    let log = server.reload("log = \"info\"\n", "log is \"info\" now, and was \"warn\"");
+    assert!(!log.contains("connected by line"), "{log}");
+    // Of the core, which logs by another library.
+    let _heard = server.chatd.join("budi");
+    server.chatd.logs("connected by line", 1);
+    let log = server.reload("log = \"warn\"\nweb_grace_secs = 5\n", "web_grace_secs stays 30");
+    assert!(!log.contains("log is \"warn\""), "{log}");
+}
+
+#[test]
+fn certificates_are_renewed_and_nobody_notices() {
+    if !is_here("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("tls");
+    let made = |more: &[&str]| {
+        assert!(
+            command().args(["cert", "--dev", "--dir"]).arg(&dir).args(more).output().expect("it runs").status.success()
+        );
+    };
+    made(&[]);
+    let path = |name: &str| dir.join(name).display().to_string();
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    let settings = format!("tls = \"127.0.0.1:0\"\ntls_cert = \"{cert}\"\ntls_key = \"{key}\"\n");
+    let mut server = Operated::start(&settings);
+    let tls = server.chatd.prints("tls on ").replace("127.0.0.1", "localhost");
+    let visit = || {
+        Program::start(&[
+            "openssl",
+            "s_client",
+            "-quiet",
+            "-verify_return_error",
+            "-CAfile",
+            &path("ca.pem"),
+            "-connect",
+            &tls,
+        ])
+    };
+    let mut ani = visit();
+    ani.types("JOIN:ani\n");
+    ani.sees(" OK JOIN ");
+    made(&["--force"]);
+    assert_ne!(visit().ends().0, Some(0), "the new CA did not sign the old certificate");
+    let log = server.reload(&settings, "none has changed");
+    assert_eq!(log.matches("SHA-256 fingerprint").count(), 2, "{log}");
+    let mut budi = visit();
+    budi.types("JOIN:budi\nMSG:renewed\n");
+    ani.sees(" MSG #lobby 1 budi: renewed");
+    fs::write(path("key.pem"), "nonsense").expect("it is ours");
+    server.reload(&settings, "settings stay as they were: ");
+    let mut citra = visit();
+    citra.types("JOIN:citra\n");
+    citra.sees(" OK JOIN ");
+}
+
+#[test]
+fn an_operator_key_can_be_taken_away() {
+    let server = Operated::start("operator_key = \"one-key-of-an-operator\"\n");
+    let asks = |key: &str| {
+        let answer = server.chatd.call("GET", "/api/admin/overview", &format!("Authorization: Bearer {key}\r\n"), "");
+        answer.split(' ').nth(1).expect("a status").to_string()
+    };
+    assert_eq!(asks("one-key-of-an-operator"), "200");
+    let log = server.reload("operator_key = \"other-key-of-an-operator\"\n", "operator_key is ");
+    assert!(!log.contains("key-of-an-operator"), "{log}");
+    assert_eq!(asks("one-key-of-an-operator"), "403");
+    assert_eq!(asks("other-key-of-an-operator"), "200");
+}
+
+/// Somebody takes nothing, and so the end would take an hour.
+#[test]
+fn a_second_signal_does_not_wait() {
+    let patient = ["--shutdown-secs", "3600", "--slow-secs", "3600", "--outbox-bytes", "1048576"];
+    let no_pace = ["--burst", "0", "--spam-lines", "0", "--spam-repeats", "0"];
+    let mut chatd = Chatd::start(&[patient, no_pace].concat());
+    let mut ani = chatd.join("ani");
+    let _stuck = chatd.join("stuck");
+    let words = format!("MSG:{}\n", "x".repeat(2_000)).repeat(100);
+    let until = Instant::now() + DEADLINE;
+    loop {
+        says(&mut ani, &words);
+        says(&mut ani, "STATS:\n");
+        if !hears(&mut ani, " STAT missed ").contains(" STAT missed 0: ") {
+            break;
+        }
+        assert!(Instant::now() < until, "the queues take all of it");
+    }
+    chatd.signal("TERM");
+    hears(&mut ani, " BYE 503 ");
+    chatd.signal("INT");
+    chatd.ends_with(130);
+}
+
+/// Nobody could stop it any more, but by looking for its number.
+#[test]
+fn who_closes_its_terminal_stops_it() {
+    if !is_here("script") {
+        return;
+    }
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let chatd = env!("CARGO_BIN_EXE_chatd");
+    let run = format!("{chatd} --addr 127.0.0.1:0 --web off --data off --log info 2>{}", log.path().display());
+    let mut terminal = Program::on_a_terminal(&run);
+    terminal.sees("listening on ");
+    let until = Instant::now() + DEADLINE;
+    drop(terminal);
+    loop {
+        let log = fs::read_to_string(log.path()).expect("it is there");
+        if log.contains("stopped") {
+            break assert!(!log.contains("settings read again"), "{log}");
+        }
+        assert!(Instant::now() < until, "{log}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// What a service manager is told on a socket.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn hears(&self, words: &str) -> String {
+        loop {
+            let mut told = [0; 4_096];
+            let count = self.0.recv(&mut told).unwrap_or_else(|error| panic!("waiting for {words:?}: {error}"));
+            let told = String::from_utf8_lossy(&told[..count]).into_owned();
+            if told.contains(words) {
+                return told;
+            }
+        }
+    }
+}
+
+/// A socket in a directory, and one that is in none, as systemd makes them in containers.
+#[test]
+fn systemd_is_told_what_happens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let name = format!("chatd-test-{}", std::process::id());
+    let sockets = [
+        (UnixDatagram::bind(&path), path.display().to_string()),
+        (SocketAddr::from_abstract_name(&name).and_then(|addr| UnixDatagram::bind_addr(&addr)), format!("@{name}")),
+    ];
+    for (socket, addr) in sockets {
+        let manager = Manager(socket.expect("a socket"));
+        manager.0.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        let file = folder.path().join("chatd.toml");
+        fs::write(&file, "").expect("it is ours");
+        let mut chatd = Chatd::run(
+            command().arg("--config").arg(&file).envs([("NOTIFY_SOCKET", addr.as_str()), ("WATCHDOG_USEC", "300000")]),
+        );
+        manager.hears("READY=1");
+        let _ani = chatd.join("ani");
+        manager.hears("WATCHDOG=1\nSTATUS=1 signed on, 1 connected");
+        chatd.signal("HUP");
+        let told = manager.hears("RELOADING=1\nMONOTONIC_USEC=");
+        let micros: u64 = told.rsplit('=').next().and_then(|micros| micros.parse().ok()).expect("a number");
+        let up = fs::read_to_string("/proc/uptime").expect("Linux has it");
+        let up: f64 = up.split(' ').next().and_then(|up| up.parse().ok()).expect("a number");
+        assert!(micros > 0 && micros as f64 / 1e6 <= up + 1.0, "{micros} µs, and the machine is up for {up} s");
+        manager.hears("READY=1");
+        chatd.signal("TERM");
+        manager.hears("STOPPING=1");
+        chatd.ends_with(0);
+    }
+}
