@@ -53,7 +53,7 @@ pub struct Snapshot {
 /// One person at one moment, for those who show who is on.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// The connection.
+    /// The number that others know them by: their connection's, or their first one's.
     pub id: ClientId,
     /// The name.
     pub name: Name,
@@ -85,11 +85,21 @@ impl Registry {
         self.lock().by_name.keys().cloned().collect()
     }
 
-    /// All who signed on, in no order.
+    /// The rooms of one connection; `None` if there is none of that number.
+    pub fn rooms_of(&self, id: ClientId) -> Option<Vec<RoomName>> {
+        self.lock().get(id).map(|client| client.state.rooms.clone())
+    }
+
+    /// The connections of one person, by the number that others know them by.
+    pub fn connections_of(&self, person: ClientId) -> Vec<ClientId> {
+        self.lock().iter().filter(|client| client.person() == person).map(|client| client.id).collect()
+    }
+
+    /// All who signed on, in no order, each once: of several connections of one account the one that was heard of last.
     pub fn people(&self) -> Vec<Person> {
         let person = |client: &Client| {
             Some(Person {
-                id: client.id,
+                id: client.person(),
                 name: client.name.clone()?,
                 door: client.door,
                 origin: client.origin.clone(),
@@ -98,7 +108,14 @@ impl Registry {
                 last_line: client.state.last_line,
             })
         };
-        self.lock().iter().filter_map(person).collect()
+        let mut people: HashMap<ClientId, Person> = HashMap::new();
+        for person in self.lock().iter().filter_map(person) {
+            let known = people.get(&person.id).is_some_and(|known| known.last_line >= person.last_line);
+            if !known {
+                people.insert(person.id, person);
+            }
+        }
+        people.into_values().collect()
     }
 
     /// The counts.

@@ -256,6 +256,8 @@ pub enum Question {
         new: Secret,
         /// Whether a token is wanted.
         token: bool,
+        /// From where.
+        from: Option<IpAddr>,
     },
     /// Make one token of an account worth nothing, or all of them.
     SignOut {

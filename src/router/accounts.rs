@@ -34,7 +34,7 @@ pub(super) enum Then {
     /// Somebody showed who they are, or did not.
     SignedIn { charged: Charge },
     /// A password is another.
-    PasswordChanged { name: Name, charged: Charge },
+    PasswordChanged { name: Name, by: Option<ClientId>, charged: Charge },
     /// Everybody who came in by this account is out.
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
@@ -190,7 +190,7 @@ impl Turn<'_> {
             return Err(ChatError::NotSignedIn);
         }
         let (name, from) = (self.name_of(id)?, self.address(id)?);
-        let question = Question::ChangePassword { name, old, new, token: false };
+        let question = Question::ChangePassword { name, old, new, token: false, from };
         let (question, then) = self.checked(question, from, Some(id))?;
         Ok(Told::Ask(question, then))
     }
@@ -245,7 +245,9 @@ impl Turn<'_> {
             return Err(ChatError::NoStore(if question.is_about_lines() { "history" } else { "accounts" }));
         }
         let from = match &question {
-            Question::Register { from, .. } | Question::SignIn { from, .. } => *from,
+            Question::Register { from, .. } | Question::SignIn { from, .. } | Question::ChangePassword { from, .. } => {
+                *from
+            }
             _ => None,
         };
         self.checked(question, from, None)
@@ -259,7 +261,11 @@ impl Turn<'_> {
         client: Option<ClientId>,
     ) -> Result<(Question, archive::Then), ChatError> {
         let now = self.now.mono;
-        let is_private = client.is_none_or(|id| self.clients.get(id).is_some_and(Client::is_private));
+        // A door on this machine may stand behind a proxy that speaks TLS; one that is reached from elsewhere does not.
+        let is_private = match client {
+            Some(id) => self.clients.get(id).is_some_and(Client::is_private),
+            None => from.is_none_or(|from| from.to_canonical().is_loopback()),
+        };
         let holder = match &question {
             Question::Register { name, .. } => self.clients.named(name),
             _ => None,
@@ -300,10 +306,10 @@ impl Turn<'_> {
                 let question = Question::Register { name, secret, invite, needs_invite, token, from };
                 (question, Then::Registered { charged })
             }
-            Question::ChangePassword { name, old, new, token } => {
+            Question::ChangePassword { name, old, new, token, from } => {
                 let (charged, _) = charge(Some(&name))?;
-                let then = Then::PasswordChanged { name: name.clone(), charged };
-                (Question::ChangePassword { name, old, new, token }, then)
+                let then = Then::PasswordChanged { name: name.clone(), by: client, charged };
+                (Question::ChangePassword { name, old, new, token, from }, then)
             }
             Question::SignOut { name, token } => {
                 let then = match token {
@@ -348,6 +354,8 @@ impl Turn<'_> {
                 self.act(Text::own(by.as_str()), "invite", Text::default(), Text::default());
             }
             (Then::SignedOut { name, by }, Answer::Done) => self.let_go_of(name, *by),
+            // Whoever else came in by the old one has to show the new one.
+            (Then::PasswordChanged { name, by, .. }, Answer::Account { .. }) => self.let_go_of(name, *by),
             _ => {}
         }
     }
@@ -373,11 +381,7 @@ impl Turn<'_> {
                 self.sign_in(id, &account)
             }
             (Then::SignedIn { .. }, Answer::Account { account, .. }) => self.sign_in(id, &account),
-            (Then::PasswordChanged { name, .. }, Answer::Account { .. }) => {
-                // Whoever else came in by the old one has to show the new one.
-                self.let_go_of(&name, Some(id));
-                Ok(Told::Done(Done::PasswordChanged))
-            }
+            (Then::PasswordChanged { .. }, Answer::Account { .. }) => Ok(Told::Done(Done::PasswordChanged)),
             (Then::SignedOut { .. }, Answer::Done) => {
                 let new = self.sign_out(id)?;
                 Ok(Told::Done(Done::SignedOut { name: new }))

@@ -38,7 +38,7 @@ pub(super) struct Archive {
     waiting: VecDeque<Message>,
     /// Why nothing is kept at the moment.
     trouble: Option<Text>,
-    /// It did not answer in time. It is not asked again.
+    /// It did not answer in time, and nobody waits for it until it has kept all that it was given.
     is_lost: bool,
     /// What was said before the start, for the taps that come in the first moments.
     seed: Vec<Arc<Envelope>>,
@@ -216,6 +216,9 @@ impl Turn<'_> {
             match message {
                 Message::Store(Report::Kept(turn)) => {
                     archive.held.take_if(|(held, _)| *held <= turn);
+                    if turn >= archive.turn && std::mem::take(&mut archive.is_lost) {
+                        recovered = archive.trouble.take().is_some();
+                    }
                 }
                 Message::Store(Report::NotKept { turn, why }) => {
                     archive.held.take_if(|(held, _)| *held <= turn);
@@ -272,12 +275,14 @@ impl Turn<'_> {
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
         };
-        if record.is_empty() || archive.is_lost {
+        if record.is_empty() {
             return archive.held.is_none();
         }
         archive.turn = record.turn;
         let turn = record.turn;
         match archive.store.keep(record) {
+            // It may still come to it.
+            Keeping::Wait if archive.is_lost => true,
             Keeping::Go => true,
             Keeping::Wait => {
                 archive.held = Some((turn, self.now.mono));
@@ -688,16 +693,24 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_says_nothing_is_given_up() {
+    fn a_store_that_says_nothing_is_not_waited_for_until_it_has_kept_everything() {
         let mut house = House::with(&["ani", "budi"]);
         house.says(1, "MSG=1:one");
         house.after(KEPT_WITHIN);
         assert_eq!(words(&house.hears(2)), ["one"]);
         house.says(1, "two");
-        assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it again");
-        assert_eq!(house.store.given(|given| given.records.len()), 1);
+        assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it");
         house.says(2, "SEARCH:one");
         assert!(matches!(house.hears(2)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
+        // It was only slow: when it has kept everything, it is waited for again.
+        house.turn([Message::Store(Report::Kept(1))]);
+        assert!(house.hears(2).is_empty(), "the second turn is not kept yet");
+        house.kept();
+        assert!(matches!(house.hears(2)[..], [Event::Note { .. }]));
+        house.says(1, "three");
+        assert!(house.hears(2).is_empty());
+        house.kept();
+        assert_eq!(words(&house.hears(2)), ["three"]);
     }
 
     #[test]

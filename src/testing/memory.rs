@@ -210,7 +210,7 @@ impl Memory {
                 self.register(name, secret, invite, needs_invite, token, from)
             }
             Question::SignIn { proof, token, from, guarded } => self.sign_in(proof, token, from, guarded),
-            Question::ChangePassword { name, old, new, token } => match self.accounts.get_mut(&name) {
+            Question::ChangePassword { name, old, new, token, .. } => match self.accounts.get_mut(&name) {
                 Some(owner) if owner.password == old => {
                     if new.reveal().len() < 8 {
                         return Answer::Refused(weak());

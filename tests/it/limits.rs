@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
 use chat_server::testing::{DEADLINE, TestClient, quick};
+use chat_server::text::Text;
 
 use crate::TestServer;
 
@@ -49,6 +50,43 @@ fn one_address_cannot_take_every_place() {
     let server = short(|config| config.max_per_address = 1);
     let _ani = server.join("ani");
     server.connect().hears("* BYE 511 server-full: ...");
+}
+
+#[test]
+fn limits_can_change_while_people_are_here() {
+    let server = short(|config| {
+        config.burst = 2;
+        config.per_second = 0.001;
+    });
+    let mut ani = server.join("ani");
+    let other = Config {
+        name: Text::new("other").unwrap(),
+        motd: "one\ntwo".into(),
+        burst: 0,
+        idle_secs: Duration::ZERO,
+        ..quick()
+    };
+    server.handle().reload(other.clone());
+    // At the old pace each would take a quarter of an hour. The router heard of the new settings before.
+    for line in ["PING:1", "PING:2", "MSG:three", "MSG:four", "MSG:five", "PING:6"] {
+        ani.send(line);
+    }
+    ani.until("* PONG 6");
+    ani.send("STATS:");
+    ani.until("* STAT limit-idle 0: ...");
+    let mut budi = server.connect();
+    budi.hears("* HELLO 1 * name=other ...");
+    budi.send("JOIN:budi");
+    budi.until("* NOTE * one");
+    budi.until("* NOTE * two");
+    ani.until("* JOINED #lobby budi");
+    // More than there may be: all of them stay, and nobody comes.
+    server.handle().reload(Config { max_clients: 1, history: 2, ..other });
+    server.connect().hears("* BYE 511 server-full: ...");
+    ani.send("HISTORY:");
+    ani.until("* BEGIN HISTORY #lobby 2");
+    budi.send("PING:here");
+    budi.until("* PONG here");
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Accounts {
                 let visit = Visit { token, from };
                 self.desk.write(number, move |db| accounts::resume(db, &secret, visit, now).map(Some))
             }
-            Question::ChangePassword { name, old, new, token } => {
+            Question::ChangePassword { name, old, new, token, .. } => {
                 let trial = Trial { name, secret: old, visit: Visit { token, from: None }, guarded: false };
                 self.change_password(number, Change { trial, new }, now)
             }

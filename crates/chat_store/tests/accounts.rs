@@ -190,6 +190,7 @@ fn another_password_ends_every_token_and_the_old_password_at_once() {
         old: Secret::new(old),
         new: Secret::new(new),
         token: true,
+        from: None,
     };
     assert_eq!(house.refuses(change("correct hose", "another horse")), ChatError::WrongPassword);
     assert!(matches!(house.refuses(change("correct horse", "short")), ChatError::BadArgument { .. }));
@@ -278,7 +279,7 @@ fn neither_password_nor_token_nor_code_stands_in_a_file_or_a_log_or_an_error() {
     }
     let change = |old: &str, new: &str| {
         let (old, new) = (Secret::new(old), Secret::new(new));
-        Question::ChangePassword { name: name("ani"), old, new, token: true }
+        Question::ChangePassword { name: name("ani"), old, new, token: true, from: None }
     };
     errors.push(house.refuses(change(new, old)));
     errors.push(house.refuses(change(old, "sh0rt")));

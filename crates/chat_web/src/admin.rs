@@ -208,7 +208,10 @@ pub async fn kick(
     let reason = kick.reason.as_deref().filter(|why| !why.trim().is_empty());
     let reason = reason.map(|why| crate::websocket::one_line(why, state.handle.config().line_bytes)).transpose()?;
     tracing::info!(client = %person.id, name = %person.name, "kicked by an operator");
-    state.tell_router(ToRouter::ClientLeft(person.id, Leave::Kicked(reason))).await;
+    // Whoever came by several connections goes by all of them.
+    for client in state.handle.registry().connections_of(person.id) {
+        state.tell_router(ToRouter::ClientLeft(client, Leave::Kicked(reason.clone()))).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::error::{AppError, PROBLEMS, Problem};
 use crate::models::{Author, Message, Room, User, bare, room_name};
-use crate::session::{Ask, NoSession, Session, Told};
+use crate::session::{Ask, Entry, NoSession, Session, Told};
 use crate::state::{AppState, Page, PageQuery};
 use crate::websocket::{is_cid, one_line};
 
@@ -38,12 +38,32 @@ const LONGEST_SEARCH: usize = 500;
 /// The token of a request: the cookie's, or that behind `Authorization: Bearer`.
 fn token_of(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    bearer.or_else(|| cookie_of(headers, COOKIE))
+}
+
+/// The value of a cookie.
+pub fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let cookie = || {
-        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token)
-    };
-    bearer.or_else(cookie)
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
+}
+
+/// Whether there is a place for one more on the page.
+///
+/// # Errors
+/// [`AppError::Full`].
+pub fn may_come(state: &AppState, peer: SocketAddr) -> Result<(), AppError> {
+    let config = state.handle.config();
+    if config.max_clients > 0 && state.sessions.len() >= config.max_clients {
+        return Err(AppError::Full(format!("There are {} people on the page already.", config.max_clients)));
+    }
+    // Counted only where it matters, for it looks at everybody.
+    let neighbours = || state.sessions.iter().filter(|session| session.address == peer.ip()).count();
+    if config.max_per_address > 0 && neighbours() >= config.max_per_address {
+        let most = config.max_per_address;
+        return Err(AppError::Full(format!("Your address has {most} sessions, which is the most. Leave one first.")));
+    }
+    Ok(())
 }
 
 /// The session of a request, if it has one that lives.
@@ -139,17 +159,8 @@ pub async fn create_user(
     Body(user): Body<NewUser>,
 ) -> Result<Response, AppError> {
     let name = Name::parse(&user.name)?;
-    let config = state.handle.config();
-    if config.max_clients > 0 && state.sessions.len() >= config.max_clients {
-        return Err(AppError::Full(format!("There are {} people on the page already.", config.max_clients)));
-    }
-    // Counted only where it matters, for it looks at everybody.
-    let neighbours = || state.sessions.iter().filter(|session| session.address == peer.ip()).count();
-    if config.max_per_address > 0 && neighbours() >= config.max_per_address {
-        let most = config.max_per_address;
-        return Err(AppError::Full(format!("Your address has {most} sessions, which is the most. Leave one first.")));
-    }
-    let session = Session::open(state.clone(), name, peer).await.map_err(|no| match no {
+    may_come(&state, peer)?;
+    let session = Session::open(state.clone(), Entry::Guest(name), peer).await.map_err(|no| match no {
         NoSession::Refused(error) => AppError::Chat(error),
         NoSession::Gone => AppError::Stopping,
     })?;
@@ -678,6 +689,7 @@ fn paging(response: &mut Response, tag: String, last_seq: u64, prev: Option<&str
     set(header::CACHE_CONTROL, "private, no-cache".into());
 }
 
-fn no_store() -> [(HeaderName, &'static str); 1] {
+/// For answers that are for one person and one moment.
+pub fn no_store() -> [(HeaderName, &'static str); 1] {
     [(header::CACHE_CONTROL, "no-store")]
 }

@@ -26,6 +26,7 @@ pub mod figures;
 pub mod session;
 pub mod websocket;
 pub mod handlers;
+pub mod accounts;
 pub mod admin;
 pub mod assets;
 pub mod routes;

@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use crate::error::{AppError, PROBLEM, Problem};
 use crate::state::{AppState, random_uuid};
-use crate::{admin, assets, handlers, websocket};
+use crate::{accounts, admin, assets, handlers, websocket};
 
 /// The most bytes of a body.
 const BODY: usize = 64 * 1024;
@@ -77,6 +77,9 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(handlers::list_rooms))
         .routes(routes!(handlers::room_messages))
         .routes(routes!(handlers::search))
+        .routes(routes!(accounts::register))
+        .routes(routes!(accounts::sign_in, accounts::sign_out))
+        .routes(routes!(accounts::change_password))
         .routes(routes!(handlers::export))
         .routes(routes!(handlers::healthz))
         .routes(routes!(handlers::readyz))
@@ -91,7 +94,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = OpenApiRouter::with_openapi(Api::openapi()).nest("/api", api()).split_for_parts().1;
     // utoipa takes every body for application/json.
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
             let refusals = operation.responses.responses.iter_mut().filter(|(status, _)| status.as_str() >= "400");
             for (_, response) in refusals {
                 if let RefOr::T(response) = response
@@ -139,7 +142,7 @@ fn cors(state: &AppState) -> CorsLayer {
     let exposed = ["link", "location", "x-last-seq", "idempotency-replayed", "etag", "retry-after"];
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, HeaderName::from_static("idempotency-key")])
         .expose_headers(exposed.map(HeaderName::from_static))
         .allow_credentials(true)

@@ -16,6 +16,7 @@ use chat_server::limit::Bucket;
 use chat_server::live::Follower;
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::Outbox;
+use chat_server::store::Proof;
 use chat_server::text::Text;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -44,7 +45,7 @@ pub type SocketId = u64;
 
 /// One session, as handlers and sockets see it.
 pub struct Session {
-    /// The person's public id.
+    /// The session's own id.
     pub id: Uuid,
     /// The connection at the router.
     pub client: ClientId,
@@ -61,6 +62,10 @@ pub struct Session {
 #[derive(Default)]
 struct Known {
     name: Option<Name>,
+    /// As whom the others know this person, if not by this session's connection: the first one of the account.
+    person: Option<(ClientId, Uuid)>,
+    /// Whether the name is theirs.
+    is_signed_in: bool,
     rooms: Vec<RoomName>,
 }
 
@@ -176,6 +181,15 @@ pub enum Told {
     Done,
 }
 
+/// How somebody comes in.
+#[derive(Debug)]
+pub enum Entry {
+    /// With a name that is nobody's.
+    Guest(Name),
+    /// With an account, which they have shown to be theirs.
+    Member(Proof),
+}
+
 /// Why there is no session.
 #[derive(Debug)]
 pub enum NoSession {
@@ -190,7 +204,7 @@ impl Session {
     ///
     /// # Errors
     /// The chat's refusal, as for a name that is taken.
-    pub async fn open(state: Arc<AppState>, name: Name, origin: SocketAddr) -> Result<Arc<Session>, NoSession> {
+    pub async fn open(state: Arc<AppState>, entry: Entry, origin: SocketAddr) -> Result<Arc<Session>, NoSession> {
         let client = state.handle.next_id();
         let (to_task, batches) = mpsc::channel(BATCHES);
         let (orders, from_doors) = mpsc::channel(ORDERS);
@@ -230,7 +244,7 @@ impl Session {
             signing_out: Vec::new(),
             signed_on: Some(signed_on),
         };
-        tokio::spawn(task.run(name, origin.to_string(), outbox));
+        tokio::spawn(task.run(entry, origin.to_string(), outbox));
         match answer.await {
             Ok(Ok(())) => Ok(session),
             Ok(Err(error)) => Err(NoSession::Refused(error)),
@@ -245,7 +259,20 @@ impl Session {
 
     /// Who this is, to others.
     pub fn author(&self) -> Author {
-        Author { id: self.id, name: self.name().map_or_else(String::new, |name| name.to_string()) }
+        Author {
+            id: self.look().person.map_or(self.id, |(_, id)| id),
+            name: self.name().map_or_else(String::new, |name| name.to_string()),
+        }
+    }
+
+    /// The number that the others know this person by.
+    pub fn person(&self) -> ClientId {
+        self.look().person.map_or(self.client, |(person, _)| person)
+    }
+
+    /// Whether the name is this person's own.
+    pub fn is_signed_in(&self) -> bool {
+        self.look().is_signed_in
     }
 
     /// The rooms this person is in.

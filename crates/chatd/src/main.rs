@@ -74,7 +74,8 @@ fn server(matches: &ArgMatches, started: Instant) -> ExitCode {
         complain(&format!("warning: {problem}"));
     }
     let task = loaded.task;
-    let (settings, tls) = match serve::look_over(loaded, complain) {
+    let looked_over = serve::look_over(loaded, complain).and_then(|settings| Ok((settings.tls.load()?, settings)));
+    let (tls, settings) = match looked_over {
         Ok(good) => good,
         Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
     };

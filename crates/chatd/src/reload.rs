@@ -1,5 +1,8 @@
 //! What changes while the server runs, when it is told to read its settings again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chat_server::message::Message;
 use chat_server::server::ServerHandle;
 use chat_tls::Tls;
@@ -48,12 +51,16 @@ pub(crate) struct Live<'a> {
     pub(crate) web: &'a Option<Web>,
     /// The log.
     pub(crate) journal: &'a Journal,
+    /// Whether the settings were good when they were read the last time.
+    pub(crate) accepted: Arc<AtomicBool>,
 }
 
 impl Live<'_> {
     /// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes.
     pub(crate) fn reload(&mut self) {
-        match self.read_again() {
+        let read = self.read_again();
+        self.accepted.store(read.is_ok(), Ordering::Relaxed);
+        match read {
             Ok(changes) if changes.is_empty() => tracing::info!("settings read again: none has changed"),
             Ok(changes) => changes.iter().for_each(report),
             // As a person would see it at the start, in one line.
@@ -63,11 +70,14 @@ impl Live<'_> {
 
     fn read_again(&mut self) -> Result<Vec<Change>, String> {
         let loaded = Loaded::new(self.matches).map_err(|error| error.to_string())?;
-        let (mut settings, certificates) = look_over(loaded, |note| tracing::warn!("{note}"))?;
+        let mut settings = look_over(loaded, |note| tracing::warn!("{note}"))?;
         let filter = journal::filter(&settings.core.log)?;
-        if let (Some(tls), Some(_)) = (self.tls, certificates) {
-            // Also where no setting has changed: certificates are renewed in their files.
-            settings.tls.reload(tls)?;
+        match self.tls {
+            // Also where no setting has changed: certificates are renewed in their files. The last that may fail, for what
+            // it does is done.
+            Some(tls) if settings.tls.is_on() => settings.tls.reload(tls)?,
+            Some(_) => {}
+            None => drop(settings.tls.load()?),
         }
         let changes = self.settings.changes(&settings);
         settings.keep_until_restart(self.settings);

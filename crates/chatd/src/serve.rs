@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
@@ -24,22 +26,21 @@ use crate::{UNAVAILABLE, WRONG_CONFIG, complain, data, engine, fail, journal, pr
 /// How long the end waits for what is still to be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Looks at what only this machine can tell of settings: whether it can hold so many clients, and what is in the files that
-/// they name. `note` gets what a person should know.
+/// Looks at what only this machine can tell of settings: whether it can hold so many clients. `note` gets what a person should
+/// know.
 ///
 /// # Errors
 /// What does not go, and what to do about it.
-pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<(Settings, Option<Tls>), String> {
+pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Settings, String> {
     let is_default = *loaded.origin("max_clients") == Origin::Default;
     let mut settings = loaded.settings;
     journal::filter(&settings.core.log)?;
-    let tls = settings.tls.load()?;
     let threads = settings.engine.threads_per_client();
-    let threads = if tls.is_some() { threads.max(Tls::PER_CLIENT) } else { threads };
+    let threads = if settings.tls.is_on() { threads.max(Tls::PER_CLIENT) } else { threads };
     if let Some(less) = machine::fit(&mut settings.core.max_clients, is_default, threads)? {
         note(&less);
     }
-    Ok((settings, tls))
+    Ok(settings)
 }
 
 /// Runs the server until it is told to stop.
@@ -83,6 +84,13 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
     };
     add_figures(&handle, settings.engine.name(), tls.clone(), store.as_ref());
+    let accepted = Arc::new(AtomicBool::new(true));
+    let seen = accepted.clone();
+    handle.add_figures(move |text| {
+        let help = "1 if the settings were good when they were read the last time, 0 if the old ones were kept";
+        let value = u8::from(seen.load(Ordering::Relaxed));
+        Exposition::new(text).gauge("chat_config_last_reload_successful", help, value);
+    });
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
@@ -108,7 +116,8 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     }
     greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     let notify = Notify::from_env();
-    let mut live = Live { matches, settings: &mut settings, handle: &handle, tls: &tls, web: &web, journal: &journal };
+    let mut live =
+        Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, web: &web, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
     let ended = signals.while_running(&notify, &mut live, || server.run_on(&*engine));
     if let Some(web) = web {

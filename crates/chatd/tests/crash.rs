@@ -85,8 +85,9 @@ fn connect(addr: &str, name: &str) -> (TcpStream, BufReader<TcpStream>) {
 }
 
 /// Talks until the server is gone, never more than so many lines ahead of the answers.
-fn talk(addr: &str, round: u64, talker: usize) -> Round {
+fn talk(addr: &str, round: u64, talker: usize, is_in: &mpsc::Sender<()>) -> Round {
     let (mut stream, mut reader) = connect(addr, &format!("talker{talker}"));
+    is_in.send(()).expect("the test waits");
     let mut done = Round::default();
     let words = |number: u64| format!("round {round} talker {talker} line {number}");
     let (mut next, mut answered) = (0, 0);
@@ -119,8 +120,9 @@ fn talk(addr: &str, round: u64, talker: usize) -> Round {
 }
 
 /// Reads until the server is gone.
-fn listen(addr: &str, listener: usize) -> Round {
+fn listen(addr: &str, listener: usize, is_in: &mpsc::Sender<()>) -> Round {
     let (_stream, mut reader) = connect(addr, &format!("listener{listener}"));
+    is_in.send(()).expect("the test waits");
     let mut done = Round::default();
     let mut line = Vec::new();
     loop {
@@ -186,19 +188,27 @@ fn whatever_anybody_saw_is_there_after_a_crash() {
     let (mut server, mut addr) = start(&data, 0);
     for round in 0..crashes {
         let (done, ended) = mpsc::channel();
+        let (is_in, came_in) = mpsc::channel();
         let threads: Vec<_> = (0..TALKERS + LISTENERS)
             .map(|number| {
-                let (addr, done) = (addr.clone(), done.clone());
+                let (addr, done, is_in) = (addr.clone(), done.clone(), is_in.clone());
                 let live = move || {
-                    let heard =
-                        if number < TALKERS { talk(&addr, round, number) } else { listen(&addr, number - TALKERS) };
+                    let heard = if number < TALKERS {
+                        talk(&addr, round, number, &is_in)
+                    } else {
+                        listen(&addr, number - TALKERS, &is_in)
+                    };
                     done.send(heard).expect("the test waits");
                 };
                 thread::Builder::new().name(format!("person-{number}")).spawn(live).expect("a thread")
             })
             .collect();
+        // Whoever came too late would find nobody.
+        for _ in &threads {
+            came_in.recv_timeout(DEADLINE).expect("everybody gets in");
+        }
         // Not a wait for something: the moment of the crash is what is random here.
-        thread::sleep(Duration::from_millis(30 + dice.below(400)));
+        thread::sleep(Duration::from_millis(dice.below(400)));
         server.kill();
         let heard: Vec<Round> =
             threads.iter().map(|_| ended.recv_timeout(DEADLINE).expect("everybody notices")).collect();

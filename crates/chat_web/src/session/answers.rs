@@ -41,7 +41,7 @@ impl Task {
                     self.saw(room, *id);
                 }
                 if let Event::Operator { room, by, .. } = &envelope.event
-                    && *by == self.session.client
+                    && *by == self.session.person()
                 {
                     self.ops.push(room.clone());
                 }
@@ -60,11 +60,14 @@ impl Task {
     pub(super) async fn done(&mut self, envelope: &Arc<Envelope>, done: &Done, pending: Pending) {
         let Pending { asker, what, again } = pending;
         match (done, what) {
-            (Done::Welcome { name, room, .. }, Wanted::SignOn) => {
+            (Done::Welcome { name, room, .. } | Done::SignedIn { name, room, .. }, Wanted::SignOn) => {
+                // Who comes by an account comes into the rooms that their other connections are in.
+                let rooms = self.state.handle.registry().rooms_of(self.session.client);
                 self.session.know(|known| {
                     known.name = Some(name.clone());
-                    known.rooms.push(room.clone());
+                    known.rooms = rooms.unwrap_or_else(|| vec![room.clone()]);
                 });
+                self.know_person(done);
                 self.current = Some(room.clone());
                 self.state.sessions.insert(self.session.token.clone(), self.session.clone());
                 if let Some(signed_on) = self.signed_on.take()
@@ -77,7 +80,7 @@ impl Task {
             }
             (Done::Said { room, id, .. }, Wanted::Said { cid, text, re, act, .. }) => {
                 let Some(name) = self.session.name() else { return };
-                let (room, by) = (room.clone(), self.session.client);
+                let (room, by) = (room.clone(), self.session.person());
                 let (version, signed) = (Version::First, false);
                 let own = cid.as_deref().and_then(|cid| Text::new(cid).ok());
                 let speech = Speech { room, id: *id, by, from: name, act, re, version, signed, cid: own, text };
@@ -91,7 +94,7 @@ impl Task {
                     let change = Change {
                         room: room.clone(),
                         id: *id,
-                        by: self.session.client,
+                        by: self.session.person(),
                         from: name.clone(),
                         target: *target,
                         author: name,
@@ -143,7 +146,9 @@ impl Task {
                 self.tell_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
             }
             // By `/login`, `/register` or `/logout`.
+            (Done::Registered { .. }, _) => self.session.know(|known| known.is_signed_in = true),
             (Done::SignedIn { name, .. } | Done::SignedOut { name }, _) => {
+                self.know_person(done);
                 self.is_now(name.clone(), timestamp(envelope.at)).await;
             }
             (Done::Away(why), _) => {
@@ -163,6 +168,18 @@ impl Task {
         self.ack(asker, Ack { what, text: Some(plain(envelope)), ..Ack::default() });
     }
 
+    /// As whom the others know this person.
+    fn know_person(&self, done: &Done) {
+        let person = match done {
+            Done::SignedIn { person, .. } => Some((*person, self.state.user_id(*person))),
+            _ => None,
+        };
+        self.session.know(|known| {
+            known.is_signed_in = person.is_some();
+            known.person = person.filter(|(person, _)| *person != self.session.client);
+        });
+    }
+
     /// This person is somebody else, and may be in other rooms: those of their other connections, or the lobby alone.
     async fn is_now(&mut self, name: Name, at: String) {
         let old = self.session.name().map_or_else(String::new, |name| name.to_string());
@@ -170,15 +187,14 @@ impl Task {
             self.session.know(|known| known.name = Some(name));
             self.tell_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
         }
-        let people = self.state.handle.registry().people();
-        let Some(own) = people.into_iter().find(|person| person.id == self.session.client) else { return };
+        let Some(rooms) = self.state.handle.registry().rooms_of(self.session.client) else { return };
         let before = self.session.rooms();
-        for room in before.iter().filter(|room| !own.rooms.contains(room)) {
+        for room in before.iter().filter(|room| !rooms.contains(room)) {
             self.session.know(|known| known.rooms.retain(|name| name != room));
             self.ops.retain(|name| name != room);
             self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
         }
-        for room in own.rooms.into_iter().filter(|room| !before.contains(room)) {
+        for room in rooms.into_iter().filter(|room| !before.contains(room)) {
             self.session.know(|known| known.rooms.push(room.clone()));
             self.tell_all(frame(&ServerFrame::RoomEntered { room: self.own_room(&room) }));
             self.roster(None, room).await;
@@ -266,7 +282,11 @@ impl Task {
     }
 
     pub(super) fn id_of(&self, name: &Name) -> Uuid {
-        if self.session.name().as_ref() == Some(name) { self.session.id } else { self.state.author_named(name).id }
+        if self.session.name().as_ref() == Some(name) {
+            self.session.author().id
+        } else {
+            self.state.author_named(name).id
+        }
     }
 
     pub(super) async fn refusal(&mut self, pending: Pending, error: &ChatError) {

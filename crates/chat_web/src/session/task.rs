@@ -16,7 +16,7 @@ use chat_server::text::Text;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
-use super::{Asker, Order, Out, ROOM, Session, SocketId};
+use super::{Asker, Entry, Order, Out, ROOM, Session, SocketId};
 use crate::frames::commands;
 use crate::models::{Limits, OwnRoom, Rate, ServerFrame, ServerInfo, Span, bare};
 use crate::state::{AppState, Receipt, frame, key};
@@ -130,13 +130,17 @@ pub(super) struct Missed {
 }
 
 impl Task {
-    pub(super) async fn run(mut self, name: Name, origin: String, outbox: Outbox) {
+    pub(super) async fn run(mut self, entry: Entry, origin: String, outbox: Outbox) {
         let client = Client::new(self.session.client, outbox, origin, "web");
         self.state.tell_router(ToRouter::ClientJoined(client)).await;
         let choices = vec![Choice::History(0), Choice::Typing(true), Choice::Presence(Presence::Full)];
         let quiet = Command::Options(choices);
         self.request(Asker::default(), "OPT", quiet, Wanted::Nothing).await;
-        self.request(Asker::default(), "JOIN", Command::Join(name), Wanted::SignOn).await;
+        let (verb, command) = match entry {
+            Entry::Guest(name) => ("JOIN", Command::Join(name)),
+            Entry::Member(proof) => ("LOGIN", Command::Login(proof)),
+        };
+        self.request(Asker::default(), verb, command, Wanted::SignOn).await;
         loop {
             let has_room = self.has_room();
             let deadline = if has_room { self.deadline() } else { Instant::now() + LOOK };

@@ -4,7 +4,7 @@ use chat_server::store::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
 
-use crate::kit::{MemoryStore, Setup, Stage, eventually, get, post, quick};
+use crate::kit::{Call, Guest, Heard, MemoryStore, Reply, Setup, Stage, call, eventually, get, post, quick};
 
 /// A server that keeps what is said in this memory, and only little in its own.
 fn stage(memory: &MemoryStore) -> Stage {
@@ -175,4 +175,157 @@ fn one_signs_in_on_the_page_by_its_commands_and_is_one_person_with_ones_telnet()
     page.send(&json!({ "type": "Command", "ref": 3, "line": "/logout" }));
     page.until(&json!({ "type": "UserRenamed", "old": "ani", "user": { "name": "ani2" } }));
     page.until(&json!({ "type": "RoomLeft", "room": "tea" }));
+}
+
+// ---- accounts ----
+
+/// The cookies that an answer sets, as a browser sends them back.
+fn cookies(reply: &Reply) -> String {
+    let set = reply.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let pairs: Vec<&str> = set
+        .map(|(_, value)| {
+            assert!(value.contains("; HttpOnly") && value.contains("; SameSite=Strict"), "{value}");
+            value.split(';').next().expect("a pair")
+        })
+        .collect();
+    pairs.join("; ")
+}
+
+fn password(name: &str, password: &str) -> Value {
+    json!({ "name": name, "password": password })
+}
+
+fn guest_of(stage: &Stage, reply: &Reply) -> Guest {
+    let told = reply.json();
+    let text = |key: &str| told[key].as_str().expect("a string").to_string();
+    Guest { addr: stage.addr(), id: text("id"), token: text("token") }
+}
+
+#[test]
+fn one_registers_signs_in_elsewhere_and_is_one_person_by_every_door() {
+    let stage = stage(&MemoryStore::default());
+    let reply = stage.call(post("/api/v1/accounts", &password("ana", "correct-horse")));
+    assert_eq!((reply.status, reply.json()["role"].as_str()), (201, Some("member")), "{}", reply.text());
+    let first = guest_of(&stage, &reply);
+    let mut page = first.connect();
+    page.settle();
+    // In another browser, and by telnet.
+    let reply = stage.call(post("/api/session", &password("ANA", "correct-horse")));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let second = guest_of(&stage, &reply);
+    assert_eq!(second.id, first.id, "the same person");
+    let mut other = second.connect();
+    other.settle();
+    let mut telnet = stage.server().connect();
+    telnet.send("LOGIN:ana correct-horse");
+    telnet.until("* OK LOGIN name=ana role=member room=#lobby users=1: ...");
+    let people = stage.call(get("/api/users")).json();
+    assert_eq!(people.as_array().map(Vec::len), Some(1), "{people}");
+    assert_eq!(people[0]["id"], json!(first.id));
+    // Each sees what the others say, as their own.
+    page.send(&json!({ "type": "Send", "ref": 1, "room": "lobby", "text": "from the first" }));
+    other.until(&json!({ "type": "Message", "text": "from the first", "from": { "id": first.id } }));
+    telnet.until("* MSG #lobby 1 ana: from the first");
+    telnet.send("MSG:from telnet");
+    page.until(&json!({ "type": "Message", "text": "from telnet", "from": { "id": first.id } }));
+    // One of them goes, and she is still here.
+    assert_eq!(second.call(call("DELETE", "/api/me")).status, 204);
+    let people = stage.call(get("/api/users")).json();
+    assert_eq!(people.as_array().map(Vec::len), Some(1), "{people}");
+}
+
+#[test]
+fn a_browser_stays_signed_in_over_a_restart_until_it_is_signed_out() {
+    let memory = MemoryStore::from_iter([("ana", "correct-horse", Role::Op)]);
+    let first = stage(&memory);
+    let reply = first.call(post("/api/session", &password("ana", "correct-horse")));
+    let cookie = cookies(&reply);
+    assert!(cookie.contains("chat_session=") && cookie.contains("chat_account="), "{cookie}");
+    drop(first);
+    let second = stage(&memory);
+    let resume = || call("POST", "/api/session").header("cookie", &cookie).on(second.addr());
+    let reply = resume();
+    assert_eq!((reply.status, reply.json()["role"].as_str()), (200, Some("op")), "{}", reply.text());
+    let fresh = cookies(&reply);
+    // Signed out: the cookie is worth nothing, here or anywhere.
+    let out = call("DELETE", "/api/session").header("cookie", &fresh).on(second.addr());
+    assert_eq!(out.status, 204, "{}", out.text());
+    let reply = resume();
+    assert_eq!((reply.status, reply.problem().as_str()), (401, "bad-password"));
+    assert_eq!(call("POST", "/api/session").on(second.addr()).status, 401, "without any cookie");
+}
+
+#[test]
+fn another_password_and_signing_out_everywhere_end_everything_else() {
+    let memory = MemoryStore::from_iter([("ana", "correct-horse", Role::Member)]);
+    let stage = stage(&memory);
+    let sign_in = |secret: &str| stage.call(post("/api/session", &password("ana", secret)));
+    let (here, there) = (sign_in("correct-horse"), sign_in("correct-horse"));
+    let old_cookie = cookies(&there);
+    let mut page = guest_of(&stage, &there).connect();
+    page.settle();
+    let mut telnet = stage.server().connect();
+    telnet.send("LOGIN:ana correct-horse");
+    telnet.until("* OK LOGIN ...");
+    let me = guest_of(&stage, &here);
+    let change = |old: &str, new: &str| {
+        let body = json!({ "old": old, "new": new });
+        let call = Call { method: "PUT".into(), ..post("/api/account/password", &body) };
+        me.call(call)
+    };
+    assert_eq!(change("wrong-horse", "another-horse").problem(), "bad-password");
+    assert_eq!(change("correct-horse", "short").problem(), "bad-argument");
+    let changed = change("correct-horse", "another-horse");
+    assert_eq!(changed.status, 204, "{}", changed.text());
+    telnet.until("* BYE 498 signed-out: ...");
+    let (_, end) = page.rest();
+    assert!(matches!(end, Heard::Close(4001, _)), "{end:?}");
+    let old = call("POST", "/api/session").header("cookie", &old_cookie).on(stage.addr());
+    assert_eq!(old.status, 401);
+    // Who changed it comes back by the new cookie.
+    let again = call("POST", "/api/session").header("cookie", &cookies(&changed)).on(stage.addr());
+    assert_eq!(again.status, 200, "{}", again.text());
+
+    let me = guest_of(&stage, &again);
+    let other = sign_in("another-horse");
+    let mut page = guest_of(&stage, &other).connect();
+    page.settle();
+    assert_eq!(me.call(call("DELETE", "/api/session?everywhere=true")).status, 204);
+    let (_, end) = page.rest();
+    assert!(matches!(end, Heard::Close(4001, _)), "{end:?}");
+}
+
+#[test]
+fn who_is_refused_hears_why() {
+    let memory = MemoryStore::from_iter([("ana", "correct-horse", Role::Member)]);
+    let stage = stage(&memory);
+    let refused = |path: &str, body: Value| {
+        let reply = stage.call(post(path, &body));
+        (reply.status, reply.problem())
+    };
+    let is = |status: u16, code: &str| (status, code.to_string());
+    assert_eq!(refused("/api/accounts", password("ana", "another-horse")), is(409, "name-registered"));
+    assert_eq!(refused("/api/accounts", password("budi", "short")), is(422, "bad-argument"));
+    assert_eq!(refused("/api/accounts", password("1st", "correct-horse")), is(422, "bad-name"));
+    assert_eq!(refused("/api/accounts", json!({ "name": "budi" })), is(422, "wrong-fields"));
+    assert_eq!(refused("/api/session", json!({ "name": "budi" })), is(422, "wrong-fields"));
+    let guest = stage.guest("citra");
+    assert_eq!(guest.call(call("DELETE", "/api/session")).problem(), "not-signed-in");
+    for _ in 0..3 {
+        assert_eq!(refused("/api/session", password("ana", "wrong-horse")), is(401, "bad-password"));
+    }
+    let reply = stage.call(post("/api/session", &password("ana", "wrong-horse")));
+    assert_eq!((reply.status, reply.problem().as_str()), (429, "too-fast"));
+    assert!(reply.header("retry-after").is_some(), "{reply:?}");
+    let evil = post("/api/session", &password("ana", "correct-horse")).header("origin", "https://evil.example");
+    assert_eq!(stage.call(evil).problem(), "foreign-origin");
+}
+
+#[test]
+fn without_a_store_there_are_no_accounts() {
+    let stage = Stage::start();
+    for path in ["/api/accounts", "/api/session"] {
+        let reply = stage.call(post(path, &password("ana", "correct-horse")));
+        assert_eq!((reply.status, reply.problem().as_str()), (501, "no-store"), "{path}");
+    }
 }

@@ -1,0 +1,238 @@
+//! REST for people who own their names: register, sign in, stay signed in, change the password, sign out everywhere.
+//!
+//! What a browser stays signed in by is a token in a cookie that scripts cannot read. The store knows only its hash, and all
+//! of an account's end with a new password or when it signs out everywhere.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use chat_server::error::ChatError;
+use chat_server::names::Name;
+use chat_server::store::{Answer, Proof, Question, Role, Secret};
+use chat_server::text::Text;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::error::{AppError, Problem};
+use crate::handlers::{Asked, Body, COOKIE, SignedOn, cookie_of, may_come, no_store};
+use crate::models::Author;
+use crate::session::{Entry, NoSession, Session};
+use crate::state::AppState;
+
+type Shared = State<Arc<AppState>>;
+
+/// The cookie by which a browser stays signed in, and for how long.
+const ACCOUNT: &str = "chat_account";
+const ACCOUNT_SECONDS: u64 = 90 * 24 * 60 * 60;
+
+/// A name and its password.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Credentials {
+    /// The name.
+    #[schema(example = "ana", min_length = 1, max_length = 32, pattern = "^[A-Za-z_][A-Za-z0-9_-]*$")]
+    name: String,
+    /// Its password: 8 letters or more.
+    #[schema(example = "a short sentence", min_length = 1, max_length = 1024)]
+    password: String,
+    /// The code of an invitation, where one is needed.
+    #[schema(example = "k7qf-9d2m-x4tr", max_length = 64)]
+    code: Option<String>,
+}
+
+/// Somebody who has signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignedIn {
+    /// The person's public id.
+    id: Uuid,
+    /// The name.
+    #[schema(example = "ana")]
+    name: String,
+    /// What they may do: `member`, `op` or `admin`.
+    #[schema(example = "member")]
+    role: &'static str,
+    /// For programs: send it as `Authorization: Bearer …`. Browsers have it as a cookie.
+    token: String,
+}
+
+/// Another password.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewPassword {
+    /// The one until now.
+    #[schema(min_length = 1, max_length = 1024)]
+    old: String,
+    /// The one from now on: 8 letters or more.
+    #[schema(min_length = 1, max_length = 1024)]
+    new: String,
+}
+
+/// From where to sign out.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Where {
+    /// `true`: every browser and every connection of the account.
+    everywhere: Option<bool>,
+}
+
+/// Make a name your own, and come in under it
+#[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = Credentials, responses(
+    (status = 201, description = "It is yours, and you are in", body = SignedIn, headers(("Set-Cookie" = String))),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 403, description = "It takes an invitation, or others could read the password", body = Problem),
+    (status = 409, description = "The name is somebody's, or taken", body = Problem),
+    (status = 413, description = "The body is too large", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "That cannot be a name, or a password", body = Problem),
+    (status = 429, description = "Too many guesses", body = Problem),
+    (status = 501, description = "The server keeps no accounts", body = Problem),
+    (status = 503, description = "The server is full, stopping, or has too much to do", body = Problem)))]
+pub async fn register(
+    State(state): Shared,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Body(wanted): Body<Credentials>,
+) -> Result<Response, AppError> {
+    let name = Name::parse(&wanted.name)?;
+    may_come(&state, peer)?;
+    let invite = wanted.code.as_deref().filter(|code| !code.trim().is_empty()).map(Text::new).transpose()?;
+    let (secret, from) = (Secret::new(wanted.password), Some(peer.ip()));
+    let question = Question::Register { name, secret, invite, needs_invite: false, token: true, from };
+    let (role, token) = proven(&state, question).await?;
+    come_in(&state, peer, role, &token, StatusCode::CREATED).await
+}
+
+/// Come in under a name of yours
+///
+/// Without a body, by the cookie of an earlier time.
+#[utoipa::path(post, path = "/session", tag = "accounts", request_body = Option<Credentials>, responses(
+    (status = 200, description = "You are in", body = SignedIn, headers(("Set-Cookie" = String))),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "The name and the password do not belong together; or the cookie is worth nothing any more", body = Problem),
+    (status = 403, description = "Others could read the password", body = Problem),
+    (status = 413, description = "The body is too large", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "That cannot be a name", body = Problem),
+    (status = 429, description = "Too many wrong passwords", body = Problem),
+    (status = 501, description = "The server keeps no accounts", body = Problem),
+    (status = 503, description = "The server is full, stopping, or has too much to do", body = Problem)))]
+pub async fn sign_in(
+    State(state): Shared,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Result<Body<Credentials>, AppError>,
+) -> Result<Response, AppError> {
+    may_come(&state, peer)?;
+    let is_empty = !headers.contains_key(header::CONTENT_TYPE);
+    let (proof, token) = match (body, cookie_of(&headers, ACCOUNT)) {
+        (Ok(Body(wanted)), _) => (Proof::Password(Name::parse(&wanted.name)?, Secret::new(wanted.password)), true),
+        (Err(_), Some(token)) if is_empty => (Proof::Token(Secret::new(token)), false),
+        (Err(_), None) if is_empty => return Err(AppError::Chat(ChatError::SignedOut)),
+        (Err(error), _) => return Err(error),
+    };
+    let known = match &proof {
+        Proof::Token(token) => Some(token.clone()),
+        Proof::Password(..) => None,
+    };
+    let from = Some(peer.ip());
+    let answer = state.ask(Question::SignIn { proof, token, from, guarded: false }).await;
+    let (role, token) = match answer.ok_or(AppError::Stopping)? {
+        Answer::Account { account, token, .. } => (account.role, token.or(known).ok_or(AppError::Internal)?),
+        Answer::Refused(error) => return Err(AppError::Chat(error)),
+        _ => return Err(AppError::Internal),
+    };
+    come_in(&state, peer, role, &token, StatusCode::OK).await
+}
+
+/// Sign out, here or everywhere
+#[utoipa::path(delete, path = "/session", tag = "accounts", params(Where), security(("session" = []), ("cookie" = [])), responses(
+    (status = 204, description = "You are out"),
+    (status = 400, description = "A parameter cannot be read", body = Problem),
+    (status = 401, description = "Nobody is signed on, or the name is not an account's", body = Problem),
+    (status = 403, description = "The page of another site asks", body = Problem)))]
+pub async fn sign_out(
+    State(state): Shared,
+    SignedOn(session): SignedOn,
+    headers: HeaderMap,
+    Asked(from): Asked<Where>,
+) -> Result<Response, AppError> {
+    let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
+    let token = match (from.everywhere, cookie_of(&headers, ACCOUNT)) {
+        (Some(true), _) => Some(None),
+        (_, Some(token)) => Some(Some(Secret::new(token))),
+        _ => None,
+    };
+    if let Some(token) = token {
+        // Where the store does not answer the cookie goes all the same.
+        let _forgotten = state.ask(Question::SignOut { name, token }).await;
+    }
+    state.sessions.remove(&session.token);
+    session.sign_out().await;
+    let gone = [COOKIE, ACCOUNT].map(|name| (header::SET_COOKIE, format!("{}; Max-Age=0", cookie(name, ""))));
+    Ok((StatusCode::NO_CONTENT, AppendHeaders(gone)).into_response())
+}
+
+/// Change your password
+///
+/// Every other browser and connection of the account is signed out.
+#[utoipa::path(put, path = "/account/password", tag = "accounts", request_body = NewPassword,
+    security(("session" = []), ("cookie" = [])), responses(
+    (status = 204, description = "It is changed", headers(("Set-Cookie" = String))),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "Nobody is signed in, or the old password is wrong", body = Problem),
+    (status = 403, description = "Others could read the password", body = Problem),
+    (status = 413, description = "The body is too large", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "That cannot be a password", body = Problem),
+    (status = 429, description = "Too many wrong passwords", body = Problem),
+    (status = 503, description = "The store has too much to do", body = Problem)))]
+pub async fn change_password(
+    State(state): Shared,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    SignedOn(session): SignedOn,
+    Body(wanted): Body<NewPassword>,
+) -> Result<Response, AppError> {
+    let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
+    let (old, new, from) = (Secret::new(wanted.old), Secret::new(wanted.new), Some(peer.ip()));
+    let (_, token) = proven(&state, Question::ChangePassword { name, old, new, token: true, from }).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, account_cookie(&token))]).into_response())
+}
+
+/// Asks who somebody is, and for a token.
+async fn proven(state: &AppState, question: Question) -> Result<(Role, Secret), AppError> {
+    match state.ask(question).await.ok_or(AppError::Stopping)? {
+        Answer::Account { account, token: Some(token), .. } => Ok((account.role, token)),
+        Answer::Refused(error) => Err(AppError::Chat(error)),
+        _ => Err(AppError::Internal),
+    }
+}
+
+/// A session for whoever has this token.
+async fn come_in(
+    state: &Arc<AppState>,
+    peer: SocketAddr,
+    role: Role,
+    token: &Secret,
+    status: StatusCode,
+) -> Result<Response, AppError> {
+    let entry = Entry::Member(Proof::Token(token.clone()));
+    let session: Arc<Session> = Session::open(state.clone(), entry, peer).await.map_err(|no| match no {
+        NoSession::Refused(error) => AppError::Chat(error),
+        NoSession::Gone => AppError::Stopping,
+    })?;
+    let Author { id, name } = session.author();
+    let cookies = [(header::SET_COOKIE, cookie(COOKIE, &session.token)), (header::SET_COOKIE, account_cookie(token))];
+    let told = SignedIn { id, name, role: role.word(), token: session.token.clone() };
+    Ok((status, no_store(), AppendHeaders(cookies), Json(told)).into_response())
+}
+
+/// One that scripts cannot read, and that no other site can have sent.
+fn cookie(name: &str, value: &str) -> String {
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict")
+}
+
+fn account_cookie(token: &Secret) -> String {
+    format!("{}; Max-Age={ACCOUNT_SECONDS}", cookie(ACCOUNT, token.reveal()))
+}
