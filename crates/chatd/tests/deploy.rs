@@ -106,8 +106,8 @@ struct Operator {
 
 impl Operator {
     fn new() -> Operator {
-        // Below those that the system gives to others who ask for any port.
-        let mut free = (20_000 + std::process::id() % 10_000..).filter_map(|port| {
+        // Below those that the system gives to others who ask for any port, and four for each process.
+        let mut free = (20_000 + std::process::id() % 2_500 * 4..).filter_map(|port| {
             TcpListener::bind(("127.0.0.1", u16::try_from(port).expect("a port"))).ok().map(|_| port.to_string())
         });
         let ports = PORTS.iter().map(|port| (*port, free.next().expect("a free port"))).collect();
