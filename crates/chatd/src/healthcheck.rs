@@ -1,83 +1,133 @@
-//! `chatd healthcheck`: whether the server with these settings answers, for containers, which have no other program to ask with.
+//! `chatd healthcheck`: asks the running server whether it is well, for containers that have no shell and no netcat.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Command;
 
-/// How long the server may take for each step.
+use crate::settings::Settings;
+
+/// How long one door may take for its whole answer. Docker's own limit for a check is 30 s.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The most that is read of an answer.
-const LONGEST: u64 = 4_096;
+/// More than any answer that is looked at.
+const MOST: u64 = 16 * 1024;
 
 /// The subcommand.
 pub(crate) fn command() -> Command {
-    Command::new("healthcheck").about("Say whether the server with these settings answers (exit code 0) or not (1)").after_help(
-        "It connects to addr, as the variables, the file, or flags before this word set it, and leaves when it is greeted.",
-    )
+    Command::new("healthcheck")
+        .about("Ask the server that runs with these settings whether it is well; exits with 1 if it is not")
 }
 
-/// Connects to the line door and leaves again. Returns what to tell the person.
+/// Asks the line door, and the page if there is one.
 ///
 /// # Errors
-/// Why it is not well, and what to do.
-pub(crate) fn run(addr: &str) -> Result<String, String> {
-    let targets: Vec<SocketAddr> = match addr.to_socket_addrs() {
-        Ok(found) => found.map(reachable).collect(),
-        Err(error) => return Err(format!("cannot find {addr}: {error}\n  try: --addr 127.0.0.1:7878")),
-    };
-    if targets.iter().any(|target| target.port() == 0) {
-        return Err(format!(
-            "addr is {addr}, a free port that only the server knows\n  try: chatd --addr 127.0.0.1:PORT healthcheck"
-        ));
+/// Which door does not answer, and how, in one line.
+pub(crate) fn run(settings: &Settings) -> Result<String, String> {
+    let addr = &settings.core.addr;
+    let mut told = line_door(addr).map_err(|why| format!("the line door at {addr} {why}"))?.to_string();
+    let addr = &settings.web.addr;
+    if !matches!(addr.as_str(), "off" | "") {
+        page(addr).map_err(|why| format!("the page at {addr} {why}"))?;
+        told.push_str(", and so does the page");
     }
-    let mut failed = format!("{addr} stands for no address");
-    for target in targets {
-        match greeting(target) {
-            // A server that is full is well; whoever restarted it would throw everybody out.
-            Ok(line) if line.contains(" HELLO ") || line.contains(" BYE 511 ") => {
-                return Ok(format!("The server at {target} answers.\n"));
-            }
-            Ok(line) if line.contains(" BYE 503 ") => failed = format!("the server at {target} is stopping"),
-            Ok(line) => {
-                let line = line.trim().escape_debug();
-                failed = format!("what answers at {target} is no chat: \"{line}\"\n  try: --addr of the line door");
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                failed = format!("the server at {target} says nothing for {} s", PATIENCE.as_secs());
-            }
-            Err(error) => {
-                failed = format!("nobody answers at {target}: {error}\n  try: the same settings as the server's")
-            }
+    told.push('\n');
+    Ok(told)
+}
+
+/// A visit without a name. The goodbye comes from the router, so it is alive as well.
+fn line_door(addr: &str) -> Result<&'static str, String> {
+    let mut lines = BufReader::new(Asked::connect(addr)?.take(MOST));
+    let mut line = String::new();
+    lines.read_line(&mut line).map_err(unanswered)?;
+    if line.contains(" 511 ") {
+        // Full is not ill: to start it anew would send everybody away.
+        return Ok("the line door answers that it is full");
+    }
+    if !line.contains(" HELLO ") {
+        return Err(format!("is not a chat: it says {:?}", shortened(&line)));
+    }
+    lines.get_mut().get_mut().stream.write_all(b"QUIT\n").map_err(unanswered)?;
+    loop {
+        line.clear();
+        match lines.read_line(&mut line).map_err(unanswered)? {
+            0 => return Err("closed without a goodbye".into()),
+            _ if line.contains(" BYE 200 ") => return Ok("the line door answers"),
+            _ if line.contains(" BYE ") => return Err(format!("says {:?}", shortened(&line))),
+            _ => {}
         }
     }
-    Err(failed)
 }
 
-/// Its first line. The router says that, so it is alive as well.
-fn greeting(target: SocketAddr) -> std::io::Result<String> {
-    let stream = TcpStream::connect_timeout(&target, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut answers = BufReader::new((&stream).take(LONGEST));
-    let mut line = String::new();
-    answers.read_line(&mut line)?;
-    // It need not look like a lost connection in the server's log. Whoever was turned away is gone already.
-    if (&stream).write_all(b"QUIT\r\n").is_ok() {
-        let _rest = answers.read_to_string(&mut String::new());
+fn page(addr: &str) -> Result<(), String> {
+    let mut asked = Asked::connect(addr)?;
+    let peer = asked.stream.peer_addr().map_err(unanswered)?;
+    let request = format!("GET /api/healthz HTTP/1.1\r\nHost: {peer}\r\nConnection: close\r\n\r\n");
+    asked.stream.write_all(request.as_bytes()).map_err(unanswered)?;
+    let mut status = String::new();
+    BufReader::new(asked.take(MOST)).read_line(&mut status).map_err(unanswered)?;
+    if status.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(format!("says {:?}", shortened(&status))) }
+}
+
+/// A connection that has to answer by a deadline, however slowly the bytes drip.
+struct Asked {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Asked {
+    fn connect(addr: &str) -> Result<Asked, String> {
+        let until = Instant::now() + PATIENCE;
+        let found = addr.to_socket_addrs().map_err(|error| format!("is no address: {error}"))?;
+        let mut failed = "is no address".to_string();
+        for addr in found {
+            if addr.port() == 0 {
+                return Err("may have any port; try the one that the server printed, by --addr or --web".into());
+            }
+            let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            match TcpStream::connect_timeout(&reachable(addr), left) {
+                Ok(stream) => {
+                    stream.set_write_timeout(Some(PATIENCE)).map_err(unanswered)?;
+                    return Ok(Asked { stream, until });
+                }
+                Err(error) => failed = unanswered(error),
+            }
+        }
+        Err(failed)
     }
-    Ok(line)
 }
 
-/// Where to connect to, given where somebody listens: all addresses are reached by the machine's own.
-fn reachable(addr: SocketAddr) -> SocketAddr {
-    let ip = match addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, addr.port())
+impl Read for Asked {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
+    }
+}
+
+/// Who listens on every address is asked at the loopback one.
+fn reachable(mut addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => addr.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    addr
+}
+
+fn unanswered(error: std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => format!("does not answer in {} s", PATIENCE.as_secs()),
+        _ => format!("does not answer: {error}"),
+    }
+}
+
+/// The beginning of what somebody else wrote.
+fn shortened(line: &str) -> String {
+    line.trim_end().chars().take(80).collect()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 /// What needs the settings, and starts no server.
 fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> ExitCode {
     if name == "healthcheck" {
-        return told(healthcheck::run(&settings.core.addr));
+        return told(healthcheck::run(settings));
     }
     match store::run(name, matches, &settings.data) {
         Some(Ok(Ended::Well(text))) => told(Ok(text)),

@@ -5,6 +5,10 @@ use std::io::{self, Write};
 use clap::Command;
 use clap_mangen::Man;
 
+/// The page's date, set with each release. A page without a date is a fault for `mandoc`, and the day of the build
+/// would make each build another one.
+const DATE: &str = "2026-11-23";
+
 /// What the command line does not know of itself, as roff.
 const SYNOPSIS: &str = r#".SH SYNOPSIS
 \fBchatd\fR [\fIoptions\fR]
@@ -73,29 +77,65 @@ pub(crate) fn run() -> String {
     let mut page = Vec::new();
     // Writing to memory cannot fail.
     let _infallible = render(&mut page);
-    String::from_utf8_lossy(&page).into_owned()
-}
-
-/// The subcommands, none of which has a page of its own.
-fn commands(page: &mut impl Write, chatd: &Command) -> io::Result<()> {
-    page.write_all(b".SH COMMANDS\n")?;
-    for command in chatd.get_subcommands() {
-        let plain = |text: String| text.replace('\\', "\\e").replace('-', "\\-");
-        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        writeln!(page, ".TP\n\\fB{}\\fR\n{}", plain(command.get_name().into()), plain(about))?;
-    }
-    Ok(())
+    folded(&String::from_utf8_lossy(&page))
 }
 
 fn render(page: &mut Vec<u8>) -> io::Result<()> {
-    let man = Man::new(crate::settings::command()).manual("Chat");
+    let mut chatd = crate::settings::command().disable_help_subcommand(true);
+    chatd.build();
+    let man = Man::new(chatd.clone()).title("CHATD").date(DATE).manual("Chat");
     man.render_title(page)?;
     man.render_name_section(page)?;
     // Its own would be a screen full of flags.
     page.extend_from_slice(SYNOPSIS.as_bytes());
     man.render_description_section(page)?;
     man.render_options_section(page)?;
-    commands(page, &crate::settings::command())?;
+    writeln!(page, ".SH COMMANDS")?;
+    chatd.get_subcommands().try_for_each(|subcommand| section(page, "", subcommand))?;
     page.extend_from_slice(MORE.as_bytes());
     man.render_version_section(page)
+}
+
+/// A subcommand with its own flags, and then those below it. None of them has a page of its own.
+fn section(text: &mut Vec<u8>, above: &str, subcommand: &Command) -> io::Result<()> {
+    let name = format!("{above}{}", subcommand.get_name());
+    let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
+    writeln!(text, ".SS {name}\n{}.", escaped(&about))?;
+    // What every subcommand takes stands above.
+    for arg in subcommand.get_arguments().filter(|arg| !arg.is_global_set() && arg.get_id() != "help") {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        writeln!(text, ".TP\n\\fB{}\\fR\n{}", escaped(&arg.to_string()), escaped(&help))?;
+    }
+    let mut below = subcommand.get_subcommands().filter(|below| below.get_name() != "help");
+    below.try_for_each(|below| section(text, &format!("{name} "), below))
+}
+
+/// Text as `man` shows it: a line must not begin a request, and a hyphen is one that can be copied.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+/// Lines of at most 80 bytes where that is possible, as `mandoc -T lint` wants them; `man` fills them anew.
+fn folded(page: &str) -> String {
+    const MOST: usize = 80;
+    let mut text = String::new();
+    for line in page.lines() {
+        let mut column = 0;
+        for word in line.split(' ') {
+            // A request is one line, and a word must not become one.
+            let may_break = !line.starts_with('.') && !word.starts_with(['.', '\'']) && !word.is_empty();
+            if column > 0 && may_break && column + 1 + word.len() > MOST {
+                text.push('\n');
+                column = 0;
+            } else if column > 0 {
+                text.push(' ');
+                column += 1;
+            }
+            text.push_str(word);
+            column += word.len();
+        }
+        text.push('\n');
+    }
+    text
 }

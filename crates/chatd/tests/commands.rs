@@ -1,8 +1,9 @@
 //! The subcommands of chatd that help to run it: completions, the manual page, the health check.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use kit::{Chatd, command, output};
 use program::is_here;
@@ -65,44 +66,73 @@ fn the_manual_page_can_be_shown_and_names_everything() {
     for key in printed.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key) {
         assert!(page.contains(&format!("\n\\fB\\-\\-{}\\fR", key.replace('_', "\\-"))), "{key} is missing");
     }
-    if is_here("groff") {
-        let (code, shown) = shell(&["groff", "-man", "-Tutf8", "-ww", "-P-cbou"], &page);
-        let warned = shown.lines().find(|line| line.contains("warning") || line.contains("error:"));
+    for words in [".SS account add", ".SS healthcheck", "\\fBSIGHUP\\fR"] {
+        assert!(page.lines().any(|line| line == words), "{words} is missing");
+    }
+    // `man` shows it without a warning, and mandoc, which finds more, has nothing to say.
+    if is_here("man") {
+        let (code, shown) = shell(&["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-"], &page);
+        let warned = shown.lines().find(|line| line.contains("warning:") || line.contains("error:"));
         assert!(code == Some(0) && warned.is_none(), "{warned:?}");
-        for words in ["SIGHUP", "EXIT STATUS", "/etc/chatd/chatd.toml", "healthcheck"] {
-            assert!(shown.contains(words), "{words} is missing: {shown}");
-        }
+    }
+    if is_here("mandoc") {
+        assert_eq!(shell(&["mandoc", "-T", "lint"], &page), (Some(0), String::new()));
     }
 }
 
 #[test]
 fn the_health_check_asks_the_server_of_the_settings() {
-    let check = |addr: &str| output(&["--addr", addr, "healthcheck"]);
     let chatd = Chatd::start(&[]);
-    let (code, told, error) = check(&chatd.line);
-    assert_eq!((code, told, error), (0, format!("The server at {} answers.\n", chatd.line), String::new()));
-    // As in a container: the settings are variables, and the door is open to all.
-    let port = chatd.line.rsplit(':').next().expect("a port");
-    let told = command().arg("healthcheck").env("CHAT_ADDR", format!("0.0.0.0:{port}")).output().expect("it runs");
+    let both = "the line door answers, and so does the page\n";
+    let check = |chatd: &Chatd| output(&["--addr", &chatd.line, "--web", &chatd.page, "healthcheck"]);
+    assert_eq!(check(&chatd), (0, both.into(), String::new()));
+    let (code, told, _) = output(&["--addr", &chatd.line, "--web", "off", "healthcheck"]);
+    assert_eq!((code, &*told), (0, "the line door answers\n"));
+    // As in a container: the settings are variables, and the doors are open to all.
+    let port = |addr: &str| format!("0.0.0.0:{}", addr.rsplit(':').next().expect("a port"));
+    let doors = [("CHAT_ADDR", port(&chatd.line)), ("CHAT_WEB", port(&chatd.page))];
+    let told = command().arg("healthcheck").envs(doors).output().expect("it runs");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     let full = Chatd::start(&["--max-clients", "1"]);
     let _ani = full.join("ani");
-    assert_eq!(check(&full.line).0, 0, "a server that is full is well");
+    // Whoever restarted it would throw everybody out.
+    assert_eq!(check(&full).1, "the line door answers that it is full, and so does the page\n");
 }
 
 #[test]
-fn the_health_check_says_what_is_wrong() {
-    let check = |addr: &str| output(&["--addr", addr, "healthcheck"]);
+fn the_health_check_says_in_one_line_what_is_wrong() {
+    let one_line = |flags: &[&str], words: &str| {
+        let (code, told, error) = output(flags);
+        assert_eq!((code, &*told, error.lines().count()), (1, "", 1), "{error}");
+        assert!(error.contains(words), "{error}");
+    };
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
-    let (code, _, error) = check(&gone);
-    assert!(code == 1 && error.contains(&format!("nobody answers at {gone}: ")), "{error}");
-    let (code, _, error) = check("127.0.0.1:0");
-    assert!(code == 1 && error.contains("try: chatd --addr 127.0.0.1:PORT healthcheck"), "{error}");
+    one_line(&["--addr", &gone, "healthcheck"], &format!("the line door at {gone} does not answer: "));
+    one_line(&["--addr", "127.0.0.1:0", "healthcheck"], "may have any port; try the one");
+    let chatd = Chatd::start(&[]);
+    one_line(&["--addr", &chatd.line, "--web", &gone, "healthcheck"], &format!("the page at {gone} does not answer: "));
     let other = TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = other.local_addr().expect("an address").to_string();
     let says =
         std::thread::spawn(move || other.accept().map(|(mut peer, _)| peer.write_all(b"220 mail\x1b[2J ready\r\n")));
-    let (code, _, error) = check(&addr);
-    assert!(code == 1 && error.contains("is no chat: \"220 mail\\u{1b}[2J ready\""), "{error}");
+    one_line(&["--addr", &addr, "healthcheck"], "is not a chat: it says \"220 mail\\u{1b}[2J ready\"");
     says.join().expect("it ends").expect("it was asked").expect("it was heard");
+}
+
+/// Each byte comes in time, the line never does.
+#[test]
+fn the_health_check_has_a_deadline_for_all_of_an_answer() {
+    let dripping = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = dripping.local_addr().expect("an address").to_string();
+    let drip = std::thread::spawn(move || {
+        let (mut peer, _) = dripping.accept().expect("it comes");
+        peer.set_read_timeout(Some(Duration::from_millis(200))).expect("a deadline can be set");
+        let waits = |error: &std::io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        while peer.write_all(b"x").is_ok() && peer.read(&mut [0]).is_err_and(|error| waits(&error)) {}
+    });
+    let began = Instant::now();
+    let (code, _, error) = output(&["--addr", &addr, "healthcheck"]);
+    assert!(code == 1 && error.contains("does not answer in 5 s"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    drip.join().expect("it has gone");
 }
