@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::Turn;
 use super::archive;
 use super::commands::Answer as Told;
+use crate::connections::neighbourhood;
 use crate::error::{ChatError, Spam};
 use crate::event::{Done, Envelope, Event, Leave};
 use crate::limit::Guesses;
@@ -272,6 +273,8 @@ impl Turn<'_> {
         };
         let accounts = self.accounts_mut()?;
         let mut charge = |name: Option<&Name>| {
+            // Whoever has one address of a network in IPv6 has all of them.
+            let from = from.map(neighbourhood);
             if let Some(from) = from
                 && let Err(retry) = accounts.by_address.charge(from, now)
             {
@@ -390,8 +393,8 @@ impl Turn<'_> {
                 Ok(Told::Done(Done::Role { name: account.name, role: account.role }))
             }
             (Then::Invited { .. }, Answer::Code { code, until }) => Ok(Told::Done(Done::Code { code, until })),
-            (then, answer) => {
-                log::error!("the store answered {answer:?} to {then:?}");
+            _ => {
+                log::error!("the store answered something else than it was asked");
                 Err(ChatError::StoreBusy)
             }
         }

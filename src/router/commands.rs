@@ -867,8 +867,8 @@ impl Turn<'_> {
                     _ => Err(ChatError::NoSuchId { id: Some(target), room }),
                 }
             }
-            (then, answer) => {
-                log::error!("the store answered {answer:?} to {then:?}");
+            _ => {
+                log::error!("the store answered something else than it was asked");
                 Err(ChatError::StoreBusy)
             }
         }

@@ -63,14 +63,13 @@ impl Live<'_> {
         match read {
             Ok(changes) if changes.is_empty() => tracing::info!("settings read again: none has changed"),
             Ok(changes) => changes.iter().for_each(report),
-            // As a person would see it at the start, in one line.
-            Err(problem) => tracing::error!("settings stay as they were: {}", problem.replace("\n  ", "; ")),
+            Err(problem) => tracing::error!("settings stay as they were: {}", one_line(&problem)),
         }
     }
 
     fn read_again(&mut self) -> Result<Vec<Change>, String> {
         let loaded = Loaded::new(self.matches).map_err(|error| error.to_string())?;
-        let mut settings = look_over(loaded, |note| tracing::warn!("{note}"))?;
+        let mut settings = look_over(loaded, |note| tracing::warn!("{}", one_line(note)))?;
         let filter = journal::filter(&settings.core.log)?;
         let (tls, changes) = (settings.tls.clone(), self.settings.changes(&settings));
         settings.keep_until_restart(self.settings);
@@ -92,6 +91,11 @@ impl Live<'_> {
         *self.settings = settings;
         Ok(changes)
     }
+}
+
+/// What a person would see at the start, as a line of the log.
+fn one_line(text: &str) -> String {
+    text.replace("\n  ", "; ").replace('\n', " ")
 }
 
 fn report(change: &Change) {
