@@ -493,9 +493,11 @@ impl Turn<'_> {
         self.leave_all(id, &Leave::Parted);
         let free = self.free_name(&name);
         self.clients.rename(id, free.clone());
+        // The others stay known by the number of the first, and where this is the first it needs another.
+        let person = (self.person(id) == id).then(|| self.router.spare_person());
         if let Some(client) = self.clients.get_mut(id) {
-            client.state.person = None;
-            let signed_on = Event::SignedOn { by: id, name: free.clone(), door: client.door };
+            client.state.person = person;
+            let signed_on = Event::SignedOn { by: client.person(), name: free.clone(), door: client.door };
             self.router.publish(&Envelope::new(self.now.wall, signed_on));
         }
         self.go_in(id, &RoomName::lobby())?;
