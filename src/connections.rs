@@ -116,7 +116,7 @@ impl Drop for Permit {
 }
 
 /// The part of an address that one household has to itself: all of IPv4, the first 64 bits of IPv6.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 => v4,

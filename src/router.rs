@@ -72,6 +72,8 @@ pub struct Router {
     /// What is kept of the chat, and where; `None` if nothing is.
     archive: Option<Archive>,
     incidents: u64,
+    /// How many numbers were given to people who have no connection of that number.
+    spare_people: usize,
     next_tick: Option<Instant>,
     /// When the figures want to know next how the clients are.
     next_look: Option<Instant>,
@@ -103,6 +105,7 @@ impl Router {
             leaving: Vec::new(),
             archive: None,
             incidents: 0,
+            spare_people: 0,
             next_tick: None,
             next_look: None,
             open: true,
@@ -158,6 +161,12 @@ impl Router {
                 Err(Undelivered::Gone | Undelivered::Broken) => false,
             }
         });
+    }
+
+    /// A number for a person that no connection has: those count from the other end.
+    fn spare_person(&mut self) -> ClientId {
+        self.spare_people += 1;
+        ClientId(usize::MAX - self.spare_people)
     }
 
     /// Whether there will be another turn. False after [`Message::Shutdown`].

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::Turn;
 use super::archive;
 use super::commands::Answer as Told;
+use crate::connections::neighbourhood;
 use crate::error::{ChatError, Spam};
 use crate::event::{Done, Envelope, Event, Leave};
 use crate::limit::Guesses;
@@ -272,6 +273,8 @@ impl Turn<'_> {
         };
         let accounts = self.accounts_mut()?;
         let mut charge = |name: Option<&Name>| {
+            // Whoever has one address of a network in IPv6 has all of them.
+            let from = from.map(neighbourhood);
             if let Some(from) = from
                 && let Err(retry) = accounts.by_address.charge(from, now)
             {
@@ -390,8 +393,8 @@ impl Turn<'_> {
                 Ok(Told::Done(Done::Role { name: account.name, role: account.role }))
             }
             (Then::Invited { .. }, Answer::Code { code, until }) => Ok(Told::Done(Done::Code { code, until })),
-            (then, answer) => {
-                log::error!("the store answered {answer:?} to {then:?}");
+            _ => {
+                log::error!("the store answered something else than it was asked");
                 Err(ChatError::StoreBusy)
             }
         }
@@ -490,9 +493,11 @@ impl Turn<'_> {
         self.leave_all(id, &Leave::Parted);
         let free = self.free_name(&name);
         self.clients.rename(id, free.clone());
+        // The others stay known by the number of the first, and where this is the first it needs another.
+        let person = (self.person(id) == id).then(|| self.router.spare_person());
         if let Some(client) = self.clients.get_mut(id) {
-            client.state.person = None;
-            let signed_on = Event::SignedOn { by: id, name: free.clone(), door: client.door };
+            client.state.person = person;
+            let signed_on = Event::SignedOn { by: client.person(), name: free.clone(), door: client.door };
             self.router.publish(&Envelope::new(self.now.wall, signed_on));
         }
         self.go_in(id, &RoomName::lobby())?;

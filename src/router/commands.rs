@@ -557,7 +557,8 @@ impl Turn<'_> {
         let mut told = BTreeSet::new();
         let announced = client.state.announce_at.is_none();
         let rooms = client.state.rooms.clone();
-        let envelope = Envelope::new(self.now.wall, Event::Renamed { by: id, old: old.clone(), new: new.clone() });
+        let envelope =
+            Envelope::new(self.now.wall, Event::Renamed { by: self.person(id), old: old.clone(), new: new.clone() });
         self.router.publish(&envelope);
         for name in rooms.iter().filter(|_| announced) {
             told.extend(self.wanting_presence(name));
@@ -867,8 +868,8 @@ impl Turn<'_> {
                     _ => Err(ChatError::NoSuchId { id: Some(target), room }),
                 }
             }
-            (then, answer) => {
-                log::error!("the store answered {answer:?} to {then:?}");
+            _ => {
+                log::error!("the store answered something else than it was asked");
                 Err(ChatError::StoreBusy)
             }
         }

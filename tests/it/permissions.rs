@@ -257,7 +257,8 @@ impl Model {
                 }
             }
         } else {
-            seat.person = id;
+            // The others keep the number of the first.
+            seat.person = if seat.person == id { usize::MAX - self.guests } else { id };
             self.go_in(id, "#lobby");
         }
     }
