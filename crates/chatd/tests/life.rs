@@ -94,6 +94,23 @@ fn limits_of_those_who_are_here_change_as_well() {
 }
 
 #[test]
+fn the_page_goes_by_them_as_well() {
+    let server = Operated::start("burst = 1\nper_second = 0.001\n");
+    let json = "Content-Type: application/json\r\n";
+    let created = server.chatd.call("POST", "/api/users", json, r#"{"name":"ana"}"#);
+    let token = created.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
+    let bearer = format!("{json}Authorization: Bearer {token}\r\n");
+    let said = |text: &str| {
+        let answer = server.chatd.call("POST", "/api/messages", &bearer, &format!(r#"{{"text":"{text}"}}"#));
+        answer.split(' ').nth(1).expect("a status").to_string()
+    };
+    assert_eq!([said("one"), said("two")], ["201", "429"]);
+    server.reload("burst = 0\nline_bytes = 500\n", "burst is 0 now");
+    assert_eq!([said("two"), said("three")], ["201", "201"]);
+    assert_eq!(said(&"x".repeat(600)), "413");
+}
+
+#[test]
 fn a_bad_file_changes_nothing_and_says_why() {
     let server = Operated::start("motd = \"old words\"\n");
     let mut ani = server.chatd.join("ani");
