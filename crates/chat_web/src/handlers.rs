@@ -13,6 +13,7 @@ use chat_server::export::json;
 use chat_server::names::Name;
 use chat_server::store::{Answer, Question};
 use chat_server::text::Text;
+use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -535,8 +536,9 @@ pub async fn export(
         }
     };
     let first = page(Some(0)).await.ok_or(AppError::RoomClosed)?;
-    let rest = futures_util::stream::unfold(first.1, page);
-    let all = futures_util::StreamExt::chain(futures_util::stream::iter([first.0]), rest);
+    let rest = stream::unfold(first.1, page);
+    // Fused, for what compresses it asks once more after the end.
+    let all = stream::iter([first.0]).chain(rest).fuse();
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((no_store(), kind, axum::body::Body::from_stream(all)).into_response())
 }

@@ -124,6 +124,11 @@ fn a_room_is_taken_away_line_by_line() {
         assert_eq!(line["text"], format!("line {number}"));
     }
     assert_eq!(first.call(get("/api/rooms/nowhere/export")).problem(), "no-such-room");
+    drop(first);
+    // Also where there is nothing yet, and compressed.
+    let empty = stage(&MemoryStore::default());
+    let reply = empty.call(get("/api/rooms/lobby/export").header("accept-encoding", "gzip"));
+    assert_eq!((reply.status, reply.header("content-encoding")), (200, Some("gzip")));
 }
 
 #[test]
