@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
+use crate::store::Policy;
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::text::Text;
 
@@ -21,6 +22,8 @@ pub struct Registry(Arc<Mutex<Clients>>);
 pub(crate) struct Clients {
     by_id: HashMap<ClientId, Box<Client>, BuildHasherDefault<NumberHasher>>,
     by_name: HashMap<Name, Holders>,
+    /// The rules for accounts, where there are any.
+    pub(crate) policy: Option<Policy>,
 }
 
 /// The connections that have one name: nearly always one, and several of one account.
@@ -116,6 +119,11 @@ impl Registry {
             }
         }
         people.into_values().collect()
+    }
+
+    /// The rules for accounts. `None` where there are none, since nothing is kept.
+    pub fn policy(&self) -> Option<Policy> {
+        self.lock().policy
     }
 
     /// The counts.

@@ -80,6 +80,7 @@ impl Turn<'_> {
     pub(super) fn set_rules(&mut self, policy: Policy) {
         if let Ok(accounts) = self.accounts_mut() {
             accounts.policy = policy;
+            self.clients.policy = Some(policy);
         }
     }
 

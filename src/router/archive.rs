@@ -112,6 +112,7 @@ impl Router {
             let room = Room::restored(stored, self.history);
             self.rooms.insert(room.name.clone(), room);
         }
+        self.registry.lock().policy = Some(policy);
         self.archive = Some(Archive {
             store,
             accounts: Accounts::new(accounts, policy),

@@ -192,6 +192,8 @@ pub struct Me {
     user: Author,
     /// The rooms one is in.
     rooms: Vec<String>,
+    /// Whether the name is an account's that one has signed in to.
+    signed_in: bool,
 }
 
 /// Who you are, and in which rooms
@@ -199,7 +201,7 @@ pub struct Me {
     (status = 200, description = "You", body = Me),
     (status = 401, description = "Nobody is signed on", body = Problem)))]
 pub async fn me(SignedOn(session): SignedOn) -> Response {
-    let me = Me { user: session.author(), rooms: session.rooms().iter().map(bare).collect() };
+    let me = Me { user: session.author(), rooms: session.rooms().iter().map(bare).collect(), signed_in: session.is_signed_in() };
     (no_store(), Json(me)).into_response()
 }
 
@@ -569,6 +571,22 @@ impl Health {
         let missed = state.missed();
         Json(Health { status: if missed == 0 { "ok" } else { "stale" }, missed })
     }
+}
+
+/// What this server offers to whoever is not in yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Offer {
+    /// Whether names can be one's own, and what was said can be searched: the server has a store.
+    accounts: bool,
+    /// Whether only members come in.
+    private: bool,
+}
+
+/// What this server offers
+#[utoipa::path(get, path = "/server", tag = "server", responses((status = 200, description = "Before one has a name", body = Offer)))]
+pub async fn offer(State(state): Shared) -> Json<Offer> {
+    let policy = state.handle.registry().policy();
+    Json(Offer { accounts: policy.is_some(), private: policy.is_some_and(|policy| policy.private) })
 }
 
 /// Whether the door is up

@@ -81,6 +81,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(accounts::sign_in, accounts::sign_out))
         .routes(routes!(accounts::change_password))
         .routes(routes!(handlers::export))
+        .routes(routes!(handlers::offer))
         .routes(routes!(handlers::healthz))
         .routes(routes!(handlers::readyz))
         .routes(routes!(handlers::openapi))

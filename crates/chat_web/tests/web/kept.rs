@@ -148,6 +148,19 @@ pub(crate) fn a_name_of_somebodys() -> String {
     reply.problem()
 }
 
+/// What a stranger is told before there is a name to be told by.
+#[test]
+fn what_is_offered_is_known_before_one_comes_in() {
+    let offer = |kept| {
+        let stage = Stage::with(Setup { config: quick(), kept }, WebConfig::default());
+        stage.call(get("/api/server")).json()
+    };
+    let private = Policy { private: true, plain_passwords: false };
+    assert_eq!(offer(None), json!({ "accounts": false, "private": false }));
+    assert_eq!(offer(Some((MemoryStore::default(), Policy::default()))), json!({ "accounts": true, "private": false }));
+    assert_eq!(offer(Some((MemoryStore::default(), private))), json!({ "accounts": true, "private": true }));
+}
+
 /// What a stranger hears where only members come in.
 pub(crate) fn a_server_for_members() -> String {
     let policy = Policy { private: true, plain_passwords: false };
@@ -273,6 +286,7 @@ fn another_password_and_signing_out_everywhere_end_everything_else() {
     telnet.send("LOGIN:ana correct-horse");
     telnet.until("* OK LOGIN ...");
     let me = guest_of(&stage, &here);
+    assert_eq!(me.call(get("/api/me")).json()["signed_in"], true);
     let change = |old: &str, new: &str| {
         let body = json!({ "old": old, "new": new });
         let call = Call { method: "PUT".into(), ..post("/api/account/password", &body) };

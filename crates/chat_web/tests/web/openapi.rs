@@ -95,6 +95,7 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/session",
         "DELETE /api/session",
         "PUT /api/account/password",
+        "GET /api/server",
         "GET /api/healthz",
         "GET /api/readyz",
         "GET /api/openapi.json",
