@@ -201,7 +201,11 @@ pub struct Me {
     (status = 200, description = "You", body = Me),
     (status = 401, description = "Nobody is signed on", body = Problem)))]
 pub async fn me(SignedOn(session): SignedOn) -> Response {
-    let me = Me { user: session.author(), rooms: session.rooms().iter().map(bare).collect(), signed_in: session.is_signed_in() };
+    let me = Me {
+        user: session.author(),
+        rooms: session.rooms().iter().map(bare).collect(),
+        signed_in: session.is_signed_in(),
+    };
     (no_store(), Json(me)).into_response()
 }
 

@@ -51,7 +51,10 @@ impl Talk {
 
     /// Stops it. All is written.
     pub(crate) fn stop(self) {
-        self.guard.stop(PATIENCE).unwrap();
+        let Talk { store, guard, .. } = self;
+        // As the router does, which ends first: its threads need not look then whether somebody still wants something.
+        drop(store);
+        guard.stop(PATIENCE).unwrap();
     }
 
     /// Hands a turn over. Whether the router has to wait, and for which turn.

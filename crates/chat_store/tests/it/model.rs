@@ -239,8 +239,8 @@ fn compare(simple: &mut Simple, talk: &mut Talk, question: Question) {
 }
 
 proptest! {
-    // A case is a life with several restarts, each of which opens files: a tenth of what is usual for functions.
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.div_ceil(10), ..ProptestConfig::default() })]
+    // A case is a life with several restarts, each of which opens files: a quarter of what is usual for functions.
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.div_ceil(4), ..ProptestConfig::default() })]
 
     #[test]
     fn it_answers_as_the_simplest_store_does(steps in prop::collection::vec(step(), 1..120)) {

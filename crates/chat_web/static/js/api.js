@@ -18,6 +18,24 @@ async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
 export const signOn = (name) => call('/api/users', { method: 'POST', body: { name } });
 export const me = () => call('/api/me');
 export const signOut = () => call('/api/me', { method: 'DELETE' });
+
+/** What the server offers to whoever is not in yet: `accounts`, and whether it is `private`. */
+export const server = () => call('/api/server');
+// A password takes its time, and others may be before one.
+export const register = (name, password, code) => call('/api/accounts', { method: 'POST', body: { name, password, ...(code ? { code } : {}) }, ms: 30000 });
+export const signIn = (name, password) => call('/api/session', { method: 'POST', body: { name, password }, ms: 30000 });
+/** By the cookie of an earlier time. Null where it is worth nothing any more. */
+export const comeBack = () => call('/api/session', { method: 'POST' }).catch((error) => { if (error.status !== 401 && error.status !== 501) throw error; return null; });
+export const signOutMember = (everywhere) => call(`/api/session${everywhere ? '?everywhere=true' : ''}`, { method: 'DELETE' });
+export const changePassword = (old, fresh) => call('/api/account/password', { method: 'PUT', body: { old, new: fresh }, ms: 30000 });
+/** What was said with these words, oldest first; `before` of the answer leads to older ones. */
+export function search(words, { room, before } = {}) {
+  const query = new URLSearchParams({ q: words });
+  if (room) query.set('room', room);
+  if (before != null) query.set('before', before);
+  return call(`/api/search?${query}`);
+}
+
 export const rooms = () => call('/api/rooms');
 export const users = () => call('/api/users');
 

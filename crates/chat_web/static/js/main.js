@@ -87,6 +87,8 @@ const app = {
     if (join && !quiet) return app.join(join[1], join[2]);
     const whisper = /^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/i.exec(text);
     if (whisper && !quiet) { app.openDm(whisper[1]); return app.say(whisper[2]); }
+    const search = /^\/search\s+(.+)/i.exec(text);
+    if (search && state.offer?.accounts) return app.search(search[1]);
     const ignored = /^\/(un)?ignore\s+(\S+)/i.exec(text);
     if (/^\/(quit|exit|q)\b/i.test(text)) return app.signOut();
     const sent = ask({ type: 'Command', line: text, room: room.dm ? 'lobby' : room.id }, (ack) => {
@@ -154,19 +156,48 @@ const app = {
   },
   switch: (text) => lately((parts) => parts.switcher.open(text)),
   sheet: () => lately((parts) => parts.sheet.open()),
+  search: (text = '') => lately((parts) => parts.search.open(text)),
+  /** A message in whatever room: one that is not one's own yet is entered first. */
+  showFound(room, seq) {
+    if (state.rooms.has(room)) return app.goTo(room, seq);
+    return app.command(`/join #${room}`, true, () => app.goTo(room, seq));
+  },
   settings: () => lately((parts) => parts.settings.open()),
-  async goTo(room, seq) { app.open(room, false); timeline.render(); await timeline.goTo(seq); },
+  async goTo(room, seq) { app.open(room, false); if (!app.room().loaded) await past.load(room); timeline.render(); await timeline.goTo(seq); },
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   async lookAround() {
     try { const all = await api.rooms(); app.directory.clear(); for (const room of all) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
   },
-  loadOlder: (room) => past.older(room),
+  loadOlder: (room, limit) => past.older(room, limit),
   set(key, value) { setPref(key, value); dress(); },
   async signOut() {
     if (box.items.length && !confirmUnsent()) return;
     feed({ type: 'stop' });
-    try { await api.signOut(); } catch { /* it ends by itself when the socket has been gone for a while */ }
+    try { await (state.signedIn ? api.signOutMember() : api.signOut()); } catch { /* it ends by itself when the socket has been gone for a while */ }
     setPref('name', state.me?.name ?? '');
+    setPref('account', false);
+    location.reload();
+  },
+  /** Registers the name one has, and asks for the cookie by which this browser stays signed in. */
+  makeMine: (password) => new Promise((done, fail) => {
+    const secret = password.trim();
+    const asked = ask({ type: 'Command', line: `/register ${secret}`, room: 'lobby' }, () => done(), (error) => fail(new Error(error.title)));
+    if (!asked) fail(new Error(t('needsLine')));
+  }).then(() => api.signIn(state.me.name, password.trim())).then(() => {
+    setPref('account', true);
+    state.signedIn = true;
+    toast(t('nowYours', { name: state.me.name }));
+    redrawSettings();
+  }),
+  async changePassword(old, fresh) {
+    await api.changePassword(old, fresh);
+    toast(t('passwordChanged'));
+  },
+  async signOutEverywhere() {
+    if (box.items.length && !confirmUnsent()) return;
+    try { await api.signOutMember(true); } catch (error) { toast(error.status ? error.message : t('noServer'), { kind: 'warn' }); return; }
+    feed({ type: 'stop' });
+    setPref('account', false);
     location.reload();
   },
 };
@@ -309,12 +340,20 @@ const EFFECTS = {
     if (app.room() && !app.room().loaded) past.load(state.current);
     app.watched();
     app.lookAround();
+    lookAtOffer();
     whenIdle(app);
   },
   down() { state.live = false; downSince = Date.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
   'sign-on': signOnAgain,
 };
 let downSince = 0;
+
+/** What there is only where the server keeps things: it may be another one since it was back. */
+async function lookAtOffer() {
+  try { state.offer = await api.server(); } catch { return; }
+  $('#searchbtn').hidden = !state.offer.accounts;
+  redrawSettings();
+}
 
 function send(frame) {
   if (socket?.readyState !== WebSocket.OPEN || (line.at !== 'live' && frame.type !== 'Resume' && frame.type !== 'Ping')) return false;
@@ -409,16 +448,24 @@ async function begin() {
   if (!prefs.name) return known(await signIn(''));
   try {
     const session = await api.me();
-    known(session.user);
+    known({ ...session.user, signed_in: session.signed_in });
   } catch (error) {
-    if (error.status === 401) known(await signIn(prefs.name));
+    if (error.status === 401) known(await welcomeBack() ?? await signIn(prefs.name, prefs.account ? { why: t('signedOut'), way: 'member' } : {}));
     // The server is not there: the page stands ready with what it knows, and tries again.
     else known({ name: prefs.name });
   }
 }
 
-function known(user) {
+/** Who is signed in comes in by the cookie of then; null where that is worth nothing any more. */
+const welcomeBack = async () => prefs.account ? api.comeBack().catch(() => null) : null;
+
+function iAm(user) {
   state.me = { id: user.id, name: user.name };
+  state.signedIn = !!(user.signed_in || user.role);
+}
+
+function known(user) {
+  iAm(user);
   setPref('name', user.name);
   $('#signin').hidden = true;
   $('#app').hidden = false;
@@ -435,13 +482,11 @@ async function signOnAgain() {
   try {
     const session = await api.me().catch((error) => { if (error.status !== 401) throw error; return null; });
     if (!session) {
-      const user = await api.signOn(state.me.name).catch((error) => { if (error.status !== 409) throw error; return null; });
-      if (user) state.me = { id: user.id, name: user.name };
-      else {
-        // Somebody has the name, perhaps our own ghost for a moment more: only a person can choose another.
-        const other = await signInAgain();
-        state.me = { id: other.id, name: other.name };
-      }
+      let owned = false;
+      const user = await (prefs.account ? api.comeBack() : null)
+        ?? await api.signOn(state.me.name).catch((error) => { if (error.status !== 409 && error.code !== 'members-only') throw error; owned = error.code !== 'name-in-use'; return null; });
+      // Somebody has the name, perhaps our own ghost for a moment more: only a person can choose another, or show whose it is.
+      iAm(user ?? await signInAgain(owned));
     }
     feed({ type: 'signed' });
   } catch (error) {
@@ -449,10 +494,10 @@ async function signOnAgain() {
   }
 }
 
-async function signInAgain() {
+async function signInAgain(owned) {
   EFFECTS.unschedule();
   $('#app').inert = true;
-  const user = await signIn(state.me.name, t('nameGone', { name: state.me.name }));
+  const user = await signIn(state.me.name, owned ? { why: t('signedOut'), way: 'member' } : { why: t('nameGone', { name: state.me.name }) });
   $('#app').inert = false;
   return user;
 }
@@ -481,6 +526,7 @@ async function dress() {
 
 drawers(() => app.set('people', !prefs.people));
 $('#mentions').addEventListener('click', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
+$('#searchbtn').addEventListener('click', () => app.search());
 $('#find').addEventListener('click', () => { closeDrawers(); app.switch(); });
 $('#addroom').addEventListener('click', () => { closeDrawers(); app.switch('#'); });
 $('#me').addEventListener('click', () => { closeDrawers(); app.settings(); });

@@ -6,13 +6,15 @@ import { message } from './wire.js';
 
 /** `take` takes the events, `live` says whether there is a line, `sorry` is told why a page did not come. */
 export function pastOf(state, take, live, sorry) {
-  const fetching = new Set();
+  const fetching = new Set(), loading = new Map();
 
-  async function load(id) {
-    if (fetching.has(id)) return;
-    fetching.add(id);
+  /** The newest page, asked for once however many want it. */
+  function load(id) {
+    if (!loading.has(id)) loading.set(id, newest(id).finally(() => loading.delete(id)));
+    return loading.get(id);
+  }
+  async function newest(id) {
     try { give(id, await api.page(id)); } catch (error) { if (state.current === id && error.status) sorry(error.message); }
-    fetching.delete(id);
   }
 
   function give(room, page, asked = {}) {
@@ -41,9 +43,9 @@ export function pastOf(state, take, live, sorry) {
   }
 
   /** The page before what is known. Resolves to whether it came. */
-  async function older(room) {
+  async function older(room, limit) {
     const before = Math.min(room.tl.order[0] ?? Infinity, merge.first(room.tl));
-    try { give(room.id, await api.page(room.id, { before }), { before }); return true; } catch { sorry(); return false; }
+    try { give(room.id, await api.page(room.id, { before, limit }), { before }); return true; } catch { sorry(); return false; }
   }
 
   return { load, mend, older };

@@ -1,6 +1,6 @@
 // Prefs: what this browser remembers: settings, drafts, the name. All of it may be missing or forbidden.
 
-const DEFAULTS = { theme: 'auto', lang: 'auto', hours: 'auto', notify: false, announce: 'all', people: true, name: '' };
+const DEFAULTS = { theme: 'auto', lang: 'auto', hours: 'auto', notify: false, announce: 'all', people: true, name: '', account: false };
 
 export const storage = (() => {
   try { const s = globalThis.localStorage; s.getItem('x'); return s; } catch { return null; }

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { Transform } from 'node:stream';
 import { chromium } from 'playwright-core';
 
-const BIN = process.env.CHATD_BIN ?? new URL('../../../../target/debug/chatd', import.meta.url).pathname;
+export const BIN = process.env.CHATD_BIN ?? new URL('../../../../target/debug/chatd', import.meta.url).pathname;
 export const WAIT = 20_000;
 
 /** A server on free ports, or on those given. */

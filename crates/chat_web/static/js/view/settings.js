@@ -5,6 +5,7 @@ import { t, LANGS } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { isName } from '../names.js';
 import { dialog as makeDialog } from './dialog.js';
+import { account } from './account.js';
 
 export function settings(app) {
   const body = h('div.fields', {}), dialog = makeDialog('settings', 'settings', body);
@@ -20,6 +21,7 @@ export function settings(app) {
     const secure = isSecureContext && 'Notification' in globalThis;
     body.replaceChildren(
       h('fieldset', {}, h('legend', {}, t('yourName')), rename),
+      ...[account(app)].filter(Boolean),
       choice('theme', ['auto', 'light', 'dark'].map((v) => [v, t(v)])),
       choice('lang', [['auto', t('auto')], ...Object.entries(LANGS)]),
       choice('hours', [['auto', t('auto')], ['12', '3:07 pm'], ['24', '15:07']]),

@@ -253,10 +253,10 @@ export function timelineView(app) {
     furniture();
   }
 
-  /** Shows a message by its seq, paging in the past as far as ten pages for it. */
+  /** Shows a message by its seq, paging in the past as far as ten thousand messages for it. */
   async function goTo(seq) {
     const room = app.room();
-    for (let i = 0; i < 10 && room.tl.order[0] > seq && !merge.atStart(room.tl); i++) if (!await app.loadOlder(room)) break;
+    for (let i = 0; i < 50 && !(room.tl.order[0] <= seq) && !merge.atStart(room.tl); i++) if (!await app.loadOlder(room, 200)) break;
     if (app.room() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
     const at = merge.place(room.tl, seq);
     if (at < view.start || (view.end !== null && at >= view.end)) {

@@ -1,0 +1,298 @@
+// A server with a store, in a real Chromium: names with passwords, what was said before, what is found.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { BIN, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
+
+const AXE = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+const PASSWORD = 'correct-horse';
+let browser;
+const ends = [];
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** A directory for a store, gone with the test. */
+function directory() {
+  const made = mkdtempSync(join(tmpdir(), 'chat-page-'));
+  ends.push(() => rmSync(made, { recursive: true }));
+  return made;
+}
+async function serve(dir, { flags = [], ...options } = {}) {
+  const server = await startServer({ ...options, flags: ['--data', dir, ...flags] });
+  ends.push(() => server.stop());
+  return server;
+}
+async function someone(forgive = [], options = {}) {
+  const page = await newPage(browser, options, forgive);
+  ends.push(() => page.context().close());
+  return page;
+}
+async function terminal(server, name) {
+  const client = await lineClient(server, name);
+  ends.push(client.end);
+  return client;
+}
+const way = (page, words) => page.click(`#ways button:has-text("${words}")`);
+const isTold = (page, words) => page.waitForFunction((text) => document.querySelector('#namehelp').textContent.includes(text), words);
+
+/** Makes a name one's own at the door. */
+async function register(page, url, name, password = PASSWORD) {
+  await page.goto(url);
+  await way(page, 'Keep a name');
+  await page.fill('#name', name);
+  await page.fill('#password', password);
+  await page.keyboard.press('Enter');
+}
+
+test('a name is made one’s own at the door, and after that it needs its password', async () => {
+  const server = await serve(directory());
+  const ana = await someone(['422']);
+  await register(ana, server.url, 'ana', 'short');
+  await ana.waitForSelector('#namehelp.bad');
+  await ana.fill('#password', PASSWORD);
+  await ana.keyboard.press('Enter');
+  await isLive(ana);
+  await say(ana, 'this is me');
+  await settled(ana, 1);
+
+  const other = await someone(['409', '401']);
+  await other.goto(server.url);
+  await other.fill('#name', 'Ana');
+  await other.keyboard.press('Enter');
+  await isTold(other, 'Ana belongs to somebody');
+  assert.equal(await other.evaluate(() => document.activeElement.id), 'password');
+  await other.fill('#password', 'wrong-horse');
+  await other.keyboard.press('Enter');
+  await isTold(other, 'do not belong together');
+  await other.fill('#password', PASSWORD);
+  await other.keyboard.press('Enter');
+  await isLive(other);
+  await sees(other, 'this is me');
+  assert.equal(await other.inputValue('#password'), '', 'it is not left in the page');
+  await say(other, 'me as well');
+  await sees(ana, 'me as well');
+  assert.equal(await ana.locator('#who li').count(), 1, 'one person, twice');
+  assert.deepEqual([...ana.errors, ...other.errors], []);
+});
+
+test('a restart with the page open: one is in again by the cookie, and what was unsent arrives once', async () => {
+  const dir = directory();
+  let server = await serve(dir);
+  const through = await proxy(server);
+  ends.push(through.close);
+  const ana = await someone(['WebSocket', 'ERR_', '401', '502']);
+  await register(ana, through.url, 'ana');
+  await isLive(ana);
+  await say(ana, 'before');
+  await settled(ana, 1);
+  for (const signal of ['SIGTERM', 'SIGKILL']) {
+    await server.stop(signal);
+    await ana.waitForFunction(() => document.documentElement.dataset.link !== 'live');
+    await say(ana, `while it was away after ${signal}`);
+    server = await serve(dir, { line: server.line, web: server.web });
+    await isLive(ana);
+    await sees(ana, `while it was away after ${signal}`);
+  }
+  await ana.reload();
+  await isLive(ana);
+  await settled(ana, 3);
+  assert.deepEqual(await texts(ana), ['before', 'while it was away after SIGTERM', 'while it was away after SIGKILL']);
+  assert.ok(await ana.isHidden('#signin'));
+  assert.deepEqual(ana.errors, []);
+});
+
+test('in the settings: the name one has becomes one’s own, another password, signed out everywhere', async () => {
+  const server = await serve(directory());
+  const ana = await someone(['401', '403', 'WebSocket']);
+  await enter(ana, server.url, 'ana');
+  const settings = async () => {
+    await ana.click('#me');
+    await ana.waitForSelector('#settings[open] .account');
+  };
+  await settings();
+  await ana.fill('#settings .account input[type=password]', PASSWORD);
+  await ana.keyboard.press('Enter');
+  await ana.waitForSelector('#everywhere');
+  const second = await someone();
+  await second.goto(server.url);
+  await way(second, 'I have a password');
+  await second.fill('#name', 'ana');
+  await second.fill('#password', PASSWORD);
+  await second.keyboard.press('Enter');
+  await isLive(second);
+  // Another password: this browser stays in, the other does not.
+  const [old, fresh] = await ana.locator('#settings .account input[type=password]').all();
+  await old.fill('wrong-horse');
+  await fresh.fill('another-horse');
+  await ana.keyboard.press('Enter');
+  await ana.waitForSelector('#settings .account .words:not(:empty)');
+  await old.fill(PASSWORD);
+  await fresh.fill('another-horse');
+  second.errors = [];
+  await ana.keyboard.press('Enter');
+  await second.waitForSelector('#signin:not([hidden])');
+  await isTold(second, 'signed out');
+  await isLive(ana);
+  await ana.keyboard.press('Escape');
+  await say(ana, 'still here');
+  await settled(ana, 1);
+  await settings();
+  await ana.click('#everywhere');
+  await ana.waitForSelector('#signin:not([hidden])');
+  assert.deepEqual(ana.errors, []);
+});
+
+test('five wrong passwords: one is told to wait, and the owner comes in all the same elsewhere', async () => {
+  const server = await serve(directory());
+  const ana = await someone();
+  await register(ana, server.url, 'ana');
+  await isLive(ana);
+  const guesser = await someone(['401', '429']);
+  await guesser.goto(server.url);
+  await way(guesser, 'I have a password');
+  await guesser.fill('#name', 'ana');
+  for (let i = 0; i < 5; i++) {
+    await guesser.fill('#password', `guess-${i}`);
+    await guesser.click('#signin .primary:not(:disabled)');
+    await guesser.waitForSelector('#namehelp.bad');
+    await guesser.waitForSelector('#signin .primary:not(:disabled)');
+  }
+  await isTold(guesser, 'Try again in');
+  await say(ana, 'still in');
+  await settled(ana, 1);
+  assert.deepEqual([...ana.errors, ...guesser.errors], []);
+});
+
+test('a private server lets in by a password or an invitation only', async () => {
+  const dir = directory();
+  const open = await serve(dir);
+  const ana = await someone(['WebSocket', 'ERR_']);
+  await register(ana, open.url, 'ana');
+  await isLive(ana);
+  await open.stop();
+  // Who invites others is at least an op.
+  execFileSync(BIN, ['account', '--data', dir, 'role', 'ana', 'op']);
+  const server = await serve(dir, { flags: ['--private', 'yes'] });
+  const page = await someone(['401', '403']);
+  await page.goto(server.url);
+  await page.waitForFunction(() => document.querySelector('#signin .lead').textContent.startsWith('Only members'));
+  await page.waitForSelector('#password');
+  await way(page, 'Keep a name');
+  await page.fill('#name', 'budi');
+  await page.fill('#password', PASSWORD);
+  await page.keyboard.press('Enter');
+  await isTold(page, 'invitation');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'code');
+  await way(page, 'I have a password');
+  await page.fill('#name', 'ana');
+  await page.fill('#password', PASSWORD);
+  await page.keyboard.press('Enter');
+  await isLive(page);
+  // A code by the commands of every door, shown to its maker alone.
+  await say(page, '/invitecode');
+  const code = await page.waitForFunction(() => /[a-z0-9]{4}(-[a-z0-9]{4})+/.exec(document.querySelector('.answer')?.textContent ?? '')?.[0]);
+  const budi = await someone();
+  await budi.goto(server.url);
+  await budi.waitForSelector('#password');
+  await way(budi, 'Keep a name');
+  await budi.fill('#name', 'budi');
+  await budi.fill('#password', PASSWORD);
+  await budi.fill('#code', await code.jsonValue());
+  await budi.keyboard.press('Enter');
+  await isLive(budi);
+  assert.deepEqual([...page.errors, ...budi.errors], []);
+});
+
+test('what was said long ago is found, and one jumps to it; a room one is not in is entered', async () => {
+  const dir = directory();
+  let server = await serve(dir);
+  const budi = await terminal(server, 'budi');
+  budi.say('/join #tea');
+  budi.say('SAY:#tea a cup of darjeeling');
+  budi.say('SAY:#lobby the blue teapot is mine');
+  for (let i = 0; i < 700; i++) budi.say(`SAY:#lobby line ${i}`);
+  budi.say('PING:done');
+  await budi.hears(/done/);
+  budi.end();
+  await server.stop();
+  server = await serve(dir);
+  const ana = await someone();
+  await enter(ana, server.url, 'ana');
+  await ana.click('#searchbtn');
+  await ana.fill('#searchwords', 'teapot blue');
+  await ana.keyboard.press('Enter');
+  await ana.waitForSelector('.hit');
+  assert.equal(await ana.locator('.hit').count(), 1);
+  await ana.click('.hit');
+  await ana.waitForFunction(() => document.querySelector('.msg.found')?.textContent.includes('the blue teapot is mine'));
+  await say(ana, '/search darjeeling');
+  await ana.click('.hit');
+  await ana.waitForFunction(() => document.querySelector('#title').textContent === '#tea' && document.querySelector('.msg.found')?.textContent.includes('darjeeling'));
+  await ana.click('#searchbtn');
+  await ana.fill('#searchwords', 'nothing-like-this');
+  await ana.keyboard.press('Enter');
+  await ana.waitForFunction(() => document.querySelector('#search .none').textContent.startsWith('Nothing'));
+  assert.deepEqual(ana.errors, []);
+});
+
+test('without a store nothing offers what there is not', async () => {
+  const server = await startServer();
+  ends.push(() => server.stop());
+  const ana = await someone();
+  await enter(ana, server.url, 'ana');
+  await ana.click('#me');
+  await ana.waitForSelector('#settings[open] .rename');
+  assert.equal(await ana.locator('#settings .account').count(), 0);
+  await ana.keyboard.press('Escape');
+  assert.ok(await ana.isHidden('#searchbtn'));
+  assert.deepEqual(ana.errors, []);
+});
+
+test('axe finds nothing: the ways in, the account, the search, in both schemes', async () => {
+  const server = await serve(directory());
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await someone(['409'], { colorScheme, reducedMotion: 'reduce' });
+    const clean = async (where) => {
+      const found = await page.evaluate(async () => {
+        const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+        return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+      });
+      assert.deepEqual(found, [], `${colorScheme}, ${where}`);
+    };
+    const name = `ana_${colorScheme}`;
+    await page.goto(server.url);
+    await page.evaluate(AXE);
+    await way(page, 'I have a password');
+    await clean('sign in');
+    await way(page, 'Keep a name');
+    await clean('register');
+    await page.fill('#name', name);
+    await page.keyboard.press('Enter');
+    await isTold(page, 'Type the password');
+    await clean('register, refused');
+    await page.fill('#password', PASSWORD);
+    await page.keyboard.press('Enter');
+    await isLive(page);
+    await say(page, 'a teapot');
+    await settled(page, 1);
+    await page.click('#me');
+    await page.waitForSelector('#everywhere');
+    await clean('account');
+    await page.keyboard.press('Escape');
+    await page.click('#searchbtn');
+    await page.fill('#searchwords', 'teapot');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.hit');
+    await clean('search');
+    assert.deepEqual(page.errors, []);
+  }
+});
