@@ -110,16 +110,18 @@ fn packed(file: &str) -> usize {
 #[test]
 fn the_page_stays_small() {
     // The wish was 120 KB and 35 KB packed. What is here is readable source, as it is served; a bundler and minifier make
-    // about 105 KB and 39 KB of it, which is no reason to have one.
+    // about 105 KB and 39 KB of it, which is no reason to have one. Names with passwords and the search have made it 10 KB larger.
     // js/later.js fetches these when the page is idle, and i18n.js a language when somebody reads it. Not to be forgotten
     // here: whatever is in neither list nobody loads.
     let late = [
         "later.css",
         "js/emoji_names.js",
         "js/i18n/id.js",
+        "js/view/account.js",
         "js/view/dialog.js",
         "js/view/mentions.js",
         "js/view/picker.js",
+        "js/view/search.js",
         "js/view/settings.js",
         "js/view/sheet.js",
         "js/view/switcher.js",
@@ -128,7 +130,7 @@ fn the_page_stays_small() {
     let first = first_load();
     let own = all().into_iter().filter(|file| !file.contains("admin"));
     assert_eq!(own.collect::<BTreeSet<String>>(), &first | &late);
-    for (files, most_raw, most_packed) in [(&first, 182, 65), (&late, 26, 12)] {
+    for (files, most_raw, most_packed) in [(&first, 192, 68), (&late, 33, 15)] {
         let raw: u64 = files.iter().map(|file| fs::metadata(root().join(file)).unwrap().len()).sum();
         let packed: usize = files.iter().map(|file| packed(file)).sum();
         println!("{} files, {raw} bytes, {packed} packed", files.len());
