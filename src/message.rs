@@ -44,7 +44,14 @@ pub enum Message {
         content: Text,
     },
     /// A door wants something of the store; the answer is for the door.
-    Ask(Question, Reply),
+    Ask {
+        /// What it wants.
+        question: Question,
+        /// Whether nobody else can read what comes from there: passwords are taken from nowhere else.
+        is_private: bool,
+        /// Where the answer goes.
+        reply: Reply,
+    },
     /// The store has something to say.
     Store(Report),
     /// Other settings are in force.

@@ -240,7 +240,7 @@ impl Turn<'_> {
             Message::ClientJoined(client) => self.connected(client),
             Message::ClientLeft(id, why) => self.departed(id, why),
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
-            Message::Ask(question, reply) => self.ask_for_door(question, reply),
+            Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Message::Store(report) => self.report(report),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
             Message::Tap(deliver) => {

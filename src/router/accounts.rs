@@ -173,7 +173,7 @@ impl Turn<'_> {
         let secret = Secret::new(secret);
         let from = self.address(id)?;
         let question = Question::Register { name, secret, invite, needs_invite: false, token: false, from };
-        let (question, then) = self.checked(question, from, Some(id))?;
+        let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
         Ok(Told::Ask(question, then))
     }
 
@@ -181,7 +181,7 @@ impl Turn<'_> {
     pub(super) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told, ChatError> {
         let from = self.address(id)?;
         let question = Question::SignIn { proof, token: false, from, guarded: false };
-        let (question, then) = self.checked(question, from, Some(id))?;
+        let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
         Ok(Told::Ask(question, then))
     }
 
@@ -193,7 +193,7 @@ impl Turn<'_> {
         }
         let (name, from) = (self.name_of(id)?, self.address(id)?);
         let question = Question::ChangePassword { name, old, new, token: false, from };
-        let (question, then) = self.checked(question, from, Some(id))?;
+        let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
         Ok(Told::Ask(question, then))
     }
 
@@ -242,7 +242,11 @@ impl Turn<'_> {
     }
 
     /// A door's question, if it may be asked.
-    pub(super) fn of_door(&mut self, question: Question) -> Result<(Question, archive::Then), ChatError> {
+    pub(super) fn of_door(
+        &mut self,
+        question: Question,
+        is_private: bool,
+    ) -> Result<(Question, archive::Then), ChatError> {
         if self.router.archive.is_none() {
             return Err(ChatError::NoStore(if question.is_about_lines() { "history" } else { "accounts" }));
         }
@@ -252,7 +256,11 @@ impl Turn<'_> {
             }
             _ => None,
         };
-        self.checked(question, from, None)
+        self.checked(question, from, None, is_private)
+    }
+
+    fn is_private(&self, id: ClientId) -> bool {
+        self.clients.get(id).is_some_and(Client::is_private)
     }
 
     /// The one place where it is decided whether a password may be tried, whoever brings it and by whatever door.
@@ -261,13 +269,9 @@ impl Turn<'_> {
         question: Question,
         from: Option<IpAddr>,
         client: Option<ClientId>,
+        is_private: bool,
     ) -> Result<(Question, archive::Then), ChatError> {
         let now = self.now.mono;
-        // A door on this machine may stand behind a proxy that speaks TLS; one that is reached from elsewhere does not.
-        let is_private = match client {
-            Some(id) => self.clients.get(id).is_some_and(Client::is_private),
-            None => from.is_none_or(|from| from.to_canonical().is_loopback()),
-        };
         let holder = match &question {
             Question::Register { name, .. } => self.clients.named(name),
             _ => None,

@@ -325,8 +325,8 @@ impl Turn<'_> {
     }
 
     /// Asks the store for a door that has a question of its own.
-    pub(super) fn ask_for_door(&mut self, question: Question, reply: Reply) {
-        match self.of_door(question) {
+    pub(super) fn ask_for_door(&mut self, question: Question, is_private: bool, reply: Reply) {
+        match self.of_door(question, is_private) {
             Ok((question, then)) => {
                 // There is a store, or it would have been refused.
                 let _number = self.put(question, Asker::Door(reply), then);

@@ -3,11 +3,10 @@
 //! What a browser stays signed in by is a token in a cookie that scripts cannot read. The store knows only its hash, and all
 //! of an account's end with a new password or when it signs out everywhere.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use chat_server::error::ChatError;
@@ -21,6 +20,7 @@ use uuid::Uuid;
 use crate::error::{AppError, Problem};
 use crate::handlers::{Asked, Body, COOKIE, SignedOn, cookie_of, may_come, no_store};
 use crate::models::Author;
+use crate::peer::Peer;
 use crate::session::{Entry, NoSession, Session};
 use crate::state::AppState;
 
@@ -90,17 +90,13 @@ pub struct Where {
     (status = 429, description = "Too many guesses", body = Problem),
     (status = 501, description = "The server keeps no accounts", body = Problem),
     (status = 503, description = "The server is full, stopping, or has too much to do", body = Problem)))]
-pub async fn register(
-    State(state): Shared,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Body(wanted): Body<Credentials>,
-) -> Result<Response, AppError> {
+pub async fn register(State(state): Shared, peer: Peer, Body(wanted): Body<Credentials>) -> Result<Response, AppError> {
     let name = Name::parse(&wanted.name)?;
     may_come(&state, peer)?;
     let invite = wanted.code.as_deref().filter(|code| !code.trim().is_empty()).map(Text::new).transpose()?;
-    let (secret, from) = (Secret::new(wanted.password), Some(peer.ip()));
+    let (secret, from) = (Secret::new(wanted.password), Some(peer.address.ip()));
     let question = Question::Register { name, secret, invite, needs_invite: false, token: true, from };
-    let (role, token) = proven(&state, question).await?;
+    let (role, token) = proven(&state, question, peer.is_private()).await?;
     come_in(&state, peer, role, &token, StatusCode::CREATED).await
 }
 
@@ -120,7 +116,7 @@ pub async fn register(
     (status = 503, description = "The server is full, stopping, or has too much to do", body = Problem)))]
 pub async fn sign_in(
     State(state): Shared,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    peer: Peer,
     headers: HeaderMap,
     body: Result<Body<Credentials>, AppError>,
 ) -> Result<Response, AppError> {
@@ -136,8 +132,8 @@ pub async fn sign_in(
         Proof::Token(token) => Some(token.clone()),
         Proof::Password(..) => None,
     };
-    let from = Some(peer.ip());
-    let answer = state.ask(Question::SignIn { proof, token, from, guarded: false }).await;
+    let from = Some(peer.address.ip());
+    let answer = state.ask(Question::SignIn { proof, token, from, guarded: false }, peer.is_private()).await;
     let (role, token) = match answer.ok_or(AppError::Stopping)? {
         Answer::Account { account, token, .. } => (account.role, token.or(known).ok_or(AppError::Internal)?),
         Answer::Refused(error) => return Err(AppError::Chat(error)),
@@ -166,7 +162,7 @@ pub async fn sign_out(
     };
     if let Some(token) = token {
         // Where the store does not answer the cookie goes all the same.
-        let _forgotten = state.ask(Question::SignOut { name, token }).await;
+        let _forgotten = state.ask(Question::SignOut { name, token }, true).await;
     }
     state.sessions.remove(&session.token);
     session.sign_out().await;
@@ -190,19 +186,20 @@ pub async fn sign_out(
     (status = 503, description = "The store has too much to do", body = Problem)))]
 pub async fn change_password(
     State(state): Shared,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    peer: Peer,
     SignedOn(session): SignedOn,
     Body(wanted): Body<NewPassword>,
 ) -> Result<Response, AppError> {
     let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
-    let (old, new, from) = (Secret::new(wanted.old), Secret::new(wanted.new), Some(peer.ip()));
-    let (_, token) = proven(&state, Question::ChangePassword { name, old, new, token: true, from }).await?;
+    let (old, new, from) = (Secret::new(wanted.old), Secret::new(wanted.new), Some(peer.address.ip()));
+    let (_, token) =
+        proven(&state, Question::ChangePassword { name, old, new, token: true, from }, peer.is_private()).await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, account_cookie(&token))]).into_response())
 }
 
 /// Asks who somebody is, and for a token.
-async fn proven(state: &AppState, question: Question) -> Result<(Role, Secret), AppError> {
-    match state.ask(question).await.ok_or(AppError::Stopping)? {
+async fn proven(state: &AppState, question: Question, is_private: bool) -> Result<(Role, Secret), AppError> {
+    match state.ask(question, is_private).await.ok_or(AppError::Stopping)? {
         Answer::Account { account, token: Some(token), .. } => Ok((account.role, token)),
         Answer::Refused(error) => Err(AppError::Chat(error)),
         _ => Err(AppError::Internal),
@@ -212,7 +209,7 @@ async fn proven(state: &AppState, question: Question) -> Result<(Role, Secret), 
 /// A session for whoever has this token.
 async fn come_in(
     state: &Arc<AppState>,
-    peer: SocketAddr,
+    peer: Peer,
     role: Role,
     token: &Secret,
     status: StatusCode,

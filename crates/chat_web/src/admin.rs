@@ -1,12 +1,12 @@
 //! What operators see and do: the dashboard's calls, behind the operator key.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use chat_server::event::Leave;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::error::{AppError, Problem};
 use crate::handlers::Body;
 use crate::models::{Room, User};
+use crate::peer::Peer;
 use crate::state::AppState;
 
 /// How many wrong keys one address may try, and in which time.
@@ -54,8 +55,7 @@ impl FromRequestParts<Arc<AppState>> for Operator {
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Operator, AppError> {
         let key = state.operator_key.read().unwrap_or_else(PoisonError::into_inner).clone();
         let key = key.filter(|key| !key.is_empty()).ok_or(AppError::NoOperators)?;
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let address = peer.ok_or(AppError::Internal)?;
+        let address = Peer::from(&*parts).address.ip();
         let now = Instant::now();
         if let Some(seconds) = state.wrong_keys.must_wait(address, now) {
             return Err(AppError::TooMany(seconds));

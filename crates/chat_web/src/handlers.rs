@@ -1,10 +1,9 @@
 //! The REST calls (docs/protocol.md, section 3).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -20,6 +19,7 @@ use uuid::Uuid;
 
 use crate::error::{AppError, PROBLEMS, Problem};
 use crate::models::{Author, Message, Room, User, bare, room_name};
+use crate::peer::Peer;
 use crate::session::{Ask, Entry, NoSession, Session, Told};
 use crate::state::{AppState, Page, PageQuery};
 use crate::websocket::{is_cid, one_line};
@@ -53,13 +53,13 @@ pub fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// [`AppError::Full`].
-pub fn may_come(state: &AppState, peer: SocketAddr) -> Result<(), AppError> {
+pub fn may_come(state: &AppState, peer: Peer) -> Result<(), AppError> {
     let config = state.handle.config();
     if config.max_clients > 0 && state.sessions.len() >= config.max_clients {
         return Err(AppError::Full(format!("There are {} people on the page already.", config.max_clients)));
     }
     // Counted only where it matters, for it looks at everybody.
-    let neighbours = || state.sessions.iter().filter(|session| session.address == peer.ip()).count();
+    let neighbours = || state.sessions.iter().filter(|session| session.address == peer.address.ip()).count();
     if config.max_per_address > 0 && neighbours() >= config.max_per_address {
         let most = config.max_per_address;
         return Err(AppError::Full(format!("Your address has {most} sessions, which is the most. Leave one first.")));
@@ -154,11 +154,7 @@ pub async fn list_users(State(state): Shared, Anybody(session): Anybody) -> Json
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "That cannot be a name", body = Problem),
     (status = 503, description = "The server is full, or stopping", body = Problem)))]
-pub async fn create_user(
-    State(state): Shared,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Body(user): Body<NewUser>,
-) -> Result<Response, AppError> {
+pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewUser>) -> Result<Response, AppError> {
     let name = Name::parse(&user.name)?;
     may_come(&state, peer)?;
     let session = Session::open(state.clone(), Entry::Guest(name), peer).await.map_err(|no| match no {
@@ -500,7 +496,7 @@ pub async fn search(
     let closed = state.rooms.iter().filter(|log| !log.is_open()).map(|log| log.name.clone()).collect::<Vec<String>>();
     let hidden = closed.iter().filter(|room| !state.may_read(session, room));
     let hidden = hidden.filter_map(|room| room_name(room).ok()).collect();
-    match state.ask(Question::Search { room, hidden, words, before, limit }).await.ok_or(AppError::Stopping)? {
+    match state.ask(Question::Search { room, hidden, words, before, limit }, true).await.ok_or(AppError::Stopping)? {
         Answer::Lines { lines, more } => {
             let mut messages = state.messages_of(&lines);
             // A room may have been closed meanwhile.
@@ -536,7 +532,7 @@ pub async fn export(
                 return None;
             }
             let question = Question::Page { room: name, before: u64::MAX, after: Some(after), limit: LARGEST_PAGE };
-            let Some(Answer::Lines { lines, more }) = state.ask(question).await else { return None };
+            let Some(Answer::Lines { lines, more }) = state.ask(question, true).await else { return None };
             let objects: String = lines.iter().filter_map(|line| Some(json(line)? + "\n")).collect();
             Some((Ok::<String, std::convert::Infallible>(objects), more))
         }

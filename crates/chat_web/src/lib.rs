@@ -23,6 +23,7 @@ pub mod error;
 pub mod state;
 pub mod frames;
 pub mod figures;
+pub mod peer;
 pub mod session;
 pub mod websocket;
 pub mod handlers;

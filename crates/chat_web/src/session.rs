@@ -4,7 +4,7 @@
 //! every socket and come back half a minute later, and nobody else notices.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ mod orders;
 mod answers;
 
 use crate::models::{Author, Message, ServerFrame, bare};
+use crate::peer::Peer;
 use crate::state::{AppState, TaskQueue};
 use task::Task;
 
@@ -204,7 +205,7 @@ impl Session {
     ///
     /// # Errors
     /// The chat's refusal, as for a name that is taken.
-    pub async fn open(state: Arc<AppState>, entry: Entry, origin: SocketAddr) -> Result<Arc<Session>, NoSession> {
+    pub async fn open(state: Arc<AppState>, entry: Entry, peer: Peer) -> Result<Arc<Session>, NoSession> {
         let client = state.handle.next_id();
         let (to_task, batches) = mpsc::channel(BATCHES);
         let (orders, from_doors) = mpsc::channel(ORDERS);
@@ -216,7 +217,7 @@ impl Session {
             id: state.user_id(client),
             client,
             token: token.clone(),
-            address: origin.ip(),
+            address: peer.address.ip(),
             known: RwLock::default(),
             pace: Mutex::new((pace, settings)),
             orders,
@@ -244,7 +245,7 @@ impl Session {
             signing_out: Vec::new(),
             signed_on: Some(signed_on),
         };
-        tokio::spawn(task.run(entry, origin.to_string(), outbox));
+        tokio::spawn(task.run(entry, peer, outbox));
         match answer.await {
             Ok(Ok(())) => Ok(session),
             Ok(Err(error)) => Err(NoSession::Refused(error)),

@@ -415,17 +415,17 @@ impl AppState {
     /// if it does not answer; and where there is still more.
     pub async fn older(&self, room: &RoomName, before: u64, limit: usize) -> (Vec<Message>, Option<u64>) {
         let question = Question::Page { room: room.clone(), before, after: None, limit };
-        match self.ask(question).await {
+        match self.ask(question, true).await {
             Some(StoreAnswer::Lines { lines, more }) => (self.messages_of(&lines), more),
             _ => (Vec::new(), None),
         }
     }
 
-    /// Asks the router's store. `None` if there is no answer.
-    pub async fn ask(&self, question: Question) -> Option<StoreAnswer> {
+    /// Asks the router's store. `is_private` matters for passwords only. `None` if there is no answer.
+    pub async fn ask(&self, question: Question, is_private: bool) -> Option<StoreAnswer> {
         let (reply, answer) = oneshot::channel();
         let reply = Box::new(move |said| drop(reply.send(said)));
-        self.tell_router(ToRouter::Ask(question, reply)).await;
+        self.tell_router(ToRouter::Ask { question, is_private, reply }).await;
         answer.await.ok()
     }
 

@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use super::{Asker, Entry, Order, Out, ROOM, Session, SocketId};
 use crate::frames::commands;
 use crate::models::{Limits, OwnRoom, Rate, ServerFrame, ServerInfo, Span, bare};
+use crate::peer::Peer;
 use crate::state::{AppState, Receipt, frame, key};
 use crate::websocket::FRAME_BYTES;
 
@@ -130,8 +131,9 @@ pub(super) struct Missed {
 }
 
 impl Task {
-    pub(super) async fn run(mut self, entry: Entry, origin: String, outbox: Outbox) {
-        let client = Client::new(self.session.client, outbox, origin, "web");
+    pub(super) async fn run(mut self, entry: Entry, peer: Peer, outbox: Outbox) {
+        let mut client = Client::new(self.session.client, outbox, peer.address.to_string(), "web");
+        client.is_encrypted = peer.is_tls;
         self.state.tell_router(ToRouter::ClientJoined(client)).await;
         let choices = vec![Choice::History(0), Choice::Typing(true), Choice::Presence(Presence::Full)];
         let quiet = Command::Options(choices);

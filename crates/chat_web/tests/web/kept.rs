@@ -340,6 +340,30 @@ fn who_is_refused_hears_why() {
     assert_eq!(stage.call(evil).problem(), "foreign-origin");
 }
 
+/// A proxy on the same machine says for whom it asks, and whether they came by HTTPS.
+#[test]
+fn behind_a_proxy_passwords_are_taken_by_https_only_and_guesses_are_counted_where_they_come_from() {
+    let memory = MemoryStore::from_iter([("ana", "correct-horse", Role::Member)]);
+    let stage = stage(&memory);
+    let sign_in = |from: &str, proto: &str, secret: &str| {
+        let call = post("/api/session", &password("ana", secret));
+        let reply = stage.call(call.header("x-forwarded-for", from).header("x-forwarded-proto", proto));
+        if reply.status == 200 { "in".to_string() } else { reply.problem() }
+    };
+    assert_eq!(sign_in("192.0.2.7", "http", "correct-horse"), "needs-tls");
+    for _ in 0..3 {
+        assert_eq!(sign_in("192.0.2.7", "https", "wrong-horse"), "bad-password");
+    }
+    assert_eq!(sign_in("192.0.2.7", "https", "correct-horse"), "too-fast");
+    assert_eq!(sign_in("192.0.2.8", "https", "correct-horse"), "in", "others have not guessed");
+    // The same where it is typed on the page.
+    let call = post("/api/users", &json!({ "name": "guest" }));
+    let reply = stage.call(call.header("x-forwarded-for", "192.0.2.9").header("x-forwarded-proto", "http"));
+    let mut page = guest_of(&stage, &reply).connect();
+    page.send(&json!({ "type": "Command", "ref": 1, "line": "/login ana correct-horse" }));
+    page.until(&json!({ "type": "Error", "ref": 1, "code": "needs-tls" }));
+}
+
 #[test]
 fn without_a_store_there_are_no_accounts() {
     let stage = Stage::start();

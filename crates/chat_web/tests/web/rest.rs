@@ -231,7 +231,7 @@ fn the_calls_answer_as_they_say() {
     assert_eq!(reply.header("api-version"), Some("1"));
     let cookie = |call: Call| call.header("cookie", &format!("a=b; chat_session={token}; c=d"));
     let me = stage.call(cookie(get("/api/me")));
-    assert_eq!(me.json(), json!({"user": {"id": id, "name": "ana"}, "rooms": ["lobby"]}));
+    assert_eq!(me.json(), json!({"user": {"id": id, "name": "ana"}, "rooms": ["lobby"], "signed_in": false}));
     let _budi = stage.line("budi");
     let users = stage.call(get("/api/users")).json();
     assert_eq!(users[0]["name"], "ana");
