@@ -91,6 +91,9 @@ const app = {
     if (search && state.offer?.accounts) return app.search(search[1]);
     const ignored = /^\/(un)?ignore\s+(\S+)/i.exec(text);
     if (/^\/(quit|exit|q)\b/i.test(text)) return app.signOut();
+    // This browser would come back by its cookie, so that goes too.
+    const out = state.signedIn && /^\/logout(?:\s+(all))?\s*$/i.exec(text);
+    if (out) return out[1] ? app.signOutEverywhere() : app.signOut();
     const sent = ask({ type: 'Command', line: text, room: room.dm ? 'lobby' : room.id }, (ack) => {
       if (ignored) { app.ignored[ignored[1] ? 'delete' : 'add'](ignored[2]); }
       if (quiet) { if (/^\/(un)?ignore|^\/nick/i.test(text)) toast(ack.text ?? ''); } else if (ack.text || ack.items) take({ type: 'answer', room: room.id, text: ack.text ?? '', items: ack.items, verb: ack.what, at: new Date().toISOString() });
