@@ -34,6 +34,9 @@ pub struct Message {
     pub cid: Option<String>,
     /// Who said it.
     pub from: Author,
+    /// Whether the author had signed in: the name is theirs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub account: bool,
     /// When, RFC 3339 in UTC with milliseconds.
     #[schema(example = "2026-11-22T10:47:03.120Z")]
     pub at: String,

@@ -234,6 +234,7 @@ impl AppState {
             id: message_id(envelope.at.timestamp_millis(), &speech.room, speech.id),
             cid: None,
             from: self.author(speech.by, &speech.from),
+            account: speech.signed,
             at: timestamp(envelope.at),
             text: speech.text.to_string(),
             act: speech.act,

@@ -81,7 +81,7 @@ impl Task {
             (Done::Said { room, id, .. }, Wanted::Said { cid, text, re, act, .. }) => {
                 let Some(name) = self.session.name() else { return };
                 let (room, by) = (room.clone(), self.session.person());
-                let (version, signed) = (Version::First, false);
+                let (version, signed) = (Version::First, self.session.is_signed_in());
                 let own = cid.as_deref().and_then(|cid| Text::new(cid).ok());
                 let speech = Speech { room, id: *id, by, from: name, act, re, version, signed, cid: own, text };
                 return self.said(envelope, &speech, cid, asker, again);
@@ -98,7 +98,7 @@ impl Task {
                         from: name.clone(),
                         target: *target,
                         author: name,
-                        signed: false,
+                        signed: self.session.is_signed_in(),
                         what,
                     };
                     let changed = changed_frame(&change, self.session.author(), timestamp(envelope.at));

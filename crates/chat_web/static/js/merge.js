@@ -84,7 +84,7 @@ function addSnapshot(tl, item, asOf) {
   if (item.cid) { message.cid = item.cid; tl.cids.set(item.cid, item.seq); }
   const wins = asOf > message.asOf || (asOf === message.asOf && richer(item, message.base));
   if (!wins) return 0;
-  Object.assign(message, { id: item.id ?? message.id, from: item.from, at: item.at, act: !!item.act, reply_to: item.reply_to ?? null, asOf, base: item });
+  Object.assign(message, { id: item.id ?? message.id, from: item.from, at: item.at, account: !!item.account, act: !!item.act, reply_to: item.reply_to ?? null, asOf, base: item });
   fold(tl, message);
   return item.seq;
 }

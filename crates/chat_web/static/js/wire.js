@@ -39,7 +39,7 @@ const FRAMES = {
 const DEFAULTS = {
   Hello: { rooms: [], commands: [], limits: {}, server: {} },
   People: { users: [] },
-  Message: { text: '', act: false, reply_to: null, edited: false, deleted: false, reactions: {}, cid: null },
+  Message: { text: '', account: false, act: false, reply_to: null, edited: false, deleted: false, reactions: {}, cid: null },
   Reaction: { on: false },
   Presence: { away: null },
   Topic: { text: '' },

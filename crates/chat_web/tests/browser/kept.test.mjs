@@ -87,7 +87,15 @@ test('a name is made one’s own at the door, and after that it needs its passwo
   await other.waitForSelector('#signin:not([hidden])');
   await say(ana, 'and still me');
   await settled(ana, 3);
-  assert.deepEqual([...ana.errors, ...other.errors], []);
+  // Others see whose name is a name of their own.
+  const budi = await someone();
+  await enter(budi, server.url, 'budi');
+  await say(budi, 'and I am a guest');
+  await sees(ana, 'and I am a guest');
+  await settled(budi, 4);
+  assert.equal(await budi.locator('.msg .owned').count(), 1);
+  assert.equal(await ana.locator('.msg .owned').count(), 0);
+  assert.deepEqual([...ana.errors, ...other.errors, ...budi.errors], []);
 });
 
 test('a restart with the page open: one is in again by the cookie, and what was unsent arrives once', async () => {

@@ -242,10 +242,12 @@ fn one_registers_signs_in_elsewhere_and_is_one_person_by_every_door() {
     assert_eq!(people[0]["id"], json!(first.id));
     // Each sees what the others say, as their own.
     page.send(&json!({ "type": "Send", "ref": 1, "room": "lobby", "text": "from the first" }));
-    other.until(&json!({ "type": "Message", "text": "from the first", "from": { "id": first.id } }));
+    other.until(&json!({ "type": "Message", "text": "from the first", "from": { "id": first.id }, "account": true }));
     telnet.until("* MSG #lobby 1 ana: from the first");
     telnet.send("MSG:from telnet");
     page.until(&json!({ "type": "Message", "text": "from telnet", "from": { "id": first.id } }));
+    let is_theirs = |page: &Value| [0, 1].map(|i| page[i]["account"] == json!(true));
+    eventually("by an account", || stage.call(get("/api/messages")).json(), |page| is_theirs(page) == [true, true]);
     // One of them goes, and she is still here.
     assert_eq!(second.call(call("DELETE", "/api/me")).status, 204);
     let people = stage.call(get("/api/users")).json();

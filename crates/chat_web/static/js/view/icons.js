@@ -10,6 +10,7 @@ const PATHS = {
   more: 'M5 12h.5M11.75 12h.5M18.5 12h.5',
   edit: 'M4 20l1-4L16 5l3 3L8 19l-4 1Z',
   trash: 'M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7',
+  check: 'M5 12.5l4.5 4.5L19 7.5',
   copy: 'M9 9h10.5v10.5H9zM15 9V4.5H4.5V15H9',
   close: 'M6 6l12 12M18 6 6 18',
   plus: 'M12 5v14M5 12h14',

@@ -18,7 +18,7 @@ export function messageView(app, goTo, fresh) {
     const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
     const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
     const late = item && isLate(item, Date.now());
-    const sig = [message.v, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours, room.people.size > 0].join('|');
+    const sig = [message.v, message.account, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours, room.people.size > 0].join('|');
     return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && fresh.has(message.cid ?? message.seq) }) };
   }
 
@@ -37,7 +37,7 @@ export function messageView(app, goTo, fresh) {
     const el = h(`li.${classes.join('.')}`, { tabIndex: -1, hue: hue(message.from.name) },
       head && !mine && !message.act && avatar(message.from.name),
       h('div.body', {},
-        head && !message.act && h('div.meta', {}, h(`button.name${mine ? '.vh' : ''}`, { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) }, message.from.name), when),
+        head && !message.act && h('div.meta', {}, h(`button.name${mine ? '.vh' : ''}`, { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) }, message.from.name), message.account && !mine && owned(message.from.name), when),
         h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text),
         message.reactions.length > 0 && reactions(room, message)),
       !head && !message.act && when,
@@ -45,6 +45,8 @@ export function messageView(app, goTo, fresh) {
     el.message = message;
     return el;
   }
+
+  const owned = (name) => h('span.owned', { role: 'img', 'aria-label': t('owned', { name }), title: t('owned', { name }) }, icon('check'));
 
   function quote(room, seq, quoted) {
     return h('button.quoted', { tabIndex: -1, onclick: () => goTo(seq), hue: quoted ? hue(quoted.from.name) : null },
