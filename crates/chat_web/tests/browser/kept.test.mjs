@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
-import { BIN, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
+import { AXE, BIN, axeFindsNothing, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
 
-const AXE = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const PASSWORD = 'correct-horse';
 let browser;
 const ends = [];
@@ -277,13 +276,7 @@ test('axe finds nothing: the ways in, the account, the search, in both schemes',
   const server = await serve(directory());
   for (const colorScheme of ['light', 'dark']) {
     const page = await someone(['409'], { colorScheme, reducedMotion: 'reduce' });
-    const clean = async (where) => {
-      const found = await page.evaluate(async () => {
-        const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-        return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
-      });
-      assert.deepEqual(found, [], `${colorScheme}, ${where}`);
-    };
+    const clean = (where) => axeFindsNothing(page, `${colorScheme}, ${where}`);
     const name = `ana_${colorScheme}`;
     await page.goto(server.url);
     await page.evaluate(AXE);

@@ -1,12 +1,10 @@
 // The page in a real Chromium, against a real chatd, beside people in telnet's door.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { after, afterEach, before, test } from 'node:test';
-import { WAIT, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
+import { AXE, WAIT, axeFindsNothing, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
 
-const AXE = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 let browser;
 let server;
 const ends = [];
@@ -34,15 +32,6 @@ async function terminal(name) {
   const client = await lineClient(server, name);
   ends.push(client.end);
   return client;
-}
-
-/** A script element would be refused by Trusted Types; the debugger may still run it: `page.evaluate(AXE)` comes first. */
-async function axeFindsNothing(page, where) {
-  const found = await page.evaluate(async () => {
-    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-    return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
-  });
-  assert.deepEqual(found, [], where);
 }
 
 test('the first visit: a name is proposed, Enter, and one is in the lobby', async () => {

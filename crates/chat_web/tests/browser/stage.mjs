@@ -1,13 +1,16 @@
 // What the tests of the page share: a real chatd, a real Chromium, people in telnet's door, and a proxy that can be cut.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 import { Transform } from 'node:stream';
 import { chromium } from 'playwright-core';
 
 export const BIN = process.env.CHATD_BIN ?? new URL('../../../../target/debug/chatd', import.meta.url).pathname;
+export const AXE = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 export const WAIT = 20_000;
 
 /** A server on free ports, or on those given. */
@@ -157,3 +160,12 @@ export const texts = (page) => page.evaluate(() => [...document.querySelectorAll
 export const sees = (page, words) => page.waitForFunction((text) => [...document.querySelectorAll('.msg:not(.pending, .failed) .text')].some((one) => one.textContent.includes(text)), words);
 
 export const settled = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.msg:not(.pending, .failed)').length >= n && !document.querySelector('.msg.pending'), count);
+
+/** A script element would be refused by Trusted Types; the debugger may still run it: `page.evaluate(AXE)` comes first. */
+export async function axeFindsNothing(page, where) {
+  const found = await page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+  });
+  assert.deepEqual(found, [], where);
+}
