@@ -46,6 +46,7 @@ pub mod intake;
 pub mod outgoing;
 pub mod connection;
 pub mod live;
+pub mod files;
 pub mod server;
 pub mod config;
 pub mod exposition;

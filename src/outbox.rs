@@ -404,6 +404,7 @@ mod tests {
             version: Version::First,
             signed: false,
             cid: None,
+            file: None,
             text: Text::own(id.to_string()),
         }))
     }
@@ -414,7 +415,7 @@ mod tests {
 
     fn whisper() -> Arc<Envelope> {
         let ani = Name::parse("ani").unwrap();
-        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, text: Text::own("psst") })
+        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, file: None, text: Text::own("psst") })
     }
 
     #[test]
