@@ -137,6 +137,8 @@ pub enum Command {
     },
     /// A code with which one person can register.
     InviteCode,
+    /// Be an operator, by the operator key.
+    Oper(Secret),
     /// Old lines that have all these words.
     Search {
         /// Where; `None` is everywhere.
@@ -190,6 +192,8 @@ pub enum Prompt {
     OldPassword,
     /// The password from now on.
     NewPassword,
+    /// The operator key.
+    OperatorKey,
 }
 
 /// One line of a room, as a person names it.
@@ -588,6 +592,12 @@ pub static VERBS: &[Verb] = &[
         "make a code with which one person can register",
         |_, _| Ok(Command::InviteCode),
     )),
+    early(verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args, _| {
+        Ok(match args.trim() {
+            "" => Command::Prompt(Prompt::OperatorKey),
+            key => Command::Oper(Secret::new(key)),
+        })
+    })),
     verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
         let why = args.trimmed();
         Ok(Command::Away((!why.is_empty()).then_some(why)))
@@ -738,7 +748,8 @@ fn send_file(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
     if to.is_empty() || bytes.is_empty() || name.trim().is_empty() {
         return Err(ChatError::MissingArgument { usage: verb.usage });
     }
-    let to = if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(somebody(&to)?) };
+    let to =
+        if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(somebody(&to)?) };
     match bytes.parse() {
         Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&name) }),
         _ => Err(bad(&bytes, "It is how many bytes the file has, 1 or more.")),

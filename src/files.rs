@@ -1,7 +1,7 @@
 //! Files that people pass on: what was offered, what has come, who may fetch it and for how long.
 //!
 //! The router makes offers and says lines; the threads of the file door move bytes. Both meet at one lock in here, which is
-//! held for a few lines and never while a file or a socket is touched (PROTOCOL.md section 13, "Files").
+//! held for a few lines and never while a file or a socket is touched (PROTOCOL.md section 14, "Files").
 
 use std::collections::HashMap;
 use std::fmt;
@@ -445,7 +445,9 @@ impl Files {
                 (Reader::Person(person), Some(readers)) => readers.contains(&person),
                 (Reader::Nobody, Some(_)) => false,
             };
-            let (Event::Said(Speech { text, .. }) | Event::Whispered { text, .. }) = &kept.line.event else { return None };
+            let (Event::Said(Speech { text, .. }) | Event::Whispered { text, .. }) = &kept.line.event else {
+                return None;
+            };
             may.then(|| (kept.bytes, text.clone()))
         })?;
         let (bytes, name) = fetched;

@@ -12,8 +12,7 @@ use crate::registry::Snapshot;
 /// The codes that refusals and goodbyes are counted by.
 const CODES: [u16; 45] = [
     200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 464, 466,
-    470, 473, 475, 480, 481, 482, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493, 498, 500, 503,
-    507, 508, 511,
+    470, 473, 475, 480, 481, 482, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493, 498, 500, 503, 507, 508, 511,
 ];
 
 /// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.
@@ -273,7 +272,9 @@ impl Metrics {
         for (door, count) in &seen.doors {
             clients.sample(&[("door", door)], count);
         }
-        for Figure { name, kind, text, value, .. } in self.figures(&seen, Instant::now()).into_iter().chain(self.file_figures()) {
+        for Figure { name, kind, text, value, .. } in
+            self.figures(&seen, Instant::now()).into_iter().chain(self.file_figures())
+        {
             if let Some(kind) = kind {
                 out.family(name, kind, text).sample(&[], value);
             }

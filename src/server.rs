@@ -158,7 +158,16 @@ impl Server {
             live: Live::new(config),
         });
         let handle = ServerHandle { inbox: sender, shared };
-        Ok(Server { listener, others: Vec::new(), transports: Vec::new(), exporter, files: None, inbox, handle, kept: None })
+        Ok(Server {
+            listener,
+            others: Vec::new(),
+            transports: Vec::new(),
+            exporter,
+            files: None,
+            inbox,
+            handle,
+            kept: None,
+        })
     }
 
     /// Takes clients from another listener as well, such as a TLS port beside the plain one: they have a transport of their

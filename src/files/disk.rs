@@ -48,7 +48,9 @@ impl Disk {
         let lock = private(OpenOptions::new().write(true).create(true).truncate(false)).open(dir.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Disk { dir, is_fresh, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(io::Error::new(ErrorKind::AddrInUse, "another server keeps its files there")),
+            Err(TryLockError::WouldBlock) => {
+                Err(io::Error::new(ErrorKind::AddrInUse, "another server keeps its files there"))
+            }
             Err(TryLockError::Error(error)) => Err(error),
         }
     }

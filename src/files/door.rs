@@ -236,9 +236,9 @@ impl<P: Peer> Desk<'_, P> {
             line.extend_from_slice(&buffer[..count.unwrap_or(0)]);
             let end = line[seen..].iter().position(|b| *b == b'\n').map(|at| seen + at);
             let rest = end.map_or(Vec::new(), |end| line.split_off(end).split_off(1));
-            if let Some(stranger) = foreign(&line).filter(|stranger| {
-                end.is_some() || is_over || matches!(stranger, Foreign::Tls | Foreign::Socks)
-            }) {
+            if let Some(stranger) = foreign(&line)
+                .filter(|stranger| end.is_some() || is_over || matches!(stranger, Foreign::Tls | Foreign::Socks))
+            {
                 self.metrics.strayed(stranger);
                 self.say(answer_to(stranger));
                 return Ok(None);
@@ -283,8 +283,12 @@ impl<P: Peer> Desk<'_, P> {
             Ok(placed) => {
                 Metrics::count(&self.metrics.uploads);
                 let answer = match &placed {
-                    Placed::Room(room, id) => format!("OK PUT bytes={bytes} room={room} id={id}: {name} is in {room}.\r\n"),
-                    Placed::Person(name_now) => format!("OK PUT bytes={bytes} to={name_now}: {name_now} was told of {name}.\r\n"),
+                    Placed::Room(room, id) => {
+                        format!("OK PUT bytes={bytes} room={room} id={id}: {name} is in {room}.\r\n")
+                    }
+                    Placed::Person(name_now) => {
+                        format!("OK PUT bytes={bytes} to={name_now}: {name_now} was told of {name}.\r\n")
+                    }
                 };
                 self.say(&answer);
                 Ok(format!("{bytes} bytes of {} came", name.escape_debug()))

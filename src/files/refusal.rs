@@ -5,7 +5,7 @@ use std::io;
 
 use crate::error::ChatError;
 
-/// A transfer that is refused or ends half-way. The numbers and slugs are those of PROTOCOL.md section 13, "Files".
+/// A transfer that is refused or ends half-way. The numbers and slugs are those of PROTOCOL.md section 14, "Files".
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FileError {
     /// 404 and others: the chat does not want it, for instance because the room is moderated by now.
@@ -85,7 +85,10 @@ impl fmt::Display for FileError {
             FileError::TooSlow => write!(f, "Too little came or went for too long."),
             FileError::LineTooLong => write!(f, "The first line is too long. It is PUT or GET and the token."),
             FileError::UnknownVerb => {
-                write!(f, "The first line is PUT <token> and then comes the file, or GET <token>. /send in the chat gives tokens.")
+                write!(
+                    f,
+                    "The first line is PUT <token> and then comes the file, or GET <token>. /send in the chat gives tokens."
+                )
             }
             FileError::Guesses { retry } => {
                 write!(f, "Too many tokens that are none from where you are. Try again in {retry} s.")
@@ -95,7 +98,9 @@ impl fmt::Display for FileError {
             }
             FileError::Withdrawn => write!(f, "Whoever offered it has left, or may not send it any more."),
             FileError::WrongSize { got: Some(got), wanted } => write!(f, "{got} of {wanted} bytes came."),
-            FileError::WrongSize { got: None, wanted } => write!(f, "More than the {wanted} bytes came that were offered."),
+            FileError::WrongSize { got: None, wanted } => {
+                write!(f, "More than the {wanted} bytes came that were offered.")
+            }
             FileError::Disk => write!(f, "The server cannot use its disk for files; its log says why."),
             FileError::Stopping => write!(f, "The server is stopping."),
             FileError::NoSpace => write!(f, "The server's disk is full."),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Turn;
 use super::commands::Answer;
-use crate::error::ChatError;
 use crate::config::Config;
+use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Items, SharedFile, Speech, Version};
 use crate::files::{FileError, Files, OFFER_FOR, Offer, Owner, To, Token};
 use crate::message::{Placed, Settled};
@@ -105,7 +105,19 @@ impl Turn<'_> {
         let (said, line) = self.log(None, &name, |number| {
             let (room, text) = (name.clone(), offer.name.clone());
             let (re, version, cid) = (None, Version::First, None);
-            Event::Said(Speech { room, id: number, by, from, act: false, re, version, signed, cid, file: Some(file), text })
+            Event::Said(Speech {
+                room,
+                id: number,
+                by,
+                from,
+                act: false,
+                re,
+                version,
+                signed,
+                cid,
+                file: Some(file),
+                text,
+            })
         });
         let line = line.ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
         Metrics::count(&self.router.metrics.messages);
@@ -147,8 +159,12 @@ impl Turn<'_> {
     pub(super) fn expire_files(&mut self) {
         let Some(files) = self.router.files.clone() else { return };
         for offer in files.expire(self.now) {
-            let (room, minutes) = (if let To::Room(room) = &offer.to { Some(room.clone()) } else { None }, OFFER_FOR.as_secs() / 60);
-            let text = format!("{} was not sent in {minutes} minutes, so its token is worth nothing now. /send gives another.", offer.name);
+            let (room, minutes) =
+                (if let To::Room(room) = &offer.to { Some(room.clone()) } else { None }, OFFER_FOR.as_secs() / 60);
+            let text = format!(
+                "{} was not sent in {minutes} minutes, so its token is worth nothing now. /send gives another.",
+                offer.name
+            );
             self.tell(offer.by, Event::Note { room, text: Text::own(text) });
         }
     }

@@ -8,8 +8,8 @@ use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Pres
 use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
 use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
-    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User, Version,
-    Warning, What, Wire,
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
+    Version, Warning, What, Wire,
 };
 use chat_server::files::{Granted, Token};
 use chat_server::history::History;
@@ -520,8 +520,13 @@ fn event() -> impl Strategy<Value = Event> {
             items
         })),
         said(),
-        (name(), name(), file(), text())
-            .prop_map(|(from, to, file, text)| Event::Whispered { by: ANI, from, to, file, text }),
+        (name(), name(), file(), text()).prop_map(|(from, to, file, text)| Event::Whispered {
+            by: ANI,
+            from,
+            to,
+            file,
+            text
+        }),
         (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name }),
         (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
         (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::WebConfig;
 use crate::admin::WrongKeys;
 use crate::figures::Figures;
-use crate::models::{Author, Message, Presence, Room, ServerFrame, User, bare, timestamp};
+use crate::models::{Author, FileInfo, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
 
 /// The most messages that are kept of one room, and of all.
@@ -39,8 +39,6 @@ pub struct AppState {
     pub handle: ServerHandle,
     /// The settings of this door.
     pub config: WebConfig,
-    /// What makes an operator at this moment.
-    pub operator_key: RwLock<Option<String>>,
     /// Another one after each start.
     pub instance: Uuid,
     /// When this door was opened.
@@ -165,7 +163,6 @@ impl AppState {
         let lobby = RoomLog { name: bare(&RoomName::lobby()), modes: "+".into(), ..RoomLog::default() };
         AppState {
             handle,
-            operator_key: RwLock::new(config.operator_key.clone()),
             config,
             instance: random_uuid(),
             started: Instant::now(),
@@ -237,6 +234,7 @@ impl AppState {
             account: speech.signed,
             at: timestamp(envelope.at),
             text: speech.text.to_string(),
+            file: speech.file.map(FileInfo::from),
             act: speech.act,
             reply_to: speech.re,
             edited: speech.version == Version::Edited,
@@ -567,6 +565,7 @@ fn apply(message: &mut Message, change: &Change, who: Uuid) {
         }
         What::Deleted => {
             message.text.clear();
+            message.file = None;
             message.deleted = true;
             message.reactions.clear();
             message.reactors.clear();

@@ -58,7 +58,11 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
             return fail(code, &format!("error: {error}"));
         }
     };
-    let core = &settings.core;
+    let mut core = settings.core.clone();
+    if let (Some(dir), true) = (&settings.data.dir, core.files_dir.is_empty()) {
+        core.files_dir = dir.join("files").display().to_string();
+    }
+    let core = &core;
     let listener = match engine::listen(&core.addr) {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
@@ -67,6 +71,15 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
     };
+    if !matches!(core.files.as_str(), "off" | "") {
+        let door = match engine::listen(&core.files) {
+            Ok(door) => door,
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &core.files, &error)),
+        };
+        if let Err(error) = server.pass_files(door) {
+            return fail(UNAVAILABLE, &machine::cannot_keep_files(&core.files_dir, &error));
+        }
+    }
     let mut tls_addr = None;
     if let Some(tls) = &tls {
         let addr = &settings.tls.addr;
@@ -112,13 +125,15 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     if let Some(addr) = tls_addr {
         print(&format!("tls on {addr}\n"));
     }
+    if let Some(addr) = handle.files_addr() {
+        print(&format!("files on {addr}\n"));
+    }
     if let Some(addr) = handle.metrics_addr() {
         print(&format!("figures on http://{addr}/metrics\n"));
     }
     greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     let notify = Notify::from_env();
-    let mut live =
-        Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, web: &web, journal: &journal };
+    let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
     let ended = signals.while_running(&notify, &mut live, || server.run_on(&*engine));
     if let Some(web) = web {
@@ -165,6 +180,9 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         text.push_str(&format!("  Browser   http://localhost:{}\n", web.port()));
     }
     text.push_str(&format!("  Telnet    telnet localhost {port}          nc localhost {port}\n"));
+    if !matches!(settings.core.files.as_str(), "off" | "") {
+        text.push_str("  Files     /send #lobby <bytes> <name>, and then as it says\n");
+    }
     if let Some(tls) = tls {
         let port = tls.port();
         text.push_str(&format!(
@@ -174,7 +192,7 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
     text.push_str(&format!("  Client    cargo run --example client -- --name ani --addr localhost:{port}\n"));
     if let Some(web) = web {
         text.push_str(&format!("  API       http://localhost:{}/api/openapi.json\n", web.port()));
-        if settings.web.operator_key.is_some() {
+        if settings.core.operator_key.is_some() {
             text.push_str(&format!("  Operators http://localhost:{}/admin\n", web.port()));
         }
     }
@@ -187,7 +205,7 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         settings.core.max_clients,
         settings.engine.name()
     ));
-    if settings.web.operator_key.is_none() {
+    if settings.core.operator_key.is_none() {
         text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");
     }
     text.push_str("\n  Stop with Ctrl-C; a second Ctrl-C does not wait.\n\n");
