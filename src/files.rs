@@ -417,16 +417,12 @@ impl Files {
     /// # Errors
     /// [`FileError::BadToken`], [`FileError::Guesses`], or what the disk says.
     pub fn begin(self: &Arc<Files>, token: &str, from: IpAddr, now: Instant) -> Result<Upload, FileError> {
-        let (token, offer) = {
-            let mut shelf = self.lock();
-            let found = shelf.guess(token, from, now, |shelf, token| {
-                let pending = shelf.pending.get_mut(&token)?;
-                // The second to come finds it begun.
-                pending.until.take()?;
-                Some(pending.offer.clone())
-            })?;
-            found
-        };
+        let (token, offer) = self.lock().guess(token, from, now, |shelf, token| {
+            let pending = shelf.pending.get_mut(&token)?;
+            // The second to come finds it begun.
+            pending.until.take()?;
+            Some(pending.offer.clone())
+        })?;
         // From here on its end is seen to, however it ends.
         let mut upload = Upload { files: self.clone(), token, offer, file: None, written: 0, is_done: false };
         upload.file = Some(self.disk.create(token).map_err(|error| FileError::of_disk(&error))?);

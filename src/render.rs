@@ -542,8 +542,8 @@ fn counted(count: usize, what: &str) -> String {
 /// A number of bytes for people: `18.2 KiB`.
 fn size(bytes: u64) -> String {
     match bytes {
-        ..1_024 => format!("{bytes} B"),
-        ..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
         _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
     }
 }

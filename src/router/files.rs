@@ -22,6 +22,14 @@ pub enum Recipient {
     Person(Name),
 }
 
+/// A file that people were told of.
+struct Shared {
+    placed: Placed,
+    line: Arc<Envelope>,
+    /// Of a whisper: the two people.
+    readers: Option<[ClientId; 2]>,
+}
+
 impl super::Router {
     /// Lets people send files. To be done before the first turn.
     pub fn pass_files(&mut self, files: Arc<Files>, config: &Config) {
@@ -78,7 +86,7 @@ impl Turn<'_> {
             To::Person(to, name) => self.whisper_file(&offer, to, &name, file),
         };
         match said {
-            Ok((placed, line, readers)) => {
+            Ok(Shared { placed, line, readers }) => {
                 files.keep(token, offer, line, readers);
                 reply(Ok(placed));
             }
@@ -92,12 +100,7 @@ impl Turn<'_> {
     }
 
     /// A line in a room, which its author sees as well: it was not typed, and its id and token are news.
-    fn say_file(
-        &mut self,
-        offer: &Offer,
-        room: &RoomName,
-        file: SharedFile,
-    ) -> Result<(Placed, Arc<Envelope>, Option<[ClientId; 2]>), ChatError> {
+    fn say_file(&mut self, offer: &Offer, room: &RoomName, file: SharedFile) -> Result<Shared, ChatError> {
         let id = offer.by;
         let from = self.name_of(id)?;
         let name = self.speakable(id, room)?.name.clone();
@@ -121,7 +124,7 @@ impl Turn<'_> {
         });
         let line = line.ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
         Metrics::count(&self.router.metrics.messages);
-        Ok((Placed::Room(name, said), line, None))
+        Ok(Shared { placed: Placed::Room(name, said), line, readers: None })
     }
 
     fn whisper_file(
@@ -130,7 +133,7 @@ impl Turn<'_> {
         to: ClientId,
         shown: &Name,
         file: SharedFile,
-    ) -> Result<(Placed, Arc<Envelope>, Option<[ClientId; 2]>), ChatError> {
+    ) -> Result<Shared, ChatError> {
         let name = self.clients.get(to).and_then(|client| client.name.clone());
         let name = name.ok_or_else(|| ChatError::NoSuchUser(Text::own(shown.as_str())))?;
         let (by, from) = (self.person(offer.by), self.name_of(offer.by)?);
@@ -139,7 +142,7 @@ impl Turn<'_> {
         let line = Envelope::new(self.now.wall, line);
         self.hand_whisper(offer.by, &name, &line, true);
         Metrics::count(&self.router.metrics.messages);
-        Ok((Placed::Person(name), line, Some(readers)))
+        Ok(Shared { placed: Placed::Person(name), line, readers: Some(readers) })
     }
 
     /// Says to whoever offered a file why it does not come.
