@@ -31,8 +31,8 @@ pub(crate) fn when(key: &str) -> Option<When> {
         | "per_second" | "spam_lines" | "spam_repeats" | "sign_on_secs" | "line_secs" | "idle_secs"
         | "shutdown_secs" | "log" | "operator_key" | "private" | "plain_passwords" => When::AtOnce,
         "line_bytes" | "outbox_bytes" | "slow_secs" | "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
-        "addr" | "metrics" | "web" | "web_dir" | "web_origins" | "web_grace_secs" | "engine" | "data"
-        | "durability" | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
+        "addr" | "metrics" | "lab" | "chaos" | "web" | "web_dir" | "web_origins" | "web_grace_secs" | "engine"
+        | "data" | "durability" | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
         _ => return None,
     })
 }
