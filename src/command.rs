@@ -135,6 +135,8 @@ pub enum Command {
     },
     /// A code with which one person can register.
     InviteCode,
+    /// Be an operator, by the operator key.
+    Oper(Secret),
     /// Old lines that have all these words.
     Search {
         /// Where; `None` is everywhere.
@@ -182,6 +184,8 @@ pub enum Prompt {
     OldPassword,
     /// The password from now on.
     NewPassword,
+    /// The operator key.
+    OperatorKey,
 }
 
 /// One line of a room, as a person names it.
@@ -574,6 +578,12 @@ pub static VERBS: &[Verb] = &[
         "make a code with which one person can register",
         |_, _| Ok(Command::InviteCode),
     )),
+    early(verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args, _| {
+        Ok(match args.trim() {
+            "" => Command::Prompt(Prompt::OperatorKey),
+            key => Command::Oper(Secret::new(key)),
+        })
+    })),
     verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
         let why = args.trimmed();
         Ok(Command::Away((!why.is_empty()).then_some(why)))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::chaos::Chaos;
 use crate::command::edits;
+use crate::operator_key::OperatorKey;
 use crate::text::{MAX_TEXT, Text};
 
 /// Everything that can be set. A limit of 0 is switched off.
@@ -57,6 +58,8 @@ pub struct Config {
     pub lab: bool,
     /// What goes wrong on purpose, in the lab.
     pub chaos: Chaos,
+    /// Whoever knows it is an operator; `None`: nobody is.
+    pub operator_key: Option<OperatorKey>,
 }
 
 impl Default for Config {
@@ -85,6 +88,7 @@ impl Default for Config {
             metrics: "off".into(),
             lab: false,
             chaos: Chaos::default(),
+            operator_key: None,
         }
     }
 }
@@ -299,10 +303,44 @@ pub static SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
+    Setting {
+        key: "operator_key",
+        help: "who knows it is an operator, by /oper; empty: nobody is. Only here or as CHAT_OPERATOR_KEY",
+        quoted: true,
+        get: |config| if config.operator_key.is_some() { "(set)".into() } else { String::new() },
+        set: |config, value| {
+            config.operator_key = if value.is_empty() { None } else { Some(OperatorKey::new(value)?) };
+            Ok(())
+        },
+    },
 ];
 
 /// The flags that need no value.
 pub const SWITCHES: [&str; 1] = ["--lab"];
+
+/// When another value of a setting holds, if the settings are read again while the server runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// At once, for everybody.
+    AtOnce,
+    /// For those who connect from then on.
+    NextClient,
+    /// Not before the server is started anew.
+    Restart,
+}
+
+/// A setting that is not what it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Which.
+    pub key: &'static str,
+    /// The value until now, as the file writes it.
+    pub old: String,
+    /// The other one.
+    pub new: String,
+    /// When that holds.
+    pub when: When,
+}
 
 impl Setting {
     /// The flag: `--max-clients`.
@@ -323,10 +361,39 @@ impl Setting {
         (self.set)(config, value)
     }
 
-    /// The value as the file writes it.
+    /// The value as the file writes it; of a secret only whether there is one.
     pub fn value(&self, config: &Config) -> String {
         let value = (self.get)(config);
-        if self.quoted { format!("{value:?}") } else { value }
+        let is_hidden = self.is_secret() && !value.is_empty();
+        if self.quoted && !is_hidden { format!("{value:?}") } else { value }
+    }
+
+    /// Whether its value is shown to nobody. It has no flag: those stand in the list of processes, for everybody to read.
+    pub fn is_secret(&self) -> bool {
+        self.key == "operator_key"
+    }
+
+    /// Says what is wrong with a flag for a secret.
+    pub fn no_flag(&self) -> ConfigError {
+        ConfigError::Usage(format!(
+            "{} would stand in the list of processes, where everybody on this machine can read it\n  \
+             try: {} in the environment, or {} in the file; and take another key, if this was the real one",
+            self.flag(),
+            self.variable(),
+            self.key
+        ))
+    }
+
+    /// When another value holds. `None`: nobody has thought about it, and a test fails.
+    pub fn when(&self) -> Option<When> {
+        Some(match self.key {
+            "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join"
+            | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "sign_on_secs" | "line_secs" | "idle_secs"
+            | "shutdown_secs" | "operator_key" => When::AtOnce,
+            "line_bytes" | "outbox_bytes" | "slow_secs" => When::NextClient,
+            "addr" | "metrics" | "log" | "lab" | "chaos" => When::Restart,
+            _ => return None,
+        })
     }
 }
 
@@ -456,6 +523,7 @@ impl Loaded {
                         return Err(ConfigError::Usage(format!("{name} needs a value\n  try: --help")));
                     };
                     match index {
+                        Some(index) if SETTINGS[index].is_secret() => return Err(SETTINGS[index].no_flag()),
                         Some(index) => set.push((index, value, Origin::Flag(name))),
                         None => path = Some(value),
                     }
@@ -499,7 +567,9 @@ impl Loaded {
                 Ok(())
             }
             Err(right) => {
-                let text = format!("{} {right}, not {value:?}\n  set by: {origin}", setting.key);
+                // A secret is not to stand in anybody's terminal.
+                let shown = if setting.is_secret() { "what was given".into() } else { format!("{value:?}") };
+                let text = format!("{} {right}, not {shown}\n  set by: {origin}", setting.key);
                 Err(if matches!(origin, Origin::Flag(_)) { ConfigError::Usage(text) } else { ConfigError::Value(text) })
             }
         }
@@ -525,7 +595,9 @@ impl Loaded {
             }
             let wrong = |what: String| ConfigError::Value(format!("{path}, line {number}: {what}"));
             let Some((key, value)) = line.split_once('=') else {
-                return Err(wrong(format!("{line:?} is not `key = value`")));
+                let is_secret = SETTINGS.iter().any(|setting| setting.is_secret() && line.starts_with(setting.key));
+                let shown = if is_secret { "what stands there".into() } else { format!("{line:?}") };
+                return Err(wrong(format!("{shown} is not `key = value`")));
             };
             let (key, value) = (key.trim(), value.trim());
             let Some(index) = SETTINGS.iter().position(|setting| setting.key == key) else {
@@ -536,7 +608,11 @@ impl Loaded {
                 return Err(wrong(format!("{key} stands there a second time")));
             }
             seen.push(index);
-            let value = unquoted(value, SETTINGS[index].quoted).map_err(|what| wrong(format!("{key} {what}")))?;
+            let value = unquoted(value, SETTINGS[index].quoted).map_err(|what| {
+                // Behind the colon stands what was found.
+                let what = if SETTINGS[index].is_secret() { what.split(':').next().unwrap_or_default() } else { &what };
+                wrong(format!("{key} {what}"))
+            })?;
             self.set(index, &value, Origin::File(path.to_string(), number))?;
         }
         Ok(())
@@ -617,7 +693,8 @@ pub fn help() -> String {
     );
     let defaults = Config::default();
     for setting in SETTINGS {
-        let head = format!("  {} {}", setting.flag(), setting.value(&defaults));
+        let name = if setting.is_secret() { setting.variable() } else { setting.flag() };
+        let head = format!("  {name} {}", setting.value(&defaults));
         out.push_str(&format!("{head:<34} {}\n", setting.help));
     }
     out
@@ -699,6 +776,40 @@ mod tests {
         assert_eq!(loaded.config.idle_secs, Duration::from_millis(500));
         assert_eq!(loaded.config.motd.as_str(), "x # y");
         assert_eq!(*loaded.origin("name"), Origin::File("chat.toml".into(), 2));
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        const KEY: &str = "a-key-that-nobody-reads";
+        let loaded = load(&[], &[("CHAT_OPERATOR_KEY", KEY)]).unwrap();
+        assert!(loaded.config.operator_key.as_ref().is_some_and(|key| key.is(KEY)));
+        assert!(loaded.printed().contains("\noperator_key = (set) "), "{}", loaded.printed());
+        assert!(!format!("{loaded:?}").contains(KEY));
+        for flag in [&["--operator-key", KEY][..], &["--operator-key=a-key-that-nobody-reads"]] {
+            let wrong = load(flag, &[]).unwrap_err();
+            assert!(
+                wrong.exit_code() == 2 && wrong.to_string().contains("\n  try: CHAT_OPERATOR_KEY in the environment")
+            );
+            assert!(!wrong.to_string().contains(KEY), "{wrong}");
+        }
+        // However it is wrong in the file.
+        for text in ["operator_key = KEY", "operator_key = \"KEY", "operator_key = 'KEY' KEY", "operator_key KEY"] {
+            let wrong = file(&text.replace("KEY", KEY)).unwrap_err().to_string();
+            assert!(wrong.contains("chat.toml, line 1: ") && !wrong.contains(KEY), "{wrong}");
+        }
+        for short in ["operator_key = 'short-key'", "operator_key = ' a-key-with-a-space'"] {
+            let wrong = file(short).unwrap_err().to_string();
+            assert!(wrong.starts_with("error: operator_key should have 16 to 256 bytes, "), "{wrong}");
+            assert!(wrong.ends_with(", not what was given\n  set by: chat.toml:1"), "{wrong}");
+        }
+        assert!(file("operator_key = \"\"").unwrap().config.operator_key.is_none());
+    }
+
+    #[test]
+    fn it_is_known_of_each_setting_when_it_holds() {
+        for setting in SETTINGS {
+            assert!(setting.when().is_some(), "{}", setting.key);
+        }
     }
 
     #[test]

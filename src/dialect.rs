@@ -106,6 +106,7 @@ impl LineDecoder {
             Prompt::Login(_) => "LOGIN",
             Prompt::Register => "REGISTER",
             Prompt::OldPassword | Prompt::NewPassword => "PASSWD",
+            Prompt::OperatorKey => "OPER",
         };
         let what = match prompt {
             _ if matches!(line.trim(), "" | ".") => {
@@ -114,6 +115,7 @@ impl LineDecoder {
             }
             Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
             Prompt::Register => Ok(Command::Register(secret)),
+            Prompt::OperatorKey => Ok(Command::Oper(secret)),
             Prompt::OldPassword => {
                 self.old = Some(secret);
                 self.prompt = Some((Prompt::NewPassword, tag));

@@ -84,6 +84,8 @@ pub enum ChatError {
     },
     /// 464: the password, or the name, is wrong. Which of the two is not said.
     WrongPassword,
+    /// 464: that is not the operator key.
+    WrongKey,
     /// 464: a token is worth nothing any more.
     SignedOut,
     /// 466: an invitation's code is unknown, used up or too old; or one is needed.
@@ -99,6 +101,8 @@ pub enum ChatError {
     NoStore(&'static str),
     /// 481: only people with that role may do this.
     NotAllowed(Role),
+    /// 481: there is no operator key, so nobody is an operator by it.
+    NoOperatorKey,
     /// 482: only the room's operators may do this.
     NotRoomOp(RoomName),
     /// 484: only its author, and for deleting the room's operators, can change a line.
@@ -187,12 +191,12 @@ impl ChatError {
             ChatError::NotSignedOn => (451, "not-signed-on"),
             ChatError::MissingArgument { .. } => (461, "missing-argument"),
             ChatError::AlreadySignedOn { .. } => (462, "already-signed-on"),
-            ChatError::WrongPassword | ChatError::SignedOut => (464, "bad-password"),
+            ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => (464, "bad-password"),
             ChatError::NoInvitation { .. } => (466, "needs-invitation"),
             ChatError::InviteOnly(_) => (473, "invite-only"),
             ChatError::BadKey(_) => (475, "bad-key"),
             ChatError::NoStore(_) => (480, "no-store"),
-            ChatError::NotAllowed(_) => (481, "not-operator"),
+            ChatError::NotAllowed(_) | ChatError::NoOperatorKey => (481, "not-operator"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
             ChatError::NoLab => (483, "no-lab"),
             ChatError::Protected { .. } | ChatError::SignedInAs(_) => (484, "protected"),
@@ -228,11 +232,13 @@ impl ChatError {
             | ChatError::NoName
             | ChatError::BadName(_)
             | ChatError::WrongPassword
+            | ChatError::WrongKey
             | ChatError::SignedOut
             | ChatError::NoInvitation { .. }
             | ChatError::NoStore(_)
             | ChatError::NotAllowed(_)
             | ChatError::NoLab
+            | ChatError::NoOperatorKey
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
@@ -332,6 +338,7 @@ impl fmt::Display for ChatError {
                 "You are {name} already. For a room put # in front: /join #{wanted}. For another name: /nick {wanted}."
             ),
             ChatError::WrongPassword => write!(f, "That name and that password do not belong together."),
+            ChatError::WrongKey => write!(f, "That is not the operator key."),
             ChatError::SignedOut => write!(f, "You were signed out. Sign in again with your password."),
             ChatError::NoInvitation { given: true } => {
                 write!(f, "That code is not good, or was used before. Ask whoever invited you for another.")
@@ -346,7 +353,15 @@ impl fmt::Display for ChatError {
             ChatError::NoStore(what) => {
                 write!(f, "This server keeps no {what}. One that does: cargo run -p chatd.")
             }
-            ChatError::NotAllowed(role) => write!(f, "Only people with the role {} may do that.", role.word()),
+            ChatError::NotAllowed(role) => write!(
+                f,
+                "Only people with the role {} may do that. Whoever has the operator key of this server: /oper.",
+                role.word()
+            ),
+            ChatError::NoOperatorKey => write!(
+                f,
+                "This server has no operator key. Whoever runs it can set one: operator_key in its settings, or CHAT_OPERATOR_KEY."
+            ),
             ChatError::NoLab => write!(
                 f,
                 "This server was not started as a lab, so nobody looks inside. One that was: cargo run -- --lab (docs/lab.md)."

@@ -309,6 +309,8 @@ pub enum Done {
     },
     /// The password is another.
     PasswordChanged,
+    /// An operator of the server by its key, until the connection ends.
+    Operator,
     /// What an account may do.
     Role {
         /// Whose.

@@ -19,6 +19,7 @@ pub mod error;
 pub mod command;
 pub mod event;
 pub mod store;
+pub mod operator_key;
 
 // ---- pure logic ----
 pub mod protocol;

@@ -52,6 +52,8 @@ impl Bucket {
 /// right one is taken back.
 pub struct Guesses<K> {
     free: u32,
+    /// What has to be waited at least behind the last of them.
+    least: Duration,
     by: HashMap<K, Guess>,
 }
 
@@ -69,7 +71,12 @@ const MAX_GUESSERS: usize = 10_000;
 impl<K: Eq + Hash + Clone> Guesses<K> {
     /// So many guesses a minute are free.
     pub fn new(free: u32) -> Guesses<K> {
-        Guesses { free, by: HashMap::new() }
+        Guesses { free, least: Duration::ZERO, by: HashMap::new() }
+    }
+
+    /// So many guesses are free, and behind them one has to wait for this long at least: no more than `free` in that time.
+    pub fn strict(free: u32, least: Duration) -> Guesses<K> {
+        Guesses { least, ..Guesses::new(free) }
     }
 
     /// Counts one more guess, before it is known whether it is right.
@@ -90,7 +97,7 @@ impl<K: Eq + Hash + Clone> Guesses<K> {
         guess.count += 1;
         guess.last = now;
         if let Some(over) = guess.count.checked_sub(self.free) {
-            guess.until = now + Duration::from_secs(2 << over.min(20)).min(LONGEST_WAIT);
+            guess.until = now + Duration::from_secs(2 << over.min(20)).clamp(self.least, LONGEST_WAIT);
         }
         Ok(())
     }
@@ -230,6 +237,18 @@ mod tests {
         assert_eq!(guesses.charge("here", at(6 + 8 + 59)), Ok(()));
         guesses.tick(at(1_000));
         assert!((0..3).all(|_| guesses.charge("here", at(1_000)).is_ok()), "all is forgotten");
+    }
+
+    #[test]
+    fn where_guesses_are_counted_strictly_there_are_no_more_in_a_minute() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut guesses = Guesses::strict(3, Duration::from_secs(60));
+        assert!((0..3).all(|second| guesses.charge("here", at(second)).is_ok()));
+        assert_eq!(guesses.charge("here", at(3)), Err(59));
+        assert_eq!(guesses.charge("here", at(61)), Err(1));
+        assert_eq!(guesses.charge("here", at(62)), Ok(()));
+        assert_eq!(guesses.charge("here", at(62)), Err(60));
     }
 
     #[test]

@@ -224,6 +224,9 @@ impl Lines {
             Done::PasswordChanged => {
                 line.text("That is your password now. Every other connection of yours has to sign in again.")
             }
+            Done::Operator => line.pair("role", Role::Admin.word()).text(
+                "You are an operator of this server, as long as this connection lasts. What you do by that is written down.",
+            ),
             Done::Role { name, role } => {
                 line.pair("name", name)
                     .pair("role", role.word())
@@ -544,6 +547,7 @@ fn words_of_prompt(prompt: &Prompt) -> String {
         Prompt::Register => "A password for your name, of 8 letters or more".into(),
         Prompt::OldPassword => "Your password until now".into(),
         Prompt::NewPassword => "Your password from now on, of 8 letters or more".into(),
+        Prompt::OperatorKey => "The operator key".into(),
     };
     format!("{what}, in the next line. It may show on your screen; nobody else sees it. A single dot: never mind.")
 }

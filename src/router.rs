@@ -25,10 +25,12 @@ mod accounts;
 mod archive;
 mod commands;
 mod glass;
+mod operators;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
 use glass::Glass;
+use operators::Operators;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -75,6 +77,7 @@ pub struct Router {
     archive: Option<Archive>,
     /// The glass wall; `None` where nobody may look inside.
     glass: Option<Glass>,
+    operators: Operators,
     incidents: u64,
     /// How many numbers were given to people who have no connection of that number.
     spare_people: usize,
@@ -109,6 +112,7 @@ impl Router {
             leaving: Vec::new(),
             archive: None,
             glass: None,
+            operators: Operators::new(),
             incidents: 0,
             spare_people: 0,
             next_tick: None,
@@ -125,6 +129,7 @@ impl Router {
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
         self.history = config.history;
         self.history_on_join = config.history_on_join;
@@ -262,7 +267,7 @@ impl Turn<'_> {
                     }
                 });
             }
-            Message::Reload(config) => self.router.reload(&config),
+            Message::Reload(config) => self.reload(&config),
             Message::Rules(policy) => self.set_rules(policy),
             // Where something was said in this turn, the end waits until it is kept.
             Message::Shutdown if !self.may_end() => {}
@@ -558,6 +563,7 @@ impl Turn<'_> {
         }
         self.router.next_tick = Some(now + TICK);
         self.give_up_waiting();
+        self.router.operators.tick(now);
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
             if client.state.announce_at.is_some_and(|at| at <= now) {

@@ -89,8 +89,10 @@ pub struct Act {
     /// By whom.
     pub by: Text,
     /// What: `mode`, `delete`, `grant`; a stable word.
-    pub what: &'static str,
-    /// To whom or to what: a name, or a room.
+    pub what: Text,
+    /// In which room; `None` on the whole server.
+    pub room: Option<RoomName>,
+    /// To whom or to what; empty where the room is all there is to name.
     pub target: Text,
     /// The rest, for people.
     pub detail: Text,

@@ -83,11 +83,13 @@ pub struct Setup {
     pub config: Config,
     /// Where the chat is kept, and the rules for accounts.
     pub kept: Option<(MemoryStore, Policy)>,
+    /// The operator key in words, which the settings show to nobody: for a stage that starts a program.
+    pub operator_key: Option<String>,
 }
 
 impl From<Config> for Setup {
     fn from(config: Config) -> Setup {
-        Setup { config, kept: None }
+        Setup { config, kept: None, operator_key: None }
     }
 }
 
@@ -136,7 +138,7 @@ impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
     /// # Panics
     /// If it cannot be started.
     pub fn with(setup: impl Into<Setup>) -> Self {
-        let Setup { config, kept } = setup.into();
+        let Setup { config, kept, .. } = setup.into();
         let mut server = Server::bind(config).expect("a free port on loopback");
         let handle = server.handle();
         if let Some((memory, policy)) = kept {
@@ -687,6 +689,9 @@ pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -
             let setting = SETTINGS.iter().find(|setting| setting.key == key);
             let setting = setting.unwrap_or_else(|| panic!("{title}: no setting {key}"));
             setting.apply(&mut setup.config, value).unwrap_or_else(|wrong| panic!("{title}: {key} {wrong}"));
+            if setting.is_secret() {
+                setup.operator_key = Some(value.into());
+            }
         } else if let Some(rules) = line.strip_prefix("kept") {
             let policy = Policy { private: rules.trim() == "private", plain_passwords: false };
             setup.kept = Some((MemoryStore::default(), policy));
@@ -743,7 +748,7 @@ fn prompts(line: &str) -> usize {
     let line = line.trim_start_matches('/').replace(':', " ");
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
-        ["LOGIN", _] | ["REGISTER"] => 1,
+        ["LOGIN", _] | ["REGISTER"] | ["OPER"] => 1,
         ["PASSWD"] => 2,
         _ => 0,
     }

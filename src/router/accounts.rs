@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::Turn;
 use super::archive;
 use super::commands::Answer as Told;
+use super::operators::{Doer, wrong};
 use crate::connections::neighbourhood;
 use crate::error::{ChatError, Spam};
 use crate::event::{Done, Envelope, Event, Leave};
@@ -15,7 +16,7 @@ use crate::limit::Guesses;
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
 use crate::room::Room;
-use crate::store::{Account, Act, Answer, Policy, Proof, Question, Role, Secret};
+use crate::store::{Account, Answer, Policy, Proof, Question, Role, Secret};
 use crate::text::Text;
 
 /// The accounts of this server, as the router knows them: names and roles, no secrets.
@@ -39,9 +40,9 @@ pub(super) enum Then {
     /// Everybody who came in by this account is out.
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
-    Granted { by: Text },
+    Granted { by: Doer },
     /// There is a code for one more.
-    Invited { by: Name },
+    Invited { by: Doer },
     /// Nothing.
     Nothing,
 }
@@ -49,6 +50,8 @@ pub(super) enum Then {
 /// What a guess would cost, and is given back for a right password.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Charge {
+    /// From where, for the log.
+    from: Option<IpAddr>,
     address: Option<IpAddr>,
     name: Option<Name>,
 }
@@ -104,15 +107,23 @@ impl Turn<'_> {
     }
 
     /// Whether somebody without an account may come in.
-    pub(super) fn may_visit(&self) -> Result<(), ChatError> {
+    pub(super) fn may_visit(&self, id: ClientId) -> Result<(), ChatError> {
         match self.accounts() {
-            Some(accounts) if accounts.policy.private => Err(ChatError::MembersOnly),
+            Some(accounts) if accounts.policy.private && self.role(id) < Role::Op => Err(ChatError::MembersOnly),
             _ => Ok(()),
         }
     }
 
-    /// What somebody may do on the whole server.
+    /// What somebody may do on the whole server: by the operator key, or by their account.
     pub(super) fn role(&self, id: ClientId) -> Role {
+        if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
+            return Role::Admin;
+        }
+        self.role_of_account(id)
+    }
+
+    /// What somebody's account may do.
+    pub(super) fn role_of_account(&self, id: ClientId) -> Role {
         let Some(name) = self.clients.get(id).filter(|client| client.state.signed_in).and_then(|c| c.name.as_ref())
         else {
             return Role::Member;
@@ -220,8 +231,7 @@ impl Turn<'_> {
         if self.role(id) < Role::Admin {
             return Err(ChatError::NotAllowed(Role::Admin));
         }
-        let by = Text::own(self.name_of(id)?.as_str());
-        let then = archive::Then::Account(Then::Granted { by });
+        let then = archive::Then::Account(Then::Granted { by: self.doer(id) });
         Ok(Told::Ask(Question::Grant { name: known.name, role }, then))
     }
 
@@ -232,7 +242,7 @@ impl Turn<'_> {
             return Err(ChatError::NotAllowed(Role::Op));
         }
         let by = self.name_of(id)?;
-        Ok(Told::Ask(Question::Invite { by: by.clone() }, archive::Then::Account(Then::Invited { by })))
+        Ok(Told::Ask(Question::Invite { by }, archive::Then::Account(Then::Invited { by: self.doer(id) })))
     }
 
     // ---- what is allowed ----
@@ -279,14 +289,14 @@ impl Turn<'_> {
         let accounts = self.accounts_mut()?;
         let mut charge = |name: Option<&Name>| {
             // Whoever has one address of a network in IPv6 has all of them.
-            let from = from.map(neighbourhood);
-            if let Some(from) = from
-                && let Err(retry) = accounts.by_address.charge(from, now)
+            let address = from.map(neighbourhood);
+            if let Some(address) = address
+                && let Err(retry) = accounts.by_address.charge(address, now)
             {
                 return Err(ChatError::TooFast { retry, why: Spam::Guesses });
             }
             let guarded = name.is_some_and(|name| accounts.of_name.charge(name.clone(), now).is_err());
-            Ok((Charge { address: from, name: name.cloned() }, guarded))
+            Ok((Charge { from, address, name: name.cloned() }, guarded))
         };
         let (question, then) = match question {
             Question::SignIn { proof: Proof::Token(token), token: wants, from, .. } => {
@@ -326,8 +336,8 @@ impl Turn<'_> {
                 };
                 (Question::SignOut { name, token }, then)
             }
-            Question::Grant { .. } => (question, Then::Granted { by: Text::own("an operator of the page") }),
-            Question::Invite { by } => (Question::Invite { by: by.clone() }, Then::Invited { by }),
+            Question::Grant { .. } => (question, Then::Granted { by: Doer::page(from) }),
+            Question::Invite { by } => (Question::Invite { by }, Then::Invited { by: Doer::page(from) }),
             Question::Page { .. } | Question::Search { .. } => (question, Then::Nothing),
         };
         Ok((question, archive::Then::Account(then)))
@@ -343,10 +353,22 @@ impl Turn<'_> {
             Then::Registered { charged } | Then::SignedIn { charged } | Then::PasswordChanged { charged, .. },
             answer,
         ) = (then, answer)
-            && !is_guess(answer)
         {
-            charged.address.iter().for_each(|address| accounts.by_address.refund(address, now));
-            charged.name.iter().for_each(|name| accounts.of_name.refund(name, now));
+            match answer {
+                Answer::Refused(ChatError::WrongPassword) => {
+                    wrong(
+                        charged.from,
+                        format_args!("password for {}", charged.name.as_ref().map_or("-", Name::as_str)),
+                    );
+                }
+                Answer::Refused(ChatError::NoInvitation { given: true }) => {
+                    wrong(charged.from, format_args!("invitation"));
+                }
+                _ => {
+                    charged.address.iter().for_each(|address| accounts.by_address.refund(address, now));
+                    charged.name.iter().for_each(|name| accounts.of_name.refund(name, now));
+                }
+            }
         }
         match (then, answer) {
             (Then::Registered { .. }, Answer::Account { account, .. }) => {
@@ -355,11 +377,10 @@ impl Turn<'_> {
             }
             (Then::Granted { by }, Answer::Granted(account)) => {
                 accounts.by_name.insert(account.name.clone(), account.clone());
-                let (target, detail) = (Text::own(account.name.as_str()), Text::own(account.role.word()));
-                self.act(by.clone(), "grant", target, detail);
+                self.act(by, "grant", None, account.name.as_str(), account.role.word());
             }
             (Then::Invited { by }, Answer::Code { .. }) => {
-                self.act(Text::own(by.as_str()), "invite", Text::default(), Text::default());
+                self.act(by, "invite", None, "", "");
             }
             (Then::SignedOut { name, by }, Answer::Done) => self.let_go_of(name, *by),
             // Whoever else came in by the old one has to show the new one.
@@ -539,16 +560,6 @@ impl Turn<'_> {
             self.leave_room(id, person, announced.clone(), &room, why);
         }
     }
-
-    /// Something was done by power: it is logged, and kept in the audit.
-    pub(super) fn act(&mut self, by: Text, what: &'static str, target: Text, detail: Text) {
-        self.router.record_act(Act { at: self.now.wall, by, what, target, detail });
-    }
-}
-
-/// Whether it was a try at something that one cannot know: a password, or a code.
-fn is_guess(answer: &Answer) -> bool {
-    matches!(answer, Answer::Refused(ChatError::WrongPassword | ChatError::NoInvitation { given: true }))
 }
 
 impl Question {

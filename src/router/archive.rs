@@ -200,7 +200,6 @@ impl Router {
 
     /// Something was done by power.
     pub(super) fn record_act(&mut self, act: Act) {
-        log::info!("act: {} by {}: {} {}", act.what, act.by, act.target.escape_debug(), act.detail.escape_debug());
         if let Some(archive) = &mut self.archive {
             archive.acts.push(act);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::archive::Then;
 use super::{ROOMS_EACH, Turn, UNANNOUNCED};
-use crate::command::{CROWD, Choice, Command, HistoryQuery, Line, ModeChange, Presence, VERBS, Verb};
+use crate::command::{CROWD, Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb};
 use crate::dialect::PASTE_UNIT;
 use crate::error::ChatError;
 use crate::event::{
@@ -201,6 +201,10 @@ impl Turn<'_> {
                 let client = self.clients.get(id);
                 Ok(Answer::Done(Done::Why(client.and_then(|client| client.state.refusal.clone()))))
             }
+            Command::Prompt(Prompt::OperatorKey) => {
+                self.has_operator_key()?;
+                Ok(Answer::Event(Event::Prompt(Prompt::OperatorKey)))
+            }
             Command::Prompt(prompt) => {
                 if self.router.archive.is_none() {
                     return Err(ChatError::NoStore("accounts"));
@@ -213,6 +217,7 @@ impl Turn<'_> {
             Command::Passwd { old, new } => self.change_password(id, old, new),
             Command::Role { name, role } => self.grant(id, name, role),
             Command::InviteCode => self.invite_code(id),
+            Command::Oper(key) => self.oper(id, &key),
             Command::Search { room, words, before, limit } => self.search(id, room, words, before, limit),
             Command::Export { room, after, limit } => self.export(id, room, after, limit),
             Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
@@ -230,7 +235,7 @@ impl Turn<'_> {
             return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
         self.may_take(id, &name)?;
-        self.may_visit()?;
+        self.may_visit(id)?;
         if !self.clients.rename(id, name.clone()) {
             return Err(self.taken(name));
         }
@@ -462,8 +467,8 @@ impl Turn<'_> {
             room.apply(old, &what);
         }
         if what == What::Deleted && !is_own {
-            let detail = Text::own(format!("line {} of {}", old.id, old.from));
-            self.act(Text::own(from.as_str()), "delete", Text::own(name.as_str()), detail);
+            let (by, detail) = (self.doer(id), format!("line {}", old.id));
+            self.act(&by, "delete", Some(&name), old.from.as_str(), &detail);
         }
         let (room, target, author) = (name.clone(), old.id, old.from.clone());
         let (signed, by) = (self.is_signed_in(id), self.person(id));
@@ -609,7 +614,7 @@ impl Turn<'_> {
             rooms: client.state.rooms.iter().filter(visible).cloned().collect(),
             idle,
             door: client.door,
-            account: client.state.signed_in.then(|| self.role(client.id)),
+            account: client.state.signed_in.then(|| self.role_of_account(client.id)),
             away: client.state.away.clone(),
         })
     }
@@ -762,7 +767,8 @@ impl Turn<'_> {
         };
         let modes = room.modes();
         self.router.record_room(&name);
-        self.act(Text::own(by.as_str()), "mode", Text::own(name.as_str()), modes.clone());
+        let doer = self.doer(id);
+        self.act(&doer, "mode", Some(&name), "", &modes);
         self.tell_room(&name, Some(id), Event::Mode { room: name.clone(), by, did, modes: modes.clone() });
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }

@@ -548,7 +548,7 @@ proptest! {
         model.rooms.insert("#lobby".into(), Chamber::default());
         let mut config = quick();
         config.history = 6;
-        let mut stage = Bare::new(Setup { config, kept: Some((memory, Policy::default())) });
+        let mut stage = Bare::new(Setup { kept: Some((memory, Policy::default())), ..config.into() });
         // Which connection sits where. Numbers count up, as the router's do.
         let (mut seats, mut count) = ([0; SEATS], 0);
         let mut done = String::new();

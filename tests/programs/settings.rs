@@ -57,8 +57,9 @@ fn help_lists_every_setting_with_its_default() {
     assert_eq!((code, errors.as_str()), (0, ""));
     let defaults = chat_server::config::Config::default();
     for setting in SETTINGS {
-        let line = help.lines().find(|line| line.trim_start().starts_with(&format!("{} ", setting.flag())));
-        let line = line.unwrap_or_else(|| panic!("{} is missing:\n{help}", setting.flag()));
+        let name = if setting.is_secret() { setting.variable() } else { setting.flag() };
+        let line = help.lines().find(|line| line.trim_start().starts_with(&format!("{name} ")));
+        let line = line.unwrap_or_else(|| panic!("{name} is missing:\n{help}"));
         assert!(line.contains(&setting.value(&defaults)) && line.ends_with(setting.help), "{line}");
     }
     for flag in ["--config", "--check-config", "--print-config", "--help", "--version"] {
@@ -122,6 +123,25 @@ fn a_wrong_flag_is_a_wrong_command_line() {
         USAGE,
         "error: idle_secs should be a number of seconds from 0 to 2592000, not \"soon\"\n  set by: --idle-secs",
     );
+}
+
+#[test]
+fn a_secret_is_no_flag_and_is_not_printed() {
+    const KEY: &str = "a-key-that-nobody-reads";
+    refuses(
+        &["--operator-key", KEY],
+        USAGE,
+        "error: --operator-key would stand in the list of processes, where everybody on this machine can read it\n  \
+         try: CHAT_OPERATOR_KEY in the environment, or operator_key in the file; and take another key, if this was the real one",
+    );
+    let (code, printed, errors) = run(&["--print-config"], &[("CHAT_OPERATOR_KEY", KEY)]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let row = printed.lines().find(|row| row.starts_with("operator_key = ")).expect("a row for each key");
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(words, ["operator_key", "=", "(set)", "#", "CHAT_OPERATOR_KEY"]);
+    let (code, _, errors) = run(&[], &[("CHAT_OPERATOR_KEY", "too-short")]);
+    assert_eq!(code, CONFIG);
+    assert!(errors.ends_with(", not what was given\n  set by: CHAT_OPERATOR_KEY\n"), "{errors}");
 }
 
 #[test]

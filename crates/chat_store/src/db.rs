@@ -89,6 +89,21 @@ pub(crate) const MIGRATIONS: &[&str] = &[
      CREATE INDEX lost_by_room ON lost (room);"#,
     // 3: accounts.
     crate::accounts::SCHEMA,
+    // 4: in the audit each act has a number, and its room a place of its own.
+    "ALTER TABLE audit RENAME TO acts;
+     CREATE TABLE audit (
+         act    INTEGER PRIMARY KEY,
+         at     INTEGER NOT NULL,
+         by     TEXT NOT NULL,
+         what   TEXT NOT NULL,
+         room   TEXT NOT NULL,           -- empty: on the whole server
+         target TEXT NOT NULL,
+         detail TEXT NOT NULL
+     ) STRICT;
+     INSERT INTO audit (at, by, what, room, target, detail)
+         SELECT at, by, what, iif(target GLOB '#*', target, ''), iif(target GLOB '#*', '', target), detail
+         FROM acts ORDER BY rowid;
+     DROP TABLE acts;",
 ];
 
 /// Why there is no store.

@@ -80,7 +80,7 @@ fn double(db: &Connection, seq: i64, room: i64, id: u64, author: &str, cid: &str
         .optional()?;
     let first = first.map_or("an older line".into(), |(room, id)| format!("line {id} of {room}"));
     log::warn!("line {id} of {room} has the cid of {first}: {author} said the same twice");
-    db.prepare_cached("INSERT INTO audit (at, by, what, target, detail) VALUES (?1, ?2, 'double', ?3, ?4)")?
+    db.prepare_cached("INSERT INTO audit (at, by, what, room, target, detail) VALUES (?1, ?2, 'double', ?3, '', ?4)")?
         .execute(params![
             chrono::Utc::now().timestamp_millis(),
             author,

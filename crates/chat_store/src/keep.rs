@@ -285,8 +285,9 @@ pub(crate) fn folded(name: &RoomName) -> String {
 
 /// Writes down what somebody did by power.
 pub(crate) fn audit(db: &Connection, act: &Act) -> rusqlite::Result<()> {
-    let Act { at, by, what, target, detail } = act;
-    db.prepare_cached("INSERT INTO audit (at, by, what, target, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![at.timestamp_millis(), by.as_str(), what, target.as_str(), detail.as_str()])?;
+    let Act { at, by, what, room, target, detail } = act;
+    let room = room.as_ref().map_or("", RoomName::as_str);
+    db.prepare_cached("INSERT INTO audit (at, by, what, room, target, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![at.timestamp_millis(), by.as_str(), what.as_str(), room, target.as_str(), detail.as_str()])?;
     Ok(())
 }

@@ -181,7 +181,10 @@ impl Offline {
         let is_done = act(&transaction, at.timestamp_millis())?;
         if is_done {
             let text = |text| Text::new(text).unwrap_or_default();
-            audit(&transaction, &Act { at, by: text(BY), what, target: text(target), detail: text(detail) })?;
+            audit(
+                &transaction,
+                &Act { at, by: text(BY), what: text(what), room: None, target: text(target), detail: text(detail) },
+            )?;
         }
         transaction.commit()?;
         Ok(is_done)

@@ -7,8 +7,8 @@ use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -49,8 +49,6 @@ pub struct WebConfig {
     pub origins: Vec<String>,
     /// Serve the page from here instead of from the binary, for people who work on it.
     pub dir: Option<PathBuf>,
-    /// What makes an operator; without it there is none.
-    pub operator_key: Option<String>,
     /// How long a person stays in the chat after the last socket is gone.
     pub grace: Duration,
     /// How long this door waits for what.
@@ -95,7 +93,6 @@ impl Default for WebConfig {
             addr: "127.0.0.1:3000".into(),
             origins: Vec::new(),
             dir: None,
-            operator_key: None,
             grace: Duration::from_secs(30),
             times: Times::default(),
             sockets: OpenSockets::default(),
@@ -223,11 +220,6 @@ impl Web {
     /// What the door knows, for tests and the dashboard.
     pub fn state(&self) -> &Arc<AppState> {
         &self.state
-    }
-
-    /// Another operator key from now on, or none. The one before is worth nothing with the next call.
-    pub fn set_operator_key(&self, key: Option<String>) {
-        *self.state.operator_key.write().unwrap_or_else(PoisonError::into_inner) = key;
     }
 
     /// Stops listening, lets calls end and sockets close, and joins the thread. The router is to be stopped before: its

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
@@ -39,8 +39,6 @@ pub struct AppState {
     pub handle: ServerHandle,
     /// The settings of this door.
     pub config: WebConfig,
-    /// What makes an operator at this moment.
-    pub operator_key: RwLock<Option<String>>,
     /// Another one after each start.
     pub instance: Uuid,
     /// When this door was opened.
@@ -165,7 +163,6 @@ impl AppState {
         let lobby = RoomLog { name: bare(&RoomName::lobby()), modes: "+".into(), ..RoomLog::default() };
         AppState {
             handle,
-            operator_key: RwLock::new(config.operator_key.clone()),
             config,
             instance: random_uuid(),
             started: Instant::now(),

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chat_server::config::SETTINGS;
+use chat_server::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use kit::{Call, Guest, Heard, Stage, TestClient, Ws, eventually, fits, matches, quick};
 use serde_json::{Map, Value, json};
@@ -42,7 +43,7 @@ fn play(title: &str, transcript: &Value) -> BTreeSet<String> {
             "heartbeat_ms" => web.times.heartbeat = millis(),
             "silence_ms" => web.times.silence = millis(),
             "write_ms" => web.times.write = millis(),
-            "operator_key" => web.operator_key = value.as_str().map(String::from),
+            "operator_key" => config.operator_key = value.as_str().and_then(|key| OperatorKey::new(key).ok()),
             "origins" => {
                 let origins = value.as_array().expect("a list");
                 web.origins = origins.iter().map(|origin| origin.as_str().expect("a string").into()).collect();

@@ -26,7 +26,11 @@ waits for a restart. A file with an error changes nothing.
 .SH ENVIRONMENT
 .TP
 \fBCHAT_\fR\fIKEY\fR
-Each flag: \fBCHAT_MAX_CLIENTS\fR for \fB\-\-max\-clients\fR. Secrets are better set here than as flags, which others can see.
+Each flag: \fBCHAT_MAX_CLIENTS\fR for \fB\-\-max\-clients\fR.
+.TP
+\fBCHAT_OPERATOR_KEY\fR
+Whoever knows it is an operator, by \fB/oper\fR and on \fI/admin\fR of the page. It has 16 bytes or more, and is no flag: those
+stand in the list of processes. The file has it as \fBoperator_key\fR.
 .TP
 \fBSTATE_DIRECTORY\fR
 Where the data is if \fBdata\fR is not set; systemd sets it.
@@ -39,7 +43,7 @@ If set, the log has no colours.
 .SH "EXIT STATUS"
 .TP
 \fB0\fR
-Stopped by a signal.
+Stopped by a signal, or by an operator.
 .TP
 \fB2\fR
 A wrong flag.

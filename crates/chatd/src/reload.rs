@@ -3,37 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chat_server::config::{Change, SETTINGS, When};
 use chat_server::message::Message;
 use chat_server::server::ServerHandle;
 use chat_tls::Tls;
-use chat_web::Web;
 use clap::ArgMatches;
 
 use crate::journal::{self, Journal};
 use crate::serve::look_over;
-use crate::settings::{Change, Loaded, Settings};
-
-/// When a setting that was changed holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum When {
-    /// At once, for everybody.
-    AtOnce,
-    /// For those who connect from then on.
-    NextClient,
-    /// Not before the server is started anew.
-    Restart,
-}
+use crate::settings::{Loaded, Settings};
 
 /// When a setting holds. `None`: nobody has thought about it, and a test fails.
 pub(crate) fn when(key: &str) -> Option<When> {
     Some(match key {
-        "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join" | "burst"
-        | "per_second" | "spam_lines" | "spam_repeats" | "sign_on_secs" | "line_secs" | "idle_secs"
-        | "shutdown_secs" | "log" | "operator_key" | "private" | "plain_passwords" => When::AtOnce,
-        "line_bytes" | "outbox_bytes" | "slow_secs" | "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
-        "addr" | "metrics" | "lab" | "chaos" | "web" | "web_dir" | "web_origins" | "web_grace_secs" | "engine"
-        | "data" | "durability" | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
-        _ => return None,
+        // This log can change while it is written.
+        "log" | "private" | "plain_passwords" => When::AtOnce,
+        "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
+        "web" | "web_dir" | "web_origins" | "web_grace_secs" | "engine" | "data" | "durability" | "keep_days"
+        | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
+        _ => return SETTINGS.iter().find(|setting| setting.key == key)?.when(),
     })
 }
 
@@ -48,7 +36,6 @@ pub(crate) struct Live<'a> {
     /// The door with certificates, if there is one.
     pub(crate) tls: &'a Option<Tls>,
     /// The page, if there is one.
-    pub(crate) web: &'a Option<Web>,
     /// The log.
     pub(crate) journal: &'a Journal,
     /// Whether the settings were good when they were read the last time.
@@ -85,9 +72,6 @@ impl Live<'_> {
         self.journal.set(filter);
         self.handle.reload(settings.core.clone());
         self.handle.send(Message::Rules(settings.data.policy));
-        if let Some(web) = self.web {
-            web.set_operator_key(settings.web.operator_key.clone());
-        }
         *self.settings = settings;
         Ok(changes)
     }

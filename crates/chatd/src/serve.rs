@@ -143,8 +143,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     }
     greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     let notify = Notify::from_env();
-    let mut live =
-        Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, web: &web, journal: &journal };
+    let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
     let ended = signals.while_running(&notify, &mut live, || server.run_on(&*engine));
     if let Some(web) = web {
@@ -200,7 +199,7 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
     text.push_str(&format!("  Client    cargo run --example client -- --name ani --addr localhost:{port}\n"));
     if let Some(web) = web {
         text.push_str(&format!("  API       http://localhost:{}/api/openapi.json\n", web.port()));
-        if settings.web.operator_key.is_some() {
+        if settings.core.operator_key.is_some() {
             text.push_str(&format!("  Operators http://localhost:{}/admin\n", web.port()));
         }
     }
@@ -213,7 +212,7 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         settings.core.max_clients,
         settings.engine.name()
     ));
-    if settings.web.operator_key.is_none() {
+    if settings.core.operator_key.is_none() {
         text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");
     }
     text.push_str("\n  Stop with Ctrl-C; a second Ctrl-C does not wait.\n\n");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_server::config::{Config, ConfigError, Origin, SETTINGS, SWITCHES, Setting, address_or_off};
+use chat_server::config::{Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Setting, When, address_or_off};
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 use crate::data::Data;
 use crate::engine::Engine;
-use crate::reload::{When, when};
+use crate::reload::when;
 use crate::tls::TlsConfig;
 
 /// Everything that can be set.
@@ -121,19 +121,6 @@ static OWN: &[Row] = &[
                 Ok(())
             }
             _ => Err("should be a number of seconds from 0 to 86400".into()),
-        },
-    },
-    Row {
-        key: "operator_key",
-        help: "what makes an operator, on /admin; empty: nobody is one. Better set as CHAT_OPERATOR_KEY",
-        quoted: true,
-        get: |settings| if settings.web.operator_key.is_some() { "(hidden)".into() } else { String::new() },
-        set: |settings, value| {
-            if !value.is_empty() && value.len() < 16 {
-                return Err("should have at least 16 letters, or none".into());
-            }
-            settings.web.operator_key = (!value.is_empty()).then(|| value.to_string());
-            Ok(())
         },
     },
     Row {
@@ -269,6 +256,18 @@ static OWN: &[Row] = &[
     },
 ];
 
+/// What is wrong with a file that is no TOML, without the line it is in where that holds a secret.
+fn no_toml(error: &toml::de::Error, text: &str) -> String {
+    let place = error.span().map_or(0, |span| span.start).min(text.len());
+    let (before, behind) = text.split_at_checked(place).unwrap_or((text, ""));
+    let line =
+        format!("{}{}", before.rsplit('\n').next().unwrap_or_default(), behind.lines().next().unwrap_or_default());
+    if keys().any(|key| key.is_secret() && line.contains(key.name())) {
+        return format!(", line {}: {}", before.matches('\n').count() + 1, error.message());
+    }
+    format!(": {}", error.to_string().trim_end())
+}
+
 fn yes(is: bool) -> String {
     if is { "yes".into() } else { "no".into() }
 }
@@ -342,6 +341,14 @@ impl Key {
         }
     }
 
+    /// Whether its value is shown to nobody.
+    fn is_secret(self) -> bool {
+        match self {
+            Key::Core(setting) => setting.is_secret(),
+            Key::Own(_) => false,
+        }
+    }
+
     /// When another value of it holds, if the settings are read again while the server runs.
     fn note(self) -> &'static str {
         match when(self.name()) {
@@ -360,21 +367,13 @@ impl Key {
     }
 }
 
-/// A setting that is not what it was.
-pub(crate) struct Change {
-    pub(crate) key: &'static str,
-    pub(crate) old: String,
-    pub(crate) new: String,
-    pub(crate) when: When,
-}
-
 impl Settings {
     /// What is different in `new`.
     pub(crate) fn changes(&self, new: &Settings) -> Vec<Change> {
         let change = |key: Key| {
             let is_same = match key.name() {
                 // It is not shown, so it has to be looked at by itself.
-                "operator_key" => self.web.operator_key == new.web.operator_key,
+                "operator_key" => self.core.operator_key == new.core.operator_key,
                 _ => key.value(self) == key.value(new),
             };
             let when = when(key.name()).unwrap_or(When::Restart);
@@ -387,8 +386,7 @@ impl Settings {
     pub(crate) fn keep_until_restart(&mut self, old: &Settings) {
         let policy = self.data.policy;
         self.data = Data { policy, ..old.data.clone() };
-        let operator_key = self.web.operator_key.take();
-        self.web = WebConfig { operator_key, ..old.web.clone() };
+        self.web = old.web.clone();
         self.core.addr.clone_from(&old.core.addr);
         self.core.metrics.clone_from(&old.core.metrics);
         (self.core.lab, self.core.chaos) = (old.core.lab, old.core.chaos);
@@ -423,6 +421,8 @@ pub(crate) fn command() -> clap::Command {
             .hide_env_values(true)
             .allow_hyphen_values(!is_switch)
             .value_hint(key.hint())
+            // Only there to be refused with a reason.
+            .hide(key.is_secret())
             // `chatd check --data DIR` reads better than the other way round.
             .global(key.name() == "data");
         // A switch alone is on.
@@ -498,8 +498,9 @@ impl Loaded {
         }
         for (index, key) in keys().enumerate() {
             let Some(value) = matches.get_one::<String>(key.name()) else { continue };
-            let origin = match matches.value_source(key.name()) {
-                Some(ValueSource::EnvVariable) => Origin::Variable(key.variable()),
+            let origin = match (matches.value_source(key.name()), key) {
+                (Some(ValueSource::EnvVariable), _) => Origin::Variable(key.variable()),
+                (_, Key::Core(setting)) if setting.is_secret() => return Err(setting.no_flag()),
                 _ => Origin::Flag(format!("--{}", key.flag())),
             };
             loaded.set(index, key, value, origin)?;
@@ -521,7 +522,7 @@ impl Loaded {
     }
 
     fn read(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
-        let wrong = |error: toml::de::Error| ConfigError::Value(format!("{path}: {}", error.to_string().trim_end()));
+        let wrong = |error: toml::de::Error| ConfigError::Value(format!("{path}{}", no_toml(&error, text)));
         let table: toml::Table = text.parse().map_err(wrong)?;
         // Read a second time, for the places.
         let places = DeTable::parse(text).map_err(wrong)?;
@@ -563,8 +564,8 @@ impl Loaded {
                 Ok(())
             }
             Err(right) => {
-                // A key is not to stand in anybody's terminal.
-                let shown = if key.name() == "operator_key" { "what was given".into() } else { format!("{value:?}") };
+                // A secret is not to stand in anybody's terminal.
+                let shown = if key.is_secret() { "what was given".into() } else { format!("{value:?}") };
                 let text = format!("{} {right}, not {shown}\n  set by: {origin}", key.name());
                 Err(if matches!(origin, Origin::Flag(_)) { ConfigError::Usage(text) } else { ConfigError::Value(text) })
             }
@@ -599,6 +600,8 @@ fn nearest(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use chat_server::operator_key::OperatorKey;
+
     use super::*;
 
     fn load(flags: &[&str]) -> Result<Loaded, ConfigError> {
@@ -641,7 +644,11 @@ mod tests {
         assert!(wrong("private = \"maybe\"").contains("private should be yes or no, not \"maybe\""));
         assert!(wrong("web_origins = \"*\"").contains("* is not allowed"));
         let secret = wrong("operator_key = \"short\"");
-        assert!(secret.contains("at least 16 letters") && !secret.contains("\"short\""), "{secret}");
+        assert!(secret.contains("should have 16 to 256 bytes") && !secret.contains("\"short\""), "{secret}");
+        for secret in ["operator_key = KEY", "operator_key = \"KEY", "operator_key = 'KEY' KEY", "operator_key KEY"] {
+            let secret = wrong(&format!("name = \"x\"\n{}", secret.replace("KEY", "a-key-that-nobody-reads")));
+            assert!(secret.contains("chat.toml, line 2: ") && !secret.contains("nobody"), "{secret}");
+        }
         assert!(wrong("name = ").contains("chat.toml: TOML parse error"));
     }
 
@@ -689,11 +696,11 @@ mod tests {
     fn a_secret_that_has_changed_is_not_told() {
         let key = |key: &str| {
             let mut settings = Settings::default();
-            settings.web.operator_key = Some(key.into());
+            settings.core.operator_key = OperatorKey::new(key).ok();
             settings
         };
         let changes = key("one-key-of-an-operator").changes(&key("other-key-of-an-operator"));
-        assert_eq!((changes[0].old.as_str(), changes[0].new.as_str()), ("\"(hidden)\"", "\"(hidden)\""));
+        assert_eq!((changes[0].old.as_str(), changes[0].new.as_str()), ("(set)", "(set)"));
     }
 
     #[test]

@@ -26,11 +26,12 @@ impl Chatd {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
             command.env_remove(name);
         }
-        for setting in SETTINGS.iter().filter(|setting| setting.key != "log") {
+        for setting in SETTINGS.iter().filter(|setting| setting.key != "log" && !setting.is_secret()) {
             // The table has texts as they stand in the file, in quotes.
             let value = setting.value(&setup.config);
             command.arg(format!("{}={}", setting.flag(), value.trim_matches('"')));
         }
+        command.envs(setup.operator_key.iter().map(|key| ("CHAT_OPERATOR_KEY", key)));
         command.args(["--web", "off", "--log", "error", "--data"]);
         command.arg(data.unwrap_or(Path::new("off")));
         if let Some((_, policy)) = &setup.kept {

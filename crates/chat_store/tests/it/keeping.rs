@@ -289,7 +289,7 @@ fn the_same_word_of_an_author_names_one_line() {
         .unwrap();
     assert_eq!(cids, [("ani".into(), 1), ("budi".into(), 2)]);
     let act: (String, String, String) = db
-        .query_row("SELECT by, target, detail FROM audit WHERE what = 'double'", [], |row| {
+        .query_row("SELECT by, room, detail FROM audit WHERE what = 'double'", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .unwrap();
@@ -300,7 +300,8 @@ fn the_same_word_of_an_author_names_one_line() {
 fn what_was_done_by_power_is_written_down() {
     let dir = tempfile::tempdir().unwrap();
     let mut talk = Talk::open(dir.path());
-    let act = Act { at: Utc::now(), by: text("ani"), what: "grant", target: text("budi"), detail: text("op") };
+    let (by, what) = (text("ani"), text("grant"));
+    let act = Act { at: Utc::now(), by, what, room: None, target: text("budi"), detail: text("op") };
     talk.keep(Record { acts: vec![act], ..Record::default() });
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();

@@ -15,6 +15,9 @@ use tokio_tungstenite::tungstenite;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Error, Message, WebSocket};
 
+/// An operator key.
+pub const KEY: &str = "open sesame, 2026";
+
 /// Both doors on one router, on free ports of loopback.
 pub struct Stage {
     pub server: Option<TestServer>,

@@ -10,7 +10,7 @@ use crate::kit::{Call, Guest, Heard, MemoryStore, Reply, Setup, Stage, call, eve
 fn stage(memory: &MemoryStore) -> Stage {
     let mut config = quick();
     config.history = 20;
-    Stage::with(Setup { config, kept: Some((memory.clone(), Policy::default())) }, WebConfig::default())
+    Stage::with(Setup { kept: Some((memory.clone(), Policy::default())), ..config.into() }, WebConfig::default())
 }
 
 fn texts(messages: &Value) -> Vec<String> {
@@ -152,7 +152,7 @@ pub(crate) fn a_name_of_somebodys() -> String {
 #[test]
 fn what_is_offered_is_known_before_one_comes_in() {
     let offer = |kept| {
-        let stage = Stage::with(Setup { config: quick(), kept }, WebConfig::default());
+        let stage = Stage::with(Setup { kept, ..quick().into() }, WebConfig::default());
         stage.call(get("/api/server")).json()
     };
     let private = Policy { private: true, plain_passwords: false };
@@ -165,7 +165,7 @@ fn what_is_offered_is_known_before_one_comes_in() {
 pub(crate) fn a_server_for_members() -> String {
     let policy = Policy { private: true, plain_passwords: false };
     let stage =
-        Stage::with(Setup { config: quick(), kept: Some((MemoryStore::default(), policy)) }, WebConfig::default());
+        Stage::with(Setup { kept: Some((MemoryStore::default(), policy)), ..quick().into() }, WebConfig::default());
     let reply = stage.call(post("/api/users", &json!({ "name": "ani" })));
     assert_eq!(reply.status, 403, "{}", reply.text());
     reply.problem()

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use chat_server::config::Config;
+use chat_server::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use chat_web::error::PROBLEMS;
 use serde_json::{Value, json};
 
-use crate::kit::{Call, Reply, Stage, Ws, call, eventually, get, post, quick};
+use crate::kit::{Call, KEY, Reply, Stage, Ws, call, eventually, get, post, quick};
 
 /// What every answer carries.
 #[track_caller]
@@ -29,7 +31,7 @@ pub(crate) fn dressed(reply: &Reply) {
 }
 
 fn operator_stage() -> Stage {
-    Stage::with(quick(), WebConfig { operator_key: Some("secret".into()), ..WebConfig::default() })
+    Stage::with(Config { operator_key: OperatorKey::new(KEY).ok(), ..quick() }, WebConfig::default())
 }
 
 /// Codes that only frames can get: REST has no call for what they refuse, and its bodies are UTF-8 or no JSON.
@@ -68,7 +70,7 @@ fn every_problem_can_be_had_and_has_a_page() {
     assert_eq!(stage.call(key("0123456789abcdef")).status, 201);
     let nobody = "/api/users/00000000-0000-7000-8000-000000000000";
     let nothing = "/api/messages/00000000-0000-7000-8000-000000000000";
-    let operator = |call: Call| call.bearer("secret");
+    let operator = |call: Call| call.bearer(KEY);
     let text = "x".repeat(2_049);
     let table: Vec<(&str, Call)> = vec![
         ("no-such-user", get(nobody)),
@@ -191,8 +193,8 @@ fn elsewhere(blocked: &Stage) -> BTreeSet<String> {
         crate::openapi::declared(&call, &reply);
         had.insert(reply.problem());
     };
-    add(blocked, get("/api/admin/overview").bearer("secret"), true);
-    add(&Stage::start(), get("/api/admin/overview").bearer("secret"), false);
+    add(blocked, get("/api/admin/overview").bearer(KEY), true);
+    add(&Stage::start(), get("/api/admin/overview").bearer(KEY), false);
     let mut config = quick();
     config.max_clients = 1;
     let full = Stage::with(config, WebConfig::default());
@@ -265,7 +267,7 @@ fn the_calls_answer_as_they_say() {
         [&plain, &aliased, &head].into_iter().for_each(dressed);
         crate::openapi::declared(&get(path), &plain);
     }
-    let admin = stage.call(get("/api/admin/overview").bearer("secret"));
+    let admin = stage.call(get("/api/admin/overview").bearer(KEY));
     assert_eq!(admin.status, 200);
     let overview = admin.json();
     assert_eq!(overview["doors"], json!({"line": 1, "web": 1}));

@@ -1,12 +1,14 @@
 //! What a WebSocket is refused with or closed for, where a conversation cannot show it.
 
+use chat_server::config::Config;
 use chat_server::event::Leave;
 use chat_server::message::Message as ToRouter;
+use chat_server::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
 
-use crate::kit::{Heard, Stage, Ws, eventually, get, quick};
+use crate::kit::{Heard, KEY, Stage, Ws, eventually, get, quick};
 use crate::rest::dressed;
 
 #[test]
@@ -78,13 +80,13 @@ fn a_session_has_so_many_sockets_and_no_more() {
 /// Whoever is sent away while sending hears why: the last words are not lost to the broken session.
 #[test]
 fn the_goodbye_comes_to_whoever_is_talking() {
-    let stage = Stage::with(quick(), WebConfig { operator_key: Some("secret".into()), ..WebConfig::default() });
+    let stage = Stage::with(Config { operator_key: OperatorKey::new(KEY).ok(), ..quick() }, WebConfig::default());
     for round in 0..10 {
         let (guest, mut socket) = stage.page(&format!("ana{round}"));
         let body = json!({"id": guest.id, "reason": "enough"});
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let reply = stage.call(crate::kit::post("/api/admin/kick", &body).bearer("secret"));
+                let reply = stage.call(crate::kit::post("/api/admin/kick", &body).bearer(KEY));
                 assert_eq!(reply.status, 204);
             });
             for i in 0..200 {
