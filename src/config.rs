@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::chaos::Chaos;
 use crate::command::edits;
 use crate::operator_key::OperatorKey;
 use crate::text::{MAX_TEXT, Text};
@@ -53,6 +54,10 @@ pub struct Config {
     pub log: String,
     /// Where to serve metrics, or `off`.
     pub metrics: String,
+    /// Whether people may look inside.
+    pub lab: bool,
+    /// What goes wrong on purpose, in the lab.
+    pub chaos: Chaos,
     /// Whoever knows it is an operator; `None`: nobody is.
     pub operator_key: Option<OperatorKey>,
 }
@@ -81,6 +86,8 @@ impl Default for Config {
             shutdown_secs: Duration::from_secs(5),
             log: "info".into(),
             metrics: "off".into(),
+            lab: false,
+            chaos: Chaos::default(),
             operator_key: None,
         }
     }
@@ -273,6 +280,30 @@ pub static SETTINGS: &[Setting] = &[
     },
     setting!(metrics, address_or_off, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
     Setting {
+        key: "lab",
+        help: "on: /inspect shows the server from inside, and chaos may break it; this machine only (docs/lab.md); or off",
+        quoted: true,
+        get: |config| if config.lab { "on".into() } else { "off".into() },
+        set: |config, value| {
+            config.lab = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err("should be on or off".into()),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "chaos",
+        help: "in the lab: percentages of clients that misbehave, as stall=1,panic=1,split=1,rst=1,slow=1, or off",
+        quoted: true,
+        get: |config| config.chaos.to_string(),
+        set: |config, value| {
+            config.chaos = value.parse()?;
+            Ok(())
+        },
+    },
+    Setting {
         key: "operator_key",
         help: "who knows it is an operator, by /oper; empty: nobody is. Only here or as CHAT_OPERATOR_KEY",
         quoted: true,
@@ -283,6 +314,9 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
 ];
+
+/// The flags that need no value.
+pub const SWITCHES: [&str; 1] = ["--lab"];
 
 /// When another value of a setting holds, if the settings are read again while the server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -357,7 +391,7 @@ impl Setting {
             | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "sign_on_secs" | "line_secs" | "idle_secs"
             | "shutdown_secs" | "operator_key" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" => When::NextClient,
-            "addr" | "metrics" | "log" => When::Restart,
+            "addr" | "metrics" | "log" | "lab" | "chaos" => When::Restart,
             _ => return None,
         })
     }
@@ -465,7 +499,7 @@ impl Loaded {
         };
         let mut path = variable("CHAT_CONFIG");
         let mut set = Vec::new();
-        let mut flags = flags;
+        let mut flags = flags.peekable();
         while let Some(flag) = flags.next() {
             let (name, value) = match flag.split_once('=') {
                 Some((name, value)) => (name.to_string(), Some(value.to_string())),
@@ -481,6 +515,10 @@ impl Loaded {
                     if index.is_none() && name != "--config" {
                         return Err(unknown_flag(&name));
                     }
+                    // A switch alone is on.
+                    let stands_alone =
+                        SWITCHES.contains(&&*name) && !matches!(flags.peek().map(|next| &**next), Some("on" | "off"));
+                    let value = value.or_else(|| stands_alone.then(|| "on".into()));
                     let Some(value) = value.or_else(|| flags.next()) else {
                         return Err(ConfigError::Usage(format!("{name} needs a value\n  try: --help")));
                     };

@@ -29,6 +29,8 @@ pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
 const CAPS: &str = "rooms,history,paste,opt,typing,edit,react";
 const STORED_CAPS: &str = "rooms,history,paste,opt,typing,edit,react,store,search,login";
 
+mod inspection;
+
 struct Lines {
     out: String,
     at: DateTime<Utc>,
@@ -267,6 +269,8 @@ impl Lines {
                 }
                 line.text(format_args!("At {}: {error}", clock(*at)));
             }
+            Done::Inspecting(true) => line.text("A picture each second. /inspect off ends it."),
+            Done::Inspecting(false) => line.text("No more pictures."),
             Done::Why(None) => line.text("Nothing was refused."),
             Done::Nothing => line.end(),
         }
@@ -309,10 +313,12 @@ impl Lines {
                     self.line("STAT").field(key).field(value).text(text);
                 }
             }
+            Items::Inspection(inspection) => self.inspection(inspection),
         }
         let more = match &block.items {
             Items::History { more, .. } | Items::Found { more, .. } | Items::Export { more, .. } => *more,
             Items::List(_) | Items::Who(_) | Items::Rooms(_) | Items::Help(_) | Items::Stats(_) => None,
+            Items::Inspection(_) => None,
         };
         self.line("END").field(what).field(room).maybe("tag", tag).maybe("more", more).end();
     }
@@ -460,6 +466,7 @@ impl Lines {
                     self.say(format_args!("{text}: {value}"));
                 }
             }
+            Items::Inspection(inspection) => self.inspection_for_people(inspection),
         }
     }
 
@@ -518,6 +525,7 @@ fn what_of(items: &Items) -> &'static str {
         Items::Export { .. } => "EXPORT",
         Items::Help(_) => "HELP",
         Items::Stats(_) => "STATS",
+        Items::Inspection(_) => "INSPECT",
     }
 }
 
@@ -529,6 +537,7 @@ fn count_of(items: &Items) -> usize {
         Items::History { lines, .. } | Items::Found { lines, .. } | Items::Export { lines, .. } => lines.len(),
         Items::Help(verbs) => verbs.len(),
         Items::Stats(stats) => stats.len(),
+        Items::Inspection(inspection) => inspection.rows(),
     }
 }
 

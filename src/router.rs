@@ -24,10 +24,12 @@ use crate::text::Text;
 mod accounts;
 mod archive;
 mod commands;
+mod glass;
 mod operators;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
+use glass::Glass;
 use operators::Operators;
 
 /// How often the router looks at the time when nothing else happens.
@@ -73,6 +75,8 @@ pub struct Router {
     leaving: Vec<(Box<Client>, Arc<Envelope>)>,
     /// What is kept of the chat, and where; `None` if nothing is.
     archive: Option<Archive>,
+    /// The glass wall; `None` where nobody may look inside.
+    glass: Option<Glass>,
     operators: Operators,
     incidents: u64,
     /// How many numbers were given to people who have no connection of that number.
@@ -107,6 +111,7 @@ impl Router {
             taps: Vec::new(),
             leaving: Vec::new(),
             archive: None,
+            glass: None,
             operators: Operators::new(),
             incidents: 0,
             spare_people: 0,
@@ -248,6 +253,8 @@ impl Turn<'_> {
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Message::Store(report) => self.report(report),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
+            Message::Tell(id, text) => self.tell(id, Event::Note { room: None, text }),
+            Message::Sampled => self.show_watchers(),
             Message::Tap(deliver) => {
                 let pending = self.router.so_far(self.now.wall);
                 self.router.taps.push(Tap { deliver, pending });
@@ -301,6 +308,7 @@ impl Turn<'_> {
         let Some(mut client) = self.clients.remove(id) else { return };
         self.router.ignorers.remove(&id);
         self.router.watchers.remove(&id);
+        self.router.stop_showing(id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(why.code().0);
         if let Leave::Foreign(foreign) = why {

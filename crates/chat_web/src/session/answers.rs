@@ -274,6 +274,7 @@ impl Task {
                     Items::History { .. } => ("HISTORY", Vec::new()),
                     Items::Found { .. } => ("SEARCH", Vec::new()),
                     Items::Export { .. } => ("EXPORT", Vec::new()),
+                    Items::Inspection(_) => ("INSPECT", Vec::new()),
                 };
                 let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
                 self.ack(asker, ack);
