@@ -174,6 +174,11 @@ pub enum Command {
     Help(Option<&'static Verb>),
     /// The server's figures.
     Stats,
+    /// The server from inside.
+    Inspect {
+        /// `None` is once; else each second, or not any more.
+        watch: Option<bool>,
+    },
     /// Goodbye.
     Quit(Option<Text>),
     /// Panics where it is told to: the tests' way to show what a panic costs.
@@ -653,6 +658,18 @@ pub static VERBS: &[Verb] = &[
         Ok(Command::Files(some_room(&args)?))
     })),
     verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats)),
+    verb(
+        "INSPECT",
+        &["inspect"],
+        "/inspect [on|off]",
+        "look inside a server that was started with --lab; on: each second",
+        |args, verb| match args.trim() {
+            "" => Ok(Command::Inspect { watch: None }),
+            "on" => Ok(Command::Inspect { watch: Some(true) }),
+            "off" => Ok(Command::Inspect { watch: Some(false) }),
+            _ => Err(bad(&args, verb.usage)),
+        },
+    ),
     early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
         let words = args.trimmed();
         Ok(Command::Quit((!words.is_empty()).then_some(words)))

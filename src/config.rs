@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::chaos::Chaos;
 use crate::command::edits;
 use crate::operator_key::OperatorKey;
 use crate::text::{MAX_TEXT, Text};
@@ -69,6 +70,10 @@ pub struct Config {
     pub file_secs: Duration,
     /// How many hours a file can be fetched.
     pub file_hours: u32,
+    /// Whether people may look inside.
+    pub lab: bool,
+    /// What goes wrong on purpose, in the lab.
+    pub chaos: Chaos,
     /// Whoever knows it is an operator; `None`: nobody is.
     pub operator_key: Option<OperatorKey>,
 }
@@ -105,6 +110,8 @@ impl Default for Config {
             file_transfers: 32,
             file_secs: Duration::from_secs(3_600),
             file_hours: 24,
+            lab: false,
+            chaos: Chaos::default(),
             operator_key: None,
         }
     }
@@ -317,6 +324,30 @@ pub static SETTINGS: &[Setting] = &[
     setting!(file_secs, seconds, 86_400, "seconds that a file may take to come or go"),
     setting!(file_hours, 0..=87_600, "hours that a file can be fetched; 0: as long as its line is there"),
     Setting {
+        key: "lab",
+        help: "on: /inspect shows the server from inside, and chaos may break it; this machine only (docs/lab.md); or off",
+        quoted: true,
+        get: |config| if config.lab { "on".into() } else { "off".into() },
+        set: |config, value| {
+            config.lab = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err("should be on or off".into()),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "chaos",
+        help: "in the lab: percentages of clients that misbehave, as stall=1,panic=1,split=1,rst=1,slow=1, or off",
+        quoted: true,
+        get: |config| config.chaos.to_string(),
+        set: |config, value| {
+            config.chaos = value.parse()?;
+            Ok(())
+        },
+    },
+    Setting {
         key: "operator_key",
         help: "who knows it is an operator, by /oper; empty: nobody is. Only here or as CHAT_OPERATOR_KEY",
         quoted: true,
@@ -327,6 +358,9 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
 ];
+
+/// The flags that need no value.
+pub const SWITCHES: [&str; 1] = ["--lab"];
 
 /// When another value of a setting holds, if the settings are read again while the server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -402,7 +436,7 @@ impl Setting {
             | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
             | "file_transfers" | "file_hours" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
-            "addr" | "metrics" | "log" | "files" | "files_dir" => When::Restart,
+            "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
             _ => return None,
         })
     }
@@ -510,7 +544,7 @@ impl Loaded {
         };
         let mut path = variable("CHAT_CONFIG");
         let mut set = Vec::new();
-        let mut flags = flags;
+        let mut flags = flags.peekable();
         while let Some(flag) = flags.next() {
             let (name, value) = match flag.split_once('=') {
                 Some((name, value)) => (name.to_string(), Some(value.to_string())),
@@ -526,6 +560,10 @@ impl Loaded {
                     if index.is_none() && name != "--config" {
                         return Err(unknown_flag(&name));
                     }
+                    // A switch alone is on.
+                    let stands_alone =
+                        SWITCHES.contains(&&*name) && !matches!(flags.peek().map(|next| &**next), Some("on" | "off"));
+                    let value = value.or_else(|| stands_alone.then(|| "on".into()));
                     let Some(value) = value.or_else(|| flags.next()) else {
                         return Err(ConfigError::Usage(format!("{name} needs a value\n  try: --help")));
                     };

@@ -110,6 +110,8 @@ pub enum ChatError {
         /// Who said the line.
         author: Name,
     },
+    /// 483: nobody may look inside this server.
+    NoLab,
     /// 484: as long as one is signed in, one's name is the account's.
     SignedInAs(Name),
     /// 486: the name belongs to somebody. Whoever it is can sign in.
@@ -212,6 +214,7 @@ impl ChatError {
             ChatError::NoStore(_) => (480, "no-store"),
             ChatError::NotAllowed(_) | ChatError::NoOperatorKey => (481, "not-operator"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
+            ChatError::NoLab => (483, "no-lab"),
             ChatError::Protected { .. } | ChatError::SignedInAs(_) => (484, "protected"),
             ChatError::NoFiles => (485, "no-files"),
             ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
@@ -256,6 +259,7 @@ impl ChatError {
             | ChatError::NoInvitation { .. }
             | ChatError::NoStore(_)
             | ChatError::NotAllowed(_)
+            | ChatError::NoLab
             | ChatError::NoOperatorKey
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
@@ -381,6 +385,10 @@ impl fmt::Display for ChatError {
             ChatError::NoOperatorKey => write!(
                 f,
                 "This server has no operator key. Whoever runs it can set one: operator_key in its settings, or CHAT_OPERATOR_KEY."
+            ),
+            ChatError::NoLab => write!(
+                f,
+                "This server was not started as a lab, so nobody looks inside. One that was: cargo run -- --lab (docs/lab.md)."
             ),
             ChatError::NotRoomOp(room) => {
                 write!(f, "Only the operators of {room} may do that. Ask one of them; who opens a room is its first.")

@@ -9,6 +9,7 @@ pub use crate::command::What;
 use crate::command::{Choice, Prompt, Verb};
 use crate::error::ChatError;
 use crate::files::{Granted, Token};
+use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
 use crate::store::Role;
 use crate::text::Text;
@@ -407,6 +408,8 @@ pub enum Done {
     },
     /// The options that were changed.
     Options(Vec<Choice>),
+    /// Whether one gets a picture of the server each second from now on.
+    Inspecting(bool),
     /// The last refusal and the time it was given at.
     Why(Option<(DateTime<Utc>, ChatError)>),
     /// Nothing more to say.
@@ -460,6 +463,8 @@ pub enum Items {
     Help(Vec<&'static Verb>),
     /// `STATS`: figures.
     Stats(Vec<Stat>),
+    /// `INSPECT`: the server from inside.
+    Inspection(Box<Inspection>),
 }
 
 /// One person, as `LIST` and `WHO` show them.
@@ -707,6 +712,7 @@ impl Envelope {
                     Items::Export { lines, .. } => lines.iter().map(|line| 2 * line.cost()).sum(),
                     Items::Help(verbs) => 2 * LINE * verbs.len(),
                     Items::Stats(stats) => LINE * stats.len(),
+                    Items::Inspection(inspection) => LINE * inspection.rows(),
                 }
             }
             Event::Hello(_) | Event::Refused { .. } => 2 * LINE,

@@ -46,6 +46,8 @@ mod connections;
 pub mod intake;
 pub mod outgoing;
 pub mod connection;
+pub mod chaos;
+pub mod lab;
 pub mod live;
 pub mod files;
 pub mod server;

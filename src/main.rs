@@ -9,8 +9,8 @@ mod journal;
 
 use chat_server::config::{self, Config, Loaded, Origin, Task};
 use chat_server::connection::Threads;
-use chat_server::machine;
 use chat_server::server::Server;
+use chat_server::{lab, machine};
 use journal::Journal;
 
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
@@ -27,6 +27,9 @@ fn main() -> ExitCode {
         Task::Version => print(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::PrintConfig => print(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
+            if let Err(problem) = lab::may_open(&loaded.config) {
+                return fail(WRONG_CONFIG, &format!("error: {problem}"));
+            }
             let is_default = *loaded.origin("max_clients") == Origin::Default;
             match machine::fit(&mut loaded.config.max_clients, is_default, Threads::PER_CLIENT) {
                 Ok(None) => {}

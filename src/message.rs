@@ -43,6 +43,10 @@ pub enum Message {
     Requests(ClientId, Vec<Request>, Ticket),
     /// One client is to be warned.
     Warn(ClientId, Warning),
+    /// The server has something to say to one client.
+    Tell(ClientId, Text),
+    /// A picture of the server's threads was taken, for those who watch.
+    Sampled,
     /// Somebody watches from now on what happens in public.
     Tap(Box<dyn Deliver>),
     /// The server has something to say to all.
@@ -203,6 +207,7 @@ impl std::fmt::Display for Client {
 
 /// How many messages of one client may be under way, from its reader through the router to its writer: a flooder can
 /// fill neither the router's queue nor its own.
+#[derive(Clone)]
 pub struct Credits(Arc<Purse>);
 
 /// One credit. It is dropped with the answers it travels with, and lets the client's reader go on.
@@ -235,7 +240,12 @@ impl Credits {
 
     /// Whether so many tickets are free.
     pub fn are_back(&self, count: usize) -> bool {
-        *self.0.lock() >= count
+        self.free() >= count
+    }
+
+    /// How many tickets are free.
+    pub fn free(&self) -> usize {
+        *self.0.lock()
     }
 
     /// Waits until so many tickets are free: as long as the client itself does not read what it is answered. All of them

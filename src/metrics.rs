@@ -10,9 +10,9 @@ use crate::process;
 use crate::registry::Snapshot;
 
 /// The codes that refusals and goodbyes are counted by.
-const CODES: [u16; 45] = [
+const CODES: [u16; 46] = [
     200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 464, 466,
-    470, 473, 475, 480, 481, 482, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493, 498, 500, 503, 507, 508, 511,
+    470, 473, 475, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493, 498, 500, 503, 507, 508, 511,
 ];
 
 /// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.

@@ -30,6 +30,8 @@ const CAPS: &str = "rooms,history,paste,opt,typing,edit,react";
 const STORED_CAPS: &str = ",store,search,login";
 const FILE_CAPS: &str = ",file";
 
+mod inspection;
+
 struct Lines {
     out: String,
     at: DateTime<Utc>,
@@ -293,6 +295,8 @@ impl Lines {
                 }
                 line.text(format_args!("At {}: {error}", clock(*at)));
             }
+            Done::Inspecting(true) => line.text("A picture each second. /inspect off ends it."),
+            Done::Inspecting(false) => line.text("No more pictures."),
             Done::Why(None) => line.text("Nothing was refused."),
             Done::Nothing => line.end(),
         }
@@ -335,12 +339,14 @@ impl Lines {
                     self.line("STAT").field(key).field(value).text(text);
                 }
             }
+            Items::Inspection(inspection) => self.inspection(inspection),
         }
         let more = match &block.items {
             Items::History { more, .. } | Items::Found { more, .. } | Items::Export { more, .. } => *more,
             Items::List(_) | Items::Who(_) | Items::Rooms(_) | Items::Files(_) | Items::Help(_) | Items::Stats(_) => {
                 None
             }
+            Items::Inspection(_) => None,
         };
         self.line("END").field(what).field(room).maybe("tag", tag).maybe("more", more).end();
     }
@@ -503,6 +509,7 @@ impl Lines {
                     self.say(format_args!("{text}: {value}"));
                 }
             }
+            Items::Inspection(inspection) => self.inspection_for_people(inspection),
         }
     }
 
@@ -571,6 +578,7 @@ fn what_of(items: &Items) -> &'static str {
         Items::Files(_) => "FILES",
         Items::Help(_) => "HELP",
         Items::Stats(_) => "STATS",
+        Items::Inspection(_) => "INSPECT",
     }
 }
 
@@ -585,6 +593,7 @@ fn count_of(items: &Items) -> usize {
         | Items::Files(lines) => lines.len(),
         Items::Help(verbs) => verbs.len(),
         Items::Stats(stats) => stats.len(),
+        Items::Inspection(inspection) => inspection.rows(),
     }
 }
 

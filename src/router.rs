@@ -26,11 +26,13 @@ mod accounts;
 mod archive;
 mod commands;
 mod files;
+mod glass;
 mod operators;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
 pub use files::Recipient;
+use glass::Glass;
 use operators::Operators;
 
 /// How often the router looks at the time when nothing else happens.
@@ -78,6 +80,8 @@ pub struct Router {
     archive: Option<Archive>,
     /// What is known of files; `None` if none are passed on.
     files: Option<Arc<Files>>,
+    /// The glass wall; `None` where nobody may look inside.
+    glass: Option<Glass>,
     operators: Operators,
     incidents: u64,
     /// How many numbers were given to people who have no connection of that number.
@@ -113,6 +117,7 @@ impl Router {
             leaving: Vec::new(),
             archive: None,
             files: None,
+            glass: None,
             operators: Operators::new(),
             incidents: 0,
             spare_people: 0,
@@ -265,6 +270,8 @@ impl Turn<'_> {
             Message::Uploaded { token, reply } => self.uploaded(token, reply),
             Message::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
+            Message::Tell(id, text) => self.tell(id, Event::Note { room: None, text }),
+            Message::Sampled => self.show_watchers(),
             Message::Tap(deliver) => {
                 let pending = self.router.so_far(self.now.wall);
                 self.router.taps.push(Tap { deliver, pending });
@@ -319,6 +326,7 @@ impl Turn<'_> {
         let Some(mut client) = self.clients.remove(id) else { return };
         self.router.ignorers.remove(&id);
         self.router.watchers.remove(&id);
+        self.router.stop_showing(id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(why.code().0);
         if let Leave::Foreign(foreign) = why {

@@ -7,6 +7,7 @@ use std::sync::{OnceLock, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use crate::command::Command;
 use crate::config::Config;
 use crate::connection::{STACK, Threads};
 use crate::connections::{Connections, Permit, TurnedAway};
@@ -14,6 +15,7 @@ use crate::event::{Envelope, Event, Leave, Wire};
 use crate::exporter::Exporter;
 use crate::files::Files;
 use crate::files::door::FileDoor;
+use crate::lab::Lab;
 use crate::live::{Follower, Live};
 use crate::message::Message;
 use crate::metrics::Metrics;
@@ -30,7 +32,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::text::Text;
 
 /// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
-const INBOX: usize = 1_024;
+pub(crate) const INBOX: usize = 1_024;
 /// The most connections that are taken and not yet started.
 const WAITING: usize = 1_024;
 /// What accept waits after a failure, at first and at most.
@@ -118,6 +120,8 @@ struct Shared {
     connections: Arc<Connections>,
     next_id: AtomicUsize,
     stop: AtomicBool,
+    /// The glass wall, where there is one.
+    lab: Option<std::sync::Arc<Lab>>,
     /// What other parts add to the figures.
     figures: Mutex<Vec<Box<Figures>>>,
 }
@@ -154,6 +158,7 @@ impl Server {
             connections: Connections::new(config.max_clients, config.max_per_address),
             next_id: AtomicUsize::new(1),
             stop: AtomicBool::new(false),
+            lab: config.lab.then(|| std::sync::Arc::new(Lab::new(config.chaos, Instant::now()))),
             figures: Mutex::default(),
             live: Live::new(config),
         });
@@ -234,6 +239,7 @@ impl Server {
         if let Some((store, contents, policy)) = kept {
             router.keep_in(store, contents, policy);
         }
+        let lab = shared.lab.clone().map(|lab| (router.show(lab.clone()), lab));
         thread::scope(|scope| {
             let guard = StopAccepting(&handle);
             let route = move || {
@@ -258,6 +264,15 @@ impl Server {
                     .name("accept-files".into())
                     .stack_size(STACK)
                     .spawn_scoped(scope, serve)
+                    .inspect_err(give_up)?;
+            }
+            if let Some((wake, lab)) = lab {
+                let handle = &handle;
+                let watch = move || lab.run(&wake, || handle.send(Message::Sampled));
+                thread::Builder::new()
+                    .name("lab".into())
+                    .stack_size(STACK)
+                    .spawn_scoped(scope, watch)
                     .inspect_err(give_up)?;
             }
             let (line, waiting) = mpsc::sync_channel(WAITING);
@@ -349,9 +364,25 @@ impl ServerHandle {
         &self.shared.registry
     }
 
+    /// Asks the system for what a command wants to know of it. Whoever reads a client does this before the router gets the
+    /// command, for the router reads no files.
+    pub fn sample_for(&self, command: &Command) {
+        if *command == Command::Stats {
+            self.metrics().sample_process();
+        }
+        if let (Command::Inspect { .. }, Some(lab)) = (command, self.lab()) {
+            lab.look(Instant::now());
+        }
+    }
+
     /// The server's counters.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// The glass wall, if this server was started as a lab.
+    pub fn lab(&self) -> Option<&Lab> {
+        self.shared.lab.as_deref()
     }
 
     /// Adds to the figures for Prometheus: `figures` is called whenever somebody asks for them, on a thread that does nothing
@@ -471,7 +502,9 @@ pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics:
         let now = Now::read();
         router.turn(counted, now);
         if count > 0 {
-            metrics.turned(count, now.mono.elapsed());
+            let took = now.mono.elapsed();
+            metrics.turned(count, took);
+            router.turned(count, took);
         }
     }
 }

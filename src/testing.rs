@@ -22,6 +22,7 @@
 //! | `ani> words` | she sends a line; `\xNN` is a byte, `\{3000 x}` a repeated letter; who is new connects first |
 //! | `ani< words` | she gets this line; `*` stands for anything within a word, `...` at the end for any rest; what stands at `{code}` is what `{code}` means in later lines |
 //! | `door connects to files` | `door` is a connection to the file door; its answer is read before anybody else's |
+//! | `ani<< words` | the same, and other lines may come before it |
 //! | `ani hangs up` | she closes her sending half |
 //! | `ani is gone` | her connection has ended, and she got nothing more |
 //! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
@@ -55,6 +56,7 @@ use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::files::Files;
 use crate::files::door::{Desk, Peer};
+use crate::lab::{Lab, Picture};
 use crate::message::{Client, Message, Ticket};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name};
@@ -627,6 +629,12 @@ fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receive
         let (store, contents) = memory.open(move |report| drop(said.send(report)));
         router.keep_in(store, contents, *policy);
     }
+    if setup.config.lab {
+        // There are no threads here, but somebody may want to see how they would be shown.
+        let lab = Lab::new(setup.config.chaos, now.mono);
+        lab.show(Picture::of_one_client());
+        let _nobody_is_woken = router.show(Arc::new(lab));
+    }
     (router, files, reports)
 }
 
@@ -901,6 +909,11 @@ impl<S: Stage> Player<'_, S> {
                 }
                 let words = self.filled(rest[1..].trim_start());
                 self.say(who, &words);
+            }
+            _ if rest.starts_with("<<") => {
+                let wanted = self.filled(rest[2..].trim_start());
+                let fits = std::iter::from_fn(|| self.next(who)).any(|got| matches(&wanted, &got));
+                assert!(fits, "{place}\n  does not come");
             }
             _ if rest.starts_with('<') => {
                 let wanted = self.filled(rest[1..].trim_start());

@@ -225,6 +225,7 @@ impl Turn<'_> {
             Command::Files(room) => self.list_files(id, room),
             Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
+            Command::Inspect { watch } => self.inspect(id, watch),
             Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words))),
             #[cfg(test)]
             Command::Crash => panic!("the test asked for it"),

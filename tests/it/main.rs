@@ -2,6 +2,7 @@
 
 mod figures;
 mod invariants;
+mod lab;
 mod lifecycle;
 mod limits;
 mod load;

@@ -13,6 +13,7 @@ use chat_server::event::{
 };
 use chat_server::files::{Granted, Token};
 use chat_server::history::History;
+use chat_server::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::limit::{Bucket, RateLimiter, Verdict};
 use chat_server::message::{Message, Ticket};
 use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
@@ -498,6 +499,20 @@ fn items() -> impl Strategy<Value = Items> {
         (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::Export { lines, more }),
         vec(old(), 0..4).prop_map(Items::Files),
         Just(Items::Help(VERBS.iter().collect())),
+        (short_text(15), option::of(name()), any::<u64>()).prop_map(|(thread, name, micros)| {
+            let (id, longest) = (ClientId(7), Duration::from_micros(micros));
+            let threads = vec![Thread {
+                name: thread.to_string(),
+                client: Some((id, name.clone())),
+                state: 'S',
+                cpu: longest,
+                doing: Doing::Writing(longest),
+            }];
+            let queues = vec![Queue { id, name, events: 1, outbox: 2, queue: 3, tickets: 2 }];
+            let turns = vec![Turns { from: 2, to: 3, count: 1, longest }];
+            let (all_threads, inbox, all_clients) = (1, (micros, 1_024), 1);
+            Items::Inspection(Box::new(Inspection { threads, all_threads, inbox, queues, all_clients, turns }))
+        }),
         any::<u64>().prop_map(|value| Items::Stats(vec![Stat { key: "clients", value, text: "open connections" }])),
     ]
 }
@@ -606,6 +621,7 @@ proptest! {
                 Items::Files(lines) => lines.len(),
                 Items::Help(verbs) => verbs.len(),
                 Items::Stats(stats) => stats.len(),
+                Items::Inspection(inspection) => inspection.rows(),
             }),
             _ => None,
         };

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
 use chat_server::exposition::{Exposition, Kind};
-use chat_server::machine;
 use chat_server::server::{Server, ServerHandle};
+use chat_server::{lab, machine};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
 use chat_web::Web;
 use clap::ArgMatches;
 
+use crate::engine::Engine;
 use crate::journal::Journal;
 use crate::notify::Notify;
 use crate::reload::Live;
@@ -36,12 +37,37 @@ pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Setti
     let mut settings = loaded.settings;
     journal::filter(&settings.core.log)?;
     settings.data.check()?;
+    may_open_lab(&settings)?;
     let threads = settings.engine.threads_per_client();
     let threads = if settings.tls.is_on() { threads.max(Tls::PER_CLIENT) } else { threads };
     if let Some(less) = machine::fit(&mut settings.core.max_clients, is_default, threads)? {
         note(&less);
     }
     Ok(settings)
+}
+
+/// The lab is the core's own threads behind glass, and no door may let others in.
+fn may_open_lab(settings: &Settings) -> Result<(), String> {
+    lab::may_open(&settings.core)?;
+    if !settings.core.lab {
+        return Ok(());
+    }
+    if settings.engine != Engine::Threads {
+        let name = settings.engine.name();
+        return Err(format!(
+            "the lab shows the two threads that each client has with the engine threads, not with {name}\n  \
+             try: --lab --engine threads"
+        ));
+    }
+    for (flag, addr) in [("--web", &settings.web.addr), ("--tls", &settings.tls.addr)] {
+        if lab::is_open_to_others(addr) {
+            return Err(format!(
+                "the lab shows the server from inside and breaks it on purpose, but {addr} can be reached from other machines\n  \
+                 try: {flag} off, or an address of this machine alone"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Runs the server until it is told to stop.

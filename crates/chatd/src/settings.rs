@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_server::config::{Change, Config, ConfigError, Origin, SETTINGS, Setting, When, address_or_off};
+use chat_server::config::{Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Setting, When, address_or_off};
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
@@ -405,6 +405,7 @@ impl Settings {
         self.core.metrics.clone_from(&old.core.metrics);
         self.core.files.clone_from(&old.core.files);
         self.core.files_dir.clone_from(&old.core.files_dir);
+        (self.core.lab, self.core.chaos) = (old.core.lab, old.core.chaos);
         self.tls.addr.clone_from(&old.tls.addr);
         self.engine = old.engine;
         self.log_format = old.log_format;
@@ -426,19 +427,22 @@ pub(crate) fn command() -> clap::Command {
     let defaults = Settings::default();
     let flags = keys().map(|key| {
         let help = format!("{} [default: {}]", key.help(), key.value(&defaults));
-        Arg::new(key.name())
+        let is_switch = SWITCHES.contains(&&*format!("--{}", key.flag()));
+        let arg = Arg::new(key.name())
             .long(key.flag())
             .value_name("VALUE")
             .help(help)
             .env(key.variable())
             .hide_env(true)
             .hide_env_values(true)
-            .allow_hyphen_values(true)
+            .allow_hyphen_values(!is_switch)
             .value_hint(key.hint())
             // Only there to be refused with a reason.
             .hide(key.is_secret())
             // `chatd check --data DIR` reads better than the other way round.
-            .global(key.name() == "data")
+            .global(key.name() == "data");
+        // A switch alone is on.
+        if is_switch { arg.num_args(0..=1).default_missing_value("on") } else { arg }
     });
     clap::Command::new("chatd")
         .version(env!("CARGO_PKG_VERSION"))

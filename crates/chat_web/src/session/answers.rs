@@ -278,6 +278,7 @@ impl Task {
                     Items::Found { .. } => ("SEARCH", Vec::new()),
                     Items::Export { .. } => ("EXPORT", Vec::new()),
                     Items::Files(lines) => ("FILES", self.files(lines)),
+                    Items::Inspection(_) => ("INSPECT", Vec::new()),
                 };
                 let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
                 self.ack(asker, ack);
