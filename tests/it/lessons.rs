@@ -135,7 +135,7 @@ fn what_a_page_says_of_the_real_server_is_there() {
                         behind.is_none_or(|c| !c.is_alphanumeric() && c != '_')
                     })
                 };
-                assert!(kinds.iter().any(|kind| is_item(kind)), "{path}: no {name} in {file}");
+                assert!(kinds.iter().any(is_item), "{path}: no {name} in {file}");
                 found += 1;
             }
         }
