@@ -13,6 +13,9 @@ use rusqlite::types::Type;
 /// The columns that [`line`] reads, of `log`.
 pub(crate) const COLUMNS: &str = "log.id, log.at, log.kind, log.author, log.signed, log.cid, log.act, log.re, log.target, log.whose, log.version, log.text, log.bytes, log.token";
 
+/// The number of the first column behind those.
+pub(crate) const BEHIND: usize = 14;
+
 /// `log.kind`.
 pub(crate) const SAID: i64 = 0;
 pub(crate) const EDITED: i64 = 1;
