@@ -160,7 +160,8 @@ fn a_full_disk_is_told_to_both_and_the_chat_goes_on() {
     let folder = Folder::new("full");
     let dir = folder.0.join("files");
     let sent = folder.file("big.bin", 3 * MIB);
-    let server = Process::limited("ulimit -f 2048", &["--files", "127.0.0.1:0", "--files-dir", &dir.display().to_string()]);
+    let server =
+        Process::limited("ulimit -f 2048", &["--files", "127.0.0.1:0", "--files-dir", &dir.display().to_string()]);
     let mut ani = TestClient::connect(server.addr);
     ani.send("JOIN:ani");
     ani.settle();
@@ -186,10 +187,8 @@ fn a_full_disk_is_told_to_both_and_the_chat_goes_on() {
 #[test]
 fn a_fresh_folder_goes_with_the_server() {
     let folder = Folder::new("fresh");
-    let server = Process::limited(
-        &format!("TMPDIR='{}'; export TMPDIR", folder.0.display()),
-        &["--files", "127.0.0.1:0"],
-    );
+    let server =
+        Process::limited(&format!("TMPDIR='{}'; export TMPDIR", folder.0.display()), &["--files", "127.0.0.1:0"]);
     let mut ani = TestClient::connect(server.addr);
     ani.send("JOIN:ani");
     ani.settle();
