@@ -115,6 +115,7 @@ impl Program {
     }
 
     /// Whether it has not ended yet.
+    #[allow(dead_code, reason = "the tests of other transports send no files")]
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child can be waited for").is_none()
     }
