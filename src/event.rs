@@ -267,8 +267,8 @@ pub struct Greeting {
     pub max_line: usize,
     /// Whether it keeps what is said, and knows accounts.
     pub stored: bool,
-    /// Whether files can be sent.
-    pub files: bool,
+    /// The port by which files come and go, if they do.
+    pub files: Option<u16>,
 }
 
 /// What came of a request, for the `OK` line.

@@ -188,7 +188,7 @@ impl Lines {
 
     fn hello(&mut self, greeting: &Greeting) {
         let stored = if greeting.stored { STORED_CAPS } else { "" };
-        let files = if greeting.files { FILE_CAPS } else { "" };
+        let files = if greeting.files.is_some() { FILE_CAPS } else { "" };
         self.line("HELLO")
             .field(1)
             .pair("server", concat!("chat/", env!("CARGO_PKG_VERSION")))
@@ -197,6 +197,7 @@ impl Lines {
             .pair("names", crate::names::MAX_NAME)
             .pair("caps", [CAPS, stored, files].concat())
             .pair("door", "line")
+            .maybe("files", greeting.files)
             .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
     }
 

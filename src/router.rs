@@ -101,7 +101,7 @@ impl Router {
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
-            greeting: greeting(config, false, false),
+            greeting: greeting(config, false, None),
             motd: Vec::new(),
             max_rooms: 0,
             history: 0,
@@ -226,7 +226,7 @@ impl Router {
     }
 }
 
-fn greeting(config: &Config, stored: bool, files: bool) -> Arc<Greeting> {
+fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
     Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files })
 }
 

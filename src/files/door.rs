@@ -276,6 +276,10 @@ impl<P: Peer> Desk<'_, P> {
         let came = self.take_in(&mut upload, rest, began).and_then(|()| upload.complete());
         let placed = match came {
             Ok(()) => settle(upload, self.send),
+            Err(FileError::Stopping) => {
+                upload.leave_to_the_router();
+                Err(FileError::Stopping)
+            }
             Err(error) => {
                 drop(upload);
                 Err(error)
@@ -297,7 +301,7 @@ impl<P: Peer> Desk<'_, P> {
             }
             Err(error) => {
                 // Where the chat itself ended it, its people were told by then.
-                if !matches!(error, FileError::Withdrawn | FileError::Refused(_)) {
+                if !matches!(error, FileError::Withdrawn | FileError::Refused(_) | FileError::Stopping) {
                     (self.send)(Message::UploadFailed { by, to, name, why: error.clone() });
                 }
                 Err(error)

@@ -523,7 +523,7 @@ fn event() -> impl Strategy<Value = Event> {
             name,
             max_line,
             stored: true,
-            files: true
+            files: Some(7_879)
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
