@@ -300,7 +300,10 @@ fn who_closes_its_terminal_stops_it() {
     }
     let log = tempfile::NamedTempFile::new().expect("a file");
     let chatd = env!("CARGO_BIN_EXE_chatd");
-    let run = format!("{chatd} --addr 127.0.0.1:0 --web off --data off --log info 2>{}", log.path().display());
+    let run = format!(
+        "{chatd} --addr 127.0.0.1:0 --files 127.0.0.1:0 --web off --data off --log info 2>{}",
+        log.path().display()
+    );
     let mut terminal = Program::on_a_terminal(&run);
     terminal.sees("listening on ");
     let until = Instant::now() + DEADLINE;
