@@ -421,7 +421,8 @@ fn thread(task: Task, seats: &BTreeMap<ClientId, Arc<Seat>>, now: Duration) -> T
         match seat.reading.until(now) {
             Some(since) => Doing::Reading(since),
             None if out_of_tickets => Doing::AwaitingTicket,
-            None if waits_in.contains("nanosleep") => Doing::Paced,
+            // Where the system does not say in what it sleeps, this is nearly always why.
+            None if waits_in.is_empty() || waits_in.contains("nanosleep") => Doing::Paced,
             None => asleep,
         }
     } else if let Some(seat) = seat(writer) {
