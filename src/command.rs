@@ -1,7 +1,9 @@
 //! What a client can ask for, and the one table of verbs that the parser, `/help` and the limits are made from.
 
 use crate::error::ChatError;
+use crate::files::file_name;
 use crate::names::{Name, RoomName};
+use crate::router::Recipient;
 use crate::store::{Proof, Role, Secret};
 use crate::text::Text;
 
@@ -157,6 +159,17 @@ pub enum Command {
         /// The most lines.
         limit: usize,
     },
+    /// Send a file, which comes by the file door.
+    SendFile {
+        /// To whom.
+        to: Recipient,
+        /// How many bytes it has.
+        bytes: u64,
+        /// How it is called, for people.
+        name: Text,
+    },
+    /// The files that can be fetched, in the current room if none is named.
+    Files(Option<RoomName>),
     /// The table below, or one row of it.
     Help(Option<&'static Verb>),
     /// The server's figures.
@@ -309,6 +322,8 @@ pub struct Verb {
     pub loud: bool,
     /// Whether it needs a store, which this package alone has not.
     pub stored: bool,
+    /// Whether it needs the file door.
+    pub files: bool,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 }
 
@@ -369,7 +384,7 @@ const fn verb(
     help: &'static str,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 ) -> Verb {
-    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, parse }
+    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, files: false, parse }
 }
 
 const fn early(verb: Verb) -> Verb {
@@ -378,6 +393,10 @@ const fn early(verb: Verb) -> Verb {
 
 const fn stored(verb: Verb) -> Verb {
     Verb { stored: true, ..verb }
+}
+
+const fn files(verb: Verb) -> Verb {
+    Verb { files: true, ..verb }
 }
 
 const fn loud(verb: Verb) -> Verb {
@@ -628,6 +647,16 @@ pub static VERBS: &[Verb] = &[
             None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
         }
     })),
+    files(loud(verb(
+        "SEND",
+        &["send"],
+        "/send <#room|user> <bytes> <filename>",
+        "get a token to send a file by: PUT and the token, then the file, to the file port",
+        send_file,
+    ))),
+    files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args, _| {
+        Ok(Command::Files(some_room(&args)?))
+    })),
     verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats)),
     verb(
         "INSPECT",
@@ -728,6 +757,20 @@ fn search(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
         return Err(ChatError::MissingArgument { usage: verb.usage });
     }
     Ok(Command::Search { room, words: Text::own(words.join(" ")), before, limit })
+}
+
+fn send_file(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+    let (to, rest) = args.split_word();
+    let (bytes, name) = rest.split_word();
+    if to.is_empty() || bytes.is_empty() || name.trim().is_empty() {
+        return Err(ChatError::MissingArgument { usage: verb.usage });
+    }
+    let to =
+        if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(somebody(&to)?) };
+    match bytes.parse() {
+        Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&name) }),
+        _ => Err(bad(&bytes, "It is how many bytes the file has, 1 or more.")),
+    }
 }
 
 fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {

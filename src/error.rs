@@ -141,6 +141,22 @@ pub enum ChatError {
         /// The room that was looked in.
         room: RoomName,
     },
+    /// 485: this server passes no files on.
+    NoFiles,
+    /// 492: a file may have so many bytes at most.
+    FileTooBig {
+        /// The limit in bytes.
+        max: u64,
+        /// What was announced, in bytes.
+        got: u64,
+    },
+    /// 493: what one person has here, or has offered, would be too much.
+    TooManyFiles {
+        /// The limit in bytes.
+        max: u64,
+    },
+    /// 508: what is here would be too much for the server.
+    NoPlaceForFiles,
     /// 498: first one has to sign in.
     NotSignedIn,
     /// 507: the store does not answer, or has too much to do.
@@ -200,15 +216,19 @@ impl ChatError {
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
             ChatError::NoLab => (483, "no-lab"),
             ChatError::Protected { .. } | ChatError::SignedInAs(_) => (484, "protected"),
+            ChatError::NoFiles => (485, "no-files"),
             ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
             ChatError::MembersOnly => (487, "members-only"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
             ChatError::NeedsTls => (489, "needs-tls"),
             ChatError::BadArgument { .. } => (490, "bad-argument"),
             ChatError::NoSuchId { .. } => (491, "no-such-id"),
+            ChatError::FileTooBig { .. } => (492, "file-too-big"),
+            ChatError::TooManyFiles { .. } => (493, "too-many-files"),
             ChatError::NotSignedIn => (498, "not-signed-in"),
             ChatError::Internal { .. } => (500, "internal-error"),
             ChatError::StoreBusy => (507, "store-unavailable"),
+            ChatError::NoPlaceForFiles => (508, "no-space"),
         }
     }
 
@@ -219,6 +239,8 @@ impl ChatError {
             ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got } => {
                 vec![("max", max.to_string()), ("got", got.to_string())]
             }
+            ChatError::FileTooBig { max, got } => vec![("max", max.to_string()), ("got", got.to_string())],
+            ChatError::TooManyFiles { max } => vec![("max", max.to_string())],
             ChatError::TooFast { retry, .. } => vec![("retry", retry.to_string())],
             ChatError::NameInUse { free, .. } => vec![("try", free.to_string())],
             ChatError::NotUtf8 { at } => vec![("at", at.to_string())],
@@ -244,6 +266,8 @@ impl ChatError {
             | ChatError::LooksLike(_)
             | ChatError::MembersOnly
             | ChatError::NeedsTls
+            | ChatError::NoFiles
+            | ChatError::NoPlaceForFiles
             | ChatError::NotSignedIn
             | ChatError::StoreBusy
             | ChatError::NotInRoom(_)
@@ -390,6 +414,19 @@ impl fmt::Display for ChatError {
                 f,
                 "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it."
             ),
+            ChatError::NoFiles => {
+                write!(f, "This server passes no files on. One that does is started with --files 127.0.0.1:7879.")
+            }
+            ChatError::FileTooBig { max, got } => {
+                write!(f, "The file has {got} bytes, {max} are allowed. Make it smaller, or send it in parts.")
+            }
+            ChatError::TooManyFiles { max } => write!(
+                f,
+                "With that one you would have too much here: {max} bytes are allowed, and twenty files on their way. Delete one of yours, or wait until one is too old."
+            ),
+            ChatError::NoPlaceForFiles => {
+                write!(f, "There is no place for that file at the moment. Files go after a while: try again later.")
+            }
             ChatError::NotSignedIn => {
                 write!(f, "First LOGIN:<name> <password>, or REGISTER:<password> for the name you have.")
             }

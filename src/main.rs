@@ -54,14 +54,26 @@ fn serve(config: Config) -> ExitCode {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
     };
-    let server = match Server::on(listener, config.clone()) {
+    let mut server = match Server::on(listener, config.clone()) {
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &config.metrics, &error)),
     };
+    if !matches!(config.files.as_str(), "off" | "") {
+        let listener = match TcpListener::bind(&config.files) {
+            Ok(listener) => listener,
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &config.files, &error)),
+        };
+        if let Err(error) = server.pass_files(listener) {
+            return fail(UNAVAILABLE, &machine::cannot_keep_files(&config.files_dir, &error));
+        }
+    }
     let handle = server.handle();
     let addr = handle.addr();
     if let Some(metrics) = handle.metrics_addr() {
         log::info!("figures on http://{metrics}/metrics");
+    }
+    if let Some(files) = handle.files_addr() {
+        log::info!("files on {files}");
     }
     let stopping = AtomicBool::new(false);
     let on_signal = move || {

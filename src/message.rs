@@ -9,6 +9,7 @@ use crate::command::{Choice, Presence};
 use crate::config::Config;
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
+use crate::files::{FileError, To, Token};
 use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
@@ -19,6 +20,18 @@ use crate::text::Text;
 
 /// Called once with the answer to a question, by the router's thread: it must be quick.
 pub type Reply = Box<dyn FnOnce(Answer) + Send>;
+
+/// Where a file has got to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Placed {
+    /// Into a room, as the line of this id.
+    Room(RoomName, u64),
+    /// To one person.
+    Person(Name),
+}
+
+/// Called once with what became of an upload, by the router's thread: it must be quick.
+pub type Settled = Box<dyn FnOnce(Result<Placed, FileError>) + Send>;
 
 /// What somebody wants of the router.
 pub enum Message {
@@ -55,6 +68,24 @@ pub enum Message {
         is_private: bool,
         /// Where the answer goes.
         reply: Reply,
+    },
+    /// A file is here, whole, and is to become a line.
+    Uploaded {
+        /// What it was granted by.
+        token: Token,
+        /// Where the answer goes.
+        reply: Settled,
+    },
+    /// A file does not come.
+    UploadFailed {
+        /// Who offered it.
+        by: ClientId,
+        /// Where it was to go.
+        to: To,
+        /// Its name.
+        name: Text,
+        /// Why.
+        why: FileError,
     },
     /// The store has something to say.
     Store(Report),

@@ -409,6 +409,7 @@ mod tests {
             version: Version::First,
             signed: false,
             cid: None,
+            file: None,
             text: Text::own(id.to_string()),
         }))
     }
@@ -419,7 +420,7 @@ mod tests {
 
     fn whisper() -> Arc<Envelope> {
         let ani = Name::parse("ani").unwrap();
-        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, text: Text::own("psst") })
+        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, file: None, text: Text::own("psst") })
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::command::{BRIEF_ROOM, Presence};
 use crate::config::Config;
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Leave};
+use crate::files::Files;
 use crate::limit::RateLimiter;
 use crate::message::{Client, Message};
 use crate::metrics::Metrics;
@@ -24,11 +25,13 @@ use crate::text::Text;
 mod accounts;
 mod archive;
 mod commands;
+mod files;
 mod glass;
 mod operators;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
+pub use files::Recipient;
 use glass::Glass;
 use operators::Operators;
 
@@ -75,6 +78,8 @@ pub struct Router {
     leaving: Vec<(Box<Client>, Arc<Envelope>)>,
     /// What is kept of the chat, and where; `None` if nothing is.
     archive: Option<Archive>,
+    /// What is known of files; `None` if none are passed on.
+    files: Option<Arc<Files>>,
     /// The glass wall; `None` where nobody may look inside.
     glass: Option<Glass>,
     operators: Operators,
@@ -96,7 +101,7 @@ impl Router {
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
-            greeting: greeting(config, false),
+            greeting: greeting(config, false, false),
             motd: Vec::new(),
             max_rooms: 0,
             history: 0,
@@ -111,6 +116,7 @@ impl Router {
             taps: Vec::new(),
             leaving: Vec::new(),
             archive: None,
+            files: None,
             glass: None,
             operators: Operators::new(),
             incidents: 0,
@@ -125,7 +131,10 @@ impl Router {
 
     /// Goes on with other settings: for what is said from now on, and for rooms as they are.
     pub fn reload(&mut self, config: &Config) {
-        self.greeting = greeting(config, self.greeting.stored);
+        self.greeting = greeting(config, self.greeting.stored, self.greeting.files);
+        if let Some(files) = &self.files {
+            files.reload(config);
+        }
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
@@ -142,6 +151,9 @@ impl Router {
             ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
             ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
         ];
+        if self.files.is_some() {
+            self.limits.push(("limit-file", config.file_bytes, "most bytes of a file"));
+        }
     }
 
     /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
@@ -206,13 +218,16 @@ impl Router {
         // Behind the turn, for what was handed over does not wait; and not while the store still has to keep it.
         if self.next_look.is_none_or(|at| at <= now.mono) && !self.archive.as_ref().is_some_and(Archive::is_held) {
             self.next_look = Some(now.mono + TICK);
+            if let Some(files) = &self.files {
+                files.count(&self.metrics);
+            }
             self.metrics.see(clients.snapshot());
         }
     }
 }
 
-fn greeting(config: &Config, stored: bool) -> Arc<Greeting> {
-    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored })
+fn greeting(config: &Config, stored: bool, files: bool) -> Arc<Greeting> {
+    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files })
 }
 
 /// Somebody who watches what happens in public.
@@ -252,6 +267,8 @@ impl Turn<'_> {
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Message::Store(report) => self.report(report),
+            Message::Uploaded { token, reply } => self.uploaded(token, reply),
+            Message::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
             Message::Tell(id, text) => self.tell(id, Event::Note { room: None, text }),
             Message::Sampled => self.show_watchers(),
@@ -305,6 +322,7 @@ impl Turn<'_> {
     /// The only exit. The first who calls it wins; all others find nobody.
     fn remove(&mut self, id: ClientId, why: Leave) {
         self.catch_up(id);
+        self.withdraw_files(id, None);
         let Some(mut client) = self.clients.remove(id) else { return };
         self.router.ignorers.remove(&id);
         self.router.watchers.remove(&id);
@@ -331,6 +349,7 @@ impl Turn<'_> {
     /// Takes somebody out of a room's lists and tells the others, if they know the name, and unless the same person is there
     /// by another connection.
     fn leave_room(&mut self, id: ClientId, person: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
+        self.withdraw_files(id, Some(name));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
         room.ops.remove(&id);
@@ -392,6 +411,9 @@ impl Turn<'_> {
         if self.router.rooms.remove(name).is_some_and(|room| room.is_kept) {
             self.router.record_forgotten(name, last_id);
         }
+        if let Some(files) = &self.router.files {
+            files.forget(name, None);
+        }
         self.router.publish(&Envelope::new(self.now.wall, Event::Forgotten(name.clone())));
     }
 
@@ -400,6 +422,7 @@ impl Turn<'_> {
         self.tell_all(Event::Note { room: None, text: Text::own("The server is stopping.") });
         for id in self.clients.ids() {
             // Everybody goes at once, so nobody is told of everybody else.
+            self.withdraw_files(id, None);
             if let Some(client) = self.clients.remove(id) {
                 self.router.metrics.left(Leave::Shutdown.code().0);
                 let bye = Event::Bye { why: Leave::Shutdown, name: client.name.clone() };
@@ -563,6 +586,7 @@ impl Turn<'_> {
         }
         self.router.next_tick = Some(now + TICK);
         self.give_up_waiting();
+        self.expire_files();
         self.router.operators.tick(now);
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {

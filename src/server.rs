@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::PoisonError;
+use std::sync::{OnceLock, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::connection::{STACK, Threads};
 use crate::connections::{Connections, Permit, TurnedAway};
 use crate::event::{Envelope, Event, Leave, Wire};
 use crate::exporter::Exporter;
+use crate::files::Files;
+use crate::files::door::FileDoor;
 use crate::lab::Lab;
 use crate::live::{Follower, Live};
 use crate::message::Message;
@@ -53,6 +55,7 @@ pub struct Server {
     others: Vec<(String, TcpListener)>,
     transports: Vec<Box<dyn Transport + Send>>,
     exporter: Option<Exporter>,
+    files: Option<FileDoor>,
     inbox: Receiver<Message>,
     handle: ServerHandle,
     kept: Option<Kept>,
@@ -111,6 +114,7 @@ struct Shared {
     /// Of the other listeners, which have to be woken at the end.
     others: Mutex<Vec<SocketAddr>>,
     metrics_addr: Option<SocketAddr>,
+    files: OnceLock<(SocketAddr, Arc<Files>)>,
     registry: Registry,
     metrics: Arc<Metrics>,
     connections: Arc<Connections>,
@@ -148,6 +152,7 @@ impl Server {
             addr: listener.local_addr()?,
             others: Mutex::default(),
             metrics_addr: exporter.as_ref().map(Exporter::addr),
+            files: OnceLock::new(),
             registry: Registry::new(),
             metrics: Arc::new(Metrics::new(Instant::now())),
             connections: Connections::new(config.max_clients, config.max_per_address),
@@ -158,7 +163,16 @@ impl Server {
             live: Live::new(config),
         });
         let handle = ServerHandle { inbox: sender, shared };
-        Ok(Server { listener, others: Vec::new(), transports: Vec::new(), exporter, inbox, handle, kept: None })
+        Ok(Server {
+            listener,
+            others: Vec::new(),
+            transports: Vec::new(),
+            exporter,
+            files: None,
+            inbox,
+            handle,
+            kept: None,
+        })
     }
 
     /// Takes clients from another listener as well, such as a TLS port beside the plain one: they have a transport of their
@@ -183,6 +197,19 @@ impl Server {
         self.kept = Some((store, contents, policy));
     }
 
+    /// Lets people send files: they come and go by this listener, and lie in the directory of the settings. What is in it from
+    /// before is there again as far as a store knows of it, and else removed.
+    ///
+    /// # Errors
+    /// The listener has no address, the directory cannot be used, or there is no random source.
+    pub fn pass_files(&mut self, listener: TcpListener) -> io::Result<()> {
+        let files = Files::open(&self.handle.config(), listener.local_addr()?.port())?;
+        let door = FileDoor::new(listener, files)?;
+        let _first = self.handle.shared.files.set((door.addr(), door.files().clone()));
+        self.files = Some(door);
+        Ok(())
+    }
+
     /// A handle, before or while it runs.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
@@ -201,9 +228,14 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
-        let Server { listener, others, transports, exporter, inbox, handle, kept } = self;
+        let Server { listener, others, transports, exporter, files, inbox, handle, kept } = self;
         let shared = &*handle.shared;
         let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
+        if let Some(door) = &files {
+            let known = kept.as_ref().map_or(&[][..], |(_, contents, _)| &contents.files);
+            door.files().restore(known, Now::read().wall);
+            router.pass_files(door.files().clone(), &shared.live.get());
+        }
         if let Some((store, contents, policy)) = kept {
             router.keep_in(store, contents, policy);
         }
@@ -222,6 +254,14 @@ impl Server {
                 let serve = || exporter.run(|| handle.figures(), &shared.stop);
                 thread::Builder::new()
                     .name("metrics".into())
+                    .stack_size(STACK)
+                    .spawn_scoped(scope, serve)
+                    .inspect_err(give_up)?;
+            }
+            if let Some(door) = &files {
+                let serve = || door.run(&handle);
+                thread::Builder::new()
+                    .name("accept-files".into())
                     .stack_size(STACK)
                     .spawn_scoped(scope, serve)
                     .inspect_err(give_up)?;
@@ -307,6 +347,16 @@ impl ServerHandle {
     /// The address of the metrics, if they are served.
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.shared.metrics_addr
+    }
+
+    /// The address of the file door, if files are passed on.
+    pub fn files_addr(&self) -> Option<SocketAddr> {
+        self.shared.files.get().map(|(addr, _)| *addr)
+    }
+
+    /// What is known of files, for doors that move their bytes themselves.
+    pub fn files(&self) -> Option<&Arc<Files>> {
+        self.shared.files.get().map(|(_, files)| files)
     }
 
     /// Who is connected.
@@ -417,7 +467,8 @@ impl Shared {
     /// Lets everybody who accepts see that the server stops.
     fn wake_all(&self) {
         let others = self.others().clone();
-        std::iter::once(self.addr).chain(others).chain(self.metrics_addr).for_each(wake);
+        let files = self.files.get().map(|(addr, _)| *addr);
+        std::iter::once(self.addr).chain(others).chain(self.metrics_addr).chain(files).for_each(wake);
     }
 }
 
@@ -505,13 +556,13 @@ fn take<'env>(
 }
 
 /// Sleeps, and says for how long the next time.
-fn sleep_longer(pause: Duration) -> Duration {
+pub(crate) fn sleep_longer(pause: Duration) -> Duration {
     thread::sleep(pause);
     (pause * 2).min(LONGEST_PAUSE)
 }
 
 /// Linux also reports errors of the new connection by accept; they say nothing about the listener.
-fn is_peers_fault(error: &io::Error) -> bool {
+pub(crate) fn is_peers_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionAborted

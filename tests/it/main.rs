@@ -3,6 +3,7 @@
 mod figures;
 mod invariants;
 mod lab;
+mod lessons;
 mod lifecycle;
 mod limits;
 mod load;

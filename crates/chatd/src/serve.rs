@@ -84,7 +84,11 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
             return fail(code, &format!("error: {error}"));
         }
     };
-    let core = &settings.core;
+    let mut core = settings.core.clone();
+    if let (Some(dir), true) = (&settings.data.dir, core.files_dir.is_empty()) {
+        core.files_dir = dir.join("files").display().to_string();
+    }
+    let core = &core;
     let listener = match engine::listen(&core.addr) {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
@@ -93,6 +97,15 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
     };
+    if !matches!(core.files.as_str(), "off" | "") {
+        let door = match engine::listen(&core.files) {
+            Ok(door) => door,
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &core.files, &error)),
+        };
+        if let Err(error) = server.pass_files(door) {
+            return fail(UNAVAILABLE, &machine::cannot_keep_files(&core.files_dir, &error));
+        }
+    }
     let mut tls_addr = None;
     if let Some(tls) = &tls {
         let addr = &settings.tls.addr;
@@ -137,6 +150,9 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     }
     if let Some(addr) = tls_addr {
         print(&format!("tls on {addr}\n"));
+    }
+    if let Some(addr) = handle.files_addr() {
+        print(&format!("files on {addr}\n"));
     }
     if let Some(addr) = handle.metrics_addr() {
         print(&format!("figures on http://{addr}/metrics\n"));
@@ -190,6 +206,9 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         text.push_str(&format!("  Browser   http://localhost:{}\n", web.port()));
     }
     text.push_str(&format!("  Telnet    telnet localhost {port}          nc localhost {port}\n"));
+    if !matches!(settings.core.files.as_str(), "off" | "") {
+        text.push_str("  Files     /send #lobby <bytes> <name>, and then as it says\n");
+    }
     if let Some(tls) = tls {
         let port = tls.port();
         text.push_str(&format!(

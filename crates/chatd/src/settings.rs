@@ -16,7 +16,7 @@ use crate::reload::when;
 use crate::tls::TlsConfig;
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The core's: `chat.toml` of the std-only build is valid here.
     pub(crate) core: Config,
@@ -30,6 +30,20 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsConfig,
     /// `text` or `json`.
     pub(crate) log_format: LogFormat,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            // The std-only build passes files on only when it is told to.
+            core: Config { files: "127.0.0.1:7879".into(), ..Config::default() },
+            web: WebConfig::default(),
+            data: Data::default(),
+            engine: Engine::default(),
+            tls: TlsConfig::default(),
+            log_format: LogFormat::default(),
+        }
+    }
 }
 
 /// How the log looks.
@@ -211,7 +225,7 @@ static OWN: &[Row] = &[
     },
     Row {
         key: "tls",
-        help: "where TLS is spoken, such as 127.0.0.1:7879, or off; chatd cert --dev makes a certificate for tests",
+        help: "where TLS is spoken, such as 127.0.0.1:7880, or off; chatd cert --dev makes a certificate for tests",
         quoted: true,
         get: |settings| settings.tls.addr.clone(),
         set: |settings, value| {
@@ -389,6 +403,8 @@ impl Settings {
         self.web = old.web.clone();
         self.core.addr.clone_from(&old.core.addr);
         self.core.metrics.clone_from(&old.core.metrics);
+        self.core.files.clone_from(&old.core.files);
+        self.core.files_dir.clone_from(&old.core.files_dir);
         (self.core.lab, self.core.chaos) = (old.core.lab, old.core.chaos);
         self.tls.addr.clone_from(&old.tls.addr);
         self.engine = old.engine;
@@ -659,6 +675,8 @@ mod tests {
         ("motd", "other"),
         ("log", "debug"),
         ("outbox_bytes", "8192"),
+        ("files", "127.0.0.1:5"),
+        ("files_dir", "other"),
         ("metrics", "127.0.0.1:2"),
         ("web", "127.0.0.1:3"),
         ("web_dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../chat_web/static")),
