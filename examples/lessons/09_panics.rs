@@ -68,7 +68,8 @@ fn start(id: usize, socket: TcpStream, router: &SyncSender<Message>) -> io::Resu
 
     let router = router.clone();
     let client = move || {
-        let _the_router_has_gone = router.send(Message::ClientJoined(id, outbox));
+        // Where no router is left, the message comes back. It is dropped here, with the sender in it, which ends the writer.
+        drop(router.send(Message::ClientJoined(id, outbox)));
         let departure = Departure { id, router };
         if let Err(error) = guarded(|| read(id, socket, &departure.router)) {
             log(format_args!("client {id}, reading: {error}"));

@@ -677,6 +677,8 @@ mod tests {
         ("outbox_bytes", "8192"),
         ("files", "127.0.0.1:5"),
         ("files_dir", "other"),
+        ("lab", "on"),
+        ("chaos", "stall=1"),
         ("metrics", "127.0.0.1:2"),
         ("web", "127.0.0.1:3"),
         ("web_dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../chat_web/static")),
