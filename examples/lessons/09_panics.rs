@@ -20,7 +20,7 @@ const INBOX: usize = 256;
 /// The most events that wait for one client. The router never waits: what does not fit is missed, and that is told.
 const OUTBOX: usize = 256;
 /// How long a client may take nothing of what is written to it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> io::Result<()> {
     let listener = listen()?;

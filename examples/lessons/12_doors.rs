@@ -30,7 +30,7 @@ const LINES: usize = 32;
 const OUTBOX: usize = 16;
 const BATCH: usize = 64;
 /// How long a client may take nothing of what is written to it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that was let go has to close its side, so that it can read our last words in peace.
 const LINGER: Duration = Duration::from_millis(200);
 
