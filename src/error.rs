@@ -112,6 +112,8 @@ pub enum ChatError {
     },
     /// 484: as long as one is signed in, one's name is the account's.
     SignedInAs(Name),
+    /// 485: nobody new is let in.
+    LockedDown,
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
     /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
@@ -139,6 +141,8 @@ pub enum ChatError {
         /// The room that was looked in.
         room: RoomName,
     },
+    /// 494: the settings were not read again, and why.
+    NotReread(Text),
     /// 498: first one has to sign in.
     NotSignedIn,
     /// 507: the store does not answer, or has too much to do.
@@ -197,12 +201,14 @@ impl ChatError {
             ChatError::NotAllowed(_) | ChatError::NoOperatorKey => (481, "not-operator"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
             ChatError::Protected { .. } | ChatError::SignedInAs(_) => (484, "protected"),
+            ChatError::LockedDown => (485, "locked-down"),
             ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
             ChatError::MembersOnly => (487, "members-only"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
             ChatError::NeedsTls => (489, "needs-tls"),
             ChatError::BadArgument { .. } => (490, "bad-argument"),
             ChatError::NoSuchId { .. } => (491, "no-such-id"),
+            ChatError::NotReread(_) => (494, "settings-not-read"),
             ChatError::NotSignedIn => (498, "not-signed-in"),
             ChatError::Internal { .. } => (500, "internal-error"),
             ChatError::StoreBusy => (507, "store-unavailable"),
@@ -235,6 +241,8 @@ impl ChatError {
             | ChatError::NoStore(_)
             | ChatError::NotAllowed(_)
             | ChatError::NoOperatorKey
+            | ChatError::LockedDown
+            | ChatError::NotReread(_)
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
@@ -365,6 +373,11 @@ impl fmt::Display for ChatError {
             ChatError::SignedInAs(name) => {
                 write!(f, "You are signed in as {name}, and that is your name. For another one: LOGOUT: first.")
             }
+            ChatError::LockedDown => write!(
+                f,
+                "Nobody new is let in at the moment. Who has an account comes in by LOGIN:<name> <password>; else try again later."
+            ),
+            ChatError::NotReread(why) => write!(f, "{why}"),
             ChatError::NameRegistered(name) => {
                 write!(
                     f,

@@ -47,6 +47,7 @@ pub mod intake;
 pub mod outgoing;
 pub mod connection;
 pub mod live;
+pub mod rehash;
 pub mod server;
 pub mod config;
 pub mod exposition;

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::names::ClientId;
 use crate::now::Now;
 use crate::registry::Registry;
+use crate::rehash::{Rehashes, WAITING as WAITING_REHASHES};
 use crate::render::render;
 use crate::router::{Router, TURN};
 use crate::store::{Contents, Policy, Store};
@@ -54,6 +55,7 @@ pub struct Server {
     inbox: Receiver<Message>,
     handle: ServerHandle,
     kept: Option<Kept>,
+    rehash: Option<SyncSender<u64>>,
 }
 
 /// A connection that was taken and is not yet started.
@@ -153,7 +155,16 @@ impl Server {
             live: Live::new(config),
         });
         let handle = ServerHandle { inbox: sender, shared };
-        Ok(Server { listener, others: Vec::new(), transports: Vec::new(), exporter, inbox, handle, kept: None })
+        Ok(Server {
+            listener,
+            others: Vec::new(),
+            transports: Vec::new(),
+            exporter,
+            inbox,
+            handle,
+            kept: None,
+            rehash: None,
+        })
     }
 
     /// Takes clients from another listener as well, such as a TLS port beside the plain one: they have a transport of their
@@ -171,6 +182,14 @@ impl Server {
         self.others.push((format!("accept-{door}"), listener));
         self.transports.push(Box::new(transport));
         Ok(())
+    }
+
+    /// Lets operators have the settings read again, by whoever takes what comes here on a thread of their own. Without it
+    /// `REHASH` says that there is nothing to read.
+    pub fn rehashes(&mut self) -> Rehashes {
+        let (sender, numbers) = mpsc::sync_channel(WAITING_REHASHES);
+        self.rehash = Some(sender);
+        Rehashes::new(numbers, self.handle())
     }
 
     /// Gives the server a store: what is in it is there when people come, and what they say is kept.
@@ -196,11 +215,14 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
-        let Server { listener, others, transports, exporter, inbox, handle, kept } = self;
+        let Server { listener, others, transports, exporter, inbox, handle, kept, rehash } = self;
         let shared = &*handle.shared;
         let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
         if let Some((store, contents, policy)) = kept {
             router.keep_in(store, contents, policy);
+        }
+        if let Some(rehash) = rehash {
+            router.rehash_by(rehash);
         }
         thread::scope(|scope| {
             let guard = StopAccepting(&handle);

@@ -5,6 +5,7 @@
 mod first_run;
 mod manual;
 mod netcat;
+mod operators;
 mod process;
 mod program;
 mod settings;

@@ -387,8 +387,10 @@ impl Settings {
         let policy = self.data.policy;
         self.data = Data { policy, ..old.data.clone() };
         self.web = old.web.clone();
-        self.core.addr.clone_from(&old.core.addr);
-        self.core.metrics.clone_from(&old.core.metrics);
+        // The log of this program can change while it is written.
+        let log = std::mem::take(&mut self.core.log);
+        self.core.keep_until_restart(&old.core);
+        self.core.log = log;
         self.tls.addr.clone_from(&old.tls.addr);
         self.engine = old.engine;
         self.log_format = old.log_format;
