@@ -118,7 +118,8 @@ pub struct Figure {
     (status = 200, description = "Everything at this moment", body = Overview),
     (status = 401, description = "No operator key was sent", body = Problem),
     (status = 403, description = "Not with this key, or others could read it", body = Problem),
-    (status = 429, description = "Too many wrong keys", body = Problem)))]
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<Overview> {
     let metrics = state.handle.metrics();
     metrics.sample_process();
@@ -178,7 +179,8 @@ pub struct Kick {
     (status = 413, description = "The body is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "The fields are wrong", body = Problem),
-    (status = 429, description = "Too many wrong keys", body = Problem)))]
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn kick(
     operator: Operator,
     State(state): State<Arc<AppState>>,
@@ -213,7 +215,8 @@ pub struct Announcement {
     (status = 413, description = "The text is too long", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "The text cannot stand", body = Problem),
-    (status = 429, description = "Too many wrong keys", body = Problem)))]
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn announce(
     operator: Operator,
     State(state): State<Arc<AppState>>,
@@ -254,13 +257,16 @@ pub struct Audit {
     (status = 401, description = "No operator key was sent", body = Problem),
     (status = 403, description = "Not with this key, or others could read it", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem),
-    (status = 503, description = "The store has too much to do", body = Problem)))]
+    (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
 pub async fn audit(
     operator: Operator,
     State(state): State<Arc<AppState>>,
     Asked(query): Asked<AuditQuery>,
 ) -> Result<Json<Audit>, AppError> {
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(AppError::InvalidRequest(format!("limit should be 1 to {LARGEST_PAGE}, not {limit}.")));
+    }
     match operator.order(&state, Order::Audit { before: query.before, limit }).await? {
         Answer::Acts { acts, more } => Ok(Json(Audit { acts: acts.iter().map(AuditEntry::of).collect(), more })),
         _ => Err(AppError::Internal),
