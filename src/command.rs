@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::error::ChatError;
+use crate::files::file_name;
 use crate::names::{Name, RoomName};
+use crate::router::Recipient;
 use crate::store::{Proof, Role, Secret};
 use crate::text::Text;
 
@@ -174,10 +176,26 @@ pub enum Command {
         /// The most lines.
         limit: usize,
     },
+    /// Send a file, which comes by the file door.
+    SendFile {
+        /// To whom.
+        to: Recipient,
+        /// How many bytes it has.
+        bytes: u64,
+        /// How it is called, for people.
+        name: Text,
+    },
+    /// The files that can be fetched, in the current room if none is named.
+    Files(Option<RoomName>),
     /// The table below, or one row of it.
     Help(Option<&'static Verb>),
     /// The server's figures.
     Stats,
+    /// The server from inside.
+    Inspect {
+        /// `None` is once; else each second, or not any more.
+        watch: Option<bool>,
+    },
     /// Goodbye.
     Quit(Option<Text>),
     /// Panics where it is told to: the tests' way to show what a panic costs.
@@ -324,6 +342,8 @@ pub struct Verb {
     pub loud: bool,
     /// Whether it needs a store, which this package alone has not.
     pub stored: bool,
+    /// Whether it needs the file door.
+    pub files: bool,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 }
 
@@ -384,7 +404,7 @@ const fn verb(
     help: &'static str,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 ) -> Verb {
-    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, parse }
+    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, files: false, parse }
 }
 
 const fn early(verb: Verb) -> Verb {
@@ -393,6 +413,10 @@ const fn early(verb: Verb) -> Verb {
 
 const fn stored(verb: Verb) -> Verb {
     Verb { stored: true, ..verb }
+}
+
+const fn files(verb: Verb) -> Verb {
+    Verb { files: true, ..verb }
 }
 
 const fn loud(verb: Verb) -> Verb {
@@ -673,7 +697,29 @@ pub static VERBS: &[Verb] = &[
             None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
         }
     })),
+    files(loud(verb(
+        "SEND",
+        &["send"],
+        "/send <#room|user> <bytes> <filename>",
+        "get a token to send a file by: PUT and the token, then the file, to the file port",
+        send_file,
+    ))),
+    files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args, _| {
+        Ok(Command::Files(some_room(&args)?))
+    })),
     verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats)),
+    verb(
+        "INSPECT",
+        &["inspect"],
+        "/inspect [on|off]",
+        "look inside a server that was started with --lab; on: each second",
+        |args, verb| match args.trim() {
+            "" => Ok(Command::Inspect { watch: None }),
+            "on" => Ok(Command::Inspect { watch: Some(true) }),
+            "off" => Ok(Command::Inspect { watch: Some(false) }),
+            _ => Err(bad(&args, verb.usage)),
+        },
+    ),
     early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
         let words = args.trimmed();
         Ok(Command::Quit((!words.is_empty()).then_some(words)))
@@ -790,6 +836,20 @@ fn audit(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
         }
     }
     Ok(Command::Audit { before, limit })
+}
+
+fn send_file(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+    let (to, rest) = args.split_word();
+    let (bytes, name) = rest.split_word();
+    if to.is_empty() || bytes.is_empty() || name.trim().is_empty() {
+        return Err(ChatError::MissingArgument { usage: verb.usage });
+    }
+    let to =
+        if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(somebody(&to)?) };
+    match bytes.parse() {
+        Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&name) }),
+        _ => Err(bad(&bytes, "It is how many bytes the file has, 1 or more.")),
+    }
 }
 
 fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::chaos::Chaos;
 use crate::command::edits;
 use crate::operator_key::OperatorKey;
 use crate::text::{MAX_TEXT, Text};
@@ -53,6 +54,26 @@ pub struct Config {
     pub log: String,
     /// Where to serve metrics, or `off`.
     pub metrics: String,
+    /// Where files come and go, or `off`.
+    pub files: String,
+    /// The directory that they are kept in; empty for a fresh one among the temporary files.
+    pub files_dir: String,
+    /// The most bytes of a file.
+    pub file_bytes: u64,
+    /// The most bytes of all files of one person.
+    pub file_bytes_each: u64,
+    /// The most bytes of all files.
+    pub file_bytes_total: u64,
+    /// The most files that come or go at once.
+    pub file_transfers: usize,
+    /// How long one of them may take.
+    pub file_secs: Duration,
+    /// How many hours a file can be fetched.
+    pub file_hours: u32,
+    /// Whether people may look inside.
+    pub lab: bool,
+    /// What goes wrong on purpose, in the lab.
+    pub chaos: Chaos,
     /// Whoever knows it is an operator; `None`: nobody is.
     pub operator_key: Option<OperatorKey>,
 }
@@ -81,6 +102,16 @@ impl Default for Config {
             shutdown_secs: Duration::from_secs(5),
             log: "info".into(),
             metrics: "off".into(),
+            files: "off".into(),
+            files_dir: String::new(),
+            file_bytes: 10 * 1_024 * 1_024,
+            file_bytes_each: 100 * 1_024 * 1_024,
+            file_bytes_total: 1_024 * 1_024 * 1_024,
+            file_transfers: 32,
+            file_secs: Duration::from_secs(3_600),
+            file_hours: 24,
+            lab: false,
+            chaos: Chaos::default(),
             operator_key: None,
         }
     }
@@ -200,6 +231,9 @@ pub fn address_or_off(value: &str) -> Result<String, String> {
     }
 }
 
+/// The largest limit on bytes of files: a tebibyte.
+const MOST_BYTES: u64 = 1 << 40;
+
 /// Every setting, in the order in which help and the example file show them.
 pub static SETTINGS: &[Setting] = &[
     setting!(addr, address, "where to listen; port 0 takes a free port and prints it"),
@@ -272,6 +306,47 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
     setting!(metrics, address_or_off, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
+    setting!(files, address_or_off, "where files come and go, as 127.0.0.1:7879, or off"),
+    Setting {
+        key: "files_dir",
+        help: "the directory for files, of this server alone; empty: a fresh one that goes with the server",
+        quoted: true,
+        get: |config| config.files_dir.clone(),
+        set: |config, value| {
+            config.files_dir = value.into();
+            Ok(())
+        },
+    },
+    setting!(file_bytes, 0..=MOST_BYTES, "most bytes of a file"),
+    setting!(file_bytes_each, 0..=MOST_BYTES, "most bytes of all files of one person"),
+    setting!(file_bytes_total, 0..=MOST_BYTES, "most bytes of all files"),
+    setting!(file_transfers, 0..=10_000, "most files that come or go at once; one address has half of that"),
+    setting!(file_secs, seconds, 86_400, "seconds that a file may take to come or go"),
+    setting!(file_hours, 0..=87_600, "hours that a file can be fetched; 0: as long as its line is there"),
+    Setting {
+        key: "lab",
+        help: "on: /inspect shows the server from inside, and chaos may break it; this machine only (docs/lab.md); or off",
+        quoted: true,
+        get: |config| if config.lab { "on".into() } else { "off".into() },
+        set: |config, value| {
+            config.lab = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err("should be on or off".into()),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "chaos",
+        help: "in the lab: percentages of clients that misbehave, as stall=1,panic=1,split=1,rst=1,slow=1, or off",
+        quoted: true,
+        get: |config| config.chaos.to_string(),
+        set: |config, value| {
+            config.chaos = value.parse()?;
+            Ok(())
+        },
+    },
     Setting {
         key: "operator_key",
         help: "who knows it is an operator, by /oper; empty: nobody is. Only here or as CHAT_OPERATOR_KEY",
@@ -283,6 +358,9 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
 ];
+
+/// The flags that need no value.
+pub const SWITCHES: [&str; 1] = ["--lab"];
 
 /// When another value of a setting holds, if the settings are read again while the server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -399,9 +477,10 @@ impl Setting {
         Some(match self.key {
             "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join"
             | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "sign_on_secs" | "line_secs" | "idle_secs"
-            | "shutdown_secs" | "operator_key" => When::AtOnce,
-            "line_bytes" | "outbox_bytes" | "slow_secs" => When::NextClient,
-            "addr" | "metrics" | "log" => When::Restart,
+            | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
+            | "file_transfers" | "file_hours" => When::AtOnce,
+            "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
+            "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
             _ => return None,
         })
     }
@@ -509,7 +588,7 @@ impl Loaded {
         };
         let mut path = variable("CHAT_CONFIG");
         let mut set = Vec::new();
-        let mut flags = flags;
+        let mut flags = flags.peekable();
         while let Some(flag) = flags.next() {
             let (name, value) = match flag.split_once('=') {
                 Some((name, value)) => (name.to_string(), Some(value.to_string())),
@@ -525,6 +604,10 @@ impl Loaded {
                     if index.is_none() && name != "--config" {
                         return Err(unknown_flag(&name));
                     }
+                    // A switch alone is on.
+                    let stands_alone =
+                        SWITCHES.contains(&&*name) && !matches!(flags.peek().map(|next| &**next), Some("on" | "off"));
+                    let value = value.or_else(|| stands_alone.then(|| "on".into()));
                     let Some(value) = value.or_else(|| flags.next()) else {
                         return Err(ConfigError::Usage(format!("{name} needs a value\n  try: --help")));
                     };
@@ -820,6 +903,10 @@ mod tests {
             ("log", "debug"),
             ("outbox_bytes", "8192"),
             ("metrics", "127.0.0.1:2"),
+            ("files", "127.0.0.1:5"),
+            ("files_dir", "other"),
+            ("lab", "on"),
+            ("chaos", "stall=1"),
             ("operator_key", "another-key-of-an-operator"),
         ];
         for setting in SETTINGS {

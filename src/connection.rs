@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 use crate::event::Leave;
 use crate::intake::{Intake, MESSAGES, Next};
+use crate::lab::serve_watched;
 use crate::message::{Client, Credits, Message};
 use crate::names::ClientId;
 use crate::outbox::Outbox;
@@ -46,7 +47,10 @@ impl Transport for Threads {
             // The arrival as a whole, for its place in the server ends with it.
             let arrival = &arrival;
             let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
-            serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle);
+            match handle.lab() {
+                None => serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle),
+                Some(lab) => serve_watched(lab, arrival, handle),
+            }
         };
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
@@ -87,6 +91,11 @@ pub trait Link: Send + Sync {
     /// # Errors
     /// As a socket's.
     fn finish(&self) -> io::Result<()>;
+
+    /// Ends the connection in both directions. That it is over already is no error.
+    fn close(&self) {
+        let _closed_already = self.socket().shutdown(Shutdown::Both);
+    }
 
     /// Whether nobody on the way can read what goes over it.
     fn is_encrypted(&self) -> bool;
@@ -151,7 +160,7 @@ pub fn serve(
             if let Err(RecvTimeoutError::Timeout) = still_reading.recv_timeout(LINGER) {
                 log::trace!("{id}: did not close its side");
             }
-            let _closed_already = link.socket().shutdown(Shutdown::Both);
+            link.close();
         };
         let name = format!("write-{}", id.0);
         if let Err(error) = thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, write) {
@@ -159,7 +168,11 @@ pub fn serve(
             departure.why = Leave::Full;
             return drop(departure);
         }
-        let mut intake = Box::new(Intake::new(id, accepted, decoder, Credits::new(MESSAGES), hangup, handle));
+        let credits = Credits::new(MESSAGES);
+        if let Some(lab) = handle.lab() {
+            lab.lend(id, &credits);
+        }
+        let mut intake = Box::new(Intake::new(id, accepted, decoder, credits, hangup, handle));
         let mut at_end = false;
         match catch_unwind(AssertUnwindSafe(|| read(link, id, &mut intake, handle, &mut at_end))) {
             Ok(why) => departure.why = why,

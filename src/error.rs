@@ -110,9 +110,11 @@ pub enum ChatError {
         /// Who said the line.
         author: Name,
     },
+    /// 483: nobody may look inside this server.
+    NoLab,
     /// 484: as long as one is signed in, one's name is the account's.
     SignedInAs(Name),
-    /// 485: nobody new is let in.
+    /// 496: nobody new is let in.
     LockedDown,
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
@@ -141,8 +143,24 @@ pub enum ChatError {
         /// The room that was looked in.
         room: RoomName,
     },
-    /// 494: the settings were not read again, and why.
+    /// 497: the settings were not read again, and why.
     NotReread(Text),
+    /// 485: this server passes no files on.
+    NoFiles,
+    /// 492: a file may have so many bytes at most.
+    FileTooBig {
+        /// The limit in bytes.
+        max: u64,
+        /// What was announced, in bytes.
+        got: u64,
+    },
+    /// 493: what one person has here, or has offered, would be too much.
+    TooManyFiles {
+        /// The limit in bytes.
+        max: u64,
+    },
+    /// 508: what is here would be too much for the server.
+    NoPlaceForFiles,
     /// 498: first one has to sign in.
     NotSignedIn,
     /// 507: the store does not answer, or has too much to do.
@@ -200,18 +218,23 @@ impl ChatError {
             ChatError::NoStore(_) => (480, "no-store"),
             ChatError::NotAllowed(_) | ChatError::NoOperatorKey => (481, "not-operator"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
+            ChatError::NoLab => (483, "no-lab"),
             ChatError::Protected { .. } | ChatError::SignedInAs(_) => (484, "protected"),
-            ChatError::LockedDown => (485, "locked-down"),
+            ChatError::NoFiles => (485, "no-files"),
             ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
             ChatError::MembersOnly => (487, "members-only"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
             ChatError::NeedsTls => (489, "needs-tls"),
             ChatError::BadArgument { .. } => (490, "bad-argument"),
             ChatError::NoSuchId { .. } => (491, "no-such-id"),
-            ChatError::NotReread(_) => (494, "settings-not-read"),
+            ChatError::FileTooBig { .. } => (492, "file-too-big"),
+            ChatError::TooManyFiles { .. } => (493, "too-many-files"),
+            ChatError::LockedDown => (496, "locked-down"),
+            ChatError::NotReread(_) => (497, "settings-not-read"),
             ChatError::NotSignedIn => (498, "not-signed-in"),
             ChatError::Internal { .. } => (500, "internal-error"),
             ChatError::StoreBusy => (507, "store-unavailable"),
+            ChatError::NoPlaceForFiles => (508, "no-space"),
         }
     }
 
@@ -222,6 +245,8 @@ impl ChatError {
             ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got } => {
                 vec![("max", max.to_string()), ("got", got.to_string())]
             }
+            ChatError::FileTooBig { max, got } => vec![("max", max.to_string()), ("got", got.to_string())],
+            ChatError::TooManyFiles { max } => vec![("max", max.to_string())],
             ChatError::TooFast { retry, .. } => vec![("retry", retry.to_string())],
             ChatError::NameInUse { free, .. } => vec![("try", free.to_string())],
             ChatError::NotUtf8 { at } => vec![("at", at.to_string())],
@@ -240,6 +265,7 @@ impl ChatError {
             | ChatError::NoInvitation { .. }
             | ChatError::NoStore(_)
             | ChatError::NotAllowed(_)
+            | ChatError::NoLab
             | ChatError::NoOperatorKey
             | ChatError::LockedDown
             | ChatError::NotReread(_)
@@ -248,6 +274,8 @@ impl ChatError {
             | ChatError::LooksLike(_)
             | ChatError::MembersOnly
             | ChatError::NeedsTls
+            | ChatError::NoFiles
+            | ChatError::NoPlaceForFiles
             | ChatError::NotSignedIn
             | ChatError::StoreBusy
             | ChatError::NotInRoom(_)
@@ -366,6 +394,10 @@ impl fmt::Display for ChatError {
                 f,
                 "This server has no operator key. Whoever runs it can set one: operator_key in its settings, or CHAT_OPERATOR_KEY."
             ),
+            ChatError::NoLab => write!(
+                f,
+                "This server was not started as a lab, so nobody looks inside. One that was: cargo run -- --lab (docs/lab.md)."
+            ),
             ChatError::NotRoomOp(room) => {
                 write!(f, "Only the operators of {room} may do that. Ask one of them; who opens a room is its first.")
             }
@@ -395,6 +427,19 @@ impl fmt::Display for ChatError {
                 f,
                 "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it."
             ),
+            ChatError::NoFiles => {
+                write!(f, "This server passes no files on. One that does is started with --files 127.0.0.1:7879.")
+            }
+            ChatError::FileTooBig { max, got } => {
+                write!(f, "The file has {got} bytes, {max} are allowed. Make it smaller, or send it in parts.")
+            }
+            ChatError::TooManyFiles { max } => write!(
+                f,
+                "With that one you would have too much here: {max} bytes are allowed, and twenty files on their way. Delete one of yours, or wait until one is too old."
+            ),
+            ChatError::NoPlaceForFiles => {
+                write!(f, "There is no place for that file at the moment. Files go after a while: try again later.")
+            }
             ChatError::NotSignedIn => {
                 write!(f, "First LOGIN:<name> <password>, or REGISTER:<password> for the name you have.")
             }

@@ -1,6 +1,7 @@
 //! What clients get to know: events, and the envelope that lets one event go to many and be written only once.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -8,6 +9,8 @@ pub use crate::command::What;
 use crate::command::{Choice, Prompt, Verb};
 use crate::config;
 use crate::error::ChatError;
+use crate::files::{Granted, Token};
+use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
 use crate::store::{Entry, Role};
 use crate::text::Text;
@@ -52,7 +55,9 @@ pub enum Event {
         from: Name,
         /// To whom.
         to: Name,
-        /// The words.
+        /// The file that is passed on by this, if it is one.
+        file: Option<SharedFile>,
+        /// The words; of a file its name.
         text: Text,
     },
     /// Somebody came into a room.
@@ -206,8 +211,19 @@ pub struct Speech {
     /// The author's own word for this line, if the door has any, by which a line that is sent twice is known. Dialects show
     /// it to nobody else.
     pub cid: Option<Text>,
-    /// The words; none if it was deleted.
+    /// The file that is passed on by this line, if it is one.
+    pub file: Option<SharedFile>,
+    /// The words, of a file its name; none if it was deleted.
     pub text: Text,
+}
+
+/// A file that somebody passes on by a line. It is fetched by its token, and goes when the line is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedFile {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What it is fetched by.
+    pub token: Token,
 }
 
 /// What became of a line after it was said.
@@ -252,6 +268,8 @@ pub struct Greeting {
     pub max_line: usize,
     /// Whether it keeps what is said, and knows accounts.
     pub stored: bool,
+    /// Whether files can be sent.
+    pub files: bool,
 }
 
 /// What came of a request, for the `OK` line.
@@ -338,6 +356,13 @@ pub enum Done {
         /// Whether it is kept, where anything is.
         kept: bool,
     },
+    /// A file may come.
+    Offered {
+        /// By which token, where, and how much.
+        granted: Granted,
+        /// How long it is waited for.
+        expires: Duration,
+    },
     /// A line is as it was to be.
     Changed {
         /// Where.
@@ -388,6 +413,8 @@ pub enum Done {
     },
     /// The options that were changed.
     Options(Vec<Choice>),
+    /// Whether one gets a picture of the server each second from now on.
+    Inspecting(bool),
     /// The last refusal and the time it was given at.
     Why(Option<(DateTime<Utc>, ChatError)>),
     /// Nothing more to say.
@@ -435,6 +462,8 @@ pub enum Items {
         /// There is more: ask with `after=` this id.
         more: Option<u64>,
     },
+    /// `FILES`: the lines of a room that pass files on, each with its own time and id.
+    Files(Vec<Arc<Envelope>>),
     /// `HELP`: rows of the command table.
     Help(Vec<&'static Verb>),
     /// `STATS`: figures.
@@ -448,6 +477,8 @@ pub enum Items {
         /// There is more: ask with `before=` this number.
         more: Option<u64>,
     },
+    /// `INSPECT`: the server from inside.
+    Inspection(Box<Inspection>),
 }
 
 /// One person, as `LIST` and `WHO` show them.
@@ -689,7 +720,7 @@ impl Envelope {
                     Items::List(users) => LINE * users.len(),
                     Items::Who(_) => LINE,
                     Items::Rooms(rooms) => rooms.iter().map(|room| LINE + room.topic.len()).sum(),
-                    Items::History { lines, .. } | Items::Found { lines, .. } => {
+                    Items::History { lines, .. } | Items::Found { lines, .. } | Items::Files(lines) => {
                         lines.iter().map(|line| line.cost()).sum()
                     }
                     Items::Export { lines, .. } => lines.iter().map(|line| 2 * line.cost()).sum(),
@@ -697,6 +728,7 @@ impl Envelope {
                     Items::Stats(stats) => LINE * stats.len(),
                     Items::Settings(changes) => 3 * LINE * changes.len(),
                     Items::Audit { acts, .. } => acts.iter().map(Entry::cost).sum(),
+                    Items::Inspection(inspection) => LINE * inspection.rows(),
                 }
             }
             Event::Hello(_) | Event::Refused { .. } => 2 * LINE,

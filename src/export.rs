@@ -11,7 +11,7 @@ use crate::event::{Change, Envelope, Event, Speech, Version, What};
 /// ```
 /// # use chat_server::{event::{Envelope, Event, Speech, Version}, export::json, names::*, text::Text};
 /// # let speech = Speech { room: RoomName::lobby(), id: 7, by: ClientId(0), from: Name::parse("ani").unwrap(), act: false,
-/// #     re: None, version: Version::First, signed: true, cid: None, text: Text::new("say \"hi\"").unwrap() };
+/// #     re: None, version: Version::First, signed: true, cid: None, file: None, text: Text::new("say \"hi\"").unwrap() };
 /// let line = Envelope::new(chrono::DateTime::UNIX_EPOCH, Event::Said(speech));
 /// assert_eq!(
 ///     json(&line).unwrap(),
@@ -22,6 +22,7 @@ pub fn json(line: &Envelope) -> Option<String> {
     let (room, id) = (line.room()?, line.id()?);
     let at = line.at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let (kind, from, signed, text) = match &line.event {
+        Event::Said(Speech { file: Some(_), from, signed, text, .. }) => ("file", from, signed, Some(text)),
         Event::Said(Speech { act: true, from, signed, text, .. }) => ("action", from, signed, Some(text)),
         Event::Said(Speech { from, signed, text, .. }) => ("message", from, signed, Some(text)),
         Event::Changed(Change { what, from, signed, .. }) => match what {
@@ -40,7 +41,7 @@ pub fn json(line: &Envelope) -> Option<String> {
         out.push_str(",\"account\":true");
     }
     match &line.event {
-        Event::Said(Speech { re, version, .. }) => {
+        Event::Said(Speech { re, version, file, .. }) => {
             if let Some(re) = re {
                 let _infallible = write!(out, ",\"re\":{re}");
             }
@@ -48,6 +49,9 @@ pub fn json(line: &Envelope) -> Option<String> {
                 Version::First => {}
                 Version::Edited => out.push_str(",\"edited\":true"),
                 Version::Deleted => out.push_str(",\"deleted\":true"),
+            }
+            if let Some(file) = file {
+                let _infallible = write!(out, ",\"bytes\":{},\"token\":\"{}\"", file.bytes, file.token);
             }
         }
         Event::Changed(Change { target, .. }) => {

@@ -252,9 +252,9 @@ impl<D: Decoder> Intake<D> {
                 self.leaving = Some(why);
             }
             Held::Request(request) => {
-                if request.what == Ok(Command::Stats) {
-                    // Here and not in the router, which reads no files.
-                    self.handle.metrics().sample_process();
+                // Here and not in the router, which reads no files.
+                if let Ok(command) = &request.what {
+                    self.handle.sample_for(command);
                 }
                 self.handing_over |= answers_with_a_block(&request);
                 self.requests.push(request);
@@ -365,6 +365,7 @@ fn answers_with_a_block(request: &Request) -> bool {
             | Command::Rooms
             | Command::Help(_)
             | Command::Stats
+            | Command::Inspect { .. }
             | Command::Search { .. }
             | Command::Export { .. }
             | Command::Login(_)

@@ -145,6 +145,14 @@ pub fn cannot_listen(flag: &str, addr: &str, error: &io::Error) -> String {
     text
 }
 
+/// Says why files cannot be kept, and what to try. `dir` is the setting: empty for a fresh directory.
+pub fn cannot_keep_files(dir: &str, error: &io::Error) -> String {
+    let place = if dir.is_empty() { std::env::temp_dir().display().to_string() } else { dir.into() };
+    format!(
+        "error: cannot keep files in {place}: {error}\n  try: --files-dir DIR, with a directory of this server alone, or --files off"
+    )
+}
+
 fn refusal(wanted: u64, limit: Limit) -> Option<String> {
     let Limit { clients, name, value, remedy } = limit;
     if wanted == 0 || wanted > clients {

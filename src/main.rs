@@ -10,9 +10,9 @@ mod journal;
 
 use chat_server::config::{self, Change, Config, ConfigError, Loaded, Origin, Task};
 use chat_server::connection::Threads;
-use chat_server::machine;
 use chat_server::rehash::Rehashes;
 use chat_server::server::{Server, ServerHandle};
+use chat_server::{lab, machine};
 use journal::Journal;
 
 /// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Task::Version => print(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::PrintConfig => print(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
-            match fit(&mut loaded) {
+            match look_over(&mut loaded) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
                 Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
@@ -48,8 +48,9 @@ fn load() -> Result<Loaded, ConfigError> {
     Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok())
 }
 
-/// Sees to it that this machine can hold the clients, and says so where that are fewer.
-fn fit(loaded: &mut Loaded) -> Result<Option<String>, String> {
+/// Looks at what only this machine can tell of settings. What a person should know of it is the result.
+fn look_over(loaded: &mut Loaded) -> Result<Option<String>, String> {
+    lab::may_open(&loaded.config)?;
     let is_default = *loaded.origin("max_clients") == Origin::Default;
     machine::fit(&mut loaded.config.max_clients, is_default, Threads::PER_CLIENT)
 }
@@ -57,7 +58,7 @@ fn fit(loaded: &mut Loaded) -> Result<Option<String>, String> {
 /// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes.
 fn reread(handle: &ServerHandle) -> Result<Vec<Change>, String> {
     let mut loaded = load().map_err(|error| error.to_string())?;
-    if let Some(note) = fit(&mut loaded)? {
+    if let Some(note) = look_over(&mut loaded)? {
         log::warn!("{}", note.replace('\n', " "));
     }
     let (old, mut new) = (handle.config(), loaded.config);
@@ -93,10 +94,22 @@ fn serve(config: Config) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &config.metrics, &error)),
     };
+    if !matches!(config.files.as_str(), "off" | "") {
+        let listener = match TcpListener::bind(&config.files) {
+            Ok(listener) => listener,
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &config.files, &error)),
+        };
+        if let Err(error) = server.pass_files(listener) {
+            return fail(UNAVAILABLE, &machine::cannot_keep_files(&config.files_dir, &error));
+        }
+    }
     let handle = server.handle();
     let addr = handle.addr();
     if let Some(metrics) = handle.metrics_addr() {
         log::info!("figures on http://{metrics}/metrics");
+    }
+    if let Some(files) = handle.files_addr() {
+        log::info!("files on {files}");
     }
     let stopping = AtomicBool::new(false);
     let on_signal = move || {

@@ -9,6 +9,7 @@ use crate::command::{Choice, Presence};
 use crate::config::{Change, Config};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
+use crate::files::{FileError, To, Token};
 use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
@@ -20,6 +21,18 @@ use crate::text::Text;
 /// Called once with the answer to a question, by the router's thread: it must be quick.
 pub type Reply = Box<dyn FnOnce(Answer) + Send>;
 
+/// Where a file has got to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Placed {
+    /// Into a room, as the line of this id.
+    Room(RoomName, u64),
+    /// To one person.
+    Person(Name),
+}
+
+/// Called once with what became of an upload, by the router's thread: it must be quick.
+pub type Settled = Box<dyn FnOnce(Result<Placed, FileError>) + Send>;
+
 /// What somebody wants of the router.
 pub enum Message {
     /// A connection was made. It has no name yet.
@@ -30,6 +43,10 @@ pub enum Message {
     Requests(ClientId, Vec<Request>, Ticket),
     /// One client is to be warned.
     Warn(ClientId, Warning),
+    /// The server has something to say to one client.
+    Tell(ClientId, Text),
+    /// A picture of the server's threads was taken, for those who watch.
+    Sampled,
     /// Somebody watches from now on what happens in public.
     Tap(Box<dyn Deliver>),
     /// The server has something to say to all.
@@ -51,6 +68,24 @@ pub enum Message {
         is_private: bool,
         /// Where the answer goes.
         reply: Reply,
+    },
+    /// A file is here, whole, and is to become a line.
+    Uploaded {
+        /// What it was granted by.
+        token: Token,
+        /// Where the answer goes.
+        reply: Settled,
+    },
+    /// A file does not come.
+    UploadFailed {
+        /// Who offered it.
+        by: ClientId,
+        /// Where it was to go.
+        to: To,
+        /// Its name.
+        name: Text,
+        /// Why.
+        why: FileError,
     },
     /// The store has something to say.
     Store(Report),
@@ -214,6 +249,7 @@ impl std::fmt::Display for Client {
 
 /// How many messages of one client may be under way, from its reader through the router to its writer: a flooder can
 /// fill neither the router's queue nor its own.
+#[derive(Clone)]
 pub struct Credits(Arc<Purse>);
 
 /// One credit. It is dropped with the answers it travels with, and lets the client's reader go on.
@@ -246,7 +282,12 @@ impl Credits {
 
     /// Whether so many tickets are free.
     pub fn are_back(&self, count: usize) -> bool {
-        *self.0.lock() >= count
+        self.free() >= count
+    }
+
+    /// How many tickets are free.
+    pub fn free(&self) -> usize {
+        *self.0.lock()
     }
 
     /// Waits until so many tickets are free: as long as the client itself does not read what it is answered. All of them

@@ -10,9 +10,9 @@ use crate::process;
 use crate::registry::Snapshot;
 
 /// The codes that refusals and goodbyes are counted by.
-const CODES: [u16; 41] = [
+const CODES: [u16; 46] = [
     200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 464, 466,
-    470, 473, 475, 480, 481, 482, 484, 486, 487, 488, 489, 490, 491, 498, 500, 503, 507, 511,
+    470, 473, 475, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493, 498, 500, 503, 507, 508, 511,
 ];
 
 /// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.
@@ -63,6 +63,20 @@ pub struct Metrics {
     pub(crate) held: AtomicU64,
     /// Rooms.
     pub rooms: AtomicU64,
+    /// Files that came, and that went.
+    pub uploads: AtomicU64,
+    /// The same of those that were fetched.
+    pub downloads: AtomicU64,
+    /// Bytes of files that came, those of files that never became whole included.
+    pub upload_bytes: AtomicU64,
+    /// Bytes of files that went.
+    pub download_bytes: AtomicU64,
+    /// Transfers that were refused or ended half-way.
+    pub files_refused: AtomicU64,
+    /// Transfers under way, and bytes and files that are here, as the router saw them last.
+    pub(crate) transfers: AtomicU64,
+    pub(crate) file_bytes: AtomicU64,
+    pub(crate) files: AtomicU64,
     refusals: [AtomicU64; CODES.len()],
     goodbyes: [AtomicU64; CODES.len()],
     foreign: [AtomicU64; Foreign::ALL.len()],
@@ -101,6 +115,14 @@ impl Metrics {
             inbox: AtomicU64::new(0),
             held: AtomicU64::new(0),
             rooms: AtomicU64::new(0),
+            uploads: AtomicU64::new(0),
+            downloads: AtomicU64::new(0),
+            upload_bytes: AtomicU64::new(0),
+            download_bytes: AtomicU64::new(0),
+            files_refused: AtomicU64::new(0),
+            transfers: AtomicU64::new(0),
+            file_bytes: AtomicU64::new(0),
+            files: AtomicU64::new(0),
             refusals: [const { AtomicU64::new(0) }; CODES.len()],
             goodbyes: [const { AtomicU64::new(0) }; CODES.len()],
             foreign: [const { AtomicU64::new(0) }; Foreign::ALL.len()],
@@ -206,6 +228,34 @@ impl Metrics {
         ]
     }
 
+    fn file_figures(&self) -> Vec<Figure> {
+        let total = |key, name, text, counter: &AtomicU64| {
+            let value = counter.load(Relaxed);
+            Figure { key, name, kind: Some(Kind::Counter), text, value }
+        };
+        let gauge = |key, name, text, value| Figure { key, name, kind: Some(Kind::Gauge), text, value };
+        vec![
+            total("uploads", "chat_uploads_total", "files that came since the start", &self.uploads),
+            total("downloads", "chat_downloads_total", "files that went since the start", &self.downloads),
+            total("upload-bytes", "chat_upload_bytes_total", "bytes of files that came", &self.upload_bytes),
+            total("download-bytes", "chat_download_bytes_total", "bytes of files that went", &self.download_bytes),
+            total(
+                "files-refused",
+                "chat_files_refused_total",
+                "transfers of files refused, or ended half-way",
+                &self.files_refused,
+            ),
+            gauge("transfers", "chat_file_transfers", "files on their way", self.transfers.load(Relaxed)),
+            gauge("files", "chat_files", "files here or offered", self.files.load(Relaxed)),
+            gauge("file-bytes", "chat_file_bytes", "bytes of them", self.file_bytes.load(Relaxed)),
+        ]
+    }
+
+    /// The figures of files, as `STATS` has them.
+    pub fn file_stats(&self) -> impl Iterator<Item = Stat> {
+        self.file_figures().into_iter().map(|Figure { key, text, value, .. }| Stat { key, value, text })
+    }
+
     /// The figures of `STATS`. Threads and memory are as [`Metrics::sample_process`] saw them last.
     pub fn stats(&self, snapshot: Snapshot, now: Instant) -> Vec<Stat> {
         let figures = self.figures(&snapshot, now).into_iter();
@@ -222,7 +272,9 @@ impl Metrics {
         for (door, count) in &seen.doors {
             clients.sample(&[("door", door)], count);
         }
-        for Figure { name, kind, text, value, .. } in self.figures(&seen, Instant::now()) {
+        for Figure { name, kind, text, value, .. } in
+            self.figures(&seen, Instant::now()).into_iter().chain(self.file_figures())
+        {
             if let Some(kind) = kind {
                 out.family(name, kind, text).sample(&[], value);
             }

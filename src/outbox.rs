@@ -273,6 +273,11 @@ impl Outbox {
         self.bytes + self.deliver.waiting()
     }
 
+    /// What waits: events here, their bytes, and bytes in the transport.
+    pub fn depths(&self) -> (usize, usize, usize) {
+        (self.pending.len(), self.bytes, self.deliver.waiting())
+    }
+
     fn is_overfull(&self) -> bool {
         // One thing alone always fits: a long answer of ours must not be able to end a connection.
         self.pending.len() > 1 && (self.pending.len() > MAX_PENDING || self.bytes - self.blocks > self.max_bytes)
@@ -404,6 +409,7 @@ mod tests {
             version: Version::First,
             signed: false,
             cid: None,
+            file: None,
             text: Text::own(id.to_string()),
         }))
     }
@@ -414,7 +420,7 @@ mod tests {
 
     fn whisper() -> Arc<Envelope> {
         let ani = Name::parse("ani").unwrap();
-        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, text: Text::own("psst") })
+        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, file: None, text: Text::own("psst") })
     }
 
     #[test]

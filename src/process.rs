@@ -2,6 +2,8 @@
 //! of Prometheus use. Read from /proc, which only Linux has; elsewhere these figures are left out.
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use crate::exposition::Exposition;
 use crate::machine::soft_limit;
@@ -46,6 +48,38 @@ pub(crate) fn append(out: &mut Exposition) {
     }
 }
 
+/// One thread of this process, as the system sees it.
+pub(crate) struct Task {
+    /// Its name, of which the system keeps 15 letters.
+    pub(crate) name: String,
+    /// `R` works, `S` sleeps, `D` waits for a disk.
+    pub(crate) state: char,
+    /// The processor time it has had, the system's share included.
+    pub(crate) cpu: Duration,
+    /// In which function of the kernel it sleeps; empty where that is not told.
+    pub(crate) waits_in: String,
+}
+
+/// All threads of this process. Those that end meanwhile are left out.
+pub(crate) fn tasks() -> Vec<Task> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    tasks.filter_map(|entry| task(&entry.path())).collect()
+}
+
+fn task(path: &Path) -> Option<Task> {
+    let read = |file: &str| fs::read_to_string(path.join(file));
+    let stat = read("stat").ok()?;
+    let state = stat.rsplit_once(')')?.1.trim_start().chars().next()?;
+    let waits_in = read("wchan").unwrap_or_default();
+    Some(Task {
+        name: read("comm").ok()?.trim_end().to_string(),
+        state,
+        cpu: Duration::try_from_secs_f64(cpu_seconds(&stat)?).ok()?,
+        // A zero is for "does not sleep" and for "may not be told".
+        waits_in: if waits_in == "0" { String::new() } else { waits_in },
+    })
+}
+
 fn field(status: &str, name: &str) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
@@ -73,5 +107,21 @@ mod tests {
     fn memory_is_read() {
         assert_eq!(field("VmPeak:\t  900 kB\nVmRSS:\t  512 kB\nThreads:\t7\n", "VmRSS:"), Some(512));
         assert_eq!(field("Name:\tchatd\n", "VmRSS:"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_are_found_by_their_names() {
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let sleeper = std::thread::Builder::new().name("a (b) sleeper".into()).spawn(move || waits.recv()).unwrap();
+        let found = loop {
+            let found = tasks().into_iter().find(|task| task.name == "a (b) sleeper");
+            if let Some(task) = found.filter(|task| task.state == 'S') {
+                break task;
+            }
+        };
+        assert!(found.cpu < Duration::from_secs(60));
+        drop(go_on);
+        assert!(sleeper.join().unwrap().is_err());
     }
 }

@@ -26,9 +26,12 @@ pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
     lines.out.into_bytes()
 }
 
-/// What a server can do; the second with a store.
+/// What a server can do; and what more with a store, and with a file door.
 const CAPS: &str = "rooms,history,paste,opt,typing,edit,react";
-const STORED_CAPS: &str = "rooms,history,paste,opt,typing,edit,react,store,search,login";
+const STORED_CAPS: &str = ",store,search,login";
+const FILE_CAPS: &str = ",file";
+
+mod inspection;
 
 struct Lines {
     out: String,
@@ -108,6 +111,16 @@ impl Lines {
                 line.text(error);
             }
             Event::Block(block) => self.block(block),
+            Event::Said(Speech { room, id, from, re, version, file: Some(file), text, .. }) => {
+                let line = self.line("FILE").field(room).field(id).field(from).field(file.bytes).field(file.token);
+                let line = line.maybe("re", *re);
+                match version {
+                    Version::First => line.text(text),
+                    Version::Edited => line.pair("edited", 1).text(text),
+                    // What is deleted is no file any more.
+                    Version::Deleted => line.pair("deleted", 1).text("(deleted)"),
+                }
+            }
             Event::Said(Speech { room, id, from, act, re, version, text, .. }) => {
                 let kind = if *act { "ACT" } else { "MSG" };
                 let line = self.line(kind).field(room).field(id).field(from).maybe("re", *re);
@@ -129,6 +142,10 @@ impl Lines {
                     Some(text) => line.text(text),
                     None => line.end(),
                 }
+            }
+            Event::Whispered { from, to, file: Some(file), text, .. } => {
+                // A whisper has no number.
+                self.line("FILE").field(to).field(0).field(from).field(file.bytes).field(file.token).text(text);
             }
             Event::Whispered { from, to, text, .. } => self.line("WHISPER").field(from).field(to).text(text),
             Event::Joined { room, name, .. } => self.line("JOINED").field(room).field(name).end(),
@@ -171,13 +188,15 @@ impl Lines {
     }
 
     fn hello(&mut self, greeting: &Greeting) {
+        let stored = if greeting.stored { STORED_CAPS } else { "" };
+        let files = if greeting.files { FILE_CAPS } else { "" };
         self.line("HELLO")
             .field(1)
             .pair("server", concat!("chat/", env!("CARGO_PKG_VERSION")))
             .pair("name", &greeting.name)
             .pair("maxline", greeting.max_line)
             .pair("names", crate::names::MAX_NAME)
-            .pair("caps", if greeting.stored { STORED_CAPS } else { CAPS })
+            .pair("caps", [CAPS, stored, files].concat())
             .pair("door", "line")
             .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
     }
@@ -207,6 +226,15 @@ impl Lines {
             Done::Said { room, id, .. } | Done::Changed { room, id, .. } => {
                 line.pair("room", room).pair("id", id).end();
             }
+            Done::Offered { granted, expires } => line
+                .pair("port", granted.port)
+                .pair("token", granted.token)
+                .pair("expires", expires.as_secs())
+                .pair("max", granted.max)
+                .text(format_args!(
+                    "Now send it: {{ echo \"PUT {}\"; cat FILE; }} | nc -N HOST {}",
+                    granted.token, granted.port
+                )),
             Done::SignedIn { name, role, room, users, .. } => {
                 line.pair("name", name)
                     .pair("role", role.word())
@@ -276,6 +304,8 @@ impl Lines {
                 }
                 line.text(format_args!("At {}: {error}", clock(*at)));
             }
+            Done::Inspecting(true) => line.text("A picture each second. /inspect off ends it."),
+            Done::Inspecting(false) => line.text("No more pictures."),
             Done::Why(None) => line.text("Nothing was refused."),
             Done::Nothing => line.end(),
         }
@@ -296,7 +326,7 @@ impl Lines {
                     if room.topic.is_empty() { line.end() } else { line.text(&room.topic) }
                 }
             }
-            Items::History { lines, .. } | Items::Found { lines, .. } => {
+            Items::History { lines, .. } | Items::Found { lines, .. } | Items::Files(lines) => {
                 for line in lines {
                     let bytes = line.on(self.wire, |line| render(line, self.wire));
                     self.out.push_str(&String::from_utf8_lossy(bytes));
@@ -318,6 +348,7 @@ impl Lines {
                     self.line("STAT").field(key).field(value).text(text);
                 }
             }
+            Items::Inspection(inspection) => self.inspection(inspection),
             Items::Settings(changes) => {
                 for change in changes {
                     let when = match change.when {
@@ -354,6 +385,8 @@ impl Lines {
             | Items::Rooms(_)
             | Items::Help(_)
             | Items::Stats(_)
+            | Items::Files(_)
+            | Items::Inspection(_)
             | Items::Settings(_) => None,
         };
         self.line("END").field(what).field(room).maybe("tag", tag).maybe("more", more).end();
@@ -388,6 +421,10 @@ impl Lines {
             Event::Said(Speech { room, from, version: Version::Deleted, .. }) => {
                 self.say(format_args!("{}{from}: (deleted)", elsewhere(room)));
             }
+            Event::Said(Speech { room, from, file: Some(file), text, .. }) => {
+                let (star, room) = (star(short), elsewhere(room));
+                self.say(format_args!("{star}{room}{from} sends {text} ({}), GET {}", size(file.bytes), file.token));
+            }
             Event::Said(Speech { room, from, act: false, text, .. }) => {
                 self.say(format_args!("{}{from}: {text}", elsewhere(room)))
             }
@@ -402,6 +439,10 @@ impl Lines {
                     What::Reacted(emoji) => self.say(format_args!("{star}{room}{from} reacts {emoji} to {author}")),
                     What::Unreacted(emoji) => self.say(format_args!("{star}{room}{from} takes {emoji} back")),
                 }
+            }
+            Event::Whispered { from, to, file: Some(file), text, .. } => {
+                let (star, bytes, token) = (star(short), size(file.bytes), file.token);
+                self.say(format_args!("{star}{from} sends {to} alone {text} ({bytes}), GET {token}"));
             }
             Event::Whispered { from, text, .. } if short => self.say(format_args!("-{from}- {text}")),
             Event::Whispered { from, text, .. } => self.say(format_args!("{from} whispers: {text}")),
@@ -491,6 +532,13 @@ impl Lines {
                     self.out.push_str(&String::from_utf8_lossy(bytes));
                 }
             }
+            Items::Files(lines) => {
+                self.say(format_args!("{} in {}:", counted(lines.len(), "file"), everywhere(&block.room)));
+                for line in lines {
+                    let bytes = line.on(self.wire, |line| render(line, self.wire));
+                    self.out.push_str(&String::from_utf8_lossy(bytes));
+                }
+            }
             Items::Export { lines, .. } => lines.iter().filter_map(|line| json(line)).for_each(|line| self.say(line)),
             Items::Help(verbs) => {
                 for Verb { usage, help, .. } in verbs {
@@ -522,6 +570,7 @@ impl Lines {
                     self.say(format_args!("{words}{colon}{}", act.detail));
                 }
             }
+            Items::Inspection(inspection) => self.inspection_for_people(inspection),
         }
     }
 
@@ -558,6 +607,15 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
+/// A number of bytes for people: `18.2 KiB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
 fn people(count: usize) -> String {
     if count == 1 { "1 person".into() } else { format!("{count} people") }
 }
@@ -578,10 +636,12 @@ fn what_of(items: &Items) -> &'static str {
         Items::History { .. } => "HISTORY",
         Items::Found { .. } => "SEARCH",
         Items::Export { .. } => "EXPORT",
+        Items::Files(_) => "FILES",
         Items::Help(_) => "HELP",
         Items::Stats(_) => "STATS",
         Items::Settings(_) => "REHASH",
         Items::Audit { .. } => "AUDIT",
+        Items::Inspection(_) => "INSPECT",
     }
 }
 
@@ -590,11 +650,15 @@ fn count_of(items: &Items) -> usize {
         Items::List(users) => users.len(),
         Items::Who(_) => 1,
         Items::Rooms(rooms) => rooms.len(),
-        Items::History { lines, .. } | Items::Found { lines, .. } | Items::Export { lines, .. } => lines.len(),
+        Items::History { lines, .. }
+        | Items::Found { lines, .. }
+        | Items::Export { lines, .. }
+        | Items::Files(lines) => lines.len(),
         Items::Help(verbs) => verbs.len(),
         Items::Stats(stats) => stats.len(),
         Items::Settings(changes) => changes.len(),
         Items::Audit { acts, .. } => acts.len(),
+        Items::Inspection(inspection) => inspection.rows(),
     }
 }
 
@@ -687,7 +751,7 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
 }
 
 /// What somebody gets who took this port for another protocol's: an answer in that protocol, as far as it has one.
-fn answer_to(foreign: Foreign) -> &'static str {
+pub(crate) fn answer_to(foreign: Foreign) -> &'static str {
     match foreign {
         Foreign::Http => {
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
@@ -750,6 +814,7 @@ mod tests {
             version: Version::First,
             signed: false,
             cid: None,
+            file: None,
             text: Text::new(text).unwrap(),
         })
     }

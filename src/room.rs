@@ -169,7 +169,8 @@ impl Room {
             What::Reacted(_) | What::Unreacted(_) => return,
         };
         let Some(at) = self.history.get(old.id).map(|line| line.at) else { return };
-        self.history.replace(old.id, Envelope::new(at, Event::Said(Speech { version, text, ..old.clone() })));
+        let file = old.file.filter(|_| version != Version::Deleted);
+        self.history.replace(old.id, Envelope::new(at, Event::Said(Speech { version, file, text, ..old.clone() })));
         if version == Version::Deleted {
             let edits: Vec<(DateTime<Utc>, Change)> = self
                 .history

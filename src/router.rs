@@ -10,6 +10,7 @@ use crate::command::{BRIEF_ROOM, Presence};
 use crate::config::Config;
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Leave};
+use crate::files::Files;
 use crate::limit::RateLimiter;
 use crate::message::{Client, Message};
 use crate::metrics::Metrics;
@@ -25,10 +26,14 @@ use crate::text::Text;
 mod accounts;
 mod archive;
 mod commands;
+mod files;
+mod glass;
 mod operators;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
+pub use files::Recipient;
+use glass::Glass;
 use operators::{Doer, Operators};
 
 /// How often the router looks at the time when nothing else happens.
@@ -74,6 +79,10 @@ pub struct Router {
     leaving: Vec<(Box<Client>, Arc<Envelope>)>,
     /// What is kept of the chat, and where; `None` if nothing is.
     archive: Option<Archive>,
+    /// What is known of files; `None` if none are passed on.
+    files: Option<Arc<Files>>,
+    /// The glass wall; `None` where nobody may look inside.
+    glass: Option<Glass>,
     operators: Operators,
     incidents: u64,
     /// How many numbers were given to people who have no connection of that number.
@@ -93,7 +102,7 @@ impl Router {
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
-            greeting: greeting(config, false),
+            greeting: greeting(config, false, false),
             motd: Vec::new(),
             max_rooms: 0,
             history: 0,
@@ -108,6 +117,8 @@ impl Router {
             taps: Vec::new(),
             leaving: Vec::new(),
             archive: None,
+            files: None,
+            glass: None,
             operators: Operators::new(),
             incidents: 0,
             spare_people: 0,
@@ -121,7 +132,10 @@ impl Router {
 
     /// Goes on with other settings: for what is said from now on, and for rooms as they are.
     pub fn reload(&mut self, config: &Config) {
-        self.greeting = greeting(config, self.greeting.stored);
+        self.greeting = greeting(config, self.greeting.stored, self.greeting.files);
+        if let Some(files) = &self.files {
+            files.reload(config);
+        }
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
@@ -138,6 +152,9 @@ impl Router {
             ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
             ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
         ];
+        if self.files.is_some() {
+            self.limits.push(("limit-file", config.file_bytes, "most bytes of a file"));
+        }
     }
 
     /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
@@ -202,13 +219,16 @@ impl Router {
         // Behind the turn, for what was handed over does not wait; and not while the store still has to keep it.
         if self.next_look.is_none_or(|at| at <= now.mono) && !self.archive.as_ref().is_some_and(Archive::is_held) {
             self.next_look = Some(now.mono + TICK);
+            if let Some(files) = &self.files {
+                files.count(&self.metrics);
+            }
             self.metrics.see(clients.snapshot());
         }
     }
 }
 
-fn greeting(config: &Config, stored: bool) -> Arc<Greeting> {
-    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored })
+fn greeting(config: &Config, stored: bool, files: bool) -> Arc<Greeting> {
+    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files })
 }
 
 /// Somebody who watches what happens in public.
@@ -248,7 +268,11 @@ impl Turn<'_> {
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Message::Store(report) => self.report(report),
+            Message::Uploaded { token, reply } => self.uploaded(token, reply),
+            Message::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
+            Message::Tell(id, text) => self.tell(id, Event::Note { room: None, text }),
+            Message::Sampled => self.show_watchers(),
             Message::Tap(deliver) => {
                 let pending = self.router.so_far(self.now.wall);
                 self.router.taps.push(Tap { deliver, pending });
@@ -305,9 +329,11 @@ impl Turn<'_> {
     /// The only exit. The first who calls it wins; all others find nobody.
     fn remove(&mut self, id: ClientId, why: Leave) {
         self.catch_up(id);
+        self.withdraw_files(id, None);
         let Some(mut client) = self.clients.remove(id) else { return };
         self.router.ignorers.remove(&id);
         self.router.watchers.remove(&id);
+        self.router.stop_showing(id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(why.code().0);
         if let Leave::Foreign(foreign) = why {
@@ -330,6 +356,7 @@ impl Turn<'_> {
     /// Takes somebody out of a room's lists and tells the others, if they know the name, and unless the same person is there
     /// by another connection.
     fn leave_room(&mut self, id: ClientId, person: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
+        self.withdraw_files(id, Some(name));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
         room.ops.remove(&id);
@@ -391,6 +418,9 @@ impl Turn<'_> {
         if self.router.rooms.remove(name).is_some_and(|room| room.is_kept) {
             self.router.record_forgotten(name, last_id);
         }
+        if let Some(files) = &self.router.files {
+            files.forget(name, None);
+        }
         self.router.publish(&Envelope::new(self.now.wall, Event::Forgotten(name.clone())));
     }
 
@@ -399,6 +429,7 @@ impl Turn<'_> {
         self.tell_all(Event::Note { room: None, text: Text::own("The server is stopping.") });
         for id in self.clients.ids() {
             // Everybody goes at once, so nobody is told of everybody else.
+            self.withdraw_files(id, None);
             if let Some(client) = self.clients.remove(id) {
                 self.router.metrics.left(Leave::Shutdown.code().0);
                 let bye = Event::Bye { why: Leave::Shutdown, name: client.name.clone() };
@@ -562,6 +593,7 @@ impl Turn<'_> {
         }
         self.router.next_tick = Some(now + TICK);
         self.give_up_waiting();
+        self.expire_files();
         self.tick_operators();
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {

@@ -3,15 +3,19 @@
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::PoisonError;
+use std::sync::{OnceLock, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use crate::command::Command;
 use crate::config::Config;
 use crate::connection::{STACK, Threads};
 use crate::connections::{Connections, Permit, TurnedAway};
 use crate::event::{Envelope, Event, Leave, Wire};
 use crate::exporter::Exporter;
+use crate::files::Files;
+use crate::files::door::FileDoor;
+use crate::lab::Lab;
 use crate::live::{Follower, Live};
 use crate::message::Message;
 use crate::metrics::Metrics;
@@ -29,7 +33,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::text::Text;
 
 /// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
-const INBOX: usize = 1_024;
+pub(crate) const INBOX: usize = 1_024;
 /// The most connections that are taken and not yet started.
 const WAITING: usize = 1_024;
 /// What accept waits after a failure, at first and at most.
@@ -52,6 +56,7 @@ pub struct Server {
     others: Vec<(String, TcpListener)>,
     transports: Vec<Box<dyn Transport + Send>>,
     exporter: Option<Exporter>,
+    files: Option<FileDoor>,
     inbox: Receiver<Message>,
     handle: ServerHandle,
     kept: Option<Kept>,
@@ -111,11 +116,14 @@ struct Shared {
     /// Of the other listeners, which have to be woken at the end.
     others: Mutex<Vec<SocketAddr>>,
     metrics_addr: Option<SocketAddr>,
+    files: OnceLock<(SocketAddr, Arc<Files>)>,
     registry: Registry,
     metrics: Arc<Metrics>,
     connections: Arc<Connections>,
     next_id: AtomicUsize,
     stop: AtomicBool,
+    /// The glass wall, where there is one.
+    lab: Option<std::sync::Arc<Lab>>,
     /// What other parts add to the figures.
     figures: Mutex<Vec<Box<Figures>>>,
 }
@@ -146,11 +154,13 @@ impl Server {
             addr: listener.local_addr()?,
             others: Mutex::default(),
             metrics_addr: exporter.as_ref().map(Exporter::addr),
+            files: OnceLock::new(),
             registry: Registry::new(),
             metrics: Arc::new(Metrics::new(Instant::now())),
             connections: Connections::new(config.max_clients, config.max_per_address),
             next_id: AtomicUsize::new(1),
             stop: AtomicBool::new(false),
+            lab: config.lab.then(|| std::sync::Arc::new(Lab::new(config.chaos, Instant::now()))),
             figures: Mutex::default(),
             live: Live::new(config),
         });
@@ -160,6 +170,7 @@ impl Server {
             others: Vec::new(),
             transports: Vec::new(),
             exporter,
+            files: None,
             inbox,
             handle,
             kept: None,
@@ -197,6 +208,19 @@ impl Server {
         self.kept = Some((store, contents, policy));
     }
 
+    /// Lets people send files: they come and go by this listener, and lie in the directory of the settings. What is in it from
+    /// before is there again as far as a store knows of it, and else removed.
+    ///
+    /// # Errors
+    /// The listener has no address, the directory cannot be used, or there is no random source.
+    pub fn pass_files(&mut self, listener: TcpListener) -> io::Result<()> {
+        let files = Files::open(&self.handle.config(), listener.local_addr()?.port())?;
+        let door = FileDoor::new(listener, files)?;
+        let _first = self.handle.shared.files.set((door.addr(), door.files().clone()));
+        self.files = Some(door);
+        Ok(())
+    }
+
     /// A handle, before or while it runs.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
@@ -215,15 +239,21 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
-        let Server { listener, others, transports, exporter, inbox, handle, kept, rehash } = self;
+        let Server { listener, others, transports, exporter, files, inbox, handle, kept, rehash } = self;
         let shared = &*handle.shared;
         let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
+        if let Some(door) = &files {
+            let known = kept.as_ref().map_or(&[][..], |(_, contents, _)| &contents.files);
+            door.files().restore(known, Now::read().wall);
+            router.pass_files(door.files().clone(), &shared.live.get());
+        }
         if let Some((store, contents, policy)) = kept {
             router.keep_in(store, contents, policy);
         }
         if let Some(rehash) = rehash {
             router.rehash_by(rehash);
         }
+        let lab = shared.lab.clone().map(|lab| (router.show(lab.clone()), lab));
         thread::scope(|scope| {
             let guard = StopAccepting(&handle);
             let route = move || {
@@ -240,6 +270,23 @@ impl Server {
                     .name("metrics".into())
                     .stack_size(STACK)
                     .spawn_scoped(scope, serve)
+                    .inspect_err(give_up)?;
+            }
+            if let Some(door) = &files {
+                let serve = || door.run(&handle);
+                thread::Builder::new()
+                    .name("accept-files".into())
+                    .stack_size(STACK)
+                    .spawn_scoped(scope, serve)
+                    .inspect_err(give_up)?;
+            }
+            if let Some((wake, lab)) = lab {
+                let handle = &handle;
+                let watch = move || lab.run(&wake, || handle.send(Message::Sampled));
+                thread::Builder::new()
+                    .name("lab".into())
+                    .stack_size(STACK)
+                    .spawn_scoped(scope, watch)
                     .inspect_err(give_up)?;
             }
             let (line, waiting) = mpsc::sync_channel(WAITING);
@@ -316,14 +363,40 @@ impl ServerHandle {
         self.shared.metrics_addr
     }
 
+    /// The address of the file door, if files are passed on.
+    pub fn files_addr(&self) -> Option<SocketAddr> {
+        self.shared.files.get().map(|(addr, _)| *addr)
+    }
+
+    /// What is known of files, for doors that move their bytes themselves.
+    pub fn files(&self) -> Option<&Arc<Files>> {
+        self.shared.files.get().map(|(_, files)| files)
+    }
+
     /// Who is connected.
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
     }
 
+    /// Asks the system for what a command wants to know of it. Whoever reads a client does this before the router gets the
+    /// command, for the router reads no files.
+    pub fn sample_for(&self, command: &Command) {
+        if *command == Command::Stats {
+            self.metrics().sample_process();
+        }
+        if let (Command::Inspect { .. }, Some(lab)) = (command, self.lab()) {
+            lab.look(Instant::now());
+        }
+    }
+
     /// The server's counters.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// The glass wall, if this server was started as a lab.
+    pub fn lab(&self) -> Option<&Lab> {
+        self.shared.lab.as_deref()
     }
 
     /// Adds to the figures for Prometheus: `figures` is called whenever somebody asks for them, on a thread that does nothing
@@ -408,7 +481,8 @@ impl Shared {
     /// Lets everybody who accepts see that the server stops.
     fn wake_all(&self) {
         let others = self.others().clone();
-        std::iter::once(self.addr).chain(others).chain(self.metrics_addr).for_each(wake);
+        let files = self.files.get().map(|(addr, _)| *addr);
+        std::iter::once(self.addr).chain(others).chain(self.metrics_addr).chain(files).for_each(wake);
     }
 }
 
@@ -442,7 +516,9 @@ pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics:
         let now = Now::read();
         router.turn(counted, now);
         if count > 0 {
-            metrics.turned(count, now.mono.elapsed());
+            let took = now.mono.elapsed();
+            metrics.turned(count, took);
+            router.turned(count, took);
         }
     }
 }
@@ -494,13 +570,13 @@ fn take<'env>(
 }
 
 /// Sleeps, and says for how long the next time.
-fn sleep_longer(pause: Duration) -> Duration {
+pub(crate) fn sleep_longer(pause: Duration) -> Duration {
     thread::sleep(pause);
     (pause * 2).min(LONGEST_PAUSE)
 }
 
 /// Linux also reports errors of the new connection by accept; they say nothing about the listener.
-fn is_peers_fault(error: &io::Error) -> bool {
+pub(crate) fn is_peers_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionAborted

@@ -141,6 +141,8 @@ pub struct Contents {
     pub forgotten_id: u64,
     /// Everybody who owns a name.
     pub accounts: Vec<Account>,
+    /// The lines that pass files on, of all rooms, however old they are.
+    pub files: Vec<Arc<Envelope>>,
 }
 
 /// A room as it was kept.

@@ -21,6 +21,8 @@
 //! | `ani connects from 192.0.2.7` | the same from there; only the bare router believes it |
 //! | `ani> words` | she sends a line; `\xNN` is a byte, `\{3000 x}` a repeated letter; who is new connects first |
 //! | `ani< words` | she gets this line; `*` stands for anything within a word, `...` at the end for any rest; what stands at `{code}` is what `{code}` means in later lines |
+//! | `door connects to files` | `door` is a connection to the file door; its answer is read before anybody else's |
+//! | `ani<< words` | the same, and other lines may come before it |
 //! | `ani hangs up` | she closes her sending half |
 //! | `ani is gone` | her connection has ended, and she got nothing more |
 //! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
@@ -35,10 +37,11 @@ mod scrape;
 pub use memory::MemoryStore;
 pub use scrape::Scrape;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
@@ -52,6 +55,9 @@ use crate::connection::{Link, Threads};
 use crate::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
+use crate::files::Files;
+use crate::files::door::{Desk, Peer};
+use crate::lab::{Lab, Picture};
 use crate::message::{Client, Message, Ticket};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name};
@@ -140,7 +146,11 @@ impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
     /// If it cannot be started.
     pub fn with(setup: impl Into<Setup>) -> Self {
         let Setup { config, kept, .. } = setup.into();
+        let files = (config.files != "off").then(|| TcpListener::bind(&config.files).expect("a free port for files"));
         let mut server = Server::bind(config).expect("a free port on loopback");
+        if let Some(files) = files {
+            server.pass_files(files).expect("a folder for files");
+        }
         let handle = server.handle();
         if let Some((memory, policy)) = kept {
             let router = handle.clone();
@@ -157,6 +167,14 @@ impl<T, D: Dial> TestServerOn<T, D> {
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.handle.addr()
+    }
+
+    /// A connection to its file door.
+    ///
+    /// # Panics
+    /// If there is none: it is on with the setting `files`.
+    pub fn file_door(&self) -> TestClient {
+        TestClient::connect(self.handle.files_addr().expect("files are passed on"))
     }
 
     /// Its handle.
@@ -406,6 +424,10 @@ pub trait Stage {
     fn edit(&mut self, _key: &str, _value: &str) -> bool {
         false
     }
+    /// Somebody connects to the file door. Returns false where there is none.
+    fn connect_to_files(&mut self, _who: &str) -> bool {
+        false
+    }
     /// The server stops, and starts again with what it kept. Nobody is connected.
     fn restart(&mut self);
 }
@@ -457,6 +479,12 @@ impl<T: Transport + Default, D: Dial> Stage for TcpOn<T, D> {
         false
     }
 
+    fn connect_to_files(&mut self, who: &str) -> bool {
+        let server = self.server.as_ref().expect("a server runs");
+        self.clients.insert(who.into(), server.file_door());
+        true
+    }
+
     fn restart(&mut self) {
         self.clients.clear();
         // One after the other: two at once would have the same store.
@@ -478,6 +506,38 @@ pub struct Bare {
     file: Option<Result<Config, String>>,
     now: Now,
     clients: HashMap<String, Seat>,
+    files: Option<Arc<Files>>,
+    /// Those who came to the file door.
+    transfers: HashMap<String, Script>,
+}
+
+/// What somebody sends to the file door, and then what they got: there is no socket, so all of it is sent before any of it
+/// is read.
+#[derive(Default)]
+struct Script {
+    sent: VecDeque<u8>,
+    has_hung_up: bool,
+    is_over: bool,
+    /// How often more was waited for.
+    waits: usize,
+    got: Vec<u8>,
+}
+
+impl Peer for Script {
+    fn read(&mut self, buffer: &mut [u8], _: Duration) -> io::Result<usize> {
+        let count = self.sent.read(buffer)?;
+        if count == 0 && !self.has_hung_up {
+            self.waits += 1;
+            assert!(self.waits < 3, "the file door waits for more: say what comes, or hang up");
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.got.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
 }
 
 /// One client of the bare router.
@@ -527,10 +587,21 @@ impl Bare {
     /// A router with these settings.
     pub fn new(setup: impl Into<Setup>) -> Bare {
         let (setup, now) = (setup.into(), Now::read());
-        let (router, reports) = router(&setup, now);
+        let (router, files, reports) = router(&setup, now);
         let in_force = setup.config.clone();
         let (_nobody, rehashes) = mpsc::sync_channel(0);
-        Bare { setup, router, reports, rehashes, in_force, file: None, now, clients: HashMap::new() }
+        Bare {
+            setup,
+            router,
+            reports,
+            rehashes,
+            in_force,
+            file: None,
+            now,
+            clients: HashMap::new(),
+            files,
+            transfers: HashMap::new(),
+        }
     }
 
     /// One turn with these messages, and those it takes until the store has said all that is waited for.
@@ -556,6 +627,22 @@ impl Bare {
             };
             self.turn(messages);
         }
+        if let Some(files) = &self.files {
+            files.tidy_once();
+        }
+    }
+
+    /// Has the file door do what somebody sent to it.
+    fn transfer(&mut self, who: &str, script: Script) -> Script {
+        let files = self.files.clone().expect("files are passed on");
+        let (config, metrics) = (self.setup.config.clone(), Metrics::new(self.now.mono));
+        let bare = RefCell::new(self);
+        let send = |message| bare.borrow_mut().turn(vec![message]);
+        let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let (config, metrics, files) = (&config, &metrics, &files);
+        let mut desk = Desk { peer: script, from, files, config, metrics, send: &send, is_stopping: &|| false };
+        desk.serve(who);
+        Script { is_over: true, ..desk.peer }
     }
 
     /// How many batches the router has handed to somebody since the last line was read.
@@ -569,14 +656,24 @@ impl Bare {
 }
 
 /// A router, and what comes from its store.
-fn router(setup: &Setup, now: Now) -> (Router, mpsc::Receiver<Report>) {
+fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receiver<Report>) {
     let mut router = Router::new(&setup.config, Registry::new(), Arc::new(Metrics::new(now.mono)));
     let (said, reports) = mpsc::channel();
+    let files = (setup.config.files != "off").then(|| Files::open(&setup.config, 7879).expect("a folder for files"));
+    if let Some(files) = &files {
+        router.pass_files(files.clone(), &setup.config);
+    }
     if let Some((memory, policy)) = &setup.kept {
         let (store, contents) = memory.open(move |report| drop(said.send(report)));
         router.keep_in(store, contents, *policy);
     }
-    (router, reports)
+    if setup.config.lab {
+        // There are no threads here, but somebody may want to see how they would be shown.
+        let lab = Lab::new(setup.config.chaos, now.mono);
+        lab.show(Picture::of_one_client());
+        let _nobody_is_woken = router.show(Arc::new(lab));
+    }
+    (router, files, reports)
 }
 
 impl Stage for Bare {
@@ -594,7 +691,15 @@ impl Stage for Bare {
         true
     }
 
+    fn connect_to_files(&mut self, who: &str) -> bool {
+        self.transfers.insert(who.into(), Script::default());
+        true
+    }
+
     fn send(&mut self, who: &str, bytes: &[u8]) {
+        if let Some(script) = self.transfers.get_mut(who) {
+            return script.sent.extend(bytes);
+        }
         let max = self.setup.config.line_bytes;
         let Seat { id, splitter, decoder, .. } = self.seat(who);
         let id = *id;
@@ -614,6 +719,14 @@ impl Stage for Bare {
     }
 
     fn next(&mut self, who: &str) -> Option<String> {
+        if let Some(script) = self.transfers.remove(who) {
+            let mut script = if script.is_over { script } else { self.transfer(who, script) };
+            let end = script.got.iter().position(|b| *b == b'\n').map_or(script.got.len(), |at| at + 1);
+            let line: Vec<u8> = script.got.drain(..end).collect();
+            self.transfers.insert(who.into(), script);
+            let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_string();
+            return (end > 0).then_some(line);
+        }
         let Seat { encoder, shelf, lines, .. } = self.seat(who);
         for batch in shelf.take() {
             let mut out = Vec::new();
@@ -624,6 +737,10 @@ impl Stage for Bare {
     }
 
     fn hang_up(&mut self, who: &str) {
+        if let Some(script) = self.transfers.get_mut(who) {
+            script.has_hung_up = true;
+            return;
+        }
         let max = self.setup.config.line_bytes;
         let Seat { id, splitter, decoder, .. } = self.seat(who);
         let id = *id;
@@ -671,8 +788,9 @@ impl Stage for Bare {
         self.turn(vec![Message::Shutdown]);
         self.clients.clear();
         // The old one, and its store's thread, end before the new one begins.
-        (self.router, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
-        (self.router, self.reports) = router(&self.setup, self.now);
+        self.transfers.clear();
+        (self.router, self.files, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
+        (self.router, self.files, self.reports) = router(&self.setup, self.now);
     }
 }
 
@@ -771,8 +889,17 @@ struct Heard {
     gone: bool,
     pasting: bool,
     stalled: bool,
+    /// To the file door they say no ping.
+    is_file: bool,
     /// So many of the next lines are passwords.
     prompted: usize,
+}
+
+impl Heard {
+    /// Whether they would be understood if they said something of their own.
+    fn is_chatting(&self) -> bool {
+        !self.gone && !self.pasting && !self.stalled && !self.is_file && self.prompted == 0
+    }
 }
 
 /// How many passwords a line in capitals makes the server ask for.
@@ -808,6 +935,11 @@ impl<S: Stage> Player<'_, S> {
                 assert!(self.stage.edit(key, value), "{place}: this stage has no file");
             }
             " connects" => self.connect(who),
+            " connects to files" => {
+                self.sync_other(who);
+                assert!(self.stage.connect_to_files(who), "{place}: there is no file door here");
+                self.seats.insert(who.into(), Heard { is_file: true, ..Heard::default() });
+            }
             _ if rest.starts_with(" connects from ") => {
                 self.sync_other(who);
                 let address = rest.rsplit(' ').next().unwrap_or_default();
@@ -832,6 +964,11 @@ impl<S: Stage> Player<'_, S> {
                 }
                 let words = self.filled(rest[1..].trim_start());
                 self.say(who, &words);
+            }
+            _ if rest.starts_with("<<") => {
+                let wanted = self.filled(rest[2..].trim_start());
+                let fits = std::iter::from_fn(|| self.next(who)).any(|got| matches(&wanted, &got));
+                assert!(fits, "{place}\n  does not come");
             }
             _ if rest.starts_with('<') => {
                 let wanted = self.filled(rest[1..].trim_start());
@@ -917,9 +1054,7 @@ impl<S: Stage> Player<'_, S> {
     }
 
     fn sync(&mut self, who: &str) {
-        let Some(seat) =
-            self.seats.get(who).filter(|seat| !seat.gone && !seat.pasting && !seat.stalled && seat.prompted == 0)
-        else {
+        let Some(seat) = self.seats.get(who).filter(|seat| seat.is_chatting()) else {
             return;
         };
         let mut waiting = VecDeque::from_iter(seat.waiting.iter().cloned());

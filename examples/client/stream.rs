@@ -76,7 +76,7 @@ impl Server {
         };
         let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host).trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_string())
-            .map_err(|_| format!("--addr: a certificate cannot be for \"{host}\"\n  try: --addr localhost:7879"))?;
+            .map_err(|_| format!("--addr: a certificate cannot be for \"{host}\"\n  try: --addr localhost:7880"))?;
         Ok(Server { addr: addr.into(), tls: Some((name, Arc::new(config))) })
     }
 

@@ -105,7 +105,8 @@ impl Archive {
 impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy) {
-        let Contents { rooms, forgotten_id, accounts } = contents;
+        // The files were restored by whoever has the disk.
+        let Contents { rooms, forgotten_id, accounts, files: _ } = contents;
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
@@ -487,6 +488,9 @@ impl Turn<'_> {
             let Some(room) = self.router.rooms.get_mut(&name) else { continue };
             room.first_id = room.first_id.max(first_id);
             room.history.forget_before(first_id);
+            if let Some(files) = &self.router.files {
+                files.forget(&name, Some(first_id));
+            }
             self.settle_room(&name);
         }
     }

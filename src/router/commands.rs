@@ -14,6 +14,7 @@ use crate::error::ChatError;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
 };
+use crate::files::file_name;
 use crate::history::Page;
 use crate::limit::Verdict;
 use crate::message::Client;
@@ -230,8 +231,11 @@ impl Turn<'_> {
             Command::Audit { before, limit } => self.audit(id, before, limit),
             Command::Search { room, words, before, limit } => self.search(id, room, words, before, limit),
             Command::Export { room, after, limit } => self.export(id, room, after, limit),
+            Command::SendFile { to, bytes, name } => self.send_file(id, to, bytes, name),
+            Command::Files(room) => self.list_files(id, room),
             Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
+            Command::Inspect { watch } => self.inspect(id, watch),
             Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words))),
             #[cfg(test)]
             Command::Crash => panic!("the test asked for it"),
@@ -409,9 +413,9 @@ impl Turn<'_> {
         let mut last = 0;
         for text in lines {
             let (from, room, cid) = (from.clone(), name.clone(), cid.clone());
-            last = self.log(id, &name, |id| {
+            (last, _) = self.log(Some(id), &name, |id| {
                 let (by, version) = (person, Version::First);
-                Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, text })
+                Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, file: None, text })
             });
             Metrics::count(&self.router.metrics.messages);
         }
@@ -445,7 +449,7 @@ impl Turn<'_> {
     }
 
     /// The same, where it is known what the line is.
-    pub(super) fn change_line(&mut self, id: ClientId, old: &Speech, what: What) -> Result<Answer, ChatError> {
+    pub(super) fn change_line(&mut self, id: ClientId, old: &Speech, mut what: What) -> Result<Answer, ChatError> {
         let from = self.name_of(id)?;
         let room = self.speakable(id, &old.room)?;
         if old.version == Version::Deleted {
@@ -459,6 +463,9 @@ impl Turn<'_> {
         };
         if !may {
             return Err(ChatError::Protected { author: old.from.clone() });
+        }
+        if let (What::Edited(text), Some(_)) = (&mut what, old.file) {
+            *text = file_name(text);
         }
         let reacted =
             |emoji| room.has_reaction(old.id, |change| self.is_same(id, change.by, change.signed, &change.from), emoji);
@@ -475,19 +482,26 @@ impl Turn<'_> {
         if let Some(room) = self.router.rooms.get_mut(&name) {
             room.apply(old, &what);
         }
+        if let (Some(file), Some(files)) = (old.file, &self.router.files) {
+            match &what {
+                What::Edited(name) => files.rename(file.token, name),
+                What::Deleted => files.remove(file.token),
+                What::Reacted(_) | What::Unreacted(_) => {}
+            }
+        }
         if what == What::Deleted && !is_own {
             let (by, detail) = (self.doer(id), format!("line {}", old.id));
             self.act(&by, "delete", Some(&name), old.from.as_str(), &detail);
         }
         let (room, target, author) = (name.clone(), old.id, old.from.clone());
         let (signed, by) = (self.is_signed_in(id), self.person(id));
-        let last =
-            self.log(id, &name, |id| Event::Changed(Change { room, id, by, from, target, author, signed, what }));
+        let (last, _) =
+            self.log(Some(id), &name, |id| Event::Changed(Change { room, id, by, from, target, author, signed, what }));
         Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
     }
 
     /// A room into which somebody may speak.
-    fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
+    pub(super) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
         let room = self.readable(id, name)?;
         if room.moderated && !self.may_rule(id, room) {
             return Err(ChatError::CannotSpeak(room.name.clone()));
@@ -495,22 +509,27 @@ impl Turn<'_> {
         Ok(room)
     }
 
-    /// Puts something into a room's log under the next id, which it returns, and hands it to everybody in the room but
-    /// the one who did it: their own words need no echo.
-    fn log(&mut self, speaker: ClientId, name: &RoomName, event: impl FnOnce(u64) -> Event) -> u64 {
-        let Some(room) = self.router.rooms.get_mut(name) else { return 0 };
+    /// Puts something into a room's log under the next id, which it returns with it, and hands it to everybody in the room but
+    /// the one who did it: their own words need no echo. `None` where there is no such room.
+    pub(super) fn log(
+        &mut self,
+        speaker: Option<ClientId>,
+        name: &RoomName,
+        event: impl FnOnce(u64) -> Event,
+    ) -> (u64, Option<Arc<Envelope>>) {
+        let Some(room) = self.router.rooms.get_mut(name) else { return (0, None) };
         let id = room.take_id();
         let envelope = Envelope::new(self.now.wall, event(id));
         room.history.push(id, envelope.clone());
         let from = match &envelope.event {
             Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) => from.clone(),
             // Nothing else has an id.
-            _ => return id,
+            _ => return (id, Some(envelope)),
         };
         self.router.record_line(name, &envelope);
         self.router.publish(&envelope);
-        self.spread(name, Some(speaker), Some(&from), envelope);
-        id
+        self.spread(name, speaker, Some(&from), envelope.clone());
+        (id, Some(envelope))
     }
 
     /// `shown` is the name as typed, for the case that nobody has it.
@@ -526,25 +545,32 @@ impl Turn<'_> {
         let client = to.and_then(|to| self.clients.get_mut(to)).ok_or_else(nobody)?;
         let name = client.name.clone().ok_or_else(nobody)?;
         let away = client.state.away.clone();
-        // Whoever is ignored does not learn it: the whisper looks delivered.
-        if !client.ignores(&from) {
-            let person = self.person(id);
-            let whisper = Event::Whispered { by: person, from: from.clone(), to: name.clone(), text };
-            let envelope = Envelope::new(self.now.wall, whisper);
-            // Both people may have several connections, and all of them see it, but for the one that said it.
-            let (hearing, own) = (self.clients.all_named(&name).collect::<Vec<_>>(), self.connections(id));
-            for to in &hearing {
-                if let Some(client) = self.clients.get_mut(*to) {
-                    client.state.whisperer = Some((id, from.clone()));
-                }
-                self.push(*to, &envelope);
-            }
-            for other in own.into_iter().skip(1).filter(|other| !hearing.contains(other)) {
-                self.push(other, &envelope);
-            }
-        }
+        let whisper = Event::Whispered { by: self.person(id), from, to: name.clone(), file: None, text };
+        let envelope = Envelope::new(self.now.wall, whisper);
+        self.hand_whisper(id, &name, &envelope, false);
         Metrics::count(&self.router.metrics.messages);
         Ok(Answer::Done(Done::Whispered { to: name, away }))
+    }
+
+    /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
+    pub(super) fn hand_whisper(&mut self, id: ClientId, to: &Name, whisper: &Arc<Envelope>, untyped: bool) {
+        let Some(from) = self.clients.get(id).and_then(|client| client.name.clone()) else { return };
+        // Whoever ignores somebody does not get it, and whoever is ignored does not learn it: it looks delivered.
+        let is_ignored = self.clients.named(to).and_then(|to| self.clients.get(to)).is_some_and(|to| to.ignores(&from));
+        let mut hearing = Vec::new();
+        if !is_ignored {
+            hearing.extend(self.clients.all_named(to));
+        }
+        for to in &hearing {
+            if let Some(client) = self.clients.get_mut(*to) {
+                client.state.whisperer = Some((id, from.clone()));
+            }
+            self.push(*to, whisper);
+        }
+        let own = self.connections(id).into_iter().filter(|own| untyped || !is_ignored && *own != id);
+        for other in own.filter(|other| !hearing.contains(other)) {
+            self.push(other, whisper);
+        }
     }
 
     fn nick(&mut self, id: ClientId, new: Name) -> Result<Answer, ChatError> {
@@ -895,7 +921,7 @@ impl Turn<'_> {
     }
 
     /// A room whose talk somebody may know of.
-    fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
+    pub(super) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
         let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
         if room.may_read(id) { Ok(room) } else { Err(ChatError::NotInRoom(Some(room.name.clone()))) }
     }
@@ -965,13 +991,19 @@ impl Turn<'_> {
             // Before sign-on only what can be done then.
             None => {
                 let has_store = self.router.archive.is_some();
-                VERBS.iter().filter(|verb| (verb.early || !early) && (has_store || !verb.stored)).collect()
+                let has_files = self.router.files.is_some();
+                let is_there = |verb: &&Verb| (has_store || !verb.stored) && (has_files || !verb.files);
+                VERBS.iter().filter(|verb| verb.early || !early).filter(is_there).collect()
             }
         }
     }
 
     fn stats(&self) -> Vec<Stat> {
         let mut stats = self.router.metrics.stats(self.clients.snapshot(), self.now.mono);
+        if let Some(files) = &self.router.files {
+            files.count(&self.router.metrics);
+            stats.extend(self.router.metrics.file_stats());
+        }
         if self.router.archive.is_some() {
             let text = "1: what is said is kept; 0: it would be gone after a restart";
             stats.push(Stat { key: "kept", value: u64::from(self.router.keeps()), text });

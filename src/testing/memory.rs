@@ -154,6 +154,13 @@ impl Memory {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
             accounts: self.accounts.values().map(|owner| owner.account.clone()).collect(),
+            files: self
+                .rooms
+                .values()
+                .flat_map(|room| room.lines.values())
+                .filter(|line| line.file().is_some())
+                .cloned()
+                .collect(),
         }
     }
 
@@ -368,7 +375,8 @@ impl Kept {
         if let Some(line) = self.lines.get_mut(&change.target)
             && let Event::Said(old) = &line.event
         {
-            *line = Envelope::new(line.at, Event::Said(Speech { version, text, ..old.clone() }));
+            let file = old.file.filter(|_| version != Version::Deleted);
+            *line = Envelope::new(line.at, Event::Said(Speech { version, file, text, ..old.clone() }));
         }
         if version == Version::Deleted {
             for line in self.lines.values_mut() {

@@ -2,6 +2,8 @@
 
 mod figures;
 mod invariants;
+mod lab;
+mod lessons;
 mod lifecycle;
 mod limits;
 mod load;

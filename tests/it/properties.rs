@@ -9,10 +9,12 @@ use chat_server::config::{self, When};
 use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
 use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
-    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, Speech, Stat, User, Version,
-    Warning, What, Wire,
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
+    Version, Warning, What, Wire,
 };
+use chat_server::files::{Granted, Token};
 use chat_server::history::History;
+use chat_server::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::limit::{Bucket, RateLimiter, Verdict};
 use chat_server::message::{Message, Ticket};
 use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
@@ -394,6 +396,12 @@ fn error() -> impl Strategy<Value = ChatError> {
         // An answer to /reply repeats all of it.
         text().prop_map(|what| ChatError::BadArgument { what, right: "It is on or off." }),
         any::<u64>().prop_map(|incident| ChatError::Internal { incident }),
+        select(vec![
+            ChatError::NoFiles,
+            ChatError::FileTooBig { max: 1, got: 2 },
+            ChatError::TooManyFiles { max: 1 },
+            ChatError::NoPlaceForFiles,
+        ]),
     ]
 }
 
@@ -442,6 +450,10 @@ fn done() -> impl Strategy<Value = Done> {
         option::of(short_text(1_024)).prop_map(Done::Away),
         (name(), any::<bool>()).prop_map(|(name, ignored)| Done::Ignoring { name, ignored }),
         vec(choice(), 0..6).prop_map(Done::Options),
+        "[0-9a-f]{32}".prop_map(|token| Done::Offered {
+            granted: Granted { token: Token::parse(&token).unwrap(), port: 7_879, max: 1 << 40 },
+            expires: Duration::from_secs(300),
+        }),
         option::of((time(), error())).prop_map(Done::Why),
         Just(Done::Nothing),
     ]
@@ -453,11 +465,16 @@ fn user() -> impl Strategy<Value = User> {
         .prop_map(|(name, rooms, idle, away, account)| User { name, rooms, idle, door: "line", account, away })
 }
 
+fn file() -> impl Strategy<Value = Option<SharedFile>> {
+    let token = "[0-9a-f]{32}".prop_map(|token| Token::parse(&token).unwrap());
+    option::of((any::<u64>(), token).prop_map(|(bytes, token)| SharedFile { bytes, token }))
+}
+
 fn said() -> impl Strategy<Value = Event> {
     let version = select(vec![Version::First, Version::Edited, Version::Deleted]);
-    (room(), any::<u64>(), name(), any::<bool>(), option::of(any::<u64>()), version, text()).prop_map(
-        |(room, id, from, act, re, version, text)| {
-            Event::Said(Speech { room, id, by: ANI, from, act, re, version, signed: false, cid: None, text })
+    (room(), any::<u64>(), name(), any::<bool>(), option::of(any::<u64>()), version, file(), text()).prop_map(
+        |(room, id, from, act, re, version, file, text)| {
+            Event::Said(Speech { room, id, by: ANI, from, act, re, version, signed: false, cid: None, file, text })
         },
     )
 }
@@ -484,7 +501,22 @@ fn items() -> impl Strategy<Value = Items> {
         (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::History { lines, more }),
         (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::Found { lines, more }),
         (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::Export { lines, more }),
+        vec(old(), 0..4).prop_map(Items::Files),
         Just(Items::Help(VERBS.iter().collect())),
+        (short_text(15), option::of(name()), any::<u64>()).prop_map(|(thread, name, micros)| {
+            let (id, longest) = (ClientId(7), Duration::from_micros(micros));
+            let threads = vec![Thread {
+                name: thread.to_string(),
+                client: Some((id, name.clone())),
+                state: 'S',
+                cpu: longest,
+                doing: Doing::Writing(longest),
+            }];
+            let queues = vec![Queue { id, name, events: 1, outbox: 2, queue: 3, tickets: 2 }];
+            let turns = vec![Turns { from: 2, to: 3, count: 1, longest }];
+            let (all_threads, inbox, all_clients) = (1, (micros, 1_024), 1);
+            Items::Inspection(Box::new(Inspection { threads, all_threads, inbox, queues, all_clients, turns }))
+        }),
         any::<u64>().prop_map(|value| Items::Stats(vec![Stat { key: "clients", value, text: "open connections" }])),
         text().prop_map(|text| {
             let motd = |words: &str| format!("{words:?}");
@@ -510,7 +542,8 @@ fn event() -> impl Strategy<Value = Event> {
         (short_text(100), any::<usize>()).prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting {
             name,
             max_line,
-            stored: true
+            stored: true,
+            files: true
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
@@ -522,7 +555,13 @@ fn event() -> impl Strategy<Value = Event> {
             items
         })),
         said(),
-        (name(), name(), text()).prop_map(|(from, to, text)| Event::Whispered { by: ANI, from, to, text }),
+        (name(), name(), file(), text()).prop_map(|(from, to, file, text)| Event::Whispered {
+            by: ANI,
+            from,
+            to,
+            file,
+            text
+        }),
         (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name }),
         (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
         (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),
@@ -551,10 +590,16 @@ fn event() -> impl Strategy<Value = Event> {
 /// What a program must read back of an event, where other people's words are in it.
 fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
     match event {
-        Event::Said(Speech { room, id, from, act, version, text, .. }) => {
+        Event::Said(Speech { room, id, from, act, version, file, text, .. }) => {
             let kind = if *act { "ACT" } else { "MSG" };
             let text = if *version == Version::Deleted { "(deleted)".into() } else { text.to_string() };
-            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text))
+            let mut fields = vec![room.to_string(), id.to_string(), from.to_string()];
+            fields.extend(file.iter().flat_map(|file| [file.bytes.to_string(), file.token.to_string()]));
+            Some((if file.is_some() { "FILE" } else { kind }, fields, text))
+        }
+        Event::Whispered { from, to, file: Some(SharedFile { bytes, token }), text, .. } => {
+            let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
+            Some(("FILE", fields, text.to_string()))
         }
         Event::Whispered { from, to, text, .. } => {
             Some(("WHISPER", vec![from.to_string(), to.to_string()], text.to_string()))
@@ -593,10 +638,12 @@ proptest! {
                 Items::Who(_) => 1,
                 Items::Rooms(rooms) => rooms.len(),
                 Items::History { lines, .. } | Items::Found { lines, .. } | Items::Export { lines, .. } => lines.len(),
+                Items::Files(lines) => lines.len(),
                 Items::Help(verbs) => verbs.len(),
                 Items::Stats(stats) => stats.len(),
                 Items::Settings(changes) => changes.len(),
                 Items::Audit { acts, .. } => acts.len(),
+                Items::Inspection(inspection) => inspection.rows(),
             }),
             _ => None,
         };
@@ -969,12 +1016,12 @@ proptest! {
                     let (room, from) = (rooms[room].clone(), ani.clone());
                     let version = Version::First;
                     let (signed, cid) = (false, None);
-                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, signed, cid, text })
+                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, signed, cid, file: None, text })
                 }
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), text }
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), file: None, text }
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };
@@ -987,7 +1034,7 @@ proptest! {
                         let (version, text) = (Version::First, Text::new("hello").unwrap());
                         let (signed, cid) = (false, None);
                         let speech =
-                            Speech { room, id: *id, by: ANI, from, act: false, re: None, version, signed, cid, text };
+                            Speech { room, id: *id, by: ANI, from, act: false, re: None, version, signed, cid, file: None, text };
                         Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech))
                     };
                     let run: Vec<Arc<Envelope>> = (0..lines).map(|_| said(&mut ids[room])).collect();

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod first_run;
+mod lessons;
 mod manual;
 mod netcat;
 mod operators;

@@ -66,7 +66,7 @@ fn the_settings_are_read_again_and_it_is_told_what_has_changed() {
     assert_eq!(
         one.rehash("max_rooms = 30\n\nmax_roms = 40\n"),
         [format!(
-            "ERR 494 settings-not-read REHASH: Nothing has changed: {file}, line 4: there is no setting \
+            "ERR 497 settings-not-read REHASH: Nothing has changed: {file}, line 4: there is no setting \
              \"max_roms\"; did you mean: max_rooms"
         )]
     );
@@ -74,7 +74,7 @@ fn the_settings_are_read_again_and_it_is_told_what_has_changed() {
     fs::remove_file(&one.file).expect("the file");
     one.ani.send("REHASH:");
     one.ani.hears(&format!(
-        "* ERR 494 settings-not-read REHASH: Nothing has changed: cannot read the settings in {file}: ..."
+        "* ERR 497 settings-not-read REHASH: Nothing has changed: cannot read the settings in {file}: ..."
     ));
     // Two at once are fine, and nobody else waits.
     one.rehash("max_rooms = 20\nslow_secs = 7\n");

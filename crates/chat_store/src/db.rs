@@ -89,7 +89,11 @@ pub(crate) const MIGRATIONS: &[&str] = &[
      CREATE INDEX lost_by_room ON lost (room);"#,
     // 3: accounts.
     crate::accounts::SCHEMA,
-    // 4: in the audit each act has a number, and its room a place of its own.
+    // 4: files. They lie elsewhere; the log knows which line is one.
+    "ALTER TABLE log ADD COLUMN bytes INTEGER;
+     ALTER TABLE log ADD COLUMN token TEXT;
+     CREATE INDEX log_by_token ON log (token) WHERE token IS NOT NULL;",
+    // 5: in the audit each act has a number, and its room a place of its own.
     "ALTER TABLE audit RENAME TO acts;
      CREATE TABLE audit (
          act    INTEGER PRIMARY KEY,

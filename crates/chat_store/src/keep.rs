@@ -171,15 +171,31 @@ impl Keeper {
     }
 
     fn said(&mut self, db: &Connection, at: i64, speech: &Speech) -> rusqlite::Result<()> {
-        let Speech { room, id, by: _, from, act, re, version: state, signed, cid, text } = speech;
+        let Speech { room, id, by: _, from, act, re, version: state, signed, cid, file, text } = speech;
         let room = self.place(db, room)?.room;
         let mut add = db.prepare_cached(
-            "INSERT INTO log (seq, room, id, at, kind, author, signed, cid, act, re, version, text)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO log (seq, room, id, at, kind, author, signed, cid, act, re, version, text, bytes, token)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let cid = cid.as_ref().map(|cid| cid.as_str());
         let (from, text) = (from.as_str(), text.as_str());
-        add.execute(params![self.next_seq, room, id, at, SAID, from, signed, cid, act, re, version(*state), text])?;
+        let (bytes, token) = (file.map(|file| file.bytes), file.map(|file| file.token.to_string()));
+        add.execute(params![
+            self.next_seq,
+            room,
+            id,
+            at,
+            SAID,
+            from,
+            signed,
+            cid,
+            act,
+            re,
+            version(*state),
+            text,
+            bytes,
+            token
+        ])?;
         self.next_seq += 1;
         Ok(())
     }
@@ -225,11 +241,11 @@ impl Keeper {
         if is_indexed {
             index::remove(db, seq, room, &old)?;
         }
-        db.prepare_cached("UPDATE log SET text = ?2, version = ?3 WHERE seq = ?1")?.execute(params![
-            seq,
-            text.unwrap_or_default(),
-            if text.is_some() { 1 } else { 2 }
-        ])?;
+        // What was deleted is no file any more.
+        let sql =
+            "UPDATE log SET text = ?2, version = ?3, bytes = iif(?3 = 2, NULL, bytes), token = iif(?3 = 2, NULL, token)
+                   WHERE seq = ?1";
+        db.prepare_cached(sql)?.execute(params![seq, text.unwrap_or_default(), if text.is_some() { 1 } else { 2 }])?;
         if let Some(text) = text.filter(|_| is_indexed) {
             index::add(db, seq, room, text)?;
         }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
+use chat_server::event::{Change, Envelope, Event, SharedFile, Speech, Version, What};
+use chat_server::files::Token;
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::text::Text;
 use chrono::DateTime;
@@ -10,7 +11,10 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 /// The columns that [`line`] reads, of `log`.
-pub(crate) const COLUMNS: &str = "log.id, log.at, log.kind, log.author, log.signed, log.cid, log.act, log.re, log.target, log.whose, log.version, log.text";
+pub(crate) const COLUMNS: &str = "log.id, log.at, log.kind, log.author, log.signed, log.cid, log.act, log.re, log.target, log.whose, log.version, log.text, log.bytes, log.token";
+
+/// The number of the first column behind those.
+pub(crate) const BEHIND: usize = 14;
 
 /// `log.kind`.
 pub(crate) const SAID: i64 = 0;
@@ -47,7 +51,12 @@ pub(crate) fn line(room: &RoomName, row: &Row<'_>) -> rusqlite::Result<(u64, Arc
             };
             let cid = row.get_ref(5)?.as_str_or_null()?.map(|cid| Text::new(cid).unwrap_or_default());
             let (act, re) = (row.get(6)?, row.get(7)?);
-            let speech = Speech { room, id, by, from, act, re, version, signed, cid, text };
+            let token = row.get_ref(13)?.as_str_or_null()?.and_then(Token::parse);
+            let file = match (row.get(12)?, token) {
+                (Some(bytes), Some(token)) => Some(SharedFile { bytes, token }),
+                _ => None,
+            };
+            let speech = Speech { room, id, by, from, act, re, version, signed, cid, file, text };
             return Ok((id, Envelope::new(at, Event::Said(speech))));
         }
         EDITED => What::Edited(text),

@@ -9,7 +9,7 @@ use chat_server::text::Text;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::keep::Keeper;
-use crate::lines::{COLUMNS, line, name, room_name};
+use crate::lines::{BEHIND, COLUMNS, line, name, room_name};
 
 /// The most lines of one room that are loaded, of all rooms, and of each room however many there are.
 const LINES: usize = 1_000;
@@ -61,7 +61,18 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
         rooms: rooms.into_iter().map(|(_, stored)| stored).collect(),
         forgotten_id: db.query_row("SELECT forgotten_id FROM state", [], |row| row.get(0))?,
         accounts: crate::accounts::all(db)?,
+        files: files(db)?,
     })
+}
+
+/// The lines that pass files on, of all rooms, however old.
+fn files(db: &Connection) -> rusqlite::Result<Vec<Arc<Envelope>>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, rooms.name FROM log JOIN rooms USING (room) WHERE token IS NOT NULL AND folded IS NOT NULL"
+    );
+    let mut find = db.prepare(&sql)?;
+    let found = find.query_map([], |row| Ok(line(&room_name(row, BEHIND)?, row)?.1))?;
+    found.collect()
 }
 
 fn last_lines(

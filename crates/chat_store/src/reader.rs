@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::desk::{Ask, Desk};
 use crate::keep::folded;
-use crate::lines::{COLUMNS, line, room_name};
+use crate::lines::{BEHIND, COLUMNS, line, room_name};
 
 /// The most bytes that the lines of one answer cost, so that they cannot fill anybody's queue.
 const BYTES: usize = 128 * 1024;
@@ -166,9 +166,9 @@ fn search(
     // Many lines of few rooms: each name is made once.
     let mut names: HashMap<String, RoomName> = HashMap::new();
     let rows = find.query_map(params![query, below.unwrap_or(i64::MAX)], |row| {
-        let stored = row.get_ref(12)?.as_str()?;
+        let stored = row.get_ref(BEHIND)?.as_str()?;
         if !names.contains_key(stored) {
-            names.insert(stored.into(), room_name(row, 12)?);
+            names.insert(stored.into(), room_name(row, BEHIND)?);
         }
         match names.get(stored) {
             Some(name) => line(name, row),

@@ -5,7 +5,7 @@
 //! use chat_tls::{Files, Tls};
 //! let tls = Tls::load(&Files { cert: "cert.pem".into(), key: "key.pem".into(), client_ca: None })?;
 //! let mut server = Server::bind(Config::default())?;
-//! let door = std::net::TcpListener::bind("127.0.0.1:7879")?;
+//! let door = std::net::TcpListener::bind("127.0.0.1:7880")?;
 //! server.also("tls", door, tls.clone())?; // beside the plain door, in the same chat
 //! server.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

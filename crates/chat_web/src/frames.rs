@@ -7,7 +7,7 @@ use chat_server::event::{Change, Envelope, Event, Warning, What, Wire};
 use chat_server::names::{ClientId, Name};
 use chat_server::render::render;
 
-use crate::models::{Author, CommandInfo, ServerFrame, bare, timestamp};
+use crate::models::{Author, CommandInfo, FileInfo, ServerFrame, bare, timestamp};
 use crate::state::AppState;
 
 /// The frame of an event that looks the same to everybody, rendered by the first session that needs it.
@@ -26,12 +26,13 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
     Some(match &envelope.event {
         Event::Said(speech) => ServerFrame::Message(state.message(envelope, speech)),
         Event::Changed(change) => changed_frame(change, author(change.by, &change.from), at),
-        Event::Whispered { by, from, to, text } => ServerFrame::Whisper {
+        Event::Whispered { by, from, to, file, text } => ServerFrame::Whisper {
             from: author(*by, from),
             to: state.author_named(to),
             at,
             text: text.to_string(),
             cid: None,
+            file: file.map(FileInfo::from),
         },
         Event::Joined { room, by, name } => ServerFrame::UserJoined { room: bare(room), user: author(*by, name), at },
         Event::Left { room, by, name, why } => {

@@ -1,7 +1,7 @@
 //! What the page sends and gets: the frames of docs/protocol.md, and the objects of the REST calls.
 
 use chat_server::command::Verb;
-use chat_server::event::{RoomInfo, Stat, User as Listed};
+use chat_server::event::{RoomInfo, SharedFile, Stat, User as Listed};
 use chat_server::names::RoomName;
 use chat_server::store::Entry;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -43,6 +43,9 @@ pub struct Message {
     pub at: String,
     /// The words; empty if it was deleted.
     pub text: String,
+    /// The file that it passes on; `text` is its name then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileInfo>,
     /// Whether it is `* ana waves`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub act: bool,
@@ -62,6 +65,23 @@ pub struct Message {
     #[serde(skip)]
     #[schema(ignore)]
     pub reactors: BTreeMap<String, Vec<Uuid>>,
+}
+
+/// A file that a message passes on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct FileInfo {
+    /// How many bytes it has.
+    #[schema(example = 18_234)]
+    pub bytes: u64,
+    /// What it is fetched by: `GET /files/<token>`, or `GET <token>` at the file port.
+    #[schema(example = "9f2c41d0000000000000000000000007")]
+    pub token: String,
+}
+
+impl From<SharedFile> for FileInfo {
+    fn from(file: SharedFile) -> FileInfo {
+        FileInfo { bytes: file.bytes, token: file.token.to_string() }
+    }
 }
 
 /// One person who is on.
@@ -220,6 +240,8 @@ pub enum ServerFrame {
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         cid: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<FileInfo>,
     },
     Topic {
         room: String,

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::WebConfig;
 use crate::figures::Figures;
-use crate::models::{Author, Message, Presence, Room, ServerFrame, User, bare, timestamp};
+use crate::models::{Author, FileInfo, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
 
 /// The most messages that are kept of one room, and of all.
@@ -230,6 +230,7 @@ impl AppState {
             account: speech.signed,
             at: timestamp(envelope.at),
             text: speech.text.to_string(),
+            file: speech.file.map(FileInfo::from),
             act: speech.act,
             reply_to: speech.re,
             edited: speech.version == Version::Edited,
@@ -564,6 +565,7 @@ fn apply(message: &mut Message, change: &Change, who: Uuid) {
         }
         What::Deleted => {
             message.text.clear();
+            message.file = None;
             message.deleted = true;
             message.reactions.clear();
             message.reactors.clear();

@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Names of this machine that every certificate is for.
 const HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// The port of the commands that are printed.
-const PORT: u16 = 7879;
+const PORT: u16 = 7880;
 
 /// The subcommand.
 pub(crate) fn command() -> Command {

@@ -35,7 +35,6 @@ pub(crate) struct Live<'a> {
     pub(crate) handle: &'a ServerHandle,
     /// The door with certificates, if there is one.
     pub(crate) tls: &'a Option<Tls>,
-    /// The page, if there is one.
     /// The log.
     pub(crate) journal: &'a Journal,
     /// Whether the settings were good when they were read the last time.

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use chat_server::config::Origin;
 use chat_server::exposition::{Exposition, Kind};
-use chat_server::machine;
 use chat_server::server::{Server, ServerHandle};
+use chat_server::{lab, machine};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
 use chat_web::Web;
 use clap::ArgMatches;
 
+use crate::engine::Engine;
 use crate::journal::Journal;
 use crate::notify::Notify;
 use crate::reload::Live;
@@ -36,12 +37,37 @@ pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Setti
     let mut settings = loaded.settings;
     journal::filter(&settings.core.log)?;
     settings.data.check()?;
+    may_open_lab(&settings)?;
     let threads = settings.engine.threads_per_client();
     let threads = if settings.tls.is_on() { threads.max(Tls::PER_CLIENT) } else { threads };
     if let Some(less) = machine::fit(&mut settings.core.max_clients, is_default, threads)? {
         note(&less);
     }
     Ok(settings)
+}
+
+/// The lab is the core's own threads behind glass, and no door may let others in.
+fn may_open_lab(settings: &Settings) -> Result<(), String> {
+    lab::may_open(&settings.core)?;
+    if !settings.core.lab {
+        return Ok(());
+    }
+    if settings.engine != Engine::Threads {
+        let name = settings.engine.name();
+        return Err(format!(
+            "the lab shows the two threads that each client has with the engine threads, not with {name}\n  \
+             try: --lab --engine threads"
+        ));
+    }
+    for (flag, addr) in [("--web", &settings.web.addr), ("--tls", &settings.tls.addr)] {
+        if lab::is_open_to_others(addr) {
+            return Err(format!(
+                "the lab shows the server from inside and breaks it on purpose, but {addr} can be reached from other machines\n  \
+                 try: {flag} off, or an address of this machine alone"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Runs the server until it is told to stop.
@@ -58,7 +84,11 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
             return fail(code, &format!("error: {error}"));
         }
     };
-    let core = &settings.core;
+    let mut core = settings.core.clone();
+    if let (Some(dir), true) = (&settings.data.dir, core.files_dir.is_empty()) {
+        core.files_dir = dir.join("files").display().to_string();
+    }
+    let core = &core;
     let listener = match engine::listen(&core.addr) {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
@@ -67,6 +97,15 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
     };
+    if !matches!(core.files.as_str(), "off" | "") {
+        let door = match engine::listen(&core.files) {
+            Ok(door) => door,
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &core.files, &error)),
+        };
+        if let Err(error) = server.pass_files(door) {
+            return fail(UNAVAILABLE, &machine::cannot_keep_files(&core.files_dir, &error));
+        }
+    }
     let mut tls_addr = None;
     if let Some(tls) = &tls {
         let addr = &settings.tls.addr;
@@ -111,6 +150,9 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     }
     if let Some(addr) = tls_addr {
         print(&format!("tls on {addr}\n"));
+    }
+    if let Some(addr) = handle.files_addr() {
+        print(&format!("files on {addr}\n"));
     }
     if let Some(addr) = handle.metrics_addr() {
         print(&format!("figures on http://{addr}/metrics\n"));
@@ -165,6 +207,9 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         text.push_str(&format!("  Browser   http://localhost:{}\n", web.port()));
     }
     text.push_str(&format!("  Telnet    telnet localhost {port}          nc localhost {port}\n"));
+    if !matches!(settings.core.files.as_str(), "off" | "") {
+        text.push_str("  Files     /send #lobby <bytes> <name>, and then as it says\n");
+    }
     if let Some(tls) = tls {
         let port = tls.port();
         text.push_str(&format!(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_server::config::{Change, Config, ConfigError, Origin, SETTINGS, Setting, When, address_or_off};
+use chat_server::config::{Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Setting, When, address_or_off};
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
@@ -16,7 +16,7 @@ use crate::reload::when;
 use crate::tls::TlsConfig;
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The core's: `chat.toml` of the std-only build is valid here.
     pub(crate) core: Config,
@@ -30,6 +30,20 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsConfig,
     /// `text` or `json`.
     pub(crate) log_format: LogFormat,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            // The std-only build passes files on only when it is told to.
+            core: Config { files: "127.0.0.1:7879".into(), ..Config::default() },
+            web: WebConfig::default(),
+            data: Data::default(),
+            engine: Engine::default(),
+            tls: TlsConfig::default(),
+            log_format: LogFormat::default(),
+        }
+    }
 }
 
 /// How the log looks.
@@ -211,7 +225,7 @@ static OWN: &[Row] = &[
     },
     Row {
         key: "tls",
-        help: "where TLS is spoken, such as 127.0.0.1:7879, or off; chatd cert --dev makes a certificate for tests",
+        help: "where TLS is spoken, such as 127.0.0.1:7880, or off; chatd cert --dev makes a certificate for tests",
         quoted: true,
         get: |settings| settings.tls.addr.clone(),
         set: |settings, value| {
@@ -412,19 +426,22 @@ pub(crate) fn command() -> clap::Command {
     let defaults = Settings::default();
     let flags = keys().map(|key| {
         let help = format!("{} [default: {}]", key.help(), key.value(&defaults));
-        Arg::new(key.name())
+        let is_switch = SWITCHES.contains(&&*format!("--{}", key.flag()));
+        let arg = Arg::new(key.name())
             .long(key.flag())
             .value_name("VALUE")
             .help(help)
             .env(key.variable())
             .hide_env(true)
             .hide_env_values(true)
-            .allow_hyphen_values(true)
+            .allow_hyphen_values(!is_switch)
             .value_hint(key.hint())
             // Only there to be refused with a reason.
             .hide(key.is_secret())
             // `chatd check --data DIR` reads better than the other way round.
-            .global(key.name() == "data")
+            .global(key.name() == "data");
+        // A switch alone is on.
+        if is_switch { arg.num_args(0..=1).default_missing_value("on") } else { arg }
     });
     clap::Command::new("chatd")
         .version(env!("CARGO_PKG_VERSION"))
@@ -657,6 +674,8 @@ mod tests {
         ("motd", "other"),
         ("log", "debug"),
         ("outbox_bytes", "8192"),
+        ("files", "127.0.0.1:5"),
+        ("files_dir", "other"),
         ("metrics", "127.0.0.1:2"),
         ("web", "127.0.0.1:3"),
         ("web_dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../chat_web/static")),

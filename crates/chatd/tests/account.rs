@@ -52,7 +52,7 @@ struct Running(Child, SocketAddr);
 impl Running {
     fn start(data: &Path, flags: &[&str]) -> Running {
         let mut child = chatd(data)
-            .args(["--addr", "127.0.0.1:0", "--web", "off", "--log", "warn"])
+            .args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "off", "--log", "warn"])
             .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -113,7 +113,7 @@ fn the_health_check_says_in_one_line_what_is_wrong() {
     };
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
     one_line(&["--addr", &gone, "healthcheck"], &format!("the line door at {gone} does not answer: "));
-    one_line(&["--addr", "127.0.0.1:0", "healthcheck"], "may have any port; try the one");
+    one_line(&["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "healthcheck"], "may have any port; try the one");
     let chatd = Chatd::start(&[]);
     one_line(&["--addr", &chatd.line, "--web", &gone, "healthcheck"], &format!("the page at {gone} does not answer: "));
     let other = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -54,7 +54,7 @@ fn start(data: &Path, round: u64) -> (Server, String) {
     }
     let limits = ["--burst", "0", "--spam-lines", "0", "--spam-repeats", "0", "--max-per-address", "0"];
     let mut child = command
-        .args(["--addr", "127.0.0.1:0", "--web", "off", "--log", "error", "--history", "50"])
+        .args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "off", "--log", "error", "--history", "50"])
         .args(["--engine", engine, "--durability", durability, "--data"])
         .arg(data)
         .args(limits)

@@ -28,7 +28,7 @@ struct Running(Child, SocketAddr);
 impl Running {
     fn start(data: &Path) -> Running {
         let mut child = chatd(data)
-            .args(["--addr", "127.0.0.1:0", "--web", "off"])
+            .args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "off"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -77,7 +77,8 @@ fn an_operator_backs_up_checks_and_restores() {
     let texts: Vec<&str> = told.lines().filter_map(|line| line.split("\"text\":").nth(1)).collect();
     assert_eq!(texts, ["\"the first line\"}", "\"after the backup\"}"]);
     // A second server is told who has the data.
-    let (code, _, error) = output(chatd(&data).args(["--addr", "127.0.0.1:0", "--web", "off"]));
+    let (code, _, error) =
+        output(chatd(&data).args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "off"]));
     assert_eq!(code, Some(69), "{error}");
     assert!(error.contains(&format!("in use by process {}", server.0.id())), "{error}");
     server.kill();
@@ -103,7 +104,8 @@ fn what_is_wrong_with_the_data_is_told_with_the_next_step() {
     assert!(code == Some(1) && error.contains("nothing is kept"), "{error}");
     fs::create_dir(&data).expect("a folder");
     fs::write(data.join("chat.db"), "not a database, but longer than a header would be; ".repeat(100)).expect("a file");
-    let (code, _, error) = output(chatd(&data).args(["--addr", "127.0.0.1:0", "--web", "off"]));
+    let (code, _, error) =
+        output(chatd(&data).args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "off"]));
     assert_eq!(code, Some(78), "{error}");
     assert!(error.contains("is damaged") && error.contains("try: chatd check"), "{error}");
 }

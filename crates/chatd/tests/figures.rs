@@ -41,7 +41,7 @@ impl Watched {
         let path = |name: &str| folder.path().join(name);
         let made = chatd().args(["cert", "--dev", "--dir"]).arg(path("tls")).output().expect("it runs");
         assert!(made.status.success(), "{made:?}");
-        let doors = ["--addr", "--web", "--tls", "--metrics"].map(|door| [door, "127.0.0.1:0"]);
+        let doors = ["--addr", "--files", "--web", "--tls", "--metrics"].map(|door| [door, "127.0.0.1:0"]);
         let mut child = chatd()
             .args(doors.concat())
             .args(["--tls-cert".into(), path("tls/cert.pem"), "--tls-key".into(), path("tls/key.pem")])

@@ -276,7 +276,7 @@ fn an_operator_has_the_settings_read_again() {
     server.reload(&settings, "web_grace_secs stays 30");
     fs::write(&server.file, format!("{KEY}plain_passwords = \"maybe\"\n")).expect("it is ours");
     says(&mut ani, "REHASH:\n");
-    let line = hears(&mut ani, " ERR 494 ");
+    let line = hears(&mut ani, " ERR 497 ");
     assert!(
         line.contains(": Nothing has changed: plain_passwords should be yes or no, not \"maybe\"; set by: "),
         "{line}"
@@ -333,7 +333,10 @@ fn who_closes_its_terminal_stops_it() {
     }
     let log = tempfile::NamedTempFile::new().expect("a file");
     let chatd = env!("CARGO_BIN_EXE_chatd");
-    let run = format!("{chatd} --addr 127.0.0.1:0 --web off --data off --log info 2>{}", log.path().display());
+    let run = format!(
+        "{chatd} --addr 127.0.0.1:0 --files 127.0.0.1:0 --web off --data off --log info 2>{}",
+        log.path().display()
+    );
     let mut terminal = Program::on_a_terminal(&run);
     terminal.sees("listening on ");
     let until = Instant::now() + DEADLINE;

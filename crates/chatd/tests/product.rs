@@ -149,7 +149,7 @@ fn both_doors_lead_to_one_conversation_and_one_stop_ends_it() {
 #[test]
 fn the_page_can_be_switched_off_and_the_line_door_names_it_otherwise() {
     let mut chatd = command()
-        .args(["--addr", "127.0.0.1:0", "--web", "off", "--log", "warn"])
+        .args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "off", "--log", "warn"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -167,7 +167,7 @@ fn the_page_can_be_switched_off_and_the_line_door_names_it_otherwise() {
 fn what_is_wrong_is_one_clear_error() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = held.local_addr().unwrap().to_string();
-    let (code, _, error) = output(&["--addr", "127.0.0.1:0", "--web", &addr]);
+    let (code, _, error) = output(&["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", &addr]);
     assert_eq!(code, 69, "{error}");
     assert!(
         error.contains(&format!("cannot listen on {addr}"))

@@ -58,7 +58,20 @@ impl Running {
 
     fn with(dir: &Path, flags: &[&str]) -> Running {
         let mut child = chatd()
-            .args(["--addr", "127.0.0.1:0", "--web", "off", "--tls", "127.0.0.1:0", "--data", "off", "--log", "info"])
+            .args([
+                "--addr",
+                "127.0.0.1:0",
+                "--files",
+                "127.0.0.1:0",
+                "--web",
+                "off",
+                "--tls",
+                "127.0.0.1:0",
+                "--data",
+                "off",
+                "--log",
+                "info",
+            ])
             .args(files(dir))
             .args(flags)
             .stdout(Stdio::piped())
@@ -120,7 +133,7 @@ fn the_commands_that_it_prints_are_good() {
     let commands: Vec<&str> = rest.lines().take_while(|line| !line.is_empty()).collect();
     assert_eq!(commands.len(), 4, "{told}");
     for command in commands {
-        let command = command.trim().replace("7879", port);
+        let command = command.trim().replace("7880", port);
         let words = match command.strip_prefix("cargo run --example client -- ") {
             // It signs on by itself.
             Some(flags) => format!("{} --name ci {flags}", client().display()),

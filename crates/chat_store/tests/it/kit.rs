@@ -152,6 +152,7 @@ pub(crate) fn said_with(room: &str, id: u64, from: &str, words: &str, cid: Optio
         version: Version::First,
         signed: false,
         cid: cid.map(text),
+        file: None,
         text: text(words),
     };
     Envelope::new(DateTime::from_timestamp_millis(id as i64 * 1_000).unwrap(), Event::Said(speech))

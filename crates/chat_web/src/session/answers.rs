@@ -8,6 +8,7 @@ use chat_server::event::{Block, Change, Done, Envelope, Event, Items, Leave, Spe
 use chat_server::message::Message as ToRouter;
 use chat_server::names::{Name, RoomName};
 use chat_server::text::Text;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::task::{Pending, Task, Wanted};
@@ -85,7 +86,8 @@ impl Task {
                 let (room, by) = (room.clone(), self.session.person());
                 let (version, signed) = (Version::First, self.session.is_signed_in());
                 let own = cid.as_deref().and_then(|cid| Text::new(cid).ok());
-                let speech = Speech { room, id: *id, by, from: name, act, re, version, signed, cid: own, text };
+                let speech =
+                    Speech { room, id: *id, by, from: name, act, re, version, signed, cid: own, file: None, text };
                 return self.said(envelope, &speech, cid, asker, again);
             }
             (Done::Changed { room, id, target }, Wanted::Changed(what)) => {
@@ -116,6 +118,7 @@ impl Task {
                     at: timestamp(envelope.at),
                     text: text.to_string(),
                     cid: cid.clone(),
+                    file: None,
                 };
                 self.tell_all(frame(&whisper));
                 let ack = Ack { cid: cid.clone(), text: Some(plain(envelope)), ..Ack::default() };
@@ -281,11 +284,21 @@ impl Task {
                     Items::History { .. } => ("HISTORY", Vec::new()),
                     Items::Found { .. } => ("SEARCH", Vec::new()),
                     Items::Export { .. } => ("EXPORT", Vec::new()),
+                    Items::Files(lines) => ("FILES", self.files(lines)),
+                    Items::Inspection(_) => ("INSPECT", Vec::new()),
                 };
                 let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
                 self.ack(asker, ack);
             }
         }
+    }
+
+    fn files(&self, lines: &[Arc<Envelope>]) -> Vec<Value> {
+        let message = |line: &Arc<Envelope>| match &line.event {
+            Event::Said(speech) => serde_json::to_value(self.state.message(line, speech)).ok(),
+            _ => None,
+        };
+        lines.iter().filter_map(message).collect()
     }
 
     pub(super) fn id_of(&self, name: &Name) -> Uuid {

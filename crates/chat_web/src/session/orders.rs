@@ -198,7 +198,9 @@ impl Task {
                 self.request(asker, verb, Command::Reply(text), wanted).await;
             }
             // The page has a box of several lines, and options of its own.
-            Ok(Command::PasteBegins | Command::Paste(_) | Command::Options(_)) => {
+            Ok(
+                Command::PasteBegins | Command::Paste(_) | Command::Options(_) | Command::Inspect { watch: Some(_) },
+            ) => {
                 let error = ChatError::BadArgument {
                     what: Text::new(verb).unwrap_or_default(),
                     right: "This is for the line door; the page has its own way.",
@@ -212,9 +214,7 @@ impl Task {
                     self.current = Some(room.clone());
                     self.request(Asker::default(), "ROOM", Command::Room(Some(room)), Wanted::Nothing).await;
                 }
-                if command == Command::Stats {
-                    self.state.handle.metrics().sample_process();
-                }
+                self.state.handle.sample_for(&command);
                 let sets_topic = matches!(command, Command::Topic { text: Some(_), .. });
                 let wanted = if sets_topic { Wanted::TopicSet } else { Wanted::Answered };
                 self.request(asker, verb, command, wanted).await;

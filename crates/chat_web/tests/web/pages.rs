@@ -45,6 +45,7 @@ fn said(room: &RoomName, id: u64, words: &str) -> Event {
         version: Version::First,
         signed: false,
         cid: None,
+        file: None,
         text: text(words),
     })
 }

@@ -1,0 +1,708 @@
+//! Files that people pass on: what was offered, what has come, who may fetch it and for how long.
+//!
+//! The router makes offers and says lines; the threads of the file door move bytes. Both meet at one lock in here, which is
+//! held for a few lines and never while a file or a socket is touched (PROTOCOL.md section 14, "Files").
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::connections::neighbourhood;
+use crate::error::ChatError;
+use crate::event::{Envelope, Event, SharedFile, Speech};
+use crate::limit::Guesses;
+use crate::metrics::Metrics;
+use crate::names::{ClientId, Name, RoomName};
+use crate::now::Now;
+use crate::text::Text;
+
+mod disk;
+pub mod door;
+mod refusal;
+
+use disk::Disk;
+pub use refusal::FileError;
+
+/// How long somebody has to begin sending what was offered.
+pub const OFFER_FOR: Duration = Duration::from_secs(300);
+/// The most files that one person has offered and not sent yet.
+const OFFERS_EACH: usize = 20;
+/// The most files in all, on their way or here: what is known of one costs memory.
+const MAX_FILES: usize = 10_000;
+/// So many tokens are ready for the router, which reads no file, not even `/dev/urandom`.
+const TOKENS: usize = 256;
+/// The most files that `FILES` shows of one room: the newest.
+const SHOWN: usize = 100;
+/// The most bytes of a file's name.
+pub const MAX_FILE_NAME: usize = 200;
+/// So many wrong tokens from one address are free; each one more makes it wait.
+const FREE_GUESSES: u32 = 10;
+/// One address has at most this part of all places for transfers.
+const SHARE_OF_PLACES: usize = 2;
+
+/// What a file is known by: 128 bits from the system's random source, which nobody guesses. Whoever has it may fetch the file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Token(u128);
+
+impl Token {
+    /// Reads one: 32 digits from 0 to f.
+    ///
+    /// ```
+    /// use chat_server::files::Token;
+    /// let token = Token::parse("9f2c41d0000000000000000000000007").unwrap();
+    /// assert_eq!(token.to_string(), "9f2c41d0000000000000000000000007");
+    /// assert!(Token::parse("../../etc/passwd").is_none());
+    /// ```
+    pub fn parse(token: &str) -> Option<Token> {
+        let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        if token.len() != 32 || !token.bytes().all(is_digit) {
+            return None;
+        }
+        u128::from_str_radix(token, 16).ok().map(Token)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Where a file goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum To {
+    /// Into a room.
+    Room(RoomName),
+    /// To one person, who may have another name by the time it is there.
+    Person(ClientId, Name),
+}
+
+/// Whose bytes count together: those of an account, or of an address, since a name without an account is quickly another.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Owner {
+    /// An account.
+    Account(Name),
+    /// Somebody without one.
+    Address(IpAddr),
+    /// Somebody of whom not even that is known.
+    Client(ClientId),
+}
+
+impl Owner {
+    /// Whose it is what a connection sends.
+    pub(crate) fn of(account: Option<Name>, address: Option<IpAddr>, id: ClientId) -> Owner {
+        match (account, address) {
+            (Some(name), _) => Owner::Account(name),
+            (None, Some(address)) => Owner::Address(neighbourhood(address)),
+            (None, None) => Owner::Client(id),
+        }
+    }
+}
+
+/// A file that somebody wants to send.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// By which connection. The offer ends with it.
+    pub by: ClientId,
+    /// Whose bytes it counts to.
+    pub owner: Owner,
+    /// Where to.
+    pub to: To,
+    /// How many bytes it will have.
+    pub bytes: u64,
+    /// How it is called, for people: never a name on our disk.
+    pub name: Text,
+}
+
+/// What an offer gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Granted {
+    /// Good for one upload, and then for fetching the file.
+    pub token: Token,
+    /// The port of the file door.
+    pub port: u16,
+    /// The most bytes of a file, 0 for any number.
+    pub max: u64,
+}
+
+/// An offer and how far it is.
+struct Pending {
+    offer: Offer,
+    /// By when it has to begin; `None` once it has.
+    until: Option<Instant>,
+}
+
+/// A file that is here.
+struct Kept {
+    /// The line by which people know of it.
+    line: Arc<Envelope>,
+    owner: Owner,
+    bytes: u64,
+    /// Until when; `None` for as long as its line.
+    until: Option<DateTime<Utc>>,
+    /// Of a whispered one: the two people, by their numbers.
+    readers: Option<[ClientId; 2]>,
+}
+
+/// What the settings say of files. A limit of 0 is switched off.
+#[derive(Clone, Copy)]
+struct Limits {
+    bytes: u64,
+    bytes_each: u64,
+    bytes_total: u64,
+    transfers: usize,
+    hours: u32,
+}
+
+impl Limits {
+    fn of(config: &Config) -> Limits {
+        Limits {
+            bytes: config.file_bytes,
+            bytes_each: config.file_bytes_each,
+            bytes_total: config.file_bytes_total,
+            transfers: config.file_transfers,
+            hours: config.file_hours,
+        }
+    }
+}
+
+/// All that is known of files. Shared by the router and those who move the bytes.
+pub struct Files {
+    disk: Disk,
+    port: u16,
+    shelf: Mutex<Shelf>,
+    /// Somebody has to tidy up.
+    chores: Condvar,
+}
+
+struct Shelf {
+    limits: Limits,
+    tokens: Vec<Token>,
+    pending: HashMap<Token, Pending>,
+    kept: HashMap<Token, Kept>,
+    /// Bytes that were offered or are here, and the same for each owner.
+    bytes: u64,
+    by_owner: HashMap<Owner, u64>,
+    /// Files that have to go from the disk.
+    doomed: Vec<Token>,
+    /// Transfers under way, in all and by address.
+    places: usize,
+    by_address: HashMap<IpAddr, usize>,
+    guesses: Guesses<IpAddr>,
+    is_closed: bool,
+}
+
+impl Files {
+    /// Opens the directory of the settings for files: it is made if it is not there, for this user alone. Where none is named it
+    /// is a fresh one among the system's temporary files, which goes with this. `port` is that of the file door.
+    ///
+    /// # Errors
+    /// What the system says to the directory, that another server has it, or that there is no random source.
+    pub fn open(config: &Config, port: u16) -> io::Result<Arc<Files>> {
+        let dir = (!config.files_dir.is_empty()).then(|| Path::new(&config.files_dir));
+        let shelf = Shelf {
+            limits: Limits::of(config),
+            tokens: disk::tokens(TOKENS)?,
+            pending: HashMap::new(),
+            kept: HashMap::new(),
+            bytes: 0,
+            by_owner: HashMap::new(),
+            doomed: Vec::new(),
+            places: 0,
+            by_address: HashMap::new(),
+            guesses: Guesses::new(FREE_GUESSES),
+            is_closed: false,
+        };
+        Ok(Arc::new(Files { disk: Disk::open(dir)?, port, shelf: Mutex::new(shelf), chores: Condvar::new() }))
+    }
+
+    /// Takes over what was there before the start: the files of these lines, as far as they are whole and not too old. All
+    /// others of the directory, and halves of uploads, are removed.
+    pub fn restore(&self, lines: &[Arc<Envelope>], now: DateTime<Utc>) {
+        let mut known: HashMap<Token, &Arc<Envelope>> = HashMap::new();
+        known.extend(lines.iter().filter_map(|line| Some((line.file()?.token, line))));
+        let mut shelf = self.lock();
+        for (token, bytes) in self.disk.found() {
+            let line = known.get(&token).filter(|line| line.file().is_some_and(|file| file.bytes == bytes));
+            let until = line.and_then(|line| shelf.until(line.at));
+            match line {
+                Some(line) if until.is_none_or(|until| until > now) => {
+                    let owner = match &line.event {
+                        Event::Said(Speech { signed: true, from, .. }) => Owner::Account(from.clone()),
+                        _ => Owner::Client(ClientId(0)),
+                    };
+                    shelf.charge(&owner, bytes);
+                    shelf.kept.insert(token, Kept { line: (*line).clone(), owner, bytes, until, readers: None });
+                }
+                _ => shelf.doomed.push(token),
+            }
+        }
+    }
+
+    /// Other limits, for what is offered from now on.
+    pub(crate) fn reload(&self, config: &Config) {
+        self.lock().limits = Limits::of(config);
+    }
+
+    // ---- what the router does ----
+
+    /// Grants an upload, if it is within the limits.
+    ///
+    /// # Errors
+    /// [`ChatError::FileTooBig`], [`ChatError::TooManyFiles`] or [`ChatError::NoPlaceForFiles`].
+    pub fn offer(&self, offer: Offer, now: Instant) -> Result<Granted, ChatError> {
+        let mut shelf = self.lock();
+        let limits = shelf.limits;
+        let (bytes, max) = (offer.bytes, limits.bytes);
+        if max > 0 && bytes > max {
+            return Err(ChatError::FileTooBig { max, got: bytes });
+        }
+        let own = shelf.by_owner.get(&offer.owner).copied().unwrap_or(0);
+        let waiting = shelf.pending.values().filter(|pending| pending.offer.owner == offer.owner).count();
+        if waiting >= OFFERS_EACH || limits.bytes_each > 0 && own.saturating_add(bytes) > limits.bytes_each {
+            return Err(ChatError::TooManyFiles { max: limits.bytes_each });
+        }
+        let is_full = limits.bytes_total > 0 && shelf.bytes.saturating_add(bytes) > limits.bytes_total;
+        if is_full || shelf.pending.len() + shelf.kept.len() >= MAX_FILES {
+            return Err(ChatError::NoPlaceForFiles);
+        }
+        let token = shelf.tokens.pop().ok_or(ChatError::NoPlaceForFiles)?;
+        if shelf.tokens.len() < TOKENS / 2 {
+            self.chores.notify_all();
+        }
+        shelf.charge(&offer.owner, bytes);
+        shelf.pending.insert(token, Pending { offer, until: Some(now + OFFER_FOR) });
+        Ok(Granted { token, port: self.port, max })
+    }
+
+    /// Ends the offers of a connection: all, or those into one room. What is on its way finds that out.
+    pub(crate) fn withdraw(&self, by: ClientId, room: Option<&RoomName>) -> Vec<Offer> {
+        let is_meant = |offer: &Offer| match (room, &offer.to) {
+            (Some(room), To::Room(to)) => to == room,
+            (Some(_), To::Person(..)) => false,
+            (None, _) => true,
+        };
+        let mut shelf = self.lock();
+        let pending = &shelf.pending;
+        let meant = pending.iter().filter(|(_, pending)| pending.offer.by == by && is_meant(&pending.offer));
+        let meant: Vec<Token> = meant.map(|(token, _)| *token).collect();
+        meant.into_iter().filter_map(|token| shelf.end_offer(token)).collect()
+    }
+
+    /// An upload is whole: its offer, which ends. `None` if it was withdrawn.
+    pub(crate) fn claim(&self, token: Token) -> Option<Offer> {
+        let mut shelf = self.lock();
+        let offer = shelf.end_offer(token)?;
+        // It stays counted: what comes next is that the file is kept, or removed.
+        shelf.charge(&offer.owner, offer.bytes);
+        Some(offer)
+    }
+
+    /// A file that was claimed is here from now on, under this line. `readers` are the two people of a whisper.
+    pub(crate) fn keep(&self, token: Token, offer: Offer, line: Arc<Envelope>, readers: Option<[ClientId; 2]>) {
+        let mut shelf = self.lock();
+        let until = shelf.until(line.at);
+        let Offer { owner, bytes, .. } = offer;
+        shelf.kept.insert(token, Kept { line, owner, bytes, until, readers });
+    }
+
+    /// A file that was claimed cannot be kept.
+    pub(crate) fn discard(&self, token: Token, offer: &Offer) {
+        let mut shelf = self.lock();
+        shelf.release(&offer.owner, offer.bytes);
+        shelf.doomed.push(token);
+        self.chores.notify_all();
+    }
+
+    /// A file is gone from now on.
+    pub(crate) fn remove(&self, token: Token) {
+        self.remove_all(|kept, _| *kept == token);
+    }
+
+    /// The files of a room are gone: all, or those of lines below an id.
+    pub(crate) fn forget(&self, name: &RoomName, before: Option<u64>) {
+        self.remove_all(|_, line| {
+            line.room() == Some(name) && before.is_none_or(|before| line.id().is_some_and(|id| id < before))
+        });
+    }
+
+    fn remove_all(&self, is_meant: impl Fn(&Token, &Envelope) -> bool) {
+        let mut shelf = self.lock();
+        let meant = shelf.kept.iter().filter(|(token, kept)| is_meant(token, &kept.line));
+        let meant: Vec<Token> = meant.map(|(token, _)| *token).collect();
+        if !meant.is_empty() {
+            meant.into_iter().for_each(|token| shelf.doom(token));
+            self.chores.notify_all();
+        }
+    }
+
+    /// A file has another name, since its line was corrected.
+    pub(crate) fn rename(&self, token: Token, name: &Text) {
+        let mut shelf = self.lock();
+        let Some(kept) = shelf.kept.get_mut(&token) else { return };
+        if let Event::Said(speech) = &kept.line.event {
+            let speech = Speech { text: name.clone(), ..speech.clone() };
+            kept.line = Envelope::new(kept.line.at, Event::Said(speech));
+        }
+    }
+
+    /// What a room has to fetch: the newest lines, oldest first.
+    pub(crate) fn of_room(&self, name: &RoomName) -> Vec<Arc<Envelope>> {
+        let shelf = self.lock();
+        let mut lines: Vec<Arc<Envelope>> =
+            shelf.kept.values().filter(|kept| kept.line.room() == Some(name)).map(|kept| kept.line.clone()).collect();
+        lines.sort_by_key(|line| line.id());
+        lines.split_off(lines.len().saturating_sub(SHOWN))
+    }
+
+    /// Lets go of what is too old. Returns the offers that nobody came for.
+    pub(crate) fn expire(&self, now: Now) -> Vec<Offer> {
+        let mut shelf = self.lock();
+        shelf.guesses.tick(now.mono);
+        let late = shelf.pending.iter().filter(|(_, pending)| pending.until.is_some_and(|until| until <= now.mono));
+        let late: Vec<Token> = late.map(|(token, _)| *token).collect();
+        let old = shelf.kept.iter().filter(|(_, kept)| kept.until.is_some_and(|until| until <= now.wall));
+        let old: Vec<Token> = old.map(|(token, _)| *token).collect();
+        if !old.is_empty() {
+            old.into_iter().for_each(|token| shelf.doom(token));
+            self.chores.notify_all();
+        }
+        late.into_iter().filter_map(|token| shelf.end_offer(token)).collect()
+    }
+
+    /// Writes down how many there are.
+    pub(crate) fn count(&self, metrics: &Metrics) {
+        let shelf = self.lock();
+        let files = shelf.pending.len() + shelf.kept.len();
+        metrics.transfers.store(shelf.places as u64, Relaxed);
+        metrics.files.store(files as u64, Relaxed);
+        metrics.file_bytes.store(shelf.bytes, Relaxed);
+    }
+
+    // ---- what those do who move the bytes ----
+
+    /// Takes a place for a transfer with somebody at this address.
+    ///
+    /// # Errors
+    /// [`FileError::Full`].
+    pub fn place(self: &Arc<Files>, address: IpAddr) -> Result<Place, FileError> {
+        let address = neighbourhood(address);
+        let mut shelf = self.lock();
+        let most = shelf.limits.transfers;
+        let own = shelf.by_address.get(&address).copied().unwrap_or(0);
+        if most > 0 && (shelf.places >= most || own >= most.div_ceil(SHARE_OF_PLACES)) {
+            return Err(FileError::Full);
+        }
+        shelf.places += 1;
+        shelf.by_address.insert(address, own + 1);
+        Ok(Place { files: self.clone(), address })
+    }
+
+    /// How many transfers are under way.
+    pub fn transfers(&self) -> usize {
+        self.lock().places
+    }
+
+    /// Begins an upload, which each offer allows once.
+    ///
+    /// # Errors
+    /// [`FileError::BadToken`], [`FileError::Guesses`], or what the disk says.
+    pub fn begin(self: &Arc<Files>, token: &str, from: IpAddr, now: Instant) -> Result<Upload, FileError> {
+        let (token, offer) = self.lock().guess(token, from, now, |shelf, token| {
+            let pending = shelf.pending.get_mut(&token)?;
+            // The second to come finds it begun.
+            pending.until.take()?;
+            Some(pending.offer.clone())
+        })?;
+        // From here on its end is seen to, however it ends.
+        let mut upload = Upload { files: self.clone(), token, offer, file: None, written: 0, is_done: false };
+        upload.file = Some(self.disk.create(token).map_err(|error| FileError::of_disk(&error))?);
+        Ok(upload)
+    }
+
+    /// Opens a file that is here. `reader` is the person who asks, where that is known: it may have been whispered to others.
+    ///
+    /// # Errors
+    /// [`FileError::BadToken`], [`FileError::Guesses`], or what the disk says.
+    pub fn fetch(&self, token: &str, from: IpAddr, reader: Reader, now: Instant) -> Result<Fetched, FileError> {
+        let (token, fetched) = self.lock().guess(token, from, now, |shelf, token| {
+            let kept = shelf.kept.get(&token)?;
+            let may = match (reader, kept.readers) {
+                (Reader::WhoeverHasTheToken, _) | (_, None) => true,
+                (Reader::Person(person), Some(readers)) => readers.contains(&person),
+                (Reader::Nobody, Some(_)) => false,
+            };
+            let (Event::Said(Speech { text, .. }) | Event::Whispered { text, .. }) = &kept.line.event else {
+                return None;
+            };
+            may.then(|| (kept.bytes, text.clone()))
+        })?;
+        let (bytes, name) = fetched;
+        let file = self.disk.read(token).map_err(|error| FileError::of_disk(&error))?;
+        Ok(Fetched { file, bytes, name })
+    }
+
+    // ---- tidying up ----
+
+    /// Removes what has to go, and makes new tokens, until [`close`](Self::close). For a thread of its own.
+    pub(crate) fn tidy(&self) {
+        loop {
+            let mut shelf = self.lock();
+            while shelf.doomed.is_empty() && shelf.tokens.len() >= TOKENS / 2 && !shelf.is_closed {
+                shelf = self.chores.wait(shelf).unwrap_or_else(PoisonError::into_inner);
+            }
+            let is_closed = shelf.is_closed;
+            drop(shelf);
+            self.tidy_once();
+            if is_closed {
+                return;
+            }
+        }
+    }
+
+    /// The same, as far as there is something to do at this moment.
+    pub(crate) fn tidy_once(&self) {
+        let (doomed, wanted) = {
+            let mut shelf = self.lock();
+            (std::mem::take(&mut shelf.doomed), TOKENS - shelf.tokens.len())
+        };
+        doomed.into_iter().for_each(|token| self.disk.remove(token));
+        if wanted == 0 {
+            return;
+        }
+        match disk::tokens(wanted) {
+            Ok(tokens) => self.lock().tokens.extend(tokens),
+            Err(error) => {
+                log::error!("files: no random numbers: {error}");
+                // Slower than it would fail, and faster than anybody sends 128 files.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+
+    /// Lets [`tidy`](Self::tidy) return.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.chores.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        // Maps and numbers: nothing in here can panic half-way.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn charge(&mut self, owner: &Owner, bytes: u64) {
+        self.bytes += bytes;
+        *self.by_owner.entry(owner.clone()).or_insert(0) += bytes;
+    }
+
+    fn release(&mut self, owner: &Owner, bytes: u64) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(own) = self.by_owner.get_mut(owner) {
+            *own = own.saturating_sub(bytes);
+            if *own == 0 {
+                self.by_owner.remove(owner);
+            }
+        }
+    }
+
+    /// An offer is none any more. What is on the disk of it is its upload's to remove.
+    fn end_offer(&mut self, token: Token) -> Option<Offer> {
+        let offer = self.pending.remove(&token)?.offer;
+        self.release(&offer.owner, offer.bytes);
+        Some(offer)
+    }
+
+    fn doom(&mut self, token: Token) {
+        if let Some(kept) = self.kept.remove(&token) {
+            self.release(&kept.owner, kept.bytes);
+            self.doomed.push(token);
+        }
+    }
+
+    fn until(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (self.limits.hours > 0).then(|| at + chrono::Duration::hours(i64::from(self.limits.hours)))
+    }
+
+    /// Looks a token up for somebody. Whoever has many wrong ones has to wait, and guesses nothing meanwhile.
+    fn guess<T>(
+        &mut self,
+        token: &str,
+        from: IpAddr,
+        now: Instant,
+        find: impl FnOnce(&mut Shelf, Token) -> Option<T>,
+    ) -> Result<(Token, T), FileError> {
+        let from = neighbourhood(from);
+        self.guesses.charge(from, now).map_err(|retry| FileError::Guesses { retry })?;
+        let token = Token::parse(token).ok_or(FileError::BadToken)?;
+        let found = find(self, token).ok_or(FileError::BadToken)?;
+        self.guesses.refund(&from, now);
+        Ok((token, found))
+    }
+}
+
+/// A place for a transfer. It is given back when this is dropped.
+pub struct Place {
+    files: Arc<Files>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut shelf = self.files.lock();
+        shelf.places -= 1;
+        if let Some(own) = shelf.by_address.get_mut(&self.address) {
+            *own -= 1;
+            if *own == 0 {
+                shelf.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Who wants to fetch a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    /// By the file door: nobody else has the token.
+    WhoeverHasTheToken,
+    /// Somebody who is known to their door by this number, as others know them.
+    Person(ClientId),
+    /// Somebody who is known to a door that knows people, and is none.
+    Nobody,
+}
+
+/// A file to be read.
+#[derive(Debug)]
+pub struct Fetched {
+    /// It, open.
+    pub file: File,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// How it is called, for people.
+    pub name: Text,
+}
+
+/// A file on its way here. Dropped before it is kept, it leaves nothing behind.
+pub struct Upload {
+    files: Arc<Files>,
+    token: Token,
+    offer: Offer,
+    file: Option<File>,
+    written: u64,
+    is_done: bool,
+}
+
+impl Upload {
+    /// What was offered.
+    pub fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// Its token.
+    pub fn token(&self) -> Token {
+        self.token
+    }
+
+    /// How many bytes are still to come.
+    pub fn missing(&self) -> u64 {
+        self.offer.bytes - self.written
+    }
+
+    /// Whether somebody still waits for it.
+    ///
+    /// # Errors
+    /// [`FileError::Withdrawn`].
+    pub fn check(&self) -> Result<(), FileError> {
+        if self.files.lock().pending.contains_key(&self.token) { Ok(()) } else { Err(FileError::Withdrawn) }
+    }
+
+    /// Writes the next bytes. May wait for the disk.
+    ///
+    /// # Errors
+    /// [`FileError::WrongSize`] if they are more than was said, and what the disk says.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        if bytes.len() as u64 > self.missing() {
+            return Err(FileError::WrongSize { got: None, wanted: self.offer.bytes });
+        }
+        let Some(file) = &mut self.file else { return Err(FileError::Disk) };
+        file.write_all(bytes).map_err(|error| FileError::of_disk(&error))?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// All bytes are here: from now on the file stands under its token. It is not known to anybody before the router has
+    /// said so ([`Message::Uploaded`](crate::message::Message::Uploaded)).
+    ///
+    /// # Errors
+    /// [`FileError::WrongSize`] if there are too few, and what the disk says.
+    pub fn complete(&mut self) -> Result<(), FileError> {
+        if self.missing() > 0 {
+            return Err(FileError::WrongSize { got: Some(self.written), wanted: self.offer.bytes });
+        }
+        let Some(file) = self.file.take() else { return Err(FileError::Disk) };
+        self.files.disk.complete(self.token, &file).map_err(|error| FileError::of_disk(&error))
+    }
+
+    /// The router has made a line of it, or has thrown it away: there is nothing left to do here.
+    pub fn settled(mut self) {
+        self.is_done = true;
+    }
+
+    /// The router did not answer in time. Returns whether it never will, and the upload has failed.
+    pub fn give_up(mut self) -> bool {
+        let is_mine = self.files.lock().end_offer(self.token).is_some();
+        self.is_done = !is_mine;
+        is_mine
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.files.lock().end_offer(self.token);
+            self.file = None;
+            self.files.disk.remove(self.token);
+        }
+    }
+}
+
+/// A name for people, from what somebody typed: the last part of a path, of a length that fits into a line. What is left of
+/// it harms nobody, for nothing is ever stored under it.
+///
+/// ```
+/// use chat_server::{files::file_name, text::Text};
+/// let name = |typed: &str| file_name(&Text::new(typed).unwrap()).to_string();
+/// assert_eq!(name("/home/ani/laporan akhir.pdf"), "laporan akhir.pdf");
+/// assert_eq!(name(r"..\..\x.txt"), "x.txt");
+/// assert_eq!(name("../.."), "file");
+/// ```
+pub fn file_name(typed: &Text) -> Text {
+    let start = typed.rfind(['/', '\\']).map_or(0, |at| at + 1);
+    let mut name = typed.slice(start..typed.len()).trimmed();
+    if name.len() > MAX_FILE_NAME {
+        let end = (0..=MAX_FILE_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+        name = name.slice(0..end);
+    }
+    if matches!(name.as_str(), "" | "." | "..") { Text::own("file") } else { name }
+}
+
+impl Envelope {
+    /// The file that this line is about.
+    pub fn file(&self) -> Option<SharedFile> {
+        match &self.event {
+            Event::Said(Speech { file, .. }) | Event::Whispered { file, .. } => *file,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Where files are kept: a directory for this user alone, in which each file stands under its token.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::Token;
+
+/// What is not whole yet ends in this.
+const PART: &str = ".part";
+/// Held by the server that has the directory.
+const LOCK: &str = "lock";
+
+pub(super) struct Disk {
+    dir: PathBuf,
+    /// Whether the directory goes with the server.
+    is_fresh: bool,
+    /// Held until the end; the system lets go of it however that comes.
+    _lock: File,
+}
+
+/// So many tokens from the system's random source.
+pub(super) fn tokens(count: usize) -> io::Result<Vec<Token>> {
+    let mut source = File::open("/dev/urandom")?;
+    let mut tokens = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut bytes = [0; 16];
+        source.read_exact(&mut bytes)?;
+        tokens.push(Token(u128::from_ne_bytes(bytes)));
+    }
+    Ok(tokens)
+}
+
+impl Disk {
+    /// Opens a directory, or makes a fresh one among the temporary files.
+    pub(super) fn open(dir: Option<&Path>) -> io::Result<Disk> {
+        let (dir, is_fresh) = match dir {
+            Some(dir) => (dir.to_path_buf(), false),
+            None => {
+                let name = tokens(1)?.first().map_or(String::new(), Token::to_string);
+                (std::env::temp_dir().join(format!("chat-files-{name}")), true)
+            }
+        };
+        let mut builder = DirBuilder::new();
+        builder.recursive(!is_fresh);
+        for_the_owner(&mut builder);
+        builder.create(&dir)?;
+        let lock = private(OpenOptions::new().write(true).create(true).truncate(false)).open(dir.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Disk { dir, is_fresh, _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(io::Error::new(ErrorKind::AddrInUse, "another server keeps its files there"))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn path(&self, token: Token) -> PathBuf {
+        self.dir.join(token.to_string())
+    }
+
+    fn part(&self, token: Token) -> PathBuf {
+        self.dir.join(format!("{token}{PART}"))
+    }
+
+    /// A new file, which is not whole.
+    pub(super) fn create(&self, token: Token) -> io::Result<File> {
+        private(OpenOptions::new().write(true).create_new(true)).open(self.part(token))
+    }
+
+    /// A file is whole. Where it outlives the server it is on the disk before anybody hears of it.
+    pub(super) fn complete(&self, token: Token, file: &File) -> io::Result<()> {
+        if !self.is_fresh {
+            file.sync_all()?;
+        }
+        fs::rename(self.part(token), self.path(token))?;
+        if !self.is_fresh {
+            File::open(&self.dir)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read(&self, token: Token) -> io::Result<File> {
+        File::open(self.path(token))
+    }
+
+    /// Removes a file, whole or not.
+    pub(super) fn remove(&self, token: Token) {
+        for path in [self.path(token), self.part(token)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => log::error!("{}: {error}", path.display()),
+                _ => {}
+            }
+        }
+    }
+
+    /// The whole files that are there, with their sizes. Halves are removed; what is not ours is not looked at.
+    pub(super) fn found(&self) -> Vec<(Token, u64)> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) => {
+                log::error!("{}: {error}", self.dir.display());
+                return Vec::new();
+            }
+        };
+        let mut found = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if let Some(token) = name.strip_suffix(PART).and_then(Token::parse) {
+                self.remove(token);
+            } else if let Some(token) = Token::parse(name) {
+                found.push((token, entry.metadata().map_or(0, |metadata| metadata.len())));
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.is_fresh
+            && let Err(error) = fs::remove_dir_all(&self.dir)
+        {
+            log::error!("{}: {error}", self.dir.display());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+#[cfg(unix)]
+fn for_the_owner(builder: &mut DirBuilder) {
+    std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
+}
+
+#[cfg(not(unix))]
+fn for_the_owner(_: &mut DirBuilder) {}

@@ -1,0 +1,291 @@
+//! The lab: what one sees through the glass wall, and that whatever goes wrong on purpose hurts those it was meant for.
+
+use std::io::{ErrorKind, Read};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use chat_server::config::Config;
+use chat_server::testing::{DEADLINE, TestClient, matches, quick};
+
+use crate::TestServer;
+use crate::witness::{Record, Witness, check_one_order};
+
+fn lab(chaos: &str) -> Config {
+    let chaos = chaos.parse().unwrap();
+    Config { lab: true, chaos, history_on_join: 0, ..quick() }
+}
+
+/// The rows of one picture.
+fn look(client: &mut TestClient) -> Vec<String> {
+    client.send("/inspect");
+    client.until("* BEGIN INSPECT ...");
+    picture(client)
+}
+
+/// What is left of a picture that has begun.
+fn picture(client: &mut TestClient) -> Vec<String> {
+    std::iter::from_fn(|| client.line().filter(|line| !line.contains(" END INSPECT *"))).collect()
+}
+
+/// Looks again and again until a row is like this.
+fn until_seen(client: &mut TestClient, pattern: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let rows = look(client);
+        if let Some(row) = rows.iter().find(|row| matches(pattern, row)) {
+            return row.clone();
+        }
+        assert!(began.elapsed() < DEADLINE, "{pattern} is not seen in {rows:#?}");
+    }
+}
+
+// ---- the glass wall ----
+
+#[test]
+fn a_peer_that_does_not_read_is_seen_with_its_name_and_what_waits_for_it() {
+    let server = TestServer::with(lab("off"));
+    let mut ani = server.join("ani");
+    let mut budi = server.join("budi");
+    until_seen(&mut ani, "* THREAD client-2 state=S cpu=* wait=read ms=* client=budi: reading since ...");
+    until_seen(&mut ani, "* THREAD write-2 state=S cpu=* wait=batch client=budi: waits for something to write");
+    let words = format!("MSG:{}\n", "x".repeat(2_000)).repeat(50);
+    let stuck = "* THREAD write-2 state=S cpu=* wait=write ms=* client=budi: blocked in write since ...";
+    let began = Instant::now();
+    while !look(&mut ani).iter().any(|row| matches(stuck, row)) {
+        assert!(began.elapsed() < DEADLINE, "the system takes all of it");
+        ani.send_bytes(words.as_bytes());
+        ani.settle();
+    }
+    // The fullest queue comes first, behind that of the router.
+    let rows = look(&mut ani);
+    let first = rows.iter().filter(|row| row.contains(" QUEUE ")).nth(1).cloned().unwrap_or_default();
+    assert!(matches("* QUEUE client-2 events=* outbox=* queue=* tickets=0 client=budi: ...", &first), "{rows:#?}");
+    assert!(!first.contains("queue=0 "), "{first}");
+    // It asks, and does not read the answers: its tickets are out, and it is not read from any more.
+    budi.send_bytes("LIST\n".repeat(8).as_bytes());
+    until_seen(&mut ani, "* THREAD client-2 state=S cpu=* wait=ticket client=budi: waits: its answers are unread");
+    until_seen(&mut ani, "* QUEUE client-2 events=* outbox=* queue=* tickets=2 client=budi: ...");
+}
+
+#[test]
+fn a_picture_comes_each_second_until_it_is_switched_off() {
+    let server = TestServer::with(lab("off"));
+    let watching = || server.handle().lab().is_some_and(chat_server::lab::Lab::is_watched);
+    let mut ani = server.join("ani");
+    let mut budi = server.join("budi");
+    ani.settle();
+    ani.send("INSPECT=1:on");
+    ani.hears("* OK INSPECT tag=1: A picture each second. /inspect off ends it.");
+    for _ in 0..2 {
+        ani.hears("* BEGIN INSPECT * *");
+        let rows = picture(&mut ani);
+        assert!(rows.iter().any(|row| row.contains(" THREAD client-2 ") && row.contains(" client=budi:")), "{rows:#?}");
+    }
+    assert!(watching());
+    assert!(budi.settle().is_empty(), "who does not watch gets nothing");
+    // Twice is once.
+    ani.send("/inspect on");
+    ani.until("* OK INSPECT: A picture ...");
+    ani.send("/inspect off");
+    ani.until("* OK INSPECT: No more pictures.");
+    assert!(!watching());
+    assert!(ani.settle().is_empty(), "nothing comes behind the last word");
+    // Whoever leaves does not watch any more.
+    ani.send("/inspect on");
+    ani.until("* BEGIN INSPECT ...");
+    ani.send("QUIT");
+    ani.rest();
+    budi.until("* LEFT #lobby ani: quit");
+    assert!(!watching());
+    server.stop().unwrap();
+}
+
+/// However many are here, a picture has a bounded number of rows, the server's own threads first.
+#[test]
+fn a_picture_is_bounded() {
+    let server = TestServer::with(lab("off"));
+    let mut ani = server.join("ani");
+    let mut crowd: Vec<TestClient> = (0..30).map(|_| server.connect()).collect();
+    for guest in &mut crowd {
+        guest.hears("* HELLO ...");
+    }
+    let rows = look(&mut ani);
+    let count = |kind: &str| rows.iter().filter(|row| row.contains(kind)).count();
+    assert_eq!((count(" THREAD "), count(" QUEUE ")), (24, 13), "{rows:#?}");
+    assert!(count(" TURNS ") <= 9);
+    for own in ["accept", "lab", "router"] {
+        assert!(rows.iter().any(|row| row.contains(&format!(" THREAD {own} "))), "{own}: {rows:#?}");
+    }
+    ani.send("/opt view=short");
+    ani.until("* view=short");
+    ani.send("/inspect\n/ping end");
+    let table: Vec<String> = std::iter::from_fn(|| ani.line().filter(|line| !line.ends_with("PONG end"))).collect();
+    assert!(table.iter().all(|line| line.len() <= 80), "{table:#?}");
+    assert!(table.iter().any(|line| line.contains("more threads")), "{table:#?}");
+    assert!(table.iter().any(|line| line.ends_with("and 19 more clients")), "{table:#?}");
+    drop(crowd);
+}
+
+// ---- what goes wrong ----
+
+/// Somebody with a fault, who is client 1, and two who are well; whatever came by joining is read away.
+fn broken_and_well(config: Config) -> (TestServer, TestClient, TestClient, TestClient) {
+    let server = TestServer::with(config);
+    let mut broken = server.connect();
+    broken.send("JOIN:broken");
+    broken.until("* NOTE *: Chaos: this connection ...");
+    broken.until("* OK JOIN ...");
+    let mut ani = server.join("ani");
+    let budi = server.join("budi");
+    ani.settle();
+    (server, broken, ani, budi)
+}
+
+/// Those who are well hear each other, and the name of who is gone is free.
+fn all_is_well(server: TestServer, mut ani: TestClient, mut budi: TestClient) {
+    ani.send("MSG:still here");
+    budi.until("* MSG #lobby * ani: still here");
+    budi.send("/nick broken");
+    budi.until("* OK NICK name=broken: ...");
+    ani.until("* NICK budi broken");
+    server.stop().unwrap();
+}
+
+#[test]
+fn whoever_stalls_gets_nothing_any_more_and_is_let_go_as_a_slow_reader() {
+    let config = Config { slow_secs: Duration::from_millis(300), ..lab("stall=1") };
+    let (server, mut broken, mut ani, budi) = broken_and_well(config);
+    broken.send("MSG:two");
+    broken.send("MSG:three");
+    ani.until("* MSG #lobby * broken: three");
+    ani.send("MSG:this never comes");
+    ani.until("* LEFT #lobby broken: read too slowly");
+    let rest = broken.rest();
+    assert!(rest.iter().all(|line| !line.contains("never comes") && !line.contains(" BYE ")), "{rest:?}");
+    let figures = server.handle().figures();
+    assert!(figures.contains("chat_goodbyes_total{code=\"413\"} 1\n"), "{figures}");
+    all_is_well(server, ani, budi);
+}
+
+#[test]
+fn whoever_panics_is_counted_and_let_go_with_last_words() {
+    let (server, mut broken, mut ani, budi) = broken_and_well(lab("panic=1"));
+    broken.send("MSG:two");
+    broken.send("MSG:three");
+    ani.until("* MSG #lobby * broken: three");
+    ani.until("* LEFT #lobby broken: our fault");
+    let last = broken.rest().pop().unwrap_or_default();
+    assert!(matches("* BYE 500 internal-error: ...", &last), "{last}");
+    assert_eq!(server.handle().metrics().panics.load(Relaxed), 1);
+    all_is_well(server, ani, budi);
+}
+
+#[test]
+fn whoever_is_reset_sees_a_reset_and_its_last_line_is_lost() {
+    let (server, mut broken, mut ani, budi) = broken_and_well(lab("rst=1"));
+    broken.send("MSG:two");
+    broken.send("MSG:three");
+    ani.until("* MSG #lobby * broken: three");
+    broken.send("MSG:four");
+    let (mut stream, mut bytes) = (broken.stream(), [0; 1_024]);
+    let end = loop {
+        match stream.read(&mut bytes) {
+            Ok(0) => panic!("it ended in peace"),
+            Ok(_) => {}
+            Err(error) => break error.kind(),
+        }
+    };
+    assert_eq!(end, ErrorKind::ConnectionReset);
+    let heard = ani.until("* LEFT #lobby broken: connection lost");
+    assert!(!heard.contains("four"));
+    all_is_well(server, ani, budi);
+}
+
+/// Letters of several bytes are cut in the middle, in both directions, and nothing is lost by it.
+#[test]
+fn whoever_is_split_or_slow_gets_and_says_every_line() {
+    for chaos in ["split=1", "slow=1"] {
+        let (server, mut broken, mut ani, _budi) = broken_and_well(lab(chaos));
+        for number in 0..20 {
+            let words = format!("{number} — «ça va?» 👩‍👩‍👧 {chaos}");
+            ani.send(&format!("MSG:{words}"));
+            broken.until(&format!("* MSG #lobby {} ani: {words}", 2 * number + 1));
+            broken.send(&format!("MSG:{words}"));
+            ani.until(&format!("* MSG #lobby {} broken: {words}", 2 * number + 2));
+        }
+        broken.send("QUIT");
+        broken.until("* BYE 200 quit: ...");
+        ani.until("* LEFT #lobby broken: quit");
+        server.stop().unwrap();
+    }
+}
+
+/// Ninety-five of a hundred misbehave in five ways, and the others talk on.
+#[test]
+fn among_many_who_misbehave_a_pair_talks_on() {
+    const EACH: usize = 19;
+    const ROUNDS: usize = 30;
+    let config = Config { slow_secs: Duration::from_secs(5), ..lab("stall=19,panic=19,split=19,rst=19,slow=19") };
+    let server = TestServer::with(config);
+    let mut people: Vec<(TestClient, Vec<String>)> = Vec::new();
+    for number in 0..5 * EACH + 2 {
+        let mut client = server.connect();
+        // Their own words are answered, so that every number of the room is accounted for.
+        client.send_bytes(format!("OPT:presence=off echo=on\nJOIN:p{number}\n").as_bytes());
+        let mut lines = vec![client.until("* OK OPT ...")];
+        lines.push(client.until("* OK JOIN ..."));
+        people.push((client, lines));
+    }
+    let (ani, budi) = (5 * EACH, 5 * EACH + 1);
+    for round in 0..ROUNDS {
+        for pair in [ani, budi] {
+            people[pair].0.send(&format!("MSG:{pair}.{round}"));
+        }
+        // Four of the broken say four lines each, the last of which some do not survive.
+        for number in (0..5 * EACH).skip(round * 4).take(4) {
+            (0..4).for_each(|line| people[number].0.send(&format!("MSG:{number}.{line}")));
+        }
+        let (client, lines) = &mut people[budi];
+        lines.extend(client.settle());
+    }
+    // Those who stall, panic or are reset are gone in the end, each in its way.
+    let began = Instant::now();
+    while server.handle().registry().snapshot().clients > 2 * EACH + 2 {
+        assert!(began.elapsed() < DEADLINE, "{:?} are still here", server.handle().registry().snapshot());
+        // A reset needs something that is left unread.
+        people[3 * EACH..4 * EACH].iter_mut().for_each(|(client, _)| client.send("PING:"));
+        let (client, lines) = &mut people[ani];
+        lines.extend(client.settle());
+    }
+    assert_eq!(server.handle().metrics().panics.load(Relaxed), EACH as u64);
+    let figures = server.handle().figures();
+    for (code, count) in [(413, EACH), (500, EACH)] {
+        assert!(figures.contains(&format!("chat_goodbyes_total{{code=\"{code}\"}} {count}\n")), "{figures}");
+    }
+    // Whoever is left has heard everything, in one order, each line once.
+    let (mut record, mut witnesses) = (Record::default(), Vec::new());
+    for (place, (mut client, mut lines)) in people.into_iter().enumerate() {
+        let stays = (2 * EACH..3 * EACH).contains(&place) || place >= 4 * EACH;
+        if stays {
+            lines.extend(client.settle());
+            let mut witness = Witness::of_everything(true);
+            lines.iter().for_each(|line| witness.note(line, &mut record));
+            assert_eq!(witness.gaps, 0);
+            witnesses.push((witness, client));
+        }
+    }
+    let ends: Vec<u64> = witnesses.iter().map(|(witness, _)| witness.next["#lobby"]).collect();
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+    check_one_order(&witnesses.iter().map(|(witness, _)| witness).collect::<Vec<_>>());
+    for round in 0..ROUNDS {
+        assert!(record.has(&format!("{ani}.{round}")) && record.has(&format!("{budi}.{round}")));
+    }
+    // The names of those who are gone are free.
+    let (_, client) = witnesses.last_mut().unwrap();
+    for gone in [0, EACH, 3 * EACH] {
+        client.send(&format!("/nick p{gone}"));
+        client.until(&format!("* OK NICK name=p{gone}: ..."));
+    }
+    drop(witnesses);
+    server.stop().unwrap();
+}

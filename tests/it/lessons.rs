@@ -1,0 +1,165 @@
+//! The ladder of lessons is whole, and what its pages quote, name and link to is really there.
+
+use std::fs;
+use std::path::Path;
+
+/// The lessons in their order.
+const LADDER: [&str; 12] = [
+    "01_echo",
+    "02_queue",
+    "03_mutex",
+    "04_registry",
+    "05_router",
+    "06_protocol",
+    "07_history",
+    "08_backpressure",
+    "09_panics",
+    "10_shutdown",
+    "11_turns",
+    "12_doors",
+];
+const LANGUAGES: [&str; 2] = ["en", "id"];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// The names in a folder that end like this, without the ending, in order.
+fn names(folder: &str, ending: &str) -> Vec<String> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect(folder);
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(ending)?.to_string())).collect();
+    names.sort();
+    names
+}
+
+/// Every page, with its lesson and its path.
+fn pages() -> impl Iterator<Item = (&'static str, String, String)> {
+    LADDER.iter().flat_map(|lesson| {
+        LANGUAGES.map(|language| {
+            let path = format!("docs/lessons/{lesson}.{language}.md");
+            let text = read(&path);
+            (*lesson, path, text)
+        })
+    })
+}
+
+/// The blocks of a page that are fenced as this language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    page.split(fence.as_str()).skip(1).map(|rest| rest.split("\n```").next().unwrap_or_default()).collect()
+}
+
+/// The targets of a page's links, without those that lead into the web.
+fn links(page: &str) -> Vec<&str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    targets.filter(|target| !target.starts_with("http")).collect()
+}
+
+#[test]
+fn every_lesson_has_a_program_a_transcript_and_two_pages() {
+    assert_eq!(names("examples/lessons", ".rs"), LADDER);
+    assert_eq!(names("examples/lessons", ".chat"), LADDER);
+    for language in LANGUAGES {
+        assert_eq!(names("docs/lessons", &format!(".{language}.md")), LADDER);
+    }
+    let (manifest, ladder) = (read("Cargo.toml"), read("docs/lessons/README.md"));
+    for lesson in LADDER {
+        let entry = format!("[[example]]\nname = \"{lesson}\"\npath = \"examples/lessons/{lesson}.rs\"\n");
+        assert!(manifest.contains(&entry), "{lesson} is no example in Cargo.toml");
+        for target in ["en.md", "id.md"].map(|page| format!("({lesson}.{page})")) {
+            assert!(ladder.contains(&target), "docs/lessons/README.md does not link to {target}");
+        }
+    }
+}
+
+#[test]
+fn a_lesson_needs_the_standard_library_and_nothing_else() {
+    for lesson in LADDER {
+        let program = read(&format!("examples/lessons/{lesson}.rs"));
+        for line in program.lines().filter(|line| line.starts_with("use ")) {
+            assert!(line.starts_with("use std::"), "{lesson}: {line}");
+        }
+        for word in ["unsafe", "unwrap()", "expect(", "println!("] {
+            assert!(!program.contains(word), "{lesson} has {word}");
+        }
+        let number = lesson[..2].trim_start_matches('0');
+        assert!(program.starts_with(&format!("//! Lesson {number}: ")), "{lesson} says which one it is");
+        assert!(program.contains(&format!("cargo run --example {lesson}")), "{lesson} says how it is run");
+    }
+}
+
+#[test]
+fn what_a_page_quotes_stands_in_the_program_and_in_its_transcript_word_for_word() {
+    for (lesson, path, page) in pages() {
+        let program = read(&format!("examples/lessons/{lesson}.rs"));
+        let transcript = read(&format!("examples/lessons/{lesson}.chat"));
+        let (code, talk) = (blocks(&page, "rust"), blocks(&page, "chat"));
+        assert!(!code.is_empty() && !talk.is_empty(), "{path} shows the program's heart and a conversation");
+        for (quotes, source) in [(code, program), (talk, transcript)] {
+            for quote in quotes {
+                assert!(source.contains(&format!("{quote}\n")), "{path} quotes what is not there:\n{quote}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_link_of_the_pages_leads_to_a_file() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lessons");
+    let ladder = read("docs/lessons/README.md");
+    let ladder = ("README", "docs/lessons/README.md".to_string(), ladder);
+    for (_, path, page) in pages().chain([ladder]) {
+        assert!(!links(&page).is_empty(), "{path}");
+        for target in links(&page) {
+            assert!(folder.join(target).exists(), "{path}: {target}");
+        }
+    }
+}
+
+/// "[`src/server.rs`](../../src/server.rs) (`take`, `start`)": each of the names is an item of that file.
+#[test]
+fn what_a_page_says_of_the_real_server_is_there() {
+    for (_, path, page) in pages() {
+        let mut found = 0;
+        for rest in page.split("](../../src/").skip(1) {
+            let (file, rest) = rest.split_once(')').expect("a link ends");
+            let source = read(&format!("src/{file}"));
+            let names = rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'));
+            let (names, _) = names.unwrap_or_else(|| panic!("{path}: what is there to see in {file}?"));
+            for name in names.split(", ").map(|name| name.trim_matches('`')) {
+                let kinds = ["fn", "struct", "enum", "trait", "const", "static"];
+                let is_item = |kind: &&str| {
+                    source.match_indices(&format!("{kind} {name}")).any(|(at, item)| {
+                        let behind = source[at + item.len()..].chars().next();
+                        behind.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+                    })
+                };
+                assert!(kinds.iter().any(is_item), "{path}: no {name} in {file}");
+                found += 1;
+            }
+        }
+        assert!(found > 0, "{path} says where the real server does it");
+    }
+}
+
+/// Both languages teach the same: the same quotes, the same links, as many exercises.
+#[test]
+fn the_two_pages_of_a_lesson_agree() {
+    for lesson in LADDER {
+        let [en, id] = LANGUAGES.map(|language| read(&format!("docs/lessons/{lesson}.{language}.md")));
+        for language in ["rust", "chat", "text"] {
+            assert_eq!(blocks(&en, language), blocks(&id, language), "{lesson}");
+        }
+        let own = |page: &str, other: &str| links(page).iter().map(|link| link.replace(other, "")).collect::<Vec<_>>();
+        let [mut en_links, mut id_links] = [own(&en, ".en.md"), own(&id, ".id.md")];
+        en_links.iter_mut().for_each(|link| *link = link.replace(".id.md", ""));
+        id_links.iter_mut().for_each(|link| *link = link.replace(".en.md", ""));
+        assert_eq!(en_links, id_links, "{lesson}");
+        for page in [&en, &id] {
+            let exercises = page.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+            assert!(exercises.filter(|line| line.get(1..3) == Some(". ")).count() >= 3, "{lesson} has three exercises");
+            assert_eq!(page.matches("\n## ").count(), 4, "{lesson}: try, what breaks, exercises, the real server");
+        }
+    }
+}
