@@ -675,6 +675,8 @@ mod tests {
         ("log", "debug"),
         ("outbox_bytes", "8192"),
         ("files", "127.0.0.1:5"),
+        ("lab", "on"),
+        ("chaos", "stall=1"),
         ("files_dir", "other"),
         ("metrics", "127.0.0.1:2"),
         ("web", "127.0.0.1:3"),
