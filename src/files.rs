@@ -495,6 +495,12 @@ impl Files {
         self.chores.notify_all();
     }
 
+    /// The server has ended: nothing is left that should not be. Others may still hold this for a while.
+    pub(crate) fn end(&self) {
+        self.tidy_once();
+        self.disk.end();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         // Maps and numbers: nothing in here can panic half-way.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)

@@ -254,7 +254,7 @@ impl Server {
             router.rehash_by(rehash);
         }
         let lab = shared.lab.clone().map(|lab| (router.show(lab.clone()), lab));
-        thread::scope(|scope| {
+        let ended = thread::scope(|scope| {
             let guard = StopAccepting(&handle);
             let route = move || {
                 // However the router ends, nobody is let into a house without it.
@@ -318,7 +318,11 @@ impl Server {
                 log::warn!("{cut} connections did not end in time and are cut");
             }
             router.join().map_err(|_| io::Error::other("the router broke down; the log has its last words"))
-        })
+        });
+        if let Some(door) = &files {
+            door.files().end();
+        }
+        ended
     }
 }
 

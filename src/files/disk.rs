@@ -117,13 +117,21 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
-    fn drop(&mut self) {
+impl Disk {
+    /// The server ends. What was made for it alone goes; twice does no harm.
+    pub(super) fn end(&self) {
         if self.is_fresh
             && let Err(error) = fs::remove_dir_all(&self.dir)
+            && error.kind() != ErrorKind::NotFound
         {
             log::error!("{}: {error}", self.dir.display());
         }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

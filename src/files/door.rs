@@ -22,7 +22,7 @@ use crate::protocol::foreign;
 use crate::render::answer_to;
 use crate::server::{ServerHandle, is_peers_fault, sleep_longer};
 
-/// How long a peer has for its first line.
+/// How long a peer has at most for its first line; `sign_on_secs` may be less.
 const FIRST_LINE: Duration = Duration::from_secs(10);
 /// The most bytes of that line.
 const MAX_LINE: usize = 1_024;
@@ -223,10 +223,12 @@ impl<P: Peer> Desk<'_, P> {
     }
 
     fn first_line(&mut self, began: Instant) -> Result<Option<Begun>, FileError> {
+        let sign_on = self.config.sign_on_secs;
+        let most = if sign_on.is_zero() { FIRST_LINE } else { FIRST_LINE.min(sign_on) };
         let mut line = Vec::new();
         let mut buffer = vec![0; PIECE];
         loop {
-            let left = FIRST_LINE.saturating_sub(began.elapsed());
+            let left = most.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Err(FileError::TooSlow);
             }
@@ -315,7 +317,11 @@ impl<P: Peer> Desk<'_, P> {
                 Some(count) => self.write_down(upload, &buffer[..count])?,
                 None => {}
             }
-            upload.check()?;
+            match upload.check() {
+                // The router was quicker to say so.
+                Err(_) if (self.is_stopping)() => return Err(FileError::Stopping),
+                checked => checked?,
+            }
             clock.look(upload.missing(), Instant::now())?;
         }
         // One byte more is as wrong as one less.

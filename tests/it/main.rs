@@ -1,6 +1,7 @@
 //! Tests of the server from outside: by transcripts, and over real sockets.
 
 mod figures;
+mod files;
 mod invariants;
 mod lab;
 mod lessons;

@@ -32,7 +32,23 @@ impl Process {
     }
 
     fn with_log(flags: &[&str], log: Stdio) -> Process {
-        let mut child = program()
+        Process::run(program(), flags, log)
+    }
+
+    /// Starts it in a shell that has done something before, such as setting a limit.
+    pub(crate) fn limited(before: &str, flags: &[&str]) -> Process {
+        let mut shell = Command::new("sh");
+        // Who writes past a limit on the size of files is ended, unless that is ignored: then it is an error like any other.
+        let words = format!("trap '' XFSZ; {before}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &words, env!("CARGO_BIN_EXE_chat_server")]);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHAT_")) {
+            shell.env_remove(name);
+        }
+        Process::run(shell, flags, Stdio::inherit())
+    }
+
+    fn run(mut command: Command, flags: &[&str], log: Stdio) -> Process {
+        let mut child = command
             .args([
                 "--addr",
                 "127.0.0.1:0",
@@ -59,6 +75,12 @@ impl Process {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Stops it as Ctrl-C does, and waits for its end.
+    pub(crate) fn stops(mut self) {
+        self.signal("-INT");
+        assert!(ended(&mut self.child).success());
     }
 
     pub(crate) fn join(&self, name: &str) -> TestClient {

@@ -114,6 +114,12 @@ impl Program {
         }
     }
 
+    /// Whether it has not ended yet.
+    #[allow(dead_code, reason = "the tests of other transports send no files")]
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_none()
+    }
+
     /// Waits until it has ended by itself, and returns its exit code and all that it has shown.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> (Option<i32>, String) {

@@ -678,6 +678,8 @@ mod tests {
         ("lab", "on"),
         ("chaos", "stall=1"),
         ("files_dir", "other"),
+        ("lab", "on"),
+        ("chaos", "stall=1"),
         ("metrics", "127.0.0.1:2"),
         ("web", "127.0.0.1:3"),
         ("web_dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../chat_web/static")),

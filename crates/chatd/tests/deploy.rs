@@ -132,7 +132,7 @@ impl Operator {
             .env("PATH", std::env::join_paths(dirs).expect("a path"))
             .current_dir(self.dir.path())
             .env_remove("RUST_LOG");
-        for (name, port) in [("CHAT_ADDR", "7878"), ("CHAT_WEB", "3000")] {
+        for (name, port) in [("CHAT_ADDR", "7878"), ("CHAT_FILES", "7879"), ("CHAT_WEB", "3000")] {
             shell.env(name, self.here(&format!("127.0.0.1:{port}")));
         }
         shell.stdin(Stdio::null());

@@ -74,6 +74,7 @@ fn nobody_else_reads_what_is_kept() {
     };
     let mut chatd = Chatd::run(&mut open(command().args(["--log", "warn", "--data", kept])));
     let mut ani = chatd.join("ani");
+    assert!(data.join("files").is_dir(), "the files that people pass on");
     says(&mut ani, "MSG:for the two of us\nPING:on\n");
     hears(&mut ani, " PONG on");
     let backup = dir.path().join("backup.db");
@@ -85,7 +86,8 @@ fn nobody_else_reads_what_is_kept() {
     let files: Vec<_> = fs::read_dir(&data).expect("a folder").map(|file| file.expect("a file").path()).collect();
     assert!(files.iter().any(|file| file.ends_with("chat.db-wal")) && files.len() >= 4, "{files:?}");
     for file in &files {
-        assert_eq!(mode(file), 0o600, "{}", file.display());
+        let expected = if file.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(file), expected, "{}", file.display());
     }
     chatd.signal("TERM");
     chatd.ends_with(0);

@@ -59,7 +59,7 @@ impl Watched {
             rest.trim_end_matches("/metrics").parse().expect("an address")
         };
         let (line, page) = (address("listening on "), address("page on http://"));
-        let (tls, figures) = (address("tls on "), address("figures on http://"));
+        let (tls, _files, figures) = (address("tls on "), address("files on "), address("figures on http://"));
         Watched { child, line, page, tls, figures, _data: folder }
     }
 

@@ -149,7 +149,7 @@ fn both_doors_lead_to_one_conversation_and_one_stop_ends_it() {
 #[test]
 fn the_page_can_be_switched_off_and_the_line_door_names_it_otherwise() {
     let mut chatd = command()
-        .args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "off", "--log", "warn"])
+        .args(["--addr", "127.0.0.1:0", "--files", "off", "--web", "off", "--log", "warn"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -159,7 +159,7 @@ fn the_page_can_be_switched_off_and_the_line_door_names_it_otherwise() {
     assert!(sent.is_ok_and(|status| status.success()));
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "", "no second line where there is no page");
+    assert_eq!(rest, "", "no second line where there is no page and no file door");
     assert_eq!(chatd.wait().unwrap().code(), Some(0));
 }
 

@@ -18,6 +18,7 @@ mod kit;
 struct Chatd {
     child: Child,
     addr: SocketAddr,
+    files: Option<SocketAddr>,
 }
 
 impl Chatd {
@@ -46,7 +47,11 @@ impl Chatd {
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
         let begin = if by_tls { "tls on " } else { "listening on " };
         let addr = lines.find_map(|line| line.ok()?.strip_prefix(begin)?.parse().ok());
-        Chatd { addr: addr.unwrap_or_else(|| panic!("chatd does not say {begin:?}")), child }
+        let addr = addr.unwrap_or_else(|| panic!("chatd does not say {begin:?}"));
+        let has_files = setup.config.files != "off";
+        let files = || lines.find_map(|line| line.ok()?.strip_prefix("files on ")?.parse().ok());
+        let files = has_files.then(files).flatten();
+        Chatd { addr, files, child }
     }
 }
 
@@ -113,6 +118,12 @@ impl<D: Dial> Stage for Program<D> {
 
     fn wait(&mut self, _: u64) -> bool {
         false
+    }
+
+    fn connect_to_files(&mut self, who: &str) -> bool {
+        let Some(addr) = self.chatd.as_ref().and_then(|chatd| chatd.files) else { return false };
+        self.clients.insert(who.into(), TestClient::connect(addr));
+        true
     }
 
     /// Not stopped but killed: what was heard of is kept in any case.

@@ -28,7 +28,7 @@ impl Chatd {
     pub(crate) fn run(command: &mut Command) -> Chatd {
         let log = NamedTempFile::new().expect("a file");
         let mut child = command
-            .envs([("CHAT_ADDR", "127.0.0.1:0"), ("CHAT_WEB", "127.0.0.1:0")])
+            .envs(["CHAT_ADDR", "CHAT_FILES", "CHAT_WEB"].map(|door| (door, "127.0.0.1:0")))
             .stdout(Stdio::piped())
             .stderr(log.reopen().expect("it is there"))
             .spawn()
