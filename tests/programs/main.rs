@@ -8,6 +8,7 @@ mod lab;
 mod lessons;
 mod manual;
 mod netcat;
+mod operators;
 mod process;
 mod program;
 mod settings;

@@ -22,7 +22,7 @@ pub(crate) fn program() -> Command {
 
 /// A running server program. It is killed when this is dropped.
 pub(crate) struct Process {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) addr: SocketAddr,
 }
 
@@ -83,7 +83,7 @@ impl Process {
         assert!(ended(&mut self.child).success());
     }
 
-    fn join(&self, name: &str) -> TestClient {
+    pub(crate) fn join(&self, name: &str) -> TestClient {
         let mut client = TestClient::connect(self.addr);
         client.send(&format!("JOIN:{name}"));
         client.settle();

@@ -154,7 +154,8 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
-    let ended = signals.while_running(&notify, &mut live, || server.run_on(&*engine));
+    let operators = server.rehashes();
+    let ended = signals.while_running(&notify, &mut live, operators, || server.run_on(&*engine));
     if let Some(web) = web {
         web.stop();
     }

@@ -278,6 +278,39 @@ fn certificates_are_renewed_and_nobody_notices() {
     citra.sees(" OK JOIN ");
 }
 
+/// By a signal or by an operator: it is the same.
+#[test]
+fn an_operator_has_the_settings_read_again() {
+    const KEY: &str = "operator_key = \"one-key-of-an-operator\"\n";
+    let mut server = Operated::start(KEY);
+    let mut ani = server.chatd.join("ani");
+    says(&mut ani, "/oper one-key-of-an-operator\n");
+    hears(&mut ani, " OK OPER ");
+    let settings = format!("{KEY}plain_passwords = \"yes\"\nlog = \"info,chat_server=warn\"\nweb_grace_secs = 5\n");
+    fs::write(&server.file, &settings).expect("it is ours");
+    says(&mut ani, "REHASH=1:\n");
+    hears(&mut ani, " BEGIN REHASH * 3");
+    let line = hears(&mut ani, " SETTING log ");
+    assert!(line.contains(" when=now: log is \"info,chat_server=warn\" now, and was "), "{line}");
+    let line = hears(&mut ani, " SETTING web_grace_secs ");
+    assert!(line.ends_with(" when=restart: web_grace_secs stays 30; 5 waits for a restart\r\n"), "{line}");
+    let line = hears(&mut ani, " SETTING plain_passwords ");
+    assert!(line.contains(" when=now: "), "{line}");
+    hears(&mut ani, " END REHASH * tag=1");
+    server.reload(&settings, "web_grace_secs stays 30");
+    fs::write(&server.file, format!("{KEY}plain_passwords = \"maybe\"\n")).expect("it is ours");
+    says(&mut ani, "REHASH:\n");
+    let line = hears(&mut ani, " ERR 497 ");
+    assert!(
+        line.contains(": Nothing has changed: plain_passwords should be yes or no, not \"maybe\"; set by: "),
+        "{line}"
+    );
+    // And stops the server, which ends as by a signal.
+    says(&mut ani, "SHUTDOWN:0\n");
+    hears(&mut ani, " BYE 503 ");
+    server.chatd.ends_with(0);
+}
+
 #[test]
 fn an_operator_key_can_be_taken_away() {
     let server = Operated::start("operator_key = \"one-key-of-an-operator\"\n");
