@@ -20,6 +20,7 @@ use crate::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
 use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
+use crate::store::Answer as Reply;
 use crate::text::Text;
 
 mod accounts;
@@ -33,7 +34,7 @@ use archive::Archive;
 pub(crate) use archive::Patience;
 pub use files::Recipient;
 use glass::Glass;
-use operators::Operators;
+use operators::{Doer, Operators};
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -285,6 +286,12 @@ impl Turn<'_> {
                 });
             }
             Message::Reload(config) => self.reload(&config),
+            Message::Rehashed(number, outcome) => self.rehashed(number, outcome),
+            Message::Operator { key, from, is_private, reply } => {
+                let by = Doer::page(from);
+                reply(self.look_at_key(&key, &by, is_private).map_or_else(Reply::Refused, |()| Reply::Done));
+            }
+            Message::Order { order, from, reply } => self.ordered(order, &Doer::page(from), reply),
             Message::Rules(policy) => self.set_rules(policy),
             // Where something was said in this turn, the end waits until it is kept.
             Message::Shutdown if !self.may_end() => {}
@@ -587,7 +594,7 @@ impl Turn<'_> {
         self.router.next_tick = Some(now + TICK);
         self.give_up_waiting();
         self.expire_files();
-        self.router.operators.tick(now);
+        self.tick_operators();
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
             if client.state.announce_at.is_some_and(|at| at <= now) {

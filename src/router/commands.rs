@@ -41,6 +41,8 @@ pub(super) enum Answer {
     Leave(Leave),
     /// The store knows. The answer comes later, and whoever asked waits for it.
     Ask(Question, Then),
+    /// The settings are being read again, under this number. The answer comes later, and whoever asked waits for it.
+    Rehash(u64),
 }
 
 /// Where a page of history is.
@@ -77,6 +79,7 @@ impl Turn<'_> {
         let verb = verb.map_or("", |verb| verb.name);
         match answer {
             Ok(Answer::Ask(question, then)) => self.ask(id, verb, tag, question, then),
+            Ok(Answer::Rehash(number)) => self.wait_for_rehash(id, number, tag),
             Err(error) => self.refuse(id, shown, tag, error),
             told => self.answer(id, verb, tag, told),
         }
@@ -120,6 +123,7 @@ impl Turn<'_> {
                 self.remove(id, why);
             }
             Ok(Answer::Ask(question, then)) => self.ask(id, verb, tag, question, then),
+            Ok(Answer::Rehash(number)) => self.wait_for_rehash(id, number, tag),
             Err(error) => self.refuse(id, Some(Text::own(verb)), tag, error),
         }
     }
@@ -219,6 +223,12 @@ impl Turn<'_> {
             Command::Role { name, role } => self.grant(id, name, role),
             Command::InviteCode => self.invite_code(id),
             Command::Oper(key) => self.oper(id, &key),
+            Command::Announce(text) => self.announce(id, text),
+            Command::Lockdown(on) => self.lockdown(id, on),
+            Command::Rehash => self.rehash(id),
+            Command::Shutdown(Some(after)) => self.stop_after(id, after),
+            Command::Shutdown(None) => self.stop_no_more(id),
+            Command::Audit { before, limit } => self.audit(id, before, limit),
             Command::Search { room, words, before, limit } => self.search(id, room, words, before, limit),
             Command::Export { room, after, limit } => self.export(id, room, after, limit),
             Command::SendFile { to, bytes, name } => self.send_file(id, to, bytes, name),
@@ -871,6 +881,9 @@ impl Turn<'_> {
     ) -> Result<Answer, ChatError> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),
+            (Then::Audit, crate::store::Answer::Acts { acts, more }) => {
+                Ok(Answer::Block(None, Items::Audit { acts, more }))
+            }
             // Looked at again: a room may have been closed in the meantime.
             (
                 Then::Page { room, limit, after, behind, export },
@@ -995,6 +1008,8 @@ impl Turn<'_> {
             let text = "1: what is said is kept; 0: it would be gone after a restart";
             stats.push(Stat { key: "kept", value: u64::from(self.router.keeps()), text });
         }
+        let text = "1: nobody new is let in; 0: everybody is";
+        stats.push(Stat { key: "lockdown", value: u64::from(self.router.operators.is_locked_down()), text });
         stats.extend(self.router.limits.iter().map(|(key, value, text)| Stat { key, value: *value, text }));
         stats
     }

@@ -93,7 +93,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     "ALTER TABLE log ADD COLUMN bytes INTEGER;
      ALTER TABLE log ADD COLUMN token TEXT;
      CREATE INDEX log_by_token ON log (token) WHERE token IS NOT NULL;",
-    // 4: in the audit each act has a number, and its room a place of its own.
+    // 5: in the audit each act has a number, and its room a place of its own.
     "ALTER TABLE audit RENAME TO acts;
      CREATE TABLE audit (
          act    INTEGER PRIMARY KEY,

@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::task::{Pending, Task, Wanted};
 use super::{Asker, Out, Told};
 use crate::frames::{changed_frame, error_frame, plain, rendered};
-use crate::models::{Ack, CommandInfo, Message, Presence, Room, ServerFrame, User, bare, figure, timestamp};
+use crate::models::{
+    Ack, AuditEntry, CommandInfo, Message, Presence, Room, ServerFrame, User, bare, figure, timestamp,
+};
 use crate::state::{Receipt, frame, key};
 
 impl Task {
@@ -280,6 +282,11 @@ impl Task {
                         ("HELP", rows.map(|row| value(serde_json::to_value(row))).collect())
                     }
                     Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
+                    Items::Audit { acts, .. } => {
+                        let acts = acts.iter().map(AuditEntry::of);
+                        ("AUDIT", acts.map(|act| value(serde_json::to_value(act))).collect())
+                    }
+                    Items::Settings(_) => ("REHASH", Vec::new()),
                     Items::History { .. } => ("HISTORY", Vec::new()),
                     Items::Found { .. } => ("SEARCH", Vec::new()),
                     Items::Export { .. } => ("EXPORT", Vec::new()),
