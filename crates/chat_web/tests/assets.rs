@@ -125,6 +125,7 @@ fn the_page_stays_small() {
         "js/view/settings.js",
         "js/view/sheet.js",
         "js/view/switcher.js",
+        "js/view/uploads.js",
     ];
     let late: BTreeSet<String> = late.map(String::from).into();
     let first = first_load();
