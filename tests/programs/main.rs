@@ -4,6 +4,7 @@
 
 mod files;
 mod first_run;
+mod lab;
 mod lessons;
 mod manual;
 mod netcat;

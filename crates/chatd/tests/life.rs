@@ -160,6 +160,30 @@ fn a_server_that_keeps_nothing_does_not_say_that_it_is_private() {
     server.reload("private = true\n", "settings stay as they were: private is on, but nothing is kept");
 }
 
+/// The lab shows the two threads that each client has with one of the engines, to people on this machine.
+#[test]
+fn a_lab_needs_the_threads_and_no_door_to_others() {
+    let lab = |flags: &[&str]| {
+        let (code, _, error) = kit::output(&[&["--check-config", "--data", "off"], flags].concat());
+        (code, error)
+    };
+    for (flags, remedy) in [
+        (&["--lab"][..], "try: --lab --engine threads"),
+        (&["--lab", "--engine", "threads", "--web", "0.0.0.0:0"], "try: --web off"),
+        (&["--lab", "--engine", "threads", "--addr", "0.0.0.0:0"], "try: --addr 127.0.0.1:7878"),
+        (&["--chaos", "stall=1"], "try: --lab --chaos stall=1"),
+    ] {
+        let (code, error) = lab(flags);
+        assert!(code == 78 && error.contains(remedy), "{flags:?}: {code} {error}");
+    }
+    assert_eq!(lab(&["--lab", "--engine", "threads", "--web", "off", "--chaos", "rst=1"]).0, 0);
+    let server = Operated::start("lab = \"on\"\nengine = \"threads\"\n");
+    let mut ani = server.chatd.join("ani");
+    says(&mut ani, "/inspect\n");
+    hears(&mut ani, " THREAD router ");
+    hears(&mut ani, " END INSPECT *");
+}
+
 #[test]
 fn many_reloads_lose_no_line() {
     const LINES: usize = 300;
