@@ -529,6 +529,8 @@ pub enum Warning {
     Pace,
     /// Nothing was heard for long; the connection ends in so many seconds.
     Idle(u64),
+    /// Many lines are refused, so the next are taken more slowly.
+    Errors,
     /// Ctrl-C came from a telnet client. It does not leave.
     Interrupt,
 }

@@ -702,6 +702,9 @@ fn words_of(warning: Warning) -> String {
         Warning::Idle(seconds) => {
             format!("You have been quiet for long. In {seconds} s I close this connection; any line keeps it.")
         }
+        Warning::Errors => {
+            "Many of your lines are refused, so I read the next more slowly, a second for each refusal. /why explains the last.".into()
+        }
         Warning::Interrupt => "Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.".into(),
     }
 }
