@@ -32,7 +32,12 @@ fn pair(stream: &mut BufReader<TcpStream>, words: &str, key: &str) -> String {
         let mut line = String::new();
         assert!(stream.read_line(&mut line).expect("a line in time") > 0, "the end came before {words:?}");
         if line.contains(words) {
-            return line.split([' ', ':']).find_map(|word| word.strip_prefix(key)).unwrap_or_default().to_string();
+            return line
+                .trim_end()
+                .split([' ', ':'])
+                .find_map(|word| word.strip_prefix(key))
+                .unwrap_or_default()
+                .to_string();
         }
     }
 }

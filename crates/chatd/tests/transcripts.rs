@@ -38,6 +38,10 @@ impl Chatd {
         if let Some((_, policy)) = &setup.kept {
             command.args(["--private", if policy.private { "yes" } else { "no" }]);
         }
+        if setup.config.lab {
+            // What it shows is the two threads of each client, which the other engines do not have.
+            command.args(["--engine", "threads"]);
+        }
         if by_tls {
             let path = |name: &str| kit::pki().path(name);
             command.args(["--tls", "127.0.0.1:0", "--tls-cert"]).arg(path("cert.pem"));
