@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::command::{BRIEF_ROOM, Presence};
 use crate::config::Config;
 use crate::error::ChatError;
-use crate::event::{Done, Envelope, Event, Greeting, Leave};
+use crate::event::{Done, Envelope, Event, Greeting, Leave, Warning};
 use crate::files::Files;
 use crate::limit::RateLimiter;
 use crate::message::{Client, Message};
@@ -59,6 +59,7 @@ pub struct Router {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     forgotten_id: u64,
     limiter: RateLimiter,
+    spam_errors: u32,
     greeting: Arc<Greeting>,
     motd: Vec<Text>,
     max_rooms: usize,
@@ -102,7 +103,8 @@ impl Router {
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
-            greeting: greeting(config, false, false),
+            spam_errors: config.spam_errors,
+            greeting: greeting(config, false, None),
             motd: Vec::new(),
             max_rooms: 0,
             history: 0,
@@ -139,6 +141,7 @@ impl Router {
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.spam_errors = config.spam_errors;
         self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
         self.history = config.history;
@@ -227,7 +230,7 @@ impl Router {
     }
 }
 
-fn greeting(config: &Config, stored: bool, files: bool) -> Arc<Greeting> {
+fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
     Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files })
 }
 
@@ -469,7 +472,11 @@ impl Turn<'_> {
         let early = client.name.is_none();
         client.state.bad_lines += u32::from(early);
         let enough = early && client.state.bad_lines >= EARLY_BAD_LINES;
+        let is_slowed = client.state.errors.count(self.router.spam_errors, self.now.mono);
         self.tell(id, Event::Refused { verb, tag, error });
+        if is_slowed {
+            self.tell(id, Event::Warn(Warning::Errors));
+        }
         if enough {
             self.remove(id, Leave::Flood);
         }
@@ -597,6 +604,7 @@ impl Turn<'_> {
         self.tick_operators();
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
+            client.state.slowed.retain(|(until, _)| *until > now);
             if client.state.announce_at.is_some_and(|at| at <= now) {
                 client.state.announce_at = None;
                 announced.push(client.id);
@@ -900,6 +908,49 @@ mod tests {
         assert_eq!(stage.next("budi"), None);
         while stage.next("ani").is_some() {}
         assert!(credits.are_back(1));
+    }
+
+    #[test]
+    fn who_is_refused_all_the_time_is_read_more_slowly_and_nobody_else() {
+        let mut stage = Bare::new(Config { spam_errors: 3, ..quick() });
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n").as_bytes());
+        }
+        for who in ["ani", "budi"] {
+            while stage.next(who).is_some() {}
+        }
+        let credits = [Credits::new(2), Credits::new(2)];
+        let wrong = |stage: &mut Bare, who: usize, count: usize| {
+            let requests = vec![parse(&Text::new("/whisper nobody x").unwrap()).unwrap(); count];
+            let ticket = credits[who].try_take().unwrap();
+            stage.turn(vec![Message::Requests(ClientId(who + 1), requests, ticket)]);
+            let mut seen = Vec::new();
+            while let Some(line) = stage.next(["ani", "budi"][who]) {
+                seen.push(line);
+            }
+            seen
+        };
+        assert_eq!(wrong(&mut stage, 0, 3).len(), 3);
+        assert!(credits[0].are_back(2), "three are free");
+        let seen = wrong(&mut stage, 0, 2);
+        assert!(seen.len() == 3 && matches("* WARN *: Many of your lines are refused, ...", &seen[1]), "{seen:?}");
+        assert!(!credits[0].are_back(2));
+        // By both tickets no more than one in a second.
+        assert_eq!(wrong(&mut stage, 0, 1).len(), 1, "what is read is answered at once, and the warning comes once");
+        stage.wait(1);
+        assert!(!credits[0].are_back(1), "two refusals are two seconds");
+        stage.wait(1);
+        assert!(credits[0].are_back(1) && !credits[0].are_back(2));
+        assert_eq!(wrong(&mut stage, 1, 3).len(), 3);
+        assert!(credits[1].are_back(2), "others have their own");
+        stage.wait(1);
+        assert!(credits[0].are_back(2));
+        // Whoever goes takes nothing along.
+        wrong(&mut stage, 0, 30);
+        assert!(!credits[0].are_back(2));
+        stage.turn(vec![Message::ClientLeft(ClientId(1), Leave::Lost)]);
+        assert!(credits[0].are_back(2));
     }
 
     /// A panic may strike between two steps that belong together: here somebody is in a room's lists and does not know.
