@@ -100,6 +100,10 @@ pub enum Command {
     Unignore(Name),
     /// Change options of this connection.
     Options(Vec<Choice>),
+    /// Edit lines here rather than in the client's telnet, or not any more; `None`: which of the two is it?
+    Telnet(Option<bool>),
+    /// Something for the client's own terminal, in its place among all that the client is told. No line can ask for it.
+    Terminal(Terminal),
     /// "I am typing" or "not any more", for those who want to know.
     Typing {
         /// Where; `None` is the current room.
@@ -216,6 +220,31 @@ pub enum Prompt {
     NewPassword,
     /// The operator key.
     OperatorKey,
+}
+
+/// What happens on the terminal of a client that is a telnet (PROTOCOL.md section 10, "Telnet").
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Terminal {
+    /// The client is asked whether lines may be edited here.
+    Offer,
+    /// It has agreed.
+    On,
+    /// It has not, or it is over.
+    Off,
+    /// Its window has so many columns and rows.
+    Size(u16, u16),
+    /// This is typed now.
+    Typed(Text),
+    /// This was typed, and Enter.
+    Entered(Text),
+    /// All is to be drawn again.
+    Clear,
+    /// The line takes nothing more.
+    Full,
+    /// What is typed next is shown to nobody.
+    Hide,
+    /// And now it is again.
+    Show,
 }
 
 /// One line of a room, as a person names it.
@@ -669,6 +698,18 @@ pub static VERBS: &[Verb] = &[
         "/opt history=off|n time=s|ms view=full|short|plain echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
         "change how you see the chat",
         options,
+    )),
+    early(verb(
+        "TELNET",
+        &["telnet"],
+        "/telnet [on|off]",
+        "telnet only: what comes in does not break the line you type",
+        |args, verb| match args.trim() {
+            "" => Ok(Command::Telnet(None)),
+            "on" => Ok(Command::Telnet(Some(true))),
+            "off" => Ok(Command::Telnet(Some(false))),
+            _ => Err(bad(&args, verb.usage)),
+        },
     )),
     verb(
         "TYPING",

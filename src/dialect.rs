@@ -1,12 +1,14 @@
 //! A dialect gives lines a meaning and events their bytes; the line protocol is the first one.
 
-use crate::command::{Choice, Command, Prompt, View};
+use crate::command::{Choice, Command, Prompt, Terminal, View};
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag, Wire};
 use crate::outbox::Run;
 use crate::protocol::{self, Request};
 use crate::render::render;
+use crate::screen::Screen;
 use crate::store::{Proof, Secret};
+use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
 
 /// What one line of a client means.
@@ -38,6 +40,11 @@ pub trait Decoder: Send {
         Decoded::Nothing
     }
 
+    /// Whether the next line is a password.
+    fn is_prompting(&self) -> bool {
+        false
+    }
+
     /// Whether the line just decoded counts as one line for the pace.
     fn counts(&self) -> bool {
         true
@@ -48,6 +55,9 @@ pub trait Decoder: Send {
 pub trait Encoder: Send {
     /// Puts the envelope's bytes behind what is in `out`.
     fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>);
+
+    /// Nothing more comes for now: puts what belongs below all the rest behind what is in `out`.
+    fn settle(&mut self, _out: &mut Vec<u8>) {}
 
     /// The bytes of a whole run, if they are the same for others and were made already or are worth making.
     fn shared<'a>(&self, _run: &'a Run) -> Option<&'a [u8]> {
@@ -188,6 +198,10 @@ impl Decoder for LineDecoder {
         }
     }
 
+    fn is_prompting(&self) -> bool {
+        self.prompt.is_some()
+    }
+
     fn counts(&self) -> bool {
         self.paste.as_ref().is_none_or(|paste| paste.count % PASTE_UNIT == 1)
     }
@@ -216,8 +230,12 @@ impl Paste {
 /// Writes the line protocol, in the view its reader chose.
 #[derive(Default)]
 pub struct LineEncoder {
-    view: View,
+    /// `None` until one was chosen.
+    view: Option<View>,
     millis: bool,
+    /// The terminal, once lines may be edited here, and whether they are.
+    screen: Option<Box<Screen>>,
+    is_editing: bool,
 }
 
 impl Encoder for LineEncoder {
@@ -226,7 +244,7 @@ impl Encoder for LineEncoder {
         if let Event::Done { done: Done::Options(choices), .. } = &envelope.event {
             for choice in choices {
                 match choice {
-                    Choice::View(view) => self.view = *view,
+                    Choice::View(view) => self.view = Some(*view),
                     Choice::Millis(on) => self.millis = *on,
                     Choice::History(_)
                     | Choice::Echo(_)
@@ -236,19 +254,69 @@ impl Encoder for LineEncoder {
                 }
             }
         }
+        if let Event::Terminal(terminal) = &envelope.event {
+            return self.terminal(terminal, out);
+        }
+        if let (true, Some(screen)) = (self.is_editing, &mut self.screen) {
+            screen.erase(out);
+        }
         let wire = self.wire();
         out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+        // Below the last words nothing is typed.
+        self.is_editing &= !matches!(envelope.event, Event::Bye { .. });
+    }
+
+    fn settle(&mut self, out: &mut Vec<u8>) {
+        if let (true, Some(screen)) = (self.is_editing, &mut self.screen) {
+            screen.draw(out);
+        }
     }
 
     fn shared<'a>(&self, run: &'a Run) -> Option<&'a [u8]> {
+        if self.is_editing {
+            return None;
+        }
         let wire = self.wire();
         run.on(wire, |envelope| render(envelope, wire))
     }
 }
 
 impl LineEncoder {
+    /// Draws, and asks the client's telnet. No lines.
+    fn terminal(&mut self, terminal: &Terminal, out: &mut Vec<u8>) {
+        let screen = match terminal {
+            Terminal::Offer => return out.extend_from_slice(&OFFER),
+            Terminal::Hide => return out.extend_from_slice(&HIDE),
+            Terminal::Show => return out.extend_from_slice(&SHOW),
+            Terminal::On
+            | Terminal::Off
+            | Terminal::Size(..)
+            | Terminal::Typed(_)
+            | Terminal::Entered(_)
+            | Terminal::Clear
+            | Terminal::Full => self.screen.get_or_insert_default(),
+        };
+        match terminal {
+            Terminal::On => self.is_editing = true,
+            Terminal::Off => {
+                screen.erase(out);
+                self.is_editing = false;
+                self.screen = None;
+                out.extend_from_slice(&WITHDRAW);
+            }
+            Terminal::Size(width, height) => screen.resize(*width, *height, out),
+            Terminal::Typed(text) => screen.type_line(text, out),
+            Terminal::Entered(text) => screen.enter(text, out),
+            Terminal::Clear => screen.clear(out),
+            Terminal::Full => out.push(0x07),
+            Terminal::Offer | Terminal::Hide | Terminal::Show => {}
+        }
+    }
+
     fn wire(&self) -> Wire {
-        match (self.view, self.millis) {
+        // Who edits lines here is a person.
+        let view = self.view.unwrap_or(if self.is_editing { View::Short } else { View::Full });
+        match (view, self.millis) {
             (View::Full, false) => Wire::Line,
             (View::Full, true) => Wire::LineMillis,
             (View::Short, _) => Wire::Short,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use crate::command::What;
-use crate::command::{Choice, Prompt, Verb};
+use crate::command::{Choice, Prompt, Terminal, Verb};
 use crate::config;
 use crate::error::ChatError;
 use crate::files::{Granted, Token};
@@ -167,6 +167,8 @@ pub enum Event {
     PasteBegins,
     /// The next line is a password, and is shown to nobody.
     Prompt(Prompt),
+    /// Something for this client's terminal, in its place among all that it is told. Only a terminal sees anything of it.
+    Terminal(Terminal),
     /// The answer to a ping, or an unasked sign of life with the token `*`.
     Pong(Text),
     /// Lines of a room that this client did not get, because it read too slowly.
@@ -413,6 +415,8 @@ pub enum Done {
     },
     /// The options that were changed.
     Options(Vec<Choice>),
+    /// Whether lines are edited here (comfort mode); `None`: the client is asked for it.
+    Telnet(Option<bool>),
     /// Whether one gets a picture of the server each second from now on.
     Inspecting(bool),
     /// The last refusal and the time it was given at.
@@ -533,6 +537,8 @@ pub enum Warning {
     Errors,
     /// Ctrl-C came from a telnet client. It does not leave.
     Interrupt,
+    /// A telnet client does not let the server edit lines.
+    LineMode,
 }
 
 /// Why a connection ends, or why somebody left a room.
@@ -716,6 +722,7 @@ impl Envelope {
             | Event::Whispered { text, .. }
             | Event::Topic { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
+            Event::Terminal(Terminal::Typed(text) | Terminal::Entered(text)) => LINE + text.len(),
             Event::Pong(token) => LINE + 3 * token.len(),
             Event::Block(block) => {
                 LINE + match &block.items {
@@ -749,6 +756,7 @@ impl Envelope {
             | Event::Warn(_)
             | Event::PasteBegins
             | Event::Prompt(_)
+            | Event::Terminal(_)
             | Event::Gap { .. }
             | Event::Bye { .. } => LINE,
         }

@@ -5,8 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::command::Command;
+use crate::command::{Command, Terminal};
 use crate::dialect::{Decoded, Decoder};
+use crate::editor::shown;
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::limit::Bucket;
@@ -17,6 +18,7 @@ use crate::protocol::Request;
 use crate::queue::Hangup;
 use crate::server::ServerHandle;
 use crate::telnet::{Input, Splitter};
+use crate::text::Text;
 
 /// The most messages of one client under way: what a transport makes its [`Credits`] with.
 pub const MESSAGES: usize = 2;
@@ -81,6 +83,8 @@ pub struct Intake<D> {
 /// What a line means for the intake.
 enum Held {
     Nothing,
+    /// The client does not let lines be edited here.
+    Declined,
     Request(Request),
     Interrupt,
     Leave(Leave),
@@ -173,11 +177,26 @@ impl<D: Decoder> Intake<D> {
                 return Next::Leave(why);
             }
             let before = bytes.len();
+            let (is_editing, is_secret) = (self.splitter.is_editing(), self.decoder.is_prompting());
             let input = self.splitter.next(bytes);
             self.fresh += before - bytes.len();
             let (held, counts) = match input {
-                Some(Input::Line(line)) => (self.decoder.decode(line).into(), self.decoder.counts()),
+                Some(Input::Line(line)) => {
+                    if is_editing {
+                        let typed = if is_secret { Text::default() } else { shown(line) };
+                        self.requests.push(terminal(Terminal::Entered(typed)));
+                    }
+                    let decoded = (self.decoder.decode(line).into(), self.decoder.counts());
+                    if self.splitter.is_hidden() {
+                        self.splitter.set_hidden(false);
+                        self.requests.push(terminal(Terminal::Show));
+                    }
+                    decoded
+                }
                 Some(Input::TooLong(got)) => (self.too_long(got), true),
+                Some(Input::Agreed) => (Held::Request(terminal(Terminal::On)), false),
+                Some(Input::Declined) => (Held::Declined, false),
+                Some(Input::Size(columns, rows)) => (Held::Request(terminal(Terminal::Size(columns, rows))), false),
                 Some(Input::Endless) => (Held::Leave(Leave::Endless), false),
                 Some(Input::Answer(bytes)) => return Next::Answer(bytes),
                 Some(Input::Interrupt) => (Held::Interrupt, true),
@@ -247,6 +266,11 @@ impl<D: Decoder> Intake<D> {
         match held {
             Held::Nothing => {}
             Held::Interrupt => self.interrupted = true,
+            Held::Declined => {
+                self.requests.push(terminal(Terminal::Off));
+                self.handing_over = true;
+                self.warning = Some(Warning::LineMode);
+            }
             Held::Leave(why) => {
                 self.handing_over = true;
                 self.leaving = Some(why);
@@ -257,7 +281,24 @@ impl<D: Decoder> Intake<D> {
                     self.handle.sample_for(command);
                 }
                 self.handing_over |= answers_with_a_block(&request);
+                let wanted = match request.what {
+                    Ok(Command::Telnet(wanted)) => wanted,
+                    _ => None,
+                };
+                if wanted == Some(false) && self.splitter.withdraw() {
+                    self.requests.push(terminal(Terminal::Off));
+                }
                 self.requests.push(request);
+                if wanted == Some(true) && !self.splitter.is_editing() {
+                    self.splitter.offer();
+                    self.requests.push(terminal(Terminal::Offer));
+                }
+                // Nothing is asked of a client that has not shown that it is a telnet: netcat would print it.
+                let is_plain = !self.splitter.is_editing() && !self.splitter.is_hidden();
+                if is_plain && self.splitter.spoke_telnet() && self.decoder.is_prompting() {
+                    self.splitter.set_hidden(true);
+                    self.requests.push(terminal(Terminal::Hide));
+                }
                 self.handing_over |= self.requests.len() >= REQUESTS;
             }
         }
@@ -298,7 +339,9 @@ impl<D: Decoder> Intake<D> {
         if std::mem::take(&mut self.interrupted) {
             self.warning = Some(Warning::Interrupt);
         }
-        if self.splitter.is_inside_line() {
+        self.tell_the_screen();
+        // Whose lines are edited here may think in the middle of one, as anybody may in whose own terminal it stands.
+        if self.splitter.is_inside_line() && !self.splitter.is_editing() {
             self.clock.line_began.get_or_insert(now);
         } else {
             self.clock.line_began = None;
@@ -309,6 +352,20 @@ impl<D: Decoder> Intake<D> {
         if !self.clock.signed_on {
             self.early += fresh;
             self.checking_early = self.early > EARLY_BYTES;
+        }
+    }
+
+    /// What the keys of this read have made of the line, as one.
+    fn tell_the_screen(&mut self) {
+        let Some(news) = self.splitter.news() else { return };
+        if news.cleared {
+            self.requests.push(terminal(Terminal::Clear));
+        }
+        if news.refused {
+            self.requests.push(terminal(Terminal::Full));
+        }
+        if news.changed && !self.decoder.is_prompting() {
+            self.requests.push(terminal(Terminal::Typed(shown(self.splitter.begun()))));
         }
     }
 
@@ -353,6 +410,11 @@ impl From<Decoded> for Held {
             Decoded::Leave(why) => Held::Leave(why),
         }
     }
+}
+
+/// A request for the client's own terminal.
+fn terminal(what: Terminal) -> Request {
+    Request { tag: None, verb: None, typed: None, what: Ok(Command::Terminal(what)), early: None }
 }
 
 /// Long answers are asked for one in a message, so that few are under way at once.

@@ -185,6 +185,8 @@ pub(crate) struct State {
     pub(crate) announce_at: Option<Instant>,
     pub(crate) last_typing: Option<Instant>,
     pub(crate) is_typing: bool,
+    /// Whether its lines are edited here.
+    pub(crate) is_edited: bool,
     pub(crate) options: Options,
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,

@@ -168,6 +168,8 @@ impl Lines {
                 self.line("PROMPT").field("paste").text("Lines until a single dot (.) go out as one block.");
             }
             Event::Prompt(prompt) => self.line("PROMPT").field("password").text(words_of_prompt(prompt)),
+            // The encoder writes it; it is no line.
+            Event::Terminal(_) => {}
             Event::Pong(token) => {
                 let line = self.line("PONG");
                 if token.is_empty() { line.end() } else { line.field(token).end() }
@@ -305,6 +307,13 @@ impl Lines {
                 }
                 line.text(format_args!("At {}: {error}", clock(*at)));
             }
+            Done::Telnet(Some(true)) => line.pair("telnet", "on").text("Lines are edited here; /telnet off ends it."),
+            Done::Telnet(Some(false)) => {
+                line.pair("telnet", "off").text("Lines are edited by your own client; /telnet on changes that, in telnet.")
+            }
+            Done::Telnet(None) => line.pair("telnet", "asked").text(
+                "Your telnet is asked for it: it can when a > comes. Without one, as in nc, all stays as it was.",
+            ),
             Done::Inspecting(true) => line.text("A picture each second. /inspect off ends it."),
             Done::Inspecting(false) => line.text("No more pictures."),
             Done::Why(None) => line.text("Nothing was refused."),
@@ -472,6 +481,7 @@ impl Lines {
             Event::Note { room: None, text } => self.say(format_args!("{}{text}", star(short))),
             Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
             Event::Refused { error, .. } => self.say(format_args!("{}{error}", mark(short))),
+            Event::Terminal(_) => {}
             Event::Pong(token) => self.say(format!("PONG {token}").trim_end()),
             Event::Prompt(prompt) => self.say(words_of_prompt(prompt)),
             Event::PasteBegins => self.say("Lines until a single dot (.) go out as one block."),
@@ -705,6 +715,7 @@ fn words_of(warning: Warning) -> String {
         Warning::Errors => {
             "Many of your lines are refused, so I read the next more slowly, a second for each refusal. /why explains the last.".into()
         }
+        Warning::LineMode => "Your telnet does not let me edit lines; all stays as it was.".into(),
         Warning::Interrupt => "Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.".into(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::command::{BRIEF_ROOM, Presence};
+use crate::command::{BRIEF_ROOM, Command, Presence, Terminal};
 use crate::config::Config;
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Leave, Warning};
@@ -444,6 +444,25 @@ impl Turn<'_> {
 
     fn request(&mut self, id: ClientId, request: Request) {
         let Some(client) = self.clients.get_mut(id) else { return };
+        let request = match request {
+            // Keys are no lines: they count for nothing, need no name, and wait for nobody.
+            Request { what: Ok(Command::Terminal(terminal)), .. } => {
+                match terminal {
+                    Terminal::On => client.state.is_edited = true,
+                    Terminal::Off => client.state.is_edited = false,
+                    Terminal::Offer
+                    | Terminal::Size(..)
+                    | Terminal::Typed(_)
+                    | Terminal::Entered(_)
+                    | Terminal::Clear
+                    | Terminal::Full
+                    | Terminal::Hide
+                    | Terminal::Show => {}
+                }
+                return self.push(id, &Envelope::new(self.now.wall, Event::Terminal(terminal)));
+            }
+            request => request,
+        };
         client.state.last_line = Some(self.now.mono);
         if client.name.is_some() {
             return self.carry_out(id, request);

@@ -1,7 +1,9 @@
 //! Bytes to lines: every line end there is, telnet's commands, and the letters that telnet eats.
 //!
-//! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is ever offered; what a client
-//! asks for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
+//! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is offered unless somebody asks
+//! for it (`/telnet on`, a password); what a client asks for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
+
+use crate::editor::{Editor, Key, News};
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;
@@ -15,7 +17,20 @@ const BRK: u8 = 243;
 const SE: u8 = 240;
 const ABORT: u8 = 238;
 const SUSP: u8 = 237;
+const ECHO: u8 = 1;
+const SGA: u8 = 3;
 const TIMING_MARK: u8 = 6;
+const NAWS: u8 = 31;
+
+/// Asks a client whether lines may be edited here: `WILL ECHO`, `WILL SUPPRESS-GO-AHEAD` (RFC 857, 858; both together are
+/// character mode), `DO NAWS` for the size of its window (RFC 1073).
+pub const OFFER: [u8; 9] = [IAC, WILL, ECHO, IAC, WILL, SGA, IAC, DO, NAWS];
+/// Gives all of that back.
+pub const WITHDRAW: [u8; 9] = [IAC, WONT, ECHO, IAC, WONT, SGA, IAC, DONT, NAWS];
+/// Hides what is typed, and shows it again.
+pub const HIDE: [u8; 3] = [IAC, WILL, ECHO];
+/// See [`HIDE`].
+pub const SHOW: [u8; 3] = [IAC, WONT, ECHO];
 
 /// A line may go on this long without an end before the connection is given up.
 pub const ENDLESS: usize = 64 * 1024;
@@ -35,6 +50,12 @@ pub enum Input<'a> {
     Interrupt,
     /// Ctrl-D on an empty line.
     EndOfTransmission,
+    /// The client lets lines be edited here.
+    Agreed,
+    /// The client does not, or not any more.
+    Declined,
+    /// The client's window has so many columns and rows.
+    Size(u16, u16),
 }
 
 /// What a byte brought to its end: the line that is kept, or something that borrows nothing.
@@ -52,6 +73,18 @@ enum State {
     SubnegotiationIac(usize),
 }
 
+/// Who edits the lines.
+#[derive(Default)]
+enum Editing {
+    /// The client.
+    #[default]
+    There,
+    /// The client was asked, and has agreed to echo, and to suppress go-ahead.
+    Asked { echo: bool, sga: bool },
+    /// We do.
+    Here(Editor),
+}
+
 /// Cuts what a client sends into lines. Holds at most one line of the limit, whatever comes.
 pub struct Splitter {
     limit: usize,
@@ -63,6 +96,11 @@ pub struct Splitter {
     spoke_telnet: bool,
     /// Which options were refused already, so that a client that insists cannot make us talk for ever.
     refused: [[u64; 4]; 2],
+    editing: Editing,
+    /// The client was told to show nothing of what is typed.
+    hidden: bool,
+    /// The first bytes of a subnegotiation: option and a size.
+    told: [u8; 5],
 }
 
 impl Splitter {
@@ -76,6 +114,9 @@ impl Splitter {
             after_cr: false,
             spoke_telnet: false,
             refused: [[0; 4]; 2],
+            editing: Editing::There,
+            hidden: false,
+            told: [0; 5],
         }
     }
 
@@ -84,7 +125,7 @@ impl Splitter {
         self.forget_the_line_before();
         while let Some(&byte) = bytes.first() {
             // The common case: a whole line, nothing of telnet in it, nothing left over from before.
-            if self.state == State::Data && self.length == 0 && byte != IAC {
+            if self.state == State::Data && self.length == 0 && byte != IAC && !self.is_editing() {
                 let skip = usize::from(self.after_cr && matches!(byte, b'\n' | 0));
                 *bytes = &bytes[skip..];
                 self.after_cr = false;
@@ -138,6 +179,39 @@ impl Splitter {
         if self.is_inside_line() { &self.line } else { &[] }
     }
 
+    /// The client is asked whether lines may be edited here.
+    pub fn offer(&mut self) {
+        self.editing = Editing::Asked { echo: false, sga: false };
+    }
+
+    /// Lines are edited by the client from now on. Returns whether that is a change.
+    pub fn withdraw(&mut self) -> bool {
+        !matches!(std::mem::take(&mut self.editing), Editing::There)
+    }
+
+    /// Whether lines are edited here.
+    pub fn is_editing(&self) -> bool {
+        matches!(self.editing, Editing::Here(_))
+    }
+
+    /// What has happened to the line since this was asked last, where it is edited here.
+    pub fn news(&mut self) -> Option<News> {
+        match &mut self.editing {
+            Editing::Here(editor) => Some(editor.news()),
+            Editing::There | Editing::Asked { .. } => None,
+        }
+    }
+
+    /// The client is told to hide what is typed, or to show it again.
+    pub fn set_hidden(&mut self, hidden: bool) {
+        self.hidden = hidden;
+    }
+
+    /// Whether it was told so.
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// Whether this client has shown that it is a telnet.
     pub fn spoke_telnet(&self) -> bool {
         self.spoke_telnet
@@ -156,14 +230,34 @@ impl Splitter {
                 self.state = match byte {
                     IAC => State::SubnegotiationIac(seen),
                     _ if seen >= 256 => State::Data,
-                    _ => State::Subnegotiation(seen + 1),
+                    _ => self.told(seen, byte),
                 };
             }
             State::SubnegotiationIac(seen) => {
-                self.state = if byte == SE { State::Data } else { State::Subnegotiation(seen + 1) };
+                if byte == SE {
+                    self.state = State::Data;
+                    return self.size(seen);
+                }
+                self.state = self.told(seen, byte);
             }
         }
         None
+    }
+
+    /// A byte of a subnegotiation.
+    fn told(&mut self, seen: usize, byte: u8) -> State {
+        if let Some(place) = self.told.get_mut(seen) {
+            *place = byte;
+        }
+        State::Subnegotiation(seen + 1)
+    }
+
+    /// A subnegotiation of so many bytes is over.
+    fn size(&self, seen: usize) -> Option<Found> {
+        let [option, size @ ..] = self.told;
+        let is_wanted = !matches!(self.editing, Editing::There) && option == NAWS && seen == self.told.len();
+        let [a, b, c, d] = size;
+        is_wanted.then(|| Found::Other(Input::Size(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))))
     }
 
     fn data(&mut self, byte: u8) -> Option<Found> {
@@ -180,6 +274,7 @@ impl Splitter {
                 self.end_of_line()
             }
             b'\n' => self.end_of_line(),
+            _ if self.is_editing() => self.keep(byte),
             4 if self.length == 0 => Some(Found::Other(Input::EndOfTransmission)),
             _ => self.keep(byte),
         }
@@ -202,6 +297,9 @@ impl Splitter {
                 if byte == IP {
                     self.line.clear();
                     self.length = 0;
+                    if let Editing::Here(editor) = &mut self.editing {
+                        editor.touch();
+                    }
                     return Some(Found::Other(Input::Interrupt));
                 }
             }
@@ -231,6 +329,29 @@ impl Splitter {
     }
 
     fn refuse(&mut self, verb: u8, option: u8) -> Option<Found> {
+        // What we have offered is no question of theirs: an answer to their answer would go on for ever.
+        match (&mut self.editing, verb, option) {
+            (Editing::Asked { echo, sga }, DO, ECHO | SGA) => {
+                *(if option == ECHO { &mut *echo } else { &mut *sga }) = true;
+                if !(*echo && *sga) {
+                    return None;
+                }
+                // What was begun goes on here.
+                self.line.truncate(self.limit);
+                self.length = self.line.len();
+                let mut editor = Editor::default();
+                editor.touch();
+                self.editing = Editing::Here(editor);
+                return Some(Found::Other(Input::Agreed));
+            }
+            (Editing::Asked { .. } | Editing::Here(_), DONT, ECHO | SGA) => {
+                self.editing = Editing::There;
+                return Some(Found::Other(Input::Declined));
+            }
+            (Editing::Here(_), DO, ECHO | SGA) | (Editing::Asked { .. } | Editing::Here(_), WILL, NAWS) => return None,
+            _ if self.hidden && (verb, option) == (DO, ECHO) => return None,
+            (Editing::There | Editing::Asked { .. } | Editing::Here(_), _, _) => {}
+        }
         let (row, answer) = match verb {
             DO => (0, WONT),
             WILL => (1, DONT),
@@ -247,6 +368,15 @@ impl Splitter {
     }
 
     fn keep(&mut self, byte: u8) -> Option<Found> {
+        if let Editing::Here(editor) = &mut self.editing {
+            let key = editor.key(&mut self.line, self.limit, byte);
+            self.length = self.line.len();
+            return match key {
+                Key::Edited => None,
+                Key::Interrupt => Some(Found::Other(Input::Interrupt)),
+                Key::EndOfTransmission => Some(Found::Other(Input::EndOfTransmission)),
+            };
+        }
         self.length += 1;
         if self.length <= self.limit {
             self.line.push(byte);
@@ -255,6 +385,9 @@ impl Splitter {
     }
 
     fn end_of_line(&mut self) -> Option<Found> {
+        if let Editing::Here(editor) = &mut self.editing {
+            editor.enter();
+        }
         let length = std::mem::take(&mut self.length);
         if length > self.limit {
             self.line = Vec::new();
@@ -317,6 +450,41 @@ mod tests {
     fn every_line_end_ends_one_line() {
         check(b"a\nb\r\nc\rd\r\0e\n\nf", &["a", "b", "c", "d", "e", "f"]);
         check(b"\r\n\r\n\n", &[]);
+    }
+
+    /// What comes of bytes after an offer, whole and byte by byte.
+    fn asked(bytes: &[u8]) -> (Vec<String>, bool) {
+        let mut outcomes = [bytes.len(), 1].map(|size| {
+            let mut splitter = Splitter::new(40);
+            splitter.offer();
+            let mut seen = Vec::new();
+            for mut chunk in bytes.chunks(size) {
+                while let Some(input) = splitter.next(&mut chunk) {
+                    seen.push(match input {
+                        Input::Line(line) => String::from_utf8_lossy(line).into_owned(),
+                        other => format!("{other:?}"),
+                    });
+                }
+            }
+            (seen, splitter.is_editing())
+        });
+        assert_eq!(outcomes[0], outcomes[1]);
+        std::mem::take(&mut outcomes[0])
+    }
+
+    #[test]
+    fn the_mode_begins_when_both_are_agreed_to_and_nothing_is_answered() {
+        let agreed = b"\xff\xfd\x01\xff\xfd\x03\xff\xfb\x1f\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0";
+        assert_eq!(asked(agreed), (vec!["Agreed".into(), "Size(80, 24)".into()], true));
+        let (seen, _) = asked(&[&agreed[..], b"ab\x7fc\r\0\x1b[Ade f\x17g\rxx\x03y\n\x04"].concat());
+        assert_eq!(seen[2..], ["ac", "de g", "Interrupt", "y", "EndOfTransmission"]);
+        assert_eq!(asked(b"\xff\xfd\x01\xff\xfe\x03"), (vec!["Declined".into()], false));
+        assert_eq!(asked(b"half\xff\xfd\x01 a line\n"), (vec!["half a line".into()], false));
+        // A width of 255 columns arrives doubled.
+        assert_eq!(asked(b"\xff\xfa\x1f\x00\xff\xff\x00\x18\xff\xf0").0, ["Size(255, 24)"]);
+        // It takes its word back, and a letter that telnet eats is put back here as well.
+        assert_eq!(asked(&[&agreed[..], b"\xff\xfe\x01"].concat()).0[2..], ["Declined"]);
+        assert_eq!(asked(&[&agreed[..], b"\xd1\xff\xf5\r\0"].concat()).0[2..], ["я"]);
     }
 
     #[test]

@@ -826,7 +826,8 @@ fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant>
         },
         Input::TooLong(got) => Some(Meant::Request(Request::refused(ChatError::LineTooLong { max, got }))),
         Input::Endless => Some(Meant::Leave(Leave::Endless)),
-        Input::Answer(_) => None,
+        // What nobody offered nobody can agree to.
+        Input::Answer(_) | Input::Agreed | Input::Declined | Input::Size(..) => None,
         Input::Interrupt => Some(Meant::Interrupt),
         Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),
     }

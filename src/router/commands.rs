@@ -200,6 +200,11 @@ impl Turn<'_> {
                 Ok(Answer::Done(Done::Ignoring { name, ignored: false }))
             }
             Command::Options(choices) => self.options(id, choices),
+            Command::Telnet(wanted) => {
+                let is_on = self.clients.get(id).is_some_and(|client| client.state.is_edited);
+                Ok(Answer::Done(Done::Telnet(if wanted == Some(true) && !is_on { None } else { Some(is_on) })))
+            }
+            Command::Terminal(_) => Err(ChatError::NoText),
             Command::Typing { room, on } => self.typing(id, room, on),
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {

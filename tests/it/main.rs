@@ -1,5 +1,6 @@
 //! Tests of the server from outside: by transcripts, and over real sockets.
 
+mod comfort;
 mod figures;
 mod files;
 mod invariants;

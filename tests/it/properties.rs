@@ -573,7 +573,8 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Mode { room, by, did: "gave the room a key", modes }
         }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
-        select(vec![Warning::Pace, Warning::Idle(60), Warning::Errors, Warning::Interrupt]).prop_map(Event::Warn),
+        select(vec![Warning::Pace, Warning::Idle(60), Warning::Errors, Warning::Interrupt, Warning::LineMode])
+            .prop_map(Event::Warn),
         Just(Event::PasteBegins),
         name().prop_map(|name| Event::Prompt(Prompt::Login(name))),
         short_text(100).prop_map(Event::Pong),

@@ -69,6 +69,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         | Event::Emptied { .. }
         | Event::PasteBegins
         | Event::Prompt(_)
+        | Event::Terminal(_)
         | Event::Pong(_)
         | Event::Bye { .. } => return None,
     })
@@ -116,6 +117,7 @@ fn warning_code(warning: Warning) -> &'static str {
         Warning::Idle(_) => "idle",
         Warning::Errors => "errors",
         Warning::Interrupt => "interrupt",
+        Warning::LineMode => "line-mode",
     }
 }
 

@@ -1,0 +1,279 @@
+//! Comfort mode: whatever is typed and whatever comes in between, the terminal shows all of it, and the typed line last.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use chat_server::command::Terminal;
+use chat_server::dialect::{Encoder, LineEncoder};
+use chat_server::event::{Envelope, Event, Wire};
+use chat_server::operator_key::OperatorKey;
+use chat_server::render::render;
+use chat_server::testing::{DEADLINE, TestServer, quick};
+use chat_server::text::Text;
+use chrono::DateTime;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthChar;
+
+/// A terminal that never scrolls, after the VT100: its last column keeps the cursor until one more letter comes.
+struct Vt {
+    width: usize,
+    /// Cells; the right half of a wide letter is empty.
+    rows: Vec<Vec<String>>,
+    row: usize,
+    column: usize,
+    is_full: bool,
+}
+
+impl Vt {
+    fn new(width: usize) -> Vt {
+        Vt { width, rows: vec![Vec::new()], row: 0, column: 0, is_full: false }
+    }
+
+    fn play(&mut self, bytes: &[u8]) {
+        let text = std::str::from_utf8(bytes).expect("no IAC and no broken letter here");
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\r' => (self.column, self.is_full) = (0, false),
+                '\n' => {
+                    self.row += 1;
+                    self.is_full = false;
+                }
+                '\x1b' => match (chars.next(), chars.next()) {
+                    (Some('['), Some('A')) => self.row -= 1,
+                    (Some('['), Some('J')) => {
+                        self.rows.truncate(self.row + 1);
+                        self.rows[self.row].truncate(self.column);
+                    }
+                    other => panic!("no VT100 has {other:?}"),
+                },
+                '\x07' => {}
+                c => self.letter(c),
+            }
+            while self.rows.len() <= self.row {
+                self.rows.push(Vec::new());
+            }
+        }
+    }
+
+    fn letter(&mut self, c: char) {
+        let wide = c.width().expect("no control character");
+        if wide == 0 {
+            let cells = &mut self.rows[self.row];
+            let last = cells[..].iter_mut().rfind(|cell| !cell.is_empty()).expect("a letter for the mark");
+            return last.push(c);
+        }
+        if self.is_full || self.column + wide > self.width {
+            self.row += 1;
+            self.column = 0;
+            self.rows.push(Vec::new());
+        }
+        let cells = &mut self.rows[self.row];
+        cells.truncate(self.column);
+        cells.push(c.to_string());
+        cells.extend((1..wide).map(|_| String::new()));
+        self.column += wide;
+        self.is_full = self.column == self.width;
+    }
+
+    fn shows(&self) -> Vec<String> {
+        self.rows.iter().map(|cells| cells.concat()).collect()
+    }
+}
+
+/// How a line looks on a terminal that is given nothing but that line.
+fn rows_of(line: &str, width: usize) -> Vec<String> {
+    let mut vt = Vt::new(width);
+    vt.play(line.as_bytes());
+    vt.shows()
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Key(&'static str),
+    Erase,
+    Enter,
+    Message(String),
+    Settle,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let letter = prop::sample::select(vec!["a", "b", " ", "日", "e\u{301}", "я", "字"]);
+    prop_oneof![
+        8 => letter.prop_map(Step::Key),
+        2 => Just(Step::Erase),
+        1 => Just(Step::Enter),
+        2 => "[a-z日]{0,40}".prop_map(Step::Message),
+        4 => Just(Step::Settle),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_screen_shows_all_that_was_said_and_the_typed_line_below(width in 4usize..20, steps in vec(step(), 0..60)) {
+        let (mut encoder, mut vt) = (LineEncoder::default(), Vt::new(width));
+        let (mut typed, mut above): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut tell = |vt: &mut Vt, event: Event, settle: bool| {
+            let mut out = Vec::new();
+            let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
+            encoder.encode(&envelope, &mut out);
+            if settle {
+                encoder.settle(&mut out);
+            }
+            vt.play(&out);
+        };
+        let terminal = Event::Terminal;
+        tell(&mut vt, terminal(Terminal::Size(width as u16, 500)), false);
+        tell(&mut vt, terminal(Terminal::On), true);
+        let text = |words: &str| Text::new(words).unwrap();
+        for step in steps.into_iter().chain([Step::Settle]) {
+            match step {
+                Step::Key(key) => {
+                    typed.push(key);
+                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
+                }
+                Step::Erase => {
+                    typed.pop();
+                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
+                }
+                Step::Enter => {
+                    let line = std::mem::take(&mut typed).concat();
+                    tell(&mut vt, terminal(Terminal::Entered(text(&line))), false);
+                    above.extend(rows_of(&format!("> {line}"), width));
+                }
+                Step::Message(words) => {
+                    let event = Event::Note { room: None, text: text(&words) };
+                    let line = render(&Envelope::new(DateTime::UNIX_EPOCH, event.clone()), Wire::Short);
+                    above.extend(rows_of(std::str::from_utf8(&line).unwrap().trim_end_matches("\r\n"), width));
+                    tell(&mut vt, event, false);
+                }
+                Step::Settle => {
+                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
+                    let mut expected = above.clone();
+                    expected.extend(rows_of(&format!("> {}", typed.concat()), width));
+                    let mut shows = vt.shows();
+                    // The row that waits for the cursor behind a full one.
+                    if shows.len() > expected.len() && shows.last().is_some_and(String::is_empty) {
+                        shows.pop();
+                    }
+                    prop_assert_eq!(shows, expected);
+                }
+            }
+        }
+    }
+}
+
+/// A client that speaks telnet in bytes.
+struct Raw(TcpStream, Vec<u8>);
+
+impl Raw {
+    fn connect(server: &TestServer) -> Raw {
+        let socket = TcpStream::connect(server.addr()).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        Raw(socket, Vec::new())
+    }
+
+    fn sends(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+
+    /// Reads until this comes, and returns what came before it.
+    #[track_caller]
+    fn until(&mut self, wanted: &[u8]) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.1.windows(wanted.len()).position(|part| part == wanted) {
+                let rest = self.1.split_off(at + wanted.len());
+                let mut before = std::mem::replace(&mut self.1, rest);
+                before.truncate(at);
+                return before;
+            }
+            let mut piece = [0; 1_024];
+            match self.0.read(&mut piece) {
+                Ok(count @ 1..) => self.1.extend_from_slice(&piece[..count]),
+                end => panic!("{end:?} after {:?}", String::from_utf8_lossy(&self.1)),
+            }
+        }
+    }
+}
+
+const OFFER: &[u8] = b"\xff\xfb\x01\xff\xfb\x03\xff\xfd\x1f";
+const WITHDRAW: &[u8] = b"\xff\xfc\x01\xff\xfc\x03\xff\xfe\x1f";
+
+#[test]
+fn the_mode_is_offered_agreed_to_used_and_given_back() {
+    let server = TestServer::start();
+    let mut budi = server.join("budi");
+    let mut ani = Raw::connect(&server);
+    ani.sends(b"JOIN:ani\r\n/telnet on\r\n");
+    ani.until(OFFER);
+    ani.sends(b"\xff\xfd\x01\xff\xfd\x03\xff\xfb\x1f\xff\xfa\x1f\x00\x28\x00\x18\xff\xf0hal");
+    ani.until(b"> hal");
+    budi.until("* JOINED #lobby ani");
+    budi.send("pagi");
+    assert!(ani.until(b"budi: pagi\r\n> hal").starts_with(b"\r\x1b[J"), "the typed line is taken away, and drawn below");
+    ani.sends(b"o\x7f\x7flo\r\0");
+    ani.until(b"> halo\r\n");
+    budi.hears("* MSG #lobby 2 ani: halo");
+    ani.sends(b"/telnet\r\0/telnet off\r\0");
+    ani.until(b"Lines are edited here; /telnet off ends it.\r\n");
+    ani.until(WITHDRAW);
+    ani.sends(b"\xff\xfe\x01\xff\xfe\x03\xff\xfc\x1fPING\r\n");
+    assert!(!ani.until(b" PONG\r\n").contains(&0xFF), "nothing is answered to an answer");
+}
+
+#[test]
+fn a_client_that_refuses_has_its_line_mode_back() {
+    let server = TestServer::start();
+    let mut ani = Raw::connect(&server);
+    ani.sends(b"JOIN:ani\r\n/telnet on\r\n");
+    ani.until(OFFER);
+    ani.sends(b"\xff\xfe\x01\xff\xfe\x03\xff\xfc\x1f");
+    ani.until(WITHDRAW);
+    ani.until(b"WARN *: Your telnet does not let me edit lines; all stays as it was.\r\n");
+    ani.sends(b"PING\r\n");
+    ani.until(b" PONG\r\n");
+}
+
+#[test]
+fn a_password_is_hidden_in_a_client_that_speaks_telnet_and_in_no_other() {
+    let mut config = quick();
+    config.operator_key = Some(OperatorKey::new("open sesame, 2026").expect("a key"));
+    let server = TestServer::with(config);
+    for (hello, answers) in [(&b"\xff\xf1"[..], true), (b"", false)] {
+        let mut ani = Raw::connect(&server);
+        ani.sends(hello);
+        ani.sends(b"/oper\r\n");
+        ani.until(b" PROMPT password: ");
+        if answers {
+            ani.until(b"\r\n\xff\xfb\x01");
+            ani.sends(b"\xff\xfd\x01");
+        }
+        ani.sends(b"open sesame, 2026\r\nPING\r\n");
+        if answers {
+            ani.until(b"\xff\xfc\x01");
+        }
+        ani.until(b" OK OPER role=admin: ");
+        assert!(!ani.until(b" PONG\r\n").contains(&0xFF));
+    }
+}
+
+#[test]
+fn keys_need_no_name_and_count_for_nothing() {
+    let server = TestServer::start();
+    let mut ani = Raw::connect(&server);
+    ani.sends(b"/telnet on\r\n");
+    ani.until(OFFER);
+    ani.sends(b"\xff\xfd\x01\xff\xfd\x03");
+    ani.until(b"> ");
+    for _ in 0..200 {
+        ani.sends(b"x");
+        ani.until(b"x");
+        ani.sends(b"\x7f");
+        ani.until(b"> ");
+    }
+    ani.sends("/login日\x15JOIN:ani\r\0".as_bytes());
+    ani.until(b"You are ani, alone in #lobby.\r\n");
+    ani.sends(b"\x04");
+    ani.until(b"Bye, ani.\r\n");
+}
