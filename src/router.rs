@@ -20,6 +20,7 @@ use crate::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
 use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
+use crate::sanction::Sanctions;
 use crate::text::Text;
 
 mod accounts;
@@ -27,6 +28,7 @@ mod archive;
 mod commands;
 mod files;
 mod glass;
+mod moderation;
 mod operators;
 
 use archive::Archive;
@@ -58,6 +60,10 @@ pub struct Router {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     forgotten_id: u64,
     limiter: RateLimiter,
+    /// Who is banned from the server, and who is muted everywhere.
+    sanctions: Sanctions,
+    /// When the first ban or mute anywhere is over.
+    next_lift: Option<Instant>,
     greeting: Arc<Greeting>,
     motd: Vec<Text>,
     max_rooms: usize,
@@ -101,6 +107,8 @@ impl Router {
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
+            sanctions: Sanctions::default(),
+            next_lift: None,
             greeting: greeting(config, false, false),
             motd: Vec::new(),
             max_rooms: 0,
@@ -317,6 +325,7 @@ impl Turn<'_> {
         let id = client.id;
         self.clients.add(client);
         self.tell(id, Event::Hello(self.router.greeting.clone()));
+        self.turn_away_banned(id);
     }
 
     /// The only exit. The first who calls it wins; all others find nobody.
@@ -372,7 +381,7 @@ impl Turn<'_> {
         if room.members.is_empty() {
             if !room.op_accounts.is_empty() {
                 // Its operators come again.
-            } else if room.is_open() && room.has_log() || *name == RoomName::lobby() {
+            } else if room.is_open() && (room.has_log() || room.sanctions.has_bans()) || *name == RoomName::lobby() {
                 let had_modes = std::mem::take(&mut room.moderated) | std::mem::take(&mut room.topic_lock);
                 room.invited.clear();
                 let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
@@ -587,6 +596,7 @@ impl Turn<'_> {
         self.router.next_tick = Some(now + TICK);
         self.give_up_waiting();
         self.expire_files();
+        self.lift_what_is_over();
         self.router.operators.tick(now);
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {

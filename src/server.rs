@@ -237,7 +237,7 @@ impl Server {
             router.pass_files(door.files().clone(), &shared.live.get());
         }
         if let Some((store, contents, policy)) = kept {
-            router.keep_in(store, contents, policy);
+            router.keep_in(store, contents, policy, Now::read());
         }
         let lab = shared.lab.clone().map(|lab| (router.show(lab.clone()), lab));
         let ended = thread::scope(|scope| {

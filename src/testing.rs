@@ -627,7 +627,7 @@ fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receive
     }
     if let Some((memory, policy)) = &setup.kept {
         let (store, contents) = memory.open(move |report| drop(said.send(report)));
-        router.keep_in(store, contents, *policy);
+        router.keep_in(store, contents, *policy, now);
     }
     if setup.config.lab {
         // There are no threads here, but somebody may want to see how they would be shown.

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::error::{ChatError, Spam};
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::names::{ClientId, Name, RoomName};
+use crate::sanction::Sanction;
 use crate::store::{
     Account, Act, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, Role, RoomState, Secret, Store,
     StoredRoom,
@@ -29,6 +30,7 @@ struct Memory {
     codes: Vec<String>,
     codes_made: u64,
     acts: Vec<Act>,
+    sanctions: Vec<Sanction>,
     /// Why it cannot write at the moment, and what waits for that.
     trouble: Option<&'static str>,
     backlog: VecDeque<Record>,
@@ -154,6 +156,7 @@ impl Memory {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
             accounts: self.accounts.values().map(|owner| owner.account.clone()).collect(),
+            sanctions: self.sanctions.clone(),
             files: self
                 .rooms
                 .values()
@@ -205,6 +208,9 @@ impl Memory {
             }
         }
         self.acts.extend(record.acts);
+        if let Some(sanctions) = record.sanctions {
+            self.sanctions = sanctions;
+        }
     }
 
     fn answer(&mut self, question: Question) -> Answer {
