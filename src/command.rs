@@ -151,6 +151,21 @@ pub enum Command {
     InviteCode,
     /// Be an operator, by the operator key.
     Oper(Secret),
+    /// Tell everybody something.
+    Announce(Text),
+    /// Let nobody new in, or everybody again.
+    Lockdown(bool),
+    /// Read the settings again.
+    Rehash,
+    /// Stop the server after this time; `None`: do not stop it after all.
+    Shutdown(Option<Duration>),
+    /// What was done by power.
+    Audit {
+        /// Only acts with a smaller number.
+        before: Option<u64>,
+        /// The most acts.
+        limit: usize,
+    },
     /// Old lines that have all these words.
     Search {
         /// Where; `None` is everywhere.
@@ -366,6 +381,9 @@ pub const MAX_EMOJI: usize = 40;
 
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;
+
+/// How long a server that is told to stop goes on, where nothing else is said.
+const LEFT: Duration = Duration::from_secs(30);
 
 /// One row of the command table: what the parser knows and `/help` shows.
 pub struct Verb {
@@ -615,11 +633,11 @@ pub static VERBS: &[Verb] = &[
         }
         Ok(Command::Moderate { scope, deed: Deed::Unban(banned(&whom)?) })
     }),
-    verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| {
-        match scope_first(args)? {
-            (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
-            (_, rest) => Err(bad(&rest, verb.usage)),
-        }
+    verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| match scope_first(
+        args,
+    )? {
+        (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
+        (_, rest) => Err(bad(&rest, verb.usage)),
     }),
     verb(
         "HISTORY",
@@ -715,6 +733,36 @@ pub static VERBS: &[Verb] = &[
             key => Command::Oper(Secret::new(key)),
         })
     })),
+    verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell everybody something", |args, _| {
+        Ok(Command::Announce(some_text(args)?.trimmed()))
+    }),
+    verb(
+        "LOCKDOWN",
+        &["lockdown"],
+        "/lockdown on|off",
+        "operators: let nobody new in, or everybody again",
+        |args, verb| match args.trim() {
+            "on" => Ok(Command::Lockdown(true)),
+            "off" => Ok(Command::Lockdown(false)),
+            "" => Err(ChatError::MissingArgument { usage: verb.usage }),
+            _ => Err(bad(&args, verb.usage)),
+        },
+    ),
+    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_, _| Ok(Command::Rehash)),
+    verb(
+        "SHUTDOWN",
+        &["shutdown"],
+        "/shutdown [30s|5m|cancel]",
+        "operators: stop the server after a while, half a minute if not said",
+        |args, _| match args.trim() {
+            "" => Ok(Command::Shutdown(Some(LEFT))),
+            "cancel" => Ok(Command::Shutdown(None)),
+            word => Ok(Command::Shutdown(Some(
+                some_time(word).ok_or_else(|| bad(&args, "It is a time up to a day, as 30s, 5m or 1h, or cancel."))?,
+            ))),
+        },
+    ),
+    verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit),
     verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
         let why = args.trimmed();
         Ok(Command::Away((!why.is_empty()).then_some(why)))
@@ -925,6 +973,35 @@ fn search(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
         return Err(ChatError::MissingArgument { usage: verb.usage });
     }
     Ok(Command::Search { room, words: Text::own(words.join(" ")), before, limit })
+}
+
+/// A time as people write it: `30`, `30s`, `5m`, `1h`. `None` where it is none, or more than a day.
+fn some_time(word: &str) -> Option<Duration> {
+    let digits = word.trim_end_matches(['s', 'm', 'h']);
+    let unit = match &word[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        _ => return None,
+    };
+    let seconds = digits.parse::<u64>().ok()?.checked_mul(unit)?;
+    (seconds <= 24 * 60 * 60).then(|| Duration::from_secs(seconds))
+}
+
+fn audit(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+    let (mut before, mut limit) = (None, 50);
+    for word in args.split_whitespace() {
+        let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad(&Text::own(word), verb.usage));
+        match word.split_once('=') {
+            Some(("before", id)) => before = Some(number(id)?),
+            None => match number(word)? {
+                n if (1..=MAX_PAGE as u64).contains(&n) => limit = n as usize,
+                _ => return Err(bad(&Text::own(word), "It is 1 to 500 lines.")),
+            },
+            Some(_) => return Err(bad(&Text::own(word), verb.usage)),
+        }
+    }
+    Ok(Command::Audit { before, limit })
 }
 
 fn send_file(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {

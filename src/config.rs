@@ -386,6 +386,50 @@ pub struct Change {
     pub when: When,
 }
 
+/// What it means, in one line for people.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A text of many lines stands in the file; here its beginning is enough.
+        let short = |value: &str| match value.char_indices().nth(200) {
+            Some((end, _)) => format!("{}...", &value[..end]),
+            None => value.to_string(),
+        };
+        let (key, old, new) = (self.key, short(&self.old), short(&self.new));
+        match self.when {
+            _ if old == new && old == "(set)" => write!(f, "{key} is another now"),
+            When::AtOnce => write!(f, "{key} is {new} now, and was {old}"),
+            When::NextClient => write!(f, "{key} is {new} for those who come from now on, and was {old}"),
+            When::Restart => write!(f, "{key} stays {old}; {new} waits for a restart"),
+        }
+    }
+}
+
+impl Config {
+    /// What is different in `new`.
+    pub fn changes(&self, new: &Config) -> Vec<Change> {
+        let change = |setting: &Setting| {
+            let is_same = if setting.is_secret() {
+                // It is not shown, so it has to be looked at by itself.
+                self.operator_key == new.operator_key
+            } else {
+                setting.value(self) == setting.value(new)
+            };
+            let (old, new) = (setting.value(self), setting.value(new));
+            (!is_same).then(|| Change { key: setting.key, old, new, when: setting.when().unwrap_or(When::Restart) })
+        };
+        SETTINGS.iter().filter_map(change).collect()
+    }
+
+    /// Takes from `old`, which is in force, what only a restart changes.
+    pub fn keep_until_restart(&mut self, old: &Config) {
+        for setting in SETTINGS.iter().filter(|setting| setting.when() == Some(When::Restart)) {
+            if let Err(right) = setting.apply(self, &(setting.get)(old)) {
+                log::error!("{} {right}: a value in force is none that can be set", setting.key);
+            }
+        }
+    }
+}
+
 impl Setting {
     /// The flag: `--max-clients`.
     pub fn flag(&self) -> String {
@@ -851,9 +895,29 @@ mod tests {
     }
 
     #[test]
-    fn it_is_known_of_each_setting_when_it_holds() {
+    fn what_waits_for_a_restart_stays_and_all_else_changes() {
+        let others = [
+            ("addr", "127.0.0.1:1"),
+            ("name", "other"),
+            ("motd", "other"),
+            ("log", "debug"),
+            ("outbox_bytes", "8192"),
+            ("metrics", "127.0.0.1:2"),
+            ("files", "127.0.0.1:5"),
+            ("files_dir", "other"),
+            ("lab", "on"),
+            ("chaos", "stall=1"),
+            ("operator_key", "another-key-of-an-operator"),
+        ];
         for setting in SETTINGS {
-            assert!(setting.when().is_some(), "{}", setting.key);
+            let when = setting.when().unwrap_or_else(|| panic!("it is not known when {} holds", setting.key));
+            let other = others.iter().find(|(key, _)| *key == setting.key).map_or("301", |(_, other)| other);
+            let (old, mut new) = (Config::default(), Config::default());
+            setting.apply(&mut new, other).unwrap_or_else(|right| panic!("{} {right}", setting.key));
+            let changes = old.changes(&new);
+            assert!(changes.len() == 1 && changes[0].key == setting.key && changes[0].when == when, "{changes:?}");
+            new.keep_until_restart(&old);
+            assert_eq!(old.changes(&new).is_empty(), when == When::Restart, "{}", setting.key);
         }
     }
 

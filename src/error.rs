@@ -166,6 +166,8 @@ pub enum ChatError {
     LastOperator(RoomName),
     /// 484: as long as one is signed in, one's name is the account's.
     SignedInAs(Name),
+    /// 496: nobody new is let in.
+    LockedDown,
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
     /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
@@ -193,6 +195,8 @@ pub enum ChatError {
         /// The room that was looked in.
         room: RoomName,
     },
+    /// 497: the settings were not read again, and why.
+    NotReread(Text),
     /// 485: this server passes no files on.
     NoFiles,
     /// 492: a file may have so many bytes at most.
@@ -294,6 +298,8 @@ impl ChatError {
             ChatError::FileTooBig { .. } => (492, "file-too-big"),
             ChatError::TooManyFiles { .. } => (493, "too-many-files"),
             ChatError::NotListed { .. } => (494, "not-listed"),
+            ChatError::LockedDown => (496, "locked-down"),
+            ChatError::NotReread(_) => (497, "settings-not-read"),
             ChatError::NotSignedIn => (498, "not-signed-in"),
             ChatError::Internal { .. } => (500, "internal-error"),
             ChatError::StoreBusy => (507, "store-unavailable"),
@@ -333,6 +339,8 @@ impl ChatError {
             | ChatError::NotAllowed(_)
             | ChatError::NoLab
             | ChatError::NoOperatorKey
+            | ChatError::LockedDown
+            | ChatError::NotReread(_)
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
@@ -513,6 +521,11 @@ impl fmt::Display for ChatError {
             ChatError::SignedInAs(name) => {
                 write!(f, "You are signed in as {name}, and that is your name. For another one: LOGOUT: first.")
             }
+            ChatError::LockedDown => write!(
+                f,
+                "Nobody new is let in at the moment. Who has an account comes in by LOGIN:<name> <password>; else try again later."
+            ),
+            ChatError::NotReread(why) => write!(f, "{why}"),
             ChatError::NameRegistered(name) => {
                 write!(
                     f,

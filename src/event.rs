@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 
 pub use crate::command::What;
 use crate::command::{Choice, Prompt, Verb};
+use crate::config;
 use crate::error::ChatError;
 use crate::files::{Granted, Token};
 use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
 use crate::sanction;
-use crate::store::Role;
+use crate::store::{Entry, Role};
 use crate::text::Text;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
@@ -388,6 +389,10 @@ pub enum Done {
     PasswordChanged,
     /// An operator of the server by its key, until the connection ends.
     Operator,
+    /// Nobody new is let in from now on, or everybody again.
+    Lockdown(bool),
+    /// The server stops in so many seconds; `None`: it does not.
+    Stopping(Option<u64>),
     /// What an account may do.
     Role {
         /// Whose.
@@ -534,6 +539,15 @@ pub enum Items {
     Help(Vec<&'static Verb>),
     /// `STATS`: figures.
     Stats(Vec<Stat>),
+    /// `REHASH`: the settings that are not what they were.
+    Settings(Vec<config::Change>),
+    /// `AUDIT`: what was done by power.
+    Audit {
+        /// The acts, oldest first.
+        acts: Vec<Entry>,
+        /// There is more: ask with `before=` this number.
+        more: Option<u64>,
+    },
     /// `INSPECT`: the server from inside.
     Inspection(Box<Inspection>),
 }
@@ -806,6 +820,8 @@ impl Envelope {
                     Items::Bans(bans) => 2 * LINE * bans.len(),
                     Items::Help(verbs) => 2 * LINE * verbs.len(),
                     Items::Stats(stats) => LINE * stats.len(),
+                    Items::Settings(changes) => 3 * LINE * changes.len(),
+                    Items::Audit { acts, .. } => acts.iter().map(Entry::cost).sum(),
                     Items::Inspection(inspection) => LINE * inspection.rows(),
                 }
             }

@@ -194,18 +194,26 @@ pub fn may_open(config: &Config) -> Result<(), String> {
             }
         };
     }
-    if is_open_to_others(&config.addr) {
-        return Err(format!(
-            "the lab shows the server from inside and breaks it on purpose, but {} can be reached from other machines\n  \
-             try: --addr 127.0.0.1:7878, or --lab off",
-            config.addr
-        ));
+    is_for_this_machine("--addr", &config.addr, "127.0.0.1:7878")?;
+    is_for_this_machine("--files", &config.files, "127.0.0.1:7879")
+}
+
+/// Whether nobody comes to a lab by this address from elsewhere. One that is off is good.
+///
+/// # Errors
+/// What is in the way, and what to do: `flag` with `remedy`.
+pub fn is_for_this_machine(flag: &str, addr: &str, remedy: &str) -> Result<(), String> {
+    if !is_open_to_others(addr) {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "the lab shows the server from inside and breaks it on purpose, but {addr} can be reached from other machines\n  \
+         try: {flag} {remedy}, or --lab off"
+    ))
 }
 
 /// Whether another machine could connect to this address. One that cannot be found is for whoever listens to complain about.
-pub fn is_open_to_others(addr: &str) -> bool {
+fn is_open_to_others(addr: &str) -> bool {
     addr.to_socket_addrs().is_ok_and(|mut found| found.any(|addr| !addr.ip().to_canonical().is_loopback()))
 }
 
@@ -421,7 +429,8 @@ fn thread(task: Task, seats: &BTreeMap<ClientId, Arc<Seat>>, now: Duration) -> T
         match seat.reading.until(now) {
             Some(since) => Doing::Reading(since),
             None if out_of_tickets => Doing::AwaitingTicket,
-            None if waits_in.contains("nanosleep") => Doing::Paced,
+            // Where the system does not say in what it sleeps, this is nearly always why.
+            None if waits_in.is_empty() || waits_in.contains("nanosleep") => Doing::Paced,
             None => asleep,
         }
     } else if let Some(seat) = seat(writer) {
@@ -499,6 +508,8 @@ mod tests {
             assert!(refused.contains(addr) && refused.contains("try: --addr 127.0.0.1:7878"), "{refused}");
             assert_eq!(may_open(&with(addr, false)), Ok(()), "without a lab any address is good");
         }
+        let files = Config { files: "0.0.0.0:0".into(), ..with("127.0.0.1:0", true) };
+        assert!(may_open(&files).unwrap_err().contains("try: --files 127.0.0.1:7879, or --lab off"));
         let chaos = Config { chaos: "stall=1".parse().unwrap(), ..Config::default() };
         assert!(may_open(&chaos).unwrap_err().contains("try: --lab --chaos"));
         assert_eq!(may_open(&Config { lab: true, ..chaos }), Ok(()));

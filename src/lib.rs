@@ -50,6 +50,7 @@ pub mod connection;
 pub mod chaos;
 pub mod lab;
 pub mod live;
+pub mod rehash;
 pub mod files;
 pub mod server;
 pub mod config;

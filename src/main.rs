@@ -4,12 +4,14 @@ use std::io::{self, IsTerminal, Write};
 use std::net::TcpListener;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 mod journal;
 
-use chat_server::config::{self, Config, Loaded, Origin, Task};
+use chat_server::config::{self, Change, Config, ConfigError, Loaded, Origin, Task};
 use chat_server::connection::Threads;
-use chat_server::server::Server;
+use chat_server::rehash::Rehashes;
+use chat_server::server::{Server, ServerHandle};
 use chat_server::{lab, machine};
 use journal::Journal;
 
@@ -18,7 +20,7 @@ const WRONG_CONFIG: u8 = 78;
 const UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
-    let mut loaded = match Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok()) {
+    let mut loaded = match load() {
         Ok(loaded) => loaded,
         Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
@@ -27,11 +29,7 @@ fn main() -> ExitCode {
         Task::Version => print(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::PrintConfig => print(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
-            if let Err(problem) = lab::may_open(&loaded.config) {
-                return fail(WRONG_CONFIG, &format!("error: {problem}"));
-            }
-            let is_default = *loaded.origin("max_clients") == Origin::Default;
-            match machine::fit(&mut loaded.config.max_clients, is_default, Threads::PER_CLIENT) {
+            match look_over(&mut loaded) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
                 Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
@@ -43,6 +41,44 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// The settings, as the command line, the environment and the file have them at this moment.
+fn load() -> Result<Loaded, ConfigError> {
+    Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok())
+}
+
+/// Looks at what only this machine can tell of settings. What a person should know of it is the result.
+fn look_over(loaded: &mut Loaded) -> Result<Option<String>, String> {
+    lab::may_open(&loaded.config)?;
+    let is_default = *loaded.origin("max_clients") == Origin::Default;
+    machine::fit(&mut loaded.config.max_clients, is_default, Threads::PER_CLIENT)
+}
+
+/// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes.
+fn reread(handle: &ServerHandle) -> Result<Vec<Change>, String> {
+    let mut loaded = load().map_err(|error| error.to_string())?;
+    if let Some(note) = look_over(&mut loaded)? {
+        log::warn!("{}", note.replace('\n', " "));
+    }
+    let (old, mut new) = (handle.config(), loaded.config);
+    let changes = old.changes(&new);
+    new.keep_until_restart(&old);
+    handle.reload(new);
+    Ok(changes)
+}
+
+/// Reads the settings again whenever an operator wants it, until the server has ended.
+fn reread_for(operators: Rehashes, handle: &ServerHandle) {
+    for operator in operators {
+        let read = reread(handle);
+        match &read {
+            Ok(changes) if changes.is_empty() => log::info!("settings read again: none has changed"),
+            Ok(changes) => changes.iter().for_each(|change| log::info!("{change}")),
+            Err(problem) => log::error!("settings stay as they were: {}", problem.replace("\n  ", "; ")),
+        }
+        operator.done(read);
+    }
 }
 
 fn serve(config: Config) -> ExitCode {
@@ -86,9 +122,17 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = ctrlc::set_handler(on_signal) {
         return fail(1, &format!("error: cannot listen for signals: {error}"));
     }
+    let (operators, reader) = (server.rehashes(), server.handle());
+    let settings = thread::Builder::new().name("settings".into()).spawn(move || reread_for(operators, &reader));
+    let settings = match settings {
+        Ok(thread) => thread,
+        Err(error) => return fail(1, &format!("error: no thread to read the settings again: {error}")),
+    };
     print(&format!("listening on {addr}\n"));
     greet(&config, addr.port());
     let ended = server.run();
+    // It ends with the router.
+    let _panic_was_logged = settings.join();
     if ended.is_ok() {
         log::info!("stopped");
     }

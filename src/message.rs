@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::command::{Choice, Presence};
-use crate::config::Config;
+use crate::config::{Change, Config};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::files::{FileError, To, Token};
@@ -14,7 +14,7 @@ use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
 use crate::router::Patience;
-use crate::store::{Answer, Policy, Question, Report};
+use crate::store::{Answer, Policy, Question, Report, Secret};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::text::Text;
 
@@ -91,10 +91,52 @@ pub enum Message {
     Store(Report),
     /// Other settings are in force.
     Reload(Arc<Config>),
+    /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
+    Rehashed(u64, Result<Vec<Change>, Text>),
+    /// Somebody at a door has shown this as the operator key. The answer is [`Answer::Done`], or a refusal.
+    Operator {
+        /// What they have shown.
+        key: Secret,
+        /// From where.
+        from: Option<IpAddr>,
+        /// Whether nobody else can read what comes from there.
+        is_private: bool,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// Somebody who has shown the key wants something done.
+    Order {
+        /// What.
+        order: Order,
+        /// From where, for the log.
+        from: Option<IpAddr>,
+        /// Where the answer goes.
+        reply: Reply,
+    },
     /// Other rules for accounts are. Without a store there are no accounts, and it does nothing.
     Rules(Policy),
     /// Say goodbye to everybody and end.
     Shutdown,
+}
+
+/// What an operator at a door may want.
+pub enum Order {
+    /// Tell everybody something.
+    Announce(Text),
+    /// Send a person away, by all their connections.
+    Kick {
+        /// As whom others know them.
+        person: ClientId,
+        /// Why, for them and their rooms.
+        why: Option<Text>,
+    },
+    /// Show what was done by power.
+    Audit {
+        /// Only acts with a smaller number.
+        before: Option<u64>,
+        /// The most of them.
+        limit: usize,
+    },
 }
 
 /// One connection: a number, perhaps a name, and a sender. Dropping the sender is how the server disconnects.

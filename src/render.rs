@@ -5,13 +5,14 @@ use std::fmt::{Display, Write};
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::command::{Choice, Presence, Prompt, Verb, View};
+use crate::config::When;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, Speech, Stat, User, Version, Warning, What,
     Wire,
 };
 use crate::export::json;
 use crate::names::RoomName;
-use crate::store::Role;
+use crate::store::{Entry, Role};
 
 /// The lines of an envelope on one of the line wires, each with its CR LF.
 pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
@@ -255,6 +256,14 @@ impl Lines {
             Done::Operator => line.pair("role", Role::Admin.word()).text(
                 "You are an operator of this server, as long as this connection lasts. What you do by that is written down.",
             ),
+            Done::Lockdown(true) => {
+                line.pair("lockdown", "on").text("Nobody new is let in, but operators and who has an account.");
+            }
+            Done::Lockdown(false) => line.pair("lockdown", "off").text("Everybody is let in again."),
+            Done::Stopping(Some(seconds)) => line
+                .pair("in", seconds)
+                .text(format_args!("The server stops in {}. SHUTDOWN:cancel takes it back.", while_of(*seconds))),
+            Done::Stopping(None) => line.text("The server goes on."),
             Done::Role { name, role } => {
                 line.pair("name", name)
                     .pair("role", role.word())
@@ -347,13 +356,46 @@ impl Lines {
             }
             Items::Bans(bans) => self.bans(bans),
             Items::Inspection(inspection) => self.inspection(inspection),
+            Items::Settings(changes) => {
+                for change in changes {
+                    let when = match change.when {
+                        When::AtOnce => "now",
+                        When::NextClient => "next",
+                        When::Restart => "restart",
+                    };
+                    self.line("SETTING").field(change.key).pair("when", when).text(change);
+                }
+            }
+            Items::Audit { acts, .. } => {
+                for Entry { number, act } in acts {
+                    // Each has a time of its own, as old lines have.
+                    let mut line = Lines { out: String::new(), at: act.at, wire: self.wire };
+                    let fields = line.line("AUDIT").field(number).field(&act.by).field(&act.what);
+                    let fields = fields.maybe("room", act.room.as_ref());
+                    let fields = fields.maybe("target", (!act.target.is_empty()).then_some(&act.target));
+                    if act.detail.is_empty() {
+                        fields.end()
+                    } else {
+                        fields.text(&act.detail)
+                    }
+                    self.out.push_str(&line.out);
+                }
+            }
         }
         let more = match &block.items {
-            Items::History { more, .. } | Items::Found { more, .. } | Items::Export { more, .. } => *more,
-            Items::List(_) | Items::Who(_) | Items::Rooms(_) | Items::Files(_) | Items::Help(_) | Items::Stats(_) => {
-                None
-            }
-            Items::Bans(_) | Items::Inspection(_) => None,
+            Items::History { more, .. }
+            | Items::Found { more, .. }
+            | Items::Export { more, .. }
+            | Items::Audit { more, .. } => *more,
+            Items::List(_)
+            | Items::Who(_)
+            | Items::Rooms(_)
+            | Items::Help(_)
+            | Items::Stats(_)
+            | Items::Files(_)
+            | Items::Inspection(_)
+            | Items::Bans(_)
+            | Items::Settings(_) => None,
         };
         self.line("END").field(what).field(room).maybe("tag", tag).maybe("more", more).end();
     }
@@ -518,6 +560,26 @@ impl Lines {
                 }
             }
             Items::Bans(bans) => self.bans_for_people(&block.room, bans),
+            Items::Settings(changes) => {
+                self.say(match changes.len() {
+                    0 => "The settings were read again: none has changed.".into(),
+                    n => format!("{} changed:", counted(n, "setting")),
+                });
+                changes.iter().for_each(|change| self.say(change));
+            }
+            Items::Audit { acts, .. } => {
+                self.say(format_args!("{}:", counted(acts.len(), "act")));
+                for Entry { act, .. } in acts {
+                    let mut words = format!("{} {} {}", act.at.format("%Y-%m-%d %H:%M"), act.by, act.what);
+                    let room = act.room.as_ref().map(|room| room.as_str());
+                    for word in [act.target.as_str(), room.unwrap_or_default()] {
+                        words.push_str(if word.is_empty() { "" } else { " " });
+                        words.push_str(word);
+                    }
+                    let colon = if act.detail.is_empty() { "" } else { ": " };
+                    self.say(format_args!("{words}{colon}{}", act.detail));
+                }
+            }
             Items::Inspection(inspection) => self.inspection_for_people(inspection),
         }
     }
@@ -588,6 +650,8 @@ fn what_of(items: &Items) -> &'static str {
         Items::Help(_) => "HELP",
         Items::Stats(_) => "STATS",
         Items::Bans(_) => "BANS",
+        Items::Settings(_) => "REHASH",
+        Items::Audit { .. } => "AUDIT",
         Items::Inspection(_) => "INSPECT",
     }
 }
@@ -604,7 +668,18 @@ fn count_of(items: &Items) -> usize {
         Items::Help(verbs) => verbs.len(),
         Items::Stats(stats) => stats.len(),
         Items::Bans(bans) => bans.len(),
+        Items::Settings(changes) => changes.len(),
+        Items::Audit { acts, .. } => acts.len(),
         Items::Inspection(inspection) => inspection.rows(),
+    }
+}
+
+/// A time for people: `30 s`, `5 minutes`.
+pub(crate) fn while_of(seconds: u64) -> String {
+    match seconds {
+        n if n >= 7_200 && n % 3_600 == 0 => format!("{} hours", n / 3_600),
+        n if n >= 120 && n % 60 == 0 => format!("{} minutes", n / 60),
+        n => format!("{n} s"),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
 use crate::sanction::Sanctions;
+use crate::store::Answer as Reply;
 use crate::text::Text;
 
 mod accounts;
@@ -35,7 +36,7 @@ use archive::Archive;
 pub(crate) use archive::Patience;
 pub use files::Recipient;
 use glass::Glass;
-use operators::Operators;
+use operators::{Doer, Operators};
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -293,6 +294,12 @@ impl Turn<'_> {
                 });
             }
             Message::Reload(config) => self.reload(&config),
+            Message::Rehashed(number, outcome) => self.rehashed(number, outcome),
+            Message::Operator { key, from, is_private, reply } => {
+                let by = Doer::page(from);
+                reply(self.look_at_key(&key, &by, is_private).map_or_else(Reply::Refused, |()| Reply::Done));
+            }
+            Message::Order { order, from, reply } => self.ordered(order, &Doer::page(from), reply),
             Message::Rules(policy) => self.set_rules(policy),
             // Where something was said in this turn, the end waits until it is kept.
             Message::Shutdown if !self.may_end() => {}
@@ -391,7 +398,15 @@ impl Turn<'_> {
                 }
             } else {
                 let last_id = room.last_id();
+                let sanctions = std::mem::take(&mut room.sanctions);
                 self.forget_room(name, last_id);
+                if sanctions.has_bans() {
+                    // Whoever is banned is not to be the first in a new one, either.
+                    let mut again = Room::new(name.clone(), self.router.history, last_id);
+                    again.sanctions = sanctions;
+                    self.router.rooms.insert(name.clone(), again);
+                    self.router.record_room(name);
+                }
             }
         } else if room.ops.is_empty() && room.op_accounts.is_empty() && *name != RoomName::lobby() {
             let Some(&next) = room.members.first() else { return };
@@ -597,7 +612,7 @@ impl Turn<'_> {
         self.give_up_waiting();
         self.expire_files();
         self.lift_what_is_over();
-        self.router.operators.tick(now);
+        self.tick_operators();
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
             if client.state.announce_at.is_some_and(|at| at <= now) {

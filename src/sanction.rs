@@ -344,7 +344,9 @@ mod tests {
         ] {
             assert_eq!(Network::parse(written).map(|network| network.to_string()).as_deref(), Some(read), "{written}");
         }
-        for bad in ["192.0.2", "192.0.2.1/33", "192.0.2.1/7", "::1/15", "::1/129", "192.0.2.1/", "192.0.2.1/x", "ani", ""] {
+        for bad in
+            ["192.0.2", "192.0.2.1/33", "192.0.2.1/7", "::1/15", "::1/129", "192.0.2.1/", "192.0.2.1/x", "ani", ""]
+        {
             assert_eq!(Network::parse(bad), None, "{bad}");
         }
     }
@@ -419,8 +421,7 @@ mod tests {
         };
         let kept = vec![kept("a", None), kept("b", Some(100)), kept("c", Some(99)), kept("d", Some(130))];
         let sanctions = Sanctions::restored(kept, now, wall);
-        let left: Vec<_> =
-            sanctions.iter().map(|held| (held.sanction.whom.to_string(), held.left(now))).collect();
+        let left: Vec<_> = sanctions.iter().map(|held| (held.sanction.whom.to_string(), held.left(now))).collect();
         assert_eq!(left, [("a".into(), None), ("d".into(), Some(30))]);
     }
 

@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::names::ClientId;
 use crate::now::Now;
 use crate::registry::Registry;
+use crate::rehash::{Rehashes, WAITING as WAITING_REHASHES};
 use crate::render::render;
 use crate::router::{Router, TURN};
 use crate::store::{Contents, Policy, Store};
@@ -59,6 +60,7 @@ pub struct Server {
     inbox: Receiver<Message>,
     handle: ServerHandle,
     kept: Option<Kept>,
+    rehash: Option<SyncSender<u64>>,
 }
 
 /// A connection that was taken and is not yet started.
@@ -172,6 +174,7 @@ impl Server {
             inbox,
             handle,
             kept: None,
+            rehash: None,
         })
     }
 
@@ -190,6 +193,14 @@ impl Server {
         self.others.push((format!("accept-{door}"), listener));
         self.transports.push(Box::new(transport));
         Ok(())
+    }
+
+    /// Lets operators have the settings read again, by whoever takes what comes here on a thread of their own. Without it
+    /// `REHASH` says that there is nothing to read.
+    pub fn rehashes(&mut self) -> Rehashes {
+        let (sender, numbers) = mpsc::sync_channel(WAITING_REHASHES);
+        self.rehash = Some(sender);
+        Rehashes::new(numbers, self.handle())
     }
 
     /// Gives the server a store: what is in it is there when people come, and what they say is kept.
@@ -228,7 +239,7 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
-        let Server { listener, others, transports, exporter, files, inbox, handle, kept } = self;
+        let Server { listener, others, transports, exporter, files, inbox, handle, kept, rehash } = self;
         let shared = &*handle.shared;
         let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
         if let Some(door) = &files {
@@ -238,6 +249,9 @@ impl Server {
         }
         if let Some((store, contents, policy)) = kept {
             router.keep_in(store, contents, policy, Now::read());
+        }
+        if let Some(rehash) = rehash {
+            router.rehash_by(rehash);
         }
         let lab = shared.lab.clone().map(|lab| (router.show(lab.clone()), lab));
         let ended = thread::scope(|scope| {

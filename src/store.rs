@@ -61,7 +61,11 @@ pub struct Record {
 impl Record {
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.rooms.is_empty() && self.forgotten.is_empty() && self.acts.is_empty() && self.sanctions.is_none()
+        self.lines.is_empty()
+            && self.rooms.is_empty()
+            && self.forgotten.is_empty()
+            && self.acts.is_empty()
+            && self.sanctions.is_none()
     }
 }
 
@@ -102,6 +106,40 @@ pub struct Act {
     /// The rest, for people.
     pub detail: Text,
 }
+
+/// An act in the audit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Its number there, always rising.
+    pub number: u64,
+    /// What was done.
+    pub act: Act,
+}
+
+impl Entry {
+    /// About how many bytes it is, for the limits of the queues.
+    pub fn cost(&self) -> usize {
+        160 + self.act.detail.len()
+    }
+
+    /// The newest of these, which are the oldest first: so many at most, and no more than fits into an answer. The number to
+    /// ask on from, if that is not all of them.
+    pub fn page(mut acts: Vec<Entry>, limit: usize) -> (Vec<Entry>, Option<u64>) {
+        let mut room = AUDIT_BYTES;
+        let fits = |entry: &&Entry| {
+            room = room.saturating_sub(entry.cost());
+            room > 0
+        };
+        let count = acts.iter().rev().take(limit).take_while(fits).count();
+        let rest = acts.len() - count;
+        acts.drain(..rest);
+        let more = acts.first().filter(|_| rest > 0).map(|entry| entry.number);
+        (acts, more)
+    }
+}
+
+/// The most bytes of one answer to `AUDIT`.
+const AUDIT_BYTES: usize = 128 * 1024;
 
 /// What a store holds when the server starts.
 #[derive(Default)]
@@ -289,6 +327,13 @@ pub enum Question {
         /// Who asked for it.
         by: Name,
     },
+    /// The newest acts of the audit.
+    Audit {
+        /// Only those with a smaller number.
+        before: Option<u64>,
+        /// The most of them.
+        limit: usize,
+    },
 }
 
 /// What the store has to say to a question.
@@ -318,6 +363,13 @@ pub enum Answer {
         code: Text,
         /// Until when it is good.
         until: DateTime<Utc>,
+    },
+    /// To `Audit`: acts, oldest first, with the number to ask on from, if there are more ([`Entry::page`]).
+    Acts {
+        /// The acts.
+        acts: Vec<Entry>,
+        /// Where to go on.
+        more: Option<u64>,
     },
     /// Done, and nothing to add.
     Done,

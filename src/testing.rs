@@ -28,6 +28,7 @@
 //! | `wait 31` | so many seconds go by; only the bare router has a clock that can be moved |
 //! | `ani stops reading` | what is for her waits; only on the bare router, where no system keeps a part of it |
 //! | `ani reads on` | she takes what waited |
+//! | `settings burst 7` | the settings' file says this from now on; only the bare router has one |
 //! | `restart` | the server stops and starts again: everybody is gone, and what is kept is there |
 
 mod memory;
@@ -64,10 +65,12 @@ use crate::now::Now;
 use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
 use crate::protocol::Request;
 use crate::registry::Registry;
+use crate::rehash::WAITING;
 use crate::router::Router;
 use crate::server::{Server, ServerHandle, Transport};
 use crate::store::{Policy, Report, Role};
 use crate::telnet::{Input, Splitter};
+use crate::text::Text;
 
 /// How long a test waits for something that must come. Long, since a busy machine is no failure.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -417,6 +420,10 @@ pub trait Stage {
     fn connect_from(&mut self, _who: &str, _address: &str) -> bool {
         false
     }
+    /// The settings' file says something else from now on. Returns false where there is no file.
+    fn edit(&mut self, _key: &str, _value: &str) -> bool {
+        false
+    }
     /// Somebody connects to the file door. Returns false where there is none.
     fn connect_to_files(&mut self, _who: &str) -> bool {
         false
@@ -492,8 +499,15 @@ pub struct Bare {
     router: Router,
     /// What the store has to say.
     reports: mpsc::Receiver<Report>,
+    /// Who wants the settings read again, the settings in force, and what there is to read. Nothing, until something is
+    /// written there.
+    rehashes: mpsc::Receiver<u64>,
+    in_force: Config,
+    file: Option<Result<Config, String>>,
     now: Now,
     clients: HashMap<String, Seat>,
+    /// How many have connected: a number is never given twice.
+    connected: usize,
     files: Option<Arc<Files>>,
     /// Those who came to the file door.
     transfers: HashMap<String, Script>,
@@ -576,7 +590,21 @@ impl Bare {
     pub fn new(setup: impl Into<Setup>) -> Bare {
         let (setup, now) = (setup.into(), Now::read());
         let (router, files, reports) = router(&setup, now);
-        Bare { setup, router, reports, now, clients: HashMap::new(), files, transfers: HashMap::new() }
+        let in_force = setup.config.clone();
+        let (_nobody, rehashes) = mpsc::sync_channel(0);
+        Bare {
+            setup,
+            router,
+            reports,
+            rehashes,
+            in_force,
+            file: None,
+            now,
+            clients: HashMap::new(),
+            connected: 0,
+            files,
+            transfers: HashMap::new(),
+        }
     }
 
     /// One turn with these messages, and those it takes until the store has said all that is waited for.
@@ -588,6 +616,19 @@ impl Bare {
         while self.router.waits_for_store() {
             let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
             self.router.turn([Message::Store(report)], self.now);
+        }
+        while let Ok(number) = self.rehashes.try_recv() {
+            let read = self.file.clone().unwrap_or_else(|| Ok(self.in_force.clone()));
+            let messages = match read {
+                Ok(mut new) => {
+                    let changes = self.in_force.changes(&new);
+                    new.keep_until_restart(&self.in_force);
+                    self.in_force = new.clone();
+                    vec![Message::Reload(Arc::new(new)), Message::Rehashed(number, Ok(changes))]
+                }
+                Err(wrong) => vec![Message::Rehashed(number, Err(Text::own(wrong)))],
+            };
+            self.turn(messages);
         }
         if let Some(files) = &self.files {
             files.tidy_once();
@@ -644,7 +685,8 @@ impl Stage for Bare {
     }
 
     fn connect_from(&mut self, who: &str, address: &str) -> bool {
-        let (id, shelf) = (ClientId(self.clients.len() + 1), Shelf::default());
+        self.connected += 1;
+        let (id, shelf) = (ClientId(self.connected), Shelf::default());
         let outbox = Outbox::new(Box::new(shelf.clone()), self.setup.config.outbox_bytes);
         self.turn(vec![Message::ClientJoined(Client::new(id, outbox, format!("{address}:1"), "line"))]);
         let splitter = Splitter::new(self.setup.config.line_bytes);
@@ -733,9 +775,23 @@ impl Stage for Bare {
         true
     }
 
+    fn edit(&mut self, key: &str, value: &str) -> bool {
+        if self.file.is_none() {
+            let (sender, rehashes) = mpsc::sync_channel(WAITING);
+            self.router.rehash_by(sender);
+            self.rehashes = rehashes;
+        }
+        let mut file = self.file.take().and_then(Result::ok).unwrap_or_else(|| self.in_force.clone());
+        let setting = SETTINGS.iter().find(|setting| setting.key == key);
+        let set = setting.map_or(Err("is no setting".into()), |setting| setting.apply(&mut file, value));
+        self.file = Some(set.map(|()| file).map_err(|wrong| format!("{key} {wrong}")));
+        true
+    }
+
     fn restart(&mut self) {
         self.turn(vec![Message::Shutdown]);
         self.clients.clear();
+        self.connected = 0;
         // The old one, and its store's thread, end before the new one begins.
         self.transfers.clear();
         (self.router, self.files, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
@@ -878,6 +934,10 @@ impl<S: Stage> Player<'_, S> {
             _ if who == "wait" => {
                 let seconds = rest.trim().parse().unwrap_or_else(|_| panic!("{place}: how many seconds?"));
                 assert!(self.stage.wait(seconds), "{place}: this stage cannot move the clock");
+            }
+            _ if who == "settings" => {
+                let (key, value) = rest.trim_start().split_once(' ').unwrap_or_else(|| panic!("{place}: which value?"));
+                assert!(self.stage.edit(key, value), "{place}: this stage has no file");
             }
             " connects" => self.connect(who),
             " connects to files" => {

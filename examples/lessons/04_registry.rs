@@ -1,4 +1,4 @@
-//! Lesson 4: a registry. New: names, kept by one type that owns the map and its rules, and a guard that sees everybody out.
+//! Lesson 4: a registry. New: names; one type that owns the map and its rules; and a guard that sees everybody out.
 //!
 //! `cargo run --example 04_registry`, then `telnet localhost 7878` in two other terminals.
 

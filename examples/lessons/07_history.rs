@@ -56,7 +56,8 @@ fn start(id: usize, socket: TcpStream, router: &Sender<Message>) -> io::Result<(
 
     let router = router.clone();
     let client = move || {
-        let _the_router_has_gone = router.send(Message::ClientJoined(id, sender));
+        // Where no router is left, the message comes back. It is dropped here, with the sender in it, which ends the writer.
+        drop(router.send(Message::ClientJoined(id, sender)));
         let departure = Departure { id, router };
         if let Err(error) = read(id, socket, &departure.router) {
             log(format_args!("client {id}, reading: {error}"));

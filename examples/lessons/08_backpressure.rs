@@ -19,7 +19,7 @@ const INBOX: usize = 256;
 /// The most events that wait for one client. The router never waits: what does not fit is missed, and that is told.
 const OUTBOX: usize = 256;
 /// How long a client may take nothing of what is written to it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> io::Result<()> {
     let listener = listen()?;
@@ -67,7 +67,8 @@ fn start(id: usize, socket: TcpStream, router: &SyncSender<Message>) -> io::Resu
 
     let router = router.clone();
     let client = move || {
-        let _the_router_has_gone = router.send(Message::ClientJoined(id, outbox));
+        // Where no router is left, the message comes back. It is dropped here, with the sender in it, which ends the writer.
+        drop(router.send(Message::ClientJoined(id, outbox)));
         let departure = Departure { id, router };
         if let Err(error) = read(id, socket, &departure.router) {
             log(format_args!("client {id}, reading: {error}"));

@@ -27,7 +27,7 @@ const LINES: usize = 32;
 const OUTBOX: usize = 16;
 const BATCH: usize = 64;
 /// How long a client may take nothing of what is written to it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that was let go has to close its side, so that it can read our last words in peace.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -122,7 +122,8 @@ fn start<'scope>(
 
     let router = router.clone();
     let client = move || {
-        let _the_router_has_gone = router.send(Message::ClientJoined(id, outbox));
+        // Where no router is left, the message comes back. It is dropped here, with the sender in it, which ends the writer.
+        drop(router.send(Message::ClientJoined(id, outbox)));
         let departure = Departure { id, router };
         if let Err(error) = guarded(|| read(id, socket, &departure.router)) {
             log(format_args!("client {id}, reading: {error}"));
@@ -173,7 +174,8 @@ fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Result<String, Chat
     Ok(Some(Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).into())))
 }
 
-/// Writes what is in the queue, each batch as one piece. The loop ends when the last sender is gone and all that it had sent is written.
+/// Writes what is in the queue, each batch as one piece. The loop ends when the last sender is gone and all that it had
+/// sent is written.
 fn write(mut socket: &TcpStream, queue: Receiver<Vec<Arc<Event>>>) -> io::Result<()> {
     for batch in queue {
         let lines: String = batch.iter().map(|event| format!("{event}\r\n")).collect();

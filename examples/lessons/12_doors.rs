@@ -30,7 +30,7 @@ const LINES: usize = 32;
 const OUTBOX: usize = 16;
 const BATCH: usize = 64;
 /// How long a client may take nothing of what is written to it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that was let go has to close its side, so that it can read our last words in peace.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -137,7 +137,8 @@ fn start<'scope>(
 
     let router = router.clone();
     let client = move || {
-        let _the_router_has_gone = router.send(Message::ClientJoined(id, outbox));
+        // Where no router is left, the message comes back. It is dropped here, with the sender in it, which ends the writer.
+        drop(router.send(Message::ClientJoined(id, outbox)));
         let departure = Departure { id, router };
         if let Err(error) = guarded(|| read(id, socket, dialect, &departure.router)) {
             log(format_args!("client {id}, reading: {error}"));
@@ -189,7 +190,8 @@ fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Result<String, Chat
     Ok(Some(Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).into())))
 }
 
-/// Writes what is in the queue, each batch as one piece. The loop ends when the last sender is gone and all that it had sent is written.
+/// Writes what is in the queue, each batch as one piece. The loop ends when the last sender is gone and all that it had
+/// sent is written.
 fn write(mut socket: &TcpStream, dialect: Dialect, queue: Receiver<Vec<Arc<Event>>>) -> io::Result<()> {
     for batch in queue {
         let lines: String = batch.iter().map(|event| dialect.encode(event)).collect();
@@ -231,8 +233,10 @@ fn parse_irc(line: &str) -> Option<Result<Command, ChatError>> {
     let (to, text) = rest.split_once(" :").unwrap_or((rest, ""));
     match verb.to_ascii_uppercase().as_str() {
         "NICK" => Some(Name::parse(rest.trim_start_matches(':')).map(Command::Join)),
+        // Some programs name no room at first, to see whether a server understands `CAP`. They wait for this answer.
+        "JOIN" if to.trim_matches([' ', ':']).is_empty() => Some(Err(ChatError::NotSignedOn)),
         // What is meant for one person must not be said to all.
-        "PRIVMSG" if to != ROOM => Some(Err(ChatError::NoSuchRoom)),
+        "JOIN" | "PRIVMSG" if to != ROOM => Some(Err(ChatError::NoSuchRoom)),
         "PRIVMSG" => Some(some_text(text)),
         "NAMES" => Some(Ok(Command::List)),
         "PING" => Some(Ok(Command::Ping(rest.into()))),

@@ -27,7 +27,13 @@ impl Lines {
     }
 
     /// The same for people.
-    pub(super) fn measure_for_people(&mut self, room: &Option<RoomName>, by: &Option<Name>, what: &Measure, short: bool) {
+    pub(super) fn measure_for_people(
+        &mut self,
+        room: &Option<RoomName>,
+        by: &Option<Name>,
+        what: &Measure,
+        short: bool,
+    ) {
         let star = star(short);
         let place = room.as_ref().map_or_else(String::new, |room| format!("{room}: "));
         let words = words(by.as_ref(), what);
@@ -39,13 +45,13 @@ impl Lines {
         let place = room.as_ref().map_or_else(|| "this server".into(), |room| room.to_string());
         let inside = room.as_ref().map_or_else(|| "everywhere".into(), |room| format!("in {room}"));
         let time = seconds.map_or_else(String::new, |seconds| format!(" for {}", in_words(seconds)));
-        match verb {
-            "OP" => format!("{whom} is an operator of {place}."),
-            "DEOP" => format!("{whom} is no operator of {place} any more."),
-            "KICK" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
-            "MUTE" => format!("{whom} cannot speak {inside}{time}. /unmute {whom} lifts it."),
-            "UNMUTE" => format!("{whom} can speak {inside} again."),
-            "BAN" => format!("{whom} is banned from {place}{time}. /unban {whom} lifts it."),
+        match verb.to_ascii_lowercase().as_str() {
+            "op" => format!("{whom} is an operator of {place}."),
+            "deop" => format!("{whom} is no operator of {place} any more."),
+            "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
+            "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {whom} lifts it."),
+            "unmute" => format!("{whom} can speak {inside} again."),
+            "ban" => format!("{whom} is banned from {place}{time}. /unban {whom} lifts it."),
             _ => format!("{whom} may come to {place} again."),
         }
     }

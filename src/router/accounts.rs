@@ -106,8 +106,11 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether somebody without an account may come in.
+    /// Whether somebody without an account may come in. Operators always may.
     pub(super) fn may_visit(&self, id: ClientId) -> Result<(), ChatError> {
+        if self.router.operators.is_locked_down() && self.role(id) < Role::Op {
+            return Err(ChatError::LockedDown);
+        }
         match self.accounts() {
             Some(accounts) if accounts.policy.private && self.role(id) < Role::Op => Err(ChatError::MembersOnly),
             _ => Ok(()),
@@ -297,6 +300,9 @@ impl Turn<'_> {
             Question::Register { name, .. } => self.clients.named(name),
             _ => None,
         };
+        // Whoever is in already may make their name their own.
+        let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
+        let is_kept_out = is_new && self.router.operators.is_locked_down();
         let accounts = self.accounts_mut()?;
         let mut charge = |name: Option<&Name>| {
             // Whoever has one address of a network in IPv6 has all of them.
@@ -330,6 +336,9 @@ impl Turn<'_> {
                 if holder.is_some_and(|holder| Some(holder) != client) {
                     return Err(self.taken(name));
                 }
+                if is_kept_out {
+                    return Err(ChatError::LockedDown);
+                }
                 let needs_invite = accounts.policy.private;
                 let (charged, _) = charge(None)?;
                 let question = Question::Register { name, secret, invite, needs_invite, token, from };
@@ -349,7 +358,7 @@ impl Turn<'_> {
             }
             Question::Grant { .. } => (question, Then::Granted { by: Doer::page(from) }),
             Question::Invite { by } => (Question::Invite { by }, Then::Invited { by: Doer::page(from) }),
-            Question::Page { .. } | Question::Search { .. } => (question, Then::Nothing),
+            Question::Page { .. } | Question::Search { .. } | Question::Audit { .. } => (question, Then::Nothing),
         };
         Ok((question, archive::Then::Account(then)))
     }

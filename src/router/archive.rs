@@ -11,8 +11,8 @@ use crate::error::ChatError;
 use crate::event::{Envelope, Event, Greeting, Leave, Tag, What};
 use crate::message::{Message, Reply, Ticket};
 use crate::names::{ClientId, RoomName};
-use crate::protocol::Request;
 use crate::now::Now;
+use crate::protocol::Request;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
 use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store};
@@ -23,7 +23,7 @@ const KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
 const SEED_FOR: Duration = Duration::from_secs(10);
 /// How long somebody waits for an answer of the store.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is kept, and where, and what was asked.
 pub(super) struct Archive {
@@ -60,7 +60,7 @@ struct Asked {
     until: Instant,
 }
 
-enum Asker {
+pub(super) enum Asker {
     Client {
         id: ClientId,
         verb: &'static str,
@@ -80,6 +80,8 @@ pub(super) enum Then {
     Found { room: Option<RoomName> },
     /// Change a line that was older than memory.
     Change { room: RoomName, target: u64, what: What },
+    /// Show what was done by power.
+    Audit,
     /// What comes of it changes the accounts.
     Account(super::accounts::Then),
 }
@@ -87,7 +89,7 @@ pub(super) enum Then {
 /// The requests of somebody who waits for an answer: they are carried out when it is there.
 #[derive(Default)]
 pub(crate) struct Patience {
-    asked: Option<u64>,
+    pub(super) asked: Option<u64>,
     rest: VecDeque<(Vec<Request>, Ticket)>,
     leave: Option<Leave>,
 }
@@ -216,8 +218,9 @@ impl Router {
 
     /// Something was done by power.
     pub(super) fn record_act(&mut self, act: Act) {
-        if let Some(archive) = &mut self.archive {
-            archive.acts.push(act);
+        match &mut self.archive {
+            Some(archive) => archive.acts.push(act),
+            None => self.operators.remember(act),
         }
     }
 }
@@ -352,7 +355,7 @@ impl Turn<'_> {
     }
 
     /// `None` if there is no store.
-    fn put(&mut self, question: Question, asker: Asker, then: Then) -> Option<u64> {
+    pub(super) fn put(&mut self, question: Question, asker: Asker, then: Then) -> Option<u64> {
         let archive = self.router.archive.as_mut()?;
         archive.last_question += 1;
         let number = archive.last_question;
@@ -455,7 +458,7 @@ impl Turn<'_> {
     }
 
     /// The client does not wait any more.
-    fn go_on(&mut self, id: ClientId) {
+    pub(super) fn go_on(&mut self, id: ClientId) {
         if let Some(patience) = self.clients.get_mut(id).and_then(|client| client.state.patience.as_mut()) {
             patience.asked = None;
         }

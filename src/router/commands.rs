@@ -41,6 +41,8 @@ pub(super) enum Answer {
     Leave(Leave),
     /// The store knows. The answer comes later, and whoever asked waits for it.
     Ask(Question, Then),
+    /// The settings are being read again, under this number. The answer comes later, and whoever asked waits for it.
+    Rehash(u64),
 }
 
 /// Where a page of history is.
@@ -77,6 +79,7 @@ impl Turn<'_> {
         let verb = verb.map_or("", |verb| verb.name);
         match answer {
             Ok(Answer::Ask(question, then)) => self.ask(id, verb, tag, question, then),
+            Ok(Answer::Rehash(number)) => self.wait_for_rehash(id, number, tag),
             Err(error) => self.refuse(id, shown, tag, error),
             told => self.answer(id, verb, tag, told),
         }
@@ -120,6 +123,7 @@ impl Turn<'_> {
                 self.remove(id, why);
             }
             Ok(Answer::Ask(question, then)) => self.ask(id, verb, tag, question, then),
+            Ok(Answer::Rehash(number)) => self.wait_for_rehash(id, number, tag),
             Err(error) => self.refuse(id, Some(Text::own(verb)), tag, error),
         }
     }
@@ -221,6 +225,12 @@ impl Turn<'_> {
             Command::Role { name, role } => self.grant(id, name, role),
             Command::InviteCode => self.invite_code(id),
             Command::Oper(key) => self.oper(id, &key),
+            Command::Announce(text) => self.announce(id, text),
+            Command::Lockdown(on) => self.lockdown(id, on),
+            Command::Rehash => self.rehash(id),
+            Command::Shutdown(Some(after)) => self.stop_after(id, after),
+            Command::Shutdown(None) => self.stop_no_more(id),
+            Command::Audit { before, limit } => self.audit(id, before, limit),
             Command::Search { room, words, before, limit } => self.search(id, room, words, before, limit),
             Command::Export { room, after, limit } => self.export(id, room, after, limit),
             Command::SendFile { to, bytes, name } => self.send_file(id, to, bytes, name),
@@ -228,7 +238,8 @@ impl Turn<'_> {
             Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
             Command::Inspect { watch } => self.inspect(id, watch),
-            Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words))),
+            // Last words are words, too.
+            Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words.filter(|_| !self.is_muted_somewhere(id))))),
             #[cfg(test)]
             Command::Crash => panic!("the test asked for it"),
         }
@@ -289,6 +300,11 @@ impl Turn<'_> {
         let mut users = 0;
         // One person goes in by all their connections.
         for connection in self.connections(id).into_iter().rev() {
+            // But not by one that comes from where nobody may come from.
+            let room = self.router.rooms.get(&name);
+            if connection != id && room.is_some_and(|room| self.not_banned_from(connection, room).is_err()) {
+                continue;
+            }
             users = self.go_in(connection, &name)?;
             if connection != id {
                 let joined = Event::Joined { room: name.clone(), by: self.person(id), name: self.name_of(id)? };
@@ -305,7 +321,8 @@ impl Turn<'_> {
     /// Makes sure that a room exists, making place for it where there are too many.
     fn open_room(&mut self, name: &RoomName) -> Result<(), ChatError> {
         let rooms = &self.router.rooms;
-        let is_lasting = |room: &Room| room.is_kept && self.router.archive.is_some();
+        let is_worth_it = |room: &Room| room.has_log() || room.topic.is_some() || !room.op_accounts.is_empty();
+        let is_lasting = |room: &Room| room.is_kept && self.router.archive.is_some() && is_worth_it(room);
         if !rooms.contains_key(name) && rooms.len() >= self.router.max_rooms {
             // What is kept is not given up for a room that is new.
             let empty = rooms
@@ -658,7 +675,7 @@ impl Turn<'_> {
 
     fn rooms(&self, id: ClientId) -> Vec<RoomInfo> {
         // A room with a key may be known by those who have none; one by invitation may not.
-        let known = self.router.rooms.values().filter(|room| self.may_know_of(id, room));
+        let known = self.router.rooms.values().filter(|room| !room.invite_only || room.members.contains(&id));
         let mut rooms: Vec<RoomInfo> = known
             .map(|room| RoomInfo {
                 name: room.name.clone(),
@@ -891,6 +908,9 @@ impl Turn<'_> {
     ) -> Result<Answer, ChatError> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),
+            (Then::Audit, crate::store::Answer::Acts { acts, more }) => {
+                Ok(Answer::Block(None, Items::Audit { acts, more }))
+            }
             // Looked at again: a room may have been closed in the meantime.
             (
                 Then::Page { room, limit, after, behind, export },
@@ -1020,6 +1040,8 @@ impl Turn<'_> {
             let text = "1: what is said is kept; 0: it would be gone after a restart";
             stats.push(Stat { key: "kept", value: u64::from(self.router.keeps()), text });
         }
+        let text = "1: nobody new is let in; 0: everybody is";
+        stats.push(Stat { key: "lockdown", value: u64::from(self.router.operators.is_locked_down()), text });
         stats.extend(self.router.limits.iter().map(|(key, value, text)| Stat { key, value: *value, text }));
         stats
     }

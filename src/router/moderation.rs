@@ -24,10 +24,15 @@ impl Router {
         }
     }
 
-    /// They changed, and are to be kept.
-    fn record_sanctions_of(&mut self, room: Option<&RoomName>) {
+    /// When the first of all bans and mutes is over.
+    fn find_next_lift(&mut self) {
         let all = std::iter::once(&self.sanctions).chain(self.rooms.values().map(|room| &room.sanctions));
         self.next_lift = all.filter_map(Sanctions::next_end).min();
+    }
+
+    /// They changed, and are to be kept.
+    fn record_sanctions_of(&mut self, room: Option<&RoomName>) {
+        self.find_next_lift();
         match room {
             Some(room) => self.record_room(room),
             None => self.record_sanctions(),
@@ -129,6 +134,13 @@ impl Turn<'_> {
         found.map_or(Ok(()), |(room, (retry, by, why))| Err(ChatError::Muted { room, retry, by, why }))
     }
 
+    /// Whether somebody is muted in a room they are in, or everywhere.
+    pub(super) fn is_muted_somewhere(&self, id: ClientId) -> bool {
+        let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
+        let mut rooms = rooms.filter_map(|room| self.router.rooms.get(room));
+        self.not_muted(id, None).is_err() || rooms.any(|room| self.not_muted(id, Some(room)).is_err())
+    }
+
     /// Somebody who comes from where nobody may come from is not let in at all.
     pub(super) fn turn_away_banned(&mut self, id: ClientId) {
         if let Some((_, _, why)) = self.ban_on(id, &self.router.sanctions) {
@@ -208,7 +220,7 @@ impl Turn<'_> {
         let target = self.clients.named(name);
         let role = target.map_or_else(|| self.role_of_name(name), |target| self.role(target));
         let name = target.map_or_else(|| Ok(name.clone()), |target| self.name_of(target))?;
-        if role >= Role::Op && role >= self.role(id) {
+        if role >= Role::Op {
             return Err(ChatError::OperatorOfServer(name));
         }
         Ok(name)
@@ -245,7 +257,7 @@ impl Turn<'_> {
             return Err(ChatError::NotListed { whom, room: Some(room), what: "an operator" });
         }
         let others = there.ops.iter().any(|op| !all.contains(op)) || there.op_accounts.iter().any(|op| *op != name);
-        if !others && room != RoomName::lobby() {
+        if !others {
             return Err(ChatError::LastOperator(room));
         }
         there.ops.retain(|op| !all.contains(op));
@@ -360,15 +372,8 @@ impl Turn<'_> {
         Ok(done(room, &shown, seconds))
     }
 
-    fn lift(
-        &mut self,
-        id: ClientId,
-        room: Option<RoomName>,
-        kind: Kind,
-        whom: Whom,
-    ) -> Result<Answer, ChatError> {
-        let all: Vec<ClientId> =
-            whom.name().map_or_else(Vec::new, |name| self.clients.all_named(name).collect());
+    fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, whom: Whom) -> Result<Answer, ChatError> {
+        let all: Vec<ClientId> = whom.name().map_or_else(Vec::new, |name| self.clients.all_named(name).collect());
         let sanctions = self.router.sanctions_of(room.as_ref());
         let lifted = sanctions.map_or_else(Vec::new, |sanctions| sanctions.lift(kind, &whom, &all));
         if lifted.is_empty() {
@@ -481,7 +486,7 @@ impl Turn<'_> {
     /// Lifts what is over.
     pub(super) fn lift_what_is_over(&mut self) {
         let now = self.now.mono;
-        if self.router.next_lift.is_none_or(|at| now < at) {
+        if self.router.next_lift.take_if(|at| *at <= now).is_none() {
             return;
         }
         let mut over: Vec<(Option<RoomName>, Sanction)> =
@@ -490,6 +495,7 @@ impl Turn<'_> {
             let name = room.name.clone();
             over.extend(room.sanctions.expire(now).into_iter().map(|sanction| (Some(name.clone()), sanction)));
         }
+        self.router.find_next_lift();
         for (room, sanction) in over {
             self.router.record_sanctions_of(room.as_ref());
             let what = match (sanction.kind, sanction.whom.name()) {
@@ -523,6 +529,7 @@ fn details(seconds: Option<u64>, why: Option<&Text>) -> String {
 
 /// The operators of a room are its own; those of the server have an account or the key.
 fn some_room(room: Option<RoomName>, name: &Name) -> Result<RoomName, ChatError> {
-    let right = "Operators of the whole server are made by /role, or have the operator key.";
-    room.ok_or_else(|| ChatError::BadArgument { what: Text::own(name.as_str()), right })
+    let right = "Operators of the whole server, and so of the lobby, are made by /role, or have the operator key.";
+    let own = room.filter(|room| *room != RoomName::lobby());
+    own.ok_or_else(|| ChatError::BadArgument { what: Text::own(name.as_str()), right })
 }

@@ -1,19 +1,24 @@
 //! The server's operators: who is one by the operator key, and what is written down of all that is done by power.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::Turn;
+use super::archive::{ANSWER_WITHIN, Asker, Then};
 use super::commands::Answer;
-use crate::config::Config;
+use super::{Router, Turn};
+use crate::config::{Change, Config};
 use crate::connections::neighbourhood;
 use crate::error::{ChatError, Spam};
-use crate::event::{Done, Event};
+use crate::event::{Done, Envelope, Event, Items, Leave, Tag};
 use crate::limit::Guesses;
+use crate::message::{Message, Order, Reply};
 use crate::names::{ClientId, Name, RoomName};
 use crate::operator_key::OperatorKey;
-use crate::store::{Act, Secret};
+use crate::render::while_of;
+use crate::store::{Act, Answer as Told, Entry, Question, Role, Secret};
+use crate::sync::mpsc::SyncSender;
 use crate::text::Text;
 
 /// So many wrong keys from one address, and so long until the next.
@@ -25,7 +30,38 @@ pub(super) struct Operators {
     key: Option<OperatorKey>,
     /// Wrong keys, by address.
     wrong: Guesses<IpAddr>,
+    /// Whether nobody new is let in. A restart lifts it.
+    lockdown: bool,
+    ending: Option<Ending>,
+    /// Whom to tell that somebody wants the settings read again.
+    rehash: Option<SyncSender<u64>>,
+    rehashing: Vec<Rehashing>,
+    last_rehash: u64,
+    /// What was done by power, where no store keeps it.
+    acts: VecDeque<Entry>,
+    last_act: u64,
 }
+
+/// The server is to stop.
+struct Ending {
+    at: Instant,
+    /// How many seconds there were when everybody was told.
+    told: u64,
+}
+
+/// An operator who waits for the settings to be read again.
+struct Rehashing {
+    number: u64,
+    by: Doer,
+    /// Nobody, if they were told already that it takes too long.
+    asker: Option<(ClientId, Option<Tag>)>,
+    until: Instant,
+}
+
+/// The most acts that are remembered where no store keeps them.
+const ACTS: usize = 500;
+/// When everybody is told how many seconds are left.
+const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
 
 /// Who does something by power, as the log and the audit name them.
 #[derive(Clone, Debug)]
@@ -37,16 +73,40 @@ pub(super) struct Doer {
 
 impl Operators {
     pub(super) fn new() -> Operators {
-        Operators { key: None, wrong: Guesses::strict(TRIES, TRIES_IN) }
+        Operators {
+            key: None,
+            wrong: Guesses::strict(TRIES, TRIES_IN),
+            lockdown: false,
+            ending: None,
+            rehash: None,
+            rehashing: Vec::new(),
+            last_rehash: 0,
+            acts: VecDeque::new(),
+            last_act: 0,
+        }
     }
 
     pub(super) fn set_key(&mut self, key: Option<OperatorKey>) {
         self.key = key;
     }
 
-    /// Once a second.
-    pub(super) fn tick(&mut self, now: Instant) {
-        self.wrong.tick(now);
+    pub(super) fn is_locked_down(&self) -> bool {
+        self.lockdown
+    }
+
+    /// Keeps an act in memory.
+    pub(super) fn remember(&mut self, act: Act) {
+        self.last_act += 1;
+        self.acts.push_back(Entry { number: self.last_act, act });
+        if self.acts.len() > ACTS {
+            self.acts.pop_front();
+        }
+    }
+
+    /// A page of what is in memory.
+    fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Entry>, Option<u64>) {
+        let older = self.acts.iter().filter(|entry| before.is_none_or(|before| entry.number < before));
+        Entry::page(older.cloned().collect(), limit)
     }
 }
 
@@ -55,6 +115,13 @@ impl Doer {
     pub(super) fn page(from: Option<IpAddr>) -> Doer {
         // No name can look like this.
         Doer { name: Text::own("(page)"), from }
+    }
+}
+
+impl Router {
+    /// Lets operators have the settings read again, by whoever gets the numbers.
+    pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
+        self.operators.rehash = Some(rehash);
     }
 }
 
@@ -93,7 +160,7 @@ impl Turn<'_> {
     }
 
     /// The one place where it is decided whether somebody has the operator key.
-    fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), ChatError> {
+    pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), ChatError> {
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
             return Err(ChatError::NeedsTls);
@@ -113,6 +180,193 @@ impl Turn<'_> {
         }
         wrong(by.from, format_args!("operator key by {}", by.name));
         Err(ChatError::WrongKey)
+    }
+
+    // ---- commands ----
+
+    fn must_be(&self, id: ClientId, role: Role) -> Result<(), ChatError> {
+        if self.role(id) < role { Err(ChatError::NotAllowed(role)) } else { Ok(()) }
+    }
+
+    /// `ANNOUNCE`.
+    pub(super) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Op)?;
+        self.announce_by(&self.doer(id), text);
+        Ok(Answer::Done(Done::Nothing))
+    }
+
+    fn announce_by(&mut self, by: &Doer, text: Text) {
+        self.act(by, "announce", None, "", &text);
+        self.tell_all(Event::Note { room: None, text });
+    }
+
+    /// `LOCKDOWN`.
+    pub(super) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Op)?;
+        if std::mem::replace(&mut self.router.operators.lockdown, on) != on {
+            let by = self.doer(id);
+            self.act(&by, "lockdown", None, "", if on { "on" } else { "off" });
+            let text = if on {
+                format!("{} locks the server down: nobody new is let in.", by.name)
+            } else {
+                format!("{} lifts the lockdown: everybody is let in again.", by.name)
+            };
+            let note = Envelope::new(self.now.wall, Event::Note { room: None, text: Text::own(text) });
+            for operator in self.clients.ids() {
+                if operator != id && self.role(operator) >= Role::Op {
+                    self.push(operator, &note);
+                }
+            }
+        }
+        Ok(Answer::Done(Done::Lockdown(on)))
+    }
+
+    /// `SHUTDOWN`.
+    pub(super) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Admin)?;
+        let (by, seconds) = (self.doer(id), after.as_secs());
+        self.act(&by, "shutdown", None, "", &format!("in {}", while_of(seconds)));
+        self.router.operators.ending = Some(Ending { at: self.now.mono + after, told: seconds });
+        // At once, where it is to be at once.
+        self.router.next_tick = None;
+        if seconds > 0 {
+            self.tell_time_left(seconds);
+        }
+        Ok(Answer::Done(Done::Stopping(Some(seconds))))
+    }
+
+    /// `SHUTDOWN:cancel`.
+    pub(super) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Admin)?;
+        if self.router.operators.ending.take().is_none() {
+            let right = "The server is not about to stop. SHUTDOWN:30s would make it.";
+            return Err(ChatError::BadArgument { what: Text::own("cancel"), right });
+        }
+        let by = self.doer(id);
+        self.act(&by, "shutdown", None, "", "cancelled");
+        self.tell_all(Event::Note { room: None, text: Text::own("The server does not stop; it goes on.") });
+        Ok(Answer::Done(Done::Stopping(None)))
+    }
+
+    fn tell_time_left(&mut self, seconds: u64) {
+        let text = Text::own(format!("The server stops in {}.", while_of(seconds)));
+        self.tell_all(Event::Note { room: None, text });
+    }
+
+    /// `AUDIT`.
+    pub(super) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Op)?;
+        if self.router.archive.is_some() {
+            return Ok(Answer::Ask(Question::Audit { before, limit }, Then::Audit));
+        }
+        let (acts, more) = self.router.operators.page(before, limit);
+        Ok(Answer::Block(None, Items::Audit { acts, more }))
+    }
+
+    /// An operator at a door wants something.
+    pub(super) fn ordered(&mut self, order: Order, by: &Doer, reply: Reply) {
+        match order {
+            Order::Announce(text) => {
+                self.announce_by(by, text);
+                reply(Told::Done);
+            }
+            Order::Kick { person, why } => {
+                let all: Vec<ClientId> =
+                    self.clients.iter().filter(|client| client.person() == person).map(|client| client.id).collect();
+                let name = all.first().and_then(|id| self.name_of(*id).ok());
+                let Some(name) = name else {
+                    return reply(Told::Refused(ChatError::NoSuchUser(Text::own(person.to_string()))));
+                };
+                self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
+                // Whoever came by several connections goes by all of them.
+                all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
+                reply(Told::Done);
+            }
+            Order::Audit { before, limit } if self.router.archive.is_some() => {
+                let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
+            }
+            Order::Audit { before, limit } => {
+                let (acts, more) = self.router.operators.page(before, limit);
+                reply(Told::Acts { acts, more });
+            }
+        }
+    }
+
+    // ---- reading the settings again ----
+
+    /// `REHASH`.
+    pub(super) fn rehash(&mut self, id: ClientId) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Admin)?;
+        let operators = &mut self.router.operators;
+        let Some(rehash) = &operators.rehash else {
+            let why = "This server was started without settings that can be read again; nothing has changed.";
+            return Err(ChatError::NotReread(Text::own(why)));
+        };
+        operators.last_rehash += 1;
+        if rehash.try_send(operators.last_rehash).is_err() {
+            let why = "The settings are being read already, for too many at once; try again in a moment.";
+            return Err(ChatError::NotReread(Text::own(why)));
+        }
+        Ok(Answer::Rehash(operators.last_rehash))
+    }
+
+    /// Somebody waits until the settings were read again, with all that they ask for meanwhile.
+    pub(super) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
+        let by = self.doer(id);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state.patience.get_or_insert_default().asked = Some(number);
+        let (asker, until) = (Some((id, tag)), self.now.mono + ANSWER_WITHIN);
+        self.router.operators.rehashing.push(Rehashing { number, by, asker, until });
+    }
+
+    /// The settings were read again.
+    pub(super) fn rehashed(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
+        let rehashing = &mut self.router.operators.rehashing;
+        let Some(place) = rehashing.iter().position(|rehashing| rehashing.number == number) else { return };
+        let Rehashing { by, asker, .. } = rehashing.remove(place);
+        if let Ok(changes) = &outcome {
+            let keys: Vec<&str> = changes.iter().map(|change| change.key).collect();
+            self.act(&by, "rehash", None, "", &if keys.is_empty() { "nothing changed".into() } else { keys.join(" ") });
+        }
+        let Some((id, tag)) = asker else { return };
+        let answer = match outcome {
+            Ok(changes) => Ok(Answer::Block(None, Items::Settings(changes))),
+            Err(why) => Err(ChatError::NotReread(Text::own(format!("Nothing has changed: {why}")))),
+        };
+        self.guarded(id, |turn| turn.answer(id, "REHASH", tag, answer));
+        self.go_on(id);
+    }
+
+    // ---- time ----
+
+    /// Once a second.
+    pub(super) fn tick_operators(&mut self) {
+        let now = self.now.mono;
+        let operators = &mut self.router.operators;
+        operators.wrong.tick(now);
+        let late = operators.rehashing.iter_mut().filter(|rehashing| rehashing.until <= now);
+        let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|rehashing| rehashing.asker.take()).collect();
+        for (id, tag) in late {
+            let why = "The settings are still being read. The log will say what has changed.";
+            self.refuse(id, Some(Text::own("REHASH")), tag, ChatError::NotReread(Text::own(why)));
+            self.go_on(id);
+        }
+        self.count_down();
+    }
+
+    /// Tells everybody how long there is, and stops the server when there is nothing left.
+    fn count_down(&mut self) {
+        let Some(ending) = &mut self.router.operators.ending else { return };
+        let left = ending.at.saturating_duration_since(self.now.mono);
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        if seconds == 0 {
+            self.router.operators.ending = None;
+            log::info!("stopping, as an operator wants it");
+            self.take(Message::Shutdown);
+        } else if MARKS.iter().any(|mark| seconds <= *mark && *mark < ending.told) {
+            ending.told = seconds;
+            self.tell_time_left(seconds);
+        }
     }
 
     // ---- what is written down ----

@@ -13,8 +13,8 @@ use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::names::{ClientId, Name, RoomName};
 use crate::sanction::Sanction;
 use crate::store::{
-    Account, Act, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, Role, RoomState, Secret, Store,
-    StoredRoom,
+    Account, Act, Answer, Busy, Contents, Entry, Keeping, Proof, Question, Record, Report, Role, RoomState, Secret,
+    Store, StoredRoom,
 };
 use crate::text::Text;
 
@@ -247,6 +247,12 @@ impl Memory {
                 }
                 None => Err(ChatError::NoSuchUser(Text::own(name.as_str()))),
             },
+            Question::Audit { before, limit } => {
+                let all = self.acts.iter().zip(1..).map(|(act, number)| Entry { number, act: act.clone() });
+                let older = all.filter(|entry| before.is_none_or(|before| entry.number < before));
+                let (acts, more) = Entry::page(older.collect(), limit);
+                Ok(Answer::Acts { acts, more })
+            }
             Question::Invite { .. } => {
                 self.codes_made += 1;
                 let code = format!("code-{}", self.codes_made);

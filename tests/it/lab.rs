@@ -1,5 +1,6 @@
 //! The lab: what one sees through the glass wall, and that whatever goes wrong on purpose hurts those it was meant for.
 
+use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -50,21 +51,36 @@ fn a_peer_that_does_not_read_is_seen_with_its_name_and_what_waits_for_it() {
     until_seen(&mut ani, "* THREAD write-2 state=S cpu=* wait=batch client=budi: waits for something to write");
     let words = format!("MSG:{}\n", "x".repeat(2_000)).repeat(50);
     let stuck = "* THREAD write-2 state=S cpu=* wait=write ms=* client=budi: blocked in write since ...";
+    // Any write takes a moment, and the system finds a little more room now and then.
+    let millis = |row: &str| row.split_once(" ms=").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
+    let is_stuck = |row: &String| matches(stuck, row) && millis(row).is_some_and(|millis| millis > 1_000);
+    // The fullest queue comes first, behind that of the router.
+    let full = "* QUEUE client-2 events=* outbox=* queue=* tickets=0 client=budi: ...";
+    let is_full = |row: &String| matches(full, row) && !row.contains(" queue=0 ");
     let began = Instant::now();
-    while !look(&mut ani).iter().any(|row| matches(stuck, row)) {
-        assert!(began.elapsed() < DEADLINE, "the system takes all of it");
+    loop {
+        let rows = look(&mut ani);
+        if rows.iter().any(is_stuck) && rows.iter().filter(|row| row.contains(" QUEUE ")).nth(1).is_some_and(is_full) {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "the system takes all of it: {rows:#?}");
         ani.send_bytes(words.as_bytes());
         ani.settle();
     }
-    // The fullest queue comes first, behind that of the router.
-    let rows = look(&mut ani);
-    let first = rows.iter().filter(|row| row.contains(" QUEUE ")).nth(1).cloned().unwrap_or_default();
-    assert!(matches("* QUEUE client-2 events=* outbox=* queue=* tickets=0 client=budi: ...", &first), "{rows:#?}");
-    assert!(!first.contains("queue=0 "), "{first}");
     // It asks, and does not read the answers: its tickets are out, and it is not read from any more.
-    budi.send_bytes("LIST\n".repeat(8).as_bytes());
-    until_seen(&mut ani, "* THREAD client-2 state=S cpu=* wait=ticket client=budi: waits: its answers are unread");
-    until_seen(&mut ani, "* QUEUE client-2 events=* outbox=* queue=* tickets=2 client=budi: ...");
+    let began = Instant::now();
+    let out = [
+        "* THREAD client-2 state=S cpu=* wait=ticket client=budi: waits: its answers are unread",
+        "* QUEUE client-2 events=* outbox=* queue=* tickets=2 client=budi: ...",
+    ];
+    loop {
+        budi.send("LIST");
+        let rows = look(&mut ani);
+        if out.iter().all(|pattern| rows.iter().any(|row| matches(pattern, row))) {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "its answers are taken: {rows:#?}");
+    }
 }
 
 #[test]
@@ -225,38 +241,51 @@ fn whoever_is_split_or_slow_gets_and_says_every_line() {
 fn among_many_who_misbehave_a_pair_talks_on() {
     const EACH: usize = 19;
     const ROUNDS: usize = 30;
-    let config = Config { slow_secs: Duration::from_secs(5), ..lab("stall=19,panic=19,split=19,rst=19,slow=19") };
+    /// The first who is well.
+    const ANI: usize = 5 * EACH;
+    // Enough for those who are slow also where the machine has a lot to do.
+    let config = Config { slow_secs: Duration::from_secs(10), ..lab("stall=19,panic=19,split=19,rst=19,slow=19") };
     let server = TestServer::with(config);
     let mut people: Vec<(TestClient, Vec<String>)> = Vec::new();
     for number in 0..5 * EACH + 2 {
         let mut client = server.connect();
+        client.send(&format!("JOIN:p{number}"));
+        let mut lines = vec![client.until("* OK JOIN ...")];
         // Their own words are answered, so that every number of the room is accounted for.
-        client.send_bytes(format!("OPT:presence=off echo=on\nJOIN:p{number}\n").as_bytes());
-        let mut lines = vec![client.until("* OK OPT ...")];
-        lines.push(client.until("* OK JOIN ..."));
+        client.send(if number == ANI { "OPT:echo=on" } else { "OPT:presence=off echo=on" });
+        lines.push(client.until("* OK OPT ..."));
         people.push((client, lines));
     }
-    let (ani, budi) = (5 * EACH, 5 * EACH + 1);
+    let (ani, budi) = (ANI, ANI + 1);
     for round in 0..ROUNDS {
         for pair in [ani, budi] {
             people[pair].0.send(&format!("MSG:{pair}.{round}"));
         }
-        // Four of the broken say four lines each, the last of which some do not survive.
+        // Four of the broken say two lines each, the last of which some do not survive.
         for number in (0..5 * EACH).skip(round * 4).take(4) {
-            (0..4).for_each(|line| people[number].0.send(&format!("MSG:{number}.{line}")));
+            let (client, lines) = &mut people[number];
+            (0..2).for_each(|line| client.send(&format!("MSG:{number}.{line}")));
+            if (3 * EACH..4 * EACH).contains(&number) {
+                // A reset needs something that is left unread, so it comes behind the first answer, if there is one.
+                lines.extend(std::iter::from_fn(|| client.line()).find(|line| line.contains(" OK MSG ")));
+                client.send("PING:");
+            }
         }
         let (client, lines) = &mut people[budi];
         lines.extend(client.settle());
     }
     // Those who stall, panic or are reset are gone in the end, each in its way.
-    let began = Instant::now();
-    while server.handle().registry().snapshot().clients > 2 * EACH + 2 {
-        assert!(began.elapsed() < DEADLINE, "{:?} are still here", server.handle().registry().snapshot());
-        // A reset needs something that is left unread.
-        people[3 * EACH..4 * EACH].iter_mut().for_each(|(client, _)| client.send("PING:"));
+    let mut left: HashMap<String, usize> = HashMap::new();
+    while left.values().sum::<usize>() < 3 * EACH {
         let (client, lines) = &mut people[ani];
-        lines.extend(client.settle());
+        let line = client.line().expect("she is well");
+        if let Some((_, why)) = line.split_once(" LEFT ").and_then(|(_, rest)| rest.split_once(": ")) {
+            *left.entry(why.into()).or_default() += 1;
+        }
+        lines.push(line);
     }
+    let expected = ["read too slowly", "our fault", "connection lost"].map(|why| (why.to_string(), EACH));
+    assert_eq!(left, HashMap::from(expected));
     assert_eq!(server.handle().metrics().panics.load(Relaxed), EACH as u64);
     let figures = server.handle().figures();
     for (code, count) in [(413, EACH), (500, EACH)] {
@@ -268,7 +297,7 @@ fn among_many_who_misbehave_a_pair_talks_on() {
         let stays = (2 * EACH..3 * EACH).contains(&place) || place >= 4 * EACH;
         if stays {
             lines.extend(client.settle());
-            let mut witness = Witness::of_everything(true);
+            let mut witness = Witness::of_everything(place != ani);
             lines.iter().for_each(|line| witness.note(line, &mut record));
             assert_eq!(witness.gaps, 0);
             witnesses.push((witness, client));

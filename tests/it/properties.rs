@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View};
+use chat_server::config::{self, When};
 use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
 use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
@@ -21,7 +22,7 @@ use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Und
 use chat_server::protocol::parse;
 use chat_server::queue::{MAX_BATCHES, queue};
 use chat_server::render::render;
-use chat_server::store::Role;
+use chat_server::store::{Act as PowerAct, Entry, Role};
 use chat_server::telnet::{Input, Splitter};
 use chat_server::testing::{Bare, Stage, quick};
 use chat_server::text::{MAX_TEXT, Text, is_harmful};
@@ -437,6 +438,9 @@ fn done() -> impl Strategy<Value = Done> {
         name().prop_map(|name| Done::SignedOut { name }),
         Just(Done::PasswordChanged),
         (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Done::Role { name, role }),
+        Just(Done::Operator),
+        any::<bool>().prop_map(Done::Lockdown),
+        option::of(any::<u64>()).prop_map(Done::Stopping),
         (short_text(20), time()).prop_map(|(code, until)| Done::Code { code, until }),
         (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
         name().prop_map(Done::Renamed),
@@ -514,7 +518,23 @@ fn items() -> impl Strategy<Value = Items> {
             Items::Inspection(Box::new(Inspection { threads, all_threads, inbox, queues, all_clients, turns }))
         }),
         any::<u64>().prop_map(|value| Items::Stats(vec![Stat { key: "clients", value, text: "open connections" }])),
+        text().prop_map(|text| {
+            let motd = |words: &str| format!("{words:?}");
+            let (old, new) = (motd(""), motd(&text));
+            Items::Settings(vec![config::Change { key: "motd", old, new, when: When::AtOnce }])
+        }),
+        (vec(entry(), 0..4), option::of(any::<u64>())).prop_map(|(acts, more)| Items::Audit { acts, more }),
     ]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (any::<u64>(), time(), name(), option::of(room()), option::of(name()), text()).prop_map(
+        |(number, at, by, room, target, detail)| {
+            let own = |words: &str| Text::new(words).unwrap();
+            let target = target.map_or_else(Text::default, |name| own(name.as_str()));
+            Entry { number, act: PowerAct { at, by: own(by.as_str()), what: own("kick"), room, target, detail } }
+        },
+    )
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -621,6 +641,9 @@ proptest! {
                 Items::Files(lines) => lines.len(),
                 Items::Help(verbs) => verbs.len(),
                 Items::Stats(stats) => stats.len(),
+                Items::Bans(bans) => bans.len(),
+                Items::Settings(changes) => changes.len(),
+                Items::Audit { acts, .. } => acts.len(),
                 Items::Inspection(inspection) => inspection.rows(),
             }),
             _ => None,

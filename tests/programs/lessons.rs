@@ -17,7 +17,9 @@ use crate::program::{Program, ended, is_here};
 /// The most lines of output that wait to be looked at. A program that shows more waits.
 const LINES: usize = 64;
 /// What the memory tests send: far more than the system keeps for a client that does not read, which is 3 MiB here.
-const SENT: usize = 16 << 20;
+const SENT: usize = 12 << 20;
+/// The line without an end. Nothing of it stays with the system, for the server does read it.
+const ENDLESS: usize = 4 << 20;
 
 /// A program whose input is written and whose output is read by lines. It is killed when this is dropped.
 struct Lines {
@@ -278,17 +280,17 @@ fn the_end_of_lesson_10_is_no_error_and_leaves_nobody_listening() {
     assert!(std::net::TcpStream::connect(lesson.doors[0]).is_err());
 }
 
+/// Some of them are let in while it ends, so that the router never hears of them.
 #[test]
 fn who_does_not_hang_up_is_cut_at_the_end_of_lesson_10() {
     let mut lesson = Lesson::start("10_shutdown");
-    let silent = lesson.client();
-    let _busy = lesson.join("busy");
+    let silent: Vec<TestClient> = (0..30).map(|_| lesson.client()).collect();
     lesson.program.send(b"quit\n");
     assert_eq!(ended(&mut lesson.program.child).code(), Some(0));
     drop(silent);
 }
 
-/// Ani says 16 MiB to budi, who never reads. Returns by how much the program's memory has grown when all of it is handled.
+/// Ani says 12 MiB to budi, who never reads. Returns by how much the program's memory has grown when all of it is handled.
 fn growth(lesson: &Lesson) -> usize {
     let mut ani = lesson.join("ani");
     let _budi = lesson.join("budi");
@@ -301,7 +303,7 @@ fn growth(lesson: &Lesson) -> usize {
     }
     // The router takes one after the other: when this is answered, it has taken all of it.
     ani.send("LIST");
-    ani.hears("NAMES ani, budi");
+    ani.until("NAMES ...");
     lesson.peak() - before
 }
 
@@ -324,13 +326,13 @@ fn a_line_without_an_end_costs_nothing_with_bounds() {
         let lesson = Lesson::start(lesson);
         let mut ani = lesson.join("ani");
         let before = lesson.peak();
-        for _ in 0..SENT >> 20 {
+        for _ in 0..ENDLESS >> 20 {
             ani.send_bytes(&[b'x'; 1 << 20]);
         }
         ani.send_bytes(b"\nLIST\n");
         ani.until("NAMES ani");
         let growth = lesson.peak() - before;
-        assert_eq!(growth < SENT / 4, bounded, "{growth} bytes more");
+        assert_eq!(growth < ENDLESS / 2, bounded, "{growth} bytes more");
     }
 }
 
@@ -342,7 +344,7 @@ fn what_a_slow_reader_has_missed_is_told_exactly() {
         let mut budi = lesson.join("budi");
         ani.hears("JOINED budi");
         let mut said = 0;
-        for _ in 0..SENT / 200_000 {
+        for _ in 0..SENT * 2 / 3 / 200_000 {
             ani.send_bytes(format!("MSG:{}\n", "x".repeat(2_000)).repeat(100).as_bytes());
             said += 100;
         }

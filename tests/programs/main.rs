@@ -4,9 +4,11 @@
 
 mod files;
 mod first_run;
+mod lab;
 mod lessons;
 mod manual;
 mod netcat;
+mod operators;
 mod process;
 mod program;
 mod settings;

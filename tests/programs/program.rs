@@ -114,6 +114,32 @@ impl Program {
         }
     }
 
+    /// The next line it shows, without its end; `None` when it has ended.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> Option<String> {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let news = &self.shown[self.looked_at..];
+            if let Some(end) = news.iter().position(|byte| *byte == b'\n') {
+                self.looked_at += end + 1;
+                return Some(String::from_utf8_lossy(&news[..end]).trim_end_matches('\r').to_string());
+            }
+            match self.piece(until) {
+                Ok(piece) => self.shown.extend(piece),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("no line comes behind: {}", String::from_utf8_lossy(&self.shown))
+                }
+            }
+        }
+    }
+
+    /// Ends it as Ctrl-C does on a terminal.
+    pub(crate) fn is_interrupted(&self) {
+        let sent = Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is here").success());
+    }
+
     /// Whether it has not ended yet.
     #[allow(dead_code, reason = "the tests of other transports send no files")]
     pub(crate) fn is_running(&mut self) -> bool {

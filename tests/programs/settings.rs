@@ -229,6 +229,43 @@ fn an_address_that_cannot_be_had_is_refused_with_a_way_out() {
 }
 
 #[test]
+fn a_lab_is_for_this_machine_and_chaos_for_a_lab() {
+    refuses(
+        &["--lab", "--addr", "0.0.0.0:0"],
+        CONFIG,
+        "error: the lab shows the server from inside and breaks it on purpose, but 0.0.0.0:0 can be reached from other machines\n  \
+         try: --addr 127.0.0.1:7878, or --lab off",
+    );
+    refuses(
+        &["--chaos", "stall=1"],
+        CONFIG,
+        "error: chaos breaks connections on purpose, so it needs the lab\n  try: --lab --chaos stall=1",
+    );
+    for wrong in ["stall", "stall=101", "crash=1"] {
+        refuses(
+            &["--lab", "--chaos", wrong],
+            USAGE,
+            &format!(
+                "error: chaos should be off, or percentages such as stall=1,panic=1, of stall, panic, split, rst, slow, \
+                 together at most 100, not {wrong:?}\n  set by: --chaos"
+            ),
+        );
+    }
+    refuses(&["--lab=yes"], USAGE, "error: lab should be on or off, not \"yes\"\n  set by: --lab");
+    // The switch stands alone or has a value.
+    for (flags, value) in
+        [(&["--lab"][..], "on"), (&["--lab", "on"], "on"), (&["--lab=off"], "off"), (&["--lab", "off"], "off")]
+    {
+        let (code, printed, errors) = run(&[flags, &["--print-config"]].concat(), &[]);
+        assert_eq!((code, errors.as_str()), (0, ""), "{flags:?}");
+        assert!(printed.contains(&format!("lab = {value:?} ")), "{flags:?}: {printed}");
+    }
+    let flags = ["--lab", "--chaos", "slow=5,stall=1", "--print-config"];
+    assert!(run(&flags, &[]).1.contains("chaos = \"stall=1,slow=5\" "));
+    assert_eq!(run(&["--lab", "--check-config"], &[]).0, 0);
+}
+
+#[test]
 fn a_log_level_that_does_not_exist_is_refused() {
     refuses(
         &["--log", "wran", "--check-config"],

@@ -11,6 +11,7 @@ use crate::Durability;
 use crate::backlog::{Backlog, cost};
 use crate::figures::Figures;
 use crate::questions::Accounts;
+use crate::reader::audit;
 
 /// The most questions that wait for a thread of the store.
 const QUESTIONS: usize = 256;
@@ -187,6 +188,19 @@ pub(crate) struct Front {
     pub(crate) accounts: Accounts,
 }
 
+impl Front {
+    /// A page that ends in the middle of what was done is worse than one that comes a little later.
+    fn read(&self, number: u64, ask: Ask) -> Result<(), Busy> {
+        let mut writing = self.desk.0.writing();
+        if writing.backlog.is_empty() || writing.in_trouble {
+            drop(writing);
+            self.desk.ask_reader(number, ask)
+        } else {
+            self.desk.ask_writer(&mut writing, number, ask)
+        }
+    }
+}
+
 impl Store for Front {
     fn keep(&mut self, record: Record) -> Keeping {
         let shared = &self.desk.0;
@@ -213,15 +227,12 @@ impl Store for Front {
         match question {
             // What a search looks in has to be brought up to date first.
             Question::Search { .. } => self.desk.ask_writer(&mut self.desk.0.writing(), number, Ask::Lines(question)),
-            Question::Page { .. } => {
-                let mut writing = self.desk.0.writing();
-                // A page that ends in the middle of what was said is worse than one that comes a little later.
-                if writing.backlog.is_empty() || writing.in_trouble {
-                    drop(writing);
-                    self.desk.ask_reader(number, Ask::Lines(question))
-                } else {
-                    self.desk.ask_writer(&mut writing, number, Ask::Lines(question))
-                }
+            Question::Page { .. } => self.read(number, Ask::Lines(question)),
+            Question::Audit { before, limit } => {
+                let look = move |db: &Connection| {
+                    audit(db, before, limit).map(|(acts, more)| Some(Answer::Acts { acts, more }))
+                };
+                self.read(number, Ask::Job(Box::new(look)))
             }
             other => self.accounts.ask(number, other),
         }

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::backlog::Entry;
 use crate::index;
-use crate::sanctions;
 use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, version};
+use crate::sanctions;
 
 /// What the writer knows of the database without asking it, and what it has to write at the end of the transaction.
 pub(crate) struct Keeper {

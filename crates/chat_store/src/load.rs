@@ -9,8 +9,8 @@ use chat_server::text::Text;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::keep::Keeper;
-use crate::sanctions;
 use crate::lines::{BEHIND, COLUMNS, line, name, room_name};
+use crate::sanctions;
 
 /// The most lines of one room that are loaded, of all rooms, and of each room however many there are.
 const LINES: usize = 1_000;

@@ -76,7 +76,7 @@ impl Accounts {
                 Ok(Some(Answer::Code { code, until }))
             }),
             // The store itself answers these.
-            Question::Page { .. } | Question::Search { .. } => Err(Busy),
+            Question::Page { .. } | Question::Search { .. } | Question::Audit { .. } => Err(Busy),
         }
     }
 

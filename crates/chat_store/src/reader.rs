@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use chat_server::event::Envelope;
 use chat_server::names::RoomName;
-use chat_server::store::{Answer, Question};
+use chat_server::store::{Act, Answer, Entry, Question};
+use chat_server::text::Text;
+use chrono::DateTime;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::desk::{Ask, Desk};
@@ -74,8 +76,29 @@ fn lines(db: &Connection, question: &Question) -> rusqlite::Result<Page> {
         | Question::ChangePassword { .. }
         | Question::SignOut { .. }
         | Question::Grant { .. }
-        | Question::Invite { .. } => Ok((Vec::new(), None)),
+        | Question::Invite { .. }
+        | Question::Audit { .. } => Ok((Vec::new(), None)),
     }
+}
+
+/// The newest acts with a number below `before`, the oldest first.
+pub(crate) fn audit(db: &Connection, before: Option<u64>, limit: usize) -> rusqlite::Result<(Vec<Entry>, Option<u64>)> {
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    // One more than is wanted, to know whether there is one.
+    let most = limit.min(LINES) + 1;
+    let find = "SELECT act, at, by, what, room, target, detail FROM audit WHERE act < ?1 ORDER BY act DESC LIMIT ?2";
+    let mut find = db.prepare_cached(find)?;
+    let rows = find.query_map(params![before, most], |row| {
+        let text = |column: usize| row.get::<_, String>(column).map(|text| Text::new(&text).unwrap_or_default());
+        let room: String = row.get(4)?;
+        let at = DateTime::from_timestamp_millis(row.get(1)?).unwrap_or_default();
+        let room = RoomName::parse(&room).ok();
+        let act = Act { at, by: text(2)?, what: text(3)?, room, target: text(5)?, detail: text(6)? };
+        Ok(Entry { number: row.get(0)?, act })
+    })?;
+    let mut acts = rows.collect::<rusqlite::Result<Vec<Entry>>>()?;
+    acts.reverse();
+    Ok(Entry::page(acts, limit.min(LINES)))
 }
 
 /// The newest lines below `before`; or, if `after` is given, the oldest behind it.

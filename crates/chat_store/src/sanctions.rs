@@ -28,9 +28,8 @@ pub(crate) fn write(db: &Connection, room: &str, held: &[Sanction]) -> rusqlite:
 
 /// Those of a room, in the order in which they were said.
 pub(crate) fn of(db: &Connection, room: &str) -> rusqlite::Result<Vec<Sanction>> {
-    let mut find = db.prepare_cached(
-        "SELECT kind, whom, by, why, since, until FROM sanctions WHERE room = ?1 ORDER BY rowid",
-    )?;
+    let mut find =
+        db.prepare_cached("SELECT kind, whom, by, why, since, until FROM sanctions WHERE room = ?1 ORDER BY rowid")?;
     let found = find.query_map([room], |row| Ok(sanction(row)?))?.collect::<rusqlite::Result<Vec<_>>>()?;
     // What makes no sense holds nobody.
     Ok(found.into_iter().flatten().collect())

@@ -1,76 +1,66 @@
 //! What operators see and do: the dashboard's calls, behind the operator key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use chat_server::event::Leave;
-use chat_server::message::Message as ToRouter;
+use chat_server::error::ChatError;
+use chat_server::message::{Message as ToRouter, Order};
+use chat_server::store::{Answer, Secret};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{AppError, Problem};
-use crate::handlers::Body;
-use crate::models::{Room, User};
+use crate::handlers::{Asked, Body};
+use crate::models::{AuditEntry, Room, User};
 use crate::peer::Peer;
 use crate::state::AppState;
 
-/// How many wrong keys one address may try, and in which time.
-const TRIES: usize = 3;
-const TRIES_IN: Duration = Duration::from_secs(60);
+/// How many acts a page of the audit has if nothing is said, and at most.
+const PAGE: usize = 50;
+const LARGEST_PAGE: usize = 500;
 
-/// Wrong keys, by address.
-#[derive(Default)]
-pub struct WrongKeys(Mutex<HashMap<IpAddr, Vec<Instant>>>);
-
-impl WrongKeys {
-    /// Seconds to wait, if an address has tried too often.
-    fn must_wait(&self, address: IpAddr, now: Instant) -> Option<u64> {
-        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.retain(|_, times| {
-            times.retain(|at| now.saturating_duration_since(*at) < TRIES_IN);
-            !times.is_empty()
-        });
-        let times = tries.get(&address).filter(|times| times.len() >= TRIES)?;
-        times.first().map(|first| (TRIES_IN - now.saturating_duration_since(*first)).as_secs() + 1)
-    }
-
-    fn count(&self, address: IpAddr, now: Instant) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(address).or_default().push(now);
-    }
+/// Somebody who has the operator key. Whether it is the right one is the router's to say, as by every other door.
+pub struct Operator {
+    from: IpAddr,
 }
-
-/// Somebody who has the operator key.
-pub struct Operator;
 
 impl FromRequestParts<Arc<AppState>> for Operator {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Operator, AppError> {
-        let config = state.handle.config();
-        let key = config.operator_key.as_ref().ok_or(AppError::NoOperators)?;
-        let address = Peer::from(&*parts).address.ip();
-        let now = Instant::now();
-        if let Some(seconds) = state.wrong_keys.must_wait(address, now) {
-            return Err(AppError::TooMany(seconds));
-        }
         let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        if given.is_empty() {
+        if given.is_empty() && state.handle.config().operator_key.is_some() {
             return Err(AppError::KeyMissing);
         }
-        if key.is(given) {
-            return Ok(Operator);
+        let peer = Peer::from(&*parts);
+        let (key, from, is_private) = (Secret::new(given), Some(peer.address.ip()), peer.is_private());
+        match state.answer(|reply| ToRouter::Operator { key, from, is_private, reply }).await {
+            Some(Answer::Refused(ChatError::NoOperatorKey)) => Err(AppError::NoOperators),
+            Some(Answer::Refused(ChatError::WrongKey)) => Err(AppError::NotOperator),
+            Some(Answer::Refused(error)) => Err(AppError::Chat(error)),
+            Some(_) => Ok(Operator { from: peer.address.ip() }),
+            None => Err(AppError::Stopping),
         }
-        state.wrong_keys.count(address, now);
-        tracing::warn!(%address, "a wrong operator key");
-        Err(AppError::NotOperator)
+    }
+}
+
+impl Operator {
+    /// Has the router do something, which is then written down.
+    async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
+        let from = Some(self.from);
+        match state.answer(|reply| ToRouter::Order { order, from, reply }).await {
+            Some(Answer::Refused(error)) => Err(AppError::Chat(error)),
+            Some(answer) => Ok(answer),
+            None => Err(AppError::Stopping),
+        }
     }
 }
 
@@ -127,8 +117,9 @@ pub struct Figure {
 #[utoipa::path(get, path = "/admin/overview", tag = "operators", security(("operator" = [])), responses(
     (status = 200, description = "Everything at this moment", body = Overview),
     (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key", body = Problem),
-    (status = 429, description = "Too many wrong keys", body = Problem)))]
+    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<Overview> {
     let metrics = state.handle.metrics();
     metrics.sample_process();
@@ -183,27 +174,27 @@ pub struct Kick {
     (status = 204, description = "Gone"),
     (status = 400, description = "The body is no JSON", body = Problem),
     (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key", body = Problem),
+    (status = 403, description = "Not with this key, or others could read it", body = Problem),
     (status = 404, description = "Nobody who is on has this id", body = Problem),
     (status = 413, description = "The body is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "The fields are wrong", body = Problem),
-    (status = 429, description = "Too many wrong keys", body = Problem)))]
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn kick(
-    _: Operator,
+    operator: Operator,
     State(state): State<Arc<AppState>>,
     Body(kick): Body<Kick>,
 ) -> Result<StatusCode, AppError> {
     let people = state.handle.registry().people();
     let person = people.iter().find(|person| state.user_id(person.id) == kick.id).ok_or(AppError::UserNotFound)?;
     let reason = kick.reason.as_deref().filter(|why| !why.trim().is_empty());
-    let reason = reason.map(|why| crate::websocket::one_line(why, state.handle.config().line_bytes)).transpose()?;
-    tracing::info!(client = %person.id, name = %person.name, "kicked by an operator");
-    // Whoever came by several connections goes by all of them.
-    for client in state.handle.registry().connections_of(person.id) {
-        state.tell_router(ToRouter::ClientLeft(client, Leave::Kicked(reason.clone()))).await;
+    let why = reason.map(|why| crate::websocket::one_line(why, state.handle.config().line_bytes)).transpose()?;
+    match operator.order(&state, Order::Kick { person: person.id, why }).await {
+        // They may have gone by themselves in the meantime.
+        Err(AppError::Chat(ChatError::NoSuchUser(_))) => Err(AppError::UserNotFound),
+        told => told.map(|_| StatusCode::NO_CONTENT),
     }
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// What to tell everybody.
@@ -220,18 +211,64 @@ pub struct Announcement {
     (status = 204, description = "Told"),
     (status = 400, description = "The body is no JSON", body = Problem),
     (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key", body = Problem),
+    (status = 403, description = "Not with this key, or others could read it", body = Problem),
     (status = 413, description = "The text is too long", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "The text cannot stand", body = Problem),
-    (status = 429, description = "Too many wrong keys", body = Problem)))]
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn announce(
-    _: Operator,
+    operator: Operator,
     State(state): State<Arc<AppState>>,
     Body(announcement): Body<Announcement>,
 ) -> Result<StatusCode, AppError> {
     let text = crate::websocket::one_line(&announcement.text, state.handle.config().line_bytes)?;
-    tracing::info!(text = %text.escape_debug(), "announced by an operator");
-    state.tell_router(ToRouter::Broadcast(text)).await;
-    Ok(StatusCode::NO_CONTENT)
+    operator.order(&state, Order::Announce(text)).await.map(|_| StatusCode::NO_CONTENT)
+}
+
+/// Which acts.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only acts with a smaller number.
+    #[param(minimum = 0)]
+    before: Option<u64>,
+    /// How many; 50 if nothing is said, 500 at most.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+}
+
+/// A page of the audit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Audit {
+    /// What was done by power, oldest first.
+    acts: Vec<AuditEntry>,
+    /// There is more: ask with `before` this number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<u64>,
+}
+
+/// What was done by power
+///
+/// The newest page if nothing is said. Without a store only the last 500 acts since the start are remembered.
+#[utoipa::path(get, path = "/admin/audit", tag = "operators", params(AuditQuery), security(("operator" = [])), responses(
+    (status = 200, description = "Who did what, and when", body = Audit),
+    (status = 400, description = "A parameter cannot be read", body = Problem),
+    (status = 401, description = "No operator key was sent", body = Problem),
+    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
+pub async fn audit(
+    operator: Operator,
+    State(state): State<Arc<AppState>>,
+    Asked(query): Asked<AuditQuery>,
+) -> Result<Json<Audit>, AppError> {
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(AppError::InvalidRequest(format!("limit should be 1 to {LARGEST_PAGE}, not {limit}.")));
+    }
+    match operator.order(&state, Order::Audit { before: query.before, limit }).await? {
+        Answer::Acts { acts, more } => Ok(Json(Audit { acts: acts.iter().map(AuditEntry::of).collect(), more })),
+        _ => Err(AppError::Internal),
+    }
 }

@@ -3,6 +3,7 @@
 use chat_server::command::Verb;
 use chat_server::event::{RoomInfo, SharedFile, Stat, User as Listed};
 use chat_server::names::RoomName;
+use chat_server::store::Entry;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -548,6 +549,51 @@ impl User {
             away: user.away.as_ref().map(ToString::to_string),
             rooms: user.rooms.iter().map(bare).collect(),
             idle: Some(user.idle),
+        }
+    }
+}
+
+/// Something that was done by power.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditEntry {
+    /// Its number in the audit, always rising.
+    #[schema(example = 17)]
+    number: u64,
+    /// When, RFC 3339 in UTC with milliseconds.
+    #[schema(example = "2026-11-22T10:47:03.120Z")]
+    at: String,
+    /// By whom: a name, `-` for somebody without one, `(page)` for an operator at the dashboard.
+    #[schema(example = "ana")]
+    by: String,
+    /// What: a stable word.
+    #[schema(example = "kick")]
+    what: String,
+    /// In which room, without its `#`; none on the whole server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "dapur")]
+    room: Option<String>,
+    /// To whom, or to what.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(example = "budi")]
+    target: String,
+    /// The rest, for people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(example = "be kind")]
+    detail: String,
+}
+
+impl AuditEntry {
+    /// An act as it is shown.
+    pub fn of(entry: &Entry) -> AuditEntry {
+        let Entry { number, act } = entry;
+        AuditEntry {
+            number: *number,
+            at: timestamp(act.at),
+            by: act.by.to_string(),
+            what: act.what.to_string(),
+            room: act.room.as_ref().map(bare),
+            target: act.target.to_string(),
+            detail: act.detail.to_string(),
         }
     }
 }

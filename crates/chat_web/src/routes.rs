@@ -88,6 +88,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::overview))
         .routes(routes!(admin::kick))
         .routes(routes!(admin::announce))
+        .routes(routes!(admin::audit))
 }
 
 /// The OpenAPI document.

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
-use chat_server::message::Message as ToRouter;
+use chat_server::message::{Message as ToRouter, Reply};
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::{Batch, Deliver, Undelivered};
 use chat_server::server::ServerHandle;
@@ -20,7 +20,6 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::WebConfig;
-use crate::admin::WrongKeys;
 use crate::figures::Figures;
 use crate::models::{Author, FileInfo, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
@@ -55,8 +54,6 @@ pub struct AppState {
     pub tx: broadcast::Sender<Utf8Bytes>,
     /// Set when this door goes away: sockets that are still open then are closed.
     pub closing: watch::Sender<bool>,
-    /// Wrong operator keys, by address.
-    pub wrong_keys: WrongKeys,
     /// What is counted here.
     pub figures: Figures,
     /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
@@ -172,7 +169,6 @@ impl AppState {
             sessions: DashMap::new(),
             tx: broadcast::channel(1_024).0,
             closing: watch::channel(false).0,
-            wrong_keys: WrongKeys::default(),
             figures: Figures::default(),
             forgotten: AtomicU64::new(0),
             mended_at: AtomicU64::new(0),
@@ -422,9 +418,13 @@ impl AppState {
 
     /// Asks the router's store. `is_private` matters for passwords only. `None` if there is no answer.
     pub async fn ask(&self, question: Question, is_private: bool) -> Option<StoreAnswer> {
+        self.answer(|reply| ToRouter::Ask { question, is_private, reply }).await
+    }
+
+    /// Tells the router something that it answers; `None` where it has ended.
+    pub async fn answer(&self, message: impl FnOnce(Reply) -> ToRouter) -> Option<StoreAnswer> {
         let (reply, answer) = oneshot::channel();
-        let reply = Box::new(move |said| drop(reply.send(said)));
-        self.tell_router(ToRouter::Ask { question, is_private, reply }).await;
+        self.tell_router(message(Box::new(move |said| drop(reply.send(said))))).await;
         answer.await.ok()
     }
 

@@ -35,7 +35,6 @@ pub(crate) struct Live<'a> {
     pub(crate) handle: &'a ServerHandle,
     /// The door with certificates, if there is one.
     pub(crate) tls: &'a Option<Tls>,
-    /// The page, if there is one.
     /// The log.
     pub(crate) journal: &'a Journal,
     /// Whether the settings were good when they were read the last time.
@@ -43,15 +42,20 @@ pub(crate) struct Live<'a> {
 }
 
 impl Live<'_> {
-    /// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes.
-    pub(crate) fn reload(&mut self) {
+    /// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes. SIGHUP
+    /// does this, and REHASH.
+    ///
+    /// # Errors
+    /// What is wrong, in the words of the start.
+    pub(crate) fn reload(&mut self) -> Result<Vec<Change>, String> {
         let read = self.read_again();
         self.accepted.store(read.is_ok(), Ordering::Relaxed);
-        match read {
+        match &read {
             Ok(changes) if changes.is_empty() => tracing::info!("settings read again: none has changed"),
             Ok(changes) => changes.iter().for_each(report),
-            Err(problem) => tracing::error!("settings stay as they were: {}", one_line(&problem)),
+            Err(problem) => tracing::error!("settings stay as they were: {}", one_line(problem)),
         }
+        read
     }
 
     fn read_again(&mut self) -> Result<Vec<Change>, String> {
@@ -83,10 +87,8 @@ fn one_line(text: &str) -> String {
 }
 
 fn report(change: &Change) {
-    let Change { key, old, new, when } = change;
-    match when {
-        When::AtOnce => tracing::info!("{key} is {new} now, and was {old}"),
-        When::NextClient => tracing::info!("{key} is {new} for those who come from now on, and was {old}"),
-        When::Restart => tracing::warn!("{key} stays {old}; {new} waits for a restart"),
+    match change.when {
+        When::AtOnce | When::NextClient => tracing::info!("{change}"),
+        When::Restart => tracing::warn!("{change}"),
     }
 }

@@ -59,15 +59,8 @@ fn may_open_lab(settings: &Settings) -> Result<(), String> {
              try: --lab --engine threads"
         ));
     }
-    for (flag, addr) in [("--web", &settings.web.addr), ("--tls", &settings.tls.addr)] {
-        if lab::is_open_to_others(addr) {
-            return Err(format!(
-                "the lab shows the server from inside and breaks it on purpose, but {addr} can be reached from other machines\n  \
-                 try: {flag} off, or an address of this machine alone"
-            ));
-        }
-    }
-    Ok(())
+    lab::is_for_this_machine("--web", &settings.web.addr, "off")?;
+    lab::is_for_this_machine("--tls", &settings.tls.addr, "off")
 }
 
 /// Runs the server until it is told to stop.
@@ -161,7 +154,8 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
-    let ended = signals.while_running(&notify, &mut live, || server.run_on(&*engine));
+    let operators = server.rehashes();
+    let ended = signals.while_running(&notify, &mut live, operators, || server.run_on(&*engine));
     if let Some(web) = web {
         web.stop();
     }

@@ -401,11 +401,10 @@ impl Settings {
         let policy = self.data.policy;
         self.data = Data { policy, ..old.data.clone() };
         self.web = old.web.clone();
-        self.core.addr.clone_from(&old.core.addr);
-        self.core.metrics.clone_from(&old.core.metrics);
-        self.core.files.clone_from(&old.core.files);
-        self.core.files_dir.clone_from(&old.core.files_dir);
-        (self.core.lab, self.core.chaos) = (old.core.lab, old.core.chaos);
+        // The log of this program can change while it is written.
+        let log = std::mem::take(&mut self.core.log);
+        self.core.keep_until_restart(&old.core);
+        self.core.log = log;
         self.tls.addr.clone_from(&old.tls.addr);
         self.engine = old.engine;
         self.log_format = old.log_format;
@@ -676,6 +675,8 @@ mod tests {
         ("log", "debug"),
         ("outbox_bytes", "8192"),
         ("files", "127.0.0.1:5"),
+        ("lab", "on"),
+        ("chaos", "stall=1"),
         ("files_dir", "other"),
         ("lab", "on"),
         ("chaos", "stall=1"),

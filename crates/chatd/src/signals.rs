@@ -1,12 +1,14 @@
 //! Signals: SIGINT and SIGTERM stop the server, SIGHUP has it read its settings again.
 
 use std::io::{self, IsTerminal};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use chat_server::config::Change;
+use chat_server::rehash::Rehashes;
 use chat_server::server::ServerHandle;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -46,15 +48,20 @@ impl Signals {
         mut self,
         notify: &Notify,
         live: &mut Live,
+        operators: Rehashes,
         run: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
         let handle = live.handle;
+        // By a signal or by an operator, and never two at once.
+        let live = &Mutex::new(live);
         let signals = self.signals.handle();
         let (running, ended) = mpsc::channel::<()>();
         thread::scope(|scope| {
             // However it ends, both threads end by this, and the scope joins them.
             let _end = End { signals, _running: running };
-            thread::Builder::new().name("signals".into()).spawn_scoped(scope, || self.take(notify, live))?;
+            thread::Builder::new().name("signals".into()).spawn_scoped(scope, || self.take(notify, live, handle))?;
+            let reread = || operators.for_each(|operator| operator.done(reload(notify, live)));
+            thread::Builder::new().name("settings".into()).spawn_scoped(scope, reread)?;
             let beats = move || beat(notify, handle, &ended);
             let spawned = thread::Builder::new().name("notify".into()).spawn_scoped(scope, beats);
             spawned.and_then(|_joined_by_the_scope| {
@@ -64,21 +71,29 @@ impl Signals {
         })
     }
 
-    fn take(&mut self, notify: &Notify, live: &mut Live) {
+    fn take(&mut self, notify: &Notify, live: &Mutex<&mut Live<'_>>, handle: &ServerHandle) {
         for signal in self.signals.forever() {
             // A terminal that is closed says so by the same signal, and nobody is there any more to stop the server.
             let has_lost_terminal = self.on_terminal && !io::stdin().is_terminal();
             if signal == SIGHUP && !has_lost_terminal {
-                notify.reloading();
-                live.reload();
-                notify.ready();
+                // What came of it stands in the log.
+                let _logged = reload(notify, live);
             } else {
                 tracing::info!("stopping; a second signal does not wait");
                 notify.stopping();
-                live.handle.shutdown();
+                handle.shutdown();
             }
         }
     }
+}
+
+fn reload(notify: &Notify, live: &Mutex<&mut Live<'_>>) -> Result<Vec<Change>, String> {
+    // Where it broke down once, the settings in force are still whole: they are replaced as such.
+    let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
+    notify.reloading();
+    let read = live.reload();
+    notify.ready();
+    read
 }
 
 /// Ends the threads beside what runs.

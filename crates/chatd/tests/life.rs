@@ -160,6 +160,30 @@ fn a_server_that_keeps_nothing_does_not_say_that_it_is_private() {
     server.reload("private = true\n", "settings stay as they were: private is on, but nothing is kept");
 }
 
+/// The lab shows the two threads that each client has with one of the engines, to people on this machine.
+#[test]
+fn a_lab_needs_the_threads_and_no_door_to_others() {
+    let lab = |flags: &[&str]| {
+        let (code, _, error) = kit::output(&[&["--check-config", "--data", "off"], flags].concat());
+        (code, error)
+    };
+    for (flags, remedy) in [
+        (&["--lab"][..], "try: --lab --engine threads"),
+        (&["--lab", "--engine", "threads", "--web", "0.0.0.0:0"], "try: --web off"),
+        (&["--lab", "--engine", "threads", "--addr", "0.0.0.0:0"], "try: --addr 127.0.0.1:7878"),
+        (&["--chaos", "stall=1"], "try: --lab --chaos stall=1"),
+    ] {
+        let (code, error) = lab(flags);
+        assert!(code == 78 && error.contains(remedy), "{flags:?}: {code} {error}");
+    }
+    assert_eq!(lab(&["--lab", "--engine", "threads", "--web", "off", "--chaos", "rst=1"]).0, 0);
+    let server = Operated::start("lab = \"on\"\nengine = \"threads\"\n");
+    let mut ani = server.chatd.join("ani");
+    says(&mut ani, "/inspect\n");
+    hears(&mut ani, " THREAD router ");
+    hears(&mut ani, " END INSPECT *");
+}
+
 #[test]
 fn many_reloads_lose_no_line() {
     const LINES: usize = 300;
@@ -252,6 +276,39 @@ fn certificates_are_renewed_and_nobody_notices() {
     let mut citra = visit();
     citra.types("JOIN:citra\n");
     citra.sees(" OK JOIN ");
+}
+
+/// By a signal or by an operator: it is the same.
+#[test]
+fn an_operator_has_the_settings_read_again() {
+    const KEY: &str = "operator_key = \"one-key-of-an-operator\"\n";
+    let mut server = Operated::start(KEY);
+    let mut ani = server.chatd.join("ani");
+    says(&mut ani, "/oper one-key-of-an-operator\n");
+    hears(&mut ani, " OK OPER ");
+    let settings = format!("{KEY}plain_passwords = \"yes\"\nlog = \"info,chat_server=warn\"\nweb_grace_secs = 5\n");
+    fs::write(&server.file, &settings).expect("it is ours");
+    says(&mut ani, "REHASH=1:\n");
+    hears(&mut ani, " BEGIN REHASH * 3");
+    let line = hears(&mut ani, " SETTING log ");
+    assert!(line.contains(" when=now: log is \"info,chat_server=warn\" now, and was "), "{line}");
+    let line = hears(&mut ani, " SETTING web_grace_secs ");
+    assert!(line.ends_with(" when=restart: web_grace_secs stays 30; 5 waits for a restart\r\n"), "{line}");
+    let line = hears(&mut ani, " SETTING plain_passwords ");
+    assert!(line.contains(" when=now: "), "{line}");
+    hears(&mut ani, " END REHASH * tag=1");
+    server.reload(&settings, "web_grace_secs stays 30");
+    fs::write(&server.file, format!("{KEY}plain_passwords = \"maybe\"\n")).expect("it is ours");
+    says(&mut ani, "REHASH:\n");
+    let line = hears(&mut ani, " ERR 497 ");
+    assert!(
+        line.contains(": Nothing has changed: plain_passwords should be yes or no, not \"maybe\"; set by: "),
+        "{line}"
+    );
+    // And stops the server, which ends as by a signal.
+    says(&mut ani, "SHUTDOWN:0\n");
+    hears(&mut ani, " BYE 503 ");
+    server.chatd.ends_with(0);
 }
 
 #[test]

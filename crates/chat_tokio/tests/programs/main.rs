@@ -9,6 +9,7 @@ type TestServer = TestServerOn<Tokio>;
 #[path = "../../../../tests/programs/netcat.rs"]
 mod netcat;
 #[path = "../../../../tests/programs/program.rs"]
+#[allow(dead_code, reason = "the root's tests use all of it")]
 mod program;
 #[path = "../../../../tests/programs/strangers.rs"]
 mod strangers;

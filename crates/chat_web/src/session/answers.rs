@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use chat_server::command::Command;
 use chat_server::error::ChatError;
-use chat_server::event::{BanInfo, Measure,Block, Change, Done, Envelope, Event, Items, Leave, Speech, Version};
-use chat_server::sanction::Kind;
+use chat_server::event::{BanInfo, Block, Change, Done, Envelope, Event, Items, Leave, Measure, Speech, Version};
 use chat_server::message::Message as ToRouter;
 use chat_server::names::{Name, RoomName};
+use chat_server::sanction::Kind;
 use chat_server::text::Text;
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,7 +15,9 @@ use uuid::Uuid;
 use super::task::{Pending, Task, Wanted};
 use super::{Asker, Out, Told};
 use crate::frames::{changed_frame, error_frame, plain, rendered};
-use crate::models::{Ack, CommandInfo, Message, Presence, Room, ServerFrame, User, bare, figure, timestamp};
+use crate::models::{
+    Ack, AuditEntry, CommandInfo, Message, Presence, Room, ServerFrame, User, bare, figure, timestamp,
+};
 use crate::state::{Receipt, frame, key};
 
 impl Task {
@@ -301,6 +303,11 @@ impl Task {
                         ("HELP", rows.map(|row| value(serde_json::to_value(row))).collect())
                     }
                     Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
+                    Items::Audit { acts, .. } => {
+                        let acts = acts.iter().map(AuditEntry::of);
+                        ("AUDIT", acts.map(|act| value(serde_json::to_value(act))).collect())
+                    }
+                    Items::Settings(_) => ("REHASH", Vec::new()),
                     Items::History { .. } => ("HISTORY", Vec::new()),
                     Items::Found { .. } => ("SEARCH", Vec::new()),
                     Items::Export { .. } => ("EXPORT", Vec::new()),

@@ -35,7 +35,7 @@ fn operator_stage() -> Stage {
 }
 
 /// Codes that only frames can get: REST has no call for what they refuse, and its bodies are UTF-8 or no JSON.
-const FRAMES_ONLY: [&str; 15] = [
+const FRAMES_ONLY: [&str; 16] = [
     "bad-password",
     "needs-invitation",
     "needs-tls",
@@ -50,6 +50,7 @@ const FRAMES_ONLY: [&str; 15] = [
     "too-many-rooms",
     "missing-argument",
     "unknown-verb",
+    "settings-not-read",
     "not-utf8",
 ];
 /// A call that takes 15 s, and a bug of ours.
@@ -132,6 +133,10 @@ fn every_problem_can_be_had_and_has_a_page() {
         ("operator-key-missing", get("/api/admin/overview")),
         ("operator-key-missing", post("/api/admin/kick", &json!({}))),
         ("operator-key-missing", post("/api/admin/announce", &json!({}))),
+        ("operator-key-missing", get("/api/admin/audit")),
+        ("bad-request", operator(get("/api/admin/audit?limit=0"))),
+        ("bad-request", operator(get("/api/admin/audit?limit=501"))),
+        ("bad-request", operator(get("/api/admin/audit?before=-1"))),
         ("not-operator", get("/api/admin/overview").bearer(&ana.token)),
         ("foreign-origin", post("/api/users", &json!({"name": "eve"})).header("origin", "https://evil.example")),
         ("foreign-origin", call("DELETE", "/api/me").bearer(&ana.token).header("origin", "null")),
@@ -195,6 +200,12 @@ fn elsewhere(blocked: &Stage) -> BTreeSet<String> {
     };
     add(blocked, get("/api/admin/overview").bearer(KEY), true);
     add(&Stage::start(), get("/api/admin/overview").bearer(KEY), false);
+    let locked = operator_stage();
+    let mut ani = locked.line("ani");
+    ani.send(&format!("/oper {KEY}"));
+    ani.send("/lockdown on");
+    ani.until("* OK LOCKDOWN ...");
+    add(&locked, post("/api/users", &json!({"name": "budi"})), false);
     let mut config = quick();
     config.max_clients = 1;
     let full = Stage::with(config, WebConfig::default());
@@ -214,6 +225,52 @@ fn elsewhere(blocked: &Stage) -> BTreeSet<String> {
     add(&stopped, get("/api/readyz"), true);
     assert_eq!(stopped.call(get("/api/healthz")).status, 200);
     had
+}
+
+#[test]
+fn the_dashboard_s_acts_are_those_of_every_operator() {
+    let stage = operator_stage();
+    let (ana, mut page) = stage.page("ana");
+    let mut budi = stage.line("budi");
+    let audit = |query: &str| stage.call(get(&format!("/api/admin/audit{query}")).bearer(KEY)).json();
+    assert_eq!(audit(""), json!({"acts": []}));
+    let announced = stage.call(post("/api/admin/announce", &json!({"text": "tea: now"})).bearer(KEY));
+    assert_eq!(announced.status, 204);
+    budi.until("* NOTE *: tea: now");
+    let kicked = stage.call(post("/api/admin/kick", &json!({"id": ana.id, "reason": "be kind"})).bearer(KEY));
+    assert_eq!(kicked.status, 204);
+    budi.until("* LEFT #lobby ana: be kind");
+    page.until(&json!({"type": "Goodbye", "reason": "kicked"}));
+    // By the line door it is the same audit.
+    budi.send(&format!("/oper {KEY}"));
+    budi.send("AUDIT:");
+    budi.until("* BEGIN AUDIT * 3");
+    budi.hears("* AUDIT 1 (page) announce: tea: now");
+    budi.hears("* AUDIT 2 (page) kick target=ana: be kind");
+    budi.hears("* AUDIT 3 budi oper");
+    let all = audit("");
+    let acts = all["acts"].as_array().expect("a list");
+    assert!(acts.len() == 3 && acts[0]["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{all}");
+    let but_at = |act: &Value| {
+        let mut act = act.clone();
+        act.as_object_mut().expect("an object").remove("at");
+        act
+    };
+    assert_eq!(but_at(&acts[0]), json!({"number": 1, "by": "(page)", "what": "announce", "detail": "tea: now"}));
+    let kick = json!({"number": 2, "by": "(page)", "what": "kick", "target": "ana", "detail": "be kind"});
+    assert_eq!(but_at(&acts[1]), kick);
+    assert_eq!(but_at(&acts[2]), json!({"number": 3, "by": "budi", "what": "oper"}));
+    let page = audit("?limit=1&before=3");
+    assert_eq!((&page["acts"][0]["number"], &page["more"]), (&json!(2), &json!(2)));
+    // Wrong keys are counted once, by whichever door they come.
+    for _ in 0..2 {
+        assert_eq!(stage.call(get("/api/admin/audit").bearer("wrong")).problem(), "not-operator");
+    }
+    budi.send("/oper wrong");
+    budi.until("* ERR 464 bad-password OPER: ...");
+    let refused = stage.call(get("/api/admin/audit").bearer(KEY));
+    assert_eq!(refused.problem(), "too-fast");
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
 }
 
 #[test]

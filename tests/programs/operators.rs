@@ -1,0 +1,111 @@
+//! What an operator does to a server that runs: its settings are read again from the file, and it stops.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chat_server::testing::TestClient;
+
+use crate::process::Process;
+use crate::program::ended;
+
+const KEY: &str = "open sesame, 2026";
+
+/// A server with a file of settings, and an operator.
+struct Operated {
+    server: Process,
+    file: PathBuf,
+    ani: TestClient,
+}
+
+impl Operated {
+    fn start(name: &str) -> Operated {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.toml", std::process::id()));
+        let settings = format!("operator_key = \"{KEY}\"\nmax_rooms = 10\n");
+        fs::write(&file, settings).expect("a file for this test");
+        let server = Process::start(&["--config", file.to_str().expect("a path in UTF-8")]);
+        let mut ani = server.join("ani");
+        ani.send(&format!("/oper {KEY}"));
+        ani.hears("* OK OPER role=admin: ...");
+        Operated { server, file, ani }
+    }
+
+    /// The file says something else, and the operator has it read.
+    fn rehash(&mut self, settings: &str) -> Vec<String> {
+        fs::write(&self.file, format!("operator_key = \"{KEY}\"\n{settings}")).expect("the file");
+        self.ani.send("REHASH:");
+        let lines = self.ani.settle();
+        lines.iter().map(|line| line.split_once(' ').map_or("", |(_, words)| words).to_string()).collect()
+    }
+}
+
+impl Drop for Operated {
+    fn drop(&mut self) {
+        let _gone_already = fs::remove_file(&self.file);
+    }
+}
+
+#[test]
+fn the_settings_are_read_again_and_it_is_told_what_has_changed() {
+    let mut one = Operated::start("rehash");
+    let mut budi = one.server.join("budi");
+    one.ani.settle();
+    assert_eq!(
+        one.rehash("max_rooms = 20\nmetrics = \"127.0.0.1:0\"\nslow_secs = 7\n"),
+        [
+            "BEGIN REHASH * 3",
+            "SETTING max_rooms when=now: max_rooms is 20 now, and was 10",
+            "SETTING slow_secs when=next: slow_secs is 7 for those who come from now on, and was 30",
+            "SETTING metrics when=restart: metrics stays \"off\"; \"127.0.0.1:0\" waits for a restart",
+            "END REHASH *",
+        ]
+    );
+    // A flag is stronger than the file, as at the start.
+    assert_eq!(one.rehash("max_rooms = 20\nslow_secs = 7\nburst = 3\n"), ["BEGIN REHASH * 0", "END REHASH *"]);
+    // Where something is wrong nothing changes, and it is told where.
+    let file = one.file.display().to_string();
+    assert_eq!(
+        one.rehash("max_rooms = 30\n\nmax_roms = 40\n"),
+        [format!(
+            "ERR 497 settings-not-read REHASH: Nothing has changed: {file}, line 4: there is no setting \
+             \"max_roms\"; did you mean: max_rooms"
+        )]
+    );
+    assert_eq!(one.rehash("max_rooms = 20\nslow_secs = 7\n"), ["BEGIN REHASH * 0", "END REHASH *"]);
+    fs::remove_file(&one.file).expect("the file");
+    one.ani.send("REHASH:");
+    one.ani.hears(&format!(
+        "* ERR 497 settings-not-read REHASH: Nothing has changed: cannot read the settings in {file}: ..."
+    ));
+    // Two at once are fine, and nobody else waits.
+    one.rehash("max_rooms = 20\nslow_secs = 7\n");
+    budi.send(&format!("/oper {KEY}"));
+    budi.hears("* OK OPER ...");
+    for person in [&mut one.ani, &mut budi] {
+        person.send("REHASH:");
+    }
+    for person in [&mut one.ani, &mut budi] {
+        person.hears("* BEGIN REHASH * 0");
+        person.hears("* END REHASH *");
+    }
+    // Who is in is not disconnected, and who does not wait for the answer takes nothing with them.
+    budi.send("REHASH:");
+    drop(budi);
+    one.ani.until("* LEFT #lobby budi: ...");
+    one.ani.settle();
+}
+
+#[test]
+fn an_operator_stops_it_and_it_ends_well() {
+    let mut one = Operated::start("shutdown");
+    let mut budi = one.server.join("budi");
+    one.ani.settle();
+    one.ani.send("SHUTDOWN:1s");
+    one.ani.hears("* NOTE *: The server stops in 1 s.");
+    one.ani.hears("* OK SHUTDOWN in=1: ...");
+    for person in [&mut one.ani, &mut budi] {
+        person.until("* NOTE *: The server is stopping.");
+        person.hears("* BYE 503 shutting-down: The server is stopping.");
+        assert_eq!(person.line(), None, "nothing comes behind the goodbye");
+    }
+    assert_eq!(ended(&mut one.server.child).code(), Some(0));
+}
