@@ -40,6 +40,8 @@ pub struct Config {
     pub spam_lines: u32,
     /// The same line more often than this in a minute is spam.
     pub spam_repeats: u32,
+    /// Who is refused more often than this in a minute is read more slowly.
+    pub spam_errors: u32,
     /// How long one may take to give a name.
     pub sign_on_secs: Duration,
     /// How long one may take to finish a line that was begun.
@@ -95,6 +97,7 @@ impl Default for Config {
             per_second: 4.0,
             spam_lines: 90,
             spam_repeats: 5,
+            spam_errors: 20,
             sign_on_secs: Duration::from_secs(60),
             line_secs: Duration::from_secs(300),
             idle_secs: Duration::from_secs(1_800),
@@ -277,6 +280,11 @@ pub static SETTINGS: &[Setting] = &[
     },
     setting!(spam_lines, 0..=100_000, "lines in a minute past which a client is muted for 30 seconds"),
     setting!(spam_repeats, 0..=100_000, "times the same line in a minute past which a client is muted for 30 seconds"),
+    setting!(
+        spam_errors,
+        0..=100_000,
+        "refusals in a minute past which a client is read more slowly, a second for each"
+    ),
     setting!(sign_on_secs, seconds, 86_400, "seconds to give a name in, counted from the connect"),
     setting!(line_secs, seconds, 86_400, "seconds to finish a line in that was begun"),
     setting!(
@@ -476,9 +484,9 @@ impl Setting {
     pub fn when(&self) -> Option<When> {
         Some(match self.key {
             "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join"
-            | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "sign_on_secs" | "line_secs" | "idle_secs"
-            | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
-            | "file_transfers" | "file_hours" => When::AtOnce,
+            | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "spam_errors" | "sign_on_secs" | "line_secs"
+            | "idle_secs" | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each"
+            | "file_bytes_total" | "file_transfers" | "file_hours" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
             "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
             _ => return None,

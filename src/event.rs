@@ -328,8 +328,8 @@ pub struct Greeting {
     pub max_line: usize,
     /// Whether it keeps what is said, and knows accounts.
     pub stored: bool,
-    /// Whether files can be sent.
-    pub files: bool,
+    /// The port by which files come and go, if they do.
+    pub files: Option<u16>,
 }
 
 /// What came of a request, for the `OK` line.
@@ -617,6 +617,8 @@ pub enum Warning {
     Pace,
     /// Nothing was heard for long; the connection ends in so many seconds.
     Idle(u64),
+    /// Many lines are refused, so the next are taken more slowly.
+    Errors,
     /// Ctrl-C came from a telnet client. It does not leave.
     Interrupt,
 }

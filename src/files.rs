@@ -248,6 +248,11 @@ impl Files {
         }
     }
 
+    /// The port of the file door.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Other limits, for what is offered from now on.
     pub(crate) fn reload(&self, config: &Config) {
         self.lock().limits = Limits::of(config);
@@ -662,6 +667,13 @@ impl Upload {
 
     /// The router has made a line of it, or has thrown it away: there is nothing left to do here.
     pub fn settled(mut self) {
+        self.is_done = true;
+    }
+
+    /// The server stops: nothing is left of it here, and the router tells whoever offered it.
+    pub fn leave_to_the_router(mut self) {
+        self.file = None;
+        self.files.disk.remove(self.token);
         self.is_done = true;
     }
 

@@ -10,6 +10,7 @@ use crate::config::{Change, Config};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::files::{FileError, To, Token};
+use crate::limit::Errors;
 use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
@@ -177,6 +178,9 @@ pub(crate) struct State {
     pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, ChatError)>,
     pub(crate) last_line: Option<Instant>,
+    /// What it was refused, and its tickets that come back only when it may send more.
+    pub(crate) errors: Errors,
+    pub(crate) slowed: Vec<(Instant, Ticket)>,
     /// Set while a quiet visitor (`presence=off` before `JOIN`) is not announced yet.
     pub(crate) announce_at: Option<Instant>,
     pub(crate) last_typing: Option<Instant>,

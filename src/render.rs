@@ -191,7 +191,7 @@ impl Lines {
 
     fn hello(&mut self, greeting: &Greeting) {
         let stored = if greeting.stored { STORED_CAPS } else { "" };
-        let files = if greeting.files { FILE_CAPS } else { "" };
+        let files = if greeting.files.is_some() { FILE_CAPS } else { "" };
         self.line("HELLO")
             .field(1)
             .pair("server", concat!("chat/", env!("CARGO_PKG_VERSION")))
@@ -200,6 +200,7 @@ impl Lines {
             .pair("names", crate::names::MAX_NAME)
             .pair("caps", [CAPS, stored, files].concat())
             .pair("door", "line")
+            .maybe("files", greeting.files)
             .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
     }
 
@@ -712,6 +713,9 @@ fn words_of(warning: Warning) -> String {
         Warning::Pace => "You are sending fast; I am slowing you down. Nothing is lost.".into(),
         Warning::Idle(seconds) => {
             format!("You have been quiet for long. In {seconds} s I close this connection; any line keeps it.")
+        }
+        Warning::Errors => {
+            "Many of your lines are refused, so I read the next more slowly, a second for each refusal. /why explains the last.".into()
         }
         Warning::Interrupt => "Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.".into(),
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::command::{BRIEF_ROOM, Presence};
 use crate::config::Config;
 use crate::error::ChatError;
-use crate::event::{Done, Envelope, Event, Greeting, Leave};
+use crate::event::{Done, Envelope, Event, Greeting, Leave, Warning};
 use crate::files::Files;
 use crate::limit::RateLimiter;
 use crate::message::{Client, Message};
@@ -65,6 +65,7 @@ pub struct Router {
     sanctions: Sanctions,
     /// When the first ban or mute anywhere is over.
     next_lift: Option<Instant>,
+    spam_errors: u32,
     greeting: Arc<Greeting>,
     motd: Vec<Text>,
     max_rooms: usize,
@@ -110,7 +111,8 @@ impl Router {
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
             sanctions: Sanctions::default(),
             next_lift: None,
-            greeting: greeting(config, false, false),
+            spam_errors: config.spam_errors,
+            greeting: greeting(config, false, None),
             motd: Vec::new(),
             max_rooms: 0,
             history: 0,
@@ -147,6 +149,7 @@ impl Router {
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.spam_errors = config.spam_errors;
         self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
         self.history = config.history;
@@ -235,7 +238,7 @@ impl Router {
     }
 }
 
-fn greeting(config: &Config, stored: bool, files: bool) -> Arc<Greeting> {
+fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
     Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files })
 }
 
@@ -486,7 +489,11 @@ impl Turn<'_> {
         let early = client.name.is_none();
         client.state.bad_lines += u32::from(early);
         let enough = early && client.state.bad_lines >= EARLY_BAD_LINES;
+        let is_slowed = client.state.errors.count(self.router.spam_errors, self.now.mono);
         self.tell(id, Event::Refused { verb, tag, error });
+        if is_slowed {
+            self.tell(id, Event::Warn(Warning::Errors));
+        }
         if enough {
             self.remove(id, Leave::Flood);
         }
@@ -615,6 +622,7 @@ impl Turn<'_> {
         self.tick_operators();
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
+            client.state.slowed.retain(|(until, _)| *until > now);
             if client.state.announce_at.is_some_and(|at| at <= now) {
                 client.state.announce_at = None;
                 announced.push(client.id);
@@ -918,6 +926,49 @@ mod tests {
         assert_eq!(stage.next("budi"), None);
         while stage.next("ani").is_some() {}
         assert!(credits.are_back(1));
+    }
+
+    #[test]
+    fn who_is_refused_all_the_time_is_read_more_slowly_and_nobody_else() {
+        let mut stage = Bare::new(Config { spam_errors: 3, ..quick() });
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n").as_bytes());
+        }
+        for who in ["ani", "budi"] {
+            while stage.next(who).is_some() {}
+        }
+        let credits = [Credits::new(2), Credits::new(2)];
+        let wrong = |stage: &mut Bare, who: usize, count: usize| {
+            let requests = vec![parse(&Text::new("/whisper nobody x").unwrap()).unwrap(); count];
+            let ticket = credits[who].try_take().unwrap();
+            stage.turn(vec![Message::Requests(ClientId(who + 1), requests, ticket)]);
+            let mut seen = Vec::new();
+            while let Some(line) = stage.next(["ani", "budi"][who]) {
+                seen.push(line);
+            }
+            seen
+        };
+        assert_eq!(wrong(&mut stage, 0, 3).len(), 3);
+        assert!(credits[0].are_back(2), "three are free");
+        let seen = wrong(&mut stage, 0, 2);
+        assert!(seen.len() == 3 && matches("* WARN *: Many of your lines are refused, ...", &seen[1]), "{seen:?}");
+        assert!(!credits[0].are_back(2));
+        // By both tickets no more than one in a second.
+        assert_eq!(wrong(&mut stage, 0, 1).len(), 1, "what is read is answered at once, and the warning comes once");
+        stage.wait(1);
+        assert!(!credits[0].are_back(1), "two refusals are two seconds");
+        stage.wait(1);
+        assert!(credits[0].are_back(1) && !credits[0].are_back(2));
+        assert_eq!(wrong(&mut stage, 1, 3).len(), 3);
+        assert!(credits[1].are_back(2), "others have their own");
+        stage.wait(1);
+        assert!(credits[0].are_back(2));
+        // Whoever goes takes nothing along.
+        wrong(&mut stage, 0, 30);
+        assert!(!credits[0].are_back(2));
+        stage.turn(vec![Message::ClientLeft(ClientId(1), Leave::Lost)]);
+        assert!(credits[0].are_back(2));
     }
 
     /// A panic may strike between two steps that belong together: here somebody is in a room's lists and does not know.

@@ -77,8 +77,14 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Settings for tests: a free port on loopback, no pace and no spam limit, so that scripts may talk at full speed.
 pub fn quick() -> Config {
-    let mut config =
-        Config { addr: "127.0.0.1:0".into(), burst: 0, spam_lines: 0, spam_repeats: 0, ..Config::default() };
+    let mut config = Config {
+        addr: "127.0.0.1:0".into(),
+        burst: 0,
+        spam_lines: 0,
+        spam_repeats: 0,
+        spam_errors: 0,
+        ..Config::default()
+    };
     config.max_per_address = 0;
     config
 }

@@ -15,6 +15,9 @@ mod conversation;
 #[path = "../examples/client/editor.rs"]
 #[allow(dead_code, reason = "only the program uses all of it")]
 mod editor;
+#[path = "../examples/client/files.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod files;
 #[path = "../examples/client/flags.rs"]
 #[allow(dead_code, reason = "only the program uses all of it")]
 mod flags;
@@ -73,8 +76,12 @@ struct Server {
 
 impl Server {
     fn start(addr: &str) -> Server {
+        Server::with(addr, &[])
+    }
+
+    fn with(addr: &str, flags: &[&str]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat_server"));
-        command.args(["--addr", addr, "--metrics", "off"]);
+        command.args(["--addr", addr, "--metrics", "off"]).args(flags);
         let mut running = Running::start(&mut command);
         // Nobody reads the log, and it must not fill its pipe.
         drop(running.0.stderr.take());
@@ -154,10 +161,14 @@ const READY: &str = "\x1b[?2004h";
 
 impl Terminal {
     fn start(args: &[&str]) -> Terminal {
+        Terminal::start_in(std::path::Path::new("."), args)
+    }
+
+    fn start_in(dir: &std::path::Path, args: &[&str]) -> Terminal {
         let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
         let line = format!("exec '{}' {}", program().display(), quoted.join(" "));
         let mut command = Command::new("script");
-        command.args(["-qfec", &line, "/dev/null"]);
+        command.args(["-qfec", &line, "/dev/null"]).current_dir(dir);
         // No history file, no colours, and a terminal that the editor can move its cursor on.
         command
             .env("XDG_STATE_HOME", "/dev/null/none")
@@ -241,6 +252,113 @@ impl Terminal {
 /// How often these words stand at the end of a line that somebody said: `10:00   name  words`.
 fn times_said(screen: &str, name: &str, words: &str) -> usize {
     screen.matches(&format!("{name}  {words}\r\n")).count() + screen.matches(&format!("{name}  {words}\n")).count()
+}
+
+/// A folder that goes with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("client-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a folder");
+        Folder(dir)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_file_is_sent_and_fetched_with_a_bar_and_nothing_is_overwritten() {
+    let folder = Folder::new("files");
+    let sent: Vec<u8> = (0..900_000_u32).map(|i| (i * 31 + i / 251) as u8).collect();
+    let path = folder.path("laporan akhir.bin");
+    std::fs::write(&path, &sent).expect("a file");
+    let server = Server::with("127.0.0.1:0", &["--files", "127.0.0.1:0"]);
+    let mut budi = Person::joins(&server, "budi");
+    let mut ani = Terminal::start_in(&folder.0, &["--name", "ani", "--addr", &server.addr]);
+    ani.shows("#lobby> ");
+    ani.types("/send laporan akhir.bin");
+    let line = budi.hears("FILE #lobby 1 ani 900000 ");
+    assert!(line.trim_end().ends_with(": laporan akhir.bin"), "{line}");
+    let token = line.split([' ', ':']).find(|word| word.len() == 32).expect("a token").to_string();
+    ani.shows("laporan akhir.bin is there");
+    ani.shows("sends laporan akhir.bin (900000 bytes) /get");
+    ani.shows(&token);
+    // The bar of what has just begun, or is done; how many there are is a matter of speed.
+    ani.shows("laporan akhir.bin [");
+    // To fetch it, and once more to the same place.
+    let copy = folder.path("copy.bin");
+    ani.types(&format!("/get {token} copy.bin"));
+    ani.shows("copy.bin is here, 900000 bytes");
+    assert!(std::fs::read(&copy).expect("a copy") == sent);
+    ani.types(&format!("/get {token}"));
+    ani.shows("OTHER-NAME keeps both");
+    assert!(std::fs::read(&copy).expect("a copy") == sent);
+    // To one person; and what cannot be sent.
+    ani.types("/send laporan akhir.bin budi");
+    budi.hears("FILE budi 0 ani 900000 ");
+    ani.types("/send /nowhere/x.txt");
+    ani.shows("/nowhere/x.txt: No such file");
+    ani.types(&format!("/get {} none.bin", "0".repeat(32)));
+    ani.shows("none.bin was not fetched: There is nothing under");
+    assert!(!std::path::Path::new(&folder.path("none.bin")).exists());
+    ani.types("and we chat on");
+    budi.hears("ani: and we chat on");
+    ani.types("/quit");
+    assert_eq!(ani.ends().0, 0);
+}
+
+/// The file door is played by the test: it takes a part and then nothing more, so the file is under way until it is cancelled.
+#[test]
+fn ctrl_c_ends_a_file_and_not_the_chat() {
+    let folder = Folder::new("cancel");
+    let path = folder.path("big.bin");
+    std::fs::write(&path, vec![7; 40 << 20]).expect("a file");
+    let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = door.local_addr().expect("it is bound").port();
+    let chat = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = chat.local_addr().expect("it is bound").to_string();
+    let mut ani = Terminal::start(&["--name", "ani", "--addr", &addr]);
+    let (stream, _) = chat.accept().expect("the client comes");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+    let mut server = Person { lines: BufReader::new(stream.try_clone().expect("a clone")), stream };
+    let tag = |line: &str| line.split(['=', ':']).nth(1).expect("a tag").to_string();
+    server.says(&format!("2026-08-21T10:00:00Z HELLO 1 server=x files={port}: Hi"));
+    let line = server.hears("JOIN=");
+    server.says(&format!("2026-08-21T10:00:00Z OK JOIN tag={} room=#lobby users=1: You are ani.", tag(&line)));
+    for verb in ["HISTORY", "LIST", "ROOMS"] {
+        let line = server.hears(&format!("{verb}="));
+        server.says(&format!("t BEGIN {verb} #lobby 0\nt END {verb} #lobby tag={}", tag(&line)));
+    }
+    ani.shows("#lobby> ");
+    ani.types(&format!("/send {path}"));
+    let line = server.hears("SEND=");
+    assert!(line.contains(":#lobby 41943040 big.bin"), "{line}");
+    let token = "ab".repeat(16);
+    server
+        .says(&format!("2026-08-21T10:00:00Z OK SEND tag={} port={port} token={token} expires=300 max=0", tag(&line)));
+    let (mut file, _) = door.accept().expect("the file comes");
+    let mut first = vec![0; 37];
+    file.read_exact(&mut first).expect("the first line");
+    assert_eq!(first, format!("PUT {token}\n").as_bytes());
+    ani.shows("big.bin [");
+    ani.begins("\x03");
+    ani.shows("big.bin was not sent: cancelled");
+    ani.types("still here");
+    server.hears(":still here");
+    ani.begins("\x03");
+    ani.begins("\x03");
+    server.hears("QUIT");
+    server.says("2026-08-21T10:00:00Z BYE 200 quit: Bye.");
+    assert_eq!(ani.ends().0, 0);
 }
 
 #[test]

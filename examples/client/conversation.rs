@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_server::command::{Choice, Command, View as WireView};
 use chat_server::protocol;
 use chat_server::text::Text;
 
+use crate::files::{Known, Wish, file_and_recipient, safe_name};
 use crate::line::{Block, Blocks, Item, Line};
 use crate::view::View;
 
@@ -18,6 +20,8 @@ const MOST_WAITING: usize = 100;
 const MOST_IDS: usize = 2_000;
 /// Lines that may be held back while the hole before them is filled.
 const MOST_HELD: usize = 1_000;
+/// Files that the chat spoke of and that are remembered.
+const MOST_FILES: usize = 1_000;
 /// How often the own name is tried again while the server still knows the connection that broke.
 const NAME_TRIES: u32 = 5;
 
@@ -26,6 +30,11 @@ pub(crate) struct Conversation {
     pub(crate) send: String,
     pub(crate) show: String,
     pub(crate) words: Arc<Words>,
+    /// What has to be done with files.
+    pub(crate) wishes: Vec<Wish>,
+    /// Where files go, once a server has said so.
+    pub(crate) file_port: Option<u16>,
+    files: HashMap<String, Known>,
     /// How many of the person's own commands were answered.
     pub(crate) answers: u64,
     name: String,
@@ -73,6 +82,8 @@ enum Ask {
     Reenter(String),
     Fill(String),
     Speech,
+    /// A file may go, by the token that comes.
+    Offer(PathBuf, u64),
     Quiet,
 }
 
@@ -117,6 +128,9 @@ impl Conversation {
             send: String::new(),
             show: String::new(),
             words: Arc::default(),
+            wishes: Vec::new(),
+            file_port: None,
+            files: HashMap::new(),
             answers: 0,
             name: name.to_string(),
             rooms: Vec::new(),
@@ -234,6 +248,9 @@ impl Conversation {
             Ok(text) => text,
             Err(error) => return self.trouble(&error.to_string()),
         };
+        if self.is_about_files(&text) {
+            return;
+        }
         let Some(request) = protocol::parse(&text) else { return };
         match request.what {
             Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
@@ -262,6 +279,63 @@ impl Conversation {
             // The server answers everything else, also what it refuses.
             Ok(_) | Err(_) => self.put(&text),
         }
+    }
+
+    /// `/send FILE [to]` and `/get TOKEN [name]` are this client's. What the server itself understands goes to the server.
+    fn is_about_files(&mut self, line: &Text) -> bool {
+        let line = line.as_str();
+        let is_for_the_server = |line: &str| {
+            let request = Text::new(line).ok().and_then(|text| protocol::parse(&text));
+            matches!(request.map(|request| request.what), Some(Ok(Command::SendFile { .. })))
+        };
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word.to_ascii_lowercase().as_str() {
+            "/send" if rest.trim().is_empty() => {
+                self.trouble("It is written /send FILE [#room or user].");
+                true
+            }
+            "/send" if !is_for_the_server(line) => {
+                let (path, to) = file_and_recipient(rest, |path| path.is_file());
+                match to.or_else(|| self.speaking_in.clone()) {
+                    Some(to) => self.wishes.push(Wish::Send { path, to }),
+                    None => self.trouble("To whom? It is written /send FILE [#room or user]."),
+                }
+                true
+            }
+            "/get" => {
+                let (token, to) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+                if chat_server::files::Token::parse(token).is_none() {
+                    self.trouble("It is written /get TOKEN [name]. /files shows what there is, with tokens.");
+                    return true;
+                }
+                let known = self.files.get(token).cloned();
+                let to = match to.trim() {
+                    "" => safe_name(known.as_ref().map_or("file", |known| &known.name)),
+                    to => file_and_recipient(to, |_| true).0,
+                };
+                let wish = Wish::Get { token: token.into(), to, size: known.map(|known| known.size) };
+                match self.file_port {
+                    Some(_) => self.wishes.push(wish),
+                    None => self.trouble("This server passes no files on."),
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The file is there, and has so many bytes: may it go?
+    pub(crate) fn offer(&mut self, path: PathBuf, size: u64, to: &str) {
+        let name = path.file_name().map_or_else(|| "file".into(), |name| crate::line::clean(&name.to_string_lossy()));
+        self.ask("SEND", &format!("{to} {size} {name}"), Ask::Offer(path, size));
+    }
+
+    fn learn_file(&mut self, line: &Line) {
+        if line.kind != "FILE" || self.files.len() >= MOST_FILES {
+            return;
+        }
+        let known = Known { size: line.number(3).unwrap_or(0), name: line.text.clone() };
+        self.files.insert(line.field(4).to_string(), known);
     }
 
     fn speak(&mut self, room: Option<String>, lines: Vec<String>, act: bool) {
@@ -303,6 +377,7 @@ impl Conversation {
             None => Heard::Nothing,
             Some(Item::Block(block)) => {
                 block.lines.iter().for_each(|line| self.words.learn(line));
+                block.lines.iter().for_each(|line| self.learn_file(line));
                 match block.tag.as_ref().and_then(|tag| self.asked.remove(tag)) {
                     Some(Ask::Fill(room)) => self.filled(&room, block),
                     Some(_) => {}
@@ -317,6 +392,10 @@ impl Conversation {
             }
             Some(Item::Line(line)) => {
                 self.words.learn(&line);
+                self.learn_file(&line);
+                if line.kind == "HELLO" {
+                    self.file_port = line.pair("files").and_then(|port| port.parse().ok());
+                }
                 let heard = match line.pair("tag").and_then(|tag| self.asked.remove(tag)) {
                     Some(ask) => self.answered(ask, &line),
                     None => self.unasked(line),
@@ -365,6 +444,15 @@ impl Conversation {
                     (true, None) => {}
                 }
             }
+            Ask::Offer(path, size) => {
+                let port = line.pair("port").and_then(|port| port.parse().ok());
+                match (line.pair("token"), port) {
+                    (Some(token), Some(port)) if done => {
+                        self.wishes.push(Wish::Put { token: token.into(), port, path, size });
+                    }
+                    _ => self.draw(line),
+                }
+            }
             Ask::Quiet => {}
         }
         Heard::Nothing
@@ -372,7 +460,7 @@ impl Conversation {
 
     fn unasked(&mut self, line: Line) -> Heard {
         match line.kind.as_str() {
-            "MSG" | "ACT" | "EDITED" | "DELETED" | "REACTED" | "UNREACTED" => {
+            "MSG" | "ACT" | "FILE" | "EDITED" | "DELETED" | "REACTED" | "UNREACTED" => {
                 if let Some(room) = self.room(line.field(0)) {
                     if room.fill.is_some() && room.held.len() < MOST_HELD {
                         room.held.push(line);
@@ -678,7 +766,7 @@ impl Words {
 
     fn learn(&self, line: &Line) {
         let (name, room) = match line.kind.as_str() {
-            "MSG" | "ACT" => (line.field(2), line.field(0)),
+            "MSG" | "ACT" | "FILE" => (line.field(2), line.field(0)),
             "JOINED" | "LEFT" | "TOPIC" | "TYPING" => (line.field(1), line.field(0)),
             "WHISPER" | "USER" => (line.field(0), ""),
             "NICK" => {

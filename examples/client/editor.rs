@@ -104,6 +104,12 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => {
                 let empty = editor.helper().is_none_or(|typing| typing.empty.get());
+                if board.look().transfers > 0 {
+                    // It ends what is on its way and not the chat.
+                    interrupted = false;
+                    tell(events, Event::Cancel);
+                    continue;
+                }
                 if interrupted && empty {
                     return tell(events, Event::Leave("QUIT".into()));
                 }

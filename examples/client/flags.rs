@@ -19,6 +19,7 @@ The client of the chat.
   --help, --version
 
 At a terminal: type and press Enter. /help shows the commands, Tab completes, Ctrl-D leaves.
+There, /send FILE [#room or user] sends a file, and /get TOKEN [name] fetches one; Ctrl-C cancels it.
 In a pipe: lines go in, the protocol comes out. The exit code is 0 if every line was accepted, 1 if
 something was refused (standard error says what), 2 for a wrong flag, 69 if there is no server.
 

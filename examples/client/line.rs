@@ -52,7 +52,7 @@ impl Line {
 
     /// Whether this stands in a room's log: such lines carry room, id and name.
     pub(crate) fn is_logged(&self) -> bool {
-        matches!(self.kind.as_str(), "MSG" | "ACT" | "EDITED" | "DELETED" | "REACTED" | "UNREACTED")
+        matches!(self.kind.as_str(), "MSG" | "ACT" | "FILE" | "EDITED" | "DELETED" | "REACTED" | "UNREACTED")
     }
 }
 

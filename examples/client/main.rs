@@ -1,10 +1,11 @@
 //! The bundled client: for a person at a terminal, and for a program in a pipe.
 //!
 //! Read `line.rs` (what the server says), `view.rs` (how it looks), `conversation.rs` (what to do about it), then
-//! `session.rs` and `editor.rs` for a terminal, and `pipe.rs` for a pipe. `stream.rs` is the way to the server.
+//! `session.rs` and `editor.rs` for a terminal, `files.rs` for files, and `pipe.rs` for a pipe. `stream.rs` is the way to the server.
 
 mod conversation;
 mod editor;
+mod files;
 mod flags;
 mod line;
 mod pipe;

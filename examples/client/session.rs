@@ -1,12 +1,14 @@
 //! A session at a terminal: one thread that owns the conversation, one for each connection, and back-off between them.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::conversation::{Conversation, Heard};
+use crate::files::{Transfer, Wish, size_of};
 use crate::line::clean;
 use crate::stream::{Server, Stream};
 
@@ -35,6 +37,12 @@ pub(crate) enum Event {
     Connected(u32, Stream),
     Heard(u32, String),
     Cut(u32, String),
+    /// How far a file is, drawn as a bar.
+    Moving(u64, String),
+    /// A file is where it should be, or not, and why.
+    Moved(u64, Result<String, String>),
+    /// No file any more.
+    Cancel,
 }
 
 /// What the editor has to know of the session.
@@ -54,6 +62,8 @@ pub(crate) struct State {
     /// Signed on at least once.
     pub(crate) begun: bool,
     pub(crate) over: bool,
+    /// How many files are on their way.
+    pub(crate) transfers: usize,
     /// The terminal's columns, as the editor knows them.
     pub(crate) width: usize,
 }
@@ -91,6 +101,11 @@ pub(crate) struct Session<'a, P: FnMut(String)> {
     link: Link,
     number: u32,
     threads: Vec<JoinHandle<()>>,
+    /// Files on their way, each with the word that ends it.
+    transfers: Vec<(u64, Arc<AtomicBool>)>,
+    transfer: u64,
+    /// The bar that stands above the line being typed, which its next state may take the place of.
+    bar: Option<u64>,
     failures: u32,
     told_pause: u64,
     taken: u64,
@@ -117,6 +132,9 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
             link: Link::Waiting,
             number: 0,
             threads: Vec::new(),
+            transfers: Vec::new(),
+            transfer: 0,
+            bar: None,
             failures: 0,
             told_pause: 0,
             taken: 0,
@@ -142,6 +160,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
             }
         };
         self.hang_up();
+        self.cancel();
         // Without the inbox every connection's thread ends at its next word.
         drop(inbox);
         let patience = Instant::now() + Duration::from_secs(1);
@@ -193,6 +212,15 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
                 }
             }
             Event::Cut(number, why) if number == self.number => return self.cut(&why, 0),
+            Event::Moving(number, bar) => self.draw(number, &bar),
+            Event::Moved(number, ended) => {
+                self.transfers.retain(|(known, _)| *known != number);
+                match ended {
+                    Ok(words) => self.conversation.own(&words),
+                    Err(words) => self.conversation.trouble(&words),
+                }
+            }
+            Event::Cancel => self.cancel(),
             // An old connection has nothing to say any more.
             Event::Connected(..) | Event::Heard(..) | Event::Cut(..) => {}
         }
@@ -269,6 +297,63 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
         None
     }
 
+    // ---- files ----
+
+    /// Does what was wished of files.
+    fn grant(&mut self) {
+        for wish in std::mem::take(&mut self.conversation.wishes) {
+            match wish {
+                Wish::Send { path, to } => match size_of(&path) {
+                    Ok(size) => self.conversation.offer(path, size, &to),
+                    Err(problem) => self.conversation.trouble(&problem),
+                },
+                wish if self.server.would_be_overheard() => {
+                    let port = self.conversation.file_port.unwrap_or_default();
+                    drop(wish);
+                    self.conversation.trouble(&format!(
+                        "Files go by port {port} without TLS, so others could read them on their way: nothing was sent. \
+                         The page of the server takes files by HTTPS."
+                    ));
+                }
+                Wish::Put { token, port, path, size } => {
+                    self.transfer(move |transfer| transfer.put(&token, port, &path, size));
+                }
+                Wish::Get { token, to, size } => {
+                    let port = self.conversation.file_port.unwrap_or_default();
+                    self.transfer(move |transfer| transfer.get(&token, port, &to, size));
+                }
+            }
+        }
+    }
+
+    fn transfer(&mut self, work: impl FnOnce(&Transfer) + Send + 'static) {
+        self.transfer += 1;
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        let (number, host) = (self.transfer, self.server.host().to_string());
+        let transfer = Transfer { number, host, events: self.events.clone(), is_cancelled: is_cancelled.clone() };
+        self.threads.retain(|thread| !thread.is_finished());
+        match thread::Builder::new().name(format!("file-{number}")).spawn(move || work(&transfer)) {
+            Ok(thread) => {
+                self.threads.push(thread);
+                self.transfers.push((number, is_cancelled));
+            }
+            Err(error) => self.conversation.trouble(&format!("no thread for the file: {error}")),
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.transfers.iter().for_each(|(_, is_cancelled)| is_cancelled.store(true, Ordering::Relaxed));
+    }
+
+    /// Draws a bar where it stood before, if nothing has come in between.
+    fn draw(&mut self, number: u64, bar: &str) {
+        if !self.transfers.iter().any(|(known, _)| *known == number) {
+            return;
+        }
+        let up = if self.bar.replace(number) == Some(number) { "\x1b[1A\x1b[2K" } else { "" };
+        (self.print)(format!("{up}{}\n", crate::line::clean(bar)));
+    }
+
     fn hang_up(&mut self) {
         self.number += 1;
         self.knock_at = None;
@@ -296,6 +381,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
 
     /// Brings out what the conversation wants sent and shown.
     fn flush(&mut self) {
+        self.grant();
         let sent = std::mem::take(&mut self.conversation.send);
         if let (Link::Up { stream, .. }, false) = (&mut self.link, sent.is_empty())
             && let Err(error) = stream.write_all(sent.as_bytes())
@@ -306,13 +392,14 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
         }
         let shown = std::mem::take(&mut self.conversation.show);
         if !shown.is_empty() {
+            self.bar = None;
             (self.print)(shown);
         }
         let (prompt, answers, is_here) =
             (self.conversation.prompt(), self.conversation.answers, self.conversation.is_here());
-        let taken = self.taken;
+        let (taken, transfers) = (self.taken, self.transfers.len());
         self.board.change(|state| {
-            state.taken = taken;
+            (state.taken, state.transfers) = (taken, transfers);
             (state.prompt, state.answers) = (prompt, answers);
             state.begun |= is_here;
         });

@@ -80,6 +80,17 @@ impl Server {
         Ok(Server { addr: addr.into(), tls: Some((name, Arc::new(config))) })
     }
 
+    /// The host, without the port.
+    pub(crate) fn host(&self) -> &str {
+        self.addr.rsplit_once(':').map_or(self.addr.as_str(), |(host, _)| host).trim_matches(['[', ']'])
+    }
+
+    /// Whether we speak TLS since others could listen, who could then listen to what goes without it.
+    pub(crate) fn would_be_overheard(&self) -> bool {
+        let is_here = |addr: std::net::SocketAddr| addr.ip().is_loopback();
+        self.tls.is_some() && !self.addr.to_socket_addrs().is_ok_and(|mut addrs| addrs.all(is_here))
+    }
+
     /// Connects to the first of the host's addresses that answers.
     pub(crate) fn connect(&self) -> io::Result<Stream> {
         let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");

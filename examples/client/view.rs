@@ -68,6 +68,7 @@ impl View {
         let text = line.text.as_str();
         match line.kind.as_str() {
             "MSG" | "ACT" => self.speech(line),
+            "FILE" => self.file(line),
             "EDITED" => self.changed(line, &format!("corrects a line: {text}")),
             "DELETED" => self.changed(line, "deleted a line"),
             "REACTED" => self.changed(line, &format!("reacts {text}")),
@@ -109,6 +110,19 @@ impl View {
         let day = self.new_day(line.at);
         let words = format!("{place}{} {}", self.ink(colour_of(who), who), line.text);
         day + &self.row(line.at, "*", DIM, &words)
+    }
+
+    fn file(&mut self, line: &Line) -> String {
+        let (place, who, token) = (line.field(0), line.field(2), line.field(4));
+        let here = self.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(place));
+        let place = match place.starts_with('#') {
+            true if here => String::new(),
+            true => format!("{} ", self.ink(DIM, place)),
+            false => format!("{} ", self.ink(BOLD, &format!("(for {place} alone)"))),
+        };
+        let size = line.number(3).unwrap_or(0);
+        let words = format!("{place}sends {} ({size} bytes) {}", line.text, self.ink(DIM, &format!("/get {token}")));
+        self.said(line, who, &words)
     }
 
     fn changed(&mut self, line: &Line, what: &str) -> String {

@@ -269,21 +269,10 @@ impl<P: Peer> Desk<'_, P> {
     /// Takes a file in, and has it said in the chat.
     fn put(&mut self, token: &str, rest: &[u8], began: Instant) -> Result<String, FileError> {
         let mut upload = self.files.begin(token, self.from, began)?;
-        let (by, to, name, bytes) = {
-            let offer = upload.offer();
-            (offer.by, offer.to.clone(), offer.name.clone(), offer.bytes)
-        };
-        let came = self.take_in(&mut upload, rest, began).and_then(|()| upload.complete());
-        let placed = match came {
-            Ok(()) => settle(upload, self.send),
-            Err(error) => {
-                drop(upload);
-                Err(error)
-            }
-        };
-        match placed {
+        let (name, bytes) = (upload.offer().name.clone(), upload.offer().bytes);
+        let came = self.take_in(&mut upload, rest, began);
+        match finish(upload, came, self.metrics, self.send) {
             Ok(placed) => {
-                Metrics::count(&self.metrics.uploads);
                 let answer = match &placed {
                     Placed::Room(room, id) => {
                         format!("OK PUT bytes={bytes} room={room} id={id}: {name} is in {room}.\r\n")
@@ -295,13 +284,7 @@ impl<P: Peer> Desk<'_, P> {
                 self.say(&answer);
                 Ok(format!("{bytes} bytes of {} came", name.escape_debug()))
             }
-            Err(error) => {
-                // Where the chat itself ended it, its people were told by then.
-                if !matches!(error, FileError::Withdrawn | FileError::Refused(_)) {
-                    (self.send)(Message::UploadFailed { by, to, name, why: error.clone() });
-                }
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 
@@ -389,11 +372,40 @@ impl<P: Peer> Desk<'_, P> {
     }
 }
 
-/// Has a whole upload said in the chat, and waits for that. For every door: it may wait some seconds.
+/// The end of an upload, by whatever door: `came` says whether all bytes have come. If so it is said in the chat, which may take
+/// some seconds, and if not, whoever offered it is told why.
 ///
 /// # Errors
-/// The chat does not want it any more, or does not answer; then nothing is left of it.
-pub fn settle(upload: Upload, send: &dyn Fn(Message)) -> Result<Placed, FileError> {
+/// Why there is no file. Nothing is left of it then.
+pub fn finish(
+    mut upload: Upload,
+    came: Result<(), FileError>,
+    metrics: &Metrics,
+    send: &dyn Fn(Message),
+) -> Result<Placed, FileError> {
+    let (by, to, name) = (upload.offer().by, upload.offer().to.clone(), upload.offer().name.clone());
+    let placed = match came.and_then(|()| upload.complete()) {
+        Ok(()) => settle(upload, send),
+        Err(FileError::Stopping) => {
+            upload.leave_to_the_router();
+            Err(FileError::Stopping)
+        }
+        Err(error) => {
+            drop(upload);
+            Err(error)
+        }
+    };
+    match &placed {
+        Ok(_) => Metrics::count(&metrics.uploads),
+        // Where the chat itself ended it, its people were told by then.
+        Err(FileError::Withdrawn | FileError::Refused(_) | FileError::Stopping) => {}
+        Err(why) => send(Message::UploadFailed { by, to, name, why: why.clone() }),
+    }
+    placed
+}
+
+/// Has a whole upload said in the chat, and waits for that.
+fn settle(upload: Upload, send: &dyn Fn(Message)) -> Result<Placed, FileError> {
     let (reply, answer) = mpsc::sync_channel(1);
     send(Message::Uploaded { token: upload.token(), reply: Box::new(move |said| drop(reply.try_send(said))) });
     match answer.recv_timeout(ROUTER) {

@@ -453,7 +453,11 @@ impl Turn<'_> {
             }
         }
         if let Some(client) = self.clients.get_mut(id) {
-            client.sender.hold(ticket);
+            // Its reader waits for the ticket, and TCP holds the peer back.
+            match client.state.errors.until(self.now.mono) {
+                Some(until) => client.state.slowed.push((until, ticket)),
+                None => client.sender.hold(ticket),
+            }
         }
     }
 

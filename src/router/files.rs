@@ -33,7 +33,7 @@ struct Shared {
 impl super::Router {
     /// Lets people send files. To be done before the first turn.
     pub fn pass_files(&mut self, files: Arc<Files>, config: &Config) {
-        self.greeting = Arc::new(Greeting { files: true, ..Greeting::clone(&self.greeting) });
+        self.greeting = Arc::new(Greeting { files: Some(files.port()), ..Greeting::clone(&self.greeting) });
         self.files = Some(files);
         self.reload(config);
     }

@@ -105,8 +105,8 @@ fn ten_uploads_that_die_halfway_leave_nothing_and_their_senders_are_told() {
     house.until("nothing is left", |house| house.lies_there() == 0 && house.transfers() == 0);
     // What they counted is free again: one sends as much as all of them together.
     let whole = bytes(MIB);
-    for n in 0..10 {
-        let token = offer(&mut people[n], "#lobby", MIB, "whole.bin");
+    for (n, person) in people.iter_mut().enumerate() {
+        let token = offer(person, "#lobby", MIB, "whole.bin");
         let mut door = house.begins(&token, &whole);
         door.hears(&format!("OK PUT bytes={MIB} room=#lobby id={}: whole.bin is in #lobby.", n + 1));
     }
@@ -141,8 +141,8 @@ fn what_was_sent_is_fetched_byte_for_byte_and_stands_under_its_token_for_its_own
 #[test]
 fn a_slow_or_silent_peer_holds_no_place_for_ever() {
     let house = House::new("slow", |config| {
-        config.slow_secs = Duration::from_millis(300);
-        config.sign_on_secs = Duration::from_millis(300);
+        config.slow_secs = Duration::from_millis(1_500);
+        config.sign_on_secs = Duration::from_millis(1_500);
     });
     let mut ani = house.server.join("ani");
     // Says nothing, or not all of a line.

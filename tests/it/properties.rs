@@ -543,7 +543,7 @@ fn event() -> impl Strategy<Value = Event> {
             name,
             max_line,
             stored: true,
-            files: true
+            files: Some(7_879)
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
@@ -573,7 +573,7 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Mode { room, by, did: "gave the room a key", modes }
         }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
-        select(vec![Warning::Pace, Warning::Idle(60), Warning::Interrupt]).prop_map(Event::Warn),
+        select(vec![Warning::Pace, Warning::Idle(60), Warning::Errors, Warning::Interrupt]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
         name().prop_map(|name| Event::Prompt(Prompt::Login(name))),
         short_text(100).prop_map(Event::Pong),

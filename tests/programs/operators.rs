@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use chat_server::testing::TestClient;
 
-use crate::process::Process;
-use crate::program::ended;
+use crate::process::{Process, log_of, program};
+use crate::program::{ended, is_here};
 
 const KEY: &str = "open sesame, 2026";
 
@@ -108,4 +109,38 @@ fn an_operator_stops_it_and_it_ends_well() {
         assert_eq!(person.line(), None, "nothing comes behind the goodbye");
     }
     assert_eq!(ended(&mut one.server.child).code(), Some(0));
+}
+
+/// The line by which fail2ban knows who tries operator keys (deploy/README.md).
+#[test]
+fn fail2ban_finds_a_wrong_key_in_the_log() {
+    if !is_here("fail2ban-regex") {
+        return;
+    }
+    let mut command = program();
+    command.env("CHAT_OPERATOR_KEY", KEY);
+    let mut server = Process::run(command, &["--log", "info"], Stdio::piped());
+    let mut ani = server.join("ani");
+    for line in ["/oper open sesame", "OPER:open sesame, 2026", "ANNOUNCE:auth: 192.0.2.1 wrong operator key by ani"] {
+        ani.send(line);
+    }
+    ani.settle();
+    ani.send("SHUTDOWN:0");
+    ani.rest();
+    assert!(ended(&mut server.child).success());
+    let log = log_of(&mut server);
+    assert!(!log.contains("sesame"), "{log}");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-fail2ban.log", std::process::id()));
+    fs::write(&file, &log).expect("a file for this test");
+    let filter = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/fail2ban/chatd.filter.conf");
+    let ran =
+        Command::new("fail2ban-regex").arg("--print-all-matched").args([file.as_path(), Path::new(filter)]).output();
+    fs::remove_file(&file).expect("it is ours");
+    let said = String::from_utf8(ran.expect("it can be run").stdout).expect("its words are UTF-8");
+    let found = said.split("|- Matched line(s):").nth(1).unwrap_or_default();
+    let found = found.split("|- Missed line(s):").next().unwrap_or_default();
+    assert!(
+        said.contains(" 1 matched, ") && found.contains("] auth: 127.0.0.1 wrong operator key by ani"),
+        "{said}\n{log}"
+    );
 }

@@ -47,7 +47,7 @@ impl Process {
         Process::run(shell, flags, Stdio::inherit())
     }
 
-    fn run(mut command: Command, flags: &[&str], log: Stdio) -> Process {
+    pub(crate) fn run(mut command: Command, flags: &[&str], log: Stdio) -> Process {
         let mut child = command
             .args([
                 "--addr",
@@ -243,7 +243,7 @@ fn a_log_that_does_not_move_holds_up_nobody() {
 }
 
 /// All that a server wrote to its log, after its end.
-fn log_of(server: &mut Process) -> String {
+pub(crate) fn log_of(server: &mut Process) -> String {
     let mut log = Vec::new();
     server.child.stderr.take().expect("a pipe").read_to_end(&mut log).expect("the log");
     String::from_utf8(log).expect("the log is UTF-8")

@@ -7,6 +7,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::error::ChatError;
+use chat_server::files::FileError;
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -77,6 +78,12 @@ pub enum AppError {
     /// Too many calls.
     #[error("Too many calls. Try again in {0} s.")]
     TooMany(u64),
+    /// A file does not come, or does not go.
+    #[error("{0}")]
+    File(FileError),
+    /// A file comes without its size.
+    #[error("A file needs a Content-Length, which says how many bytes it has.")]
+    NoLength,
     /// The call took too long.
     #[error("This took too long. Try again.")]
     Timeout,
@@ -179,6 +186,10 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("file-too-big", 413, "The file is too big", "Make it smaller, or send it in parts."),
     ("too-many-files", 409, "You have too many files here", "Delete one of them, or wait until one is too old."),
     ("no-space", 507, "There is no place for files", "Try again later."),
+    ("length-required", 411, "The size is missing", "Send Content-Length."),
+    ("bad-token", 404, "There is no such file", "It may be too old, or deleted with its line."),
+    ("wrong-size", 422, "Another size than was said", "Send the file again."),
+    ("too-slow", 408, "Too little came for too long", "Send the file again."),
     ("missing-argument", 422, "Something is missing", "The detail says what."),
     ("unknown-verb", 422, "There is no such command", "/help shows them."),
     ("too-fast", 429, "Too fast", "Wait as long as Retry-After says."),
@@ -213,6 +224,8 @@ impl AppError {
             AppError::KeyReused => "idempotency-key-reused",
             AppError::Full(_) => "server-full",
             AppError::TooMany(_) => "too-fast",
+            AppError::File(error) => error.code().1,
+            AppError::NoLength => "length-required",
             AppError::Timeout => "timeout",
             AppError::Internal => "internal-error",
             AppError::Stopping => "stopping",
@@ -251,7 +264,8 @@ impl AppError {
         match self {
             AppError::Chat(ChatError::TooFast { retry, .. }) => Some(*retry),
             AppError::TooMany(seconds) => Some(*seconds),
-            AppError::Full(_) | AppError::Stopping => Some(5),
+            AppError::File(FileError::Guesses { retry }) => Some(*retry),
+            AppError::Full(_) | AppError::Stopping | AppError::File(FileError::Full) => Some(5),
             _ => None,
         }
     }

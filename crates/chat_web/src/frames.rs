@@ -138,6 +138,7 @@ fn warning_code(warning: Warning) -> &'static str {
     match warning {
         Warning::Pace => "pace",
         Warning::Idle(_) => "idle",
+        Warning::Errors => "errors",
         Warning::Interrupt => "interrupt",
     }
 }

@@ -411,7 +411,7 @@ pub async fn create_message(
         }
         Told::Conflict => Err(AppError::KeyReused),
         Told::Forgotten => Err(AppError::MessageNotFound),
-        Told::Done => Err(AppError::Internal),
+        Told::Offered(_) | Told::Done => Err(AppError::Internal),
     }
 }
 
@@ -580,13 +580,16 @@ pub struct Offer {
     accounts: bool,
     /// Whether only members come in.
     private: bool,
+    /// The most bytes of a file that one can send here, 0 for any number; nothing where no files are passed on.
+    files: Option<u64>,
 }
 
 /// What this server offers
 #[utoipa::path(get, path = "/server", tag = "server", responses((status = 200, description = "Before one has a name", body = Offer)))]
 pub async fn offer(State(state): Shared) -> Json<Offer> {
     let policy = state.handle.registry().policy();
-    Json(Offer { accounts: policy.is_some(), private: policy.is_some_and(|policy| policy.private) })
+    let files = state.handle.files().map(|_| state.handle.config().file_bytes);
+    Json(Offer { accounts: policy.is_some(), private: policy.is_some_and(|policy| policy.private), files })
 }
 
 /// Whether the door is up

@@ -29,6 +29,7 @@ pub mod websocket;
 pub mod handlers;
 pub mod accounts;
 pub mod admin;
+pub mod files;
 pub mod assets;
 pub mod routes;
 

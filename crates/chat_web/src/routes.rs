@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use crate::error::{AppError, PROBLEM, Problem};
 use crate::state::{AppState, random_uuid};
-use crate::{accounts, admin, assets, handlers, websocket};
+use crate::{accounts, admin, assets, files, handlers, websocket};
 
 /// The most bytes of a body.
 const BODY: usize = 64 * 1024;
@@ -81,6 +81,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(accounts::sign_in, accounts::sign_out))
         .routes(routes!(accounts::change_password))
         .routes(routes!(handlers::export))
+        .routes(routes!(files::upload))
         .routes(routes!(handlers::offer))
         .routes(routes!(handlers::healthz))
         .routes(routes!(handlers::readyz))
@@ -130,6 +131,7 @@ pub fn app(state: Arc<AppState>) -> Router {
         .fallback(assets::asset)
         // Behind the compression: an upgrade is no body.
         .route("/ws", any(websocket::ws_handler))
+        .route("/files/{token}", get(files::download))
         .layer(cors(&state))
         .layer(from_fn_with_state(state.clone(), dress))
         .layer(CatchPanicLayer::custom(move |_| {
@@ -199,6 +201,10 @@ async fn own_pages_only(State(state): State<Arc<AppState>>, request: Request, ne
 }
 
 async fn deadline(request: Request, next: Next) -> Response {
+    // A file takes as long as it takes, and has deadlines of its own.
+    if request.method() == Method::POST && request.uri().path().ends_with("/files") {
+        return next.run(request).await;
+    }
     match tokio::time::timeout(CALL, next.run(request)).await {
         Ok(response) => response,
         Err(_) => AppError::Timeout.into_response(),

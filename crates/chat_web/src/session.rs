@@ -12,10 +12,12 @@ use axum::extract::ws::Utf8Bytes;
 use chat_server::command::Line;
 use chat_server::error::ChatError;
 use chat_server::event::What;
+use chat_server::files::Token;
 use chat_server::limit::Bucket;
 use chat_server::live::Follower;
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::Outbox;
+use chat_server::router::Recipient;
 use chat_server::store::Proof;
 use chat_server::text::Text;
 use tokio::sync::{mpsc, oneshot};
@@ -153,6 +155,15 @@ pub enum Ask {
         /// The line.
         line: Text,
     },
+    /// Offer a file.
+    Offer {
+        /// To whom.
+        to: Recipient,
+        /// How many bytes it has.
+        bytes: u64,
+        /// Its name.
+        name: Text,
+    },
     /// Typing, or not any more.
     Typing(RoomName, bool),
     /// Read so far.
@@ -178,6 +189,8 @@ pub enum Told {
     Conflict,
     /// It had been said before, in a room that is forgotten.
     Forgotten,
+    /// A file may come, by this token.
+    Offered(Token),
     /// Anything else.
     Done,
 }

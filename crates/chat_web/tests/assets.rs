@@ -110,7 +110,8 @@ fn packed(file: &str) -> usize {
 #[test]
 fn the_page_stays_small() {
     // The wish was 120 KB and 35 KB packed. What is here is readable source, as it is served; a bundler and minifier make
-    // about 105 KB and 39 KB of it, which is no reason to have one. Names with passwords and the search have made it 10 KB larger.
+    // about 105 KB and 39 KB of it, which is no reason to have one. Names with passwords and the search have made it 10 KB larger,
+    // files 4 KB: how they are shown stands among the messages, how they are sent is fetched later.
     // js/later.js fetches these when the page is idle, and i18n.js a language when somebody reads it. Not to be forgotten
     // here: whatever is in neither list nobody loads.
     let late = [
@@ -125,12 +126,13 @@ fn the_page_stays_small() {
         "js/view/settings.js",
         "js/view/sheet.js",
         "js/view/switcher.js",
+        "js/view/uploads.js",
     ];
     let late: BTreeSet<String> = late.map(String::from).into();
     let first = first_load();
     let own = all().into_iter().filter(|file| !file.contains("admin"));
     assert_eq!(own.collect::<BTreeSet<String>>(), &first | &late);
-    for (files, most_raw, most_packed) in [(&first, 192, 68), (&late, 33, 15)] {
+    for (files, most_raw, most_packed) in [(&first, 196, 69), (&late, 36, 16)] {
         let raw: u64 = files.iter().map(|file| fs::metadata(root().join(file)).unwrap().len()).sum();
         let packed: usize = files.iter().map(|file| packed(file)).sum();
         println!("{} files, {raw} bytes, {packed} packed", files.len());

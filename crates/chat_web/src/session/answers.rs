@@ -153,6 +153,12 @@ impl Task {
                 let receipt = Receipt::Whispered { to: to.clone(), text: text.to_string() };
                 return self.remember(cid.as_deref(), &receipt, again);
             }
+            (Done::Offered { granted, .. }, Wanted::Offered) => {
+                if let Some(answer) = asker.answer {
+                    let _gone = answer.send(Ok(Told::Offered(granted.token)));
+                }
+                return;
+            }
             (Done::Entered { room, op, .. }, _) => {
                 self.session.know(|known| known.rooms.push(room.clone()));
                 self.current = Some(room.clone());
@@ -356,6 +362,7 @@ impl Task {
             Wanted::Said { .. }
             | Wanted::Changed(_)
             | Wanted::Whispered { .. }
+            | Wanted::Offered
             | Wanted::TopicSet
             | Wanted::Answered => {
                 self.refused(asker, error);

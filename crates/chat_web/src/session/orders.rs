@@ -73,6 +73,9 @@ impl Task {
                 let command = Command::Change { room: Some(room), line, what: what.clone() };
                 self.request(asker, verb, command, Wanted::Changed(what)).await;
             }
+            Ask::Offer { to, bytes, name } => {
+                self.request(asker, "SEND", Command::SendFile { to, bytes, name }, Wanted::Offered).await;
+            }
             Ask::Whisper { cid, to, text } => {
                 let wanted = Wanted::Whispered { to: Some(to.clone()), cid, text: text.clone() };
                 self.send(asker, "WHISPER", Command::Whisper { to, text }, wanted).await;

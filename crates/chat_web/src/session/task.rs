@@ -68,6 +68,7 @@ pub(super) enum Wanted {
     Changed(What),
     Whispered { to: Option<Name>, cid: Option<String>, text: Text },
     TopicSet,
+    Offered,
     Answered,
     Roster(RoomName),
     Resumed { resume: u64, missed: Missed },

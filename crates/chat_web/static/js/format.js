@@ -72,3 +72,9 @@ function marked(text, at, before, about, depth) {
 export function plainText(tree) {
   return tree.map((node) => node.c ? plainText(node.c) : node.t === 'mention' ? `@${node.name}` : node.t === 'room' ? `#${node.id}` : node.s).join('');
 }
+
+/** A number of bytes as people read it: "18.2 KB". */
+export function bytesOf(bytes, lang) {
+  const [unit, of] = bytes < 1000 ? ['byte', 1] : bytes < 1e6 ? ['kilobyte', 1e3] : bytes < 1e9 ? ['megabyte', 1e6] : ['gigabyte', 1e9];
+  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 1 }).format(bytes / of);
+}

@@ -145,6 +145,8 @@ const app = {
   typing(room, on) { if (!room.startsWith('@')) send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room }); },
   personMenu: (anchor, name) => who.personMenu(anchor, name),
   focusComposer: () => composer.focus(),
+  /** Sends files to whoever reads here. They are read off the event at once: later it has none. */
+  sendFiles(files) { const all = [...files ?? []], room = app.room(); if (all.length && room) lately((parts) => parts.uploads.add(all, room)); return all.length > 0; },
   sorry: (text) => toast(text, { kind: 'warn' }),
   markRead(room) { take({ type: 'seen', room: room.id }); take({ type: 'unlined', room: room.id }); },
   watched() { if (watching()) take({ type: 'seen', room: state.current }); },
@@ -355,6 +357,7 @@ let downSince = 0;
 async function lookAtOffer() {
   try { state.offer = await api.server(); } catch { return; }
   $('#searchbtn').hidden = !state.offer.accounts;
+  $('#attach').hidden = state.offer.files == null;
   redrawSettings();
 }
 
@@ -546,8 +549,14 @@ addEventListener('blur', () => { const room = app.room(); if (room && !room.unre
 document.addEventListener('visibilitychange', () => { if (!document.hidden) { feed({ type: 'visible' }); app.watched(); } });
 addEventListener('pagehide', () => setDraftNow());
 function setDraftNow() { const text = $('#text'); if (state.current && !$('#composer').classList.contains('editing')) setDraft(state.current, text.value); }
-addEventListener('dragover', (e) => e.preventDefault());
-addEventListener('drop', (e) => { if (e.dataTransfer?.files.length) e.preventDefault(); });
+// A file may be dropped anywhere; while it hovers the page says so.
+let hovering = 0;
+const hover = (on) => { clearTimeout(hovering); $('#app').classList.toggle('dropping', on && state.offer?.files != null); if (on) hovering = setTimeout(hover, 300, false); };
+addEventListener('dragover', (e) => { e.preventDefault(); if (e.dataTransfer?.types.includes('Files')) hover(true); });
+addEventListener('drop', (e) => { hover(false); if (app.sendFiles(e.dataTransfer?.files)) e.preventDefault(); });
+$('#text').addEventListener('paste', (e) => { if (app.sendFiles(e.clipboardData?.files)) e.preventDefault(); });
+$('#attach').addEventListener('click', () => $('#file').click());
+$('#file').addEventListener('change', (e) => { app.sendFiles(e.target.files); e.target.value = ''; });
 
 setInterval(() => { take({ type: 'tick' }); if (box.items.some((item) => Date.now() - item.at > outbox.LATE_MS)) timeline.plan(); }, 1000);
 setInterval(() => { if (!document.hidden && line.at === 'live') app.lookAround(); }, 60000);

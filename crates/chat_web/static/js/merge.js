@@ -106,7 +106,7 @@ function fold(tl, message) {
       reactions.set(change.emoji, names);
     }
   }
-  const shown = { text: deleted ? '' : text, edited: edited && !deleted, deleted, reactions: deleted ? [] : sorted(reactions) };
+  const shown = { text: deleted ? '' : text, file: deleted ? null : base.file ?? null, edited: edited && !deleted, deleted, reactions: deleted ? [] : sorted(reactions) };
   const before = message.shown;
   message.shown = JSON.stringify(shown);
   if (before === message.shown) return false;

@@ -4,13 +4,14 @@ const str = (v) => typeof v === 'string';
 const num = (v) => Number.isSafeInteger(v) && v >= 0;
 const person = (v) => !!v && typeof v === 'object' && str(v.name);
 const list = (v) => Array.isArray(v);
+const file = (v) => !!v && num(v.bytes) && /^[0-9a-f]{32}$/.test(v.token);
 const maybe = (check) => (v) => v === undefined || v === null || check(v);
 
 /** The fields that must be there. Whatever else comes is kept: the protocol may grow. */
 const FRAMES = {
   Hello: { you: person, rooms: maybe(list), commands: maybe(list), limits: maybe((v) => typeof v === 'object') },
   People: { room: str, users: maybe(list) },
-  Message: { room: str, seq: num, from: person, at: str, text: maybe(str), reply_to: maybe(num), reactions: maybe((v) => typeof v === 'object') },
+  Message: { room: str, seq: num, from: person, at: str, text: maybe(str), reply_to: maybe(num), reactions: maybe((v) => typeof v === 'object'), file: maybe(file) },
   MessageEdited: { room: str, seq: num, target: num, text: str },
   MessageDeleted: { room: str, seq: num, target: num },
   Reaction: { room: str, seq: num, target: num, from: person, emoji: str },
@@ -20,7 +21,7 @@ const FRAMES = {
   UserTyping: { room: str, user: person },
   UserStoppedTyping: { room: str, user: person },
   Presence: { user: person, state: str },
-  Whisper: { from: person, to: person, text: str },
+  Whisper: { from: person, to: person, text: str, file: maybe(file) },
   Topic: { room: str, text: maybe(str) },
   Operator: { room: str, user: person },
   Notice: { room: maybe(str), text: str },

@@ -810,3 +810,72 @@ test('by the popups: a person, a room, an emoji, a command; several lines are se
   await budi.hears('citra: /etc is a folder');
   assert.deepEqual(page.errors, []);
 });
+
+// A picture of 2 by 1 dots.
+const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGP4z8DA8J8BAAf/Af8Bf4mnAAAAAElFTkSuQmCC', 'base64');
+/** Gives the page files as the system does when they are dropped or pasted. */
+const hand = (page, kind, files) => page.evaluate(({ kind, files }) => {
+  const data = new DataTransfer();
+  for (const { name, type, bytes } of files) data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, { type }));
+  const event = kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }) : new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true });
+  document.querySelector('#text').dispatchEvent(event);
+}, { kind, files });
+
+test('a file is chosen, dropped or pasted: a picture is shown, anything else is a card, and telnet hears of it', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const [ana, citra] = [await person('ana'), await person('citra')];
+  await ana.waitForSelector('#attach:not([hidden])');
+  // By the button, from the keyboard.
+  const chosen = ana.waitForEvent('filechooser');
+  await ana.focus('#attach');
+  await ana.keyboard.press('Enter');
+  await (await chosen).setFiles([{ name: 'laporan akhir.txt', mimeType: 'text/plain', buffer: Buffer.from('halo\n') }]);
+  await budi.hears('ana 5 ');
+  await citra.waitForSelector('.file .fname');
+  assert.equal(await citra.textContent('.file .fname'), 'laporan akhir.txt');
+  const loaded = citra.waitForEvent('download');
+  await citra.click('.file');
+  assert.equal((await loaded).suggestedFilename(), 'laporan akhir.txt');
+  // A picture has its place before it is there, and words for those who do not see it.
+  await hand(ana, 'drop', [{ name: 'foto.png', type: 'image/png', bytes: PNG.toString('base64') }]);
+  const seen = await citra.waitForSelector('.thumb img');
+  assert.equal(await seen.getAttribute('alt'), 'Picture: foto.png');
+  await citra.waitForFunction(() => { const img = document.querySelector('.thumb img'); return img.complete && img.naturalWidth === 2; });
+  const box = await seen.boundingBox();
+  assert.ok(Math.round(box.height) === 200 && box.width <= 320, JSON.stringify(box));
+  await hand(ana, 'paste', [{ name: 'tempel.png', type: 'image/png', bytes: Buffer.from('no picture at all').toString('base64') }]);
+  // What is no picture after all is a card.
+  await citra.waitForFunction(() => [...document.querySelectorAll('.file .fname')].some((one) => one.textContent === 'tempel.png'));
+  // What could run does not: it is kept, and not shown.
+  await hand(ana, 'drop', [{ name: 'jahat.svg', type: 'image/svg+xml', bytes: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="window.bad=1"/>').toString('base64') }]);
+  await citra.waitForFunction(() => document.querySelectorAll('.file').length === 3);
+  await citra.evaluate(AXE);
+  await axeFindsNothing(citra);
+  // Whoever deletes the line takes the file away.
+  assert.equal(await citra.evaluate(() => window.bad), undefined);
+  assert.deepEqual(ana.errors, []);
+});
+
+test('a file that is under way has a bar and can be stopped; one that is too big does not go at all', async () => {
+  await serve({ flags: ['--file-bytes', '3000000'] });
+  const budi = await terminal('budi');
+  // A wire on which it takes a while.
+  const wire = await proxy(server, 20);
+  ends.push(wire.close);
+  const ana = await person('ana', {}, ['ERR_ABORTED'], wire.url);
+  await ana.waitForSelector('#attach:not([hidden])');
+  await ana.setInputFiles('#file', [{ name: 'besar.bin', mimeType: '', buffer: Buffer.alloc(2_900_000, 7) }]);
+  const bar = await ana.waitForSelector('#uploads progress');
+  assert.equal(await bar.getAttribute('aria-label'), 'Sending besar.bin');
+  await ana.waitForFunction(() => document.querySelector('#uploads progress').value > 0);
+  await ana.focus('#uploads button');
+  await ana.keyboard.press('Enter');
+  await ana.waitForSelector('.toast:has-text("besar.bin was not sent: you stopped it.")');
+  await ana.waitForSelector('#uploads', { state: 'hidden' });
+  await ana.setInputFiles('#file', [{ name: 'terlalu.bin', mimeType: '', buffer: Buffer.alloc(3_000_001, 7) }]);
+  await ana.waitForSelector('.toast:has-text("terlalu.bin is too big: 3 MB are allowed.")');
+  await budi.say('PING:end');
+  assert.ok(!budi.lines.some((line) => / FILE /.test(line)));
+  assert.deepEqual(ana.errors, []);
+});

@@ -156,9 +156,15 @@ fn what_is_offered_is_known_before_one_comes_in() {
         stage.call(get("/api/server")).json()
     };
     let private = Policy { private: true, plain_passwords: false };
-    assert_eq!(offer(None), json!({ "accounts": false, "private": false }));
-    assert_eq!(offer(Some((MemoryStore::default(), Policy::default()))), json!({ "accounts": true, "private": false }));
-    assert_eq!(offer(Some((MemoryStore::default(), private))), json!({ "accounts": true, "private": true }));
+    assert_eq!(offer(None), json!({ "accounts": false, "private": false, "files": null }));
+    assert_eq!(
+        offer(Some((MemoryStore::default(), Policy::default()))),
+        json!({ "accounts": true, "private": false, "files": null })
+    );
+    assert_eq!(
+        offer(Some((MemoryStore::default(), private))),
+        json!({ "accounts": true, "private": true, "files": null })
+    );
 }
 
 /// What a stranger hears where only members come in.

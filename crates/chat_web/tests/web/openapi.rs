@@ -88,6 +88,7 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/messages",
         "GET /api/messages/{id}",
         "GET /api/rooms",
+        "POST /api/files",
         "GET /api/rooms/{room}/export",
         "GET /api/rooms/{room}/messages",
         "GET /api/search",

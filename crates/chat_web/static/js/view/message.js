@@ -3,7 +3,7 @@ import { h, avatar } from '../dom.js';
 import { icon } from './icons.js';
 import { t, people, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
-import { format, plainText } from '../format.js';
+import { bytesOf, format, plainText } from '../format.js';
 import { nameOf } from '../emoji.js';
 import { clock, fullTime, sameRun } from '../time.js';
 import { hue, sameName, mentions } from '../names.js';
@@ -31,7 +31,7 @@ export function messageView(app, goTo, fresh) {
     const jumbo = tree[0]?.t === 'jumbo';
     const classes = ['msg', mine && 'mine', head && 'head', ping && 'ping', item && (item.state === 'failed' ? 'failed' : 'pending'), message.deleted && 'gone', jumbo && 'jumbo', message.act && 'act', live && 'live'].filter(Boolean);
     const when = h('time', { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) }, clock(message.at, lang, prefs.hours));
-    const words = message.deleted ? t('deleted') : nodes(tree);
+    const words = message.deleted ? t('deleted') : message.file ? shared(message.file, message.text) : nodes(tree);
     const text = h('div.text', { dir: 'auto' }, message.act && h('b', {}, `${message.from.name} `), words,
       message.edited && h('span.edited', {}, ` ${t('edited')}`));
     const el = h(`li.${classes.join('.')}`, { tabIndex: -1, hue: hue(message.from.name) },
@@ -44,6 +44,16 @@ export function messageView(app, goTo, fresh) {
       item && h('div.state', {}, item.state === 'failed' || late ? trouble(item) : h('span.sending', { title: t('sending') }, icon('clock'))));
     el.message = message;
     return el;
+  }
+
+  /** A picture stands in a place that has its size before it comes; anything else, and what is no picture after all, is a card. */
+  function shared({ token, bytes }, name) {
+    const href = `/files/${token}`;
+    const card = () => h('a.file', { href, download: name }, icon('file'), h('span.fname', {}, name), ' ', h('span.fsize', {}, bytesOf(bytes, lang)));
+    if (!/\.(png|jpe?g|gif|webp)$/i.test(name)) return card();
+    const thumb = h('a.thumb', { href, target: '_blank', rel: 'noopener noreferrer' },
+      h('img', { onerror: () => thumb.replaceWith(card()), loading: 'lazy', width: 320, height: 200, alt: t('picture', { name }), src: href }));
+    return thumb;
   }
 
   const owned = (name) => h('span.owned', { role: 'img', 'aria-label': t('owned', { name }), title: t('owned', { name }) }, icon('check'));
