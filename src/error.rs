@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::names::{Name, RoomName};
-use crate::sanction::in_words;
+use crate::sanction::Told;
 use crate::store::Role;
 use crate::text::Text;
 
@@ -23,12 +23,8 @@ pub enum ChatError {
     Muted {
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
-        /// Seconds until it is over; `None` is until it is lifted.
-        retry: Option<u64>,
-        /// Who said so.
-        by: Name,
-        /// Why.
-        why: Option<Text>,
+        /// By whom, why, and for how long.
+        told: Box<Told>,
     },
     /// 405: one person is in too many rooms, or the server has too many.
     TooManyRooms {
@@ -111,12 +107,8 @@ pub enum ChatError {
     Banned {
         /// The name that is, where it is not the asker.
         name: Option<Name>,
-        /// Seconds until it is over; `None` is until it is lifted.
-        retry: Option<u64>,
-        /// Who said so.
-        by: Name,
-        /// Why.
-        why: Option<Text>,
+        /// By whom, why, and for how long.
+        told: Box<Told>,
     },
     /// 466: an invitation's code is unknown, used up or too old; or one is needed.
     NoInvitation {
@@ -131,12 +123,8 @@ pub enum ChatError {
         room: RoomName,
         /// The name that is, where it is not the asker.
         name: Option<Name>,
-        /// Seconds until it is over; `None` is until it is lifted.
-        retry: Option<u64>,
-        /// Who said so.
-        by: Name,
-        /// Why.
-        why: Option<Text>,
+        /// By whom, why, and for how long.
+        told: Box<Told>,
     },
     /// 475: the room has a key, and this was not it.
     BadKey(RoomName),
@@ -216,7 +204,7 @@ pub enum ChatError {
     /// 494: nothing is there to be lifted.
     NotListed {
         /// Who.
-        whom: Text,
+        whom: Box<str>,
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
         /// What they are not: `muted`, `banned`, `an operator`.
@@ -311,8 +299,8 @@ impl ChatError {
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         match self {
             ChatError::TooManyRooms { max } | ChatError::SanctionsFull { max } => vec![("max", max.to_string())],
-            ChatError::Muted { retry, .. } | ChatError::Banned { retry, .. } | ChatError::BannedFrom { retry, .. } => {
-                retry.iter().map(|retry| ("retry", retry.to_string())).collect()
+            ChatError::Muted { told, .. } | ChatError::Banned { told, .. } | ChatError::BannedFrom { told, .. } => {
+                told.retry.iter().map(|retry| ("retry", retry.to_string())).collect()
             }
             ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got } => {
                 vec![("max", max.to_string()), ("got", got.to_string())]
@@ -392,30 +380,16 @@ impl fmt::Display for ChatError {
                 f,
                 "{room} is moderated: only its operators speak. Whisper to one of them, or /join another room."
             ),
-            ChatError::Muted { room: Some(room), retry, by, why } => {
-                write!(f, "You are muted in {room} by {by}{}{}.", still(*retry), because(why))
+            ChatError::Muted { room: Some(room), told } => write!(f, "You are muted in {room} {told}."),
+            ChatError::Muted { room: None, told } => write!(f, "You are muted everywhere {told}."),
+            ChatError::Banned { name: Some(name), told } => write!(f, "The name {name} is banned {told}."),
+            ChatError::Banned { name: None, told } => write!(f, "You are banned from this server {told}."),
+            ChatError::BannedFrom { room, name: Some(name), told } => {
+                write!(f, "{name} is banned from {room} {told}. Its operators can lift that: /unban {room} {name}.")
             }
-            ChatError::Muted { room: None, retry, by, why } => {
-                write!(f, "You are muted everywhere by {by}{}{}.", still(*retry), because(why))
+            ChatError::BannedFrom { room, name: None, told } => {
+                write!(f, "You are banned from {room} {told}. Its operators can lift that.")
             }
-            ChatError::Banned { name: Some(name), retry, by, why } => {
-                write!(f, "The name {name} is banned by {by}{}{}.", still(*retry), because(why))
-            }
-            ChatError::Banned { name: None, retry, by, why } => {
-                write!(f, "You are banned from this server by {by}{}{}.", still(*retry), because(why))
-            }
-            ChatError::BannedFrom { room, name: Some(name), retry, by, why } => write!(
-                f,
-                "{name} is banned from {room} by {by}{}{}. Its operators can lift that: /unban {room} {name}.",
-                still(*retry),
-                because(why)
-            ),
-            ChatError::BannedFrom { room, name: None, retry, by, why } => write!(
-                f,
-                "You are banned from {room} by {by}{}{}. Its operators can lift that.",
-                still(*retry),
-                because(why)
-            ),
             ChatError::TheyAreNotThere { name, room } => {
                 write!(f, "{name} is not in {room}. /list {room} shows who is.")
             }
@@ -583,16 +557,6 @@ impl fmt::Display for ChatError {
             }
         }
     }
-}
-
-/// How long a ban or a mute will last: `, for 9 min more`.
-fn still(retry: Option<u64>) -> String {
-    retry.map_or_else(String::new, |seconds| format!(", for {} more", in_words(seconds)))
-}
-
-/// The reason behind a colon, if one was given.
-fn because(why: &Option<Text>) -> String {
-    why.as_ref().map_or_else(String::new, |why| format!(": {}", why.trim_end_matches('.')))
 }
 
 impl std::error::Error for ChatError {}

@@ -150,8 +150,39 @@ impl Held {
         Some(left.as_secs() + u64::from(left.subsec_nanos() > 0))
     }
 
+    /// What whoever it holds is told.
+    pub fn told(&self, now: Instant) -> Box<Told> {
+        let Sanction { by, why, .. } = &self.sanction;
+        Box::new(Told { retry: self.left(now), by: by.clone(), why: why.clone() })
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| until <= now)
+    }
+}
+
+/// What somebody is told whom a sanction holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// Seconds until it is over; `None` is until it is lifted.
+    pub retry: Option<u64>,
+    /// Who said so.
+    pub by: Name,
+    /// Why.
+    pub why: Option<Text>,
+}
+
+/// `by ani, for 9 min more: spam`
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {}", self.by)?;
+        if let Some(seconds) = self.retry {
+            write!(f, ", for {} more", in_words(seconds))?;
+        }
+        match &self.why {
+            Some(why) => write!(f, ": {}", why.trim_end_matches('.')),
+            None => Ok(()),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Record {
     /// What was done by power.
     pub acts: Vec<Act>,
     /// Who is banned from the server and who is muted everywhere, as it is now; `None` if it is what it was.
-    pub sanctions: Option<Vec<Sanction>>,
+    pub sanctions: Option<Box<[Sanction]>>,
 }
 
 impl Record {

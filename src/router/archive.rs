@@ -36,7 +36,7 @@ pub(super) struct Archive {
     forgotten: Vec<(RoomName, u64)>,
     acts: Vec<Act>,
     /// The bans and mutes of the server, if they changed.
-    sanctions: Option<Vec<Sanction>>,
+    sanctions: Option<Box<[Sanction]>>,
     /// The turn that is being kept. Until it is, nobody hears of it, and what comes waits.
     held: Option<(u64, Instant)>,
     waiting: VecDeque<Message>,
@@ -200,7 +200,7 @@ impl Router {
     /// Others are banned from the server, or muted everywhere.
     pub(super) fn record_sanctions(&mut self) {
         if let Some(archive) = &mut self.archive {
-            archive.sanctions = Some(self.sanctions.kept());
+            archive.sanctions = Some(self.sanctions.kept().into());
         }
     }
 

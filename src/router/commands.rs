@@ -775,9 +775,7 @@ impl Turn<'_> {
         }
         // An invitation is no way around a ban.
         self.not_banned_from(guest, room).map_err(|error| match error {
-            ChatError::BannedFrom { room, retry, by, why, .. } => {
-                ChatError::BannedFrom { room, name: Some(whom.clone()), retry, by, why }
-            }
+            ChatError::BannedFrom { room, told, .. } => ChatError::BannedFrom { room, name: Some(whom.clone()), told },
             other => other,
         })?;
         let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();

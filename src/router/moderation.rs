@@ -11,7 +11,7 @@ use crate::error::ChatError;
 use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
 use crate::names::{ClientId, Name, RoomName};
 use crate::room::Room;
-use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Whom, in_words};
+use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words};
 use crate::store::Role;
 use crate::text::Text;
 
@@ -50,24 +50,17 @@ impl Turn<'_> {
     }
 
     /// What keeps somebody out of a room, or off the server. Nothing does with the server's operators.
-    fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<(Option<u64>, Name, Option<Text>)> {
+    fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
         if self.role(id) >= Role::Op {
             return None;
         }
-        sanctions.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| self.told(held))
-    }
-
-    /// What a refusal says of a ban or a mute.
-    fn told(&self, held: &Held) -> (Option<u64>, Name, Option<Text>) {
-        (held.left(self.now.mono), held.sanction.by.clone(), held.sanction.why.clone())
+        sanctions.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
     }
 
     /// Whether somebody is let into a room, as far as bans go.
     pub(super) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), ChatError> {
         match self.ban_on(id, &room.sanctions) {
-            Some((retry, by, why)) => {
-                Err(ChatError::BannedFrom { room: room.name.clone(), name: None, retry, by, why })
-            }
+            Some(told) => Err(ChatError::BannedFrom { room: room.name.clone(), name: None, told }),
             None => Ok(()),
         }
     }
@@ -91,8 +84,8 @@ impl Turn<'_> {
         let suspect = Suspect { id, name: Some(name), address };
         let is_named = |held: &Held| held.sanction.whom.name() == Some(name);
         if let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) {
-            let ((retry, by, why), name) = (self.told(held), is_named(held).then(|| name.clone()));
-            return Err(ChatError::Banned { name, retry, by, why });
+            let (told, name) = (held.told(self.now.mono), is_named(held).then(|| name.clone()));
+            return Err(ChatError::Banned { name, told });
         }
         // Whoever has no name yet will be in the lobby.
         let client = self.clients.get(id);
@@ -102,8 +95,8 @@ impl Turn<'_> {
         });
         for room in rooms.iter().filter_map(|room| self.router.rooms.get(room)) {
             if let Some(held) = room.sanctions.on(Kind::Ban, suspect, self.now.mono) {
-                let ((retry, by, why), name) = (self.told(held), is_named(held).then(|| name.clone()));
-                return Err(ChatError::BannedFrom { room: room.name.clone(), name, retry, by, why });
+                let (told, name) = (held.told(self.now.mono), is_named(held).then(|| name.clone()));
+                return Err(ChatError::BannedFrom { room: room.name.clone(), name, told });
             }
         }
         Ok(())
@@ -117,8 +110,8 @@ impl Turn<'_> {
         // No connection has this number.
         let suspect = Suspect { id: ClientId(usize::MAX), name: Some(name), address: from };
         let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
-        let ((retry, by, why), is_named) = (self.told(held), held.sanction.whom.name() == Some(name));
-        Err(ChatError::Banned { name: is_named.then(|| name.clone()), retry, by, why })
+        let (told, is_named) = (held.told(self.now.mono), held.sanction.whom.name() == Some(name));
+        Err(ChatError::Banned { name: is_named.then(|| name.clone()), told })
     }
 
     /// What keeps somebody from speaking: in a room, or in private.
@@ -127,11 +120,11 @@ impl Turn<'_> {
             return Ok(());
         }
         let on = |sanctions: &Sanctions| {
-            sanctions.on(Kind::Mute, self.suspect(id), self.now.mono).map(|held| self.told(held))
+            sanctions.on(Kind::Mute, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
         };
         let here = room.and_then(|room| Some((Some(room.name.clone()), on(&room.sanctions)?)));
         let found = here.or_else(|| Some((None, on(&self.router.sanctions)?)));
-        found.map_or(Ok(()), |(room, (retry, by, why))| Err(ChatError::Muted { room, retry, by, why }))
+        found.map_or(Ok(()), |(room, told)| Err(ChatError::Muted { room, told }))
     }
 
     /// Whether somebody is muted in a room they are in, or everywhere.
@@ -143,8 +136,8 @@ impl Turn<'_> {
 
     /// Somebody who comes from where nobody may come from is not let in at all.
     pub(super) fn turn_away_banned(&mut self, id: ClientId) {
-        if let Some((_, _, why)) = self.ban_on(id, &self.router.sanctions) {
-            self.remove(id, Leave::Banned(why));
+        if let Some(told) = self.ban_on(id, &self.router.sanctions) {
+            self.remove(id, Leave::Banned(told.why));
         }
     }
 
@@ -153,8 +146,8 @@ impl Turn<'_> {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
-            if let Some((_, _, why)) = self.ban_on(id, &room.sanctions) {
-                self.put_out(&[id], &name, &Leave::Banned(why));
+            if let Some(told) = self.ban_on(id, &room.sanctions) {
+                self.put_out(&[id], &name, &Leave::Banned(told.why));
             }
         }
     }
@@ -253,7 +246,7 @@ impl Turn<'_> {
         let Some(there) = self.router.rooms.get_mut(&room) else { return Err(ChatError::NotInRoom(Some(room))) };
         let is_op = all.iter().any(|id| there.ops.contains(id)) || there.op_accounts.contains(&name);
         if !is_op {
-            let whom = Text::own(name.as_str());
+            let whom = name.as_str().into();
             return Err(ChatError::NotListed { whom, room: Some(room), what: "an operator" });
         }
         let others = there.ops.iter().any(|op| !all.contains(op)) || there.op_accounts.iter().any(|op| *op != name);
@@ -378,7 +371,7 @@ impl Turn<'_> {
         let lifted = sanctions.map_or_else(Vec::new, |sanctions| sanctions.lift(kind, &whom, &all));
         if lifted.is_empty() {
             let what = if kind == Kind::Mute { "muted" } else { "banned" };
-            return Err(ChatError::NotListed { whom: Text::own(whom.to_string()), room, what });
+            return Err(ChatError::NotListed { whom: whom.to_string().into(), room, what });
         }
         self.router.record_sanctions_of(room.as_ref());
         for sanction in lifted {

@@ -52,7 +52,7 @@ struct Owner {
 }
 
 enum Job {
-    Keep(Record),
+    Keep(Box<Record>),
     Ask(u64, Question),
 }
 
@@ -74,7 +74,7 @@ impl MemoryStore {
         let work = move || {
             for job in waiting {
                 let said = match job {
-                    Job::Keep(record) => memory.lock().keep(record),
+                    Job::Keep(record) => memory.lock().keep(*record),
                     Job::Ask(number, question) => Report::Answer(number, memory.lock().answer(question)),
                 };
                 report(said);
@@ -118,7 +118,7 @@ impl MemoryStore {
 
 impl Store for Desk {
     fn keep(&mut self, record: Record) -> Keeping {
-        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Keep(record))) {
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Keep(record.into()))) {
             Some(Ok(())) => Keeping::Wait,
             // The router hands over one record at a time, so there is room; and where the thread is gone nothing comes.
             _ => Keeping::Go,
@@ -209,7 +209,7 @@ impl Memory {
         }
         self.acts.extend(record.acts);
         if let Some(sanctions) = record.sanctions {
-            self.sanctions = sanctions;
+            self.sanctions = sanctions.into();
         }
     }
 

@@ -202,10 +202,6 @@ impl Model {
         if is_muted { Err(404) } else { Ok(()) }
     }
 
-    fn has_bans(&self, room: &str) -> bool {
-        self.held.keys().any(|(place, kind, _)| place == room && *kind == Kind::Ban)
-    }
-
     /// Whether somebody may be called that, here and in the rooms they are in; without a name they will be in the lobby.
     fn may_be_called(&self, id: usize, name: &str) -> Result<(), u16> {
         if self.role(id) >= Role::Op {

@@ -30,7 +30,7 @@ pub(crate) fn write(db: &Connection, room: &str, held: &[Sanction]) -> rusqlite:
 pub(crate) fn of(db: &Connection, room: &str) -> rusqlite::Result<Vec<Sanction>> {
     let mut find =
         db.prepare_cached("SELECT kind, whom, by, why, since, until FROM sanctions WHERE room = ?1 ORDER BY rowid")?;
-    let found = find.query_map([room], |row| Ok(sanction(row)?))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let found = find.query_map([room], sanction)?.collect::<rusqlite::Result<Vec<_>>>()?;
     // What makes no sense holds nobody.
     Ok(found.into_iter().flatten().collect())
 }
