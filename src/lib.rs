@@ -32,6 +32,7 @@ pub mod screen;
 pub mod telnet;
 pub mod history;
 pub mod limit;
+pub mod sanction;
 
 // ---- state ----
 pub mod now;

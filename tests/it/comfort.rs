@@ -211,7 +211,10 @@ fn the_mode_is_offered_agreed_to_used_and_given_back() {
     ani.until(b"> hal");
     budi.until("* JOINED #lobby ani");
     budi.send("pagi");
-    assert!(ani.until(b"budi: pagi\r\n> hal").starts_with(b"\r\x1b[J"), "the typed line is taken away, and drawn below");
+    assert!(
+        ani.until(b"budi: pagi\r\n> hal").starts_with(b"\r\x1b[J"),
+        "the typed line is taken away, and drawn below"
+    );
     ani.sends(b"o\x7f\x7flo\r\0");
     ani.until(b"> halo\r\n");
     budi.hears("* MSG #lobby 2 ani: halo");
