@@ -8,6 +8,7 @@ use chat_server::dialect::{Encoder, LineEncoder};
 use chat_server::event::{Envelope, Event, Wire};
 use chat_server::operator_key::OperatorKey;
 use chat_server::render::render;
+use chat_server::telnet::Splitter;
 use chat_server::testing::{DEADLINE, TestServer, quick};
 use chat_server::text::Text;
 use chrono::DateTime;
@@ -164,6 +165,40 @@ proptest! {
     }
 }
 
+/// All that comes of keys that arrive in pieces of these sizes, and the line that is left.
+fn typed_in(keys: &[u8], sizes: &[usize]) -> (Vec<String>, Vec<u8>) {
+    let mut splitter = Splitter::new(40);
+    splitter.offer();
+    let mut seen = Vec::new();
+    let (mut rest, mut sizes) = (keys, sizes.iter().copied().cycle());
+    while !rest.is_empty() {
+        let (mut piece, later) = rest.split_at(sizes.next().unwrap_or(1).min(rest.len()));
+        rest = later;
+        while let Some(input) = splitter.next(&mut piece) {
+            seen.push(format!("{input:?}"));
+        }
+        let begun = splitter.begun();
+        assert!(begun.len() <= 40 && !begun.iter().any(|b| *b < 0x20 || *b == 0x7F), "{begun:?}");
+    }
+    (seen, splitter.begun().to_vec())
+}
+
+proptest! {
+    #[test]
+    fn keys_come_to_the_same_however_they_are_cut(
+        keys in vec(prop_oneof![
+            Just(&b"a"[..]), Just(b" "), Just("日".as_bytes()), Just("e\u{301}".as_bytes()), Just("👨‍👩‍👧".as_bytes()),
+            Just(b"\x7f"), Just(b"\x08"), Just(b"\x15"), Just(b"\x17"), Just(b"\x03"), Just(b"\x0c"), Just(b"\x01"), Just(b"\x1b[1;5A"),
+            Just(b"\x1bOP"), Just(b"\x1b"), Just(b"\r\0"), Just(b"\r\n"), Just(b"\n"), Just(b"\xd1\xff\xf5"), Just(b"\xff\xff"),
+            Just(b"\xff\xfd\x06"), Just(b"\xff\xfa\x1f\x00\x28\x00\x18\xff\xf0"), Just(b"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+        ], 0..40),
+        sizes in vec(1usize..20, 1..8),
+    ) {
+        let keys = [b"\xff\xfd\x01\xff\xfd\x03", &keys.concat()[..]].concat();
+        prop_assert_eq!(typed_in(&keys, &sizes), typed_in(&keys, &[keys.len()]));
+    }
+}
+
 /// A client that speaks telnet in bytes.
 struct Raw(TcpStream, Vec<u8>);
 
@@ -216,7 +251,7 @@ fn the_mode_is_offered_agreed_to_used_and_given_back() {
         "the typed line is taken away, and drawn below"
     );
     ani.sends(b"o\x7f\x7flo\r\0");
-    ani.until(b"> halo\r\n");
+    ani.until(b"o\r\n> ");
     budi.hears("* MSG #lobby 2 ani: halo");
     ani.sends(b"/telnet\r\0/telnet off\r\0");
     ani.until(b"Lines are edited here; /telnet off ends it.\r\n");

@@ -145,7 +145,7 @@ fn a_password_is_not_shown_and_the_client_is_itself_again_afterwards() {
     ani.ends_with(&["> half of it, and then some more of this", " line"]);
     ani.presses(&["C-u"]);
     ani.types("/telnet off\r");
-    ani.ends_with(&["telnet on changes that, in telnet."]);
+    ani.ends_with(&["/telnet on changes that, in telnet."]);
     ani.types("line mode\r");
     budi.hears("* MSG #lobby 1 ani: line mode");
     ani.ends_with(&["line mode"]);
