@@ -6,6 +6,7 @@ use crate::error::ChatError;
 use crate::files::file_name;
 use crate::names::{Name, RoomName};
 use crate::router::Recipient;
+use crate::sanction::{self, Network, Whom};
 use crate::store::{Proof, Role, Secret};
 use crate::text::Text;
 
@@ -90,6 +91,15 @@ pub enum Command {
         /// What to change; `None` only asks.
         change: Option<ModeChange>,
     },
+    /// Keep order.
+    Moderate {
+        /// Where.
+        scope: Scope,
+        /// What is to be done.
+        deed: Deed,
+    },
+    /// Who is banned and who is muted.
+    Bans(Scope),
     /// A page of what was said.
     History(HistoryQuery),
     /// Away with a reason, or back (`None`).
@@ -251,6 +261,55 @@ pub enum ModeChange {
     Moderated(bool),
     /// `+t`: only operators set the topic.
     TopicLock(bool),
+}
+
+/// Where somebody keeps order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// In the current room.
+    Current,
+    /// In this room.
+    Room(RoomName),
+    /// `*`: on the whole server.
+    Server,
+}
+
+/// What somebody does by the power they have in a room, or on the server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Deed {
+    /// Somebody is an operator of the room.
+    Op(Name),
+    /// And is none any more.
+    Deop(Name),
+    /// Somebody has to go, and may come again.
+    Kick {
+        /// Who.
+        name: Name,
+        /// Why.
+        why: Option<Text>,
+    },
+    /// Somebody may not speak.
+    Mute {
+        /// Who.
+        name: Name,
+        /// For how long; `None` is until it is lifted.
+        time: Option<Duration>,
+        /// Why.
+        why: Option<Text>,
+    },
+    /// And may again.
+    Unmute(Name),
+    /// Somebody has to go and may not come again.
+    Ban {
+        /// Who, or who from there.
+        whom: Whom,
+        /// For how long; `None` is until it is lifted.
+        time: Option<Duration>,
+        /// Why.
+        why: Option<Text>,
+    },
+    /// And may again.
+    Unban(Whom),
 }
 
 /// Which page of a room's history.
@@ -529,6 +588,57 @@ pub static VERBS: &[Verb] = &[
         Ok(Command::Invite { name: somebody(&name)?, room: some_room(&rest)? })
     })),
     loud(verb("MODE", &["mode"], "/mode [#room] [+i|+k key|+m|+t]", "show or change a room's modes", mode)),
+    verb("OP", &["op"], "/op [#room] <name>", "make somebody an operator of the room", |args, verb| {
+        let (scope, name) = somebody_there(args, verb)?;
+        Ok(Command::Moderate { scope, deed: Deed::Op(name) })
+    }),
+    verb("DEOP", &["deop"], "/deop [#room] <name>", "make somebody an operator no more", |args, verb| {
+        let (scope, name) = somebody_there(args, verb)?;
+        Ok(Command::Moderate { scope, deed: Deed::Deop(name) })
+    }),
+    verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send somebody out of the room", |args, verb| {
+        let (scope, name, rest) = whom_first(args, verb)?;
+        Ok(Command::Moderate { scope, deed: Deed::Kick { name: somebody(&name)?, why: reason(&rest)? } })
+    }),
+    verb(
+        "MUTE",
+        &["mute"],
+        "/mute [#room|*] <name> [10m] [why]",
+        "let somebody not speak, for a time or until UNMUTE",
+        |args, verb| {
+            let (scope, name, rest) = whom_first(args, verb)?;
+            let (time, why) = time_and_reason(rest)?;
+            Ok(Command::Moderate { scope, deed: Deed::Mute { name: somebody(&name)?, time, why } })
+        },
+    ),
+    verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let somebody speak again", |args, verb| {
+        let (scope, name) = somebody_there(args, verb)?;
+        Ok(Command::Moderate { scope, deed: Deed::Unmute(name) })
+    }),
+    verb(
+        "BAN",
+        &["ban"],
+        "/ban [#room|*] <name|address/bits> [1d] [why]",
+        "send somebody out and keep them out, for a time or until UNBAN",
+        |args, verb| {
+            let (scope, whom, rest) = whom_first(args, verb)?;
+            let (time, why) = time_and_reason(rest)?;
+            Ok(Command::Moderate { scope, deed: Deed::Ban { whom: banned(&whom)?, time, why } })
+        },
+    ),
+    verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let somebody come again", |args, verb| {
+        let (scope, whom, rest) = whom_first(args, verb)?;
+        if !rest.is_empty() {
+            return Err(bad(&rest, verb.usage));
+        }
+        Ok(Command::Moderate { scope, deed: Deed::Unban(banned(&whom)?) })
+    }),
+    verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| match scope_first(
+        args,
+    )? {
+        (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
+        (_, rest) => Err(bad(&rest, verb.usage)),
+    }),
     verb(
         "HISTORY",
         &["history"],
@@ -762,6 +872,62 @@ fn mode(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
         _ => return Err(bad(&rest, "One of +i, +k <key>, +m, +t, or the same with a minus.")),
     };
     Ok(Command::Mode { room, change })
+}
+
+/// `[#room|*] …`, as the verbs that keep order begin.
+fn scope_first(args: Text) -> Result<(Scope, Text), ChatError> {
+    let (word, rest) = args.split_word();
+    match word.as_str() {
+        "*" => Ok((Scope::Server, rest)),
+        room if room.starts_with('#') => Ok((Scope::Room(RoomName::parse(room)?), rest)),
+        _ => Ok((Scope::Current, args.trimmed())),
+    }
+}
+
+/// `[#room|*] <name> …`.
+fn whom_first(args: Text, verb: &'static Verb) -> Result<(Scope, Text, Text), ChatError> {
+    let (scope, rest) = scope_first(args)?;
+    let (whom, rest) = rest.split_word();
+    if whom.is_empty() {
+        return Err(ChatError::MissingArgument { usage: verb.usage });
+    }
+    Ok((scope, whom, rest))
+}
+
+/// `[#room|*] <name>` and nothing more.
+fn somebody_there(args: Text, verb: &'static Verb) -> Result<(Scope, Name), ChatError> {
+    let (scope, name, rest) = whom_first(args, verb)?;
+    if !rest.is_empty() {
+        return Err(bad(&rest, verb.usage));
+    }
+    Ok((scope, somebody(&name)?))
+}
+
+/// A name, or what can only be an address.
+fn banned(word: &Text) -> Result<Whom, ChatError> {
+    if !word.contains(['.', ':', '/']) {
+        return somebody(word).map(Whom::Name);
+    }
+    let right = "An address is written 192.0.2.7, 192.0.2.0/24 (8 to 32 bits) or 2001:db8::/48 (16 to 128).";
+    Network::parse(word).map(Whom::Network).ok_or_else(|| bad(word, right))
+}
+
+/// `[10m] [why]`.
+fn time_and_reason(args: Text) -> Result<(Option<Duration>, Option<Text>), ChatError> {
+    let (word, rest) = args.split_word();
+    match sanction::duration(&word) {
+        Some(Ok(time)) => Ok((Some(time), reason(&rest)?)),
+        Some(Err(())) => Err(bad(&word, "A time is written 30s, 10m, 2h, 1d or 2w, and is a year at most.")),
+        None => Ok((None, reason(&args)?)),
+    }
+}
+
+fn reason(words: &Text) -> Result<Option<Text>, ChatError> {
+    let words = words.trimmed();
+    if words.len() > sanction::MAX_REASON {
+        return Err(ChatError::LineTooLong { max: sanction::MAX_REASON, got: words.len() });
+    }
+    Ok((!words.is_empty()).then_some(words))
 }
 
 fn history(args: Text, _: &'static Verb) -> Result<Command, ChatError> {

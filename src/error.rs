@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::names::{Name, RoomName};
+use crate::sanction::Told;
 use crate::store::Role;
 use crate::text::Text;
 
@@ -18,6 +19,13 @@ pub enum ChatError {
     NoSuchRoom(Text),
     /// 404: the room is moderated.
     CannotSpeak(RoomName),
+    /// 404: one is muted.
+    Muted {
+        /// Where; `None` is everywhere.
+        room: Option<RoomName>,
+        /// By whom, why, and for how long.
+        told: Box<Told>,
+    },
     /// 405: one person is in too many rooms, or the server has too many.
     TooManyRooms {
         /// The limit that was met.
@@ -64,6 +72,13 @@ pub enum ChatError {
         /// A name that is free at this moment.
         free: Name,
     },
+    /// 441: they are not in that room.
+    TheyAreNotThere {
+        /// Who.
+        name: Name,
+        /// Where they are not.
+        room: RoomName,
+    },
     /// 442: one has to be in the room for this.
     NotInRoom(Option<RoomName>),
     /// 443: already in that room.
@@ -88,6 +103,13 @@ pub enum ChatError {
     WrongKey,
     /// 464: a token is worth nothing any more.
     SignedOut,
+    /// 465: one is banned from the server, or a name is.
+    Banned {
+        /// The name that is, where it is not the asker.
+        name: Option<Name>,
+        /// By whom, why, and for how long.
+        told: Box<Told>,
+    },
     /// 466: an invitation's code is unknown, used up or too old; or one is needed.
     NoInvitation {
         /// Whether a code was given at all.
@@ -95,8 +117,22 @@ pub enum ChatError {
     },
     /// 473: only who was invited may enter.
     InviteOnly(RoomName),
+    /// 474: one is banned from that room, or a name is.
+    BannedFrom {
+        /// Which room.
+        room: RoomName,
+        /// The name that is, where it is not the asker.
+        name: Option<Name>,
+        /// By whom, why, and for how long.
+        told: Box<Told>,
+    },
     /// 475: the room has a key, and this was not it.
     BadKey(RoomName),
+    /// 478: so many are banned or muted already.
+    SanctionsFull {
+        /// The limit.
+        max: usize,
+    },
     /// 480: this server keeps no accounts, or nothing at all: it has no store.
     NoStore(&'static str),
     /// 481: only people with that role may do this.
@@ -112,6 +148,10 @@ pub enum ChatError {
     },
     /// 483: nobody may look inside this server.
     NoLab,
+    /// 484: they are an operator of the server.
+    OperatorOfServer(Name),
+    /// 484: a room without an operator would be nobody's.
+    LastOperator(RoomName),
     /// 484: as long as one is signed in, one's name is the account's.
     SignedInAs(Name),
     /// 496: nobody new is let in.
@@ -161,6 +201,15 @@ pub enum ChatError {
     },
     /// 508: what is here would be too much for the server.
     NoPlaceForFiles,
+    /// 494: nothing is there to be lifted.
+    NotListed {
+        /// Who.
+        whom: Box<str>,
+        /// Where; `None` is everywhere.
+        room: Option<RoomName>,
+        /// What they are not: `muted`, `banned`, `an operator`.
+        what: &'static str,
+    },
     /// 498: first one has to sign in.
     NotSignedIn,
     /// 507: the store does not answer, or has too much to do.
@@ -197,7 +246,7 @@ impl ChatError {
         match self {
             ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => (401, "no-such-user"),
             ChatError::NoSuchRoom(_) => (403, "no-such-room"),
-            ChatError::CannotSpeak(_) => (404, "cannot-speak"),
+            ChatError::CannotSpeak(_) | ChatError::Muted { .. } => (404, "cannot-speak"),
             ChatError::TooManyRooms { .. } => (405, "too-many-rooms"),
             ChatError::NoText => (412, "no-text"),
             ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => (417, "line-too-long"),
@@ -206,20 +255,27 @@ impl ChatError {
             ChatError::NoName => (431, "no-name"),
             ChatError::BadName(_) => (432, "bad-name"),
             ChatError::NameInUse { .. } => (433, "name-in-use"),
+            ChatError::TheyAreNotThere { .. } => (441, "user-not-in-room"),
             ChatError::NotInRoom(_) => (442, "not-in-room"),
             ChatError::AlreadyThere(_) => (443, "already-there"),
             ChatError::NotSignedOn => (451, "not-signed-on"),
             ChatError::MissingArgument { .. } => (461, "missing-argument"),
             ChatError::AlreadySignedOn { .. } => (462, "already-signed-on"),
             ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => (464, "bad-password"),
+            ChatError::Banned { .. } => (465, "banned"),
             ChatError::NoInvitation { .. } => (466, "needs-invitation"),
             ChatError::InviteOnly(_) => (473, "invite-only"),
+            ChatError::BannedFrom { .. } => (474, "banned-from-room"),
             ChatError::BadKey(_) => (475, "bad-key"),
+            ChatError::SanctionsFull { .. } => (478, "list-full"),
             ChatError::NoStore(_) => (480, "no-store"),
             ChatError::NotAllowed(_) | ChatError::NoOperatorKey => (481, "not-operator"),
             ChatError::NotRoomOp(_) => (482, "not-room-op"),
             ChatError::NoLab => (483, "no-lab"),
-            ChatError::Protected { .. } | ChatError::SignedInAs(_) => (484, "protected"),
+            ChatError::Protected { .. }
+            | ChatError::SignedInAs(_)
+            | ChatError::OperatorOfServer(_)
+            | ChatError::LastOperator(_) => (484, "protected"),
             ChatError::NoFiles => (485, "no-files"),
             ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
             ChatError::MembersOnly => (487, "members-only"),
@@ -229,6 +285,7 @@ impl ChatError {
             ChatError::NoSuchId { .. } => (491, "no-such-id"),
             ChatError::FileTooBig { .. } => (492, "file-too-big"),
             ChatError::TooManyFiles { .. } => (493, "too-many-files"),
+            ChatError::NotListed { .. } => (494, "not-listed"),
             ChatError::LockedDown => (496, "locked-down"),
             ChatError::NotReread(_) => (497, "settings-not-read"),
             ChatError::NotSignedIn => (498, "not-signed-in"),
@@ -241,7 +298,10 @@ impl ChatError {
     /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         match self {
-            ChatError::TooManyRooms { max } => vec![("max", max.to_string())],
+            ChatError::TooManyRooms { max } | ChatError::SanctionsFull { max } => vec![("max", max.to_string())],
+            ChatError::Muted { told, .. } | ChatError::Banned { told, .. } | ChatError::BannedFrom { told, .. } => {
+                told.retry.iter().map(|retry| ("retry", retry.to_string())).collect()
+            }
             ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got } => {
                 vec![("max", max.to_string()), ("got", got.to_string())]
             }
@@ -278,6 +338,10 @@ impl ChatError {
             | ChatError::NoPlaceForFiles
             | ChatError::NotSignedIn
             | ChatError::StoreBusy
+            | ChatError::TheyAreNotThere { .. }
+            | ChatError::NotListed { .. }
+            | ChatError::OperatorOfServer(_)
+            | ChatError::LastOperator(_)
             | ChatError::NotInRoom(_)
             | ChatError::AlreadyThere(_)
             | ChatError::NotSignedOn
@@ -316,6 +380,32 @@ impl fmt::Display for ChatError {
                 f,
                 "{room} is moderated: only its operators speak. Whisper to one of them, or /join another room."
             ),
+            ChatError::Muted { room: Some(room), told } => write!(f, "You are muted in {room} {told}."),
+            ChatError::Muted { room: None, told } => write!(f, "You are muted everywhere {told}."),
+            ChatError::Banned { name: Some(name), told } => write!(f, "The name {name} is banned {told}."),
+            ChatError::Banned { name: None, told } => write!(f, "You are banned from this server {told}."),
+            ChatError::BannedFrom { room, name: Some(name), told } => {
+                write!(f, "{name} is banned from {room} {told}. Its operators can lift that: /unban {room} {name}.")
+            }
+            ChatError::BannedFrom { room, name: None, told } => {
+                write!(f, "You are banned from {room} {told}. Its operators can lift that.")
+            }
+            ChatError::TheyAreNotThere { name, room } => {
+                write!(f, "{name} is not in {room}. /list {room} shows who is.")
+            }
+            ChatError::SanctionsFull { max } => {
+                write!(f, "So many are banned or muted already: {max}. /bans shows them; lift one first.")
+            }
+            ChatError::OperatorOfServer(name) => {
+                write!(f, "{name} is an operator of this server: that cannot be done to them.")
+            }
+            ChatError::LastOperator(room) => {
+                write!(f, "{room} would have no operator then. Make somebody else one first: /op <name>.")
+            }
+            ChatError::NotListed { whom, room, what } => match room {
+                Some(room) => write!(f, "{whom} is not {what} in {room}. /bans {room} shows who is."),
+                None => write!(f, "{whom} is not {what} everywhere. /bans * shows who is."),
+            },
             ChatError::TooManyRooms { max } => {
                 write!(f, "That would be more than {max} rooms. Leave one with /part first.")
             }

@@ -12,6 +12,7 @@ use crate::error::ChatError;
 use crate::files::{Granted, Token};
 use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
+use crate::sanction;
 use crate::store::{Entry, Role};
 use crate::text::Text;
 
@@ -154,6 +155,15 @@ pub enum Event {
         /// The name.
         name: Name,
     },
+    /// Somebody kept order.
+    Moderated {
+        /// Where; `None` is everywhere.
+        room: Option<RoomName>,
+        /// Who; `None` where a time is over.
+        by: Option<Name>,
+        /// What was done.
+        what: Measure,
+    },
     /// The server has something to say, in one room or to all.
     Note {
         /// Where; `None` is everywhere.
@@ -224,6 +234,56 @@ pub struct SharedFile {
     pub bytes: u64,
     /// What it is fetched by.
     pub token: Token,
+}
+
+/// What was done to keep order. Who is banned by an address is not said: nobody learns where others are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Measure {
+    /// Somebody is an operator.
+    Op {
+        /// As whom others know them.
+        person: ClientId,
+        /// Who.
+        name: Name,
+    },
+    /// Somebody is an operator no more.
+    Deop {
+        /// As whom others know them; `None` if they are not here.
+        person: Option<ClientId>,
+        /// Who.
+        name: Name,
+    },
+    /// Somebody has to go.
+    Kicked {
+        /// As whom others know them.
+        person: ClientId,
+        /// Who.
+        name: Name,
+        /// Why.
+        why: Option<Text>,
+    },
+    /// Somebody may not speak.
+    Muted {
+        /// Who.
+        name: Name,
+        /// For so many seconds; `None` is until it is lifted.
+        seconds: Option<u64>,
+        /// Why.
+        why: Option<Text>,
+    },
+    /// Somebody may speak again.
+    Unmuted(Name),
+    /// Somebody has to go and may not come again.
+    Banned {
+        /// Who; `None` is whoever comes from an address.
+        name: Option<Name>,
+        /// For so many seconds; `None` is until it is lifted.
+        seconds: Option<u64>,
+        /// Why.
+        why: Option<Text>,
+    },
+    /// Somebody may come again; `None` as in `Banned`.
+    Unbanned(Option<Name>),
 }
 
 /// What became of a line after it was said.
@@ -402,6 +462,15 @@ pub enum Done {
         /// A plus and the letters, or a plus alone.
         modes: Text,
     },
+    /// Order is kept.
+    Moderated {
+        /// Where; `None` is everywhere.
+        room: Option<RoomName>,
+        /// Who, or what address.
+        whom: Text,
+        /// For so many seconds; `None` where there is no time, or no end.
+        seconds: Option<u64>,
+    },
     /// Away, or back.
     Away(Option<Text>),
     /// Somebody is ignored from now on, or not any more.
@@ -464,6 +533,8 @@ pub enum Items {
     },
     /// `FILES`: the lines of a room that pass files on, each with its own time and id.
     Files(Vec<Arc<Envelope>>),
+    /// `BANS`: who is banned, and who is muted.
+    Bans(Vec<BanInfo>),
     /// `HELP`: rows of the command table.
     Help(Vec<&'static Verb>),
     /// `STATS`: figures.
@@ -509,6 +580,23 @@ pub struct RoomInfo {
     pub modes: Text,
     /// The topic, as far as the asker may know it.
     pub topic: Text,
+}
+
+/// One ban or mute, as `BANS` shows it.
+#[derive(Clone, Debug)]
+pub struct BanInfo {
+    /// Which of the two.
+    pub kind: sanction::Kind,
+    /// Whom; `None` where it is an address that the asker may not see.
+    pub whom: Option<Text>,
+    /// Who said so.
+    pub by: Name,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Seconds until it is over; `None` is until it is lifted.
+    pub left: Option<u64>,
+    /// Why.
+    pub why: Option<Text>,
 }
 
 /// One figure of `STATS`.
@@ -560,6 +648,8 @@ pub enum Leave {
     SignedOut,
     /// An operator sent them away, perhaps with words.
     Kicked(Option<Text>),
+    /// An operator sent them away for good, perhaps with words.
+    Banned(Option<Text>),
     /// Another protocol on this port.
     Foreign(Foreign),
     /// A bug of ours struck.
@@ -612,6 +702,7 @@ impl Leave {
             Leave::TooSlow => (413, "slow-reader"),
             Leave::Endless => (417, "line-too-long"),
             Leave::Flood => (429, "flood"),
+            Leave::Banned(_) => (465, "banned"),
             Leave::Kicked(_) => (470, "kicked"),
             Leave::SignedOut => (498, "signed-out"),
             Leave::Crashed => (500, "internal-error"),
@@ -635,6 +726,8 @@ impl Leave {
             Leave::Flood => "sent too much",
             Leave::Kicked(Some(words)) => words,
             Leave::Kicked(None) => "kicked",
+            Leave::Banned(Some(words)) => words,
+            Leave::Banned(None) => "banned",
             Leave::Foreign(Foreign::Http) => "spoke HTTP",
             Leave::Foreign(Foreign::Tls) => "spoke TLS",
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
@@ -726,6 +819,7 @@ impl Envelope {
                         lines.iter().map(|line| line.cost()).sum()
                     }
                     Items::Export { lines, .. } => lines.iter().map(|line| 2 * line.cost()).sum(),
+                    Items::Bans(bans) => 2 * LINE * bans.len(),
                     Items::Help(verbs) => 2 * LINE * verbs.len(),
                     Items::Stats(stats) => LINE * stats.len(),
                     Items::Settings(changes) => 3 * LINE * changes.len(),
@@ -746,6 +840,7 @@ impl Envelope {
             | Event::Forgotten(_)
             | Event::Emptied { .. }
             | Event::Operator { .. }
+            | Event::Moderated { .. }
             | Event::Warn(_)
             | Event::PasteBegins
             | Event::Prompt(_)

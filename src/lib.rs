@@ -29,6 +29,7 @@ pub mod dialect;
 pub mod telnet;
 pub mod history;
 pub mod limit;
+pub mod sanction;
 
 // ---- state ----
 pub mod now;

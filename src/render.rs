@@ -32,6 +32,7 @@ const STORED_CAPS: &str = ",store,search,login";
 const FILE_CAPS: &str = ",file";
 
 mod inspection;
+mod moderation;
 
 struct Lines {
     out: String,
@@ -162,6 +163,7 @@ impl Lines {
             Event::Operator { room, name, .. } => {
                 self.line("NOTE").field(room).text(format_args!("{name} is the operator of {room} now."));
             }
+            Event::Moderated { room, by, what } => self.measure(room, by, what),
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
             Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
             Event::PasteBegins => {
@@ -281,6 +283,10 @@ impl Lines {
                 line.pair("to", name).pair("room", room).text(format_args!("{name} may come into {room} now."));
             }
             Done::Modes { room, modes } => line.pair("room", room).pair("modes", modes).end(),
+            Done::Moderated { room, whom, seconds } => {
+                let words = Lines::done_moderating(verb, room, whom, *seconds);
+                line.pair("to", whom).pair("room", everywhere(room)).maybe("for", *seconds).text(words);
+            }
             Done::Away(Some(why)) => line.text(format_args!("You are away: {why}")),
             Done::Away(None) => line.text("You are back."),
             Done::Ignoring { name, ignored: true } => {
@@ -349,6 +355,7 @@ impl Lines {
                     self.line("STAT").field(key).field(value).text(text);
                 }
             }
+            Items::Bans(bans) => self.bans(bans),
             Items::Inspection(inspection) => self.inspection(inspection),
             Items::Settings(changes) => {
                 for change in changes {
@@ -388,6 +395,7 @@ impl Lines {
             | Items::Stats(_)
             | Items::Files(_)
             | Items::Inspection(_)
+            | Items::Bans(_)
             | Items::Settings(_) => None,
         };
         self.line("END").field(what).field(room).maybe("tag", tag).maybe("more", more).end();
@@ -468,6 +476,7 @@ impl Lines {
             Event::Operator { room, name, .. } => {
                 self.say(format_args!("{}{room}: {name} is the operator of {room} now.", star(short)));
             }
+            Event::Moderated { room, by, what } => self.measure_for_people(room, by, what, short),
             Event::Note { room: Some(room), text } => self.say(format_args!("{}{room}: {text}", star(short))),
             Event::Note { room: None, text } => self.say(format_args!("{}{text}", star(short))),
             Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
@@ -551,6 +560,7 @@ impl Lines {
                     self.say(format_args!("{text}: {value}"));
                 }
             }
+            Items::Bans(bans) => self.bans_for_people(&block.room, bans),
             Items::Settings(changes) => {
                 self.say(match changes.len() {
                     0 => "The settings were read again: none has changed.".into(),
@@ -640,6 +650,7 @@ fn what_of(items: &Items) -> &'static str {
         Items::Files(_) => "FILES",
         Items::Help(_) => "HELP",
         Items::Stats(_) => "STATS",
+        Items::Bans(_) => "BANS",
         Items::Settings(_) => "REHASH",
         Items::Audit { .. } => "AUDIT",
         Items::Inspection(_) => "INSPECT",
@@ -657,6 +668,7 @@ fn count_of(items: &Items) -> usize {
         | Items::Files(lines) => lines.len(),
         Items::Help(verbs) => verbs.len(),
         Items::Stats(stats) => stats.len(),
+        Items::Bans(bans) => bans.len(),
         Items::Settings(changes) => changes.len(),
         Items::Audit { acts, .. } => acts.len(),
         Items::Inspection(inspection) => inspection.rows(),
@@ -747,6 +759,8 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
         Leave::Flood => "You sent too much, and not for the first time. Come back when it is calm.".into(),
         Leave::Kicked(Some(words)) => format!("You were sent away: {words}"),
         Leave::Kicked(None) => "You were sent away by an operator.".into(),
+        Leave::Banned(Some(words)) => format!("You may not come here: {words}"),
+        Leave::Banned(None) => "You may not come here.".into(),
         Leave::Crashed => "Something broke on our side, sorry. Connect again.".into(),
         Leave::Shutdown => "The server is stopping.".into(),
         Leave::Full => "The server is full. Try again later.".into(),
@@ -767,6 +781,11 @@ pub(crate) fn answer_to(foreign: Foreign) -> &'static str {
         // Both wait for bytes of their own kind, and nobody would read words.
         Foreign::Tls | Foreign::Socks => "",
     }
+}
+
+/// For a field: to the minute.
+fn date_and_time(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H%MZ").to_string()
 }
 
 /// `10:00`, in UTC.

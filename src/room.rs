@@ -10,6 +10,8 @@ use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::history::History;
 use crate::names::{ClientId, Name, RoomName};
 use crate::news::News;
+use crate::now::Now;
+use crate::sanction::Sanctions;
 use crate::store::{RoomState, StoredRoom};
 use crate::text::Text;
 
@@ -34,6 +36,8 @@ pub struct Room {
     pub doubles: usize,
     /// Who may come in although it is closed.
     pub invited: BTreeSet<ClientId>,
+    /// Who may not come in, and who may not speak.
+    pub sanctions: Sanctions,
     /// Who set the topic, and the topic.
     pub topic: Option<(Name, Text)>,
     /// What was said.
@@ -67,6 +71,7 @@ impl Room {
             op_accounts: BTreeSet::new(),
             doubles: 0,
             invited: BTreeSet::new(),
+            sanctions: Sanctions::default(),
             topic: None,
             history: History::new(history_lines, HISTORY_BYTES),
             news: News::default(),
@@ -82,11 +87,12 @@ impl Room {
     }
 
     /// A room as a store kept it.
-    pub fn restored(stored: StoredRoom, history_lines: usize) -> Room {
+    pub fn restored(stored: StoredRoom, history_lines: usize, now: Now) -> Room {
         let StoredRoom { state, last_id, first_id, lines } = stored;
         let mut room = Room::new(state.name, history_lines, last_id);
         (room.topic, room.key, room.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
         room.invite_only = state.invite_only;
+        room.sanctions = Sanctions::restored(state.sanctions, now.mono, now.wall);
         // What only operators can change went with the last of them, unless some come again.
         let has_ops = !room.op_accounts.is_empty();
         (room.moderated, room.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
@@ -105,6 +111,7 @@ impl Room {
             moderated: self.moderated,
             topic_lock: self.topic_lock,
             ops: self.op_accounts.iter().cloned().collect(),
+            sanctions: self.sanctions.kept(),
         }
     }
 
@@ -194,7 +201,7 @@ impl Room {
         !self.invite_only && self.key.is_none()
     }
 
-    /// Whether somebody may read what is said here.
+    /// Whether somebody may read what is said here, unless they are banned.
     pub fn may_read(&self, id: ClientId) -> bool {
         self.is_open() || self.members.contains(&id)
     }

@@ -20,6 +20,7 @@ use crate::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
 use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
+use crate::sanction::Sanctions;
 use crate::store::Answer as Reply;
 use crate::text::Text;
 
@@ -28,6 +29,7 @@ mod archive;
 mod commands;
 mod files;
 mod glass;
+mod moderation;
 mod operators;
 
 use archive::Archive;
@@ -59,6 +61,10 @@ pub struct Router {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     forgotten_id: u64,
     limiter: RateLimiter,
+    /// Who is banned from the server, and who is muted everywhere.
+    sanctions: Sanctions,
+    /// When the first ban or mute anywhere is over.
+    next_lift: Option<Instant>,
     spam_errors: u32,
     greeting: Arc<Greeting>,
     motd: Vec<Text>,
@@ -103,6 +109,8 @@ impl Router {
             rooms: HashMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
+            sanctions: Sanctions::default(),
+            next_lift: None,
             spam_errors: config.spam_errors,
             greeting: greeting(config, false, None),
             motd: Vec::new(),
@@ -327,6 +335,7 @@ impl Turn<'_> {
         let id = client.id;
         self.clients.add(client);
         self.tell(id, Event::Hello(self.router.greeting.clone()));
+        self.turn_away_banned(id);
     }
 
     /// The only exit. The first who calls it wins; all others find nobody.
@@ -382,7 +391,7 @@ impl Turn<'_> {
         if room.members.is_empty() {
             if !room.op_accounts.is_empty() {
                 // Its operators come again.
-            } else if room.is_open() && room.has_log() || *name == RoomName::lobby() {
+            } else if room.is_open() && (room.has_log() || room.sanctions.has_bans()) || *name == RoomName::lobby() {
                 let had_modes = std::mem::take(&mut room.moderated) | std::mem::take(&mut room.topic_lock);
                 room.invited.clear();
                 let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
@@ -392,7 +401,15 @@ impl Turn<'_> {
                 }
             } else {
                 let last_id = room.last_id();
+                let sanctions = std::mem::take(&mut room.sanctions);
                 self.forget_room(name, last_id);
+                if sanctions.has_bans() {
+                    // Whoever is banned is not to be the first in a new one, either.
+                    let mut again = Room::new(name.clone(), self.router.history, last_id);
+                    again.sanctions = sanctions;
+                    self.router.rooms.insert(name.clone(), again);
+                    self.router.record_room(name);
+                }
             }
         } else if room.ops.is_empty() && room.op_accounts.is_empty() && *name != RoomName::lobby() {
             let Some(&next) = room.members.first() else { return };
@@ -601,6 +618,7 @@ impl Turn<'_> {
         self.router.next_tick = Some(now + TICK);
         self.give_up_waiting();
         self.expire_files();
+        self.lift_what_is_over();
         self.tick_operators();
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {

@@ -248,7 +248,7 @@ impl Server {
             router.pass_files(door.files().clone(), &shared.live.get());
         }
         if let Some((store, contents, policy)) = kept {
-            router.keep_in(store, contents, policy);
+            router.keep_in(store, contents, policy, Now::read());
         }
         if let Some(rehash) = rehash {
             router.rehash_by(rehash);

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::error::ChatError;
 use crate::event::Envelope;
 use crate::names::{Name, RoomName};
+use crate::sanction::Sanction;
 use crate::text::Text;
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
@@ -53,12 +54,18 @@ pub struct Record {
     pub forgotten: Vec<(RoomName, u64)>,
     /// What was done by power.
     pub acts: Vec<Act>,
+    /// Who is banned from the server and who is muted everywhere, as it is now; `None` if it is what it was.
+    pub sanctions: Option<Box<[Sanction]>>,
 }
 
 impl Record {
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.rooms.is_empty() && self.forgotten.is_empty() && self.acts.is_empty()
+        self.lines.is_empty()
+            && self.rooms.is_empty()
+            && self.forgotten.is_empty()
+            && self.acts.is_empty()
+            && self.sanctions.is_none()
     }
 }
 
@@ -79,6 +86,8 @@ pub struct RoomState {
     pub topic_lock: bool,
     /// The accounts that are its operators whenever they come.
     pub ops: Vec<Name>,
+    /// Who is banned from it, and who is muted.
+    pub sanctions: Vec<Sanction>,
 }
 
 /// Something that was done by somebody with power over others, for the audit.
@@ -141,6 +150,8 @@ pub struct Contents {
     pub forgotten_id: u64,
     /// Everybody who owns a name.
     pub accounts: Vec<Account>,
+    /// Who is banned from the server and who is muted everywhere.
+    pub sanctions: Vec<Sanction>,
     /// The lines that pass files on, of all rooms, however old they are.
     pub files: Vec<Arc<Envelope>>,
 }

@@ -512,6 +512,8 @@ pub struct Bare {
     file: Option<Result<Config, String>>,
     now: Now,
     clients: HashMap<String, Seat>,
+    /// How many have connected: a number is never given twice.
+    connected: usize,
     files: Option<Arc<Files>>,
     /// Those who came to the file door.
     transfers: HashMap<String, Script>,
@@ -605,6 +607,7 @@ impl Bare {
             file: None,
             now,
             clients: HashMap::new(),
+            connected: 0,
             files,
             transfers: HashMap::new(),
         }
@@ -671,7 +674,7 @@ fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receive
     }
     if let Some((memory, policy)) = &setup.kept {
         let (store, contents) = memory.open(move |report| drop(said.send(report)));
-        router.keep_in(store, contents, *policy);
+        router.keep_in(store, contents, *policy, now);
     }
     if setup.config.lab {
         // There are no threads here, but somebody may want to see how they would be shown.
@@ -688,7 +691,8 @@ impl Stage for Bare {
     }
 
     fn connect_from(&mut self, who: &str, address: &str) -> bool {
-        let (id, shelf) = (ClientId(self.clients.len() + 1), Shelf::default());
+        self.connected += 1;
+        let (id, shelf) = (ClientId(self.connected), Shelf::default());
         let outbox = Outbox::new(Box::new(shelf.clone()), self.setup.config.outbox_bytes);
         self.turn(vec![Message::ClientJoined(Client::new(id, outbox, format!("{address}:1"), "line"))]);
         let splitter = Splitter::new(self.setup.config.line_bytes);
@@ -793,6 +797,7 @@ impl Stage for Bare {
     fn restart(&mut self) {
         self.turn(vec![Message::Shutdown]);
         self.clients.clear();
+        self.connected = 0;
         // The old one, and its store's thread, end before the new one begins.
         self.transfers.clear();
         (self.router, self.files, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);

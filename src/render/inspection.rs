@@ -14,7 +14,8 @@ impl Lines {
     pub(super) fn inspection(&mut self, inspection: &Inspection) {
         for Thread { name, client, state, cpu, doing } in &inspection.threads {
             self.line("THREAD")
-                .field(name)
+                // A thread may have no name.
+                .field(if name.is_empty() { "-" } else { name })
                 .pair("state", state)
                 .pair("cpu", cpu.as_millis())
                 .pair("wait", doing.word())

@@ -134,6 +134,11 @@ impl Turn<'_> {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
+    /// What whoever has that name's account may do.
+    pub(super) fn role_of_name(&self, name: &Name) -> Role {
+        self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
+    }
+
     /// Whether somebody may keep order in a room: its operators, and those of the server.
     pub(super) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
         room.ops.contains(&id) || self.role(id) >= Role::Op
@@ -284,6 +289,12 @@ impl Turn<'_> {
         client: Option<ClientId>,
         is_private: bool,
     ) -> Result<(Question, archive::Then), ChatError> {
+        match &question {
+            Question::Register { name, .. } | Question::SignIn { proof: Proof::Password(name, _), .. } => {
+                self.may_have_account(name, from)?;
+            }
+            _ => {}
+        }
         let now = self.now.mono;
         let holder = match &question {
             Question::Register { name, .. } => self.clients.named(name),
@@ -452,6 +463,11 @@ impl Turn<'_> {
     /// Somebody is who they say: they get their name, and share it and its rooms with their other connections.
     fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, ChatError> {
         let name = account.name.clone();
+        if self.name_of(id).is_ok() {
+            self.may_have_account(&name, self.address(id)?)?;
+        } else if account.role < Role::Op {
+            self.may_be_called(id, &name)?;
+        }
         let before = self.clients.get(id).ok_or(ChatError::NotSignedOn)?.name.clone();
         let done = |turn: &Turn<'_>, room: RoomName| {
             let users = turn.router.rooms.get(&room).map_or(0, Room::people);
@@ -475,6 +491,7 @@ impl Turn<'_> {
             if self.name_of(id).is_ok() {
                 self.rename(id, name)?;
                 self.own(id);
+                self.leave_forbidden(id);
                 let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
                 return Ok(Told::Done(done(self, room)));
             }
@@ -505,8 +522,11 @@ impl Turn<'_> {
             client.state.announce_at = None;
             client.state.away = away;
         }
-        for room in rooms {
-            self.go_in(id, &room)?;
+        for name in rooms {
+            // They may come from where the room lets nobody in from.
+            if self.router.rooms.get(&name).is_some_and(|room| self.not_banned_from(id, room).is_ok()) {
+                self.go_in(id, &name)?;
+            }
         }
         let room = current.unwrap_or_else(RoomName::lobby);
         if let Some(client) = self.clients.get_mut(id) {

@@ -11,8 +11,10 @@ use crate::error::ChatError;
 use crate::event::{Envelope, Event, Greeting, Leave, Tag, What};
 use crate::message::{Message, Reply, Ticket};
 use crate::names::{ClientId, RoomName};
+use crate::now::Now;
 use crate::protocol::Request;
 use crate::room::Room;
+use crate::sanction::{Sanction, Sanctions};
 use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store};
 use crate::text::Text;
 
@@ -33,6 +35,8 @@ pub(super) struct Archive {
     changed: BTreeSet<RoomName>,
     forgotten: Vec<(RoomName, u64)>,
     acts: Vec<Act>,
+    /// The bans and mutes of the server, if they changed.
+    sanctions: Option<Box<[Sanction]>>,
     /// The turn that is being kept. Until it is, nobody hears of it, and what comes waits.
     held: Option<(u64, Instant)>,
     waiting: VecDeque<Message>,
@@ -104,17 +108,20 @@ impl Archive {
 
 impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
-    pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy) {
+    pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored by whoever has the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _ } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, sanctions } = contents;
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
-            let room = Room::restored(stored, self.history);
+            let room = Room::restored(stored, self.history, now);
             self.rooms.insert(room.name.clone(), room);
         }
+        self.sanctions = Sanctions::restored(sanctions, now.mono, now.wall);
+        // It is looked at in the first turn.
+        self.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
         self.archive = Some(Archive {
             store,
@@ -124,6 +131,7 @@ impl Router {
             changed: BTreeSet::new(),
             forgotten: Vec::new(),
             acts: Vec::new(),
+            sanctions: None,
             held: None,
             waiting: VecDeque::new(),
             trouble: None,
@@ -186,6 +194,13 @@ impl Router {
         if let Some(room) = self.rooms.get_mut(name) {
             room.is_kept = true;
             archive.changed.insert(room.name.clone());
+        }
+    }
+
+    /// Others are banned from the server, or muted everywhere.
+    pub(super) fn record_sanctions(&mut self) {
+        if let Some(archive) = &mut self.archive {
+            archive.sanctions = Some(self.sanctions.kept().into());
         }
     }
 
@@ -278,6 +293,7 @@ impl Turn<'_> {
                 .collect(),
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
+            sanctions: archive.sanctions.take(),
         };
         if record.is_empty() {
             return archive.held.is_none();
@@ -566,7 +582,7 @@ mod tests {
             config.history = 3;
             let mut router = Router::new(&config, Registry::new(), Arc::new(Metrics::new(now.mono)));
             let store = Slow::default();
-            router.keep_in(Box::new(store.clone()), Contents::default(), Policy::default());
+            router.keep_in(Box::new(store.clone()), Contents::default(), Policy::default(), Now::read());
             House { router, store, shelves: Vec::new(), now }
         }
 

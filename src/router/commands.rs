@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
 use crate::room::Room;
-use crate::store::Question;
+use crate::store::{Question, Role};
 use crate::text::Text;
 
 /// What a command answers.
@@ -178,6 +178,8 @@ impl Turn<'_> {
             Command::Topic { room, text } => self.topic(id, room, text),
             Command::Invite { name, room } => self.invite(id, name, room),
             Command::Mode { room, change } => self.mode(id, room, change),
+            Command::Moderate { scope, deed } => self.moderate(id, scope, deed),
+            Command::Bans(scope) => self.bans(id, scope),
             Command::History(query) => self.history(id, query),
             Command::Away(why) => {
                 if let Some(why) = why.as_ref().filter(|why| why.len() > MAX_SHORT) {
@@ -236,7 +238,8 @@ impl Turn<'_> {
             Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
             Command::Inspect { watch } => self.inspect(id, watch),
-            Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words))),
+            // Last words are words, too.
+            Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words.filter(|_| !self.is_muted_somewhere(id))))),
             #[cfg(test)]
             Command::Crash => panic!("the test asked for it"),
         }
@@ -249,6 +252,7 @@ impl Turn<'_> {
         }
         self.may_take(id, &name)?;
         self.may_visit(id)?;
+        self.may_be_called(id, &name)?;
         if !self.clients.rename(id, name.clone()) {
             return Err(self.taken(name));
         }
@@ -278,6 +282,9 @@ impl Turn<'_> {
         if client.state.rooms.len() >= ROOMS_EACH {
             return Err(ChatError::TooManyRooms { max: ROOMS_EACH });
         }
+        if let Some(room) = self.router.rooms.get(&name) {
+            self.not_banned_from(id, room)?;
+        }
         if let Some(room) = self.router.rooms.get_mut(&name)
             && !room.invited.contains(&id)
             && !client.name.as_ref().is_some_and(|name| client.state.signed_in && room.op_accounts.contains(name))
@@ -293,6 +300,11 @@ impl Turn<'_> {
         let mut users = 0;
         // One person goes in by all their connections.
         for connection in self.connections(id).into_iter().rev() {
+            // But not by one that comes from where nobody may come from.
+            let room = self.router.rooms.get(&name);
+            if connection != id && room.is_some_and(|room| self.not_banned_from(connection, room).is_err()) {
+                continue;
+            }
             users = self.go_in(connection, &name)?;
             if connection != id {
                 let joined = Event::Joined { room: name.clone(), by: self.person(id), name: self.name_of(id)? };
@@ -309,7 +321,8 @@ impl Turn<'_> {
     /// Makes sure that a room exists, making place for it where there are too many.
     fn open_room(&mut self, name: &RoomName) -> Result<(), ChatError> {
         let rooms = &self.router.rooms;
-        let is_lasting = |room: &Room| room.is_kept && self.router.archive.is_some();
+        let is_worth_it = |room: &Room| room.has_log() || room.topic.is_some() || !room.op_accounts.is_empty();
+        let is_lasting = |room: &Room| room.is_kept && self.router.archive.is_some() && is_worth_it(room);
         if !rooms.contains_key(name) && rooms.len() >= self.router.max_rooms {
             // What is kept is not given up for a room that is new.
             let empty = rooms
@@ -503,6 +516,7 @@ impl Turn<'_> {
     /// A room into which somebody may speak.
     pub(super) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
         let room = self.readable(id, name)?;
+        self.not_muted(id, Some(room))?;
         if room.moderated && !self.may_rule(id, room) {
             return Err(ChatError::CannotSpeak(room.name.clone()));
         }
@@ -542,6 +556,10 @@ impl Turn<'_> {
     ) -> Result<Answer, ChatError> {
         let from = self.name_of(id)?;
         let nobody = || ChatError::NoSuchUser(Text::own(shown));
+        // Whoever is muted everywhere can still ask an operator why.
+        if to.is_none_or(|to| self.role(to) < Role::Op) {
+            self.not_muted(id, None)?;
+        }
         let client = to.and_then(|to| self.clients.get_mut(to)).ok_or_else(nobody)?;
         let name = client.name.clone().ok_or_else(nobody)?;
         let away = client.state.away.clone();
@@ -579,6 +597,7 @@ impl Turn<'_> {
             return Ok(Answer::Done(Done::Renamed(new)));
         }
         self.may_take(id, &new)?;
+        self.may_be_called(id, &new)?;
         if self.is_signed_in(id) {
             // The account's own spelling stays.
             return Ok(Answer::Done(Done::Renamed(old)));
@@ -642,7 +661,7 @@ impl Turn<'_> {
 
     /// A person as `asker` may see them: without the closed rooms that the asker is not in.
     fn user(&self, asker: ClientId, client: &Client) -> Option<User> {
-        let visible = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| room.may_read(asker));
+        let visible = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.may_read(asker, room));
         let idle = client.state.last_line.map_or(0, |at| self.now.mono.saturating_duration_since(at).as_secs());
         Some(User {
             name: client.name.clone()?,
@@ -663,7 +682,7 @@ impl Turn<'_> {
                 users: room.people(),
                 modes: room.modes(),
                 topic: match &room.topic {
-                    Some((_, text)) if room.may_read(id) => text.clone(),
+                    Some((_, text)) if self.may_read(id, room) => text.clone(),
                     _ => Text::default(),
                 },
             })
@@ -725,6 +744,7 @@ impl Turn<'_> {
         if !room.members.contains(&id) {
             return Err(ChatError::NotInRoom(Some(name)));
         }
+        self.not_muted(id, Some(room))?;
         if room.topic_lock && !self.may_rule(id, room) {
             return Err(ChatError::NotRoomOp(name));
         }
@@ -742,17 +762,22 @@ impl Turn<'_> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let guest = self.clients.named(&whom).ok_or_else(|| ChatError::NoSuchUser(Text::own(whom.as_str())))?;
-        let room = self.router.rooms.get(&name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        let room = match self.router.rooms.get(&name) {
+            Some(room) if room.members.contains(&id) => room,
+            _ => return Err(ChatError::NotInRoom(Some(self.readable(id, &name)?.name.clone()))),
+        };
         let name = room.name.clone();
-        if !room.members.contains(&id) {
-            return Err(ChatError::NotInRoom(Some(name)));
-        }
         if !room.is_open() && !self.may_rule(id, room) {
             return Err(ChatError::NotRoomOp(name));
         }
         if room.members.contains(&guest) {
             return Err(ChatError::AlreadyThere(name));
         }
+        // An invitation is no way around a ban.
+        self.not_banned_from(guest, room).map_err(|error| match error {
+            ChatError::BannedFrom { room, told, .. } => ChatError::BannedFrom { room, name: Some(whom.clone()), told },
+            other => other,
+        })?;
         let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
         room.invited.extend(guests);
@@ -853,7 +878,7 @@ impl Turn<'_> {
             Some(name) => Some(self.readable(id, &name)?.name.clone()),
             None => None,
         };
-        let unreadable = self.router.rooms.values().filter(|room| !room.may_read(id));
+        let unreadable = self.router.rooms.values().filter(|room| !self.may_read(id, room));
         let hidden = unreadable.map(|room| room.name.clone()).collect();
         let question = Question::Search { room: room.clone(), hidden, words, before, limit };
         Ok(Answer::Ask(question, Then::Found { room }))
@@ -902,7 +927,7 @@ impl Turn<'_> {
             }
             (Then::Found { room }, crate::store::Answer::Lines { mut lines, more }) => {
                 let may_read = |line: &Arc<Envelope>| {
-                    line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| room.may_read(id))
+                    line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| self.may_read(id, room))
                 };
                 lines.retain(may_read);
                 Ok(Answer::Block(room, Items::Found { lines, more }))
@@ -923,6 +948,10 @@ impl Turn<'_> {
     /// A room whose talk somebody may know of.
     pub(super) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
         let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        if !self.may_know_of(id, room) {
+            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
+        }
+        self.not_banned_from(id, room)?;
         if room.may_read(id) { Ok(room) } else { Err(ChatError::NotInRoom(Some(room.name.clone()))) }
     }
 
@@ -963,6 +992,7 @@ impl Turn<'_> {
         if !room.members.contains(&id) {
             return Err(ChatError::NotInRoom(Some(name)));
         }
+        self.not_muted(id, Some(room))?;
         let name = room.name.clone();
         let now = self.now.mono;
         let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;

@@ -57,6 +57,7 @@ impl Turn<'_> {
         let to = match to {
             Recipient::Room(room) => To::Room(self.speakable(id, &room)?.name.clone()),
             Recipient::Person(name) => {
+                self.not_muted(id, None)?;
                 let found = self.clients.named(&name).ok_or_else(|| ChatError::NoSuchUser(Text::own(name.as_str())))?;
                 To::Person(found, self.name_of(found)?)
             }

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::error::{ChatError, Spam};
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::names::{ClientId, Name, RoomName};
+use crate::sanction::Sanction;
 use crate::store::{
     Account, Act, Answer, Busy, Contents, Entry, Keeping, Proof, Question, Record, Report, Role, RoomState, Secret,
     Store, StoredRoom,
@@ -29,6 +30,7 @@ struct Memory {
     codes: Vec<String>,
     codes_made: u64,
     acts: Vec<Act>,
+    sanctions: Vec<Sanction>,
     /// Why it cannot write at the moment, and what waits for that.
     trouble: Option<&'static str>,
     backlog: VecDeque<Record>,
@@ -50,7 +52,7 @@ struct Owner {
 }
 
 enum Job {
-    Keep(Record),
+    Keep(Box<Record>),
     Ask(u64, Question),
 }
 
@@ -72,7 +74,7 @@ impl MemoryStore {
         let work = move || {
             for job in waiting {
                 let said = match job {
-                    Job::Keep(record) => memory.lock().keep(record),
+                    Job::Keep(record) => memory.lock().keep(*record),
                     Job::Ask(number, question) => Report::Answer(number, memory.lock().answer(question)),
                 };
                 report(said);
@@ -116,7 +118,7 @@ impl MemoryStore {
 
 impl Store for Desk {
     fn keep(&mut self, record: Record) -> Keeping {
-        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Keep(record))) {
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Keep(record.into()))) {
             Some(Ok(())) => Keeping::Wait,
             // The router hands over one record at a time, so there is room; and where the thread is gone nothing comes.
             _ => Keeping::Go,
@@ -154,6 +156,7 @@ impl Memory {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
             accounts: self.accounts.values().map(|owner| owner.account.clone()).collect(),
+            sanctions: self.sanctions.clone(),
             files: self
                 .rooms
                 .values()
@@ -205,6 +208,9 @@ impl Memory {
             }
         }
         self.acts.extend(record.acts);
+        if let Some(sanctions) = record.sanctions {
+            self.sanctions = sanctions.into();
+        }
     }
 
     fn answer(&mut self, question: Question) -> Answer {

@@ -127,7 +127,9 @@ fn the_manual_has_every_warning() {
 #[test]
 fn the_manual_has_every_kind_of_line() {
     let source = read("src/render.rs");
-    let code = source.split("#[cfg(test)]").next().unwrap().to_string() + &read("src/render/inspection.rs");
+    let code = source.split("#[cfg(test)]").next().unwrap().to_string()
+        + &read("src/render/inspection.rs")
+        + &read("src/render/moderation.rs");
     let words = code.split('"').skip(1).step_by(2);
     let is_kind = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
     let kinds: BTreeSet<&str> = words.filter(is_kind).collect();

@@ -203,6 +203,10 @@ impl Model {
     fn readable(&self, who: usize, room: &str) -> Outcome {
         match self.rooms.get(room) {
             None => refusal("403 no-such-room"),
+            // To those who may not come in it is none.
+            Some(chamber) if chamber.on('i') && !chamber.members.contains(&who) && !chamber.invited.contains(&who) => {
+                refusal("403 no-such-room")
+            }
             Some(_) if !self.may_read(who, room) => refusal("442 not-in-room"),
             Some(_) => Ok(()),
         }
@@ -356,10 +360,10 @@ impl Model {
                 let room = self.current(who, *room)?;
                 let Some(guest) = self.named(name) else { return refusal("401 no-such-user") };
                 let by = self.name(who);
-                let Some(chamber) = self.rooms.get_mut(&room) else { return refusal("403 no-such-room") };
-                if !chamber.members.contains(&who) {
-                    return refusal("442 not-in-room");
+                if !self.rooms.get(&room).is_some_and(|chamber| chamber.members.contains(&who)) {
+                    return self.readable(who, &room).and_then(|()| refusal("442 not-in-room"));
                 }
+                let Some(chamber) = self.rooms.get_mut(&room) else { return refusal("403 no-such-room") };
                 if !chamber.is_open() && !chamber.ops.contains(&who) {
                     return refusal("482 not-room-op");
                 }

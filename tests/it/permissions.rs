@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chat_server::names::Name;
+use chat_server::sanction::Kind;
 use chat_server::store::{Policy, Role};
 use chat_server::testing::{Bare, MemoryStore, Setup, Stage, quick};
 use proptest::collection::vec;
@@ -16,12 +17,17 @@ const NAMES: [&str; 4] = ["ani", "budi", "citra", "root"];
 const ROOMS: [&str; 3] = ["#lobby", "#tea", "#rust"];
 const PASSWORDS: [&str; 2] = ["correct-horse", "battery-staple"];
 
+/// What stands for the whole server.
+const SERVER: &str = "*";
+
 #[derive(Clone, Debug)]
 enum Act {
     Join(&'static str),
     Register(&'static str),
     Login(&'static str, &'static str),
-    Logout { everywhere: bool },
+    Logout {
+        everywhere: bool,
+    },
     Passwd(&'static str, &'static str),
     Nick(&'static str),
     Enter(&'static str, Option<&'static str>),
@@ -33,6 +39,12 @@ enum Act {
     Topic(&'static str),
     Invite(&'static str, &'static str),
     Grant(&'static str, Role),
+    Op(&'static str, &'static str),
+    Deop(&'static str, &'static str),
+    Kick(&'static str, &'static str),
+    /// A ban, or a mute.
+    Hold(Kind, &'static str, &'static str),
+    Lift(Kind, &'static str, &'static str),
     HangUp,
     Restart,
 }
@@ -41,6 +53,8 @@ fn act() -> impl Strategy<Value = Act> {
     let name = || select(&NAMES[..]);
     let room = || select(&ROOMS[..]);
     let password = || select(&PASSWORDS[..]);
+    let scope = || prop_oneof![4 => room(), 1 => Just(SERVER)];
+    let kind = || select(vec![Kind::Mute, Kind::Ban]);
     let id = || 1u64..5;
     prop_oneof![
         8 => name().prop_map(Act::Join),
@@ -59,6 +73,11 @@ fn act() -> impl Strategy<Value = Act> {
         2 => room().prop_map(Act::Topic),
         3 => (name(), room()).prop_map(|(name, room)| Act::Invite(name, room)),
         2 => (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Act::Grant(name, role)),
+        3 => (scope(), name()).prop_map(|(scope, name)| Act::Op(scope, name)),
+        3 => (scope(), name()).prop_map(|(scope, name)| Act::Deop(scope, name)),
+        3 => (scope(), name()).prop_map(|(scope, name)| Act::Kick(scope, name)),
+        5 => (kind(), scope(), name()).prop_map(|(kind, scope, name)| Act::Hold(kind, scope, name)),
+        4 => (kind(), scope(), name()).prop_map(|(kind, scope, name)| Act::Lift(kind, scope, name)),
         5 => Just(Act::HangUp),
         1 => Just(Act::Restart),
     ]
@@ -113,6 +132,8 @@ struct Model {
     rooms: BTreeMap<String, Chamber>,
     forgotten_id: u64,
     accounts: BTreeMap<String, (String, Role)>,
+    /// Bans and mutes: where, of which kind and of whom, and the connections that they hold whatever those are called.
+    held: BTreeMap<(String, Kind, String), BTreeSet<usize>>,
     guests: usize,
 }
 
@@ -149,12 +170,79 @@ impl Model {
 
     fn readable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
         let chamber = self.rooms.get(room).ok_or(403u16)?;
-        if chamber.is_open() || chamber.members.contains(&id) { Ok(chamber) } else { Err(442) }
+        let is_inside = chamber.members.contains(&id);
+        if chamber.invite_only && !is_inside && !chamber.invited.contains(&id) && self.role(id) < Role::Op {
+            // To all others it is none.
+            return Err(403);
+        }
+        if self.is_held(id, Kind::Ban, room) {
+            return Err(474);
+        }
+        if chamber.is_open() || is_inside { Ok(chamber) } else { Err(442) }
     }
 
     fn speakable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
         let chamber = self.readable(id, room)?;
+        self.not_muted(id, room)?;
         if chamber.moderated && !self.rules(id, chamber) { Err(404) } else { Ok(chamber) }
+    }
+
+    fn holds(&self, scope: &str, kind: Kind, id: usize, name: Option<&str>) -> bool {
+        let of = self.held.iter().filter(|((place, what, _), _)| place == scope && *what == kind);
+        let mut of = of.map(|((_, _, whom), connections)| (whom, connections));
+        of.any(|(whom, connections)| connections.contains(&id) || name == Some(whom))
+    }
+
+    fn is_held(&self, id: usize, kind: Kind, scope: &str) -> bool {
+        self.role(id) < Role::Op && self.holds(scope, kind, id, self.seat(id).name.as_deref())
+    }
+
+    fn not_muted(&self, id: usize, room: &str) -> Result<(), u16> {
+        let is_muted = self.is_held(id, Kind::Mute, room) || self.is_held(id, Kind::Mute, SERVER);
+        if is_muted { Err(404) } else { Ok(()) }
+    }
+
+    /// Whether somebody may be called that, here and in the rooms they are in; without a name they will be in the lobby.
+    fn may_be_called(&self, id: usize, name: &str) -> Result<(), u16> {
+        if self.role(id) >= Role::Op {
+            return Ok(());
+        }
+        if self.holds(SERVER, Kind::Ban, id, Some(name)) {
+            return Err(465);
+        }
+        let seat = self.seat(id);
+        let lobby = vec!["#lobby".to_string()];
+        let rooms = if seat.name.is_some() { &seat.rooms } else { &lobby };
+        if rooms.iter().any(|room| self.holds(room, Kind::Ban, id, Some(name))) { Err(474) } else { Ok(()) }
+    }
+
+    /// Whether somebody keeps order there.
+    fn ruled(&self, id: usize, scope: &str) -> Result<(), u16> {
+        if scope == SERVER {
+            return if self.role(id) >= Role::Op { Ok(()) } else { Err(481) };
+        }
+        match self.rooms.get(scope) {
+            Some(chamber) if self.rules(id, chamber) => Ok(()),
+            _ => Err(self.readable(id, scope).err().unwrap_or(482)),
+        }
+    }
+
+    /// Whether that can be done to somebody.
+    fn subject(&self, id: usize, name: &str) -> Result<(), u16> {
+        if self.seat(id).name.as_deref() == Some(name) {
+            return Err(490);
+        }
+        let of_account = || self.accounts.get(name).map_or(Role::Member, |(_, role)| *role);
+        let role = self.holders(name).first().map_or_else(of_account, |id| self.role(*id));
+        if role >= Role::Op { Err(484) } else { Ok(()) }
+    }
+
+    fn put_out(&mut self, all: &[usize], room: &str) {
+        for id in all.iter().rev() {
+            if self.seat(*id).rooms.iter().any(|other| other == room) {
+                self.leave(*id, room);
+            }
+        }
     }
 
     /// Puts a connection into a room.
@@ -188,14 +276,22 @@ impl Model {
         chamber.ops.remove(&id);
         chamber.invited.remove(&id);
         if chamber.members.is_empty() {
+            let has_bans = self.held.keys().any(|(place, kind, _)| place == room && *kind == Kind::Ban);
+            let has_log = chamber.last_id > 0 && !chamber.lines.is_empty();
             if !chamber.accounts.is_empty() {
-            } else if chamber.is_open() && chamber.last_id > 0 && !chamber.lines.is_empty() || room == "#lobby" {
+            } else if chamber.is_open() && (has_log || has_bans) || room == "#lobby" {
                 chamber.moderated = false;
                 chamber.topic_lock = false;
                 chamber.invited.clear();
             } else {
                 self.forgotten_id = self.forgotten_id.max(chamber.last_id);
+                let last_id = chamber.last_id;
                 self.rooms.remove(room);
+                if has_bans {
+                    self.rooms.insert(room.into(), Chamber { last_id, is_kept: true, ..Chamber::default() });
+                } else {
+                    self.held.retain(|(place, _, _), _| place != room);
+                }
             }
         } else if chamber.ops.is_empty() && chamber.accounts.is_empty() && room != "#lobby" {
             let next = *chamber.members.first().unwrap();
@@ -279,6 +375,7 @@ impl Model {
                     if self.accounts.contains_key(*name) {
                         return Err(486);
                     }
+                    self.may_be_called(id, name)?;
                     if !self.holders(name).is_empty() {
                         return Err(433);
                     }
@@ -335,6 +432,7 @@ impl Model {
                 if seat.signed {
                     return Err(484);
                 }
+                self.may_be_called(id, name)?;
                 if !self.holders(name).is_empty() {
                     return Err(433);
                 }
@@ -344,6 +442,9 @@ impl Model {
             Act::Enter(room, key) => {
                 if seat.rooms.iter().any(|other| other == room) {
                     return Err(443);
+                }
+                if self.rooms.contains_key(*room) && self.is_held(id, Kind::Ban, room) {
+                    return Err(474);
                 }
                 if let Some(chamber) = self.rooms.get(*room)
                     && !chamber.invited.contains(&id)
@@ -356,7 +457,11 @@ impl Model {
                         return Err(475);
                     }
                 }
-                self.connections(id).into_iter().for_each(|connection| self.go_in(connection, room));
+                for connection in self.connections(id) {
+                    if connection == id || !self.is_held(connection, Kind::Ban, room) {
+                        self.go_in(connection, room);
+                    }
+                }
                 Ok(Vec::new())
             }
             Act::Part(room) => {
@@ -412,6 +517,7 @@ impl Model {
                 if !chamber.members.contains(&id) {
                     return Err(442);
                 }
+                self.not_muted(id, room)?;
                 if chamber.topic_lock && !self.rules(id, chamber) {
                     return Err(482);
                 }
@@ -421,15 +527,18 @@ impl Model {
             Act::Invite(name, room) => {
                 let guests = self.holders(name);
                 let guest = *guests.first().ok_or(401u16)?;
-                let chamber = self.rooms.get(*room).ok_or(403u16)?;
-                if !chamber.members.contains(&id) {
-                    return Err(442);
+                if !self.rooms.get(*room).is_some_and(|chamber| chamber.members.contains(&id)) {
+                    return Err(self.readable(id, room).err().unwrap_or(442));
                 }
+                let chamber = &self.rooms[*room];
                 if !chamber.is_open() && !self.rules(id, chamber) {
                     return Err(482);
                 }
                 if chamber.members.contains(&guest) {
                     return Err(443);
+                }
+                if self.is_held(guest, Kind::Ban, room) {
+                    return Err(474);
                 }
                 self.rooms.get_mut(*room).unwrap().invited.extend(guests);
                 Ok(Vec::new())
@@ -444,15 +553,119 @@ impl Model {
                 self.accounts.get_mut(*name).unwrap().1 = *role;
                 Ok(Vec::new())
             }
+            Act::Op(scope, name) => {
+                self.ruled(id, scope)?;
+                if matches!(*scope, SERVER | "#lobby") {
+                    return Err(490);
+                }
+                let target = *self.holders(name).first().ok_or(401u16)?;
+                let (all, seat) = (self.holders(name), self.seat(target).clone());
+                let chamber = self.rooms.get_mut(*scope).unwrap();
+                if !chamber.members.contains(&target) {
+                    return Err(441);
+                }
+                chamber.ops.extend(all.into_iter().filter(|id| chamber.members.contains(id)));
+                if seat.signed {
+                    chamber.accounts.insert(name.to_string());
+                    chamber.is_kept = true;
+                }
+                Ok(Vec::new())
+            }
+            Act::Deop(scope, name) => {
+                self.ruled(id, scope)?;
+                if matches!(*scope, SERVER | "#lobby") {
+                    return Err(490);
+                }
+                let all = self.holders(name);
+                let chamber = self.rooms.get_mut(*scope).unwrap();
+                if !all.iter().any(|id| chamber.ops.contains(id)) && !chamber.accounts.contains(*name) {
+                    return Err(494);
+                }
+                let others = chamber.ops.iter().any(|op| !all.contains(op));
+                if !others && !chamber.accounts.iter().any(|account| account != name) {
+                    return Err(484);
+                }
+                chamber.ops.retain(|op| !all.contains(op));
+                chamber.accounts.remove(*name);
+                Ok(Vec::new())
+            }
+            Act::Kick(scope, name) => {
+                self.ruled(id, scope)?;
+                let target = *self.holders(name).first().ok_or(401u16)?;
+                self.subject(id, name)?;
+                let mut all = self.holders(name);
+                if *scope == SERVER {
+                    all.iter().for_each(|id| self.remove(*id));
+                    return Ok(all);
+                }
+                if !self.rooms[*scope].members.contains(&target) {
+                    return Err(441);
+                }
+                all.sort_unstable();
+                self.put_out(&all, scope);
+                Ok(Vec::new())
+            }
+            Act::Hold(kind, scope, name) => {
+                self.ruled(id, scope)?;
+                self.subject(id, name)?;
+                let holders = self.holders(name);
+                self.held.entry((scope.to_string(), *kind, name.to_string())).or_default().extend(&holders);
+                if *scope == SERVER {
+                    if *kind == Kind::Mute {
+                        return Ok(Vec::new());
+                    }
+                    let ids: Vec<usize> = self.seats.keys().copied().collect();
+                    let out: Vec<usize> = ids.into_iter().filter(|id| self.is_held(*id, Kind::Ban, SERVER)).collect();
+                    out.iter().for_each(|id| self.remove(*id));
+                    return Ok(out);
+                }
+                let chamber = self.rooms.get_mut(*scope).unwrap();
+                chamber.is_kept = true;
+                if *kind == Kind::Ban {
+                    chamber.accounts.remove(*name);
+                    chamber.invited.retain(|id| !holders.contains(id));
+                    let members: Vec<usize> = chamber.members.iter().copied().collect();
+                    let out = members.into_iter().filter(|id| self.is_held(*id, Kind::Ban, scope));
+                    let mut all: Vec<usize> = out.flat_map(|id| self.connections(id)).collect();
+                    all.sort_unstable();
+                    all.dedup();
+                    self.put_out(&all, scope);
+                }
+                Ok(Vec::new())
+            }
+            Act::Lift(kind, scope, name) => {
+                self.ruled(id, scope)?;
+                let holders = self.holders(name);
+                let count = self.held.len();
+                self.held.retain(|(place, what, whom), connections| {
+                    let is_meant = whom == name || holders.iter().any(|id| connections.contains(id));
+                    place != scope || what != kind || !is_meant
+                });
+                if self.held.len() == count {
+                    return Err(494);
+                }
+                if let Some(chamber) = self.rooms.get_mut(*scope) {
+                    chamber.is_kept = true;
+                }
+                Ok(Vec::new())
+            }
             Act::HangUp | Act::Restart => unreachable!("no request"),
         }
     }
 
     fn login(&mut self, id: usize, name: &str, password: &str) -> Verdict {
+        // Looked at before the password, but for the server's operators.
+        let role = self.accounts.get(name).map_or(Role::Member, |(_, role)| *role);
+        if role < Role::Op && self.holds(SERVER, Kind::Ban, usize::MAX, Some(name)) {
+            return Err(465);
+        }
         if self.accounts.get(name).is_none_or(|(right, _)| right != password) {
             return Err(464);
         }
         let seat = self.seat(id).clone();
+        if seat.name.is_none() && role < Role::Op {
+            self.may_be_called(id, name)?;
+        }
         if seat.name.as_deref() == Some(name) {
             self.own(id);
             return Ok(Vec::new());
@@ -466,6 +679,12 @@ impl Model {
             self.own(id);
             if is_new {
                 self.go_in(id, "#lobby");
+            } else {
+                for room in self.seat(id).rooms.clone() {
+                    if self.is_held(id, Kind::Ban, &room) {
+                        self.put_out(&[id], &room);
+                    }
+                }
             }
             return Ok(Vec::new());
         };
@@ -473,7 +692,11 @@ impl Model {
         let (rooms, person) = (self.seat(first).rooms.clone(), self.seat(first).person);
         let seat = self.seats.get_mut(&id).unwrap();
         (seat.name, seat.signed, seat.person) = (Some(name.into()), true, person);
-        rooms.iter().for_each(|room| self.go_in(id, room));
+        for room in rooms {
+            if !self.is_held(id, Kind::Ban, &room) {
+                self.go_in(id, &room);
+            }
+        }
         Ok(Vec::new())
     }
 
@@ -481,6 +704,9 @@ impl Model {
     fn restart(&mut self) {
         self.seats.clear();
         self.rooms.retain(|_, room| room.is_kept && (!room.invite_only || !room.accounts.is_empty()));
+        let rooms: BTreeSet<String> = self.rooms.keys().cloned().collect();
+        self.held.retain(|(place, _, _), _| place == SERVER || rooms.contains(place));
+        self.held.values_mut().for_each(BTreeSet::clear);
         for room in self.rooms.values_mut() {
             room.members.clear();
             room.ops.clear();
@@ -514,6 +740,13 @@ fn line_of(act: &Act, tag: usize) -> String {
         Act::Topic(room) => ("TOPIC", format!("{room} topic {tag}")),
         Act::Invite(name, room) => ("INVITE", format!("{name} {room}")),
         Act::Grant(name, role) => ("ROLE", format!("{name} {}", role.word())),
+        Act::Op(scope, name) => ("OP", format!("{scope} {name}")),
+        Act::Deop(scope, name) => ("DEOP", format!("{scope} {name}")),
+        Act::Kick(scope, name) => ("KICK", format!("{scope} {name}")),
+        Act::Hold(Kind::Mute, scope, name) => ("MUTE", format!("{scope} {name}")),
+        Act::Hold(Kind::Ban, scope, name) => ("BAN", format!("{scope} {name}")),
+        Act::Lift(Kind::Mute, scope, name) => ("UNMUTE", format!("{scope} {name}")),
+        Act::Lift(Kind::Ban, scope, name) => ("UNBAN", format!("{scope} {name}")),
         Act::HangUp | Act::Restart => unreachable!("no request"),
     };
     format!("{verb}={tag}:{args}\n")
@@ -574,6 +807,10 @@ proptest! {
                     model.restart();
                     count = 0;
                     seats = [0; SEATS];
+                    continue;
+                }
+                // Whether somebody of that name was heard is another test's.
+                Act::Hold(Kind::Mute, _, name) if model.holders(name).is_empty() && !model.accounts.contains_key(name) => {
                     continue;
                 }
                 _ => {}

@@ -641,6 +641,7 @@ proptest! {
                 Items::Files(lines) => lines.len(),
                 Items::Help(verbs) => verbs.len(),
                 Items::Stats(stats) => stats.len(),
+                Items::Bans(bans) => bans.len(),
                 Items::Settings(changes) => changes.len(),
                 Items::Audit { acts, .. } => acts.len(),
                 Items::Inspection(inspection) => inspection.rows(),

@@ -108,6 +108,17 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          SELECT at, by, what, iif(target GLOB '#*', target, ''), iif(target GLOB '#*', '', target), detail
          FROM acts ORDER BY rowid;
      DROP TABLE acts;",
+    // 6: who is banned and who is muted.
+    "CREATE TABLE sanctions (
+         room  TEXT NOT NULL,            -- the name without case; empty: on the whole server
+         kind  INTEGER NOT NULL,         -- 0 muted, 1 banned
+         whom  TEXT NOT NULL,            -- a name, or an address and its bits
+         by    TEXT NOT NULL,
+         why   TEXT,
+         since INTEGER NOT NULL,         -- milliseconds since 1970, UTC
+         until INTEGER                   -- likewise; NULL: until it is lifted
+     ) STRICT;
+     CREATE INDEX sanctions_by_room ON sanctions (room);",
 ];
 
 /// Why there is no store.

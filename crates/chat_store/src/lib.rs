@@ -79,6 +79,7 @@ mod passwords;
 mod purge;
 mod questions;
 mod reader;
+mod sanctions;
 mod tools;
 mod writer;
 

@@ -190,8 +190,6 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("bad-token", 404, "There is no such file", "It may be too old, or deleted with its line."),
     ("wrong-size", 422, "Another size than was said", "Send the file again."),
     ("too-slow", 408, "Too little came for too long", "Send the file again."),
-    ("lost", 499, "The connection broke", "Send the file again."),
-    ("shutting-down", 503, "The server is stopping", "Try again in a moment."),
     ("missing-argument", 422, "Something is missing", "The detail says what."),
     ("unknown-verb", 422, "There is no such command", "/help shows them."),
     ("too-fast", 429, "Too fast", "Wait as long as Retry-After says."),

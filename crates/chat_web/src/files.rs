@@ -1,7 +1,10 @@
 //! Files by the browser: one comes in as the body of a call, and goes out so that nothing in it can run (docs/protocol.md, section 3).
 
+use std::convert::Infallible;
+use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -12,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use chat_server::files::door::finish;
 use chat_server::files::{Fetched, FileError, Place as FilePlace, Reader, Upload, file_name};
 use chat_server::message::Placed;
+use chat_server::metrics::Metrics;
 use chat_server::names::Name;
 use chat_server::router::Recipient;
 use chat_server::server::ServerHandle;
@@ -136,7 +140,6 @@ pub async fn upload(
 /// Reads the body, and hands it on piece by piece. Where it is cut the pieces just end, and are too few.
 async fn take_in(handle: &ServerHandle, body: Body, send: mpsc::Sender<Bytes>) -> Result<(), AppError> {
     let config = handle.config();
-    let forever = |limit: Duration| if limit.is_zero() { Duration::from_secs(86_400) } else { limit };
     let (slow, until) = (forever(config.slow_secs), Instant::now() + forever(config.file_secs));
     let mut pieces = body.into_data_stream();
     loop {
@@ -169,13 +172,13 @@ fn keep(
         if came.is_err() {
             break;
         }
-        metrics.upload_bytes.fetch_add(piece.len() as u64, std::sync::atomic::Ordering::Relaxed);
+        metrics.upload_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
     }
     // Whoever reads the body need not go on.
     drop(pieces);
     let placed = finish(upload, came, metrics, &|message| handle.send(message));
     if placed.is_err() {
-        chat_server::metrics::Metrics::count(&metrics.files_refused);
+        Metrics::count(&metrics.files_refused);
     }
     placed
 }
@@ -209,32 +212,43 @@ pub async fn download(
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (header::CACHE_CONTROL, HeaderValue::from_static(KEPT)),
     ];
-    let handle = state.handle.clone();
-    let rest = stream::unfold((Some(fetched.file), handle, place), |(file, handle, place)| async move {
-        let mut file = file?;
+    let (send, pieces) = mpsc::channel(PIECES);
+    tokio::spawn(give_out(state.handle.clone(), fetched.file, first, send, place));
+    // Where fewer bytes come than were said, the browser sees that it is broken.
+    let body = stream::unfold(pieces, |mut pieces| async {
+        pieces.recv().await.map(|piece| (Ok::<_, Infallible>(piece), pieces))
+    });
+    let body = Body::from_stream(body);
+    Ok((headers, body).into_response())
+}
+
+/// Hands a file to a body, piece by piece. Whoever takes none for too long loses the rest, and the place is free for another.
+async fn give_out(handle: ServerHandle, mut file: File, first: Vec<u8>, send: mpsc::Sender<Bytes>, _place: FilePlace) {
+    let config = handle.config();
+    let (slow, until) = (forever(config.slow_secs), Instant::now() + forever(config.file_secs));
+    let mut piece = first;
+    while !piece.is_empty() {
+        let bytes = piece.len() as u64;
+        let wait = slow.min(until.saturating_duration_since(Instant::now()));
+        if !matches!(timeout(wait, send.send(Bytes::from(piece))).await, Ok(Ok(()))) {
+            return;
+        }
+        handle.metrics().download_bytes.fetch_add(bytes, Ordering::Relaxed);
         let read = spawn_blocking(move || {
             let mut piece = vec![0; PIECE];
             let count = file.read(&mut piece)?;
             piece.truncate(count);
             Ok::<_, std::io::Error>((file, piece))
         });
-        match read.await {
-            Ok(Ok((_, piece))) if piece.is_empty() => {
-                chat_server::metrics::Metrics::count(&handle.metrics().downloads);
-                None
-            }
-            Ok(Ok((file, piece))) => {
-                let bytes = piece.len() as u64;
-                handle.metrics().download_bytes.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
-                Some((Ok(Bytes::from(piece)), (Some(file), handle, place)))
-            }
-            // The length that was said does not come, so the browser sees that it is broken.
-            Ok(Err(error)) => Some((Err(error), (None, handle, place))),
-            Err(_) => Some((Err(std::io::ErrorKind::Other.into()), (None, handle, place))),
-        }
-    });
-    let body = Body::from_stream(stream::iter([Ok(Bytes::from(first))]).chain(rest));
-    Ok((headers, body).into_response())
+        let Ok(Ok((again, next))) = read.await else { return };
+        (file, piece) = (again, next);
+    }
+    Metrics::count(&handle.metrics().downloads);
+}
+
+/// A limit of 0 is switched off.
+fn forever(limit: Duration) -> Duration {
+    if limit.is_zero() { Duration::from_secs(86_400) } else { limit }
 }
 
 /// The type of a picture that can hold no script, by its first bytes; what its sender calls it counts for nothing. SVG is none.

@@ -3,7 +3,7 @@
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::VERBS;
 use chat_server::error::ChatError;
-use chat_server::event::{Change, Envelope, Event, Warning, What, Wire};
+use chat_server::event::{Change, Envelope, Event, Measure, Warning, What, Wire};
 use chat_server::names::{ClientId, Name};
 use chat_server::render::render;
 
@@ -55,6 +55,30 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
         }
         Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
+        Event::Moderated { room, by, what } => {
+            let named = |name: &Name| state.author_named(name);
+            let (word, user, seconds, reason) = match what {
+                Measure::Op { person, name } => ("op", Some(author(*person, name)), &None, &None),
+                Measure::Deop { person, name } => {
+                    ("deop", Some(person.map_or_else(|| named(name), |person| author(person, name))), &None, &None)
+                }
+                Measure::Kicked { person, name, why } => ("kicked", Some(author(*person, name)), &None, why),
+                Measure::Muted { name, seconds, why } => ("muted", Some(named(name)), seconds, why),
+                Measure::Unmuted(name) => ("unmuted", Some(named(name)), &None, &None),
+                Measure::Banned { name, seconds, why } => ("banned", name.as_ref().map(named), seconds, why),
+                Measure::Unbanned(name) => ("unbanned", name.as_ref().map(named), &None, &None),
+            };
+            ServerFrame::Moderated {
+                room: room.as_ref().map(bare),
+                what: word,
+                user,
+                by: by.as_ref().map(Name::to_string),
+                seconds: *seconds,
+                reason: reason.as_ref().map(|why| why.to_string()),
+                at,
+                text: plain(envelope),
+            }
+        }
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
         Event::Gap { room, first, last, .. } => ServerFrame::Gap { room: bare(room), missing_from: *first, to: *last },

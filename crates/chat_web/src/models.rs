@@ -254,6 +254,23 @@ pub enum ServerFrame {
         user: Author,
         at: String,
     },
+    /// Somebody kept order.
+    Moderated {
+        /// `null` is everywhere.
+        room: Option<String>,
+        /// `op`, `deop`, `kicked`, `muted`, `unmuted`, `banned` or `unbanned`.
+        what: &'static str,
+        /// Whom; `null` is whoever comes from an address.
+        user: Option<Author>,
+        /// Who did it; `null` where a time is over.
+        by: Option<String>,
+        /// For how long, in seconds, if it has an end.
+        seconds: Option<u64>,
+        reason: Option<String>,
+        at: String,
+        /// The same in words.
+        text: String,
+    },
     Notice {
         room: Option<String>,
         at: String,

@@ -33,10 +33,18 @@ impl Chatd {
             command.arg(format!("{}={}", setting.flag(), value.trim_matches('"')));
         }
         command.envs(setup.operator_key.iter().map(|key| ("CHAT_OPERATOR_KEY", key)));
+        if setup.config.lab {
+            // The lab shows the threads of this engine and of no other.
+            command.args(["--engine", "threads"]);
+        }
         command.args(["--web", "off", "--log", "error", "--data"]);
         command.arg(data.unwrap_or(Path::new("off")));
         if let Some((_, policy)) = &setup.kept {
             command.args(["--private", if policy.private { "yes" } else { "no" }]);
+        }
+        if setup.config.lab {
+            // What it shows is the two threads of each client, which the other engines do not have.
+            command.args(["--engine", "threads"]);
         }
         if by_tls {
             let path = |name: &str| kit::pki().path(name);

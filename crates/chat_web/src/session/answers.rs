@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use chat_server::command::Command;
 use chat_server::error::ChatError;
-use chat_server::event::{Block, Change, Done, Envelope, Event, Items, Leave, Speech, Version};
+use chat_server::event::{BanInfo, Block, Change, Done, Envelope, Event, Items, Leave, Measure, Speech, Version};
 use chat_server::message::Message as ToRouter;
 use chat_server::names::{Name, RoomName};
+use chat_server::sanction::Kind;
 use chat_server::text::Text;
 use serde_json::Value;
 use uuid::Uuid;
@@ -48,10 +49,36 @@ impl Task {
                 {
                     self.ops.push(room.clone());
                 }
+                self.follow_order(&envelope.event);
                 if let Some(bytes) = rendered(&self.state, envelope) {
                     self.tell_all(bytes);
                 }
             }
+        }
+    }
+
+    /// What others decide about this person: an operator or not, or out of a room.
+    fn follow_order(&mut self, event: &Event) {
+        let own = self.session.person();
+        match event {
+            Event::Moderated { room: Some(room), what: Measure::Op { person, .. }, .. } if *person == own => {
+                self.ops.push(room.clone());
+            }
+            Event::Moderated { room: Some(room), what: Measure::Deop { person: Some(person), .. }, .. }
+                if *person == own =>
+            {
+                self.ops.retain(|name| name != room);
+            }
+            Event::Left { room, by, .. } if *by == own => {
+                self.session.know(|known| known.rooms.retain(|name| name != room));
+                self.ops.retain(|name| name != room);
+                self.seen.remove(&key(room));
+                if self.current.as_ref() == Some(room) {
+                    self.current = self.session.rooms().last().cloned();
+                }
+                self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
+            }
+            _ => {}
         }
     }
 
@@ -291,6 +318,7 @@ impl Task {
                     Items::Found { .. } => ("SEARCH", Vec::new()),
                     Items::Export { .. } => ("EXPORT", Vec::new()),
                     Items::Files(lines) => ("FILES", self.files(lines)),
+                    Items::Bans(bans) => ("BANS", bans.iter().map(ban).collect()),
                     Items::Inspection(_) => ("INSPECT", Vec::new()),
                 };
                 let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
@@ -369,6 +397,7 @@ impl Task {
             Leave::Quit(_) | Leave::Parted | Leave::Closed | Leave::Idle => (1000, "quit", None),
             Leave::SignedOut => (4001, "signed-out", None),
             Leave::Kicked(_) => (4002, "kicked", None),
+            Leave::Banned(_) => (4003, "banned", None),
             Leave::Shutdown => (1012, "restart", Some(1_500)),
             Leave::Flood => (4008, "flood", Some(10_000)),
             Leave::TooSlow => (4009, "slow-reader", Some(300)),
@@ -391,4 +420,16 @@ impl Task {
         }
         self.state.sessions.remove(&self.session.token);
     }
+}
+
+/// A row of `BANS`.
+fn ban(ban: &BanInfo) -> Value {
+    serde_json::json!({
+        "whom": ban.whom.as_deref(),
+        "what": if ban.kind == Kind::Mute { "muted" } else { "banned" },
+        "by": ban.by.as_str(),
+        "since": timestamp(ban.since),
+        "seconds": ban.left,
+        "reason": ban.why.as_deref(),
+    })
 }

@@ -1,7 +1,9 @@
 //! Files by REST: what one sends the others see, and what they fetch cannot run.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use chat_server::config::Config;
 use chat_server::testing::quick;
@@ -93,27 +95,29 @@ fn a_whispered_file_is_for_its_two_people_alone() {
     }
 }
 
-#[test]
-fn what_does_not_go_says_why_and_leaves_nothing() {
-    let stage = stage(|config| {
+/// What a file can be refused with, each once.
+pub(crate) fn problems() -> BTreeSet<String> {
+    let mut had = BTreeSet::new();
+    let limited = stage(|config| {
         config.file_bytes = 1_000;
         config.file_bytes_each = 1_500;
     });
-    let (ani, mut socket) = stage.page("ani");
-    let check = |call: Call, status: u16, code: &str| {
+    let (ani, mut socket) = limited.page("ani");
+    let mut check = |call: Call, status: u16, code: &str| {
         let reply = ani.call(call.clone());
         declared(&call, &reply);
         assert_eq!((reply.status, reply.problem().as_str()), (status, code), "{}", reply.text());
+        had.insert(code.to_string());
     };
     check(send("name=x", &[7; 1_001]), 413, "file-too-big");
     check(send("name=x", b""), 422, "wrong-fields");
     check(send("room=nowhere&name=x", b"x"), 404, "no-such-room");
     check(send("to=nobody&name=x", b"x"), 404, "no-such-user");
     check(send("room=lobby", b"x"), 400, "bad-request");
-    assert_eq!(stage.call(send("name=x", b"x")).problem(), "not-signed-on");
+    assert_eq!(limited.call(send("name=x", b"x")).problem(), "not-signed-on");
     assert_eq!(ani.call(send("name=x", b"x").header("origin", "https://evil.example")).problem(), "foreign-origin");
     // A browser that is closed in the middle: the sender is told, and the place is free again.
-    let mut cut = TcpStream::connect(stage.addr()).expect("the door is open");
+    let mut cut = TcpStream::connect(limited.addr()).expect("the door is open");
     let head = format!(
         "POST /api/files?name=half.bin HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 900\r\n\r\nhalf",
         ani.token
@@ -125,7 +129,7 @@ fn what_does_not_go_says_why_and_leaves_nothing() {
     url(&ani.call(send("name=whole.bin", &[7; 1_000])));
     check(send("name=more.bin", &[7; 1_000]), 409, "too-many-files");
     // Without a size nobody knows whether there is place for it.
-    let mut chunked = TcpStream::connect(stage.addr()).expect("the door is open");
+    let mut chunked = TcpStream::connect(limited.addr()).expect("the door is open");
     let head = format!(
         "POST /api/files?name=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
         ani.token
@@ -134,6 +138,32 @@ fn what_does_not_go_says_why_and_leaves_nothing() {
     let mut answer = String::new();
     chunked.read_to_string(&mut answer).expect("it answers");
     assert!(answer.starts_with("HTTP/1.1 411 ") && answer.contains("length-required"), "{answer}");
+    had.insert("length-required".into());
+    // Somebody who sends a part and then nothing.
+    let full = stage(|config| {
+        config.file_bytes_total = 100;
+        config.slow_secs = Duration::from_millis(500);
+    });
+    let ani = full.guest("ani");
+    let reply = ani.call(send("name=x", &[7; 101]));
+    assert_eq!((reply.status, reply.problem().as_str()), (507, "no-space"));
+    let mut slow = TcpStream::connect(full.addr()).expect("the door is open");
+    let head = format!(
+        "POST /api/files?name=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: 9\r\n\r\nx",
+        ani.token
+    );
+    slow.write_all(head.as_bytes()).expect("it is read");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("too-slow"), "{answer}");
+    assert_eq!(full.call(get(&format!("/files/{}", "0".repeat(32)))).problem(), "bad-token");
+    had.extend(["no-space", "too-slow", "bad-token", "no-files"].map(String::from));
+    had
+}
+
+#[test]
+fn what_does_not_go_says_why_and_leaves_nothing() {
+    assert!(problems().contains("too-many-files"));
 }
 
 #[test]

@@ -1,0 +1,528 @@
+//! Keeping order: who may send whom away, silence or keep out, and what holds until it is lifted or over.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::commands::Answer;
+use super::{Router, Turn};
+use crate::command::{Deed, Scope};
+use crate::error::ChatError;
+use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
+use crate::names::{ClientId, Name, RoomName};
+use crate::room::Room;
+use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words};
+use crate::store::Role;
+use crate::text::Text;
+
+impl Router {
+    /// The bans and mutes of a room, or of the server.
+    fn sanctions_of(&mut self, room: Option<&RoomName>) -> Option<&mut Sanctions> {
+        match room {
+            Some(room) => self.rooms.get_mut(room).map(|room| &mut room.sanctions),
+            None => Some(&mut self.sanctions),
+        }
+    }
+
+    /// When the first of all bans and mutes is over.
+    fn find_next_lift(&mut self) {
+        let all = std::iter::once(&self.sanctions).chain(self.rooms.values().map(|room| &room.sanctions));
+        self.next_lift = all.filter_map(Sanctions::next_end).min();
+    }
+
+    /// They changed, and are to be kept.
+    fn record_sanctions_of(&mut self, room: Option<&RoomName>) {
+        self.find_next_lift();
+        match room {
+            Some(room) => self.record_room(room),
+            None => self.record_sanctions(),
+        }
+    }
+}
+
+impl Turn<'_> {
+    // ---- what holds ----
+
+    fn suspect(&self, id: ClientId) -> Suspect<'_> {
+        let client = self.clients.get(id);
+        let name = client.and_then(|client| client.name.as_ref());
+        Suspect { id, name, address: client.and_then(|client| client.address()) }
+    }
+
+    /// What keeps somebody out of a room, or off the server. Nothing does with the server's operators.
+    fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
+        if self.role(id) >= Role::Op {
+            return None;
+        }
+        sanctions.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
+    }
+
+    /// Whether somebody is let into a room, as far as bans go.
+    pub(super) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), ChatError> {
+        match self.ban_on(id, &room.sanctions) {
+            Some(told) => Err(ChatError::BannedFrom { room: room.name.clone(), name: None, told }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether somebody may read what is said in a room.
+    pub(super) fn may_read(&self, id: ClientId, room: &Room) -> bool {
+        room.may_read(id) && self.ban_on(id, &room.sanctions).is_none()
+    }
+
+    /// A room by invitation looks to all others as if there were none.
+    pub(super) fn may_know_of(&self, id: ClientId, room: &Room) -> bool {
+        !room.invite_only || room.members.contains(&id) || room.invited.contains(&id) || self.role(id) >= Role::Op
+    }
+
+    /// Whether somebody may be called that, here and in the rooms they are in.
+    pub(super) fn may_be_called(&self, id: ClientId, name: &Name) -> Result<(), ChatError> {
+        if self.role(id) >= Role::Op {
+            return Ok(());
+        }
+        let address = self.clients.get(id).and_then(|client| client.address());
+        let suspect = Suspect { id, name: Some(name), address };
+        let is_named = |held: &Held| held.sanction.whom.name() == Some(name);
+        if let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) {
+            let (told, name) = (held.told(self.now.mono), is_named(held).then(|| name.clone()));
+            return Err(ChatError::Banned { name, told });
+        }
+        // Whoever has no name yet will be in the lobby.
+        let client = self.clients.get(id);
+        let rooms = client.map_or_else(Vec::new, |client| match client.name {
+            Some(_) => client.state.rooms.clone(),
+            None => vec![RoomName::lobby()],
+        });
+        for room in rooms.iter().filter_map(|room| self.router.rooms.get(room)) {
+            if let Some(held) = room.sanctions.on(Kind::Ban, suspect, self.now.mono) {
+                let (told, name) = (held.told(self.now.mono), is_named(held).then(|| name.clone()));
+                return Err(ChatError::BannedFrom { room: room.name.clone(), name, told });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody may have that account, as far as the whole server goes.
+    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>) -> Result<(), ChatError> {
+        if self.role_of_name(name) >= Role::Op {
+            return Ok(());
+        }
+        // No connection has this number.
+        let suspect = Suspect { id: ClientId(usize::MAX), name: Some(name), address: from };
+        let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
+        let (told, is_named) = (held.told(self.now.mono), held.sanction.whom.name() == Some(name));
+        Err(ChatError::Banned { name: is_named.then(|| name.clone()), told })
+    }
+
+    /// What keeps somebody from speaking: in a room, or in private.
+    pub(super) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), ChatError> {
+        if self.role(id) >= Role::Op {
+            return Ok(());
+        }
+        let on = |sanctions: &Sanctions| {
+            sanctions.on(Kind::Mute, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
+        };
+        let here = room.and_then(|room| Some((Some(room.name.clone()), on(&room.sanctions)?)));
+        let found = here.or_else(|| Some((None, on(&self.router.sanctions)?)));
+        found.map_or(Ok(()), |(room, told)| Err(ChatError::Muted { room, told }))
+    }
+
+    /// Whether somebody is muted in a room they are in, or everywhere.
+    pub(super) fn is_muted_somewhere(&self, id: ClientId) -> bool {
+        let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
+        let mut rooms = rooms.filter_map(|room| self.router.rooms.get(room));
+        self.not_muted(id, None).is_err() || rooms.any(|room| self.not_muted(id, Some(room)).is_err())
+    }
+
+    /// Somebody who comes from where nobody may come from is not let in at all.
+    pub(super) fn turn_away_banned(&mut self, id: ClientId) {
+        if let Some(told) = self.ban_on(id, &self.router.sanctions) {
+            self.remove(id, Leave::Banned(told.why));
+        }
+    }
+
+    /// Somebody has another name now, under which they may not be in all of their rooms.
+    pub(super) fn leave_forbidden(&mut self, id: ClientId) {
+        let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
+        for name in rooms {
+            let Some(room) = self.router.rooms.get(&name) else { continue };
+            if let Some(told) = self.ban_on(id, &room.sanctions) {
+                self.put_out(&[id], &name, &Leave::Banned(told.why));
+            }
+        }
+    }
+
+    // ---- what is done ----
+
+    pub(super) fn moderate(&mut self, id: ClientId, scope: Scope, deed: Deed) -> Result<Answer, ChatError> {
+        let room = self.ruled(id, scope)?;
+        match deed {
+            Deed::Op(name) => self.op(id, some_room(room, &name)?, name),
+            Deed::Deop(name) => self.deop(id, some_room(room, &name)?, name),
+            Deed::Kick { name, why } => self.kick(id, room, name, why),
+            Deed::Mute { name, time, why } => self.mute(id, room, name, time, why),
+            Deed::Ban { whom, time, why } => self.ban(id, room, whom, time, why),
+            Deed::Unmute(name) => self.lift(id, room, Kind::Mute, Whom::Name(name)),
+            Deed::Unban(whom) => self.lift(id, room, Kind::Ban, whom),
+        }
+    }
+
+    /// `BANS`. Addresses are shown to those who can lift what stands there.
+    pub(super) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, ChatError> {
+        let (room, sanctions, rules) = match scope {
+            Scope::Server => (self.ruled(id, Scope::Server)?, &self.router.sanctions, true),
+            Scope::Current | Scope::Room(_) => {
+                let named = if let Scope::Room(room) = scope { Some(room) } else { None };
+                let name = self.room_or_current(id, named)?;
+                let room = match self.router.rooms.get(&name) {
+                    Some(room) if self.may_rule(id, room) => room,
+                    _ => self.readable(id, &name)?,
+                };
+                (Some(room.name.clone()), &room.sanctions, self.may_rule(id, room))
+            }
+        };
+        let shown = sanctions.iter().map(|held| {
+            let Sanction { kind, whom, by, why, since, .. } = &held.sanction;
+            let whom = (rules || whom.name().is_some()).then(|| Text::own(whom.to_string()));
+            let left = held.left(self.now.mono);
+            BanInfo { kind: *kind, whom, by: by.clone(), since: *since, left, why: why.clone() }
+        });
+        Ok(Answer::Block(room, Items::Bans(shown.collect())))
+    }
+
+    /// The room in which somebody may keep order, or `None` for the whole server.
+    fn ruled(&self, id: ClientId, scope: Scope) -> Result<Option<RoomName>, ChatError> {
+        let name = match scope {
+            Scope::Server if self.role(id) >= Role::Op => return Ok(None),
+            Scope::Server => return Err(ChatError::NotAllowed(Role::Op)),
+            Scope::Room(name) => name,
+            Scope::Current => self.room_or_current(id, None)?,
+        };
+        match self.router.rooms.get(&name) {
+            Some(room) if self.may_rule(id, room) => Ok(Some(room.name.clone())),
+            _ => Err(ChatError::NotRoomOp(self.readable(id, &name)?.name.clone())),
+        }
+    }
+
+    /// Looks whether that can be done to somebody. Returns the name as its owner writes it.
+    fn subject(&self, id: ClientId, name: &Name) -> Result<Name, ChatError> {
+        if self.name_of(id)? == *name {
+            let right = "That is you. /part leaves a room, /quit the server.";
+            return Err(ChatError::BadArgument { what: Text::own(name.as_str()), right });
+        }
+        let target = self.clients.named(name);
+        let role = target.map_or_else(|| self.role_of_name(name), |target| self.role(target));
+        let name = target.map_or_else(|| Ok(name.clone()), |target| self.name_of(target))?;
+        if role >= Role::Op {
+            return Err(ChatError::OperatorOfServer(name));
+        }
+        Ok(name)
+    }
+
+    fn present(&self, name: &Name) -> Result<ClientId, ChatError> {
+        self.clients.named(name).ok_or_else(|| ChatError::NoSuchUser(Text::own(name.as_str())))
+    }
+
+    fn op(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, ChatError> {
+        let target = self.present(&name)?;
+        let name = self.name_of(target)?;
+        let Some(there) = self.router.rooms.get(&room) else { return Err(ChatError::NotInRoom(Some(room))) };
+        if !there.members.contains(&target) {
+            return Err(ChatError::TheyAreNotThere { name, room });
+        }
+        let is_new = !there.ops.contains(&target);
+        self.make_op(target, &room);
+        if is_new {
+            let what = Measure::Op { person: self.person(target), name: name.clone() };
+            self.tell_measure(id, Some(&room), "op", name.as_str(), "", what);
+        }
+        Ok(done(Some(room), name.as_str(), None))
+    }
+
+    fn deop(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, ChatError> {
+        let target = self.clients.named(&name);
+        let name = target.map_or_else(|| Ok(name.clone()), |target| self.name_of(target))?;
+        let all: Vec<ClientId> = self.clients.all_named(&name).collect();
+        let Some(there) = self.router.rooms.get_mut(&room) else { return Err(ChatError::NotInRoom(Some(room))) };
+        let is_op = all.iter().any(|id| there.ops.contains(id)) || there.op_accounts.contains(&name);
+        if !is_op {
+            let whom = name.as_str().into();
+            return Err(ChatError::NotListed { whom, room: Some(room), what: "an operator" });
+        }
+        let others = there.ops.iter().any(|op| !all.contains(op)) || there.op_accounts.iter().any(|op| *op != name);
+        if !others {
+            return Err(ChatError::LastOperator(room));
+        }
+        there.ops.retain(|op| !all.contains(op));
+        if there.op_accounts.remove(&name) {
+            self.router.record_room(&room);
+        }
+        let what = Measure::Deop { person: target.map(|target| self.person(target)), name: name.clone() };
+        self.tell_measure(id, Some(&room), "deop", name.as_str(), "", what);
+        Ok(done(Some(room), name.as_str(), None))
+    }
+
+    fn kick(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        name: Name,
+        why: Option<Text>,
+    ) -> Result<Answer, ChatError> {
+        let target = self.present(&name)?;
+        let name = self.subject(id, &name)?;
+        let all = self.connections(target);
+        if let Some(room) = &room
+            && !self.router.rooms.get(room).is_some_and(|room| room.members.contains(&target))
+        {
+            return Err(ChatError::TheyAreNotThere { name, room: room.clone() });
+        }
+        let words = self.words_of_leaving(id, "kicked", why.as_ref());
+        let what = Measure::Kicked { person: self.person(target), name: name.clone(), why: why.clone() };
+        let detail = why.as_ref().map_or("", Text::as_str);
+        self.tell_measure(id, room.as_ref(), "kick", name.as_str(), detail, what);
+        match &room {
+            Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words))),
+            None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
+        }
+        Ok(done(room, name.as_str(), None))
+    }
+
+    fn mute(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        name: Name,
+        time: Option<Duration>,
+        why: Option<Text>,
+    ) -> Result<Answer, ChatError> {
+        // A name that nobody has may be a slip; but somebody who has just gone must not come back to speak.
+        if self.clients.named(&name).is_none() && !self.is_registered(&name) && !self.was_heard(room.as_ref(), &name) {
+            return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
+        }
+        let name = self.subject(id, &name)?;
+        let all: Vec<ClientId> = self.clients.all_named(&name).collect();
+        self.sentence(id, room.as_ref(), Kind::Mute, Whom::Name(name.clone()), time, why.clone(), &all)?;
+        let seconds = time.map(|time| time.as_secs());
+        let what = Measure::Muted { name: name.clone(), seconds, why: why.clone() };
+        self.tell_measure(id, room.as_ref(), "mute", name.as_str(), &details(seconds, why.as_ref()), what);
+        Ok(done(room, name.as_str(), seconds))
+    }
+
+    fn ban(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        whom: Whom,
+        time: Option<Duration>,
+        why: Option<Text>,
+    ) -> Result<Answer, ChatError> {
+        let (whom, all) = match whom {
+            Whom::Name(name) => {
+                let name = self.subject(id, &name)?;
+                let all = self.clients.all_named(&name).collect();
+                (Whom::Name(name), all)
+            }
+            Whom::Network(network) => {
+                let own = self.clients.get(id).and_then(|client| client.address());
+                if own.is_some_and(|own| network.holds(own)) {
+                    let right = "That is where you are yourself.";
+                    return Err(ChatError::BadArgument { what: Text::own(network.to_string()), right });
+                }
+                (Whom::Network(network), Vec::new())
+            }
+        };
+        self.sentence(id, room.as_ref(), Kind::Ban, whom.clone(), time, why.clone(), &all)?;
+        let seconds = time.map(|time| time.as_secs());
+        let shown = whom.to_string();
+        let what = Measure::Banned { name: whom.name().cloned(), seconds, why: why.clone() };
+        self.tell_measure(id, room.as_ref(), "ban", &shown, &details(seconds, why.as_ref()), what);
+        let words = self.words_of_leaving(id, "banned", why.as_ref());
+        match &room {
+            Some(name) => {
+                if let (Some(room), Some(who)) = (self.router.rooms.get_mut(name), whom.name()) {
+                    room.op_accounts.remove(who);
+                    room.invited.retain(|id| !all.contains(id));
+                }
+                let Some(room) = self.router.rooms.get(name) else { return Ok(done(None, &shown, seconds)) };
+                let members: Vec<ClientId> = room.members.iter().copied().collect();
+                let out: Vec<ClientId> =
+                    members.into_iter().filter(|id| self.ban_on(*id, &room.sanctions).is_some()).collect();
+                // A person has to go by all their connections, wherever those come from.
+                let mut all: Vec<ClientId> = out.iter().flat_map(|id| self.connections(*id)).collect();
+                all.sort_unstable();
+                all.dedup();
+                self.put_out(&all, name, &Leave::Banned(Some(words)));
+            }
+            None => {
+                for id in self.clients.ids() {
+                    if self.ban_on(id, &self.router.sanctions).is_some() {
+                        self.remove(id, Leave::Banned(Some(words.clone())));
+                    }
+                }
+            }
+        }
+        Ok(done(room, &shown, seconds))
+    }
+
+    fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, whom: Whom) -> Result<Answer, ChatError> {
+        let all: Vec<ClientId> = whom.name().map_or_else(Vec::new, |name| self.clients.all_named(name).collect());
+        let sanctions = self.router.sanctions_of(room.as_ref());
+        let lifted = sanctions.map_or_else(Vec::new, |sanctions| sanctions.lift(kind, &whom, &all));
+        if lifted.is_empty() {
+            let what = if kind == Kind::Mute { "muted" } else { "banned" };
+            return Err(ChatError::NotListed { whom: whom.to_string().into(), room, what });
+        }
+        self.router.record_sanctions_of(room.as_ref());
+        for sanction in lifted {
+            let (act, what) = match (kind, sanction.whom.name()) {
+                (Kind::Mute, Some(name)) => ("unmute", Measure::Unmuted(name.clone())),
+                (Kind::Mute, None) => continue,
+                (Kind::Ban, name) => ("unban", Measure::Unbanned(name.cloned())),
+            };
+            self.tell_measure(id, room.as_ref(), act, &sanction.whom.to_string(), "", what);
+        }
+        Ok(done(room, &whom.to_string(), None))
+    }
+
+    // ---- how it is done ----
+
+    /// Puts a ban or a mute into force, for a name also on the connections that have it now.
+    #[expect(clippy::too_many_arguments, reason = "each of them is a part of the sentence")]
+    fn sentence(
+        &mut self,
+        id: ClientId,
+        room: Option<&RoomName>,
+        kind: Kind,
+        whom: Whom,
+        time: Option<Duration>,
+        why: Option<Text>,
+        connections: &[ClientId],
+    ) -> Result<(), ChatError> {
+        let by = self.name_of(id)?;
+        let sanction = Sanction { kind, whom, by, why, since: self.now.wall, until: None };
+        let now = self.now.mono;
+        let Some(sanctions) = self.router.sanctions_of(room) else { return Err(ChatError::NotInRoom(room.cloned())) };
+        let full = |_| ChatError::SanctionsFull { max: MAX_SANCTIONS };
+        sanctions.add(sanction, time, connections.iter().copied(), now).map_err(full)?;
+        self.router.record_sanctions_of(room);
+        Ok(())
+    }
+
+    /// Tells the room what was done, or, where it is about the whole server, those who are in a room with them; and writes it
+    /// down.
+    fn tell_measure(
+        &mut self,
+        id: ClientId,
+        room: Option<&RoomName>,
+        act: &'static str,
+        target: &str,
+        detail: &str,
+        what: Measure,
+    ) {
+        let by = self.doer(id);
+        self.act(&by, act, room, target, detail);
+        let by = self.name_of(id).ok();
+        let event = Event::Moderated { room: room.cloned(), by, what };
+        match room {
+            Some(room) => self.tell_room(room, Some(id), event),
+            None => self.tell_those_around(target, Some(id), event),
+        }
+    }
+
+    /// Tells everybody who is in a room with somebody, and them.
+    fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        self.router.publish(&envelope);
+        let Ok(name) = Name::parse(whom) else { return };
+        let all: Vec<ClientId> = self.clients.all_named(&name).collect();
+        let rooms = all.iter().filter_map(|id| self.clients.get(*id)).flat_map(|client| &client.state.rooms);
+        let around = rooms.filter_map(|room| self.router.rooms.get(room)).flat_map(|room| &room.members);
+        let around: BTreeSet<ClientId> =
+            around.copied().chain(all.iter().copied()).filter(|id| but != Some(*id)).collect();
+        around.into_iter().for_each(|id| self.push(id, &envelope));
+    }
+
+    /// Puts connections out of a room. They are told as the others are.
+    fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave) {
+        for id in all.iter().copied().rev() {
+            self.catch_up(id);
+            let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
+                continue;
+            };
+            client.state.rooms.retain(|room| room != name);
+            if client.state.current.as_ref() == Some(name) {
+                client.state.current = client.state.rooms.last().cloned();
+            }
+            let (person, announced, who) = (client.person(), client.announced_name(), client.name.clone());
+            if let Some(name_of_it) = who {
+                let left = Event::Left { room: name.clone(), by: person, name: name_of_it, why: why.clone() };
+                self.tell(id, left);
+            }
+            self.leave_room(id, person, announced, name, why);
+        }
+    }
+
+    /// `kicked by ani: spam`
+    fn words_of_leaving(&self, id: ClientId, what: &str, why: Option<&Text>) -> Text {
+        let by = self.name_of(id).map_or_else(|_| String::new(), |by| format!(" by {by}"));
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        Text::own(format!("{what}{by}{why}"))
+    }
+
+    /// Whether somebody of that name spoke there, as far as memory goes.
+    fn was_heard(&self, room: Option<&RoomName>, name: &Name) -> bool {
+        let mut rooms = self.router.rooms.values().filter(|at| room.is_none_or(|room| at.name == *room));
+        rooms.any(|room| room.last_line(|line| line.from == *name).is_some())
+    }
+
+    /// Lifts what is over.
+    pub(super) fn lift_what_is_over(&mut self) {
+        let now = self.now.mono;
+        if self.router.next_lift.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        let mut over: Vec<(Option<RoomName>, Sanction)> =
+            self.router.sanctions.expire(now).into_iter().map(|sanction| (None, sanction)).collect();
+        for room in self.router.rooms.values_mut() {
+            let name = room.name.clone();
+            over.extend(room.sanctions.expire(now).into_iter().map(|sanction| (Some(name.clone()), sanction)));
+        }
+        self.router.find_next_lift();
+        for (room, sanction) in over {
+            self.router.record_sanctions_of(room.as_ref());
+            let what = match (sanction.kind, sanction.whom.name()) {
+                (Kind::Mute, Some(name)) => Measure::Unmuted(name.clone()),
+                // Only names are muted.
+                (Kind::Mute, None) => continue,
+                (Kind::Ban, name) => Measure::Unbanned(name.cloned()),
+            };
+            let event = Event::Moderated { room: room.clone(), by: None, what };
+            match &room {
+                Some(room) => self.tell_room(room, None, event),
+                None => self.tell_those_around(&sanction.whom.to_string(), None, event),
+            }
+            if let Some(room) = &room {
+                // It may have been kept only for that.
+                self.settle_room(room);
+            }
+        }
+    }
+}
+
+fn done(room: Option<RoomName>, whom: &str, seconds: Option<u64>) -> Answer {
+    Answer::Done(Done::Moderated { room, whom: Text::own(whom), seconds })
+}
+
+/// `for 10 min: spam`, for the log and the audit.
+fn details(seconds: Option<u64>, why: Option<&Text>) -> String {
+    let time = seconds.map_or_else(|| "until lifted".into(), |seconds| format!("for {}", in_words(seconds)));
+    why.map_or_else(|| time.clone(), |why| format!("{time}: {why}"))
+}
+
+/// The operators of a room are its own; those of the server have an account or the key.
+fn some_room(room: Option<RoomName>, name: &Name) -> Result<RoomName, ChatError> {
+    let right = "Operators of the whole server, and so of the lobby, are made by /role, or have the operator key.";
+    let own = room.filter(|room| *room != RoomName::lobby());
+    own.ok_or_else(|| ChatError::BadArgument { what: Text::own(name.as_str()), right })
+}
