@@ -36,6 +36,8 @@ pub async fn asset(
     let path = match uri.path().trim_start_matches('/') {
         "" => "index.html",
         "admin" => "admin.html",
+        // What browsers ask for of themselves, where they have not read the page's `<link rel="icon">` yet.
+        "favicon.ico" => "icon.svg",
         path => path,
     };
     let (bytes, tag, packed) = match &state.config.dir {

@@ -150,7 +150,8 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     if let Some(addr) = handle.metrics_addr() {
         print(&format!("figures on http://{addr}/metrics\n"));
     }
-    greet(&settings, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
+    let file = matches.get_one::<String>("config").map(String::as_str);
+    greet(&settings, file, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
@@ -187,7 +188,14 @@ fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, st
 }
 
 /// Shows a person every way to join. Scripts and journals only need the lines above.
-fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<SocketAddr>, started: Instant) {
+fn greet(
+    settings: &Settings,
+    file: Option<&str>,
+    port: u16,
+    tls: Option<SocketAddr>,
+    web: Option<SocketAddr>,
+    started: Instant,
+) {
     if !io::stderr().is_terminal() {
         return;
     }
@@ -225,6 +233,14 @@ fn greet(settings: &Settings, port: u16, tls: Option<SocketAddr>, web: Option<So
         settings.core.max_clients,
         settings.engine.name()
     ));
+    let settings_file = match file {
+        Some(file) => format!("Settings from {file}"),
+        None => "No file of settings (chatd config --example prints one)".into(),
+    };
+    match tls {
+        Some(_) => text.push_str(&format!("  {settings_file}\n")),
+        None => text.push_str(&format!("  TLS off (chatd cert --dev makes a certificate)   {settings_file}\n")),
+    }
     if settings.core.operator_key.is_none() {
         text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");
     }

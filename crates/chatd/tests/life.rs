@@ -377,6 +377,55 @@ fn who_closes_its_terminal_stops_it() {
     }
 }
 
+#[test]
+fn who_starts_it_at_a_terminal_sees_every_way_in_and_what_is_off() {
+    if !is_here("script") {
+        return;
+    }
+    let chatd = env!("CARGO_BIN_EXE_chatd");
+    let doors = "--addr 127.0.0.1:0 --files off --web 127.0.0.1:0";
+    let mut terminal = Program::on_a_terminal(&format!("{chatd} {doors} --data off"));
+    terminal.sees("listening on 127.0.0.1:");
+    let port = terminal.line().expect("a port");
+    terminal.sees("page on http://127.0.0.1:");
+    let page = terminal.line().expect("a port");
+    for words in [
+        format!("Browser   http://localhost:{page}"),
+        format!("Telnet    telnet localhost {port} "),
+        format!("API       http://localhost:{page}/api/openapi.json"),
+        "lines a room, in memory (--data DIR keeps it)".into(),
+        "TLS off (chatd cert --dev makes a certificate)   No file of settings (chatd config --example prints one)"
+            .into(),
+        "Stop with Ctrl-C".into(),
+    ] {
+        terminal.sees(&words);
+    }
+    terminal.types("\x03");
+    terminal.sees("stopped");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, certificate) = (folder.path().join("chatd.toml"), folder.path().join("tls"));
+    let made = command().args(["cert", "--dev", "--dir"]).arg(&certificate).output().expect("chatd runs");
+    assert!(made.status.success(), "{made:?}");
+    let path = |name: &str| certificate.join(name).display().to_string();
+    let tls = format!(
+        "tls = \"127.0.0.1:0\"\ntls_cert = {:?}\ntls_key = {:?}\ndata = {:?}\n",
+        path("cert.pem"),
+        path("key.pem"),
+        folder.path().join("data")
+    );
+    fs::write(&file, tls).expect("it is ours");
+    let mut terminal = Program::on_a_terminal(&format!("{chatd} {doors} --config {}", file.display()));
+    terminal.sees("tls on 127.0.0.1:");
+    let port = terminal.line().expect("a port");
+    terminal
+        .sees(&format!("TLS       openssl s_client -quiet -connect localhost:{port}   ncat --ssl localhost {port}"));
+    terminal.sees(&format!("History and accounts in {}", folder.path().join("data").display()));
+    terminal.sees(&format!("Settings from {}", file.display()));
+    terminal.types("\x03");
+    terminal.sees("stopped");
+}
+
 /// What a service manager is told on a socket.
 struct Manager(UnixDatagram);
 

@@ -33,10 +33,6 @@ impl Chatd {
             command.arg(format!("{}={}", setting.flag(), value.trim_matches('"')));
         }
         command.envs(setup.operator_key.iter().map(|key| ("CHAT_OPERATOR_KEY", key)));
-        if setup.config.lab {
-            // The lab shows the threads of this engine and of no other.
-            command.args(["--engine", "threads"]);
-        }
         command.args(["--web", "off", "--log", "error", "--data"]);
         command.arg(data.unwrap_or(Path::new("off")));
         if let Some((_, policy)) = &setup.kept {

@@ -130,7 +130,7 @@ export async function newPage(browser, options = {}, forgive = []) {
   page.errors = [];
   const note = (words) => forgive.some((one) => words.includes(one)) || page.errors.push(words);
   page.on('pageerror', (error) => note(`page error: ${error.message}`));
-  page.on('console', (message) => message.type() === 'error' && note(`console: ${message.text()}`));
+  page.on('console', (message) => message.type() === 'error' && note(`console: ${message.text()} ${message.location().url}`));
   page.on('dialog', (dialog) => {
     note(`dialog: ${dialog.message()}`);
     dialog.dismiss();

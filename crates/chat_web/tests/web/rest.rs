@@ -357,6 +357,14 @@ fn assets_are_dressed_and_tagged() {
 }
 
 #[test]
+fn browsers_that_ask_for_an_icon_of_themselves_get_the_page_s() {
+    let stage = Stage::start();
+    let (asked, linked) = (stage.call(get("/favicon.ico")), stage.call(get("/icon.svg")));
+    assert_eq!((asked.status, asked.header("content-type")), (200, Some("image/svg+xml")));
+    assert!(asked.body == linked.body && asked.header("etag") == linked.header("etag"));
+}
+
+#[test]
 fn assets_are_compressed_for_whoever_takes_gzip() {
     use std::io::Read;
     let stage = Stage::start();
