@@ -1,7 +1,7 @@
 //! The glass wall: what the server's threads are doing at this moment, for people who want to learn from it (`--lab`).
 //!
 //! Nobody takes a picture unless somebody asks for one. Each connection notes when it began to wait in a read or in a write
-//! ([`Watched`]); the system says of every thread whether it works or sleeps; the router adds what waits for whom.
+//! (`Watched`); the system says of every thread whether it works or sleeps; the router adds what waits for whom.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

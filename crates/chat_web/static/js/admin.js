@@ -88,16 +88,24 @@ function show({ server, totals, doors, rooms, people, stats }) {
   reconcile($('#stats'), stats.map((one) => ({ key: one.key, sig: String(one.value), make: () => h('div', {}, h('dt', {}, one.text), h('dd', {}, number.format(one.value))) })));
 }
 
+/** The newest acts first, as whoever looks wants to see what has just been done. */
+function showAudit({ acts }) {
+  reconcile($('#audit'), acts.toReversed().map((act) => ({ key: String(act.number), sig: '', make: () => h('tr', {},
+    h('td', {}, h('time', { datetime: act.at }, act.at.slice(0, 19).replace('T', ' '))), h('td', {}, act.by), h('td', {}, act.what), h('td', {}, act.room ?? ''), h('td', {}, act.target ?? ''), h('td', { dir: 'auto' }, act.detail ?? '')) })));
+  $('#noacts').hidden = acts.length > 0;
+}
+
 async function look() {
   clearTimeout(timer);
   try {
-    const overview = await admin('overview', key);
+    const [overview, audit] = await Promise.all([admin('overview', key), admin('audit?limit=50', key)]);
     sessionStorage.setItem(KEY, key);
     $('#gate').hidden = true;
     $('#board').hidden = false;
     $('#pulse').className = '';
     if ($('#pulse').textContent !== 'live') $('#pulse').textContent = 'live';
     show(overview);
+    showAudit(audit);
     timer = setTimeout(look, document.hidden ? 5000 : 1000);
   } catch (error) {
     if (error.status >= 400 && error.status < 500) { sessionStorage.removeItem(KEY); return gate(error.message); }

@@ -277,6 +277,18 @@ const HANDLERS = {
     return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
   },
 
+  /** Somebody kept order. What was done to oneself is also said aloud, for the room may be gone from the page with it. */
+  Moderated(state, event) {
+    const room = event.room ? state.rooms.get(event.room) : currentRoom(state);
+    const mine = !!event.user && isMe(state, event.user);
+    const changes = mine ? [{ what: 'notice', text: event.text }] : [];
+    if (!room) return changes;
+    if (mine && event.room && (event.what === 'op' || event.what === 'deop')) room.op = event.what === 'op';
+    const { what, by, seconds, reason, at, text } = event;
+    note(state, room, 'moderated', { who: event.user?.name ?? '', what, by, seconds, reason, text, at });
+    return [...changes, { what: 'rooms' }, { what: 'timeline', room: room.id }];
+  },
+
   Notice(state, event) {
     const changes = [];
     for (const room of event.room ? [state.rooms.get(event.room)].filter(Boolean) : [currentRoom(state)].filter(Boolean)) {

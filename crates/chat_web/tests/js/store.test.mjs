@@ -116,9 +116,15 @@ test('who becomes operator of a room may act as one', () => {
   const { state, room, take } = begun();
   assert.deepEqual(take({ type: 'Operator', room: 'lobby', user: BUDI, at: AT }), ['rooms', 'timeline']);
   assert.equal(room.op, false);
+  // Made one, and one no more, by another operator; what is done to oneself is said aloud.
+  assert.deepEqual(take({ type: 'Moderated', room: 'lobby', what: 'op', user: ME, by: 'budi', at: AT, text: 'x' }), ['notice', 'rooms', 'timeline']);
+  assert.equal(state.rooms.get('lobby').op, true);
+  take({ type: 'Moderated', room: 'lobby', what: 'deop', user: ME, by: 'budi', at: AT, text: 'x' });
+  assert.equal(state.rooms.get('lobby').op, false);
+  assert.deepEqual(take({ type: 'Moderated', room: 'lobby', what: 'muted', user: BUDI, by: 'citra', seconds: 60, at: AT, text: 'x' }), ['rooms', 'timeline']);
   take({ type: 'Operator', room: 'lobby', user: ME, at: AT });
   assert.equal(state.rooms.get('lobby').op, true);
-  assert.deepEqual(room.notes.map(({ kind, who }) => [kind, who]), [['operator', 'budi'], ['operator', 'ana']]);
+  assert.deepEqual(room.notes.map(({ kind, who }) => [kind, who]), [['operator', 'budi'], ['moderated', 'ana'], ['moderated', 'ana'], ['moderated', 'budi'], ['operator', 'ana']]);
   assert.deepEqual(take({ type: 'Operator', room: 'nowhere', user: ME, at: AT }), []);
 });
 

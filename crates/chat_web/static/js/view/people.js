@@ -28,8 +28,23 @@ export function peopleView(app) {
     actionMenu(anchor, anchor, name, me ? [{ label: t('settings'), icon: 'gear', run: () => app.settings() }] : [
       { label: t('whisperTo', { name }), icon: 'whisper', run: () => app.openDm(name) },
       { label: t('mention', { name }), icon: 'at', run: () => app.mention(name) },
+      ...order(name),
       app.ignored.has(name) ? { label: t('unignore', { name }), icon: 'bell', run: () => app.command(`/unignore ${name}`) } : { label: t('ignore', { name }), icon: 'close', run: () => app.command(`/ignore ${name}`) },
     ]);
+  }
+
+  /** What an operator of the room can do with somebody. The server decides; it is offered where it may be done. */
+  function order(name) {
+    const room = currentRoom(app.state);
+    if (!room?.op || room.dm) return [];
+    const act = (verb, more = '') => () => app.command(`/${verb} #${room.id} ${name}${more}`);
+    return [
+      { label: t('makeOp', { name }), icon: 'check', run: act('op') },
+      { label: t('muteFor', { name }), icon: 'bell', danger: true, run: act('mute', ' 10m') },
+      { label: t('unmute', { name }), icon: 'bell', run: act('unmute') },
+      { label: t('kick', { name }), icon: 'close', danger: true, run: act('kick') },
+      { label: t('ban', { name }), icon: 'close', danger: true, run: act('ban') },
+    ];
   }
 
   return {

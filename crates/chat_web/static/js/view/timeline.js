@@ -3,7 +3,7 @@ import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
 import { t, people, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
-import { clock, dayKey, dayLabel } from '../time.js';
+import { clock, dayKey, dayLabel, span } from '../time.js';
 import * as merge from '../merge.js';
 import * as outbox from '../outbox.js';
 import { actionsOn, usable } from './actions.js';
@@ -103,8 +103,14 @@ export function timelineView(app) {
     }
     const { kind, who, text, items } = first;
     if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
-    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), operator: t('operator', { who }), notice: text }[kind];
+    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), operator: t('operator', { who }), notice: text, moderated: kind === 'moderated' && moderated(first) }[kind];
     return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
+  }
+
+  /** What was done to keep order, in the reader's language. */
+  function moderated({ what, who, by, seconds, reason }) {
+    const whom = who || t('anAddress');
+    return [t(`did_${what}`, { who: whom }), seconds ? t('forTime', { time: span(seconds, lang) }) : '', by ? t('byWhom', { by }) : t('timeOver')].filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');
   }
 
   function answer(note) {
