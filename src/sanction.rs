@@ -298,6 +298,11 @@ impl Sanctions {
         self.0.iter().map(|held| held.sanction.clone()).collect()
     }
 
+    /// Whether nobody is held: the least that each line of the chat asks.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether anybody is banned.
     pub fn has_bans(&self) -> bool {
         self.0.iter().any(|held| held.sanction.kind == Kind::Ban)
