@@ -35,7 +35,11 @@ fn operator_stage() -> Stage {
 }
 
 /// Codes that only frames can get: REST has no call for what they refuse, and its bodies are UTF-8 or no JSON.
-const FRAMES_ONLY: [&str; 16] = [
+const FRAMES_ONLY: [&str; 20] = [
+    "banned",
+    "user-not-in-room",
+    "list-full",
+    "not-listed",
     "bad-password",
     "needs-invitation",
     "needs-tls",
@@ -61,7 +65,7 @@ fn every_problem_can_be_had_and_has_a_page() {
     let stage = operator_stage();
     let (ana, mut page) = stage.page("ana");
     let mut budi = stage.line("budi");
-    for line in ["/join #club", "hi", "/mode +i", "/join #talk", "/mode +m"] {
+    for line in ["/join #club", "hi", "/mode +k secret", "/join #out", "/ban ana", "/join #talk", "/mode +m"] {
         budi.send(line);
         budi.settle();
     }
@@ -144,6 +148,7 @@ fn every_problem_can_be_had_and_has_a_page() {
         ("idempotency-key-reused", say(json!({"text": "two"})).header("idempotency-key", "0123456789abcdef")),
         ("cannot-speak", say(json!({"text": "hi", "room": "talk"}))),
         ("not-in-room", say(json!({"text": "hi", "room": "club"}))),
+        ("banned-from-room", say(json!({"text": "hi", "room": "out"}))),
         ("room-closed", get("/api/messages?room=club")),
         ("room-closed", get("/api/rooms/CLUB/messages")),
         ("no-store", get("/api/search?q=fish")),
