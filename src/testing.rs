@@ -44,7 +44,6 @@ use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -69,6 +68,7 @@ use crate::rehash::WAITING;
 use crate::router::Router;
 use crate::server::{Server, ServerHandle, Transport};
 use crate::store::{Policy, Report, Role};
+use crate::sync::mpsc;
 use crate::telnet::{Input, Splitter};
 use crate::text::Text;
 

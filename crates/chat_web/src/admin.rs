@@ -232,7 +232,7 @@ pub async fn announce(
 pub struct AuditQuery {
     /// Only acts with a smaller number.
     #[param(minimum = 0)]
-    before: Option<u64>,
+    before: Option<i64>,
     /// How many; 50 if nothing is said, 500 at most.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
@@ -267,7 +267,9 @@ pub async fn audit(
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(AppError::InvalidRequest(format!("limit should be 1 to {LARGEST_PAGE}, not {limit}.")));
     }
-    match operator.order(&state, Order::Audit { before: query.before, limit }).await? {
+    let before = query.before.map(u64::try_from).transpose();
+    let before = before.map_err(|_| AppError::InvalidRequest("before is the number of an act.".into()))?;
+    match operator.order(&state, Order::Audit { before, limit }).await? {
         Answer::Acts { acts, more } => Ok(Json(Audit { acts: acts.iter().map(AuditEntry::of).collect(), more })),
         _ => Err(AppError::Internal),
     }

@@ -53,8 +53,8 @@ pub struct NewFile {
     room: Option<String>,
     /// The one person who is to have it, in place of a room.
     to: Option<String>,
-    /// Its name, for people. A folder in front of it is left out.
-    #[param(example = "report.pdf", min_length = 1)]
+    /// Its name, for people. A folder in front of it is left out; what has no name is called `file`.
+    #[param(example = "report.pdf")]
     name: String,
 }
 

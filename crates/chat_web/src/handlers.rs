@@ -383,7 +383,11 @@ pub async fn create_message(
         return Err(AppError::WrongFields(rule.into()));
     }
     let cid = message.cid.or(key);
-    let reply_to = message.reply_to.map(|seq| u64::try_from(seq).unwrap_or(0));
+    let reply_to = match message.reply_to.map(u64::try_from) {
+        None => None,
+        Some(Ok(seq)) if seq > 0 => Some(seq),
+        Some(_) => return Err(AppError::WrongFields("reply_to is the seq of a message: 1 or more.".into())),
+    };
     let room = room_name(message.room.as_deref().unwrap_or("lobby"))?;
     let text = one_line(&message.text, state.handle.config().line_bytes)?;
     session.take_pace().map_err(AppError::TooMany)?;
