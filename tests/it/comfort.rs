@@ -43,6 +43,7 @@ impl Vt {
                 }
                 '\x1b' => match (chars.next(), chars.next()) {
                     (Some('['), Some('A')) => self.row -= 1,
+                    (Some('['), Some('B')) => self.row += 1,
                     (Some('['), Some('J')) => {
                         self.rows.truncate(self.row + 1);
                         self.rows[self.row].truncate(self.column);
@@ -61,8 +62,8 @@ impl Vt {
     fn letter(&mut self, c: char) {
         let wide = c.width().expect("no control character");
         if wide == 0 {
-            let cells = &mut self.rows[self.row];
-            let last = cells[..].iter_mut().rfind(|cell| !cell.is_empty()).expect("a letter for the mark");
+            let cells = &mut self.rows[self.row][..self.column];
+            let last = cells.iter_mut().rfind(|cell| !cell.is_empty()).expect("a letter for the mark");
             return last.push(c);
         }
         if self.is_full || self.column + wide > self.width {
@@ -71,15 +72,24 @@ impl Vt {
             self.rows.push(Vec::new());
         }
         let cells = &mut self.rows[self.row];
-        cells.truncate(self.column);
-        cells.push(c.to_string());
-        cells.extend((1..wide).map(|_| String::new()));
+        // Over a letter that is there already.
+        cells.resize(cells.len().max(self.column + wide), String::new());
+        cells[self.column] = c.to_string();
+        cells[self.column + 1..self.column + wide].fill(String::new());
         self.column += wide;
         self.is_full = self.column == self.width;
     }
 
     fn shows(&self) -> Vec<String> {
         self.rows.iter().map(|cells| cells.concat()).collect()
+    }
+
+    /// What stands before the cursor.
+    fn before(&self) -> Vec<String> {
+        let mut rows = self.shows();
+        rows.truncate(self.row + 1);
+        rows[self.row] = self.rows[self.row][..self.column].concat();
+        rows
     }
 }
 
@@ -90,20 +100,61 @@ fn rows_of(line: &str, width: usize) -> Vec<String> {
     vt.shows()
 }
 
+/// What a person takes for one character each, and the most columns that a terminal takes for it.
+const LETTERS: &[(&str, usize)] = &[
+    ("a", 1),
+    ("b", 1),
+    (" ", 1),
+    ("я", 1),
+    ("日", 2),
+    ("字", 2),
+    ("e\u{301}", 1),
+    ("का", 2),
+    ("❤️", 2),
+    ("🇮🇩", 2),
+    ("👍🏽", 4),
+    ("👨‍👩‍👧", 6),
+];
+
+/// How a typed line looks: no letter is cut in two, and behind a full row there is room for the cursor.
+fn rows_of_typed(letters: &[(&str, usize)], width: usize) -> Vec<String> {
+    let (mut rows, mut used) = (vec!["> ".to_string()], 2);
+    for (letter, wide) in letters {
+        if used + wide > width {
+            rows.push(String::new());
+            used = 0;
+        }
+        rows.last_mut().unwrap().push_str(letter);
+        used += wide;
+    }
+    if used == width {
+        rows.push(String::new());
+    }
+    rows
+}
+
+fn words(letters: &[(&str, usize)]) -> String {
+    letters.iter().map(|(letter, _)| *letter).collect()
+}
+
 #[derive(Clone, Debug)]
 enum Step {
-    Key(&'static str),
+    Key((&'static str, usize)),
     Erase,
+    Left,
+    Right,
     Enter,
     Message(String),
     Settle,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let letter = prop::sample::select(vec!["a", "b", " ", "日", "e\u{301}", "я", "字"]);
+    let letter = prop::sample::select(LETTERS);
     prop_oneof![
         8 => letter.prop_map(Step::Key),
         2 => Just(Step::Erase),
+        3 => Just(Step::Left),
+        1 => Just(Step::Right),
         1 => Just(Step::Enter),
         2 => "[a-z日]{0,40}".prop_map(Step::Message),
         4 => Just(Step::Settle),
@@ -112,9 +163,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn the_screen_shows_all_that_was_said_and_the_typed_line_below(width in 4usize..20, steps in vec(step(), 0..60)) {
+    fn the_screen_shows_all_that_was_said_and_the_typed_line_below(width in 6usize..20, steps in vec(step(), 0..60)) {
         let (mut encoder, mut vt) = (LineEncoder::default(), Vt::new(width));
-        let (mut typed, mut above): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut typed, mut above): (Vec<(&str, usize)>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut cursor = 0;
         let mut tell = |vt: &mut Vt, event: Event, settle: bool| {
             let mut out = Vec::new();
             let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
@@ -131,34 +183,43 @@ proptest! {
         for step in steps.into_iter().chain([Step::Settle]) {
             match step {
                 Step::Key(key) => {
-                    typed.push(key);
-                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
+                    typed.insert(cursor, key);
+                    cursor += 1;
                 }
-                Step::Erase => {
-                    typed.pop();
-                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
+                Step::Erase if cursor > 0 => {
+                    cursor -= 1;
+                    typed.remove(cursor);
                 }
+                Step::Left => cursor = cursor.saturating_sub(1),
+                Step::Right => cursor = typed.len().min(cursor + 1),
+                Step::Erase | Step::Enter | Step::Message(_) | Step::Settle => {}
+            }
+            let now = || terminal(Terminal::Typed(text(&words(&typed)), words(&typed[..cursor]).len()));
+            match step {
+                Step::Key(_) | Step::Erase | Step::Left | Step::Right => tell(&mut vt, now(), true),
                 Step::Enter => {
-                    let line = std::mem::take(&mut typed).concat();
-                    tell(&mut vt, terminal(Terminal::Entered(text(&line))), false);
-                    above.extend(rows_of(&format!("> {line}"), width));
+                    let line = std::mem::take(&mut typed);
+                    cursor = 0;
+                    tell(&mut vt, terminal(Terminal::Entered(text(&words(&line)))), false);
+                    above.extend(rows_of_typed(&line, width));
+                    above.pop_if(|row| row.is_empty());
                 }
-                Step::Message(words) => {
-                    let event = Event::Note { room: None, text: text(&words) };
+                Step::Message(said) => {
+                    let event = Event::Note { room: None, text: text(&said) };
                     let line = render(&Envelope::new(DateTime::UNIX_EPOCH, event.clone()), Wire::Short);
                     above.extend(rows_of(std::str::from_utf8(&line).unwrap().trim_end_matches("\r\n"), width));
                     tell(&mut vt, event, false);
                 }
                 Step::Settle => {
-                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
-                    let mut expected = above.clone();
-                    expected.extend(rows_of(&format!("> {}", typed.concat()), width));
-                    let mut shows = vt.shows();
-                    // The row that waits for the cursor behind a full one.
-                    if shows.len() > expected.len() && shows.last().is_some_and(String::is_empty) {
-                        shows.pop();
-                    }
-                    prop_assert_eq!(shows, expected);
+                    tell(&mut vt, now(), true);
+                    // A row that is there for the cursor alone, and had no letter, is there.
+                    let rows = |letters| [&above[..], &rows_of_typed(letters, width)].concat();
+                    prop_assert_eq!(vt.shows(), rows(&typed));
+                    // Of what is before the cursor, a letter that did not fit has taken the cursor along.
+                    let (mut before, mut stands) = (rows(&typed[..cursor]), vt.before());
+                    before.pop_if(|row| row.is_empty());
+                    stands.pop_if(|row| row.is_empty());
+                    prop_assert_eq!(stands, before);
                 }
             }
         }
@@ -179,6 +240,17 @@ const KEYS: &[&[u8]] = &[
     b"\x03",
     b"\x0c",
     b"\x01",
+    b"\x02",
+    b"\x04",
+    b"\x05",
+    b"\x06",
+    b"\x0b",
+    b"\x1b[A",
+    b"\x1b[B",
+    b"\x1bOD",
+    b"\x1b[C",
+    b"\x1b[H",
+    b"\x1b[3~",
     b"\x1b[1;5A",
     b"\x1bOP",
     b"\x1b",
@@ -304,10 +376,14 @@ fn a_password_is_hidden_in_a_client_that_speaks_telnet_and_in_no_other() {
         let mut ani = Raw::connect(&server);
         ani.sends(hello);
         ani.sends(b"/oper\r\n");
-        ani.until(b" PROMPT password: ");
         if answers {
-            ani.until(b"\r\n\xff\xfb\x01");
+            ani.until(b"\xff\xfb\x01");
             ani.sends(b"\xff\xfd\x01");
+            ani.until(b" PROMPT password: The operator key, in the next line. It is not shown. An empty line: never mind.\r\n");
+        } else {
+            ani.until(
+                b" in the next line. It may show on your screen; nobody else sees it. An empty line: never mind.\r\n",
+            );
         }
         ani.sends(b"open sesame, 2026\r\nPING\r\n");
         if answers {

@@ -1,27 +1,52 @@
 //! Comfort mode on a real terminal: Debian's telnet in tmux, judged by what stands on the screen.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::operator_key::OperatorKey;
-use chat_server::testing::{DEADLINE, TestClient, TestServer, quick};
+use chat_server::testing::{DEADLINE, TestClient, quick};
 
+use crate::TestServer;
 use crate::program::is_here;
 
-/// A terminal of 80 columns and 24 rows. It ends, with what runs in it, when this is dropped.
-struct Tmux(String);
+/// A terminal of 80 columns and 24 rows. It ends, with what runs in it, when this is dropped. It is a child like any other,
+/// so that it ends as well when the test is stopped in the middle.
+struct Tmux {
+    name: String,
+    server: Child,
+    /// The process group of what runs in the terminal.
+    group: String,
+}
 
 impl Tmux {
-    fn start(name: &str, command: &str) -> Tmux {
-        let tmux = Tmux(format!("chat-{}-{name}", std::process::id()));
-        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", command]);
+    fn start(name: &str, (columns, rows): (u16, u16), command: &str) -> Tmux {
+        let name = format!("chat-{}-{name}", std::process::id());
+        // Its clients do not start another: it may not be there yet when the first one asks. Should this process be killed,
+        // what runs in the terminal is told by a hangup, which must not be ignored there.
+        let server = Command::new("env")
+            .args(["--default-signal=HUP", "tmux", "-u", "-D", "-L", &name, "-f", "/dev/null"])
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("TMUX")
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("tmux is here");
+        let mut tmux = Tmux { name, server, group: String::new() };
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let begin = ["new-session", "-d", "-P", "-F", "#{pane_pid}", "-x", &columns, "-y", &rows, command];
+        let until = Instant::now() + DEADLINE;
+        while tmux.group.is_empty() {
+            tmux.group = tmux.run(&begin).trim().to_string();
+            assert!(Instant::now() < until, "tmux does not start");
+            // Nobody tells when it listens.
+            thread::park_timeout(Duration::from_millis(5));
+        }
         tmux
     }
 
     fn run(&self, words: &[&str]) -> String {
         let output = Command::new("tmux")
-            .args(["-u", "-L", &self.0])
+            .args(["-u", "-N", "-L", &self.name])
             .args(words)
             .env("LC_ALL", "C.UTF-8")
             .env_remove("TMUX")
@@ -38,17 +63,35 @@ impl Tmux {
         self.run(&[&["send-keys"], keys].concat());
     }
 
+    fn screen(&self) -> String {
+        self.run(&["capture-pane", "-p"])
+    }
+
+    /// Waits until this stands somewhere on the screen.
+    #[track_caller]
+    fn sees(&self, words: &str) {
+        self.until(|screen| screen.contains(words), words);
+    }
+
     /// Waits until the last rows of the screen are these, without the times.
     #[track_caller]
     fn ends_with(&self, rows: &[&str]) {
+        let ends = |screen: &str| {
+            let shown: Vec<&str> = screen.trim_end().lines().map(|row| without_time(row.trim_end())).collect();
+            shown.ends_with(rows)
+        };
+        self.until(ends, &format!("{rows:#?} at the end"));
+    }
+
+    #[track_caller]
+    fn until(&self, is_there: impl Fn(&str) -> bool, wanted: &str) {
         let until = Instant::now() + DEADLINE;
         loop {
-            let screen = self.run(&["capture-pane", "-p"]);
-            let shown: Vec<&str> = screen.trim_end().lines().map(|row| without_time(row.trim_end())).collect();
-            if shown.ends_with(rows) {
+            let screen = self.screen();
+            if is_there(&screen) {
                 return;
             }
-            assert!(Instant::now() < until, "wanted {rows:#?} at the end of\n{screen}");
+            assert!(Instant::now() < until, "wanted {wanted} on\n{screen}");
             // Nobody tells when a screen changes.
             thread::park_timeout(Duration::from_millis(20));
         }
@@ -57,7 +100,10 @@ impl Tmux {
 
 impl Drop for Tmux {
     fn drop(&mut self) {
-        self.run(&["kill-server"]);
+        let group = format!("-{}", self.group);
+        let _gone_already = Command::new("kill").args(["-s", "KILL", "--", &group]).stderr(Stdio::null()).status();
+        let _gone_already = self.server.kill();
+        let _reaped = self.server.wait();
     }
 }
 
@@ -78,7 +124,7 @@ fn comfortable(name: &str) -> Option<(TestServer, TestClient, Tmux)> {
     config.operator_key = Some(OperatorKey::new("open sesame, 2026").expect("a key"));
     let server = TestServer::with(config);
     let mut budi = server.join("budi");
-    let tmux = Tmux::start(name, &format!("telnet 127.0.0.1 {}; cat", server.addr().port()));
+    let tmux = Tmux::start(name, (80, 24), &format!("telnet 127.0.0.1 {}; cat", server.addr().port()));
     tmux.types("JOIN:ani\r");
     budi.hears("* JOINED #lobby ani");
     tmux.types("/telnet on\r");
@@ -117,7 +163,7 @@ fn keys_take_back_what_a_person_takes_for_one() {
     ani.ends_with(&["> ae\u{301}"]);
     ani.presses(&["BSpace", "b"]);
     ani.ends_with(&["> ab"]);
-    ani.presses(&["Space", "c", "d", "C-w", "Up", "Left", "e"]);
+    ani.presses(&["Space", "c", "d", "C-w", "F5", "e"]);
     ani.ends_with(&["> ab e"]);
     ani.presses(&["Enter"]);
     budi.hears("* MSG #lobby 1 ani: ab e");
@@ -130,6 +176,62 @@ fn keys_take_back_what_a_person_takes_for_one() {
 }
 
 #[test]
+fn arrows_move_and_bring_back_what_was_said() {
+    let Some((_server, mut budi, ani)) = comfortable("arrows") else { return };
+    ani.types("hllo 👨‍👩‍👧日");
+    ani.ends_with(&["> hllo 👨‍👩‍👧日"]);
+    ani.presses(&["Home", "Right", "e", "End", "Left", "BSpace", "DC", "Left", "Left", "X", "C-e", "!"]);
+    ani.ends_with(&["> hellXo !"]);
+    // In the middle of a line that has two rows, when somebody speaks.
+    ani.presses(&["C-a"]);
+    let long = "x".repeat(90);
+    ani.types(&long);
+    let rows = [format!("> {}", &long[..78]), format!("{}hellXo !", &long[78..])];
+    ani.ends_with(&[&rows[0], &rows[1]]);
+    budi.send("/me waves");
+    ani.ends_with(&["* budi waves", &rows[0], &rows[1]]);
+    ani.presses(&["C-u"]);
+    ani.ends_with(&["* budi waves", "> hellXo !"]);
+    ani.presses(&["Right", "Right", "Right", "Right", "DC", "Enter"]);
+    budi.hears("* MSG #lobby 2 ani: hello !");
+    ani.types("/oper no, this is not the key\r");
+    ani.ends_with(&["! That is not the operator key.", ">"]);
+    ani.types("one\r");
+    budi.hears("* MSG #lobby 3 ani: one");
+    ani.types("draft");
+    ani.presses(&["Up", "Up", "Up"]);
+    ani.ends_with(&["> hello !"]);
+    ani.presses(&["BSpace", "?", "Enter"]);
+    budi.hears("* MSG #lobby 4 ani: hello ?");
+    ani.presses(&["Up", "Up", "Down", "Down"]);
+    ani.ends_with(&["> hello ?", ">"]);
+}
+
+#[test]
+fn a_prompt_says_that_nothing_is_shown_and_is_left_by_enter() {
+    let Some((_server, mut budi, ani)) = comfortable("prompt") else { return };
+    ani.types("a line\r");
+    budi.hears("* MSG #lobby 1 ani: a line");
+    for leave in ["Enter", "C-c"] {
+        ani.types("/oper\r");
+        ani.ends_with(&["The operator key, in the next line. It is not shown. An empty line: never", "mind.", ">"]);
+        ani.presses(&["Up", "Up", "C-u", leave]);
+        ani.sees("! Never mind, then: all stays as it was.");
+        ani.types("/clear");
+        ani.ends_with(&["> /clear"]);
+        ani.presses(&["C-u", "C-l"]);
+        ani.ends_with(&[">"]);
+    }
+    // What is typed ahead of the question is hidden as well.
+    ani.types("/oper\ropen sesame, 2026\rhello\r");
+    budi.hears("* MSG #lobby 2 ani: hello");
+    ani.sees("You are an operator of this server");
+    assert!(!ani.screen().contains("sesame"), "{}", ani.screen());
+    ani.presses(&["Up", "Up"]);
+    ani.ends_with(&["> a line"]);
+}
+
+#[test]
 fn a_password_is_not_shown_and_the_client_is_itself_again_afterwards() {
     let Some((_server, mut budi, ani)) = comfortable("off") else { return };
     ani.types("/oper\r");
@@ -137,7 +239,7 @@ fn a_password_is_not_shown_and_the_client_is_itself_again_afterwards() {
     ani.types("open sesame, 2026\r");
     ani.types("half");
     ani.ends_with(&["> half"]);
-    let screen = ani.run(&["capture-pane", "-p"]);
+    let screen = ani.screen();
     assert!(!screen.contains("sesame") && screen.contains("You are an operator of this server"), "{screen}");
     // The window becomes narrower.
     ani.run(&["resize-window", "-x", "40", "-y", "20"]);
