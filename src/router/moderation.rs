@@ -196,7 +196,7 @@ impl Turn<'_> {
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
             if let Some(told) = self.ban_on(id, &room.sanctions) {
-                self.put_out(&[id], &name, &Leave::Banned(told.why));
+                self.put_out(&[id], &name, &Leave::Banned(told.why), None);
             }
         }
     }
@@ -231,10 +231,9 @@ impl Turn<'_> {
             }
         };
         let shown = sanctions.iter().map(|held| {
-            let Sanction { kind, whom, by, why, since, .. } = &held.sanction;
+            let Sanction { kind, whom, since, .. } = &held.sanction;
             let whom = (rules || whom.name().is_some()).then(|| Text::own(whom.to_string()));
-            let left = held.left(self.now.mono);
-            BanInfo { kind: *kind, whom, by: by.clone(), since: *since, left, why: why.clone() }
+            BanInfo { kind: *kind, whom, since: *since, told: held.told(self.now.mono) }
         });
         Ok(Answer::Block(room, Items::Bans(shown.collect())))
     }
@@ -331,7 +330,7 @@ impl Turn<'_> {
         let detail = why.as_ref().map_or("", Text::as_str);
         self.tell_measure(id, room.as_ref(), "kick", name.as_str(), detail, what);
         match &room {
-            Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words))),
+            Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words)), None),
             None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
         }
         Ok(done(room, name.as_str(), None))
@@ -401,7 +400,7 @@ impl Turn<'_> {
                 let mut all: Vec<ClientId> = out.iter().flat_map(|id| self.connections(*id)).collect();
                 all.sort_unstable();
                 all.dedup();
-                self.put_out(&all, name, &Leave::Banned(Some(words)));
+                self.put_out(&all, name, &Leave::Banned(Some(words)), None);
             }
             None => {
                 for id in self.clients.ids() {
@@ -480,7 +479,7 @@ impl Turn<'_> {
     }
 
     /// Tells everybody who is in a room with somebody, and them.
-    fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
+    pub(super) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         let Ok(name) = Name::parse(whom) else { return };
@@ -492,8 +491,8 @@ impl Turn<'_> {
         around.into_iter().for_each(|id| self.push(id, &envelope));
     }
 
-    /// Puts connections out of a room. They are told as the others are.
-    fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave) {
+    /// Connections leave a room. They are told as the others are, but for the one that asked for it.
+    pub(super) fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
         for id in all.iter().copied().rev() {
             self.catch_up(id);
             let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
@@ -504,8 +503,8 @@ impl Turn<'_> {
                 client.state.current = client.state.rooms.last().cloned();
             }
             let (person, announced, who) = (client.person(), client.announced_name(), client.name.clone());
-            if let Some(name_of_it) = who {
-                let left = Event::Left { room: name.clone(), by: person, name: name_of_it, why: why.clone() };
+            if let Some(who) = who.filter(|_| asked != Some(id)) {
+                let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone() };
                 self.tell(id, left);
             }
             self.leave_room(id, person, announced, name, why);
