@@ -598,14 +598,10 @@ pub struct BanInfo {
     pub kind: sanction::Kind,
     /// Whom; `None` where it is an address that the asker may not see.
     pub whom: Option<Text>,
-    /// Who said so.
-    pub by: Name,
     /// Since when.
     pub since: DateTime<Utc>,
-    /// Seconds until it is over; `None` is until it is lifted.
-    pub left: Option<u64>,
-    /// Why.
-    pub why: Option<Text>,
+    /// Who said so, for how long yet, and why.
+    pub told: Box<sanction::Told>,
 }
 
 /// One figure of `STATS`.

@@ -449,11 +449,11 @@ impl Files {
             let (Event::Said(Speech { text, .. }) | Event::Whispered { text, .. }) = &kept.line.event else {
                 return None;
             };
-            may.then(|| (kept.bytes, text.clone()))
+            may.then(|| (kept.bytes, text.clone(), kept.line.room().cloned()))
         })?;
-        let (bytes, name) = fetched;
+        let (bytes, name, room) = fetched;
         let file = self.disk.read(token).map_err(|error| FileError::of_disk(&error))?;
-        Ok(Fetched { file, bytes, name })
+        Ok(Fetched { file, bytes, name, room })
     }
 
     // ---- tidying up ----
@@ -602,6 +602,8 @@ pub struct Fetched {
     pub bytes: u64,
     /// How it is called, for people.
     pub name: Text,
+    /// In which room it is, if it was not whispered.
+    pub room: Option<RoomName>,
 }
 
 /// A file on its way here. Dropped before it is kept, it leaves nothing behind.

@@ -70,6 +70,15 @@ pub enum Message {
         /// Where the answer goes.
         reply: Reply,
     },
+    /// A door by which somebody reads in calls of their own wants to know what they may read.
+    Look {
+        /// Who.
+        who: Onlooker,
+        /// What.
+        what: Sought,
+        /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
+        reply: Box<dyn FnOnce(Result<Vec<RoomName>, ChatError>) + Send>,
+    },
     /// A file is here, whole, and is to become a line.
     Uploaded {
         /// What it was granted by.
@@ -118,6 +127,26 @@ pub enum Message {
     Rules(Policy),
     /// Say goodbye to everybody and end.
     Shutdown,
+}
+
+/// Somebody who reads without hearing: by a call, which may have no connection, or come from elsewhere than it did.
+#[derive(Clone, Copy, Debug)]
+pub struct Onlooker {
+    /// Their connection, if they have one.
+    pub client: Option<ClientId>,
+    /// From where the call comes.
+    pub address: IpAddr,
+}
+
+/// What an [`Onlooker`] wants to read.
+#[derive(Clone, Debug)]
+pub enum Sought {
+    /// Whatever there is.
+    Everything,
+    /// What was said in a room.
+    Room(RoomName),
+    /// A file, whose token they have: of a room, or whispered.
+    File(Option<RoomName>),
 }
 
 /// What an operator at a door may want.

@@ -3,6 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Token;
 
@@ -10,6 +11,10 @@ use super::Token;
 const PART: &str = ".part";
 /// Held by the server that has the directory.
 const LOCK: &str = "lock";
+/// How a directory among the temporary files begins; a token follows.
+const FRESH: &str = "chat-files-";
+/// A lock that is younger than this may be about to be held.
+const YOUNG: Duration = Duration::from_secs(60);
 
 pub(super) struct Disk {
     dir: PathBuf,
@@ -38,13 +43,16 @@ impl Disk {
             Some(dir) => (dir.to_path_buf(), false),
             None => {
                 let name = tokens(1)?.first().map_or(String::new(), Token::to_string);
-                (std::env::temp_dir().join(format!("chat-files-{name}")), true)
+                (std::env::temp_dir().join(format!("{FRESH}{name}")), true)
             }
         };
         let mut builder = DirBuilder::new();
         builder.recursive(!is_fresh);
         for_the_owner(&mut builder);
         builder.create(&dir)?;
+        if is_fresh {
+            sweep(&dir);
+        }
         let lock = private(OpenOptions::new().write(true).create(true).truncate(false)).open(dir.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Disk { dir, is_fresh, _lock: lock }),
@@ -134,6 +142,34 @@ impl Drop for Disk {
         self.end();
     }
 }
+
+/// Removes what servers of the same user have left beside a directory when they were killed: nobody holds the lock in it.
+#[cfg(unix)]
+fn sweep(own: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let (Some(parent), Ok(user)) = (own.parent(), fs::metadata(own).map(|own| own.uid())) else { return };
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_named_so = name.to_str().and_then(|name| name.strip_prefix(FRESH)).and_then(Token::parse).is_some();
+        // Not followed, where it is a link.
+        let is_ours = |found: fs::Metadata| found.is_dir() && found.uid() == user;
+        if !is_named_so || !entry.metadata().is_ok_and(is_ours) {
+            continue;
+        }
+        let Ok(lock) = OpenOptions::new().write(true).open(entry.path().join(LOCK)) else { continue };
+        let age = lock.metadata().and_then(|lock| lock.modified()).map(|made| made.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age >= YOUNG) && lock.try_lock().is_ok() {
+            match fs::remove_dir_all(entry.path()) {
+                Ok(()) => log::info!("{}: left by a server that was killed; removed", entry.path().display()),
+                Err(error) => log::warn!("{}: {error}", entry.path().display()),
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn sweep(_: &Path) {}
 
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

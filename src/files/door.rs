@@ -16,8 +16,9 @@ use super::{FileError, Files, Place, Reader, Upload};
 use crate::config::Config;
 use crate::connection::{LINGER, Link, STACK};
 use crate::event::Foreign;
-use crate::message::{Message, Placed};
+use crate::message::{Message, Onlooker, Placed, Sought};
 use crate::metrics::Metrics;
+use crate::names::RoomName;
 use crate::protocol::foreign;
 use crate::render::answer_to;
 use crate::server::{ServerHandle, is_peers_fault, sleep_longer};
@@ -323,6 +324,7 @@ impl<P: Peer> Desk<'_, P> {
     /// Gives a file out: its bytes and nothing else.
     fn get(&mut self, token: &str, began: Instant) -> Result<String, FileError> {
         let fetched = self.files.fetch(token, self.from, Reader::WhoeverHasTheToken, began)?;
+        self.may_have(fetched.room)?;
         let (mut file, mut left) = (fetched.file, fetched.bytes);
         let mut clock = Clock::new(self.config, began, left);
         let mut buffer = vec![0; PIECE];
@@ -352,6 +354,16 @@ impl<P: Peer> Desk<'_, P> {
         }
         Metrics::count(&self.metrics.downloads);
         Ok(format!("{} bytes of {} went", fetched.bytes, fetched.name.escape_debug()))
+    }
+
+    /// Asks the router whether who calls from there is kept out.
+    fn may_have(&self, room: Option<RoomName>) -> Result<(), FileError> {
+        let who = Onlooker { client: None, address: self.from };
+        let (reply, answer) = mpsc::sync_channel(1);
+        let reply = Box::new(move |said| drop(reply.try_send(said)));
+        (self.send)(Message::Look { who, what: Sought::File(room), reply });
+        let said = answer.recv_timeout(ROUTER).map_err(|_| FileError::Stopping)?;
+        said.map(drop).map_err(FileError::Refused)
     }
 
     /// Some bytes; `None` where none came so far.

@@ -7,7 +7,8 @@ use crate::sanction::{Kind, in_words};
 use crate::text::Text;
 
 impl Lines {
-    /// A measure, as programs read it. Who did it is `*` where a time is over, and whoever is banned by address is `*`, too.
+    /// A measure, as programs read it. Who did it is `*` where a time is over or where it came from the dashboard, and whoever is
+    /// banned by address is `*`, too.
     pub(super) fn measure(&mut self, room: &Option<RoomName>, by: &Option<Name>, what: &Measure) {
         let (kind, whom, seconds, why) = match what {
             Measure::Op { name, .. } => ("OP", Some(name), &None, &None),
@@ -57,11 +58,11 @@ impl Lines {
     }
 
     pub(super) fn bans(&mut self, bans: &[BanInfo]) {
-        for BanInfo { kind, whom, by, since, left, why } in bans {
-            let line = self.line("BAN").field(whom.as_deref().unwrap_or("*")).field(by);
-            let line = line.maybe("mute", (*kind == Kind::Mute).then_some(1)).maybe("for", *left);
+        for BanInfo { kind, whom, since, told } in bans {
+            let line = self.line("BAN").field(whom.as_deref().unwrap_or("*")).field(&told.by);
+            let line = line.maybe("mute", (*kind == Kind::Mute).then_some(1)).maybe("for", told.retry);
             let line = line.pair("since", date_and_time(*since));
-            match why {
+            match &told.why {
                 Some(why) => line.text(why),
                 None => line.end(),
             }
@@ -74,11 +75,10 @@ impl Lines {
             return self.say(format_args!("Nobody is banned or muted: {place}."));
         }
         self.say(format_args!("Banned or muted, {place}:"));
-        for BanInfo { kind, whom, by, left, why, .. } in bans {
+        for BanInfo { kind, whom, told, .. } in bans {
             let whom = whom.as_deref().unwrap_or("an address");
             let what = if *kind == Kind::Mute { "muted" } else { "banned" };
-            let time = left.map_or_else(String::new, |left| format!(", for {} more", in_words(left)));
-            self.say(format_args!("{whom}, {what} by {by}{time}{}", because(why)));
+            self.say(format_args!("{whom}, {what} {told}"));
         }
     }
 }

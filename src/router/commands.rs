@@ -708,27 +708,12 @@ impl Turn<'_> {
         let name = self.room_or_current(id, room)?;
         // What was said there is still for them.
         self.catch_up(id);
-        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
         let Some(name) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
             return Err(ChatError::NotInRoom(Some(name)));
         };
-        // One person leaves by all their connections, and this one last.
-        for connection in self.connections(id).into_iter().rev() {
-            self.catch_up(connection);
-            let Some(client) = self.clients.get_mut(connection) else { continue };
-            client.state.rooms.retain(|room| *room != name);
-            if client.state.current.as_ref() == Some(&name) {
-                client.state.current = client.state.rooms.last().cloned();
-            }
-            let (person, announced) = (client.person(), client.announced_name());
-            if connection != id
-                && let Some(who) = announced.clone()
-            {
-                let why = Leave::Parted;
-                self.tell(connection, Event::Left { room: name.clone(), by: person, name: who, why });
-            }
-            self.leave_room(connection, person, announced, &name, &Leave::Parted);
-        }
+        // One person leaves by all their connections, and this one, which is answered, last.
+        self.put_out(&self.connections(id), &name, &Leave::Parted, Some(id));
         let current = self.clients.get(id).and_then(|client| client.state.current.clone());
         Ok(Answer::Done(Done::Parted { room: name, current }))
     }

@@ -9,11 +9,15 @@ use super::{Router, Turn};
 use crate::command::{Deed, Scope};
 use crate::error::ChatError;
 use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
+use crate::message::{Onlooker, Sought};
 use crate::names::{ClientId, Name, RoomName};
 use crate::room::Room;
 use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words};
 use crate::store::Role;
 use crate::text::Text;
+
+/// No connection has this number.
+const NOBODY: ClientId = ClientId(usize::MAX);
 
 impl Router {
     /// The bans and mutes of a room, or of the server.
@@ -70,6 +74,49 @@ impl Turn<'_> {
         room.may_read(id) && self.ban_on(id, &room.sanctions).is_none()
     }
 
+    /// What somebody may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
+    /// rooms that are hidden from them, where they want everything.
+    pub(super) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+        if let Some(told) = self.ban_on_onlooker(who, &self.router.sanctions) {
+            return Err(ChatError::Banned { name: None, told });
+        }
+        let banned_from = |room: &Room| {
+            let told = self.ban_on_onlooker(who, &room.sanctions)?;
+            Some(ChatError::BannedFrom { room: room.name.clone(), name: None, told })
+        };
+        // Whoever has the token of a file was told it.
+        if let Sought::File(room) = what {
+            let room = room.as_ref().and_then(|room| self.router.rooms.get(room));
+            return room.and_then(banned_from).map_or(Ok(Vec::new()), Err);
+        }
+        if who.client.is_none() {
+            self.may_visit(NOBODY)?;
+        }
+        let may_read = |room: &Room| who.client.map_or(room.is_open(), |id| room.may_read(id));
+        let Sought::Room(name) = what else {
+            let hidden = self.router.rooms.values().filter(|room| !may_read(room) || banned_from(room).is_some());
+            return Ok(hidden.map(|room| room.name.clone()).collect());
+        };
+        let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        match banned_from(room) {
+            Some(error) => Err(error),
+            None if may_read(room) => Ok(Vec::new()),
+            None => Err(ChatError::NotInRoom(Some(room.name.clone()))),
+        }
+    }
+
+    /// The ban on their connection, or on where they call from.
+    fn ban_on_onlooker(&self, who: Onlooker, sanctions: &Sanctions) -> Option<Box<Told>> {
+        if sanctions.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {
+            return None;
+        }
+        let mut suspect = self.suspect(who.client.unwrap_or(NOBODY));
+        let on_connection = sanctions.on(Kind::Ban, suspect, self.now.mono);
+        suspect.address = Some(who.address);
+        let held = on_connection.or_else(|| sanctions.on(Kind::Ban, suspect, self.now.mono))?;
+        Some(held.told(self.now.mono))
+    }
+
     /// A room by invitation looks to all others as if there were none.
     pub(super) fn may_know_of(&self, id: ClientId, room: &Room) -> bool {
         !room.invite_only || room.members.contains(&id) || room.invited.contains(&id) || self.role(id) >= Role::Op
@@ -107,8 +154,7 @@ impl Turn<'_> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        // No connection has this number.
-        let suspect = Suspect { id: ClientId(usize::MAX), name: Some(name), address: from };
+        let suspect = Suspect { id: NOBODY, name: Some(name), address: from };
         let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let (told, is_named) = (held.told(self.now.mono), held.sanction.whom.name() == Some(name));
         Err(ChatError::Banned { name: is_named.then(|| name.clone()), told })
@@ -150,7 +196,7 @@ impl Turn<'_> {
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
             if let Some(told) = self.ban_on(id, &room.sanctions) {
-                self.put_out(&[id], &name, &Leave::Banned(told.why));
+                self.put_out(&[id], &name, &Leave::Banned(told.why), None);
             }
         }
     }
@@ -185,10 +231,9 @@ impl Turn<'_> {
             }
         };
         let shown = sanctions.iter().map(|held| {
-            let Sanction { kind, whom, by, why, since, .. } = &held.sanction;
+            let Sanction { kind, whom, since, .. } = &held.sanction;
             let whom = (rules || whom.name().is_some()).then(|| Text::own(whom.to_string()));
-            let left = held.left(self.now.mono);
-            BanInfo { kind: *kind, whom, by: by.clone(), since: *since, left, why: why.clone() }
+            BanInfo { kind: *kind, whom, since: *since, told: held.told(self.now.mono) }
         });
         Ok(Answer::Block(room, Items::Bans(shown.collect())))
     }
@@ -285,7 +330,7 @@ impl Turn<'_> {
         let detail = why.as_ref().map_or("", Text::as_str);
         self.tell_measure(id, room.as_ref(), "kick", name.as_str(), detail, what);
         match &room {
-            Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words))),
+            Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words)), None),
             None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
         }
         Ok(done(room, name.as_str(), None))
@@ -355,7 +400,7 @@ impl Turn<'_> {
                 let mut all: Vec<ClientId> = out.iter().flat_map(|id| self.connections(*id)).collect();
                 all.sort_unstable();
                 all.dedup();
-                self.put_out(&all, name, &Leave::Banned(Some(words)));
+                self.put_out(&all, name, &Leave::Banned(Some(words)), None);
             }
             None => {
                 for id in self.clients.ids() {
@@ -434,7 +479,7 @@ impl Turn<'_> {
     }
 
     /// Tells everybody who is in a room with somebody, and them.
-    fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
+    pub(super) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         let Ok(name) = Name::parse(whom) else { return };
@@ -446,8 +491,8 @@ impl Turn<'_> {
         around.into_iter().for_each(|id| self.push(id, &envelope));
     }
 
-    /// Puts connections out of a room. They are told as the others are.
-    fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave) {
+    /// Connections leave a room. They are told as the others are, but for the one that asked for it.
+    pub(super) fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
         for id in all.iter().copied().rev() {
             self.catch_up(id);
             let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
@@ -458,8 +503,8 @@ impl Turn<'_> {
                 client.state.current = client.state.rooms.last().cloned();
             }
             let (person, announced, who) = (client.person(), client.announced_name(), client.name.clone());
-            if let Some(name_of_it) = who {
-                let left = Event::Left { room: name.clone(), by: person, name: name_of_it, why: why.clone() };
+            if let Some(who) = who.filter(|_| asked != Some(id)) {
+                let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone() };
                 self.tell(id, left);
             }
             self.leave_room(id, person, announced, name, why);

@@ -11,7 +11,7 @@ use super::{Router, Turn};
 use crate::config::{Change, Config};
 use crate::connections::neighbourhood;
 use crate::error::{ChatError, Spam};
-use crate::event::{Done, Envelope, Event, Items, Leave, Tag};
+use crate::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
 use crate::limit::Guesses;
 use crate::message::{Message, Order, Reply};
 use crate::names::{ClientId, Name, RoomName};
@@ -278,6 +278,8 @@ impl Turn<'_> {
                     return reply(Told::Refused(ChatError::NoSuchUser(Text::own(person.to_string()))));
                 };
                 self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
+                let what = Measure::Kicked { person, name: name.clone(), why: why.clone() };
+                self.tell_those_around(name.as_str(), None, Event::Moderated { room: None, by: None, what });
                 // Whoever came by several connections goes by all of them.
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
                 reply(Told::Done);

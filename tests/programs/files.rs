@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use chat_server::config::Config;
 use chat_server::testing::{TestClient, TestServer, quick};
@@ -196,4 +197,34 @@ fn a_fresh_folder_goes_with_the_server() {
     assert!(made.len() == 1 && made[0].to_string_lossy().starts_with("chat-files-"), "{made:?}");
     server.stops();
     assert_eq!(fs::read_dir(&folder.0).expect("a folder").count(), 0);
+}
+
+/// Who is killed takes nothing along. The next server does, as soon as that is old enough not to be somebody who is just
+/// starting; and never what another server holds.
+#[test]
+fn what_a_killed_server_left_goes_with_the_next() {
+    let folder = Folder::new("killed");
+    let shell = format!("TMPDIR='{}'; export TMPDIR", folder.0.display());
+    let start = || Process::limited(&shell, &["--files", "127.0.0.1:0"]);
+    let folders = || {
+        let mut all: Vec<_> = fs::read_dir(&folder.0).expect("a folder").flatten().map(|entry| entry.path()).collect();
+        all.sort();
+        all
+    };
+    drop(start());
+    let left = folders();
+    assert_eq!(left.len(), 1, "a kill leaves it: {left:?}");
+    let age = |folder: &Path| {
+        let lock = fs::File::options().write(true).open(folder.join("lock")).expect("a lock");
+        lock.set_modified(SystemTime::now() - Duration::from_secs(3_600)).expect("a time");
+    };
+    let running = start();
+    assert_eq!(folders().len(), 2, "it may be just starting");
+    folders().iter().for_each(|folder| age(folder));
+    let other = start();
+    let now = folders();
+    assert!(now.len() == 2 && !now.contains(&left[0]), "{now:?}");
+    running.stops();
+    other.stops();
+    assert_eq!(folders().len(), 0);
 }

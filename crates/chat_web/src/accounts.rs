@@ -18,10 +18,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{AppError, Problem};
-use crate::handlers::{Asked, Body, COOKIE, SignedOn, cookie_of, may_come, no_store};
+use crate::handlers::{self, Asked, Body, COOKIE, SignedOn, cookie_of, may_come, no_store};
 use crate::models::Author;
 use crate::peer::Peer;
-use crate::session::{Entry, NoSession, Session};
+use crate::session::Entry;
 use crate::state::AppState;
 
 type Shared = State<Arc<AppState>>;
@@ -215,10 +215,7 @@ async fn come_in(
     status: StatusCode,
 ) -> Result<Response, AppError> {
     let entry = Entry::Member(Proof::Token(token.clone()));
-    let session: Arc<Session> = Session::open(state.clone(), entry, peer).await.map_err(|no| match no {
-        NoSession::Refused(error) => AppError::Chat(error),
-        NoSession::Gone => AppError::Stopping,
-    })?;
+    let session = handlers::come_in(state, entry, peer).await?;
     let Author { id, name } = session.author();
     let cookies = [(header::SET_COOKIE, cookie(COOKIE, &session.token)), (header::SET_COOKIE, account_cookie(token))];
     let told = SignedIn { id, name, role: role.word(), token: session.token.clone() };

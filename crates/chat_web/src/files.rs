@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::files::door::finish;
 use chat_server::files::{Fetched, FileError, Place as FilePlace, Reader, Upload, file_name};
-use chat_server::message::Placed;
+use chat_server::message::{Placed, Sought};
 use chat_server::metrics::Metrics;
 use chat_server::names::Name;
 use chat_server::router::Recipient;
@@ -186,13 +186,13 @@ fn keep(
 /// A file. A picture is shown, everything else is kept.
 pub async fn download(
     State(state): Shared,
-    Anybody(session): Anybody,
+    who: Anybody,
     peer: Peer,
     Place(token): Place<String>,
 ) -> Result<Response, AppError> {
     let files = state.handle.files().ok_or(chat_server::error::ChatError::NoFiles)?.clone();
     let place = files.place(peer.address.ip()).map_err(AppError::File)?;
-    let reader = session.map_or(Reader::Nobody, |session| Reader::Person(session.person()));
+    let reader = who.person().map_or(Reader::Nobody, Reader::Person);
     let address = peer.address.ip();
     let opened = spawn_blocking(move || {
         let mut fetched = files.fetch(&token, address, reader, Instant::now())?;
@@ -203,6 +203,7 @@ pub async fn download(
     });
     let opened: Result<(Fetched, Vec<u8>), FileError> = opened.await.map_err(|_| AppError::Internal)?;
     let (fetched, first) = opened.map_err(AppError::from)?;
+    state.look(who.onlooker(), Sought::File(fetched.room)).await?;
     let picture = picture(&first);
     let how = if picture.is_some() { "inline" } else { "attachment" };
     let headers = [

@@ -1,5 +1,6 @@
 //! The REST calls (docs/protocol.md, section 3).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,8 +9,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chat_server::command::Line;
+use chat_server::event::Envelope;
 use chat_server::export::json;
-use chat_server::names::Name;
+use chat_server::message::{Onlooker, Sought};
+use chat_server::names::{ClientId, Name};
 use chat_server::store::{Answer, Question};
 use chat_server::text::Text;
 use futures_util::stream::{self, StreamExt};
@@ -67,9 +70,38 @@ pub fn may_come(state: &AppState, peer: Peer) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Signs somebody on.
+///
+/// # Errors
+/// The chat's refusal, as for a name that is taken.
+pub async fn come_in(state: &Arc<AppState>, entry: Entry, peer: Peer) -> Result<Arc<Session>, AppError> {
+    match Session::open(state.clone(), entry, peer).await {
+        Ok(session) => Ok(session),
+        Err(NoSession::Refused(error)) => Err(AppError::Chat(error)),
+        // Turned away before there was anything to refuse. The router knows why, if it is not the end of it.
+        Err(NoSession::Gone) => {
+            let stranger = Onlooker { client: None, address: peer.address.ip() };
+            Err(state.look(stranger, Sought::Everything).await.err().unwrap_or(AppError::Stopping))
+        }
+    }
+}
+
 /// The session of a request, if it has one that lives.
 pub fn session_of(state: &AppState, headers: &HeaderMap) -> Option<Arc<Session>> {
     token_of(headers).and_then(|token| state.sessions.get(token).map(|session| session.clone()))
+}
+
+/// Whether a session may be used from where somebody calls. The router looked at where it was made; who shows it elsewhere is
+/// not to get round a ban by that.
+///
+/// # Errors
+/// Nobody may come from there.
+pub async fn may_come_from(state: &AppState, session: &Session, peer: Peer) -> Result<(), AppError> {
+    let address = peer.address.ip();
+    if address != session.address {
+        state.look(Onlooker { client: Some(session.client), address }, Sought::Everything).await?;
+    }
+    Ok(())
 }
 
 /// Somebody who is signed on.
@@ -80,13 +112,29 @@ impl FromRequestParts<Arc<AppState>> for SignedOn {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<SignedOn, AppError> {
         let session = session_of(state, &parts.headers).ok_or(AppError::NotSignedOn)?;
+        may_come_from(state, &session, Peer::from(&*parts)).await?;
         session.touch().await;
         Ok(SignedOn(session))
     }
 }
 
-/// Somebody, signed on or not.
-pub struct Anybody(pub Option<Arc<Session>>);
+/// Somebody, signed on or not, who wants to read.
+pub struct Anybody {
+    session: Option<Arc<Session>>,
+    address: IpAddr,
+}
+
+impl Anybody {
+    /// As the router knows them.
+    pub fn onlooker(&self) -> Onlooker {
+        Onlooker { client: self.session.as_ref().map(|session| session.client), address: self.address }
+    }
+
+    /// As whom the others know them, if they are signed on.
+    pub fn person(&self) -> Option<ClientId> {
+        self.session.as_ref().map(|session| session.person())
+    }
+}
 
 impl FromRequestParts<Arc<AppState>> for Anybody {
     type Rejection = std::convert::Infallible;
@@ -96,7 +144,7 @@ impl FromRequestParts<Arc<AppState>> for Anybody {
         if let Some(session) = &session {
             session.touch().await;
         }
-        Ok(Anybody(session))
+        Ok(Anybody { session, address: Peer::from(&*parts).address.ip() })
     }
 }
 
@@ -139,9 +187,12 @@ pub struct CreatedUser {
 
 /// Who is on, by whatever door
 #[utoipa::path(get, path = "/users", tag = "users", responses(
-    (status = 200, description = "Everybody, by name", body = Vec<User>)))]
-pub async fn list_users(State(state): Shared, Anybody(session): Anybody) -> Json<Vec<User>> {
-    Json(state.people(session.as_deref()))
+    (status = 200, description = "Everybody, by name", body = Vec<User>),
+    (status = 403, description = "You are kept out", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<User>>, AppError> {
+    let hidden = state.look(who.onlooker(), Sought::Everything).await?;
+    Ok(Json(state.people(&hidden)))
 }
 
 /// Come in under a name
@@ -157,10 +208,7 @@ pub async fn list_users(State(state): Shared, Anybody(session): Anybody) -> Json
 pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewUser>) -> Result<Response, AppError> {
     let name = Name::parse(&user.name)?;
     may_come(&state, peer)?;
-    let session = Session::open(state.clone(), Entry::Guest(name), peer).await.map_err(|no| match no {
-        NoSession::Refused(error) => AppError::Chat(error),
-        NoSession::Gone => AppError::Stopping,
-    })?;
+    let session = come_in(&state, Entry::Guest(name), peer).await?;
     let Author { id, name } = session.author();
     let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", session.token);
     let headers = [(header::LOCATION, format!("/api/users/{id}")), (header::SET_COOKIE, cookie)];
@@ -171,13 +219,12 @@ pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewU
 /// One person who is on
 #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "The id")), responses(
     (status = 200, description = "The person", body = User),
-    (status = 404, description = "Nobody who is on has this id", body = Problem)))]
-pub async fn get_user(
-    State(state): Shared,
-    Anybody(session): Anybody,
-    Place(id): Place<Uuid>,
-) -> Result<Json<User>, AppError> {
-    let found = state.people(session.as_deref()).into_iter().find(|user| user.id == id);
+    (status = 403, description = "You are kept out", body = Problem),
+    (status = 404, description = "Nobody who is on has this id", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub async fn get_user(State(state): Shared, who: Anybody, Place(id): Place<Uuid>) -> Result<Json<User>, AppError> {
+    let hidden = state.look(who.onlooker(), Sought::Everything).await?;
+    let found = state.people(&hidden).into_iter().find(|user| user.id == id);
     found.map(Json).ok_or(AppError::UserNotFound)
 }
 
@@ -302,17 +349,18 @@ struct IdempotencyKey {
         headers(("Link" = String, description = "rel=prev and rel=next"), ("X-Last-Seq" = u64), ("ETag" = String))),
     (status = 304, description = "Nothing changed"),
     (status = 400, description = "A parameter cannot be read", body = Problem),
-    (status = 403, description = "The room is closed", body = Problem),
-    (status = 404, description = "There is no such room or message", body = Problem)))]
+    (status = 403, description = "The room is closed to you", body = Problem),
+    (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_messages(
     State(state): Shared,
-    Anybody(session): Anybody,
+    who: Anybody,
     headers: HeaderMap,
     Asked(query): Asked<MessageQuery>,
 ) -> Result<Response, AppError> {
     let room = query.room.unwrap_or_else(|| "lobby".into());
     let asked = RoomQuery { before: query.before, after: query.after, around: query.around, limit: query.limit };
-    let page = page_of(&state, session.as_deref(), &room, &asked).await?;
+    let page = page_of(&state, who.onlooker(), &room, &asked).await?;
     let limit = limit_of(asked.limit)?;
     let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
@@ -331,16 +379,17 @@ pub async fn list_messages(
     (status = 200, description = "Oldest first; the newest page if nothing is said", body = MessagePage),
     (status = 304, description = "Nothing changed"),
     (status = 400, description = "A parameter cannot be read", body = Problem),
-    (status = 403, description = "The room is closed", body = Problem),
-    (status = 404, description = "There is no such room or message", body = Problem)))]
+    (status = 403, description = "The room is closed to you", body = Problem),
+    (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn room_messages(
     State(state): Shared,
-    Anybody(session): Anybody,
+    who: Anybody,
     headers: HeaderMap,
     Place(room): Place<String>,
     Asked(query): Asked<RoomQuery>,
 ) -> Result<Response, AppError> {
-    let page = page_of(&state, session.as_deref(), &room, &query).await?;
+    let page = page_of(&state, who.onlooker(), &room, &query).await?;
     let limit = limit_of(query.limit)?;
     let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
@@ -423,18 +472,20 @@ pub async fn create_message(
 #[utoipa::path(get, path = "/messages/{id}", tag = "messages",
     params(("id" = Uuid, Path, description = "The message's id")), responses(
     (status = 200, description = "The message", body = Message),
-    (status = 403, description = "The room is closed", body = Problem),
-    (status = 404, description = "No message has this id", body = Problem)))]
+    (status = 403, description = "The room is closed to you", body = Problem),
+    (status = 404, description = "No message has this id", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn get_message(
     State(state): Shared,
-    Anybody(session): Anybody,
+    who: Anybody,
     Place(id): Place<Uuid>,
 ) -> Result<Json<Message>, AppError> {
     let message = state.messages.get(&id).map(|message| message.clone()).ok_or(AppError::MessageNotFound)?;
-    if !state.may_read(session.as_deref(), &message.room) {
-        return Err(AppError::RoomClosed);
+    match state.look(who.onlooker(), Sought::Room(room_name(&message.room)?)).await {
+        Ok(_) => Ok(Json(message)),
+        Err(AppError::RoomNotFound) => Err(AppError::MessageNotFound),
+        Err(error) => Err(error),
     }
-    Ok(Json(message))
 }
 
 // ---- what was said long ago ----
@@ -469,13 +520,13 @@ pub struct Found {
 #[utoipa::path(get, path = "/search", tag = "messages", params(SearchQuery), responses(
     (status = 200, description = "What has all the words", body = Found),
     (status = 400, description = "A parameter cannot be read", body = Problem),
-    (status = 403, description = "The room is closed", body = Problem),
+    (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
     (status = 501, description = "The server keeps nothing", body = Problem),
     (status = 503, description = "The store has too much to do", body = Problem)))]
 pub async fn search(
     State(state): Shared,
-    Anybody(session): Anybody,
+    who: Anybody,
     Asked(query): Asked<SearchQuery>,
 ) -> Result<Response, AppError> {
     let limit = limit_of(query.limit)?;
@@ -483,28 +534,23 @@ pub async fn search(
     let words = words.ok_or_else(|| AppError::InvalidRequest("q is what to look for, in at most 500 bytes.".into()))?;
     let before = query.before.map(u64::try_from).transpose();
     let before = before.map_err(|_| AppError::InvalidRequest("before is the seq of an event.".into()))?;
-    let session = session.as_deref();
+    let who = who.onlooker();
     let room = match &query.room {
         Some(room) => {
             let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
-            if !state.rooms.contains_key(&room.to_ascii_lowercase()) {
-                return Err(AppError::RoomNotFound);
-            }
-            if !state.may_read(session, room) {
-                return Err(AppError::RoomClosed);
-            }
+            state.look(who, Sought::Room(name.clone())).await?;
             Some(name)
         }
         None => None,
     };
-    let closed = state.rooms.iter().filter(|log| !log.is_open()).map(|log| log.name.clone()).collect::<Vec<String>>();
-    let hidden = closed.iter().filter(|room| !state.may_read(session, room));
-    let hidden = hidden.filter_map(|room| room_name(room).ok()).collect();
+    let hidden = state.look(who, Sought::Everything).await?;
     match state.ask(Question::Search { room, hidden, words, before, limit }, true).await.ok_or(AppError::Stopping)? {
         Answer::Lines { lines, more } => {
-            let mut messages = state.messages_of(&lines);
-            // A room may have been closed meanwhile.
-            messages.retain(|message| state.may_read(session, &message.room));
+            // A room may have been closed meanwhile, or they may be banned by now.
+            let hidden = state.look(who, Sought::Everything).await?;
+            let is_shown = |line: &&Arc<Envelope>| line.room().is_none_or(|room| !hidden.contains(room));
+            let lines: Vec<Arc<Envelope>> = lines.iter().filter(is_shown).cloned().collect();
+            let messages = state.messages_of(&lines);
             Ok((no_store(), Json(Found { messages, before: more })).into_response())
         }
         Answer::Refused(error) => Err(AppError::Chat(error)),
@@ -516,25 +562,19 @@ pub async fn search(
 #[utoipa::path(get, path = "/rooms/{room}/export", tag = "rooms",
     params(("room" = String, Path, description = "The room without its `#`")), responses(
     (status = 200, description = "One object for each line, oldest first", body = String, content_type = "application/x-ndjson"),
-    (status = 403, description = "The room is closed", body = Problem),
-    (status = 404, description = "There is no such room", body = Problem)))]
-pub async fn export(
-    State(state): Shared,
-    Anybody(session): Anybody,
-    Place(room): Place<String>,
-) -> Result<Response, AppError> {
+    (status = 403, description = "The room is closed to you", body = Problem),
+    (status = 404, description = "There is no such room", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub async fn export(State(state): Shared, who: Anybody, Place(room): Place<String>) -> Result<Response, AppError> {
     let name = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
-    if !state.rooms.contains_key(&room.to_ascii_lowercase()) {
-        return Err(AppError::RoomNotFound);
-    }
+    let sought = Sought::Room(name.clone());
+    state.look(who.onlooker(), sought.clone()).await?;
     // Looked at before each page: a room may be closed while it is read.
     let page = move |after: Option<u64>| {
-        let (state, session, room, name) = (state.clone(), session.clone(), room.clone(), name.clone());
+        let (state, who, sought, name) = (state.clone(), who.onlooker(), sought.clone(), name.clone());
         async move {
             let after = after?;
-            if !state.may_read(session.as_deref(), &room) {
-                return None;
-            }
+            state.look(who, sought).await.ok()?;
             let question = Question::Page { room: name, before: u64::MAX, after: Some(after), limit: LARGEST_PAGE };
             let Some(Answer::Lines { lines, more }) = state.ask(question, true).await else { return None };
             let objects: String = lines.iter().filter_map(|line| Some(json(line)? + "\n")).collect();
@@ -553,9 +593,12 @@ pub async fn export(
 
 /// The rooms one may know of
 #[utoipa::path(get, path = "/rooms", tag = "rooms", responses(
-    (status = 200, description = "By name", body = Vec<Room>)))]
-pub async fn list_rooms(State(state): Shared, Anybody(session): Anybody) -> Json<Vec<Room>> {
-    Json(state.open_rooms(session.as_deref()))
+    (status = 200, description = "By name", body = Vec<Room>),
+    (status = 403, description = "You are kept out", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub async fn list_rooms(State(state): Shared, who: Anybody) -> Result<Json<Vec<Room>>, AppError> {
+    let hidden = state.look(who.onlooker(), Sought::Everything).await?;
+    Ok(Json(state.open_rooms(&hidden)))
 }
 
 // ---- the server itself ----
@@ -649,11 +692,9 @@ fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
         .ok_or_else(|| AppError::InvalidRequest(format!("limit is a number from 1 to {LARGEST_PAGE}.")))
 }
 
-async fn page_of(state: &AppState, session: Option<&Session>, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
+async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
     let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
-    if !state.may_read(session, room) {
-        return Err(AppError::RoomClosed);
-    }
+    state.look(who, Sought::Room(name.clone())).await?;
     let around = match query.around {
         Some(id) => {
             let message = state.messages.get(&id).filter(|message| message.room.eq_ignore_ascii_case(room));

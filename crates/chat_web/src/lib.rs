@@ -292,7 +292,7 @@ async fn watch_presence(state: Arc<AppState>) {
     let mut last: std::collections::HashMap<uuid::Uuid, (Presence, Option<String>)> = Default::default();
     loop {
         tokio::time::sleep(PRESENCE_EVERY).await;
-        let people = state.people(None);
+        let people = state.people(&[]);
         for User { id, name, state: presence, away, .. } in &people {
             let now = (*presence, away.clone());
             let before = last.insert(*id, now.clone());

@@ -209,7 +209,7 @@ pub enum Entry {
 pub enum NoSession {
     /// The chat said no.
     Refused(ChatError),
-    /// The chat is not there any more.
+    /// The chat has turned them away, or is not there any more.
     Gone,
 }
 

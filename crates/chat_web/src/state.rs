@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
+use chat_server::error::ChatError;
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
-use chat_server::message::{Message as ToRouter, Reply};
+use chat_server::message::{Message as ToRouter, Onlooker, Reply, Sought};
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::{Batch, Deliver, Undelivered};
 use chat_server::server::ServerHandle;
@@ -20,6 +21,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::WebConfig;
+use crate::error::AppError;
 use crate::figures::Figures;
 use crate::models::{Author, FileInfo, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
@@ -288,8 +290,8 @@ impl AppState {
     }
 
     /// Makes good what can be made good, if the tap missed something since the last time: who is on comes from the registry;
-    /// which rooms were closed meanwhile nobody knows, so all but the lobby are kept from strangers until the router
-    /// says anew how they are.
+    /// by which modes rooms are closed meanwhile nobody knows, so those that are hidden from somebody are not even named to
+    /// them until the router says anew how they are.
     pub fn mend(&self) {
         let missed = self.missed();
         if self.mended_at.swap(missed, Ordering::AcqRel) == missed {
@@ -460,14 +462,22 @@ impl AppState {
         log.messages.iter().rev().find(|(_, id)| stands(id)).map(|(seq, _)| *seq)
     }
 
-    /// Whether somebody may read a room: everybody an open one, its people a closed one.
-    pub fn may_read(&self, session: Option<&Session>, room: &str) -> bool {
-        let open = self.rooms.get(&room.to_ascii_lowercase()).is_none_or(|log| log.is_open());
-        open || session.is_some_and(|session| session.is_in(room))
+    /// Asks the router whether somebody may read that. Returns the rooms that are hidden from them, where it is everything.
+    ///
+    /// # Errors
+    /// Why they may not: there is no such room, it is closed, or they are kept out.
+    pub async fn look(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell_router(ToRouter::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }).await;
+        answer.await.map_err(|_| AppError::Stopping)?.map_err(|error| match error {
+            ChatError::NoSuchRoom(_) => AppError::RoomNotFound,
+            ChatError::NotInRoom(_) => AppError::RoomClosed,
+            error => AppError::Chat(error),
+        })
     }
 
-    /// All who are on, by name, with those of their rooms that the asker may know of.
-    pub fn people(&self, session: Option<&Session>) -> Vec<User> {
+    /// All who are on, by name, with those of their rooms that are not hidden.
+    pub fn people(&self, hidden: &[RoomName]) -> Vec<User> {
         let now = Instant::now();
         let mut people: Vec<User> = self
             .handle
@@ -476,7 +486,7 @@ impl AppState {
             .into_iter()
             .map(|person| {
                 let idle = person.last_line.map_or(0, |at| now.saturating_duration_since(at).as_secs());
-                let rooms = person.rooms.iter().map(bare).filter(|room| self.may_read(session, room));
+                let rooms = person.rooms.iter().filter(|room| !hidden.contains(room)).map(bare);
                 User {
                     id: self.user_id(person.id),
                     name: person.name.to_string(),
@@ -492,14 +502,13 @@ impl AppState {
         people
     }
 
-    /// The rooms that somebody may know of, by name, with how many are in them.
-    pub fn open_rooms(&self, session: Option<&Session>) -> Vec<Room> {
+    /// The rooms that somebody may know of, by name, with how many are in them. Of those that are hidden from them only that
+    /// they are there, and not even that if one comes in by invitation.
+    pub fn open_rooms(&self, hidden: &[RoomName]) -> Vec<Room> {
         let mut rooms = self.all_rooms();
-        let own = |room: &Room| session.is_some_and(|session| session.is_in(&room.id));
-        rooms.retain(|room| !room.modes.contains('i') || own(room));
-        for room in rooms.iter_mut().filter(|room| room.modes.contains('k') && !own(room)) {
-            room.topic.clear();
-        }
+        let is_hidden = |room: &Room| hidden.iter().any(|name| bare(name).eq_ignore_ascii_case(&room.id));
+        rooms.retain(|room| !room.modes.contains('i') || !is_hidden(room));
+        rooms.iter_mut().filter(|room| is_hidden(room)).for_each(|room| room.topic.clear());
         rooms
     }
 

@@ -22,8 +22,9 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::error::AppError;
 use crate::frames::error_frame;
-use crate::handlers::session_of;
+use crate::handlers::{may_come_from, session_of};
 use crate::models::{ClientFrame, ServerFrame, room_name};
+use crate::peer::Peer;
 use crate::session::{Ask, Out, Session, SocketId};
 use crate::state::AppState;
 
@@ -39,10 +40,11 @@ static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
 /// `GET /ws`.
 ///
 /// # Errors
-/// 403 for a page of another site, 405 for anything but GET, 426 for what is no WebSocket.
+/// 403 for a page of another site and for who may not come from there, 405 for anything but GET, 426 for what is no WebSocket.
 pub async fn ws_handler(
     State(state): State<Arc<AppState>>,
     method: Method,
+    peer: Peer,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, AppError> {
@@ -56,6 +58,9 @@ pub async fn ws_handler(
     }
     let upgrade = upgrade.map_err(|_| AppError::NoWebSocket)?;
     let session = session_of(&state, &headers);
+    if let Some(session) = &session {
+        may_come_from(&state, session, peer).await?;
+    }
     let upgrade = upgrade
         .protocols(["chat.v1"])
         // The library's own is 128 KiB for each socket, also for those that say nothing.

@@ -427,9 +427,9 @@ fn ban(ban: &BanInfo) -> Value {
     serde_json::json!({
         "whom": ban.whom.as_deref(),
         "what": if ban.kind == Kind::Mute { "muted" } else { "banned" },
-        "by": ban.by.as_str(),
+        "by": ban.told.by.as_str(),
         "since": timestamp(ban.since),
-        "seconds": ban.left,
-        "reason": ban.why.as_deref(),
+        "seconds": ban.told.retry,
+        "reason": ban.told.why.as_deref(),
     })
 }

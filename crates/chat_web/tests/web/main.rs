@@ -3,6 +3,7 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod bans;
 mod files;
 mod kept;
 mod openapi;

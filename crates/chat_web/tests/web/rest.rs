@@ -247,7 +247,9 @@ fn the_dashboard_s_acts_are_those_of_every_operator() {
     budi.until("* NOTE *: tea: now");
     let kicked = stage.call(post("/api/admin/kick", &json!({"id": ana.id, "reason": "be kind"})).bearer(KEY));
     assert_eq!(kicked.status, 204);
+    budi.until("* KICKED * ana *: be kind");
     budi.until("* LEFT #lobby ana: be kind");
+    page.until(&json!({"type": "Moderated", "what": "kicked", "reason": "be kind"}));
     page.until(&json!({"type": "Goodbye", "reason": "kicked"}));
     // By the line door it is the same audit.
     budi.send(&format!("/oper {KEY}"));

@@ -107,10 +107,10 @@ export function timelineView(app) {
     return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
   }
 
-  /** What was done to keep order, in the reader's language. */
+  /** What was done to keep order, in the reader's language. Nobody lifts what ends by itself; the dashboard's operator has no name. */
   function moderated({ what, who, by, seconds, reason }) {
     const whom = who || t('anAddress');
-    return [t(`did_${what}`, { who: whom }), seconds ? t('forTime', { time: span(seconds, lang) }) : '', by ? t('byWhom', { by }) : t('timeOver')].filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');
+    return [t(`did_${what}`, { who: whom }), seconds ? t('forTime', { time: span(seconds, lang) }) : '', by ? t('byWhom', { by }) : what.startsWith('un') ? t('timeOver') : ''].filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');
   }
 
   function answer(note) {
