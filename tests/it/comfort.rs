@@ -1,6 +1,6 @@
 //! Comfort mode, and prompts for passwords, as a telnet has them: byte by byte, and on every transport.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 
 use chat_server::operator_key::OperatorKey;
 use chat_server::testing::{Bytes, quick};
@@ -42,6 +42,8 @@ impl Raw {
             let mut piece = [0; 1_024];
             match self.0.read(&mut piece) {
                 Ok(count @ 1..) => self.1.extend_from_slice(&piece[..count]),
+                // By TLS something may come that is nothing yet.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 end => panic!("{end:?} after {:?}", String::from_utf8_lossy(&self.1)),
             }
         }
