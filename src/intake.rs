@@ -72,8 +72,7 @@ pub struct Intake<D> {
     handing_over: bool,
     warning: Option<Warning>,
     pause: Option<Instant>,
-    checking_early: bool,
-    checking_prompt: bool,
+    question: Option<Question>,
     leaving: Option<Leave>,
     /// Whether the sender knows that it is faster than its pace.
     slowed: bool,
@@ -89,6 +88,15 @@ enum Held {
     Request(Request),
     Interrupt,
     Leave(Leave),
+}
+
+/// What only the router knows, and is asked when it has heard all that came before. Until then nothing more is looked at.
+#[derive(Clone, Copy)]
+enum Question {
+    /// Whether the client has a name by now, since it has sent much. Before sign-on answers are few, so this is short.
+    HasName,
+    /// Whether it was asked for a password: one must not be spoken aloud, and nothing else be taken for one.
+    IsPrompted,
 }
 
 /// How far the end of a client's bytes has been dealt with.
@@ -142,8 +150,7 @@ impl<D: Decoder> Intake<D> {
             handing_over: false,
             warning: None,
             pause: None,
-            checking_early: false,
-            checking_prompt: false,
+            question: None,
             leaving: None,
             slowed: false,
             interrupted: false,
@@ -206,7 +213,6 @@ impl<D: Decoder> Intake<D> {
                 Some(Input::Redraw) => (Held::Request(terminal(Terminal::Clear)), false),
                 Some(Input::Interrupt) if is_secret => {
                     // Who thinks better of a password presses this, or Enter.
-                    self.interrupted = true;
                     let decoded = self.decoder.decode(b"");
                     self.show_what_is_typed();
                     (decoded.into(), true)
@@ -260,26 +266,24 @@ impl<D: Decoder> Intake<D> {
             }
             self.pause = None;
         }
-        if self.checking_prompt {
-            // Only the router knows whether it asks for a password. Until it has said so the next line is not looked at:
-            // a password must not be spoken aloud, and nothing else be taken for one.
+        if let Some(question) = self.question {
+            // All tickets back means that the router has heard all of it, and answered.
             if !self.credits.are_back(MESSAGES) {
                 return Some(Next::Tickets(MESSAGES));
             }
-            self.checking_prompt = false;
-            if !self.handle.registry().is_prompted(self.id) && !is_ahead(bytes) {
-                self.decoder.prompt_no_more();
-                self.show_what_is_typed();
-            }
-        }
-        if self.checking_early {
-            // The name may be in what was just handed over. Before sign-on answers are few, so this is short.
-            if !self.credits.are_back(MESSAGES) {
-                return Some(Next::Tickets(MESSAGES));
-            }
-            self.checking_early = false;
-            if !self.has_signed_on() {
-                self.leaving = Some(Leave::Flood);
+            self.question = None;
+            match question {
+                Question::HasName => {
+                    if !self.has_signed_on() {
+                        self.leaving = Some(Leave::Flood);
+                    }
+                }
+                Question::IsPrompted => {
+                    if !self.handle.registry().is_prompted(self.id) && !is_ahead(bytes) {
+                        self.decoder.prompt_no_more();
+                        self.show_what_is_typed();
+                    }
+                }
             }
         }
         None
@@ -334,7 +338,7 @@ impl<D: Decoder> Intake<D> {
             self.requests.push(terminal(Terminal::Hide));
         }
         self.handing_over = true;
-        self.checking_prompt = true;
+        self.question = Some(Question::IsPrompted);
     }
 
     /// The next line is no password any more.
@@ -393,7 +397,9 @@ impl<D: Decoder> Intake<D> {
         let fresh = std::mem::take(&mut self.fresh);
         if !self.clock.signed_on {
             self.early += fresh;
-            self.checking_early = self.early > EARLY_BYTES;
+            if self.early > EARLY_BYTES {
+                self.question = Some(Question::HasName);
+            }
         }
     }
 

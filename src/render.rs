@@ -205,7 +205,7 @@ impl Lines {
             .pair("caps", [CAPS, stored, files].concat())
             .pair("door", "line")
             .maybe("files", greeting.files)
-            .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
+            .text("Welcome. Type JOIN:<your-name> to come in, /help for help, in telnet also /telnet on.");
     }
 
     fn done(&mut self, verb: &str, tag: Option<&str>, done: &Done) {
@@ -320,7 +320,7 @@ impl Lines {
                 line.pair("telnet", "off").text("Lines are edited by your own client; /telnet on changes that, in telnet.")
             }
             Done::Telnet(None) => line.pair("telnet", "asked").text(
-                "Your telnet is asked for it: it can when a > comes. Without one, as in nc, all stays as it was.",
+                "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
             ),
             Done::Inspecting(true) => line.text("A picture each second. /inspect off ends it."),
             Done::Inspecting(false) => line.text("No more pictures."),

@@ -214,7 +214,7 @@ fn what_is_hidden_is_shown_again_however_the_prompt_ends() {
     let ends: [(&[u8], &[u8]); 5] = [
         (b"\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
         (b".\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
-        (b"half\xff\xf4", b" WARN *: Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.\r\n"),
+        (b"half\xff\xf4\xff\xfd\x06", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
         (b"wrong\r\n", b" ERR 464 bad-password OPER: That is not the operator key.\r\n"),
         (b"\xff\xff\r\nopen sesame, 2026\r\n", b" OK OPER role=admin: "),
     ];

@@ -22,10 +22,21 @@ struct Tmux {
 impl Tmux {
     fn start(name: &str, (columns, rows): (u16, u16), command: &str) -> Tmux {
         let name = format!("chat-{}-{name}", std::process::id());
-        // Its clients do not start another: it may not be there yet when the first one asks. Should this process be killed,
-        // what runs in the terminal is told by a hangup, which must not be ignored there.
-        let server = Command::new("env")
-            .args(["--default-signal=HUP", "tmux", "-u", "-D", "-L", &name, "-f", "/dev/null"])
+        // It goes when this process is killed, and what runs in it is told so by a hangup, which must not be ignored there.
+        let server = Command::new("setpriv")
+            .args([
+                "--pdeathsig",
+                "KILL",
+                "env",
+                "--default-signal=HUP",
+                "tmux",
+                "-u",
+                "-D",
+                "-L",
+                &name,
+                "-f",
+                "/dev/null",
+            ])
             .env("LC_ALL", "C.UTF-8")
             .env_remove("TMUX")
             .stdin(Stdio::null())
@@ -33,6 +44,7 @@ impl Tmux {
             .expect("tmux is here");
         let mut tmux = Tmux { name, server, group: String::new() };
         let (columns, rows) = (columns.to_string(), rows.to_string());
+        // Clients must not start another server: this one may not be there yet when the first one asks.
         let begin = ["new-session", "-d", "-P", "-F", "#{pane_pid}", "-x", &columns, "-y", &rows, command];
         let until = Instant::now() + DEADLINE;
         while tmux.group.is_empty() {
@@ -117,7 +129,7 @@ fn without_time(row: &str) -> &str {
 
 /// Ani in telnet with comfort mode on, and budi, who hears her.
 fn comfortable(name: &str) -> Option<(TestServer, TestClient, Tmux)> {
-    if !is_here("tmux") || !is_here("telnet") {
+    if !is_here("tmux") || !is_here("telnet") || !is_here("setpriv") {
         return None;
     }
     let mut config = quick();
@@ -229,6 +241,42 @@ fn a_prompt_says_that_nothing_is_shown_and_is_left_by_enter() {
     assert!(!ani.screen().contains("sesame"), "{}", ani.screen());
     ani.presses(&["Up", "Up"]);
     ani.ends_with(&["> a line"]);
+}
+
+#[test]
+fn a_long_line_and_a_window_that_changes_leave_nothing_behind() {
+    let Some((_server, mut budi, ani)) = comfortable("window") else { return };
+    // At the bottom of the window: above it tmux would put rows out of reach, into what one has to scroll back to.
+    (0..24).for_each(|_| budi.send("/me sings"));
+    ani.ends_with(&[&["* budi sings"; 23][..], &[">"]].concat());
+    // Four rows, with the cursor in the second, and the window becomes narrower, and wider again.
+    let long: String = ('a'..='z').cycle().take(200).collect();
+    ani.types(&long);
+    ani.ends_with(&[&format!("> {}", &long[..78]), &long[78..158], &long[158..]]);
+    ani.presses(&["Home"]);
+    ani.types(&"=".repeat(100));
+    budi.send("/me waves");
+    let line = format!("> {}{long}", "=".repeat(100));
+    for columns in [80, 40, 33, 60, 100] {
+        ani.run(&["resize-window", "-x", &columns.to_string(), "-y", "24"]);
+        let rows: Vec<&str> =
+            (0..line.len()).step_by(columns).map(|at| &line[at..line.len().min(at + columns)]).collect();
+        ani.ends_with(&[&["* budi waves"], &rows[..]].concat());
+    }
+    ani.presses(&["C-u", "C-k"]);
+    ani.ends_with(&["* budi waves", ">"]);
+    // More rows than the window has: those with the cursor are shown, and after Enter the end of all.
+    ani.run(&["resize-window", "-x", "20", "-y", "6"]);
+    ani.types(&long);
+    let rows: Vec<&str> = (18..200).step_by(20).map(|at| &long[at..long.len().min(at + 20)]).collect();
+    ani.ends_with(&rows[5..]);
+    ani.presses(&["Home"]);
+    ani.ends_with(&[&[&*format!("> {}", &long[..18])], &rows[..4]].concat());
+    budi.send("/me waves again");
+    ani.ends_with(&[&[&*format!("> {}", &long[..18])], &rows[..4]].concat());
+    ani.presses(&["Enter"]);
+    budi.hears(&format!("* MSG #lobby 27 ani: {long}"));
+    ani.ends_with(&[&rows[6..], &[">"]].concat());
 }
 
 #[test]
