@@ -243,8 +243,8 @@ pub enum Terminal {
     Off,
     /// Its window has so many columns and rows.
     Size(u16, u16),
-    /// This is typed now.
-    Typed(Text),
+    /// This is typed now, and the cursor stands behind so many bytes of it.
+    Typed(Text, usize),
     /// This was typed, and Enter.
     Entered(Text),
     /// All is to be drawn again.
@@ -432,6 +432,8 @@ pub struct Verb {
     pub stored: bool,
     /// Whether it needs the file door.
     pub files: bool,
+    /// Whether a password or a key may stand behind it.
+    pub secret: bool,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 }
 
@@ -492,7 +494,7 @@ const fn verb(
     help: &'static str,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 ) -> Verb {
-    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, files: false, parse }
+    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, files: false, secret: false, parse }
 }
 
 const fn early(verb: Verb) -> Verb {
@@ -505,6 +507,10 @@ const fn stored(verb: Verb) -> Verb {
 
 const fn files(verb: Verb) -> Verb {
     Verb { files: true, ..verb }
+}
+
+const fn secret(verb: Verb) -> Verb {
+    Verb { secret: true, ..verb }
 }
 
 const fn loud(verb: Verb) -> Verb {
@@ -695,7 +701,7 @@ pub static VERBS: &[Verb] = &[
             Ok(Command::Export { room, after, limit })
         },
     )),
-    stored(early(verb(
+    secret(stored(early(verb(
         "REGISTER",
         &["register"],
         "/register <password>, or REGISTER:<name> <password> [code]",
@@ -704,15 +710,21 @@ pub static VERBS: &[Verb] = &[
             words if words.is_empty() => Ok(Command::Prompt(Prompt::Register)),
             words => Ok(Command::Register(Secret::new(words.as_str()))),
         },
-    ))),
-    stored(early(verb("LOGIN", &["login"], "/login <name> [password]", "sign in to a name of yours", |args, _| {
-        let (name, secret) = args.split_word();
-        let name = Name::parse(&name)?;
-        Ok(match secret.trim() {
-            "" => Command::Prompt(Prompt::Login(name)),
-            secret => Command::Login(Proof::Password(name, Secret::new(secret))),
-        })
-    }))),
+    )))),
+    secret(stored(early(verb(
+        "LOGIN",
+        &["login"],
+        "/login <name> [password]",
+        "sign in to a name of yours",
+        |args, _| {
+            let (name, secret) = args.split_word();
+            let name = Name::parse(&name)?;
+            Ok(match secret.trim() {
+                "" => Command::Prompt(Prompt::Login(name)),
+                secret => Command::Login(Proof::Password(name, Secret::new(secret))),
+            })
+        },
+    )))),
     stored(verb(
         "LOGOUT",
         &["logout"],
@@ -724,14 +736,14 @@ pub static VERBS: &[Verb] = &[
             _ => Err(bad(&args, verb.usage)),
         },
     )),
-    stored(verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |args, verb| {
+    secret(stored(verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |args, verb| {
         let (old, new) = args.split_word();
         match (old.as_str(), new.trim()) {
             ("", _) => Ok(Command::Prompt(Prompt::OldPassword)),
             (_, "") => Err(ChatError::MissingArgument { usage: verb.usage }),
             (old, new) => Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) }),
         }
-    })),
+    }))),
     stored(verb(
         "ROLE",
         &["role"],
@@ -756,12 +768,18 @@ pub static VERBS: &[Verb] = &[
         "make a code with which one person can register",
         |_, _| Ok(Command::InviteCode),
     )),
-    early(verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args, _| {
-        Ok(match args.trim() {
-            "" => Command::Prompt(Prompt::OperatorKey),
-            key => Command::Oper(Secret::new(key)),
-        })
-    })),
+    secret(early(verb(
+        "OPER",
+        &["oper"],
+        "/oper [key]",
+        "be an operator of this server, by its operator key",
+        |args, _| {
+            Ok(match args.trim() {
+                "" => Command::Prompt(Prompt::OperatorKey),
+                key => Command::Oper(Secret::new(key)),
+            })
+        },
+    ))),
     verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell everybody something", |args, _| {
         Ok(Command::Announce(some_text(args)?.trimmed()))
     }),

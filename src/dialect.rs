@@ -40,10 +40,13 @@ pub trait Decoder: Send {
         Decoded::Nothing
     }
 
-    /// Whether the next line is a password.
+    /// Whether the next line is a password. An empty one counts.
     fn is_prompting(&self) -> bool {
         false
     }
+
+    /// The router has refused to ask for a password: the next line is one like any other.
+    fn prompt_no_more(&mut self) {}
 
     /// Whether the line just decoded counts as one line for the pace.
     fn counts(&self) -> bool {
@@ -121,7 +124,7 @@ impl LineDecoder {
         let what = match prompt {
             _ if matches!(line.trim(), "" | ".") => {
                 self.old = None;
-                Err(ChatError::NoText)
+                Err(ChatError::NeverMind)
             }
             Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
             Prompt::Register => Ok(Command::Register(secret)),
@@ -133,7 +136,7 @@ impl LineDecoder {
             }
             Prompt::NewPassword => match self.old.take() {
                 Some(old) => Ok(Command::Passwd { old, new: secret }),
-                None => Err(ChatError::NoText),
+                None => Err(ChatError::NeverMind),
             },
         };
         Request { tag, ..Request::of(verb, what) }
@@ -200,6 +203,10 @@ impl Decoder for LineDecoder {
 
     fn is_prompting(&self) -> bool {
         self.prompt.is_some()
+    }
+
+    fn prompt_no_more(&mut self) {
+        (self.prompt, self.old) = (None, None);
     }
 
     fn counts(&self) -> bool {
@@ -291,7 +298,7 @@ impl LineEncoder {
             Terminal::On
             | Terminal::Off
             | Terminal::Size(..)
-            | Terminal::Typed(_)
+            | Terminal::Typed(..)
             | Terminal::Entered(_)
             | Terminal::Clear
             | Terminal::Full => self.screen.get_or_insert_default(),
@@ -305,7 +312,7 @@ impl LineEncoder {
                 out.extend_from_slice(&WITHDRAW);
             }
             Terminal::Size(width, height) => screen.resize(*width, *height, out),
-            Terminal::Typed(text) => screen.type_line(text, out),
+            Terminal::Typed(text, cursor) => screen.type_line(text, *cursor, out),
             Terminal::Entered(text) => screen.enter(text, out),
             Terminal::Clear => screen.clear(out),
             Terminal::Full => out.push(0x07),

@@ -33,6 +33,8 @@ pub enum ChatError {
     },
     /// 412: something was to be said, but nothing stands there.
     NoText,
+    /// 412: a password was asked for, and its owner has thought better of it.
+    NeverMind,
     /// 417: the line, or the paste, is longer than the server takes.
     LineTooLong {
         /// The limit in bytes.
@@ -248,7 +250,7 @@ impl ChatError {
             ChatError::NoSuchRoom(_) => (403, "no-such-room"),
             ChatError::CannotSpeak(_) | ChatError::Muted { .. } => (404, "cannot-speak"),
             ChatError::TooManyRooms { .. } => (405, "too-many-rooms"),
-            ChatError::NoText => (412, "no-text"),
+            ChatError::NoText | ChatError::NeverMind => (412, "no-text"),
             ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => (417, "line-too-long"),
             ChatError::UnknownVerb { .. } => (421, "unknown-verb"),
             ChatError::TooFast { .. } => (429, "too-fast"),
@@ -316,6 +318,7 @@ impl ChatError {
             | ChatError::NoSuchRoom(_)
             | ChatError::CannotSpeak(_)
             | ChatError::NoText
+            | ChatError::NeverMind
             | ChatError::UnknownVerb { .. }
             | ChatError::NoName
             | ChatError::BadName(_)
@@ -410,6 +413,7 @@ impl fmt::Display for ChatError {
                 write!(f, "That would be more than {max} rooms. Leave one with /part first.")
             }
             ChatError::NoText => write!(f, "There is no text to send. Write it behind the command."),
+            ChatError::NeverMind => write!(f, "Never mind, then: all stays as it was."),
             ChatError::LineTooLong { max, got } => {
                 write!(f, "Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.")
             }

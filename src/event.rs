@@ -175,8 +175,13 @@ pub enum Event {
     Warn(Warning),
     /// The lines of a paste come now.
     PasteBegins,
-    /// The next line is a password, and is shown to nobody.
-    Prompt(Prompt),
+    /// The next line is a password, and is shown to nobody else.
+    Prompt {
+        /// Which.
+        what: Prompt,
+        /// Whether their own terminal does not show it either.
+        is_hidden: bool,
+    },
     /// Something for this client's terminal, in its place among all that it is told. Only a terminal sees anything of it.
     Terminal(Terminal),
     /// The answer to a ping, or an unasked sign of life with the token `*`.
@@ -811,7 +816,7 @@ impl Envelope {
             | Event::Whispered { text, .. }
             | Event::Topic { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
-            Event::Terminal(Terminal::Typed(text) | Terminal::Entered(text)) => LINE + text.len(),
+            Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),
             Event::Pong(token) => LINE + 3 * token.len(),
             Event::Block(block) => {
                 LINE + match &block.items {
@@ -846,7 +851,7 @@ impl Envelope {
             | Event::Moderated { .. }
             | Event::Warn(_)
             | Event::PasteBegins
-            | Event::Prompt(_)
+            | Event::Prompt { .. }
             | Event::Terminal(_)
             | Event::Gap { .. }
             | Event::Bye { .. } => LINE,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{Command, Terminal};
 use crate::dialect::{Decoded, Decoder};
-use crate::editor::shown;
+use crate::editor::{News, shown};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::limit::Bucket;
@@ -72,7 +72,7 @@ pub struct Intake<D> {
     handing_over: bool,
     warning: Option<Warning>,
     pause: Option<Instant>,
-    checking_early: bool,
+    question: Option<Question>,
     leaving: Option<Leave>,
     /// Whether the sender knows that it is faster than its pace.
     slowed: bool,
@@ -88,6 +88,15 @@ enum Held {
     Request(Request),
     Interrupt,
     Leave(Leave),
+}
+
+/// What only the router knows, and is asked when it has heard all that came before. Until then nothing more is looked at.
+#[derive(Clone, Copy)]
+enum Question {
+    /// Whether the client has a name by now, since it has sent much. Before sign-on answers are few, so this is short.
+    HasName,
+    /// Whether it was asked for a password: one must not be spoken aloud, and nothing else be taken for one.
+    IsPrompted,
 }
 
 /// How far the end of a client's bytes has been dealt with.
@@ -141,7 +150,7 @@ impl<D: Decoder> Intake<D> {
             handing_over: false,
             warning: None,
             pause: None,
-            checking_early: false,
+            question: None,
             leaving: None,
             slowed: false,
             interrupted: false,
@@ -166,7 +175,7 @@ impl<D: Decoder> Intake<D> {
             return Next::Leave(Leave::Closed);
         }
         loop {
-            if let Some(next) = self.owed(now) {
+            if let Some(next) = self.owed(bytes, now) {
                 return next;
             }
             if let Some(held) = self.held.take() {
@@ -186,12 +195,14 @@ impl<D: Decoder> Intake<D> {
                         let typed = if is_secret { Text::default() } else { shown(line) };
                         self.requests.push(terminal(Terminal::Entered(typed)));
                     }
-                    let decoded = (self.decoder.decode(line).into(), self.decoder.counts());
-                    if self.splitter.is_hidden() {
-                        self.splitter.set_hidden(false);
-                        self.requests.push(terminal(Terminal::Show));
+                    let decoded = self.decoder.decode(line);
+                    if is_editing && !is_secret && may_come_back(&decoded) {
+                        self.splitter.remember();
                     }
-                    decoded
+                    if is_secret && !self.decoder.is_prompting() {
+                        self.show_what_is_typed();
+                    }
+                    (decoded.into(), self.decoder.counts())
                 }
                 Some(Input::TooLong(got)) => (self.too_long(got), true),
                 Some(Input::Agreed) => (Held::Request(terminal(Terminal::On)), false),
@@ -199,6 +210,13 @@ impl<D: Decoder> Intake<D> {
                 Some(Input::Size(columns, rows)) => (Held::Request(terminal(Terminal::Size(columns, rows))), false),
                 Some(Input::Endless) => (Held::Leave(Leave::Endless), false),
                 Some(Input::Answer(bytes)) => return Next::Answer(bytes),
+                Some(Input::Redraw) => (Held::Request(terminal(Terminal::Clear)), false),
+                Some(Input::Interrupt) if is_secret => {
+                    // Who thinks better of a password presses this, or Enter.
+                    let decoded = self.decoder.decode(b"");
+                    self.show_what_is_typed();
+                    (decoded.into(), true)
+                }
                 Some(Input::Interrupt) => (Held::Interrupt, true),
                 Some(Input::EndOfTransmission) => (Held::Request(Request::of("QUIT", Ok(Command::Quit(None)))), false),
                 None if self.fresh > 0 => {
@@ -230,7 +248,7 @@ impl<D: Decoder> Intake<D> {
     }
 
     /// What has to be done before anything else is looked at.
-    fn owed(&mut self, now: Instant) -> Option<Next> {
+    fn owed(&mut self, bytes: &[u8], now: Instant) -> Option<Next> {
         if self.handing_over {
             if !self.requests.is_empty() {
                 let Some(ticket) = self.credits.try_take() else { return Some(Next::Tickets(1)) };
@@ -248,14 +266,24 @@ impl<D: Decoder> Intake<D> {
             }
             self.pause = None;
         }
-        if self.checking_early {
-            // The name may be in what was just handed over. Before sign-on answers are few, so this is short.
+        if let Some(question) = self.question {
+            // All tickets back means that the router has heard all of it, and answered.
             if !self.credits.are_back(MESSAGES) {
                 return Some(Next::Tickets(MESSAGES));
             }
-            self.checking_early = false;
-            if !self.has_signed_on() {
-                self.leaving = Some(Leave::Flood);
+            self.question = None;
+            match question {
+                Question::HasName => {
+                    if !self.has_signed_on() {
+                        self.leaving = Some(Leave::Flood);
+                    }
+                }
+                Question::IsPrompted => {
+                    if !self.handle.registry().is_prompted(self.id) && !is_ahead(bytes) {
+                        self.decoder.prompt_no_more();
+                        self.show_what_is_typed();
+                    }
+                }
             }
         }
         None
@@ -288,19 +316,37 @@ impl<D: Decoder> Intake<D> {
                 if wanted == Some(false) && self.splitter.withdraw() {
                     self.requests.push(terminal(Terminal::Off));
                 }
+                if self.decoder.is_prompting() {
+                    self.ask_for_a_password();
+                }
                 self.requests.push(request);
                 if wanted == Some(true) && !self.splitter.is_editing() {
                     self.splitter.offer();
                     self.requests.push(terminal(Terminal::Offer));
                 }
-                // Nothing is asked of a client that has not shown that it is a telnet: netcat would print it.
-                let is_plain = !self.splitter.is_editing() && !self.splitter.is_hidden();
-                if is_plain && self.splitter.spoke_telnet() && self.decoder.is_prompting() {
-                    self.splitter.set_hidden(true);
-                    self.requests.push(terminal(Terminal::Hide));
-                }
                 self.handing_over |= self.requests.len() >= REQUESTS;
             }
+        }
+    }
+
+    /// The next line is a password, if the router agrees.
+    fn ask_for_a_password(&mut self) {
+        self.splitter.set_secret(true);
+        // Nothing is asked of a client that has not shown that it is a telnet: netcat would print it.
+        if self.splitter.is_plain() && self.splitter.spoke_telnet() && !self.splitter.is_hidden() {
+            self.splitter.set_hidden(true);
+            self.requests.push(terminal(Terminal::Hide));
+        }
+        self.handing_over = true;
+        self.question = Some(Question::IsPrompted);
+    }
+
+    /// The next line is no password any more.
+    fn show_what_is_typed(&mut self) {
+        self.splitter.set_secret(false);
+        if self.splitter.is_hidden() {
+            self.splitter.set_hidden(false);
+            self.requests.push(terminal(Terminal::Show));
         }
     }
 
@@ -351,21 +397,23 @@ impl<D: Decoder> Intake<D> {
         let fresh = std::mem::take(&mut self.fresh);
         if !self.clock.signed_on {
             self.early += fresh;
-            self.checking_early = self.early > EARLY_BYTES;
+            if self.early > EARLY_BYTES {
+                self.question = Some(Question::HasName);
+            }
         }
     }
 
     /// What the keys of this read have made of the line, as one.
     fn tell_the_screen(&mut self) {
-        let Some(news) = self.splitter.news() else { return };
-        if news.cleared {
-            self.requests.push(terminal(Terminal::Clear));
-        }
-        if news.refused {
+        let Some(News { changed, refused }) = self.splitter.news() else { return };
+        if refused {
             self.requests.push(terminal(Terminal::Full));
         }
-        if news.changed && !self.decoder.is_prompting() {
-            self.requests.push(terminal(Terminal::Typed(shown(self.splitter.begun()))));
+        if changed
+            && !self.decoder.is_prompting()
+            && let Some((text, cursor)) = self.splitter.typed()
+        {
+            self.requests.push(terminal(Terminal::Typed(text, cursor)));
         }
     }
 
@@ -410,6 +458,21 @@ impl From<Decoded> for Held {
             Decoded::Leave(why) => Held::Leave(why),
         }
     }
+}
+
+/// Whether more was sent in one piece with the line that asked for a password. Its sender has not waited for what the
+/// server says, so it is taken for the password also where there is none to be given, rather than be spoken aloud.
+pub(crate) fn is_ahead(bytes: &[u8]) -> bool {
+    // The rest of a line end is nothing.
+    !matches!(bytes, b"" | b"\n" | b"\0")
+}
+
+/// Whether a line may come back by the arrow up: one that was a request and had no place for a password. A line of a paste
+/// is none.
+fn may_come_back(decoded: &Decoded) -> bool {
+    let Decoded::Request(request) = decoded else { return false };
+    let early = request.early.as_deref();
+    [Some(request), early].into_iter().flatten().all(|reading| reading.verb.is_none_or(|verb| !verb.secret))
 }
 
 /// A request for the client's own terminal.

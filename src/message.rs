@@ -232,6 +232,10 @@ pub(crate) struct State {
     pub(crate) is_typing: bool,
     /// Whether its lines are edited here.
     pub(crate) is_edited: bool,
+    /// Whether its terminal was told to show nothing of what is typed.
+    pub(crate) is_hidden: bool,
+    /// Whether it was asked for a password last.
+    pub(crate) is_prompted: bool,
     pub(crate) options: Options,
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,

@@ -83,6 +83,11 @@ impl Registry {
         self.lock().get(id).is_some_and(|client| client.name.is_some())
     }
 
+    /// Whether a client was asked for a password or a key last, and not refused.
+    pub fn is_prompted(&self, id: ClientId) -> bool {
+        self.lock().get(id).is_some_and(|client| client.state.is_prompted)
+    }
+
     /// The names of all who signed on, in no order.
     pub fn names(&self) -> Vec<Name> {
         self.lock().by_name.keys().cloned().collect()

@@ -169,7 +169,9 @@ impl Lines {
             Event::PasteBegins => {
                 self.line("PROMPT").field("paste").text("Lines until a single dot (.) go out as one block.");
             }
-            Event::Prompt(prompt) => self.line("PROMPT").field("password").text(words_of_prompt(prompt)),
+            Event::Prompt { what, is_hidden } => {
+                self.line("PROMPT").field("password").text(words_of_prompt(what, *is_hidden));
+            }
             // The encoder writes it; it is no line.
             Event::Terminal(_) => {}
             Event::Pong(token) => {
@@ -203,7 +205,7 @@ impl Lines {
             .pair("caps", [CAPS, stored, files].concat())
             .pair("door", "line")
             .maybe("files", greeting.files)
-            .text("Welcome. Type JOIN:<your-name> to come in, /help for help.");
+            .text("Welcome. Type JOIN:<your-name> to come in, /help for help, in telnet also /telnet on.");
     }
 
     fn done(&mut self, verb: &str, tag: Option<&str>, done: &Done) {
@@ -318,7 +320,7 @@ impl Lines {
                 line.pair("telnet", "off").text("Lines are edited by your own client; /telnet on changes that, in telnet.")
             }
             Done::Telnet(None) => line.pair("telnet", "asked").text(
-                "Your telnet is asked for it: it can when a > comes. Without one, as in nc, all stays as it was.",
+                "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
             ),
             Done::Inspecting(true) => line.text("A picture each second. /inspect off ends it."),
             Done::Inspecting(false) => line.text("No more pictures."),
@@ -492,7 +494,7 @@ impl Lines {
             Event::Refused { error, .. } => self.say(format_args!("{}{error}", mark(short))),
             Event::Terminal(_) => {}
             Event::Pong(token) => self.say(format!("PONG {token}").trim_end()),
-            Event::Prompt(prompt) => self.say(words_of_prompt(prompt)),
+            Event::Prompt { what, is_hidden } => self.say(words_of_prompt(what, *is_hidden)),
             Event::PasteBegins => self.say("Lines until a single dot (.) go out as one block."),
             Event::Gap { room, first, count, .. } => self.say(format_args!(
                 "{}{count} {} of {room} not shown. /history {room} after={} shows more.",
@@ -694,15 +696,19 @@ pub(crate) fn while_of(seconds: u64) -> String {
     }
 }
 
-fn words_of_prompt(prompt: &Prompt) -> String {
-    let what = match prompt {
+fn words_of_prompt(what: &Prompt, is_hidden: bool) -> String {
+    let what = match what {
         Prompt::Login(name) => format!("Your password for {name}"),
         Prompt::Register => "A password for your name, of 8 letters or more".into(),
         Prompt::OldPassword => "Your password until now".into(),
         Prompt::NewPassword => "Your password from now on, of 8 letters or more".into(),
         Prompt::OperatorKey => "The operator key".into(),
     };
-    format!("{what}, in the next line. It may show on your screen; nobody else sees it. A single dot: never mind.")
+    let seen = match is_hidden {
+        true => "It is not shown",
+        false => "It may show on your screen; nobody else sees it",
+    };
+    format!("{what}, in the next line. {seen}. An empty line: never mind.")
 }
 
 fn with_article(role: Role) -> &'static str {

@@ -208,6 +208,11 @@ impl Router {
         self.open
     }
 
+    /// Who is connected.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// How long the next turn may wait for a message: shorter where somebody was slow a moment ago and may not be now.
     pub fn patience(&self) -> Duration {
         if self.unsent.is_empty() { TICK } else { RETRY }
@@ -467,22 +472,23 @@ impl Turn<'_> {
             // Keys are no lines: they count for nothing, need no name, and wait for nobody.
             Request { what: Ok(Command::Terminal(terminal)), .. } => {
                 match terminal {
-                    Terminal::On => client.state.is_edited = true,
+                    Terminal::On => (client.state.is_edited, client.state.is_hidden) = (true, false),
                     Terminal::Off => client.state.is_edited = false,
+                    Terminal::Hide => client.state.is_hidden = true,
+                    Terminal::Show => client.state.is_hidden = false,
                     Terminal::Offer
                     | Terminal::Size(..)
-                    | Terminal::Typed(_)
+                    | Terminal::Typed(..)
                     | Terminal::Entered(_)
                     | Terminal::Clear
-                    | Terminal::Full
-                    | Terminal::Hide
-                    | Terminal::Show => {}
+                    | Terminal::Full => {}
                 }
                 return self.push(id, &Envelope::new(self.now.wall, Event::Terminal(terminal)));
             }
             request => request,
         };
         client.state.last_line = Some(self.now.mono);
+        client.state.is_prompted = false;
         if client.name.is_some() {
             return self.carry_out(id, request);
         }

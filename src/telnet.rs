@@ -3,7 +3,8 @@
 //! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is offered unless somebody asks
 //! for it (`/telnet on`, a password); what a client asks for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
 
-use crate::editor::{Editor, Key, News};
+use crate::editor::{Editor, Key, News, shown};
+use crate::text::Text;
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;
@@ -50,6 +51,8 @@ pub enum Input<'a> {
     Interrupt,
     /// Ctrl-D on an empty line.
     EndOfTransmission,
+    /// Ctrl-L, where lines are edited here.
+    Redraw,
     /// The client lets lines be edited here.
     Agreed,
     /// The client does not, or not any more.
@@ -82,7 +85,7 @@ enum Editing {
     /// The client was asked, and has agreed to echo, and to suppress go-ahead.
     Asked { echo: bool, sga: bool },
     /// We do.
-    Here(Editor),
+    Here(Box<Editor>),
 }
 
 /// Cuts what a client sends into lines. Holds at most one line of the limit, whatever comes.
@@ -99,6 +102,8 @@ pub struct Splitter {
     editing: Editing,
     /// The client was told to show nothing of what is typed.
     hidden: bool,
+    /// The next line is a password.
+    secret: bool,
     /// The first bytes of a subnegotiation: option and a size.
     told: [u8; 5],
 }
@@ -116,6 +121,7 @@ impl Splitter {
             refused: [[0; 4]; 2],
             editing: Editing::There,
             hidden: false,
+            secret: false,
             told: [0; 5],
         }
     }
@@ -133,7 +139,7 @@ impl Splitter {
                 if let Some(end) = plain.filter(|&end| end <= self.limit && bytes[end] == b'\n') {
                     let line = &bytes[..end];
                     *bytes = &bytes[end + 1..];
-                    if line.is_empty() {
+                    if line.is_empty() && !self.secret {
                         continue;
                     }
                     return Some(Input::Line(line));
@@ -189,6 +195,11 @@ impl Splitter {
         !matches!(std::mem::take(&mut self.editing), Editing::There)
     }
 
+    /// Whether the client edits its lines, and nobody has asked it for anything else.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.editing, Editing::There)
+    }
+
     /// Whether lines are edited here.
     pub fn is_editing(&self) -> bool {
         matches!(self.editing, Editing::Here(_))
@@ -200,6 +211,27 @@ impl Splitter {
             Editing::Here(editor) => Some(editor.news()),
             Editing::There | Editing::Asked { .. } => None,
         }
+    }
+
+    /// What is typed, and how many bytes of it stand before the cursor, where lines are edited here. A letter that has only
+    /// half arrived is not shown.
+    pub fn typed(&self) -> Option<(Text, usize)> {
+        let Editing::Here(editor) = &self.editing else { return None };
+        let (before, after) = self.begun().split_at(editor.cursor());
+        let (before, after) = (shown(before), shown(after));
+        Some((Text::new(&[before.as_str(), after.as_str()].concat()).unwrap_or_default(), before.len()))
+    }
+
+    /// The line that was handed on last can be had again by the arrow up, where lines are edited here.
+    pub fn remember(&mut self) {
+        if let Editing::Here(editor) = &mut self.editing {
+            editor.remember(&self.line);
+        }
+    }
+
+    /// The next line is a password: it may be empty, and the arrow up brings no other line in its place.
+    pub fn set_secret(&mut self, secret: bool) {
+        self.secret = secret;
     }
 
     /// The client is told to hide what is typed, or to show it again.
@@ -298,7 +330,7 @@ impl Splitter {
                     self.line.clear();
                     self.length = 0;
                     if let Editing::Here(editor) = &mut self.editing {
-                        editor.touch();
+                        editor.drop_line(&mut self.line);
                     }
                     return Some(Found::Other(Input::Interrupt));
                 }
@@ -318,8 +350,12 @@ impl Splitter {
             BRK | ABORT => 0x9C,
             _ => return None,
         };
-        let start = self.line.iter().rposition(|&b| b & 0xC0 != 0x80)?;
-        let mut letter = self.line[start..].to_vec();
+        let before = match &self.editing {
+            Editing::Here(editor) => self.begun().get(..editor.cursor())?,
+            Editing::There | Editing::Asked { .. } => &self.line,
+        };
+        let start = before.iter().rposition(|&b| b & 0xC0 != 0x80)?;
+        let mut letter = before[start..].to_vec();
         letter.push(byte);
         match std::str::from_utf8(&letter) {
             Ok(whole) if whole.chars().count() == 1 => Some(byte),
@@ -339,9 +375,7 @@ impl Splitter {
                 // What was begun goes on here.
                 self.line.truncate(self.limit);
                 self.length = self.line.len();
-                let mut editor = Editor::default();
-                editor.touch();
-                self.editing = Editing::Here(editor);
+                self.editing = Editing::Here(Box::new(Editor::behind(&self.line)));
                 return Some(Found::Other(Input::Agreed));
             }
             (Editing::Asked { .. } | Editing::Here(_), DONT, ECHO | SGA) => {
@@ -370,9 +404,15 @@ impl Splitter {
     fn keep(&mut self, byte: u8) -> Option<Found> {
         if let Editing::Here(editor) = &mut self.editing {
             let key = editor.key(&mut self.line, self.limit, byte);
+            match key {
+                Key::Older if !self.secret => editor.older(&mut self.line),
+                Key::Newer if !self.secret => editor.newer(&mut self.line),
+                Key::Older | Key::Newer | Key::Edited | Key::Interrupt | Key::EndOfTransmission | Key::Redraw => {}
+            }
             self.length = self.line.len();
             return match key {
-                Key::Edited => None,
+                Key::Edited | Key::Older | Key::Newer => None,
+                Key::Redraw => Some(Found::Other(Input::Redraw)),
                 Key::Interrupt => Some(Found::Other(Input::Interrupt)),
                 Key::EndOfTransmission => Some(Found::Other(Input::EndOfTransmission)),
             };
@@ -396,7 +436,7 @@ impl Splitter {
         if self.line.iter().any(|&b| b == 0x08 || b == 0x7F) {
             erase(&mut self.line);
         }
-        (!self.line.is_empty()).then_some(Found::Line)
+        (self.secret || !self.line.is_empty()).then_some(Found::Line)
     }
 }
 

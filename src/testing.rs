@@ -56,6 +56,7 @@ use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::files::Files;
 use crate::files::door::{Desk, Peer};
+use crate::intake::is_ahead;
 use crate::lab::{Lab, Picture};
 use crate::message::{Client, Message, Ticket};
 use crate::metrics::Metrics;
@@ -711,20 +712,27 @@ impl Stage for Bare {
             return script.sent.extend(bytes);
         }
         let max = self.setup.config.line_bytes;
-        let Seat { id, splitter, decoder, .. } = self.seat(who);
-        let id = *id;
-        let mut messages = Vec::new();
         let mut bytes = bytes;
-        while let Some(input) = splitter.next(&mut bytes) {
-            messages.extend(meaning(input, decoder, max).map(|meant| meant.message(id)));
+        loop {
+            let Seat { id, splitter, decoder, .. } = self.seat(who);
+            let id = *id;
+            let Some(input) = splitter.next(&mut bytes) else { break };
+            if let Some(meant) = meaning(input, decoder, max) {
+                self.turn(vec![meant.message(id)]);
+            }
+            let is_prompted = self.router.registry().is_prompted(id);
+            let Seat { splitter, decoder, .. } = self.seat(who);
+            if !is_prompted && !is_ahead(bytes) {
+                decoder.prompt_no_more();
+            }
+            splitter.set_secret(decoder.is_prompting());
         }
+        let Seat { id, splitter, decoder, .. } = self.seat(who);
         if splitter.is_inside_line()
             && let Some(why) = decoder.glance(splitter.begun())
         {
-            messages.push(Message::ClientLeft(id, why));
-        }
-        for message in messages {
-            self.turn(vec![message]);
+            let left = Message::ClientLeft(*id, why);
+            self.turn(vec![left]);
         }
     }
 
@@ -832,7 +840,7 @@ fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant>
         Input::TooLong(got) => Some(Meant::Request(Request::refused(ChatError::LineTooLong { max, got }))),
         Input::Endless => Some(Meant::Leave(Leave::Endless)),
         // What nobody offered nobody can agree to.
-        Input::Answer(_) | Input::Agreed | Input::Declined | Input::Size(..) => None,
+        Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
         Input::Interrupt => Some(Meant::Interrupt),
         Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),
     }
@@ -917,7 +925,10 @@ impl Heard {
 /// How many passwords a line in capitals makes the server ask for.
 fn prompts(line: &str) -> usize {
     let line = line.trim_start_matches('/').replace(':', " ");
-    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    if let Some(verb) = words.first_mut() {
+        *verb = verb.split('=').next().unwrap_or_default();
+    }
     match words[..] {
         ["LOGIN", _] | ["REGISTER"] | ["OPER"] => 1,
         ["PASSWD"] => 2,
@@ -1050,6 +1061,7 @@ impl<S: Stage> Player<'_, S> {
         seat.pasting = if seat.pasting { line != "." } else { word.starts_with("PASTE") || word.starts_with("/PASTE") };
         seat.prompted = match seat.prompted {
             0 => prompts(&word),
+            _ if matches!(line, "" | ".") => 0,
             more => more - 1,
         };
         let mut bytes = unescaped(line);
@@ -1095,7 +1107,14 @@ impl<S: Stage> Player<'_, S> {
                 return None;
             }
         }
-        self.stage.next(who)
+        let line = self.stage.next(who)?;
+        // What is refused is asked for no more.
+        if let Some(seat) = self.seats.get_mut(who)
+            && line.contains(" ERR ")
+        {
+            seat.prompted = 0;
+        }
+        Some(line)
     }
 
     #[track_caller]

@@ -215,13 +215,13 @@ impl Turn<'_> {
             }
             Command::Prompt(Prompt::OperatorKey) => {
                 self.has_operator_key()?;
-                Ok(Answer::Event(Event::Prompt(Prompt::OperatorKey)))
+                self.prompt(id, Prompt::OperatorKey)
             }
             Command::Prompt(prompt) => {
                 if self.router.archive.is_none() {
                     return Err(ChatError::NoStore("accounts"));
                 }
-                Ok(Answer::Event(Event::Prompt(prompt)))
+                self.prompt(id, prompt)
             }
             Command::Register(words) => self.register(id, &words),
             Command::Login(proof) => self.login(id, proof),
@@ -248,6 +248,14 @@ impl Turn<'_> {
             #[cfg(test)]
             Command::Crash => panic!("the test asked for it"),
         }
+    }
+
+    /// Asks for a password.
+    fn prompt(&mut self, id: ClientId, what: Prompt) -> Result<Answer, ChatError> {
+        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        client.state.is_prompted = true;
+        let is_hidden = client.state.is_edited || client.state.is_hidden;
+        Ok(Answer::Event(Event::Prompt { what, is_hidden }))
     }
 
     fn join(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {

@@ -1,234 +1,28 @@
-//! Comfort mode: whatever is typed and whatever comes in between, the terminal shows all of it, and the typed line last.
+//! Comfort mode, and prompts for passwords, as a telnet has them: byte by byte, and on every transport.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
 
-use chat_server::command::Terminal;
-use chat_server::dialect::{Encoder, LineEncoder};
-use chat_server::event::{Envelope, Event, Wire};
 use chat_server::operator_key::OperatorKey;
-use chat_server::render::render;
-use chat_server::telnet::Splitter;
-use chat_server::testing::{DEADLINE, TestServer, quick};
-use chat_server::text::Text;
-use chrono::DateTime;
-use proptest::collection::vec;
-use proptest::prelude::*;
-use unicode_width::UnicodeWidthChar;
+use chat_server::testing::{Bytes, quick};
 
-/// A terminal that never scrolls, after the VT100: its last column keeps the cursor until one more letter comes.
-struct Vt {
-    width: usize,
-    /// Cells; the right half of a wide letter is empty.
-    rows: Vec<Vec<String>>,
-    row: usize,
-    column: usize,
-    is_full: bool,
-}
-
-impl Vt {
-    fn new(width: usize) -> Vt {
-        Vt { width, rows: vec![Vec::new()], row: 0, column: 0, is_full: false }
-    }
-
-    fn play(&mut self, bytes: &[u8]) {
-        let text = std::str::from_utf8(bytes).expect("no IAC and no broken letter here");
-        let mut chars = text.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '\r' => (self.column, self.is_full) = (0, false),
-                '\n' => {
-                    self.row += 1;
-                    self.is_full = false;
-                }
-                '\x1b' => match (chars.next(), chars.next()) {
-                    (Some('['), Some('A')) => self.row -= 1,
-                    (Some('['), Some('J')) => {
-                        self.rows.truncate(self.row + 1);
-                        self.rows[self.row].truncate(self.column);
-                    }
-                    other => panic!("no VT100 has {other:?}"),
-                },
-                '\x07' => {}
-                c => self.letter(c),
-            }
-            while self.rows.len() <= self.row {
-                self.rows.push(Vec::new());
-            }
-        }
-    }
-
-    fn letter(&mut self, c: char) {
-        let wide = c.width().expect("no control character");
-        if wide == 0 {
-            let cells = &mut self.rows[self.row];
-            let last = cells[..].iter_mut().rfind(|cell| !cell.is_empty()).expect("a letter for the mark");
-            return last.push(c);
-        }
-        if self.is_full || self.column + wide > self.width {
-            self.row += 1;
-            self.column = 0;
-            self.rows.push(Vec::new());
-        }
-        let cells = &mut self.rows[self.row];
-        cells.truncate(self.column);
-        cells.push(c.to_string());
-        cells.extend((1..wide).map(|_| String::new()));
-        self.column += wide;
-        self.is_full = self.column == self.width;
-    }
-
-    fn shows(&self) -> Vec<String> {
-        self.rows.iter().map(|cells| cells.concat()).collect()
-    }
-}
-
-/// How a line looks on a terminal that is given nothing but that line.
-fn rows_of(line: &str, width: usize) -> Vec<String> {
-    let mut vt = Vt::new(width);
-    vt.play(line.as_bytes());
-    vt.shows()
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Key(&'static str),
-    Erase,
-    Enter,
-    Message(String),
-    Settle,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let letter = prop::sample::select(vec!["a", "b", " ", "日", "e\u{301}", "я", "字"]);
-    prop_oneof![
-        8 => letter.prop_map(Step::Key),
-        2 => Just(Step::Erase),
-        1 => Just(Step::Enter),
-        2 => "[a-z日]{0,40}".prop_map(Step::Message),
-        4 => Just(Step::Settle),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn the_screen_shows_all_that_was_said_and_the_typed_line_below(width in 4usize..20, steps in vec(step(), 0..60)) {
-        let (mut encoder, mut vt) = (LineEncoder::default(), Vt::new(width));
-        let (mut typed, mut above): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
-        let mut tell = |vt: &mut Vt, event: Event, settle: bool| {
-            let mut out = Vec::new();
-            let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
-            encoder.encode(&envelope, &mut out);
-            if settle {
-                encoder.settle(&mut out);
-            }
-            vt.play(&out);
-        };
-        let terminal = Event::Terminal;
-        tell(&mut vt, terminal(Terminal::Size(width as u16, 500)), false);
-        tell(&mut vt, terminal(Terminal::On), true);
-        let text = |words: &str| Text::new(words).unwrap();
-        for step in steps.into_iter().chain([Step::Settle]) {
-            match step {
-                Step::Key(key) => {
-                    typed.push(key);
-                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
-                }
-                Step::Erase => {
-                    typed.pop();
-                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
-                }
-                Step::Enter => {
-                    let line = std::mem::take(&mut typed).concat();
-                    tell(&mut vt, terminal(Terminal::Entered(text(&line))), false);
-                    above.extend(rows_of(&format!("> {line}"), width));
-                }
-                Step::Message(words) => {
-                    let event = Event::Note { room: None, text: text(&words) };
-                    let line = render(&Envelope::new(DateTime::UNIX_EPOCH, event.clone()), Wire::Short);
-                    above.extend(rows_of(std::str::from_utf8(&line).unwrap().trim_end_matches("\r\n"), width));
-                    tell(&mut vt, event, false);
-                }
-                Step::Settle => {
-                    tell(&mut vt, terminal(Terminal::Typed(text(&typed.concat()))), true);
-                    let mut expected = above.clone();
-                    expected.extend(rows_of(&format!("> {}", typed.concat()), width));
-                    let mut shows = vt.shows();
-                    // The row that waits for the cursor behind a full one.
-                    if shows.len() > expected.len() && shows.last().is_some_and(String::is_empty) {
-                        shows.pop();
-                    }
-                    prop_assert_eq!(shows, expected);
-                }
-            }
-        }
-    }
-}
-
-/// What comes of keys: letters, keys that edit, keys that do nothing, line ends, and telnet's own.
-const KEYS: &[&[u8]] = &[
-    b"a",
-    b" ",
-    "日".as_bytes(),
-    "e\u{301}".as_bytes(),
-    "👨‍👩‍👧".as_bytes(),
-    b"\x7f",
-    b"\x08",
-    b"\x15",
-    b"\x17",
-    b"\x03",
-    b"\x0c",
-    b"\x01",
-    b"\x1b[1;5A",
-    b"\x1bOP",
-    b"\x1b",
-    b"\r\0",
-    b"\r\n",
-    b"\n",
-    b"\xd1\xff\xf5",
-    b"\xff\xff",
-    b"\xff\xfd\x06",
-    b"\xff\xfa\x1f\x00\x28\x00\x18\xff\xf0",
-    b"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-];
-
-/// All that comes of keys that arrive in pieces of these sizes, and the line that is left.
-fn typed_in(keys: &[u8], sizes: &[usize]) -> (Vec<String>, Vec<u8>) {
-    let mut splitter = Splitter::new(40);
-    splitter.offer();
-    let mut seen = Vec::new();
-    let (mut rest, mut sizes) = (keys, sizes.iter().copied().cycle());
-    while !rest.is_empty() {
-        let (mut piece, later) = rest.split_at(sizes.next().unwrap_or(1).min(rest.len()));
-        rest = later;
-        while let Some(input) = splitter.next(&mut piece) {
-            seen.push(format!("{input:?}"));
-        }
-        let begun = splitter.begun();
-        assert!(begun.len() <= 40 && !begun.iter().any(|b| *b < 0x20 || *b == 0x7F), "{begun:?}");
-    }
-    (seen, splitter.begun().to_vec())
-}
-
-proptest! {
-    #[test]
-    fn keys_come_to_the_same_however_they_are_cut(
-        keys in vec(prop::sample::select(KEYS), 0..40),
-        sizes in vec(1usize..20, 1..8),
-    ) {
-        let keys = [b"\xff\xfd\x01\xff\xfd\x03", &keys.concat()[..]].concat();
-        prop_assert_eq!(typed_in(&keys, &sizes), typed_in(&keys, &[keys.len()]));
-    }
-}
+use crate::TestServer;
 
 /// A client that speaks telnet in bytes.
-struct Raw(TcpStream, Vec<u8>);
+struct Raw(Bytes, Vec<u8>);
 
 impl Raw {
     fn connect(server: &TestServer) -> Raw {
-        let socket = TcpStream::connect(server.addr()).unwrap();
-        socket.set_read_timeout(Some(DEADLINE)).unwrap();
-        Raw(socket, Vec::new())
+        Raw(server.connect().bytes(), Vec::new())
+    }
+
+    /// Somebody called ani, in comfort mode.
+    fn comfortable(server: &TestServer) -> Raw {
+        let mut ani = Raw::connect(server);
+        ani.sends(b"JOIN:ani\r\n/telnet on\r\n");
+        ani.until(OFFER);
+        ani.sends(b"\xff\xfd\x01\xff\xfd\x03");
+        ani.until(b"> ");
+        ani
     }
 
     fn sends(&mut self, bytes: &[u8]) {
@@ -248,6 +42,8 @@ impl Raw {
             let mut piece = [0; 1_024];
             match self.0.read(&mut piece) {
                 Ok(count @ 1..) => self.1.extend_from_slice(&piece[..count]),
+                // By TLS something may come that is nothing yet.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 end => panic!("{end:?} after {:?}", String::from_utf8_lossy(&self.1)),
             }
         }
@@ -297,17 +93,19 @@ fn a_client_that_refuses_has_its_line_mode_back() {
 
 #[test]
 fn a_password_is_hidden_in_a_client_that_speaks_telnet_and_in_no_other() {
-    let mut config = quick();
-    config.operator_key = Some(OperatorKey::new("open sesame, 2026").expect("a key"));
-    let server = TestServer::with(config);
+    let server = with_a_key();
     for (hello, answers) in [(&b"\xff\xf1"[..], true), (b"", false)] {
         let mut ani = Raw::connect(&server);
         ani.sends(hello);
         ani.sends(b"/oper\r\n");
-        ani.until(b" PROMPT password: ");
         if answers {
-            ani.until(b"\r\n\xff\xfb\x01");
+            ani.until(b"\xff\xfb\x01");
             ani.sends(b"\xff\xfd\x01");
+            ani.until(b" PROMPT password: The operator key, in the next line. It is not shown. An empty line: never mind.\r\n");
+        } else {
+            ani.until(
+                b" in the next line. It may show on your screen; nobody else sees it. An empty line: never mind.\r\n",
+            );
         }
         ani.sends(b"open sesame, 2026\r\nPING\r\n");
         if answers {
@@ -336,4 +134,106 @@ fn keys_need_no_name_and_count_for_nothing() {
     ani.until(b"You are ani, alone in #lobby.\r\n");
     ani.sends(b"\x04");
     ani.until(b"Bye, ani.\r\n");
+}
+
+fn with_a_key() -> TestServer {
+    let mut config = quick();
+    config.operator_key = Some(OperatorKey::new("open sesame, 2026").expect("a key"));
+    TestServer::with(config)
+}
+
+#[test]
+fn a_key_that_is_cut_is_one_key() {
+    let server = TestServer::start();
+    let mut budi = server.join("budi");
+    let mut ani = Raw::comfortable(&server);
+    ani.sends(b"ac");
+    ani.until(b"ac");
+    for part in [&b"\x1b"[..], b"[", b"D", b"b", b"\x1b[1", b"~", b"\x1bO", b"C\xe6", b"\x97", b"\xa5"] {
+        ani.sends(part);
+        // Nothing says that a key which does nothing has come, so something else does.
+        budi.send("MSG:now");
+        ani.until(b"budi: now\r\n> ");
+    }
+    ani.sends(b"\r\0");
+    budi.until("* MSG #lobby * ani: a日bc");
+}
+
+#[test]
+fn what_is_cleared_before_enter_is_cleared_before_it_is_said() {
+    let server = TestServer::start();
+    let mut budi = server.join("budi");
+    let mut ani = Raw::comfortable(&server);
+    budi.until("* JOINED #lobby ani");
+    ani.sends(b"xy\x0cz\r\0PING\r\0");
+    ani.until(b"\x1b[H\x1b[J");
+    let shown = ani.until(b"PONG\r\n");
+    assert_eq!(String::from_utf8_lossy(&shown).lines().next(), Some("> xyz"));
+    budi.hears("* MSG #lobby 1 ani: xyz");
+}
+
+#[test]
+fn a_refused_prompt_takes_no_line_and_an_accepted_one_speaks_none() {
+    let mut closed = quick();
+    closed.operator_key = None;
+    let server = TestServer::with(closed);
+    let mut budi = server.join("budi");
+    let mut ani = Raw::comfortable(&server);
+    budi.until("* JOINED #lobby ani");
+    ani.sends(b"/oper\r\0");
+    ani.until(b"! This server has no operator key.");
+    ani.sends(b"hel");
+    ani.until(b"> hel");
+    ani.sends(b"lo\r\0");
+    budi.hears("* MSG #lobby 1 ani: hello");
+    // All in one piece, on a server that asks: it is the key, and what follows it is a line.
+    let server = with_a_key();
+    let mut budi = server.join("budi");
+    let mut ani = Raw::comfortable(&server);
+    budi.until("* JOINED #lobby ani");
+    ani.sends(b"/oper\r\0open sesame, 2026\r\0hello\r\0");
+    let shown = ani.until(b"> hello\r\n");
+    assert!(!String::from_utf8_lossy(&shown).contains("sesame"));
+    budi.hears("* MSG #lobby 1 ani: hello");
+    // In pieces, of which some come before the question is out.
+    for piece in [&b"/op"[..], b"er\r", b"\0op", b"en sesame, 20", b"26\r\0"] {
+        ani.sends(piece);
+    }
+    ani.sends(b"bye\r\0");
+    budi.hears("* MSG #lobby 2 ani: bye");
+}
+
+#[test]
+fn what_is_hidden_is_shown_again_however_the_prompt_ends() {
+    let server = with_a_key();
+    let mut budi = server.join("budi");
+    let mut ani = Raw::connect(&server);
+    ani.sends(b"JOIN:ani\r\n\xff\xf1");
+    budi.until("* JOINED #lobby ani");
+    // By Enter, by a dot, by Ctrl-C, by a wrong key, and by a right one behind a line that is no UTF-8.
+    let ends: [(&[u8], &[u8]); 5] = [
+        (b"\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
+        (b".\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
+        (b"half\xff\xf4\xff\xfd\x06", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
+        (b"wrong\r\n", b" ERR 464 bad-password OPER: That is not the operator key.\r\n"),
+        (b"\xff\xff\r\nopen sesame, 2026\r\n", b" OK OPER role=admin: "),
+    ];
+    for (number, (end, answer)) in ends.into_iter().enumerate() {
+        ani.sends(b"/oper\r\n");
+        ani.until(b"\xff\xfb\x01");
+        ani.until(b" It is not shown. An empty line: never mind.\r\n");
+        ani.sends(end);
+        ani.until(b"\xff\xfc\x01");
+        ani.until(answer);
+        ani.sends(format!("line {number}\r\n").as_bytes());
+        budi.hears(&format!("* MSG #lobby {} ani: line {number}", number + 1));
+    }
+    // Where it is refused, it is shown again as well.
+    let mut closed = quick();
+    closed.operator_key = None;
+    let server = TestServer::with(closed);
+    let mut ani = Raw::connect(&server);
+    ani.sends(b"\xff\xf1/oper\r\n");
+    ani.until(b" ERR 481 not-operator OPER: ");
+    ani.until(b"\xff\xfc\x01");
 }

@@ -16,6 +16,7 @@ mod promise;
 mod properties;
 mod soak;
 mod transcripts;
+mod typing;
 mod wire;
 mod witness;
 

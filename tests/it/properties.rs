@@ -576,7 +576,7 @@ fn event() -> impl Strategy<Value = Event> {
         select(vec![Warning::Pace, Warning::Idle(60), Warning::Errors, Warning::Interrupt, Warning::LineMode])
             .prop_map(Event::Warn),
         Just(Event::PasteBegins),
-        name().prop_map(|name| Event::Prompt(Prompt::Login(name))),
+        (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt { what: Prompt::Login(name), is_hidden }),
         short_text(100).prop_map(Event::Pong),
         (room(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(room, first, last, count)| Event::Gap {
             room,

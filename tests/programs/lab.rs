@@ -1,10 +1,14 @@
-//! The walk-through of docs/lab.md, walked: each command is run in a terminal of its own as it stands there, and what it shows
-//! is compared with what the paper says.
+//! The lab from outside, in the server program: the walk-through of docs/lab.md, in which each command is run in a terminal of its
+//! own as it stands there and what it shows is compared with what the paper says; and what is seen through the glass wall.
 
 use std::collections::HashMap;
 use std::fs;
 use std::net::TcpListener;
+use std::time::Instant;
 
+use chat_server::testing::{DEADLINE, TestClient, matches};
+
+use crate::process::Process;
 use crate::program::{Program, is_here};
 
 /// What the paper has for the address and for the server program.
@@ -147,4 +151,97 @@ fn every_step_of_the_walk_through_shows_what_the_paper_says() {
         }
     }
     assert!(commands > 20 && typed > 30, "only {commands} commands and {typed} lines were found");
+}
+
+// ---- the glass wall, in a process of its own: the threads of all that runs in one are in the picture ----
+
+/// The rows of one picture.
+fn look(client: &mut TestClient) -> Vec<String> {
+    client.send("/inspect");
+    client.until("* BEGIN INSPECT ...");
+    picture(client)
+}
+
+/// What is left of a picture that has begun.
+fn picture(client: &mut TestClient) -> Vec<String> {
+    std::iter::from_fn(|| client.line().filter(|line| !line.contains(" END INSPECT *"))).collect()
+}
+
+/// Looks again and again until a row is like this.
+fn until_seen(client: &mut TestClient, pattern: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let rows = look(client);
+        if let Some(row) = rows.iter().find(|row| matches(pattern, row)) {
+            return row.clone();
+        }
+        assert!(began.elapsed() < DEADLINE, "{pattern} is not seen in {rows:#?}");
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_seen_with_its_name_and_what_waits_for_it() {
+    let server = Process::start(&["--lab"]);
+    let mut ani = server.join("ani");
+    let mut budi = server.join("budi");
+    until_seen(&mut ani, "* THREAD client-2 state=S cpu=* wait=read ms=* client=budi: reading since ...");
+    until_seen(&mut ani, "* THREAD write-2 state=S cpu=* wait=batch client=budi: waits for something to write");
+    let words = format!("MSG:{}\n", "x".repeat(2_000)).repeat(50);
+    let stuck = "* THREAD write-2 state=S cpu=* wait=write ms=* client=budi: blocked in write since ...";
+    // Any write takes a moment, and the system finds a little more room now and then.
+    let millis = |row: &str| row.split_once(" ms=").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
+    let is_stuck = |row: &String| matches(stuck, row) && millis(row).is_some_and(|millis| millis > 1_000);
+    // The fullest queue comes first, behind that of the router.
+    let full = "* QUEUE client-2 events=* outbox=* queue=* tickets=0 client=budi: ...";
+    let is_full = |row: &String| matches(full, row) && !row.contains(" queue=0 ");
+    let began = Instant::now();
+    loop {
+        let rows = look(&mut ani);
+        if rows.iter().any(is_stuck) && rows.iter().filter(|row| row.contains(" QUEUE ")).nth(1).is_some_and(is_full) {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "the system takes all of it: {rows:#?}");
+        ani.send_bytes(words.as_bytes());
+        ani.settle();
+    }
+    // It asks, and does not read the answers: its tickets are out, and it is not read from any more.
+    let began = Instant::now();
+    let out = [
+        "* THREAD client-2 state=S cpu=* wait=ticket client=budi: waits: its answers are unread",
+        "* QUEUE client-2 events=* outbox=* queue=* tickets=2 client=budi: ...",
+    ];
+    loop {
+        budi.send("LIST");
+        let rows = look(&mut ani);
+        if out.iter().all(|pattern| rows.iter().any(|row| matches(pattern, row))) {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "its answers are taken: {rows:#?}");
+    }
+}
+
+/// However many are here, a picture has a bounded number of rows, the server's own threads first.
+#[test]
+fn a_picture_is_bounded() {
+    let server = Process::start(&["--lab"]);
+    let mut ani = server.join("ani");
+    let mut crowd: Vec<TestClient> = (0..30).map(|_| TestClient::connect(server.addr)).collect();
+    for guest in &mut crowd {
+        guest.hears("* HELLO ...");
+    }
+    let rows = look(&mut ani);
+    let count = |kind: &str| rows.iter().filter(|row| row.contains(kind)).count();
+    assert_eq!((count(" THREAD "), count(" QUEUE ")), (24, 13), "{rows:#?}");
+    assert!(count(" TURNS ") <= 9);
+    for own in ["accept", "lab", "router"] {
+        assert!(rows.iter().any(|row| row.contains(&format!(" THREAD {own} "))), "{own}: {rows:#?}");
+    }
+    ani.send("/opt view=short");
+    ani.until("* view=short");
+    ani.send("/inspect\n/ping end");
+    let table: Vec<String> = std::iter::from_fn(|| ani.line().filter(|line| !line.ends_with("PONG end"))).collect();
+    assert!(table.iter().all(|line| line.len() <= 80), "{table:#?}");
+    assert!(table.iter().any(|line| line.contains("more threads")), "{table:#?}");
+    assert!(table.iter().any(|line| line.ends_with("and 19 more clients")), "{table:#?}");
+    drop(crowd);
 }

@@ -22,7 +22,7 @@ fn with_telnet() -> Option<(TestServer, TestClient, Program)> {
 fn telnet(server: &TestServer) -> Program {
     let mut telnet = Program::on_a_terminal(&format!("telnet 127.0.0.1 {}", server.addr().port()));
     telnet.sees("Escape character is");
-    telnet.sees("Welcome. Type JOIN:<your-name> to come in, /help for help.\r\n");
+    telnet.sees("Welcome. Type JOIN:<your-name> to come in, /help for help, in telnet also /telnet on.\r\n");
     telnet
 }
 

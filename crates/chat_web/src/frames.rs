@@ -92,7 +92,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         | Event::Forgotten(_)
         | Event::Emptied { .. }
         | Event::PasteBegins
-        | Event::Prompt(_)
+        | Event::Prompt { .. }
         | Event::Terminal(_)
         | Event::Pong(_)
         | Event::Bye { .. } => return None,

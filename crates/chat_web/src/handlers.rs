@@ -708,7 +708,7 @@ async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery)
     };
     let (before, after, limit) = (number(query.before)?, number(query.after)?, limit_of(query.limit)?);
     let asked = PageQuery { before, after, around, limit };
-    let mut page = state.page(room, asked).ok_or(AppError::RoomNotFound)?;
+    let mut page = state.page(room, asked);
     // Memory ends here, and the room's log may not.
     let first = page.messages.first().map_or(before.unwrap_or(u64::MAX), |first| first.seq);
     if after.is_none() && around.is_none() && page.prev.is_none() && first > 1 {

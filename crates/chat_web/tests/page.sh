@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The page's tests in a real Chromium, and those of its pure modules: bash crates/chat_web/tests/page.sh, as root on Debian.
 #
-# Installs Chromium (Debian) and playwright-core with axe-core (npm) where they are missing. Needs Node 20 or later.
+# Installs Chromium (Debian) and playwright-core with axe-core (npm) where they are missing. Needs Node 20 or later. CHATD_BIN is
+# the server program to test; without it, it is built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
@@ -22,7 +23,9 @@ if ! command -v chromium >/dev/null; then
 fi
 node --test crates/chat_web/tests/js/
 (cd crates/chat_web/tests/browser && again npm install --no-audit --no-fund --no-package-lock --loglevel=error)
-cargo build --locked -p chatd
-CHATD_BIN="${CARGO_TARGET_DIR:-target}/debug/chatd"
+if [ -z "${CHATD_BIN:-}" ]; then
+    cargo build --locked -p chatd
+    CHATD_BIN="${CARGO_TARGET_DIR:-target}/debug/chatd"
+fi
 export CHATD_BIN="$(realpath "$CHATD_BIN")"
 node --experimental-websocket --test --test-concurrency=1 crates/chat_web/tests/browser/

@@ -8,6 +8,8 @@ type Tcp = TcpOn<Direct>;
 /// Where the transcripts are.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
+#[path = "../../../../tests/it/comfort.rs"]
+mod comfort;
 #[path = "../../../../tests/it/invariants.rs"]
 mod invariants;
 #[path = "../../../../tests/it/lifecycle.rs"]

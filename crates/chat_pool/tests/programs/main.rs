@@ -6,6 +6,8 @@ use chat_server::testing::TestServerOn;
 
 type TestServer = TestServerOn<Pool>;
 
+#[path = "../../../../tests/programs/comfort.rs"]
+mod comfort;
 #[path = "../../../../tests/programs/netcat.rs"]
 mod netcat;
 #[path = "../../../../tests/programs/program.rs"]

@@ -6,6 +6,8 @@ use chat_tokio::Tokio;
 
 type TestServer = TestServerOn<Tokio>;
 
+#[path = "../../../../tests/programs/comfort.rs"]
+mod comfort;
 #[path = "../../../../tests/programs/netcat.rs"]
 mod netcat;
 #[path = "../../../../tests/programs/program.rs"]

@@ -160,7 +160,7 @@ proptest! {
             state.take(&envelope(event));
         }
         for query in queries {
-            let got = state.page("LOBBY", query).expect("the lobby is always there");
+            let got = state.page("LOBBY", query);
             let wanted = page(&lines, query);
             let seqs: Vec<u64> = got.messages.iter().map(|message| message.seq).collect();
             prop_assert_eq!(&seqs, &wanted, "{:?}", query);
@@ -187,8 +187,9 @@ fn the_oldest_messages_make_way() {
     const EACH: u64 = 20_000;
     let state = state();
     let rooms: Vec<RoomName> = (0..6).map(|i| RoomName::parse(&format!("#r{i}")).expect("a room")).collect();
+    // A room that the tap has not brought yet is there, and has nothing in it.
     let first = state.page("r0", PageQuery { limit: 1, ..PageQuery::default() });
-    assert!(first.is_none());
+    assert!(first.messages.is_empty() && first.prev.is_none() && first.last_seq == 0);
     for room in &rooms {
         for id in 1..=EACH + 5 {
             state.take(&envelope(said(room, id, "hi")));
@@ -200,9 +201,9 @@ fn the_oldest_messages_make_way() {
     let kept: usize = state.rooms.iter().map(|log| log.messages.len()).sum();
     assert_eq!(kept, state.messages.len());
     assert!(kept <= 100_000, "{kept}");
-    let oldest = state.page("r0", PageQuery { after: Some(0), limit: 1, ..PageQuery::default() }).expect("the room");
+    let oldest = state.page("r0", PageQuery { after: Some(0), limit: 1, ..PageQuery::default() });
     assert!(oldest.messages.first().is_none_or(|message| message.seq > 5));
-    let newest = state.page("r5", PageQuery { limit: 1, ..PageQuery::default() }).expect("the room");
+    let newest = state.page("r5", PageQuery { limit: 1, ..PageQuery::default() });
     assert_eq!((newest.messages[0].seq, newest.last_seq), (EACH + 5, EACH + 5));
 }
 

@@ -1,0 +1,290 @@
+//! Typing in comfort mode: whatever is typed and whatever comes in between, the terminal shows all of it, and the typed line
+//! last; and however keys are cut on their way, they come to the same.
+
+use chat_server::command::Terminal;
+use chat_server::dialect::{Encoder, LineEncoder};
+use chat_server::event::{Envelope, Event, Wire};
+use chat_server::render::render;
+use chat_server::telnet::Splitter;
+use chat_server::text::Text;
+use chrono::DateTime;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthChar;
+
+/// A terminal that never scrolls, after the VT100: its last column keeps the cursor until one more letter comes.
+struct Vt {
+    width: usize,
+    /// Cells; the right half of a wide letter is empty.
+    rows: Vec<Vec<String>>,
+    row: usize,
+    column: usize,
+    is_full: bool,
+}
+
+impl Vt {
+    fn new(width: usize) -> Vt {
+        Vt { width, rows: vec![Vec::new()], row: 0, column: 0, is_full: false }
+    }
+
+    fn play(&mut self, bytes: &[u8]) {
+        let text = std::str::from_utf8(bytes).expect("no IAC and no broken letter here");
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\r' => (self.column, self.is_full) = (0, false),
+                '\n' => {
+                    self.row += 1;
+                    self.is_full = false;
+                }
+                '\x1b' => match (chars.next(), chars.next()) {
+                    (Some('['), Some('A')) => self.row -= 1,
+                    (Some('['), Some('B')) => self.row += 1,
+                    (Some('['), Some('J')) => {
+                        self.rows.truncate(self.row + 1);
+                        self.rows[self.row].truncate(self.column);
+                    }
+                    other => panic!("no VT100 has {other:?}"),
+                },
+                '\x07' => {}
+                c => self.letter(c),
+            }
+            while self.rows.len() <= self.row {
+                self.rows.push(Vec::new());
+            }
+        }
+    }
+
+    fn letter(&mut self, c: char) {
+        let wide = c.width().expect("no control character");
+        if wide == 0 {
+            let cells = &mut self.rows[self.row][..self.column];
+            let last = cells.iter_mut().rfind(|cell| !cell.is_empty()).expect("a letter for the mark");
+            return last.push(c);
+        }
+        if self.is_full || self.column + wide > self.width {
+            self.row += 1;
+            self.column = 0;
+            self.rows.push(Vec::new());
+        }
+        let cells = &mut self.rows[self.row];
+        // Over a letter that is there already.
+        cells.resize(cells.len().max(self.column + wide), String::new());
+        cells[self.column] = c.to_string();
+        cells[self.column + 1..self.column + wide].fill(String::new());
+        self.column += wide;
+        self.is_full = self.column == self.width;
+    }
+
+    fn shows(&self) -> Vec<String> {
+        self.rows.iter().map(|cells| cells.concat()).collect()
+    }
+
+    /// What stands before the cursor.
+    fn before(&self) -> Vec<String> {
+        let mut rows = self.shows();
+        rows.truncate(self.row + 1);
+        rows[self.row] = self.rows[self.row][..self.column].concat();
+        rows
+    }
+}
+
+/// How a line looks on a terminal that is given nothing but that line.
+fn rows_of(line: &str, width: usize) -> Vec<String> {
+    let mut vt = Vt::new(width);
+    vt.play(line.as_bytes());
+    vt.shows()
+}
+
+/// What a person takes for one character each, and the most columns that a terminal takes for it.
+const LETTERS: &[(&str, usize)] = &[
+    ("a", 1),
+    ("b", 1),
+    (" ", 1),
+    ("я", 1),
+    ("日", 2),
+    ("字", 2),
+    ("e\u{301}", 1),
+    ("का", 2),
+    ("❤️", 2),
+    ("🇮🇩", 2),
+    ("👍🏽", 4),
+    ("👨‍👩‍👧", 6),
+];
+
+/// How a typed line looks: no letter is cut in two, and behind a full row there is room for the cursor.
+fn rows_of_typed(letters: &[(&str, usize)], width: usize) -> Vec<String> {
+    let (mut rows, mut used) = (vec!["> ".to_string()], 2);
+    for (letter, wide) in letters {
+        if used + wide > width {
+            rows.push(String::new());
+            used = 0;
+        }
+        rows.last_mut().unwrap().push_str(letter);
+        used += wide;
+    }
+    if used == width {
+        rows.push(String::new());
+    }
+    rows
+}
+
+fn words(letters: &[(&str, usize)]) -> String {
+    letters.iter().map(|(letter, _)| *letter).collect()
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Key((&'static str, usize)),
+    Erase,
+    Left,
+    Right,
+    Enter,
+    Message(String),
+    Settle,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let letter = prop::sample::select(LETTERS);
+    prop_oneof![
+        8 => letter.prop_map(Step::Key),
+        2 => Just(Step::Erase),
+        3 => Just(Step::Left),
+        1 => Just(Step::Right),
+        1 => Just(Step::Enter),
+        2 => "[a-z日]{0,40}".prop_map(Step::Message),
+        4 => Just(Step::Settle),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_screen_shows_all_that_was_said_and_the_typed_line_below(width in 6usize..20, steps in vec(step(), 0..60)) {
+        let (mut encoder, mut vt) = (LineEncoder::default(), Vt::new(width));
+        let (mut typed, mut above): (Vec<(&str, usize)>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut cursor = 0;
+        let mut tell = |vt: &mut Vt, event: Event, settle: bool| {
+            let mut out = Vec::new();
+            let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
+            encoder.encode(&envelope, &mut out);
+            if settle {
+                encoder.settle(&mut out);
+            }
+            vt.play(&out);
+        };
+        let terminal = Event::Terminal;
+        tell(&mut vt, terminal(Terminal::Size(width as u16, 500)), false);
+        tell(&mut vt, terminal(Terminal::On), true);
+        let text = |words: &str| Text::new(words).unwrap();
+        for step in steps.into_iter().chain([Step::Settle]) {
+            match step {
+                Step::Key(key) => {
+                    typed.insert(cursor, key);
+                    cursor += 1;
+                }
+                Step::Erase if cursor > 0 => {
+                    cursor -= 1;
+                    typed.remove(cursor);
+                }
+                Step::Left => cursor = cursor.saturating_sub(1),
+                Step::Right => cursor = typed.len().min(cursor + 1),
+                Step::Erase | Step::Enter | Step::Message(_) | Step::Settle => {}
+            }
+            let now = || terminal(Terminal::Typed(text(&words(&typed)), words(&typed[..cursor]).len()));
+            match step {
+                Step::Key(_) | Step::Erase | Step::Left | Step::Right => tell(&mut vt, now(), true),
+                Step::Enter => {
+                    let line = std::mem::take(&mut typed);
+                    cursor = 0;
+                    tell(&mut vt, terminal(Terminal::Entered(text(&words(&line)))), false);
+                    above.extend(rows_of_typed(&line, width));
+                    above.pop_if(|row| row.is_empty());
+                }
+                Step::Message(said) => {
+                    let event = Event::Note { room: None, text: text(&said) };
+                    let line = render(&Envelope::new(DateTime::UNIX_EPOCH, event.clone()), Wire::Short);
+                    above.extend(rows_of(std::str::from_utf8(&line).unwrap().trim_end_matches("\r\n"), width));
+                    tell(&mut vt, event, false);
+                }
+                Step::Settle => {
+                    tell(&mut vt, now(), true);
+                    // A row that is there for the cursor alone, and had no letter, is there.
+                    let rows = |letters| [&above[..], &rows_of_typed(letters, width)].concat();
+                    prop_assert_eq!(vt.shows(), rows(&typed));
+                    // Of what is before the cursor, a letter that did not fit has taken the cursor along.
+                    let (mut before, mut stands) = (rows(&typed[..cursor]), vt.before());
+                    before.pop_if(|row| row.is_empty());
+                    stands.pop_if(|row| row.is_empty());
+                    prop_assert_eq!(stands, before);
+                }
+            }
+        }
+    }
+}
+
+/// What comes of keys: letters, keys that edit, keys that do nothing, line ends, and telnet's own.
+const KEYS: &[&[u8]] = &[
+    b"a",
+    b" ",
+    "日".as_bytes(),
+    "e\u{301}".as_bytes(),
+    "👨‍👩‍👧".as_bytes(),
+    b"\x7f",
+    b"\x08",
+    b"\x15",
+    b"\x17",
+    b"\x03",
+    b"\x0c",
+    b"\x01",
+    b"\x02",
+    b"\x04",
+    b"\x05",
+    b"\x06",
+    b"\x0b",
+    b"\x1b[A",
+    b"\x1b[B",
+    b"\x1bOD",
+    b"\x1b[C",
+    b"\x1b[H",
+    b"\x1b[3~",
+    b"\x1b[1;5A",
+    b"\x1bOP",
+    b"\x1b",
+    b"\r\0",
+    b"\r\n",
+    b"\n",
+    b"\xd1\xff\xf5",
+    b"\xff\xff",
+    b"\xff\xfd\x06",
+    b"\xff\xfa\x1f\x00\x28\x00\x18\xff\xf0",
+    b"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+];
+
+/// All that comes of keys that arrive in pieces of these sizes, and the line that is left.
+fn typed_in(keys: &[u8], sizes: &[usize]) -> (Vec<String>, Vec<u8>) {
+    let mut splitter = Splitter::new(40);
+    splitter.offer();
+    let mut seen = Vec::new();
+    let (mut rest, mut sizes) = (keys, sizes.iter().copied().cycle());
+    while !rest.is_empty() {
+        let (mut piece, later) = rest.split_at(sizes.next().unwrap_or(1).min(rest.len()));
+        rest = later;
+        while let Some(input) = splitter.next(&mut piece) {
+            seen.push(format!("{input:?}"));
+        }
+        let begun = splitter.begun();
+        assert!(begun.len() <= 40 && !begun.iter().any(|b| *b < 0x20 || *b == 0x7F), "{begun:?}");
+    }
+    (seen, splitter.begun().to_vec())
+}
+
+proptest! {
+    #[test]
+    fn keys_come_to_the_same_however_they_are_cut(
+        keys in vec(prop::sample::select(KEYS), 0..40),
+        sizes in vec(1usize..20, 1..8),
+    ) {
+        let keys = [b"\xff\xfd\x01\xff\xfd\x03", &keys.concat()[..]].concat();
+        prop_assert_eq!(typed_in(&keys, &sizes), typed_in(&keys, &[keys.len()]));
+    }
+}
