@@ -68,6 +68,7 @@ impl Task {
             }
             Event::Left { room, by, .. } if *by == own => {
                 self.session.know(|known| known.rooms.retain(|name| name != room));
+                self.rights.rooms.retain(|name| name != room);
                 self.seen.remove(&key(room));
                 if self.current.as_ref() == Some(room) {
                     self.current = self.session.rooms().last().cloned();
@@ -95,7 +96,7 @@ impl Task {
                 });
                 self.know_person(done);
                 self.current = Some(room.clone());
-                self.look_at_rights().await;
+                self.has_other_rights().await;
                 self.state.sessions.insert(self.session.token.clone(), self.session.clone());
                 if let Some(signed_on) = self.signed_on.take()
                     && signed_on.send(Ok(())).is_err()
@@ -159,13 +160,14 @@ impl Task {
             (Done::Entered { room, .. }, _) => {
                 self.session.know(|known| known.rooms.push(room.clone()));
                 self.current = Some(room.clone());
-                self.look_at_rights().await;
+                self.has_other_rights().await;
                 let entered = ServerFrame::RoomEntered { room: self.own_room(room) };
                 self.tell_all(frame(&entered));
                 self.roster(None, room.clone()).await;
             }
             (Done::Parted { room, current }, _) => {
                 self.session.know(|known| known.rooms.retain(|name| name != room));
+                self.rights.rooms.retain(|name| name != room);
                 self.read.remove(&key(room));
                 self.seen.remove(&key(room));
                 self.current = current.clone();

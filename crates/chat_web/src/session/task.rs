@@ -253,17 +253,22 @@ impl Task {
 
     /// Asks the router what this person may do, where that may have changed, and tells the sockets if it has.
     pub(super) async fn look_at_rights(&mut self) {
+        if self.has_other_rights().await {
+            let (role, rooms) = (self.rights.role.word(), self.rights.rooms.iter().map(bare).collect());
+            self.tell_all(frame(&ServerFrame::Rights { role, rooms }));
+        }
+    }
+
+    /// The same, without a word: what the sockets get next says it. Returns whether it has changed.
+    pub(super) async fn has_other_rights(&mut self) -> bool {
         let (reply, answer) = oneshot::channel();
         let client = self.session.client;
         let question = ToRouter::Rights { client, reply: Box::new(move |rights| drop(reply.send(rights))) };
         self.state.tell_router(question).await;
         // None: the router has ended, and its goodbye is on its way.
-        let Ok(rights) = answer.await else { return };
-        if rights != self.rights {
-            let (role, rooms) = (rights.role.word(), rights.rooms.iter().map(bare).collect());
-            self.rights = rights;
-            self.tell_all(frame(&ServerFrame::Rights { role, rooms }));
-        }
+        let Ok(rights) = answer.await else { return false };
+        let before = std::mem::replace(&mut self.rights, rights);
+        before != self.rights
     }
 
     pub(super) fn tell_socket(&mut self, socket: SocketId, what: &ServerFrame) {

@@ -45,7 +45,7 @@ export function order(app) {
 
   /** `budi is banned by ani, for 9 min more: spam`, as far as one may see it. */
   function held({ whom, what, by, seconds, reason }) {
-    const words = [t(`did_${what}`, { who: whom ?? t('anAddress') }), seconds ? t('forTime', { time: span(seconds, lang) }) : t('untilLifted'), t('byWhom', { by })].join(' ');
+    const words = [t(`did_${what}`, { who: whom ?? t('anAddress') }), seconds ? t('forTime', { time: span(Math.ceil(seconds / 60) * 60, lang) }) : t('untilLifted'), t('byWhom', { by })].join(' ');
     return h('li', {}, h('span', { dir: 'auto' }, reason ? `${words}: ${reason}` : words),
       room.op && whom && h('button.soft', { onclick: () => act(app.deed(what === 'muted' ? 'unmute' : 'unban', room.id, whom)) }, t('lift')));
   }
