@@ -15,7 +15,7 @@ use crate::names::{ClientId, Name, RoomName};
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
 use crate::router::Patience;
-use crate::store::{Answer, Policy, Question, Report, Secret};
+use crate::store::{Answer, Policy, Question, Report, Role, Secret};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::text::Text;
 
@@ -78,6 +78,13 @@ pub enum Message {
         what: Sought,
         /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
         reply: Box<dyn FnOnce(Result<Vec<RoomName>, ChatError>) + Send>,
+    },
+    /// A door wants to know what somebody may do, to offer that and nothing else.
+    Rights {
+        /// Whose connection.
+        client: ClientId,
+        /// Where the answer goes.
+        reply: Box<dyn FnOnce(Rights) + Send>,
     },
     /// A file is here, whole, and is to become a line.
     Uploaded {
@@ -147,6 +154,15 @@ pub enum Sought {
     Room(RoomName),
     /// A file, whose token they have: of a room, or whispered.
     File(Option<RoomName>),
+}
+
+/// What somebody may do beyond what everybody may.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rights {
+    /// On the whole server.
+    pub role: Role,
+    /// Those of their rooms in which they keep order: all of them, for the server's operators.
+    pub rooms: Vec<RoomName>,
 }
 
 /// What an operator at a door may want.

@@ -554,6 +554,9 @@ impl Lines {
                     self.out.push_str(&String::from_utf8_lossy(bytes));
                 }
             }
+            Items::Files(lines) if lines.is_empty() => {
+                self.say(format_args!("There are no files in {}. /send puts one there.", everywhere(&block.room)));
+            }
             Items::Files(lines) => {
                 self.say(format_args!("{} in {}:", counted(lines.len(), "file"), everywhere(&block.room)));
                 for line in lines {

@@ -284,6 +284,7 @@ impl Turn<'_> {
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Message::Look { who, what, reply } => reply(self.look(who, &what)),
+            Message::Rights { client, reply } => reply(self.rights(client)),
             Message::Store(report) => self.report(report),
             Message::Uploaded { token, reply } => self.uploaded(token, reply),
             Message::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),

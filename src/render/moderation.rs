@@ -44,15 +44,16 @@ impl Lines {
     /// What somebody is answered who kept order.
     pub(super) fn done_moderating(verb: &str, room: &Option<RoomName>, whom: &Text, seconds: Option<u64>) -> String {
         let place = room.as_ref().map_or_else(|| "this server".into(), |room| room.to_string());
-        let inside = room.as_ref().map_or_else(|| "everywhere".into(), |room| format!("in {room}"));
+        let inside = room.as_ref().map_or_else(|| "anywhere".into(), |room| format!("in {room}"));
+        let scope = room.as_ref().map_or("*", |room| room.as_str());
         let time = seconds.map_or_else(String::new, |seconds| format!(" for {}", in_words(seconds)));
         match verb.to_ascii_lowercase().as_str() {
             "op" => format!("{whom} is an operator of {place}."),
             "deop" => format!("{whom} is no operator of {place} any more."),
             "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
-            "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {whom} lifts it."),
+            "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {scope} {whom} lifts it."),
             "unmute" => format!("{whom} can speak {inside} again."),
-            "ban" => format!("{whom} is banned from {place}{time}. /unban {whom} lifts it."),
+            "ban" => format!("{whom} is banned from {place}{time}. /unban {scope} {whom} lifts it."),
             _ => format!("{whom} may come to {place} again."),
         }
     }

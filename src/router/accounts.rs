@@ -398,6 +398,15 @@ impl Turn<'_> {
             (Then::Granted { by }, Answer::Granted(account)) => {
                 accounts.by_name.insert(account.name.clone(), account.clone());
                 self.act(by, "grant", None, account.name.as_str(), account.role.word());
+                let text = match account.role {
+                    Role::Member => "You are an operator of this server no more.",
+                    Role::Op => "You are an operator of this server now. /help shows what that is.",
+                    Role::Admin => "You are an administrator of this server now. /help shows what that is.",
+                };
+                let note = Envelope::new(self.now.wall, Event::Note { room: None, text: Text::own(text) });
+                let mut all: Vec<ClientId> = self.clients.all_named(&account.name).collect();
+                all.retain(|id| self.is_signed_in(*id));
+                all.into_iter().for_each(|id| self.push(id, &note));
             }
             (Then::Invited { by }, Answer::Code { .. }) => {
                 self.act(by, "invite", None, "", "");

@@ -9,7 +9,7 @@ use super::{Router, Turn};
 use crate::command::{Deed, Scope};
 use crate::error::ChatError;
 use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
-use crate::message::{Onlooker, Sought};
+use crate::message::{Onlooker, Rights, Sought};
 use crate::names::{ClientId, Name, RoomName};
 use crate::room::Room;
 use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words};
@@ -115,6 +115,13 @@ impl Turn<'_> {
         suspect.address = Some(who.address);
         let held = on_connection.or_else(|| sanctions.on(Kind::Ban, suspect, self.now.mono))?;
         Some(held.told(self.now.mono))
+    }
+
+    /// What somebody may do beyond what everybody may.
+    pub(super) fn rights(&self, id: ClientId) -> Rights {
+        let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
+        let is_ruled = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.may_rule(id, room));
+        Rights { role: self.role(id), rooms: rooms.filter(is_ruled).cloned().collect() }
     }
 
     /// A room by invitation looks to all others as if there were none.

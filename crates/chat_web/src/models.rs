@@ -153,7 +153,7 @@ pub struct OwnRoom {
     pub topic: String,
     /// The modes.
     pub modes: String,
-    /// Whether this person is an operator of it.
+    /// Whether this person keeps order in it: its operators do, and those of the server.
     pub op: bool,
 }
 
@@ -168,6 +168,8 @@ pub enum ServerFrame {
         v: u32,
         session: Uuid,
         you: Author,
+        /// `member`, `op` or `admin`, on the whole server.
+        role: &'static str,
         heartbeat_ms: u64,
         limits: Limits,
         rooms: Vec<OwnRoom>,
@@ -242,6 +244,18 @@ pub enum ServerFrame {
         cid: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<FileInfo>,
+    },
+    /// What this person may do is something else now.
+    Rights {
+        /// `member`, `op` or `admin`, on the whole server.
+        role: &'static str,
+        /// Those of their rooms in which they keep order.
+        rooms: Vec<String>,
+    },
+    /// A room is open or closed by other modes now.
+    Modes {
+        room: String,
+        modes: String,
     },
     Topic {
         room: String,

@@ -15,10 +15,11 @@ use chat_server::event::What;
 use chat_server::files::Token;
 use chat_server::limit::Bucket;
 use chat_server::live::Follower;
+use chat_server::message::Rights;
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::Outbox;
 use chat_server::router::Recipient;
-use chat_server::store::Proof;
+use chat_server::store::{Proof, Role};
 use chat_server::text::Text;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -249,7 +250,7 @@ impl Session {
             resumes: HashMap::new(),
             read: HashMap::new(),
             seen: HashMap::new(),
-            ops: Vec::new(),
+            rights: Rights { role: Role::Member, rooms: Vec::new() },
             current: None,
             next_tag: 0,
             last_order: now,

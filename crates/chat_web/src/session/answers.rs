@@ -44,12 +44,7 @@ impl Task {
                 {
                     self.saw(room, *id);
                 }
-                if let Event::Operator { room, by, .. } = &envelope.event
-                    && *by == self.session.person()
-                {
-                    self.ops.push(room.clone());
-                }
-                self.follow_order(&envelope.event);
+                self.follow_order(&envelope.event).await;
                 if let Some(bytes) = rendered(&self.state, envelope) {
                     self.tell_all(bytes);
                 }
@@ -57,21 +52,23 @@ impl Task {
         }
     }
 
-    /// What others decide about this person: an operator or not, or out of a room.
-    fn follow_order(&mut self, event: &Event) {
+    /// What others decide about this person: an operator or not, or out of a room; and how a room is closed.
+    async fn follow_order(&mut self, event: &Event) {
         let own = self.session.person();
         match event {
-            Event::Moderated { room: Some(room), what: Measure::Op { person, .. }, .. } if *person == own => {
-                self.ops.push(room.clone());
+            Event::Operator { by, .. } if *by == own => self.look_at_rights().await,
+            Event::Moderated { what: Measure::Op { person, .. }, .. } if *person == own => self.look_at_rights().await,
+            Event::Moderated { what: Measure::Deop { person: Some(person), .. }, .. } if *person == own => {
+                self.look_at_rights().await;
             }
-            Event::Moderated { room: Some(room), what: Measure::Deop { person: Some(person), .. }, .. }
-                if *person == own =>
-            {
-                self.ops.retain(|name| name != room);
+            // Whoever is made an operator of the server, or is one no more, is told so in words.
+            Event::Note { room: None, .. } => self.look_at_rights().await,
+            Event::Mode { room, modes, .. } => {
+                self.tell_all(frame(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() }));
             }
             Event::Left { room, by, .. } if *by == own => {
                 self.session.know(|known| known.rooms.retain(|name| name != room));
-                self.ops.retain(|name| name != room);
+                self.rights.rooms.retain(|name| name != room);
                 self.seen.remove(&key(room));
                 if self.current.as_ref() == Some(room) {
                     self.current = self.session.rooms().last().cloned();
@@ -99,6 +96,7 @@ impl Task {
                 });
                 self.know_person(done);
                 self.current = Some(room.clone());
+                self.has_other_rights().await;
                 self.state.sessions.insert(self.session.token.clone(), self.session.clone());
                 if let Some(signed_on) = self.signed_on.take()
                     && signed_on.send(Ok(())).is_err()
@@ -159,19 +157,17 @@ impl Task {
                 }
                 return;
             }
-            (Done::Entered { room, op, .. }, _) => {
+            (Done::Entered { room, .. }, _) => {
                 self.session.know(|known| known.rooms.push(room.clone()));
                 self.current = Some(room.clone());
-                if *op {
-                    self.ops.push(room.clone());
-                }
+                self.has_other_rights().await;
                 let entered = ServerFrame::RoomEntered { room: self.own_room(room) };
                 self.tell_all(frame(&entered));
                 self.roster(None, room.clone()).await;
             }
             (Done::Parted { room, current }, _) => {
                 self.session.know(|known| known.rooms.retain(|name| name != room));
-                self.ops.retain(|name| name != room);
+                self.rights.rooms.retain(|name| name != room);
                 self.read.remove(&key(room));
                 self.seen.remove(&key(room));
                 self.current = current.clone();
@@ -188,7 +184,9 @@ impl Task {
             (Done::SignedIn { name, .. } | Done::SignedOut { name }, _) => {
                 self.know_person(done);
                 self.is_now(name.clone(), timestamp(envelope.at)).await;
+                self.look_at_rights().await;
             }
+            (Done::Operator | Done::Role { .. }, _) => self.look_at_rights().await,
             (Done::Away(why), _) => {
                 let state = if why.is_some() { Presence::Away } else { Presence::Online };
                 self.state.presence(self.session.author(), state, why.as_ref().map(ToString::to_string));
@@ -199,7 +197,10 @@ impl Task {
                 self.tell_all(frame(&ServerFrame::Topic { room: bare(room), from, at, text }));
             }
             // Whoever is told that a room is closed finds it closed: the tap may be a moment behind.
-            (Done::Modes { room, modes }, _) => self.state.room(room, |log| log.modes = modes.to_string()),
+            (Done::Modes { room, modes }, _) => {
+                self.state.room(room, |log| log.modes = modes.to_string());
+                self.tell_all(frame(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() }));
+            }
             _ => {}
         }
         let what = if let Event::Done { verb, .. } = &envelope.event { Some((*verb).to_string()) } else { None };
@@ -229,7 +230,6 @@ impl Task {
         let before = self.session.rooms();
         for room in before.iter().filter(|room| !rooms.contains(room)) {
             self.session.know(|known| known.rooms.retain(|name| name != room));
-            self.ops.retain(|name| name != room);
             self.tell_all(frame(&ServerFrame::RoomLeft { room: bare(room) }));
         }
         for room in rooms.into_iter().filter(|room| !before.contains(room)) {

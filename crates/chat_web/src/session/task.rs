@@ -8,7 +8,7 @@ use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Choice, Command, Presence};
 use chat_server::error::ChatError;
 use chat_server::event::What;
-use chat_server::message::{Client, Message as ToRouter, Ticket};
+use chat_server::message::{Client, Message as ToRouter, Rights, Ticket};
 use chat_server::names::{Name, RoomName};
 use chat_server::outbox::{Batch, Outbox};
 use chat_server::protocol::Request;
@@ -40,7 +40,8 @@ pub(super) struct Task {
     pub(super) read: HashMap<String, u64>,
     /// The last numbers that went to the sockets; the tap may be a moment behind them.
     pub(super) seen: HashMap<String, u64>,
-    pub(super) ops: Vec<RoomName>,
+    /// What this person may do, as the router said last.
+    pub(super) rights: Rights,
     pub(super) current: Option<RoomName>,
     pub(super) next_tag: u64,
     pub(super) last_order: Instant,
@@ -220,6 +221,7 @@ impl Task {
             v: 1,
             session: self.session.id,
             you: self.session.author(),
+            role: self.rights.role.word(),
             heartbeat_ms: self.state.config.times.heartbeat.as_millis() as u64,
             limits: Limits {
                 text_bytes: config.line_bytes,
@@ -245,8 +247,28 @@ impl Task {
             read_seq: self.read.get(&key(room)).copied().unwrap_or(0),
             topic: log.topic,
             modes: if log.modes.is_empty() { "+".into() } else { log.modes },
-            op: self.ops.contains(room),
+            op: self.rights.rooms.contains(room),
         }
+    }
+
+    /// Asks the router what this person may do, where that may have changed, and tells the sockets if it has.
+    pub(super) async fn look_at_rights(&mut self) {
+        if self.has_other_rights().await {
+            let (role, rooms) = (self.rights.role.word(), self.rights.rooms.iter().map(bare).collect());
+            self.tell_all(frame(&ServerFrame::Rights { role, rooms }));
+        }
+    }
+
+    /// The same, without a word: what the sockets get next says it. Returns whether it has changed.
+    pub(super) async fn has_other_rights(&mut self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let client = self.session.client;
+        let question = ToRouter::Rights { client, reply: Box::new(move |rights| drop(reply.send(rights))) };
+        self.state.tell_router(question).await;
+        // None: the router has ended, and its goodbye is on its way.
+        let Ok(rights) = answer.await else { return false };
+        let before = std::mem::replace(&mut self.rights, rights);
+        before != self.rights
     }
 
     pub(super) fn tell_socket(&mut self, socket: SocketId, what: &ServerFrame) {

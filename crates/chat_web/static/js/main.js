@@ -18,7 +18,7 @@ import { icon } from './view/icons.js';
 import { badges } from './view/badges.js';
 import { banner as showBanner } from './view/banner.js';
 import { closeDrawers, drawers } from './view/drawers.js';
-import { timelineView } from './view/timeline.js';
+import { moderated, timelineView } from './view/timeline.js';
 import { composerView } from './view/composer.js';
 import { roomsView } from './view/rooms.js';
 import { peopleView } from './view/people.js';
@@ -168,6 +168,17 @@ const app = {
     return app.command(`/join #${room}`, true, () => app.goTo(room, seq));
   },
   settings: () => lately((parts) => parts.settings.open()),
+  /** Who comes into a room and who speaks there; and what is done with one person. */
+  roomOrder: (room) => lately((parts) => parts.order.open(room)),
+  orderFor: (verb, name) => lately((parts) => parts.order.person(verb, name, app.room())),
+  /** Keeps order. The server tells everybody else; whoever did it sees it in the same words. `room`: null is everywhere. */
+  async deed(verb, room, name, { time = '', seconds = null, reason = '' } = {}) {
+    await app.order([`/${verb}`, room === null ? '*' : `#${room}`, name, time, reason].filter(Boolean).join(' '));
+    const named = !/[.:/]/.test(name);
+    take({ type: 'Moderated', room, what: DID[verb], user: named ? { name } : null, by: state.me.name, seconds, reason: reason || null, at: new Date().toISOString(), text: '' });
+  },
+  /** A command whose answer goes to whoever gave it. */
+  order: (text) => new Promise((done, fail) => { if (!ask({ type: 'Command', line: text, room: 'lobby' }, done, (error) => fail(new Error(error.title)))) fail(new Error(t('needsLine'))); }),
   async goTo(room, seq) { app.open(room, false); if (!app.room().loaded) await past.load(room); timeline.render(); await timeline.goTo(seq); },
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   async lookAround() {
@@ -207,6 +218,7 @@ const app = {
   },
 };
 const MAX_BACK = 200;
+const DID = { op: 'op', deop: 'deop', kick: 'kicked', mute: 'muted', unmute: 'unmuted', ban: 'banned', unban: 'unbanned' };
 function confirmUnsent() { toast(t('unsentStay', { n: box.items.length }), { kind: 'warn' }); return true; }
 
 const timeline = timelineView(app), composer = composerView(app), rooms = roomsView(app), who = peopleView(app);
@@ -241,7 +253,7 @@ function applyChange(change) {
     case 'timeline': if (here) timeline.plan(); break;
     case 'people': if (here) { draw('people'); } if (state.rooms.size > 1) draw('rooms'); break;
     case 'typing': if (here) draw('typing'); break;
-    case 'rooms': draw('rooms'); if (app.room()) header(); break;
+    case 'rooms': draw('rooms'); if (app.room()) header(); redrawOrder(); break;
     case 'me': setPref('name', state.me.name); draw('rooms'); draw('people'); timeline.plan(); redrawSettings(); break;
     case 'opened': opened(); break;
     case 'entered': enter(change.room); break;
@@ -250,7 +262,7 @@ function applyChange(change) {
     case 'reload': past.load(change.room); break;
     case 'holes': if (line.at === 'live') past.mend(change.room); break;
     case 'read': if (!change.room.startsWith('@')) readSoon(change.room, change.seq); break;
-    case 'notice': toast(change.text, { ms: 10000 }); break;
+    case 'notice': toast(change.order ? `${change.order.room ? `#${change.order.room}: ` : ''}${moderated(change.order)}` : change.text, { ms: 10000 }); break;
     case 'say': heard(change); break;
   }
 }
@@ -273,6 +285,7 @@ function header() {
   const text = room.dm ? t('dmTopic') : room.topic;
   $('#topic').textContent = text;
   $('#topic').title = text;
+  $('#orderbtn').hidden = room.dm;
 }
 
 /** A restart forgot that we were in there. What waits for a room that lets us in no more is handed back to its author. */
@@ -515,6 +528,8 @@ const banner = () => showBanner(() => ({ line, unsent: box.items.length, since: 
 /** An open dialog shows what has changed; one that is not open is none of ours, and perhaps not there yet. */
 function redrawSettings() { if ($('#settings[open]')) lately((parts) => parts.settings.redraw()); }
 
+function redrawOrder() { if ($('#order[open]')) lately((parts) => parts.order.redraw()); }
+
 async function dress() {
   const root = document.documentElement;
   if (prefs.theme === 'auto') delete root.dataset.theme; else root.dataset.theme = prefs.theme;
@@ -527,11 +542,13 @@ async function dress() {
   $('#peoplebtn').setAttribute('aria-expanded', String(prefs.people));
   if (app.room()) { header(); composer.label(app.room()); timeline.plan(); rooms.render(); who.render(); who.typing(); $('#log').setAttribute('aria-label', t('log', { room: state.current })); }
   redrawSettings();
+  redrawOrder();
   banner();
 }
 
 drawers(() => app.set('people', !prefs.people));
 $('#mentions').addEventListener('click', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
+$('#orderbtn').addEventListener('click', () => app.roomOrder(app.room()));
 $('#searchbtn').addEventListener('click', () => app.search());
 $('#find').addEventListener('click', () => { closeDrawers(); app.switch(); });
 $('#addroom').addEventListener('click', () => { closeDrawers(); app.switch('#'); });

@@ -8,7 +8,7 @@ export const WIDE = 200;
 const MOST_NOTES = 200;
 
 export const initial = () => ({
-  me: null, rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0,
+  me: null, role: 'member', rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0,
 });
 
 export function newRoom(id, info = {}) {
@@ -101,7 +101,7 @@ const HANDLERS = {
     // Another instance of the server: its numbers mean something else.
     const epoch = event.server.instance ?? null;
     const other = state.epoch && epoch && state.epoch !== epoch;
-    Object.assign(state, { me: event.you, commands: event.commands, limits: { ...state.limits, ...event.limits }, server: event.server, epoch });
+    Object.assign(state, { me: event.you, role: event.role ?? 'member', commands: event.commands, limits: { ...state.limits, ...event.limits }, server: event.server, epoch });
     const changes = [{ what: 'me' }, { what: 'rooms' }];
     const named = new Set(event.rooms.map((info) => info.id));
     for (const info of event.rooms) {
@@ -272,7 +272,6 @@ const HANDLERS = {
   Operator(state, event) {
     const room = state.rooms.get(event.room);
     if (!room) return [];
-    if (isMe(state, event.user)) room.op = true;
     note(state, room, 'operator', { who: event.user.name, at: event.at });
     return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
   },
@@ -281,12 +280,25 @@ const HANDLERS = {
   Moderated(state, event) {
     const room = event.room ? state.rooms.get(event.room) : currentRoom(state);
     const mine = !!event.user && isMe(state, event.user);
-    const changes = mine ? [{ what: 'notice', text: event.text }] : [];
+    const changes = mine ? [{ what: 'notice', text: event.text, order: { ...event, who: event.user.name } }] : [];
     if (!room) return changes;
-    if (mine && event.room && (event.what === 'op' || event.what === 'deop')) room.op = event.what === 'op';
     const { what, by, seconds, reason, at, text } = event;
     note(state, room, 'moderated', { who: event.user?.name ?? '', what, by, seconds, reason, text, at });
     return [...changes, { what: 'rooms' }, { what: 'timeline', room: room.id }];
+  },
+
+  /** What one may do is for the server to say: on the whole of it, and in which rooms. */
+  Rights(state, event) {
+    state.role = event.role;
+    for (const room of state.rooms.values()) room.op = event.rooms.includes(room.id);
+    return [{ what: 'rooms' }];
+  },
+
+  Modes(state, event) {
+    const room = state.rooms.get(event.room);
+    if (!room) return [];
+    room.modes = event.modes;
+    return [{ what: 'rooms' }];
   },
 
   Notice(state, event) {

@@ -40,6 +40,7 @@ export const untilMidnight = (now) => { const d = new Date(now); return new Date
 
 /** 75 → "1 min", 8000 → "2 h": for idle people and the dashboard. */
 export function span(seconds, lang = 'en') {
+  // Short for a day is "hr" in Indonesian, which others read as an hour.
   const [value, unit] = seconds < 60 ? [seconds, 'second'] : seconds < 3600 ? [seconds / 60, 'minute'] : seconds < 86400 ? [seconds / 3600, 'hour'] : [seconds / 86400, 'day'];
-  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 0 }).format(Math.floor(value));
+  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: lang === 'id' ? 'long' : 'short', maximumFractionDigits: 0 }).format(Math.floor(value));
 }

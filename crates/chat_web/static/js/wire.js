@@ -25,6 +25,8 @@ const FRAMES = {
   Topic: { room: str, text: maybe(str) },
   Operator: { room: str, user: person },
   Moderated: { room: maybe(str), what: str, user: maybe(person), by: maybe(str), seconds: maybe(num), reason: maybe(str), text: str },
+  Rights: { role: str, rooms: list },
+  Modes: { room: str, modes: str },
   Notice: { room: maybe(str), text: str },
   Warning: { text: str },
   RoomEntered: { room: (v) => !!v && str(v.id) },

@@ -639,45 +639,6 @@ test('operators see everybody and can send somebody away', async () => {
   assert.deepEqual([...ana.errors, ...boss.errors], []);
 }, { timeout: 4 * WAIT });
 
-test('who opens a room keeps order in it, and everybody sees it', async () => {
-  await serve();
-  const ana = await person('ana');
-  await say(ana, '/join #dapur');
-  await ana.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
-  const budi = await terminal('budi');
-  budi.say('/join #dapur');
-  await budi.hears('OK JOIN room=#dapur');
-  const citra = await person('citra');
-  await say(citra, '/join #dapur');
-  await citra.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
-  const menu = async (page, name, item) => {
-    await page.click(`#who button.person:has-text("${name}")`);
-    await page.click(`.menu .item:has-text("${item}")`);
-  };
-  const note = (page, words) => page.waitForFunction((wanted) => [...document.querySelectorAll('.note.moderated')].some((el) => el.textContent.includes(wanted)), words);
-  await menu(ana, 'budi', 'Mute budi for 10 minutes');
-  await budi.hears('MUTED #dapur budi ana for=600');
-  await note(citra, 'budi is muted for 10 min by ana');
-  budi.say('hello?');
-  await budi.hears('ERR 404 cannot-speak');
-  await menu(ana, 'budi', 'Let budi speak');
-  await budi.hears('UNMUTED #dapur budi ana');
-  await menu(ana, 'budi', 'Make budi an operator');
-  await budi.hears('OP #dapur budi ana');
-  budi.say('/kick citra mind your words');
-  await citra.waitForFunction(() => document.querySelector('#title').textContent !== '#dapur');
-  await note(ana, 'citra is sent out by budi: mind your words');
-  // Nobody is offered what they may not do.
-  await citra.click('#who button.person:has-text("budi")');
-  assert.equal(await citra.locator('.menu .item:has-text("Ban budi")').count(), 0);
-  await citra.keyboard.press('Escape');
-  await menu(ana, 'budi', 'Ban budi from this room');
-  await budi.hears('BANNED #dapur budi ana');
-  budi.say('/join #dapur');
-  await budi.hears('ERR 474 banned-from-room');
-  assert.deepEqual([...ana.errors, ...citra.errors], []);
-}, { timeout: 4 * WAIT });
-
 test('after a restart one is in the same rooms again, and what waited for them arrives there', async () => {
   await serve();
   const page = await person('ana', {}, ['WebSocket', 'Failed to load resource', 'ERR_']);

@@ -16,12 +16,15 @@ export function closeMenu(giveBack = true) {
 }
 export const menuIsOpen = () => !!open;
 
+/** Closes the menu if what it belongs to is in there. */
+export const closeMenuIn = (place) => { if (open && place.contains(open.anchor)) closeMenu(); };
+
 export function show(el, anchor, back) {
   closeMenu(false);
   // Inside the landmark it belongs to: a screen reader stays where it was.
   (anchor.closest('nav, main, aside') ?? document.body).append(el);
   const off = new AbortController();
-  open = { el, back, off };
+  open = { el, anchor, back, off };
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: w, offsetHeight: hgt } = el;
   // Under the edge that is nearer to the middle: a bubble on the left opens to the right.

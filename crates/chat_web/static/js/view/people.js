@@ -33,18 +33,19 @@ export function peopleView(app) {
     ]);
   }
 
-  /** What an operator of the room can do with somebody. The server decides; it is offered where it may be done. */
+  /** What whoever keeps order here can do with somebody. The server says who does, and decides again. */
   function order(name) {
     const room = currentRoom(app.state);
     if (!room?.op || room.dm) return [];
-    const act = (verb, more = '') => () => app.command(`/${verb} #${room.id} ${name}${more}`);
+    const act = (verb) => () => app.deed(verb, room.id, name).catch((error) => app.sorry(error.message));
     return [
-      { label: t('makeOp', { name }), icon: 'check', run: act('op') },
-      { label: t('muteFor', { name }), icon: 'bell', danger: true, run: act('mute', ' 10m') },
+      room.id !== 'lobby' && { label: t('makeOp', { name }), icon: 'check', run: act('op') },
+      room.id !== 'lobby' && { label: t('unmakeOp', { name }), icon: 'close', run: act('deop') },
+      { label: t('mute', { name }), icon: 'bell', danger: true, run: () => app.orderFor('mute', name) },
       { label: t('unmute', { name }), icon: 'bell', run: act('unmute') },
-      { label: t('kick', { name }), icon: 'close', danger: true, run: act('kick') },
-      { label: t('ban', { name }), icon: 'close', danger: true, run: act('ban') },
-    ];
+      { label: t('kick', { name }), icon: 'leave', danger: true, run: () => app.orderFor('kick', name) },
+      { label: t('ban', { name }), icon: 'lock', danger: true, run: () => app.orderFor('ban', name) },
+    ].filter(Boolean);
   }
 
   return {

@@ -49,13 +49,14 @@ export function signIn(first, { why = '', way = 'visit' } = {}) {
   look();
   $('#join').textContent = `telnet ${location.hostname} 7878`;
   focus();
-  api.rooms().then((rooms) => { const n = rooms.find((room) => room.id === 'lobby')?.users; if (n) { $('#here').textContent = t('hereNow', { n }); $('#here').hidden = false; } }).catch(() => {});
   api.server().then((now) => {
     if (signal.aborted) return;
     offer = now;
     const said = words.textContent, bad = words.classList.contains('bad');
     turn(offer.private && way === 'visit' ? 'member' : way);
     if (bad) say(said, true);
+    // Strangers are not told who is in where only members come in.
+    return offer.private ? null : api.rooms().then((rooms) => { const n = rooms.find((room) => room.id === 'lobby')?.users; if (n) { $('#here').textContent = t('hereNow', { n }); $('#here').hidden = false; } });
   }).catch(() => {});
 
   $('#dice').replaceChildren(icon('dice'));

@@ -7,7 +7,7 @@ import { clock, dayKey, dayLabel, span } from '../time.js';
 import * as merge from '../merge.js';
 import * as outbox from '../outbox.js';
 import { actionsOn, usable } from './actions.js';
-import { closeMenu } from './menu.js';
+import { closeMenuIn } from './menu.js';
 import { messageView } from './message.js';
 
 const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
@@ -107,12 +107,6 @@ export function timelineView(app) {
     return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
   }
 
-  /** What was done to keep order, in the reader's language. Nobody lifts what ends by itself; the dashboard's operator has no name. */
-  function moderated({ what, who, by, seconds, reason }) {
-    const whom = who || t('anAddress');
-    return [t(`did_${what}`, { who: whom }), seconds ? t('forTime', { time: span(seconds, lang) }) : '', by ? t('byWhom', { by }) : what.startsWith('un') ? t('timeOver') : ''].filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');
-  }
-
   function answer(note) {
     return h(`li.answer${note.kind === 'refused' ? '.refused' : ''}`, {}, h('div', {}, h('p.who', {}, icon('terminal'), h('span', {}, t('onlyYou')),
       h('button.icon', { 'aria-label': t('close'), onclick: () => app.dropNote(note.key) }, icon('close'))),
@@ -194,7 +188,8 @@ export function timelineView(app) {
 
   let idle = 0;
   log.addEventListener('scroll', () => {
-    closeMenu();
+    // A menu of a message goes with it; one of a person stays open while others talk.
+    closeMenuIn(log);
     // A scroll of our own making says nothing about what the reader wants.
     const own = Math.abs(log.scrollTop - view.wrote) < 1;
     view.wrote = -1;
@@ -310,4 +305,10 @@ export function timelineView(app) {
     atEnd: () => view.stick && view.end === null,
     fresh: (key) => view.fresh.add(key),
   };
+}
+
+/** What was done to keep order, in the reader's language. Nobody lifts what ends by itself; the dashboard's operator has no name. */
+export function moderated({ what, who, by, seconds, reason }) {
+  const whom = who || t('anAddress');
+  return [t(`did_${what}`, { who: whom }), seconds ? t('forTime', { time: span(seconds, lang) }) : '', by ? t('byWhom', { by }) : what.startsWith('un') ? t('timeOver') : ''].filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');
 }
