@@ -5,7 +5,7 @@ use chat_server::command::Terminal;
 use chat_server::dialect::{Encoder, LineEncoder};
 use chat_server::event::{Envelope, Event, Wire};
 use chat_server::render::render;
-use chat_server::telnet::Splitter;
+use chat_server::telnet::{Input, Splitter};
 use chat_server::text::Text;
 use chrono::DateTime;
 use proptest::collection::vec;
@@ -218,6 +218,141 @@ proptest! {
                     prop_assert_eq!(stands, before);
                 }
             }
+        }
+    }
+}
+
+/// The keys of a prompt, each with its bytes.
+#[derive(Clone, Debug)]
+enum Press {
+    Letter(&'static str),
+    Backspace,
+    Delete,
+    Left,
+    Right,
+    Home,
+    End,
+    Before,
+    Behind,
+    Up,
+    Down,
+    Enter,
+}
+
+impl Press {
+    fn bytes(&self) -> &'static [u8] {
+        match self {
+            Press::Letter(letter) => letter.as_bytes(),
+            Press::Backspace => b"\x7f",
+            Press::Delete => b"\x1b[3~",
+            Press::Left => b"\x1b[D",
+            Press::Right => b"\x06",
+            Press::Home => b"\x1bOH",
+            Press::End => b"\x05",
+            Press::Before => b"\x15",
+            Press::Behind => b"\x0b",
+            Press::Up => b"\x1b[A",
+            Press::Down => b"\x1bOB",
+            Press::Enter => b"\r\0",
+        }
+    }
+}
+
+fn press() -> impl Strategy<Value = Press> {
+    prop_oneof![
+        10 => prop::sample::select(LETTERS).prop_map(|(letter, _)| Press::Letter(letter)),
+        2 => Just(Press::Backspace),
+        1 => Just(Press::Delete),
+        3 => Just(Press::Left),
+        2 => Just(Press::Right),
+        1 => Just(Press::Home),
+        1 => Just(Press::End),
+        1 => Just(Press::Before),
+        1 => Just(Press::Behind),
+        2 => Just(Press::Up),
+        2 => Just(Press::Down),
+        2 => Just(Press::Enter),
+    ]
+}
+
+/// A prompt as one would explain it: a list of letters, a place in it, and the lines before.
+#[derive(Default)]
+struct Prompt {
+    letters: Vec<&'static str>,
+    cursor: usize,
+    before: Vec<Vec<&'static str>>,
+    back: usize,
+    draft: Vec<&'static str>,
+}
+
+impl Prompt {
+    /// Returns the line that was entered.
+    fn press(&mut self, press: &Press) -> Option<String> {
+        match press {
+            Press::Letter(letter) => {
+                self.letters.insert(self.cursor, letter);
+                self.cursor += 1;
+            }
+            Press::Backspace if self.cursor > 0 => {
+                self.cursor -= 1;
+                self.letters.remove(self.cursor);
+            }
+            Press::Delete if self.cursor < self.letters.len() => drop(self.letters.remove(self.cursor)),
+            Press::Left => self.cursor = self.cursor.saturating_sub(1),
+            Press::Right => self.cursor = self.letters.len().min(self.cursor + 1),
+            Press::Home => self.cursor = 0,
+            Press::End => self.cursor = self.letters.len(),
+            Press::Before => drop(self.letters.drain(..std::mem::take(&mut self.cursor))),
+            Press::Behind => self.letters.truncate(self.cursor),
+            Press::Up if self.back < self.before.len().min(20) => self.show(self.back + 1),
+            Press::Down if self.back > 0 => self.show(self.back - 1),
+            Press::Enter if !self.letters.is_empty() => {
+                let line = std::mem::take(&mut self.letters);
+                let words = line.concat();
+                if self.before.last() != Some(&line) {
+                    self.before.push(line);
+                }
+                (self.cursor, self.back) = (0, 0);
+                return Some(words);
+            }
+            Press::Enter => self.back = 0,
+            Press::Backspace | Press::Delete | Press::Up | Press::Down => {}
+        }
+        None
+    }
+
+    fn show(&mut self, back: usize) {
+        if self.back == 0 {
+            self.draft = self.letters.clone();
+        }
+        self.back = back;
+        self.letters = if back == 0 { self.draft.clone() } else { self.before[self.before.len() - back].clone() };
+        self.cursor = self.letters.len();
+    }
+}
+
+proptest! {
+    #[test]
+    fn keys_do_what_a_person_expects_of_a_prompt(presses in vec(press(), 0..120)) {
+        let (mut splitter, mut prompt) = (Splitter::new(2_048), Prompt::default());
+        splitter.offer();
+        prop_assert_eq!(splitter.next(&mut &b"\xff\xfd\x01\xff\xfd\x03"[..]), Some(Input::Agreed));
+        for press in presses {
+            let mut entered = None;
+            // Cut everywhere.
+            for byte in press.bytes() {
+                match splitter.next(&mut &[*byte][..]) {
+                    Some(Input::Line(line)) => entered = Some(String::from_utf8_lossy(line).into_owned()),
+                    other => prop_assert_eq!(other, None),
+                }
+                if entered.is_some() && *byte == b'\r' {
+                    splitter.remember();
+                }
+            }
+            prop_assert_eq!(entered, prompt.press(&press));
+            let (typed, cursor) = splitter.typed().expect("it is edited here");
+            prop_assert_eq!(typed.as_str(), prompt.letters.concat());
+            prop_assert_eq!(&typed[..cursor], prompt.letters[..prompt.cursor].concat());
         }
     }
 }
