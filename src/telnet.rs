@@ -136,8 +136,9 @@ impl Splitter {
                 *bytes = &bytes[skip..];
                 self.after_cr = false;
                 let plain = bytes.iter().position(|&b| b < 0x20 || b == 0x7F || b == IAC);
-                if let Some(end) = plain.filter(|&end| end <= self.limit && bytes[end] == b'\n') {
+                if let Some(end) = plain.filter(|&end| end <= self.limit && matches!(bytes[end], b'\n' | b'\r')) {
                     let line = &bytes[..end];
+                    self.after_cr = bytes[end] == b'\r';
                     *bytes = &bytes[end + 1..];
                     if line.is_empty() && !self.secret {
                         continue;
@@ -402,26 +403,33 @@ impl Splitter {
     }
 
     fn keep(&mut self, byte: u8) -> Option<Found> {
-        if let Editing::Here(editor) = &mut self.editing {
-            let key = editor.key(&mut self.line, self.limit, byte);
-            match key {
-                Key::Older if !self.secret => editor.older(&mut self.line),
-                Key::Newer if !self.secret => editor.newer(&mut self.line),
-                Key::Older | Key::Newer | Key::Edited | Key::Interrupt | Key::EndOfTransmission | Key::Redraw => {}
-            }
-            self.length = self.line.len();
-            return match key {
-                Key::Edited | Key::Older | Key::Newer => None,
-                Key::Redraw => Some(Found::Other(Input::Redraw)),
-                Key::Interrupt => Some(Found::Other(Input::Interrupt)),
-                Key::EndOfTransmission => Some(Found::Other(Input::EndOfTransmission)),
-            };
+        if self.is_editing() {
+            return self.key(byte);
         }
         self.length += 1;
         if self.length <= self.limit {
             self.line.push(byte);
         }
         (self.length > ENDLESS).then_some(Found::Other(Input::Endless))
+    }
+
+    /// A key, where lines are edited here. Apart from the rest, which most lines go through byte by byte.
+    #[cold]
+    fn key(&mut self, byte: u8) -> Option<Found> {
+        let Editing::Here(editor) = &mut self.editing else { return None };
+        let key = editor.key(&mut self.line, self.limit, byte);
+        match key {
+            Key::Older if !self.secret => editor.older(&mut self.line),
+            Key::Newer if !self.secret => editor.newer(&mut self.line),
+            Key::Older | Key::Newer | Key::Edited | Key::Interrupt | Key::EndOfTransmission | Key::Redraw => {}
+        }
+        self.length = self.line.len();
+        match key {
+            Key::Edited | Key::Older | Key::Newer => None,
+            Key::Redraw => Some(Found::Other(Input::Redraw)),
+            Key::Interrupt => Some(Found::Other(Input::Interrupt)),
+            Key::EndOfTransmission => Some(Found::Other(Input::EndOfTransmission)),
+        }
     }
 
     fn end_of_line(&mut self) -> Option<Found> {
