@@ -81,6 +81,7 @@ impl View {
             "TOPIC" if text.is_empty() => self.quiet(line, &format!("{second} cleared the topic of {first}")),
             "TOPIC" => self.quiet(line, &format!("topic of {first} by {second}: {text}")),
             "TYPING" => self.quiet(line, &format!("{second} is typing in {first}")),
+            "OP" | "DEOP" | "KICKED" | "MUTED" | "UNMUTED" | "BANNED" | "UNBANNED" => self.order(line),
             "NOTE" if first == "*" => self.marked(line, "*", YELLOW, text),
             "NOTE" => self.marked(line, "*", YELLOW, &format!("{first}: {text}")),
             "WARN" => self.marked(line, "!", YELLOW, text),
@@ -123,6 +124,37 @@ impl View {
         let size = line.number(3).unwrap_or(0);
         let words = format!("{place}sends {} ({size} bytes) {}", line.text, self.ink(DIM, &format!("/get {token}")));
         self.said(line, who, &words)
+    }
+
+    /// How order was kept. Somebody banned by address is `*`, and so is who did it where a time is over.
+    fn order(&mut self, line: &Line) -> String {
+        let (room, who, by) = (line.field(0), line.field(1), line.field(2));
+        let who = if who == "*" { "an address" } else { who };
+        let (place, inside) = match room {
+            "*" => ("this server", "everywhere".to_string()),
+            room => (room, format!("in {room}")),
+        };
+        let mut words = match line.kind.as_str() {
+            "OP" => format!("{who} is an operator of {place} now"),
+            "DEOP" => format!("{who} is no operator of {place} any more"),
+            "KICKED" => format!("{who} is sent out of {place}"),
+            "MUTED" => format!("{who} is muted {inside}"),
+            "UNMUTED" => format!("{who} may speak again {inside}"),
+            "BANNED" => format!("{who} is banned from {place}"),
+            _ => format!("{who} may come to {place} again"),
+        };
+        if let Some(seconds) = line.pair("for").and_then(|seconds| seconds.parse().ok()) {
+            words += &format!(" for {}", span(seconds));
+        }
+        match by {
+            "*" if line.kind.starts_with("UN") => words += ": the time is over",
+            "*" | "" => {}
+            by => words += &format!(", by {by}"),
+        }
+        if !line.text.is_empty() {
+            words += &format!(": {}", line.text);
+        }
+        self.marked(line, "*", YELLOW, &words)
     }
 
     fn changed(&mut self, line: &Line, what: &str) -> String {
@@ -199,6 +231,28 @@ impl View {
                     vec![room.field(0).to_string(), people, modes.to_string(), room.text.clone()]
                 });
                 self.table(&if count == 1 { "1 room".into() } else { format!("{count} rooms") }, rows.collect(), false)
+            }
+            "BANS" if count == 0 => self.own("nobody is banned or muted"),
+            "BANS" => {
+                let rows = block.lines.iter().map(|ban| {
+                    let whom = if ban.field(0) == "*" { "an address" } else { ban.field(0) };
+                    let what = if ban.pair("mute").is_some() { "muted" } else { "banned" };
+                    let left = ban.pair("for").and_then(|seconds| seconds.parse().ok());
+                    let left =
+                        left.map_or("until it is lifted".into(), |seconds| format!("for {} more", span(seconds)));
+                    vec![whom.to_string(), what.to_string(), left, format!("by {}", ban.field(1)), ban.text.clone()]
+                });
+                let place = if block.room == "*" { "this server" } else { &block.room };
+                self.table(&format!("banned and muted, {place}"), rows.collect(), false)
+            }
+            "AUDIT" => {
+                let rows = block.lines.iter().map(|act| {
+                    let time = act.at.map_or(String::new(), |at| (self.zone)(at).format("%e %b %H:%M").to_string());
+                    let place = act.pair("room").unwrap_or_default();
+                    let whom = act.pair("target").unwrap_or_default();
+                    vec![time, act.field(1).into(), act.field(2).into(), place.into(), whom.into(), act.text.clone()]
+                });
+                self.table("done by power", rows.collect(), false)
             }
             "HELP" => self.help(&block.lines),
             "STATS" => {
@@ -425,14 +479,64 @@ mod tests {
     }
 
     #[test]
+    fn how_order_is_kept_is_said_in_words() {
+        for (line, words) in [
+            ("OP #tea budi ani", "budi is an operator of #tea now, by ani"),
+            ("DEOP #tea budi ani", "budi is no operator of #tea any more, by ani"),
+            ("KICKED #tea budi ani: mind your words", "budi is sent out of #tea, by ani: mind your words"),
+            ("KICKED * budi *", "budi is sent out of this server"),
+            ("MUTED #tea budi ani for=600: spam", "budi is muted in #tea for 10 min, by ani: spam"),
+            ("MUTED * budi ani", "budi is muted everywhere, by ani"),
+            ("UNMUTED #tea budi ani", "budi may speak again in #tea, by ani"),
+            ("UNMUTED * budi *", "budi may speak again everywhere: the time is over"),
+            ("BANNED #tea budi ani", "budi is banned from #tea, by ani"),
+            ("BANNED #tea * ani for=7200: trouble", "an address is banned from #tea for 2 h, by ani: trouble"),
+            ("UNBANNED * budi ani", "budi may come to this server again, by ani"),
+            ("NOTE *: Tea is ready", "Tea is ready"),
+            ("NOTE #tea: ani lets only operators speak (+m).", "#tea: ani lets only operators speak (+m)."),
+        ] {
+            let seen = shown(&mut view(false), &[&format!("2026-08-21T10:00:12Z {line}")]);
+            assert_eq!(seen, format!("10:00            *  {words}\n"), "{line}");
+        }
+        let bans = [
+            "t BEGIN BANS #tea 3",
+            "t BAN budi ani for=540 since=2026-08-21T10:00Z: spam",
+            "t BAN citra ani mute=1 since=2026-08-21T10:00Z",
+            "t BAN * ani since=2026-08-21T10:00Z: trouble",
+            "t END BANS #tea",
+        ];
+        let seen = shown(&mut view(false), &bans);
+        let rows: Vec<&str> = seen.lines().skip(1).collect();
+        assert_eq!(
+            rows,
+            [
+                "  budi        banned  for 9 min more      by ani  spam",
+                "  citra       muted   until it is lifted  by ani",
+                "  an address  banned  until it is lifted  by ani  trouble",
+            ]
+        );
+        assert_eq!(
+            shown(&mut view(false), &["t BEGIN BANS * 0", "t END BANS *"]).trim(),
+            "--  nobody is banned or muted"
+        );
+        let audit = [
+            "t BEGIN AUDIT * 1",
+            "2026-08-21T10:00:12Z AUDIT 12 ani mute room=#tea target=budi: for 10 min: spam",
+            "t END AUDIT *",
+        ];
+        let seen = shown(&mut view(false), &audit);
+        assert!(seen.ends_with("21 Aug 10:00  ani  mute  #tea  budi  for 10 min: spam\n"), "{seen}");
+    }
+
+    #[test]
     fn every_line_ends_and_holds_no_control_byte() {
         let mut lines: Vec<String> = Vec::new();
-        let kinds = "MSG ACT WHISPER JOINED LEFT NICK TOPIC TYPING NOTE WARN GAP ERR OK BYE HELLO PROMPT PONG KICKED X";
+        let kinds = "MSG ACT WHISPER JOINED LEFT NICK TOPIC TYPING NOTE WARN GAP ERR OK BYE HELLO PROMPT PONG KICKED BANNED UNMUTED OP X";
         for kind in kinds.split(' ') {
             lines.push(format!("2026-08-21T10:00:12Z {kind}"));
             lines.push(format!("2026-08-21T10:00:12Z {kind} %1B 7 %07 x=%0A: te\x1bxt"));
         }
-        for what in ["LIST", "WHO", "ROOMS", "HISTORY", "HELP", "STATS", "NEW"] {
+        for what in ["LIST", "WHO", "ROOMS", "HISTORY", "HELP", "STATS", "BANS", "AUDIT", "NEW"] {
             lines.push(format!("t BEGIN {what} * 1"));
             lines.push("t ANY %1B b=%0D: a\x07".to_string());
             lines.push(format!("t END {what} *"));

@@ -1,6 +1,9 @@
 //! Who may not enter does not read, either: bans by name and by address, straight and behind a proxy, on every path of REST and
 //! by WebSocket.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
 use chat_server::config::Config;
 use chat_server::operator_key::OperatorKey;
 use chat_server::store::{Policy, Role};
@@ -264,4 +267,70 @@ fn a_lockdown_keeps_strangers_from_reading_too() {
     assert_eq!(stage.call(get("/api/messages")).problem(), "locked-down");
     obeyed(&mut socket, "LOCKDOWN:off");
     assert_eq!(stage.call(get("/api/messages")).status, 200);
+}
+
+/// What the file door answers, with the line that was sent to it.
+fn at_the_file_door(stage: &Stage, line: &str) -> String {
+    let addr = stage.server().handle().files_addr().expect("files are passed on");
+    let mut socket = TcpStream::connect(addr).expect("the file door is open");
+    socket.write_all(line.as_bytes()).expect("it is read");
+    socket.shutdown(Shutdown::Write).expect("it is open");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+/// Real sockets, by each way in which an address may come in. The operator is elsewhere, behind a proxy, so that they are not where
+/// they ban.
+#[test]
+fn a_ban_by_address_holds_at_the_line_door_and_the_file_door() {
+    for (listens, networks) in [
+        ("127.0.0.1:0", ["127.0.0.1", "127.0.0.0/8", "::ffff:127.0.0.1"]),
+        ("[::ffff:127.0.0.1]:0", ["127.0.0.1", "127.0.0.0/24", "::ffff:127.0.0.0/104"]),
+        ("[::1]:0", ["::1", "::/64", "::/16"]),
+    ] {
+        let mut config: Config = quick();
+        (config.addr, config.files) = (listens.into(), listens.into());
+        config.operator_key = OperatorKey::new(KEY).ok();
+        let stage = Stage::with(config, WebConfig::default());
+        let elsewhere = from(post("/api/users", &json!({ "name": "ani" })), "203.0.113.5");
+        let elsewhere = elsewhere.header("x-forwarded-proto", "https");
+        let token = stage.call(elsewhere).json()["token"].as_str().expect("a token").to_string();
+        let mut socket = Ws::connect(stage.addr(), Some(&token)).expect("the door is open");
+        obeyed(&mut socket, &format!("OPER:{KEY}"));
+        let file = stage.call(from(upload("lobby", b"kettle"), "203.0.113.5").bearer(&token)).json();
+        let get_file = format!("GET {}\n", file["token"].as_str().expect("a token"));
+        assert_eq!(at_the_file_door(&stage, &get_file), "kettle");
+        for network in networks {
+            let mut budi = stage.line("budi");
+            budi.send("JOIN:#tea");
+            budi.settle();
+            // Out of one room, under whatever name.
+            obeyed(&mut socket, &format!("/ban #tea {network} 1h"));
+            budi.until("* LEFT #tea budi: banned by ani");
+            for line in ["JOIN:#tea", "NICK:other", "JOIN:#tea", "HISTORY:#tea"] {
+                budi.send(line);
+            }
+            budi.until("* ERR 474 banned-from-room JOIN retry=*: ...");
+            budi.until("* OK NICK name=other: ...");
+            budi.until("* ERR 474 banned-from-room JOIN retry=*: ...");
+            budi.until("* ERR 474 banned-from-room HISTORY retry=*: ...");
+            obeyed(&mut socket, &format!("/unban #tea {network}"));
+            // And out of the server, by every connection and every door.
+            let mut second = stage.line("citra");
+            obeyed(&mut socket, &format!("/ban * {network} 1h spam"));
+            for person in [&mut budi, &mut second] {
+                person.until("* BYE 465 banned: ...");
+                assert!(person.line().is_none(), "{listens} {network}");
+            }
+            let mut again = stage.server().connect();
+            again.send("JOIN:somebody");
+            again.until("* BYE 465 banned: ...");
+            let answer = at_the_file_door(&stage, &get_file);
+            assert!(answer.starts_with("ERR 465 banned"), "{listens} {network}: {answer}");
+            obeyed(&mut socket, &format!("/unban * {network}"));
+            assert_eq!(at_the_file_door(&stage, &get_file), "kettle");
+            drop(stage.line("dewi"));
+        }
+    }
 }

@@ -9,5 +9,6 @@ mod kept;
 mod openapi;
 mod pages;
 mod rest;
+mod rights;
 mod rooms;
 mod sockets;
