@@ -283,6 +283,8 @@ fn a_long_line_and_a_window_that_changes_leave_nothing_behind() {
     ani.presses(&["Home"]);
     ani.ends_with(&[&[&*format!("> {}", &long[..18])], &rows[..4]].concat());
     budi.send("/me waves again");
+    // What comes by Enter takes another way to the server.
+    assert!(budi.settle().is_empty());
     ani.ends_with(&[&[&*format!("> {}", &long[..18])], &rows[..4]].concat());
     ani.presses(&["Enter"]);
     budi.hears(&format!("* MSG #lobby 27 ani: {long}"));
