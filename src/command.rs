@@ -788,11 +788,9 @@ pub static VERBS: &[Verb] = &[
         &["lockdown"],
         "/lockdown on|off",
         "operators: let nobody new in, or everybody again",
-        |args, verb| match args.trim() {
-            "on" => Ok(Command::Lockdown(true)),
-            "off" => Ok(Command::Lockdown(false)),
-            "" => Err(ChatError::MissingArgument { usage: verb.usage }),
-            _ => Err(bad(&args, verb.usage)),
+        |args, verb| {
+            let on = on_or_off(&args, verb)?.ok_or(ChatError::MissingArgument { usage: verb.usage })?;
+            Ok(Command::Lockdown(on))
         },
     ),
     verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_, _| Ok(Command::Rehash)),
@@ -832,12 +830,7 @@ pub static VERBS: &[Verb] = &[
         &["telnet"],
         "/telnet [on|off]",
         "telnet only: what comes in does not break the line you type",
-        |args, verb| match args.trim() {
-            "" => Ok(Command::Telnet(None)),
-            "on" => Ok(Command::Telnet(Some(true))),
-            "off" => Ok(Command::Telnet(Some(false))),
-            _ => Err(bad(&args, verb.usage)),
-        },
+        |args, verb| Ok(Command::Telnet(on_or_off(&args, verb)?)),
     )),
     verb(
         "TYPING",
@@ -882,12 +875,7 @@ pub static VERBS: &[Verb] = &[
         &["inspect"],
         "/inspect [on|off]",
         "look inside a server that was started with --lab; on: each second",
-        |args, verb| match args.trim() {
-            "" => Ok(Command::Inspect { watch: None }),
-            "on" => Ok(Command::Inspect { watch: Some(true) }),
-            "off" => Ok(Command::Inspect { watch: Some(false) }),
-            _ => Err(bad(&args, verb.usage)),
-        },
+        |args, verb| Ok(Command::Inspect { watch: on_or_off(&args, verb)? }),
     ),
     early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
         let words = args.trimmed();
@@ -1119,6 +1107,16 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
             _ => return Err(bad(&word, verb.usage)),
         });
         rest = more;
+    }
+}
+
+/// `on`, `off` or nothing.
+fn on_or_off(args: &Text, verb: &Verb) -> Result<Option<bool>, ChatError> {
+    match args.trim() {
+        "" => Ok(None),
+        "on" => Ok(Some(true)),
+        "off" => Ok(Some(false)),
+        _ => Err(bad(args, verb.usage)),
     }
 }
 

@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{AppError, Problem};
-use crate::handlers::{Asked, Body};
+use crate::handlers::{Asked, Body, number};
 use crate::models::{AuditEntry, Room, User};
 use crate::peer::Peer;
 use crate::state::AppState;
@@ -267,8 +267,7 @@ pub async fn audit(
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(AppError::InvalidRequest(format!("limit should be 1 to {LARGEST_PAGE}, not {limit}.")));
     }
-    let before = query.before.map(u64::try_from).transpose();
-    let before = before.map_err(|_| AppError::InvalidRequest("before is the number of an act.".into()))?;
+    let before = number(query.before, "before is the number of an act.")?;
     match operator.order(&state, Order::Audit { before, limit }).await? {
         Answer::Acts { acts, more } => Ok(Json(Audit { acts: acts.iter().map(AuditEntry::of).collect(), more })),
         _ => Err(AppError::Internal),

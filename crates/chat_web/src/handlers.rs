@@ -532,18 +532,16 @@ pub async fn search(
     let limit = limit_of(query.limit)?;
     let words = Text::new(&query.q).ok().filter(|words| !words.trim().is_empty() && words.len() <= LONGEST_SEARCH);
     let words = words.ok_or_else(|| AppError::InvalidRequest("q is what to look for, in at most 500 bytes.".into()))?;
-    let before = query.before.map(u64::try_from).transpose();
-    let before = before.map_err(|_| AppError::InvalidRequest("before is the seq of an event.".into()))?;
+    let before = number(query.before, "before is the seq of an event.")?;
     let who = who.onlooker();
-    let room = match &query.room {
+    let (room, hidden) = match &query.room {
         Some(room) => {
             let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
             state.look(who, Sought::Room(name.clone())).await?;
-            Some(name)
+            (Some(name), Vec::new())
         }
-        None => None,
+        None => (None, state.look(who, Sought::Everything).await?),
     };
-    let hidden = state.look(who, Sought::Everything).await?;
     match state.ask(Question::Search { room, hidden, words, before, limit }, true).await.ok_or(AppError::Stopping)? {
         Answer::Lines { lines, more } => {
             // A room may have been closed meanwhile, or they may be banned by now.
@@ -692,6 +690,11 @@ fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
         .ok_or_else(|| AppError::InvalidRequest(format!("limit is a number from 1 to {LARGEST_PAGE}.")))
 }
 
+/// A number of a query, which the OpenAPI document has as one with a sign. `right` says what it should be.
+pub(crate) fn number(typed: Option<i64>, right: &str) -> Result<Option<u64>, AppError> {
+    typed.map(u64::try_from).transpose().map_err(|_| AppError::InvalidRequest(right.into()))
+}
+
 async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
     let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
     state.look(who, Sought::Room(name.clone())).await?;
@@ -702,11 +705,8 @@ async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery)
         }
         None => None,
     };
-    let number = |number: Option<i64>| {
-        let number = number.map(u64::try_from).transpose();
-        number.map_err(|_| AppError::InvalidRequest("before and after are the seq of an event, or 0.".into()))
-    };
-    let (before, after, limit) = (number(query.before)?, number(query.after)?, limit_of(query.limit)?);
+    let right = "before and after are the seq of an event, or 0.";
+    let (before, after, limit) = (number(query.before, right)?, number(query.after, right)?, limit_of(query.limit)?);
     let asked = PageQuery { before, after, around, limit };
     let mut page = state.page(room, asked);
     // Memory ends here, and the room's log may not.
