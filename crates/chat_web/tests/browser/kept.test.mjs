@@ -5,19 +5,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
-import { AXE, BIN, axeFindsNothing, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
+import { test } from 'node:test';
+import { browser, ends } from './cast.mjs';
+import { AXE, BIN, axeFindsNothing, enter, isLive, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
 
 const PASSWORD = 'correct-horse';
-let browser;
-const ends = [];
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
 
 /** A directory for a store, gone with the test. */
 function directory() {

@@ -1,37 +1,9 @@
 // How order is kept on the page: what is offered to whom, what it does, and that it is said in the reader's language.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { AXE, WAIT, axeFindsNothing, enter, isLive, launch, lineClient, newPage, say, startServer } from './stage.mjs';
-
-let browser;
-let server;
-const ends = [];
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-/** A server of the test's own, ended with it. */
-async function serve(options) {
-  server = await startServer(options);
-  ends.push(() => server.stop());
-  return server;
-}
-async function person(name, options, forgive, url = server.url) {
-  const page = await newPage(browser, options, forgive);
-  ends.push(() => page.context().close());
-  if (name) await enter(page, url, name);
-  return page;
-}
-async function terminal(name) {
-  const client = await lineClient(server, name);
-  ends.push(client.end);
-  return client;
-}
+import { test } from 'node:test';
+import { person, serve, server, terminal } from './cast.mjs';
+import { AXE, WAIT, axeFindsNothing, isLive, say } from './stage.mjs';
 
 /** Does something with somebody by the menu of people. */
 const menu = async (page, name, item) => {

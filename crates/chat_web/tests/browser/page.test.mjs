@@ -2,37 +2,9 @@
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { after, afterEach, before, test } from 'node:test';
-import { AXE, WAIT, axeFindsNothing, enter, isLive, launch, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
-
-let browser;
-let server;
-const ends = [];
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-/** A server of the test's own, ended with it. */
-async function serve(options) {
-  server = await startServer(options);
-  ends.push(() => server.stop());
-  return server;
-}
-async function person(name, options, forgive, url = server.url) {
-  const page = await newPage(browser, options, forgive);
-  ends.push(() => page.context().close());
-  if (name) await enter(page, url, name);
-  return page;
-}
-async function terminal(name) {
-  const client = await lineClient(server, name);
-  ends.push(client.end);
-  return client;
-}
+import { test } from 'node:test';
+import { browser, ends, person, serve, server, terminal } from './cast.mjs';
+import { AXE, WAIT, axeFindsNothing, enter, isLive, launch, newPage, proxy, say, sees, settled, texts } from './stage.mjs';
 
 test('the first visit: a name is proposed, Enter, and one is in the lobby', async () => {
   await serve();
