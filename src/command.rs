@@ -873,9 +873,11 @@ pub static VERBS: &[Verb] = &[
             }
         },
     )),
-    lines(early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| match args.trimmed() {
-        token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
-        token => Ok(Command::Ping(token)),
+    lines(early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| {
+        match args.trimmed() {
+            token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
+            token => Ok(Command::Ping(token)),
+        }
     }))),
     early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_, _| Ok(Command::Why))),
     early(verb("HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args, _| {

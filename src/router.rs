@@ -813,8 +813,20 @@ mod tests {
     /// to say so.
     #[test]
     fn what_is_answered_by_a_bare_ok_is_not_for_doors_of_frames() {
-        const ARGUMENTS: [&str; 12] =
-            ["", "ani", "budi", "#lobby", "hello", "on", "off", "last x", "ani x", "#lobby budi", "budi 9 x", "view=short"];
+        const ARGUMENTS: [&str; 12] = [
+            "",
+            "ani",
+            "budi",
+            "#lobby",
+            "hello",
+            "on",
+            "off",
+            "last x",
+            "ani x",
+            "#lobby budi",
+            "budi 9 x",
+            "view=short",
+        ];
         let mut bare = Vec::new();
         for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
             for arguments in ARGUMENTS {

@@ -132,7 +132,9 @@ pub fn unfit(verb: &'static Verb, command: &Command) -> Option<ChatError> {
     let unfit = verb.unfit_for_frames(command)?;
     let right = match (unfit, verb.name) {
         (Unfit::SecretMissing, "LOGIN") => "Here the password stands in the same line, or comes by POST /api/session.",
-        (Unfit::SecretMissing, "REGISTER") => "Here the password stands in the same line, or comes by POST /api/accounts.",
+        (Unfit::SecretMissing, "REGISTER") => {
+            "Here the password stands in the same line, or comes by POST /api/accounts."
+        }
         (Unfit::SecretMissing, "PASSWD") => "Here both stand in the same line, or come by PUT /api/account/password.",
         (Unfit::SecretMissing, _) => "Here the key stands in the same line.",
         (Unfit::NeedsLines, "PASTE") => "Send several lines as several messages.",

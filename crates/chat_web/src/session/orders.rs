@@ -321,6 +321,13 @@ impl Task {
 
 /// The refusal of words that may be a secret.
 fn maybe_secret(reference: Option<u64>) -> ServerFrame {
-    let title = "This was not said: it may be the password or key that the command before it lacks. To say it, send it again.";
-    ServerFrame::Error { reference, code: "bad-argument".into(), status: 422, title: title.into(), retry_after_ms: None }
+    let title =
+        "This was not said: it may be the password or key that the command before it lacks. To say it, send it again.";
+    ServerFrame::Error {
+        reference,
+        code: "bad-argument".into(),
+        status: 422,
+        title: title.into(),
+        retry_after_ms: None,
+    }
 }
