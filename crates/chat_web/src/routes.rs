@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use crate::error::{AppError, PROBLEM, Problem};
 use crate::state::{AppState, random_uuid};
-use crate::{accounts, admin, assets, files, handlers, websocket};
+use crate::{accounts, admin, assets, cookies, files, handlers, websocket};
 
 /// The most bytes of a body.
 const BODY: usize = 64 * 1024;
@@ -60,7 +60,8 @@ impl utoipa::Modify for Keys {
             let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what));
             SecurityScheme::Http(http.build())
         };
-        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(handlers::COOKIE, "What POST /api/users sets"));
+        let named = "What POST /api/users sets. The port that the browser sees stands in its name; by HTTPS `__Host-` in front";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(format!("3000_{}", cookies::SESSION), named));
         components.add_security_scheme("session", bearer("The token that POST /api/users answers with"));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
         components.add_security_scheme("operator", bearer("The operator key"));
@@ -72,6 +73,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(handlers::list_users, handlers::create_user))
         .routes(routes!(handlers::get_user))
         .routes(routes!(handlers::me, handlers::leave))
+        .routes(routes!(handlers::keep_cookie))
         .routes(routes!(handlers::list_messages, handlers::create_message))
         .routes(routes!(handlers::get_message))
         .routes(routes!(handlers::list_rooms))
