@@ -110,16 +110,17 @@ impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored by whoever has the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, sanctions } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
+        let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
-            let room = Room::restored(stored, self.history, now);
+            let room = Room::restored(stored, self.history, now, trusted);
             self.rooms.insert(room.name.clone(), room);
         }
-        self.sanctions = Sanctions::restored(sanctions, now.mono, now.wall);
+        self.sanctions = Sanctions::restored(sanctions, now, trusted);
         // It is looked at in the first turn.
         self.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
