@@ -752,8 +752,19 @@ mod tests {
         let (room, from, text) = (RoomName::lobby(), Name::parse("ani").unwrap(), Text::own("plan.txt"));
         let shared = Some(SharedFile { bytes: 0, token });
         let (by, version) = (ClientId(0), Version::First);
-        let line =
-            Speech { room, id: 1, by, from, act: false, re: None, version, signed: true, cid: None, file: shared, text };
+        let line = Speech {
+            room,
+            id: 1,
+            by,
+            from,
+            act: false,
+            re: None,
+            version,
+            signed: true,
+            cid: None,
+            file: shared,
+            text,
+        };
         let lines = [Envelope::new(said_at, Event::Said(line))];
         let is_here = || files.lock().kept.contains_key(&token);
         files.restore(&lines, now, said_at + TimeDelta::hours(20));

@@ -389,7 +389,8 @@ mod tests {
         db.execute("UPDATE invitations SET used_by = 'budi'", []).unwrap();
         (0..INVITATIONS).for_each(|_| drop(invite(&db, "ani", 0).unwrap()));
         let count = |of: &str| {
-            db.query_row(&format!("SELECT count(*) FROM invitations WHERE {of}"), [], |row| row.get::<_, i64>(0)).unwrap()
+            db.query_row(&format!("SELECT count(*) FROM invitations WHERE {of}"), [], |row| row.get::<_, i64>(0))
+                .unwrap()
         };
         assert_eq!((count("true"), count("used_by IS NOT NULL")), (INVITATIONS, 0), "{used}");
     }

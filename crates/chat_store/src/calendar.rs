@@ -101,7 +101,10 @@ impl Calendar {
             return shown.min(expected);
         }
         let confirmed = doubt.shown;
-        log::warn!("the clock has shown {} for hours; it is believed", confirmed.to_rfc3339_opts(SecondsFormat::Secs, true));
+        log::warn!(
+            "the clock has shown {} for hours; it is believed",
+            confirmed.to_rfc3339_opts(SecondsFormat::Secs, true)
+        );
         *self = Calendar::new(confirmed, now);
         shown.min(confirmed)
     }

@@ -204,9 +204,7 @@ impl Writer {
     fn work_at(&self, quiet_at: Instant) -> Option<Instant> {
         let quiet_at = self.rests_until.map_or(quiet_at, |at| at.max(quiet_at));
         let at_once = self.lag() > 0 || self.keeper.has_forgotten || self.purge.is_at_work();
-        let write_back_at = self.is_dirty.then(|| {
-            (self.written_back + self.write_back_after()).max(quiet_at)
-        });
+        let write_back_at = self.is_dirty.then(|| (self.written_back + self.write_back_after()).max(quiet_at));
         if at_once { Some(quiet_at) } else { [write_back_at, self.purge.due()].into_iter().flatten().min() }
     }
 
@@ -476,7 +474,8 @@ impl Writer {
         // What is not done here is done after the next start.
         while self.lag() > 0 && Instant::now() < deadline && self.try_step().is_ok() {}
         let saved = self.calendar.save(&self.db, Utc::now(), Instant::now());
-        let tidied = saved.and_then(|()| self.db.execute_batch("PRAGMA optimize")).and_then(|()| self.checkpoint("TRUNCATE"));
+        let tidied =
+            saved.and_then(|()| self.db.execute_batch("PRAGMA optimize")).and_then(|()| self.checkpoint("TRUNCATE"));
         if let Err(error) = tidied {
             log::warn!("the store could not tidy up at its end; nothing is lost by that: {error}");
         }
