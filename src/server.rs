@@ -132,23 +132,25 @@ struct Shared {
 type Figures = dyn Fn(&mut String) + Send + Sync;
 
 impl Server {
-    /// Binds the address of the settings.
+    /// Binds the addresses of the settings: the line door's, and that of the figures if they are served.
     ///
     /// # Errors
-    /// What the system says to the address, or to that of the metrics.
+    /// What the system says to the address, or to that of the figures.
     pub fn bind(config: Config) -> io::Result<Server> {
-        Server::on(TcpListener::bind(&config.addr)?, config)
+        let listener = TcpListener::bind(&config.addr)?;
+        let figures = match config.metrics.as_str() {
+            "off" | "" => None,
+            addr => Some(TcpListener::bind(addr)?),
+        };
+        Server::on(listener, figures, config)
     }
 
-    /// The same on a listener that somebody else has bound.
+    /// The same on listeners that the caller has bound: for clients, and for the figures if they are served.
     ///
     /// # Errors
-    /// What the system says to the address of the metrics.
-    pub fn on(listener: TcpListener, config: Config) -> io::Result<Server> {
-        let exporter = match config.metrics.as_str() {
-            "off" | "" => None,
-            addr => Some(Exporter::bind(addr)?),
-        };
+    /// A listener has no address.
+    pub fn on(listener: TcpListener, figures: Option<TcpListener>, config: Config) -> io::Result<Server> {
+        let exporter = figures.map(Exporter::on).transpose()?;
         let (sender, inbox) = mpsc::sync_channel(INBOX);
         let shared = Arc::new(Shared {
             addr: listener.local_addr()?,
