@@ -259,6 +259,7 @@ impl Session {
             seen: HashMap::new(),
             rights: Rights { role: Role::Member, rooms: Vec::new() },
             current: None,
+            awaits_secret: None,
             next_tag: 0,
             last_order: now,
             empty_since: None,

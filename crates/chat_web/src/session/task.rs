@@ -46,6 +46,8 @@ pub(super) struct Task {
     /// What this person may do, as the router said last.
     pub(super) rights: Rights,
     pub(super) current: Option<RoomName>,
+    /// The socket whose last command lacks its password or key.
+    pub(super) awaits_secret: Option<SocketId>,
     pub(super) next_tag: u64,
     pub(super) last_order: Instant,
     /// Since when the last socket is gone; none while there is one, or there never was.
