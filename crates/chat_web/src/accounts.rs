@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use chat_server::connections::Permit;
 use chat_server::error::ChatError;
 use chat_server::names::Name;
 use chat_server::store::{Answer, Proof, Question, Role, Secret};
@@ -19,10 +20,10 @@ use uuid::Uuid;
 
 use crate::cookies::{ACCOUNT, Cookies, SESSION};
 use crate::error::{AppError, Problem};
-use crate::handlers::{self, Asked, Body, SignedOn, may_come, no_store};
+use crate::handlers::{self, Asked, Body, SignedOn, no_store, place, session_of};
 use crate::models::Author;
 use crate::peer::Peer;
-use crate::session::Entry;
+use crate::session::{Entry, Session};
 use crate::state::AppState;
 
 type Shared = State<Arc<AppState>>;
@@ -97,12 +98,12 @@ pub async fn register(
     Body(wanted): Body<Credentials>,
 ) -> Result<Response, AppError> {
     let name = Name::parse(&wanted.name)?;
-    may_come(&state, peer)?;
+    let place = place(&state, peer)?;
     let invite = wanted.code.as_deref().filter(|code| !code.trim().is_empty()).map(Text::new).transpose()?;
     let (secret, from) = (Secret::new(wanted.password), Some(peer.address.ip()));
     let question = Question::Register { name, secret, invite, needs_invite: false, token: true, from };
     let (role, token) = proven(&state, question, peer.is_private()).await?;
-    come_in(&state, (peer, cookies), role, &token, StatusCode::CREATED).await
+    come_in(&state, (peer, cookies, place), role, &token, StatusCode::CREATED).await
 }
 
 /// Come in under a name of yours
@@ -126,7 +127,7 @@ pub async fn sign_in(
     headers: HeaderMap,
     body: Result<Body<Credentials>, AppError>,
 ) -> Result<Response, AppError> {
-    may_come(&state, peer)?;
+    let place = place(&state, peer)?;
     let is_empty = !headers.contains_key(header::CONTENT_TYPE);
     let (proof, token) = match (body, cookies.read(&headers, ACCOUNT)) {
         (Ok(Body(wanted)), _) => (Proof::Password(Name::parse(&wanted.name)?, Secret::new(wanted.password)), true),
@@ -140,12 +141,18 @@ pub async fn sign_in(
     };
     let from = Some(peer.address.ip());
     let answer = state.ask(Question::SignIn { proof, token, from, guarded: false }, peer.is_private()).await;
-    let (role, token) = match answer.ok_or(AppError::Stopping)? {
-        Answer::Account { account, token, .. } => (account.role, token.or(known).ok_or(AppError::Internal)?),
+    let (account, token) = match answer.ok_or(AppError::Stopping)? {
+        Answer::Account { account, token, .. } => (account, token.or(known).ok_or(AppError::Internal)?),
         Answer::Refused(error) => return Err(AppError::Chat(error)),
         _ => return Err(AppError::Internal),
     };
-    come_in(&state, (peer, cookies), role, &token, StatusCode::OK).await
+    // Who has come in by the line of a command already stays in that session, and gets the cookies.
+    match session_of(&state, &headers, peer) {
+        Some(session) if session.is_signed_in() && session.name().as_ref() == Some(&account.name) => {
+            Ok(signed_in(&session, cookies, account.role, &token, StatusCode::OK))
+        }
+        _ => come_in(&state, (peer, cookies, place), account.role, &token, StatusCode::OK).await,
+    }
 }
 
 /// Sign out, here or everywhere
@@ -218,18 +225,23 @@ async fn proven(state: &AppState, question: Question, is_private: bool) -> Resul
 /// A session for whoever has this token.
 async fn come_in(
     state: &Arc<AppState>,
-    (peer, cookies): (Peer, Cookies),
+    (peer, cookies, place): (Peer, Cookies, Permit),
     role: Role,
     account: &Secret,
     status: StatusCode,
 ) -> Result<Response, AppError> {
     let entry = Entry::Member(Proof::Token(account.clone()));
-    let session = handlers::come_in(state, entry, peer).await?;
+    let session = handlers::come_in(state, entry, peer, place).await?;
+    Ok(signed_in(&session, cookies, role, account, status))
+}
+
+/// Tells somebody who they are, and gives their browser both cookies.
+fn signed_in(session: &Session, cookies: Cookies, role: Role, account: &Secret, status: StatusCode) -> Response {
     let (Author { id, name }, token) = (session.author(), session.token());
     let cookies = [cookies.set(SESSION, &token, None), account_cookie(cookies, account)];
     let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
     let told = SignedIn { id, name, role: role.word(), token };
-    Ok((status, no_store(), AppendHeaders(cookies), Json(told)).into_response())
+    (status, no_store(), AppendHeaders(cookies), Json(told)).into_response()
 }
 
 fn account_cookie(cookies: Cookies, token: &Secret) -> String {

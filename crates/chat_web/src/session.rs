@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::Line;
+use chat_server::connections::Permit;
 use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::files::Token;
@@ -230,8 +231,13 @@ impl Session {
     ///
     /// # Errors
     /// The chat's refusal, as for a name that is taken.
-    pub async fn open(state: Arc<AppState>, entry: Entry, peer: Peer) -> Result<Arc<Session>, NoSession> {
-        let client = state.handle.next_id();
+    pub async fn open(
+        state: Arc<AppState>,
+        entry: Entry,
+        peer: Peer,
+        place: Permit,
+    ) -> Result<Arc<Session>, NoSession> {
+        let client = place.id();
         let (orders, from_doors) = mpsc::channel(ORDERS);
         let settings = state.handle.follow();
         let pace = Bucket::new(settings.config().burst, settings.config().per_second, Instant::now());
@@ -249,6 +255,7 @@ impl Session {
         let (signed_on, answer) = oneshot::channel();
         let now = Instant::now();
         let task = Task {
+            place: Some(place),
             state,
             session: session.clone(),
             batches,

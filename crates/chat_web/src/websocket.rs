@@ -120,7 +120,7 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
     let mut writer = tokio::spawn(write(sink, frames, state.clone(), session.clone(), end));
     // Whichever side ends first ends the other: nothing is done for a socket that is closed.
     let why = tokio::select! {
-        why = read(&mut stream, &state, session, id) => Some(why),
+        why = read(&mut stream, &state, &session, id) => Some(why),
         _ = &mut writer => None,
     };
     // The writer hears the reason before the session lets go of its queue: an end without one means "too slow" to it.

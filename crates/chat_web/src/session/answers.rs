@@ -356,6 +356,8 @@ impl Task {
         let Pending { asker, what, again } = pending;
         match what {
             Wanted::SignOn => {
+                // At the limit the next try, with another name, needs this place.
+                self.place = None;
                 if let Some(signed_on) = self.signed_on.take() {
                     let _gone = signed_on.send(Err(error.clone()));
                 }
@@ -422,6 +424,7 @@ impl Task {
         for socket in self.sockets.keys().copied().collect::<Vec<SocketId>>() {
             self.end_socket(socket, Some(goodbye.clone()), code, &words);
         }
+        self.place = None;
         if let Some(signed_on) = self.signed_on.take() {
             drop(signed_on);
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Choice, Command, Presence};
+use chat_server::connections::Permit;
 use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::message::{Client, Message as ToRouter, Rights, Ticket};
@@ -26,6 +27,8 @@ use crate::websocket::FRAME_BYTES;
 
 /// The session's own side.
 pub(super) struct Task {
+    /// Before all others: it is given back before anybody hears that the session is over.
+    pub(super) place: Option<Permit>,
     pub(super) state: Arc<AppState>,
     pub(super) session: Arc<Session>,
     pub(super) batches: Batches,
@@ -207,12 +210,15 @@ impl Task {
     /// Lets go of sockets that have been behind for too long. Returns when the next one has been, if one is behind.
     fn behind_until(&mut self) -> Option<Instant> {
         let (now, patience) = (Instant::now(), self.state.config.times.stuck);
-        let behind = self.sockets.iter().filter(|(_, frames)| self.is_behind(frames)).map(|(socket, _)| *socket);
-        let behind: HashMap<SocketId, Instant> =
-            behind.map(|socket| (socket, self.behind.get(&socket).copied().unwrap_or(now))).collect();
-        let (gone, behind): (Vec<_>, HashMap<_, _>) = behind.into_iter().partition(|(_, since)| *since + patience <= now);
-        self.behind = behind;
-        gone.into_iter().for_each(|(socket, _)| self.drop_socket(socket));
+        let behind: Vec<SocketId> =
+            self.sockets.iter().filter(|(_, frames)| self.is_behind(frames)).map(|(socket, _)| *socket).collect();
+        self.behind.retain(|socket, _| behind.contains(socket));
+        for socket in behind {
+            if now.saturating_duration_since(*self.behind.entry(socket).or_insert(now)) >= patience {
+                self.behind.remove(&socket);
+                self.drop_socket(socket);
+            }
+        }
         self.behind.values().min().map(|since| *since + patience)
     }
 

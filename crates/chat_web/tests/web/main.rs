@@ -12,3 +12,4 @@ mod rest;
 mod rights;
 mod rooms;
 mod sockets;
+mod tokens;
