@@ -30,7 +30,8 @@ impl Cookies {
     pub fn of(headers: &HeaderMap, peer: Peer) -> Cookies {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         // The colons of an address in IPv6 stand in brackets.
-        let port = host.rsplit(']').next().and_then(|rest| rest.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
+        let port =
+            host.rsplit(']').next().and_then(|rest| rest.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
         let standard = if peer.is_tls { 443 } else { 80 };
         Cookies { port: port.unwrap_or(standard), is_tls: peer.is_tls }
     }
@@ -45,7 +46,8 @@ impl Cookies {
     pub fn read<'a>(self, headers: &'a HeaderMap, what: &str) -> Option<&'a str> {
         let of = |name: &str| {
             let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-            let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+            let mut pairs =
+                cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
             pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
         };
         // The name of before is good where nothing guards the other one, either: who is signed in stays so over an update.

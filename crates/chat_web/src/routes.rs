@@ -60,7 +60,8 @@ impl utoipa::Modify for Keys {
             let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what));
             SecurityScheme::Http(http.build())
         };
-        let what = "What POST /api/users sets. Its name has the port that the browser sees, and by HTTPS `__Host-` in front";
+        let what =
+            "What POST /api/users sets. Its name has the port that the browser sees, and by HTTPS `__Host-` in front";
         let name = format!("3000_{}", cookies::SESSION);
         let cookie = ApiKey::Cookie(ApiKeyValue::with_description(name, what.to_string()));
         components.add_security_scheme("session", bearer("The token that POST /api/users answers with"));

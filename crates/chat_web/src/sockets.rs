@@ -41,7 +41,8 @@ impl OpenSockets {
         if session.is_some_and(|session| count(counts.of_session.get(&session)) >= SOCKETS_EACH) {
             return Err("too many connections of one session");
         }
-        if max_per_address > 0 && count(counts.of_neighbourhood.get(&address)) >= max_per_address + max_per_address / 2 {
+        if max_per_address > 0 && count(counts.of_neighbourhood.get(&address)) >= max_per_address + max_per_address / 2
+        {
             return Err("too many connections from your address: close some first");
         }
         counts.all += 1;

@@ -94,6 +94,7 @@ fn two_servers_on_one_host_do_not_take_each_others_cookie() {
         reply.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_string()
     };
     let jar = format!("{}; {}", come_in(&one, "anton"), come_in(&two, "berta"));
-    let name = |stage: &Stage| call("GET", "/api/me").header("cookie", &jar).on(stage.addr()).json()["user"]["name"].clone();
+    let name =
+        |stage: &Stage| call("GET", "/api/me").header("cookie", &jar).on(stage.addr()).json()["user"]["name"].clone();
     assert_eq!((name(&one), name(&two)), (json!("anton"), json!("berta")));
 }
