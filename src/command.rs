@@ -434,6 +434,9 @@ pub struct Verb {
     pub files: bool,
     /// Whether a password or a key may stand behind it.
     pub secret: bool,
+    /// Whether its answer is a block, or is followed by one. A client gets one such answer at a time, and what waits of it
+    /// counts towards the bound of its outbox.
+    pub long: bool,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 }
 
@@ -494,7 +497,19 @@ const fn verb(
     help: &'static str,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 ) -> Verb {
-    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, files: false, secret: false, parse }
+    Verb {
+        name,
+        slashes,
+        usage,
+        help,
+        early: false,
+        loud: false,
+        stored: false,
+        files: false,
+        secret: false,
+        long: false,
+        parse,
+    }
 }
 
 const fn early(verb: Verb) -> Verb {
@@ -513,13 +528,17 @@ const fn secret(verb: Verb) -> Verb {
     Verb { secret: true, ..verb }
 }
 
+const fn long(verb: Verb) -> Verb {
+    Verb { long: true, ..verb }
+}
+
 const fn loud(verb: Verb) -> Verb {
     Verb { loud: true, ..verb }
 }
 
 /// Every verb, in the order in which `/help` shows them.
 pub static VERBS: &[Verb] = &[
-    loud(early(verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join))),
+    long(loud(early(verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join)))),
     loud(verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args, _| {
         Ok(say(None, some_text(args)?))
     })),
@@ -593,13 +612,13 @@ pub static VERBS: &[Verb] = &[
     loud(verb("NICK", &["nick"], "/nick <newname>", "change your name", |args, _| {
         Ok(Command::Nick(Name::parse(args.trim())?))
     })),
-    verb("LIST", &["list"], "/list [#room]", "show who is on", |args, _| Ok(Command::List(some_room(&args)?))),
-    verb("WHO", &["who"], "/who <name>", "show one person", |args, verb| {
+    long(verb("LIST", &["list"], "/list [#room]", "show who is on", |args, _| Ok(Command::List(some_room(&args)?)))),
+    long(verb("WHO", &["who"], "/who <name>", "show one person", |args, verb| {
         Ok(Command::Who(somebody(one_word(&args, verb)?)?))
-    }),
-    verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_, _| {
+    })),
+    long(verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_, _| {
         Ok(Command::Rooms)
-    }),
+    })),
     loud(verb("PART", &["part"], "/part [#room]", "leave a room", |args, _| Ok(Command::Part(some_room(&args)?)))),
     verb("ROOM", &["room"], "/room #room", "make another of your rooms the current one", |args, _| {
         Ok(Command::Room(some_room(&args)?))
@@ -668,21 +687,27 @@ pub static VERBS: &[Verb] = &[
         }
         Ok(Command::Moderate { scope, deed: Deed::Unban(banned(&whom)?) })
     }),
-    verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| match scope_first(
-        args,
-    )? {
-        (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
-        (_, rest) => Err(bad(&rest, verb.usage)),
-    }),
-    verb(
+    long(verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| {
+        match scope_first(args)? {
+            (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
+            (_, rest) => Err(bad(&rest, verb.usage)),
+        }
+    })),
+    long(verb(
         "HISTORY",
         &["history"],
         "/history [#room] [n] [before=id] [after=id] [limit=n]",
         "show what was said",
         history,
-    ),
-    stored(verb("SEARCH", &["search"], "/search [#room] <words> [before=id] [limit=n]", "find what was said", search)),
-    stored(verb(
+    )),
+    long(stored(verb(
+        "SEARCH",
+        &["search"],
+        "/search [#room] <words> [before=id] [limit=n]",
+        "find what was said",
+        search,
+    ))),
+    long(stored(verb(
         "EXPORT",
         &["export"],
         "/export [#room] [after=id] [limit=n]",
@@ -700,8 +725,8 @@ pub static VERBS: &[Verb] = &[
             }
             Ok(Command::Export { room, after, limit })
         },
-    )),
-    secret(stored(early(verb(
+    ))),
+    long(secret(stored(early(verb(
         "REGISTER",
         &["register"],
         "/register <password>, or REGISTER:<name> <password> [code]",
@@ -710,8 +735,8 @@ pub static VERBS: &[Verb] = &[
             words if words.is_empty() => Ok(Command::Prompt(Prompt::Register)),
             words => Ok(Command::Register(Secret::new(words.as_str()))),
         },
-    )))),
-    secret(stored(early(verb(
+    ))))),
+    long(secret(stored(early(verb(
         "LOGIN",
         &["login"],
         "/login <name> [password]",
@@ -724,7 +749,7 @@ pub static VERBS: &[Verb] = &[
                 secret => Command::Login(Proof::Password(name, Secret::new(secret))),
             })
         },
-    )))),
+    ))))),
     stored(verb(
         "LOGOUT",
         &["logout"],
@@ -793,7 +818,7 @@ pub static VERBS: &[Verb] = &[
             Ok(Command::Lockdown(on))
         },
     ),
-    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_, _| Ok(Command::Rehash)),
+    long(verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_, _| Ok(Command::Rehash))),
     verb(
         "SHUTDOWN",
         &["shutdown"],
@@ -807,7 +832,7 @@ pub static VERBS: &[Verb] = &[
             ))),
         },
     ),
-    verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit),
+    long(verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit)),
     verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
         let why = args.trimmed();
         Ok(Command::Away((!why.is_empty()).then_some(why)))
@@ -851,14 +876,20 @@ pub static VERBS: &[Verb] = &[
         token => Ok(Command::Ping(token)),
     })),
     early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_, _| Ok(Command::Why))),
-    early(verb("HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args, _| {
-        let word = args.trim().trim_start_matches('/').trim_end_matches(':');
-        match Verb::slashed(word).or_else(|| Verb::named(&word.to_ascii_uppercase())) {
-            Some(verb) => Ok(Command::Help(Some(verb))),
-            None if word.is_empty() => Ok(Command::Help(None)),
-            None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
-        }
-    })),
+    long(early(verb(
+        "HELP",
+        &["help", "h", "?"],
+        "/help [command]",
+        "show the commands, or one of them",
+        |args, _| {
+            let word = args.trim().trim_start_matches('/').trim_end_matches(':');
+            match Verb::slashed(word).or_else(|| Verb::named(&word.to_ascii_uppercase())) {
+                Some(verb) => Ok(Command::Help(Some(verb))),
+                None if word.is_empty() => Ok(Command::Help(None)),
+                None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
+            }
+        },
+    ))),
     files(loud(verb(
         "SEND",
         &["send"],
@@ -866,17 +897,17 @@ pub static VERBS: &[Verb] = &[
         "get a token to send a file by: PUT and the token, then the file, to the file port",
         send_file,
     ))),
-    files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args, _| {
+    long(files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args, _| {
         Ok(Command::Files(some_room(&args)?))
-    })),
-    verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats)),
-    verb(
+    }))),
+    long(verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats))),
+    long(verb(
         "INSPECT",
         &["inspect"],
         "/inspect [on|off]",
         "look inside a server that was started with --lab; on: each second",
         |args, verb| Ok(Command::Inspect { watch: on_or_off(&args, verb)? }),
-    ),
+    )),
     early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
         let words = args.trimmed();
         Ok(Command::Quit((!words.is_empty()).then_some(words)))
