@@ -257,7 +257,7 @@ pub async fn me(SignedOn(session): SignedOn) -> Response {
     (status = 204, description = "You are out"),
     (status = 401, description = "Nobody is signed on", body = Problem),
     (status = 403, description = "The page of another site asks", body = Problem)))]
-pub async fn sign_out(State(state): Shared, SignedOn(session): SignedOn) -> Response {
+pub async fn leave(State(state): Shared, SignedOn(session): SignedOn) -> Response {
     state.sessions.remove(&session.token);
     session.sign_out().await;
     let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
