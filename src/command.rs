@@ -434,6 +434,9 @@ pub struct Verb {
     pub files: bool,
     /// Whether a password or a key may stand behind it.
     pub secret: bool,
+    /// Whether it is about a connection of lines, or what it brings stands outside its answer: a `PONG`, a paste, pictures,
+    /// the end. A door of frames has a way of its own for that, or none.
+    pub lines: bool,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 }
 
@@ -471,6 +474,25 @@ impl Verb {
     pub fn read(&'static self, args: Text) -> Result<Command, ChatError> {
         (self.parse)(args, self)
     }
+
+    /// What keeps a door of frames from carrying out a command of this verb. Such a door gives each request one answer, and
+    /// no line of a client belongs to the one before it.
+    pub fn unfit_for_frames(&self, command: &Command) -> Option<Unfit> {
+        match command {
+            Command::Prompt(_) => Some(Unfit::SecretMissing),
+            _ if self.lines => Some(Unfit::NeedsLines),
+            _ => None,
+        }
+    }
+}
+
+/// Why a command cannot be carried out by a door of frames ([`Verb::unfit_for_frames`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// It is about a connection of lines ([`Verb::lines`]).
+    NeedsLines,
+    /// Its password or key would be asked for and come in the next line.
+    SecretMissing,
 }
 
 impl PartialEq for Verb {
@@ -494,7 +516,8 @@ const fn verb(
     help: &'static str,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 ) -> Verb {
-    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, files: false, secret: false, parse }
+    let (early, loud, stored, files, secret, lines) = (false, false, false, false, false, false);
+    Verb { name, slashes, usage, help, early, loud, stored, files, secret, lines, parse }
 }
 
 const fn early(verb: Verb) -> Verb {
@@ -511,6 +534,10 @@ const fn files(verb: Verb) -> Verb {
 
 const fn secret(verb: Verb) -> Verb {
     Verb { secret: true, ..verb }
+}
+
+const fn lines(verb: Verb) -> Verb {
+    Verb { lines: true, ..verb }
 }
 
 const fn loud(verb: Verb) -> Verb {
@@ -567,13 +594,13 @@ pub static VERBS: &[Verb] = &[
         let (room, line, emoji) = line_first(args, verb)?;
         Ok(Command::Change { room, line, what: What::Unreacted(some_emoji(emoji, verb)?) })
     })),
-    loud(verb(
+    lines(loud(verb(
         "PASTE",
         &["paste"],
         "PASTE: then lines, then a single dot",
         "send several lines as one block",
         |_, _| Ok(Command::PasteBegins),
-    )),
+    ))),
     loud(verb(
         "WHISPER",
         &["whisper", "w", "tell", "msg"],
@@ -823,21 +850,21 @@ pub static VERBS: &[Verb] = &[
     verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear somebody again", |args, verb| {
         Ok(Command::Unignore(somebody(one_word(&args, verb)?)?))
     }),
-    early(verb(
+    lines(early(verb(
         "OPT",
         &["opt"],
         "/opt history=off|n time=s|ms view=full|short|plain echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
         "change how you see the chat",
         options,
-    )),
-    early(verb(
+    ))),
+    lines(early(verb(
         "TELNET",
         &["telnet"],
         "/telnet [on|off]",
         "telnet only: what comes in does not break the line you type",
         |args, verb| Ok(Command::Telnet(on_or_off(&args, verb)?)),
-    )),
-    verb(
+    ))),
+    lines(verb(
         "TYPING",
         &["typing"],
         "TYPING:[#room] [off]",
@@ -850,11 +877,13 @@ pub static VERBS: &[Verb] = &[
                 _ => Err(bad(&rest, verb.usage)),
             }
         },
-    ),
-    early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| match args.trimmed() {
-        token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
-        token => Ok(Command::Ping(token)),
-    })),
+    )),
+    lines(early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| {
+        match args.trimmed() {
+            token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
+            token => Ok(Command::Ping(token)),
+        }
+    }))),
     early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_, _| Ok(Command::Why))),
     early(verb("HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args, _| {
         let word = args.trim().trim_start_matches('/').trim_end_matches(':');
@@ -875,17 +904,17 @@ pub static VERBS: &[Verb] = &[
         Ok(Command::Files(some_room(&args)?))
     })),
     verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats)),
-    verb(
+    lines(verb(
         "INSPECT",
         &["inspect"],
         "/inspect [on|off]",
         "look inside a server that was started with --lab; on: each second",
         |args, verb| Ok(Command::Inspect { watch: on_or_off(&args, verb)? }),
-    ),
-    early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
+    )),
+    lines(early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
         let words = args.trimmed();
         Ok(Command::Quit((!words.is_empty()).then_some(words)))
-    })),
+    }))),
     #[cfg(test)]
     early(verb("CRASH", &["crash"], "/crash", "panic in the router", |_, _| Ok(Command::Crash))),
     #[cfg(test)]

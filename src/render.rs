@@ -239,7 +239,7 @@ impl Lines {
                 .pair("expires", expires.as_secs())
                 .pair("max", granted.max)
                 .text(format_args!(
-                    "Now send it: {{ echo \"PUT {}\"; cat FILE; }} | nc -N HOST {}",
+                    "Now send it: {{ echo \"PUT {}\"; cat FILE; }} | nc HOST {}",
                     granted.token, granted.port
                 )),
             Done::SignedIn { name, role, room, users, .. } => {

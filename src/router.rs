@@ -784,6 +784,7 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::command::{Unfit, VERBS};
     use crate::message::{Credits, Ticket};
     use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::protocol::parse;
@@ -806,6 +807,64 @@ mod tests {
     fn hears(stage: &mut Bare, who: &str, pattern: &str) {
         let line = stage.next(who);
         assert!(line.as_deref().is_some_and(|line| matches(pattern, line)), "{who}: {line:?}");
+    }
+
+    /// A door of frames would show a bare `OK` as "done", and what a verb brings besides is lost there. So the verb's row has
+    /// to say so.
+    #[test]
+    fn what_is_answered_by_a_bare_ok_is_not_for_doors_of_frames() {
+        const ARGUMENTS: [&str; 12] = [
+            "",
+            "ani",
+            "budi",
+            "#lobby",
+            "hello",
+            "on",
+            "off",
+            "last x",
+            "ani x",
+            "#lobby budi",
+            "budi 9 x",
+            "view=short",
+        ];
+        let mut bare = Vec::new();
+        for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
+            for arguments in ARGUMENTS {
+                let line = Text::new(&format!("{}=7:{arguments}", verb.name)).unwrap();
+                let request = parse(&line).unwrap();
+                let Ok(command) = &request.what else { continue };
+                let is_fit = verb.unfit_for_frames(command).is_none();
+                let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
+                let operator_key = crate::operator_key::OperatorKey::new("a key of the house").ok();
+                let config = Config { lab: true, operator_key, ..quick() };
+                let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+                for who in ["ani", "budi"] {
+                    stage.connect(who);
+                    stage.send(who, format!("JOIN:{who}\nMSG:first\n").as_bytes());
+                }
+                while stage.next("ani").is_some() {}
+                stage.turn(vec![Message::Requests(ClientId(1), vec![request], Ticket::free())]);
+                let lines = std::iter::from_fn(|| stage.next("ani"));
+                if lines.into_iter().any(|line| matches(&format!("* OK {} tag=7", verb.name), &line)) {
+                    assert!(!is_fit, "{line}");
+                    bare.push(verb.name);
+                }
+            }
+        }
+        bare.dedup();
+        assert_eq!(bare, ["PASTE", "REGISTER", "LOGIN", "PASSWD", "OPER", "TYPING", "PING", "QUIT"]);
+    }
+
+    /// A row says that a secret may stand behind a verb exactly where one is asked for if it does not.
+    #[test]
+    fn what_asks_for_a_secret_is_a_secret_of_its_row() {
+        for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
+            let prompts = ["", "ani"].iter().any(|arguments| {
+                let read = verb.read(Text::new(arguments).unwrap());
+                matches!(read, Ok(command) if verb.unfit_for_frames(&command) == Some(Unfit::SecretMissing))
+            });
+            assert_eq!(prompts, verb.secret, "{}", verb.name);
+        }
     }
 
     #[test]

@@ -357,6 +357,32 @@ impl ServerHandle {
         ClientId(self.shared.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// A place for a client of a door that moves its clients' bytes itself. It counts as those of all other doors do, and is
+    /// to be taken before anything is waited for.
+    ///
+    /// # Errors
+    /// The server, or the neighbourhood of the address, has as many clients as it may.
+    pub fn admit(&self, peer: SocketAddr) -> Result<Permit, TurnedAway> {
+        self.place(self.next_id(), None, peer)
+    }
+
+    fn place(&self, id: ClientId, socket: Option<&Arc<TcpStream>>, peer: SocketAddr) -> Result<Permit, TurnedAway> {
+        self.shared.connections.admit(id, socket, peer.ip()).inspect_err(|why| {
+            Metrics::count(&self.metrics().turned_away);
+            log::warn!("{id} ({peer}) turned away: {} is reached", why.setting());
+        })
+    }
+
+    /// Whether the server has as many clients as it may.
+    pub fn is_full(&self) -> bool {
+        self.shared.connections.is_full()
+    }
+
+    /// How many sockets of clients the core has open: those of the line door and of listeners beside it.
+    pub fn open_sockets(&self) -> usize {
+        self.shared.connections.sockets()
+    }
+
     /// The address that is really listened on.
     pub fn addr(&self) -> SocketAddr {
         self.shared.addr
@@ -599,18 +625,9 @@ fn start<'scope, 'env>(
     handle: &'env ServerHandle,
 ) -> io::Result<()> {
     let id = handle.next_id();
-    let permit = match handle.shared.connections.admit(id, &socket, peer.ip()) {
-        Ok(permit) => permit,
-        Err(why) => {
-            Metrics::count(&handle.metrics().turned_away);
-            let setting = match why {
-                TurnedAway::ServerFull => "max_clients",
-                TurnedAway::AddressFull => "max_per_address",
-            };
-            log::warn!("{id} ({peer}) turned away: {setting} is reached");
-            transport.turn_away(&socket);
-            return Ok(());
-        }
+    let Ok(permit) = handle.place(id, Some(&socket), peer) else {
+        transport.turn_away(&socket);
+        return Ok(());
     };
     Metrics::count(&handle.metrics().accepted);
     let arrival = Arrival { id, socket: socket.clone(), accepted, _permit: permit };

@@ -12,6 +12,7 @@ mod load;
 mod manual;
 mod model;
 mod permissions;
+mod phases;
 mod promise;
 mod properties;
 mod soak;

@@ -71,7 +71,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::new()
         .routes(routes!(handlers::list_users, handlers::create_user))
         .routes(routes!(handlers::get_user))
-        .routes(routes!(handlers::me, handlers::sign_out))
+        .routes(routes!(handlers::me, handlers::leave))
         .routes(routes!(handlers::list_messages, handlers::create_message))
         .routes(routes!(handlers::get_message))
         .routes(routes!(handlers::list_rooms))

@@ -347,6 +347,8 @@ impl Task {
         let Pending { asker, what, again } = pending;
         match what {
             Wanted::SignOn => {
+                // At the limit the next try, with another name, needs this place.
+                self.place = None;
                 if let Some(signed_on) = self.signed_on.take() {
                     let _gone = signed_on.send(Err(error.clone()));
                 }
@@ -415,6 +417,7 @@ impl Task {
             let end = Out::End { goodbye: Some(goodbye.clone()), code, reason: words.clone() };
             let _gone = socket.try_send(end);
         }
+        self.place = None;
         if let Some(signed_on) = self.signed_on.take() {
             drop(signed_on);
         }

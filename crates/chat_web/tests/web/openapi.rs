@@ -50,6 +50,19 @@ pub(crate) fn declared(call: &Call, reply: &Reply) {
 }
 
 #[test]
+fn every_operation_has_an_id_of_its_own_and_the_document_the_products_version() {
+    let document = document();
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_ne!(env!("CARGO_PKG_VERSION"), "0.0.0", "the version is the workspace's");
+    let mut seen = BTreeSet::new();
+    let paths = document["paths"].as_object().expect("paths").values();
+    for operation in paths.flat_map(|item| item.as_object().expect("operations").values()) {
+        let id = operation["operationId"].as_str().expect("an id").to_string();
+        assert!(seen.insert(id.clone()), "two operations are called {id}: a client cannot be generated from that");
+    }
+}
+
+#[test]
 fn every_route_is_in_it_and_answers() {
     let document = document();
     let stage = Stage::start();

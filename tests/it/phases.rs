@@ -1,0 +1,83 @@
+//! docs/phases.md and docs/fase.md lead from the task list to the server: every file and name in them exists, in both languages.
+
+use std::fs;
+use std::path::Path;
+
+const PAGES: [&str; 2] = ["docs/phases.md", "docs/fase.md"];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// What a row refers to, in order: `(file, names in it)`.
+fn references(row: &str) -> Vec<(String, Vec<String>)> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    let mut rest = row;
+    while let Some(at) = rest.find(['(', '`']) {
+        let is_link = rest[..at].ends_with(']');
+        let (opening, closing) = if rest[at..].starts_with('(') { ('(', ')') } else { ('`', '`') };
+        let Some((inside, behind)) = rest[at + opening.len_utf8()..].split_once(closing) else { break };
+        rest = behind;
+        if is_link && !inside.starts_with('#') {
+            found.push((inside.into(), Vec::new()));
+        } else if opening == '`'
+            && let Some((_, names)) = found.last_mut()
+        {
+            names.push(inside.into());
+        }
+    }
+    found
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
+}
+
+/// The rows of a page's tables that name a file of the project.
+fn rows(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().filter(|line| line.starts_with("| ") && line.contains("](../"))
+}
+
+#[test]
+fn every_file_and_name_of_the_pages_exists() {
+    for page in PAGES {
+        let text = read(page);
+        assert!(rows(&text).count() > 130, "{page} has lost its tables");
+        for row in rows(&text) {
+            for (target, names) in references(row) {
+                let path = format!("docs/{target}");
+                let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(&path);
+                assert!(place.exists(), "{page} leads to {path}, which does not exist:\n{row}");
+                if target.starts_with("lessons/") {
+                    continue;
+                }
+                let source = read(&path);
+                for name in names {
+                    assert!(has_word(&source, &name), "{page} looks for {name} in {path}:\n{row}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_two_languages_have_the_same_rows() {
+    let [english, indonesian] = PAGES.map(|page| {
+        let text = read(page).replace(".id.md", ".en.md");
+        // What the task says may be translated; where it is done may not.
+        rows(&text).map(references).collect::<Vec<_>>()
+    });
+    assert_eq!(english, indonesian);
+}
+
+#[test]
+fn a_name_is_found_as_a_whole_word_only() {
+    assert!(has_word("fn take(", "take"));
+    assert!(!has_word("fn take_all(", "take"));
+    let row = "| `MSG` | [06](lessons/06.md) | [a.rs](../src/a.rs) `x`, `y`; [b.rs](../src/b.rs) |";
+    let expected = [("lessons/06.md", vec![]), ("../src/a.rs", vec!["x", "y"]), ("../src/b.rs", vec![])];
+    let expected = expected.map(|(file, names)| (file.to_string(), names.into_iter().map(String::from).collect()));
+    assert_eq!(references(row), expected);
+}
