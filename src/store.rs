@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -154,7 +155,13 @@ pub struct Contents {
     pub sanctions: Vec<Sanction>,
     /// The lines that pass files on, of all rooms, however old they are.
     pub files: Vec<Arc<Envelope>>,
+    /// The time that the store trusts, where it keeps one: earlier than the clock's, if that has leapt ahead since the store was
+    /// last written. What is over or too old by the clock alone is not thrown away at the start.
+    pub time: Option<DateTime<Utc>>,
 }
+
+/// How long a clock that has leapt goes on before it is believed, where what is done by it cannot be undone.
+pub const CONFIRMED_AFTER: Duration = Duration::from_secs(3 * 3_600);
 
 /// A room as it was kept.
 pub struct StoredRoom {

@@ -110,16 +110,17 @@ impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored by whoever has the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, sanctions } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
+        let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
-            let room = Room::restored(stored, self.history, now);
+            let room = Room::restored(stored, self.history, now, trusted);
             self.rooms.insert(room.name.clone(), room);
         }
-        self.sanctions = Sanctions::restored(sanctions, now.mono, now.wall);
+        self.sanctions = Sanctions::restored(sanctions, now, trusted);
         // It is looked at in the first turn.
         self.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
@@ -492,9 +493,10 @@ impl Turn<'_> {
         patience.asked.is_some().then_some(&mut **patience)
     }
 
-    /// Somebody has closed their side, or is gone. Whoever only closed it still gets the answer they wait for.
+    /// A client will send nothing more. What it sent is done first, also where its connection broke: a lost one may only be half
+    /// closed without TLS's goodbye, as by `ncat --ssl`, and what came whole was meant.
     pub(super) fn departed(&mut self, id: ClientId, why: Leave) {
-        if why == Leave::Closed
+        if matches!(why, Leave::Closed | Leave::Lost)
             && let Some(patience) = self.patience(id)
         {
             patience.leave = Some(why);
@@ -762,6 +764,27 @@ mod tests {
         assert!(credits.are_back(1));
         // An answer that nobody waits for does no harm.
         house.turn([Message::Store(Report::Answer(number, answer))]);
+    }
+
+    #[test]
+    fn what_a_lost_client_sent_behind_its_question_is_done() {
+        for (last, why) in [("QUIT", "quit"), ("PING:1", "connection lost")] {
+            let mut house = House::with(&["ani", "budi"]);
+            house.turn([said(1, "SEARCH:x"), said(1, "the words"), said(1, last)]);
+            house.turn([Message::ClientLeft(ClientId(1), Leave::Lost)]);
+            assert!(house.hears(2).is_empty(), "ani is still waited for");
+            let number = house.store.given(|given| given.questions[0].0);
+            let answer = Answer::Lines { lines: Vec::new(), more: None };
+            house.turn([Message::Store(Report::Answer(number, answer))]);
+            house.kept();
+            let heard = house.hears(2);
+            assert_eq!(words(&heard), ["the words"]);
+            assert!(matches!(heard.last(), Some(Event::Left { why: left, .. }) if left.reason() == why), "{heard:?}");
+            assert!(
+                matches!(house.hears(1).last(), Some(Event::Bye { .. })),
+                "and the answers are there for who still reads"
+            );
+        }
     }
 
     #[test]
