@@ -746,9 +746,14 @@ pub static VERBS: &[Verb] = &[
         &["register"],
         "/register <password>, or REGISTER:<name> <password> [code]",
         "make the name you have your own",
-        |args, _| match args.trimmed() {
-            words if words.is_empty() => Ok(Command::Prompt(Prompt::Register)),
-            words => Ok(Command::Register(Secret::new(words.as_str()))),
+        |args, _| match args.as_str() {
+            words if words.trim().is_empty() => Ok(Command::Prompt(Prompt::Register)),
+            // It may be a habit, and would be a part of the password.
+            words if words.starts_with(' ') => Err(bad(
+                &Text::own("a space behind the command"),
+                "If your password begins with one: REGISTER: alone, and the password in the next line.",
+            )),
+            words => Ok(Command::Register(Secret::new(words))),
         },
     ))))),
     long(secret(stored(early(verb(
@@ -757,10 +762,10 @@ pub static VERBS: &[Verb] = &[
         "/login <name> [password]",
         "sign in to a name of yours",
         |args, _| {
-            let (name, secret) = args.split_word();
+            let (name, secret) = args.split_exactly();
             let name = Name::parse(&name)?;
-            Ok(match secret.trim() {
-                "" => Command::Prompt(Prompt::Login(name)),
+            Ok(match secret.as_str() {
+                secret if secret.trim().is_empty() => Command::Prompt(Prompt::Login(name)),
                 secret => Command::Login(Proof::Password(name, Secret::new(secret))),
             })
         },
@@ -777,10 +782,10 @@ pub static VERBS: &[Verb] = &[
         },
     )),
     secret(stored(verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |args, verb| {
-        let (old, new) = args.split_word();
-        match (old.as_str(), new.trim()) {
+        let (old, new) = args.split_exactly();
+        match (old.as_str(), new.as_str()) {
             ("", _) => Ok(Command::Prompt(Prompt::OldPassword)),
-            (_, "") => Err(ChatError::MissingArgument { usage: verb.usage }),
+            (_, new) if new.trim().is_empty() => Err(ChatError::MissingArgument { usage: verb.usage }),
             (old, new) => Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) }),
         }
     }))),
