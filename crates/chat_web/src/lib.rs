@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
 use axum::serve::ListenerExt;
 use chat_server::message::Message;
+use chat_server::sanction::Network;
 use chat_server::server::ServerHandle;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -24,6 +24,7 @@ pub mod state;
 pub mod frames;
 pub mod figures;
 pub mod peer;
+mod gate;
 pub mod session;
 pub mod websocket;
 pub mod handlers;
@@ -48,6 +49,8 @@ pub struct WebConfig {
     pub addr: String,
     /// Sites besides our own whose pages may use the API: `https://example.org`.
     pub origins: Vec<String>,
+    /// Proxies: what they say of who asks is believed.
+    pub proxies: Vec<Network>,
     /// Serve the page from here instead of from the binary, for people who work on it.
     pub dir: Option<PathBuf>,
     /// How long a person stays in the chat after the last socket is gone.
@@ -93,24 +96,12 @@ impl Default for WebConfig {
         WebConfig {
             addr: "127.0.0.1:3000".into(),
             origins: Vec::new(),
+            proxies: Vec::new(),
             dir: None,
             grace: Duration::from_secs(30),
             times: Times::default(),
             sockets: OpenSockets::default(),
         }
-    }
-}
-
-impl WebConfig {
-    /// Whether a request comes from our own page, from a page that is allowed, or from no page at all.
-    pub fn allows_origin(&self, headers: &HeaderMap) -> bool {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        let Ok(origin) = origin.to_str() else { return false };
-        let own = text(header::HOST).is_some_and(|host| {
-            origin.split_once("://").is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && rest == host)
-        });
-        own || self.origins.iter().any(|allowed| allowed == origin)
     }
 }
 

@@ -4,7 +4,7 @@
 //! without asking the router.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -58,6 +58,8 @@ pub struct AppState {
     pub closing: watch::Sender<bool>,
     /// What is counted here.
     pub figures: Figures,
+    /// Whether the log has heard of a proxy that is not known.
+    pub(crate) warned_of_proxy: AtomicBool,
     /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
     forgotten: AtomicU64,
     /// How many events the tap had missed when the read model was mended last.
@@ -172,6 +174,7 @@ impl AppState {
             tx: broadcast::channel(1_024).0,
             closing: watch::channel(false).0,
             figures: Figures::default(),
+            warned_of_proxy: AtomicBool::new(false),
             forgotten: AtomicU64::new(0),
             mended_at: AtomicU64::new(0),
             kept: Mutex::default(),

@@ -5,6 +5,7 @@ mod kit;
 
 mod bans;
 mod files;
+mod gate;
 mod kept;
 mod openapi;
 mod pages;
