@@ -132,23 +132,25 @@ struct Shared {
 type Figures = dyn Fn(&mut String) + Send + Sync;
 
 impl Server {
-    /// Binds the address of the settings.
+    /// Binds the addresses of the settings: the line door's, and that of the figures if they are served.
     ///
     /// # Errors
-    /// What the system says to the address, or to that of the metrics.
+    /// What the system says to the address, or to that of the figures.
     pub fn bind(config: Config) -> io::Result<Server> {
-        Server::on(TcpListener::bind(&config.addr)?, config)
+        let listener = TcpListener::bind(&config.addr)?;
+        let figures = match config.metrics.as_str() {
+            "off" | "" => None,
+            addr => Some(TcpListener::bind(addr)?),
+        };
+        Server::on(listener, figures, config)
     }
 
-    /// The same on a listener that somebody else has bound.
+    /// The same on listeners that the caller has bound: for clients, and for the figures if they are served.
     ///
     /// # Errors
-    /// What the system says to the address of the metrics.
-    pub fn on(listener: TcpListener, config: Config) -> io::Result<Server> {
-        let exporter = match config.metrics.as_str() {
-            "off" | "" => None,
-            addr => Some(Exporter::bind(addr)?),
-        };
+    /// A listener has no address.
+    pub fn on(listener: TcpListener, figures: Option<TcpListener>, config: Config) -> io::Result<Server> {
+        let exporter = figures.map(Exporter::on).transpose()?;
         let (sender, inbox) = mpsc::sync_channel(INBOX);
         let shared = Arc::new(Shared {
             addr: listener.local_addr()?,
@@ -244,7 +246,8 @@ impl Server {
         let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
         if let Some(door) = &files {
             let known = kept.as_ref().map_or(&[][..], |(_, contents, _)| &contents.files);
-            door.files().restore(known, Now::read().wall);
+            let (now, time) = (Now::read(), kept.as_ref().and_then(|(_, contents, _)| contents.time));
+            door.files().restore(known, now.mono, time.unwrap_or(now.wall));
             router.pass_files(door.files().clone(), &shared.live.get());
         }
         if let Some((store, contents, policy)) = kept {
