@@ -609,7 +609,7 @@ pub(crate) fn sleep_longer(pause: Duration) -> Duration {
 }
 
 /// Linux also reports errors of the new connection by accept; they say nothing about the listener.
-pub(crate) fn is_peers_fault(error: &io::Error) -> bool {
+pub fn is_peers_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionAborted

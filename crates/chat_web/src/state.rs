@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::WebConfig;
 use crate::error::AppError;
 use crate::figures::Figures;
+use crate::listener::Places;
 use crate::models::{Author, FileInfo, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
 
@@ -58,6 +59,8 @@ pub struct AppState {
     pub closing: watch::Sender<bool>,
     /// What is counted here.
     pub figures: Figures,
+    /// The open connections.
+    pub(crate) places: Places,
     /// Whether the log has heard of a proxy that is not known.
     pub(crate) warned_of_proxy: AtomicBool,
     /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
@@ -174,6 +177,7 @@ impl AppState {
             tx: broadcast::channel(1_024).0,
             closing: watch::channel(false).0,
             figures: Figures::default(),
+            places: Places::default(),
             warned_of_proxy: AtomicBool::new(false),
             forgotten: AtomicU64::new(0),
             mended_at: AtomicU64::new(0),

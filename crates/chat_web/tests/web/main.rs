@@ -7,6 +7,7 @@ mod bans;
 mod files;
 mod gate;
 mod kept;
+mod listener;
 mod openapi;
 mod pages;
 mod rest;
