@@ -246,7 +246,8 @@ impl Server {
         let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
         if let Some(door) = &files {
             let known = kept.as_ref().map_or(&[][..], |(_, contents, _)| &contents.files);
-            door.files().restore(known, Now::read().wall);
+            let (now, time) = (Now::read(), kept.as_ref().and_then(|(_, contents, _)| contents.time));
+            door.files().restore(known, now.mono, time.unwrap_or(now.wall));
             router.pass_files(door.files().clone(), &shared.live.get());
         }
         if let Some((store, contents, policy)) = kept {

@@ -1,7 +1,7 @@
 //! The router and its store: a turn is kept before anybody hears of it, and whoever asks for something that only the store
 //! knows waits for the answer without holding up anybody else.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ pub(super) struct Archive {
     /// What was said before the start, for the taps that come in the first moments.
     seed: Vec<Arc<Envelope>>,
     seeded: Option<Instant>,
-    questions: HashMap<u64, Asked>,
+    questions: BTreeMap<u64, Asked>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     to_ask: Vec<(u64, Question)>,
     last_question: u64,
@@ -110,16 +110,17 @@ impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored by whoever has the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, sanctions } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
+        let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
-            let room = Room::restored(stored, self.history, now);
+            let room = Room::restored(stored, self.history, now, trusted);
             self.rooms.insert(room.name.clone(), room);
         }
-        self.sanctions = Sanctions::restored(sanctions, now.mono, now.wall);
+        self.sanctions = Sanctions::restored(sanctions, now, trusted);
         // It is looked at in the first turn.
         self.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
@@ -138,7 +139,7 @@ impl Router {
             is_lost: false,
             seed,
             seeded: None,
-            questions: HashMap::new(),
+            questions: BTreeMap::new(),
             to_ask: Vec::new(),
             last_question: 0,
         });
