@@ -222,7 +222,7 @@ fn the_bundled_client_signs_in_to_a_private_server() {
         added.stdin.take().expect("a pipe").write_all(b"correct horse\n").expect("it reads");
         assert!(added.wait().expect("it ends").success());
     }
-    let server = Running::with(&dir, &["--data", &data, "--private"]);
+    let server = Running::with(&dir, &["--data", &data, "--private", "yes"]);
     let mut ani = TestClient::connect(server.line.parse().expect("an address"));
     ani.send("LOGIN:ani correct horse");
     ani.until("* OK LOGIN ...");
