@@ -37,7 +37,8 @@ fn operator_stage() -> Stage {
 }
 
 /// Codes that only frames can get: REST has no call for what they refuse, and its bodies are UTF-8 or no JSON.
-const FRAMES_ONLY: [&str; 20] = [
+const FRAMES_ONLY: [&str; 21] = [
+    "no-lab",
     "banned",
     "user-not-in-room",
     "list-full",
