@@ -22,10 +22,12 @@ struct Counts {
 
 /// The most WebSockets of one session. Each tab has one, and for a moment one that is not gone yet.
 pub const SOCKETS_EACH: usize = 8;
+/// A neighbourhood may have so many at least, however few clients it may have.
+const LEAST_OF_NEIGHBOURHOOD: usize = 32;
 
 impl OpenSockets {
-    /// Takes a place, until the guard falls. A neighbourhood of addresses may have half as many again as `max_per_address` says of
-    /// connections; 0 switches that limit off.
+    /// Takes a place, until the guard falls. A neighbourhood of addresses may have twice as many as `max_per_address` says; 0 switches
+    /// that limit off. The listener counts those who come straight, too; here it is also those behind one proxy.
     ///
     /// # Errors
     /// Why there is none, in words for the close frame.
@@ -41,8 +43,8 @@ impl OpenSockets {
         if session.is_some_and(|session| count(counts.of_session.get(&session)) >= SOCKETS_EACH) {
             return Err("too many connections of one session");
         }
-        if max_per_address > 0 && count(counts.of_neighbourhood.get(&address)) >= max_per_address + max_per_address / 2
-        {
+        let most = (2 * max_per_address).max(LEAST_OF_NEIGHBOURHOOD);
+        if max_per_address > 0 && count(counts.of_neighbourhood.get(&address)) >= most {
             return Err("too many connections from your address: close some first");
         }
         counts.all += 1;
@@ -120,11 +122,11 @@ mod tests {
         let mut held: Vec<SocketGuard> =
             (0..SOCKETS_EACH).map(|_| sockets.open(session(1), address("2001:db8::1"), 64).unwrap()).collect();
         assert!(sockets.open(session(1), address("192.0.2.1"), 64).is_err(), "by whatever address");
-        held.extend((2..90).map(|number| sockets.open(session(number), address("2001:db8::2"), 64).unwrap()));
-        assert!(sockets.open(None, address("2001:db8::3"), 64).is_err(), "96 of one neighbourhood");
+        held.extend((2..122).map(|number| sockets.open(session(number), address("2001:db8::2"), 64).unwrap()));
+        assert!(sockets.open(None, address("2001:db8::3"), 64).is_err(), "128 of one neighbourhood");
         assert!(sockets.open(None, address("2001:db8:0:1::3"), 64).is_ok());
         assert!(sockets.open(None, address("2001:db8::3"), 0).is_ok(), "no limit");
-        assert_eq!(sockets.count(), 96);
+        assert_eq!(sockets.count(), 128);
         held.clear();
         let counts = sockets.counts();
         assert!(counts.all == 0 && counts.of_session.is_empty() && counts.of_neighbourhood.is_empty());
