@@ -97,12 +97,6 @@ impl<K: Eq + Hash> Paces<K> {
     pub fn tick(&mut self, now: Instant) {
         self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
-
-    /// How many are remembered.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.by.len()
-    }
 }
 
 /// Counts guesses: of passwords from one address, or for one name. So many are free, and each one more doubles the wait. A
