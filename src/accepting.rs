@@ -65,7 +65,7 @@ pub(crate) fn failed(what: &str, error: &io::Error) -> io::Error {
 }
 
 /// Linux also reports errors of the new connection by accept; they say nothing about the listener.
-fn is_peers_fault(error: &io::Error) -> bool {
+pub fn is_peers_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionAborted

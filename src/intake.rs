@@ -649,7 +649,7 @@ mod tests {
     const SIGN_ON: Duration = Duration::from_secs(45);
 
     /// The intake of a server's first client, when that was taken, and the router's end of its queue.
-    fn first(handle: &ServerHandle) -> (Intake<LineDecoder>, Instant, impl Deliver) {
+    fn first(handle: &ServerHandle) -> (Intake<LineDecoder>, Instant, impl Deliver + use<>) {
         let accepted = Instant::now();
         let (sender, receiver) = queue(1 << 20);
         let credits = Credits::new(MESSAGES);

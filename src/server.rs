@@ -8,6 +8,7 @@ use std::sync::{OnceLock, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+pub use crate::accepting::is_peers_fault;
 use crate::accepting::{self, failed};
 use crate::command::Command;
 use crate::config::Config;
@@ -267,7 +268,7 @@ impl Server {
             // Without this the scope would wait for the router for ever.
             let give_up = |_: &io::Error| handle.shutdown();
             if let Some(exporter) = &exporter {
-                let serve = || exporter.run(|| handle.figures(), &shared.stop);
+                let serve = || exporter.run(&handle);
                 thread::Builder::new()
                     .name("metrics".into())
                     .stack_size(STACK)

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use chat_server::config::SETTINGS;
 use chat_server::testing::{Dial, Plain, Setup, Stage, TestClient, play, tied};
