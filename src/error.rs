@@ -160,8 +160,10 @@ pub enum ChatError {
     LockedDown,
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
-    /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
+    /// 486: the name looks like another one, which is taken.
     LooksLike(Name),
+    /// 486: the name is one of the server's own, or looks like one.
+    NameReserved(Name),
     /// 487: only who has an account comes in.
     MembersOnly,
     /// 488: the line is not UTF-8.
@@ -240,6 +242,8 @@ pub enum Spam {
     Muted,
     /// Too many wrong passwords.
     Guesses,
+    /// Too many accounts were made.
+    Registrations,
 }
 
 impl ChatError {
@@ -280,6 +284,7 @@ impl ChatError {
             | ChatError::LastOperator(_) => (484, "protected"),
             ChatError::NoFiles => (485, "no-files"),
             ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
+            ChatError::NameReserved(_) => (486, "name-registered"),
             ChatError::MembersOnly => (487, "members-only"),
             ChatError::NotUtf8 { .. } => (488, "not-utf8"),
             ChatError::NeedsTls => (489, "needs-tls"),
@@ -335,6 +340,7 @@ impl ChatError {
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
+            | ChatError::NameReserved(_)
             | ChatError::MembersOnly
             | ChatError::NeedsTls
             | ChatError::NoFiles
@@ -445,6 +451,12 @@ impl fmt::Display for ChatError {
                     Spam::Guesses => {
                         return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
                     }
+                    Spam::Registrations => {
+                        return write!(
+                            f,
+                            "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
+                        );
+                    }
                 }
                 write!(f, " You can speak again in {retry} s.")
             }
@@ -511,7 +523,10 @@ impl fmt::Display for ChatError {
                 )
             }
             ChatError::LooksLike(name) => {
-                write!(f, "That looks too much like \"{name}\", which belongs to somebody. Take another name.")
+                write!(f, "That looks too much like \"{name}\", which is taken. Take another name.")
+            }
+            ChatError::NameReserved(name) => {
+                write!(f, "\"{name}\" is a name of the server, and that would be taken for it. Take another name.")
             }
             ChatError::MembersOnly => write!(
                 f,

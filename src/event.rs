@@ -653,6 +653,8 @@ pub enum Leave {
     Flood,
     /// Their account was signed out everywhere, or its password is another.
     SignedOut,
+    /// Only members may be here, and they are signed in no more, or never were.
+    MembersOnly,
     /// An operator sent them away, perhaps with words.
     Kicked(Option<Text>),
     /// An operator sent them away for good, perhaps with words.
@@ -711,6 +713,7 @@ impl Leave {
             Leave::Flood => (429, "flood"),
             Leave::Banned(_) => (465, "banned"),
             Leave::Kicked(_) => (470, "kicked"),
+            Leave::MembersOnly => (487, "members-only"),
             Leave::SignedOut => (498, "signed-out"),
             Leave::Crashed => (500, "internal-error"),
             Leave::Shutdown => (503, "shutting-down"),
@@ -740,7 +743,7 @@ impl Leave {
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
             Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
-            Leave::SignedOut => "signed out",
+            Leave::SignedOut | Leave::MembersOnly => "signed out",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",

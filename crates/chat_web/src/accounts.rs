@@ -134,7 +134,7 @@ pub async fn sign_in(
         Proof::Password(..) => None,
     };
     let from = Some(peer.address.ip());
-    let answer = state.ask(Question::SignIn { proof, token, from, guarded: false }, peer.is_private()).await;
+    let answer = state.ask(Question::SignIn { proof, token, from, guarded: None }, peer.is_private()).await;
     let (role, token) = match answer.ok_or(AppError::Stopping)? {
         Answer::Account { account, token, .. } => (account.role, token.or(known).ok_or(AppError::Internal)?),
         Answer::Refused(error) => return Err(AppError::Chat(error)),
@@ -193,8 +193,12 @@ pub async fn change_password(
 ) -> Result<Response, AppError> {
     let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
     let (old, new, from) = (Secret::new(wanted.old), Secret::new(wanted.new), Some(peer.address.ip()));
-    let (_, token) =
-        proven(&state, Question::ChangePassword { name, old, new, token: true, from }, peer.is_private()).await?;
+    let (_, token) = proven(
+        &state,
+        Question::ChangePassword { name, old, new, token: true, from, guarded: None },
+        peer.is_private(),
+    )
+    .await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, account_cookie(&token))]).into_response())
 }
 
