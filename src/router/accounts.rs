@@ -532,10 +532,11 @@ impl Turn<'_> {
                     Role::Op => "You are an operator of this server now. /help shows what that is.",
                     Role::Admin => "You are an administrator of this server now. /help shows what that is.",
                 };
-                let note = Envelope::new(self.now.wall, Event::Note { room: None, text: Text::own(text) });
                 let mut all: Vec<ClientId> = self.clients.all_named(&account.name).collect();
                 all.retain(|id| self.is_signed_in(*id));
-                all.into_iter().for_each(|id| self.push(id, &note));
+                for id in all {
+                    self.tell(id, Event::Role { role: self.role(id), text: Text::own(text) });
+                }
             }
             (Then::Invited { by }, Answer::Code { .. }) => {
                 self.act(by, "invite", None, "", "");
