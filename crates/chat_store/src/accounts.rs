@@ -134,7 +134,8 @@ impl Known {
     /// As the table has it.
     pub(crate) fn load(db: &Connection) -> rusqlite::Result<Known> {
         let known = Known::default();
-        let mut find = db.prepare("SELECT name, address FROM addresses JOIN accounts USING (account) ORDER BY seen")?;
+        let mut find =
+            db.prepare("SELECT name, address FROM addresses JOIN accounts USING (account) ORDER BY addresses.seen")?;
         let mut rows = find.query([])?;
         while let Some(row) = rows.next()? {
             if let Ok(from) = row.get_ref(1)?.as_str()?.parse() {

@@ -146,11 +146,11 @@ fn a_name_belongs_to_who_registered_it_first_also_after_a_restart() {
 fn what_looks_like_somebody_or_like_the_server_is_refused() {
     let mut house = House::new();
     house.proves(register("paypal", "correct horse"));
-    for alike in ["paypaI", "pAypaI", "paypa1"] {
+    for alike in ["paypaI", "pAypaI", "paypa1", "PAYPA1"] {
         assert_eq!(house.refuses(register(alike, "correct horse")), ChatError::LooksLike(name("paypal")), "{alike}");
     }
     for reserved in ["ADMIN", "aDm1n", "admin", "Root", "r00t", "adrnin", "Everyone"] {
-        assert!(matches!(house.refuses(register(reserved, "correct horse")), ChatError::LooksLike(_)), "{reserved}");
+        assert!(matches!(house.refuses(register(reserved, "correct horse")), ChatError::NameReserved(_)), "{reserved}");
     }
     house.proves(register("pepal", "correct horse"));
 }
@@ -361,18 +361,38 @@ fn a_password_is_the_same_at_every_door_and_in_the_program_for_operators() {
 }
 
 #[test]
-fn what_cannot_be_hashed_soon_is_refused_at_once_and_all_else_is_answered() {
+fn what_cannot_be_hashed_soon_is_refused_at_once_and_strangers_keep_out_nobody_who_is_known() {
+    let home: IpAddr = "192.0.2.1".parse().unwrap();
+    let from = |who: &str, from: &str| Question::SignIn {
+        proof: Proof::Password(name(who), Secret::new("correct horse")),
+        token: false,
+        from: Some(from.parse().unwrap()),
+        guarded: None,
+    };
     let mut house = House::new();
+    house.proves(register("ani", "correct horse"));
+    house.proves(from("ani", "192.0.2.1"));
+    // Also after a restart it is known from where somebody came.
+    let mut house = house.again();
     let mut taken = 0;
-    // As many as wait, and the two that are at work, and some that are done meanwhile.
-    while taken < 10_000 && house.store.as_mut().unwrap().ask(taken, login("nobody", "correct horse")).is_ok() {
+    // As many strangers as wait, and the two that are at work, and some that are done meanwhile.
+    while taken < 10_000 && house.store.as_mut().unwrap().ask(taken, from("nobody", "198.51.100.9")).is_ok() {
         taken += 1;
     }
-    assert!((32..10_000).contains(&taken), "{taken}");
-    for _ in 0..taken {
-        assert!(matches!(house.answer().1, Answer::Refused(ChatError::WrongPassword)));
+    assert!((16..10_000).contains(&taken), "{taken}");
+    let elsewhere = house.store.as_mut().unwrap().ask(taken, from("ani", "198.51.100.9"));
+    let known = house.store.as_mut().unwrap().ask(taken + 1, from("ani", &home.to_string()));
+    assert_eq!(known, Ok(()));
+    let (mut refused, mut right) = (0, 0);
+    for _ in 0..taken + 1 + u64::from(elsewhere.is_ok()) {
+        match house.answer().1 {
+            Answer::Refused(ChatError::WrongPassword) => refused += 1,
+            Answer::Account { .. } => right += 1,
+            other => panic!("{other:?}"),
+        }
     }
-    house.proves(register("ani", "correct horse"));
+    assert_eq!((refused, right), (taken, 1 + u64::from(elsewhere.is_ok())));
+    house.proves(register("budi", "correct horse"));
 }
 
 #[test]
