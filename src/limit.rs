@@ -59,6 +59,11 @@ impl Bucket {
         self.tokens += 1.0;
     }
 
+    /// Whether nothing of it is missing any more.
+    fn is_full_at(&self, now: Instant) -> bool {
+        self.is_off() || self.tokens_at(now) >= self.burst
+    }
+
     /// Whether the bucket is full again, so that a new burst begins.
     pub fn is_full(&self) -> bool {
         self.tokens >= self.burst - 1.0
@@ -108,7 +113,7 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
 
     /// Forgets those who have all of it again.
     pub fn tick(&mut self, now: Instant) {
-        self.by.retain(|_, bucket| !bucket.is_off() && bucket.tokens_at(now) < bucket.burst);
+        self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
 
     /// Whether nothing is known of anyone.
@@ -118,6 +123,51 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
 
     fn rate(&self) -> f64 {
         f64::from(self.per_hour) / 3_600.0
+    }
+}
+
+/// A bucket for each of many, of whom only those are remembered whose bucket is not full.
+pub struct Paces<K> {
+    burst: u32,
+    by: HashMap<K, Bucket>,
+}
+
+/// The most that are remembered. Whoever comes beyond that is taken for one who was too fast.
+const MAX_PACED: usize = 10_000;
+
+impl<K: Eq + Hash> Paces<K> {
+    /// So many at once for each, and as many more each minute. 0 switches it off.
+    pub fn new(burst: u32) -> Paces<K> {
+        Paces { burst, by: HashMap::new() }
+    }
+
+    /// Another pace from now on.
+    pub fn set(&mut self, burst: u32) {
+        if burst != self.burst {
+            *self = Paces::new(burst);
+        }
+    }
+
+    /// Takes one, if it is not too soon.
+    pub fn take(&mut self, key: K, now: Instant) -> bool {
+        if self.burst == 0 {
+            return true;
+        }
+        if self.by.len() >= MAX_PACED && !self.by.contains_key(&key) {
+            return false;
+        }
+        let burst = self.burst;
+        let bucket = self.by.entry(key).or_insert_with(|| Bucket::new(burst, f64::from(burst) / 60.0, now));
+        let is_soon = !bucket.take(now).is_zero();
+        if is_soon {
+            bucket.give_back();
+        }
+        !is_soon
+    }
+
+    /// Forgets those who may have a whole burst again.
+    pub fn tick(&mut self, now: Instant) {
+        self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
 }
 
