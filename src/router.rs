@@ -1302,7 +1302,8 @@ mod tests {
                 if self.0.load(Relaxed) { Err((self.1)(batch)) } else { Ok(()) }
             }
         }
-        let ways: [(fn(Batch) -> Undelivered, &str); 4] = [
+        type Way = fn(Batch) -> Undelivered;
+        let ways: [(Way, &str); 4] = [
             (|_| Undelivered::Gone, "connection lost"),
             (|_| Undelivered::Broken, "our fault"),
             (|_| Undelivered::Broken, "our fault"),
