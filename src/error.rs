@@ -240,6 +240,8 @@ pub enum Spam {
     Muted,
     /// Too many wrong passwords.
     Guesses,
+    /// More was read from one address than the limit.
+    Reads,
 }
 
 impl ChatError {
@@ -444,6 +446,9 @@ impl fmt::Display for ChatError {
                     Spam::Muted => write!(f, "You sent too much a moment ago.")?,
                     Spam::Guesses => {
                         return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
+                    }
+                    Spam::Reads => {
+                        return write!(f, "Too much is read and searched from your address. Try again in {retry} s.");
                     }
                 }
                 write!(f, " You can speak again in {retry} s.")

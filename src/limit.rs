@@ -28,18 +28,32 @@ impl Bucket {
 
     /// Takes a token for one line and says how long to wait before that line may go on.
     pub fn take(&mut self, now: Instant) -> Duration {
+        self.take_many(1, now)
+    }
+
+    /// The same for something that costs as much as so many lines.
+    pub fn take_many(&mut self, tokens: u32, now: Instant) -> Duration {
         if self.burst <= 0.0 || self.per_second <= 0.0 {
             return Duration::ZERO;
         }
-        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        self.tokens = self.tokens_at(now) - f64::from(tokens);
         self.at = self.at.max(now);
-        self.tokens = (self.tokens + gained).min(self.burst) - 1.0;
         Duration::from_secs_f64((-self.tokens).max(0.0) / self.per_second)
     }
 
-    /// Puts the last token back, for a line that was turned away instead of waited for.
-    pub fn give_back(&mut self) {
-        self.tokens += 1.0;
+    fn tokens_at(&self, now: Instant) -> f64 {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        (self.tokens + gained).min(self.burst)
+    }
+
+    /// Puts the last tokens back, for what was turned away instead of waited for.
+    pub fn give_back(&mut self, tokens: u32) {
+        self.tokens += f64::from(tokens);
+    }
+
+    /// Whether it is as if nothing had ever been taken.
+    pub fn is_rested(&self, now: Instant) -> bool {
+        self.burst <= 0.0 || self.per_second <= 0.0 || self.tokens_at(now) >= self.burst
     }
 
     /// Whether the bucket is full again, so that a new burst begins.
@@ -247,7 +261,8 @@ impl RateLimiter {
     }
 }
 
-fn seconds_up(rest: Duration) -> u64 {
+/// Whole seconds, rounded up.
+pub(crate) fn seconds_up(rest: Duration) -> u64 {
     rest.as_secs() + u64::from(rest.subsec_nanos() > 0)
 }
 

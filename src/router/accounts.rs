@@ -266,7 +266,7 @@ impl Turn<'_> {
         is_private: bool,
     ) -> Result<(Question, archive::Then), ChatError> {
         if self.router.archive.is_none() {
-            return Err(ChatError::NoStore(if question.is_about_lines() { "history" } else { "accounts" }));
+            return Err(ChatError::NoStore("accounts"));
         }
         let from = match &question {
             Question::Register { from, .. } | Question::SignIn { from, .. } | Question::ChangePassword { from, .. } => {
@@ -358,7 +358,9 @@ impl Turn<'_> {
             }
             Question::Grant { .. } => (question, Then::Granted { by: Doer::page(from) }),
             Question::Invite { by } => (Question::Invite { by }, Then::Invited { by: Doer::page(from) }),
-            Question::Page { .. } | Question::Search { .. } | Question::Audit { .. } => (question, Then::Nothing),
+            Question::Audit { .. } => (question, Then::Nothing),
+            // By `Message::Read`, which looks whether one may.
+            Question::Page { .. } | Question::Search { .. } => return Err(ChatError::NoStore("history")),
         };
         Ok((question, archive::Then::Account(then)))
     }
@@ -601,10 +603,6 @@ impl Turn<'_> {
 }
 
 impl Question {
-    fn is_about_lines(&self) -> bool {
-        matches!(self, Question::Page { .. } | Question::Search { .. })
-    }
-
     fn has_password(&self) -> bool {
         matches!(
             self,

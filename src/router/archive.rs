@@ -2,20 +2,22 @@
 //! knows waits for the answer without holding up anybody else.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::accounts::Accounts;
-use super::{Router, Turn};
+use super::{Router, Turn, reads};
 use crate::error::ChatError;
-use crate::event::{Envelope, Event, Greeting, Leave, Tag, What};
-use crate::message::{Message, Reply, Ticket};
+use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
+use crate::limit::seconds_up;
+use crate::message::{Client, Message, Onlooker, Reply, Sought, Ticket};
 use crate::names::{ClientId, RoomName};
 use crate::now::Now;
 use crate::protocol::Request;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
-use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store};
+use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store, can_be_found};
 use crate::text::Text;
 
 /// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
@@ -50,6 +52,8 @@ pub(super) struct Archive {
     questions: HashMap<u64, Asked>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     to_ask: Vec<(u64, Question)>,
+    /// Those that wait for the pace of reading, with when that is over.
+    paced: Vec<(Instant, u64, Question)>,
     last_question: u64,
 }
 
@@ -58,6 +62,8 @@ struct Asked {
     asker: Asker,
     then: Then,
     until: Instant,
+    /// Of a long one: where it is counted among those that take turns.
+    place: Option<IpAddr>,
 }
 
 pub(super) enum Asker {
@@ -67,6 +73,8 @@ pub(super) enum Asker {
         tag: Option<Tag>,
     },
     Door(Reply),
+    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
+    Onlooker(Onlooker, Reply),
     /// They were told already that it takes too long.
     Nobody,
 }
@@ -82,6 +90,8 @@ pub(super) enum Then {
     Change { room: RoomName, target: u64, what: What },
     /// Show what was done by power.
     Audit,
+    /// Show it as it is.
+    Shown,
     /// What comes of it changes the accounts.
     Account(super::accounts::Then),
 }
@@ -141,6 +151,7 @@ impl Router {
             seeded: None,
             questions: HashMap::new(),
             to_ask: Vec::new(),
+            paced: Vec::new(),
             last_question: 0,
         });
     }
@@ -333,14 +344,109 @@ impl Turn<'_> {
 
     /// Asks the store for a client, who waits for the answer.
     pub(super) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
+        let from = self.clients.get(id).and_then(Client::address);
         let asker = Asker::Client { id, verb, tag: tag.clone() };
-        match self.put(question, asker, then) {
-            Some(number) => {
+        match self.put_paced(question, asker, then, (from, Some(id)), reads::PATIENCE) {
+            Ok((number, wait)) => {
                 if let Some(client) = self.clients.get_mut(id) {
                     client.state.patience.get_or_insert_default().asked = Some(number);
                 }
+                if !wait.is_zero() {
+                    self.tell(id, Event::Warn(Warning::Reads(seconds_up(wait))));
+                }
             }
-            None => self.refuse(id, Some(Text::own(verb)), tag, ChatError::NoStore("history")),
+            Err((_, error)) => self.refuse(id, Some(Text::own(verb)), tag, error),
+        }
+    }
+
+    /// Asks the store for somebody who reads by a call, if they may.
+    pub(super) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
+        let may = match &mut question {
+            Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
+                self.look(who, &Sought::Room(room.clone())).map(drop)
+            }
+            Question::Search { room: None, hidden, .. } => {
+                self.look(who, &Sought::Everything).map(|unreadable| *hidden = unreadable)
+            }
+            _ => Err(ChatError::NoStore("history")),
+        };
+        let asked = match may {
+            Ok(()) => {
+                let (asker, place) = (Asker::Onlooker(who, reply), (Some(who.address), who.client));
+                self.put_paced(question, asker, Then::Shown, place, Duration::ZERO).map(drop)
+            }
+            Err(error) => Err((Asker::Onlooker(who, reply), error)),
+        };
+        if let Err((Asker::Onlooker(_, reply), error)) = asked {
+            reply(Answer::Refused(error));
+        }
+    }
+
+    /// Asks the store something at the pace of reading, by which the asker may have to wait: for how long, and under which number.
+    fn put_paced(
+        &mut self,
+        question: Question,
+        asker: Asker,
+        then: Then,
+        (from, by): (Option<IpAddr>, Option<ClientId>),
+        patience: Duration,
+    ) -> Result<(u64, Duration), (Asker, ChatError)> {
+        let now = self.now.mono;
+        let reads = &mut self.router.reads;
+        let Some(archive) = &mut self.router.archive else { return Err((asker, ChatError::NoStore("history"))) };
+        if let Question::Search { words, .. } = &question
+            && let Err(error) = can_be_found(words)
+        {
+            return Err((asker, error));
+        }
+        let place = reads.place(from);
+        let wait = match question.cost().map(|units| reads.charge(place, units, patience, now)) {
+            Some(Err(error)) => return Err((asker, error)),
+            Some(Ok(wait)) => wait,
+            None => Duration::ZERO,
+        };
+        archive.last_question += 1;
+        let number = archive.last_question;
+        let is_long = question.is_long();
+        if !is_long && wait.is_zero() {
+            archive.to_ask.push((number, question));
+        } else if !is_long {
+            archive.paced.push((now + wait, number, question));
+        } else if let Err(error) = reads.wait(place, (number, question), by, (now + wait, now)) {
+            return Err((asker, error));
+        }
+        let place = is_long.then_some(place);
+        archive.questions.insert(number, Asked { asker, then, until: now + wait + ANSWER_WITHIN, place });
+        place.into_iter().for_each(|place| self.take_turns(place));
+        Ok((number, wait))
+    }
+
+    /// Whoever's turn it is in a neighbourhood asks the store. Who does not wait any more is passed over.
+    fn take_turns(&mut self, place: IpAddr) {
+        while let Some((number, question)) = self.router.reads.next(place, self.now.mono) {
+            let Some(archive) = &mut self.router.archive else { return };
+            let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
+                Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
+                Some(Asker::Nobody) | None => false,
+                Some(Asker::Door(_) | Asker::Onlooker(..)) => true,
+            };
+            if is_there {
+                return archive.to_ask.push((number, question));
+            }
+            archive.questions.remove(&number);
+            self.router.reads.done(place, number);
+        }
+    }
+
+    /// Asks what had to wait for the pace of reading.
+    fn ask_paced(&mut self) {
+        let now = self.now.mono;
+        if let Some(archive) = &mut self.router.archive {
+            let due = archive.paced.extract_if(.., |(at, ..)| *at <= now);
+            archive.to_ask.extend(due.map(|(_, number, question)| (number, question)));
+        }
+        for place in self.router.reads.tick(now) {
+            self.take_turns(place);
         }
     }
 
@@ -360,22 +466,26 @@ impl Turn<'_> {
         let archive = self.router.archive.as_mut()?;
         archive.last_question += 1;
         let number = archive.last_question;
-        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN });
+        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
         archive.to_ask.push((number, question));
         Some(number)
     }
 
     /// Asks the store what was asked in turns that are kept.
     pub(super) fn ask_store(&mut self) {
-        let Some(archive) = &mut self.router.archive else { return };
-        let mut busy = Vec::new();
-        for (number, question) in std::mem::take(&mut archive.to_ask) {
-            if archive.is_lost || archive.store.ask(number, question).is_err() {
-                busy.push(number);
+        while let Some(archive) = &mut self.router.archive
+            && !archive.to_ask.is_empty()
+        {
+            let mut busy = Vec::new();
+            for (number, question) in std::mem::take(&mut archive.to_ask) {
+                if archive.is_lost || archive.store.ask(number, question).is_err() {
+                    busy.push(number);
+                }
             }
-        }
-        for number in busy {
-            self.answered(number, Answer::Refused(ChatError::StoreBusy));
+            // The next of a neighbourhood takes its turn by that.
+            for number in busy {
+                self.answered(number, Answer::Refused(ChatError::StoreBusy));
+            }
         }
     }
 
@@ -391,7 +501,11 @@ impl Turn<'_> {
 
     fn answered(&mut self, number: u64, answer: Answer) {
         let Some(archive) = &mut self.router.archive else { return };
-        let Some(Asked { asker, then, .. }) = archive.questions.remove(&number) else { return };
+        let Some(Asked { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
+        if let Some(place) = place {
+            self.router.reads.done(place, number);
+            self.take_turns(place);
+        }
         if let Then::Account(then) = &then {
             self.account_answered(then, &answer);
         }
@@ -407,7 +521,20 @@ impl Turn<'_> {
                 self.go_on(id);
             }
             Asker::Door(reply) => reply(answer),
+            Asker::Onlooker(who, reply) => reply(self.shown(who, answer)),
             Asker::Nobody => {}
+        }
+    }
+
+    /// What somebody may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
+    fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
+        match (answer, self.look(who, &Sought::Everything)) {
+            (Answer::Lines { mut lines, more }, Ok(hidden)) => {
+                lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
+                Answer::Lines { lines, more }
+            }
+            (Answer::Lines { .. }, Err(error)) => Answer::Refused(error),
+            (answer, _) => answer,
         }
     }
 
@@ -420,11 +547,15 @@ impl Turn<'_> {
         }
         archive.accounts.tick(now);
         let mut late = Vec::new();
-        for asked in archive.questions.values_mut().filter(|asked| asked.until <= now) {
+        for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
+            // Others of their neighbourhood need not wait for it.
+            if let Some(place) = asked.place.take() {
+                self.router.reads.done(place, *number);
+            }
             // The answer may still come, and may still change an account.
             match std::mem::replace(&mut asked.asker, Asker::Nobody) {
                 Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
-                Asker::Door(reply) => reply(Answer::Refused(ChatError::StoreBusy)),
+                Asker::Door(reply) | Asker::Onlooker(_, reply) => reply(Answer::Refused(ChatError::StoreBusy)),
                 Asker::Nobody => {}
             }
         }
@@ -432,6 +563,7 @@ impl Turn<'_> {
             self.refuse(id, Some(Text::own(verb)), tag, ChatError::StoreBusy);
             self.go_on(id);
         }
+        self.ask_paced();
     }
 
     // ---- those who wait ----

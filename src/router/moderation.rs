@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::commands::Answer;
-use super::{Router, Turn};
+use super::{Router, Turn, reads};
 use crate::command::{Deed, Scope};
 use crate::error::ChatError;
 use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
@@ -92,6 +92,9 @@ impl Turn<'_> {
         if who.client.is_none() {
             self.may_visit(NOBODY)?;
         }
+        if matches!(what, Sought::Entry) {
+            return Ok(Vec::new());
+        }
         let may_read = |room: &Room| who.client.map_or(room.is_open(), |id| room.may_read(id));
         let Sought::Room(name) = what else {
             let hidden = self.router.rooms.values().filter(|room| !may_read(room) || banned_from(room).is_some());
@@ -103,6 +106,16 @@ impl Turn<'_> {
             None if may_read(room) => Ok(Vec::new()),
             None => Err(ChatError::NotInRoom(Some(room.name.clone()))),
         }
+    }
+
+    /// The same for a call, which counts as a page that is read.
+    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+        if matches!(what, Sought::Everything | Sought::Room(_)) {
+            let reads = &mut self.router.reads;
+            let place = reads.place(Some(who.address));
+            reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
+        }
+        self.look(who, what)
     }
 
     /// The ban on their connection, or on where they call from.
