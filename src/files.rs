@@ -136,6 +136,8 @@ pub struct Granted {
 /// An offer and how far it is.
 struct Pending {
     offer: Offer,
+    /// Offers end in the order in which they were made: their owners are told so.
+    number: u64,
     /// By when it has to begin; `None` once it has.
     until: Option<Instant>,
 }
@@ -188,6 +190,7 @@ struct Shelf {
     tokens: Vec<Token>,
     pending: HashMap<Token, Pending>,
     kept: HashMap<Token, Kept>,
+    last_offer: u64,
     /// Bytes that were offered or are here, and the same for each owner.
     bytes: u64,
     by_owner: HashMap<Owner, u64>,
@@ -213,6 +216,7 @@ impl Files {
             tokens: disk::tokens(TOKENS)?,
             pending: HashMap::new(),
             kept: HashMap::new(),
+            last_offer: 0,
             bytes: 0,
             by_owner: HashMap::new(),
             doomed: Vec::new(),
@@ -284,7 +288,9 @@ impl Files {
             self.chores.notify_all();
         }
         shelf.charge(&offer.owner, bytes);
-        shelf.pending.insert(token, Pending { offer, until: Some(now + OFFER_FOR) });
+        shelf.last_offer += 1;
+        let pending = Pending { offer, number: shelf.last_offer, until: Some(now + OFFER_FOR) };
+        shelf.pending.insert(token, pending);
         Ok(Granted { token, port: self.port, max })
     }
 
@@ -296,10 +302,7 @@ impl Files {
             (None, _) => true,
         };
         let mut shelf = self.lock();
-        let pending = &shelf.pending;
-        let meant = pending.iter().filter(|(_, pending)| pending.offer.by == by && is_meant(&pending.offer));
-        let meant: Vec<Token> = meant.map(|(token, _)| *token).collect();
-        meant.into_iter().filter_map(|token| shelf.end_offer(token)).collect()
+        shelf.end_offers(|pending| pending.offer.by == by && is_meant(&pending.offer))
     }
 
     /// An upload is whole: its offer, which ends. `None` if it was withdrawn.
@@ -379,15 +382,13 @@ impl Files {
     pub(crate) fn expire(&self, now: Instant) -> Vec<Offer> {
         let mut shelf = self.lock();
         shelf.guesses.tick(now);
-        let late = shelf.pending.iter().filter(|(_, pending)| pending.until.is_some_and(|until| until <= now));
-        let late: Vec<Token> = late.map(|(token, _)| *token).collect();
         let old = shelf.kept.iter().filter(|(_, kept)| kept.until.is_some_and(|until| until <= now));
         let old: Vec<Token> = old.map(|(token, _)| *token).collect();
         if !old.is_empty() {
             old.into_iter().for_each(|token| shelf.doom(token));
             self.chores.notify_all();
         }
-        late.into_iter().filter_map(|token| shelf.end_offer(token)).collect()
+        shelf.end_offers(|pending| pending.until.is_some_and(|until| until <= now))
     }
 
     /// Writes down how many there are.
@@ -539,6 +540,14 @@ impl Shelf {
         let offer = self.pending.remove(&token)?.offer;
         self.release(&offer.owner, offer.bytes);
         Some(offer)
+    }
+
+    /// Those of them that are meant, in the order in which they were made.
+    fn end_offers(&mut self, is_meant: impl Fn(&Pending) -> bool) -> Vec<Offer> {
+        let meant = self.pending.iter().filter(|(_, pending)| is_meant(pending));
+        let mut meant: Vec<(u64, Token)> = meant.map(|(token, pending)| (pending.number, *token)).collect();
+        meant.sort_unstable_by_key(|(number, _)| *number);
+        meant.into_iter().filter_map(|(_, token)| self.end_offer(token)).collect()
     }
 
     fn doom(&mut self, token: Token) {

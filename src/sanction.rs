@@ -158,6 +158,12 @@ impl Held {
         Box::new(Told { retry: self.left(now), by: by.clone(), why: why.clone() })
     }
 
+    /// The connections that it holds, whatever they are called.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> impl Iterator<Item = ClientId> {
+        self.connections.iter().copied()
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| until <= now)
     }

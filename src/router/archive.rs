@@ -1,7 +1,7 @@
 //! The router and its store: a turn is kept before anybody hears of it, and whoever asks for something that only the store
 //! knows waits for the answer without holding up anybody else.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ pub(super) struct Archive {
     /// What was said before the start, for the taps that come in the first moments.
     seed: Vec<Arc<Envelope>>,
     seeded: Option<Instant>,
-    questions: HashMap<u64, Asked>,
+    questions: BTreeMap<u64, Asked>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     to_ask: Vec<(u64, Question)>,
     /// Those that wait for the pace of reading, with when that is over.
@@ -149,7 +149,7 @@ impl Router {
             is_lost: false,
             seed,
             seeded: None,
-            questions: HashMap::new(),
+            questions: BTreeMap::new(),
             to_ask: Vec::new(),
             paced: Vec::new(),
             last_question: 0,

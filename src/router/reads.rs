@@ -2,7 +2,7 @@
 //! store (PROTOCOL.md section 9, "Limits"). Talk has its pace at each door, for a line costs little; a search costs the store
 //! a thousand times that, so it is counted here, once for all doors.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ const LANES: usize = 4_096;
 pub(super) struct Reads {
     burst: u32,
     per_second: f64,
-    lanes: HashMap<IpAddr, Lane>,
+    lanes: BTreeMap<IpAddr, Lane>,
 }
 
 /// One neighbourhood: its pace, and its long questions, of which the store has one at a time.
@@ -49,7 +49,7 @@ struct Waiting {
 impl Reads {
     /// So many reads at once and so many a second, for each neighbourhood; 0 switches the pace off.
     pub(super) fn new(burst: u32, per_second: f64) -> Reads {
-        Reads { burst, per_second, lanes: HashMap::new() }
+        Reads { burst, per_second, lanes: BTreeMap::new() }
     }
 
     /// Another pace from now on.

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chat_server::error::ChatError;
 use chat_server::event::Envelope;
 use chat_server::names::RoomName;
 use chat_server::store::{Act, Answer, Entry, Question};
 use chat_server::text::Text;
 use chrono::DateTime;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use crate::desk::{Ask, Desk};
+use crate::desk::{Ask, Desk, Kind};
 use crate::keep::folded;
 use crate::lines::{BEHIND, COLUMNS, line, room_name};
 
@@ -26,15 +27,20 @@ type Lines = Vec<(u64, Arc<Envelope>)>;
 /// Lines, oldest first, and the id to go on from.
 type Page = (Lines, Option<u64>);
 
-/// Answers until it is told to stop.
-pub(crate) fn run(db: &Connection, desk: &Desk) {
+/// How long one search may take. Who looks for what is rare among what is frequent would else have the reader for minutes.
+const SEARCH_FOR: Duration = Duration::from_secs(1);
+/// How many steps of SQLite's machine lie between two looks at the clock: some tens of microseconds.
+const STEPS: i32 = 1_000;
+
+/// Answers one kind of questions until it is told to stop.
+pub(crate) fn run(db: &mut Connection, desk: &Desk, kind: Kind) {
     loop {
         let mut reading = desk.0.reading();
         let (number, ask) = loop {
             if reading.stopping {
                 return;
             }
-            if let Some(ask) = reading.asks.pop_front() {
+            if let Some(ask) = reading.asks(kind).pop_front() {
                 break ask;
             }
             reading = desk.0.to_read.wait(reading).unwrap_or_else(PoisonError::into_inner);
@@ -44,9 +50,14 @@ pub(crate) fn run(db: &Connection, desk: &Desk) {
         let answer = catch_unwind(AssertUnwindSafe(|| match ask {
             Ask::Job(job) | Ask::Note(job) => job(db),
             Ask::Lines(question) => {
-                let (lines, more) = lines(db, &question)?;
+                let found = lines(db, &question, began + SEARCH_FOR);
                 desk.0.figures.asked(began.elapsed());
-                Ok(Some(Answer::Lines { lines: lines.into_iter().map(|(_, line)| line).collect(), more }))
+                Ok(Some(match found? {
+                    Some((lines, more)) => {
+                        Answer::Lines { lines: lines.into_iter().map(|(_, line)| line).collect(), more }
+                    }
+                    None => Answer::Refused(too_long(&question)),
+                }))
             }
         }));
         match answer {
@@ -64,11 +75,18 @@ pub(crate) fn run(db: &Connection, desk: &Desk) {
     }
 }
 
-fn lines(db: &Connection, question: &Question) -> rusqlite::Result<Page> {
+/// `None` where that takes longer than the deadline.
+fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlite::Result<Option<Page>> {
     match question {
-        Question::Page { room, before, after, limit } => page(db, room, *before, *after, *limit),
+        Question::Page { room, before, after, limit, export: _ } => {
+            page(db, room, *before, *after, *limit).map(Some)
+        }
         Question::Search { room, hidden, words, before, limit } => {
-            search(db, room.as_ref(), hidden, words, *before, *limit)
+            // Between two searches there is no handler: a page takes as long as it takes.
+            db.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
+            let found = search(db, room.as_ref(), hidden, words, *before, *limit);
+            db.progress_handler(0, None::<fn() -> bool>)?;
+            found
         }
         // No others come here.
         Question::Register { .. }
@@ -77,8 +95,16 @@ fn lines(db: &Connection, question: &Question) -> rusqlite::Result<Page> {
         | Question::SignOut { .. }
         | Question::Grant { .. }
         | Question::Invite { .. }
-        | Question::Audit { .. } => Ok((Vec::new(), None)),
+        | Question::Audit { .. } => Ok(Some((Vec::new(), None))),
     }
+}
+
+/// What is said to a search that takes too long.
+fn too_long(question: &Question) -> ChatError {
+    let what = if let Question::Search { words, .. } = question { words.clone() } else { Text::default() };
+    let right = "It takes too long to look for that. Take rarer words, or more of their letters, or look in one room: \
+                 /search #room words.";
+    ChatError::BadArgument { what, right }
 }
 
 /// The newest acts with a number below `before`, the oldest first.
@@ -116,7 +142,7 @@ pub(crate) fn page(
     // The router's greatest number is greater than SQLite's.
     let most = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
     let rows = find.query_map(params![room, most(after.unwrap_or(0)), most(before)], |row| line(name, row))?;
-    let (mut lines, has_more) = fitting(rows, limit)?;
+    let Fitting { mut lines, has_more, is_cut: _ } = fitting(rows, limit)?;
     let more = lines.last().map(|(id, _)| *id).filter(|_| has_more);
     if after.is_none() {
         lines.reverse();
@@ -124,7 +150,8 @@ pub(crate) fn page(
     Ok((lines, more))
 }
 
-/// The newest lines with all these words, oldest first. Only in one room is there a number to go on from.
+/// The newest lines with all these words, oldest first. Only in one room is there a number to go on from. `None` if it was ended
+/// and there is nothing to go on from.
 fn search(
     db: &Connection,
     name: Option<&RoomName>,
@@ -132,8 +159,8 @@ fn search(
     words: &str,
     before: Option<u64>,
     limit: usize,
-) -> rusqlite::Result<Page> {
-    let nothing = Ok((Vec::new(), None));
+) -> rusqlite::Result<Option<Page>> {
+    let nothing = Ok(Some((Vec::new(), None)));
     let Some(mut query) = query(words) else { return nothing };
     match name {
         Some(name) => {
@@ -175,27 +202,40 @@ fn search(
             None => Err(rusqlite::Error::QueryReturnedNoRows),
         }
     })?;
-    let (mut lines, has_more) = fitting(rows, limit)?;
+    let Fitting { mut lines, has_more, is_cut } = fitting(rows, limit)?;
     let more = lines.last().map(|(id, _)| *id).filter(|_| has_more && name.is_some());
     lines.reverse();
-    Ok((lines, more))
+    // What was found so far would look like all there is.
+    Ok((!is_cut || more.is_some()).then_some((lines, more)))
 }
 
-/// As many as are wanted and fit into an answer, and whether there are more.
+/// As many lines as are wanted and fit into an answer.
+struct Fitting {
+    lines: Lines,
+    has_more: bool,
+    /// It took too long, so it is not known whether there are more.
+    is_cut: bool,
+}
+
 fn fitting(
     rows: impl Iterator<Item = rusqlite::Result<(u64, Arc<Envelope>)>>,
     limit: usize,
-) -> rusqlite::Result<(Lines, bool)> {
+) -> rusqlite::Result<Fitting> {
     let (mut lines, mut bytes) = (Vec::new(), 0);
     for row in rows {
-        let (id, line) = row?;
+        let (id, line) = match row {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                return Ok(Fitting { lines, has_more: true, is_cut: true });
+            }
+            row => row?,
+        };
         bytes += line.cost();
         if lines.len() >= limit.min(LINES) || bytes > BYTES && !lines.is_empty() {
-            return Ok((lines, true));
+            return Ok(Fitting { lines, has_more: true, is_cut: false });
         }
         lines.push((id, line));
     }
-    Ok((lines, false))
+    Ok(Fitting { lines, has_more: false, is_cut: false })
 }
 
 fn room(db: &Connection, name: &RoomName) -> rusqlite::Result<Option<i64>> {

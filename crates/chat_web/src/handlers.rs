@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
@@ -10,11 +11,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chat_server::command::Line;
 use chat_server::connections::{Permit, TurnedAway};
-use chat_server::event::Envelope;
+use chat_server::error::ChatError;
 use chat_server::export::json;
 use chat_server::message::{Onlooker, Sought};
-use chat_server::names::{ClientId, Name};
-use chat_server::store::{Answer, Question};
+use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::store::Question;
 use chat_server::text::Text;
 use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};

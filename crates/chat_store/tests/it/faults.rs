@@ -81,7 +81,7 @@ fn a_page_that_cannot_be_read_is_refused_and_the_chat_goes_on() {
     fs::write(&file, bytes).unwrap();
     let mut talk = Talk::open(dir.path());
     let room = room_name("#a");
-    let page = Question::Page { room, before: 3_000, after: None, limit: 500 };
+    let page = Question::Page { room, before: 3_000, after: None, limit: 500, export: false };
     talk.store.ask(1, page).unwrap();
     match talk.report() {
         Report::Answer(1, Answer::Refused(error)) => {
@@ -273,7 +273,7 @@ fn full_disk() {
     let mut ids = Vec::new();
     loop {
         let room = room_name("#a");
-        let (lines, more) = talk.ask(Question::Page { room, before, after: None, limit: 1_000 });
+        let (lines, more) = talk.ask(Question::Page { room, before, after: None, limit: 1_000, export: false });
         for line in lines.iter().rev() {
             let id = line.id().unwrap();
             ids.push(id);

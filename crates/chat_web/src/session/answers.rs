@@ -61,8 +61,7 @@ impl Task {
             Event::Moderated { what: Measure::Deop { person: Some(person), .. }, .. } if *person == own => {
                 self.look_at_rights().await;
             }
-            // Whoever is made an operator of the server, or is one no more, is told so in words.
-            Event::Note { room: None, .. } => self.look_at_rights().await,
+            Event::Role { .. } => self.look_at_rights().await,
             Event::Mode { room, modes, .. } => {
                 self.tell_all(frame(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() }));
             }
