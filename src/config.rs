@@ -102,7 +102,7 @@ impl Default for Config {
             spam_lines: 90,
             spam_repeats: 5,
             spam_errors: 20,
-            read_burst: 600,
+            read_burst: 1_000,
             reads_per_second: 50.0,
             sign_on_secs: Duration::from_secs(60),
             line_secs: Duration::from_secs(300),

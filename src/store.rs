@@ -362,8 +362,7 @@ pub enum Question {
 /// The least letters of a beginning: with one the store would have to look at all that begins so.
 const BEGINNING: usize = 2;
 
-/// Whether a store can look for these words: all of them, `"several in a row"`, and beginnings with a `*` (PROTOCOL.md section 4,
-/// `SEARCH`).
+/// Whether a store can look for these words: all of them, `"several in a row"`, and beginnings with a `*` (PROTOCOL.md section 12, "With a store").
 ///
 /// # Errors
 /// A beginning is too short; it is named.

@@ -84,6 +84,7 @@ pub fn quick() -> Config {
         spam_lines: 0,
         spam_repeats: 0,
         spam_errors: 0,
+        read_burst: 0,
         ..Config::default()
     };
     config.max_per_address = 0;

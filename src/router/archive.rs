@@ -546,11 +546,11 @@ impl Turn<'_> {
             archive.seed = Vec::new();
         }
         archive.accounts.tick(now);
-        let mut late = Vec::new();
+        let (mut late, mut never_asked) = (Vec::new(), Vec::new());
         for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
             // Others of their neighbourhood need not wait for it.
-            if let Some(place) = asked.place.take() {
-                self.router.reads.done(place, *number);
+            if asked.place.take().is_some_and(|place| !self.router.reads.done(place, *number)) {
+                never_asked.push(*number);
             }
             // The answer may still come, and may still change an account.
             match std::mem::replace(&mut asked.asker, Asker::Nobody) {
@@ -558,6 +558,9 @@ impl Turn<'_> {
                 Asker::Door(reply) | Asker::Onlooker(_, reply) => reply(Answer::Refused(ChatError::StoreBusy)),
                 Asker::Nobody => {}
             }
+        }
+        for number in never_asked {
+            archive.questions.remove(&number);
         }
         for (id, verb, tag) in late {
             self.refuse(id, Some(Text::own(verb)), tag, ChatError::StoreBusy);
@@ -657,6 +660,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::Config;
     use crate::event::{Done, Speech};
     use crate::message::{Client, Credits};
     use crate::metrics::Metrics;
@@ -710,10 +714,11 @@ mod tests {
     }
 
     impl House {
-        fn new() -> House {
+        fn new(change: impl FnOnce(&mut Config)) -> House {
             let now = Now::read();
             let mut config = quick();
             config.history = 3;
+            change(&mut config);
             let mut router = Router::new(&config, Registry::new(), Arc::new(Metrics::new(now.mono)));
             let store = Slow::default();
             router.keep_in(Box::new(store.clone()), Contents::default(), Policy::default(), Now::read());
@@ -722,7 +727,11 @@ mod tests {
 
         /// People who have signed on, and what they got by that is read away.
         fn with(names: &[&str]) -> House {
-            let mut house = House::new();
+            House::new_with(names, |_| {})
+        }
+
+        fn new_with(names: &[&str], change: impl FnOnce(&mut Config)) -> House {
+            let mut house = House::new(change);
             for name in names {
                 let shelf = Shelf::default();
                 let id = ClientId(house.shelves.len() + 1);
@@ -928,6 +937,114 @@ mod tests {
         house.store.given(|given| given.is_full = true);
         house.says(1, "SEARCH:x");
         assert!(matches!(house.hears(1)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
+    }
+
+    fn asked(house: &House) -> Vec<u64> {
+        house.store.given(|given| given.questions.iter().map(|(number, _)| *number).collect())
+    }
+
+    #[test]
+    fn people_behind_one_address_search_in_turns_and_each_is_answered() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        let mut seen = Vec::new();
+        for who in 1..=3 {
+            let numbers = asked(&house);
+            let number = *numbers.last().unwrap();
+            assert_eq!(numbers.len(), who, "one at a time");
+            let (lines, more) = (Vec::new(), None);
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more }))]);
+            seen.push(house.hears(who).iter().filter(|event| matches!(event, Event::Block(_))).count());
+        }
+        assert_eq!(seen, [1, 1, 1]);
+    }
+
+    #[test]
+    fn who_has_gone_does_not_keep_the_others_from_their_turn() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        house.turn([Message::ClientLeft(ClientId(2), Leave::Lost)]);
+        // The store says nothing to the first one, who is refused after a while.
+        house.after(ANSWER_WITHIN);
+        let is_refused = |event: &Event| matches!(event, Event::Refused { error: ChatError::StoreBusy, .. });
+        assert!(house.hears(1).iter().any(is_refused) && house.hears(3).iter().any(is_refused));
+        assert!(house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1), "the one that the store has");
+        // It is not asked again for anybody who does not wait any more.
+        house.says(3, "SEARCH:fish");
+        assert_eq!(asked(&house).len(), 2);
+    }
+
+    #[test]
+    fn who_reads_faster_than_the_pace_waits_with_words_and_past_that_is_refused() {
+        let names = ["ani", "budi", "citra"];
+        let mut house = House::new_with(&names, |config| (config.read_burst, config.reads_per_second) = (10, 2.0));
+        let answer = |house: &mut House| {
+            let number = *asked(house).last().unwrap();
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines: Vec::new(), more: None }))]);
+        };
+        house.says(1, "SEARCH:fish");
+        answer(&mut house);
+        assert!(matches!(house.hears(1)[..], [Event::Block(_)]));
+        house.turn([said(2, "SEARCH:fish"), said(2, "PING:1")]);
+        assert!(matches!(house.hears(2)[..], [Event::Warn(Warning::Reads(5))]));
+        house.says(3, "SEARCH:fish");
+        let refused = ChatError::TooFast { retry: 10, why: crate::error::Spam::Reads };
+        assert!(matches!(&house.hears(3)[..], [Event::Refused { error, .. }] if *error == refused));
+        assert_eq!(asked(&house).len(), 1);
+        house.after(Duration::from_secs(5));
+        assert_eq!(asked(&house).len(), 2);
+        answer(&mut house);
+        assert!(matches!(house.hears(2)[..], [Event::Block(_), Event::Pong(_)]), "nothing is lost");
+    }
+
+    #[test]
+    fn a_call_past_the_pace_is_refused_at_once_and_talk_is_not() {
+        let mut house = House::new_with(&["ani"], |config| (config.read_burst, config.reads_per_second) = (11, 2.0));
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let looks = |house: &mut House, what: Sought| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            house.turn([Message::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }]);
+            answer.recv().unwrap().is_ok()
+        };
+        let search = |house: &mut House| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            let question =
+                Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
+            let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+            house.turn([Message::Read { who, question, reply }]);
+            answer.try_recv().ok()
+        };
+        assert!(search(&mut house).is_none(), "the store is asked");
+        assert!(looks(&mut house, Sought::Everything));
+        let refused = search(&mut house);
+        assert!(
+            matches!(refused, Some(Answer::Refused(ChatError::TooFast { retry: 5, why: crate::error::Spam::Reads }))),
+            "{refused:?}"
+        );
+        assert!(!looks(&mut house, Sought::Everything) && !looks(&mut house, Sought::Room(RoomName::lobby())));
+        assert!(looks(&mut house, Sought::Entry) && looks(&mut house, Sought::File(None)));
+        house.says(1, "hello");
+        house.kept();
+        assert!(!house.hears(1).iter().any(|event| matches!(event, Event::Refused { .. })));
+    }
+
+    #[test]
+    fn a_call_is_not_shown_what_was_closed_while_it_waited() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.turn([said(1, "/join #den"), said(1, "a secret fish")]);
+        house.kept();
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let (reply, answer) = std::sync::mpsc::channel();
+        let question = Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };
+        let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+        house.turn([Message::Read { who, question, reply }]);
+        let lines = house.store.given(|given| given.records.last().unwrap().lines.clone());
+        assert_eq!(lines.len(), 1);
+        house.says(1, "/mode +k hush");
+        house.kept();
+        let number = *asked(&house).last().unwrap();
+        house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more: None }))]);
+        assert!(matches!(answer.try_recv(), Ok(Answer::Lines { lines, .. }) if lines.is_empty()));
     }
 
     #[test]

@@ -264,7 +264,78 @@ fn query(typed: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::query;
+    use std::sync::mpsc;
+
+    use chat_server::store::Report;
+
+    use super::*;
+    use crate::backlog::Backlog;
+    use crate::figures::Figures;
+    use crate::{Durability, db, index};
+
+    fn of(room: Option<&str>, words: &str) -> Question {
+        let room = room.map(|room| RoomName::parse(room).unwrap());
+        Question::Search { room, hidden: Vec::new(), words: Text::new(words).unwrap(), before: None, limit: 1_000 }
+    }
+
+    /// A database with so many lines that all have the same word.
+    fn full(dir: &std::path::Path, lines: i64) -> Connection {
+        let db = db::open(dir).unwrap();
+        db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, ?1)", [lines]).unwrap();
+        db.execute_batch("BEGIN").unwrap();
+        for seq in 1..=lines {
+            let sql = "INSERT INTO log (seq, room, id, at, kind, author, signed, act, version, text)
+                       VALUES (?1, 1, ?1, 0, 0, 'ani', 0, 0, 0, 'fish')";
+            db.execute(sql, [seq]).unwrap();
+        }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        assert_eq!(index::follow(&db, 0, lines + 1, deadline, &Figures::default()), Ok(lines));
+        db.execute_batch("COMMIT").unwrap();
+        db::open_to_read(dir).unwrap()
+    }
+
+    #[test]
+    fn a_search_ends_at_its_deadline_with_what_can_be_gone_on_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = full(dir.path(), 900);
+        let now = Instant::now();
+        let (all, more) = lines(&mut db, &of(None, "fish"), now + Duration::from_secs(60)).unwrap().unwrap();
+        assert_eq!((all.len(), more), (900, None));
+        // The machine looks at the clock before that many lines are read.
+        let Some((some, Some(more))) = lines(&mut db, &of(Some("#a"), "fi*"), now).unwrap() else { panic!("all or none") };
+        assert!(!some.is_empty() && some.len() < 900 && some[0].0 == more, "{more}");
+        // In all rooms there is nothing to go on from, so what was found would look like all.
+        let question = of(None, "fi*");
+        assert!(lines(&mut db, &question, now).unwrap().is_none());
+        assert!(too_long(&question).to_string().contains("in one room: /search #room words"));
+        let page = Question::Page { room: RoomName::parse("#a").unwrap(), before: 901, after: None, limit: 900, export: false };
+        let (all, _) = lines(&mut db, &page, now).unwrap().unwrap();
+        assert_eq!(all.len(), 900, "a page has no deadline, also behind a search that was ended");
+    }
+
+    #[test]
+    fn pages_wait_neither_for_searches_nor_for_exports() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = full(dir.path(), 10);
+        let (report, reports) = mpsc::channel();
+        let report = Box::new(move |said| drop(report.send(said)));
+        let desk = Desk::new(Durability::Commit, Backlog::new(10, 1_000), Arc::default(), report);
+        let page = |export| {
+            let room = RoomName::parse("#a").unwrap();
+            Ask::Lines(Question::Page { room, before: 11, after: None, limit: 5, export })
+        };
+        // There is only one reader, and it is not the one for these two.
+        desk.ask_reader(1, Ask::Lines(of(None, "fish"))).unwrap();
+        desk.ask_reader(2, page(true)).unwrap();
+        desk.ask_reader(3, page(false)).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(&mut db, &desk, Kind::Short));
+            let first = reports.recv_timeout(Duration::from_secs(60)).unwrap();
+            desk.stop();
+            assert!(matches!(first, Report::Answer(3, Answer::Lines { .. })), "{first:?}");
+        });
+        assert_eq!(desk.0.reading().long.len(), 2);
+    }
 
     #[test]
     fn what_is_typed_becomes_phrases() {

@@ -192,6 +192,7 @@ pub struct CreatedUser {
 #[utoipa::path(get, path = "/users", tag = "users", responses(
     (status = 200, description = "Everybody, by name", body = Vec<User>),
     (status = 403, description = "You are kept out", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<User>>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -224,6 +225,7 @@ pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewU
     (status = 200, description = "The person", body = User),
     (status = 403, description = "You are kept out", body = Problem),
     (status = 404, description = "Nobody who is on has this id", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn get_user(State(state): Shared, who: Anybody, Place(id): Place<Uuid>) -> Result<Json<User>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -354,6 +356,7 @@ struct IdempotencyKey {
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_messages(
     State(state): Shared,
@@ -384,6 +387,7 @@ pub async fn list_messages(
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn room_messages(
     State(state): Shared,
@@ -477,6 +481,7 @@ pub async fn create_message(
     (status = 200, description = "The message", body = Message),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "No message has this id", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn get_message(
     State(state): Shared,
@@ -497,7 +502,8 @@ pub async fn get_message(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
-    /// Words that the messages have, all of them; "several in a row" in quotes.
+    /// Words that the messages have, all of them; "several in a row" in quotes; `de*` is the beginning of one, of two letters at
+    /// least.
     #[param(example = "red fish", min_length = 1)]
     q: String,
     /// Only in this room, without its `#`; in all that you may read if nothing is said.
@@ -526,7 +532,8 @@ pub struct Found {
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
     (status = 501, description = "The server keeps nothing", body = Problem),
-    (status = 503, description = "The store has too much to do", body = Problem)))]
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
+    (status = 503, description = "The store has too much to do, or makes its index anew", body = Problem)))]
 pub async fn search(
     State(state): Shared,
     who: Anybody,
@@ -552,6 +559,7 @@ pub async fn search(
     (status = 200, description = "One object for each line, oldest first", body = String, content_type = "application/x-ndjson"),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn export(State(state): Shared, who: Anybody, Place(room): Place<String>) -> Result<Response, AppError> {
     let room = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
@@ -611,6 +619,7 @@ async fn paced_export(
 #[utoipa::path(get, path = "/rooms", tag = "rooms", responses(
     (status = 200, description = "By name", body = Vec<Room>),
     (status = 403, description = "You are kept out", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_rooms(State(state): Shared, who: Anybody) -> Result<Json<Vec<Room>>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
