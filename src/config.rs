@@ -503,9 +503,9 @@ impl Setting {
     pub fn when(&self) -> Option<When> {
         Some(match self.key {
             "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join"
-            | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "spam_errors" | "read_burst" | "reads_per_second" | "sign_on_secs" | "line_secs"
-            | "idle_secs" | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each"
-            | "file_bytes_total" | "file_transfers" | "file_hours" => When::AtOnce,
+            | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "spam_errors" | "read_burst"
+            | "reads_per_second" | "sign_on_secs" | "line_secs" | "idle_secs" | "shutdown_secs" | "operator_key"
+            | "file_bytes" | "file_bytes_each" | "file_bytes_total" | "file_transfers" | "file_hours" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
             "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
             _ => return None,

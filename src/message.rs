@@ -84,7 +84,7 @@ pub enum Message {
         /// Who.
         who: Onlooker,
         /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
-        question: Question,
+        question: Box<Question>,
         /// Where the answer goes.
         reply: Reply,
     },

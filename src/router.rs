@@ -34,11 +34,11 @@ mod operators;
 mod reads;
 
 use archive::Archive;
-use reads::Reads;
 pub(crate) use archive::Patience;
 pub use files::Recipient;
 use glass::Glass;
 use operators::{Doer, Operators};
+use reads::Reads;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -291,7 +291,7 @@ impl Turn<'_> {
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Message::Look { who, what, reply } => reply(self.looked(who, &what)),
-            Message::Read { who, question, reply } => self.read_for_door(who, question, reply),
+            Message::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Message::Rights { client, reply } => reply(self.rights(client)),
             Message::Store(report) => self.report(report),
             Message::Uploaded { token, reply } => self.uploaded(token, reply),

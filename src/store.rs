@@ -460,7 +460,8 @@ mod tests {
 
     #[test]
     fn a_beginning_has_two_letters() {
-        for good in ["r", "re*", "a b c", "*", "** *a", "\"r*\"", "x-re*", "über*", "魚釣*", "-*", "\"open quote r*"] {
+        for good in ["r", "re*", "a b c", "*", "** *a", "\"r*\"", "x-re*", "über*", "魚釣*", "-*", "\"open quote r*"]
+        {
             assert_eq!(can_be_found(good), Ok(()), "{good}");
         }
         for bad in ["r*", "red f*", "x-r*", "r**", "e\u{301}*", "魚*", "\"a\" b*"] {

@@ -968,7 +968,10 @@ mod tests {
         house.after(ANSWER_WITHIN);
         let is_refused = |event: &Event| matches!(event, Event::Refused { error: ChatError::StoreBusy, .. });
         assert!(house.hears(1).iter().any(is_refused) && house.hears(3).iter().any(is_refused));
-        assert!(house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1), "the one that the store has");
+        assert!(
+            house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
+            "the one that the store has"
+        );
         // It is not asked again for anybody who does not wait any more.
         house.says(3, "SEARCH:fish");
         assert_eq!(asked(&house).len(), 2);
@@ -1011,7 +1014,7 @@ mod tests {
             let question =
                 Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
             let reply: Reply = Box::new(move |said| drop(reply.send(said)));
-            house.turn([Message::Read { who, question, reply }]);
+            house.turn([Message::Read { who, question: Box::new(question), reply }]);
             answer.try_recv().ok()
         };
         assert!(search(&mut house).is_none(), "the store is asked");
@@ -1035,9 +1038,10 @@ mod tests {
         house.kept();
         let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
         let (reply, answer) = std::sync::mpsc::channel();
-        let question = Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };
+        let question =
+            Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };
         let reply: Reply = Box::new(move |said| drop(reply.send(said)));
-        house.turn([Message::Read { who, question, reply }]);
+        house.turn([Message::Read { who, question: Box::new(question), reply }]);
         let lines = house.store.given(|given| given.records.last().unwrap().lines.clone());
         assert_eq!(lines.len(), 1);
         house.says(1, "/mode +k hush");

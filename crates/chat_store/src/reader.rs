@@ -78,9 +78,7 @@ pub(crate) fn run(db: &mut Connection, desk: &Desk, kind: Kind) {
 /// `None` where that takes longer than the deadline.
 fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlite::Result<Option<Page>> {
     match question {
-        Question::Page { room, before, after, limit, export: _ } => {
-            page(db, room, *before, *after, *limit).map(Some)
-        }
+        Question::Page { room, before, after, limit, export: _ } => page(db, room, *before, *after, *limit).map(Some),
         Question::Search { room, hidden, words, before, limit } => {
             // Between two searches there is no handler: a page takes as long as it takes.
             db.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
@@ -302,13 +300,21 @@ mod tests {
         let (all, more) = lines(&mut db, &of(None, "fish"), now + Duration::from_secs(60)).unwrap().unwrap();
         assert_eq!((all.len(), more), (900, None));
         // The machine looks at the clock before that many lines are read.
-        let Some((some, Some(more))) = lines(&mut db, &of(Some("#a"), "fi*"), now).unwrap() else { panic!("all or none") };
+        let Some((some, Some(more))) = lines(&mut db, &of(Some("#a"), "fi*"), now).unwrap() else {
+            panic!("all or none")
+        };
         assert!(!some.is_empty() && some.len() < 900 && some[0].0 == more, "{more}");
         // In all rooms there is nothing to go on from, so what was found would look like all.
         let question = of(None, "fi*");
         assert!(lines(&mut db, &question, now).unwrap().is_none());
         assert!(too_long(&question).to_string().contains("in one room: /search #room words"));
-        let page = Question::Page { room: RoomName::parse("#a").unwrap(), before: 901, after: None, limit: 900, export: false };
+        let page = Question::Page {
+            room: RoomName::parse("#a").unwrap(),
+            before: 901,
+            after: None,
+            limit: 900,
+            export: false,
+        };
         let (all, _) = lines(&mut db, &page, now).unwrap().unwrap();
         assert_eq!(all.len(), 900, "a page has no deadline, also behind a search that was ended");
     }

@@ -436,7 +436,11 @@ impl AppState {
     /// # Errors
     /// Why somebody may not read that, or has to wait.
     pub async fn read(&self, who: Onlooker, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
-        match self.answer(|reply| ToRouter::Read { who, question, reply }).await.ok_or(AppError::Stopping)? {
+        match self
+            .answer(|reply| ToRouter::Read { who, question: Box::new(question), reply })
+            .await
+            .ok_or(AppError::Stopping)?
+        {
             StoreAnswer::Lines { lines, more } => Ok((lines, more)),
             StoreAnswer::Refused(error) => Err(AppError::of_look(error)),
             _ => Err(AppError::Internal),

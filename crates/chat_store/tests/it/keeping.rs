@@ -206,7 +206,8 @@ fn a_page_of_long_lines_is_cut_and_can_be_gone_on_with() {
     talk.say((1..=100).map(|id| said("#a", id, "ani", &long)));
     let (mut before, mut seen) = (u64::MAX, 0);
     loop {
-        let (lines, more) = talk.ask(Question::Page { room: room_name("#a"), before, after: None, limit: 500, export: false });
+        let (lines, more) =
+            talk.ask(Question::Page { room: room_name("#a"), before, after: None, limit: 500, export: false });
         assert!(lines.len() < 50);
         seen += lines.len();
         let Some(more) = more else { break };

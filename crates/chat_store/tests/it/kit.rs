@@ -100,7 +100,8 @@ impl Talk {
 
     /// The last lines of a room.
     pub(crate) fn page(&mut self, room: &str) -> Vec<Arc<Envelope>> {
-        let question = Question::Page { room: room_name(room), before: u64::MAX, after: None, limit: 1_000, export: false };
+        let question =
+            Question::Page { room: room_name(room), before: u64::MAX, after: None, limit: 1_000, export: false };
         self.ask(question).0
     }
 

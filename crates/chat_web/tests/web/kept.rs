@@ -130,7 +130,9 @@ fn a_class_of_forty_opens_its_pages_and_searches_at_the_same_time() {
         for pupil in &pupils {
             scope.spawn(|| {
                 ready.wait();
-                for path in ["/api/users", "/api/rooms", "/api/rooms/lobby/messages", "/api/search?q=line", "/api/search?q=li*"] {
+                for path in
+                    ["/api/users", "/api/rooms", "/api/rooms/lobby/messages", "/api/search?q=line", "/api/search?q=li*"]
+                {
                     let reply = pupil.call(get(path));
                     assert_eq!(reply.status, 200, "{path}: {}", reply.text());
                 }
