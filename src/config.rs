@@ -25,6 +25,12 @@ pub struct Config {
     pub max_per_address: usize,
     /// The most rooms in all; empty ones make way.
     pub max_rooms: usize,
+    /// The most rooms that one person opens in a day.
+    pub rooms_each: usize,
+    /// The most that are opened from one address in a day, which is never more than half of all.
+    pub rooms_each_address: usize,
+    /// So many arrivals from one address are announced at once, and so many more each minute.
+    pub arrivals: u32,
     /// The most bytes of a line.
     pub line_bytes: usize,
     /// The most bytes that wait for one client, at the router and once more at its writer.
@@ -96,6 +102,9 @@ impl Default for Config {
             max_clients: 1_000,
             max_per_address: 64,
             max_rooms: 1_000,
+            rooms_each: 20,
+            rooms_each_address: 100,
+            arrivals: 40,
             line_bytes: 2_048,
             outbox_bytes: 256 * 1024,
             history: 500,
@@ -285,6 +294,17 @@ pub static SETTINGS: &[Setting] = &[
         "most clients at once from one address, of IPv6 from one /64; by all doors together"
     ),
     setting!(max_rooms, 1..=100_000, "most rooms in all; when it is reached, empty ones make way"),
+    setting!(rooms_each, 0..=100_000, "most rooms of those that are there that one person opened within a day"),
+    setting!(
+        rooms_each_address,
+        0..=100_000,
+        "the same from one address, of IPv6 from one /64; never more than half of max_rooms"
+    ),
+    setting!(
+        arrivals,
+        0..=100_000,
+        "arrivals in rooms from one address that are announced at once, and as many more each minute; others after ten seconds"
+    ),
     setting!(line_bytes, 256..=MAX_TEXT, "most bytes of a line a client sends"),
     setting!(
         outbox_bytes,
@@ -517,12 +537,11 @@ impl Setting {
     /// When another value holds. `None`: nobody has thought about it, and a test fails.
     pub fn when(&self) -> Option<When> {
         Some(match self.key {
-            "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join"
-            | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "spam_errors" | "read_burst"
-            | "reads_per_second" | "sign_on_secs" | "line_secs" | "idle_secs" | "shutdown_secs" | "operator_key"
-            | "file_bytes" | "file_bytes_each" | "file_bytes_total" | "file_transfers" | "file_hours" | "web_hosts" => {
-                When::AtOnce
-            }
+            "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "rooms_each" | "rooms_each_address"
+            | "arrivals" | "history" | "history_on_join" | "burst" | "per_second" | "spam_lines" | "spam_repeats"
+            | "spam_errors" | "read_burst" | "reads_per_second" | "sign_on_secs" | "line_secs" | "idle_secs"
+            | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
+            | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
             "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
             _ => return None,

@@ -95,6 +95,18 @@ pub enum ChatError {
         /// The limit that was met.
         max: usize,
     },
+    /// 405: the server has as many rooms as it may, and each of them is needed.
+    NoPlaceForRooms {
+        /// The limit.
+        max: usize,
+    },
+    /// 405: so many rooms were opened by one person, or from one address, within a day.
+    TooManyNewRooms {
+        /// The limit.
+        max: usize,
+        /// Whether it is that of the address.
+        near: bool,
+    },
     /// 412: something was to be said, but nothing stands there.
     NoText,
     /// 412: a password was asked for, and its owner has thought better of it.
@@ -198,6 +210,13 @@ pub enum ChatError {
     SanctionsFull {
         /// The limit.
         max: usize,
+    },
+    /// 478: a line has as many reactions as it may.
+    TooManyReactions {
+        /// The limit.
+        max: usize,
+        /// Whether it is that of one person; else that of different emoji.
+        own: bool,
     },
     /// 480: this server keeps no accounts, or nothing at all: it has no store.
     NoStore(&'static str),
@@ -320,7 +339,9 @@ impl ChatError {
             ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => const { code(CODES, 401) },
             ChatError::NoSuchRoom(_) => const { code(CODES, 403) },
             ChatError::CannotSpeak(_) | ChatError::Muted { .. } => const { code(CODES, 404) },
-            ChatError::TooManyRooms { .. } => const { code(CODES, 405) },
+            ChatError::TooManyRooms { .. } | ChatError::NoPlaceForRooms { .. } | ChatError::TooManyNewRooms { .. } => {
+                const { code(CODES, 405) }
+            }
             ChatError::NoText | ChatError::NeverMind => const { code(CODES, 412) },
             ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => const { code(CODES, 417) },
             ChatError::UnknownVerb { .. } => const { code(CODES, 421) },
@@ -340,7 +361,7 @@ impl ChatError {
             ChatError::InviteOnly(_) => const { code(CODES, 473) },
             ChatError::BannedFrom { .. } => const { code(CODES, 474) },
             ChatError::BadKey(_) => const { code(CODES, 475) },
-            ChatError::SanctionsFull { .. } => const { code(CODES, 478) },
+            ChatError::SanctionsFull { .. } | ChatError::TooManyReactions { .. } => const { code(CODES, 478) },
             ChatError::NoStore(_) => const { code(CODES, 480) },
             ChatError::NotAllowed(_) | ChatError::NoOperatorKey => const { code(CODES, 481) },
             ChatError::NotRoomOp(_) => const { code(CODES, 482) },
@@ -371,7 +392,11 @@ impl ChatError {
     /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         match self {
-            ChatError::TooManyRooms { max } | ChatError::SanctionsFull { max } => vec![("max", max.to_string())],
+            ChatError::TooManyRooms { max }
+            | ChatError::NoPlaceForRooms { max }
+            | ChatError::TooManyNewRooms { max, .. }
+            | ChatError::TooManyReactions { max, .. }
+            | ChatError::SanctionsFull { max } => vec![("max", max.to_string())],
             ChatError::Muted { told, .. } | ChatError::Banned { told, .. } | ChatError::BannedFrom { told, .. } => {
                 told.retry.iter().map(|retry| ("retry", retry.to_string())).collect()
             }
@@ -483,6 +508,23 @@ impl fmt::Display for ChatError {
             },
             ChatError::TooManyRooms { max } => {
                 write!(f, "That would be more than {max} rooms. Leave one with /part first.")
+            }
+            ChatError::NoPlaceForRooms { max } => write!(
+                f,
+                "This server has as many rooms as it may: {max}. Enter one that is there: /rooms; or ask its operators, who can /forget one."
+            ),
+            ChatError::TooManyNewRooms { max, near } => {
+                let whose = if *near { "opened from where you are" } else { "of yours" };
+                write!(
+                    f,
+                    "There are {max} rooms {whose} that are not a day old, and more are not opened. Enter one that is there: /rooms; or try again tomorrow."
+                )
+            }
+            ChatError::TooManyReactions { max, own: true } => {
+                write!(f, "You have {max} reactions on that line already. Take one back first: /unreact.")
+            }
+            ChatError::TooManyReactions { max, own: false } => {
+                write!(f, "That line has {max} different reactions already. Use one of those that are there.")
             }
             ChatError::NoText => write!(f, "There is no text to send. Write it behind the command."),
             ChatError::NeverMind => write!(f, "Never mind, then: all stays as it was."),

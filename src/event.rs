@@ -405,6 +405,8 @@ pub enum Done {
     Operator,
     /// Nobody new is let in from now on, or everybody again.
     Lockdown(bool),
+    /// A room is no more.
+    Forgotten(RoomName),
     /// The server stops in so many seconds; `None`: it does not.
     Stopping(Option<u64>),
     /// What an account may do.

@@ -731,7 +731,7 @@ pub fn file_name(typed: &Text) -> Text {
         let end = (0..=MAX_FILE_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
         name = name.slice(0..end);
     }
-    if matches!(name.as_str(), "" | "." | "..") { Text::own("file") } else { name }
+    if name.is_blank() || matches!(name.as_str(), "." | "..") { Text::own("file") } else { name }
 }
 
 impl Envelope {

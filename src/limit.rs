@@ -56,9 +56,60 @@ impl Bucket {
         self.burst <= 0.0 || self.per_second <= 0.0 || self.tokens_at(now) >= self.burst
     }
 
+    /// Whether nothing of it is missing any more.
+    fn is_full_at(&self, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        self.tokens + gained >= self.burst
+    }
+
     /// Whether the bucket is full again, so that a new burst begins.
     pub fn is_full(&self) -> bool {
         self.tokens >= self.burst - 1.0
+    }
+}
+
+/// A bucket for each of many, of whom only those are remembered whose bucket is not full.
+pub struct Paces<K> {
+    burst: u32,
+    by: HashMap<K, Bucket>,
+}
+
+/// The most that are remembered. Whoever comes beyond that is taken for one who was too fast.
+const MAX_PACED: usize = 10_000;
+
+impl<K: Eq + Hash> Paces<K> {
+    /// So many at once for each, and as many more each minute. 0 switches it off.
+    pub fn new(burst: u32) -> Paces<K> {
+        Paces { burst, by: HashMap::new() }
+    }
+
+    /// Another pace from now on.
+    pub fn set(&mut self, burst: u32) {
+        if burst != self.burst {
+            *self = Paces::new(burst);
+        }
+    }
+
+    /// Takes one, if it is not too soon.
+    pub fn take(&mut self, key: K, now: Instant) -> bool {
+        if self.burst == 0 {
+            return true;
+        }
+        if self.by.len() >= MAX_PACED && !self.by.contains_key(&key) {
+            return false;
+        }
+        let burst = self.burst;
+        let bucket = self.by.entry(key).or_insert_with(|| Bucket::new(burst, f64::from(burst) / 60.0, now));
+        let is_soon = !bucket.take(now).is_zero();
+        if is_soon {
+            bucket.give_back(1);
+        }
+        !is_soon
+    }
+
+    /// Forgets those who may have a whole burst again.
+    pub fn tick(&mut self, now: Instant) {
+        self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
 }
 

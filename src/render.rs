@@ -262,6 +262,9 @@ impl Lines {
             Done::Operator => line.pair("role", Role::Admin.word()).text(
                 "You are an operator of this server, as long as this connection lasts. What you do by that is written down.",
             ),
+            Done::Forgotten(room) => {
+                line.pair("room", room).text(format_args!("{room} is no more, nor is anything that was said in it."))
+            }
             Done::Lockdown(true) => {
                 line.pair("lockdown", "on").text("Nobody new is let in, but operators and who has an account.");
             }

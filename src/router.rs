@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::command::{BRIEF_ROOM, Command, Presence, Terminal};
 use crate::config::Config;
+use crate::connections::Neighbourhood;
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Leave, Warning};
 use crate::files::Files;
-use crate::limit::RateLimiter;
+use crate::limit::{Paces, RateLimiter};
 use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
@@ -74,6 +75,10 @@ pub struct Router {
     greeting: Arc<Greeting>,
     motd: Vec<Text>,
     max_rooms: usize,
+    rooms_each: usize,
+    rooms_each_address: usize,
+    /// Arrivals in rooms, by neighbourhood of addresses; `None` are those of whom none is known.
+    arrivals: Paces<Option<Neighbourhood>>,
     history: usize,
     history_on_join: usize,
     limits: Vec<(&'static str, u64, &'static str)>,
@@ -121,6 +126,9 @@ impl Router {
             greeting: greeting(config, false, None),
             motd: Vec::new(),
             max_rooms: 0,
+            rooms_each: 0,
+            rooms_each_address: 0,
+            arrivals: Paces::new(config.arrivals),
             history: 0,
             history_on_join: 0,
             limits: Vec::new(),
@@ -159,6 +167,8 @@ impl Router {
         self.spam_errors = config.spam_errors;
         self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
+        (self.rooms_each, self.rooms_each_address) = (config.rooms_each, config.rooms_each_address);
+        self.arrivals.set(config.arrivals);
         self.history = config.history;
         self.history_on_join = config.history_on_join;
         self.rooms.values_mut().for_each(|room| room.history.set_lines(config.history));
@@ -340,6 +350,7 @@ impl Turn<'_> {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
             room.members.retain(is_in);
             room.ops.retain(is_in);
+            room.unannounced.retain(is_in);
         }
         self.refuse(id, None, None, ChatError::Internal { incident });
         self.remove(id, Leave::Crashed);
@@ -370,32 +381,37 @@ impl Turn<'_> {
         if client.state.is_held {
             self.forget_sanctioned(id);
         }
+        if client.state.has_opened {
+            for opener in self.router.rooms.values_mut().filter_map(|room| room.opener.as_mut()) {
+                opener.person = opener.person.filter(|person| *person != id);
+            }
+        }
         if let Some(name) = client.name.clone()
             && self.clients.named(&name).is_none()
         {
             self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: client.person(), name }));
         }
-        let announced = client.announced_name();
         for room in std::mem::take(&mut client.state.rooms) {
-            self.leave_room(id, client.person(), announced.clone(), &room, &why);
+            self.leave_room(id, client.person(), client.name.clone(), &room, &why);
         }
         let bye = Event::Bye { why, name: client.name.clone() };
         self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
     }
 
-    /// Takes somebody out of a room's lists and tells the others, if they know the name, and unless the same person is there
-    /// by another connection.
+    /// Takes somebody out of a room's lists and tells the others, if they were told of the coming, and unless the same person is
+    /// there by another connection.
     fn leave_room(&mut self, id: ClientId, person: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
         self.withdraw_files(id, Some(name));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
         room.ops.remove(&id);
         room.invited.remove(&id);
+        let is_hidden = room.unannounced.remove(&id);
         let stays =
             who.as_ref().is_some_and(|who| self.clients.all_named(who).any(|other| room.members.contains(&other)));
         room.doubles -= usize::from(stays);
         room.count_heads();
-        if let Some(who) = who.filter(|_| !stays) {
+        if let Some(who) = who.filter(|_| !stays && !is_hidden) {
             let left = Event::Left { room: room.name.clone(), by: person, name: who, why: why.clone() };
             self.tell_presence(name, id, left);
         }
@@ -662,7 +678,6 @@ impl Turn<'_> {
         for client in self.clients.iter_mut() {
             client.state.slowed.retain(|(until, _)| *until > now);
             if client.state.announce_at.is_some_and(|at| at <= now) {
-                client.state.announce_at = None;
                 announced.push(client.id);
             }
             if let Some((every, next)) = &mut client.state.options.ping
@@ -677,14 +692,30 @@ impl Turn<'_> {
         for id in pinged {
             self.push(id, &pong);
         }
-        for id in announced {
-            let Some((who, rooms)) = self.clients.get(id).and_then(|c| Some((c.name.clone()?, c.state.rooms.clone())))
-            else {
+        announced.into_iter().for_each(|id| self.show_arrival(id));
+        self.router.arrivals.tick(now);
+    }
+
+    /// Tells those of a client's rooms that it is there that do not know it yet.
+    fn show_arrival(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state.announce_at = None;
+        let (Some(who), rooms) = (client.name.clone(), client.state.rooms.clone()) else { return };
+        let (all, by) = (self.connections(id), self.person(id));
+        for name in rooms {
+            let Some(room) = self.router.rooms.get_mut(&name).filter(|room| room.unannounced.contains(&id)) else {
                 continue;
             };
-            for room in rooms {
-                self.tell_presence(&room, id, Event::Joined { room: room.clone(), by: id, name: who.clone() });
-            }
+            room.unannounced.retain(|hidden| !all.contains(hidden));
+            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by, name: who.clone() });
+        }
+    }
+
+    /// Whoever is heard of in a room is announced before that, unless by their own wish they are not.
+    fn show_speaker(&mut self, id: ClientId) {
+        let is_quiet = |client: &Client| client.state.options.presence == Presence::Off;
+        if self.clients.get(id).is_some_and(|client| client.state.announce_at.is_some() && !is_quiet(client)) {
+            self.show_arrival(id);
         }
     }
 
@@ -771,11 +802,6 @@ impl Turn<'_> {
 }
 
 impl Client {
-    /// The name, if the others know it: a quiet visitor is not announced yet.
-    fn announced_name(&self) -> Option<Name> {
-        self.name.clone().filter(|_| self.state.announce_at.is_none())
-    }
-
     /// In a room that is not crowded.
     fn wants_presence(&self, small_room: bool) -> bool {
         match self.state.options.presence {

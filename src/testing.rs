@@ -85,6 +85,9 @@ pub fn quick() -> Config {
         spam_repeats: 0,
         spam_errors: 0,
         read_burst: 0,
+        arrivals: 0,
+        rooms_each: 0,
+        rooms_each_address: 0,
         ..Config::default()
     };
     config.max_per_address = 0;

@@ -361,7 +361,7 @@ impl<P: Peer> Desk<'_, P> {
         let who = Onlooker { client: None, address: self.from };
         let (reply, answer) = mpsc::sync_channel(1);
         let reply = Box::new(move |said| drop(reply.try_send(said)));
-        (self.send)(Message::Look { who, what: Sought::File(room), reply });
+        (self.send)(Message::Look { who, what: Sought::FileByToken(room), reply });
         let said = answer.recv_timeout(ROUTER).map_err(|_| FileError::Stopping)?;
         said.map(drop).map_err(FileError::Refused)
     }

@@ -598,11 +598,10 @@ impl Turn<'_> {
     fn leave_all(&mut self, id: ClientId, why: &Leave) {
         self.catch_up(id);
         let Some(client) = self.clients.get_mut(id) else { return };
-        let (rooms, announced, person) =
-            (std::mem::take(&mut client.state.rooms), client.announced_name(), client.person());
+        let (rooms, name, person) = (std::mem::take(&mut client.state.rooms), client.name.clone(), client.person());
         client.state.current = None;
         for room in rooms {
-            self.leave_room(id, person, announced.clone(), &room, why);
+            self.leave_room(id, person, name.clone(), &room, why);
         }
     }
 }

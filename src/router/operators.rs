@@ -17,6 +17,7 @@ use crate::message::{Message, Order, Reply};
 use crate::names::{ClientId, Name, RoomName};
 use crate::operator_key::OperatorKey;
 use crate::render::while_of;
+use crate::room::Room;
 use crate::store::{Act, Answer as Told, Entry, Question, Role, Secret};
 use crate::sync::mpsc::SyncSender;
 use crate::text::Text;
@@ -219,6 +220,34 @@ impl Turn<'_> {
             }
         }
         Ok(Answer::Done(Done::Lockdown(on)))
+    }
+
+    /// `FORGET`.
+    pub(super) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Op)?;
+        let by = self.doer(id);
+        let name = self.forget_by(&by, name)?;
+        Ok(Answer::Done(Done::Forgotten(name)))
+    }
+
+    /// Ends a room with all that was said in it, its bans and its operators. Whoever is in it has to go.
+    fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, ChatError> {
+        if *name == RoomName::lobby() {
+            let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
+            return Err(ChatError::BadArgument { what: Text::own(name.as_str()), right });
+        }
+        let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        let name = room.name.clone();
+        // The operators go last, so that no other is made on the way.
+        let (ops, others): (Vec<ClientId>, Vec<ClientId>) = room.members.iter().partition(|id| room.ops.contains(id));
+        let all: Vec<ClientId> = ops.into_iter().chain(others).collect();
+        self.act(by, "forget", Some(&name), "", "");
+        let words = Text::own(format!("{} ended the room", by.name));
+        self.put_out(&all, &name, &Leave::Kicked(Some(words)), None);
+        if let Some(last_id) = self.router.rooms.get(&name).map(Room::last_id) {
+            self.forget_room(&name, last_id);
+        }
+        Ok(name)
     }
 
     /// `SHUTDOWN`.
