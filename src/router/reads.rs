@@ -128,7 +128,7 @@ impl Reads {
 
     /// The neighbourhoods in which somebody waits for a turn. Those that are as if they had never read are forgotten.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<IpAddr> {
-        self.lanes.retain(|_, lane| lane.asked.is_some() || !lane.waiting.is_empty() || !lane.pace.is_rested(now));
+        self.lanes.retain(|_, lane| lane.asked.is_some() || !lane.waiting.is_empty() || !lane.pace.is_full_at(now));
         self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(place, _)| *place).collect()
     }
 

@@ -252,7 +252,7 @@ fn a_ban_that_is_over_lets_them_read_again() {
 
 #[test]
 fn strangers_read_nothing_where_only_members_come_in() {
-    let stage = stage_with(Policy { private: true, plain_passwords: true });
+    let stage = stage_with(Policy { private: true, plain_passwords: true, ..Policy::default() });
     let sign_in = post("/api/session", &json!({ "name": "citra", "password": "correct-horse" }));
     let reply = stage.call(sign_in);
     let token = reply.json()["token"].as_str().expect("a token").to_string();
