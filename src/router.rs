@@ -32,12 +32,14 @@ mod files;
 mod glass;
 mod moderation;
 mod operators;
+mod reads;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
 pub use files::Recipient;
 use glass::Glass;
 use operators::{Doer, Operators};
+use reads::Reads;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -63,6 +65,8 @@ pub struct Router {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     forgotten_id: u64,
     limiter: RateLimiter,
+    /// How fast what was said is read.
+    reads: Reads,
     /// Who is banned from the server, and who is muted everywhere.
     sanctions: Sanctions,
     /// When the first ban or mute anywhere is over.
@@ -115,6 +119,7 @@ impl Router {
             rooms: BTreeMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
+            reads: Reads::new(config.read_burst, config.reads_per_second),
             sanctions: Sanctions::default(),
             next_lift: None,
             spam_errors: config.spam_errors,
@@ -158,6 +163,7 @@ impl Router {
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.reads.set(config.read_burst, config.reads_per_second);
         self.spam_errors = config.spam_errors;
         self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
@@ -294,7 +300,8 @@ impl Turn<'_> {
             Message::ClientLeft(id, why) => self.departed(id, why),
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
-            Message::Look { who, what, reply } => reply(self.look(who, &what)),
+            Message::Look { who, what, reply } => reply(self.looked(who, &what)),
+            Message::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Message::Rights { client, reply } => reply(self.rights(client)),
             Message::Store(report) => self.report(report),
             Message::Uploaded { token, reply } => self.uploaded(token, reply),
@@ -814,6 +821,8 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
     use crate::command::{Unfit, VERBS};
     use crate::message::{Credits, Ticket};
@@ -1289,6 +1298,49 @@ mod tests {
         hears(&mut stage, "ani", "* JOINED #lobby ghost");
         hears(&mut stage, "ani", "* LEFT #lobby ghost: connection lost");
         assert_eq!(stage.next("ani"), None);
+    }
+
+    #[test]
+    fn all_who_fail_in_one_flush_are_let_go_each_with_its_reason() {
+        /// Takes everything until it fails, in one way or the other.
+        struct Failing(Arc<AtomicBool>, fn(Batch) -> Undelivered);
+        impl Deliver for Failing {
+            fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+                if self.0.load(Relaxed) { Err((self.1)(batch)) } else { Ok(()) }
+            }
+        }
+        type Way = fn(Batch) -> Undelivered;
+        let ways: [(Way, &str); 4] = [
+            (|_| Undelivered::Gone, "connection lost"),
+            (|_| Undelivered::Broken, "our fault"),
+            (|_| Undelivered::Broken, "our fault"),
+            (|_| Undelivered::Gone, "connection lost"),
+        ];
+        let (mut stage, ..) = ani_and_budi();
+        let fails = Arc::new(AtomicBool::new(false));
+        for (number, (way, _)) in ways.iter().enumerate() {
+            let outbox = Outbox::new(Box::new(Failing(fails.clone(), *way)), 1 << 20);
+            let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap()).unwrap();
+            stage.turn(vec![
+                Message::ClientJoined(Client::new(ClientId(10 + number), outbox, "test", "line")),
+                Message::Requests(ClientId(10 + number), vec![request], Ticket::free()),
+            ]);
+            hears(&mut stage, "ani", &format!("* JOINED #lobby ghost{number}"));
+        }
+        fails.store(true, Relaxed);
+        stage.turn(vec![Message::Broadcast(Text::own("cake"))]);
+        hears(&mut stage, "ani", "* NOTE *: cake");
+        let mut left: Vec<String> = std::iter::from_fn(|| stage.next("ani")).collect();
+        left.sort_unstable_by_key(|line| line.rsplit("ghost").next().map(str::to_string));
+        assert_eq!(left.len(), ways.len(), "{left:?}");
+        for (number, (_, why)) in ways.iter().enumerate() {
+            assert!(matches(&format!("* LEFT #lobby ghost{number}: {why}"), &left[number]), "{left:?}");
+        }
+        // Nothing of them is left: their names are free, in this turn already.
+        for number in 0..ways.len() {
+            stage.send("ani", format!("/nick ghost{number}\n").as_bytes());
+            hears(&mut stage, "ani", &format!("* OK NICK name=ghost{number}: ..."));
+        }
     }
 
     #[test]
