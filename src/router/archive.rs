@@ -100,6 +100,12 @@ impl Archive {
         self.held.is_some()
     }
 
+    /// Whether a client waits for an answer.
+    #[cfg(test)]
+    pub(super) fn is_asked_by(&self, by: ClientId) -> bool {
+        self.questions.values().any(|asked| matches!(asked.asker, Asker::Client { id, .. } if id == by))
+    }
+
     /// How many messages wait until it is.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
