@@ -55,6 +55,7 @@ pub mod lab;
 pub mod live;
 pub mod rehash;
 pub mod files;
+mod accepting;
 pub mod server;
 pub mod config;
 pub mod hosts;

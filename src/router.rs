@@ -821,6 +821,8 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -1405,6 +1407,48 @@ mod tests {
         hears(&mut stage, "ani", "* JOINED #lobby ghost");
         hears(&mut stage, "ani", "* LEFT #lobby ghost: connection lost");
         assert_eq!(stage.next("ani"), None);
+    }
+
+    #[test]
+    fn all_who_fail_in_one_flush_are_let_go_each_with_its_reason() {
+        /// Takes everything until it fails, in one way or the other.
+        struct Failing(Arc<AtomicBool>, fn(Batch) -> Undelivered);
+        impl Deliver for Failing {
+            fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+                if self.0.load(Relaxed) { Err((self.1)(batch)) } else { Ok(()) }
+            }
+        }
+        let ways: [(fn(Batch) -> Undelivered, &str); 4] = [
+            (|_| Undelivered::Gone, "connection lost"),
+            (|_| Undelivered::Broken, "our fault"),
+            (|_| Undelivered::Broken, "our fault"),
+            (|_| Undelivered::Gone, "connection lost"),
+        ];
+        let (mut stage, ..) = ani_and_budi();
+        let fails = Arc::new(AtomicBool::new(false));
+        for (number, (way, _)) in ways.iter().enumerate() {
+            let outbox = Outbox::new(Box::new(Failing(fails.clone(), *way)), 1 << 20);
+            let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap()).unwrap();
+            stage.turn(vec![
+                Message::ClientJoined(Client::new(ClientId(10 + number), outbox, "test", "line")),
+                Message::Requests(ClientId(10 + number), vec![request], Ticket::free()),
+            ]);
+            hears(&mut stage, "ani", &format!("* JOINED #lobby ghost{number}"));
+        }
+        fails.store(true, Relaxed);
+        stage.turn(vec![Message::Broadcast(Text::own("cake"))]);
+        hears(&mut stage, "ani", "* NOTE *: cake");
+        let mut left: Vec<String> = std::iter::from_fn(|| stage.next("ani")).collect();
+        left.sort_unstable_by_key(|line| line.rsplit("ghost").next().map(str::to_string));
+        assert_eq!(left.len(), ways.len(), "{left:?}");
+        for (number, (_, why)) in ways.iter().enumerate() {
+            assert!(matches(&format!("* LEFT #lobby ghost{number}: {why}"), &left[number]), "{left:?}");
+        }
+        // Nothing of them is left: their names are free, in this turn already.
+        for number in 0..ways.len() {
+            stage.send("ani", format!("/nick ghost{number}\n").as_bytes());
+            hears(&mut stage, "ani", &format!("* OK NICK name=ghost{number}: ..."));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use chat_server::command::Line;
 use chat_server::connections::{Permit, TurnedAway};
 use chat_server::event::Envelope;
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::cookies::{self, Cookies};
 use crate::error::{AppError, PROBLEMS, Problem};
 use crate::models::{Author, Message, Room, User, bare, room_name};
 use crate::peer::Peer;
@@ -30,8 +31,6 @@ use crate::websocket::{is_cid, one_line};
 
 type Shared = State<Arc<AppState>>;
 
-/// The cookie that holds the token.
-pub const COOKIE: &str = "chat_session";
 /// How many messages a page has if nothing is said, and at most.
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 200;
@@ -40,17 +39,10 @@ const LONGEST_SEARCH: usize = 500;
 
 // ---- who asks ----
 
-/// The token of a request: the cookie's, or that behind `Authorization: Bearer`.
-fn token_of(headers: &HeaderMap) -> Option<&str> {
+/// The token of a request: that behind `Authorization: Bearer`, or the cookie's.
+pub fn token_of(headers: &HeaderMap, peer: Peer) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    bearer.or_else(|| cookie_of(headers, COOKIE))
-}
-
-/// The value of a cookie.
-pub fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
+    bearer.or_else(|| Cookies::of(headers, peer).read(headers, cookies::SESSION))
 }
 
 /// Takes a place for one more client. Held from before the first wait, so that of many who come at once no more get in than may.
@@ -87,8 +79,8 @@ pub async fn come_in(state: &Arc<AppState>, entry: Entry, peer: Peer, place: Per
 }
 
 /// The session of a request, if it has one that lives.
-pub fn session_of(state: &AppState, headers: &HeaderMap) -> Option<Arc<Session>> {
-    token_of(headers).and_then(|token| state.sessions.get(token).map(|session| session.clone()))
+pub fn session_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> Option<Arc<Session>> {
+    token_of(headers, peer).and_then(|token| state.sessions.get(token).map(|session| session.clone()))
 }
 
 /// Whether a session may be used from where somebody calls. The router looked at where it was made; who shows it elsewhere is
@@ -111,8 +103,9 @@ impl FromRequestParts<Arc<AppState>> for SignedOn {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<SignedOn, AppError> {
-        let session = session_of(state, &parts.headers).ok_or(AppError::NotSignedOn)?;
-        may_come_from(state, &session, Peer::from(&*parts)).await?;
+        let peer = Peer::from(&*parts);
+        let session = session_of(state, &parts.headers, peer).ok_or(AppError::NotSignedOn)?;
+        may_come_from(state, &session, peer).await?;
         session.touch().await;
         Ok(SignedOn(session))
     }
@@ -140,11 +133,12 @@ impl FromRequestParts<Arc<AppState>> for Anybody {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Anybody, std::convert::Infallible> {
-        let session = session_of(state, &parts.headers);
+        let peer = Peer::from(&*parts);
+        let session = session_of(state, &parts.headers, peer);
         if let Some(session) = &session {
             session.touch().await;
         }
-        Ok(Anybody { session, address: Peer::from(&*parts).address.ip() })
+        Ok(Anybody { session, address: peer.address.ip() })
     }
 }
 
@@ -205,14 +199,20 @@ pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<U
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "That cannot be a name", body = Problem),
     (status = 503, description = "The server is full, or stopping", body = Problem)))]
-pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewUser>) -> Result<Response, AppError> {
+pub async fn create_user(
+    State(state): Shared,
+    peer: Peer,
+    cookies: Cookies,
+    Body(user): Body<NewUser>,
+) -> Result<Response, AppError> {
     let name = Name::parse(&user.name)?;
     let place = place(&state, peer)?;
     let session = come_in(&state, Entry::Guest(name), peer, place).await?;
     let Author { id, name } = session.author();
-    let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", session.token);
+    let token = session.token();
+    let cookie = cookies.set(cookies::SESSION, &token, None);
     let headers = [(header::LOCATION, format!("/api/users/{id}")), (header::SET_COOKIE, cookie)];
-    let created = CreatedUser { id, name, token: session.token.clone() };
+    let created = CreatedUser { id, name, token };
     Ok((StatusCode::CREATED, no_store(), headers, Json(created)).into_response())
 }
 
@@ -257,11 +257,24 @@ pub async fn me(SignedOn(session): SignedOn) -> Response {
     (status = 204, description = "You are out"),
     (status = 401, description = "Nobody is signed on", body = Problem),
     (status = 403, description = "The page of another site asks", body = Problem)))]
-pub async fn leave(State(state): Shared, SignedOn(session): SignedOn) -> Response {
-    state.sessions.remove(&session.token);
+pub async fn leave(State(state): Shared, SignedOn(session): SignedOn, cookies: Cookies) -> Response {
+    state.sessions.remove(&session.token());
     session.sign_out().await;
-    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
+    let gone = cookies.gone(cookies::SESSION).into_iter().map(|cookie| (header::SET_COOKIE, cookie));
+    (StatusCode::NO_CONTENT, AppendHeaders(gone)).into_response()
+}
+
+/// Keep the session you are in as this browser's
+///
+/// A session has another token after `/login`, `/register`, `/passwd`, `/oper` and `/logout`. It comes by the WebSocket that the
+/// command came by, in a frame `Token`; sent here as `Authorization: Bearer`, it becomes the cookie of the browser.
+#[utoipa::path(put, path = "/me/cookie", tag = "users", security(("session" = [])), responses(
+    (status = 204, description = "The browser has it", headers(("Set-Cookie" = String))),
+    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 403, description = "The page of another site asks", body = Problem)))]
+pub async fn keep_cookie(SignedOn(session): SignedOn, cookies: Cookies) -> Response {
+    let cookie = cookies.set(cookies::SESSION, &session.token(), None);
+    (StatusCode::NO_CONTENT, no_store(), [(header::SET_COOKIE, cookie)]).into_response()
 }
 
 // ---- messages ----
@@ -445,7 +458,7 @@ pub async fn create_message(
     let told = session.carry_out(ask).await.ok_or_else(|| {
         if state.handle.is_stopping() {
             AppError::Stopping
-        } else if state.sessions.contains_key(&session.token) {
+        } else if state.sessions.contains_key(&session.token()) {
             AppError::Timeout
         } else {
             // It ended with this call: kicked, or too much was sent.

@@ -11,6 +11,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat_server::testing::tied;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The ports that README.md uses. Others, which are free, take their place.
 const PORTS: [&str; 5] = ["7878", "7879", "7880", "9878", "3000"];
@@ -123,7 +125,7 @@ impl Operator {
         let program = Path::new(env!("CARGO_BIN_EXE_chatd"));
         let mut dirs = vec![program.parent().expect("it is in a folder").to_path_buf()];
         dirs.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-        let mut shell = Command::new("bash");
+        let mut shell = tied("bash");
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
             shell.env_remove(name);
         }

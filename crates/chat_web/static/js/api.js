@@ -17,6 +17,8 @@ async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
 
 export const signOn = (name) => call('/api/users', { method: 'POST', body: { name } });
 export const me = () => call('/api/me');
+/** The session's token of now becomes the cookie that this browser comes back by. */
+export const keepCookie = (token) => call('/api/me/cookie', { method: 'PUT', headers: { authorization: `Bearer ${token}` } });
 export const signOut = () => call('/api/me', { method: 'DELETE' });
 
 /** What the server offers to whoever is not in yet: `accounts`, and whether it is `private`. */

@@ -61,6 +61,15 @@ fn obeyed(socket: &mut Ws, line: &str) {
     assert_eq!(answer["type"], "Ack", "{line}: {answer}");
 }
 
+/// Makes somebody an operator by the key. Their session has another token then.
+#[track_caller]
+fn empowered(socket: &mut Ws) -> String {
+    socket.send(&json!({ "type": "Command", "ref": 1, "line": format!("OPER:{KEY}") }));
+    let token = socket.until(&json!({ "type": "Token" }))["token"].as_str().expect("a string").to_string();
+    socket.until(&json!({ "type": "Ack", "ref": 1 }));
+    token
+}
+
 /// Every path by which what is said in a room can be read, and what it shows there.
 fn readings(room: &str, id: &str, file: &str) -> Vec<String> {
     vec![
@@ -181,8 +190,8 @@ const NETWORKS: [(&str, &[&str], &[&str]); 4] = [
 #[test]
 fn who_is_banned_by_address_finds_no_door_of_the_page() {
     let stage = stage();
-    let Tea { ani, mut socket, id, file } = tea(&stage);
-    obeyed(&mut socket, &format!("OPER:{KEY}"));
+    let Tea { mut ani, mut socket, id, file } = tea(&stage);
+    ani.token = empowered(&mut socket);
     let dewi = stage.guest("dewi");
     let sign_in = post("/api/session", &json!({ "name": "citra", "password": "correct-horse" }));
     for (network, inside, outside) in NETWORKS {
@@ -300,7 +309,7 @@ fn a_ban_by_address_holds_at_the_line_door_and_the_file_door() {
         let elsewhere = elsewhere.header("x-forwarded-proto", "https");
         let token = stage.call(elsewhere).json()["token"].as_str().expect("a token").to_string();
         let mut socket = Ws::connect(stage.addr(), Some(&token)).expect("the door is open");
-        obeyed(&mut socket, &format!("OPER:{KEY}"));
+        let token = empowered(&mut socket);
         let file = stage.call(from(upload("lobby", b"kettle"), "203.0.113.5").bearer(&token)).json();
         let get_file = format!("GET {}\n", file["token"].as_str().expect("a token"));
         assert_eq!(at_the_file_door(&stage, &get_file), "kettle");
