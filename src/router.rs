@@ -1153,7 +1153,7 @@ mod tests {
             let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
             let mut numbers: Vec<(ClientId, String)> = Vec::new();
             let mut gone: Vec<ClientId> = Vec::new();
-            let mut come = |stage: &mut Bare, numbers: &mut Vec<(ClientId, String)>, place: usize| {
+            let come = |stage: &mut Bare, numbers: &mut Vec<(ClientId, String)>, place: usize| {
                 let who = format!("{}-{}", PEOPLE[place], numbers.len());
                 stage.connect(&who);
                 stage.send(&who, format!("JOIN:{}\nJOIN:{who}\n", PEOPLE[place]).as_bytes());
