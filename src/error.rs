@@ -243,8 +243,10 @@ pub enum ChatError {
     LockedDown,
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
-    /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
+    /// 486: the name looks like another one, which is taken.
     LooksLike(Name),
+    /// 486: the name is one of the server's own, or looks like one.
+    NameReserved(Name),
     /// 487: only who has an account comes in.
     MembersOnly,
     /// 488: the line is not UTF-8.
@@ -299,6 +301,11 @@ pub enum ChatError {
     NotSignedIn,
     /// 507: the store does not answer, or has too much to do.
     StoreBusy,
+    /// 507: the store makes its search index anew.
+    Indexing {
+        /// Lines that are not in it yet.
+        left: u64,
+    },
     /// 500: a bug of ours. The number is in the log, with the details.
     Internal {
         /// Counts up from 1 since the start.
@@ -323,6 +330,10 @@ pub enum Spam {
     Muted,
     /// Too many wrong passwords.
     Guesses,
+    /// More was read from one address than the limit.
+    Reads,
+    /// Too many accounts were made.
+    Registrations,
 }
 
 impl ChatError {
@@ -364,7 +375,9 @@ impl ChatError {
             | ChatError::OperatorOfServer(_)
             | ChatError::LastOperator(_) => const { code(CODES, 484) },
             ChatError::NoFiles => const { code(CODES, 485) },
-            ChatError::NameRegistered(_) | ChatError::LooksLike(_) => const { code(CODES, 486) },
+            ChatError::NameRegistered(_) | ChatError::LooksLike(_) | ChatError::NameReserved(_) => {
+                const { code(CODES, 486) }
+            }
             ChatError::MembersOnly => const { code(CODES, 487) },
             ChatError::NotUtf8 { .. } => const { code(CODES, 488) },
             ChatError::NeedsTls => const { code(CODES, 489) },
@@ -377,7 +390,7 @@ impl ChatError {
             ChatError::NotReread(_) => const { code(CODES, 497) },
             ChatError::NotSignedIn => const { code(CODES, 498) },
             ChatError::Internal { .. } => const { code(CODES, 500) },
-            ChatError::StoreBusy => const { code(CODES, 507) },
+            ChatError::StoreBusy | ChatError::Indexing { .. } => const { code(CODES, 507) },
             ChatError::NoPlaceForFiles => const { code(CODES, 508) },
         }
     }
@@ -424,12 +437,14 @@ impl ChatError {
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
+            | ChatError::NameReserved(_)
             | ChatError::MembersOnly
             | ChatError::NeedsTls
             | ChatError::NoFiles
             | ChatError::NoPlaceForFiles
             | ChatError::NotSignedIn
             | ChatError::StoreBusy
+            | ChatError::Indexing { .. }
             | ChatError::TheyAreNotThere { .. }
             | ChatError::NotListed { .. }
             | ChatError::OperatorOfServer(_)
@@ -551,6 +566,15 @@ impl fmt::Display for ChatError {
                     Spam::Guesses => {
                         return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
                     }
+                    Spam::Reads => {
+                        return write!(f, "Too much is read and searched from your address. Try again in {retry} s.");
+                    }
+                    Spam::Registrations => {
+                        return write!(
+                            f,
+                            "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
+                        );
+                    }
                 }
                 write!(f, " You can speak again in {retry} s.")
             }
@@ -617,7 +641,10 @@ impl fmt::Display for ChatError {
                 )
             }
             ChatError::LooksLike(name) => {
-                write!(f, "That looks too much like \"{name}\", which belongs to somebody. Take another name.")
+                write!(f, "That looks too much like \"{name}\", which is taken. Take another name.")
+            }
+            ChatError::NameReserved(name) => {
+                write!(f, "\"{name}\" is a name of the server, and that would be taken for it. Take another name.")
             }
             ChatError::MembersOnly => write!(
                 f,
@@ -648,6 +675,9 @@ impl fmt::Display for ChatError {
                     f,
                     "The store has too much to do, or does not answer. The chat goes on; try that again in a moment."
                 )
+            }
+            ChatError::Indexing { left } => {
+                write!(f, "The search index is being made anew, and {left} lines are left. Try again in a minute.")
             }
             ChatError::NoSuchId { id: Some(id), room } => {
                 write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")

@@ -112,6 +112,7 @@ pub fn quick() -> Config {
         spam_lines: 0,
         spam_repeats: 0,
         spam_errors: 0,
+        read_burst: 0,
         arrivals: 0,
         rooms_each: 0,
         rooms_each_address: 0,
@@ -906,7 +907,7 @@ pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -
                 setup.operator_key = Some(value.into());
             }
         } else if let Some(rules) = line.strip_prefix("kept") {
-            let policy = Policy { private: rules.trim() == "private", plain_passwords: false };
+            let policy = Policy { private: rules.trim() == "private", ..Policy::default() };
             setup.kept = Some((MemoryStore::default(), policy));
         } else if let Some(account) = line.strip_prefix("account ") {
             let (memory, _) = setup.kept.as_ref().unwrap_or_else(|| panic!("{title}: accounts are kept: say so first"));

@@ -286,8 +286,9 @@ impl Turn<'_> {
         if let Some(already) = &client.name {
             return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
-        self.may_take(id, &name)?;
+        // First, so that a private server tells nobody which names there are.
         self.may_visit(id)?;
+        self.may_take(id, &name)?;
         self.may_be_called(id, &name)?;
         if !self.clients.rename(id, name.clone()) {
             return Err(self.taken(name));
@@ -538,7 +539,8 @@ impl Turn<'_> {
             && (room.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
         {
             // Older than memory.
-            let question = Question::Page { room: name.clone(), before: target + 1, after: Some(target - 1), limit: 1 };
+            let (before, after) = (target + 1, Some(target - 1));
+            let question = Question::Page { room: name.clone(), before, after, limit: 1, export: false };
             return Ok(Answer::Ask(question, Then::Change { room: name, target, what }));
         }
         let missing = ChatError::NoSuchId { id: if let Line::Id(id) = line { Some(id) } else { None }, room: name };
@@ -768,12 +770,6 @@ impl Turn<'_> {
         ChatError::NameInUse { free: self.free_name(&name), name }
     }
 
-    /// A name like this one that nobody has.
-    pub(super) fn free_name(&self, name: &Name) -> Name {
-        let is_free = |other: &Name| self.clients.named(other).is_none() && !self.is_registered(other);
-        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
-    }
-
     fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
         let mut users: Vec<User> = match &room {
             None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
@@ -964,7 +960,7 @@ impl Turn<'_> {
         let name = self.room_or_current(id, query.room)?;
         let room = self.readable(id, &name)?;
         let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(50));
-        match self.older(room, before, after, limit) {
+        match self.older(room, before, after, limit, false) {
             Older::Here((lines, more)) => Ok(Answer::Block(Some(room.name.clone()), Items::History { lines, more })),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
@@ -974,7 +970,7 @@ impl Turn<'_> {
     }
 
     /// A page, or, where memory does not have all of it, what to ask the store for, and what memory has behind that.
-    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize) -> Older {
+    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize, export: bool) -> Older {
         let (lines, more) = room.history.page(before, after, limit);
         let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
         let end = before.unwrap_or(u64::MAX).min(in_memory);
@@ -987,7 +983,7 @@ impl Turn<'_> {
             return Older::Here((lines, (room.first_id < in_memory).then_some(in_memory)));
         }
         let limit = if after.is_some() { limit } else { left };
-        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit }, lines)
+        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
     }
 
     fn search(
@@ -1015,7 +1011,7 @@ impl Turn<'_> {
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
-        match self.older(room, None, Some(after), limit) {
+        match self.older(room, None, Some(after), limit, true) {
             Older::Here((lines, more)) => Ok(Answer::Block(Some(name), Items::Export { lines, more })),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };

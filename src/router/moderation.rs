@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::commands::Answer;
-use super::{Router, Turn};
+use super::{Router, Turn, reads};
 use crate::command::{Deed, Scope};
 use crate::connections::neighbourhood;
 use crate::error::ChatError;
@@ -89,6 +89,7 @@ impl Turn<'_> {
             Sought::FileByToken(room) => (true, room.as_ref()),
             Sought::File(room) => (false, room.as_ref()),
             Sought::Room(room) => (false, Some(room)),
+            Sought::Entry => (false, None),
             Sought::Everything => {
                 let is_hidden =
                     |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
@@ -117,6 +118,16 @@ impl Turn<'_> {
         let is_in = |client: &&Client| room.is_none_or(|room| room.members.contains(&client.id));
         let mut inside = self.clients.iter().filter(|client| client.name.is_some()).filter(is_in);
         inside.any(|client| client.address().map(neighbourhood) == Some(neighbourhood(from)))
+    }
+
+    /// The same for a call, which counts as a page that is read.
+    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+        if matches!(what, Sought::Everything | Sought::Room(_)) {
+            let reads = &mut self.router.reads;
+            let place = reads.place(Some(who.address));
+            reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
+        }
+        self.look(who, what)
     }
 
     /// The ban on their connection, or on where they call from.
@@ -193,12 +204,13 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether somebody may have that account, as far as the whole server goes.
-    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>) -> Result<(), ChatError> {
+    /// Whether somebody may have that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
+    /// on the name is told only behind the right password.
+    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), ChatError> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        let suspect = Suspect { id: NOBODY, name: Some(name), address: from };
+        let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let (told, is_named) = (held.told(self.now.mono), held.sanction.whom.name() == Some(name));
         Err(ChatError::Banned { name: is_named.then(|| name.clone()), told })
