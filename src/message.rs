@@ -79,6 +79,15 @@ pub enum Message {
         /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
         reply: Box<dyn FnOnce(Result<Vec<RoomName>, ChatError>) + Send>,
     },
+    /// Somebody reads what was said in calls of their own: a page, or a search. Whether they may, and how fast, is decided here.
+    Read {
+        /// Who.
+        who: Onlooker,
+        /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
+        question: Box<Question>,
+        /// Where the answer goes.
+        reply: Reply,
+    },
     /// A door wants to know what somebody may do, to offer that and nothing else.
     Rights {
         /// Whose connection.
@@ -148,6 +157,8 @@ pub struct Onlooker {
 /// What an [`Onlooker`] wants to read.
 #[derive(Clone, Debug)]
 pub enum Sought {
+    /// Nothing but to come in, which counts as no reading.
+    Entry,
     /// Whatever there is.
     Everything,
     /// What was said in a room.
@@ -178,6 +189,8 @@ pub enum Order {
         /// Why, for them and their rooms.
         why: Option<Text>,
     },
+    /// End a room, with all that was said in it.
+    Forget(RoomName),
     /// Show what was done by power.
     Audit {
         /// Only acts with a smaller number.
@@ -238,10 +251,8 @@ pub(crate) struct State {
     pub(crate) is_hidden: bool,
     /// Whether it was asked for a password last.
     pub(crate) is_prompted: bool,
-    /// Whether a ban or a mute ever held its number, so that they have it to forget.
-    pub(crate) is_held: bool,
-    /// Whether it ever opened a room that may still know it by its number.
-    pub(crate) has_opened: bool,
+    /// Whether lists of rooms it is not in may have its number, to be forgotten: bans and mutes, invitations, who opened them.
+    pub(crate) is_listed: bool,
     pub(crate) options: Options,
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,

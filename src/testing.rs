@@ -112,6 +112,7 @@ pub fn quick() -> Config {
         spam_lines: 0,
         spam_repeats: 0,
         spam_errors: 0,
+        read_burst: 0,
         arrivals: 0,
         rooms_each: 0,
         rooms_each_address: 0,
@@ -690,6 +691,12 @@ impl Bare {
     #[cfg(test)]
     pub(crate) fn router(&self) -> &Router {
         &self.router
+    }
+
+    /// The number of somebody's connection.
+    #[cfg(test)]
+    pub(crate) fn id_of(&mut self, who: &str) -> ClientId {
+        self.seat(who).id
     }
 
     /// How many batches the router has handed to somebody since the last line was read.

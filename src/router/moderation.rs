@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::commands::Answer;
-use super::{Router, Turn};
+use super::{Router, Turn, reads};
 use crate::command::{Deed, Scope};
 use crate::connections::neighbourhood;
 use crate::error::ChatError;
@@ -46,12 +46,6 @@ impl Router {
 }
 
 impl Turn<'_> {
-    /// A connection is gone, and its number will never come again.
-    pub(super) fn forget_sanctioned(&mut self, id: ClientId) {
-        self.router.sanctions.forget(id);
-        self.router.rooms.values_mut().for_each(|room| room.sanctions.forget(id));
-    }
-
     // ---- what holds ----
 
     fn suspect(&self, id: ClientId) -> Suspect<'_> {
@@ -95,6 +89,7 @@ impl Turn<'_> {
             Sought::FileByToken(room) => (true, room.as_ref()),
             Sought::File(room) => (false, room.as_ref()),
             Sought::Room(room) => (false, Some(room)),
+            Sought::Entry => (false, None),
             Sought::Everything => {
                 let is_hidden =
                     |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
@@ -123,6 +118,16 @@ impl Turn<'_> {
         let is_in = |client: &&Client| room.is_none_or(|room| room.members.contains(&client.id));
         let mut inside = self.clients.iter().filter(|client| client.name.is_some()).filter(is_in);
         inside.any(|client| client.address().map(neighbourhood) == Some(neighbourhood(from)))
+    }
+
+    /// The same for a call, which counts as a page that is read.
+    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+        if matches!(what, Sought::Everything | Sought::Room(_)) {
+            let reads = &mut self.router.reads;
+            let place = reads.place(Some(who.address));
+            reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
+        }
+        self.look(who, what)
     }
 
     /// The ban on their connection, or on where they call from.
@@ -506,7 +511,7 @@ impl Turn<'_> {
         sanctions.add(sanction, time, connections.iter().copied(), now).map_err(full)?;
         for connection in connections {
             if let Some(client) = self.clients.get_mut(*connection) {
-                client.state.is_held = true;
+                client.state.is_listed = true;
             }
         }
         self.router.record_sanctions_of(room);
