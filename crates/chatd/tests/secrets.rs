@@ -117,7 +117,7 @@ fn page(chatd: &Chatd, budi: &mut BufReader<TcpStream>) -> Vec<String> {
     let made = chatd.call("POST", "/api/accounts", json, &body("dewi", PASSWORD));
     assert!(made.contains(" 201 "), "{made}");
     let token = made.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token").to_string();
-    let cookies = made.lines().filter_map(|line| line.to_lowercase().starts_with("set-cookie").then_some(line));
+    let cookies = made.lines().filter(|line| line.to_lowercase().starts_with("set-cookie"));
     let mut secrets: Vec<String> =
         cookies.filter_map(|line| line.split(['=', ';']).nth(1)).map(|value| value.trim().to_string()).collect();
     secrets.push(token.clone());
