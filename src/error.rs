@@ -243,8 +243,10 @@ pub enum ChatError {
     LockedDown,
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
-    /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
+    /// 486: the name looks like another one, which is taken.
     LooksLike(Name),
+    /// 486: the name is one of the server's own, or looks like one.
+    NameReserved(Name),
     /// 487: only who has an account comes in.
     MembersOnly,
     /// 488: the line is not UTF-8.
@@ -323,6 +325,8 @@ pub enum Spam {
     Muted,
     /// Too many wrong passwords.
     Guesses,
+    /// Too many accounts were made.
+    Registrations,
 }
 
 impl ChatError {
@@ -364,7 +368,9 @@ impl ChatError {
             | ChatError::OperatorOfServer(_)
             | ChatError::LastOperator(_) => const { code(CODES, 484) },
             ChatError::NoFiles => const { code(CODES, 485) },
-            ChatError::NameRegistered(_) | ChatError::LooksLike(_) => const { code(CODES, 486) },
+            ChatError::NameRegistered(_) | ChatError::LooksLike(_) | ChatError::NameReserved(_) => {
+                const { code(CODES, 486) }
+            }
             ChatError::MembersOnly => const { code(CODES, 487) },
             ChatError::NotUtf8 { .. } => const { code(CODES, 488) },
             ChatError::NeedsTls => const { code(CODES, 489) },
@@ -424,6 +430,7 @@ impl ChatError {
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
+            | ChatError::NameReserved(_)
             | ChatError::MembersOnly
             | ChatError::NeedsTls
             | ChatError::NoFiles
@@ -551,6 +558,12 @@ impl fmt::Display for ChatError {
                     Spam::Guesses => {
                         return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
                     }
+                    Spam::Registrations => {
+                        return write!(
+                            f,
+                            "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
+                        );
+                    }
                 }
                 write!(f, " You can speak again in {retry} s.")
             }
@@ -617,7 +630,10 @@ impl fmt::Display for ChatError {
                 )
             }
             ChatError::LooksLike(name) => {
-                write!(f, "That looks too much like \"{name}\", which belongs to somebody. Take another name.")
+                write!(f, "That looks too much like \"{name}\", which is taken. Take another name.")
+            }
+            ChatError::NameReserved(name) => {
+                write!(f, "\"{name}\" is a name of the server, and that would be taken for it. Take another name.")
             }
             ChatError::MembersOnly => write!(
                 f,

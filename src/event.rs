@@ -662,6 +662,8 @@ pub enum Leave {
     Flood,
     /// Their account was signed out everywhere, or its password is another.
     SignedOut,
+    /// Only members may be here, and they are signed in no more, or never were.
+    MembersOnly,
     /// An operator sent them away, perhaps with words.
     Kicked(Option<Text>),
     /// An operator sent them away for good, perhaps with words.
@@ -719,6 +721,7 @@ impl Leave {
         (429, "flood"),
         (465, "banned"),
         (470, "kicked"),
+        (487, "members-only"),
         (498, "signed-out"),
         (500, "internal-error"),
         (503, "shutting-down"),
@@ -737,6 +740,7 @@ impl Leave {
             Leave::Flood => const { code(Leave::CODES, 429) },
             Leave::Banned(_) => const { code(Leave::CODES, 465) },
             Leave::Kicked(_) => const { code(Leave::CODES, 470) },
+            Leave::MembersOnly => const { code(Leave::CODES, 487) },
             Leave::SignedOut => const { code(Leave::CODES, 498) },
             Leave::Crashed => const { code(Leave::CODES, 500) },
             Leave::Shutdown => const { code(Leave::CODES, 503) },
@@ -766,7 +770,7 @@ impl Leave {
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
             Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
-            Leave::SignedOut => "signed out",
+            Leave::SignedOut | Leave::MembersOnly => "signed out",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",

@@ -14,6 +14,7 @@
 
 // ---- words ----
 pub mod names;
+pub mod looks;
 pub mod text;
 pub mod error;
 pub mod command;

@@ -775,6 +775,7 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
         Leave::SignedOut => {
             "You were signed out from another connection. LOGIN:<name> <password> signs in again.".into()
         }
+        Leave::MembersOnly => "Only members may be here. LOGIN:<name> <password> comes in again.".into(),
         Leave::Idle => "You were quiet for too long. Come back any time.".into(),
         Leave::SignOn => "No name came in time. Connect again and begin with JOIN:<your-name>.".into(),
         Leave::TooSlow => "You did not read what was sent. Connect again; /history shows what you missed.".into(),

@@ -311,10 +311,10 @@ pub enum Question {
         token: bool,
         /// From where.
         from: Option<IpAddr>,
-        /// Somebody guesses this name's password. Only who comes from where its owner has signed in before is looked at; all
-        /// others are refused with [`Spam::Guesses`](crate::error::Spam::Guesses) at once. So a guesser gets nowhere, and
-        /// the owner still gets in.
-        guarded: bool,
+        /// Passwords are guessed, of this name or from that address. Only who comes from where the account was signed in to
+        /// before is looked at; all others are refused with [`Spam::Guesses`](crate::error::Spam::Guesses) for so many seconds. So
+        /// a guesser gets nowhere, and the owner still gets in.
+        guarded: Option<u64>,
     },
     /// Change a password. All tokens of the account die.
     ChangePassword {
@@ -328,6 +328,8 @@ pub enum Question {
         token: bool,
         /// From where.
         from: Option<IpAddr>,
+        /// As in [`Question::SignIn`].
+        guarded: Option<u64>,
     },
     /// Make one token of an account worth nothing, or all of them.
     SignOut {
@@ -419,10 +421,21 @@ pub enum Report {
 }
 
 /// The rules for accounts on a server that has them.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// Only who has an account comes in.
     pub private: bool,
     /// Passwords are taken from connections that others can read.
     pub plain_passwords: bool,
+    /// The most names that are registered at once from one neighbourhood of addresses, without an invitation; 0: no limit.
+    pub register_burst: u32,
+    /// How many an hour behind that; 0: no limit.
+    pub register_per_hour: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        // A class of forty registers in one lesson; a program that makes accounts has twenty an hour.
+        Policy { private: false, plain_passwords: false, register_burst: 40, register_per_hour: 20 }
+    }
 }

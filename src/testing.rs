@@ -900,7 +900,7 @@ pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -
                 setup.operator_key = Some(value.into());
             }
         } else if let Some(rules) = line.strip_prefix("kept") {
-            let policy = Policy { private: rules.trim() == "private", plain_passwords: false };
+            let policy = Policy { private: rules.trim() == "private", ..Policy::default() };
             setup.kept = Some((MemoryStore::default(), policy));
         } else if let Some(account) = line.strip_prefix("account ") {
             let (memory, _) = setup.kept.as_ref().unwrap_or_else(|| panic!("{title}: accounts are kept: say so first"));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Admission};
 use super::{Router, Turn};
 use crate::error::ChatError;
 use crate::event::{Envelope, Event, Greeting, Leave, Tag, What};
@@ -98,6 +98,11 @@ impl Archive {
     /// Whether a turn is being kept.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// What is still to be asked.
+    pub(super) fn waiting_to_ask(&self) -> impl Iterator<Item = &Question> {
+        self.to_ask.iter().map(|(_, question)| question)
     }
 
     /// How many messages wait until it is.
@@ -365,17 +370,33 @@ impl Turn<'_> {
         Some(number)
     }
 
-    /// Asks the store what was asked in turns that are kept.
+    /// Asks the store what was asked in turns that are kept. Passwords wait here until others of their neighbourhood are answered.
     pub(super) fn ask_store(&mut self) {
+        let now = self.now.mono;
         let Some(archive) = &mut self.router.archive else { return };
-        let mut busy = Vec::new();
-        for (number, question) in std::mem::take(&mut archive.to_ask) {
-            if archive.is_lost || archive.store.ask(number, question).is_err() {
-                busy.push(number);
+        let mut refused = Vec::new();
+        for (number, mut question) in std::mem::take(&mut archive.to_ask) {
+            let is_wanted = |asked: &Asked| match &asked.asker {
+                Asker::Client { id, .. } => self.clients.get(*id).is_some(),
+                Asker::Door(_) => true,
+                // They were told that it takes too long: it is not done behind their back.
+                Asker::Nobody => false,
+            };
+            if !archive.questions.get(&number).is_some_and(is_wanted) {
+                archive.questions.remove(&number);
+                continue;
+            }
+            match archive.accounts.admit(number, &mut question, now) {
+                Admission::Later => archive.to_ask.push((number, question)),
+                Admission::Never(error) => refused.push((number, error)),
+                Admission::Now if archive.is_lost || archive.store.ask(number, question).is_err() => {
+                    refused.push((number, ChatError::StoreBusy));
+                }
+                Admission::Now => {}
             }
         }
-        for number in busy {
-            self.answered(number, Answer::Refused(ChatError::StoreBusy));
+        for (number, error) in refused {
+            self.answered(number, Answer::Refused(error));
         }
     }
 
@@ -393,7 +414,7 @@ impl Turn<'_> {
         let Some(archive) = &mut self.router.archive else { return };
         let Some(Asked { asker, then, .. }) = archive.questions.remove(&number) else { return };
         if let Then::Account(then) = &then {
-            self.account_answered(then, &answer);
+            self.account_answered(number, then, &answer);
         }
         match asker {
             Asker::Client { id, verb, tag } => {
@@ -525,14 +546,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::Spam;
     use crate::event::{Done, Speech};
     use crate::message::{Client, Credits};
     use crate::metrics::Metrics;
+    use crate::names::Name;
     use crate::now::Now;
     use crate::outbox::Outbox;
     use crate::protocol::parse;
     use crate::registry::Registry;
-    use crate::store::Busy;
+    use crate::store::{Account, Busy, Role};
     use crate::testing::{Scrape, Shelf, quick};
 
     /// A store that does nothing by itself: the test says when something is kept.
@@ -818,6 +841,134 @@ mod tests {
         assert_eq!(record.rooms.len(), 1, "the lobby, for its first line");
         assert!(record.lines.iter().all(|line| line.room() == Some(&RoomName::lobby())));
         assert_eq!(record.acts.len(), 1, "that it was closed stands in the audit");
+    }
+
+    impl House {
+        /// Asks for something that needs the store, which answers this.
+        fn asks(&mut self, who: usize, line: &str, answer: Answer) {
+            let before = self.store.given(|given| given.questions.len());
+            self.says(who, line);
+            let asked = self.store.given(|given| given.questions.get(before).map(|(number, _)| *number));
+            if let Some(number) = asked {
+                self.turn([Message::Store(Report::Answer(number, answer))]);
+            }
+        }
+
+        fn is_refused(&self, who: usize) -> Option<ChatError> {
+            self.hears(who).into_iter().find_map(|event| match event {
+                Event::Refused { error, .. } => Some(error),
+                _ => None,
+            })
+        }
+    }
+
+    fn member(who: &str) -> Answer {
+        let account = Account { name: Name::parse(who).unwrap(), role: Role::Member };
+        Answer::Account { account, token: None, known_there: true }
+    }
+
+    #[test]
+    fn who_may_not_be_here_any_more_goes_and_the_others_stay() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.asks(2, "REGISTER:correct horse", member("budi"));
+        // Without a name yet, and so without anything to lose: they may sign in.
+        let shelf = Shelf::default();
+        house.shelves.push(shelf.clone());
+        house.turn([Message::ClientJoined(Client::new(
+            ClientId(4),
+            Outbox::new(Box::new(shelf), 1 << 20),
+            "a:1",
+            "line",
+        ))]);
+        (1..=4).for_each(|who| drop(house.hears(who)));
+        let private = Policy { private: true, ..Policy::default() };
+        house.turn([Message::Rules(private)]);
+        for guest in [1, 3] {
+            assert!(matches!(house.hears(guest).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })), "{guest}");
+        }
+        let left = |event: &Event| matches!(event, Event::Left { .. });
+        assert_eq!(house.hears(2).iter().filter(|event| left(event)).count(), 2);
+        assert!(house.hears(4).is_empty());
+        house.says(4, "JOIN:dewi");
+        assert_eq!(house.is_refused(4), Some(ChatError::MembersOnly));
+        house.asks(4, "LOGIN:dewi correct horse", member("dewi"));
+        house.says(4, "LOGOUT:");
+        assert!(matches!(house.hears(4).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })));
+        house.turn([Message::Rules(Policy::default())]);
+        house.says(2, "LOGOUT:");
+        let heard = house.hears(2);
+        assert!(
+            heard.iter().any(|event| matches!(event, Event::Done { done: Done::SignedOut { .. }, .. })),
+            "{heard:?}"
+        );
+    }
+
+    #[test]
+    fn a_wall_clock_that_jumps_alone_ends_no_wait_and_makes_none_longer() {
+        for days in [400, -400] {
+            let mut house = House::with(&["ani", "budi"]);
+            house.router.limiter = crate::limit::RateLimiter::new(1, 0);
+            let policy = Policy { register_burst: 1, register_per_hour: 1, ..Policy::default() };
+            house.turn([Message::Rules(policy)]);
+            for _ in 0..3 {
+                house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
+            }
+            house.asks(2, "REGISTER:correct horse", member("budi"));
+            house.says(1, "one");
+            house.kept();
+            house.says(1, "two");
+            (1..=2).for_each(|who| drop(house.hears(who)));
+            house.now.wall += chrono::TimeDelta::days(days);
+            house.after(Duration::from_secs(1));
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 1, why: Spam::Guesses }));
+            house.asks(1, "REGISTER:correct horse", member("ani"));
+            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 3_599, why: Spam::Registrations }));
+            house.says(1, "three");
+            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 29, why: Spam::Muted }));
+            house.now.wall -= chrono::TimeDelta::days(2 * days);
+            house.after(Duration::from_secs(3_600));
+            house.says(1, "four");
+            house.kept();
+            assert_eq!(house.is_refused(1), None);
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(ChatError::WrongPassword));
+        }
+    }
+
+    #[test]
+    fn forty_who_sign_in_at_once_behind_one_address_wait_and_none_is_refused() {
+        let names: Vec<String> = (0..40).map(|number| format!("p{number}x")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut house = House::with(&names);
+        let asked = |given: &mut Given| given.questions.len();
+        (1..=40).for_each(|who| house.says(who, "REGISTER:correct horse"));
+        assert_eq!(house.store.given(asked), 2, "two at a time");
+        for done in 0..40 {
+            let (number, name) = house.store.given(|given| match &given.questions[done] {
+                (number, Question::Register { name, .. }) => (*number, name.clone()),
+                other => panic!("{other:?}"),
+            });
+            house.turn([Message::Store(Report::Answer(number, member(name.as_str())))]);
+        }
+        for who in 1..=40 {
+            let heard = house.hears(who);
+            assert!(
+                heard.iter().any(|event| matches!(event, Event::Done { done: Done::Registered { .. }, .. })),
+                "{heard:?}"
+            );
+        }
+        // Who has left, and who was told that it takes too long, is not registered behind their back.
+        (1..=5).for_each(|who| house.says(who, "PASSWD:correct-horse another-horse"));
+        house.turn([Message::ClientLeft(ClientId(3), Leave::Lost)]);
+        house.after(ANSWER_WITHIN);
+        assert_eq!(house.is_refused(5), Some(ChatError::StoreBusy));
+        for done in 40..42 {
+            let number = house.store.given(|given| given.questions[done].0);
+            house.turn([Message::Store(Report::Answer(number, member("p")))]);
+        }
+        house.after(Duration::from_secs(1));
+        assert_eq!(house.store.given(asked), 42);
     }
 
     #[derive(Clone, Debug)]

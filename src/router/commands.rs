@@ -286,8 +286,9 @@ impl Turn<'_> {
         if let Some(already) = &client.name {
             return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
-        self.may_take(id, &name)?;
+        // First, so that a private server tells nobody which names there are.
         self.may_visit(id)?;
+        self.may_take(id, &name)?;
         self.may_be_called(id, &name)?;
         if !self.clients.rename(id, name.clone()) {
             return Err(self.taken(name));
@@ -766,12 +767,6 @@ impl Turn<'_> {
 
     pub(super) fn taken(&self, name: Name) -> ChatError {
         ChatError::NameInUse { free: self.free_name(&name), name }
-    }
-
-    /// A name like this one that nobody has.
-    pub(super) fn free_name(&self, name: &Name) -> Name {
-        let is_free = |other: &Name| self.clients.named(other).is_none() && !self.is_registered(other);
-        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
     }
 
     fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {

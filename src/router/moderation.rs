@@ -199,12 +199,13 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether somebody may have that account, as far as the whole server goes.
-    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>) -> Result<(), ChatError> {
+    /// Whether somebody may have that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
+    /// on the name is told only behind the right password.
+    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), ChatError> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        let suspect = Suspect { id: NOBODY, name: Some(name), address: from };
+        let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let (told, is_named) = (held.told(self.now.mono), held.sanction.whom.name() == Some(name));
         Err(ChatError::Banned { name: is_named.then(|| name.clone()), told })

@@ -131,6 +131,7 @@ impl Turn<'_> {
     pub(super) fn reload(&mut self, config: &Config) {
         let is_other_key = self.router.operators.key != config.operator_key;
         self.router.reload(config);
+        self.rename_those_like_the_server();
         if !is_other_key {
             return;
         }
@@ -170,15 +171,13 @@ impl Turn<'_> {
         let operators = &mut self.router.operators;
         // Whoever has one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
-        if let Some(near) = near
-            && let Err(retry) = operators.wrong.charge(near, now)
-        {
+        if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
             return Err(ChatError::TooFast { retry, why: Spam::Guesses });
         }
         if operators.key.as_ref().is_some_and(|right| right.is(key.reveal())) {
-            near.iter().for_each(|near| operators.wrong.refund(near, now));
             return Ok(());
         }
+        near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
         wrong(by.from, format_args!("operator key by {}", by.name));
         Err(ChatError::WrongKey)
     }

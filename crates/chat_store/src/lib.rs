@@ -75,7 +75,6 @@ mod keep;
 mod lines;
 mod load;
 mod lock;
-mod names;
 mod offline;
 mod passwords;
 mod purge;
@@ -92,6 +91,7 @@ pub use passwords::Strength;
 pub use purge::Retention;
 pub use tools::{Findings, ToolError, backup, check, export};
 
+use accounts::Known;
 use backlog::Backlog;
 use calendar::Calendar;
 use desk::{Desk, Front};
@@ -202,6 +202,7 @@ impl Sqlite {
         let sync = if options.durability == Durability::Full { "FULL" } else { "NORMAL" };
         db.pragma_update(None, "synchronous", sync).map_err(io::Error::other)?;
         let keeper = Keeper::new(&db).map_err(io::Error::other)?;
+        let known = Known::load(&db).map_err(io::Error::other)?;
         let (hashing, hashers) = Hashing::start(&options.dir, &desk, strength)?;
         let (end, done) = mpsc::sync_channel(1);
         let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, interrupts: Vec::new(), done };
@@ -221,7 +222,7 @@ impl Sqlite {
             let _nobody_waits = end.send(());
         };
         guard.writer = Some(thread::Builder::new().name("store-writer".into()).spawn(write)?);
-        let accounts = Accounts { desk: desk.clone(), hashing };
+        let accounts = Accounts { desk: desk.clone(), hashing, known };
         Ok((Box::new(Front { desk, accounts }), guard))
     }
 }

@@ -140,7 +140,7 @@ pub async fn sign_in(
         Proof::Password(..) => None,
     };
     let from = Some(peer.address.ip());
-    let answer = state.ask(Question::SignIn { proof, token, from, guarded: false }, peer.is_private()).await;
+    let answer = state.ask(Question::SignIn { proof, token, from, guarded: None }, peer.is_private()).await;
     let (account, token) = match answer.ok_or(AppError::Stopping)? {
         Answer::Account { account, token, .. } => (account, token.or(known).ok_or(AppError::Internal)?),
         Answer::Refused(error) => return Err(AppError::Chat(error)),
@@ -208,8 +208,12 @@ pub async fn change_password(
 ) -> Result<Response, AppError> {
     let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
     let (old, new, from) = (Secret::new(wanted.old), Secret::new(wanted.new), Some(peer.address.ip()));
-    let (_, token) =
-        proven(&state, Question::ChangePassword { name, old, new, token: true, from }, peer.is_private()).await?;
+    let (_, token) = proven(
+        &state,
+        Question::ChangePassword { name, old, new, token: true, from, guarded: None },
+        peer.is_private(),
+    )
+    .await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, account_cookie(cookies, &token))]).into_response())
 }
 

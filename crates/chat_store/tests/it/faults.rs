@@ -253,7 +253,7 @@ fn full_disk() {
     while full.write_all(&[0; 512]).is_ok() {}
     let proof = |password: &str| Proof::Password(name("ani"), Secret::new(password));
     for (number, password, is_right) in [(2, "correct horse", true), (3, "correct zebra", false)] {
-        let sign_in = Question::SignIn { proof: proof(password), token, from, guarded: false };
+        let sign_in = Question::SignIn { proof: proof(password), token, from, guarded: None };
         talk.store.ask(number, sign_in).unwrap();
         match talk.report() {
             Report::Answer(of, Answer::Account { .. }) => assert!(is_right && of == number),
@@ -261,7 +261,7 @@ fn full_disk() {
             other => panic!("{other:?}"),
         }
     }
-    let sign_in = Question::SignIn { proof: proof("correct horse"), token: true, from, guarded: false };
+    let sign_in = Question::SignIn { proof: proof("correct horse"), token: true, from, guarded: None };
     talk.store.ask(4, sign_in).unwrap();
     assert!(matches!(talk.report(), Report::Answer(4, Answer::Refused(ChatError::StoreBusy))));
     fs::remove_file(&rest).unwrap();

@@ -155,7 +155,7 @@ fn what_is_offered_is_known_before_one_comes_in() {
         let stage = Stage::with(Setup { kept, ..quick().into() }, WebConfig::default());
         stage.call(get("/api/server")).json()
     };
-    let private = Policy { private: true, plain_passwords: false };
+    let private = Policy { private: true, ..Policy::default() };
     assert_eq!(offer(None), json!({ "accounts": false, "private": false, "files": null }));
     assert_eq!(
         offer(Some((MemoryStore::default(), Policy::default()))),
@@ -169,7 +169,7 @@ fn what_is_offered_is_known_before_one_comes_in() {
 
 /// What a stranger hears where only members come in.
 pub(crate) fn a_server_for_members() -> String {
-    let policy = Policy { private: true, plain_passwords: false };
+    let policy = Policy { private: true, ..Policy::default() };
     let stage =
         Stage::with(Setup { kept: Some((MemoryStore::default(), policy)), ..quick().into() }, WebConfig::default());
     let reply = stage.call(post("/api/users", &json!({ "name": "ani" })));
