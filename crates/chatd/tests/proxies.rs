@@ -4,6 +4,8 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 mod kit;
@@ -28,14 +30,16 @@ fn recipe(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path)).expect(path)
 }
 
-/// Two ports that are free, below those that the system gives to others who ask for any port.
-fn free_ports(offset: u32) -> [u16; 2] {
-    let first = 22_600 + offset + std::process::id() % 1_000 * 2;
-    let mut free = (first..).filter_map(|port| {
-        let port = u16::try_from(port).expect("a port");
-        TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
-    });
-    std::array::from_fn(|_| free.next().expect("a free port"))
+/// A port that is free, below those that the system gives to others who ask for any port. No two tests try the same one.
+fn free_port() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let first = 22_000 + std::process::id() % 1_000 * 10;
+    loop {
+        let port = u16::try_from(first + TRIED.fetch_add(1, Relaxed)).expect("a free port");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A proxy that runs. It is ended with the test.
@@ -98,7 +102,7 @@ impl Proxy {
 fn nginx(page: &str) -> Proxy {
     let dir = tempfile::tempdir().expect("a folder");
     certificate(dir.path());
-    let [http, https] = free_ports(0);
+    let (http, https) = (free_port(), free_port());
     let certificates = dir.path().display();
     let mut here = recipe("nginx/chat.conf");
     for (theirs, ours) in [
@@ -122,7 +126,9 @@ fn nginx(page: &str) -> Proxy {
     let around = if is_root() { format!("user root;\n{around}") } else { around };
     fs::write(dir.path().join("nginx.conf"), around).expect("a file");
     let mut command = Command::new("sh");
-    command.args(["-c", "PATH=$PATH:/usr/sbin; exec nginx -e stderr -p \"$0\" -c nginx.conf"]).arg(dir.path());
+    // It is ended as well where the test is cut off.
+    let words = "PATH=$PATH:/usr/sbin; exec setpriv --pdeathsig TERM nginx -e stderr -p \"$0\" -c nginx.conf";
+    command.args(["-c", words]).arg(dir.path());
     Proxy::start(dir, https, command)
 }
 
@@ -139,7 +145,7 @@ fn certificate(dir: &Path) {
 
 fn caddy(page: &str) -> Proxy {
     let dir = tempfile::tempdir().expect("a folder");
-    let [http, https] = free_ports(4_000);
+    let (http, https) = (free_port(), free_port());
     let here = recipe("caddy/Caddyfile");
     assert!(here.contains("127.0.0.1:3000"), "{here}");
     // A CA of its own in place of one on the internet; the rest as it stands.
@@ -147,15 +153,17 @@ fn caddy(page: &str) -> Proxy {
         "{{\n\tadmin off\n\thttp_port {http}\n\thttps_port {https}\n\tdefault_bind 127.0.0.1\n\tlocal_certs\n\tskip_install_trust\n}}\n"
     );
     fs::write(dir.path().join("Caddyfile"), options + &here.replace("127.0.0.1:3000", page)).expect("a file");
-    let mut command = Command::new("caddy");
-    command.args(["run", "--adapter", "caddyfile", "--config", "Caddyfile"]).current_dir(dir.path());
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "TERM", "caddy", "run", "--adapter", "caddyfile", "--config", "Caddyfile"])
+        .current_dir(dir.path());
     for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
         command.env(variable, dir.path());
     }
     Proxy::start(dir, https, command)
 }
 
-fn chatd(data: &Path) -> Chatd {
+fn chatd(data: &Path, flags: &[&str]) -> Chatd {
     let mut command = command();
     command.args([
         "--log",
@@ -167,7 +175,7 @@ fn chatd(data: &Path) -> Chatd {
         "--file-bytes",
         &(FILE + 1).to_string(),
     ]);
-    Chatd::run(command.env("CHAT_DATA", data))
+    Chatd::run(command.args(flags).env("CHAT_DATA", data))
 }
 
 fn file(dir: &Path, bytes: usize) -> PathBuf {
@@ -191,7 +199,7 @@ fn serves_the_page(proxy: &Proxy) {
     // A password is taken, for it came by HTTPS, and the cookie is for HTTPS alone.
     let made = proxy.json("/api/accounts", &format!(r#"{{"name":"ani","password":"{PASSWORD}"}}"#), &[]);
     assert!(made.starts_with("HTTP/1.1 201"), "{made}\n{}", proxy.log());
-    // SECURE
+    assert!(made.contains("Secure"), "{made}");
     let token = made.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
     let bearer = format!("Authorization: Bearer {token}");
 
@@ -238,7 +246,7 @@ fn the_page_behind_nginx() {
         return;
     }
     let data = tempfile::tempdir().expect("a folder");
-    let chatd = chatd(data.path());
+    let chatd = chatd(data.path(), &[]);
     let proxy = nginx(&chatd.page);
     serves_the_page(&proxy);
     // Who asks is read from what nginx passes on, so that the log names the client and not the proxy.
@@ -257,6 +265,37 @@ fn the_page_behind_caddy() {
         return;
     }
     let data = tempfile::tempdir().expect("a folder");
-    let chatd = chatd(data.path());
+    let chatd = chatd(data.path(), &[]);
     serves_the_page(&caddy(&chatd.page));
+}
+
+/// A client that is not the proxy cannot choose the address by which it is counted.
+#[test]
+fn what_a_client_writes_before_nginx_counts_for_nothing() {
+    if !is_here("nginx") || !is_here("curl") {
+        return;
+    }
+    let data = tempfile::tempdir().expect("a folder");
+    let chatd = chatd(data.path(), &["--max-per-address", "2"]);
+    let proxy = nginx(&chatd.page);
+    let guest = |name: &str, number: usize| {
+        let written = format!("X-Forwarded-For: 192.0.2.{number}");
+        // Another address than the proxy's own, which would be passed over.
+        proxy.json("/api/users", &format!("{{\"name\":\"{name}\"}}"), &["--interface", "127.0.0.2", "-H", &written])
+    };
+    assert!(guest("budi", 1).starts_with("HTTP/1.1 201"));
+    assert!(guest("citra", 2).starts_with("HTTP/1.1 201"));
+    let third = guest("dewi", 3);
+    assert!(third.starts_with("HTTP/1.1 503") && third.contains("server-full"), "the third of one address: {third}");
+}
+
+/// Without the setting the proxy's calls are refused, and the operator reads why, once.
+#[test]
+fn a_proxy_that_is_not_named_is_told_so_and_the_log_as_well() {
+    let chatd = Chatd::start(&[]);
+    for _ in 0..3 {
+        let answer = chatd.call("GET", "/api/users", "X-Forwarded-For: 192.0.2.7\r\n", "");
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("web_proxies"), "{answer}");
+    }
+    assert_eq!(chatd.logs("web_proxies", 1).matches("web_proxies does not name it").count(), 1);
 }
