@@ -301,6 +301,11 @@ pub enum ChatError {
     NotSignedIn,
     /// 507: the store does not answer, or has too much to do.
     StoreBusy,
+    /// 507: the store makes its search index anew.
+    Indexing {
+        /// Lines that are not in it yet.
+        left: u64,
+    },
     /// 500: a bug of ours. The number is in the log, with the details.
     Internal {
         /// Counts up from 1 since the start.
@@ -325,6 +330,8 @@ pub enum Spam {
     Muted,
     /// Too many wrong passwords.
     Guesses,
+    /// More was read from one address than the limit.
+    Reads,
     /// Too many accounts were made.
     Registrations,
 }
@@ -383,7 +390,7 @@ impl ChatError {
             ChatError::NotReread(_) => const { code(CODES, 497) },
             ChatError::NotSignedIn => const { code(CODES, 498) },
             ChatError::Internal { .. } => const { code(CODES, 500) },
-            ChatError::StoreBusy => const { code(CODES, 507) },
+            ChatError::StoreBusy | ChatError::Indexing { .. } => const { code(CODES, 507) },
             ChatError::NoPlaceForFiles => const { code(CODES, 508) },
         }
     }
@@ -437,6 +444,7 @@ impl ChatError {
             | ChatError::NoPlaceForFiles
             | ChatError::NotSignedIn
             | ChatError::StoreBusy
+            | ChatError::Indexing { .. }
             | ChatError::TheyAreNotThere { .. }
             | ChatError::NotListed { .. }
             | ChatError::OperatorOfServer(_)
@@ -558,6 +566,9 @@ impl fmt::Display for ChatError {
                     Spam::Guesses => {
                         return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
                     }
+                    Spam::Reads => {
+                        return write!(f, "Too much is read and searched from your address. Try again in {retry} s.");
+                    }
                     Spam::Registrations => {
                         return write!(
                             f,
@@ -664,6 +675,9 @@ impl fmt::Display for ChatError {
                     f,
                     "The store has too much to do, or does not answer. The chat goes on; try that again in a moment."
                 )
+            }
+            ChatError::Indexing { left } => {
+                write!(f, "The search index is being made anew, and {left} lines are left. Try again in a minute.")
             }
             ChatError::NoSuchId { id: Some(id), room } => {
                 write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")

@@ -633,6 +633,8 @@ pub enum Warning {
     Idle(u64),
     /// Many lines are refused, so the next are taken more slowly.
     Errors,
+    /// Much is read from the client's address, so the answer comes in so many seconds.
+    Reads(u64),
     /// Ctrl-C came from a telnet client. It does not leave.
     Interrupt,
     /// A telnet client does not let the server edit lines.

@@ -28,10 +28,15 @@ impl Bucket {
 
     /// Takes a token for one line and says how long to wait before that line may go on.
     pub fn take(&mut self, now: Instant) -> Duration {
+        self.take_many(1, now)
+    }
+
+    /// The same for something that costs as much as so many lines.
+    pub fn take_many(&mut self, tokens: u32, now: Instant) -> Duration {
         if self.is_off() {
             return Duration::ZERO;
         }
-        self.tokens = self.tokens_at(now) - 1.0;
+        self.tokens = self.tokens_at(now) - f64::from(tokens);
         self.at = self.at.max(now);
         Duration::from_secs_f64((-self.tokens).max(0.0) / self.per_second)
     }
@@ -54,13 +59,13 @@ impl Bucket {
         self.burst <= 0.0 || self.per_second <= 0.0
     }
 
-    /// Puts the last token back, for a line that was turned away instead of waited for.
-    pub fn give_back(&mut self) {
-        self.tokens += 1.0;
+    /// Puts the last tokens back, for what was turned away instead of waited for.
+    pub fn give_back(&mut self, tokens: u32) {
+        self.tokens += f64::from(tokens);
     }
 
     /// Whether nothing of it is missing any more.
-    fn is_full_at(&self, now: Instant) -> bool {
+    pub(crate) fn is_full_at(&self, now: Instant) -> bool {
         self.is_off() || self.tokens_at(now) >= self.burst
     }
 
@@ -160,7 +165,7 @@ impl<K: Eq + Hash> Paces<K> {
         let bucket = self.by.entry(key).or_insert_with(|| Bucket::new(burst, f64::from(burst) / 60.0, now));
         let is_soon = !bucket.take(now).is_zero();
         if is_soon {
-            bucket.give_back();
+            bucket.give_back(1);
         }
         !is_soon
     }
@@ -369,7 +374,8 @@ impl RateLimiter {
     }
 }
 
-fn seconds_up(rest: Duration) -> u64 {
+/// Whole seconds, rounded up.
+pub(crate) fn seconds_up(rest: Duration) -> u64 {
     rest.as_secs() + u64::from(rest.subsec_nanos() > 0)
 }
 

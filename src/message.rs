@@ -79,6 +79,15 @@ pub enum Message {
         /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
         reply: Box<dyn FnOnce(Result<Vec<RoomName>, ChatError>) + Send>,
     },
+    /// Somebody reads what was said in calls of their own: a page, or a search. Whether they may, and how fast, is decided here.
+    Read {
+        /// Who.
+        who: Onlooker,
+        /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
+        question: Box<Question>,
+        /// Where the answer goes.
+        reply: Reply,
+    },
     /// A door wants to know what somebody may do, to offer that and nothing else.
     Rights {
         /// Whose connection.
@@ -148,6 +157,8 @@ pub struct Onlooker {
 /// What an [`Onlooker`] wants to read.
 #[derive(Clone, Debug)]
 pub enum Sought {
+    /// Nothing but to come in, which counts as no reading.
+    Entry,
     /// Whatever there is.
     Everything,
     /// What was said in a room.

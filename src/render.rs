@@ -742,6 +742,9 @@ fn words_of(warning: Warning) -> String {
         Warning::Errors => {
             "Many of your lines are refused, so I read the next more slowly, a second for each refusal. /why explains the last.".into()
         }
+        Warning::Reads(seconds) => {
+            format!("Much is read and searched from your address, so the answer comes in {seconds} s. Nothing is lost.")
+        }
         Warning::LineMode => "Your telnet does not let me edit lines; all stays as it was.".into(),
         Warning::Interrupt => "Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.".into(),
     }

@@ -32,12 +32,14 @@ mod files;
 mod glass;
 mod moderation;
 mod operators;
+mod reads;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
 pub use files::Recipient;
 use glass::Glass;
 use operators::{Doer, Operators};
+use reads::Reads;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -63,6 +65,8 @@ pub struct Router {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     forgotten_id: u64,
     limiter: RateLimiter,
+    /// How fast what was said is read.
+    reads: Reads,
     /// Who is banned from the server, and who is muted everywhere.
     sanctions: Sanctions,
     /// When the first ban or mute anywhere is over.
@@ -115,6 +119,7 @@ impl Router {
             rooms: BTreeMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
+            reads: Reads::new(config.read_burst, config.reads_per_second),
             sanctions: Sanctions::default(),
             next_lift: None,
             spam_errors: config.spam_errors,
@@ -158,6 +163,7 @@ impl Router {
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.reads.set(config.read_burst, config.reads_per_second);
         self.spam_errors = config.spam_errors;
         self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
@@ -294,7 +300,8 @@ impl Turn<'_> {
             Message::ClientLeft(id, why) => self.departed(id, why),
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
-            Message::Look { who, what, reply } => reply(self.look(who, &what)),
+            Message::Look { who, what, reply } => reply(self.looked(who, &what)),
+            Message::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Message::Rights { client, reply } => reply(self.rights(client)),
             Message::Store(report) => self.report(report),
             Message::Uploaded { token, reply } => self.uploaded(token, reply),
@@ -1302,7 +1309,8 @@ mod tests {
                 if self.0.load(Relaxed) { Err((self.1)(batch)) } else { Ok(()) }
             }
         }
-        let ways: [(fn(Batch) -> Undelivered, &str); 4] = [
+        type Way = fn(Batch) -> Undelivered;
+        let ways: [(Way, &str); 4] = [
             (|_| Undelivered::Gone, "connection lost"),
             (|_| Undelivered::Broken, "our fault"),
             (|_| Undelivered::Broken, "our fault"),

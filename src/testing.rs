@@ -112,6 +112,7 @@ pub fn quick() -> Config {
         spam_lines: 0,
         spam_repeats: 0,
         spam_errors: 0,
+        read_burst: 0,
         arrivals: 0,
         rooms_each: 0,
         rooms_each_address: 0,

@@ -427,7 +427,7 @@ impl Turn<'_> {
         is_private: bool,
     ) -> Result<(Question, archive::Then), ChatError> {
         if self.router.archive.is_none() {
-            return Err(ChatError::NoStore(if question.is_about_lines() { "history" } else { "accounts" }));
+            return Err(ChatError::NoStore("accounts"));
         }
         let from = question.from();
         self.checked(question, from, None, is_private)
@@ -470,10 +470,9 @@ impl Turn<'_> {
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
             Question::Grant { .. } => Then::Granted { by: Doer::page(from) },
             Question::Invite { .. } => Then::Invited { by: Doer::page(from) },
-            Question::SignOut { token: Some(_), .. }
-            | Question::Page { .. }
-            | Question::Search { .. }
-            | Question::Audit { .. } => Then::Nothing,
+            // What was said is read by `Message::Read`, which looks whether one may.
+            Question::Page { .. } | Question::Search { .. } => return Err(ChatError::NoStore("history")),
+            Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };
         Ok((question, archive::Then::Account(then)))
     }
@@ -807,10 +806,6 @@ impl Question {
             }
             _ => None,
         }
-    }
-
-    fn is_about_lines(&self) -> bool {
-        matches!(self, Question::Page { .. } | Question::Search { .. })
     }
 
     fn has_password(&self) -> bool {

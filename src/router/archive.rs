@@ -2,20 +2,22 @@
 //! knows waits for the answer without holding up anybody else.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::accounts::{Accounts, Admission};
-use super::{Router, Turn};
+use super::{Router, Turn, reads};
 use crate::error::ChatError;
-use crate::event::{Envelope, Event, Greeting, Leave, Tag, What};
-use crate::message::{Message, Reply, Ticket};
+use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
+use crate::limit::seconds_up;
+use crate::message::{Client, Message, Onlooker, Reply, Sought, Ticket};
 use crate::names::{ClientId, RoomName};
 use crate::now::Now;
 use crate::protocol::Request;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
-use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store};
+use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store, can_be_found};
 use crate::text::Text;
 
 /// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
@@ -50,6 +52,8 @@ pub(super) struct Archive {
     questions: BTreeMap<u64, Asked>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     to_ask: Vec<(u64, Question)>,
+    /// Those that wait for the pace of reading, with when that is over.
+    paced: Vec<(Instant, u64, Question)>,
     last_question: u64,
 }
 
@@ -58,6 +62,8 @@ struct Asked {
     asker: Asker,
     then: Then,
     until: Instant,
+    /// Of a long one: where it is counted among those that take turns.
+    place: Option<IpAddr>,
 }
 
 pub(super) enum Asker {
@@ -67,6 +73,8 @@ pub(super) enum Asker {
         tag: Option<Tag>,
     },
     Door(Reply),
+    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
+    Onlooker(Onlooker, Reply),
     /// They were told already that it takes too long.
     Nobody,
 }
@@ -82,6 +90,8 @@ pub(super) enum Then {
     Change { room: RoomName, target: u64, what: What },
     /// Show what was done by power.
     Audit,
+    /// Show it as it is.
+    Shown,
     /// What comes of it changes the accounts.
     Account(super::accounts::Then),
 }
@@ -146,6 +156,7 @@ impl Router {
             seeded: None,
             questions: BTreeMap::new(),
             to_ask: Vec::new(),
+            paced: Vec::new(),
             last_question: 0,
         });
     }
@@ -338,14 +349,109 @@ impl Turn<'_> {
 
     /// Asks the store for a client, who waits for the answer.
     pub(super) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
+        let from = self.clients.get(id).and_then(Client::address);
         let asker = Asker::Client { id, verb, tag: tag.clone() };
-        match self.put(question, asker, then) {
-            Some(number) => {
+        match self.put_paced(question, asker, then, (from, Some(id)), reads::PATIENCE) {
+            Ok((number, wait)) => {
                 if let Some(client) = self.clients.get_mut(id) {
                     client.state.patience.get_or_insert_default().asked = Some(number);
                 }
+                if !wait.is_zero() {
+                    self.tell(id, Event::Warn(Warning::Reads(seconds_up(wait))));
+                }
             }
-            None => self.refuse(id, Some(Text::own(verb)), tag, ChatError::NoStore("history")),
+            Err((_, error)) => self.refuse(id, Some(Text::own(verb)), tag, error),
+        }
+    }
+
+    /// Asks the store for somebody who reads by a call, if they may.
+    pub(super) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
+        let may = match &mut question {
+            Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
+                self.look(who, &Sought::Room(room.clone())).map(drop)
+            }
+            Question::Search { room: None, hidden, .. } => {
+                self.look(who, &Sought::Everything).map(|unreadable| *hidden = unreadable)
+            }
+            _ => Err(ChatError::NoStore("history")),
+        };
+        let asked = match may {
+            Ok(()) => {
+                let (asker, place) = (Asker::Onlooker(who, reply), (Some(who.address), who.client));
+                self.put_paced(question, asker, Then::Shown, place, Duration::ZERO).map(drop)
+            }
+            Err(error) => Err((Asker::Onlooker(who, reply), error)),
+        };
+        if let Err((Asker::Onlooker(_, reply), error)) = asked {
+            reply(Answer::Refused(error));
+        }
+    }
+
+    /// Asks the store something at the pace of reading, by which the asker may have to wait: for how long, and under which number.
+    fn put_paced(
+        &mut self,
+        question: Question,
+        asker: Asker,
+        then: Then,
+        (from, by): (Option<IpAddr>, Option<ClientId>),
+        patience: Duration,
+    ) -> Result<(u64, Duration), (Asker, ChatError)> {
+        let now = self.now.mono;
+        let reads = &mut self.router.reads;
+        let Some(archive) = &mut self.router.archive else { return Err((asker, ChatError::NoStore("history"))) };
+        if let Question::Search { words, .. } = &question
+            && let Err(error) = can_be_found(words)
+        {
+            return Err((asker, error));
+        }
+        let place = reads.place(from);
+        let wait = match question.cost().map(|units| reads.charge(place, units, patience, now)) {
+            Some(Err(error)) => return Err((asker, error)),
+            Some(Ok(wait)) => wait,
+            None => Duration::ZERO,
+        };
+        archive.last_question += 1;
+        let number = archive.last_question;
+        let is_long = question.is_long();
+        if !is_long && wait.is_zero() {
+            archive.to_ask.push((number, question));
+        } else if !is_long {
+            archive.paced.push((now + wait, number, question));
+        } else if let Err(error) = reads.wait(place, (number, question), by, (now + wait, now)) {
+            return Err((asker, error));
+        }
+        let place = is_long.then_some(place);
+        archive.questions.insert(number, Asked { asker, then, until: now + wait + ANSWER_WITHIN, place });
+        place.into_iter().for_each(|place| self.take_turns(place));
+        Ok((number, wait))
+    }
+
+    /// Whoever's turn it is in a neighbourhood asks the store. Who does not wait any more is passed over.
+    fn take_turns(&mut self, place: IpAddr) {
+        while let Some((number, question)) = self.router.reads.next(place, self.now.mono) {
+            let Some(archive) = &mut self.router.archive else { return };
+            let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
+                Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
+                Some(Asker::Nobody) | None => false,
+                Some(Asker::Door(_) | Asker::Onlooker(..)) => true,
+            };
+            if is_there {
+                return archive.to_ask.push((number, question));
+            }
+            archive.questions.remove(&number);
+            self.router.reads.done(place, number);
+        }
+    }
+
+    /// Asks what had to wait for the pace of reading.
+    fn ask_paced(&mut self) {
+        let now = self.now.mono;
+        if let Some(archive) = &mut self.router.archive {
+            let due = archive.paced.extract_if(.., |(at, ..)| *at <= now);
+            archive.to_ask.extend(due.map(|(_, number, question)| (number, question)));
+        }
+        for place in self.router.reads.tick(now) {
+            self.take_turns(place);
         }
     }
 
@@ -365,25 +471,43 @@ impl Turn<'_> {
         let archive = self.router.archive.as_mut()?;
         archive.last_question += 1;
         let number = archive.last_question;
-        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN });
+        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
         archive.to_ask.push((number, question));
         Some(number)
     }
 
     /// Asks the store what was asked in turns that are kept. Passwords wait here until others of their neighbourhood are answered.
     pub(super) fn ask_store(&mut self) {
+        loop {
+            let (refused, freed) = self.ask_what_may_be();
+            if refused.is_empty() && freed.is_empty() {
+                return;
+            }
+            // The next of a neighbourhood takes its turn by that.
+            for (number, error) in refused {
+                self.answered(number, Answer::Refused(error));
+            }
+            freed.into_iter().for_each(|place| self.take_turns(place));
+        }
+    }
+
+    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question nobody waits for.
+    fn ask_what_may_be(&mut self) -> (Vec<(u64, ChatError)>, Vec<IpAddr>) {
         let now = self.now.mono;
-        let Some(archive) = &mut self.router.archive else { return };
-        let mut refused = Vec::new();
+        let (mut refused, mut freed) = (Vec::new(), Vec::new());
+        let Some(archive) = &mut self.router.archive else { return (refused, freed) };
         for (number, mut question) in std::mem::take(&mut archive.to_ask) {
             let is_wanted = |asked: &Asked| match &asked.asker {
                 Asker::Client { id, .. } => self.clients.get(*id).is_some(),
-                Asker::Door(_) => true,
+                Asker::Door(_) | Asker::Onlooker(..) => true,
                 // They were told that it takes too long: it is not done behind their back.
                 Asker::Nobody => false,
             };
             if !archive.questions.get(&number).is_some_and(is_wanted) {
-                archive.questions.remove(&number);
+                if let Some(place) = archive.questions.remove(&number).and_then(|asked| asked.place) {
+                    self.router.reads.done(place, number);
+                    freed.push(place);
+                }
                 continue;
             }
             match archive.accounts.admit(number, &mut question, now) {
@@ -395,9 +519,7 @@ impl Turn<'_> {
                 Admission::Now => {}
             }
         }
-        for (number, error) in refused {
-            self.answered(number, Answer::Refused(error));
-        }
+        (refused, freed)
     }
 
     /// The store has something to say that is not about a turn.
@@ -412,7 +534,11 @@ impl Turn<'_> {
 
     fn answered(&mut self, number: u64, answer: Answer) {
         let Some(archive) = &mut self.router.archive else { return };
-        let Some(Asked { asker, then, .. }) = archive.questions.remove(&number) else { return };
+        let Some(Asked { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
+        if let Some(place) = place {
+            self.router.reads.done(place, number);
+            self.take_turns(place);
+        }
         if let Then::Account(then) = &then {
             self.account_answered(number, then, &answer);
         }
@@ -428,7 +554,20 @@ impl Turn<'_> {
                 self.go_on(id);
             }
             Asker::Door(reply) => reply(answer),
+            Asker::Onlooker(who, reply) => reply(self.shown(who, answer)),
             Asker::Nobody => {}
+        }
+    }
+
+    /// What somebody may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
+    fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
+        match (answer, self.look(who, &Sought::Everything)) {
+            (Answer::Lines { mut lines, more }, Ok(hidden)) => {
+                lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
+                Answer::Lines { lines, more }
+            }
+            (Answer::Lines { .. }, Err(error)) => Answer::Refused(error),
+            (answer, _) => answer,
         }
     }
 
@@ -440,19 +579,27 @@ impl Turn<'_> {
             archive.seed = Vec::new();
         }
         archive.accounts.tick(now);
-        let mut late = Vec::new();
-        for asked in archive.questions.values_mut().filter(|asked| asked.until <= now) {
+        let (mut late, mut never_asked) = (Vec::new(), Vec::new());
+        for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
+            // Others of their neighbourhood need not wait for it.
+            if asked.place.take().is_some_and(|place| !self.router.reads.done(place, *number)) {
+                never_asked.push(*number);
+            }
             // The answer may still come, and may still change an account.
             match std::mem::replace(&mut asked.asker, Asker::Nobody) {
                 Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
-                Asker::Door(reply) => reply(Answer::Refused(ChatError::StoreBusy)),
+                Asker::Door(reply) | Asker::Onlooker(_, reply) => reply(Answer::Refused(ChatError::StoreBusy)),
                 Asker::Nobody => {}
             }
+        }
+        for number in never_asked {
+            archive.questions.remove(&number);
         }
         for (id, verb, tag) in late {
             self.refuse(id, Some(Text::own(verb)), tag, ChatError::StoreBusy);
             self.go_on(id);
         }
+        self.ask_paced();
     }
 
     // ---- those who wait ----
@@ -546,6 +693,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::Config;
     use crate::error::Spam;
     use crate::event::{Done, Speech};
     use crate::message::{Client, Credits};
@@ -601,10 +749,11 @@ mod tests {
     }
 
     impl House {
-        fn new() -> House {
+        fn new(change: impl FnOnce(&mut Config)) -> House {
             let now = Now::read();
             let mut config = quick();
             config.history = 3;
+            change(&mut config);
             let mut router = Router::new(&config, Registry::new(), Arc::new(Metrics::new(now.mono)));
             let store = Slow::default();
             router.keep_in(Box::new(store.clone()), Contents::default(), Policy::default(), Now::read());
@@ -613,7 +762,11 @@ mod tests {
 
         /// People who have signed on, and what they got by that is read away.
         fn with(names: &[&str]) -> House {
-            let mut house = House::new();
+            House::new_with(names, |_| {})
+        }
+
+        fn new_with(names: &[&str], change: impl FnOnce(&mut Config)) -> House {
+            let mut house = House::new(change);
             for name in names {
                 let shelf = Shelf::default();
                 let id = ClientId(house.shelves.len() + 1);
@@ -819,6 +972,118 @@ mod tests {
         house.store.given(|given| given.is_full = true);
         house.says(1, "SEARCH:x");
         assert!(matches!(house.hears(1)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
+    }
+
+    fn asked(house: &House) -> Vec<u64> {
+        house.store.given(|given| given.questions.iter().map(|(number, _)| *number).collect())
+    }
+
+    #[test]
+    fn people_behind_one_address_search_in_turns_and_each_is_answered() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        let mut seen = Vec::new();
+        for who in 1..=3 {
+            let numbers = asked(&house);
+            let number = *numbers.last().unwrap();
+            assert_eq!(numbers.len(), who, "one at a time");
+            let (lines, more) = (Vec::new(), None);
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more }))]);
+            seen.push(house.hears(who).iter().filter(|event| matches!(event, Event::Block(_))).count());
+        }
+        assert_eq!(seen, [1, 1, 1]);
+    }
+
+    #[test]
+    fn who_has_gone_does_not_keep_the_others_from_their_turn() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        house.turn([Message::ClientLeft(ClientId(2), Leave::Lost)]);
+        // The store says nothing to the first one, who is refused after a while.
+        house.after(ANSWER_WITHIN);
+        let is_refused = |event: &Event| matches!(event, Event::Refused { error: ChatError::StoreBusy, .. });
+        assert!(house.hears(1).iter().any(is_refused) && house.hears(3).iter().any(is_refused));
+        assert!(
+            house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
+            "the one that the store has"
+        );
+        // It is not asked again for anybody who does not wait any more.
+        house.says(3, "SEARCH:fish");
+        assert_eq!(asked(&house).len(), 2);
+    }
+
+    #[test]
+    fn who_reads_faster_than_the_pace_waits_with_words_and_past_that_is_refused() {
+        let names = ["ani", "budi", "citra"];
+        let mut house = House::new_with(&names, |config| (config.read_burst, config.reads_per_second) = (10, 2.0));
+        let answer = |house: &mut House| {
+            let number = *asked(house).last().unwrap();
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines: Vec::new(), more: None }))]);
+        };
+        house.says(1, "SEARCH:fish");
+        answer(&mut house);
+        assert!(matches!(house.hears(1)[..], [Event::Block(_)]));
+        house.turn([said(2, "SEARCH:fish"), said(2, "PING:1")]);
+        assert!(matches!(house.hears(2)[..], [Event::Warn(Warning::Reads(5))]));
+        house.says(3, "SEARCH:fish");
+        let refused = ChatError::TooFast { retry: 10, why: crate::error::Spam::Reads };
+        assert!(matches!(&house.hears(3)[..], [Event::Refused { error, .. }] if *error == refused));
+        assert_eq!(asked(&house).len(), 1);
+        house.after(Duration::from_secs(5));
+        assert_eq!(asked(&house).len(), 2);
+        answer(&mut house);
+        assert!(matches!(house.hears(2)[..], [Event::Block(_), Event::Pong(_)]), "nothing is lost");
+    }
+
+    #[test]
+    fn a_call_past_the_pace_is_refused_at_once_and_talk_is_not() {
+        let mut house = House::new_with(&["ani"], |config| (config.read_burst, config.reads_per_second) = (11, 2.0));
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let looks = |house: &mut House, what: Sought| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            house.turn([Message::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }]);
+            answer.recv().unwrap().is_ok()
+        };
+        let search = |house: &mut House| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            let question =
+                Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
+            let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+            house.turn([Message::Read { who, question: Box::new(question), reply }]);
+            answer.try_recv().ok()
+        };
+        assert!(search(&mut house).is_none(), "the store is asked");
+        assert!(looks(&mut house, Sought::Everything));
+        let refused = search(&mut house);
+        assert!(
+            matches!(refused, Some(Answer::Refused(ChatError::TooFast { retry: 5, why: crate::error::Spam::Reads }))),
+            "{refused:?}"
+        );
+        assert!(!looks(&mut house, Sought::Everything) && !looks(&mut house, Sought::Room(RoomName::lobby())));
+        assert!(looks(&mut house, Sought::Entry) && looks(&mut house, Sought::File(None)));
+        house.says(1, "hello");
+        house.kept();
+        assert!(!house.hears(1).iter().any(|event| matches!(event, Event::Refused { .. })));
+    }
+
+    #[test]
+    fn a_call_is_not_shown_what_was_closed_while_it_waited() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.turn([said(1, "/join #den"), said(1, "a secret fish")]);
+        house.kept();
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let (reply, answer) = std::sync::mpsc::channel();
+        let question =
+            Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };
+        let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+        house.turn([Message::Read { who, question: Box::new(question), reply }]);
+        let lines = house.store.given(|given| given.records.last().unwrap().lines.clone());
+        assert_eq!(lines.len(), 1);
+        house.says(1, "/mode +k hush");
+        house.kept();
+        let number = *asked(&house).last().unwrap();
+        house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more: None }))]);
+        assert!(matches!(answer.try_recv(), Ok(Answer::Lines { lines, .. }) if lines.is_empty()));
     }
 
     #[test]

@@ -539,7 +539,8 @@ impl Turn<'_> {
             && (room.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
         {
             // Older than memory.
-            let question = Question::Page { room: name.clone(), before: target + 1, after: Some(target - 1), limit: 1 };
+            let (before, after) = (target + 1, Some(target - 1));
+            let question = Question::Page { room: name.clone(), before, after, limit: 1, export: false };
             return Ok(Answer::Ask(question, Then::Change { room: name, target, what }));
         }
         let missing = ChatError::NoSuchId { id: if let Line::Id(id) = line { Some(id) } else { None }, room: name };
@@ -954,7 +955,7 @@ impl Turn<'_> {
         let name = self.room_or_current(id, query.room)?;
         let room = self.readable(id, &name)?;
         let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(50));
-        match self.older(room, before, after, limit) {
+        match self.older(room, before, after, limit, false) {
             Older::Here((lines, more)) => Ok(Answer::Block(Some(room.name.clone()), Items::History { lines, more })),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
@@ -964,7 +965,7 @@ impl Turn<'_> {
     }
 
     /// A page, or, where memory does not have all of it, what to ask the store for, and what memory has behind that.
-    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize) -> Older {
+    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize, export: bool) -> Older {
         let (lines, more) = room.history.page(before, after, limit);
         let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
         let end = before.unwrap_or(u64::MAX).min(in_memory);
@@ -977,7 +978,7 @@ impl Turn<'_> {
             return Older::Here((lines, (room.first_id < in_memory).then_some(in_memory)));
         }
         let limit = if after.is_some() { limit } else { left };
-        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit }, lines)
+        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
     }
 
     fn search(
@@ -1005,7 +1006,7 @@ impl Turn<'_> {
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
-        match self.older(room, None, Some(after), limit) {
+        match self.older(room, None, Some(after), limit, true) {
             Older::Here((lines, more)) => Ok(Answer::Block(Some(name), Items::Export { lines, more })),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::commands::Answer;
-use super::{Router, Turn};
+use super::{Router, Turn, reads};
 use crate::command::{Deed, Scope};
 use crate::connections::neighbourhood;
 use crate::error::ChatError;
@@ -95,6 +95,7 @@ impl Turn<'_> {
             Sought::FileByToken(room) => (true, room.as_ref()),
             Sought::File(room) => (false, room.as_ref()),
             Sought::Room(room) => (false, Some(room)),
+            Sought::Entry => (false, None),
             Sought::Everything => {
                 let is_hidden =
                     |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
@@ -123,6 +124,16 @@ impl Turn<'_> {
         let is_in = |client: &&Client| room.is_none_or(|room| room.members.contains(&client.id));
         let mut inside = self.clients.iter().filter(|client| client.name.is_some()).filter(is_in);
         inside.any(|client| client.address().map(neighbourhood) == Some(neighbourhood(from)))
+    }
+
+    /// The same for a call, which counts as a page that is read.
+    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+        if matches!(what, Sought::Everything | Sought::Room(_)) {
+            let reads = &mut self.router.reads;
+            let place = reads.place(Some(who.address));
+            reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
+        }
+        self.look(who, what)
     }
 
     /// The ban on their connection, or on where they call from.

@@ -217,7 +217,7 @@ impl Memory {
 
     fn answer(&mut self, question: Question) -> Answer {
         let answer = match question {
-            Question::Page { room, before, after, limit } => Ok(self.page(&room, before, after, limit)),
+            Question::Page { room, before, after, limit, export: _ } => Ok(self.page(&room, before, after, limit)),
             Question::Search { room, hidden, words, before, limit } => {
                 Ok(self.search(room.as_ref(), &hidden, &words, before, limit))
             }

@@ -230,6 +230,15 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
 ];
 
 impl AppError {
+    /// Why the router does not let somebody read.
+    pub fn of_look(error: ChatError) -> AppError {
+        match error {
+            ChatError::NoSuchRoom(_) => AppError::RoomNotFound,
+            ChatError::NotInRoom(_) => AppError::RoomClosed,
+            error => AppError::Chat(error),
+        }
+    }
+
     /// The code; [`PROBLEMS`] has the rest.
     pub fn code(&self) -> &'static str {
         match self {

@@ -177,6 +177,7 @@ fn warning_code(warning: Warning) -> &'static str {
         Warning::Pace => "pace",
         Warning::Idle(_) => "idle",
         Warning::Errors => "errors",
+        Warning::Reads(_) => "reads",
         Warning::Interrupt => "interrupt",
         Warning::LineMode => "line-mode",
     }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
@@ -10,11 +11,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use chat_server::command::Line;
 use chat_server::connections::{Permit, TurnedAway};
-use chat_server::event::Envelope;
+use chat_server::error::ChatError;
 use chat_server::export::json;
 use chat_server::message::{Onlooker, Sought};
-use chat_server::names::{ClientId, Name};
-use chat_server::store::{Answer, Question};
+use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::store::Question;
 use chat_server::text::Text;
 use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ type Shared = State<Arc<AppState>>;
 /// How many messages a page has if nothing is said, and at most.
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 200;
+/// How long an export waits where more than its share is read from its address.
+const EXPORT_PATIENCE: Duration = Duration::from_secs(60);
 /// The most bytes of what is looked for.
 const LONGEST_SEARCH: usize = 500;
 
@@ -73,7 +76,7 @@ pub async fn come_in(state: &Arc<AppState>, entry: Entry, peer: Peer, place: Per
         // Turned away before there was anything to refuse. The router knows why, if it is not the end of it.
         Err(NoSession::Gone) => {
             let stranger = Onlooker { client: None, address: peer.address.ip() };
-            Err(state.look(stranger, Sought::Everything).await.err().unwrap_or(AppError::Stopping))
+            Err(state.look(stranger, Sought::Entry).await.err().unwrap_or(AppError::Stopping))
         }
     }
 }
@@ -91,7 +94,7 @@ pub fn session_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> Option<A
 pub async fn may_come_from(state: &AppState, session: &Session, peer: Peer) -> Result<(), AppError> {
     let address = peer.address.ip();
     if address != session.address {
-        state.look(Onlooker { client: Some(session.client), address }, Sought::Everything).await?;
+        state.look(Onlooker { client: Some(session.client), address }, Sought::Entry).await?;
     }
     Ok(())
 }
@@ -183,6 +186,7 @@ pub struct CreatedUser {
 #[utoipa::path(get, path = "/users", tag = "users", responses(
     (status = 200, description = "Everybody, by name", body = Vec<User>),
     (status = 403, description = "You are kept out", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<User>>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -221,6 +225,7 @@ pub async fn create_user(
     (status = 200, description = "The person", body = User),
     (status = 403, description = "You are kept out", body = Problem),
     (status = 404, description = "Nobody who is on has this id", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn get_user(State(state): Shared, who: Anybody, Place(id): Place<Uuid>) -> Result<Json<User>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -364,6 +369,7 @@ struct IdempotencyKey {
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_messages(
     State(state): Shared,
@@ -394,6 +400,7 @@ pub async fn list_messages(
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn room_messages(
     State(state): Shared,
@@ -487,6 +494,7 @@ pub async fn create_message(
     (status = 200, description = "The message", body = Message),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "No message has this id", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn get_message(
     State(state): Shared,
@@ -507,7 +515,8 @@ pub async fn get_message(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
-    /// Words that the messages have, all of them; "several in a row" in quotes.
+    /// Words that the messages have, all of them; "several in a row" in quotes; `de*` is the beginning of one, of two letters at
+    /// least.
     #[param(example = "red fish", min_length = 1)]
     q: String,
     /// Only in this room, without its `#`; in all that you may read if nothing is said.
@@ -536,7 +545,8 @@ pub struct Found {
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
     (status = 501, description = "The server keeps nothing", body = Problem),
-    (status = 503, description = "The store has too much to do", body = Problem)))]
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
+    (status = 503, description = "The store has too much to do, or makes its index anew", body = Problem)))]
 pub async fn search(
     State(state): Shared,
     who: Anybody,
@@ -546,27 +556,14 @@ pub async fn search(
     let words = Text::new(&query.q).ok().filter(|words| !words.trim().is_empty() && words.len() <= LONGEST_SEARCH);
     let words = words.ok_or_else(|| AppError::InvalidRequest("q is what to look for, in at most 500 bytes.".into()))?;
     let before = number(query.before, "before is the seq of an event.")?;
-    let who = who.onlooker();
-    let (room, hidden) = match &query.room {
-        Some(room) => {
-            let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
-            state.look(who, Sought::Room(name.clone())).await?;
-            (Some(name), Vec::new())
-        }
-        None => (None, state.look(who, Sought::Everything).await?),
-    };
-    match state.ask(Question::Search { room, hidden, words, before, limit }, true).await.ok_or(AppError::Stopping)? {
-        Answer::Lines { lines, more } => {
-            // A room may have been closed meanwhile, or they may be banned by now.
-            let hidden = state.look(who, Sought::Everything).await?;
-            let is_shown = |line: &&Arc<Envelope>| line.room().is_none_or(|room| !hidden.contains(room));
-            let lines: Vec<Arc<Envelope>> = lines.iter().filter(is_shown).cloned().collect();
-            let messages = state.messages_of(&lines);
-            Ok((no_store(), Json(Found { messages, before: more })).into_response())
-        }
-        Answer::Refused(error) => Err(AppError::Chat(error)),
-        _ => Err(AppError::Internal),
-    }
+    let room = query.room.as_deref().map(room_name).transpose().map_err(|_| AppError::RoomNotFound)?;
+    let question = Question::Search { room, hidden: Vec::new(), words, before, limit };
+    let (lines, before) = state.read(who.onlooker(), question).await.map_err(|error| match error {
+        // What is wrong with a query is said in one way.
+        AppError::Chat(error @ ChatError::BadArgument { .. }) => AppError::InvalidRequest(error.to_string()),
+        error => error,
+    })?;
+    Ok((no_store(), Json(Found { messages: state.messages_of(&lines), before })).into_response())
 }
 
 /// Everything that was said in a room, as lines of JSON
@@ -575,29 +572,58 @@ pub async fn search(
     (status = 200, description = "One object for each line, oldest first", body = String, content_type = "application/x-ndjson"),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn export(State(state): Shared, who: Anybody, Place(room): Place<String>) -> Result<Response, AppError> {
-    let name = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
-    let sought = Sought::Room(name.clone());
-    state.look(who.onlooker(), sought.clone()).await?;
-    // Looked at before each page: a room may be closed while it is read.
-    let page = move |after: Option<u64>| {
-        let (state, who, sought, name) = (state.clone(), who.onlooker(), sought.clone(), name.clone());
+    let room = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
+    let who = who.onlooker();
+    let (first, more) = exported(&state, who, &room, 0).await?;
+    let rest = stream::unfold(more, move |after| {
+        let (state, room) = (state.clone(), room.clone());
         async move {
-            let after = after?;
-            state.look(who, sought).await.ok()?;
-            let question = Question::Page { room: name, before: u64::MAX, after: Some(after), limit: LARGEST_PAGE };
-            let Some(Answer::Lines { lines, more }) = state.ask(question, true).await else { return None };
-            let objects: String = lines.iter().filter_map(|line| Some(json(line)? + "\n")).collect();
-            Some((Ok::<String, std::convert::Infallible>(objects), more))
+            match paced_export(&state, who, &room, after?).await {
+                Ok((objects, more)) => Some((Ok(objects), more)),
+                // An end without an error would be taken for the whole of it.
+                Err(error) => Some((Err(std::io::Error::other(error)), None)),
+            }
         }
-    };
-    let first = page(Some(0)).await.ok_or(AppError::RoomClosed)?;
-    let rest = stream::unfold(first.1, page);
+    });
     // Fused, for what compresses it asks once more after the end.
-    let all = stream::iter([first.0]).chain(rest).fuse();
+    let all = stream::iter([Ok(first)]).chain(rest).fuse();
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((no_store(), kind, axum::body::Body::from_stream(all)).into_response())
+}
+
+/// A page of an export, as lines of JSON, and where to go on. Whether it may be read is looked at for each page: a room may be
+/// closed meanwhile.
+async fn exported(
+    state: &AppState,
+    who: Onlooker,
+    room: &RoomName,
+    after: u64,
+) -> Result<(String, Option<u64>), AppError> {
+    let (before, after, limit) = (u64::MAX, Some(after), LARGEST_PAGE);
+    let (lines, more) =
+        state.read(who, Question::Page { room: room.clone(), before, after, limit, export: true }).await?;
+    Ok((lines.iter().filter_map(|line| Some(json(line)? + "\n")).collect(), more))
+}
+
+/// The same, which waits where it is too fast: half an export is worth nothing.
+async fn paced_export(
+    state: &AppState,
+    who: Onlooker,
+    room: &RoomName,
+    after: u64,
+) -> Result<(String, Option<u64>), AppError> {
+    let deadline = tokio::time::Instant::now() + EXPORT_PATIENCE;
+    loop {
+        match exported(state, who, room, after).await {
+            Err(AppError::Chat(ChatError::TooFast { retry, .. })) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_secs(retry)).await;
+            }
+            page => return page,
+        }
+    }
 }
 
 // ---- rooms ----
@@ -606,6 +632,7 @@ pub async fn export(State(state): Shared, who: Anybody, Place(room): Place<Strin
 #[utoipa::path(get, path = "/rooms", tag = "rooms", responses(
     (status = 200, description = "By name", body = Vec<Room>),
     (status = 403, description = "You are kept out", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_rooms(State(state): Shared, who: Anybody) -> Result<Json<Vec<Room>>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -727,7 +754,7 @@ async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery)
     if after.is_none() && around.is_none() && page.prev.is_none() && first > 1 {
         let left = limit - page.messages.len();
         // Where the page is full it is only asked whether there is more.
-        let (mut older, more) = state.older(&name, first, left.max(1)).await;
+        let (mut older, more) = state.older(who, &name, first, left.max(1)).await?;
         if left == 0 {
             page.prev = (!older.is_empty()).then_some(first);
         } else {

@@ -377,7 +377,7 @@ impl Session {
         if wait.is_zero() {
             return Ok(());
         }
-        pace.give_back();
+        pace.give_back(1);
         Err(wait.as_secs() + 1)
     }
 

@@ -446,13 +446,38 @@ impl AppState {
         Page { messages, ..page }
     }
 
-    /// What is not in memory any more: the lines before a page, from the router's store. Nothing if there is no store, or
-    /// if it does not answer; and where there is still more.
-    pub async fn older(&self, room: &RoomName, before: u64, limit: usize) -> (Vec<Message>, Option<u64>) {
-        let question = Question::Page { room: room.clone(), before, after: None, limit };
-        match self.ask(question, true).await {
-            Some(StoreAnswer::Lines { lines, more }) => (self.messages_of(&lines), more),
-            _ => (Vec::new(), None),
+    /// What is not in memory any more: the lines before a page, from the router's store, and where there is still more. Nothing
+    /// if there is no store.
+    ///
+    /// # Errors
+    /// As [`AppState::read`].
+    pub async fn older(
+        &self,
+        who: Onlooker,
+        room: &RoomName,
+        before: u64,
+        limit: usize,
+    ) -> Result<(Vec<Message>, Option<u64>), AppError> {
+        match self.read(who, Question::Page { room: room.clone(), before, after: None, limit, export: false }).await {
+            Ok((lines, more)) => Ok((self.messages_of(&lines), more)),
+            Err(AppError::Chat(ChatError::NoStore(_))) => Ok((Vec::new(), None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was said, of the router's store: lines, and where to go on.
+    ///
+    /// # Errors
+    /// Why somebody may not read that, or has to wait.
+    pub async fn read(&self, who: Onlooker, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
+        match self
+            .answer(|reply| ToRouter::Read { who, question: Box::new(question), reply })
+            .await
+            .ok_or(AppError::Stopping)?
+        {
+            StoreAnswer::Lines { lines, more } => Ok((lines, more)),
+            StoreAnswer::Refused(error) => Err(AppError::of_look(error)),
+            _ => Err(AppError::Internal),
         }
     }
 
@@ -507,11 +532,7 @@ impl AppState {
     pub async fn look(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
         let (reply, answer) = oneshot::channel();
         self.tell_router(ToRouter::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }).await;
-        answer.await.map_err(|_| AppError::Stopping)?.map_err(|error| match error {
-            ChatError::NoSuchRoom(_) => AppError::RoomNotFound,
-            ChatError::NotInRoom(_) => AppError::RoomClosed,
-            error => AppError::Chat(error),
-        })
+        answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_look)
     }
 
     /// All who are on, by name, with those of their rooms that are not hidden.
