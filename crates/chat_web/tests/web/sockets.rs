@@ -106,7 +106,7 @@ fn each_fault_of_a_peer_closes_with_its_own_code_and_a_reason() {
 /// Whoever made a session by REST and asks for nothing more does not hold a name and a place for half an hour.
 #[test]
 fn a_session_that_never_had_a_socket_ends_soon_after_its_last_call() {
-    let unattended = std::time::Duration::from_millis(300);
+    let unattended = std::time::Duration::from_millis(1_500);
     let times = chat_web::Times { unattended, ..chat_web::Times::default() };
     let stage = Stage::with(quick(), WebConfig { times, ..WebConfig::default() });
     let (_, mut socket) = stage.page("ana");
