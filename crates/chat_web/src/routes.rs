@@ -95,6 +95,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::overview))
         .routes(routes!(admin::kick))
         .routes(routes!(admin::announce))
+        .routes(routes!(admin::forget))
         .routes(routes!(admin::audit))
 }
 

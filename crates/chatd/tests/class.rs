@@ -201,3 +201,29 @@ fn the_page_leaves_descriptors_to_the_other_doors() {
     drop((held, people));
     assert!(!chatd.log().contains("cannot take connections"), "{}", chatd.log());
 }
+
+/// What the manual says of limits by address is what a server has that nobody has set.
+#[test]
+fn the_manual_has_the_limits_by_address_as_they_are() {
+    let manual = include_str!("../../../deploy/README.md");
+    let (_, table) = manual.split_once("| limit by address | setting | default |").expect("the table");
+    let (_, example, _) = kit::output(&["config", "--example"]);
+    let default = |setting: &str| {
+        let line = example.lines().find_map(|line| line.strip_prefix(&format!("# {setting} = ")));
+        line.unwrap_or_else(|| panic!("there is no setting {setting}")).parse::<u64>().expect("a number")
+    };
+    let mut seen = 0;
+    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let Some(setting) = cells[2].split('`').nth(1) else { continue };
+        let times = |words: &str| cells[2].contains(words);
+        let right = match default(setting) {
+            value if times("twice") => 2 * value,
+            value if times("half") => value.div_ceil(2),
+            value => value,
+        };
+        assert!(cells[3].starts_with(&right.to_string()), "{row}: {right}");
+        seen += 1;
+    }
+    assert!(seen >= 5, "only {seen} limits were found");
+}

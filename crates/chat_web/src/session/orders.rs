@@ -16,7 +16,7 @@ use super::task::{Missed, Resume, Task, Wanted};
 use super::{Ask, Asker, Order, Out, SocketId, Told};
 use crate::error::AppError;
 use crate::frames::{id_in_room, rendered, unfit};
-use crate::models::{Ack, ServerFrame, Span, bare, room_name};
+use crate::models::{Ack, ServerFrame, Span, bare};
 use crate::queue::frames;
 use crate::state::{Receipt, frame, key};
 
@@ -86,8 +86,10 @@ impl Task {
                 if !self.session.is_in(&bare(&room)) {
                     return;
                 }
+                // A mark past the last line would hide those that come next.
+                let last = self.seen.get(&key(&room)).copied().unwrap_or(0).max(self.state.last_seq(&room));
                 let read = self.read.entry(key(&room)).or_default();
-                *read = seq.max(*read);
+                *read = seq.min(last).max(*read);
                 let frame = ServerFrame::Read { room: bare(&room), seq: *read };
                 let others: Vec<SocketId> =
                     self.sockets.keys().copied().filter(|other| Some(*other) != asker.socket).collect();
@@ -249,11 +251,16 @@ impl Task {
         let Asker { socket: Some(socket), reference, .. } = asker else { return };
         self.next_tag += 1;
         let resume = self.next_tag;
-        let rooms = rooms.into_iter().filter_map(|(room, after)| Some((room_name(&room).ok()?, after)));
-        let left = rooms
-            .filter(|(room, _)| self.session.is_in(&bare(room)))
-            .map(|(room, after)| Missed { room, asked: after, after, end: 0 })
-            .collect();
+        // A room has one name, however it is spelt, and is read once.
+        let mut folded: BTreeMap<String, (RoomName, u64)> = BTreeMap::new();
+        for (room, after) in rooms {
+            let Some(room) = self.session.rooms().into_iter().find(|own| bare(own).eq_ignore_ascii_case(&room)) else {
+                continue;
+            };
+            let (_, known) = folded.entry(key(&room)).or_insert((room, after));
+            *known = after.min(*known);
+        }
+        let left = folded.into_values().map(|(room, after)| Missed { room, asked: after, after, end: 0 }).collect();
         self.resumes.insert(resume, Resume { socket, reference, left, rooms: BTreeMap::new() });
         self.resume_on(resume).await;
     }

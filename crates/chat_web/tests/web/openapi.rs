@@ -117,6 +117,7 @@ fn every_route_is_in_it_and_answers() {
         "GET /api/admin/overview",
         "POST /api/admin/kick",
         "POST /api/admin/announce",
+        "POST /api/admin/forget",
         "GET /api/admin/audit",
     ];
     let wanted: BTreeSet<String> = wanted.into_iter().map(String::from).collect();

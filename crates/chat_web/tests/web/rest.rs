@@ -662,3 +662,21 @@ fn a_new_room_counts_on_from_what_was_forgotten() {
     let message = said.iter().find(|frame| frame["type"] == "Message").expect("it was said");
     assert_eq!(message["seq"], 4);
 }
+
+#[test]
+fn an_operator_has_a_room_forgotten_by_a_call() {
+    let stage = operator_stage();
+    let (ana, mut page) = stage.page("ana");
+    page.send(&json!({"type": "Command", "line": "/join #club"}));
+    page.settle();
+    assert_eq!(ana.call(post("/api/messages", &json!({"text": "hello", "room": "club"}))).status, 201);
+    let forget = |room: &str| stage.call(post("/api/admin/forget", &json!({"room": room})).bearer(KEY));
+    assert_eq!(forget("nowhere").problem(), "no-such-room");
+    assert_eq!(forget("lobby").problem(), "bad-argument");
+    assert_eq!(stage.call(post("/api/admin/forget", &json!({"room": "club"}))).problem(), "operator-key-missing");
+    assert_eq!(forget("CLUB").status, 204);
+    page.until(&json!({"type": "RoomLeft", "room": "club"}));
+    eventually("forgotten", || ana.call(get("/api/rooms/club/messages")), |reply| reply.status == 404);
+    let audit = stage.call(get("/api/admin/audit").bearer(KEY)).json();
+    assert_eq!((&audit["acts"][0]["what"], &audit["acts"][0]["room"]), (&json!("forget"), &json!("club")));
+}
