@@ -1082,7 +1082,7 @@ mod tests {
     fn a_call_whose_turn_does_not_come_is_told_to_come_again() {
         let mut house = House::with(&["ani"]);
         let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
-        let mut search = |house: &mut House| {
+        let search = |house: &mut House| {
             let (reply, answer) = std::sync::mpsc::channel();
             let question =
                 Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
