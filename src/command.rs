@@ -434,6 +434,12 @@ pub struct Verb {
     pub files: bool,
     /// Whether a password or a key may stand behind it.
     pub secret: bool,
+    /// Whether its answer is a block, or is followed by one. A client gets one such answer at a time, and what waits of it
+    /// counts towards the bound of its outbox.
+    pub long: bool,
+    /// Whether it is about a connection of lines, or what it brings stands outside its answer: a `PONG`, a paste, pictures,
+    /// the end. A door of frames has a way of its own for that, or none.
+    pub lines: bool,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 }
 
@@ -471,6 +477,25 @@ impl Verb {
     pub fn read(&'static self, args: Text) -> Result<Command, ChatError> {
         (self.parse)(args, self)
     }
+
+    /// What keeps a door of frames from carrying out a command of this verb. Such a door gives each request one answer, and
+    /// no line of a client belongs to the one before it.
+    pub fn unfit_for_frames(&self, command: &Command) -> Option<Unfit> {
+        match command {
+            Command::Prompt(_) => Some(Unfit::SecretMissing),
+            _ if self.lines => Some(Unfit::NeedsLines),
+            _ => None,
+        }
+    }
+}
+
+/// Why a command cannot be carried out by a door of frames ([`Verb::unfit_for_frames`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// It is about a connection of lines ([`Verb::lines`]).
+    NeedsLines,
+    /// Its password or key would be asked for and come in the next line.
+    SecretMissing,
 }
 
 impl PartialEq for Verb {
@@ -494,7 +519,8 @@ const fn verb(
     help: &'static str,
     parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
 ) -> Verb {
-    Verb { name, slashes, usage, help, early: false, loud: false, stored: false, files: false, secret: false, parse }
+    let (early, loud, stored, files, secret, long, lines) = (false, false, false, false, false, false, false);
+    Verb { name, slashes, usage, help, early, loud, stored, files, secret, long, lines, parse }
 }
 
 const fn early(verb: Verb) -> Verb {
@@ -513,13 +539,21 @@ const fn secret(verb: Verb) -> Verb {
     Verb { secret: true, ..verb }
 }
 
+const fn long(verb: Verb) -> Verb {
+    Verb { long: true, ..verb }
+}
+
+const fn lines(verb: Verb) -> Verb {
+    Verb { lines: true, ..verb }
+}
+
 const fn loud(verb: Verb) -> Verb {
     Verb { loud: true, ..verb }
 }
 
 /// Every verb, in the order in which `/help` shows them.
 pub static VERBS: &[Verb] = &[
-    loud(early(verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join))),
+    long(loud(early(verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join)))),
     loud(verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args, _| {
         Ok(say(None, some_text(args)?))
     })),
@@ -567,13 +601,13 @@ pub static VERBS: &[Verb] = &[
         let (room, line, emoji) = line_first(args, verb)?;
         Ok(Command::Change { room, line, what: What::Unreacted(some_emoji(emoji, verb)?) })
     })),
-    loud(verb(
+    lines(loud(verb(
         "PASTE",
         &["paste"],
         "PASTE: then lines, then a single dot",
         "send several lines as one block",
         |_, _| Ok(Command::PasteBegins),
-    )),
+    ))),
     loud(verb(
         "WHISPER",
         &["whisper", "w", "tell", "msg"],
@@ -593,13 +627,13 @@ pub static VERBS: &[Verb] = &[
     loud(verb("NICK", &["nick"], "/nick <newname>", "change your name", |args, _| {
         Ok(Command::Nick(Name::parse(args.trim())?))
     })),
-    verb("LIST", &["list"], "/list [#room]", "show who is on", |args, _| Ok(Command::List(some_room(&args)?))),
-    verb("WHO", &["who"], "/who <name>", "show one person", |args, verb| {
+    long(verb("LIST", &["list"], "/list [#room]", "show who is on", |args, _| Ok(Command::List(some_room(&args)?)))),
+    long(verb("WHO", &["who"], "/who <name>", "show one person", |args, verb| {
         Ok(Command::Who(somebody(one_word(&args, verb)?)?))
-    }),
-    verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_, _| {
+    })),
+    long(verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_, _| {
         Ok(Command::Rooms)
-    }),
+    })),
     loud(verb("PART", &["part"], "/part [#room]", "leave a room", |args, _| Ok(Command::Part(some_room(&args)?)))),
     verb("ROOM", &["room"], "/room #room", "make another of your rooms the current one", |args, _| {
         Ok(Command::Room(some_room(&args)?))
@@ -668,21 +702,27 @@ pub static VERBS: &[Verb] = &[
         }
         Ok(Command::Moderate { scope, deed: Deed::Unban(banned(&whom)?) })
     }),
-    verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| match scope_first(
-        args,
-    )? {
-        (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
-        (_, rest) => Err(bad(&rest, verb.usage)),
-    }),
-    verb(
+    long(verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| {
+        match scope_first(args)? {
+            (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
+            (_, rest) => Err(bad(&rest, verb.usage)),
+        }
+    })),
+    long(verb(
         "HISTORY",
         &["history"],
         "/history [#room] [n] [before=id] [after=id] [limit=n]",
         "show what was said",
         history,
-    ),
-    stored(verb("SEARCH", &["search"], "/search [#room] <words> [before=id] [limit=n]", "find what was said", search)),
-    stored(verb(
+    )),
+    long(stored(verb(
+        "SEARCH",
+        &["search"],
+        "/search [#room] <words> [before=id] [limit=n]",
+        "find what was said",
+        search,
+    ))),
+    long(stored(verb(
         "EXPORT",
         &["export"],
         "/export [#room] [after=id] [limit=n]",
@@ -700,31 +740,36 @@ pub static VERBS: &[Verb] = &[
             }
             Ok(Command::Export { room, after, limit })
         },
-    )),
-    secret(stored(early(verb(
+    ))),
+    long(secret(stored(early(verb(
         "REGISTER",
         &["register"],
         "/register <password>, or REGISTER:<name> <password> [code]",
         "make the name you have your own",
-        |args, _| match args.trimmed() {
-            words if words.is_empty() => Ok(Command::Prompt(Prompt::Register)),
-            words => Ok(Command::Register(Secret::new(words.as_str()))),
+        |args, _| match args.as_str() {
+            words if words.trim().is_empty() => Ok(Command::Prompt(Prompt::Register)),
+            // It may be a habit, and would be a part of the password.
+            words if words.starts_with(' ') => Err(bad(
+                &Text::own("a space behind the command"),
+                "If your password begins with one: REGISTER: alone, and the password in the next line.",
+            )),
+            words => Ok(Command::Register(Secret::new(words))),
         },
-    )))),
-    secret(stored(early(verb(
+    ))))),
+    long(secret(stored(early(verb(
         "LOGIN",
         &["login"],
         "/login <name> [password]",
         "sign in to a name of yours",
         |args, _| {
-            let (name, secret) = args.split_word();
+            let (name, secret) = args.split_exactly();
             let name = Name::parse(&name)?;
-            Ok(match secret.trim() {
-                "" => Command::Prompt(Prompt::Login(name)),
+            Ok(match secret.as_str() {
+                secret if secret.trim().is_empty() => Command::Prompt(Prompt::Login(name)),
                 secret => Command::Login(Proof::Password(name, Secret::new(secret))),
             })
         },
-    )))),
+    ))))),
     stored(verb(
         "LOGOUT",
         &["logout"],
@@ -737,10 +782,10 @@ pub static VERBS: &[Verb] = &[
         },
     )),
     secret(stored(verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |args, verb| {
-        let (old, new) = args.split_word();
-        match (old.as_str(), new.trim()) {
+        let (old, new) = args.split_exactly();
+        match (old.as_str(), new.as_str()) {
             ("", _) => Ok(Command::Prompt(Prompt::OldPassword)),
-            (_, "") => Err(ChatError::MissingArgument { usage: verb.usage }),
+            (_, new) if new.trim().is_empty() => Err(ChatError::MissingArgument { usage: verb.usage }),
             (old, new) => Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) }),
         }
     }))),
@@ -793,7 +838,7 @@ pub static VERBS: &[Verb] = &[
             Ok(Command::Lockdown(on))
         },
     ),
-    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_, _| Ok(Command::Rehash)),
+    long(verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_, _| Ok(Command::Rehash))),
     verb(
         "SHUTDOWN",
         &["shutdown"],
@@ -807,7 +852,7 @@ pub static VERBS: &[Verb] = &[
             ))),
         },
     ),
-    verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit),
+    long(verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit)),
     verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
         let why = args.trimmed();
         Ok(Command::Away((!why.is_empty()).then_some(why)))
@@ -818,21 +863,21 @@ pub static VERBS: &[Verb] = &[
     verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear somebody again", |args, verb| {
         Ok(Command::Unignore(somebody(one_word(&args, verb)?)?))
     }),
-    early(verb(
+    lines(early(verb(
         "OPT",
         &["opt"],
         "/opt history=off|n time=s|ms view=full|short|plain echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
         "change how you see the chat",
         options,
-    )),
-    early(verb(
+    ))),
+    lines(early(verb(
         "TELNET",
         &["telnet"],
         "/telnet [on|off]",
         "telnet only: what comes in does not break the line you type",
         |args, verb| Ok(Command::Telnet(on_or_off(&args, verb)?)),
-    )),
-    verb(
+    ))),
+    lines(verb(
         "TYPING",
         &["typing"],
         "TYPING:[#room] [off]",
@@ -845,20 +890,28 @@ pub static VERBS: &[Verb] = &[
                 _ => Err(bad(&rest, verb.usage)),
             }
         },
-    ),
-    early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| match args.trimmed() {
-        token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
-        token => Ok(Command::Ping(token)),
-    })),
-    early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_, _| Ok(Command::Why))),
-    early(verb("HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args, _| {
-        let word = args.trim().trim_start_matches('/').trim_end_matches(':');
-        match Verb::slashed(word).or_else(|| Verb::named(&word.to_ascii_uppercase())) {
-            Some(verb) => Ok(Command::Help(Some(verb))),
-            None if word.is_empty() => Ok(Command::Help(None)),
-            None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
+    )),
+    lines(early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| {
+        match args.trimmed() {
+            token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
+            token => Ok(Command::Ping(token)),
         }
-    })),
+    }))),
+    early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_, _| Ok(Command::Why))),
+    long(early(verb(
+        "HELP",
+        &["help", "h", "?"],
+        "/help [command]",
+        "show the commands, or one of them",
+        |args, _| {
+            let word = args.trim().trim_start_matches('/').trim_end_matches(':');
+            match Verb::slashed(word).or_else(|| Verb::named(&word.to_ascii_uppercase())) {
+                Some(verb) => Ok(Command::Help(Some(verb))),
+                None if word.is_empty() => Ok(Command::Help(None)),
+                None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
+            }
+        },
+    ))),
     files(loud(verb(
         "SEND",
         &["send"],
@@ -866,21 +919,21 @@ pub static VERBS: &[Verb] = &[
         "get a token to send a file by: PUT and the token, then the file, to the file port",
         send_file,
     ))),
-    files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args, _| {
+    long(files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args, _| {
         Ok(Command::Files(some_room(&args)?))
-    })),
-    verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats)),
-    verb(
+    }))),
+    long(verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats))),
+    long(lines(verb(
         "INSPECT",
         &["inspect"],
         "/inspect [on|off]",
         "look inside a server that was started with --lab; on: each second",
         |args, verb| Ok(Command::Inspect { watch: on_or_off(&args, verb)? }),
-    ),
-    early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
+    ))),
+    lines(early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
         let words = args.trimmed();
         Ok(Command::Quit((!words.is_empty()).then_some(words)))
-    })),
+    }))),
     #[cfg(test)]
     early(verb("CRASH", &["crash"], "/crash", "panic in the router", |_, _| Ok(Command::Crash))),
     #[cfg(test)]

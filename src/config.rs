@@ -18,9 +18,9 @@ pub struct Config {
     pub name: Text,
     /// Said to everybody who comes in, line by line; empty for nothing.
     pub motd: String,
-    /// The most connections at once.
+    /// The most clients at once, by all doors together.
     pub max_clients: usize,
-    /// The most connections of one address.
+    /// The most clients of one address, of IPv6 of one /64, by all doors together.
     pub max_per_address: usize,
     /// The most rooms in all; empty ones make way.
     pub max_rooms: usize,
@@ -253,8 +253,12 @@ pub static SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    setting!(max_clients, 0..=100_000, "most connections at once"),
-    setting!(max_per_address, 0..=100_000, "most connections at once from one address"),
+    setting!(max_clients, 0..=100_000, "most clients at once, by all doors together"),
+    setting!(
+        max_per_address,
+        0..=100_000,
+        "most clients at once from one address, of IPv6 from one /64; by all doors together"
+    ),
     setting!(max_rooms, 1..=100_000, "most rooms in all; when it is reached, empty ones make way"),
     setting!(line_bytes, 256..=MAX_TEXT, "most bytes of a line a client sends"),
     setting!(

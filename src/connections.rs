@@ -17,21 +17,33 @@ pub(crate) struct Connections {
 struct Open {
     max: usize,
     max_per_address: usize,
+    /// All places that are taken; not each of them has a socket here.
+    taken: usize,
     sockets: HashMap<ClientId, Arc<TcpStream>>,
     per_address: HashMap<IpAddr, usize>,
 }
 
-/// Why somebody was not let in.
+/// Why a client was not let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum TurnedAway {
+pub enum TurnedAway {
     /// The server has `max_clients`.
     ServerFull,
     /// The address has `max_per_address`.
     AddressFull,
 }
 
-/// The right to be connected. Dropping it gives the place back.
-pub(crate) struct Permit {
+impl TurnedAway {
+    /// The setting that says how many there may be.
+    pub fn setting(self) -> &'static str {
+        match self {
+            TurnedAway::ServerFull => "max_clients",
+            TurnedAway::AddressFull => "max_per_address",
+        }
+    }
+}
+
+/// A client's place in the server, by whatever door. Dropping it gives the place back.
+pub struct Permit {
     connections: Arc<Connections>,
     id: ClientId,
     address: IpAddr,
@@ -40,7 +52,7 @@ pub(crate) struct Permit {
 impl Connections {
     /// At most so many in all, and from one address. 0 switches a limit off.
     pub(crate) fn new(max: usize, max_per_address: usize) -> Arc<Connections> {
-        let open = Open { max, max_per_address, sockets: HashMap::new(), per_address: HashMap::new() };
+        let open = Open { max, max_per_address, taken: 0, sockets: HashMap::new(), per_address: HashMap::new() };
         Arc::new(Connections { open: Mutex::new(open), closed: Condvar::new() })
     }
 
@@ -50,16 +62,17 @@ impl Connections {
         (open.max, open.max_per_address) = (max, max_per_address);
     }
 
-    /// Lets a connection in, if there is a place for it.
+    /// Lets a client in, if there is a place for it. The `socket` is cut when the server stops and it does not end by itself;
+    /// a door that sees to the end of its clients itself gives none.
     pub(crate) fn admit(
         self: &Arc<Connections>,
         id: ClientId,
-        socket: &Arc<TcpStream>,
+        socket: Option<&Arc<TcpStream>>,
         address: IpAddr,
     ) -> Result<Permit, TurnedAway> {
         let address = neighbourhood(address);
         let mut open = self.lock();
-        if open.max > 0 && open.sockets.len() >= open.max {
+        if open.max > 0 && open.taken >= open.max {
             return Err(TurnedAway::ServerFull);
         }
         let most = open.max_per_address;
@@ -68,11 +81,25 @@ impl Connections {
             return Err(TurnedAway::AddressFull);
         }
         *count += 1;
-        open.sockets.insert(id, socket.clone());
+        open.taken += 1;
+        if let Some(socket) = socket {
+            open.sockets.insert(id, socket.clone());
+        }
         Ok(Permit { connections: self.clone(), id, address })
     }
 
-    /// Waits until all are closed. Returns whether they are, at the deadline.
+    /// Whether `max_clients` is reached.
+    pub(crate) fn is_full(&self) -> bool {
+        let open = self.lock();
+        open.max > 0 && open.taken >= open.max
+    }
+
+    /// How many sockets are open.
+    pub(crate) fn sockets(&self) -> usize {
+        self.lock().sockets.len()
+    }
+
+    /// Waits until all sockets are closed. Returns whether they are, at the deadline.
     pub(crate) fn wait_until_closed(&self, deadline: Instant) -> bool {
         let mut open = self.lock();
         while !open.sockets.is_empty() {
@@ -101,9 +128,17 @@ impl Connections {
     }
 }
 
+impl Permit {
+    /// The number of the client that has the place.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
+        open.taken -= 1;
         open.sockets.remove(&self.id);
         if let Some(count) = open.per_address.get_mut(&self.address) {
             *count -= 1;
@@ -116,7 +151,7 @@ impl Drop for Permit {
 }
 
 /// The part of an address that one household has to itself: all of IPv4, the first 64 bits of IPv6.
-pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 => v4,
@@ -134,11 +169,11 @@ mod tests {
         let socket = Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         let connections = Connections::new(3, 2);
         let (here, there) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let first = connections.admit(ClientId(1), &socket, here).ok();
-        let _second = connections.admit(ClientId(2), &socket, here).ok();
-        let full = |id, address| connections.admit(ClientId(id), &socket, address).err();
+        let first = connections.admit(ClientId(1), Some(&socket), here).ok();
+        let _second = connections.admit(ClientId(2), Some(&socket), here).ok();
+        let full = |id, address| connections.admit(ClientId(id), Some(&socket), address).err();
         assert_eq!(full(3, here), Some(TurnedAway::AddressFull));
-        let _third = connections.admit(ClientId(3), &socket, there).ok();
+        let _third = connections.admit(ClientId(3), Some(&socket), there).ok();
         assert_eq!(full(4, there), Some(TurnedAway::ServerFull));
         drop(first);
         // `full` gives a place back at once, so these two do not take each other's.
@@ -149,6 +184,22 @@ mod tests {
         assert_eq!(full(6, there), Some(TurnedAway::ServerFull), "nobody has to go, and nobody comes");
         connections.set_limits(0, 1);
         assert_eq!(full(7, here), Some(TurnedAway::AddressFull));
+    }
+
+    #[test]
+    fn a_door_without_a_socket_takes_places_of_the_same_count() {
+        let connections = Connections::new(2, 1);
+        let (here, there) = ("2001:db8::1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let page = connections.admit(ClientId(1), None, here).ok().unwrap();
+        let next_door = connections.admit(ClientId(2), None, "2001:db8::2".parse().unwrap());
+        assert_eq!(next_door.err(), Some(TurnedAway::AddressFull));
+        let _line = connections.admit(ClientId(3), None, there).ok().unwrap();
+        assert!(connections.is_full());
+        let far = "10.0.0.3".parse().unwrap();
+        assert_eq!(connections.admit(ClientId(4), None, far).err(), Some(TurnedAway::ServerFull));
+        assert!(connections.wait_until_closed(Instant::now()), "there is no socket to wait for");
+        drop(page);
+        assert!(connections.admit(ClientId(5), None, far).is_ok());
     }
 
     #[test]

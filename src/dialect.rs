@@ -106,6 +106,20 @@ fn prompt_of(request: &Request) -> Option<Prompt> {
     }
 }
 
+/// Where a password or a key may stand in a line, its control characters are not made visible but refused: the text of the line
+/// has others in their place, and a password made of that would be another one at the next door.
+fn refuse_control_characters(request: &mut Request, is_clean: &impl Fn() -> Result<(), ChatError>) {
+    let Request { verb, what, early, .. } = request;
+    if verb.is_some_and(|verb| verb.secret)
+        && let Err(error) = is_clean()
+    {
+        *what = Err(error);
+    }
+    if let Some(early) = early {
+        refuse_control_characters(early, is_clean);
+    }
+}
+
 impl LineDecoder {
     /// The same protocol by another door, such as `tls`.
     pub fn by(door: &'static str) -> LineDecoder {
@@ -113,8 +127,8 @@ impl LineDecoder {
     }
 
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
-    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text) -> Request {
-        let secret = Secret::new(line.trim());
+    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text, is_clean: Result<(), ChatError>) -> Request {
+        let secret = Secret::new(line.as_str());
         let verb = match prompt {
             Prompt::Login(_) => "LOGIN",
             Prompt::Register => "REGISTER",
@@ -126,9 +140,14 @@ impl LineDecoder {
                 self.old = None;
                 Err(ChatError::NeverMind)
             }
+            _ if is_clean.is_err() => {
+                self.old = None;
+                is_clean.and(Err(ChatError::NeverMind))
+            }
             Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
             Prompt::Register => Ok(Command::Register(secret)),
-            Prompt::OperatorKey => Ok(Command::Oper(secret)),
+            // No operator key begins or ends with a space.
+            Prompt::OperatorKey => Ok(Command::Oper(Secret::new(line.trim()))),
             Prompt::OldPassword => {
                 self.old = Some(secret);
                 self.prompt = Some((Prompt::NewPassword, tag));
@@ -166,10 +185,12 @@ impl Decoder for LineDecoder {
             paste.add(text);
             return Decoded::Nothing;
         }
+        let is_clean = || std::str::from_utf8(line).map_or(Ok(()), Secret::look_over);
         if let Some((prompt, tag)) = self.prompt.take() {
-            return Decoded::Request(self.prompted(prompt, tag, &text));
+            return Decoded::Request(self.prompted(prompt, tag, &text, is_clean()));
         }
         let Some(mut request) = protocol::parse(&text) else { return Decoded::Nothing };
+        refuse_control_characters(&mut request, &is_clean);
         if let Some(prompt) = prompt_of(&request) {
             self.prompt = Some((prompt, request.tag.take()));
         }
@@ -335,6 +356,7 @@ impl LineEncoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Name;
 
     fn requests(lines: &[&str]) -> Vec<Result<Command, ChatError>> {
         let mut decoder = LineDecoder::default();
@@ -380,6 +402,48 @@ mod tests {
         let mut lines = vec!["JOIN:ani", "PASTE:"];
         lines.extend(vec!["x"; PASTE_LINES + 1]);
         assert_eq!(requests(&lines)[2], Err(ChatError::PasteTooLong { max: PASTE_LINES, got: PASTE_LINES + 1 }));
+    }
+
+    #[test]
+    fn of_a_password_every_space_counts() {
+        let ani = || Name::parse("ani").unwrap();
+        let login = |secret: &str| Ok(Command::Login(Proof::Password(ani(), Secret::new(secret))));
+        let register = |secret: &str| Ok(Command::Register(Secret::new(secret)));
+        let passwd = |old: &str, new: &str| Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) });
+        assert_eq!(
+            requests(&["LOGIN:ani  two words ", "/login ani  two words ", "LOGIN: ani two\u{3000}words\u{a0}"]),
+            [login(" two words "), login(" two words "), login("two\u{3000}words\u{a0}")]
+        );
+        assert_eq!(
+            requests(&["REGISTER:two words ", "/register two  words "]),
+            [register("two words "), register("two  words ")]
+        );
+        assert_eq!(requests(&["PASSWD:old  new words "]), [passwd("old", " new words ")]);
+        let prompted = requests(&["REGISTER:", " two words ", "LOGIN:ani", " . ", "PASSWD:", " old ", " new "]);
+        assert_eq!(prompted[1], register(" two words "));
+        assert_eq!(prompted[3], Err(ChatError::NeverMind));
+        assert_eq!(prompted[6], passwd(" old ", " new "));
+        // By habit, and nobody would know it by heart.
+        for line in ["REGISTER: two words", "/register  two words"] {
+            assert!(matches!(requests(&[line])[0], Err(ChatError::BadArgument { .. })), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_password_with_a_control_character_is_refused_and_not_changed() {
+        for line in
+            ["LOGIN:ani a\tb", "/login ani a\u{1b}[Ab", "REGISTER:a\u{202e}b", "PASSWD:a b\u{7f}", "OPER:a\u{85}b"]
+        {
+            assert_eq!(requests(&[line]), [Secret::look_over(line).map(|()| Command::Why)], "{line}");
+            assert!(Secret::look_over(line).is_err());
+        }
+        // Also before there is a name, where small letters are a verb, and where it was asked for.
+        let mut decoder = LineDecoder::default();
+        let Decoded::Request(request) = decoder.decode(b"login:ani a\tb") else { panic!("no request") };
+        assert!(request.early.unwrap().what.is_err());
+        let seen = requests(&["PASSWD:", "old", "new\u{1b}[D", "PASSWD:", "old", "new"]);
+        assert!(matches!(seen[2], Err(ChatError::BadArgument { .. })), "{seen:?}");
+        assert!(matches!(&seen[5], Ok(Command::Passwd { old, .. }) if old.reveal() == "old"), "{seen:?}");
     }
 
     #[test]

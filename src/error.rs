@@ -7,6 +7,70 @@ use crate::sanction::Told;
 use crate::store::Role;
 use crate::text::Text;
 
+/// A number, and the slug that is the contract on every wire.
+pub type Code = (u16, &'static str);
+
+/// Every code of a refusal (PROTOCOL.md section 7, "Codes"). Nothing else says which there are: the figures count by this.
+pub const CODES: &[Code] = &[
+    (401, "no-such-user"),
+    (403, "no-such-room"),
+    (404, "cannot-speak"),
+    (405, "too-many-rooms"),
+    (412, "no-text"),
+    (417, "line-too-long"),
+    (421, "unknown-verb"),
+    (429, "too-fast"),
+    (431, "no-name"),
+    (432, "bad-name"),
+    (433, "name-in-use"),
+    (441, "user-not-in-room"),
+    (442, "not-in-room"),
+    (443, "already-there"),
+    (451, "not-signed-on"),
+    (461, "missing-argument"),
+    (462, "already-signed-on"),
+    (464, "bad-password"),
+    (465, "banned"),
+    (466, "needs-invitation"),
+    (473, "invite-only"),
+    (474, "banned-from-room"),
+    (475, "bad-key"),
+    (478, "list-full"),
+    (480, "no-store"),
+    (481, "not-operator"),
+    (482, "not-room-op"),
+    (483, "no-lab"),
+    (484, "protected"),
+    (485, "no-files"),
+    (486, "name-registered"),
+    (487, "members-only"),
+    (488, "not-utf8"),
+    (489, "needs-tls"),
+    (490, "bad-argument"),
+    (491, "no-such-id"),
+    (492, "file-too-big"),
+    (493, "too-many-files"),
+    (494, "not-listed"),
+    (496, "locked-down"),
+    (497, "settings-not-read"),
+    (498, "not-signed-in"),
+    (500, "internal-error"),
+    (507, "store-unavailable"),
+    (508, "no-space"),
+];
+
+/// The row of a number. Where the table lacks it, the code does not compile.
+pub(crate) const fn code(codes: &[Code], number: u16) -> Code {
+    let mut row = 0;
+    while row < codes.len() {
+        if codes[row].0 == number {
+            return codes[row];
+        }
+        row += 1;
+    }
+    panic!("the table has no such code")
+}
+
 /// A refusal. It has a number, a slug that is the contract on every wire, and a text that says what to do next
 /// (PROTOCOL.md section 7, "Codes").
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -244,56 +308,56 @@ pub enum Spam {
 
 impl ChatError {
     /// The number and the slug. The slug is stable and the same on every wire; numbers are IRC's where the meaning is.
-    pub fn code(&self) -> (u16, &'static str) {
+    pub fn code(&self) -> Code {
         match self {
-            ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => (401, "no-such-user"),
-            ChatError::NoSuchRoom(_) => (403, "no-such-room"),
-            ChatError::CannotSpeak(_) | ChatError::Muted { .. } => (404, "cannot-speak"),
-            ChatError::TooManyRooms { .. } => (405, "too-many-rooms"),
-            ChatError::NoText | ChatError::NeverMind => (412, "no-text"),
-            ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => (417, "line-too-long"),
-            ChatError::UnknownVerb { .. } => (421, "unknown-verb"),
-            ChatError::TooFast { .. } => (429, "too-fast"),
-            ChatError::NoName => (431, "no-name"),
-            ChatError::BadName(_) => (432, "bad-name"),
-            ChatError::NameInUse { .. } => (433, "name-in-use"),
-            ChatError::TheyAreNotThere { .. } => (441, "user-not-in-room"),
-            ChatError::NotInRoom(_) => (442, "not-in-room"),
-            ChatError::AlreadyThere(_) => (443, "already-there"),
-            ChatError::NotSignedOn => (451, "not-signed-on"),
-            ChatError::MissingArgument { .. } => (461, "missing-argument"),
-            ChatError::AlreadySignedOn { .. } => (462, "already-signed-on"),
-            ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => (464, "bad-password"),
-            ChatError::Banned { .. } => (465, "banned"),
-            ChatError::NoInvitation { .. } => (466, "needs-invitation"),
-            ChatError::InviteOnly(_) => (473, "invite-only"),
-            ChatError::BannedFrom { .. } => (474, "banned-from-room"),
-            ChatError::BadKey(_) => (475, "bad-key"),
-            ChatError::SanctionsFull { .. } => (478, "list-full"),
-            ChatError::NoStore(_) => (480, "no-store"),
-            ChatError::NotAllowed(_) | ChatError::NoOperatorKey => (481, "not-operator"),
-            ChatError::NotRoomOp(_) => (482, "not-room-op"),
-            ChatError::NoLab => (483, "no-lab"),
+            ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => const { code(CODES, 401) },
+            ChatError::NoSuchRoom(_) => const { code(CODES, 403) },
+            ChatError::CannotSpeak(_) | ChatError::Muted { .. } => const { code(CODES, 404) },
+            ChatError::TooManyRooms { .. } => const { code(CODES, 405) },
+            ChatError::NoText | ChatError::NeverMind => const { code(CODES, 412) },
+            ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => const { code(CODES, 417) },
+            ChatError::UnknownVerb { .. } => const { code(CODES, 421) },
+            ChatError::TooFast { .. } => const { code(CODES, 429) },
+            ChatError::NoName => const { code(CODES, 431) },
+            ChatError::BadName(_) => const { code(CODES, 432) },
+            ChatError::NameInUse { .. } => const { code(CODES, 433) },
+            ChatError::TheyAreNotThere { .. } => const { code(CODES, 441) },
+            ChatError::NotInRoom(_) => const { code(CODES, 442) },
+            ChatError::AlreadyThere(_) => const { code(CODES, 443) },
+            ChatError::NotSignedOn => const { code(CODES, 451) },
+            ChatError::MissingArgument { .. } => const { code(CODES, 461) },
+            ChatError::AlreadySignedOn { .. } => const { code(CODES, 462) },
+            ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => const { code(CODES, 464) },
+            ChatError::Banned { .. } => const { code(CODES, 465) },
+            ChatError::NoInvitation { .. } => const { code(CODES, 466) },
+            ChatError::InviteOnly(_) => const { code(CODES, 473) },
+            ChatError::BannedFrom { .. } => const { code(CODES, 474) },
+            ChatError::BadKey(_) => const { code(CODES, 475) },
+            ChatError::SanctionsFull { .. } => const { code(CODES, 478) },
+            ChatError::NoStore(_) => const { code(CODES, 480) },
+            ChatError::NotAllowed(_) | ChatError::NoOperatorKey => const { code(CODES, 481) },
+            ChatError::NotRoomOp(_) => const { code(CODES, 482) },
+            ChatError::NoLab => const { code(CODES, 483) },
             ChatError::Protected { .. }
             | ChatError::SignedInAs(_)
             | ChatError::OperatorOfServer(_)
-            | ChatError::LastOperator(_) => (484, "protected"),
-            ChatError::NoFiles => (485, "no-files"),
-            ChatError::NameRegistered(_) | ChatError::LooksLike(_) => (486, "name-registered"),
-            ChatError::MembersOnly => (487, "members-only"),
-            ChatError::NotUtf8 { .. } => (488, "not-utf8"),
-            ChatError::NeedsTls => (489, "needs-tls"),
-            ChatError::BadArgument { .. } => (490, "bad-argument"),
-            ChatError::NoSuchId { .. } => (491, "no-such-id"),
-            ChatError::FileTooBig { .. } => (492, "file-too-big"),
-            ChatError::TooManyFiles { .. } => (493, "too-many-files"),
-            ChatError::NotListed { .. } => (494, "not-listed"),
-            ChatError::LockedDown => (496, "locked-down"),
-            ChatError::NotReread(_) => (497, "settings-not-read"),
-            ChatError::NotSignedIn => (498, "not-signed-in"),
-            ChatError::Internal { .. } => (500, "internal-error"),
-            ChatError::StoreBusy => (507, "store-unavailable"),
-            ChatError::NoPlaceForFiles => (508, "no-space"),
+            | ChatError::LastOperator(_) => const { code(CODES, 484) },
+            ChatError::NoFiles => const { code(CODES, 485) },
+            ChatError::NameRegistered(_) | ChatError::LooksLike(_) => const { code(CODES, 486) },
+            ChatError::MembersOnly => const { code(CODES, 487) },
+            ChatError::NotUtf8 { .. } => const { code(CODES, 488) },
+            ChatError::NeedsTls => const { code(CODES, 489) },
+            ChatError::BadArgument { .. } => const { code(CODES, 490) },
+            ChatError::NoSuchId { .. } => const { code(CODES, 491) },
+            ChatError::FileTooBig { .. } => const { code(CODES, 492) },
+            ChatError::TooManyFiles { .. } => const { code(CODES, 493) },
+            ChatError::NotListed { .. } => const { code(CODES, 494) },
+            ChatError::LockedDown => const { code(CODES, 496) },
+            ChatError::NotReread(_) => const { code(CODES, 497) },
+            ChatError::NotSignedIn => const { code(CODES, 498) },
+            ChatError::Internal { .. } => const { code(CODES, 500) },
+            ChatError::StoreBusy => const { code(CODES, 507) },
+            ChatError::NoPlaceForFiles => const { code(CODES, 508) },
         }
     }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 pub use crate::command::What;
 use crate::command::{Choice, Prompt, Terminal, Verb};
 use crate::config;
-use crate::error::ChatError;
+use crate::error::{ChatError, Code, code};
 use crate::files::{Granted, Token};
 use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
@@ -163,6 +163,13 @@ pub enum Event {
         by: Option<Name>,
         /// What was done.
         what: Measure,
+    },
+    /// What this client may do on the whole server is something else from now on.
+    Role {
+        /// What.
+        role: Role,
+        /// The same in words.
+        text: Text,
     },
     /// The server has something to say, in one room or to all.
     Note {
@@ -699,22 +706,39 @@ impl Foreign {
 }
 
 impl Leave {
+    /// Every code of a `BYE`. Nothing else says which there are: the figures count by this.
+    pub const CODES: &[Code] = &[
+        (200, "quit"),
+        (400, "wrong-protocol"),
+        (408, "idle"),
+        (409, "sign-on-timeout"),
+        (413, "slow-reader"),
+        (417, "line-too-long"),
+        (429, "flood"),
+        (465, "banned"),
+        (470, "kicked"),
+        (498, "signed-out"),
+        (500, "internal-error"),
+        (503, "shutting-down"),
+        (511, "server-full"),
+    ];
+
     /// The number and slug for the `BYE` line (PROTOCOL.md section 7, "Codes").
-    pub fn code(&self) -> (u16, &'static str) {
+    pub fn code(&self) -> Code {
         match self {
-            Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => (200, "quit"),
-            Leave::Foreign(_) => (400, "wrong-protocol"),
-            Leave::Idle => (408, "idle"),
-            Leave::SignOn => (409, "sign-on-timeout"),
-            Leave::TooSlow => (413, "slow-reader"),
-            Leave::Endless => (417, "line-too-long"),
-            Leave::Flood => (429, "flood"),
-            Leave::Banned(_) => (465, "banned"),
-            Leave::Kicked(_) => (470, "kicked"),
-            Leave::SignedOut => (498, "signed-out"),
-            Leave::Crashed => (500, "internal-error"),
-            Leave::Shutdown => (503, "shutting-down"),
-            Leave::Full => (511, "server-full"),
+            Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => const { code(Leave::CODES, 200) },
+            Leave::Foreign(_) => const { code(Leave::CODES, 400) },
+            Leave::Idle => const { code(Leave::CODES, 408) },
+            Leave::SignOn => const { code(Leave::CODES, 409) },
+            Leave::TooSlow => const { code(Leave::CODES, 413) },
+            Leave::Endless => const { code(Leave::CODES, 417) },
+            Leave::Flood => const { code(Leave::CODES, 429) },
+            Leave::Banned(_) => const { code(Leave::CODES, 465) },
+            Leave::Kicked(_) => const { code(Leave::CODES, 470) },
+            Leave::SignedOut => const { code(Leave::CODES, 498) },
+            Leave::Crashed => const { code(Leave::CODES, 500) },
+            Leave::Shutdown => const { code(Leave::CODES, 503) },
+            Leave::Full => const { code(Leave::CODES, 511) },
         }
     }
 
@@ -768,6 +792,24 @@ impl Wire {
     pub const COUNT: usize = 5;
 }
 
+/// About what a line costs besides its words, in bytes.
+const LINE: usize = 96;
+
+impl User {
+    /// About how many bytes its line has.
+    fn cost(&self) -> usize {
+        let rooms: usize = self.rooms.iter().map(|room| room.as_str().len() + 1).sum();
+        LINE + rooms + self.away.as_ref().map_or(0, |away| away.len())
+    }
+}
+
+impl BanInfo {
+    /// About how many bytes its line has.
+    fn cost(&self) -> usize {
+        2 * LINE + self.told.why.as_ref().map_or(0, |why| why.len())
+    }
+}
+
 /// An event with its time, shared by all who hear it, and its bytes once somebody needed them.
 #[derive(Debug)]
 pub struct Envelope {
@@ -807,7 +849,6 @@ impl Envelope {
 
     /// About how many bytes this takes while it waits, for the limits of the queues.
     pub fn cost(&self) -> usize {
-        const LINE: usize = 96;
         match &self.event {
             Event::Said(Speech { text, .. })
             | Event::Changed(Change {
@@ -815,19 +856,20 @@ impl Envelope {
             })
             | Event::Whispered { text, .. }
             | Event::Topic { text, .. }
+            | Event::Role { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),
             Event::Pong(token) => LINE + 3 * token.len(),
             Event::Block(block) => {
                 LINE + match &block.items {
-                    Items::List(users) => LINE * users.len(),
-                    Items::Who(_) => LINE,
+                    Items::List(users) => users.iter().map(User::cost).sum(),
+                    Items::Who(user) => user.cost(),
                     Items::Rooms(rooms) => rooms.iter().map(|room| LINE + room.topic.len()).sum(),
                     Items::History { lines, .. } | Items::Found { lines, .. } | Items::Files(lines) => {
                         lines.iter().map(|line| line.cost()).sum()
                     }
                     Items::Export { lines, .. } => lines.iter().map(|line| 2 * line.cost()).sum(),
-                    Items::Bans(bans) => 2 * LINE * bans.len(),
+                    Items::Bans(bans) => bans.iter().map(BanInfo::cost).sum(),
                     Items::Help(verbs) => 2 * LINE * verbs.len(),
                     Items::Stats(stats) => LINE * stats.len(),
                     Items::Settings(changes) => 3 * LINE * changes.len(),

@@ -18,8 +18,8 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    pub(crate) fn bind(addr: &str) -> io::Result<Exporter> {
-        let listener = TcpListener::bind(addr)?;
+    /// Serves the figures on a listener.
+    pub(crate) fn on(listener: TcpListener) -> io::Result<Exporter> {
         Ok(Exporter { addr: listener.local_addr()?, listener })
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Config;
 use crate::connections::neighbourhood;
@@ -22,7 +22,6 @@ use crate::event::{Envelope, Event, SharedFile, Speech};
 use crate::limit::Guesses;
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
-use crate::now::Now;
 use crate::text::Text;
 
 mod disk;
@@ -137,6 +136,8 @@ pub struct Granted {
 /// An offer and how far it is.
 struct Pending {
     offer: Offer,
+    /// Offers end in the order in which they were made: their owners are told so.
+    number: u64,
     /// By when it has to begin; `None` once it has.
     until: Option<Instant>,
 }
@@ -147,8 +148,8 @@ struct Kept {
     line: Arc<Envelope>,
     owner: Owner,
     bytes: u64,
-    /// Until when; `None` for as long as its line.
-    until: Option<DateTime<Utc>>,
+    /// Until when; `None` for as long as its line. An instant, for a clock that is wrong for a moment must not remove it.
+    until: Option<Instant>,
     /// Of a whispered one: the two people, by their numbers.
     readers: Option<[ClientId; 2]>,
 }
@@ -189,6 +190,7 @@ struct Shelf {
     tokens: Vec<Token>,
     pending: HashMap<Token, Pending>,
     kept: HashMap<Token, Kept>,
+    last_offer: u64,
     /// Bytes that were offered or are here, and the same for each owner.
     bytes: u64,
     by_owner: HashMap<Owner, u64>,
@@ -214,6 +216,7 @@ impl Files {
             tokens: disk::tokens(TOKENS)?,
             pending: HashMap::new(),
             kept: HashMap::new(),
+            last_offer: 0,
             bytes: 0,
             by_owner: HashMap::new(),
             doomed: Vec::new(),
@@ -225,15 +228,15 @@ impl Files {
         Ok(Arc::new(Files { disk: Disk::open(dir)?, port, shelf: Mutex::new(shelf), chores: Condvar::new() }))
     }
 
-    /// Takes over what was there before the start: the files of these lines, as far as they are whole and not too old. All
-    /// others of the directory, and halves of uploads, are removed.
-    pub fn restore(&self, lines: &[Arc<Envelope>], now: DateTime<Utc>) {
+    /// Takes over what was there before the start: the files of these lines, as far as they are whole and not too old by the time
+    /// that is trusted. All others of the directory, and halves of uploads, are removed.
+    pub fn restore(&self, lines: &[Arc<Envelope>], now: Instant, trusted: DateTime<Utc>) {
         let mut known: HashMap<Token, &Arc<Envelope>> = HashMap::new();
         known.extend(lines.iter().filter_map(|line| Some((line.file()?.token, line))));
         let mut shelf = self.lock();
         for (token, bytes) in self.disk.found() {
             let line = known.get(&token).filter(|line| line.file().is_some_and(|file| file.bytes == bytes));
-            let until = line.and_then(|line| shelf.until(line.at));
+            let until = line.and_then(|line| shelf.until(now, trusted - line.at));
             match line {
                 Some(line) if until.is_none_or(|until| until > now) => {
                     let owner = match &line.event {
@@ -285,7 +288,9 @@ impl Files {
             self.chores.notify_all();
         }
         shelf.charge(&offer.owner, bytes);
-        shelf.pending.insert(token, Pending { offer, until: Some(now + OFFER_FOR) });
+        shelf.last_offer += 1;
+        let pending = Pending { offer, number: shelf.last_offer, until: Some(now + OFFER_FOR) };
+        shelf.pending.insert(token, pending);
         Ok(Granted { token, port: self.port, max })
     }
 
@@ -297,10 +302,7 @@ impl Files {
             (None, _) => true,
         };
         let mut shelf = self.lock();
-        let pending = &shelf.pending;
-        let meant = pending.iter().filter(|(_, pending)| pending.offer.by == by && is_meant(&pending.offer));
-        let meant: Vec<Token> = meant.map(|(token, _)| *token).collect();
-        meant.into_iter().filter_map(|token| shelf.end_offer(token)).collect()
+        shelf.end_offers(|pending| pending.offer.by == by && is_meant(&pending.offer))
     }
 
     /// An upload is whole: its offer, which ends. `None` if it was withdrawn.
@@ -313,9 +315,16 @@ impl Files {
     }
 
     /// A file that was claimed is here from now on, under this line. `readers` are the two people of a whisper.
-    pub(crate) fn keep(&self, token: Token, offer: Offer, line: Arc<Envelope>, readers: Option<[ClientId; 2]>) {
+    pub(crate) fn keep(
+        &self,
+        token: Token,
+        offer: Offer,
+        line: Arc<Envelope>,
+        readers: Option<[ClientId; 2]>,
+        now: Instant,
+    ) {
         let mut shelf = self.lock();
-        let until = shelf.until(line.at);
+        let until = shelf.until(now, TimeDelta::zero());
         let Offer { owner, bytes, .. } = offer;
         shelf.kept.insert(token, Kept { line, owner, bytes, until, readers });
     }
@@ -370,18 +379,16 @@ impl Files {
     }
 
     /// Lets go of what is too old. Returns the offers that nobody came for.
-    pub(crate) fn expire(&self, now: Now) -> Vec<Offer> {
+    pub(crate) fn expire(&self, now: Instant) -> Vec<Offer> {
         let mut shelf = self.lock();
-        shelf.guesses.tick(now.mono);
-        let late = shelf.pending.iter().filter(|(_, pending)| pending.until.is_some_and(|until| until <= now.mono));
-        let late: Vec<Token> = late.map(|(token, _)| *token).collect();
-        let old = shelf.kept.iter().filter(|(_, kept)| kept.until.is_some_and(|until| until <= now.wall));
+        shelf.guesses.tick(now);
+        let old = shelf.kept.iter().filter(|(_, kept)| kept.until.is_some_and(|until| until <= now));
         let old: Vec<Token> = old.map(|(token, _)| *token).collect();
         if !old.is_empty() {
             old.into_iter().for_each(|token| shelf.doom(token));
             self.chores.notify_all();
         }
-        late.into_iter().filter_map(|token| shelf.end_offer(token)).collect()
+        shelf.end_offers(|pending| pending.until.is_some_and(|until| until <= now))
     }
 
     /// Writes down how many there are.
@@ -535,6 +542,14 @@ impl Shelf {
         Some(offer)
     }
 
+    /// Those of them that are meant, in the order in which they were made.
+    fn end_offers(&mut self, is_meant: impl Fn(&Pending) -> bool) -> Vec<Offer> {
+        let meant = self.pending.iter().filter(|(_, pending)| is_meant(pending));
+        let mut meant: Vec<(u64, Token)> = meant.map(|(token, pending)| (pending.number, *token)).collect();
+        meant.sort_unstable_by_key(|(number, _)| *number);
+        meant.into_iter().filter_map(|(_, token)| self.end_offer(token)).collect()
+    }
+
     fn doom(&mut self, token: Token) {
         if let Some(kept) = self.kept.remove(&token) {
             self.release(&kept.owner, kept.bytes);
@@ -542,8 +557,10 @@ impl Shelf {
         }
     }
 
-    fn until(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        (self.limits.hours > 0).then(|| at + chrono::Duration::hours(i64::from(self.limits.hours)))
+    /// Until when a file of this age can be fetched. One that is older than that can be until now.
+    fn until(&self, now: Instant, age: TimeDelta) -> Option<Instant> {
+        let life = Duration::from_secs(3_600 * u64::from(self.limits.hours));
+        (!life.is_zero()).then(|| now + life.saturating_sub(age.to_std().unwrap_or_default()))
     }
 
     /// Looks a token up for somebody. Whoever has many wrong ones has to wait, and guesses nothing meanwhile.
@@ -724,5 +741,52 @@ impl Envelope {
             Event::Said(Speech { file, .. }) | Event::Whispered { file, .. } => *file,
             _ => None,
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::event::Version;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn a_file_goes_by_the_time_that_is_trusted_and_by_the_running_time() {
+        let files = Files::open(&Config { file_hours: 24, ..Config::default() }, 0).unwrap();
+        let (now, said_at) = (Instant::now(), DateTime::UNIX_EPOCH);
+        let token = Token(7);
+        let file = files.disk.create(token).unwrap();
+        files.disk.complete(token, &file).unwrap();
+        let (room, from, text) = (RoomName::lobby(), Name::parse("ani").unwrap(), Text::own("plan.txt"));
+        let shared = Some(SharedFile { bytes: 0, token });
+        let (by, version) = (ClientId(0), Version::First);
+        let line = Speech {
+            room,
+            id: 1,
+            by,
+            from,
+            act: false,
+            re: None,
+            version,
+            signed: true,
+            cid: None,
+            file: shared,
+            text,
+        };
+        let lines = [Envelope::new(said_at, Event::Said(line))];
+        let is_here = || files.lock().kept.contains_key(&token);
+        files.restore(&lines, now, said_at + TimeDelta::hours(20));
+        assert!(is_here());
+        files.expire(now + HOUR * 3);
+        assert!(is_here());
+        files.expire(now + HOUR * 4);
+        assert!(!is_here(), "a day after it was said");
+        // A line from the future, as a clock that is behind makes it, lengthens nothing.
+        files.restore(&lines, now, said_at - TimeDelta::days(300));
+        files.expire(now + HOUR * 24);
+        assert!(!is_here());
+        files.restore(&lines, now, said_at + TimeDelta::hours(24));
+        assert!(!is_here(), "too old at the start");
     }
 }

@@ -179,6 +179,17 @@ impl<D: Decoder> Intake<D> {
                 return next;
             }
             if let Some(held) = self.held.take() {
+                if is_long(&held) {
+                    if !self.requests.is_empty() {
+                        self.handing_over = true;
+                        self.held = Some(held);
+                        continue;
+                    }
+                    if !self.credits.are_back(MESSAGES) {
+                        self.held = Some(held);
+                        return Next::Tickets(MESSAGES);
+                    }
+                }
                 self.admit(held);
                 continue;
             }
@@ -308,7 +319,7 @@ impl<D: Decoder> Intake<D> {
                 if let Ok(command) = &request.what {
                     self.handle.sample_for(command);
                 }
-                self.handing_over |= answers_with_a_block(&request);
+                self.handing_over |= has_long_answer(&request);
                 let wanted = match request.what {
                     Ok(Command::Telnet(wanted)) => wanted,
                     _ => None,
@@ -480,21 +491,156 @@ fn terminal(what: Terminal) -> Request {
     Request { tag: None, verb: None, typed: None, what: Ok(Command::Terminal(what)), early: None }
 }
 
-/// Long answers are asked for one in a message, so that few are under way at once.
-fn answers_with_a_block(request: &Request) -> bool {
-    let Ok(command) = &request.what else { return false };
-    matches!(
-        command,
-        Command::History(_)
-            | Command::List(_)
-            | Command::Rooms
-            | Command::Help(_)
-            | Command::Stats
-            | Command::Inspect { .. }
-            | Command::Search { .. }
-            | Command::Export { .. }
-            | Command::Login(_)
-            | Command::Join(_)
-            | Command::Enter { .. }
-    )
+/// Whether something has to wait until all that was asked before is answered and written: so there is one long answer under
+/// way at a time, and a client that does not read pins no more than one.
+fn is_long(held: &Held) -> bool {
+    matches!(held, Held::Request(request) if has_long_answer(request))
+}
+
+fn has_long_answer(request: &Request) -> bool {
+    let readings = [Some(request), request.early.as_deref()];
+    readings.into_iter().flatten().any(|reading| reading.what.is_ok() && reading.verb.is_some_and(|verb| verb.long))
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::command::VERBS;
+    use crate::dialect::LineDecoder;
+    use crate::message::Client;
+    use crate::metrics::Metrics;
+    use crate::now::Now;
+    use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
+    use crate::protocol::parse;
+    use crate::router::Router;
+    use crate::server::Server;
+    use crate::testing::{Bare, Stage, quick};
+
+    /// A peer that reads nothing.
+    struct Stuffed;
+
+    impl Deliver for Stuffed {
+        fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+            Err(Undelivered::Full(batch))
+        }
+    }
+
+    /// A peer that reads all at once.
+    struct Quick;
+
+    impl Deliver for Quick {
+        fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+            Ok(())
+        }
+    }
+
+    /// A router whose clients come without sockets.
+    struct Desk {
+        router: Router,
+        handle: ServerHandle,
+        now: Now,
+        /// Kept, for a client whose sender is dropped is let go.
+        senders: Vec<crate::queue::QueueSender>,
+    }
+
+    impl Desk {
+        fn new() -> Desk {
+            let (now, config) = (Now::read(), quick());
+            let handle = Server::bind(config.clone()).unwrap().handle();
+            let router = Router::new(&config, handle.registry().clone(), Arc::new(Metrics::new(now.mono)));
+            Desk { router, handle, now, senders: Vec::new() }
+        }
+
+        fn connect(&mut self, id: usize, peer: Box<dyn Deliver>) -> Intake<LineDecoder> {
+            let outbox = Outbox::new(peer, quick().outbox_bytes);
+            self.router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], self.now);
+            let (sender, queue) = crate::queue::queue(1);
+            self.senders.push(sender);
+            let decoder = LineDecoder::default();
+            Intake::new(ClientId(id), self.now.mono, decoder, Credits::new(MESSAGES), queue.hangup(), &self.handle)
+        }
+
+        /// Does what the intake wants until it has to wait. Returns how many requests the router got.
+        fn play(&mut self, intake: &mut Intake<LineDecoder>, mut bytes: &[u8]) -> usize {
+            let mut asked = 0;
+            loop {
+                match intake.next(&mut bytes, self.now.mono) {
+                    Next::Send(message) => {
+                        asked += if let Message::Requests(_, requests, _) = &message { requests.len() } else { 0 };
+                        self.router.turn([message], self.now);
+                    }
+                    Next::Answer(_) => {}
+                    Next::Tickets(_) | Next::Read(_) | Next::Pause(_) | Next::Leave(_) => return asked,
+                }
+            }
+        }
+    }
+
+    /// Two hundred bans with long reasons are the longest answer that one person can make for others.
+    #[test]
+    fn who_does_not_read_pins_one_long_answer_and_no_more() {
+        let mut desk = Desk::new();
+        let mut ani = desk.connect(1, Box::new(Quick));
+        desk.play(&mut ani, b"JOIN:ani\n/join #tea\n");
+        for number in 0..crate::sanction::MAX_SANCTIONS {
+            let line = format!("/ban p{number} {}\n", "x".repeat(crate::sanction::MAX_REASON));
+            assert_eq!(desk.play(&mut ani, line.as_bytes()), 1);
+        }
+        let waiting = |desk: &Desk| desk.handle.registry().snapshot().waiting;
+        let mut hermit = desk.connect(2, Box::new(Stuffed));
+        desk.play(&mut hermit, b"JOIN:hermit\n/join #tea\n");
+        // A peer that reads nothing has no ticket back after its first long answer: here the first was to JOIN.
+        assert_eq!(desk.play(&mut hermit, &b"/bans #tea\n".repeat(18)), 0);
+        let mut reader = desk.connect(3, Box::new(Stuffed));
+        assert_eq!(desk.play(&mut reader, b"JOIN:reader\n"), 1);
+        let before = waiting(&desk);
+        // Its tickets are back, and then it stops reading.
+        reader.credits = Credits::new(MESSAGES);
+        let asked = desk.play(&mut reader, &b"/bans #tea\n".repeat(18));
+        let pinned = waiting(&desk) - before;
+        assert_eq!(asked, 1);
+        assert!((70_000..90_000).contains(&pinned), "{pinned}");
+        assert!(desk.handle.registry().is_signed_on(ClientId(3)), "one long answer is no reason to let go of anybody");
+    }
+
+    /// Each verb is asked in a way that is answered, and what its answer is decides whether its row has to say so.
+    #[test]
+    fn what_answers_with_a_block_says_so_in_its_row() {
+        let mut stage = Bare::new(quick());
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n/join #tea\n").as_bytes());
+        }
+        let arguments = |verb: &str| match verb {
+            "JOIN" => "#cake",
+            "WHO" | "OP" | "INVITE" | "IGNORE" => "budi",
+            _ => "",
+        };
+        let mut long = Vec::new();
+        for verb in VERBS.iter().filter(|verb| !matches!(verb.name, "QUIT" | "CRASH" | "CRASH-CLIENT" | "PASTE")) {
+            while stage.next("ani").is_some() {}
+            stage.send("ani", format!("{}:{}\n", verb.name, arguments(verb.name)).as_bytes());
+            while let Some(line) = stage.next("ani") {
+                if line.contains(" BEGIN ") {
+                    assert!(verb.long, "{} answers with a block: {line}", verb.name);
+                    long.push(verb.name);
+                }
+            }
+        }
+        long.dedup();
+        assert_eq!(
+            long,
+            ["LIST", "WHO", "ROOMS", "BANS", "HISTORY", "EXPORT", "HELP", "STATS"],
+            "those that need nothing more"
+        );
+    }
+
+    #[test]
+    fn both_readings_of_a_line_count() {
+        let request = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        assert!(has_long_answer(&request("/bans *")) && has_long_answer(&request("join:ani")));
+        assert!(!has_long_answer(&request("hello")) && !has_long_answer(&request("/bans * *")));
+    }
 }

@@ -46,7 +46,7 @@ pub mod router;
 // ---- the outside ----
 mod sync;
 pub mod queue;
-mod connections;
+pub mod connections;
 pub mod intake;
 pub mod outgoing;
 pub mod connection;

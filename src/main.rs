@@ -90,9 +90,16 @@ fn serve(config: Config) -> ExitCode {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
     };
-    let mut server = match Server::on(listener, config.clone()) {
+    let figures = match config.metrics.as_str() {
+        "off" | "" => None,
+        addr => match TcpListener::bind(addr) {
+            Ok(listener) => Some(listener),
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", addr, &error)),
+        },
+    };
+    let mut server = match Server::on(listener, figures, config.clone()) {
         Ok(server) => server,
-        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &config.metrics, &error)),
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
     };
     if !matches!(config.files.as_str(), "off" | "") {
         let listener = match TcpListener::bind(&config.files) {

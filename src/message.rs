@@ -236,6 +236,8 @@ pub(crate) struct State {
     pub(crate) is_hidden: bool,
     /// Whether it was asked for a password last.
     pub(crate) is_prompted: bool,
+    /// Whether a ban or a mute ever held its number, so that they have it to forget.
+    pub(crate) is_held: bool,
     pub(crate) options: Options,
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,

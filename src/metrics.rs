@@ -4,16 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::event::{Foreign, Stat};
+use crate::error::{CODES, ChatError, Code};
+use crate::event::{Foreign, Leave, Stat};
 use crate::exposition::{Exposition, Histogram, Kind};
 use crate::process;
 use crate::registry::Snapshot;
-
-/// The codes that refusals and goodbyes are counted by.
-const CODES: [u16; 46] = [
-    200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 417, 421, 429, 431, 432, 433, 442, 443, 451, 461, 462, 464, 466,
-    470, 473, 475, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493, 498, 500, 503, 507, 508, 511,
-];
 
 /// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.
 const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -78,7 +73,7 @@ pub struct Metrics {
     pub(crate) file_bytes: AtomicU64,
     pub(crate) files: AtomicU64,
     refusals: [AtomicU64; CODES.len()],
-    goodbyes: [AtomicU64; CODES.len()],
+    goodbyes: [AtomicU64; Leave::CODES.len()],
     foreign: [AtomicU64; Foreign::ALL.len()],
     turn_messages: Histogram,
     turn_nanos: Histogram,
@@ -124,7 +119,7 @@ impl Metrics {
             file_bytes: AtomicU64::new(0),
             files: AtomicU64::new(0),
             refusals: [const { AtomicU64::new(0) }; CODES.len()],
-            goodbyes: [const { AtomicU64::new(0) }; CODES.len()],
+            goodbyes: [const { AtomicU64::new(0) }; Leave::CODES.len()],
             foreign: [const { AtomicU64::new(0) }; Foreign::ALL.len()],
             turn_messages: Histogram::new(&SIZES, 1),
             turn_nanos: Histogram::new(&TIMES, 1_000_000_000),
@@ -141,17 +136,13 @@ impl Metrics {
     }
 
     /// Counts an `ERR`.
-    pub fn refused(&self, code: u16) {
-        if let Some(i) = CODES.iter().position(|c| *c == code) {
-            Metrics::count(&self.refusals[i]);
-        }
+    pub fn refused(&self, error: &ChatError) {
+        count_code(CODES, &self.refusals, error.code());
     }
 
     /// Counts a `BYE`.
-    pub fn left(&self, code: u16) {
-        if let Some(i) = CODES.iter().position(|c| *c == code) {
-            Metrics::count(&self.goodbyes[i]);
-        }
+    pub fn left(&self, why: &Leave) {
+        count_code(Leave::CODES, &self.goodbyes, why.code());
     }
 
     /// Counts a connection of another protocol.
@@ -282,12 +273,13 @@ impl Metrics {
         out.gauge("chat_outbox_clients", "clients for whom something waits", seen.behind);
         out.histogram("chat_turn_messages", "messages of a turn of the router that had any", &self.turn_messages);
         out.histogram("chat_turn_seconds", "time that such a turn took", &self.turn_nanos);
-        for (name, text, counters) in [
-            ("chat_refusals_total", "requests refused, by code", &self.refusals),
-            ("chat_goodbyes_total", "connections ended, by code", &self.goodbyes),
-        ] {
+        let families: [(&str, &str, &[Code], &[AtomicU64]); 2] = [
+            ("chat_refusals_total", "requests refused, by code", CODES, &self.refusals),
+            ("chat_goodbyes_total", "connections ended, by code", Leave::CODES, &self.goodbyes),
+        ];
+        for (name, text, codes, counters) in families {
             let mut family = out.family(name, Kind::Counter, text);
-            for (code, counter) in CODES.iter().zip(counters) {
+            for ((code, _), counter) in codes.iter().zip(counters) {
                 family.sample(&[("code", &code.to_string())], counter.load(Relaxed));
             }
         }
@@ -300,6 +292,12 @@ impl Metrics {
     }
 }
 
+/// Every code that there is stands in its table, or it would not compile.
+fn count_code(codes: &[Code], counters: &[AtomicU64], (number, _): Code) {
+    let row = codes.iter().position(|(known, _)| *known == number);
+    row.and_then(|row| counters.get(row)).into_iter().for_each(Metrics::count);
+}
+
 fn sum(counters: &[AtomicU64]) -> u64 {
     counters.iter().map(|counter| counter.load(Relaxed)).sum()
 }
@@ -307,18 +305,24 @@ fn sum(counters: &[AtomicU64]) -> u64 {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::error::ChatError;
 
     #[test]
     fn refusals_are_counted_by_code() {
         let metrics = Metrics::new(Instant::now());
-        metrics.refused(ChatError::NoText.code().0);
-        metrics.refused(ChatError::NoText.code().0);
+        metrics.refused(&ChatError::NoText);
+        metrics.refused(&ChatError::NoText);
+        metrics.refused(&ChatError::LockedDown);
+        metrics.left(&Leave::Banned(None));
         let mut text = String::new();
         metrics.append(&mut text);
-        assert!(text.contains("chat_refusals_total{code=\"412\"} 2\n"), "{text}");
+        for line in
+            ["refusals_total{code=\"412\"} 2", "refusals_total{code=\"496\"} 1", "goodbyes_total{code=\"465\"} 1"]
+        {
+            assert!(text.contains(&format!("chat_{line}\n")), "{line}: {text}");
+        }
         assert!(text.contains("# TYPE chat_people gauge\nchat_people 0\n"), "{text}");
     }
+
     #[test]
     fn a_door_by_which_nobody_is_in_any_more_is_at_zero() {
         let metrics = Metrics::new(Instant::now());

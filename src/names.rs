@@ -128,8 +128,8 @@ macro_rules! compared_without_case {
 
         impl Ord for $name {
             fn cmp(&self, other: &$name) -> std::cmp::Ordering {
-                let lower = |name: &str| name.bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
-                lower(&self.0).cmp(&lower(&other.0))
+                let (own, other) = (self.0.bytes(), other.0.bytes());
+                own.map(|b| b.to_ascii_lowercase()).cmp(other.map(|b| b.to_ascii_lowercase()))
             }
         }
 

@@ -115,6 +115,7 @@ fn slash_line(line: &Text) -> Request {
         return unknown(None, Text::default());
     }
     match Verb::slashed(&word) {
+        Some(verb) if verb.secret => request(None, verb, line.slice(1..line.len()).split_exactly().1),
         Some(verb) => request(None, verb, args),
         None => unknown(None, Text::own(word.to_ascii_uppercase())),
     }

@@ -165,6 +165,7 @@ impl Lines {
             }
             Event::Moderated { room, by, what } => self.measure(room, by, what),
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
+            Event::Role { text, .. } => self.line("NOTE").field("*").text(text),
             Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
             Event::PasteBegins => {
                 self.line("PROMPT").field("paste").text("Lines until a single dot (.) go out as one block.");
@@ -489,7 +490,9 @@ impl Lines {
             }
             Event::Moderated { room, by, what } => self.measure_for_people(room, by, what, short),
             Event::Note { room: Some(room), text } => self.say(format_args!("{}{room}: {text}", star(short))),
-            Event::Note { room: None, text } => self.say(format_args!("{}{text}", star(short))),
+            Event::Note { room: None, text } | Event::Role { text, .. } => {
+                self.say(format_args!("{}{text}", star(short)))
+            }
             Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
             Event::Refused { error, .. } => self.say(format_args!("{}{error}", mark(short))),
             Event::Terminal(_) => {}

@@ -87,12 +87,12 @@ impl Room {
     }
 
     /// A room as a store kept it.
-    pub fn restored(stored: StoredRoom, history_lines: usize, now: Now) -> Room {
+    pub fn restored(stored: StoredRoom, history_lines: usize, now: Now, trusted: DateTime<Utc>) -> Room {
         let StoredRoom { state, last_id, first_id, lines } = stored;
         let mut room = Room::new(state.name, history_lines, last_id);
         (room.topic, room.key, room.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
         room.invite_only = state.invite_only;
-        room.sanctions = Sanctions::restored(state.sanctions, now.mono, now.wall);
+        room.sanctions = Sanctions::restored(state.sanctions, now, trusted);
         // What only operators can change went with the last of them, unless some come again.
         let has_ops = !room.op_accounts.is_empty();
         (room.moderated, room.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);

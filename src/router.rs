@@ -1,6 +1,6 @@
 //! The chat itself: the one place where its state changes. Messages in, events out; no socket, no thread, no clock.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -57,7 +57,8 @@ const UNANNOUNCED: Duration = Duration::from_secs(10);
 /// It works in turns: it takes what waits, changes the state, and then hands each client one batch.
 pub struct Router {
     registry: Registry,
-    rooms: HashMap<RoomName, Room>,
+    /// In an order: what reaches clients must not hang on how a map is laid out in memory.
+    rooms: BTreeMap<RoomName, Room>,
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     forgotten_id: u64,
     limiter: RateLimiter,
@@ -106,7 +107,7 @@ impl Router {
         let lobby = Room::new(RoomName::lobby(), config.history, 0);
         let mut router = Router {
             registry,
-            rooms: HashMap::from([(RoomName::lobby(), lobby)]),
+            rooms: BTreeMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
             sanctions: Sanctions::default(),
@@ -298,7 +299,7 @@ impl Turn<'_> {
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
             Message::DirectMessage { from, to, content } => {
                 self.guarded(from, |turn| {
-                    if let Err(error) = turn.whisper(from, Some(to), "", content) {
+                    if let Err(error) = turn.direct_message(from, to, content) {
                         turn.refuse(from, Some(Text::own("WHISPER")), None, error);
                     }
                 });
@@ -354,11 +355,14 @@ impl Turn<'_> {
         self.router.watchers.remove(&id);
         self.router.stop_showing(id);
         log::info!("{client} left: {}", why.reason().escape_debug());
-        self.router.metrics.left(why.code().0);
+        self.router.metrics.left(&why);
         if let Leave::Foreign(foreign) = why {
             self.router.metrics.strayed(foreign);
         }
         self.router.limiter.forget(id);
+        if client.state.is_held {
+            self.forget_sanctioned(id);
+        }
         if let Some(name) = client.name.clone()
             && self.clients.named(&name).is_none()
         {
@@ -458,7 +462,7 @@ impl Turn<'_> {
             // Everybody goes at once, so nobody is told of everybody else.
             self.withdraw_files(id, None);
             if let Some(client) = self.clients.remove(id) {
-                self.router.metrics.left(Leave::Shutdown.code().0);
+                self.router.metrics.left(&Leave::Shutdown);
                 let bye = Event::Bye { why: Leave::Shutdown, name: client.name.clone() };
                 self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
             }
@@ -509,7 +513,7 @@ impl Turn<'_> {
     }
 
     fn refuse(&mut self, id: ClientId, verb: Option<Text>, tag: Option<Text>, error: ChatError) {
-        self.router.metrics.refused(error.code().0);
+        self.router.metrics.refused(&error);
         let Some(client) = self.clients.get_mut(id) else { return };
         log::debug!("{client}: refused: {} {}", error.code().0, error.to_string().escape_debug());
         client.state.refusal = Some((self.now.wall, error.clone()));
@@ -661,6 +665,7 @@ impl Turn<'_> {
                 pinged.push(client.id);
             }
         }
+        announced.sort_unstable();
         let pong = Envelope::new(self.now.wall, Event::Pong(Text::own("*")));
         for id in pinged {
             self.push(id, &pong);
@@ -784,6 +789,7 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::command::{Unfit, VERBS};
     use crate::message::{Credits, Ticket};
     use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::protocol::parse;
@@ -806,6 +812,64 @@ mod tests {
     fn hears(stage: &mut Bare, who: &str, pattern: &str) {
         let line = stage.next(who);
         assert!(line.as_deref().is_some_and(|line| matches(pattern, line)), "{who}: {line:?}");
+    }
+
+    /// A door of frames would show a bare `OK` as "done", and what a verb brings besides is lost there. So the verb's row has
+    /// to say so.
+    #[test]
+    fn what_is_answered_by_a_bare_ok_is_not_for_doors_of_frames() {
+        const ARGUMENTS: [&str; 12] = [
+            "",
+            "ani",
+            "budi",
+            "#lobby",
+            "hello",
+            "on",
+            "off",
+            "last x",
+            "ani x",
+            "#lobby budi",
+            "budi 9 x",
+            "view=short",
+        ];
+        let mut bare = Vec::new();
+        for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
+            for arguments in ARGUMENTS {
+                let line = Text::new(&format!("{}=7:{arguments}", verb.name)).unwrap();
+                let request = parse(&line).unwrap();
+                let Ok(command) = &request.what else { continue };
+                let is_fit = verb.unfit_for_frames(command).is_none();
+                let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
+                let operator_key = crate::operator_key::OperatorKey::new("a key of the house").ok();
+                let config = Config { lab: true, operator_key, ..quick() };
+                let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+                for who in ["ani", "budi"] {
+                    stage.connect(who);
+                    stage.send(who, format!("JOIN:{who}\nMSG:first\n").as_bytes());
+                }
+                while stage.next("ani").is_some() {}
+                stage.turn(vec![Message::Requests(ClientId(1), vec![request], Ticket::free())]);
+                let lines = std::iter::from_fn(|| stage.next("ani"));
+                if lines.into_iter().any(|line| matches(&format!("* OK {} tag=7", verb.name), &line)) {
+                    assert!(!is_fit, "{line}");
+                    bare.push(verb.name);
+                }
+            }
+        }
+        bare.dedup();
+        assert_eq!(bare, ["PASTE", "REGISTER", "LOGIN", "PASSWD", "OPER", "TYPING", "PING", "QUIT"]);
+    }
+
+    /// A row says that a secret may stand behind a verb exactly where one is asked for if it does not.
+    #[test]
+    fn what_asks_for_a_secret_is_a_secret_of_its_row() {
+        for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
+            let prompts = ["", "ani"].iter().any(|arguments| {
+                let read = verb.read(Text::new(arguments).unwrap());
+                matches!(read, Ok(command) if verb.unfit_for_frames(&command) == Some(Unfit::SecretMissing))
+            });
+            assert_eq!(prompts, verb.secret, "{}", verb.name);
+        }
     }
 
     #[test]
@@ -904,6 +968,85 @@ mod tests {
         let lines = (0..50).map(|_| Message::Broadcast(Text::new("x").unwrap()));
         stage.turn(lines.collect());
         assert_eq!(stage.batches("ani"), 2, "one for the line, one for fifty announcements in one turn");
+    }
+
+    /// Maps in an order of their own, by chance, would show here: the same input came to six different outputs.
+    #[test]
+    fn the_same_messages_at_the_same_times_come_to_the_same_lines() {
+        let run = || {
+            let mut stage = Bare::new(Config { max_rooms: 4, ..quick() });
+            for who in ["ani", "budi"] {
+                stage.connect(who);
+                stage.send(who, format!("JOIN:{who}\nOPT:ping=10 presence=full\n").as_bytes());
+            }
+            for room in ["#c", "#a", "#b"] {
+                stage.send("ani", format!("/join {room}\n").as_bytes());
+                stage.send("budi", format!("/join {room}\n").as_bytes());
+                stage.send("ani", format!("/mute {room} budi 10s\n").as_bytes());
+            }
+            stage.wait(10);
+            for room in ["#a", "#b", "#c"] {
+                stage.send("ani", format!("/part {room}\n").as_bytes());
+                stage.send("budi", format!("/part {room}\n").as_bytes());
+            }
+            // One of three that are all as empty has to make way.
+            for room in ["#x", "#y", "#z"] {
+                stage.send("ani", format!("/join {room}\n").as_bytes());
+                stage.send("ani", b"/rooms\n");
+            }
+            let mut lines = Vec::new();
+            for who in ["ani", "budi"] {
+                // The time of the wall is another in each run.
+                lines.extend(std::iter::from_fn(|| stage.next(who)).map(|mut line| line.split_off(20)));
+            }
+            lines
+        };
+        let first = run();
+        let lifted: Vec<&str> = first.iter().filter(|line| line.contains("UNMUTED")).map(|line| line.trim()).collect();
+        let expected = ["UNMUTED #a budi *", "UNMUTED #b budi *", "UNMUTED #c budi *"];
+        assert_eq!(lifted, [expected, expected].concat());
+        (0..8).for_each(|_| assert_eq!(run(), first));
+    }
+
+    #[test]
+    fn bans_and_mutes_forget_a_connection_that_is_gone() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"/join #tea\n");
+        for round in 0..5 {
+            let who = format!("c{round}");
+            stage.connect(&who);
+            stage.send(&who, b"JOIN:citra\n/join #tea\n");
+            stage.send("ani", b"/mute #tea citra\n");
+            stage.send(&who, b"QUIT\n");
+        }
+        let room = &stage.router().rooms[&RoomName::parse("#tea").unwrap()];
+        assert_eq!(room.sanctions.iter().map(|held| held.connections().count()).collect::<Vec<_>>(), [0]);
+    }
+
+    /// A page asks for its rights when this comes, and not whenever anything is said to all.
+    #[test]
+    fn who_may_do_something_else_is_told_by_an_event_of_its_own() {
+        let key = crate::operator_key::OperatorKey::new("a-key-that-is-long-enough").unwrap();
+        let config = Config { operator_key: Some(key), ..quick() };
+        let (registry, shelf) = (Registry::new(), Shelf::default());
+        let mut router = Router::new(&config, registry, Arc::new(Metrics::new(Instant::now())));
+        let mut turn = |message| {
+            router.turn([message], Now::read());
+            let batches = shelf.take();
+            let events = batches.iter().flat_map(|batch| batch.envelopes.iter());
+            events.map(|envelope| envelope.event.clone()).collect::<Vec<Event>>()
+        };
+        let say = |line: &str| {
+            Message::Requests(ClientId(1), vec![parse(&Text::new(line).unwrap()).unwrap()], Ticket::free())
+        };
+        let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
+        turn(Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line")));
+        turn(say("JOIN:ani"));
+        turn(say("/oper a-key-that-is-long-enough"));
+        let heard = turn(say("/announce cake"));
+        assert!(matches!(heard[..], [Event::Note { .. }, Event::Done { .. }]), "{heard:?}");
+        let heard = turn(Message::Reload(Arc::new(quick())));
+        assert!(matches!(heard[..], [Event::Role { role: crate::store::Role::Member, .. }]), "{heard:?}");
     }
 
     // ---- what a panic costs ----

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::names::{ClientId, Name};
+use crate::now::Now;
+use crate::store::CONFIRMED_AFTER;
 use crate::text::Text;
 
 /// The most bans and mutes of one room, and the most that hold on the whole server.
@@ -156,6 +158,12 @@ impl Held {
         Box::new(Told { retry: self.left(now), by: by.clone(), why: why.clone() })
     }
 
+    /// The connections that it holds, whatever they are called.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> impl Iterator<Item = ClientId> {
+        self.connections.iter().copied()
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
@@ -206,11 +214,16 @@ pub struct Sanctions(Vec<Held>);
 pub struct Full;
 
 impl Sanctions {
-    /// Those that were kept from an earlier run. What is over by the wall's clock is left out.
-    pub fn restored(kept: Vec<Sanction>, now: Instant, wall: DateTime<Utc>) -> Sanctions {
+    /// Those that were kept from an earlier run. What is over is left out: by the wall's clock, and by the time that is trusted.
+    /// What is over by the clock alone goes on for as long as it takes to confirm that clock, [`CONFIRMED_AFTER`] at most.
+    pub fn restored(kept: Vec<Sanction>, now: Now, trusted: DateTime<Utc>) -> Sanctions {
+        let left = |until: DateTime<Utc>| {
+            let of = |time: DateTime<Utc>| (until - time).to_std().ok().filter(|left| !left.is_zero());
+            of(now.wall).map(|left| left.min(LONGEST)).or_else(|| of(trusted).map(|left| left.min(CONFIRMED_AFTER)))
+        };
         let held = kept.into_iter().filter_map(|sanction| {
             let until = match sanction.until {
-                Some(until) => Some(now + (until - wall).to_std().ok().filter(|left| !left.is_zero())?.min(LONGEST)),
+                Some(until) => Some(now.mono + left(until)?),
                 None => None,
             };
             Some(Held { sanction, until, connections: BTreeSet::new() })
@@ -456,9 +469,22 @@ mod tests {
             ..mute(whom)
         };
         let kept = vec![kept("a", None), kept("b", Some(100)), kept("c", Some(99)), kept("d", Some(130))];
-        let sanctions = Sanctions::restored(kept, now, wall);
+        let sanctions = Sanctions::restored(kept, Now { mono: now, wall }, wall);
         let left: Vec<_> = sanctions.iter().map(|held| (held.sanction.whom.to_string(), held.left(now))).collect();
         assert_eq!(left, [("a".into(), None), ("d".into(), Some(30))]);
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_at_the_start_lifts_no_ban_for_good() {
+        let (now, trusted) = (Instant::now(), DateTime::UNIX_EPOCH + TimeDelta::seconds(100));
+        let kept = |whom: &str, until: i64| Sanction {
+            until: Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(until)),
+            ..mute(whom)
+        };
+        let ahead = Now { mono: now, wall: trusted + TimeDelta::days(3_650) };
+        let sanctions = Sanctions::restored(vec![kept("a", 99), kept("b", 130), kept("c", 1_000_000)], ahead, trusted);
+        let left: Vec<_> = sanctions.iter().map(|held| (held.sanction.whom.to_string(), held.left(now))).collect();
+        assert_eq!(left, [("b".into(), Some(30)), ("c".into(), Some(CONFIRMED_AFTER.as_secs()))]);
     }
 
     #[test]

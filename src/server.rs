@@ -132,23 +132,25 @@ struct Shared {
 type Figures = dyn Fn(&mut String) + Send + Sync;
 
 impl Server {
-    /// Binds the address of the settings.
+    /// Binds the addresses of the settings: the line door's, and that of the figures if they are served.
     ///
     /// # Errors
-    /// What the system says to the address, or to that of the metrics.
+    /// What the system says to the address, or to that of the figures.
     pub fn bind(config: Config) -> io::Result<Server> {
-        Server::on(TcpListener::bind(&config.addr)?, config)
+        let listener = TcpListener::bind(&config.addr)?;
+        let figures = match config.metrics.as_str() {
+            "off" | "" => None,
+            addr => Some(TcpListener::bind(addr)?),
+        };
+        Server::on(listener, figures, config)
     }
 
-    /// The same on a listener that somebody else has bound.
+    /// The same on listeners that the caller has bound: for clients, and for the figures if they are served.
     ///
     /// # Errors
-    /// What the system says to the address of the metrics.
-    pub fn on(listener: TcpListener, config: Config) -> io::Result<Server> {
-        let exporter = match config.metrics.as_str() {
-            "off" | "" => None,
-            addr => Some(Exporter::bind(addr)?),
-        };
+    /// A listener has no address.
+    pub fn on(listener: TcpListener, figures: Option<TcpListener>, config: Config) -> io::Result<Server> {
+        let exporter = figures.map(Exporter::on).transpose()?;
         let (sender, inbox) = mpsc::sync_channel(INBOX);
         let shared = Arc::new(Shared {
             addr: listener.local_addr()?,
@@ -244,7 +246,8 @@ impl Server {
         let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
         if let Some(door) = &files {
             let known = kept.as_ref().map_or(&[][..], |(_, contents, _)| &contents.files);
-            door.files().restore(known, Now::read().wall);
+            let (now, time) = (Now::read(), kept.as_ref().and_then(|(_, contents, _)| contents.time));
+            door.files().restore(known, now.mono, time.unwrap_or(now.wall));
             router.pass_files(door.files().clone(), &shared.live.get());
         }
         if let Some((store, contents, policy)) = kept {
@@ -355,6 +358,32 @@ impl ServerHandle {
     /// A number that no other client has or will have.
     pub fn next_id(&self) -> ClientId {
         ClientId(self.shared.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A place for a client of a door that moves its clients' bytes itself. It counts as those of all other doors do, and is
+    /// to be taken before anything is waited for.
+    ///
+    /// # Errors
+    /// The server, or the neighbourhood of the address, has as many clients as it may.
+    pub fn admit(&self, peer: SocketAddr) -> Result<Permit, TurnedAway> {
+        self.place(self.next_id(), None, peer)
+    }
+
+    fn place(&self, id: ClientId, socket: Option<&Arc<TcpStream>>, peer: SocketAddr) -> Result<Permit, TurnedAway> {
+        self.shared.connections.admit(id, socket, peer.ip()).inspect_err(|why| {
+            Metrics::count(&self.metrics().turned_away);
+            log::warn!("{id} ({peer}) turned away: {} is reached", why.setting());
+        })
+    }
+
+    /// Whether the server has as many clients as it may.
+    pub fn is_full(&self) -> bool {
+        self.shared.connections.is_full()
+    }
+
+    /// How many sockets of clients the core has open: those of the line door and of listeners beside it.
+    pub fn open_sockets(&self) -> usize {
+        self.shared.connections.sockets()
     }
 
     /// The address that is really listened on.
@@ -599,18 +628,9 @@ fn start<'scope, 'env>(
     handle: &'env ServerHandle,
 ) -> io::Result<()> {
     let id = handle.next_id();
-    let permit = match handle.shared.connections.admit(id, &socket, peer.ip()) {
-        Ok(permit) => permit,
-        Err(why) => {
-            Metrics::count(&handle.metrics().turned_away);
-            let setting = match why {
-                TurnedAway::ServerFull => "max_clients",
-                TurnedAway::AddressFull => "max_per_address",
-            };
-            log::warn!("{id} ({peer}) turned away: {setting} is reached");
-            transport.turn_away(&socket);
-            return Ok(());
-        }
+    let Ok(permit) = handle.place(id, Some(&socket), peer) else {
+        transport.turn_away(&socket);
+        return Ok(());
     };
     Metrics::count(&handle.metrics().accepted);
     let arrival = Arrival { id, socket: socket.clone(), accepted, _permit: permit };

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -11,7 +12,7 @@ use crate::error::ChatError;
 use crate::event::Envelope;
 use crate::names::{Name, RoomName};
 use crate::sanction::Sanction;
-use crate::text::Text;
+use crate::text::{Text, is_harmful};
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
 /// router what became of it by [`Message::Store`](crate::message::Message::Store).
@@ -154,7 +155,13 @@ pub struct Contents {
     pub sanctions: Vec<Sanction>,
     /// The lines that pass files on, of all rooms, however old they are.
     pub files: Vec<Arc<Envelope>>,
+    /// The time that the store trusts, where it keeps one: earlier than the clock's, if that has leapt ahead since the store was
+    /// last written. What is over or too old by the clock alone is not thrown away at the start.
+    pub time: Option<DateTime<Utc>>,
 }
+
+/// How long a clock that has leapt goes on before it is believed, where what is done by it cannot be undone.
+pub const CONFIRMED_AFTER: Duration = Duration::from_secs(3 * 3_600);
 
 /// A room as it was kept.
 pub struct StoredRoom {
@@ -208,7 +215,7 @@ impl Role {
     }
 }
 
-/// A password or a token: it is shown to nobody, not even in a debug line.
+/// A password, a key or a token: it is shown to nobody, not even in a debug line.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -221,6 +228,20 @@ impl Secret {
     /// The words themselves, for whoever has to compare or hash them.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a password or a key can be what was typed. All of it counts, with the spaces at its ends (RFC 8265,
+    /// `OpaqueString`); the router asks this for every door, and `chatd account` for itself.
+    ///
+    /// # Errors
+    /// There is a control character in it: no form for passwords keeps those, so at another door it would be another one.
+    pub fn look_over(typed: &str) -> Result<(), ChatError> {
+        if !typed.chars().any(is_harmful) {
+            return Ok(());
+        }
+        let right =
+            "A password or a key has no control characters, such as a tab or what an arrow key sends. Type it again.";
+        Err(ChatError::BadArgument { what: Text::own("what was typed"), right })
     }
 }
 

@@ -655,6 +655,12 @@ impl Bare {
         Script { is_over: true, ..desk.peer }
     }
 
+    /// The router.
+    #[cfg(test)]
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
     /// How many batches the router has handed to somebody since the last line was read.
     pub fn batches(&mut self, who: &str) -> usize {
         self.seat(who).shelf.len()

@@ -85,6 +85,14 @@ impl Text {
         self.slice(start..start + words.trim().len())
     }
 
+    /// The first word, and all that follows the one space behind it: of a password every space counts.
+    pub fn split_exactly(&self) -> (Text, Text) {
+        let words = self.as_str();
+        let start = words.len() - words.trim_start().len();
+        let end = words[start..].find(' ').map_or(words.len(), |i| start + i);
+        (self.slice(start..end), self.slice(words.len().min(end + 1)..words.len()))
+    }
+
     /// The first word, and what follows it after the spaces.
     pub fn split_word(&self) -> (Text, Text) {
         let words = self.as_str();
@@ -170,5 +178,9 @@ mod tests {
         assert_eq!(rest.trimmed().as_str(), "two three");
         assert!(Arc::ptr_eq(&line.line, &rest.line));
         assert_eq!(Text::new("").unwrap().split_word(), (Text::default(), Text::default()));
+        let (first, rest) = Text::new(" ani  a word ").unwrap().split_exactly();
+        assert_eq!((first.as_str(), rest.as_str()), ("ani", " a word "));
+        assert_eq!(Text::new("").unwrap().split_exactly(), (Text::default(), Text::default()));
+        assert_eq!(Text::new("ani").unwrap().split_exactly().1, Text::default());
     }
 }

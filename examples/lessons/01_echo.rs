@@ -1,7 +1,7 @@
 //! Lesson 1: an echo server. New: each connection is handed to a thread of its own, and belongs to it from then on.
 //!
-//! `cargo run --example 01_echo`, then `telnet localhost 7878` in two other terminals. Another address is an argument:
-//! `cargo run --example 01_echo 127.0.0.1:7979`.
+//! `cargo run -p lessons --bin 01_echo`, then `telnet localhost 7878` in two other terminals. Another address is an argument:
+//! `cargo run -p lessons --bin 01_echo 127.0.0.1:7979`.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

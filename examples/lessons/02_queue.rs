@@ -1,6 +1,6 @@
 //! Lesson 2: a queue to each client. New: a channel between two threads, one that reads the client and one that writes.
 //!
-//! `cargo run --example 02_queue`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 02_queue`, then `telnet localhost 7878` in two other terminals.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

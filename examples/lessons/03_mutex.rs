@@ -1,6 +1,6 @@
 //! Lesson 3: a chat. New: a map of everybody's queues, which all threads share behind a mutex.
 //!
-//! `cargo run --example 03_mutex`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 03_mutex`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};

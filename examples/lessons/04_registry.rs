@@ -1,6 +1,6 @@
 //! Lesson 4: a registry. New: names; one type that owns the map and its rules; and a guard that sees everybody out.
 //!
-//! `cargo run --example 04_registry`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 04_registry`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};

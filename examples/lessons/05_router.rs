@@ -1,6 +1,6 @@
 //! Lesson 5: a router. New: one thread owns the map and changes it; all others send it messages. The mutex is gone.
 //!
-//! `cargo run --example 05_router`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 05_router`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};

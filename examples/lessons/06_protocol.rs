@@ -1,6 +1,6 @@
 //! Lesson 6: a protocol. New: a line is understood once, where it comes in; behind that there are types and no text.
 //!
-//! `cargo run --example 06_protocol`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 06_protocol`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};

@@ -1,6 +1,6 @@
 //! Lesson 7: a history. New: what is said gets a number, and a ring keeps the last of it for those who come later.
 //!
-//! `cargo run --example 07_history`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 07_history`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Write};

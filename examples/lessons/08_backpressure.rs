@@ -1,6 +1,6 @@
 //! Lesson 8: back-pressure. New: every queue and every line has a bound, and it is decided what happens at each.
 //!
-//! `cargo run --example 08_backpressure`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 08_backpressure`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};

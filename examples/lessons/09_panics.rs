@@ -1,6 +1,6 @@
 //! Lesson 9: panics. New: a bug costs the client that meets it, and nobody else. Two bugs are built in, to see it.
 //!
-//! `cargo run --example 09_panics`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 09_panics`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -1,6 +1,6 @@
 //! Lesson 10: shutdown. New: `quit` on the server's terminal ends it: last words arrive, and every thread is joined.
 //!
-//! `cargo run --example 10_shutdown`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 10_shutdown`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -1,6 +1,6 @@
 //! Lesson 11: turns. New: the router takes all that waits, and then hands each client one batch, which is one write.
 //!
-//! `cargo run --example 11_turns`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lessons --bin 11_turns`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};

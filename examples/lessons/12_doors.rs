@@ -1,6 +1,6 @@
 //! Lesson 12: doors. New: a second way in, for IRC programs, into the same conversation. The router does not notice.
 //!
-//! `cargo run --example 12_doors`, then `telnet localhost 7878` in one terminal and `irssi -c localhost` in another (or
+//! `cargo run -p lessons --bin 12_doors`, then `telnet localhost 7878` in one terminal and `irssi -c localhost` in another (or
 //! `nc localhost 6667`, and `NICK budi`).
 
 use std::collections::{HashMap, VecDeque};

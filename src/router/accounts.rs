@@ -56,6 +56,9 @@ pub(super) struct Charge {
     name: Option<Name>,
 }
 
+/// How long the code of an invitation is, as it is shown: `k7qf-9d2m-x4tr`.
+const CODE: usize = 14;
+
 impl Accounts {
     pub(super) fn new(accounts: Vec<Account>, policy: Policy) -> Accounts {
         let by_name = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
@@ -174,19 +177,17 @@ impl Turn<'_> {
             return Err(ChatError::SignedInAs(self.name_of(id)?));
         }
         let usage = || ChatError::MissingArgument { usage: USAGE };
-        let words = words.reveal().trim();
+        let words = words.reveal();
         let (name, secret, invite) = match self.name_of(id) {
             Ok(name) => (name, words, None),
             Err(_) => {
-                let (name, rest) = words.split_once(' ').ok_or_else(usage)?;
-                let (secret, code) = match rest.trim().split_once(' ') {
-                    Some((secret, code)) => (secret, Some(Text::new(code.trim())?)),
-                    None => (rest.trim(), None),
-                };
-                (Name::parse(name)?, secret, code)
+                let (name, rest) = words.trim_start().split_once(' ').ok_or_else(usage)?;
+                let is_private = self.accounts().is_some_and(|accounts| accounts.policy.private);
+                let (secret, code) = split_code(rest, is_private);
+                (Name::parse(name)?, secret, code.map(Text::new).transpose()?)
             }
         };
-        if secret.is_empty() {
+        if secret.trim().is_empty() {
             return Err(usage());
         }
         let secret = Secret::new(secret);
@@ -294,6 +295,9 @@ impl Turn<'_> {
                 self.may_have_account(name, from)?;
             }
             _ => {}
+        }
+        for password in question.passwords().into_iter().flatten() {
+            Secret::look_over(password.reveal())?;
         }
         let now = self.now.mono;
         let holder = match &question {
@@ -403,10 +407,11 @@ impl Turn<'_> {
                     Role::Op => "You are an operator of this server now. /help shows what that is.",
                     Role::Admin => "You are an administrator of this server now. /help shows what that is.",
                 };
-                let note = Envelope::new(self.now.wall, Event::Note { room: None, text: Text::own(text) });
                 let mut all: Vec<ClientId> = self.clients.all_named(&account.name).collect();
                 all.retain(|id| self.is_signed_in(*id));
-                all.into_iter().for_each(|id| self.push(id, &note));
+                for id in all {
+                    self.tell(id, Event::Role { role: self.role(id), text: Text::own(text) });
+                }
             }
             (Then::Invited { by }, Answer::Code { .. }) => {
                 self.act(by, "invite", None, "", "");
@@ -600,17 +605,43 @@ impl Turn<'_> {
     }
 }
 
+/// The password, all of it, and the code of an invitation behind it. Where nobody comes in without a code the last word is one;
+/// elsewhere only what looks like one is, since a password may have spaces.
+fn split_code(words: &str, is_private: bool) -> (&str, Option<&str>) {
+    let is_group = |group: &str| group.len() == 4 && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if let Some(at) = words.len().checked_sub(CODE).filter(|at| words.is_char_boundary(*at)) {
+        let (secret, code) = words.split_at(at);
+        let separator = if is_private { &['-', ' '][..] } else { &['-'] };
+        if let Some(secret) = secret.strip_suffix(' ')
+            && code.split(separator).count() == 3
+            && code.split(separator).all(is_group)
+        {
+            return (secret, Some(code));
+        }
+    }
+    match words.rsplit_once(' ') {
+        Some((secret, code)) if is_private && !code.is_empty() => (secret, Some(code)),
+        _ => (words, None),
+    }
+}
+
 impl Question {
+    /// The passwords in it, as they were typed.
+    fn passwords(&self) -> [Option<&Secret>; 2] {
+        match self {
+            Question::Register { secret, .. } | Question::SignIn { proof: Proof::Password(_, secret), .. } => {
+                [Some(secret), None]
+            }
+            Question::ChangePassword { old, new, .. } => [Some(old), Some(new)],
+            _ => [None, None],
+        }
+    }
+
     fn is_about_lines(&self) -> bool {
         matches!(self, Question::Page { .. } | Question::Search { .. })
     }
 
     fn has_password(&self) -> bool {
-        matches!(
-            self,
-            Question::Register { .. }
-                | Question::ChangePassword { .. }
-                | Question::SignIn { proof: Proof::Password(..), .. }
-        )
+        self.passwords()[0].is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! The router and its store: a turn is kept before anybody hears of it, and whoever asks for something that only the store
 //! knows waits for the answer without holding up anybody else.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ pub(super) struct Archive {
     /// What was said before the start, for the taps that come in the first moments.
     seed: Vec<Arc<Envelope>>,
     seeded: Option<Instant>,
-    questions: HashMap<u64, Asked>,
+    questions: BTreeMap<u64, Asked>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     to_ask: Vec<(u64, Question)>,
     last_question: u64,
@@ -110,16 +110,17 @@ impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored by whoever has the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, sanctions } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
+        let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
-            let room = Room::restored(stored, self.history, now);
+            let room = Room::restored(stored, self.history, now, trusted);
             self.rooms.insert(room.name.clone(), room);
         }
-        self.sanctions = Sanctions::restored(sanctions, now.mono, now.wall);
+        self.sanctions = Sanctions::restored(sanctions, now, trusted);
         // It is looked at in the first turn.
         self.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
@@ -138,7 +139,7 @@ impl Router {
             is_lost: false,
             seed,
             seeded: None,
-            questions: HashMap::new(),
+            questions: BTreeMap::new(),
             to_ask: Vec::new(),
             last_question: 0,
         });
@@ -492,9 +493,10 @@ impl Turn<'_> {
         patience.asked.is_some().then_some(&mut **patience)
     }
 
-    /// Somebody has closed their side, or is gone. Whoever only closed it still gets the answer they wait for.
+    /// A client will send nothing more. What it sent is done first, also where its connection broke: a lost one may only be half
+    /// closed without TLS's goodbye, as by `ncat --ssl`, and what came whole was meant.
     pub(super) fn departed(&mut self, id: ClientId, why: Leave) {
-        if why == Leave::Closed
+        if matches!(why, Leave::Closed | Leave::Lost)
             && let Some(patience) = self.patience(id)
         {
             patience.leave = Some(why);
@@ -762,6 +764,27 @@ mod tests {
         assert!(credits.are_back(1));
         // An answer that nobody waits for does no harm.
         house.turn([Message::Store(Report::Answer(number, answer))]);
+    }
+
+    #[test]
+    fn what_a_lost_client_sent_behind_its_question_is_done() {
+        for (last, why) in [("QUIT", "quit"), ("PING:1", "connection lost")] {
+            let mut house = House::with(&["ani", "budi"]);
+            house.turn([said(1, "SEARCH:x"), said(1, "the words"), said(1, last)]);
+            house.turn([Message::ClientLeft(ClientId(1), Leave::Lost)]);
+            assert!(house.hears(2).is_empty(), "ani is still waited for");
+            let number = house.store.given(|given| given.questions[0].0);
+            let answer = Answer::Lines { lines: Vec::new(), more: None };
+            house.turn([Message::Store(Report::Answer(number, answer))]);
+            house.kept();
+            let heard = house.hears(2);
+            assert_eq!(words(&heard), ["the words"]);
+            assert!(matches!(heard.last(), Some(Event::Left { why: left, .. }) if left.reason() == why), "{heard:?}");
+            assert!(
+                matches!(house.hears(1).last(), Some(Event::Bye { .. })),
+                "and the answers are there for who still reads"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What each command does: one function for each, in the order of the command table.
 
-use std::collections::hash_map::Entry;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::event::{
 use crate::files::file_name;
 use crate::history::Page;
 use crate::limit::Verdict;
-use crate::message::Client;
+use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
@@ -101,7 +101,10 @@ impl Turn<'_> {
                     self.done(id, verb, tag, done);
                 }
             }
-            Ok(Answer::Block(room, items)) => self.tell(id, Event::Block(Block { tag, room, items })),
+            Ok(Answer::Block(room, items)) => {
+                debug_assert!(Verb::named(verb).is_none_or(|verb| verb.long), "{verb} answers with a block");
+                self.tell(id, Event::Block(Block { tag, room, items }));
+            }
             Ok(Answer::Event(event)) => {
                 self.tell(id, event);
                 if tag.is_some() {
@@ -109,6 +112,7 @@ impl Turn<'_> {
                 }
             }
             Ok(Answer::In(done, room)) => {
+                debug_assert!(Verb::named(verb).is_none_or(|verb| verb.long), "{verb} shows a room");
                 let signed_on = matches!(done, Done::Welcome { .. } | Done::SignedIn { .. });
                 self.done(id, verb, tag, done);
                 for text in self.router.motd.clone().into_iter().filter(|_| signed_on) {
@@ -559,28 +563,38 @@ impl Turn<'_> {
         (id, Some(envelope))
     }
 
-    /// `shown` is the name as typed, for the case that nobody has it.
-    pub(super) fn whisper(
-        &mut self,
-        id: ClientId,
-        to: Option<ClientId>,
-        shown: &str,
-        text: Text,
-    ) -> Result<Answer, ChatError> {
-        let from = self.name_of(id)?;
-        let nobody = || ChatError::NoSuchUser(Text::own(shown));
-        // Whoever is muted everywhere can still ask an operator why.
-        if to.is_none_or(|to| self.role(to) < Role::Op) {
+    /// `WHISPER` and `REPLY`. `shown` is the name as typed, for the case that no user has it.
+    fn whisper(&mut self, id: ClientId, to: Option<ClientId>, shown: &str, text: Text) -> Result<Answer, ChatError> {
+        let Some(to) = to else {
             self.not_muted(id, None)?;
-        }
-        let client = to.and_then(|to| self.clients.get_mut(to)).ok_or_else(nobody)?;
-        let name = client.name.clone().ok_or_else(nobody)?;
-        let away = client.state.away.clone();
-        let whisper = Event::Whispered { by: self.person(id), from, to: name.clone(), file: None, text };
-        let envelope = Envelope::new(self.now.wall, whisper);
-        self.hand_whisper(id, &name, &envelope, false);
-        Metrics::count(&self.router.metrics.messages);
+            return Err(ChatError::NoSuchUser(Text::own(shown)));
+        };
+        let (name, away) = self.may_whisper(id, to, shown)?;
+        self.take(Message::DirectMessage { from: id, to, content: text });
         Ok(Answer::Done(Done::Whispered { to: name, away }))
+    }
+
+    /// Carries [`Message::DirectMessage`] out.
+    pub(super) fn direct_message(&mut self, from: ClientId, to: ClientId, content: Text) -> Result<(), ChatError> {
+        let (name, _) = self.may_whisper(from, to, "")?;
+        let (by, own) = (self.person(from), self.name_of(from)?);
+        let whisper = Event::Whispered { by, from: own, to: name.clone(), file: None, text: content };
+        let envelope = Envelope::new(self.now.wall, whisper);
+        self.hand_whisper(from, &name, &envelope, false);
+        Metrics::count(&self.router.metrics.messages);
+        Ok(())
+    }
+
+    /// Whether one may whisper to the other; their name, and why they are away.
+    fn may_whisper(&self, from: ClientId, to: ClientId, shown: &str) -> Result<(Name, Option<Text>), ChatError> {
+        self.name_of(from)?;
+        // Who is muted everywhere can still ask an operator why.
+        if self.role(to) < Role::Op {
+            self.not_muted(from, None)?;
+        }
+        let client = self.clients.get(to);
+        let found = client.and_then(|client| Some((client.name.clone()?, client.state.away.clone())));
+        found.ok_or_else(|| ChatError::NoSuchUser(Text::own(shown)))
     }
 
     /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.

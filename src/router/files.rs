@@ -88,7 +88,7 @@ impl Turn<'_> {
         };
         match said {
             Ok(Shared { placed, line, readers }) => {
-                files.keep(token, offer, line, readers);
+                files.keep(token, offer, line, readers, self.now.mono);
                 reply(Ok(placed));
             }
             Err(error) => {
@@ -162,7 +162,7 @@ impl Turn<'_> {
     /// Nobody came with these in time.
     pub(super) fn expire_files(&mut self) {
         let Some(files) = self.router.files.clone() else { return };
-        for offer in files.expire(self.now) {
+        for offer in files.expire(self.now.mono) {
             let (room, minutes) =
                 (if let To::Room(room) = &offer.to { Some(room.clone()) } else { None }, OFFER_FOR.as_secs() / 60);
             let text = format!(

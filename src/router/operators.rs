@@ -138,7 +138,7 @@ impl Turn<'_> {
                 && std::mem::take(&mut client.state.is_operator)
             {
                 let text = Text::own("The operator key is another now, so you are an operator no more.");
-                self.tell(id, Event::Note { room: None, text });
+                self.tell(id, Event::Role { role: self.role(id), text });
             }
         }
     }
@@ -197,7 +197,7 @@ impl Turn<'_> {
 
     fn announce_by(&mut self, by: &Doer, text: Text) {
         self.act(by, "announce", None, "", &text);
-        self.tell_all(Event::Note { room: None, text });
+        self.take(Message::Broadcast(text));
     }
 
     /// `LOCKDOWN`.

@@ -157,6 +157,7 @@ impl Memory {
             forgotten_id: self.forgotten_id,
             accounts: self.accounts.values().map(|owner| owner.account.clone()).collect(),
             sanctions: self.sanctions.clone(),
+            time: None,
             files: self
                 .rooms
                 .values()

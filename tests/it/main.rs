@@ -5,7 +5,6 @@ mod figures;
 mod files;
 mod invariants;
 mod lab;
-mod lessons;
 mod lifecycle;
 mod limits;
 mod load;

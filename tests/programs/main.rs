@@ -6,7 +6,6 @@ mod comfort;
 mod files;
 mod first_run;
 mod lab;
-mod lessons;
 mod manual;
 mod netcat;
 mod operators;

@@ -50,7 +50,7 @@ pub(crate) const SCHEMA: &str = "
 
 /// A token that is not used for so long is worth nothing.
 const TOKEN_DAYS: i64 = 90;
-/// The most tokens of one account, addresses of one account, and invitations that are open. The one that was not used for the
+/// The most tokens of one account, addresses of one account, and invitations. The one that was not used for the
 /// longest makes way, and never the new one, wherever the clock is.
 const TOKENS: i64 = 20;
 const ADDRESSES: i64 = 20;
@@ -248,11 +248,10 @@ pub(crate) fn invite(db: &Connection, by: &str, now: i64) -> rusqlite::Result<(T
     let letters: String = random::<12>()?.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect();
     let (hashed, until) = (digest(&letters), now + INVITATION_DAYS * DAY);
     db.execute("INSERT INTO invitations VALUES (?1, ?2, ?3, NULL)", params![hashed, by, until])?;
-    // Who was invited long ago, and what nobody can use, is of no use to anybody.
-    db.execute("DELETE FROM invitations WHERE until < ?1", [now - 30 * DAY])?;
+    // By their number alone: a clock that is wrong for a moment ends none. Those that were used make way first.
     db.execute(
-        "DELETE FROM invitations WHERE used_by IS NULL AND hash != ?1 AND hash NOT IN
-         (SELECT hash FROM invitations WHERE used_by IS NULL AND hash != ?1 ORDER BY until DESC LIMIT ?2)",
+        "DELETE FROM invitations WHERE hash != ?1 AND hash NOT IN
+         (SELECT hash FROM invitations WHERE hash != ?1 ORDER BY used_by IS NULL DESC, until DESC LIMIT ?2)",
         params![hashed, INVITATIONS - 1],
     )?;
     let code = format!("{}-{}-{}", &letters[..4], &letters[4..8], &letters[8..]);
@@ -313,9 +312,9 @@ fn new_token(db: &Connection, account: i64, now: i64) -> rusqlite::Result<Secret
     let hashed = digest(&token);
     db.execute("INSERT INTO tokens VALUES (?1, ?2, ?3, ?3)", params![hashed, account, now])?;
     db.execute(
-        "DELETE FROM tokens WHERE account = ?1 AND hash != ?2 AND (used <= ?4 OR hash NOT IN
-         (SELECT hash FROM tokens WHERE account = ?1 AND hash != ?2 ORDER BY used DESC LIMIT ?3))",
-        params![account, hashed, TOKENS - 1, now - TOKEN_DAYS * DAY],
+        "DELETE FROM tokens WHERE account = ?1 AND hash != ?2 AND hash NOT IN
+         (SELECT hash FROM tokens WHERE account = ?1 AND hash != ?2 ORDER BY used DESC LIMIT ?3)",
+        params![account, hashed, TOKENS - 1],
     )?;
     Ok(Secret::new(token))
 }
@@ -356,4 +355,43 @@ fn random<const N: usize>() -> rusqlite::Result<[u8; N]> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn db() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(SCHEMA).unwrap();
+        db.execute("INSERT INTO accounts VALUES (1, 'ani', 'ani', '', 'member', 0, 0)", []).unwrap();
+        db
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_for_a_moment_ends_no_token_and_no_invitation() {
+        let (db, ahead) = (db(), 3_650 * DAY);
+        let token = new_token(&db, 1, DAY).unwrap();
+        let (code, _) = invite(&db, "ani", DAY).unwrap();
+        new_token(&db, 1, ahead).unwrap();
+        invite(&db, "ani", ahead).unwrap();
+        let visit = Visit::default();
+        assert!(matches!(resume(&db, &token, visit, 2 * DAY), Ok(Answer::Account { .. })));
+        let budi = Name::parse("budi").unwrap();
+        let new = New { name: &budi, role: Role::Member, invite: Some(&code), needs_invite: true };
+        assert_eq!(new.check_invite(&db, 2 * DAY), Ok(()));
+    }
+
+    #[test]
+    fn there_are_no_more_invitations_than_may_be_and_those_that_were_used_go_first() {
+        let db = db();
+        let (used, _) = invite(&db, "ani", DAY).unwrap();
+        db.execute("UPDATE invitations SET used_by = 'budi'", []).unwrap();
+        (0..INVITATIONS).for_each(|_| drop(invite(&db, "ani", 0).unwrap()));
+        let count = |of: &str| {
+            db.query_row(&format!("SELECT count(*) FROM invitations WHERE {of}"), [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        assert_eq!((count("true"), count("used_by IS NOT NULL")), (INVITATIONS, 0), "{used}");
+    }
 }

@@ -15,6 +15,8 @@ pub const FILE: &str = "chat.db";
 const APPLICATION: i32 = 0x6368_6174;
 /// How long a connection waits for somebody else's lock, for instance that of a person with the `sqlite3` shell.
 pub(crate) const BUSY: Duration = Duration::from_secs(1);
+/// The most bytes that the write-ahead log keeps on the disk when nothing in it is needed any more.
+pub(crate) const WAL_BYTES: u64 = 16 * 1024 * 1024;
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 64;
 
@@ -119,6 +121,10 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          until INTEGER                   -- likewise; NULL: until it is lifted
      ) STRICT;
      CREATE INDEX sanctions_by_room ON sanctions (room);",
+    // 7: what the time was when the server last ran.
+    "ALTER TABLE state ADD COLUMN clock INTEGER;                      -- milliseconds since 1970, UTC; NULL: never written
+     ALTER TABLE state ADD COLUMN doubt INTEGER;                      -- what the clock shows instead, and is not believed
+     ALTER TABLE state ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0; -- for so many milliseconds of running time",
 ];
 
 /// Why there is no store.
@@ -213,6 +219,8 @@ pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
     // What is deleted is overwritten. In the journal it stays until that is begun anew; the writer sees to it.
     db.execute_batch("PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;")
         .map_err(wrong)?;
+    // What it grew to while somebody read for long is given back when it is begun anew.
+    db.pragma_update(None, "journal_size_limit", WAL_BYTES).map_err(wrong)?;
     let journal: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(wrong)?;
     if !journal.eq_ignore_ascii_case("wal") {
         let what = format!("its file system cannot do write-ahead logging (journal_mode is {journal})");

@@ -60,10 +60,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use chat_server::store::{Contents, Report, Store};
+use chrono::Utc;
 use rusqlite::{Connection, InterruptHandle};
 
 mod accounts;
 mod backlog;
+mod calendar;
 mod db;
 mod desk;
 mod fault;
@@ -91,6 +93,7 @@ pub use purge::Retention;
 pub use tools::{Findings, ToolError, backup, check, export};
 
 use backlog::Backlog;
+use calendar::Calendar;
 use desk::{Desk, Front};
 use keep::Keeper;
 use lock::Lock;
@@ -153,6 +156,7 @@ pub struct Sqlite {
     lock: Lock,
     options: Options,
     strength: Strength,
+    calendar: Calendar,
 }
 
 /// A store at work. Dropping it stops it.
@@ -173,8 +177,12 @@ impl Sqlite {
     pub fn open(options: Options) -> Result<(Sqlite, Contents), OpenError> {
         let lock = db::lock(&options.dir)?;
         let db = db::open(&options.dir)?;
-        let contents = load::contents(&db).map_err(|error| db::from_sqlite(&options.dir.join(FILE), &error))?;
-        Ok((Sqlite { db, lock, options, strength: Strength::default() }, contents))
+        let wrong = |error: rusqlite::Error| db::from_sqlite(&options.dir.join(FILE), &error);
+        let mut contents = load::contents(&db).map_err(wrong)?;
+        let (shown, now) = (Utc::now(), Instant::now());
+        let mut calendar = Calendar::load(&db, shown, now).map_err(wrong)?;
+        contents.time = Some(calendar.time(shown, now));
+        Ok((Sqlite { db, lock, options, strength: Strength::default(), calendar }, contents))
     }
 
     /// How much work it is to try a password; [`Strength::default`] if it is not said.
@@ -187,7 +195,7 @@ impl Sqlite {
     /// # Errors
     /// There is no thread, or no file descriptor, to be had.
     pub fn start(self, report: impl Fn(Report) + Send + Sync + 'static) -> io::Result<(Box<dyn Store>, Guard)> {
-        let Sqlite { db, lock, options, strength } = self;
+        let Sqlite { db, lock, options, strength, calendar } = self;
         let figures = Arc::new(Figures::default());
         let backlog = Backlog::new(BACKLOG_ROWS, BACKLOG_BYTES);
         let desk = Desk::new(options.durability, backlog, figures, Box::new(report));
@@ -204,7 +212,8 @@ impl Sqlite {
             let read = move || reader::run(&db, &desk);
             guard.readers.push(thread::Builder::new().name("store-reader".into()).spawn(read)?);
         }
-        let writer = Writer::new(db, options.dir, desk.clone(), keeper, Purge::new(options.retention, Instant::now()));
+        let purge = Purge::new(options.retention, Instant::now());
+        let writer = Writer::new(db, options.dir, desk.clone(), keeper, purge, calendar);
         let write = move || {
             writer.run();
             // The next server may come when the database is closed, and not before.

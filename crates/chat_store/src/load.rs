@@ -65,6 +65,7 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
         accounts: crate::accounts::all(db)?,
         files: files(db)?,
         sanctions: sanctions::of(db, sanctions::SERVER)?,
+        time: None,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::db::{self, OpenError};
 use crate::keep::audit;
 use crate::lines::name;
 use crate::lock::Lock;
-use crate::passwords::{self, Hasher, Strength};
+use crate::passwords::{self, Hasher, Password, Strength};
 use crate::tools::{self, ToolError};
 
 /// Who did it, in the audit.
@@ -163,8 +163,9 @@ impl Offline {
     }
 
     fn hash(&self, name: &Name, password: &Secret) -> Result<String, OfflineError> {
-        passwords::look_at(password.reveal(), name)?;
-        let hashed = Hasher::new(self.strength).hash(password.reveal());
+        let password = Password::new(password)?;
+        passwords::look_at(&password, name)?;
+        let hashed = Hasher::new(self.strength).hash(&password);
         hashed.map_err(|error| OfflineError::Failed(error.to_string()))
     }
 

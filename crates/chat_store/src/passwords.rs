@@ -9,12 +9,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version};
 use chat_server::error::ChatError;
 use chat_server::names::Name;
-use chat_server::store::Busy;
+use chat_server::store::{Busy, Secret};
 use chat_server::text::Text;
 use rusqlite::Connection;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::db;
 use crate::desk::Desk;
@@ -143,6 +144,47 @@ const COMMON: [&str; 108] = [
     "zxcvbnm1",
 ];
 
+/// Stands in every hash of a password in its one form ([`Password::new`]), as the PHC string's `keyid`. Hashes without it are
+/// older, of a password as its door had it.
+const FORM: &[u8] = b"opaque";
+
+/// A password in the one form that is hashed, whatever system or door it was typed at; and, for the hashes of before, in the
+/// forms that doors had then.
+pub(crate) struct Password {
+    /// RFC 8265, `OpaqueString`: spaces of other scripts are spaces, and letters are composed (NFC).
+    form: String,
+    /// As it was typed, where that is another.
+    typed: Option<String>,
+    /// As the line door had it then, without the spaces at its ends, where there are any.
+    trimmed: Option<String>,
+}
+
+impl Password {
+    /// All of what was typed is the password.
+    ///
+    /// # Errors
+    /// There is a control character in it.
+    pub(crate) fn new(typed: &Secret) -> Result<Password, ChatError> {
+        let typed = typed.reveal();
+        Secret::look_over(typed)?;
+        let form: String = typed.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).nfc().collect();
+        let unlike = |old: &str, other: &str| (old != other).then(|| old.to_string());
+        let (typed, trimmed) = (unlike(typed, &form), unlike(typed.trim(), typed));
+        Ok(Password { form, typed, trimmed })
+    }
+}
+
+/// What is known of a password after it was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It is another one.
+    Wrong,
+    /// It is the one.
+    Right,
+    /// It is the one, and is to be hashed again: in its one form, or with more work.
+    Renew,
+}
+
 /// How much work it is to try a password: for this server once for each sign-in, for whoever stole the file once for each guess.
 /// Hashes of less strength are made anew when their owners sign in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,7 +219,9 @@ impl Strength {
     }
 
     fn params(self) -> Result<Params, argon2::Error> {
-        Params::new(self.memory_kib, self.passes, 1, Some(Params::DEFAULT_OUTPUT_LEN))
+        let mut params = ParamsBuilder::new();
+        params.m_cost(self.memory_kib).t_cost(self.passes).p_cost(1).output_len(Params::DEFAULT_OUTPUT_LEN);
+        params.keyid(KeyId::new(FORM)?).build()
     }
 }
 
@@ -205,7 +249,7 @@ impl Hasher {
     ///
     /// # Errors
     /// The system gives no random numbers, or no memory.
-    pub(crate) fn hash(&mut self, password: &str) -> io::Result<String> {
+    pub(crate) fn hash(&mut self, password: &Password) -> io::Result<String> {
         let mut salt = [0; Salt::RECOMMENDED_LENGTH];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
         let params = self.strength.params().map_err(wrong)?;
@@ -214,31 +258,45 @@ impl Hasher {
             version: Some(Version::V0x13.into()),
             params: ParamsString::try_from(&params).map_err(wrong)?,
             salt: Some(Salt::new(&salt).map_err(wrong)?),
-            hash: Some(self.compute(password, &salt, params)?),
+            hash: Some(self.compute(&password.form, &salt, params)?),
         };
         Ok(made.to_string())
     }
 
-    /// Whether a password is the one that was hashed. Without a hash, or with one that cannot be read, it is as much work, and
-    /// no.
+    /// Whether a password is the one that was hashed, in its one form or, of a hash of before, in another. How much work that is
+    /// depends on what was typed, and not on whether there is a hash, or one that can be read.
     ///
     /// # Errors
     /// The system gives no memory.
-    pub(crate) fn verify(&mut self, password: &str, hashed: Option<&str>) -> io::Result<bool> {
-        let Some((salt, params, right)) = hashed.and_then(parts) else {
+    pub(crate) fn verify(&mut self, password: &Password, hashed: Option<&str>) -> io::Result<Verdict> {
+        let hashed = hashed.and_then(parts);
+        let has_form = hashed.as_ref().is_some_and(|(_, params, _)| params.keyid() == FORM);
+        let is_weak = hashed.as_ref().is_some_and(|(_, params, _)| {
+            params.m_cost() < self.strength.memory_kib || params.t_cost() < self.strength.passes
+        });
+        if self.matches(&password.form, hashed.as_ref())? {
+            return Ok(if is_weak || !has_form { Verdict::Renew } else { Verdict::Right });
+        }
+        // The spaces at the ends may be a slip: if the hash were made anew with them, nothing else would do from then on.
+        for (old, verdict) in [(&password.typed, Verdict::Renew), (&password.trimmed, Verdict::Right)] {
+            if let Some(old) = old
+                && self.matches(old, hashed.as_ref())?
+                && !has_form
+            {
+                return Ok(verdict);
+            }
+        }
+        Ok(Verdict::Wrong)
+    }
+
+    fn matches(&mut self, words: &str, hashed: Option<&(Salt, Params, Output)>) -> io::Result<bool> {
+        let Some((salt, params, right)) = hashed else {
             let params = self.strength.params().map_err(wrong)?;
-            self.compute(password, &[0; Salt::RECOMMENDED_LENGTH], params)?;
+            self.compute(words, &[0; Salt::RECOMMENDED_LENGTH], params)?;
             return Ok(false);
         };
         // `Output` is compared in a time that does not depend on where they differ.
-        Ok(self.compute(password, &salt, params)? == right)
-    }
-
-    /// Whether a hash was made with less than is asked for now.
-    pub(crate) fn is_weak(&self, hashed: &str) -> bool {
-        parts(hashed).is_none_or(|(_, params, _)| {
-            params.m_cost() < self.strength.memory_kib || params.t_cost() < self.strength.passes
-        })
+        Ok(self.compute(words, salt, params.clone())? == *right)
     }
 
     /// There is nothing to do: the memory goes back to the system.
@@ -341,22 +399,25 @@ fn run(mut hasher: Hasher, db: &Connection, receiver: &Mutex<Receiver<(u64, Work
     }
 }
 
-/// Whether something may be somebody's password.
+/// Whether something may be the password of that name.
 ///
 /// # Errors
 /// What is wrong with it; never what it is.
-pub(crate) fn look_at(password: &str, name: &Name) -> Result<(), ChatError> {
+pub(crate) fn look_at(password: &Password, name: &Name) -> Result<(), ChatError> {
     let no = |right| {
         let what = Text::new("that password").unwrap_or_default();
         Err(ChatError::BadArgument { what, right })
     };
-    if password.len() < SHORTEST {
+    let (all, words) = (password.form.as_str(), password.form.trim());
+    if all.len() < SHORTEST {
         no("It should have 8 letters or more; a short sentence is a good one.")
-    } else if password.len() > LONGEST {
+    } else if all.len() > LONGEST {
         no("It may have 1,024 bytes at most.")
-    } else if password.trim_end_matches(|c: char| c.is_ascii_digit()).eq_ignore_ascii_case(name.as_str()) {
+    } else if words.is_empty() {
+        no("It should have more than spaces; a short sentence is a good one.")
+    } else if words.trim_end_matches(|c: char| c.is_ascii_digit()).eq_ignore_ascii_case(name.as_str()) {
         no("It should not be your name.")
-    } else if COMMON.iter().any(|common| common.eq_ignore_ascii_case(password)) {
+    } else if COMMON.iter().any(|common| common.eq_ignore_ascii_case(words)) {
         no("It is one of those that everybody tries first.")
     } else {
         Ok(())
@@ -371,56 +432,132 @@ mod tests {
     use crate::Durability;
     use crate::backlog::Backlog;
 
+    fn password(typed: &str) -> Password {
+        Password::new(&Secret::new(typed)).unwrap()
+    }
+
+    /// A hash as it was made before passwords had one form.
+    fn old_hash(words: &str, memory_kib: u32) -> String {
+        let params = Params::new(memory_kib, 1, 1, None).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        argon2::PasswordHasher::hash_password_with_salt(&argon2, words.as_bytes(), b"a salt of theirs")
+            .unwrap()
+            .to_string()
+    }
+
     #[test]
     fn a_hash_is_of_its_password_only_and_has_the_strength_it_says() {
         let mut hasher = Hasher::new(Strength::default());
-        let hashed = hasher.hash("correct horse").unwrap();
-        assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
-        assert!(hasher.verify("correct horse", Some(&hashed)).unwrap());
-        assert!(!hasher.verify("correct hose", Some(&hashed)).unwrap());
-        assert!(!hasher.verify("correct horse", None).unwrap());
-        assert_ne!(hasher.hash("correct horse").unwrap(), hashed, "each has a salt of its own");
-        // The library's own way to look at it, and to make it, is the same.
-        use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+        let right = password("correct horse");
+        let hashed = hasher.hash(&right).unwrap();
+        assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid=b3BhcXVl$"), "{hashed}");
+        assert_eq!(hasher.verify(&right, Some(&hashed)).unwrap(), Verdict::Right);
+        assert_eq!(hasher.verify(&password("correct hose"), Some(&hashed)).unwrap(), Verdict::Wrong);
+        assert_eq!(hasher.verify(&right, None).unwrap(), Verdict::Wrong);
+        assert_ne!(hasher.hash(&right).unwrap(), hashed, "each has a salt of its own");
+        // The library's own way to look at it, and to make it, is the same; a server of before could read it as well.
+        use argon2::password_hash::PasswordVerifier;
         assert_eq!(Argon2::default().verify_password(b"correct horse", hashed.as_str()), Ok(()));
-        let theirs =
-            Argon2::default().hash_password_with_salt(b"correct horse", b"a salt of theirs").unwrap().to_string();
-        assert!(hasher.verify("correct horse", Some(&theirs)).unwrap());
+        assert_eq!(hasher.verify(&right, Some(&old_hash("correct horse", 64))).unwrap(), Verdict::Renew);
+    }
+
+    #[test]
+    fn a_password_is_the_same_whatever_system_and_door_it_was_typed_at() {
+        let mut hasher = Hasher::new(Strength::none());
+        // One code point or a letter and a mark; a space of another script, and an ordinary one.
+        let alike = [
+            ["caf\u{e9}-au-lait", "cafe\u{301}-au-lait"],
+            ["\u{1ed9} two words", "o\u{323}\u{302} two\u{3000}words"],
+            [" not\u{a0}trimmed ", " not trimmed\u{2003}"],
+        ];
+        for pair in alike {
+            for [one, other] in [pair, [pair[1], pair[0]]] {
+                let hashed = hasher.hash(&password(one)).unwrap();
+                assert_eq!(hasher.verify(&password(other), Some(&hashed)).unwrap(), Verdict::Right, "{one:?}");
+            }
+        }
+        // Spaces at the ends count, and so does case; what only looks alike is another one (no NFKC).
+        for [one, other] in [
+            ["two words ", "two words"],
+            ["two words", " two words"],
+            ["Horsehorse", "horsehorse"],
+            ["\u{ff41}bcdefgh", "abcdefgh"],
+        ] {
+            for [one, other] in [[one, other], [other, one]] {
+                let hashed = hasher.hash(&password(one)).unwrap();
+                assert_eq!(hasher.verify(&password(other), Some(&hashed)).unwrap(), Verdict::Wrong, "{one:?}");
+            }
+        }
+        for typed in ["tab\tulators", "escape\u{1b}[A", "turned\u{202e}around", "line\nend"] {
+            assert!(matches!(Password::new(&Secret::new(typed)), Err(ChatError::BadArgument { .. })), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_of_before_go_on_working_and_are_renewed() {
+        let mut hasher = Hasher::new(Strength::none());
+        let weakest = Params::MIN_M_COST;
+        for (typed, then) in [
+            ("correct horse", "correct horse"),
+            ("cafe\u{301}-au-lait", "cafe\u{301}-au-lait"),
+            ("caf\u{e9}\u{3000}au lait ", "caf\u{e9}\u{3000}au lait "),
+        ] {
+            let typed = password(typed);
+            assert_eq!(hasher.verify(&typed, Some(&old_hash(then, weakest))).unwrap(), Verdict::Renew);
+            let renewed = hasher.hash(&typed).unwrap();
+            assert_eq!(hasher.verify(&typed, Some(&renewed)).unwrap(), Verdict::Right);
+        }
+        // The line door took the spaces at the ends away. They may be typed or not, and so it stays.
+        let trimmed = old_hash("cafe\u{301} au lait", weakest);
+        for (typed, verdict) in [
+            (" cafe\u{301} au lait ", Verdict::Right),
+            ("cafe\u{301} au lait", Verdict::Renew),
+            ("cafe\u{301} au lai", Verdict::Wrong),
+        ] {
+            assert_eq!(hasher.verify(&password(typed), Some(&trimmed)).unwrap(), verdict, "{typed:?}");
+        }
     }
 
     #[test]
     fn whoever_is_unknown_or_wrong_is_as_much_work_as_whoever_is_right() {
         let mut hasher = Hasher::new(Strength { memory_kib: 64, passes: 3 });
-        let hashed = hasher.hash("correct horse").unwrap();
+        let hashed = hasher.hash(&password("correct horse")).unwrap();
         let damaged = hashed.replace("m=64", "m=4194304");
         let tried =
             [Some(&*hashed), None, Some("no hash"), Some(&*damaged), Some("$argon2i$v=19$m=64,t=3,p=1$c2FsdHNhbHQ")];
-        for password in ["correct horse", "correct hose"] {
+        for (typed, times) in
+            [("correct horse", 1), ("correct hose", 1), ("cafe\u{301} au lait", 2), (" caf\u{e9}\u{a0}au lait", 3)]
+        {
             for hashed in tried {
                 hasher.work.clear();
-                let is_right = hasher.verify(password, hashed).unwrap();
-                assert_eq!(is_right, (password, hashed) == ("correct horse", tried[0]));
-                assert_eq!(hasher.work, [64 * 3], "{hashed:?}");
+                let verdict = hasher.verify(&password(typed), hashed).unwrap();
+                let is_right = (typed, hashed) == ("correct horse", tried[0]);
+                assert_eq!(verdict, if is_right { Verdict::Right } else { Verdict::Wrong });
+                assert_eq!(hasher.work, vec![64 * 3; times], "{hashed:?}");
             }
         }
     }
 
     #[test]
-    fn a_hash_of_less_strength_is_weak_and_one_of_more_is_not() {
+    fn a_hash_of_less_strength_is_renewed_and_one_of_more_is_not() {
         let of = |memory_kib, passes| Hasher::new(Strength { memory_kib, passes });
-        let hashed = of(64, 3).hash("correct horse").unwrap();
-        assert!(of(128, 3).is_weak(&hashed) && of(64, 4).is_weak(&hashed) && of(64, 3).is_weak("no hash"));
-        assert!(!of(64, 3).is_weak(&hashed) && !of(32, 2).is_weak(&hashed));
+        let right = password("correct horse");
+        let hashed = of(64, 3).hash(&right).unwrap();
+        for (memory_kib, passes, verdict) in
+            [(128, 3, Verdict::Renew), (64, 4, Verdict::Renew), (64, 3, Verdict::Right), (32, 2, Verdict::Right)]
+        {
+            assert_eq!(of(memory_kib, passes).verify(&right, Some(&hashed)).unwrap(), verdict, "{memory_kib} {passes}");
+        }
         // One hasher does both, and neither leaves anything in the other's memory.
         let mut weaker = of(32, 1);
         for _ in 0..2 {
-            assert!(weaker.verify("correct horse", Some(&hashed)).unwrap());
-            let own = weaker.hash("correct horse").unwrap();
-            assert!(weaker.verify("correct horse", Some(&own)).unwrap());
+            assert_eq!(weaker.verify(&right, Some(&hashed)).unwrap(), Verdict::Right);
+            let own = weaker.hash(&right).unwrap();
+            assert_eq!(weaker.verify(&right, Some(&own)).unwrap(), Verdict::Right);
         }
         assert!(weaker.memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
         weaker.rest();
-        assert!(weaker.memory.is_empty() && weaker.verify("correct horse", Some(&hashed)).unwrap());
+        assert!(weaker.memory.is_empty() && weaker.verify(&right, Some(&hashed)).unwrap() == Verdict::Right);
         assert_eq!(Strength::new(18), None);
         assert_eq!(Strength::new(1_025), None);
         assert_eq!(Strength::new(19), Some(Strength::default()));
@@ -429,12 +566,12 @@ mod tests {
     #[test]
     fn what_everybody_tries_first_is_refused_and_not_repeated() {
         let ani = Name::parse("anindita").unwrap();
-        for bad in ["sh0rt", "Password", "anindita", "ANINDITA2026", &"x".repeat(1_025)] {
-            let error = look_at(bad, &ani).unwrap_err();
+        for bad in ["sh0rt", "Password", " password ", "anindita", "ANINDITA2026", &" ".repeat(8), &"x".repeat(1_025)] {
+            let error = look_at(&password(bad), &ani).unwrap_err();
             assert!(!error.to_string().contains(bad) && !format!("{error:?}").contains(bad), "{error}");
         }
         for good in ["correct horse", "ñandú-café", "  spaces  ", &"x".repeat(1_024)] {
-            assert_eq!(look_at(good, &ani), Ok(()), "{good}");
+            assert_eq!(look_at(&password(good), &ani), Ok(()), "{good}");
         }
         assert!(COMMON.iter().all(|word| word.len() >= SHORTEST), "the others are too short anyway");
         assert!(COMMON.is_sorted());

@@ -4,17 +4,16 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use chat_server::names::RoomName;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::calendar::Calendar;
 use crate::index;
 use crate::keep::Keeper;
 use crate::lines::room_name;
 
 /// How often old lines are looked for.
 const EVERY: Duration = Duration::from_secs(3_600);
-/// How far a clock may have gone ahead by itself since old lines were last looked for.
-const LEAP: TimeDelta = TimeDelta::minutes(10);
 /// The most lines between two looks at the clock.
 const ROWS: usize = 16;
 
@@ -32,38 +31,7 @@ pub struct Retention {
 pub(crate) struct Purge {
     retention: Retention,
     due: Option<Instant>,
-    calendar: Calendar,
     rooms: VecDeque<Old>,
-}
-
-/// What the time is, for whoever throws away by it.
-#[derive(Default)]
-struct Calendar {
-    /// What the clock showed when it was last asked, and when that was.
-    seen: Option<(DateTime<Utc>, Instant)>,
-}
-
-impl Calendar {
-    /// The time by which a line is too old. A clock that has leapt ahead since it was last asked is not believed before it is
-    /// asked once more: somebody may be about to set it right, and what is thrown away does not come back.
-    fn time(&mut self, shown: DateTime<Utc>, now: Instant) -> DateTime<Utc> {
-        let expected = self.seen.and_then(|(shown, at)| {
-            let passed = TimeDelta::from_std(now.saturating_duration_since(at)).ok()?;
-            shown.checked_add_signed(passed)
-        });
-        self.seen = Some((shown, now));
-        match expected {
-            Some(expected) if shown - expected > LEAP => {
-                log::warn!(
-                    "the clock has gone ahead from {} to {}: if it stays so, lines are thrown away by it at the next look, in an hour",
-                    expected.to_rfc3339_opts(SecondsFormat::Secs, true),
-                    shown.to_rfc3339_opts(SecondsFormat::Secs, true)
-                );
-                expected
-            }
-            _ => shown,
-        }
-    }
 }
 
 /// A room with lines that may be too old.
@@ -103,14 +71,20 @@ impl Purge {
     }
 
     /// Throws away for a while, inside a transaction.
-    pub(crate) fn step(&mut self, db: &Connection, keeper: &mut Keeper, deadline: Instant) -> rusqlite::Result<Purged> {
+    pub(crate) fn step(
+        &mut self,
+        db: &Connection,
+        keeper: &mut Keeper,
+        calendar: &mut Calendar,
+        deadline: Instant,
+    ) -> rusqlite::Result<Purged> {
         if keeper.has_forgotten {
             return bury(db, keeper, deadline);
         }
         let now = Instant::now();
         if self.rooms.is_empty() && self.due.is_some_and(|due| now >= due) {
             self.due = Some(now + EVERY);
-            self.look(db, now)?;
+            self.look(db, calendar.time(Utc::now(), now))?;
         }
         let mut purged = Purged::default();
         while let Some(old) = self.rooms.front_mut() {
@@ -129,9 +103,9 @@ impl Purge {
     }
 
     /// Finds the rooms that have anything to throw away.
-    fn look(&mut self, db: &Connection, now: Instant) -> rusqlite::Result<()> {
+    fn look(&mut self, db: &Connection, time: DateTime<Utc>) -> rusqlite::Result<()> {
         let days = self.retention.days.map(|days| TimeDelta::days(i64::from(days)));
-        let before = days.and_then(|days| self.calendar.time(Utc::now(), now).checked_sub_signed(days));
+        let before = days.and_then(|days| time.checked_sub_signed(days));
         let mut find = db
             .prepare_cached("SELECT room, name, last_id FROM rooms WHERE folded IS NOT NULL AND first_id <= last_id")?;
         let found = find.query_map([], |row| Ok((row.get(0)?, room_name(row, 1)?, row.get::<_, u64>(2)?)))?;
@@ -253,29 +227,5 @@ impl Row {
             }
         }
         db.prepare_cached("DELETE FROM log WHERE seq = ?1")?.execute([self.seq]).map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_has_leapt_ahead_is_believed_when_it_stays_so() {
-        let (start, hours) = (Instant::now(), |hours| EVERY * hours);
-        let at = |hours: i64| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::hours(hours);
-        let mut calendar = Calendar::default();
-        assert_eq!(calendar.time(at(0), start), at(0));
-        // A clock may be a little fast, or be set back.
-        assert_eq!(calendar.time(at(1) + LEAP, start + hours(1)), at(1) + LEAP);
-        assert_eq!(calendar.time(at(-500), start + hours(2)), at(-500));
-        // Set forward again it has leapt, like one that was set wrong.
-        assert_eq!(calendar.time(at(3), start + hours(3)), at(-499));
-        assert_eq!(calendar.time(at(4), start + hours(4)), at(4));
-        assert_eq!(calendar.time(at(90_005), start + hours(5)), at(5));
-        // Set right in time, nothing has gone; and what stays so is the time.
-        assert_eq!(calendar.time(at(6), start + hours(6)), at(6));
-        assert_eq!(calendar.time(at(90_007), start + hours(7)), at(7));
-        assert_eq!(calendar.time(at(90_008), start + hours(8)), at(90_008));
     }
 }

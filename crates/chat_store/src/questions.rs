@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::accounts::{self, New, Visit};
 use crate::desk::Desk;
-use crate::passwords::{self, Hasher, Hashing};
+use crate::passwords::{self, Hasher, Hashing, Password, Verdict};
 
 /// The desk for questions about accounts.
 #[derive(Clone)]
@@ -84,11 +84,13 @@ impl Accounts {
         let desk = self.desk.clone();
         self.hashing.submit(number, move |hasher, db| {
             // Looked at before and after: hashing is work, and somebody may be faster.
-            let checked = passwords::look_at(registration.secret.reveal(), &registration.name);
-            if let Err(error) = checked.and_then(|()| registration.wanted().check(db, now)) {
-                return desk.answer(number, Answer::Refused(error));
-            }
-            let hashed = match hasher.hash(registration.secret.reveal()) {
+            let checked = fit(&registration.secret, &registration.name)
+                .and_then(|password| registration.wanted().check(db, now).map(|()| password));
+            let password = match checked {
+                Ok(password) => password,
+                Err(error) => return desk.answer(number, Answer::Refused(error)),
+            };
+            let hashed = match hasher.hash(&password) {
                 Ok(hashed) => hashed,
                 Err(error) => return desk.fail_with(number, &error),
             };
@@ -104,11 +106,11 @@ impl Accounts {
     fn sign_in(&self, number: u64, trial: Trial, now: i64) -> Result<(), Busy> {
         let this = self.clone();
         self.hashing.submit(number, move |hasher, db| {
-            let hashed = match trial.shown(hasher, db) {
-                Ok(hashed) => hashed,
+            let Shown { hashed, password, is_to_renew } = match trial.shown(hasher, db) {
+                Ok(shown) => shown,
                 Err(error) => return this.desk.answer(number, Answer::Refused(error)),
             };
-            let renewed = hasher.is_weak(&hashed).then(|| hasher.hash(trial.secret.reveal()).ok()).flatten();
+            let renewed = is_to_renew.then(|| hasher.hash(&password).ok()).flatten();
             let (desk, token) = (this.desk.clone(), trial.visit.token);
             let job = move |db: &Connection| {
                 let Some((account, answer)) = accounts::sign_in(db, &trial.name, &hashed, trial.visit, now)? else {
@@ -138,8 +140,8 @@ impl Accounts {
         self.hashing.submit(number, move |hasher, db| {
             let Change { trial, new } = &change;
             let shown = trial.shown(hasher, db);
-            let shown = shown.and_then(|hashed| passwords::look_at(new.reveal(), &trial.name).map(|()| hashed));
-            let (hashed, renewed) = match shown.map(|hashed| (hashed, hasher.hash(new.reveal()))) {
+            let shown = shown.and_then(|shown| Ok((shown.hashed, fit(new, &trial.name)?)));
+            let (hashed, renewed) = match shown.map(|(hashed, new)| (hashed, hasher.hash(&new))) {
                 Ok((hashed, Ok(renewed))) => (hashed, renewed),
                 Ok((_, Err(error))) => return this.desk.fail_with(number, &error),
                 Err(error) => return this.desk.answer(number, Answer::Refused(error)),
@@ -167,9 +169,24 @@ impl Registration {
     }
 }
 
+/// A password that may be that name's, in the form that is hashed.
+fn fit(secret: &Secret, name: &Name) -> Result<Password, ChatError> {
+    let password = Password::new(secret)?;
+    passwords::look_at(&password, name)?;
+    Ok(password)
+}
+
+/// A password that was right.
+struct Shown {
+    /// The account's hash, which it is of.
+    hashed: String,
+    password: Password,
+    is_to_renew: bool,
+}
+
 impl Trial {
-    /// The hash that the password is of. For a name that nobody has it is as much work to find out that there is none.
-    fn shown(&self, hasher: &mut Hasher, db: &Connection) -> Result<String, ChatError> {
+    /// Looks whether the password is right. For a name that nobody has it is as much work to find out that there is none.
+    fn shown(&self, hasher: &mut Hasher, db: &Connection) -> Result<Shown, ChatError> {
         let Trial { name, secret, visit, guarded } = self;
         let broken = |error: &dyn std::fmt::Display| {
             log::error!("the store cannot look at a password: {error}");
@@ -179,9 +196,11 @@ impl Trial {
         if *guarded && !is_known_there().map_err(|error| broken(&error))? {
             return Err(ChatError::TooFast { retry: 60, why: Spam::Guesses });
         }
+        let password = Password::new(secret)?;
         let hashed = accounts::hash_of(db, name).map_err(|error| broken(&error))?;
-        let is_right = hasher.verify(secret.reveal(), hashed.as_deref()).map_err(|error| broken(&error))?;
-        hashed.filter(|_| is_right).ok_or(ChatError::WrongPassword)
+        let verdict = hasher.verify(&password, hashed.as_deref()).map_err(|error| broken(&error))?;
+        let hashed = hashed.filter(|_| verdict != Verdict::Wrong).ok_or(ChatError::WrongPassword)?;
+        Ok(Shown { hashed, password, is_to_renew: verdict == Verdict::Renew })
     }
 }
 

@@ -7,10 +7,12 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use chat_server::store::{Answer, Question, Report};
+use chrono::Utc;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::backlog::Entry;
-use crate::db::{BUSY, FILE};
+use crate::calendar::Calendar;
+use crate::db::{BUSY, FILE, WAL_BYTES};
 use crate::desk::{Ask, Desk};
 use crate::fault::why;
 use crate::keep::Keeper;
@@ -34,7 +36,7 @@ const LAG: i64 = 100_000;
 /// A search waits no longer than this for the index.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The write-ahead log is written back into the database when there is time, this long after the last time; sooner if deleted
-/// words are in it; at once if it has so many pages.
+/// words are in it, or if it is long; at once if so many of its pages wait for that.
 const WRITE_BACK: Duration = Duration::from_secs(30);
 const WIPE: Duration = Duration::from_secs(1);
 const WAL_PAGES: i64 = 4_096;
@@ -49,6 +51,7 @@ pub(crate) struct Writer {
     desk: Desk,
     keeper: Keeper,
     purge: Purge,
+    calendar: Calendar,
     /// Turns that were taken and are not written.
     batch: Vec<Entry>,
     /// The keeper does not know any more what the database has.
@@ -66,6 +69,8 @@ pub(crate) struct Writer {
     /// Something was written since the write-ahead log was written back, and when that was.
     is_dirty: bool,
     written_back: Instant,
+    /// How long the file of the write-ahead log was then.
+    wal_bytes: u64,
 }
 
 /// What the writer was woken for.
@@ -77,13 +82,21 @@ struct Round {
 }
 
 impl Writer {
-    pub(crate) fn new(db: Connection, dir: PathBuf, desk: Desk, keeper: Keeper, purge: Purge) -> Writer {
+    pub(crate) fn new(
+        db: Connection,
+        dir: PathBuf,
+        desk: Desk,
+        keeper: Keeper,
+        purge: Purge,
+        calendar: Calendar,
+    ) -> Writer {
         Writer {
             db,
             dir,
             desk,
             keeper,
             purge,
+            calendar,
             batch: Vec::new(),
             is_lost: false,
             retry: None,
@@ -93,6 +106,7 @@ impl Writer {
             stepped: Instant::now(),
             is_dirty: true,
             written_back: Instant::now(),
+            wal_bytes: 0,
         }
     }
 
@@ -190,11 +204,13 @@ impl Writer {
     fn work_at(&self, quiet_at: Instant) -> Option<Instant> {
         let quiet_at = self.rests_until.map_or(quiet_at, |at| at.max(quiet_at));
         let at_once = self.lag() > 0 || self.keeper.has_forgotten || self.purge.is_at_work();
-        let write_back_at = self.is_dirty.then(|| {
-            let pause = if self.keeper.has_wiped { WIPE } else { WRITE_BACK };
-            (self.written_back + pause).max(quiet_at)
-        });
+        let write_back_at = self.is_dirty.then(|| (self.written_back + self.write_back_after()).max(quiet_at));
         if at_once { Some(quiet_at) } else { [write_back_at, self.purge.due()].into_iter().flatten().min() }
+    }
+
+    /// How long after the last time the write-ahead log is written back.
+    fn write_back_after(&self) -> Duration {
+        if self.keeper.has_wiped || self.wal_bytes > WAL_BYTES { WIPE } else { WRITE_BACK }
     }
 
     /// How many rows the index is behind.
@@ -361,15 +377,22 @@ impl Writer {
         let desk = self.desk.clone();
         let figures = &desk.0.figures;
         if self.lag() > 0 {
-            return self.transaction(|keeper, db, _| {
+            let mut calendar = self.calendar;
+            self.transaction(|keeper, db, _| {
                 keeper.indexed = index::follow(db, keeper.indexed, keeper.next_seq, deadline, figures)?;
-                Ok(())
-            });
+                calendar.save(db, Utc::now(), Instant::now())
+            })?;
+            self.calendar = calendar;
+            return Ok(());
         }
         if self.has_to_purge() {
             let mut purge = std::mem::take(&mut self.purge);
-            let purged = self.transaction(|keeper, db, _| purge.step(db, keeper, deadline));
-            self.purge = purge;
+            let mut calendar = self.calendar;
+            let purged = self.transaction(|keeper, db, _| {
+                calendar.save(db, Utc::now(), Instant::now())?;
+                purge.step(db, keeper, &mut calendar, deadline)
+            });
+            (self.purge, self.calendar) = (purge, calendar);
             let purged = purged?;
             figures.purged(purged.rows);
             if !purged.rooms.is_empty() {
@@ -398,16 +421,15 @@ impl Writer {
         if !self.is_dirty {
             return;
         }
-        let since = self.written_back.elapsed();
-        let is_due = is_quiet && (since >= WRITE_BACK || self.keeper.has_wiped && since >= WIPE);
-        let wiped = is_due && self.keeper.has_wiped;
+        let is_due = is_quiet && self.written_back.elapsed() >= self.write_back_after();
         if !is_due && self.wal_pages() < WAL_PAGES {
             return;
         }
-        match self.checkpoint(if wiped { "TRUNCATE" } else { "PASSIVE" }) {
+        match self.checkpoint(if is_due { "TRUNCATE" } else { "PASSIVE" }) {
             Ok(true) => {
-                self.is_dirty = false;
-                self.keeper.has_wiped &= !wiped;
+                // Of what was written back in a hurry the words, and the file's length, are still to go.
+                self.is_dirty = !is_due;
+                self.keeper.has_wiped &= !is_due;
             }
             Ok(false) => log::debug!("somebody reads what is in the write-ahead log; it stays a while"),
             Err(error) => log::warn!("the write-ahead log stays as it is for now: {error}"),
@@ -436,9 +458,10 @@ impl Writer {
         done
     }
 
-    fn measure(&self) {
+    fn measure(&mut self) {
         let size = |name: &str| fs::metadata(self.dir.join(name)).map_or(0, |file| file.len());
-        self.desk.0.figures.set_sizes(size(FILE), size(&format!("{FILE}-wal")));
+        self.wal_bytes = size(&format!("{FILE}-wal"));
+        self.desk.0.figures.set_sizes(size(FILE), self.wal_bytes);
     }
 
     /// The end: all is written, or as much as can be.
@@ -450,7 +473,9 @@ impl Writer {
         let deadline = Instant::now() + LAST_STEPS;
         // What is not done here is done after the next start.
         while self.lag() > 0 && Instant::now() < deadline && self.try_step().is_ok() {}
-        let tidied = self.db.execute_batch("PRAGMA optimize").and_then(|()| self.checkpoint("TRUNCATE"));
+        let saved = self.calendar.save(&self.db, Utc::now(), Instant::now());
+        let tidied =
+            saved.and_then(|()| self.db.execute_batch("PRAGMA optimize")).and_then(|()| self.checkpoint("TRUNCATE"));
         if let Err(error) = tidied {
             log::warn!("the store could not tidy up at its end; nothing is lost by that: {error}");
         }

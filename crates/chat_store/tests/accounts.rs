@@ -329,8 +329,34 @@ fn a_weak_hash_is_made_anew_however_many_sign_in_by_it_at_once() {
         assert!(matches!(answer, Answer::Account { .. }), "{answer:?}");
     }
     let hash: String = file.query_row("SELECT hash FROM accounts", [], |row| row.get(0)).unwrap();
-    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1,"), "{hash}");
     assert_eq!(house.refuses(login("ani", "correct hose")), ChatError::WrongPassword);
+}
+
+#[test]
+fn a_password_is_the_same_at_every_door_and_in_the_program_for_operators() {
+    let dir = tempfile::tempdir().unwrap();
+    let offline = open(&dir);
+    offline.add(&name("ani"), &Secret::new("caf\u{e9} au lait "), Role::Member).unwrap();
+    let refused = offline.add(&name("budi"), &Secret::new("caf\u{e9}\tau lait"), Role::Member).unwrap_err();
+    assert!(refused.to_string().contains("no control characters"), "{refused}");
+    drop(offline);
+    let mut house = House::of(dir);
+    house.proves(login("ani", "cafe\u{301}\u{a0}au lait "));
+    assert_eq!(house.refuses(login("ani", "caf\u{e9} au lait")), ChatError::WrongPassword);
+    assert!(matches!(house.refuses(login("ani", "caf\u{e9}\tau lait ")), ChatError::BadArgument { .. }));
+    // What was hashed before, as its door had it, goes on, and then has the one form as well.
+    let then = "cafe\u{301} au lait";
+    let argon2 = argon2::Argon2::default();
+    let hash = argon2::PasswordHasher::hash_password_with_salt(&argon2, then.as_bytes(), b"a salt of theirs").unwrap();
+    house.file().execute("UPDATE accounts SET hash = ?1", [hash.to_string()]).unwrap();
+    assert_eq!(
+        house.refuses(login("ani", "caf\u{e9} au lait")),
+        ChatError::WrongPassword,
+        "nobody knows of the other form"
+    );
+    house.proves(login("ani", then));
+    house.proves(login("ani", "caf\u{e9} au lait"));
 }
 
 #[test]

@@ -37,8 +37,9 @@
 //!
 //! The handshake is made on the client's own thread and has ten seconds from the moment the connection was taken (less, if
 //! signing on has less); bytes that drip in do not make it longer. The router hears of a client only when it is done. At
-//! the end our side says so (`close_notify`) before it closes. A peer that ends without saying so may have been cut off by
-//! somebody on the way, so what it had begun to say does not count, as it would where the end is its own.
+//! the end our side says so (`close_notify`) before it closes. A peer that ends without saying so may have been cut off on the
+//! way, so what it had begun to say does not count, as it would where the end is its own. Its whole lines do: each came as it
+//! was sent, and the router does and answers them first, since programs such as `ncat --ssl` only close their half.
 #![warn(missing_docs)]
 
 use std::io;

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use chat_server::connections::Permit;
 use chat_server::error::ChatError;
 use chat_server::names::Name;
 use chat_server::store::{Answer, Proof, Question, Role, Secret};
@@ -18,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{AppError, Problem};
-use crate::handlers::{self, Asked, Body, COOKIE, SignedOn, cookie_of, may_come, no_store};
+use crate::handlers::{self, Asked, Body, COOKIE, SignedOn, cookie_of, no_store, place};
 use crate::models::Author;
 use crate::peer::Peer;
 use crate::session::Entry;
@@ -92,12 +93,12 @@ pub struct Where {
     (status = 503, description = "The server is full, stopping, or has too much to do", body = Problem)))]
 pub async fn register(State(state): Shared, peer: Peer, Body(wanted): Body<Credentials>) -> Result<Response, AppError> {
     let name = Name::parse(&wanted.name)?;
-    may_come(&state, peer)?;
+    let place = place(&state, peer)?;
     let invite = wanted.code.as_deref().filter(|code| !code.trim().is_empty()).map(Text::new).transpose()?;
     let (secret, from) = (Secret::new(wanted.password), Some(peer.address.ip()));
     let question = Question::Register { name, secret, invite, needs_invite: false, token: true, from };
     let (role, token) = proven(&state, question, peer.is_private()).await?;
-    come_in(&state, peer, role, &token, StatusCode::CREATED).await
+    come_in(&state, (peer, place), role, &token, StatusCode::CREATED).await
 }
 
 /// Come in under a name of yours
@@ -120,7 +121,7 @@ pub async fn sign_in(
     headers: HeaderMap,
     body: Result<Body<Credentials>, AppError>,
 ) -> Result<Response, AppError> {
-    may_come(&state, peer)?;
+    let place = place(&state, peer)?;
     let is_empty = !headers.contains_key(header::CONTENT_TYPE);
     let (proof, token) = match (body, cookie_of(&headers, ACCOUNT)) {
         (Ok(Body(wanted)), _) => (Proof::Password(Name::parse(&wanted.name)?, Secret::new(wanted.password)), true),
@@ -139,7 +140,7 @@ pub async fn sign_in(
         Answer::Refused(error) => return Err(AppError::Chat(error)),
         _ => return Err(AppError::Internal),
     };
-    come_in(&state, peer, role, &token, StatusCode::OK).await
+    come_in(&state, (peer, place), role, &token, StatusCode::OK).await
 }
 
 /// Sign out, here or everywhere
@@ -209,13 +210,13 @@ async fn proven(state: &AppState, question: Question, is_private: bool) -> Resul
 /// A session for whoever has this token.
 async fn come_in(
     state: &Arc<AppState>,
-    peer: Peer,
+    (peer, place): (Peer, Permit),
     role: Role,
     token: &Secret,
     status: StatusCode,
 ) -> Result<Response, AppError> {
     let entry = Entry::Member(Proof::Token(token.clone()));
-    let session = handlers::come_in(state, entry, peer).await?;
+    let session = handlers::come_in(state, entry, peer, place).await?;
     let Author { id, name } = session.author();
     let cookies = [(header::SET_COOKIE, cookie(COOKIE, &session.token)), (header::SET_COOKIE, account_cookie(token))];
     let told = SignedIn { id, name, role: role.word(), token: session.token.clone() };

@@ -149,6 +149,7 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("wrong-fields", 422, "The body has not the right fields", "The detail says which."),
     ("bad-argument", 422, "An argument is not what is wanted", "The detail says what would be right."),
     ("bad-password", 401, "That name and that password do not belong together", "Try again, or take another name."),
+    ("no-lab", 404, "Nobody looks inside this server", "One that was started with --lab shows it, by the line door."),
     ("needs-invitation", 403, "One needs an invitation", "Ask whoever is in for a code."),
     ("no-store", 501, "This server keeps nothing", "One that does: cargo run -p chatd."),
     ("locked-down", 403, "Nobody new is let in", "Sign in if you have an account, or try again later."),

@@ -1,11 +1,12 @@
 //! The core's events as frames of the page, and its refusals.
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::command::VERBS;
+use chat_server::command::{Command, Unfit, VERBS, Verb};
 use chat_server::error::ChatError;
 use chat_server::event::{Change, Envelope, Event, Measure, Warning, What, Wire};
 use chat_server::names::{ClientId, Name};
 use chat_server::render::render;
+use chat_server::text::Text;
 
 use crate::models::{Author, CommandInfo, FileInfo, ServerFrame, bare, timestamp};
 use crate::state::AppState;
@@ -79,6 +80,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
                 text: plain(envelope),
             }
         }
+        Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
         Event::Gap { room, first, last, .. } => ServerFrame::Gap { room: bare(room), missing_from: *first, to: *last },
@@ -126,6 +128,26 @@ pub fn error_frame(reference: Option<u64>, error: &ChatError) -> ServerFrame {
     }
 }
 
+/// The refusal of a command that a frame cannot carry, which says how the same is done here. `None` if one can.
+pub fn unfit(verb: &'static Verb, command: &Command) -> Option<ChatError> {
+    let unfit = verb.unfit_for_frames(command)?;
+    let right = match (unfit, verb.name) {
+        (Unfit::SecretMissing, "LOGIN") => "Here the password stands in the same line, or comes by POST /api/session.",
+        (Unfit::SecretMissing, "REGISTER") => {
+            "Here the password stands in the same line, or comes by POST /api/accounts."
+        }
+        (Unfit::SecretMissing, "PASSWD") => "Here both stand in the same line, or come by PUT /api/account/password.",
+        (Unfit::SecretMissing, _) => "Here the key stands in the same line.",
+        (Unfit::NeedsLines, "PASTE") => "Send several lines as several messages.",
+        (Unfit::NeedsLines, "PING") => "Send the frame Ping.",
+        (Unfit::NeedsLines, "TYPING") => "Send the frame UserTyping or UserStoppedTyping.",
+        (Unfit::NeedsLines, "QUIT") => "Leave by DELETE /api/me; the page has a button for it.",
+        (Unfit::NeedsLines, "INSPECT") => "Look inside by the line door.",
+        (Unfit::NeedsLines, _) => "This is for the line door.",
+    };
+    Some(ChatError::BadArgument { what: Text::new(verb.name).unwrap_or_default(), right })
+}
+
 /// The number in its room, if the event has one.
 pub fn id_in_room(envelope: &Envelope) -> Option<u64> {
     match &envelope.event {
@@ -153,8 +175,7 @@ pub fn plain(envelope: &Envelope) -> String {
 /// The command table, for the page's completion.
 pub fn commands() -> &'static [CommandInfo] {
     static COMMANDS: std::sync::LazyLock<Vec<CommandInfo>> = std::sync::LazyLock::new(|| {
-        let line_door_only = ["PASTE", "OPT", "TYPING", "PING"];
-        let shown = VERBS.iter().filter(|verb| !verb.slashes.is_empty() && !line_door_only.contains(&verb.name));
+        let shown = VERBS.iter().filter(|verb| !verb.slashes.is_empty() && !verb.lines);
         shown.map(CommandInfo::of).collect()
     });
     &COMMANDS

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chat_server::command::Line;
+use chat_server::connections::{Permit, TurnedAway};
 use chat_server::event::Envelope;
 use chat_server::export::json;
 use chat_server::message::{Onlooker, Sought};
@@ -52,30 +53,29 @@ pub fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
 }
 
-/// Whether there is a place for one more on the page.
+/// Takes a place for one more client. Held from before the first wait, so that of many who come at once no more get in than may.
 ///
 /// # Errors
 /// [`AppError::Full`].
-pub fn may_come(state: &AppState, peer: Peer) -> Result<(), AppError> {
-    let config = state.handle.config();
-    if config.max_clients > 0 && state.sessions.len() >= config.max_clients {
-        return Err(AppError::Full(format!("There are {} people on the page already.", config.max_clients)));
-    }
-    // Counted only where it matters, for it looks at everybody.
-    let neighbours = || state.sessions.iter().filter(|session| session.address == peer.address.ip()).count();
-    if config.max_per_address > 0 && neighbours() >= config.max_per_address {
-        let most = config.max_per_address;
-        return Err(AppError::Full(format!("Your address has {most} sessions, which is the most. Leave one first.")));
-    }
-    Ok(())
+pub fn place(state: &AppState, peer: Peer) -> Result<Permit, AppError> {
+    state.handle.admit(peer.address).map_err(|why| {
+        let config = state.handle.config();
+        AppError::Full(match why {
+            TurnedAway::ServerFull => format!("The server has {} clients, which is the most.", config.max_clients),
+            TurnedAway::AddressFull => {
+                let most = config.max_per_address;
+                format!("Your address has {most} clients here, which is the most. Leave with one of them first.")
+            }
+        })
+    })
 }
 
 /// Signs somebody on.
 ///
 /// # Errors
 /// The chat's refusal, as for a name that is taken.
-pub async fn come_in(state: &Arc<AppState>, entry: Entry, peer: Peer) -> Result<Arc<Session>, AppError> {
-    match Session::open(state.clone(), entry, peer).await {
+pub async fn come_in(state: &Arc<AppState>, entry: Entry, peer: Peer, place: Permit) -> Result<Arc<Session>, AppError> {
+    match Session::open(state.clone(), entry, peer, place).await {
         Ok(session) => Ok(session),
         Err(NoSession::Refused(error)) => Err(AppError::Chat(error)),
         // Turned away before there was anything to refuse. The router knows why, if it is not the end of it.
@@ -207,8 +207,8 @@ pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<U
     (status = 503, description = "The server is full, or stopping", body = Problem)))]
 pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewUser>) -> Result<Response, AppError> {
     let name = Name::parse(&user.name)?;
-    may_come(&state, peer)?;
-    let session = come_in(&state, Entry::Guest(name), peer).await?;
+    let place = place(&state, peer)?;
+    let session = come_in(&state, Entry::Guest(name), peer, place).await?;
     let Author { id, name } = session.author();
     let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", session.token);
     let headers = [(header::LOCATION, format!("/api/users/{id}")), (header::SET_COOKIE, cookie)];
@@ -651,9 +651,9 @@ pub async fn readyz(State(state): Shared) -> Result<Json<Health>, AppError> {
     if state.handle.is_stopping() {
         return Err(AppError::Stopping);
     }
-    let most = state.handle.config().max_clients;
-    if most > 0 && state.sessions.len() >= most {
-        return Err(AppError::Full(format!("There are {most} people on the page already.")));
+    if state.handle.is_full() {
+        let most = state.handle.config().max_clients;
+        return Err(AppError::Full(format!("The server has {most} clients, which is the most.")));
     }
     Ok(Health::of(&state))
 }

@@ -167,7 +167,15 @@ impl Web {
     /// # Errors
     /// What the system says to the address, or to a runtime.
     pub fn start(handle: ServerHandle, config: WebConfig) -> io::Result<Web> {
-        let listener = std::net::TcpListener::bind(&config.addr)?;
+        Web::on(std::net::TcpListener::bind(&config.addr)?, handle, config)
+    }
+
+    /// The same on a listener that the caller has bound, whatever the address of the settings. The options that it set on it (such
+    /// as keepalive) hold for every connection.
+    ///
+    /// # Errors
+    /// The listener has no address, or what the system says to a runtime.
+    pub fn on(listener: std::net::TcpListener, handle: ServerHandle, config: WebConfig) -> io::Result<Web> {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -398,12 +398,16 @@ pub struct CommandInfo {
     pub usage: &'static str,
     /// What it does.
     pub help: &'static str,
+    /// Whether a password or a key stands behind it: what is typed is to be kept nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }
 
 impl CommandInfo {
     /// A row as frames show it.
     pub fn of(verb: &'static Verb) -> CommandInfo {
-        CommandInfo { name: verb.name, slashes: verb.slashes, usage: verb.usage, help: verb.help }
+        let Verb { name, slashes, usage, help, secret, .. } = *verb;
+        CommandInfo { name, slashes, usage, help, secret }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::Line;
+use chat_server::connections::Permit;
 use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::files::Token;
@@ -219,8 +220,13 @@ impl Session {
     ///
     /// # Errors
     /// The chat's refusal, as for a name that is taken.
-    pub async fn open(state: Arc<AppState>, entry: Entry, peer: Peer) -> Result<Arc<Session>, NoSession> {
-        let client = state.handle.next_id();
+    pub async fn open(
+        state: Arc<AppState>,
+        entry: Entry,
+        peer: Peer,
+        place: Permit,
+    ) -> Result<Arc<Session>, NoSession> {
+        let client = place.id();
         let (to_task, batches) = mpsc::channel(BATCHES);
         let (orders, from_doors) = mpsc::channel(ORDERS);
         let token = crate::state::random_token();
@@ -240,6 +246,7 @@ impl Session {
         let (signed_on, answer) = oneshot::channel();
         let now = Instant::now();
         let task = Task {
+            place: Some(place),
             state,
             session: session.clone(),
             batches,
@@ -252,6 +259,7 @@ impl Session {
             seen: HashMap::new(),
             rights: Rights { role: Role::Member, rooms: Vec::new() },
             current: None,
+            awaits_secret: None,
             next_tag: 0,
             last_order: now,
             empty_since: None,

@@ -1,17 +1,10 @@
 //! The engines: what carries the bytes of the line door's clients. One protocol, and one router, on all of them.
 
-use std::io;
-use std::net::{TcpListener, ToSocketAddrs};
-
 use chat_direct::Direct;
 use chat_pool::Pool;
 use chat_server::connection::Threads;
 use chat_server::server::Transport;
 use chat_tokio::Tokio;
-use socket2::{Domain, Protocol, Socket, Type};
-
-/// How many connections the system keeps for us until they are taken. It allows less where net.core.somaxconn is less.
-const BACKLOG: i32 = 4_096;
 
 /// The engines, by the names of the setting.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -65,27 +58,4 @@ impl Engine {
             Engine::Tokio => Box::new(Tokio::default()),
         }
     }
-}
-
-/// A listener for which thousands may come at once: the standard library's has place for 128 who wait, and whoever finds
-/// none has to try again a second later.
-///
-/// # Errors
-/// What the system says to the address; of several that a name stands for, the last one's.
-pub(crate) fn listen(addr: &str) -> io::Result<TcpListener> {
-    let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "the name stands for no address");
-    for addr in addr.to_socket_addrs()? {
-        let bound = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
-            // A restart must not wait for what is left of the connections before it.
-            socket.set_reuse_address(true)?;
-            socket.bind(&addr.into())?;
-            socket.listen(BACKLOG)?;
-            Ok(socket)
-        });
-        match bound {
-            Ok(socket) => return Ok(socket.into()),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
 }

@@ -13,6 +13,7 @@ mod data;
 mod engine;
 mod healthcheck;
 mod journal;
+mod listener;
 mod man;
 mod notify;
 mod reload;

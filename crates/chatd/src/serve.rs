@@ -22,7 +22,7 @@ use crate::notify::Notify;
 use crate::reload::Live;
 use crate::settings::{Loaded, Settings};
 use crate::signals::Signals;
-use crate::{UNAVAILABLE, WRONG_CONFIG, complain, data, engine, fail, journal, print, tls};
+use crate::{UNAVAILABLE, WRONG_CONFIG, complain, data, fail, journal, listener, print, tls};
 
 /// How long the end waits for what is still to be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
@@ -82,16 +82,24 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         core.files_dir = dir.join("files").display().to_string();
     }
     let core = &core;
-    let listener = match engine::listen(&core.addr) {
+    let listen = |addr: &str| listener::listen(addr, core.slow_secs);
+    let listener = match listen(&core.addr) {
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
     };
-    let mut server = match Server::on(listener, core.clone()) {
+    let figures = match core.metrics.as_str() {
+        "off" | "" => None,
+        addr => match listen(addr) {
+            Ok(listener) => Some(listener),
+            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", addr, &error)),
+        },
+    };
+    let mut server = match Server::on(listener, figures, core.clone()) {
         Ok(server) => server,
-        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
+        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
     };
     if !matches!(core.files.as_str(), "off" | "") {
-        let door = match engine::listen(&core.files) {
+        let door = match listen(&core.files) {
             Ok(door) => door,
             Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &core.files, &error)),
         };
@@ -102,7 +110,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     let mut tls_addr = None;
     if let Some(tls) = &tls {
         let addr = &settings.tls.addr;
-        let opened = engine::listen(addr).and_then(|door| {
+        let opened = listen(addr).and_then(|door| {
             tls_addr = Some(door.local_addr()?);
             server.also("tls", door, tls.clone())
         });
@@ -128,7 +136,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
         "off" | "" => None,
-        addr => match Web::start(handle.clone(), settings.web.clone()) {
+        addr => match listen(addr).and_then(|door| Web::on(door, handle.clone(), settings.web.clone())) {
             Ok(web) => Some(web),
             Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--web", addr, &error)),
         },

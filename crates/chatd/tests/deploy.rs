@@ -400,3 +400,24 @@ fn the_image_is_made_of_what_there_is() {
         }
     }
 }
+
+#[test]
+fn old_backups_go_by_their_number_wherever_the_clock_is() {
+    let unit = text("deploy/chatd-backup.service");
+    let tidy = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '")?.strip_suffix('\'')).last();
+    let tidy = tidy.expect("a command that removes the old ones");
+    let dir = tempfile::tempdir().unwrap();
+    let year = Duration::from_secs(365 * 24 * 3_600);
+    // Each is a year older than the one before it.
+    for age in 0..33 {
+        let file = fs::File::create(dir.path().join(format!("chat-{age}.db"))).unwrap();
+        file.set_modified(std::time::SystemTime::now() - year * age).unwrap();
+    }
+    fs::write(dir.path().join("notes.txt"), "").unwrap();
+    // systemd reads two backslashes as one.
+    let tidy = tidy.replace("/var/lib/chatd-backup", &dir.path().display().to_string()).replace(r"\\", r"\");
+    assert!(Command::new("sh").arg("-c").arg(&tidy).status().unwrap().success(), "{tidy}");
+    let is_there = |name: String| dir.path().join(name).exists();
+    assert!((0..30).all(|age| is_there(format!("chat-{age}.db"))) && is_there("notes.txt".into()));
+    assert!(!(30..33).any(|age| is_there(format!("chat-{age}.db"))));
+}

@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Read, Write};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kit::{Chatd, DEADLINE, command, connect, hears, output, says};
 
@@ -218,4 +218,46 @@ fn the_demonstration_plays() {
     let out = String::from_utf8_lossy(&played.stdout);
     assert!(played.status.success(), "{out}\n{}", String::from_utf8_lossy(&played.stderr));
     assert!(out.contains("one conversation, three doors"), "{out}");
+}
+
+/// Whether the system looks, by and by, if a peer that says nothing is still there: in its table of sockets, the one at the
+/// server's end waits for its keepalive timer (proc_net_tcp: 2 in the field `tr`).
+#[cfg(target_os = "linux")]
+fn is_probed(peer: &std::net::TcpStream) -> bool {
+    let port = |addr: std::io::Result<std::net::SocketAddr>| format!(":{:04X}", addr.expect("it is connected").port());
+    let (here, there) = (port(peer.local_addr()), port(peer.peer_addr()));
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("a table of sockets");
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        matches!(fields[..], [_, local, remote, "01", _, timer, ..]
+            if local.ends_with(&there) && remote.ends_with(&here) && timer.starts_with("02:"))
+    })
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn every_door_on_every_engine_notices_a_dead_peer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().display().to_string();
+    let (code, _, error) = output(&["cert", "--dev", "--force", "--dir", &dir]);
+    assert_eq!(code, 0, "{error}");
+    let pem = |name: &str| format!("{dir}/{name}.pem");
+    for engine in ["direct", "threads", "pool", "tokio"] {
+        let (cert, key) = (pem("cert"), pem("key"));
+        let doors = ["--metrics", "127.0.0.1:0", "--tls", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
+        let mut chatd = Chatd::start(&[&["--engine", engine], &doors[..]].concat());
+        let mut doors = vec![chatd.line.clone(), chatd.page.clone()];
+        for begin in ["tls on ", "files on ", "figures on http://"] {
+            doors.push(chatd.prints(begin).trim_end_matches("/metrics").to_string());
+        }
+        for door in doors {
+            let peer = connect(&door);
+            let until = Instant::now() + DEADLINE;
+            // What is sent first, and not acknowledged yet, has another timer.
+            while !is_probed(&peer) {
+                assert!(Instant::now() < until, "{engine}: nothing looks after {door}");
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+        }
+    }
 }

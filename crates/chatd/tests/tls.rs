@@ -67,8 +67,6 @@ impl Running {
                 "off",
                 "--tls",
                 "127.0.0.1:0",
-                "--data",
-                "off",
                 "--log",
                 "info",
             ])
@@ -152,6 +150,38 @@ fn the_commands_that_it_prints_are_good() {
     let log = server.ends();
     let fingerprint = told.lines().last().expect("a fingerprint").trim();
     assert!(log.contains(fingerprint) && !log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+/// ncat ends its half without TLS's goodbye, and does so while the password is still being looked at.
+#[test]
+fn a_script_by_ncat_signs_in_speaks_and_leaves() {
+    if !is_here("ncat") {
+        return;
+    }
+    let (folder, dir, _) = certificates();
+    let data = folder.path().join("data").display().to_string();
+    let server = Running::with(&dir, &["--data", &data]);
+    let joined = |name: &str| {
+        let mut client = TestClient::connect(server.line.parse().expect("an address"));
+        client.send(&format!("JOIN:{name}"));
+        client.until("* OK JOIN ...");
+        client
+    };
+    let mut budi = joined("budi");
+    budi.send("REGISTER:correct horse");
+    budi.until("* OK REGISTER ...");
+    budi.send("QUIT");
+    budi.rest();
+    let mut ani = joined("ani");
+    let port = server.tls.rsplit(':').next().expect("a port").to_string();
+    for _ in 0..5 {
+        let mut ncat = Program::start(&["ncat", "--ssl", "127.0.0.1", &port]);
+        ncat.is_given("LOGIN:budi correct horse\nMSG:hi\nQUIT\n");
+        let (_, shown) = ncat.ends();
+        assert!(shown.contains(" OK LOGIN ") && shown.contains(" BYE 200 quit: Bye, budi.\r\n"), "{shown}");
+        ani.until("* MSG #lobby * budi: hi");
+        ani.until("* LEFT #lobby budi: quit");
+    }
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl House {
                 let (wanted, visit) = (name(who), self::visit(visit));
                 let invite = code.as_deref();
                 let new = New { name: &wanted, role: Role::Member, invite, needs_invite: needs_code };
-                let hashed = self.hasher.hash(PASSWORDS[password]).unwrap();
+                let hashed = self.hasher.hash(&fit(PASSWORDS[password])).unwrap();
                 let answer = accounts::register(&self.db, &new, &hashed, visit, now).unwrap();
                 match self.model.may_register(who, code.as_ref(), needs_code, now) {
                     Err(error) => assert_refused(answer, error),
@@ -292,7 +292,7 @@ impl House {
             Step::Change { who, password, new, token } => {
                 let visit = Visit { token, from: None };
                 let Ok((hashed, _)) = self.shows(who, password, visit, false) else { return };
-                let renewed = self.hasher.hash(PASSWORDS[new]).unwrap();
+                let renewed = self.hasher.hash(&fit(PASSWORDS[new])).unwrap();
                 let hashes = (&*hashed, &*renewed);
                 let answer = accounts::change_password(&self.db, &name(who), hashes, visit, now).unwrap();
                 let again = accounts::change_password(&self.db, &name(who), hashes, visit, now).unwrap();
@@ -305,7 +305,7 @@ impl House {
             Step::Renew { who } => {
                 let Some(owner) = self.model.owner(&name(who)) else { return };
                 owner.version = now as usize;
-                let renewed = self.hasher.hash(PASSWORDS[owner.password]).unwrap();
+                let renewed = self.hasher.hash(&fit(PASSWORDS[owner.password])).unwrap();
                 let account = "SELECT account FROM accounts WHERE name = ?1";
                 let account = self.db.query_row(account, [name(who).as_str()], |row| row.get(0)).unwrap();
                 accounts::renew(&self.db, account, &renewed).unwrap();
@@ -357,7 +357,7 @@ impl House {
         guarded: bool,
     ) -> Result<(String, usize), ChatError> {
         let trial = Trial { name: name(who), secret: Secret::new(PASSWORDS[password]), visit, guarded };
-        let shown = trial.shown(&mut self.hasher, &self.db);
+        let shown = trial.shown(&mut self.hasher, &self.db).map(|shown| shown.hashed);
         let place = visit.from.map(|from| match from {
             IpAddr::V4(v4) => v4.octets()[3],
             IpAddr::V6(_) => unreachable!("there is none"),
@@ -423,6 +423,10 @@ fn assert_refused(answer: Answer, error: ChatError) {
         Answer::Refused(refused) => assert_eq!(refused, error),
         other => panic!("{other:?} instead of {error:?}"),
     }
+}
+
+fn fit(typed: &str) -> Password {
+    Password::new(&Secret::new(typed)).unwrap()
 }
 
 fn name(who: usize) -> Name {

@@ -9,7 +9,7 @@ use chat_server::event::{Envelope, Event, Version, What};
 use chat_server::store::{Act, Keeping, Question, Record, Report};
 use chat_server::testing::Scrape;
 use chat_store::{Durability, FILE, Options, Retention, check};
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
 use crate::kit::{Talk, changed, name, options, room_name, said, said_with, search, shown, state, text, until, words};
@@ -414,4 +414,57 @@ fn old_lines_go_by_age_and_a_room_without_any_counts_on() {
     talk.say([said("#old", 4, "ani", "goes on")]);
     talk.stop();
     assert!(check(dir.path()).unwrap().is_sound);
+}
+
+#[test]
+fn a_clock_that_is_years_ahead_at_the_start_throws_nothing_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let ten_days_ago = Utc::now() - TimeDelta::days(10);
+    talk.say((1..=5).map(|id| Envelope::new(ten_days_ago, said("#a", id, "ani", "kept").event.clone())));
+    talk.stop();
+    // As if it had last run on the day of these lines: for it, the clock has gone ten days ahead.
+    let run_last = |at: DateTime<Utc>| {
+        let db = Connection::open(dir.path().join(FILE)).unwrap();
+        db.execute("UPDATE state SET clock = ?1", [at.timestamp_millis()]).unwrap();
+    };
+    run_last(ten_days_ago);
+    // By their number three are too many, which shows that they were looked at.
+    let retention = Retention { days: Some(1), lines: Some(2) };
+    let open = || Talk::with(Options { retention, ..options(dir.path(), Durability::Commit) });
+    let mut talk = open();
+    assert_eq!(talk.contents.time.map(|time| (time - ten_days_ago).num_minutes()), Some(0));
+    assert!(matches!(talk.report(), Report::Purged(rooms) if rooms == [(room_name("#a"), 4)]));
+    assert_eq!(words(&talk.page("#a")), ["kept", "kept"]);
+    talk.stop();
+    // The doubt is written down. When the clock has gone on so for hours, it is believed.
+    run_last(ten_days_ago);
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    let confirmed = chat_server::store::CONFIRMED_AFTER.as_millis() as i64;
+    assert_eq!(db.execute("UPDATE state SET doubted = ?1 WHERE doubt IS NOT NULL", [confirmed]), Ok(1));
+    drop(db);
+    let talk = open();
+    assert!(matches!(talk.report(), Report::Purged(rooms) if rooms == [(room_name("#a"), 6)]));
+    talk.stop();
+}
+
+#[test]
+fn the_write_ahead_log_shrinks_when_who_read_for_long_has_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "first")]);
+    // As an export does that is looked at page by page.
+    let reader = Connection::open(dir.path().join(FILE)).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM log;").unwrap();
+    reader.query_row("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0)).unwrap();
+    let long = "x".repeat(1_900);
+    let wal = || fs::metadata(dir.path().join(format!("{FILE}-wal"))).map_or(0, |file| file.len());
+    let mut id = 1;
+    while wal() < 24 << 20 {
+        talk.say((1..=1_000).map(|more| said("#a", id + more, "ani", &long)));
+        id += 1_000;
+    }
+    drop(reader);
+    until("it is short again", || wal() == 0);
+    talk.stop();
 }

@@ -61,8 +61,7 @@ impl Task {
             Event::Moderated { what: Measure::Deop { person: Some(person), .. }, .. } if *person == own => {
                 self.look_at_rights().await;
             }
-            // Whoever is made an operator of the server, or is one no more, is told so in words.
-            Event::Note { room: None, .. } => self.look_at_rights().await,
+            Event::Role { .. } => self.look_at_rights().await,
             Event::Mode { room, modes, .. } => {
                 self.tell_all(frame(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() }));
             }
@@ -347,6 +346,8 @@ impl Task {
         let Pending { asker, what, again } = pending;
         match what {
             Wanted::SignOn => {
+                // At the limit the next try, with another name, needs this place.
+                self.place = None;
                 if let Some(signed_on) = self.signed_on.take() {
                     let _gone = signed_on.send(Err(error.clone()));
                 }
@@ -415,6 +416,7 @@ impl Task {
             let end = Out::End { goodbye: Some(goodbye.clone()), code, reason: words.clone() };
             let _gone = socket.try_send(end);
         }
+        self.place = None;
         if let Some(signed_on) = self.signed_on.take() {
             drop(signed_on);
         }

@@ -15,7 +15,7 @@ use chat_server::text::Text;
 use super::task::{Missed, Resume, Task, Wanted};
 use super::{Ask, Asker, Order, Out, SocketId, Told};
 use crate::error::AppError;
-use crate::frames::{id_in_room, rendered};
+use crate::frames::{id_in_room, rendered, unfit};
 use crate::models::{Ack, ServerFrame, Span, bare, room_name};
 use crate::state::{Receipt, frame, key};
 
@@ -61,6 +61,9 @@ impl Task {
     }
 
     pub(super) async fn ask(&mut self, ask: Ask, asker: Asker) {
+        if let Some(socket) = self.may_be_the_secret(&ask, &asker) {
+            return self.tell_socket(socket, &maybe_secret(asker.reference));
+        }
         match ask {
             Ask::Say { room, cid, text, re, act } => self.say(asker, room, cid, text, re, act).await,
             Ask::Change { room, line, what } => {
@@ -98,6 +101,22 @@ impl Task {
             }
             Ask::Resume(rooms) => self.resume(asker, rooms).await,
         }
+    }
+
+    /// The asker's socket, where the command before this one lacked its secret, so that these words may be it: a person types it
+    /// in the next line, as by telnet, and it must not be said aloud. Typing and read marks come by themselves and change nothing.
+    fn may_be_the_secret(&mut self, ask: &Ask, asker: &Asker) -> Option<SocketId> {
+        let socket = self.awaits_secret.filter(|socket| asker.socket == Some(*socket))?;
+        let is_speech = match ask {
+            Ask::Typing(..) | Ask::Read(..) | Ask::Resume(_) => return None,
+            Ask::Say { .. } => true,
+            Ask::Line { line, .. } => {
+                protocol::parse(line).is_some_and(|request| matches!(request.what, Ok(Command::Say { .. })))
+            }
+            Ask::Change { .. } | Ask::Whisper { .. } | Ask::Offer { .. } => false,
+        };
+        self.awaits_secret = None;
+        is_speech.then_some(socket)
     }
 
     pub(super) async fn say(
@@ -181,6 +200,15 @@ impl Task {
     /// Any line of the line protocol. What it says is as if it had come in its own frame.
     pub(super) async fn line(&mut self, asker: Asker, room: Option<RoomName>, line: &Text) {
         let Some(request) = protocol::parse(line) else { return self.refused(asker, &ChatError::NoText) };
+        if let (Some(verb), Ok(command)) = (request.verb, &request.what)
+            && let Some(error) = unfit(verb, command)
+        {
+            if matches!(command, Command::Prompt(_)) {
+                // Words that follow may be the secret.
+                self.awaits_secret = asker.socket;
+            }
+            return self.refused(asker, &error);
+        }
         let verb = request.verb.map_or("", |verb| verb.name);
         let here = room.clone().or_else(|| self.current.clone()).unwrap_or_else(RoomName::lobby);
         match request.what {
@@ -199,16 +227,6 @@ impl Task {
             Ok(Command::Reply(text)) => {
                 let wanted = Wanted::Whispered { to: None, cid: None, text: text.clone() };
                 self.request(asker, verb, Command::Reply(text), wanted).await;
-            }
-            // The page has a box of several lines, and options of its own.
-            Ok(
-                Command::PasteBegins | Command::Paste(_) | Command::Options(_) | Command::Inspect { watch: Some(_) },
-            ) => {
-                let error = ChatError::BadArgument {
-                    what: Text::new(verb).unwrap_or_default(),
-                    right: "This is for the line door; the page has its own way.",
-                };
-                self.refused(asker, &error);
             }
             Ok(command) => {
                 if let Some(room) =
@@ -298,5 +316,18 @@ impl Task {
         if let Some(Resume { socket, reference, rooms, .. }) = self.resumes.remove(&resume) {
             self.tell_socket(socket, &ServerFrame::Resumed { reference, rooms });
         }
+    }
+}
+
+/// The refusal of words that may be a secret.
+fn maybe_secret(reference: Option<u64>) -> ServerFrame {
+    let title =
+        "This was not said: it may be the password or key that the command before it lacks. To say it, send it again.";
+    ServerFrame::Error {
+        reference,
+        code: "bad-argument".into(),
+        status: 422,
+        title: title.into(),
+        retry_after_ms: None,
     }
 }

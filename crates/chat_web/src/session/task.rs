@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Choice, Command, Presence};
+use chat_server::connections::Permit;
 use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::message::{Client, Message as ToRouter, Rights, Ticket};
@@ -28,6 +29,8 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// The session's own side.
 pub(super) struct Task {
+    /// Before all others: it is given back before anybody hears that the session is over.
+    pub(super) place: Option<Permit>,
     pub(super) state: Arc<AppState>,
     pub(super) session: Arc<Session>,
     pub(super) batches: mpsc::Receiver<Batch>,
@@ -43,6 +46,8 @@ pub(super) struct Task {
     /// What this person may do, as the router said last.
     pub(super) rights: Rights,
     pub(super) current: Option<RoomName>,
+    /// The socket whose last command lacks its password or key.
+    pub(super) awaits_secret: Option<SocketId>,
     pub(super) next_tag: u64,
     pub(super) last_order: Instant,
     /// Since when the last socket is gone; none while there is one, or there never was.

@@ -218,10 +218,9 @@ const app = {
   },
   /** Registers the name one has, and asks for the cookie by which this browser stays signed in. */
   makeMine: (password) => new Promise((done, fail) => {
-    const secret = password.trim();
-    const asked = ask({ type: 'Command', line: `/register ${secret}`, room: 'lobby' }, () => done(), (error) => fail(new Error(error.title)));
+    const asked = ask({ type: 'Command', line: `/register ${password}`, room: 'lobby' }, () => done(), (error) => fail(new Error(error.title)));
     if (!asked) fail(new Error(t('needsLine')));
-  }).then(() => api.signIn(state.me.name, password.trim())).then(() => {
+  }).then(() => api.signIn(state.me.name, password)).then(() => {
     setPref('account', true);
     state.signedIn = true;
     toast(t('nowYours', { name: state.me.name }));

@@ -461,7 +461,7 @@ impl Ws {
         let own = OWN_REFS + self.pings;
         let mut frames = Vec::new();
         let mut waiting = std::mem::take(&mut self.waiting);
-        self.send(&json!({ "type": "Command", "ref": own, "line": "/ping" }));
+        self.send(&json!({ "type": "Command", "ref": own, "line": "/why" }));
         loop {
             match waiting.pop_front().unwrap_or_else(|| self.read()) {
                 Heard::Frame(frame) if frame["ref"] == own => return (frames, None),

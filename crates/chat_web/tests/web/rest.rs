@@ -1,6 +1,8 @@
 //! Every REST call, and every way in which each can be refused.
 
 use std::collections::BTreeSet;
+use std::sync::Barrier;
+use std::thread;
 
 use chat_server::config::Config;
 use chat_server::operator_key::OperatorKey;
@@ -233,6 +235,39 @@ fn elsewhere(blocked: &Stage) -> BTreeSet<String> {
     add(&stopped, get("/api/readyz"), true);
     assert_eq!(stopped.call(get("/api/healthz")).status, 200);
     had
+}
+
+/// A place is taken before anything is waited for, so however many come at once, and one count holds for all doors.
+#[test]
+fn of_many_at_once_no_more_get_in_than_an_address_may_have() {
+    let config = Config { max_per_address: 5, ..quick() };
+    let stage = Stage::with(config, WebConfig::default());
+    let _at_the_line = stage.line("ani");
+    let start = Barrier::new(40);
+    let come = |i: usize| {
+        start.wait();
+        stage.call(post("/api/users", &json!({ "name": format!("race{i}") })))
+    };
+    let come = &come;
+    let replies: Vec<Reply> = thread::scope(|scope| {
+        let all: Vec<_> = (0..40).map(|i| scope.spawn(move || come(i))).collect();
+        all.into_iter().map(|one| one.join().expect("no panic")).collect()
+    });
+    let (inside, outside): (Vec<Reply>, Vec<Reply>) = replies.into_iter().partition(|reply| reply.status == 201);
+    assert_eq!(inside.len(), 4, "and one at the line door");
+    for reply in &outside {
+        assert_eq!((reply.status, reply.problem().as_str()), (503, "server-full"));
+    }
+    stage.server().connect().hears("* BYE 511 server-full: ...");
+    // Who leaves makes room, and it is there when the answer is; a name that is taken costs no place.
+    let token = inside[0].json()["token"].as_str().expect("a token").to_string();
+    let status = |call: Call| stage.call(call).status;
+    let name = |name: &str| post("/api/users", &json!({ "name": name }));
+    assert_eq!(status(call("DELETE", "/api/me").bearer(&token)), 204);
+    assert_eq!(
+        [status(name("ani")), status(name("ani")), status(name("budi")), status(name("citra"))],
+        [409, 409, 201, 503]
+    );
 }
 
 #[test]

@@ -20,13 +20,16 @@ const LADDER: [&str; 12] = [
 ];
 const LANGUAGES: [&str; 2] = ["en", "id"];
 
+/// The root of the project, where the paths of this file begin.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
 /// The names in a folder that end like this, without the ending, in order.
 fn names(folder: &str, ending: &str) -> Vec<String> {
-    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect(folder);
+    let entries = fs::read_dir(Path::new(ROOT).join(folder)).expect(folder);
     let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(ending)?.to_string())).collect();
     names.sort();
@@ -63,10 +66,10 @@ fn every_lesson_has_a_program_a_transcript_and_two_pages() {
     for language in LANGUAGES {
         assert_eq!(names("docs/lessons", &format!(".{language}.md")), LADDER);
     }
-    let (manifest, ladder) = (read("Cargo.toml"), read("docs/lessons/README.md"));
+    let (manifest, ladder) = (read("examples/lessons/Cargo.toml"), read("docs/lessons/README.md"));
     for lesson in LADDER {
-        let entry = format!("[[example]]\nname = \"{lesson}\"\npath = \"examples/lessons/{lesson}.rs\"\n");
-        assert!(manifest.contains(&entry), "{lesson} is no example in Cargo.toml");
+        let entry = format!("[[bin]]\nname = \"{lesson}\"\npath = \"{lesson}.rs\"\n");
+        assert!(manifest.contains(&entry), "{lesson} is no program in examples/lessons/Cargo.toml");
         for target in ["en.md", "id.md"].map(|page| format!("({lesson}.{page})")) {
             assert!(ladder.contains(&target), "docs/lessons/README.md does not link to {target}");
         }
@@ -75,6 +78,9 @@ fn every_lesson_has_a_program_a_transcript_and_two_pages() {
 
 #[test]
 fn a_lesson_needs_the_standard_library_and_nothing_else() {
+    let manifest = read("examples/lessons/Cargo.toml");
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).and_then(|rest| rest.split('[').next());
+    assert_eq!(dependencies.map(str::trim), Some(""), "a lesson is built from nothing in seconds");
     for lesson in LADDER {
         let program = read(&format!("examples/lessons/{lesson}.rs"));
         for line in program.lines().filter(|line| line.starts_with("use ")) {
@@ -85,7 +91,7 @@ fn a_lesson_needs_the_standard_library_and_nothing_else() {
         }
         let number = lesson[..2].trim_start_matches('0');
         assert!(program.starts_with(&format!("//! Lesson {number}: ")), "{lesson} says which one it is");
-        assert!(program.contains(&format!("cargo run --example {lesson}")), "{lesson} says how it is run");
+        assert!(program.contains(&format!("cargo run -p lessons --bin {lesson}")), "{lesson} says how it is run");
     }
 }
 
@@ -106,7 +112,7 @@ fn what_a_page_quotes_stands_in_the_program_and_in_its_transcript_word_for_word(
 
 #[test]
 fn every_link_of_the_pages_leads_to_a_file() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lessons");
+    let folder = Path::new(ROOT).join("docs/lessons");
     let ladder = read("docs/lessons/README.md");
     let ladder = ("README", "docs/lessons/README.md".to_string(), ladder);
     for (_, path, page) in pages().chain([ladder]) {

@@ -187,19 +187,15 @@ impl Stage for Lesson {
     }
 }
 
-/// A lesson's program stands beside the tests: target/debug/deps/programs-… and target/debug/examples/01_echo.
+/// Where a lesson's program is: cargo has built all of them for this test, in one folder.
 fn program(lesson: &str) -> PathBuf {
-    let tests = std::env::current_exe().expect("the test knows where it is");
-    let target = tests.parent().and_then(Path::parent).expect("deps stands in the target directory");
-    let program = target.join("examples").join(lesson);
-    assert!(program.exists(), "{} is missing: cargo build --examples makes it", program.display());
-    program
+    Path::new(env!("CARGO_BIN_EXE_01_echo")).with_file_name(lesson)
 }
 
 /// Every lesson with its transcript.
 fn lessons() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lessons");
-    let entries = fs::read_dir(&folder).expect("the lessons").map(|entry| entry.expect("an entry").path());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = fs::read_dir(folder).expect("the lessons").map(|entry| entry.expect("an entry").path());
     let mut programs: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|kind| kind == "rs")).collect();
     programs.sort();
     let transcript = |path: PathBuf| {
