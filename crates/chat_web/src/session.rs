@@ -28,10 +28,12 @@ use uuid::Uuid;
 mod task;
 mod orders;
 mod answers;
+mod held;
 
 use crate::models::{Author, Message, ServerFrame, bare};
 use crate::peer::Peer;
 use crate::state::{AppState, TaskQueue};
+use held::Held;
 use task::Task;
 
 /// The most frames that wait for one socket, and how many must be free before the next batch is taken from the router: a
@@ -170,8 +172,8 @@ pub enum Ask {
     Typing(RoomName, bool),
     /// Read so far.
     Read(RoomName, u64),
-    /// Everything after these.
-    Resume(BTreeMap<String, u64>),
+    /// Everything after these numbers, and the whispers since that time.
+    Resume(BTreeMap<String, u64>, Option<String>),
 }
 
 /// What came of an [`Ask`].
@@ -256,6 +258,7 @@ impl Session {
             pending: HashMap::new(),
             resumes: HashMap::new(),
             read: HashMap::new(),
+            held: Held::default(),
             seen: HashMap::new(),
             rights: Rights { role: Role::Member, rooms: Vec::new() },
             current: None,

@@ -438,7 +438,7 @@ function hello(frame) {
     const room = store.roomOf(state, info.id);
     resume[info.id] = merge.last(room.tl) || (room.loaded ? 0 : info.last_seq ?? 0);
   }
-  send({ type: 'Resume', rooms: resume });
+  send({ type: 'Resume', rooms: resume, whispers: state.whispered });
   if (state.rooms.has(wanted)) { app.open(wanted); wanted = ''; }
   if (!state.rooms.has(state.current)) app.open('lobby');
 }
@@ -452,7 +452,7 @@ function answered(frame) {
     if (frame.type === 'Ack') {
       outbox.done(box, item.cid);
       if (!item.to) take({ type: 'acked', ...item, room: item.room, seq: frame.seq, id: frame.id, at: new Date(onServer(item.at)).toISOString() });
-      else if (!store.roomOf(state, item.room)?.tl.cids.has(item.cid)) take({ type: 'Whisper', from: state.me, to: { name: item.to }, text: item.text, cid: item.cid, at: new Date(now()).toISOString() });
+      else if (!store.roomOf(state, item.room)?.tl.cids.has(item.cid)) take({ type: 'Whisper', own: true, from: state.me, to: { name: item.to }, text: item.text, cid: item.cid, at: new Date(now()).toISOString() });
     } else {
       outbox.refused(box, frame.ref, frame.title, Date.now(), frame.code === 'too-fast' ? frame.retry_after_ms || 1000 : 0);
       if (frame.code !== 'too-fast') announce(frame.title);

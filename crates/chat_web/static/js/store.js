@@ -11,7 +11,7 @@ const MOST_NOTES = 200;
 const MOST_NAMES = 5000;
 
 export const initial = () => ({
-  me: null, role: 'member', rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0, names: new Set(),
+  me: null, role: 'member', rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0, names: new Set(), whispered: null,
 });
 
 export function newRoom(id, info = {}) {
@@ -194,8 +194,10 @@ const HANDLERS = {
   Whisper(state, event, ctx) {
     const mine = isMe(state, event.from);
     const room = ensure(state, `@${(mine ? event.to : event.from).name}`);
-    const known = event.cid && room.tl.cids.get(event.cid);
-    if (known) return [{ what: 'timeline', room: room.id }];
+    // The server's time of the last one is asked from after a cut; it may come again then.
+    if (!event.own) state.whispered = event.at > (state.whispered ?? '') ? event.at : state.whispered;
+    const again = event.cid ? room.tl.cids.has(event.cid) : room.tl.order.some((seq) => { const m = room.tl.msgs.get(seq); return m.at === event.at && m.text === event.text && sameName(m.from.name, event.from.name); });
+    if (again) return [{ what: 'timeline', room: room.id }];
     // Whispers have no seq of the server's: they are counted here, in the order they came.
     const seq = merge.last(room.tl) + 1;
     return logged(state, { ...event, type: 'Message', room: room.id, seq, id: `w${seq}` }, ctx);

@@ -317,7 +317,7 @@ export function timelineView(app) {
 
   return {
     render, plan, latest, goTo,
-    atEnd: () => view.stick && view.end === null,
+    atEnd: () => view.stick && view.end === null && !inHand(),
     fresh: (key) => view.fresh.add(key),
   };
 }
