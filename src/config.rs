@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::chaos::Chaos;
 use crate::command::edits;
+use crate::hosts::Hosts;
 use crate::operator_key::OperatorKey;
 use crate::text::{MAX_TEXT, Text};
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub log: String,
     /// Where to serve metrics, or `off`.
     pub metrics: String,
+    /// By which names the ports that speak HTTP may be called.
+    pub web_hosts: Hosts,
     /// Where files come and go, or `off`.
     pub files: String,
     /// The directory that they are kept in; empty for a fresh one among the temporary files.
@@ -105,6 +108,7 @@ impl Default for Config {
             shutdown_secs: Duration::from_secs(5),
             log: "info".into(),
             metrics: "off".into(),
+            web_hosts: Hosts::default(),
             files: "off".into(),
             files_dir: String::new(),
             file_bytes: 10 * 1_024 * 1_024,
@@ -318,6 +322,17 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
     setting!(metrics, address_or_off, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
+    Setting {
+        key: "web_hosts",
+        help: "names by which browsers and Prometheus may call this server, besides addresses and localhost, with spaces \
+               between them: chat.example.org; .example.org is that name and every one below it",
+        quoted: true,
+        get: |config| config.web_hosts.to_string(),
+        set: |config, value| {
+            config.web_hosts = Hosts::parse(value)?;
+            Ok(())
+        },
+    },
     setting!(files, address_or_off, "where files come and go, as 127.0.0.1:7879, or off"),
     Setting {
         key: "files_dir",
@@ -490,7 +505,7 @@ impl Setting {
             "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join"
             | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "spam_errors" | "sign_on_secs" | "line_secs"
             | "idle_secs" | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each"
-            | "file_bytes_total" | "file_transfers" | "file_hours" => When::AtOnce,
+            | "file_bytes_total" | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
             "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
             _ => return None,

@@ -57,6 +57,7 @@ pub mod rehash;
 pub mod files;
 pub mod server;
 pub mod config;
+pub mod hosts;
 pub mod exposition;
 mod process;
 pub mod metrics;

@@ -78,6 +78,11 @@ pub fn tightest_limit(threads_per_client: u64) -> Option<Limit> {
     all.into_iter().min_by_key(|limit| limit.clients)
 }
 
+/// How many descriptors this process may have, or `None` where the system does not tell.
+pub fn open_files() -> Option<u64> {
+    soft_limit(&fs::read_to_string("/proc/self/limits").ok()?, "Max open files")
+}
+
 /// Where the limits on threads stand, given `/proc/self/cgroup`: in our own group and in each above it, for the system
 /// holds us to all of them. A systemd unit has a group of its own; a container usually sees its group as the root.
 fn pids_max_files(groups: &str) -> Vec<String> {

@@ -37,7 +37,7 @@ pub(crate) const INBOX: usize = 1_024;
 /// The most connections that are taken and not yet started.
 const WAITING: usize = 1_024;
 /// What accept waits after a failure, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A server that is bound and not yet running.
@@ -268,7 +268,7 @@ impl Server {
             // Without this the scope would wait for the router for ever.
             let give_up = |_: &io::Error| handle.shutdown();
             if let Some(exporter) = &exporter {
-                let serve = || exporter.run(|| handle.figures(), &shared.stop);
+                let serve = || exporter.run(&handle);
                 thread::Builder::new()
                     .name("metrics".into())
                     .stack_size(STACK)
@@ -609,7 +609,7 @@ pub(crate) fn sleep_longer(pause: Duration) -> Duration {
 }
 
 /// Linux also reports errors of the new connection by accept; they say nothing about the listener.
-pub(crate) fn is_peers_fault(error: &io::Error) -> bool {
+pub fn is_peers_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionAborted

@@ -27,6 +27,9 @@ mod line;
 #[path = "../examples/client/pipe.rs"]
 #[allow(dead_code, reason = "only the program uses all of it")]
 mod pipe;
+#[path = "../examples/client/secrets.rs"]
+#[allow(dead_code, reason = "only the program uses all of it")]
+mod secrets;
 #[path = "../examples/client/session.rs"]
 #[allow(dead_code, reason = "only the program uses all of it")]
 mod session;
@@ -80,7 +83,17 @@ impl Server {
     }
 
     fn with(addr: &str, flags: &[&str]) -> Server {
+        Server::run(Command::new(env!("CARGO_BIN_EXE_chat_server")), addr, flags)
+    }
+
+    /// One with an operator key, which `/oper` asks for.
+    fn with_key(key: &str) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat_server"));
+        command.env("CHAT_OPERATOR_KEY", key);
+        Server::run(command, "127.0.0.1:0", &[])
+    }
+
+    fn run(mut command: Command, addr: &str, flags: &[&str]) -> Server {
         command.args(["--addr", addr, "--metrics", "off"]).args(flags);
         let mut running = Running::start(&mut command);
         // Nobody reads the log, and it must not fill its pipe.
@@ -165,16 +178,18 @@ impl Terminal {
     }
 
     fn start_in(dir: &std::path::Path, args: &[&str]) -> Terminal {
+        // No history file.
+        Terminal::run(dir, "/dev/null/none", args, "")
+    }
+
+    /// The client with a place for its history; `behind` goes on the command line behind it.
+    fn run(dir: &std::path::Path, state: &str, args: &[&str], behind: &str) -> Terminal {
         let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
-        let line = format!("exec '{}' {}", program().display(), quoted.join(" "));
+        let line = format!("'{}' {} {behind}", program().display(), quoted.join(" "));
         let mut command = Command::new("script");
         command.args(["-qfec", &line, "/dev/null"]).current_dir(dir);
-        // No history file, no colours, and a terminal that the editor can move its cursor on.
-        command
-            .env("XDG_STATE_HOME", "/dev/null/none")
-            .env("NO_COLOR", "1")
-            .env("TERM", "xterm")
-            .env("SHELL", "/bin/sh");
+        // No colours, and a terminal that the editor can move its cursor on.
+        command.env("XDG_STATE_HOME", state).env("NO_COLOR", "1").env("TERM", "xterm").env("SHELL", "/bin/sh");
         let mut running = Running::start(&mut command);
         let keys = running.0.stdin.take().expect("piped");
         let mut out = running.0.stdout.take().expect("piped");
@@ -220,6 +235,14 @@ impl Terminal {
     fn shows(&mut self, words: &str) {
         let until = Instant::now() + DEADLINE;
         while !self.screen.contains(words) {
+            self.reads_on(until, words);
+        }
+    }
+
+    /// The same, behind the line that was typed last.
+    fn shows_behind(&mut self, words: &str) {
+        let until = Instant::now() + DEADLINE;
+        while !self.screen[self.lines_begun..].contains(words) {
             self.reads_on(until, words);
         }
     }
@@ -503,6 +526,89 @@ fn at_a_terminal_one_talks_and_leaves() {
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("Bye, ani."), "{screen}");
     assert!(budi.hears("LEFT #lobby ani").contains("quit"));
+}
+
+/// `/oper` asks for the operator key, which must be seen nowhere: not on the screen, not in the room, not in the history file.
+#[test]
+fn a_password_at_a_terminal_is_hidden_and_kept_nowhere() {
+    let folder = Folder::new("secrets");
+    let state = folder.path("state");
+    let history = folder.0.join("state/chat_client/history");
+    let server = Server::with_key("hunter1-hunter1-hunter1");
+    let mut budi = Person::joins(&server, "budi");
+    // What an older client has kept goes as well.
+    std::fs::create_dir_all(history.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&history, "#V2\nhello\n/login ani hunter9-hunter9\n").expect("a file");
+    let mut ani = Terminal::run(&folder.0, &state, &["--name", "ani", "--addr", &server.addr], "");
+    ani.shows("#lobby> ");
+    ani.types("/oper");
+    ani.shows("The operator key. It is not shown.");
+    ani.shows("password> ");
+    ani.types("hunter1-hunter1-hunter1");
+    ani.shows("You are an operator of this server");
+    ani.types("/oper hunter2-hunter2");
+    ani.shows("That is not the operator key");
+    // Taken back, by Enter and by Ctrl-C.
+    for back in ["\r", "\x03"] {
+        ani.types("/oper");
+        ani.shows_behind("password> ");
+        ani.begins(back);
+        ani.shows_behind("Never mind");
+    }
+    ani.types("/register hunter3-hunter3");
+    ani.types("still here");
+    budi.hears("ani: still here");
+    ani.types("/quit");
+    let (code, screen) = ani.ends();
+    assert_eq!(code, 0, "{screen}");
+    // What stands in a command's own line was shown as it was typed; behind a question nothing is.
+    assert!(!screen.contains("hunter1"), "{screen}");
+    budi.says("HISTORY=h:#lobby limit=100");
+    loop {
+        let line = budi.hears(" ");
+        assert!(!line.contains("hunter"), "{line}");
+        if line.contains(" END HISTORY ") {
+            break;
+        }
+    }
+    let kept = std::fs::read_to_string(&history).expect("a history");
+    assert!(!kept.contains("hunter") && kept.contains("still here") && kept.contains("hello"), "{kept}");
+}
+
+/// Where only the output is a pipe, the input is a terminal, which would show what is typed.
+#[test]
+fn a_password_that_is_typed_for_a_pipe_is_hidden() {
+    let server = Server::with_key("hunter1-hunter1-hunter1");
+    let args = ["--name", "ani", "--addr", &server.addr];
+    let mut ani = Terminal::run(std::path::Path::new("."), "/dev/null/none", &args, "| cat");
+    ani.shows(" OK JOIN ");
+    ani.presses("/oper\r");
+    ani.shows("Password: ");
+    ani.presses("hunter1-hunter1-hunter1\r");
+    ani.shows(" OK OPER ");
+    ani.presses("/quit\r");
+    let (_, screen) = ani.ends();
+    assert!(!screen.contains("hunter1"), "{screen}");
+}
+
+#[test]
+fn a_password_in_a_script_is_the_line_behind_its_question_and_is_never_said() {
+    let server = Server::with_key("hunter1-hunter1-hunter1");
+    let mut ani = Person::joins(&server, "ani");
+    let args = ["--name", "ci", "--addr", &server.addr];
+    let (code, out, err) = piped(&args, b"/oper\nhunter1-hunter1-hunter1\nfirst\n");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains(" OK OPER ") && !out.contains("hunter"), "{out}");
+    // Without a store there are no accounts, so nothing is asked for; two lines would have been passwords.
+    let (code, out, err) = piped(&args, b"/passwd\nhunter1-hunter1-hunter1\nhunter2-hunter2\nsecond\n/oper\n\nthird\n");
+    assert!(code == 1 && err.matches("a line was not sent").count() == 2, "{out}{err}");
+    assert!(err.contains(" ERR 412 "), "an empty line takes the question back: {err}");
+    for words in ["first", "second", "third"] {
+        let line = ani.hears("MSG #lobby ");
+        assert!(line.trim_end().ends_with(&format!(" ci: {words}")), "{line}");
+    }
+    let (code, _, err) = piped(&["--login", "--name", "ci", "--addr", &server.addr], b"hello\n");
+    assert!(code == 1 && err.contains("try: CHAT_PASSWORD_FILE=FILE"), "{err}");
 }
 
 #[test]

@@ -9,19 +9,21 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_server::command::{Command, ModeChange, VERBS};
+use chat_server::command::{Command, VERBS};
 use chat_server::protocol;
 use chat_server::text::Text;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
-use rustyline::history::FileHistory;
+use rustyline::history::{FileHistory, History};
 use rustyline::validate::Validator;
-use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+use rustyline::{ColorMode, CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+use unicode_width::UnicodeWidthChar;
 
 use crate::conversation::{Conversation, Words};
 use crate::flags::Settings;
+use crate::secrets::{PASSWORD_FILE, has_secret};
 use crate::session::{Board, Event, Session, State};
 use crate::stream::{CONNECT, Server};
 use crate::view::View;
@@ -39,7 +41,10 @@ const BUSY: Duration = Duration::from_secs(5);
 pub(crate) fn run(settings: &Settings, server: Server) -> io::Result<u8> {
     let colours = !settings.plain && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let view = View::terminal(colours);
-    let conversation = Conversation::new(&settings.name, settings.room.clone(), settings.history, view);
+    let mut conversation = Conversation::new(&settings.name, settings.room.clone(), settings.history, view);
+    if settings.login {
+        conversation.signs_in_with(settings.password.clone());
+    }
     let words = conversation.words.clone();
     let mut editor = editor(words).map_err(io::Error::other)?;
     let mut printer = editor.create_external_printer().ok();
@@ -55,10 +60,11 @@ pub(crate) fn run(settings: &Settings, server: Server) -> io::Result<u8> {
     let session = Session::new(server, conversation, &board, events.clone(), print);
     thread::scope(|scope| {
         let session = thread::Builder::new().name("session".into()).spawn_scoped(scope, || session.run(inbox))?;
-        board.wait(CONNECT + BUSY, |state| state.begun || state.over);
+        board.wait(CONNECT + BUSY, |state| state.begun || state.hides || state.over);
         let file = history_file();
         if let Some(file) = &file {
             let _there_may_be_none = editor.load_history(file);
+            forget_secrets(&mut editor);
         }
         type_lines(&mut editor, &board, &events, colours);
         if let Some(file) = &file {
@@ -74,11 +80,30 @@ fn editor(words: Arc<Words>) -> rustyline::Result<Editor<Typing, FileHistory>> {
     let config = Config::builder()
         .max_history_size(LINES)?
         .history_ignore_dups(true)?
+        // Passwords are hidden by the highlighter, which NO_COLOR must not switch off. What we colour is ours to decide.
+        .color_mode(ColorMode::Forced)
         .completion_type(CompletionType::List)
         .build();
     let mut editor = Editor::with_config(config)?;
-    editor.set_helper(Some(Typing { words, empty: Cell::new(true) }));
+    editor.set_helper(Some(Typing { words, empty: Cell::new(true), hides: Cell::new(false) }));
     Ok(editor)
+}
+
+/// A client of before may have kept lines with passwords; they are gone when this one ends.
+fn forget_secrets(editor: &mut Editor<Typing, FileHistory>) {
+    let lines: Vec<String> = editor.history().iter().filter(|line| !has_secret(line)).cloned().collect();
+    if lines.len() == editor.history().len() || editor.clear_history().is_err() {
+        return;
+    }
+    for line in lines {
+        let _is_a_courtesy = editor.add_history_entry(line);
+    }
+}
+
+/// Whether the editor cannot hide what is typed: on these it leaves the line to the terminal, as rustyline documents.
+fn cannot_hide() -> bool {
+    let term = std::env::var("TERM").unwrap_or_default();
+    ["dumb", "cons25", "emacs"].iter().any(|plain| plain.eq_ignore_ascii_case(&term))
 }
 
 /// The terminal's columns; 0 if nobody knows.
@@ -91,17 +116,34 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
     let mut interrupted = false;
     loop {
         let width = columns(editor);
-        let (prompt, over) = {
+        let (prompt, over, hides) = {
             let mut state = board.look();
             state.width = width;
-            (state.prompt.clone(), state.over)
+            (state.prompt.clone(), state.over, state.hides)
         };
         if over {
             return;
         }
+        if hides && cannot_hide() {
+            let words = format!(
+                "This terminal cannot hide a password, so none is asked for; --login takes it from {PASSWORD_FILE}."
+            );
+            let _nobody_reads = writeln!(io::stderr(), "{words}");
+            tell(events, Event::Typed(String::new(), true));
+            board.wait(BUSY, |state| state.over || !state.hides);
+            continue;
+        }
+        if let Some(typing) = editor.helper() {
+            typing.hides.set(hides);
+        }
         let styled = if colours { format!("\x1b[2m{prompt}\x1b[0m") } else { prompt.clone() };
         let line = match editor.readline(&(prompt, styled)) {
             Ok(line) => line,
+            Err(ReadlineError::Interrupted) if hides => {
+                tell(events, Event::Typed(String::new(), true));
+                board.wait(ANSWER, |state| state.over || !state.hides);
+                continue;
+            }
             Err(ReadlineError::Interrupted) => {
                 let empty = editor.helper().is_none_or(|typing| typing.empty.get());
                 if board.look().transfers > 0 {
@@ -119,23 +161,26 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
             Err(_) => return tell(events, Event::Leave("QUIT".into())),
         };
         interrupted = false;
+        // The server may have asked while the line was typed.
+        let hidden = hides || board.look().hides;
         let read = Text::new(&line).ok().and_then(|text| protocol::parse(&text)).and_then(|request| request.what.ok());
-        let secret = matches!(read, Some(Command::Enter { key: Some(_), .. }))
-            || matches!(read, Some(Command::Mode { change: Some(ModeChange::Key(_)), .. }));
-        if !secret && !line.trim().is_empty() {
+        let read = read.filter(|_| !hidden);
+        if !hidden && !has_secret(&line) && !line.trim().is_empty() {
             let _is_a_courtesy = editor.add_history_entry(&line);
         }
         if matches!(read, Some(Command::Quit(_))) && !board.look().prompt.starts_with("paste") {
             return tell(events, Event::Leave(line));
         }
-        let is_command = !matches!(read, Some(Command::Say { .. }) | None);
+        let is_command = hidden || !matches!(read, Some(Command::Say { .. }) | None);
+        // Only the server can say whether a password comes next.
+        let patience = if matches!(read, Some(Command::Prompt(_))) { BUSY } else { ANSWER };
         let (taken, answers) = {
             let state = board.look();
             (state.taken, state.answers)
         };
-        tell(events, Event::Typed(line));
+        tell(events, Event::Typed(line, hidden));
         let is_done = |state: &State| state.taken > taken && (!is_command || state.answers > answers);
-        board.wait(ANSWER, |state| state.over || is_done(state));
+        board.wait(patience, |state| state.over || is_done(state));
     }
 }
 
@@ -158,7 +203,13 @@ fn history_file() -> Option<PathBuf> {
     let state = state.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))?;
     let dir = state.join("chat_client");
     std::fs::create_dir_all(&dir).ok()?;
-    Some(dir.join("history"))
+    let file = dir.join("history");
+    let mut open = std::fs::OpenOptions::new();
+    open.create(true).append(true);
+    // What is said in a room for a few is theirs alone, from the first line on.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    open.open(&file).ok().map(|_there| file)
 }
 
 /// What the editor asks while somebody types.
@@ -166,10 +217,20 @@ struct Typing {
     words: Arc<Words>,
     /// Whether there is nothing on the line; the editor does not say when Ctrl-C comes.
     empty: Cell<bool>,
+    /// Whether the line is a password.
+    hides: Cell<bool>,
 }
 
 impl Helper for Typing {}
 impl Highlighter for Typing {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.hides.get() { Cow::Owned(hidden(line)) } else { Cow::Borrowed(line) }
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+        self.hides.get()
+    }
+
     fn highlight_candidate<'c>(&self, candidate: &'c str, _: CompletionType) -> Cow<'c, str> {
         Cow::Borrowed(candidate)
     }
@@ -189,10 +250,19 @@ impl Completer for Typing {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, cursor: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        if self.hides.get() {
+            return Ok((cursor, Vec::new()));
+        }
         let (start, candidates) = candidates(&self.words, &line[..cursor]);
         let pair = |word: String| Pair { display: word.trim_end().to_string(), replacement: word };
         Ok((start, candidates.into_iter().map(pair).collect()))
     }
+}
+
+/// As many stars as the line has columns.
+fn hidden(line: &str) -> String {
+    let stars = |c: char| if c == '\n' { "\n".into() } else { "*".repeat(c.width().unwrap_or(0)) };
+    line.chars().map(stars).collect()
 }
 
 /// What the last word before the cursor could become, and where it starts.
@@ -221,6 +291,13 @@ fn candidates(words: &Words, typed: &str) -> (usize, Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_as_many_stars_as_it_has_columns() {
+        for (typed, shown) in [("", ""), ("abc 1", "*****"), ("日é", "***"), ("a\nb", "*\n*")] {
+            assert_eq!(hidden(typed), shown);
+        }
+    }
 
     #[test]
     fn tab_knows_commands_rooms_and_names() {

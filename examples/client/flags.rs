@@ -1,13 +1,20 @@
 //! What the command line says.
 
+use std::path::PathBuf;
+
 use chat_server::names::{Name, RoomName};
+use chat_server::store::Secret;
+
+use crate::secrets::{self, PASSWORD_FILE};
 
 const HELP: &str = "\
 The client of the chat.
 
-  client [--name NAME] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--no-history]
+  client [--name NAME] [--login] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--no-history]
 
   --name NAME       who you are; without it, your user name
+  --login           the name is registered: sign in to it. The password is asked for, or is the first line
+                    of the file that CHAT_PASSWORD_FILE names (/dev/fd/3 is one); it is never an argument
   --addr HOST:PORT  where the server is; without it, 127.0.0.1:7878
   --tls             speak TLS; the port is usually another one
   --ca FILE         with --tls: who may have signed the server's certificate, in PEM. Nobody else is trusted
@@ -19,6 +26,7 @@ The client of the chat.
   --help, --version
 
 At a terminal: type and press Enter. /help shows the commands, Tab completes, Ctrl-D leaves.
+A password that the server asks for (/login NAME, /register, /passwd) is not shown and kept nowhere on disk.
 There, /send FILE [#room or user] sends a file, and /get TOKEN [name] fetches one; Ctrl-C cancels it.
 In a pipe: lines go in, the protocol comes out. The exit code is 0 if every line was accepted, 1 if
 something was refused (standard error says what), 2 for a wrong flag, 69 if there is no server.
@@ -30,6 +38,10 @@ something was refused (standard error says what), 2 for a wrong flag, 69 if ther
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Settings {
     pub(crate) name: String,
+    /// Whether the name is an account's, to sign in to.
+    pub(crate) login: bool,
+    /// Its password, where it is known before the server asks for it.
+    pub(crate) password: Option<Secret>,
     pub(crate) addr: String,
     /// The file with the CA; where there is one, TLS is spoken.
     pub(crate) ca: Option<String>,
@@ -51,6 +63,8 @@ pub(crate) enum Task {
 pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Result<Task, String> {
     let mut settings = Settings {
         name: name.to_string(),
+        login: false,
+        password: None,
         addr: "127.0.0.1:7878".into(),
         ca: None,
         own: None,
@@ -65,7 +79,10 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             Some((flag, value)) => (flag, Some(value.to_string())),
             None => (arg.as_str(), None),
         };
-        if glued.is_some() && !matches!(flag, "--name" | "--addr" | "--ca" | "--cert" | "--key" | "--room") {
+        if glued.is_some()
+            && !flag.starts_with("--pass")
+            && !matches!(flag, "--name" | "--addr" | "--ca" | "--cert" | "--key" | "--room")
+        {
             return Err(format!("{flag} takes no value, or is no flag\n  try: --help shows them all"));
         }
         let mut value = || glued.clone().or_else(|| args.next()).ok_or(format!("{flag} needs a value\n  try: --help"));
@@ -73,6 +90,7 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             "--help" | "-h" => return Ok(Task::Print(HELP.into())),
             "--version" | "-V" => return Ok(Task::Print(concat!("client ", env!("CARGO_PKG_VERSION"), "\n").into())),
             "--plain" => settings.plain = true,
+            "--login" => settings.login = true,
             "--tls" => tls = true,
             "--ca" => settings.ca = Some(value()?),
             "--cert" => cert = Some(value()?),
@@ -97,6 +115,12 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
                     RoomName::parse(&value).map_err(|error| format!("--room: {error}\n  try: --room '#rust'"))?;
                 settings.room = (room != RoomName::lobby()).then(|| room.as_str().into());
             }
+            _ if flag.starts_with("--pass") => {
+                return Err(format!(
+                    "a password as an argument could be read by others on this machine\n  \
+                     try: --login, which asks for it, or {PASSWORD_FILE}=FILE with --login"
+                ));
+            }
             _ => return Err(format!("there is no flag {arg}\n  try: --help shows them all")),
         }
     }
@@ -116,6 +140,18 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
         }
         (false, Some(_)) => Err("--ca is for TLS\n  try: --tls with it".into()),
         _ => Ok(Task::Talk(settings)),
+    }
+}
+
+impl Settings {
+    /// Reads the password for `--login` from the file that the environment names, if it names one.
+    ///
+    /// # Errors
+    /// What is wrong with that file.
+    pub(crate) fn read_password(&mut self) -> Result<(), String> {
+        let path = std::env::var_os(PASSWORD_FILE).filter(|path| self.login && !path.is_empty());
+        self.password = path.map(|path| secrets::from_file(&PathBuf::from(path))).transpose()?;
+        Ok(())
     }
 }
 
@@ -149,6 +185,7 @@ mod tests {
         assert!(
             matches!(read(&["--ca=a.pem", "--tls"]), Ok(Task::Talk(Settings { ca: Some(ca), .. })) if ca == "a.pem")
         );
+        assert!(matches!(read(&["--login"]), Ok(Task::Talk(Settings { login: true, .. }))));
         assert!(matches!(read(&[]), Ok(Task::Talk(Settings { name, .. })) if name == "me"));
     }
 
@@ -169,9 +206,12 @@ mod tests {
             &["--tls", "--ca", "ca.pem", "--cert", "me.pem"],
             &["--cert", "me.pem", "--key", "me.pem"],
             &["ani"],
+            &["--login=ani"],
+            &["--password", "hunter2"],
+            &["--password=hunter2"],
         ] {
             let problem = read(args).unwrap_err();
-            assert!(problem.contains("try: --"), "{problem}");
+            assert!(problem.contains("try: --") && !problem.contains("hunter2"), "{problem}");
         }
     }
 

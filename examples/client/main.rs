@@ -1,7 +1,8 @@
 //! The bundled client: for a person at a terminal, and for a program in a pipe.
 //!
 //! Read `line.rs` (what the server says), `view.rs` (how it looks), `conversation.rs` (what to do about it), then
-//! `session.rs` and `editor.rs` for a terminal, `files.rs` for files, and `pipe.rs` for a pipe. `stream.rs` is the way to the server.
+//! `session.rs` and `editor.rs` for a terminal, `files.rs` for files, and `pipe.rs` for a pipe. `secrets.rs` is about passwords,
+//! `stream.rs` is the way to the server.
 
 mod conversation;
 mod editor;
@@ -9,6 +10,7 @@ mod files;
 mod flags;
 mod line;
 mod pipe;
+mod secrets;
 mod session;
 mod stream;
 mod view;
@@ -35,7 +37,7 @@ fn main() -> ExitCode {
             let _nobody_reads = io::stdout().write_all(text.as_bytes());
             0
         }
-        Task::Talk(settings) => match Server::new(&settings) {
+        Task::Talk(mut settings) => match settings.read_password().and_then(|()| Server::new(&settings)) {
             Err(problem) => {
                 pipe::complain(&format!("error: {problem}"));
                 USAGE

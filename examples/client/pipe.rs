@@ -1,16 +1,18 @@
 //! A session in a pipe: lines in, the protocol (or plain text) out, and an exit code that says whether all was accepted.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use chat_server::command::{Choice, Command, View as WireView};
+use chat_server::command::{Choice, Command, Prompt, Verb, View as WireView};
 use chat_server::protocol;
+use chat_server::store::Secret;
 use chat_server::text::Text;
 
 use crate::flags::Settings;
 use crate::line::{Blocks, Line};
+use crate::secrets::{PASSWORD_FILE, is_typable};
 use crate::session::{CANNOT_CONNECT, LINE, next_line};
 use crate::stream::{Server, Stream};
 use crate::view::View;
@@ -48,8 +50,17 @@ pub(crate) fn run(settings: &Settings, server: &Server) -> u8 {
 fn talk(settings: &Settings, stream: &Stream) -> io::Result<bool> {
     stream.set_read_timeout(ANSWER)?;
     let window = Arc::new(Window::default());
-    let mut sender = Sender { stream: stream.clone(), window: window.clone(), serial: 0, pasting: false };
-    let mut opening = vec!["OPT:history=off presence=off".to_string(), format!("JOIN:{}", settings.name)];
+    let password = settings.password.clone();
+    if settings.login && password.is_none() && !io::stdin().is_terminal() {
+        let why = "--login needs a password, and a pipe cannot be asked for it";
+        return Err(io::Error::other(format!(
+            "{why}\n  try: {PASSWORD_FILE}=FILE, with the password in its first line"
+        )));
+    }
+    let mut sender =
+        Sender { stream: stream.clone(), window: window.clone(), serial: 0, pasting: false, asked: None, password };
+    let sign_on = if settings.login { "LOGIN" } else { "JOIN" };
+    let mut opening = vec!["OPT:history=off presence=off".to_string(), format!("{sign_on}:{}", settings.name)];
     opening.extend(settings.room.iter().map(|room| format!("JOIN:{room}")));
     let sending = thread::Builder::new().name("stdin".into()).spawn(move || {
         if let Err(error) = sender.send_all(&opening, io::stdin().lock())
@@ -99,7 +110,13 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
         let item = blocks.take(line.clone());
         let answers = refused || matches!(line.kind.as_str(), "OK" | "END");
         if item.is_some() && answers && (refused || line.pair("tag").is_some()) {
-            window.answered(refused);
+            window.answered(&line);
+        }
+        if line.kind == "PROMPT" && line.field(0) == "password" {
+            window.change(|owed| owed.asking = Asking::Open);
+        }
+        if refused && matches!(line.field(1), "name-registered" | "members-only") {
+            complain("  try: --login signs in to a name of yours, --name NAME takes another");
         }
         match (refused, plain) {
             (true, true) => complain(&format!("refused: {} ({} {})", line.text, line.field(0), line.field(1))),
@@ -138,6 +155,16 @@ struct Owed {
     under_way: usize,
     refused: bool,
     closed: bool,
+    asking: Asking,
+}
+
+/// How far the server is with asking for a password; until then nothing else may be sent.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Asking {
+    #[default]
+    No,
+    Wanted,
+    Open,
 }
 
 impl Window {
@@ -157,17 +184,40 @@ impl Window {
 
     /// Waits until nothing is owed; `false` when something was refused, or nothing more will be heard.
     fn settled(&self) -> bool {
+        self.settles() && !self.look().refused
+    }
+
+    /// The same, whatever was refused.
+    fn settles(&self) -> bool {
         let owes = |owed: &mut Owed| owed.under_way > 0 && !owed.closed;
         let waited = self.changed.wait_timeout_while(self.look(), 2 * ANSWER, owes);
         let (owed, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        !owed.refused && !owed.closed && !waited.timed_out()
+        !owed.closed && !waited.timed_out()
     }
 
-    fn answered(&self, refused: bool) {
-        let mut owed = self.look();
-        owed.under_way = owed.under_way.saturating_sub(1);
-        owed.refused |= refused;
+    fn change(&self, change: impl FnOnce(&mut Owed)) {
+        change(&mut self.look());
         self.changed.notify_all();
+    }
+
+    fn answered(&self, line: &Line) {
+        let refused = line.kind == "ERR";
+        self.change(|owed| {
+            owed.under_way = owed.under_way.saturating_sub(1);
+            owed.refused |= refused;
+            // Everything before it was answered, so this is the question's own refusal.
+            if refused && Verb::named(line.field(2)).is_some_and(|verb| verb.secret) {
+                owed.asking = Asking::No;
+            }
+        });
+    }
+
+    /// Waits until the server has asked for a password; `false` when it does not.
+    fn is_asked(&self) -> bool {
+        let waits = |owed: &mut Owed| owed.asking == Asking::Wanted && !owed.closed;
+        let waited = self.changed.wait_timeout_while(self.look(), 2 * ANSWER, waits);
+        let (owed, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        owed.asking == Asking::Open && !owed.closed
     }
 
     fn refuse(&self, why: &str) {
@@ -187,12 +237,20 @@ struct Sender {
     window: Arc<Window>,
     serial: u64,
     pasting: bool,
+    /// A request that was just sent, behind which the server asks for a password.
+    asked: Option<Prompt>,
+    /// The password for the name, where it is known.
+    password: Option<Secret>,
 }
 
 impl Sender {
     fn send_all(&mut self, opening: &[String], mut input: impl BufRead) -> io::Result<()> {
         for line in opening {
             self.send(line.as_bytes())?;
+            if let Some(asked) = self.asked.take() {
+                let known = self.password.take();
+                self.give_passwords(asked, known, &mut input)?;
+            }
         }
         // What is meant for a room must not be said in another one, so first we have to be in it.
         if !self.window.settled() {
@@ -214,6 +272,9 @@ impl Sender {
             }
             if !self.send(&line)? {
                 return Ok(());
+            }
+            if let Some(asked) = self.asked.take() {
+                self.give_passwords(asked, None, &mut input)?;
             }
         }
         if self.pasting {
@@ -251,6 +312,14 @@ impl Sender {
             }
             _ => {}
         }
+        if let Ok(Command::Prompt(asked)) = &request.what {
+            // A refusal that comes while a password is wanted has to be that of the question.
+            if !self.window.settles() {
+                return Ok(false);
+            }
+            self.asked = Some(asked.clone());
+            self.window.change(|owed| owed.asking = Asking::Wanted);
+        }
         if !self.window.open() {
             return Ok(false);
         }
@@ -266,13 +335,83 @@ impl Sender {
         Ok(true)
     }
 
+    /// The line behind a question is the password, as it is; there are two where it is to be another. They are read also where
+    /// the server does not ask, for what is not wanted as a password must not be said.
+    fn give_passwords(&mut self, asked: Prompt, known: Option<Secret>, input: &mut impl BufRead) -> io::Result<()> {
+        let count = if asked == Prompt::OldPassword { 2 } else { 1 };
+        let is_typed = io::stdin().is_terminal();
+        for number in 1..=count {
+            let is_asked = self.window.is_asked();
+            if !is_asked && (is_typed || known.is_some()) {
+                return Ok(());
+            }
+            let password = match &known {
+                Some(known) => known.reveal().to_string(),
+                None => {
+                    let _hidden = is_typed.then(|| Unseen::begin("Password: ")).transpose()?;
+                    let mut line = String::new();
+                    input.by_ref().take(LINE).read_line(&mut line)?;
+                    line.trim_end_matches(['\r', '\n']).to_string()
+                }
+            };
+            if !is_asked {
+                self.window.refuse("a line was not sent, for it may be a password, and the server does not want one");
+                continue;
+            }
+            let next = if number < count { Asking::Wanted } else { Asking::No };
+            self.window.change(|owed| owed.asking = next);
+            if is_typable(&password) {
+                self.put(password.as_bytes())?;
+            } else {
+                self.window.refuse("a password has no control characters; nothing was sent");
+                self.put(b"")?;
+            }
+        }
+        Ok(())
+    }
+
     fn put(&mut self, line: &[u8]) -> io::Result<()> {
         self.stream.write_all(&[line, b"\n"].concat())
     }
 }
 
+/// While this lasts, the terminal does not show what is typed.
+struct Unseen {
+    #[cfg(unix)]
+    before: rustix::termios::Termios,
+}
+
+impl Unseen {
+    /// Asks for a password on standard error, for the output goes elsewhere.
+    #[cfg(unix)]
+    fn begin(prompt: &str) -> io::Result<Unseen> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let before = tcgetattr(io::stdin())?;
+        let mut unseen = before.clone();
+        unseen.local_modes -= LocalModes::ECHO;
+        unseen.local_modes |= LocalModes::ECHONL;
+        tcsetattr(io::stdin(), OptionalActions::Now, &unseen)?;
+        let _nobody_reads = write!(io::stderr(), "{prompt}");
+        Ok(Unseen { before })
+    }
+
+    #[cfg(not(unix))]
+    fn begin(_: &str) -> io::Result<Unseen> {
+        let why = "what is typed for a pipe cannot be hidden on this system";
+        Err(io::Error::other(format!("{why}\n  try: {PASSWORD_FILE}=FILE with --login")))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        let _no_terminal_any_more = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
 /// What stands behind the verb, in whichever of the spellings it was written.
-fn args_of<'a>(line: &'a str, verb: &str) -> &'a str {
+pub(crate) fn args_of<'a>(line: &'a str, verb: &str) -> &'a str {
     let colon = line.strip_prefix(verb).and_then(|rest| rest.strip_prefix(':'));
     match (colon, line.strip_prefix('/')) {
         (Some(args), _) => args,

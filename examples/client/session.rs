@@ -31,7 +31,8 @@ pub(crate) const CANNOT_CONNECT: u8 = 69;
 
 /// What the session is told. Connections carry a number, so that the last words of an old one hurt nobody.
 pub(crate) enum Event {
-    Typed(String),
+    /// A line, and whether it was hidden as it was typed.
+    Typed(String, bool),
     /// Say goodbye, with the line that asked for it.
     Leave(String),
     Connected(u32, Stream),
@@ -55,6 +56,8 @@ pub(crate) struct Board {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) prompt: String,
+    /// Whether what is typed must not be shown.
+    pub(crate) hides: bool,
     /// Counts the typed lines that the session has taken.
     pub(crate) taken: u64,
     /// Counts the answers to commands.
@@ -180,8 +183,8 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
     fn take(&mut self, event: Event) -> Option<u8> {
         self.conversation.fold_at(self.board.look().width);
         match event {
-            Event::Typed(line) => {
-                self.conversation.typed(&line);
+            Event::Typed(line, hidden) => {
+                self.conversation.typed(&line, hidden);
                 self.taken += 1;
             }
             Event::Leave(line) => {
@@ -204,6 +207,11 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
                 match self.conversation.heard(&line) {
                     Heard::Nothing => {}
                     Heard::KnockAgain => self.knock_at = Some(Instant::now() + KNOCK_AGAIN),
+                    Heard::Refused => {
+                        self.conversation.quit("QUIT");
+                        self.conversation.own(&format!("{} does not let us in. Enter leaves.", self.server.addr));
+                        return Some(1);
+                    }
                     Heard::Bye(code, words) => return self.bye(code, words.trim_end_matches('.')),
                 }
                 if self.conversation.is_here() {
@@ -254,7 +262,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
                 }
                 *asked = true;
                 self.until = now + LAST_CHANCE;
-                self.conversation.send.push_str("PING:*\n");
+                self.conversation.ping();
             }
         }
         None
@@ -397,10 +405,10 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
         }
         let (prompt, answers, is_here) =
             (self.conversation.prompt(), self.conversation.answers, self.conversation.is_here());
-        let (taken, transfers) = (self.taken, self.transfers.len());
+        let (taken, transfers, hides) = (self.taken, self.transfers.len(), self.conversation.hides());
         self.board.change(|state| {
             (state.taken, state.transfers) = (taken, transfers);
-            (state.prompt, state.answers) = (prompt, answers);
+            (state.prompt, state.answers, state.hides) = (prompt, answers, hides);
             state.begun |= is_here;
         });
     }

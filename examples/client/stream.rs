@@ -9,6 +9,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{AlertDescription, CertificateError, ClientConfig, ClientConnection, RootCertStore};
+use socket2::{SockRef, TcpKeepalive};
 
 use crate::flags::Settings;
 
@@ -16,6 +17,11 @@ use crate::flags::Settings;
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long one write may take: past it the connection counts as broken.
 const WRITE: Duration = Duration::from_secs(10);
+
+/// After this silence the system probes the connection, so often and so many times before it counts as broken.
+const SILENT_FOR: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+const PROBES: u32 = 3;
 
 /// Where the server is, and how one speaks to it.
 #[derive(Clone)]
@@ -99,6 +105,7 @@ impl Server {
                 Ok(socket) => {
                     socket.set_nodelay(true)?;
                     socket.set_write_timeout(Some(WRITE))?;
+                    notice_a_dead_server(&socket)?;
                     return match &self.tls {
                         None => Ok(Stream::Plain(Arc::new(socket))),
                         Some((name, config)) => Tls::shake(socket, name, config).map(|tls| Stream::Tls(Arc::new(tls))),
@@ -109,6 +116,17 @@ impl Server {
         }
         Err(last)
     }
+}
+
+/// A server that is gone without a word is noticed, also by a client that only listens.
+fn notice_a_dead_server(socket: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new().with_time(SILENT_FOR).with_interval(PROBE_EVERY).with_retries(PROBES),
+    )?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(SILENT_FOR + PROBES * PROBE_EVERY))?;
+    Ok(())
 }
 
 impl Stream {
@@ -282,5 +300,17 @@ mod tests {
             assert!(problem.contains(words) && problem.contains("try: --ca "), "{problem}");
         }
         assert!(with(&[]).is_ok());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_dead_server_is_noticed() {
+        let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = door.local_addr().expect("it is bound").to_string();
+        let stream = Server { addr, tls: None }.connect().expect("it listens");
+        let socket = SockRef::from(stream.socket());
+        assert!(socket.keepalive().expect("an option"));
+        assert_eq!(socket.tcp_keepalive_time().expect("an option"), SILENT_FOR);
+        assert_eq!(socket.tcp_user_timeout().expect("an option"), Some(Duration::from_secs(90)));
     }
 }

@@ -28,7 +28,7 @@ const FIRST_LINE: Duration = Duration::from_secs(10);
 /// The most bytes of that line.
 const MAX_LINE: usize = 1_024;
 /// A blocked read or write comes back this often to look at the time.
-const TICK: Duration = Duration::from_millis(500);
+pub const TICK: Duration = Duration::from_millis(500);
 /// Whoever has sent all that was announced may have more: so long it is waited for. Many netcats do not say that they are done.
 const MORE: Duration = Duration::from_millis(300);
 /// So many bytes have to move in `slow_secs`.
@@ -434,8 +434,8 @@ fn settle(upload: Upload, send: &dyn Fn(Message)) -> Result<Placed, FileError> {
     }
 }
 
-/// The deadlines of a transfer: so many bytes at a time, and all of them.
-struct Clock {
+/// The deadlines of a transfer, by whatever door: 64 KiB in `slow_secs`, and all of it in `file_secs`.
+pub struct Clock {
     slow: Duration,
     end: Option<Instant>,
     stride: Instant,
@@ -444,14 +444,18 @@ struct Clock {
 }
 
 impl Clock {
-    fn new(config: &Config, began: Instant, left: u64) -> Clock {
+    /// For a transfer that began then, of which so many bytes are left.
+    pub fn new(config: &Config, began: Instant, left: u64) -> Clock {
         let (slow, whole) = (config.slow_secs, config.file_secs);
         let end = (!whole.is_zero()).then(|| began + whole);
         Clock { slow, end, stride: Instant::now() + slow, mark: left.saturating_sub(STRIDE) }
     }
 
     /// Whether it goes on fast enough.
-    fn look(&mut self, left: u64, now: Instant) -> Result<(), FileError> {
+    ///
+    /// # Errors
+    /// [`FileError::TooSlow`].
+    pub fn look(&mut self, left: u64, now: Instant) -> Result<(), FileError> {
         if left <= self.mark {
             (self.stride, self.mark) = (now + self.slow, left.saturating_sub(STRIDE));
         }

@@ -405,5 +405,6 @@ pub(super) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
 }
 
 fn shown(address: Option<IpAddr>) -> String {
-    address.map_or_else(|| "-".into(), |address| address.to_string())
+    // A door that cannot know an address says that it is none.
+    address.filter(|address| !address.is_unspecified()).map_or_else(|| "-".into(), |address| address.to_string())
 }

@@ -1,11 +1,56 @@
 //! What Prometheus is told, and that it is true.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use chat_server::exposition::Exposition;
 use chat_server::testing::{DEADLINE, Scrape, quick};
 
 use crate::TestServer;
+
+/// The first line of the answer to a call. The place of the call before may be given back a moment after its answer, so who finds
+/// none asks again.
+fn asked(addr: SocketAddr, head: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let mut socket = TcpStream::connect(addr).expect("the figures are served");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
+        let mut answer = String::new();
+        // Who is turned away may see that as an error.
+        let _turned_away =
+            write!(socket, "{head}\r\nHost: {addr}\r\n\r\n").and_then(|()| socket.read_to_string(&mut answer));
+        match answer.lines().next() {
+            Some(line) if !line.contains(" 503 ") => return line.into(),
+            _ => assert!(began.elapsed() < DEADLINE, "{head} finds no place"),
+        }
+    }
+}
+
+/// Who opens connections and says nothing holds up no scraper, and is let go of soon.
+#[test]
+fn several_are_served_at_a_time() {
+    let server = watched();
+    let addr = server.handle().metrics_addr().expect("it serves figures");
+    let silent: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(addr).expect("it takes them")).collect();
+    let half = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-a: ";
+    (&silent[0]).write_all(half.as_bytes()).expect("it reads");
+    for (head, right) in [
+        ("GET /metrics HTTP/1.1", "HTTP/1.1 200 OK"),
+        ("HEAD /metrics HTTP/1.1", "HTTP/1.1 200 OK"),
+        ("GET /metrics?name=x HTTP/1.1", "HTTP/1.1 200 OK"),
+        ("DELETE /metrics HTTP/1.1", "HTTP/1.1 405 Method Not Allowed"),
+        ("GET /other HTTP/1.1", "HTTP/1.1 404 Not Found"),
+    ] {
+        assert_eq!(asked(addr, head), right);
+    }
+    for mut socket in silent {
+        socket.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
+        let mut rest = Vec::new();
+        socket.read_to_end(&mut rest).expect("it is closed");
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    }
+}
 
 fn watched() -> TestServer {
     TestServer::with(chat_server::config::Config { metrics: "127.0.0.1:0".into(), ..quick() })

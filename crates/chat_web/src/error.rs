@@ -69,6 +69,24 @@ pub enum AppError {
     /// The page of another site asks.
     #[error("A page of another site may not do this. An operator can allow it with web_origins.")]
     ForeignOrigin,
+    /// A call with a cookie does not say whose page it is from.
+    #[error(
+        "A call with a cookie has to say whose page it is from, by Origin, as browsers do. A program sends its token as \
+         Authorization: Bearer … and no cookie."
+    )]
+    NoOrigin,
+    /// Another server is meant.
+    #[error(
+        "This server does not go by the name in this call's Host header. Call it by its address; or an operator adds the \
+         name to web_hosts."
+    )]
+    UnknownHost,
+    /// Something on this machine passes calls on.
+    #[error(
+        "This call was passed on by a proxy on the server's machine that the server does not know. An operator can name it \
+         in web_proxies, as 127.0.0.1."
+    )]
+    UnknownProxy,
     /// The same key with other words.
     #[error("This Idempotency-Key was used for another message. Use a new one for new words.")]
     KeyReused,
@@ -173,6 +191,8 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("not-operator", 403, "This is for operators", "Send the operator key as Authorization: Bearer …"),
     ("no-operators", 403, "There are no operators", "Set operator_key in the settings."),
     ("foreign-origin", 403, "A page of another site asks", "An operator can allow it with web_origins."),
+    ("unknown-host", 421, "Another server is meant", "An operator can add the name in Host to web_hosts."),
+    ("unknown-proxy", 400, "A proxy asks that is not known", "An operator can name it in web_proxies."),
     ("idempotency-key-reused", 422, "The key was used for another message", "Use a new key for new words."),
     (
         "cannot-speak",
@@ -231,7 +251,9 @@ impl AppError {
             AppError::KeyMissing => "operator-key-missing",
             AppError::NotOperator => "not-operator",
             AppError::NoOperators => "no-operators",
-            AppError::ForeignOrigin => "foreign-origin",
+            AppError::ForeignOrigin | AppError::NoOrigin => "foreign-origin",
+            AppError::UnknownHost => "unknown-host",
+            AppError::UnknownProxy => "unknown-proxy",
             AppError::KeyReused => "idempotency-key-reused",
             AppError::Full(_) => "server-full",
             AppError::TooMany(_) => "too-fast",

@@ -38,6 +38,11 @@ impl Figures {
 pub(crate) fn append(state: &AppState, text: &mut String) {
     let figures = &state.figures;
     let mut out = Exposition::new(text);
+    out.gauge(
+        "chat_web_connections",
+        "open connections of the page's door, WebSockets among them",
+        state.places.count(),
+    );
     out.gauge("chat_web_sockets", "open WebSockets", state.config.sockets.count());
     out.gauge("chat_web_sessions", "people who came by the page's door, those between two sockets included", {
         state.sessions.len()

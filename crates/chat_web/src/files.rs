@@ -1,18 +1,17 @@
 //! Files by the browser: one comes in as the body of a call, and goes out so that nothing in it can run (docs/protocol.md, section 3).
 
 use std::convert::Infallible;
-use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chat_server::files::door::finish;
+use chat_server::files::door::{Clock, TICK, finish};
 use chat_server::files::{Fetched, FileError, Place as FilePlace, Reader, Upload, file_name};
 use chat_server::message::{Placed, Sought};
 use chat_server::metrics::Metrics;
@@ -125,7 +124,7 @@ pub async fn upload(
         let upload = files.begin(&token.to_string(), address, Instant::now())?;
         keep(upload, pieces, &handle, place)
     });
-    let ended = take_in(&state.handle, body, send).await;
+    let ended = take_in(&state.handle, body, bytes, send).await;
     let placed = kept.await.map_err(|_| AppError::Internal)?;
     ended?;
     let (room, seq, to) = match placed.map_err(AppError::from)? {
@@ -138,22 +137,22 @@ pub async fn upload(
 }
 
 /// Reads the body, and hands it on piece by piece. Where it is cut the pieces just end, and are too few.
-async fn take_in(handle: &ServerHandle, body: Body, send: mpsc::Sender<Bytes>) -> Result<(), AppError> {
-    let config = handle.config();
-    let (slow, until) = (forever(config.slow_secs), Instant::now() + forever(config.file_secs));
+async fn take_in(handle: &ServerHandle, body: Body, mut left: u64, send: mpsc::Sender<Bytes>) -> Result<(), AppError> {
+    let mut clock = Clock::new(&handle.config(), Instant::now(), left);
     let mut pieces = body.into_data_stream();
     loop {
-        let wait = slow.min(until.saturating_duration_since(Instant::now()));
-        match timeout(wait, pieces.next()).await {
+        match timeout(TICK, pieces.next()).await {
             Ok(Some(Ok(piece))) => {
+                left = left.saturating_sub(piece.len() as u64);
                 // Whoever writes has had enough, and says why.
                 if send.send(piece).await.is_err() {
                     return Ok(());
                 }
             }
             Ok(None | Some(Err(_))) => return Ok(()),
-            Err(_) => return Err(AppError::File(FileError::TooSlow)),
+            Err(_) => {}
         }
+        clock.look(left, Instant::now())?;
     }
 }
 
@@ -203,7 +202,7 @@ pub async fn download(
     });
     let opened: Result<(Fetched, Vec<u8>), FileError> = opened.await.map_err(|_| AppError::Internal)?;
     let (fetched, first) = opened.map_err(AppError::from)?;
-    state.look(who.onlooker(), Sought::File(fetched.room)).await?;
+    state.look(who.onlooker(), Sought::File(fetched.room.clone())).await?;
     let picture = picture(&first);
     let how = if picture.is_some() { "inline" } else { "attachment" };
     let headers = [
@@ -214,7 +213,7 @@ pub async fn download(
         (header::CACHE_CONTROL, HeaderValue::from_static(KEPT)),
     ];
     let (send, pieces) = mpsc::channel(PIECES);
-    tokio::spawn(give_out(state.handle.clone(), fetched.file, first, send, place));
+    tokio::spawn(give_out(state.handle.clone(), fetched, first, send, place));
     // Where fewer bytes come than were said, the browser sees that it is broken.
     let body = stream::unfold(pieces, |mut pieces| async {
         pieces.recv().await.map(|piece| (Ok::<_, Infallible>(piece), pieces))
@@ -223,15 +222,30 @@ pub async fn download(
     Ok((headers, body).into_response())
 }
 
-/// Hands a file to a body, piece by piece. Whoever takes none for too long loses the rest, and the place is free for another.
-async fn give_out(handle: ServerHandle, mut file: File, first: Vec<u8>, send: mpsc::Sender<Bytes>, _place: FilePlace) {
-    let config = handle.config();
-    let (slow, until) = (forever(config.slow_secs), Instant::now() + forever(config.file_secs));
+/// Hands a file to a body, piece by piece. Whoever takes too little loses the rest, and the place is free for another.
+async fn give_out(
+    handle: ServerHandle,
+    fetched: Fetched,
+    first: Vec<u8>,
+    send: mpsc::Sender<Bytes>,
+    _place: FilePlace,
+) {
+    let (mut file, mut left) = (fetched.file, fetched.bytes);
+    let mut clock = Clock::new(&handle.config(), Instant::now(), left);
     let mut piece = first;
     while !piece.is_empty() {
         let bytes = piece.len() as u64;
-        let wait = slow.min(until.saturating_duration_since(Instant::now()));
-        if !matches!(timeout(wait, send.send(Bytes::from(piece))).await, Ok(Ok(()))) {
+        let taken = loop {
+            match timeout(TICK, send.reserve()).await {
+                Ok(Ok(taken)) => break taken,
+                Ok(Err(_gone)) => return,
+                Err(_) if clock.look(left, Instant::now()).is_err() => return,
+                Err(_) => {}
+            }
+        };
+        taken.send(Bytes::from(piece));
+        left = left.saturating_sub(bytes);
+        if clock.look(left, Instant::now()).is_err() {
             return;
         }
         handle.metrics().download_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -245,11 +259,6 @@ async fn give_out(handle: ServerHandle, mut file: File, first: Vec<u8>, send: mp
         (file, piece) = (again, next);
     }
     Metrics::count(&handle.metrics().downloads);
-}
-
-/// A limit of 0 is switched off.
-fn forever(limit: Duration) -> Duration {
-    if limit.is_zero() { Duration::from_secs(86_400) } else { limit }
 }
 
 /// The type of a picture that can hold no script, by its first bytes; what its sender calls it counts for nothing. SVG is none.

@@ -3,7 +3,6 @@
 //! A browser is a client of the router like any other. docs/protocol.md is the manual; read the modules in this order.
 #![warn(missing_docs)]
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,9 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
-use axum::serve::ListenerExt;
 use chat_server::message::Message;
+use chat_server::sanction::Network;
 use chat_server::server::ServerHandle;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -24,6 +22,8 @@ pub mod state;
 pub mod frames;
 pub mod figures;
 pub mod peer;
+mod gate;
+mod listener;
 pub mod session;
 pub mod websocket;
 pub mod handlers;
@@ -48,6 +48,8 @@ pub struct WebConfig {
     pub addr: String,
     /// Sites besides our own whose pages may use the API: `https://example.org`.
     pub origins: Vec<String>,
+    /// Proxies: what they say of who asks is believed.
+    pub proxies: Vec<Network>,
     /// Serve the page from here instead of from the binary, for people who work on it.
     pub dir: Option<PathBuf>,
     /// How long a person stays in the chat after the last socket is gone.
@@ -61,6 +63,10 @@ pub struct WebConfig {
 /// How long this door waits for what. The defaults are those of docs/protocol.md; tests have no such patience.
 #[derive(Clone, Debug)]
 pub struct Times {
+    /// How long a request's head may take, from the connection or from its first byte.
+    pub head: Duration,
+    /// How long a connection may stay without a call.
+    pub idle: Duration,
     /// How often the server pings.
     pub heartbeat: Duration,
     /// How long a socket may say nothing: two pings and what they take.
@@ -78,6 +84,8 @@ pub struct Times {
 impl Default for Times {
     fn default() -> Times {
         Times {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(20),
             heartbeat: Duration::from_secs(25),
             silence: Duration::from_secs(60),
             write: Duration::from_secs(15),
@@ -93,6 +101,7 @@ impl Default for WebConfig {
         WebConfig {
             addr: "127.0.0.1:3000".into(),
             origins: Vec::new(),
+            proxies: Vec::new(),
             dir: None,
             grace: Duration::from_secs(30),
             times: Times::default(),
@@ -101,20 +110,7 @@ impl Default for WebConfig {
     }
 }
 
-impl WebConfig {
-    /// Whether a request comes from our own page, from a page that is allowed, or from no page at all.
-    pub fn allows_origin(&self, headers: &HeaderMap) -> bool {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        let Ok(origin) = origin.to_str() else { return false };
-        let own = text(header::HOST).is_some_and(|host| {
-            origin.split_once("://").is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && rest == host)
-        });
-        own || self.origins.iter().any(|allowed| allowed == origin)
-    }
-}
-
-/// How many WebSockets are open, and a way to wait until none is: axum does not wait for them.
+/// How many WebSockets are open, and a way to wait until none is: the listener does not wait for them.
 #[derive(Clone, Debug, Default)]
 pub struct OpenSockets(Arc<(AtomicUsize, Notify)>);
 
@@ -256,30 +252,23 @@ impl Drop for Web {
 async fn serve(
     listener: std::net::TcpListener,
     state: Arc<AppState>,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    // A frame that waits until the one before it was acknowledged comes 40 ms late (Nagle against delayed ACK).
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "a socket of the page sends late");
-        }
-    });
-    let app = routes::app(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let (app, config) = (routes::app(state.clone()), state.config.clone());
     let mut also = stopped.clone();
-    let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
-        let _gone = stopped.wait_for(|stop| *stop).await;
-    });
-    let mut calls = tokio::spawn(graceful.into_future());
+    let mut calls =
+        tokio::spawn(listener::serve(listener, app, state.handle.clone(), config, state.places.clone(), stopped));
     let mut ended = tokio::select! {
         _gone = also.wait_for(|stop| *stop) => None,
         ended = &mut calls => Some(ended),
     };
-    let result = |ended: Result<io::Result<()>, _>| ended.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    let result = |ended: Result<(), tokio::task::JoinError>| ended.map_err(io::Error::other);
     // The calls may have ended because of the stop, and have been quicker than the word of it.
     if let Some(ended) = ended.take_if(|_| !*also.borrow()) {
         return result(ended);
     }
-    // To axum a WebSocket is no call any more, so it does not wait for them. The router's goodbye closes them; where it goes
+    // A WebSocket is no call any more, so the listener does not wait for them. The router's goodbye closes them; where it goes
     // on without this door, the door says goodbye itself.
     let Times { stopping, .. } = state.config.times;
     let sockets = &state.config.sockets;

@@ -9,17 +9,19 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use chat_server::hosts::Site;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Responses};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::{AppError, PROBLEM, Problem};
+use crate::gate::gate;
 use crate::state::{AppState, random_uuid};
 use crate::{accounts, admin, assets, files, handlers, websocket};
 
@@ -92,9 +94,33 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::audit))
 }
 
+/// What any call can be refused with, before it is looked at ([`gate`]).
+const BY_THE_GATE: [(&str, &str); 3] = [
+    ("400", "There is no Host, or a proxy asks that is not known"),
+    ("403", "The page of another site asks"),
+    ("421", "Another server is meant"),
+];
+
+fn refusable(responses: &mut Responses, changes: bool) {
+    for (status, description) in BY_THE_GATE.into_iter().filter(|(status, _)| changes || *status != "403") {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new().description(description).content(PROBLEM, problem).build();
+        responses.responses.entry(status.into()).or_insert(RefOr::T(response));
+    }
+}
+
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = OpenApiRouter::with_openapi(Api::openapi()).nest("/api", api()).split_for_parts().1;
+    for item in document.paths.paths.values_mut() {
+        for (operation, changes) in
+            [(&mut item.get, false), (&mut item.post, true), (&mut item.put, true), (&mut item.delete, true)]
+        {
+            if let Some(operation) = operation {
+                refusable(&mut operation.responses, changes);
+            }
+        }
+    }
     // utoipa takes every body for application/json.
     for item in document.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
@@ -114,11 +140,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole door.
 pub fn app(state: Arc<AppState>) -> Router {
     let (calls, _) = api().split_for_parts();
-    let calls = calls
-        .fallback(|| async { AppError::NotFound })
-        .layer(from_fn(deadline))
-        .layer(from_fn_with_state(state.clone(), own_pages_only))
-        .layer(DefaultBodyLimit::max(BODY));
+    let calls =
+        calls.fallback(|| async { AppError::NotFound }).layer(from_fn(deadline)).layer(DefaultBodyLimit::max(BODY));
     let figures = state.clone();
     let compressed = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     Router::new()
@@ -133,6 +156,7 @@ pub fn app(state: Arc<AppState>) -> Router {
         .route("/ws", any(websocket::ws_handler))
         .route("/files/{token}", get(files::download))
         .layer(cors(&state))
+        .layer(from_fn_with_state(state.clone(), gate))
         .layer(from_fn_with_state(state.clone(), dress))
         .layer(CatchPanicLayer::custom(move |_| {
             figures.figures.answered(StatusCode::INTERNAL_SERVER_ERROR);
@@ -142,7 +166,8 @@ pub fn app(state: Arc<AppState>) -> Router {
 }
 
 fn cors(state: &AppState) -> CorsLayer {
-    let origins: Vec<HeaderValue> = state.config.origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let sites = state.config.origins.iter().filter_map(|site| Site::lenient(site)?.to_string().parse().ok());
+    let origins: Vec<HeaderValue> = sites.collect();
     let exposed = ["link", "location", "x-last-seq", "idempotency-replayed", "etag", "retry-after"];
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
@@ -188,16 +213,6 @@ async fn dress(State(state): State<Arc<AppState>>, request: Request, next: Next)
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     }
     response
-}
-
-/// A page of another site may read what CORS allows it; that it cannot change anything is seen to here.
-async fn own_pages_only(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
-    let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if harmless || state.config.allows_origin(request.headers()) {
-        next.run(request).await
-    } else {
-        AppError::ForeignOrigin.into_response()
-    }
 }
 
 async fn deadline(request: Request, next: Next) -> Response {

@@ -4,7 +4,7 @@
 //! without asking the router.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::WebConfig;
 use crate::error::AppError;
 use crate::figures::Figures;
+use crate::listener::Places;
 use crate::models::{Author, FileInfo, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
 
@@ -58,6 +59,10 @@ pub struct AppState {
     pub closing: watch::Sender<bool>,
     /// What is counted here.
     pub figures: Figures,
+    /// The open connections.
+    pub(crate) places: Places,
+    /// Whether the log has heard of a proxy that is not known.
+    pub(crate) warned_of_proxy: AtomicBool,
     /// The highest number of a room that was forgotten: rooms that are opened later count on from here, as at the router.
     forgotten: AtomicU64,
     /// How many events the tap had missed when the read model was mended last.
@@ -172,6 +177,8 @@ impl AppState {
             tx: broadcast::channel(1_024).0,
             closing: watch::channel(false).0,
             figures: Figures::default(),
+            places: Places::default(),
+            warned_of_proxy: AtomicBool::new(false),
             forgotten: AtomicU64::new(0),
             mended_at: AtomicU64::new(0),
             kept: Mutex::default(),

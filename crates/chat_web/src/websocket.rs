@@ -40,7 +40,7 @@ static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
 /// `GET /ws`.
 ///
 /// # Errors
-/// 403 for a page of another site and for who may not come from there, 405 for anything but GET, 426 for what is no WebSocket.
+/// 403 for who may not come from there, 405 for anything but GET, 426 for what is no WebSocket.
 pub async fn ws_handler(
     State(state): State<Arc<AppState>>,
     method: Method,
@@ -52,9 +52,6 @@ pub async fn ws_handler(
         let mut response = AppError::MethodNotAllowed.into_response();
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
         return Ok(response);
-    }
-    if !state.config.allows_origin(&headers) {
-        return Err(AppError::ForeignOrigin);
     }
     let upgrade = upgrade.map_err(|_| AppError::NoWebSocket)?;
     let session = session_of(&state, &headers);

@@ -19,8 +19,8 @@ pub(crate) fn when(key: &str) -> Option<When> {
         // This log can change while it is written.
         "log" | "private" | "plain_passwords" => When::AtOnce,
         "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
-        "web" | "web_dir" | "web_origins" | "web_grace_secs" | "engine" | "data" | "durability" | "keep_days"
-        | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
+        "web" | "web_dir" | "web_origins" | "web_proxies" | "web_grace_secs" | "engine" | "data" | "durability"
+        | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
         _ => return SETTINGS.iter().find(|setting| setting.key == key)?.when(),
     })
 }

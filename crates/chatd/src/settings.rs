@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chat_server::config::{Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Setting, When, address_or_off};
+use chat_server::hosts::Site;
+use chat_server::sanction::Network;
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
@@ -111,16 +113,24 @@ static OWN: &[Row] = &[
         quoted: true,
         get: |settings| settings.web.origins.join(" "),
         set: |settings, value| {
-            let origins: Vec<String> =
-                value.split_whitespace().map(|origin| origin.trim_end_matches('/').into()).collect();
-            let is_origin = |origin: &String| {
-                let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-                rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '?']))
-            };
-            if !origins.iter().all(is_origin) {
-                return Err("should be sites such as https://example.org, without a path; * is not allowed".into());
-            }
+            let site = |origin: &str| Some(Site::lenient(origin.trim_end_matches('/'))?.to_string());
+            let origins: Option<Vec<String>> = value.split_whitespace().map(site).collect();
+            let origins = origins
+                .ok_or("should be sites such as https://example.org, with spaces between them, without a path; * is not allowed")?;
             settings.web.origins = origins;
+            Ok(())
+        },
+    },
+    Row {
+        key: "web_proxies",
+        help: "proxies that pass the page on to browsers, addresses or networks with spaces between them: 127.0.0.1; what \
+               they say in X-Forwarded-For and X-Forwarded-Proto is believed, and nobody else",
+        quoted: true,
+        get: |settings| settings.web.proxies.iter().map(Network::to_string).collect::<Vec<_>>().join(" "),
+        set: |settings, value| {
+            let proxies: Option<Vec<Network>> = value.split_whitespace().map(Network::parse).collect();
+            settings.web.proxies = proxies
+                .ok_or("should be addresses or networks such as 127.0.0.1 or 10.0.0.0/24, with spaces between them")?;
             Ok(())
         },
     },
@@ -684,6 +694,8 @@ mod tests {
         ("web", "127.0.0.1:3"),
         ("web_dir", concat!(env!("CARGO_MANIFEST_DIR"), "/../chat_web/static")),
         ("web_origins", "https://a.example"),
+        ("web_hosts", "chat.example .b.example"),
+        ("web_proxies", "127.0.0.1/32 10.0.0.0/24"),
         ("operator_key", "another-key-of-an-operator"),
         ("engine", "tokio"),
         ("data", "other"),

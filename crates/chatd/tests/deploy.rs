@@ -404,7 +404,7 @@ fn the_image_is_made_of_what_there_is() {
 #[test]
 fn old_backups_go_by_their_number_wherever_the_clock_is() {
     let unit = text("deploy/chatd-backup.service");
-    let tidy = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '")?.strip_suffix('\'')).last();
+    let tidy = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '")?.strip_suffix('\'')).next_back();
     let tidy = tidy.expect("a command that removes the old ones");
     let dir = tempfile::tempdir().unwrap();
     let year = Duration::from_secs(365 * 24 * 3_600);

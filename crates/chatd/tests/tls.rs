@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -207,6 +207,51 @@ fn the_bundled_client_says_what_is_wrong() {
         wrong.status.code() == Some(2) && error.contains("try: --ca chat-tls/ca.pem, which chatd cert --dev makes"),
         "{error}"
     );
+}
+
+/// A private server lets in who has an account. The password comes from a file, or from what a shell has open.
+#[test]
+fn the_bundled_client_signs_in_to_a_private_server() {
+    let (folder, dir, _) = certificates();
+    let data = folder.path().join("data").display().to_string();
+    let password = folder.path().join("password");
+    fs::write(&password, "correct horse\n").expect("a file");
+    for name in ["ani", "budi"] {
+        let add = ["account", "add", name, "--data", &data];
+        let mut added = chatd().args(add).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("chatd runs");
+        added.stdin.take().expect("a pipe").write_all(b"correct horse\n").expect("it reads");
+        assert!(added.wait().expect("it ends").success());
+    }
+    let server = Running::with(&dir, &["--data", &data, "--private", "yes"]);
+    let mut ani = TestClient::connect(server.line.parse().expect("an address"));
+    ani.send("LOGIN:ani correct horse");
+    ani.until("* OK LOGIN ...");
+    let (ca, addr) = (dir.join("ca.pem").display().to_string(), server.tls.replace("127.0.0.1", "localhost"));
+    let says = |words: &str, file: &str, flags: &str| {
+        let client = client().display().to_string();
+        let line = format!("printf '{words}\\n' | '{client}' --name budi --tls --ca '{ca}' --addr {addr} {flags}");
+        output(Command::new("sh").args(["-c", &line]).env("CHAT_PASSWORD_FILE", file))
+    };
+    let path = password.display().to_string();
+    let (code, out, error) = says("by a file", &path, "--login");
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{out}");
+    ani.until("* MSG #lobby * budi: by a file");
+    let (code, out, error) = says("by a descriptor", "/dev/fd/3", &format!("--login 3<'{path}'"));
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{out}");
+    ani.until("* MSG #lobby * budi: by a descriptor");
+    assert!(!out.contains("horse"), "{out}");
+    let (code, _, error) = says("as a guest", &path, "");
+    assert!(code == Some(1) && error.contains("try: --login signs in to a name of yours"), "{error}");
+    fs::write(&password, "another horse\n").expect("a file");
+    let (code, _, error) = says("by a wrong one", &path, "--login");
+    assert!(code == Some(1) && error.contains(" ERR 464 bad-password ") && !error.contains("horse"), "{error}");
+    fs::write(&password, "").expect("a file");
+    let (code, _, error) = says("by none", &path, "--login");
+    assert!(code == Some(2) && error.contains("it is empty\n  try: "), "{error}");
+    ani.send("MSG=mine:x");
+    for line in ani.settle() {
+        assert!(!line.contains("as a guest") && !line.contains("by a wrong") && !line.contains("by none"), "{line}");
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //             ^  signing (a session is needed)    |
 //             +---------- waiting <---------------+        stopped: only a person gets us out of it
 //
-// Inputs carry `now`. Effects: {do:'connect'}, {do:'close'}, {do:'send', frame}, {do:'schedule', at}, {do:'unschedule'},
-// {do:'sign-on'}, {do:'hello', frame}, {do:'up'}, {do:'down'}. There is one timer: a new `schedule` takes the place of the old one.
+// Effects: {do:'connect'}, {do:'close'}, {do:'send', frame}, {do:'schedule', ms}, {do:'unschedule'}, {do:'sign-on'}, {do:'hello', frame},
+// {do:'up'}, {do:'down'}. There is one timer: a new `schedule` takes the place of the old one, and `tick` says that its time is up. No
+// clock is asked whether it is. Inputs carry `now` (performance.now()) for `due` alone, which the banner counts down to.
 
 export const T = { connect: 10000, hello: 10000, resume: 15000, quiet: 20000, pong: 10000, woken: 2500, sign: 15000, first: 300, most: 30000 };
 
@@ -22,7 +23,7 @@ export function backoff(attempt, rand) {
 export function step(state, input) {
   const { now } = input;
   const go = (at, changes, effects = []) => [{ ...state, at, ...changes }, effects];
-  const due = (ms) => ({ do: 'schedule', at: now + ms });
+  const due = (ms) => ({ do: 'schedule', ms });
   const connect = (changes = {}) => go('connecting', { ...changes, due: now + T.connect, socket: true, ping: false, promised: 0 }, [{ do: 'connect' }, due(T.connect)]);
   const wait = (ms, changes = {}) => {
     const effects = [due(ms)];
@@ -74,7 +75,6 @@ export function step(state, input) {
   }
 
   function tick() {
-    if (!state.due || now < state.due) return [state, state.due ? [{ do: 'schedule', at: state.due }] : []];
     switch (state.at) {
       case 'live':
         if (state.ping) return wait(T.first);

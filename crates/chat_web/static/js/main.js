@@ -12,7 +12,7 @@ import { keeps, prefs, setPref, storage, setDraft } from './prefs.js';
 import { decode, encode, newCid } from './wire.js';
 import { awaitsNames, expand, loadEmoji } from './emoji.js';
 import { format, plainText } from './format.js';
-import { now, onServer, setServerTime, untilMidnight } from './time.js';
+import { now, onServer, setServerTime, sinceLook, untilMidnight } from './time.js';
 import { isRoom, sameName } from './names.js';
 import { icon } from './view/icons.js';
 import { badges } from './view/badges.js';
@@ -69,7 +69,7 @@ const app = {
   },
   say(text, reply_to = null) {
     const room = app.room();
-    outbox.add(box, { cid: newCid(), room: room.id, text, reply_to, act: false, ...(room.dm ? { to: room.id.slice(1) } : {}) }, Date.now());
+    outbox.add(box, { cid: newCid(), room: room.id, text, reply_to, act: false, ...(room.dm ? { to: room.id.slice(1) } : {}) });
     app.sentSomething(room);
   },
   sentSomething(room) {
@@ -85,7 +85,7 @@ const app = {
     const room = app.room();
     const me = /^\/me\s+(.+)/i.exec(text);
     if (room.dm && !quiet && app.meantForRoom(text, room)) return undefined;
-    if (me) { outbox.add(box, { cid: newCid(), room: room.id, text: me[1], act: true }, Date.now()); return app.sentSomething(room); }
+    if (me) { outbox.add(box, { cid: newCid(), room: room.id, text: me[1], act: true }); return app.sentSomething(room); }
     const join = /^\/join\s+#?([A-Za-z0-9_-]+)(?:\s+(\S+))?\s*$/i.exec(text);
     if (join && !quiet) return app.join(join[1], join[2]);
     const whisper = /^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/i.exec(text);
@@ -161,7 +161,7 @@ const app = {
     }
     toast(t('copied'));
   },
-  retry(cid) { outbox.retry(box, cid, Date.now()); feed({ type: 'retry' }); flush(); timeline.plan(); },
+  retry(cid) { outbox.retry(box, cid); feed({ type: 'retry' }); flush(); timeline.plan(); },
   discard(cid) { outbox.done(box, cid); timeline.plan(); rooms.render(); banner(); composer.focus(); },
   dropNote(key) { const room = app.room(); room.notes = room.notes.filter((note) => note.key !== key); timeline.plan(); composer.focus(); },
   typing(room, on) { if (!room.startsWith('@')) send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room }); },
@@ -262,7 +262,7 @@ function safely(act) {
 const watching = () => !document.hidden && document.hasFocus() && timeline.atEnd() && !$('#app').hidden;
 
 function take(event) {
-  for (const change of store.reduce(state, event, { now: Date.now(), watching: watching() })) safely(() => applyChange(change));
+  for (const change of store.reduce(state, event, { now: performance.now(), watching: watching() })) safely(() => applyChange(change));
 }
 
 const due = new Set();
@@ -354,7 +354,7 @@ function heard({ room, message: m, mine, pings }) {
 
 function feed(input) {
   const before = line.at;
-  const [next, effects] = link.step(line, { now: Date.now(), rand: Math.random(), ...input });
+  const [next, effects] = link.step(line, { now: performance.now(), rand: Math.random(), ...input });
   line = next;
   for (const effect of effects) safely(() => EFFECTS[effect.do](effect));
   if (before !== line.at) { document.documentElement.dataset.link = line.at; banner(); }
@@ -369,7 +369,7 @@ const EFFECTS = {
   },
   close() { const old = socket; socket = null; old?.close(); },
   send: ({ frame }) => send(frame),
-  schedule({ at }) { clearTimeout(timer); timer = setTimeout(() => feed({ type: 'tick' }), Math.max(0, at - Date.now())); },
+  schedule({ ms }) { clearTimeout(timer); timer = setTimeout(() => feed({ type: 'tick' }), ms); },
   unschedule() { clearTimeout(timer); },
   hello: ({ frame }) => hello(frame),
   up() {
@@ -385,7 +385,7 @@ const EFFECTS = {
     lookAtOffer();
     whenIdle(app);
   },
-  down() { state.live = false; take({ type: 'down' }); downSince = Date.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
+  down() { state.live = false; take({ type: 'down' }); downSince = performance.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
   'sign-on': signOnAgain,
 };
 let downSince = 0;
@@ -454,7 +454,7 @@ function answered(frame) {
       if (!item.to) take({ type: 'acked', ...item, room: item.room, seq: frame.seq, id: frame.id, at: new Date(onServer(item.at)).toISOString() });
       else if (!store.roomOf(state, item.room)?.tl.cids.has(item.cid)) take({ type: 'Whisper', own: true, from: state.me, to: { name: item.to }, text: item.text, cid: item.cid, at: new Date(now()).toISOString() });
     } else {
-      outbox.refused(box, frame.ref, frame.title, Date.now(), frame.code === 'too-fast' ? frame.retry_after_ms || 1000 : 0);
+      outbox.refused(box, frame.ref, frame.title, performance.now(), frame.code === 'too-fast' ? frame.retry_after_ms || 1000 : 0);
       if (frame.code !== 'too-fast') announce(frame.title);
     }
     flush();
@@ -473,11 +473,11 @@ let patience = 0;
 function flush() {
   timeline.plan();
   if (line.at !== 'live') return undefined;
-  const item = outbox.next(box, Date.now(), (one) => one.to || store.roomOf(state, one.room)?.joined !== false);
+  const item = outbox.next(box, performance.now(), (one) => one.to || store.roomOf(state, one.room)?.joined !== false);
   clearTimeout(patience);
   // A name of an emoji waits for the table of them; without it, it goes as it was typed.
   if (item && awaitsNames(item.text)) return void loadEmoji().then(flush, flush);
-  if (!item) { if (box.wait > Date.now()) patience = setTimeout(flush, box.wait - Date.now() + 20); return undefined; }
+  if (!item) { const rest = box.wait - performance.now(); if (rest > 0) patience = setTimeout(flush, rest + 20); return undefined; }
   outbox.rewrite(box, item, expand(item.text));
   const frame = item.to ? { type: 'Whisper', cid: item.cid, to: item.to, text: item.text } : { type: 'Send', room: item.room, cid: item.cid, text: item.text, reply_to: item.reply_to, act: item.act };
   if (send({ ...frame, ref: ++ref })) outbox.sent(box, item.cid, ref);
@@ -590,14 +590,10 @@ addEventListener('online', () => feed({ type: 'online' }));
 addEventListener('offline', banner);
 addEventListener('focus', () => app.watched());
 addEventListener('blur', () => { const room = app.room(); if (room && !room.unread) take({ type: 'unlined', room: room.id }); });
-let looked = Date.now();
-/** A device that slept, or a page long out of sight, has a socket that only looks open. A wrong clock costs a ping. */
-function back() {
-  const away = Date.now() - looked;
-  looked = Date.now();
-  feed({ type: 'visible', slept: Math.abs(away) > 30000 });
-}
-document.addEventListener('visibilitychange', () => { if (document.hidden) looked = Date.now(); else { back(); app.watched(); } });
+/** After this long asleep, or out of sight, a socket may only look open: a short wait shows it. A clock that was set costs a ping. */
+const SLEPT_MS = 30000;
+const look = (seen) => { const slept = sinceLook() > SLEPT_MS; if (seen || slept) feed({ type: 'visible', slept }); };
+document.addEventListener('visibilitychange', () => { if (document.hidden) return void sinceLook(); look(true); app.watched(); });
 addEventListener('pagehide', () => setDraftNow());
 function setDraftNow() { const text = $('#text'); if (state.current && !$('#composer').classList.contains('editing')) setDraft(state.current, text.value); }
 // A file may be dropped anywhere; while it hovers the page says so.
@@ -609,9 +605,10 @@ addEventListener('drop', (e) => { hover(false); if (composer.takes(e.dataTransfe
 $('#attach').addEventListener('click', () => $('#file').click());
 $('#file').addEventListener('change', (e) => { app.sendFiles(e.target.files); e.target.value = ''; });
 
-setInterval(() => { if (!document.hidden) { if (Date.now() - looked > 30000) back(); looked = Date.now(); } take({ type: 'tick' }); if (box.items.some((item) => Date.now() - item.at > outbox.LATE_MS)) timeline.plan(); }, 1000);
+setInterval(() => { if (!document.hidden) look(false); take({ type: 'tick' }); if (box.items.some((item) => outbox.isLate(item, performance.now()))) timeline.plan(); }, 1000);
 setInterval(() => { if (!document.hidden && line.at === 'live') app.lookAround(); }, 60000);
-const midnight = () => setTimeout(() => { timeline.plan(); midnight(); }, untilMidnight(now()) + 500);
+// The clock may be set, and a timer sleeps when the machine does: looked at each hour.
+const midnight = () => setTimeout(() => { timeline.plan(); midnight(); }, Math.min(untilMidnight(now()) + 500, 3600000));
 midnight();
 
 await dress();

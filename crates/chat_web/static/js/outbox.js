@@ -2,6 +2,9 @@
 //
 // Each item is stored under a key of its own: two tabs never overwrite each other's, and if both send the same one, its cid
 // makes it one message all the same.
+//
+// Waiting goes by performance.now() (`now`), which no clock that is set can move. An item's `at` is the time of day, for what outlives
+// the page.
 
 const KEY = 'chat.out.';
 /** What lay longer than this before a page was opened is not sent unasked: yesterday's words may be wrong today. */
@@ -9,7 +12,7 @@ export const STALE_MS = 10 * 60000;
 /** After this long the choice "retry, copy, discard" is shown. */
 export const LATE_MS = 30000;
 
-export function outbox(storage, now = Date.now()) {
+export function outbox(storage, at = Date.now(), now = performance.now()) {
   const items = [];
   for (let i = 0; i < (storage?.length ?? 0); i++) {
     const key = storage.key(i);
@@ -17,20 +20,23 @@ export function outbox(storage, now = Date.now()) {
     try {
       const item = JSON.parse(storage.getItem(key));
       if (!item.cid || typeof item.text !== 'string') continue;
-      items.push({ ...item, state: item.state === 'failed' || now - item.at > STALE_MS ? 'failed' : 'queued' });
+      // What seems to come from the future was said before the clock was set back: nobody knows how long ago.
+      items.push({ ...item, since: now, state: item.state === 'failed' || Math.abs(at - item.at) > STALE_MS ? 'failed' : 'queued' });
     } catch { /* Not ours, or half written: leave it. */ }
   }
-  return { items: items.sort((a, b) => a.n - b.n), storage, counter: 0, wait: 0 };
+  items.sort((a, b) => a.n - b.n);
+  return { items, storage, last: items.at(-1)?.n ?? 0, wait: 0 };
 }
 
 function save(box, item) {
   // A full or forbidden storage costs the safety net, not the message.
-  try { box.storage?.setItem(KEY + item.cid, JSON.stringify(item)); } catch { /* see above */ }
+  try { box.storage?.setItem(KEY + item.cid, JSON.stringify({ ...item, since: undefined })); } catch { /* see above */ }
 }
 
 /** `what`: {cid, room, text, reply_to?, act?, to?}. */
-export function add(box, what, now) {
-  const item = { ...what, at: now, n: now * 1000 + (box.counter++ % 1000), state: 'queued' };
+export function add(box, what, at = Date.now(), now = performance.now()) {
+  box.last = Math.max(at * 1000, box.last + 1);
+  const item = { ...what, at, since: now, n: box.last, state: 'queued' };
   box.items.push(item);
   save(box, item);
   return item;
@@ -77,11 +83,11 @@ export function refused(box, ref, why, now, after) {
   return item;
 }
 
-export function retry(box, cid, now) {
+export function retry(box, cid, at = Date.now(), now = performance.now()) {
   const item = find(box, cid);
-  if (item) { item.state = 'queued'; item.why = null; item.at = now; box.wait = 0; save(box, item); }
+  if (item) { item.state = 'queued'; item.why = null; item.at = at; item.since = now; box.wait = 0; save(box, item); }
   return item;
 }
 
 export const of = (box, room) => box.items.filter((item) => item.room === room);
-export const isLate = (item, now) => item.state === 'failed' || now - item.at > LATE_MS;
+export const isLate = (item, now) => item.state === 'failed' || now - item.since > LATE_MS;

@@ -37,7 +37,7 @@ export const totals = (state) => [...state.rooms.values()].reduce((sum, room) =>
 
 /**
  * Changes are `{what, room?, …}`: 'timeline', 'rooms', 'people', 'typing', 'me', 'holes', 'reload', 'say' (a live message, for
- * the announcer and notifications), 'read'. `ctx`: {now, watching} — watching says the room is on the screen and at its end.
+ * the announcer and notifications), 'read'. `ctx`: {now, watching} — now is performance.now(), watching says the room is on the screen and at its end.
  */
 export function reduce(state, event, ctx = { now: 0, watching: false }) {
   const handler = HANDLERS[event.type];

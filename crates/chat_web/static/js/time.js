@@ -8,6 +8,14 @@ export const onServer = (at) => new Date(at).getTime() + ahead;
 /** Now, for what is shown. */
 export const now = () => Date.now() + ahead;
 
+let looked = Date.now();
+/** How long it is since this was called last, in ms, with the sleep of the machine, which performance.now() leaves out in some browsers. A clock that is set makes it wrong once. */
+export function sinceLook() {
+  const before = looked;
+  looked = Date.now();
+  return Math.abs(looked - before);
+}
+
 const cache = new Map();
 function formatter(lang, options) {
   const key = lang + JSON.stringify(options);

@@ -1,6 +1,7 @@
 // The outbox: in order, one at a time, kept over a reload, never lost to another tab.
 
 import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import * as outbox from '../../static/js/outbox.js';
 
@@ -51,6 +52,31 @@ test('what is unsent outlives the page, in its order; what has lain long is not 
   assert.ok(outbox.outbox(store, 2000).items.every((one) => one.state === 'queued'));
   assert.ok(outbox.outbox(store, 1001 + outbox.STALE_MS).items.every((one) => one.state === 'failed'));
   assert.deepEqual(cids(outbox.outbox(null)), []);
+});
+
+test('a clock that is set moves neither the order nor what waits', () => {
+  const store = shelf(), box = outbox.outbox(store, 1e9, 0);
+  outbox.add(box, item('a'), 1e9, 1000);
+  outbox.add(box, item('b'), 1e9 - 3600e3, 2000);
+  outbox.add(box, item('c'), 1e9 + 3600e3, 3000);
+  assert.deepEqual(box.items.map((one) => outbox.isLate(one, 1500 + outbox.LATE_MS)), [true, false, false], 'late is counted from when it was said');
+  outbox.retry(box, 'a', 5, 40000);
+  assert.equal(outbox.isLate(outbox.find(box, 'a'), 41000), false);
+  assert.deepEqual(cids(outbox.outbox(store, 1e9, 0)), ['a', 'b', 'c']);
+  assert.ok([...store.kept.values()].every((kept) => !kept.includes('since')), 'no reading of that clock outlives the page');
+  const future = outbox.outbox(store, 1e9 - outbox.STALE_MS - 1, 0);
+  assert.equal(outbox.find(future, 'c').state, 'failed', 'a person decides on what was said before the clock was set back');
+});
+
+test('no wait asks the time of day', async () => {
+  const js = new URL('../../static/js/', import.meta.url);
+  // What is shown, or outlives the page, has a time of day.
+  const may = { 'outbox.js': /at = Date\.now\(\)/, 'time.js': /setServerTime|const now =|looked = / };
+  for (const name of await readdir(js, { recursive: true })) {
+    if (!name.endsWith('.js')) continue;
+    const lines = (await readFile(new URL(name, js), 'utf8')).split('\n').filter((line) => line.includes('Date.now()'));
+    assert.ok(lines.every((line) => may[name]?.test(line)), `${name}: ${lines.join('\n')}`);
+  }
 });
 
 test('two tabs keep theirs side by side', () => {

@@ -151,7 +151,15 @@ impl Call {
     pub fn attempt(&self, addr: SocketAddr) -> io::Result<Reply> {
         let mut stream = TcpStream::connect(addr)?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n", self.method, self.path);
+        let mut head = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.path);
+        let has = |wanted: &str| self.headers.iter().any(|(name, _)| name == wanted);
+        if !has("host") {
+            head.push_str(&format!("host: {addr}\r\n"));
+        }
+        // Who has a cookie is a browser, and says whose page it is that calls.
+        if has("cookie") && !has("origin") {
+            head.push_str(&format!("origin: http://{addr}\r\n"));
+        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 
 use chat_server::config::Config;
 use chat_server::operator_key::OperatorKey;
+use chat_server::sanction::Network;
 use chat_server::store::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
@@ -23,12 +24,17 @@ fn stage_with(policy: Policy) -> Stage {
     let mut config: Config = quick();
     config.files = "127.0.0.1:0".into();
     config.operator_key = OperatorKey::new(KEY).ok();
-    Stage::with(Setup { kept: Some((memory, policy)), ..config.into() }, WebConfig::default())
+    Stage::with(Setup { kept: Some((memory, policy)), ..config.into() }, behind_a_proxy())
 }
 
 fn upload(room: &str, bytes: &[u8]) -> Call {
     let path = format!("/api/files?room={room}&name=kettle.txt");
     call("POST", &path).header("content-type", "application/octet-stream").body(bytes)
+}
+
+/// The page behind a proxy on this machine.
+pub(crate) fn behind_a_proxy() -> WebConfig {
+    WebConfig { proxies: Network::parse("127.0.0.1").into_iter().collect(), ..WebConfig::default() }
 }
 
 /// The call as a proxy on this machine passes it on.
@@ -292,7 +298,7 @@ fn a_ban_by_address_holds_at_the_line_door_and_the_file_door() {
         let mut config: Config = quick();
         (config.addr, config.files) = (listens.into(), listens.into());
         config.operator_key = OperatorKey::new(KEY).ok();
-        let stage = Stage::with(config, WebConfig::default());
+        let stage = Stage::with(config, behind_a_proxy());
         let elsewhere = from(post("/api/users", &json!({ "name": "ani" })), "203.0.113.5");
         let elsewhere = elsewhere.header("x-forwarded-proto", "https");
         let token = stage.call(elsewhere).json()["token"].as_str().expect("a token").to_string();

@@ -119,7 +119,7 @@ pub(crate) fn problems() -> BTreeSet<String> {
     // A browser that is closed in the middle: the sender is told, and the place is free again.
     let mut cut = TcpStream::connect(limited.addr()).expect("the door is open");
     let head = format!(
-        "POST /api/files?name=half.bin HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 900\r\n\r\nhalf",
+        "POST /api/files?name=half.bin HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: 900\r\n\r\nhalf",
         ani.token
     );
     cut.write_all(head.as_bytes()).expect("it is read");
@@ -131,7 +131,7 @@ pub(crate) fn problems() -> BTreeSet<String> {
     // Without a size nobody knows whether there is place for it.
     let mut chunked = TcpStream::connect(limited.addr()).expect("the door is open");
     let head = format!(
-        "POST /api/files?name=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+        "POST /api/files?name=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
         ani.token
     );
     chunked.write_all(head.as_bytes()).expect("it is read");
@@ -149,7 +149,7 @@ pub(crate) fn problems() -> BTreeSet<String> {
     assert_eq!((reply.status, reply.problem().as_str()), (507, "no-space"));
     let mut slow = TcpStream::connect(full.addr()).expect("the door is open");
     let head = format!(
-        "POST /api/files?name=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: 9\r\n\r\nx",
+        "POST /api/files?name=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: 9\r\n\r\nx",
         ani.token
     );
     slow.write_all(head.as_bytes()).expect("it is read");

@@ -352,7 +352,8 @@ fn who_is_refused_hears_why() {
 #[test]
 fn behind_a_proxy_passwords_are_taken_by_https_only_and_guesses_are_counted_where_they_come_from() {
     let memory = MemoryStore::from_iter([("ana", "correct-horse", Role::Member)]);
-    let stage = stage(&memory);
+    let setup = Setup { kept: Some((memory, Policy::default())), ..quick().into() };
+    let stage = Stage::with(setup, crate::bans::behind_a_proxy());
     let sign_in = |from: &str, proto: &str, secret: &str| {
         let call = post("/api/session", &password("ana", secret));
         let reply = stage.call(call.header("x-forwarded-for", from).header("x-forwarded-proto", proto));
@@ -364,6 +365,13 @@ fn behind_a_proxy_passwords_are_taken_by_https_only_and_guesses_are_counted_wher
     }
     assert_eq!(sign_in("192.0.2.7", "https", "correct-horse"), "too-fast");
     assert_eq!(sign_in("192.0.2.8", "https", "correct-horse"), "in", "others have not guessed");
+    // Who cannot be known is not this machine, by whatever form of an address.
+    for from in ["unknown", "192.0.2.7, ", "127.0.0.1"] {
+        assert_eq!(sign_in(from, "http", "correct-horse"), "needs-tls", "{from}");
+    }
+    for from in ["192.0.2.7:4711", "[::ffff:192.0.2.7]:4711"] {
+        assert_eq!(sign_in(from, "https", "correct-horse"), "too-fast", "{from} has guessed already");
+    }
     // The same where it is typed on the page.
     let call = post("/api/users", &json!({ "name": "guest" }));
     let reply = stage.call(call.header("x-forwarded-for", "192.0.2.9").header("x-forwarded-proto", "http"));

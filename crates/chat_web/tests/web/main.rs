@@ -5,7 +5,9 @@ mod kit;
 
 mod bans;
 mod files;
+mod gate;
 mod kept;
+mod listener;
 mod openapi;
 mod pages;
 mod rest;

@@ -37,7 +37,8 @@ fn operator_stage() -> Stage {
 }
 
 /// Codes that only frames can get: REST has no call for what they refuse, and its bodies are UTF-8 or no JSON.
-const FRAMES_ONLY: [&str; 20] = [
+const FRAMES_ONLY: [&str; 21] = [
+    "no-lab",
     "banned",
     "user-not-in-room",
     "list-full",
@@ -149,6 +150,9 @@ fn every_problem_can_be_had_and_has_a_page() {
         ("foreign-origin", post("/api/users", &json!({"name": "eve"})).header("origin", "https://evil.example")),
         ("foreign-origin", call("DELETE", "/api/me").bearer(&ana.token).header("origin", "null")),
         ("foreign-origin", get("/ws").header("origin", "https://evil.example")),
+        ("unknown-host", get("/api/users").header("host", "evil.example")),
+        ("unknown-host", post("/api/users", &json!({"name": "eve"})).header("host", "evil.example")),
+        ("unknown-proxy", get("/api/users").header("x-forwarded-for", "192.0.2.7")),
         ("idempotency-key-reused", say(json!({"text": "two"})).header("idempotency-key", "0123456789abcdef")),
         ("cannot-speak", say(json!({"text": "hi", "room": "talk"}))),
         ("not-in-room", say(json!({"text": "hi", "room": "club"}))),

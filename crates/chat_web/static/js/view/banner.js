@@ -3,7 +3,7 @@ import { h, $ } from '../dom.js';
 import { t } from '../i18n.js';
 
 let counting = 0;
-/** `look()` gives the state of link.js, how much is unsent, and when the line was lost, or 0; `go` acts on the button. */
+/** `look()` gives the state of link.js, how much is unsent, and when the line was lost (performance.now()), or 0; `go` acts on the button. */
 export function banner(look, go) {
   const { line, unsent: n, since } = look();
   const bar = $('#banner');
@@ -19,12 +19,12 @@ export function banner(look, go) {
     case 'live': case 'idle': bar.hidden = true; break;
     case 'stopped': show('stopped', `${t(`stopped_${line.reason}`)}${line.text ? ` (${line.text})` : ''}${unsent}`, t('comeBack')); break;
     case 'waiting': {
-      const seconds = Math.max(1, Math.ceil((line.due - Date.now()) / 1000));
+      const seconds = Math.max(1, Math.ceil((line.due - performance.now()) / 1000));
       show('waiting', `${navigator.onLine ? t('lost_line', { n: seconds }) : t('noNetwork')}${unsent}`, t('tryNow'));
       again(500);
       break;
     }
     // A reconnect of a moment is nobody's business.
-    default: if (since && Date.now() - since > 400) show('waiting', `${t('reconnecting')}${unsent}`); else if (since) again(420); else bar.hidden = true;
+    default: if (since && performance.now() - since > 400) show('waiting', `${t('reconnecting')}${unsent}`); else if (since) again(420); else bar.hidden = true;
   }
 }

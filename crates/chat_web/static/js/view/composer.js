@@ -14,7 +14,7 @@ const TYPING_MS = 3000;
 export function composerView(app) {
   const form = $('#composer'), input = $('#text'), strip = $('#context'), heavy = $('#heavy'), left = $('#left');
   const pop = popup(app, input);
-  let room = null, mode = null, typed = 0, saved = 0;
+  let room = null, mode = null, typed = null, saved = 0;
 
   const over = () => overBy(input.value, app.state.limits.text_bytes);
 
@@ -28,7 +28,7 @@ export function composerView(app) {
     left.textContent = more > 0 ? t('tooLong', { n: more }) : String(-more);
   }
 
-  function stopTyping() { if (typed && room) { app.typing(room, false); typed = 0; } }
+  function stopTyping() { if (typed !== null && room) { app.typing(room, false); typed = null; } }
 
   input.addEventListener('input', () => {
     grow();
@@ -37,7 +37,8 @@ export function composerView(app) {
     const here = room;
     saved = setTimeout(() => { if (mode?.kind !== 'edit' && here === room) setDraft(here, input.value); }, 300);
     if (!input.value || input.value.startsWith('/') || mode?.kind === 'edit') return stopTyping();
-    if (Date.now() - typed > TYPING_MS && !document.hidden) { typed = Date.now(); app.typing(room, true); }
+    const now = performance.now();
+    if ((typed === null || now - typed > TYPING_MS) && !document.hidden) { typed = now; app.typing(room, true); }
   });
 
   input.addEventListener('keydown', (e) => {

@@ -17,7 +17,7 @@ export function messageView(app, goTo, fresh) {
     const head = !last || !sameName(last.name, message.from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
     const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
     const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
-    const late = item && isLate(item, Date.now());
+    const late = item && isLate(item, performance.now());
     const sig = [message.v, refs(message.text), message.account, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours].join('|');
     return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && fresh.has(message.cid ?? message.seq) }) };
   }
