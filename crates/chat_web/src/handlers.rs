@@ -12,6 +12,7 @@ use chat_server::command::Line;
 use chat_server::connections::{Permit, TurnedAway};
 use chat_server::event::Envelope;
 use chat_server::export::json;
+use chat_server::hosts::Authority;
 use chat_server::message::{Onlooker, Sought};
 use chat_server::names::{ClientId, Name};
 use chat_server::store::{Answer, Question};
@@ -644,12 +645,11 @@ pub async fn offer(State(state): Shared, headers: HeaderMap) -> Json<Offer> {
 
 /// Whether a request was made to a name that means the machine itself (RFC 6761, section 6.3).
 fn names_this_machine(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(host, |(name, _)| name);
-    let name = name.trim_matches(['[', ']']).to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).and_then(Authority::parse);
+    host.is_some_and(|Authority { name, .. }| {
+        let is_loopback = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        name == "localhost" || name.ends_with(".localhost") || is_loopback
+    })
 }
 
 /// Whether the door is up

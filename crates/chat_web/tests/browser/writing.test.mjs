@@ -116,8 +116,6 @@ test('a paste of 5 MB leaves the page alive: it is offered as a file', async () 
   await page.click('#heavy .link');
   await budi.hears('paste.txt');
   await page.waitForSelector('#heavy', { state: 'hidden' });
-  // A field that has become long by other ways is measured without harm.
-  await page.evaluate(() => { const text = document.querySelector('#text'); text.value = 'a\n'.repeat(200_000); text.dispatchEvent(new Event('input')); });
   assert.deepEqual(page.errors, []);
 });
 
