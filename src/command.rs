@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::ChatError;
 use crate::files::file_name;
+use crate::glyph::is_emoji;
 use crate::names::{Name, RoomName};
 use crate::router::Recipient;
 use crate::sanction::{self, Network, Whom};
@@ -159,6 +160,8 @@ pub enum Command {
     Announce(Text),
     /// Let nobody new in, or everybody again.
     Lockdown(bool),
+    /// Have a room be no more.
+    Forget(RoomName),
     /// Read the settings again.
     Rehash,
     /// Stop the server after this time; `None`: do not stop it after all.
@@ -408,6 +411,14 @@ pub const CROWD: usize = 250;
 /// The most bytes of a reaction. The longest emoji there are, families and flags, have less.
 pub const MAX_EMOJI: usize = 40;
 
+/// What is said to whoever reacts with a word, or with nothing to see.
+pub(crate) const NO_EMOJI: &str = "A reaction is one emoji, as 👍 or ❤️.";
+
+/// Whether a text can be a reaction.
+pub(crate) fn is_reaction(emoji: &str) -> bool {
+    emoji.len() <= MAX_EMOJI && is_emoji(emoji)
+}
+
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;
 
@@ -599,7 +610,7 @@ pub static VERBS: &[Verb] = &[
     )),
     loud(verb("UNREACT", &["unreact"], "/unreact [#room] <id|last> <emoji>", "take a reaction back", |args, verb| {
         let (room, line, emoji) = line_first(args, verb)?;
-        Ok(Command::Change { room, line, what: What::Unreacted(some_emoji(emoji, verb)?) })
+        Ok(Command::Change { room, line, what: What::Unreacted(some_symbol(emoji, verb)?) })
     })),
     lines(loud(verb(
         "PASTE",
@@ -708,6 +719,16 @@ pub static VERBS: &[Verb] = &[
             (_, rest) => Err(bad(&rest, verb.usage)),
         }
     })),
+    verb(
+        "FORGET",
+        &["forget"],
+        "/forget #room",
+        "operators: forget a room, with all that was said in it",
+        |args, verb| match some_room(&args)? {
+            Some(room) => Ok(Command::Forget(room)),
+            None => Err(ChatError::MissingArgument { usage: verb.usage }),
+        },
+    ),
     long(verb(
         "HISTORY",
         &["history"],
@@ -853,10 +874,10 @@ pub static VERBS: &[Verb] = &[
         },
     ),
     long(verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit)),
-    verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
+    loud(verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
         let why = args.trimmed();
         Ok(Command::Away((!why.is_empty()).then_some(why)))
-    }),
+    })),
     verb("IGNORE", &["ignore"], "/ignore <name>", "hear nothing more from somebody", |args, verb| {
         Ok(Command::Ignore(somebody(one_word(&args, verb)?)?))
     }),
@@ -1194,17 +1215,25 @@ fn line_first(args: Text, verb: &'static Verb) -> Result<(Option<RoomName>, Line
     Ok((room, line, rest))
 }
 
-/// One symbol: a few letters at most, without a space.
+/// One emoji.
 fn some_emoji(args: Text, verb: &'static Verb) -> Result<Text, ChatError> {
+    match some_symbol(args, verb)? {
+        emoji if is_reaction(&emoji) => Ok(emoji),
+        other => Err(bad(&other, NO_EMOJI)),
+    }
+}
+
+/// One symbol. What is to be taken back may be from a time when a word could be a reaction.
+fn some_symbol(args: Text, verb: &'static Verb) -> Result<Text, ChatError> {
     match args.trimmed() {
-        emoji if emoji.is_empty() => Err(ChatError::MissingArgument { usage: verb.usage }),
-        emoji if emoji.len() > MAX_EMOJI || emoji.contains(char::is_whitespace) => Err(bad(&emoji, verb.usage)),
-        emoji => Ok(emoji),
+        symbol if symbol.is_empty() => Err(ChatError::MissingArgument { usage: verb.usage }),
+        symbol if symbol.len() > MAX_EMOJI || symbol.contains(char::is_whitespace) => Err(bad(&symbol, NO_EMOJI)),
+        symbol => Ok(symbol),
     }
 }
 
 fn some_text(args: Text) -> Result<Text, ChatError> {
-    if args.trim().is_empty() { Err(ChatError::NoText) } else { Ok(args) }
+    if args.is_blank() { Err(ChatError::NoText) } else { Ok(args) }
 }
 
 fn one_word<'a>(args: &'a Text, verb: &'static Verb) -> Result<&'a str, ChatError> {

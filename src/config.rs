@@ -25,6 +25,12 @@ pub struct Config {
     pub max_per_address: usize,
     /// The most rooms in all; empty ones make way.
     pub max_rooms: usize,
+    /// The most rooms that one person opens in a day.
+    pub rooms_each: usize,
+    /// The most that are opened from one address in a day, which is never more than half of all.
+    pub rooms_each_address: usize,
+    /// So many arrivals from one address are announced at once, and so many more each minute.
+    pub arrivals: u32,
     /// The most bytes of a line.
     pub line_bytes: usize,
     /// The most bytes that wait for one client, at the router and once more at its writer.
@@ -43,6 +49,10 @@ pub struct Config {
     pub spam_repeats: u32,
     /// Who is refused more often than this in a minute is read more slowly.
     pub spam_errors: u32,
+    /// How much one address may read at once: a page counts 1, a search 10.
+    pub read_burst: u32,
+    /// How much of that it may read a second after that.
+    pub reads_per_second: f64,
     /// How long one may take to give a name.
     pub sign_on_secs: Duration,
     /// How long one may take to finish a line that was begun.
@@ -92,6 +102,9 @@ impl Default for Config {
             max_clients: 1_000,
             max_per_address: 64,
             max_rooms: 1_000,
+            rooms_each: 20,
+            rooms_each_address: 100,
+            arrivals: 40,
             line_bytes: 2_048,
             outbox_bytes: 256 * 1024,
             history: 500,
@@ -101,6 +114,8 @@ impl Default for Config {
             spam_lines: 90,
             spam_repeats: 5,
             spam_errors: 20,
+            read_burst: 1_000,
+            reads_per_second: 50.0,
             sign_on_secs: Duration::from_secs(60),
             line_secs: Duration::from_secs(300),
             idle_secs: Duration::from_secs(1_800),
@@ -195,6 +210,21 @@ macro_rules! setting {
             },
         }
     };
+    ($field:ident, rate, $help:literal) => {
+        Setting {
+            key: stringify!($field),
+            help: $help,
+            quoted: false,
+            get: |config| config.$field.to_string(),
+            set: |config, value| match value.parse() {
+                Ok(rate) if (0.0..=1e6).contains(&rate) => {
+                    config.$field = rate;
+                    Ok(())
+                }
+                _ => Err("should be a number from 0 to 1000000".into()),
+            },
+        }
+    };
     ($field:ident, seconds, $max:literal, $help:literal) => {
         Setting {
             key: stringify!($field),
@@ -264,6 +294,17 @@ pub static SETTINGS: &[Setting] = &[
         "most clients at once from one address, of IPv6 from one /64; by all doors together"
     ),
     setting!(max_rooms, 1..=100_000, "most rooms in all; when it is reached, empty ones make way"),
+    setting!(rooms_each, 0..=100_000, "most rooms of those that are there that one person opened within a day"),
+    setting!(
+        rooms_each_address,
+        0..=100_000,
+        "the same from one address, of IPv6 from one /64; never more than half of max_rooms"
+    ),
+    setting!(
+        arrivals,
+        0..=100_000,
+        "arrivals in rooms from one address that are announced at once, and as many more each minute; others after ten seconds"
+    ),
     setting!(line_bytes, 256..=MAX_TEXT, "most bytes of a line a client sends"),
     setting!(
         outbox_bytes,
@@ -273,19 +314,7 @@ pub static SETTINGS: &[Setting] = &[
     setting!(history, 0..=100_000, "lines a room keeps in memory"),
     setting!(history_on_join, 0..=500, "lines shown to who enters a room"),
     setting!(burst, 0..=100_000, "lines a client may send at once before it is slowed down"),
-    Setting {
-        key: "per_second",
-        help: "lines a second a client may send after its burst",
-        quoted: false,
-        get: |config| config.per_second.to_string(),
-        set: |config, value| match value.parse() {
-            Ok(rate) if (0.0..=1e6).contains(&rate) => {
-                config.per_second = rate;
-                Ok(())
-            }
-            _ => Err("should be a number from 0 to 1000000".into()),
-        },
-    },
+    setting!(per_second, rate, "lines a second a client may send after its burst"),
     setting!(spam_lines, 0..=100_000, "lines in a minute past which a client is muted for 30 seconds"),
     setting!(spam_repeats, 0..=100_000, "times the same line in a minute past which a client is muted for 30 seconds"),
     setting!(
@@ -293,6 +322,12 @@ pub static SETTINGS: &[Setting] = &[
         0..=100_000,
         "refusals in a minute past which a client is read more slowly, a second for each"
     ),
+    setting!(
+        read_burst,
+        0..=1_000_000,
+        "pages of what was said that one address may read at once; a search counts ten"
+    ),
+    setting!(reads_per_second, rate, "pages a second that one address may read after that"),
     setting!(sign_on_secs, seconds, 86_400, "seconds to give a name in, counted from the connect"),
     setting!(line_secs, seconds, 86_400, "seconds to finish a line in that was begun"),
     setting!(
@@ -502,10 +537,11 @@ impl Setting {
     /// When another value holds. `None`: nobody has thought about it, and a test fails.
     pub fn when(&self) -> Option<When> {
         Some(match self.key {
-            "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "history" | "history_on_join"
-            | "burst" | "per_second" | "spam_lines" | "spam_repeats" | "spam_errors" | "sign_on_secs" | "line_secs"
-            | "idle_secs" | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each"
-            | "file_bytes_total" | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
+            "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "rooms_each" | "rooms_each_address"
+            | "arrivals" | "history" | "history_on_join" | "burst" | "per_second" | "spam_lines" | "spam_repeats"
+            | "spam_errors" | "read_burst" | "reads_per_second" | "sign_on_secs" | "line_secs" | "idle_secs"
+            | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
+            | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
             "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
             _ => return None,

@@ -95,6 +95,18 @@ pub enum ChatError {
         /// The limit that was met.
         max: usize,
     },
+    /// 405: the server has as many rooms as it may, and each of them is needed.
+    NoPlaceForRooms {
+        /// The limit.
+        max: usize,
+    },
+    /// 405: so many rooms were opened by one person, or from one address, within a day.
+    TooManyNewRooms {
+        /// The limit.
+        max: usize,
+        /// Whether it is that of the address.
+        near: bool,
+    },
     /// 412: something was to be said, but nothing stands there.
     NoText,
     /// 412: a password was asked for, and its owner has thought better of it.
@@ -199,6 +211,13 @@ pub enum ChatError {
         /// The limit.
         max: usize,
     },
+    /// 478: a line has as many reactions as it may.
+    TooManyReactions {
+        /// The limit.
+        max: usize,
+        /// Whether it is that of one person; else that of different emoji.
+        own: bool,
+    },
     /// 480: this server keeps no accounts, or nothing at all: it has no store.
     NoStore(&'static str),
     /// 481: only people with that role may do this.
@@ -224,8 +243,10 @@ pub enum ChatError {
     LockedDown,
     /// 486: the name belongs to somebody. Whoever it is can sign in.
     NameRegistered(Name),
-    /// 486: the name looks like one that belongs to somebody, or like one of the server's own.
+    /// 486: the name looks like another one, which is taken.
     LooksLike(Name),
+    /// 486: the name is one of the server's own, or looks like one.
+    NameReserved(Name),
     /// 487: only who has an account comes in.
     MembersOnly,
     /// 488: the line is not UTF-8.
@@ -280,6 +301,11 @@ pub enum ChatError {
     NotSignedIn,
     /// 507: the store does not answer, or has too much to do.
     StoreBusy,
+    /// 507: the store makes its search index anew.
+    Indexing {
+        /// Lines that are not in it yet.
+        left: u64,
+    },
     /// 500: a bug of ours. The number is in the log, with the details.
     Internal {
         /// Counts up from 1 since the start.
@@ -304,6 +330,10 @@ pub enum Spam {
     Muted,
     /// Too many wrong passwords.
     Guesses,
+    /// More was read from one address than the limit.
+    Reads,
+    /// Too many accounts were made.
+    Registrations,
 }
 
 impl ChatError {
@@ -313,7 +343,9 @@ impl ChatError {
             ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => const { code(CODES, 401) },
             ChatError::NoSuchRoom(_) => const { code(CODES, 403) },
             ChatError::CannotSpeak(_) | ChatError::Muted { .. } => const { code(CODES, 404) },
-            ChatError::TooManyRooms { .. } => const { code(CODES, 405) },
+            ChatError::TooManyRooms { .. } | ChatError::NoPlaceForRooms { .. } | ChatError::TooManyNewRooms { .. } => {
+                const { code(CODES, 405) }
+            }
             ChatError::NoText | ChatError::NeverMind => const { code(CODES, 412) },
             ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => const { code(CODES, 417) },
             ChatError::UnknownVerb { .. } => const { code(CODES, 421) },
@@ -333,7 +365,7 @@ impl ChatError {
             ChatError::InviteOnly(_) => const { code(CODES, 473) },
             ChatError::BannedFrom { .. } => const { code(CODES, 474) },
             ChatError::BadKey(_) => const { code(CODES, 475) },
-            ChatError::SanctionsFull { .. } => const { code(CODES, 478) },
+            ChatError::SanctionsFull { .. } | ChatError::TooManyReactions { .. } => const { code(CODES, 478) },
             ChatError::NoStore(_) => const { code(CODES, 480) },
             ChatError::NotAllowed(_) | ChatError::NoOperatorKey => const { code(CODES, 481) },
             ChatError::NotRoomOp(_) => const { code(CODES, 482) },
@@ -343,7 +375,9 @@ impl ChatError {
             | ChatError::OperatorOfServer(_)
             | ChatError::LastOperator(_) => const { code(CODES, 484) },
             ChatError::NoFiles => const { code(CODES, 485) },
-            ChatError::NameRegistered(_) | ChatError::LooksLike(_) => const { code(CODES, 486) },
+            ChatError::NameRegistered(_) | ChatError::LooksLike(_) | ChatError::NameReserved(_) => {
+                const { code(CODES, 486) }
+            }
             ChatError::MembersOnly => const { code(CODES, 487) },
             ChatError::NotUtf8 { .. } => const { code(CODES, 488) },
             ChatError::NeedsTls => const { code(CODES, 489) },
@@ -356,7 +390,7 @@ impl ChatError {
             ChatError::NotReread(_) => const { code(CODES, 497) },
             ChatError::NotSignedIn => const { code(CODES, 498) },
             ChatError::Internal { .. } => const { code(CODES, 500) },
-            ChatError::StoreBusy => const { code(CODES, 507) },
+            ChatError::StoreBusy | ChatError::Indexing { .. } => const { code(CODES, 507) },
             ChatError::NoPlaceForFiles => const { code(CODES, 508) },
         }
     }
@@ -364,7 +398,11 @@ impl ChatError {
     /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         match self {
-            ChatError::TooManyRooms { max } | ChatError::SanctionsFull { max } => vec![("max", max.to_string())],
+            ChatError::TooManyRooms { max }
+            | ChatError::NoPlaceForRooms { max }
+            | ChatError::TooManyNewRooms { max, .. }
+            | ChatError::TooManyReactions { max, .. }
+            | ChatError::SanctionsFull { max } => vec![("max", max.to_string())],
             ChatError::Muted { told, .. } | ChatError::Banned { told, .. } | ChatError::BannedFrom { told, .. } => {
                 told.retry.iter().map(|retry| ("retry", retry.to_string())).collect()
             }
@@ -399,12 +437,14 @@ impl ChatError {
             | ChatError::SignedInAs(_)
             | ChatError::NameRegistered(_)
             | ChatError::LooksLike(_)
+            | ChatError::NameReserved(_)
             | ChatError::MembersOnly
             | ChatError::NeedsTls
             | ChatError::NoFiles
             | ChatError::NoPlaceForFiles
             | ChatError::NotSignedIn
             | ChatError::StoreBusy
+            | ChatError::Indexing { .. }
             | ChatError::TheyAreNotThere { .. }
             | ChatError::NotListed { .. }
             | ChatError::OperatorOfServer(_)
@@ -476,6 +516,23 @@ impl fmt::Display for ChatError {
             ChatError::TooManyRooms { max } => {
                 write!(f, "That would be more than {max} rooms. Leave one with /part first.")
             }
+            ChatError::NoPlaceForRooms { max } => write!(
+                f,
+                "This server has as many rooms as it may: {max}. Enter one that is there: /rooms; or ask its operators, who can /forget one."
+            ),
+            ChatError::TooManyNewRooms { max, near } => {
+                let whose = if *near { "opened from where you are" } else { "of yours" };
+                write!(
+                    f,
+                    "There are {max} rooms {whose} that are not a day old, and more are not opened. Enter one that is there: /rooms; or try again tomorrow."
+                )
+            }
+            ChatError::TooManyReactions { max, own: true } => {
+                write!(f, "You have {max} reactions on that line already. Take one back first: /unreact.")
+            }
+            ChatError::TooManyReactions { max, own: false } => {
+                write!(f, "That line has {max} different reactions already. Use one of those that are there.")
+            }
             ChatError::NoText => write!(f, "There is no text to send. Write it behind the command."),
             ChatError::NeverMind => write!(f, "Never mind, then: all stays as it was."),
             ChatError::LineTooLong { max, got } => {
@@ -508,6 +565,15 @@ impl fmt::Display for ChatError {
                     Spam::Muted => write!(f, "You sent too much a moment ago.")?,
                     Spam::Guesses => {
                         return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
+                    }
+                    Spam::Reads => {
+                        return write!(f, "Too much is read and searched from your address. Try again in {retry} s.");
+                    }
+                    Spam::Registrations => {
+                        return write!(
+                            f,
+                            "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
+                        );
                     }
                 }
                 write!(f, " You can speak again in {retry} s.")
@@ -575,7 +641,10 @@ impl fmt::Display for ChatError {
                 )
             }
             ChatError::LooksLike(name) => {
-                write!(f, "That looks too much like \"{name}\", which belongs to somebody. Take another name.")
+                write!(f, "That looks too much like \"{name}\", which is taken. Take another name.")
+            }
+            ChatError::NameReserved(name) => {
+                write!(f, "\"{name}\" is a name of the server, and that would be taken for it. Take another name.")
             }
             ChatError::MembersOnly => write!(
                 f,
@@ -606,6 +675,9 @@ impl fmt::Display for ChatError {
                     f,
                     "The store has too much to do, or does not answer. The chat goes on; try that again in a moment."
                 )
+            }
+            ChatError::Indexing { left } => {
+                write!(f, "The search index is being made anew, and {left} lines are left. Try again in a minute.")
             }
             ChatError::NoSuchId { id: Some(id), room } => {
                 write!(f, "{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")

@@ -405,6 +405,8 @@ pub enum Done {
     Operator,
     /// Nobody new is let in from now on, or everybody again.
     Lockdown(bool),
+    /// A room is no more.
+    Forgotten(RoomName),
     /// The server stops in so many seconds; `None`: it does not.
     Stopping(Option<u64>),
     /// What an account may do.
@@ -631,6 +633,8 @@ pub enum Warning {
     Idle(u64),
     /// Many lines are refused, so the next are taken more slowly.
     Errors,
+    /// Much is read from the client's address, so the answer comes in so many seconds.
+    Reads(u64),
     /// Ctrl-C came from a telnet client. It does not leave.
     Interrupt,
     /// A telnet client does not let the server edit lines.
@@ -660,6 +664,8 @@ pub enum Leave {
     Flood,
     /// Their account was signed out everywhere, or its password is another.
     SignedOut,
+    /// Only members may be here, and they are signed in no more, or never were.
+    MembersOnly,
     /// An operator sent them away, perhaps with words.
     Kicked(Option<Text>),
     /// An operator sent them away for good, perhaps with words.
@@ -717,6 +723,7 @@ impl Leave {
         (429, "flood"),
         (465, "banned"),
         (470, "kicked"),
+        (487, "members-only"),
         (498, "signed-out"),
         (500, "internal-error"),
         (503, "shutting-down"),
@@ -735,6 +742,7 @@ impl Leave {
             Leave::Flood => const { code(Leave::CODES, 429) },
             Leave::Banned(_) => const { code(Leave::CODES, 465) },
             Leave::Kicked(_) => const { code(Leave::CODES, 470) },
+            Leave::MembersOnly => const { code(Leave::CODES, 487) },
             Leave::SignedOut => const { code(Leave::CODES, 498) },
             Leave::Crashed => const { code(Leave::CODES, 500) },
             Leave::Shutdown => const { code(Leave::CODES, 503) },
@@ -764,7 +772,7 @@ impl Leave {
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
             Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
-            Leave::SignedOut => "signed out",
+            Leave::SignedOut | Leave::MembersOnly => "signed out",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::accepting::{self, failed};
 use crate::connection::STACK;
 use crate::connections::neighbourhood;
 use crate::hosts::{Called, Hosts};
-use crate::server::{FIRST_PAUSE, ServerHandle, is_peers_fault, sleep_longer};
+use crate::server::ServerHandle;
 use crate::sync::Mutex;
 
 /// How long one call may take, from its connection to its last byte.
@@ -47,26 +49,12 @@ impl Exporter {
     /// Serves until the server stops and this listener is woken. Every thread has ended when it returns.
     pub(crate) fn run(&self, handle: &ServerHandle) {
         thread::scope(|scope| {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                let accepted = self.listener.accept();
-                if handle.is_stopping() {
-                    return;
-                }
-                let (socket, peer) = match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) if is_peers_fault(&error) => continue,
-                    Err(error) => {
-                        log::error!("metrics: cannot take connections: {error}; pausing for {pause:?}");
-                        pause = sleep_longer(pause);
-                        continue;
-                    }
-                };
-                pause = FIRST_PAUSE;
+            let take = |accepted: io::Result<(TcpStream, SocketAddr)>| {
+                let (socket, peer) = accepted.map_err(|error| failed("metrics: cannot take connections", &error))?;
                 let Some(place) = self.place(peer.ip()) else {
                     // A new socket has room for it, so this does not wait.
                     let _gone_already = (&socket).write_all(&Answer::busy().render(false));
-                    continue;
+                    return Ok(ControlFlow::Continue(()));
                 };
                 let call = move || {
                     if let Err(error) = serve(&socket, handle) {
@@ -75,10 +63,11 @@ impl Exporter {
                     drop(place);
                 };
                 let thread = thread::Builder::new().name("metrics-call".into()).stack_size(STACK);
-                if let Err(error) = thread.spawn_scoped(scope, call) {
-                    log::error!("metrics: no thread for {peer}: {error}");
-                }
-            }
+                let started = thread.spawn_scoped(scope, call);
+                started.map_err(|error| failed(&format!("metrics: no thread for {peer}"), &error))?;
+                Ok(ControlFlow::Continue(()))
+            };
+            accepting::each(accepting::connections(&self.listener, || handle.is_stopping()), take, thread::sleep);
         });
     }
 

@@ -572,11 +572,14 @@ impl Shelf {
         find: impl FnOnce(&mut Shelf, Token) -> Option<T>,
     ) -> Result<(Token, T), FileError> {
         let from = neighbourhood(from);
-        self.guesses.charge(from, now).map_err(|retry| FileError::Guesses { retry })?;
-        let token = Token::parse(token).ok_or(FileError::BadToken)?;
-        let found = find(self, token).ok_or(FileError::BadToken)?;
-        self.guesses.refund(&from, now);
-        Ok((token, found))
+        if let Some(retry) = self.guesses.wait(&from, now) {
+            return Err(FileError::Guesses { retry });
+        }
+        let found = Token::parse(token).and_then(|token| Some((token, find(self, token)?)));
+        if found.is_none() {
+            self.guesses.wrong(from, now);
+        }
+        found.ok_or(FileError::BadToken)
     }
 }
 
@@ -731,7 +734,7 @@ pub fn file_name(typed: &Text) -> Text {
         let end = (0..=MAX_FILE_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
         name = name.slice(0..end);
     }
-    if matches!(name.as_str(), "" | "." | "..") { Text::own("file") } else { name }
+    if name.is_blank() || matches!(name.as_str(), "." | "..") { Text::own("file") } else { name }
 }
 
 impl Envelope {

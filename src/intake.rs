@@ -508,15 +508,17 @@ mod tests {
 
     use super::*;
     use crate::command::VERBS;
+    use crate::config::Config;
     use crate::dialect::LineDecoder;
     use crate::message::Client;
     use crate::metrics::Metrics;
     use crate::now::Now;
     use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::protocol::parse;
+    use crate::queue::queue;
     use crate::router::Router;
     use crate::server::Server;
-    use crate::testing::{Bare, Stage, quick};
+    use crate::testing::{Bare, Stage, TestServer, quick};
 
     /// A peer that reads nothing.
     struct Stuffed;
@@ -642,5 +644,53 @@ mod tests {
         let request = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
         assert!(has_long_answer(&request("/bans *")) && has_long_answer(&request("join:ani")));
         assert!(!has_long_answer(&request("hello")) && !has_long_answer(&request("/bans * *")));
+    }
+
+    const SIGN_ON: Duration = Duration::from_secs(45);
+
+    /// The intake of a server's first client, when that was taken, and the router's end of its queue.
+    fn first(handle: &ServerHandle) -> (Intake<LineDecoder>, Instant, impl Deliver + use<>) {
+        let accepted = Instant::now();
+        let (sender, receiver) = queue(1 << 20);
+        let credits = Credits::new(MESSAGES);
+        let intake = Intake::new(ClientId(1), accepted, LineDecoder::default(), credits, receiver.hangup(), handle);
+        (intake, accepted, sender)
+    }
+
+    /// Looks at these bytes at that time, up to where more are wanted or it is to leave.
+    fn settles(intake: &mut Intake<LineDecoder>, mut bytes: &[u8], now: Instant) -> Next {
+        loop {
+            match intake.next(&mut bytes, now) {
+                Next::Send(_) | Next::Answer(_) => {}
+                next => return next,
+            }
+        }
+    }
+
+    #[test]
+    fn the_sign_on_limit_counts_from_when_the_connection_was_taken() {
+        let server = Server::bind(Config { sign_on_secs: SIGN_ON, ..quick() }).unwrap();
+        let (mut intake, accepted, _router) = first(&server.handle());
+        let deadline = accepted + SIGN_ON;
+        assert!(matches!(settles(&mut intake, b"", accepted), Next::Read(Some(until)) if until == deadline));
+        // Neither lines nor a drip of bytes make it longer.
+        for (seconds, bytes) in [(20, &b"PING:x\n"[..]), (44, b"JOI")] {
+            let now = accepted + Duration::from_secs(seconds);
+            assert!(matches!(settles(&mut intake, bytes, now), Next::Read(Some(until)) if until <= deadline));
+        }
+        let early = deadline - Duration::from_millis(1);
+        assert!(matches!(settles(&mut intake, b"", early), Next::Read(Some(until)) if until == deadline));
+        assert!(matches!(settles(&mut intake, b"", deadline), Next::Leave(Leave::SignOn)));
+    }
+
+    #[test]
+    fn who_has_a_name_or_no_limit_is_not_asked_to_leave() {
+        let server = TestServer::with(Config { sign_on_secs: SIGN_ON, ..quick() });
+        let _ani = server.join("ani");
+        let (mut signed_on, accepted, _router) = first(server.handle());
+        assert!(matches!(settles(&mut signed_on, b"", accepted + SIGN_ON), Next::Read(_)));
+        let endless = Server::bind(Config { sign_on_secs: Duration::ZERO, ..quick() }).unwrap();
+        let (mut intake, accepted, _router) = first(&endless.handle());
+        assert!(matches!(settles(&mut intake, b"", accepted + 10 * SIGN_ON), Next::Read(_)));
     }
 }

@@ -14,6 +14,7 @@
 
 // ---- words ----
 pub mod names;
+pub mod looks;
 pub mod text;
 pub mod error;
 pub mod command;
@@ -55,6 +56,7 @@ pub mod lab;
 pub mod live;
 pub mod rehash;
 pub mod files;
+mod accepting;
 pub mod server;
 pub mod config;
 pub mod hosts;

@@ -79,6 +79,15 @@ pub enum Message {
         /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
         reply: Box<dyn FnOnce(Result<Vec<RoomName>, ChatError>) + Send>,
     },
+    /// Somebody reads what was said in calls of their own: a page, or a search. Whether they may, and how fast, is decided here.
+    Read {
+        /// Who.
+        who: Onlooker,
+        /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
+        question: Box<Question>,
+        /// Where the answer goes.
+        reply: Reply,
+    },
     /// A door wants to know what somebody may do, to offer that and nothing else.
     Rights {
         /// Whose connection.
@@ -148,12 +157,16 @@ pub struct Onlooker {
 /// What an [`Onlooker`] wants to read.
 #[derive(Clone, Debug)]
 pub enum Sought {
+    /// Nothing but to come in, which counts as no reading.
+    Entry,
     /// Whatever there is.
     Everything,
     /// What was said in a room.
     Room(RoomName),
-    /// A file, whose token they have: of a room, or whispered.
+    /// A file of a room, or one that was whispered, whose readers are looked at where it is opened.
     File(Option<RoomName>),
+    /// The same at a door that knows no session: the token was shown, and beside it counts from where.
+    FileByToken(Option<RoomName>),
 }
 
 /// What somebody may do beyond what everybody may.
@@ -226,7 +239,7 @@ pub(crate) struct State {
     /// What it was refused, and its tickets that come back only when it may send more.
     pub(crate) errors: Errors,
     pub(crate) slowed: Vec<(Instant, Ticket)>,
-    /// Set while a quiet visitor (`presence=off` before `JOIN`) is not announced yet.
+    /// When the rooms are told that do not know yet that it is there ([`Room::unannounced`](crate::room::Room::unannounced)).
     pub(crate) announce_at: Option<Instant>,
     pub(crate) last_typing: Option<Instant>,
     pub(crate) is_typing: bool,
@@ -238,6 +251,8 @@ pub(crate) struct State {
     pub(crate) is_prompted: bool,
     /// Whether a ban or a mute ever held its number, so that they have it to forget.
     pub(crate) is_held: bool,
+    /// Whether it ever opened a room that may still know it by its number.
+    pub(crate) has_opened: bool,
     pub(crate) options: Options,
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,

@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::PoisonError;
 use std::time::Instant;
 
+use crate::looks::Looks;
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
 use crate::store::Policy;
@@ -22,6 +23,8 @@ pub struct Registry(Arc<Mutex<Clients>>);
 pub(crate) struct Clients {
     by_id: HashMap<ClientId, Box<Client>, BuildHasherDefault<NumberHasher>>,
     by_name: HashMap<Name, Holders>,
+    /// The names of `by_name` by what they look like.
+    pub(crate) looks: Looks,
     /// The rules for accounts, where there are any.
     pub(crate) policy: Option<Policy>,
 }
@@ -162,7 +165,9 @@ impl Clients {
         if holders.first != id {
             holders.others.retain(|other| *other != id);
         } else if holders.others.is_empty() {
-            self.by_name.remove(name);
+            if let Some((name, _)) = self.by_name.remove_entry(name) {
+                self.looks.remove(&name);
+            }
         } else {
             holders.first = holders.others.remove(0);
         }
@@ -195,8 +200,19 @@ impl Clients {
         if let Some(old) = client.name.replace(name.clone()) {
             self.release(&old, id);
         }
-        self.by_name.insert(name, Holders { first: id, others: Vec::new() });
+        self.claim(name, id);
         true
+    }
+
+    /// Notes that a connection has a name, alone or with those that have it already.
+    fn claim(&mut self, name: Name, id: ClientId) {
+        match self.by_name.get_mut(&name) {
+            Some(holders) => holders.others.push(id),
+            None => {
+                self.looks.add(&name);
+                self.by_name.insert(name, Holders { first: id, others: Vec::new() });
+            }
+        }
     }
 
     /// Gives a client a name that others may have as well: those of the same account.
@@ -205,12 +221,7 @@ impl Clients {
         if let Some(old) = client.name.replace(name.clone()) {
             self.release(&old, id);
         }
-        match self.by_name.get_mut(&name) {
-            Some(holders) => holders.others.push(id),
-            None => {
-                self.by_name.insert(name, Holders { first: id, others: Vec::new() });
-            }
-        }
+        self.claim(name, id);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
@@ -242,17 +253,11 @@ impl Clients {
     /// Builds the map of names anew from the clients, after something went wrong in between.
     pub(crate) fn mend(&mut self) {
         self.by_name.clear();
+        self.looks.clear();
         let mut named: Vec<(Name, ClientId)> =
             self.by_id.values().filter_map(|client| Some((client.name.clone()?, client.id))).collect();
         named.sort_by_key(|(_, id)| *id);
-        for (name, id) in named {
-            match self.by_name.get_mut(&name) {
-                Some(holders) => holders.others.push(id),
-                None => {
-                    self.by_name.insert(name, Holders { first: id, others: Vec::new() });
-                }
-            }
-        }
+        named.into_iter().for_each(|(name, id)| self.claim(name, id));
     }
 }
 

@@ -262,6 +262,9 @@ impl Lines {
             Done::Operator => line.pair("role", Role::Admin.word()).text(
                 "You are an operator of this server, as long as this connection lasts. What you do by that is written down.",
             ),
+            Done::Forgotten(room) => {
+                line.pair("room", room).text(format_args!("{room} is no more, nor is anything that was said in it."))
+            }
             Done::Lockdown(true) => {
                 line.pair("lockdown", "on").text("Nobody new is let in, but operators and who has an account.");
             }
@@ -739,6 +742,9 @@ fn words_of(warning: Warning) -> String {
         Warning::Errors => {
             "Many of your lines are refused, so I read the next more slowly, a second for each refusal. /why explains the last.".into()
         }
+        Warning::Reads(seconds) => {
+            format!("Much is read and searched from your address, so the answer comes in {seconds} s. Nothing is lost.")
+        }
         Warning::LineMode => "Your telnet does not let me edit lines; all stays as it was.".into(),
         Warning::Interrupt => "Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.".into(),
     }
@@ -772,6 +778,7 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
         Leave::SignedOut => {
             "You were signed out from another connection. LOGIN:<name> <password> signs in again.".into()
         }
+        Leave::MembersOnly => "Only members may be here. LOGIN:<name> <password> comes in again.".into(),
         Leave::Idle => "You were quiet for too long. Come back any time.".into(),
         Leave::SignOn => "No name came in time. Connect again and begin with JOIN:<your-name>.".into(),
         Leave::TooSlow => "You did not read what was sent. Connect again; /history shows what you missed.".into(),

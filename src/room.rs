@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
 use crate::command::CROWD;
+use crate::connections::Neighbourhood;
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
+use crate::glyph::without_selectors;
 use crate::history::History;
 use crate::names::{ClientId, Name, RoomName};
 use crate::news::News;
@@ -22,6 +25,26 @@ fn speech(envelope: &Arc<Envelope>) -> Option<&Speech> {
     if let Event::Said(speech) = &envelope.event { Some(speech) } else { None }
 }
 
+/// One emoji on a line.
+pub struct Reaction<'a> {
+    /// As who came first wrote it.
+    pub emoji: &'a Text,
+    /// The changes by which it stands, one for each person.
+    pub by: Vec<&'a Change>,
+}
+
+/// Who opened a room, for the limits of new ones.
+pub struct Opener {
+    /// The person, as long as they are there.
+    pub person: Option<ClientId>,
+    /// Their account, if they had one.
+    pub account: Option<Name>,
+    /// From which neighbourhood of addresses.
+    pub near: Option<Neighbourhood>,
+    /// When.
+    pub at: Instant,
+}
+
 /// One room. Only the router changes it.
 pub struct Room {
     /// The name, as its first visitor wrote it.
@@ -34,6 +57,11 @@ pub struct Room {
     pub op_accounts: BTreeSet<Name>,
     /// How many of the members are a person's second connection, or third.
     pub doubles: usize,
+    /// Those whose coming the others were not told of yet: quiet visitors, and those who came when too many did. Of one person
+    /// all connections or none.
+    pub unannounced: BTreeSet<ClientId>,
+    /// Who opened it, since the start.
+    pub opener: Option<Opener>,
     /// Who may come in although it is closed.
     pub invited: BTreeSet<ClientId>,
     /// Who may not come in, and who may not speak.
@@ -70,6 +98,8 @@ impl Room {
             ops: BTreeSet::new(),
             op_accounts: BTreeSet::new(),
             doubles: 0,
+            unannounced: BTreeSet::new(),
+            opener: None,
             invited: BTreeSet::new(),
             sanctions: Sanctions::default(),
             topic: None,
@@ -155,17 +185,35 @@ impl Room {
         lines.find(|line| line.version != Version::Deleted && is_meant(line))
     }
 
-    /// Whether somebody's reaction to a line stands. The log is the only record of it: the last word counts.
-    pub fn has_reaction(&self, target: u64, is_by: impl Fn(&Change) -> bool, emoji: &Text) -> bool {
-        let said = self.history.newest_first().find_map(|line| match &line.event {
-            Event::Changed(change) if change.target == target && is_by(change) => match &change.what {
-                What::Reacted(other) if other == emoji => Some(true),
-                What::Unreacted(other) if other == emoji => Some(false),
-                _ => None,
-            },
-            _ => None,
-        });
-        said.unwrap_or(false)
+    /// The reactions to a line that stand: each emoji as who came first wrote it, and who reacted so. The log is the only record
+    /// of them, so those to a line that is older than memory are not known.
+    pub fn reactions(&self, target: u64) -> Vec<Reaction<'_>> {
+        let mut found: Vec<Reaction<'_>> = Vec::new();
+        for line in self.history.oldest_first() {
+            let Event::Changed(change) = &line.event else { continue };
+            let (What::Reacted(emoji) | What::Unreacted(emoji)) = &change.what else { continue };
+            if change.target != target {
+                continue;
+            }
+            let kind = without_selectors(emoji);
+            let place = found.iter().position(|known| without_selectors(known.emoji) == kind);
+            let is_same = |by: &&Change| by.by == change.by || by.signed && change.signed && by.from == change.from;
+            match (&change.what, place) {
+                (What::Reacted(_), Some(place)) => {
+                    found[place].by.retain(|by| !is_same(by));
+                    found[place].by.push(change);
+                }
+                (What::Reacted(_), None) => found.push(Reaction { emoji, by: vec![change] }),
+                (_, Some(place)) => {
+                    found[place].by.retain(|by| !is_same(by));
+                    if found[place].by.is_empty() {
+                        found.remove(place);
+                    }
+                }
+                (_, None) => {}
+            }
+        }
+        found
     }
 
     /// Puts what becomes of a line into its place. What was deleted is nowhere in the history any more.

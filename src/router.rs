@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::command::{BRIEF_ROOM, Command, Presence, Terminal};
 use crate::config::Config;
+use crate::connections::Neighbourhood;
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Leave, Warning};
 use crate::files::Files;
-use crate::limit::RateLimiter;
+use crate::limit::{Paces, RateLimiter};
 use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
@@ -31,12 +32,14 @@ mod files;
 mod glass;
 mod moderation;
 mod operators;
+mod reads;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
 pub use files::Recipient;
 use glass::Glass;
 use operators::{Doer, Operators};
+use reads::Reads;
 
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -62,6 +65,8 @@ pub struct Router {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     forgotten_id: u64,
     limiter: RateLimiter,
+    /// How fast what was said is read.
+    reads: Reads,
     /// Who is banned from the server, and who is muted everywhere.
     sanctions: Sanctions,
     /// When the first ban or mute anywhere is over.
@@ -70,6 +75,10 @@ pub struct Router {
     greeting: Arc<Greeting>,
     motd: Vec<Text>,
     max_rooms: usize,
+    rooms_each: usize,
+    rooms_each_address: usize,
+    /// Arrivals in rooms, by neighbourhood of addresses; `None` are those of whom none is known.
+    arrivals: Paces<Option<Neighbourhood>>,
     history: usize,
     history_on_join: usize,
     limits: Vec<(&'static str, u64, &'static str)>,
@@ -110,12 +119,16 @@ impl Router {
             rooms: BTreeMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
+            reads: Reads::new(config.read_burst, config.reads_per_second),
             sanctions: Sanctions::default(),
             next_lift: None,
             spam_errors: config.spam_errors,
             greeting: greeting(config, false, None),
             motd: Vec::new(),
             max_rooms: 0,
+            rooms_each: 0,
+            rooms_each_address: 0,
+            arrivals: Paces::new(config.arrivals),
             history: 0,
             history_on_join: 0,
             limits: Vec::new(),
@@ -150,9 +163,12 @@ impl Router {
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.reads.set(config.read_burst, config.reads_per_second);
         self.spam_errors = config.spam_errors;
         self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
+        (self.rooms_each, self.rooms_each_address) = (config.rooms_each, config.rooms_each_address);
+        self.arrivals.set(config.arrivals);
         self.history = config.history;
         self.history_on_join = config.history_on_join;
         self.rooms.values_mut().for_each(|room| room.history.set_lines(config.history));
@@ -284,7 +300,8 @@ impl Turn<'_> {
             Message::ClientLeft(id, why) => self.departed(id, why),
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
-            Message::Look { who, what, reply } => reply(self.look(who, &what)),
+            Message::Look { who, what, reply } => reply(self.looked(who, &what)),
+            Message::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Message::Rights { client, reply } => reply(self.rights(client)),
             Message::Store(report) => self.report(report),
             Message::Uploaded { token, reply } => self.uploaded(token, reply),
@@ -333,6 +350,7 @@ impl Turn<'_> {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
             room.members.retain(is_in);
             room.ops.retain(is_in);
+            room.unannounced.retain(is_in);
         }
         self.refuse(id, None, None, ChatError::Internal { incident });
         self.remove(id, Leave::Crashed);
@@ -363,32 +381,37 @@ impl Turn<'_> {
         if client.state.is_held {
             self.forget_sanctioned(id);
         }
+        if client.state.has_opened {
+            for opener in self.router.rooms.values_mut().filter_map(|room| room.opener.as_mut()) {
+                opener.person = opener.person.filter(|person| *person != id);
+            }
+        }
         if let Some(name) = client.name.clone()
             && self.clients.named(&name).is_none()
         {
             self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: client.person(), name }));
         }
-        let announced = client.announced_name();
         for room in std::mem::take(&mut client.state.rooms) {
-            self.leave_room(id, client.person(), announced.clone(), &room, &why);
+            self.leave_room(id, client.person(), client.name.clone(), &room, &why);
         }
         let bye = Event::Bye { why, name: client.name.clone() };
         self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
     }
 
-    /// Takes somebody out of a room's lists and tells the others, if they know the name, and unless the same person is there
-    /// by another connection.
+    /// Takes somebody out of a room's lists and tells the others, if they were told of the coming, and unless the same person is
+    /// there by another connection.
     fn leave_room(&mut self, id: ClientId, person: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
         self.withdraw_files(id, Some(name));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
         room.ops.remove(&id);
         room.invited.remove(&id);
+        let is_hidden = room.unannounced.remove(&id);
         let stays =
             who.as_ref().is_some_and(|who| self.clients.all_named(who).any(|other| room.members.contains(&other)));
         room.doubles -= usize::from(stays);
         room.count_heads();
-        if let Some(who) = who.filter(|_| !stays) {
+        if let Some(who) = who.filter(|_| !stays && !is_hidden) {
             let left = Event::Left { room: room.name.clone(), by: person, name: who, why: why.clone() };
             self.tell_presence(name, id, left);
         }
@@ -655,7 +678,6 @@ impl Turn<'_> {
         for client in self.clients.iter_mut() {
             client.state.slowed.retain(|(until, _)| *until > now);
             if client.state.announce_at.is_some_and(|at| at <= now) {
-                client.state.announce_at = None;
                 announced.push(client.id);
             }
             if let Some((every, next)) = &mut client.state.options.ping
@@ -670,14 +692,30 @@ impl Turn<'_> {
         for id in pinged {
             self.push(id, &pong);
         }
-        for id in announced {
-            let Some((who, rooms)) = self.clients.get(id).and_then(|c| Some((c.name.clone()?, c.state.rooms.clone())))
-            else {
+        announced.into_iter().for_each(|id| self.show_arrival(id));
+        self.router.arrivals.tick(now);
+    }
+
+    /// Tells those of a client's rooms that it is there that do not know it yet.
+    fn show_arrival(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state.announce_at = None;
+        let (Some(who), rooms) = (client.name.clone(), client.state.rooms.clone()) else { return };
+        let (all, by) = (self.connections(id), self.person(id));
+        for name in rooms {
+            let Some(room) = self.router.rooms.get_mut(&name).filter(|room| room.unannounced.contains(&id)) else {
                 continue;
             };
-            for room in rooms {
-                self.tell_presence(&room, id, Event::Joined { room: room.clone(), by: id, name: who.clone() });
-            }
+            room.unannounced.retain(|hidden| !all.contains(hidden));
+            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by, name: who.clone() });
+        }
+    }
+
+    /// Whoever is heard of in a room is announced before that, unless by their own wish they are not.
+    fn show_speaker(&mut self, id: ClientId) {
+        let is_quiet = |client: &Client| client.state.options.presence == Presence::Off;
+        if self.clients.get(id).is_some_and(|client| client.state.announce_at.is_some() && !is_quiet(client)) {
+            self.show_arrival(id);
         }
     }
 
@@ -764,11 +802,6 @@ impl Turn<'_> {
 }
 
 impl Client {
-    /// The name, if the others know it: a quiet visitor is not announced yet.
-    fn announced_name(&self) -> Option<Name> {
-        self.name.clone().filter(|_| self.state.announce_at.is_none())
-    }
-
     /// In a room that is not crowded.
     fn wants_presence(&self, small_room: bool) -> bool {
         match self.state.options.presence {
@@ -788,6 +821,8 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
     use crate::command::{Unfit, VERBS};
     use crate::message::{Credits, Ticket};
@@ -1263,6 +1298,48 @@ mod tests {
         hears(&mut stage, "ani", "* JOINED #lobby ghost");
         hears(&mut stage, "ani", "* LEFT #lobby ghost: connection lost");
         assert_eq!(stage.next("ani"), None);
+    }
+
+    #[test]
+    fn all_who_fail_in_one_flush_are_let_go_each_with_its_reason() {
+        /// Takes everything until it fails, in one way or the other.
+        struct Failing(Arc<AtomicBool>, fn(Batch) -> Undelivered);
+        impl Deliver for Failing {
+            fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+                if self.0.load(Relaxed) { Err((self.1)(batch)) } else { Ok(()) }
+            }
+        }
+        let ways: [(fn(Batch) -> Undelivered, &str); 4] = [
+            (|_| Undelivered::Gone, "connection lost"),
+            (|_| Undelivered::Broken, "our fault"),
+            (|_| Undelivered::Broken, "our fault"),
+            (|_| Undelivered::Gone, "connection lost"),
+        ];
+        let (mut stage, ..) = ani_and_budi();
+        let fails = Arc::new(AtomicBool::new(false));
+        for (number, (way, _)) in ways.iter().enumerate() {
+            let outbox = Outbox::new(Box::new(Failing(fails.clone(), *way)), 1 << 20);
+            let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap()).unwrap();
+            stage.turn(vec![
+                Message::ClientJoined(Client::new(ClientId(10 + number), outbox, "test", "line")),
+                Message::Requests(ClientId(10 + number), vec![request], Ticket::free()),
+            ]);
+            hears(&mut stage, "ani", &format!("* JOINED #lobby ghost{number}"));
+        }
+        fails.store(true, Relaxed);
+        stage.turn(vec![Message::Broadcast(Text::own("cake"))]);
+        hears(&mut stage, "ani", "* NOTE *: cake");
+        let mut left: Vec<String> = std::iter::from_fn(|| stage.next("ani")).collect();
+        left.sort_unstable_by_key(|line| line.rsplit("ghost").next().map(str::to_string));
+        assert_eq!(left.len(), ways.len(), "{left:?}");
+        for (number, (_, why)) in ways.iter().enumerate() {
+            assert!(matches(&format!("* LEFT #lobby ghost{number}: {why}"), &left[number]), "{left:?}");
+        }
+        // Nothing of them is left: their names are free, in this turn already.
+        for number in 0..ways.len() {
+            stage.send("ani", format!("/nick ghost{number}\n").as_bytes());
+            hears(&mut stage, "ani", &format!("* OK NICK name=ghost{number}: ..."));
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The server: accepts, starts a thread for each client and one for the router, and joins them all at the end.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{OnceLock, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+pub use crate::accepting::is_peers_fault;
+use crate::accepting::{self, failed};
 use crate::command::Command;
 use crate::config::Config;
 use crate::connection::{STACK, Threads};
@@ -36,9 +39,6 @@ use crate::text::Text;
 pub(crate) const INBOX: usize = 1_024;
 /// The most connections that are taken and not yet started.
 const WAITING: usize = 1_024;
-/// What accept waits after a failure, at first and at most.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A server that is bound and not yet running.
 ///
@@ -302,18 +302,12 @@ impl Server {
             }
             // The line ends with the last of those who accept.
             drop(line);
-            let mut pause = FIRST_PAUSE;
-            for taken in waiting {
-                let peer = taken.1;
-                match start(taken, scope, &handle) {
-                    Ok(()) => pause = FIRST_PAUSE,
-                    Err(error) => {
-                        log::error!("({peer}) no thread for it: {error}; pausing for {pause:?}");
-                        // Without threads it would fail a million times a second.
-                        pause = sleep_longer(pause);
-                    }
-                }
-            }
+            let each = waiting.into_iter().map(|taken| (taken.1, start(taken, scope, &handle)));
+            let look = |(peer, started): (SocketAddr, io::Result<()>)| {
+                started.map_err(|error| failed(&format!("({peer}) no thread for it"), &error))?;
+                Ok(ControlFlow::Continue(()))
+            };
+            accepting::each(each, look, thread::sleep);
             let deadline = Instant::now() + shared.live.get().shutdown_secs;
             if !shared.connections.wait_until_closed(deadline) {
                 // Not inside the macro, which does nothing at all where the log is quieter than that.
@@ -578,48 +572,12 @@ fn take<'env>(
     line: SyncSender<Taken<'env>>,
     handle: &ServerHandle,
 ) {
-    let mut pause = FIRST_PAUSE;
-    // Looked at before as well: it may have been told to stop before this listener could be woken.
-    while !handle.is_stopping() {
-        let accepted = listener.accept();
-        if handle.is_stopping() {
-            return;
-        }
-        match accepted {
-            Ok((socket, peer)) => {
-                if line.send((Arc::new(socket), peer, Instant::now(), transport)).is_err() {
-                    return;
-                }
-                pause = FIRST_PAUSE;
-            }
-            Err(error) if is_peers_fault(&error) => log::debug!("a connection was gone before it was taken: {error}"),
-            Err(error) => {
-                log::error!("cannot take connections: {error}; pausing for {pause:?}");
-                // Out of descriptors, accept would fail a million times a second.
-                pause = sleep_longer(pause);
-            }
-        }
-    }
-}
-
-/// Sleeps, and says for how long the next time.
-pub(crate) fn sleep_longer(pause: Duration) -> Duration {
-    thread::sleep(pause);
-    (pause * 2).min(LONGEST_PAUSE)
-}
-
-/// Linux also reports errors of the new connection by accept; they say nothing about the listener.
-pub fn is_peers_fault(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::Interrupted
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-            | ErrorKind::TimedOut
-    )
+    let take = |accepted: io::Result<(TcpStream, SocketAddr)>| {
+        let (socket, peer) = accepted.map_err(|error| failed("cannot take connections", &error))?;
+        let sent = line.send((Arc::new(socket), peer, Instant::now(), transport));
+        Ok(if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    };
+    accepting::each(accepting::connections(&listener, || handle.is_stopping()), take, thread::sleep);
 }
 
 fn start<'scope, 'env>(

@@ -274,6 +274,8 @@ pub enum Question {
         after: Option<u64>,
         /// The most lines.
         limit: usize,
+        /// Whether it is one of many that make an export, which holds up nobody else's page.
+        export: bool,
     },
     /// The newest lines that have all these words.
     Search {
@@ -311,10 +313,10 @@ pub enum Question {
         token: bool,
         /// From where.
         from: Option<IpAddr>,
-        /// Somebody guesses this name's password. Only who comes from where its owner has signed in before is looked at; all
-        /// others are refused with [`Spam::Guesses`](crate::error::Spam::Guesses) at once. So a guesser gets nowhere, and
-        /// the owner still gets in.
-        guarded: bool,
+        /// Passwords are guessed, of this name or from that address. Only who comes from where the account was signed in to
+        /// before is looked at; all others are refused with [`Spam::Guesses`](crate::error::Spam::Guesses) for so many seconds. So
+        /// a guesser gets nowhere, and the owner still gets in.
+        guarded: Option<u64>,
     },
     /// Change a password. All tokens of the account die.
     ChangePassword {
@@ -328,6 +330,8 @@ pub enum Question {
         token: bool,
         /// From where.
         from: Option<IpAddr>,
+        /// As in [`Question::SignIn`].
+        guarded: Option<u64>,
     },
     /// Make one token of an account worth nothing, or all of them.
     SignOut {
@@ -355,6 +359,31 @@ pub enum Question {
         /// The most of them.
         limit: usize,
     },
+}
+
+/// The least letters of a beginning: with one the store would have to look at all that begins so.
+const BEGINNING: usize = 2;
+
+/// Whether a store can look for these words: all of them, `"several in a row"`, and beginnings with a `*` (PROTOCOL.md section 12, "With a store").
+///
+/// # Errors
+/// A beginning is too short; it is named.
+pub fn can_be_found(words: &str) -> Result<(), ChatError> {
+    // Every other piece stands in quotes.
+    let mut outside = words.split('"').step_by(2).flat_map(str::split_whitespace);
+    let is_accent = |c: &char| ('\u{300}'..='\u{331}').contains(c);
+    let is_short = |word: &&str| {
+        let letters = word.trim_end_matches('*').chars().rev().filter(|c| !is_accent(c));
+        let count = letters.take_while(|c| c.is_alphanumeric()).count();
+        word.ends_with('*') && (1..BEGINNING).contains(&count)
+    };
+    match outside.find(is_short) {
+        None => Ok(()),
+        Some(word) => {
+            let right = "The beginning of a word has two letters at least, as in de* for deploy.";
+            Err(ChatError::BadArgument { what: Text::own(word), right })
+        }
+    }
 }
 
 /// What the store has to say to a question.
@@ -419,10 +448,38 @@ pub enum Report {
 }
 
 /// The rules for accounts on a server that has them.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// Only who has an account comes in.
     pub private: bool,
     /// Passwords are taken from connections that others can read.
     pub plain_passwords: bool,
+    /// The most names that are registered at once from one neighbourhood of addresses, without an invitation; 0: no limit.
+    pub register_burst: u32,
+    /// How many an hour behind that; 0: no limit.
+    pub register_per_hour: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        // A class of forty registers in one lesson; a program that makes accounts has twenty an hour.
+        Policy { private: false, plain_passwords: false, register_burst: 40, register_per_hour: 20 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_has_two_letters() {
+        for good in ["r", "re*", "a b c", "*", "** *a", "\"r*\"", "x-re*", "über*", "魚釣*", "-*", "\"open quote r*"]
+        {
+            assert_eq!(can_be_found(good), Ok(()), "{good}");
+        }
+        for bad in ["r*", "red f*", "x-r*", "r**", "e\u{301}*", "魚*", "\"a\" b*"] {
+            let Err(error) = can_be_found(bad) else { panic!("{bad}") };
+            assert!(error.to_string().contains("two letters at least"), "{error}");
+        }
+    }
 }

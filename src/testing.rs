@@ -39,12 +39,14 @@ pub use scrape::Scrape;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -76,6 +78,32 @@ use crate::text::Text;
 /// How long a test waits for something that must come. Long, since a busy machine is no failure.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// A command whose process does not outlive the thread that starts it, however that ends: a test run that is cut off drops
+/// nothing. (A child of its own child is not held; a `script -c` needs [`tied_words`] inside as well.) On other systems than Linux,
+/// and without util-linux's setpriv, it is a command like any other.
+pub fn tied(program: impl AsRef<OsStr>) -> process::Command {
+    let mut words = tied_words().iter();
+    let Some(first) = words.next() else { return process::Command::new(program) };
+    let mut command = process::Command::new(first);
+    command.args(words).arg(program);
+    command
+}
+
+/// What stands in front of a program for that: `setpriv` by its path and its flags, or nothing.
+pub fn tied_words() -> &'static [String] {
+    static WORDS: OnceLock<Vec<String>> = OnceLock::new();
+    WORDS.get_or_init(|| {
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let found = std::env::split_paths(&paths).map(|dir| dir.join("setpriv")).find(|path| path.is_file());
+        let words = found.map(|path| vec![path.display().to_string(), "--pdeathsig".into(), "KILL".into()]);
+        let works = |words: &Vec<String>| {
+            let tried = process::Command::new(&words[0]).args(&words[1..]).arg("true").status();
+            tried.is_ok_and(|status| status.success())
+        };
+        words.filter(works).unwrap_or_default()
+    })
+}
+
 /// Settings for tests: a free port on loopback, no pace and no spam limit, so that scripts may talk at full speed.
 pub fn quick() -> Config {
     let mut config = Config {
@@ -84,6 +112,10 @@ pub fn quick() -> Config {
         spam_lines: 0,
         spam_repeats: 0,
         spam_errors: 0,
+        read_burst: 0,
+        arrivals: 0,
+        rooms_each: 0,
+        rooms_each_address: 0,
         ..Config::default()
     };
     config.max_per_address = 0;
@@ -869,7 +901,7 @@ pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -
                 setup.operator_key = Some(value.into());
             }
         } else if let Some(rules) = line.strip_prefix("kept") {
-            let policy = Policy { private: rules.trim() == "private", plain_passwords: false };
+            let policy = Policy { private: rules.trim() == "private", ..Policy::default() };
             setup.kept = Some((MemoryStore::default(), policy));
         } else if let Some(account) = line.strip_prefix("account ") {
             let (memory, _) = setup.kept.as_ref().unwrap_or_else(|| panic!("{title}: accounts are kept: say so first"));

@@ -5,6 +5,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use crate::error::ChatError;
+use crate::glyph::is_invisible;
 
 /// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md section 3, "Server lines").
 pub const MAX_TEXT: usize = 3_500;
@@ -76,6 +77,11 @@ impl Text {
     pub fn slice(&self, range: Range<usize>) -> Text {
         let _checked: &str = &self.as_str()[range.clone()];
         Text { line: self.line.clone(), start: self.start + range.start, end: self.start + range.end }
+    }
+
+    /// Whether nobody would see anything of it.
+    pub fn is_blank(&self) -> bool {
+        self.as_str().chars().all(is_invisible)
     }
 
     /// The same text without white space at both ends.

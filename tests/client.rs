@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use chat_server::testing::{tied, tied_words};
+
 // An example has no test run of its own as long as its program is needed here, so its unit tests run from here.
 #[path = "../examples/client/conversation.rs"]
 #[allow(dead_code, reason = "only the program uses all of it")]
@@ -83,12 +85,12 @@ impl Server {
     }
 
     fn with(addr: &str, flags: &[&str]) -> Server {
-        Server::run(Command::new(env!("CARGO_BIN_EXE_chat_server")), addr, flags)
+        Server::run(tied(env!("CARGO_BIN_EXE_chat_server")), addr, flags)
     }
 
     /// One with an operator key, which `/oper` asks for.
     fn with_key(key: &str) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chat_server"));
+        let mut command = tied(env!("CARGO_BIN_EXE_chat_server"));
         command.env("CHAT_OPERATOR_KEY", key);
         Server::run(command, "127.0.0.1:0", &[])
     }
@@ -108,7 +110,7 @@ impl Server {
 
 /// Runs the client in a pipe with this input.
 fn piped(args: &[&str], input: &[u8]) -> (i32, String, String) {
-    let mut client = Running::start(Command::new(program()).args(args));
+    let mut client = Running::start(tied(program()).args(args));
     let mut stdin = client.0.stdin.take().expect("stdin is a pipe");
     let _may_have_ended = stdin.write_all(input);
     drop(stdin);
@@ -185,8 +187,8 @@ impl Terminal {
     /// The client with a place for its history; `behind` goes on the command line behind it.
     fn run(dir: &std::path::Path, state: &str, args: &[&str], behind: &str) -> Terminal {
         let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
-        let line = format!("'{}' {} {behind}", program().display(), quoted.join(" "));
-        let mut command = Command::new("script");
+        let line = format!("{} '{}' {} {behind}", tied_words().join(" "), program().display(), quoted.join(" "));
+        let mut command = tied("script");
         command.args(["-qfec", &line, "/dev/null"]).current_dir(dir);
         // No colours, and a terminal that the editor can move its cursor on.
         command.env("XDG_STATE_HOME", state).env("NO_COLOR", "1").env("TERM", "xterm").env("SHELL", "/bin/sh");
@@ -463,7 +465,7 @@ fn a_paste_that_is_not_finished_is_sent_at_the_end() {
 #[test]
 fn a_reader_that_has_had_enough_is_no_reason_to_panic() {
     let server = Server::start("127.0.0.1:0");
-    let mut client = Running::start(Command::new(program()).args(["--name", "ci", "--addr", &server.addr]));
+    let mut client = Running::start(tied(program()).args(["--name", "ci", "--addr", &server.addr]));
     drop(client.0.stdout.take());
     let mut err = String::new();
     client.0.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
@@ -490,7 +492,7 @@ fn a_wrong_flag_ends_with_two() {
         assert_eq!((code, out.as_str()), (2, ""));
         assert!(err.contains("try:"), "{err}");
     }
-    let Output { status, stdout, .. } = Command::new(program()).arg("--version").output().expect("it runs");
+    let Output { status, stdout, .. } = tied(program()).arg("--version").output().expect("it runs");
     assert!(status.success());
     assert!(String::from_utf8_lossy(&stdout).starts_with("client "));
 }

@@ -8,6 +8,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use chat_server::testing::tied;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A demonstration under way, and the lines it has shown.
@@ -25,7 +27,7 @@ impl Demo {
 
     fn with_server(pace: &str, server: &str) -> Demo {
         // A test run in the background ignores SIGINT, and bash keeps ignoring what it was born ignoring.
-        let mut child = Command::new("env")
+        let mut child = tied("env")
             .args(["--default-signal=INT", "bash"])
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/demo"))
             .env("DEMO_PACE", pace)

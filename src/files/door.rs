@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{FileError, Files, Place, Reader, Upload};
+use crate::accepting::{self, failed};
 use crate::config::Config;
 use crate::connection::{LINGER, Link, STACK};
 use crate::event::Foreign;
@@ -21,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::names::RoomName;
 use crate::protocol::foreign;
 use crate::render::answer_to;
-use crate::server::{ServerHandle, is_peers_fault, sleep_longer};
+use crate::server::ServerHandle;
 
 /// How long a peer has at most for its first line; `sign_on_secs` may be less.
 const FIRST_LINE: Duration = Duration::from_secs(10);
@@ -39,8 +41,6 @@ const ROUTER: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(2);
 /// The bytes of one read.
 const PIECE: usize = 64 * 1024;
-/// What accept waits after a failure, at first.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The listener for files.
 pub(crate) struct FileDoor {
@@ -71,36 +71,24 @@ impl FileDoor {
                 log::error!("files: no thread to tidy up with, so none are taken: {error}");
                 return;
             }
-            let (mut pause, mut number) = (FIRST_PAUSE, 0);
-            while !handle.is_stopping() {
-                let accepted = self.listener.accept();
-                if handle.is_stopping() {
-                    break;
-                }
-                let (socket, peer) = match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) if is_peers_fault(&error) => continue,
-                    Err(error) => {
-                        log::error!("files: cannot take connections: {error}; pausing for {pause:?}");
-                        pause = sleep_longer(pause);
-                        continue;
-                    }
-                };
-                pause = FIRST_PAUSE;
+            let mut number = 0;
+            let take = |accepted: io::Result<(TcpStream, SocketAddr)>| {
+                let (socket, peer) = accepted.map_err(|error| failed("files: cannot take connections", &error))?;
                 number += 1;
                 let place = match self.files.place(peer.ip()) {
                     Ok(place) => place,
                     Err(error) => {
                         turn_away(&socket, &error, handle);
-                        continue;
+                        return Ok(ControlFlow::Continue(()));
                     }
                 };
                 let transfer = move || transfer(&socket, peer, place, &self.files, handle);
                 let thread = thread::Builder::new().name(format!("file-{number}")).stack_size(2 * STACK);
-                if let Err(error) = thread.spawn_scoped(scope, transfer) {
-                    log::error!("files: no thread for {peer}: {error}");
-                }
-            }
+                let started = thread.spawn_scoped(scope, transfer);
+                started.map_err(|error| failed(&format!("files: no thread for {peer}"), &error))?;
+                Ok(ControlFlow::Continue(()))
+            };
+            accepting::each(accepting::connections(&self.listener, || handle.is_stopping()), take, thread::sleep);
             self.files.close();
         });
     }
@@ -361,7 +349,7 @@ impl<P: Peer> Desk<'_, P> {
         let who = Onlooker { client: None, address: self.from };
         let (reply, answer) = mpsc::sync_channel(1);
         let reply = Box::new(move |said| drop(reply.try_send(said)));
-        (self.send)(Message::Look { who, what: Sought::File(room), reply });
+        (self.send)(Message::Look { who, what: Sought::FileByToken(room), reply });
         let said = answer.recv_timeout(ROUTER).map_err(|_| FileError::Stopping)?;
         said.map(drop).map_err(FileError::Refused)
     }

@@ -12,7 +12,8 @@ use super::operators::{Doer, wrong};
 use crate::connections::neighbourhood;
 use crate::error::{ChatError, Spam};
 use crate::event::{Done, Envelope, Event, Leave};
-use crate::limit::Guesses;
+use crate::limit::{Allowance, Guesses};
+use crate::looks::{Looks, reserved};
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
 use crate::room::Room;
@@ -22,21 +23,61 @@ use crate::text::Text;
 /// The accounts of this server, as the router knows them: names and roles, no secrets.
 pub(super) struct Accounts {
     by_name: HashMap<Name, Account>,
+    /// The names of `by_name` by what they look like.
+    looks: Looks,
     policy: Policy,
-    /// Wrong passwords, by address and by name.
-    by_address: Guesses<IpAddr>,
-    of_name: Guesses<Name>,
+    /// Wrong passwords and codes, by neighbourhood of addresses.
+    wrong_from: Guesses<IpAddr>,
+    /// Wrong passwords, by name.
+    wrong_for: Guesses<Name>,
+    /// Wrong passwords for a name from a neighbourhood: its owner, too, may come from there.
+    wrong_there: Guesses<(Name, IpAddr)>,
+    /// Names that were registered without an invitation, by neighbourhood.
+    registered: Allowance<IpAddr>,
+    /// What the store looks at.
+    trials: Vec<Trial>,
+}
+
+/// A password that the store looks at.
+struct Trial {
+    /// The question's.
+    number: u64,
+    name: Name,
+    from: Option<IpAddr>,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// A name is registered, without an invitation.
+    Registering,
+    /// A name is registered, with a code, which may be a guess.
+    Invited,
+    /// A password is tried; if it is wrong it counts for its name.
+    Guess,
+    /// The same, while the name is guarded: only its owner's addresses are looked at.
+    Guarded,
+}
+
+/// Whether a question may go to the store.
+pub(super) enum Admission {
+    /// Yes.
+    Now,
+    /// When one of its neighbourhood is answered.
+    Later,
+    /// It is refused.
+    Never(ChatError),
 }
 
 /// What an answer changes, besides what its asker is told.
 #[derive(Clone, Debug)]
 pub(super) enum Then {
     /// There is a new account.
-    Registered { charged: Charge },
+    Registered,
     /// Somebody showed who they are, or did not.
-    SignedIn { charged: Charge },
+    SignedIn,
     /// A password is another.
-    PasswordChanged { name: Name, by: Option<ClientId>, charged: Charge },
+    PasswordChanged { name: Name, by: Option<ClientId> },
     /// Everybody who came in by this account is out.
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
@@ -47,29 +88,119 @@ pub(super) enum Then {
     Nothing,
 }
 
-/// What a guess would cost, and is given back for a right password.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Charge {
-    /// From where, for the log.
-    from: Option<IpAddr>,
-    address: Option<IpAddr>,
-    name: Option<Name>,
-}
-
+/// The most passwords of one neighbourhood that the store looks at at once, that wait for that, and that wait in all.
+const AT_ONCE: usize = 2;
+const WAITING: usize = 64;
+const WAITING_IN_ALL: usize = 1_024;
 /// How long the code of an invitation is, as it is shown: `k7qf-9d2m-x4tr`.
 const CODE: usize = 14;
 
 impl Accounts {
     pub(super) fn new(accounts: Vec<Account>, policy: Policy) -> Accounts {
-        let by_name = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
-        // The settings of a guard: so many wrong ones in a minute, and each more doubles the wait.
-        Accounts { by_name, policy, by_address: Guesses::new(3), of_name: Guesses::new(10) }
+        let mut looks = Looks::default();
+        accounts.iter().for_each(|account| looks.add(&account.name));
+        Accounts {
+            by_name: accounts.into_iter().map(|account| (account.name.clone(), account)).collect(),
+            looks,
+            policy,
+            // So many wrong ones in a minute, and each more doubles the wait.
+            wrong_from: Guesses::new(3),
+            wrong_for: Guesses::new(10),
+            wrong_there: Guesses::new(3),
+            registered: Allowance::new(policy.register_burst, policy.register_per_hour),
+            trials: Vec::new(),
+        }
     }
 
     /// Once a second.
     pub(super) fn tick(&mut self, now: Instant) {
-        self.by_address.tick(now);
-        self.of_name.tick(now);
+        self.wrong_from.tick(now);
+        self.wrong_for.tick(now);
+        self.wrong_there.tick(now);
+        self.registered.tick(now);
+    }
+
+    /// Whether the store may be asked now. Two passwords of a neighbourhood are looked at at once, the others wait: forty people
+    /// behind one address are no attack, and who attacks from one cannot fill the store.
+    pub(super) fn admit(&mut self, number: u64, question: &mut Question, now: Instant) -> Admission {
+        let (name, from) = match question {
+            Question::Register { name, from, .. }
+            | Question::SignIn { proof: Proof::Password(name, _), from, .. }
+            | Question::ChangePassword { name, from, .. } => (name.clone(), *from),
+            _ => return Admission::Now,
+        };
+        // Whoever has one address of a network in IPv6 has all of them.
+        let near = from.map(neighbourhood);
+        if near.is_some() && self.at_work(|trial| trial.near() == near) >= AT_ONCE {
+            return Admission::Later;
+        }
+        let guesses = |retry| Admission::Never(ChatError::TooFast { retry, why: Spam::Guesses });
+        let wait_here = near.and_then(|near| self.wrong_from.wait(&near, now));
+        let what = match question {
+            Question::Register { invite: None, .. } => {
+                let ahead = self.at_work(|trial| trial.near() == near && trial.what == What::Registering) as u32;
+                match near.and_then(|near| self.registered.wait(&near, ahead, now)) {
+                    Some(_) if ahead > 0 => return Admission::Later,
+                    Some(retry) => return Admission::Never(ChatError::TooFast { retry, why: Spam::Registrations }),
+                    None => What::Registering,
+                }
+            }
+            Question::Register { .. } => match wait_here {
+                Some(retry) => return guesses(retry),
+                None => What::Invited,
+            },
+            Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => {
+                if let Some(retry) = near.and_then(|near| self.wrong_there.wait(&(name.clone(), near), now)) {
+                    return guesses(retry);
+                }
+                // Those under way may all be wrong.
+                let ahead = self.at_work(|trial| trial.name == name && trial.what == What::Guess);
+                let is_full = ahead >= self.wrong_for.left(&name) as usize;
+                let wait_for = self.wrong_for.wait(&name, now).or(is_full.then_some(1));
+                *guarded = wait_here.max(wait_for);
+                if wait_for.is_some() { What::Guarded } else { What::Guess }
+            }
+            _ => return Admission::Now,
+        };
+        self.trials.push(Trial { number, name, from, what });
+        Admission::Now
+    }
+
+    /// The store has looked at a password. What was wrong is counted, and what was registered; nothing else changes a count.
+    fn settle(&mut self, number: u64, answer: &Answer, now: Instant) {
+        let Some(place) = self.trials.iter().position(|trial| trial.number == number) else { return };
+        let trial = self.trials.swap_remove(place);
+        let near = trial.near();
+        match answer {
+            Answer::Refused(ChatError::WrongPassword) => {
+                wrong(trial.from, format_args!("password for {}", trial.name));
+                if let Some(near) = near {
+                    self.wrong_from.wrong(near, now);
+                    self.wrong_there.wrong((trial.name.clone(), near), now);
+                }
+                if trial.what == What::Guess {
+                    self.wrong_for.wrong(trial.name, now);
+                }
+            }
+            Answer::Refused(ChatError::NoInvitation { given: true }) => {
+                wrong(trial.from, format_args!("invitation"));
+                near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
+            }
+            Answer::Account { .. } if trial.what == What::Registering => {
+                near.into_iter().for_each(|near| self.registered.take(near, now));
+            }
+            _ => {}
+        }
+    }
+
+    fn at_work(&self, is_meant: impl Fn(&Trial) -> bool) -> usize {
+        self.trials.iter().filter(|trial| is_meant(trial)).count()
+    }
+}
+
+impl Trial {
+    fn near(&self) -> Option<IpAddr> {
+        self.from.map(neighbourhood)
     }
 }
 
@@ -82,11 +213,18 @@ impl Turn<'_> {
         self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or(ChatError::NoStore("accounts"))
     }
 
-    /// Other rules for everybody who comes from now on.
+    /// Other rules from now on. Where only members may be, who is none has to go.
     pub(super) fn set_rules(&mut self, policy: Policy) {
-        if let Ok(accounts) = self.accounts_mut() {
-            accounts.policy = policy;
-            self.clients.policy = Some(policy);
+        let Ok(accounts) = self.accounts_mut() else { return };
+        accounts.policy = policy;
+        accounts.registered.set(policy.register_burst, policy.register_per_hour);
+        self.clients.policy = Some(policy);
+        let is_guest = |client: &&Client| client.name.is_some() && !client.state.signed_in;
+        let guests: Vec<ClientId> = self.clients.iter().filter(is_guest).map(|client| client.id).collect();
+        for id in guests {
+            if self.is_for_members(id) {
+                self.remove(id, Leave::MembersOnly);
+            }
         }
     }
 
@@ -97,16 +235,27 @@ impl Turn<'_> {
 
     /// Whether somebody may take a name without showing anything.
     pub(super) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), ChatError> {
+        let own = self.name_of(id).ok();
         if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
-            if self.is_signed_in(id) && self.name_of(id).is_ok_and(|own| own == *name) {
+            if self.is_signed_in(id) && own.is_some_and(|own| own == *name) {
                 return Ok(());
             }
             return Err(ChatError::NameRegistered(account.name.clone()));
         }
-        if self.is_signed_in(id) {
-            return Err(ChatError::SignedInAs(self.name_of(id)?));
+        match own {
+            Some(own) if self.is_signed_in(id) => Err(ChatError::SignedInAs(own)),
+            own => self.not_taken_for_another(name, own.as_ref()),
         }
-        Ok(())
+    }
+
+    /// Whether somebody of that name would be taken for the server, for a member, or for another who is here.
+    fn not_taken_for_another(&self, name: &Name, own: Option<&Name>) -> Result<(), ChatError> {
+        if let Some(reserved) = reserved(name, &self.router.greeting.name) {
+            return Err(ChatError::NameReserved(reserved));
+        }
+        let members = self.accounts().into_iter().flat_map(|accounts| accounts.looks.like(name));
+        let mut alike = members.chain(self.clients.looks.like(name).filter(|other| Some(*other) != own));
+        alike.next().map_or(Ok(()), |other| Err(ChatError::LooksLike(other.clone())))
     }
 
     /// Whether somebody without an account may come in. Operators always may.
@@ -114,10 +263,13 @@ impl Turn<'_> {
         if self.router.operators.is_locked_down() && self.role(id) < Role::Op {
             return Err(ChatError::LockedDown);
         }
-        match self.accounts() {
-            Some(accounts) if accounts.policy.private && self.role(id) < Role::Op => Err(ChatError::MembersOnly),
-            _ => Ok(()),
-        }
+        if self.is_for_members(id) { Err(ChatError::MembersOnly) } else { Ok(()) }
+    }
+
+    /// Whether only members may be here; who has the operator key needs no account.
+    fn is_for_members(&self, id: ClientId) -> bool {
+        let has_key = self.clients.get(id).is_some_and(|client| client.state.is_operator);
+        !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
     }
 
     /// What somebody may do on the whole server: by the operator key, or by their account.
@@ -200,7 +352,7 @@ impl Turn<'_> {
     /// `LOGIN`.
     pub(super) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told, ChatError> {
         let from = self.address(id)?;
-        let question = Question::SignIn { proof, token: false, from, guarded: false };
+        let question = Question::SignIn { proof, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
         Ok(Told::Ask(question, then))
     }
@@ -212,7 +364,7 @@ impl Turn<'_> {
             return Err(ChatError::NotSignedIn);
         }
         let (name, from) = (self.name_of(id)?, self.address(id)?);
-        let question = Question::ChangePassword { name, old, new, token: false, from };
+        let question = Question::ChangePassword { name, old, new, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
         Ok(Told::Ask(question, then))
     }
@@ -227,6 +379,14 @@ impl Turn<'_> {
         if everywhere {
             let then = Then::SignedOut { name: name.clone(), by: Some(id) };
             return Ok(Told::Ask(Question::SignOut { name, token: None }, archive::Then::Account(then)));
+        }
+        self.signed_out(id)
+    }
+
+    /// Somebody signs out: they go on as a guest where there may be any, and else leave.
+    fn signed_out(&mut self, id: ClientId) -> Result<Told, ChatError> {
+        if self.is_for_members(id) {
+            return Ok(Told::Leave(Leave::MembersOnly));
         }
         let new = self.sign_out(id)?;
         Ok(Told::Done(Done::SignedOut { name: new }))
@@ -267,14 +427,9 @@ impl Turn<'_> {
         is_private: bool,
     ) -> Result<(Question, archive::Then), ChatError> {
         if self.router.archive.is_none() {
-            return Err(ChatError::NoStore(if question.is_about_lines() { "history" } else { "accounts" }));
+            return Err(ChatError::NoStore("accounts"));
         }
-        let from = match &question {
-            Question::Register { from, .. } | Question::SignIn { from, .. } | Question::ChangePassword { from, .. } => {
-                *from
-            }
-            _ => None,
-        };
+        let from = question.from();
         self.checked(question, from, None, is_private)
     }
 
@@ -282,122 +437,91 @@ impl Turn<'_> {
         self.clients.get(id).is_some_and(Client::is_private)
     }
 
-    /// The one place where it is decided whether a password may be tried, whoever brings it and by whatever door.
+    /// The one place where it is decided whether a password may be tried, whoever brings it and by whatever door; when it is,
+    /// [`Accounts::admit`] says.
     fn checked(
         &mut self,
-        question: Question,
+        mut question: Question,
         from: Option<IpAddr>,
         client: Option<ClientId>,
         is_private: bool,
     ) -> Result<(Question, archive::Then), ChatError> {
-        match &question {
-            Question::Register { name, .. } | Question::SignIn { proof: Proof::Password(name, _), .. } => {
-                self.may_have_account(name, from)?;
-            }
-            _ => {}
+        let policy = self.accounts_mut()?.policy;
+        if let Question::Register { name, .. } | Question::SignIn { proof: Proof::Password(name, _), .. } = &question {
+            self.may_have_account(name, from, policy.private)?;
+        }
+        if question.has_password() && !is_private && !policy.plain_passwords {
+            return Err(ChatError::NeedsTls);
         }
         for password in question.passwords().into_iter().flatten() {
             Secret::look_over(password.reveal())?;
         }
-        let now = self.now.mono;
-        let holder = match &question {
-            Question::Register { name, .. } => self.clients.named(name),
-            _ => None,
-        };
-        // Whoever is in already may make their name their own.
-        let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
-        let is_kept_out = is_new && self.router.operators.is_locked_down();
-        let accounts = self.accounts_mut()?;
-        let mut charge = |name: Option<&Name>| {
-            // Whoever has one address of a network in IPv6 has all of them.
-            let address = from.map(neighbourhood);
-            if let Some(address) = address
-                && let Err(retry) = accounts.by_address.charge(address, now)
-            {
-                return Err(ChatError::TooFast { retry, why: Spam::Guesses });
+        if question.has_password() && self.is_crowded(from) {
+            return Err(ChatError::StoreBusy);
+        }
+        let then = match &mut question {
+            Question::SignIn { .. } => Then::SignedIn,
+            Question::Register { name, needs_invite, .. } => {
+                self.may_register(name, client, policy)?;
+                *needs_invite = policy.private;
+                Then::Registered
             }
-            let guarded = name.is_some_and(|name| accounts.of_name.charge(name.clone(), now).is_err());
-            Ok((Charge { from, address, name: name.cloned() }, guarded))
-        };
-        let (question, then) = match question {
-            Question::SignIn { proof: Proof::Token(token), token: wants, from, .. } => {
-                let proof = Proof::Token(token);
-                let charged = Charge::default();
-                (Question::SignIn { proof, token: wants, from, guarded: false }, Then::SignedIn { charged })
-            }
-            _ if !is_private && !accounts.policy.plain_passwords && question.has_password() => {
-                return Err(ChatError::NeedsTls);
-            }
-            Question::SignIn { proof: Proof::Password(name, secret), token, from, .. } => {
-                let (charged, guarded) = charge(Some(&name))?;
-                let proof = Proof::Password(name, secret);
-                (Question::SignIn { proof, token, from, guarded }, Then::SignedIn { charged })
-            }
-            Question::Register { name, secret, invite, token, from, .. } => {
-                if let Some(account) = accounts.by_name.get(&name) {
-                    return Err(ChatError::NameRegistered(account.name.clone()));
-                }
-                if holder.is_some_and(|holder| Some(holder) != client) {
-                    return Err(self.taken(name));
-                }
-                if is_kept_out {
-                    return Err(ChatError::LockedDown);
-                }
-                let needs_invite = accounts.policy.private;
-                let (charged, _) = charge(None)?;
-                let question = Question::Register { name, secret, invite, needs_invite, token, from };
-                (question, Then::Registered { charged })
-            }
-            Question::ChangePassword { name, old, new, token, from } => {
-                let (charged, _) = charge(Some(&name))?;
-                let then = Then::PasswordChanged { name: name.clone(), by: client, charged };
-                (Question::ChangePassword { name, old, new, token, from }, then)
-            }
-            Question::SignOut { name, token } => {
-                let then = match token {
-                    None => Then::SignedOut { name: name.clone(), by: None },
-                    Some(_) => Then::Nothing,
-                };
-                (Question::SignOut { name, token }, then)
-            }
-            Question::Grant { .. } => (question, Then::Granted { by: Doer::page(from) }),
-            Question::Invite { by } => (Question::Invite { by }, Then::Invited { by: Doer::page(from) }),
-            Question::Page { .. } | Question::Search { .. } | Question::Audit { .. } => (question, Then::Nothing),
+            Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
+            Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
+            Question::Grant { .. } => Then::Granted { by: Doer::page(from) },
+            Question::Invite { .. } => Then::Invited { by: Doer::page(from) },
+            // What was said is read by `Message::Read`, which looks whether one may.
+            Question::Page { .. } | Question::Search { .. } => return Err(ChatError::NoStore("history")),
+            Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };
         Ok((question, archive::Then::Account(then)))
+    }
+
+    /// Whether so many passwords wait already, of that neighbourhood or in all.
+    fn is_crowded(&self, from: Option<IpAddr>) -> bool {
+        let Some(archive) = &self.router.archive else { return false };
+        let near = from.map(neighbourhood);
+        let (mut here, mut all) = (0, 0);
+        for question in archive.waiting_to_ask().filter(|question| question.has_password()) {
+            all += 1;
+            here += usize::from(near.is_some() && question.from().map(neighbourhood) == near);
+        }
+        here >= WAITING || all >= WAITING_IN_ALL
+    }
+
+    /// Whether a name may be registered, as far as the router knows.
+    fn may_register(&self, name: &Name, client: Option<ClientId>, policy: Policy) -> Result<(), ChatError> {
+        // Where only members come in, who has no invitation is not told which names there are: the store looks at that first.
+        if !policy.private {
+            if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
+                return Err(ChatError::NameRegistered(account.name.clone()));
+            }
+            if self.clients.named(name).is_some_and(|holder| Some(holder) != client) {
+                return Err(self.taken(name.clone()));
+            }
+        }
+        if let Some(reserved) = reserved(name, &self.router.greeting.name) {
+            return Err(ChatError::NameReserved(reserved));
+        }
+        // Whoever is in already may make their name their own.
+        let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
+        if is_new && self.router.operators.is_locked_down() { Err(ChatError::LockedDown) } else { Ok(()) }
     }
 
     // ---- answers ----
 
     /// What an answer changes for all, whoever asked, and whether they are still there.
-    pub(super) fn account_answered(&mut self, then: &Then, answer: &Answer) {
+    pub(super) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
         let now = self.now.mono;
         let Ok(accounts) = self.accounts_mut() else { return };
-        if let (
-            Then::Registered { charged } | Then::SignedIn { charged } | Then::PasswordChanged { charged, .. },
-            answer,
-        ) = (then, answer)
-        {
-            match answer {
-                Answer::Refused(ChatError::WrongPassword) => {
-                    wrong(
-                        charged.from,
-                        format_args!("password for {}", charged.name.as_ref().map_or("-", Name::as_str)),
-                    );
-                }
-                Answer::Refused(ChatError::NoInvitation { given: true }) => {
-                    wrong(charged.from, format_args!("invitation"));
-                }
-                _ => {
-                    charged.address.iter().for_each(|address| accounts.by_address.refund(address, now));
-                    charged.name.iter().for_each(|name| accounts.of_name.refund(name, now));
-                }
-            }
-        }
+        accounts.settle(number, answer, now);
         match (then, answer) {
-            (Then::Registered { .. }, Answer::Account { account, .. }) => {
-                accounts.by_name.insert(account.name.clone(), account.clone());
+            (Then::Registered, Answer::Account { account, .. }) => {
+                if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
+                    accounts.looks.add(&account.name);
+                }
                 log::info!("{} is registered", account.name);
+                self.rename_those_like(&account.name);
             }
             (Then::Granted { by }, Answer::Granted(account)) => {
                 accounts.by_name.insert(account.name.clone(), account.clone());
@@ -436,19 +560,16 @@ impl Turn<'_> {
     /// What an answer means for the client who asked.
     pub(super) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told, ChatError> {
         match (then, answer) {
-            (Then::Registered { .. }, Answer::Account { account, .. }) => {
+            (Then::Registered, Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {
                     self.own(id);
                     return Ok(Told::Done(Done::Registered { name: account.name }));
                 }
                 self.sign_in(id, &account)
             }
-            (Then::SignedIn { .. }, Answer::Account { account, .. }) => self.sign_in(id, &account),
+            (Then::SignedIn, Answer::Account { account, .. }) => self.sign_in(id, &account),
             (Then::PasswordChanged { .. }, Answer::Account { .. }) => Ok(Told::Done(Done::PasswordChanged)),
-            (Then::SignedOut { .. }, Answer::Done) => {
-                let new = self.sign_out(id)?;
-                Ok(Told::Done(Done::SignedOut { name: new }))
-            }
+            (Then::SignedOut { .. }, Answer::Done) => self.signed_out(id),
             (Then::Granted { .. }, Answer::Granted(account)) => {
                 Ok(Told::Done(Done::Role { name: account.name, role: account.role }))
             }
@@ -478,7 +599,7 @@ impl Turn<'_> {
     fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, ChatError> {
         let name = account.name.clone();
         if self.name_of(id).is_ok() {
-            self.may_have_account(&name, self.address(id)?)?;
+            self.may_have_account(&name, self.address(id)?, false)?;
         } else if account.role < Role::Op {
             self.may_be_called(id, &name)?;
         }
@@ -573,12 +694,43 @@ impl Turn<'_> {
         Ok(free)
     }
 
+    /// Guests who could be taken for an account that is new get another name, as one does who has its name.
+    fn rename_those_like(&mut self, account: &Name) {
+        let alike: Vec<Name> = self.clients.looks.like(account).cloned().collect();
+        for name in alike {
+            self.rename_guest(&name, format!("looks like {account}, which belongs to an account"));
+        }
+    }
+
+    /// Guests who could be taken for the server, which calls itself another name now, get another name.
+    pub(super) fn rename_those_like_the_server(&mut self) {
+        let is_reserved = |name: &&Name| reserved(name, &self.router.greeting.name).is_some();
+        let names = self.clients.iter().filter_map(|client| client.name.as_ref());
+        let names: Vec<Name> = names.filter(is_reserved).cloned().collect();
+        for name in names {
+            self.rename_guest(&name, "is one of the server".into());
+        }
+    }
+
+    fn rename_guest(&mut self, name: &Name, why: String) {
+        let holder = self.clients.named(name).filter(|holder| !self.is_signed_in(*holder));
+        if let Some(holder) = holder
+            && let Err(error) = self.rename_for(holder, &why)
+        {
+            log::error!("{holder} keeps a name that is not for it: {error}");
+        }
+    }
+
     /// Gives somebody a name that is free, since theirs belongs to another, or to them no more.
     fn rename_away(&mut self, id: ClientId) -> Result<Name, ChatError> {
+        self.rename_for(id, "belongs to an account")
+    }
+
+    fn rename_for(&mut self, id: ClientId, why: &str) -> Result<Name, ChatError> {
         let name = self.name_of(id)?;
         let free = self.free_name(&name);
         self.rename(id, free.clone())?;
-        let text = Text::own(format!("You are {free} now: the name {name} belongs to an account."));
+        let text = Text::own(format!("You are {free} now: the name {name} {why}."));
         self.tell(id, Event::Note { room: None, text });
         // What the account may do in rooms, the name that is left may not.
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
@@ -592,15 +744,24 @@ impl Turn<'_> {
         Ok(free)
     }
 
+    /// A name like this one that is nobody's, and that nobody is taken for another by.
+    pub(super) fn free_name(&self, name: &Name) -> Name {
+        let is_free = |free: &Name| {
+            self.clients.named(free).is_none()
+                && !self.is_registered(free)
+                && self.not_taken_for_another(free, Some(name)).is_ok()
+        };
+        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
+    }
+
     /// Takes one connection out of all its rooms.
     fn leave_all(&mut self, id: ClientId, why: &Leave) {
         self.catch_up(id);
         let Some(client) = self.clients.get_mut(id) else { return };
-        let (rooms, announced, person) =
-            (std::mem::take(&mut client.state.rooms), client.announced_name(), client.person());
+        let (rooms, name, person) = (std::mem::take(&mut client.state.rooms), client.name.clone(), client.person());
         client.state.current = None;
         for room in rooms {
-            self.leave_room(id, person, announced.clone(), &room, why);
+            self.leave_room(id, person, name.clone(), &room, why);
         }
     }
 }
@@ -637,11 +798,259 @@ impl Question {
         }
     }
 
-    fn is_about_lines(&self) -> bool {
-        matches!(self, Question::Page { .. } | Question::Search { .. })
+    /// From where it comes, where that counts.
+    fn from(&self) -> Option<IpAddr> {
+        match self {
+            Question::Register { from, .. } | Question::SignIn { from, .. } | Question::ChangePassword { from, .. } => {
+                *from
+            }
+            _ => None,
+        }
     }
 
     fn has_password(&self) -> bool {
         self.passwords()[0].is_some()
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn name(name: &str) -> Name {
+        Name::parse(name).unwrap()
+    }
+
+    fn from(address: &str) -> Option<IpAddr> {
+        Some(address.parse().unwrap())
+    }
+
+    fn sign_in(who: &str, address: &str) -> Question {
+        let proof = Proof::Password(name(who), Secret::new("correct horse"));
+        Question::SignIn { proof, token: false, from: from(address), guarded: None }
+    }
+
+    fn change(who: &str, address: &str) -> Question {
+        let (name, old, new) = (name(who), Secret::new("correct horse"), Secret::new("another horse"));
+        Question::ChangePassword { name, old, new, token: false, from: from(address), guarded: None }
+    }
+
+    fn register(who: &str, address: &str, code: Option<&str>) -> Question {
+        let (name, secret, invite) = (name(who), Secret::new("correct horse"), code.map(Text::own));
+        Question::Register { name, secret, invite, needs_invite: false, token: false, from: from(address) }
+    }
+
+    fn right(who: &str) -> Answer {
+        let account = Account { name: name(who), role: Role::Member };
+        Answer::Account { account, token: None, known_there: true }
+    }
+
+    fn refused(error: ChatError) -> Answer {
+        Answer::Refused(error)
+    }
+
+    /// The rules, with a clock.
+    struct Guard {
+        accounts: Accounts,
+        asked: u64,
+        now: Instant,
+    }
+
+    impl Guard {
+        fn new(policy: Policy) -> Guard {
+            Guard { accounts: Accounts::new(Vec::new(), policy), asked: 0, now: Instant::now() }
+        }
+
+        fn wait(&mut self, seconds: u64) {
+            self.now += Duration::from_secs(seconds);
+            self.accounts.tick(self.now);
+        }
+
+        /// Its number, and whether only those who are known there are looked at; or the refusal; `None`: it waits.
+        fn asks(&mut self, mut question: Question) -> Option<Result<(u64, Option<u64>), ChatError>> {
+            self.asked += 1;
+            match self.accounts.admit(self.asked, &mut question, self.now) {
+                Admission::Now => Some(Ok((
+                    self.asked,
+                    match question {
+                        Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => guarded,
+                        _ => None,
+                    },
+                ))),
+                Admission::Later => None,
+                Admission::Never(error) => Some(Err(error)),
+            }
+        }
+
+        #[track_caller]
+        fn goes(&mut self, question: Question) -> (u64, Option<u64>) {
+            self.asks(question).expect("it does not wait").expect("it is not refused")
+        }
+
+        /// Asks, and is answered at once. Whether only those who are known there were looked at.
+        #[track_caller]
+        fn answered(&mut self, question: Question, answer: &Answer) -> bool {
+            let (number, guarded) = self.goes(question);
+            self.accounts.settle(number, answer, self.now);
+            guarded.is_some()
+        }
+    }
+
+    #[test]
+    fn a_refusal_makes_no_guess_undone_and_a_guarded_name_stays_so() {
+        for ask in [sign_in, change] {
+            let mut guard = Guard::new(Policy::default());
+            let mut looked_at = 0;
+            for guess in 0..120 {
+                let address = format!("10.0.{}.{}", guess / 100, guess % 100);
+                let (number, guarded) = guard.goes(ask("owner", &address));
+                looked_at += usize::from(guarded.is_none());
+                // Nobody is known there, so the store refuses; and so it does where it has too much to do.
+                let answer = match guarded {
+                    Some(retry) => refused(ChatError::TooFast { retry, why: Spam::Guesses }),
+                    None => refused(ChatError::WrongPassword),
+                };
+                guard.accounts.settle(number, &answer, guard.now);
+                guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(ChatError::StoreBusy));
+            }
+            assert_eq!(looked_at, 10, "and not one more, whatever was refused in between");
+            // The owner comes in from where they came before, however often, and opens the name for nobody else.
+            for _ in 0..20 {
+                assert!(guard.answered(ask("owner", "192.0.2.1"), &right("owner")));
+            }
+            assert!(guard.goes(ask("owner", "10.2.0.1")).1.is_some());
+            guard.wait(5);
+            assert!(!guard.answered(ask("owner", "10.2.0.2"), &refused(ChatError::WrongPassword)), "one in a while");
+            assert!(guard.answered(ask("owner", "10.2.0.3"), &right("owner")));
+        }
+    }
+
+    #[test]
+    fn guesses_at_the_same_time_are_no_more_than_those_one_after_the_other() {
+        let mut guard = Guard::new(Policy::default());
+        let guesses: Vec<_> = (0..40).map(|guess| guard.goes(sign_in("owner", &format!("10.0.0.{guess}")))).collect();
+        assert_eq!(guesses.iter().filter(|(_, guarded)| guarded.is_none()).count(), 10);
+    }
+
+    #[test]
+    fn forty_behind_one_address_sign_in_and_the_wrong_ones_keep_out_nobody_who_is_known() {
+        let mut guard = Guard::new(Policy::default());
+        for person in 0..40 {
+            assert!(!guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &right("p")));
+        }
+        // Three of them mistype: from there only those are looked at who have signed in there before.
+        for person in 0..3 {
+            guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &refused(ChatError::WrongPassword));
+        }
+        assert_eq!(guard.goes(sign_in("p9", "192.0.2.1")).1, Some(2));
+        assert_eq!(guard.goes(sign_in("p9", "192.0.2.2")).1, None);
+        // But who guesses a password of the room next door is stopped, though its owner comes from the same address.
+        let mut guard = Guard::new(Policy::default());
+        for _ in 0..3 {
+            guard.answered(sign_in("p1", "192.0.2.1"), &refused(ChatError::WrongPassword));
+        }
+        let too_fast = |retry| Some(Err(ChatError::TooFast { retry, why: Spam::Guesses }));
+        assert_eq!(guard.asks(sign_in("p1", "192.0.2.1")), too_fast(2));
+        guard.wait(2);
+        guard.answered(sign_in("p1", "192.0.2.1"), &refused(ChatError::WrongPassword));
+        assert_eq!(guard.asks(change("p1", "192.0.2.1")), too_fast(4));
+    }
+
+    #[test]
+    fn two_passwords_of_a_neighbourhood_are_looked_at_and_the_others_wait() {
+        let mut guard = Guard::new(Policy::default());
+        let (first, _) = guard.goes(sign_in("a", "2001:db8:1:2::1"));
+        guard.goes(register("b", "2001:db8:1:2::2", None));
+        for waits in [
+            sign_in("c", "2001:db8:1:2:ffff::1"),
+            change("d", "2001:db8:1:2::1"),
+            register("e", "2001:db8:1:2::", Some("x")),
+        ] {
+            assert_eq!(guard.asks(waits), None);
+        }
+        guard.goes(sign_in("c", "2001:db8:1:3::1"));
+        guard.accounts.settle(first, &refused(ChatError::StoreBusy), guard.now);
+        guard.goes(sign_in("c", "2001:db8:1:2:ffff::1"));
+        assert_eq!(guard.asks(sign_in("d", "2001:db8:1:2::9")), None);
+    }
+
+    #[test]
+    fn names_that_were_registered_are_counted_and_nothing_else_is() {
+        let mut guard = Guard::new(Policy { register_burst: 4, register_per_hour: 2, ..Policy::default() });
+        let too_many = |retry| Some(Err(ChatError::TooFast { retry, why: Spam::Registrations }));
+        for person in 0..3 {
+            guard.answered(register(&format!("p{person}"), "192.0.2.1", None), &right("p"));
+            guard.answered(register(&format!("q{person}"), "192.0.2.1", Some("a code")), &right("q"));
+            guard.answered(register("admin", "192.0.2.1", None), &refused(ChatError::NameReserved(name("admin"))));
+        }
+        // One more may be; while it is looked at the next one waits for what comes of it.
+        let (last, _) = guard.goes(register("p3", "192.0.2.1", None));
+        assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), None);
+        guard.accounts.settle(last, &right("p3"), guard.now);
+        assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), too_many(1_800));
+        guard.answered(register("q4", "192.0.2.1", Some("a code")), &right("q4"));
+        guard.answered(register("p4", "192.0.2.2", None), &right("p4"));
+        guard.wait(1_800);
+        guard.answered(register("p5", "192.0.2.1", None), &right("p5"));
+        assert_eq!(guard.asks(register("p6", "192.0.2.1", None)), too_many(1_800));
+    }
+
+    #[test]
+    fn a_code_that_is_guessed_makes_its_address_wait() {
+        let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
+        for _ in 0..3 {
+            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(ChatError::NoInvitation { given: true }));
+        }
+        let too_fast = Some(Err(ChatError::TooFast { retry: 2, why: Spam::Guesses }));
+        assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_those_who_have_left() {
+        let mut guard = Guard::new(Policy::default());
+        for (step, who) in ["a", "b", "c"].iter().cycle().take(300).enumerate() {
+            let address = format!("10.0.0.{}", step % 7);
+            let answer = match step % 5 {
+                0 => right(who),
+                1 => refused(ChatError::NoInvitation { given: true }),
+                2 => refused(ChatError::StoreBusy),
+                _ => refused(ChatError::WrongPassword),
+            };
+            let question = match step % 4 {
+                0 => register(who, &address, None),
+                1 => register(who, &address, Some("x")),
+                2 => change(who, &address),
+                _ => sign_in(who, &address),
+            };
+            if let Some(Ok((number, _))) = guard.asks(question) {
+                guard.accounts.settle(number, &answer, guard.now);
+            }
+        }
+        let Accounts { wrong_from, wrong_for, wrong_there, registered, trials, .. } = &guard.accounts;
+        assert!(trials.is_empty());
+        assert!(!(wrong_from.is_empty() || wrong_for.is_empty() || wrong_there.is_empty() || registered.is_empty()));
+        guard.wait(2 * 60 * 60);
+        let Accounts { wrong_from, wrong_for, wrong_there, registered, .. } = &guard.accounts;
+        assert!(wrong_from.is_empty() && wrong_for.is_empty() && wrong_there.is_empty() && registered.is_empty());
+    }
+
+    #[test]
+    fn a_code_is_told_from_a_password_with_spaces() {
+        for (words, is_private, password, code) in [
+            ("correct-horse", false, "correct-horse", None),
+            ("correct horse ", false, "correct horse ", None),
+            ("correct horse k7qf-9d2m-x4tr", false, "correct horse", Some("k7qf-9d2m-x4tr")),
+            ("correct horse k7qf 9d2m x4tr", false, "correct horse k7qf 9d2m x4tr", None),
+            ("correct horse k7qf 9d2m x4tr", true, "correct horse", Some("k7qf 9d2m x4tr")),
+            ("correct horse K7QF-9D2M-X4TR", true, "correct horse", Some("K7QF-9D2M-X4TR")),
+            ("correct-horse mistyped", true, "correct-horse", Some("mistyped")),
+            ("correct-horse ", true, "correct-horse ", None),
+            ("k7qf-9d2m-x4tr", false, "k7qf-9d2m-x4tr", None),
+            ("ñandú ñandú-ñandú", false, "ñandú ñandú-ñandú", None),
+        ] {
+            assert_eq!(split_code(words, is_private), (password, code), "{words}");
+        }
     }
 }

@@ -2,20 +2,22 @@
 //! knows waits for the answer without holding up anybody else.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::accounts::Accounts;
-use super::{Router, Turn};
+use super::accounts::{Accounts, Admission};
+use super::{Router, Turn, reads};
 use crate::error::ChatError;
-use crate::event::{Envelope, Event, Greeting, Leave, Tag, What};
-use crate::message::{Message, Reply, Ticket};
+use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
+use crate::limit::seconds_up;
+use crate::message::{Client, Message, Onlooker, Reply, Sought, Ticket};
 use crate::names::{ClientId, RoomName};
 use crate::now::Now;
 use crate::protocol::Request;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
-use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store};
+use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store, can_be_found};
 use crate::text::Text;
 
 /// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
@@ -50,6 +52,8 @@ pub(super) struct Archive {
     questions: BTreeMap<u64, Asked>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     to_ask: Vec<(u64, Question)>,
+    /// Those that wait for the pace of reading, with when that is over.
+    paced: Vec<(Instant, u64, Question)>,
     last_question: u64,
 }
 
@@ -58,6 +62,8 @@ struct Asked {
     asker: Asker,
     then: Then,
     until: Instant,
+    /// Of a long one: where it is counted among those that take turns.
+    place: Option<IpAddr>,
 }
 
 pub(super) enum Asker {
@@ -67,6 +73,8 @@ pub(super) enum Asker {
         tag: Option<Tag>,
     },
     Door(Reply),
+    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
+    Onlooker(Onlooker, Reply),
     /// They were told already that it takes too long.
     Nobody,
 }
@@ -82,6 +90,8 @@ pub(super) enum Then {
     Change { room: RoomName, target: u64, what: What },
     /// Show what was done by power.
     Audit,
+    /// Show it as it is.
+    Shown,
     /// What comes of it changes the accounts.
     Account(super::accounts::Then),
 }
@@ -98,6 +108,11 @@ impl Archive {
     /// Whether a turn is being kept.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// What is still to be asked.
+    pub(super) fn waiting_to_ask(&self) -> impl Iterator<Item = &Question> {
+        self.to_ask.iter().map(|(_, question)| question)
     }
 
     /// How many messages wait until it is.
@@ -141,6 +156,7 @@ impl Router {
             seeded: None,
             questions: BTreeMap::new(),
             to_ask: Vec::new(),
+            paced: Vec::new(),
             last_question: 0,
         });
     }
@@ -333,14 +349,109 @@ impl Turn<'_> {
 
     /// Asks the store for a client, who waits for the answer.
     pub(super) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
+        let from = self.clients.get(id).and_then(Client::address);
         let asker = Asker::Client { id, verb, tag: tag.clone() };
-        match self.put(question, asker, then) {
-            Some(number) => {
+        match self.put_paced(question, asker, then, (from, Some(id)), reads::PATIENCE) {
+            Ok((number, wait)) => {
                 if let Some(client) = self.clients.get_mut(id) {
                     client.state.patience.get_or_insert_default().asked = Some(number);
                 }
+                if !wait.is_zero() {
+                    self.tell(id, Event::Warn(Warning::Reads(seconds_up(wait))));
+                }
             }
-            None => self.refuse(id, Some(Text::own(verb)), tag, ChatError::NoStore("history")),
+            Err((_, error)) => self.refuse(id, Some(Text::own(verb)), tag, error),
+        }
+    }
+
+    /// Asks the store for somebody who reads by a call, if they may.
+    pub(super) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
+        let may = match &mut question {
+            Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
+                self.look(who, &Sought::Room(room.clone())).map(drop)
+            }
+            Question::Search { room: None, hidden, .. } => {
+                self.look(who, &Sought::Everything).map(|unreadable| *hidden = unreadable)
+            }
+            _ => Err(ChatError::NoStore("history")),
+        };
+        let asked = match may {
+            Ok(()) => {
+                let (asker, place) = (Asker::Onlooker(who, reply), (Some(who.address), who.client));
+                self.put_paced(question, asker, Then::Shown, place, Duration::ZERO).map(drop)
+            }
+            Err(error) => Err((Asker::Onlooker(who, reply), error)),
+        };
+        if let Err((Asker::Onlooker(_, reply), error)) = asked {
+            reply(Answer::Refused(error));
+        }
+    }
+
+    /// Asks the store something at the pace of reading, by which the asker may have to wait: for how long, and under which number.
+    fn put_paced(
+        &mut self,
+        question: Question,
+        asker: Asker,
+        then: Then,
+        (from, by): (Option<IpAddr>, Option<ClientId>),
+        patience: Duration,
+    ) -> Result<(u64, Duration), (Asker, ChatError)> {
+        let now = self.now.mono;
+        let reads = &mut self.router.reads;
+        let Some(archive) = &mut self.router.archive else { return Err((asker, ChatError::NoStore("history"))) };
+        if let Question::Search { words, .. } = &question
+            && let Err(error) = can_be_found(words)
+        {
+            return Err((asker, error));
+        }
+        let place = reads.place(from);
+        let wait = match question.cost().map(|units| reads.charge(place, units, patience, now)) {
+            Some(Err(error)) => return Err((asker, error)),
+            Some(Ok(wait)) => wait,
+            None => Duration::ZERO,
+        };
+        archive.last_question += 1;
+        let number = archive.last_question;
+        let is_long = question.is_long();
+        if !is_long && wait.is_zero() {
+            archive.to_ask.push((number, question));
+        } else if !is_long {
+            archive.paced.push((now + wait, number, question));
+        } else if let Err(error) = reads.wait(place, (number, question), by, (now + wait, now)) {
+            return Err((asker, error));
+        }
+        let place = is_long.then_some(place);
+        archive.questions.insert(number, Asked { asker, then, until: now + wait + ANSWER_WITHIN, place });
+        place.into_iter().for_each(|place| self.take_turns(place));
+        Ok((number, wait))
+    }
+
+    /// Whoever's turn it is in a neighbourhood asks the store. Who does not wait any more is passed over.
+    fn take_turns(&mut self, place: IpAddr) {
+        while let Some((number, question)) = self.router.reads.next(place, self.now.mono) {
+            let Some(archive) = &mut self.router.archive else { return };
+            let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
+                Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
+                Some(Asker::Nobody) | None => false,
+                Some(Asker::Door(_) | Asker::Onlooker(..)) => true,
+            };
+            if is_there {
+                return archive.to_ask.push((number, question));
+            }
+            archive.questions.remove(&number);
+            self.router.reads.done(place, number);
+        }
+    }
+
+    /// Asks what had to wait for the pace of reading.
+    fn ask_paced(&mut self) {
+        let now = self.now.mono;
+        if let Some(archive) = &mut self.router.archive {
+            let due = archive.paced.extract_if(.., |(at, ..)| *at <= now);
+            archive.to_ask.extend(due.map(|(_, number, question)| (number, question)));
+        }
+        for place in self.router.reads.tick(now) {
+            self.take_turns(place);
         }
     }
 
@@ -360,23 +471,55 @@ impl Turn<'_> {
         let archive = self.router.archive.as_mut()?;
         archive.last_question += 1;
         let number = archive.last_question;
-        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN });
+        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
         archive.to_ask.push((number, question));
         Some(number)
     }
 
-    /// Asks the store what was asked in turns that are kept.
+    /// Asks the store what was asked in turns that are kept. Passwords wait here until others of their neighbourhood are answered.
     pub(super) fn ask_store(&mut self) {
-        let Some(archive) = &mut self.router.archive else { return };
-        let mut busy = Vec::new();
-        for (number, question) in std::mem::take(&mut archive.to_ask) {
-            if archive.is_lost || archive.store.ask(number, question).is_err() {
-                busy.push(number);
+        loop {
+            let (refused, freed) = self.ask_what_may_be();
+            if refused.is_empty() && freed.is_empty() {
+                return;
+            }
+            // The next of a neighbourhood takes its turn by that.
+            for (number, error) in refused {
+                self.answered(number, Answer::Refused(error));
+            }
+            freed.into_iter().for_each(|place| self.take_turns(place));
+        }
+    }
+
+    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question nobody waits for.
+    fn ask_what_may_be(&mut self) -> (Vec<(u64, ChatError)>, Vec<IpAddr>) {
+        let now = self.now.mono;
+        let (mut refused, mut freed) = (Vec::new(), Vec::new());
+        let Some(archive) = &mut self.router.archive else { return (refused, freed) };
+        for (number, mut question) in std::mem::take(&mut archive.to_ask) {
+            let is_wanted = |asked: &Asked| match &asked.asker {
+                Asker::Client { id, .. } => self.clients.get(*id).is_some(),
+                Asker::Door(_) | Asker::Onlooker(..) => true,
+                // They were told that it takes too long: it is not done behind their back.
+                Asker::Nobody => false,
+            };
+            if !archive.questions.get(&number).is_some_and(is_wanted) {
+                if let Some(place) = archive.questions.remove(&number).and_then(|asked| asked.place) {
+                    self.router.reads.done(place, number);
+                    freed.push(place);
+                }
+                continue;
+            }
+            match archive.accounts.admit(number, &mut question, now) {
+                Admission::Later => archive.to_ask.push((number, question)),
+                Admission::Never(error) => refused.push((number, error)),
+                Admission::Now if archive.is_lost || archive.store.ask(number, question).is_err() => {
+                    refused.push((number, ChatError::StoreBusy));
+                }
+                Admission::Now => {}
             }
         }
-        for number in busy {
-            self.answered(number, Answer::Refused(ChatError::StoreBusy));
-        }
+        (refused, freed)
     }
 
     /// The store has something to say that is not about a turn.
@@ -391,9 +534,13 @@ impl Turn<'_> {
 
     fn answered(&mut self, number: u64, answer: Answer) {
         let Some(archive) = &mut self.router.archive else { return };
-        let Some(Asked { asker, then, .. }) = archive.questions.remove(&number) else { return };
+        let Some(Asked { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
+        if let Some(place) = place {
+            self.router.reads.done(place, number);
+            self.take_turns(place);
+        }
         if let Then::Account(then) = &then {
-            self.account_answered(then, &answer);
+            self.account_answered(number, then, &answer);
         }
         match asker {
             Asker::Client { id, verb, tag } => {
@@ -407,7 +554,20 @@ impl Turn<'_> {
                 self.go_on(id);
             }
             Asker::Door(reply) => reply(answer),
+            Asker::Onlooker(who, reply) => reply(self.shown(who, answer)),
             Asker::Nobody => {}
+        }
+    }
+
+    /// What somebody may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
+    fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
+        match (answer, self.look(who, &Sought::Everything)) {
+            (Answer::Lines { mut lines, more }, Ok(hidden)) => {
+                lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
+                Answer::Lines { lines, more }
+            }
+            (Answer::Lines { .. }, Err(error)) => Answer::Refused(error),
+            (answer, _) => answer,
         }
     }
 
@@ -419,19 +579,27 @@ impl Turn<'_> {
             archive.seed = Vec::new();
         }
         archive.accounts.tick(now);
-        let mut late = Vec::new();
-        for asked in archive.questions.values_mut().filter(|asked| asked.until <= now) {
+        let (mut late, mut never_asked) = (Vec::new(), Vec::new());
+        for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
+            // Others of their neighbourhood need not wait for it.
+            if asked.place.take().is_some_and(|place| !self.router.reads.done(place, *number)) {
+                never_asked.push(*number);
+            }
             // The answer may still come, and may still change an account.
             match std::mem::replace(&mut asked.asker, Asker::Nobody) {
                 Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
-                Asker::Door(reply) => reply(Answer::Refused(ChatError::StoreBusy)),
+                Asker::Door(reply) | Asker::Onlooker(_, reply) => reply(Answer::Refused(ChatError::StoreBusy)),
                 Asker::Nobody => {}
             }
+        }
+        for number in never_asked {
+            archive.questions.remove(&number);
         }
         for (id, verb, tag) in late {
             self.refuse(id, Some(Text::own(verb)), tag, ChatError::StoreBusy);
             self.go_on(id);
         }
+        self.ask_paced();
     }
 
     // ---- those who wait ----
@@ -525,14 +693,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::Config;
+    use crate::error::Spam;
     use crate::event::{Done, Speech};
     use crate::message::{Client, Credits};
     use crate::metrics::Metrics;
+    use crate::names::Name;
     use crate::now::Now;
     use crate::outbox::Outbox;
     use crate::protocol::parse;
     use crate::registry::Registry;
-    use crate::store::Busy;
+    use crate::store::{Account, Busy, Role};
     use crate::testing::{Scrape, Shelf, quick};
 
     /// A store that does nothing by itself: the test says when something is kept.
@@ -578,10 +749,11 @@ mod tests {
     }
 
     impl House {
-        fn new() -> House {
+        fn new(change: impl FnOnce(&mut Config)) -> House {
             let now = Now::read();
             let mut config = quick();
             config.history = 3;
+            change(&mut config);
             let mut router = Router::new(&config, Registry::new(), Arc::new(Metrics::new(now.mono)));
             let store = Slow::default();
             router.keep_in(Box::new(store.clone()), Contents::default(), Policy::default(), Now::read());
@@ -590,7 +762,11 @@ mod tests {
 
         /// People who have signed on, and what they got by that is read away.
         fn with(names: &[&str]) -> House {
-            let mut house = House::new();
+            House::new_with(names, |_| {})
+        }
+
+        fn new_with(names: &[&str], change: impl FnOnce(&mut Config)) -> House {
+            let mut house = House::new(change);
             for name in names {
                 let shelf = Shelf::default();
                 let id = ClientId(house.shelves.len() + 1);
@@ -798,6 +974,118 @@ mod tests {
         assert!(matches!(house.hears(1)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
     }
 
+    fn asked(house: &House) -> Vec<u64> {
+        house.store.given(|given| given.questions.iter().map(|(number, _)| *number).collect())
+    }
+
+    #[test]
+    fn people_behind_one_address_search_in_turns_and_each_is_answered() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        let mut seen = Vec::new();
+        for who in 1..=3 {
+            let numbers = asked(&house);
+            let number = *numbers.last().unwrap();
+            assert_eq!(numbers.len(), who, "one at a time");
+            let (lines, more) = (Vec::new(), None);
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more }))]);
+            seen.push(house.hears(who).iter().filter(|event| matches!(event, Event::Block(_))).count());
+        }
+        assert_eq!(seen, [1, 1, 1]);
+    }
+
+    #[test]
+    fn who_has_gone_does_not_keep_the_others_from_their_turn() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        house.turn([Message::ClientLeft(ClientId(2), Leave::Lost)]);
+        // The store says nothing to the first one, who is refused after a while.
+        house.after(ANSWER_WITHIN);
+        let is_refused = |event: &Event| matches!(event, Event::Refused { error: ChatError::StoreBusy, .. });
+        assert!(house.hears(1).iter().any(is_refused) && house.hears(3).iter().any(is_refused));
+        assert!(
+            house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
+            "the one that the store has"
+        );
+        // It is not asked again for anybody who does not wait any more.
+        house.says(3, "SEARCH:fish");
+        assert_eq!(asked(&house).len(), 2);
+    }
+
+    #[test]
+    fn who_reads_faster_than_the_pace_waits_with_words_and_past_that_is_refused() {
+        let names = ["ani", "budi", "citra"];
+        let mut house = House::new_with(&names, |config| (config.read_burst, config.reads_per_second) = (10, 2.0));
+        let answer = |house: &mut House| {
+            let number = *asked(house).last().unwrap();
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines: Vec::new(), more: None }))]);
+        };
+        house.says(1, "SEARCH:fish");
+        answer(&mut house);
+        assert!(matches!(house.hears(1)[..], [Event::Block(_)]));
+        house.turn([said(2, "SEARCH:fish"), said(2, "PING:1")]);
+        assert!(matches!(house.hears(2)[..], [Event::Warn(Warning::Reads(5))]));
+        house.says(3, "SEARCH:fish");
+        let refused = ChatError::TooFast { retry: 10, why: crate::error::Spam::Reads };
+        assert!(matches!(&house.hears(3)[..], [Event::Refused { error, .. }] if *error == refused));
+        assert_eq!(asked(&house).len(), 1);
+        house.after(Duration::from_secs(5));
+        assert_eq!(asked(&house).len(), 2);
+        answer(&mut house);
+        assert!(matches!(house.hears(2)[..], [Event::Block(_), Event::Pong(_)]), "nothing is lost");
+    }
+
+    #[test]
+    fn a_call_past_the_pace_is_refused_at_once_and_talk_is_not() {
+        let mut house = House::new_with(&["ani"], |config| (config.read_burst, config.reads_per_second) = (11, 2.0));
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let looks = |house: &mut House, what: Sought| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            house.turn([Message::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }]);
+            answer.recv().unwrap().is_ok()
+        };
+        let search = |house: &mut House| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            let question =
+                Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
+            let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+            house.turn([Message::Read { who, question: Box::new(question), reply }]);
+            answer.try_recv().ok()
+        };
+        assert!(search(&mut house).is_none(), "the store is asked");
+        assert!(looks(&mut house, Sought::Everything));
+        let refused = search(&mut house);
+        assert!(
+            matches!(refused, Some(Answer::Refused(ChatError::TooFast { retry: 5, why: crate::error::Spam::Reads }))),
+            "{refused:?}"
+        );
+        assert!(!looks(&mut house, Sought::Everything) && !looks(&mut house, Sought::Room(RoomName::lobby())));
+        assert!(looks(&mut house, Sought::Entry) && looks(&mut house, Sought::File(None)));
+        house.says(1, "hello");
+        house.kept();
+        assert!(!house.hears(1).iter().any(|event| matches!(event, Event::Refused { .. })));
+    }
+
+    #[test]
+    fn a_call_is_not_shown_what_was_closed_while_it_waited() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.turn([said(1, "/join #den"), said(1, "a secret fish")]);
+        house.kept();
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let (reply, answer) = std::sync::mpsc::channel();
+        let question =
+            Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };
+        let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+        house.turn([Message::Read { who, question: Box::new(question), reply }]);
+        let lines = house.store.given(|given| given.records.last().unwrap().lines.clone());
+        assert_eq!(lines.len(), 1);
+        house.says(1, "/mode +k hush");
+        house.kept();
+        let number = *asked(&house).last().unwrap();
+        house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more: None }))]);
+        assert!(matches!(answer.try_recv(), Ok(Answer::Lines { lines, .. }) if lines.is_empty()));
+    }
+
     #[test]
     fn a_question_comes_behind_the_lines_that_were_said_before_it() {
         let mut house = House::with(&["ani"]);
@@ -818,6 +1106,134 @@ mod tests {
         assert_eq!(record.rooms.len(), 1, "the lobby, for its first line");
         assert!(record.lines.iter().all(|line| line.room() == Some(&RoomName::lobby())));
         assert_eq!(record.acts.len(), 1, "that it was closed stands in the audit");
+    }
+
+    impl House {
+        /// Asks for something that needs the store, which answers this.
+        fn asks(&mut self, who: usize, line: &str, answer: Answer) {
+            let before = self.store.given(|given| given.questions.len());
+            self.says(who, line);
+            let asked = self.store.given(|given| given.questions.get(before).map(|(number, _)| *number));
+            if let Some(number) = asked {
+                self.turn([Message::Store(Report::Answer(number, answer))]);
+            }
+        }
+
+        fn is_refused(&self, who: usize) -> Option<ChatError> {
+            self.hears(who).into_iter().find_map(|event| match event {
+                Event::Refused { error, .. } => Some(error),
+                _ => None,
+            })
+        }
+    }
+
+    fn member(who: &str) -> Answer {
+        let account = Account { name: Name::parse(who).unwrap(), role: Role::Member };
+        Answer::Account { account, token: None, known_there: true }
+    }
+
+    #[test]
+    fn who_may_not_be_here_any_more_goes_and_the_others_stay() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.asks(2, "REGISTER:correct horse", member("budi"));
+        // Without a name yet, and so without anything to lose: they may sign in.
+        let shelf = Shelf::default();
+        house.shelves.push(shelf.clone());
+        house.turn([Message::ClientJoined(Client::new(
+            ClientId(4),
+            Outbox::new(Box::new(shelf), 1 << 20),
+            "a:1",
+            "line",
+        ))]);
+        (1..=4).for_each(|who| drop(house.hears(who)));
+        let private = Policy { private: true, ..Policy::default() };
+        house.turn([Message::Rules(private)]);
+        for guest in [1, 3] {
+            assert!(matches!(house.hears(guest).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })), "{guest}");
+        }
+        let left = |event: &Event| matches!(event, Event::Left { .. });
+        assert_eq!(house.hears(2).iter().filter(|event| left(event)).count(), 2);
+        assert!(house.hears(4).is_empty());
+        house.says(4, "JOIN:dewi");
+        assert_eq!(house.is_refused(4), Some(ChatError::MembersOnly));
+        house.asks(4, "LOGIN:dewi correct horse", member("dewi"));
+        house.says(4, "LOGOUT:");
+        assert!(matches!(house.hears(4).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })));
+        house.turn([Message::Rules(Policy::default())]);
+        house.says(2, "LOGOUT:");
+        let heard = house.hears(2);
+        assert!(
+            heard.iter().any(|event| matches!(event, Event::Done { done: Done::SignedOut { .. }, .. })),
+            "{heard:?}"
+        );
+    }
+
+    #[test]
+    fn a_wall_clock_that_jumps_alone_ends_no_wait_and_makes_none_longer() {
+        for days in [400, -400] {
+            let mut house = House::with(&["ani", "budi"]);
+            house.router.limiter = crate::limit::RateLimiter::new(1, 0);
+            let policy = Policy { register_burst: 1, register_per_hour: 1, ..Policy::default() };
+            house.turn([Message::Rules(policy)]);
+            for _ in 0..3 {
+                house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
+            }
+            house.asks(2, "REGISTER:correct horse", member("budi"));
+            house.says(1, "one");
+            house.kept();
+            house.says(1, "two");
+            (1..=2).for_each(|who| drop(house.hears(who)));
+            house.now.wall += chrono::TimeDelta::days(days);
+            house.after(Duration::from_secs(1));
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 1, why: Spam::Guesses }));
+            house.asks(1, "REGISTER:correct horse", member("ani"));
+            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 3_599, why: Spam::Registrations }));
+            house.says(1, "three");
+            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 29, why: Spam::Muted }));
+            house.now.wall -= chrono::TimeDelta::days(2 * days);
+            house.after(Duration::from_secs(3_600));
+            house.says(1, "four");
+            house.kept();
+            assert_eq!(house.is_refused(1), None);
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(ChatError::WrongPassword));
+        }
+    }
+
+    #[test]
+    fn forty_who_sign_in_at_once_behind_one_address_wait_and_none_is_refused() {
+        let names: Vec<String> = (0..40).map(|number| format!("p{number}x")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut house = House::with(&names);
+        let asked = |given: &mut Given| given.questions.len();
+        (1..=40).for_each(|who| house.says(who, "REGISTER:correct horse"));
+        assert_eq!(house.store.given(asked), 2, "two at a time");
+        for done in 0..40 {
+            let (number, name) = house.store.given(|given| match &given.questions[done] {
+                (number, Question::Register { name, .. }) => (*number, name.clone()),
+                other => panic!("{other:?}"),
+            });
+            house.turn([Message::Store(Report::Answer(number, member(name.as_str())))]);
+        }
+        for who in 1..=40 {
+            let heard = house.hears(who);
+            assert!(
+                heard.iter().any(|event| matches!(event, Event::Done { done: Done::Registered { .. }, .. })),
+                "{heard:?}"
+            );
+        }
+        // Who has left, and who was told that it takes too long, is not registered behind their back.
+        (1..=5).for_each(|who| house.says(who, "PASSWD:correct-horse another-horse"));
+        house.turn([Message::ClientLeft(ClientId(3), Leave::Lost)]);
+        house.after(ANSWER_WITHIN);
+        assert_eq!(house.is_refused(5), Some(ChatError::StoreBusy));
+        for done in 40..42 {
+            let number = house.store.given(|given| given.questions[done].0);
+            house.turn([Message::Store(Report::Answer(number, member("p")))]);
+        }
+        house.after(Duration::from_secs(1));
+        assert_eq!(house.store.given(asked), 42);
     }
 
     #[derive(Clone, Debug)]

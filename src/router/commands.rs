@@ -1,6 +1,5 @@
 //! What each command does: one function for each, in the order of the command table.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
@@ -8,20 +7,24 @@ use std::time::Duration;
 
 use super::archive::Then;
 use super::{ROOMS_EACH, Turn, UNANNOUNCED};
-use crate::command::{CROWD, Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb};
+use crate::command::{
+    CROWD, Choice, Command, HistoryQuery, Line, ModeChange, NO_EMOJI, Presence, Prompt, VERBS, Verb, is_reaction,
+};
+use crate::connections::neighbourhood;
 use crate::dialect::PASTE_UNIT;
 use crate::error::ChatError;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
 };
 use crate::files::file_name;
+use crate::glyph::without_selectors;
 use crate::history::Page;
 use crate::limit::Verdict;
 use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
-use crate::room::Room;
+use crate::room::{Opener, Room};
 use crate::store::{Question, Role};
 use crate::text::Text;
 
@@ -56,6 +59,13 @@ enum Older {
 /// The most people whom one person ignores, and who are invited to one room.
 const MAX_IGNORED: usize = 200;
 const MAX_INVITED: usize = 200;
+/// The most different emoji on one line, and the most of one person.
+const MAX_REACTIONS: usize = 20;
+const MAX_REACTIONS_EACH: usize = 5;
+/// How long a room counts as new to who opened it.
+const NEW_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// What is opened from one address is at most this part of all rooms.
+const SHARE_OF_ROOMS: usize = 2;
 /// The most bytes of what stands in a line beside many fields: a topic, and why one is away.
 const MAX_SHORT: usize = 1_024;
 /// How many seconds lie at least between two `TYPING` of one person.
@@ -186,6 +196,12 @@ impl Turn<'_> {
             Command::Bans(scope) => self.bans(id, scope),
             Command::History(query) => self.history(id, query),
             Command::Away(why) => {
+                if let Some(why) = &why {
+                    self.not_muted_anywhere(id)?;
+                    if why.is_blank() {
+                        return Err(ChatError::NoText);
+                    }
+                }
                 if let Some(why) = why.as_ref().filter(|why| why.len() > MAX_SHORT) {
                     return Err(ChatError::LineTooLong { max: MAX_SHORT, got: why.len() });
                 }
@@ -235,6 +251,7 @@ impl Turn<'_> {
             Command::InviteCode => self.invite_code(id),
             Command::Oper(key) => self.oper(id, &key),
             Command::Announce(text) => self.announce(id, text),
+            Command::Forget(room) => self.forget_by_order(id, &room),
             Command::Lockdown(on) => self.lockdown(id, on),
             Command::Rehash => self.rehash(id),
             Command::Shutdown(Some(after)) => self.stop_after(id, after),
@@ -248,7 +265,9 @@ impl Turn<'_> {
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
             Command::Inspect { watch } => self.inspect(id, watch),
             // Last words are words, too.
-            Command::Quit(words) => Ok(Answer::Leave(Leave::Quit(words.filter(|_| !self.is_muted_somewhere(id))))),
+            Command::Quit(words) => {
+                Ok(Answer::Leave(Leave::Quit(words.filter(|_| self.not_muted_anywhere(id).is_ok()))))
+            }
             #[cfg(test)]
             Command::Crash => panic!("the test asked for it"),
         }
@@ -267,8 +286,9 @@ impl Turn<'_> {
         if let Some(already) = &client.name {
             return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
         }
-        self.may_take(id, &name)?;
+        // First, so that a private server tells nobody which names there are.
         self.may_visit(id)?;
+        self.may_take(id, &name)?;
         self.may_be_called(id, &name)?;
         if !self.clients.rename(id, name.clone()) {
             return Err(self.taken(name));
@@ -302,18 +322,17 @@ impl Turn<'_> {
         if let Some(room) = self.router.rooms.get(&name) {
             self.not_banned_from(id, room)?;
         }
-        if let Some(room) = self.router.rooms.get_mut(&name)
-            && !room.invited.contains(&id)
-            && !client.name.as_ref().is_some_and(|name| client.state.signed_in && room.op_accounts.contains(name))
+        if let Some(room) = self.router.rooms.get(&name)
+            && !self.is_expected(id, room)
         {
             if room.invite_only {
-                return Err(ChatError::InviteOnly(room.name.clone()));
+                return Err(self.outside(Some(id), room));
             }
             if room.key.is_some() && room.key != key {
                 return Err(ChatError::BadKey(room.name.clone()));
             }
         }
-        self.open_room(&name)?;
+        self.open_room(id, &name)?;
         let mut users = 0;
         // One person goes in by all their connections.
         for connection in self.connections(id).into_iter().rev() {
@@ -336,29 +355,66 @@ impl Turn<'_> {
     }
 
     /// Makes sure that a room exists, making place for it where there are too many.
-    fn open_room(&mut self, name: &RoomName) -> Result<(), ChatError> {
+    fn open_room(&mut self, id: ClientId, name: &RoomName) -> Result<(), ChatError> {
         let rooms = &self.router.rooms;
+        if rooms.contains_key(name) {
+            return Ok(());
+        }
+        let opener = self.may_open(id)?;
         let is_worth_it = |room: &Room| room.has_log() || room.topic.is_some() || !room.op_accounts.is_empty();
         let is_lasting = |room: &Room| room.is_kept && self.router.archive.is_some() && is_worth_it(room);
-        if !rooms.contains_key(name) && rooms.len() >= self.router.max_rooms {
+        if rooms.len() >= self.router.max_rooms {
             // What is kept is not given up for a room that is new.
             let empty = rooms
                 .values()
                 .filter(|room| room.members.is_empty() && room.name != RoomName::lobby() && !is_lasting(room));
             let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
-            let (oldest, last_id) = oldest.ok_or(ChatError::TooManyRooms { max: self.router.max_rooms })?;
+            let (oldest, last_id) = oldest.ok_or(ChatError::NoPlaceForRooms { max: self.router.max_rooms })?;
             self.forget_room(&oldest, last_id);
         }
-        if let Entry::Vacant(place) = self.router.rooms.entry(name.clone()) {
-            place.insert(Room::new(name.clone(), self.router.history, self.router.forgotten_id));
+        let mut room = Room::new(name.clone(), self.router.history, self.router.forgotten_id);
+        room.opener = Some(opener);
+        self.router.rooms.insert(name.clone(), room);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.has_opened = true;
         }
         Ok(())
+    }
+
+    /// Whether somebody may open one more room: of those that are there, so many may have been opened within a day by one person,
+    /// and so many from one address. The server's operators may always.
+    fn may_open(&self, id: ClientId) -> Result<Opener, ChatError> {
+        let (person, now) = (self.person(id), self.now.mono);
+        let account = if self.is_signed_in(id) { Some(self.name_of(id)?) } else { None };
+        let near = self.clients.get(id).and_then(Client::address).map(neighbourhood);
+        let router = &*self.router;
+        let openers = router.rooms.values().filter_map(|room| room.opener.as_ref());
+        let (mut own, mut from_here) = (0, 0);
+        for opener in openers.filter(|opener| now.saturating_duration_since(opener.at) < NEW_FOR) {
+            let is_own = opener.person == Some(person) || account.is_some() && opener.account == account;
+            own += usize::from(is_own);
+            from_here += usize::from(near.is_some() && opener.near == near);
+        }
+        let (each, address) = (router.rooms_each, router.rooms_each_address);
+        let share = address.min(router.max_rooms / SHARE_OF_ROOMS).max(1);
+        if self.role(id) < Role::Op {
+            if each > 0 && own >= each {
+                return Err(ChatError::TooManyNewRooms { max: each, near: false });
+            }
+            if address > 0 && from_here >= share {
+                return Err(ChatError::TooManyNewRooms { max: share, near: true });
+            }
+        }
+        Ok(Opener { person: Some(person), account, near, at: now })
     }
 
     /// Puts somebody into a room that exists, makes it current, and tells the others. Returns how many are in it.
     pub(super) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, ChatError> {
         let who = self.name_of(id)?;
-        let (signed_in, person) = (self.is_signed_in(id), self.person(id));
+        let (signed_in, person, now) = (self.is_signed_in(id), self.person(id), self.now.mono);
+        let client = self.clients.get(id);
+        let is_quiet = client.is_some_and(|client| client.state.announce_at.is_some());
+        let near = client.and_then(Client::address).map(neighbourhood);
         let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
         let Some(room) = self.router.rooms.get_mut(name) else {
             return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
@@ -370,6 +426,14 @@ impl Turn<'_> {
             room.ops.insert(id);
         }
         let is_double = others.iter().any(|other| room.members.contains(other));
+        let is_hidden = if is_double {
+            others.iter().any(|other| room.unannounced.contains(other))
+        } else {
+            is_quiet || !self.router.arrivals.take(near, now)
+        };
+        if is_hidden {
+            room.unannounced.insert(id);
+        }
         room.doubles += usize::from(is_double);
         room.members.insert(id);
         room.invited.remove(&id);
@@ -380,13 +444,14 @@ impl Turn<'_> {
         if is_first {
             self.make_op(id, &name);
         }
-        let mut quiet = is_double;
         if let Some(client) = self.clients.get_mut(id) {
             client.state.rooms.push(name.clone());
             client.state.current = Some(name.clone());
-            quiet |= client.state.announce_at.is_some();
+            if is_hidden {
+                client.state.announce_at.get_or_insert(now + UNANNOUNCED);
+            }
         }
-        if !quiet {
+        if !is_double && !is_hidden {
             self.tell_presence(&name, id, Event::Joined { room: name.clone(), by: person, name: who });
         }
         if is_new_crowd {
@@ -426,6 +491,9 @@ impl Turn<'_> {
         cid: Option<Text>,
     ) -> Result<Answer, ChatError> {
         let from = self.name_of(id)?;
+        if lines.iter().all(|line| line.is_blank()) {
+            return Err(ChatError::NoText);
+        }
         let name = self.room_or_current(id, room)?;
         let room = self.speakable(id, &name)?;
         let re = match re {
@@ -439,6 +507,7 @@ impl Turn<'_> {
             None => None,
         };
         let name = room.name.clone();
+        self.show_speaker(id);
         let (signed, person, kept) = (self.is_signed_in(id), self.person(id), self.router.keeps());
         let mut last = 0;
         for text in lines {
@@ -470,7 +539,8 @@ impl Turn<'_> {
             && (room.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
         {
             // Older than memory.
-            let question = Question::Page { room: name.clone(), before: target + 1, after: Some(target - 1), limit: 1 };
+            let (before, after) = (target + 1, Some(target - 1));
+            let question = Question::Page { room: name.clone(), before, after, limit: 1, export: false };
             return Ok(Answer::Ask(question, Then::Change { room: name, target, what }));
         }
         let missing = ChatError::NoSuchId { id: if let Line::Id(id) = line { Some(id) } else { None }, room: name };
@@ -497,18 +567,18 @@ impl Turn<'_> {
         if let (What::Edited(text), Some(_)) = (&mut what, old.file) {
             *text = file_name(text);
         }
-        let reacted =
-            |emoji| room.has_reaction(old.id, |change| self.is_same(id, change.by, change.signed, &change.from), emoji);
-        let is_new = match &what {
+        let is_new = match &mut what {
+            What::Edited(text) if text.is_blank() => return Err(ChatError::NoText),
             What::Edited(text) => *text != old.text,
             What::Deleted => true,
-            What::Reacted(emoji) => !reacted(emoji),
-            What::Unreacted(emoji) => reacted(emoji),
+            What::Reacted(emoji) => self.may_react(id, room, old.id, emoji)?,
+            What::Unreacted(emoji) => self.has_reacted(id, room, old.id, emoji),
         };
         let name = room.name.clone();
         if !is_new {
             return Ok(Answer::Done(Done::Changed { room: name, id: old.id, target: old.id }));
         }
+        self.show_speaker(id);
         if let Some(room) = self.router.rooms.get_mut(&name) {
             room.apply(old, &what);
         }
@@ -528,6 +598,37 @@ impl Turn<'_> {
         let (last, _) =
             self.log(Some(id), &name, |id| Event::Changed(Change { room, id, by, from, target, author, signed, what }));
         Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
+    }
+
+    /// Whether a reaction is a new one. It is written as it stands there already, if it does.
+    fn may_react(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> Result<bool, ChatError> {
+        if !is_reaction(emoji) {
+            return Err(ChatError::BadArgument { what: emoji.clone(), right: NO_EMOJI });
+        }
+        if self.has_reacted(id, room, target, emoji) {
+            return Ok(false);
+        }
+        let reactions = room.reactions(target);
+        let is_own = |by: &&Change| self.is_same(id, by.by, by.signed, &by.from);
+        if reactions.iter().filter(|reaction| reaction.by.iter().any(is_own)).count() >= MAX_REACTIONS_EACH {
+            return Err(ChatError::TooManyReactions { max: MAX_REACTIONS_EACH, own: true });
+        }
+        let is_known = reactions.iter().any(|reaction| reaction.emoji == emoji);
+        if !is_known && reactions.len() >= MAX_REACTIONS {
+            return Err(ChatError::TooManyReactions { max: MAX_REACTIONS, own: false });
+        }
+        Ok(true)
+    }
+
+    /// Whether somebody has that reaction on a line; two that differ only in their style are one.
+    fn has_reacted(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> bool {
+        let kind = without_selectors(emoji);
+        let reactions = room.reactions(target);
+        let Some(standing) = reactions.iter().find(|known| without_selectors(known.emoji) == kind) else {
+            return false;
+        };
+        *emoji = standing.emoji.clone();
+        standing.by.iter().any(|by| self.is_same(id, by.by, by.signed, &by.from))
     }
 
     /// A room into which somebody may speak.
@@ -565,6 +666,9 @@ impl Turn<'_> {
 
     /// `WHISPER` and `REPLY`. `shown` is the name as typed, for the case that no user has it.
     fn whisper(&mut self, id: ClientId, to: Option<ClientId>, shown: &str, text: Text) -> Result<Answer, ChatError> {
+        if text.is_blank() {
+            return Err(ChatError::NoText);
+        }
         let Some(to) = to else {
             self.not_muted(id, None)?;
             return Err(ChatError::NoSuchUser(Text::own(shown)));
@@ -625,6 +729,8 @@ impl Turn<'_> {
         }
         self.may_take(id, &new)?;
         self.may_be_called(id, &new)?;
+        // All rooms would read it, also those in which it is somebody's turn to be silent.
+        self.not_muted_anywhere(id)?;
         if self.is_signed_in(id) {
             // The account's own spelling stays.
             return Ok(Answer::Done(Done::Renamed(old)));
@@ -642,12 +748,12 @@ impl Turn<'_> {
         let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
         log::info!("{client} was {old}");
         let mut told = BTreeSet::new();
-        let announced = client.state.announce_at.is_none();
         let rooms = client.state.rooms.clone();
         let envelope =
             Envelope::new(self.now.wall, Event::Renamed { by: self.person(id), old: old.clone(), new: new.clone() });
         self.router.publish(&envelope);
-        for name in rooms.iter().filter(|_| announced) {
+        let knows = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| !room.unannounced.contains(&id));
+        for name in rooms.iter().filter(knows) {
             told.extend(self.wanting_presence(name));
         }
         told.remove(&id);
@@ -662,12 +768,6 @@ impl Turn<'_> {
 
     pub(super) fn taken(&self, name: Name) -> ChatError {
         ChatError::NameInUse { free: self.free_name(&name), name }
-    }
-
-    /// A name like this one that nobody has.
-    pub(super) fn free_name(&self, name: &Name) -> Name {
-        let is_free = |other: &Name| self.clients.named(other).is_none() && !self.is_registered(other);
-        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
     }
 
     fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
@@ -750,6 +850,9 @@ impl Turn<'_> {
         let Some(text) = text else {
             return Ok(Answer::Done(Done::Topic { room: name, topic: room.topic.clone() }));
         };
+        if text.is_blank() {
+            return Err(ChatError::NoText);
+        }
         if text.len() > MAX_SHORT {
             return Err(ChatError::LineTooLong { max: MAX_SHORT, got: text.len() });
         }
@@ -760,6 +863,7 @@ impl Turn<'_> {
         if room.topic_lock && !self.may_rule(id, room) {
             return Err(ChatError::NotRoomOp(name));
         }
+        self.show_speaker(id);
         let topic = (text.as_str() != "-").then(|| (by.clone(), text));
         let shown = topic.as_ref().map_or_else(Text::default, |(_, text)| text.clone());
         if let Some(room) = self.router.rooms.get_mut(&name) {
@@ -785,6 +889,7 @@ impl Turn<'_> {
         if room.members.contains(&guest) {
             return Err(ChatError::AlreadyThere(name));
         }
+        self.not_muted(id, Some(room))?;
         // An invitation is no way around a ban.
         self.not_banned_from(guest, room).map_err(|error| match error {
             ChatError::BannedFrom { room, told, .. } => ChatError::BannedFrom { room, name: Some(whom.clone()), told },
@@ -838,6 +943,7 @@ impl Turn<'_> {
             }
         };
         let modes = room.modes();
+        self.show_speaker(id);
         self.router.record_room(&name);
         let doer = self.doer(id);
         self.act(&doer, "mode", Some(&name), "", &modes);
@@ -849,7 +955,7 @@ impl Turn<'_> {
         let name = self.room_or_current(id, query.room)?;
         let room = self.readable(id, &name)?;
         let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(50));
-        match self.older(room, before, after, limit) {
+        match self.older(room, before, after, limit, false) {
             Older::Here((lines, more)) => Ok(Answer::Block(Some(room.name.clone()), Items::History { lines, more })),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
@@ -859,7 +965,7 @@ impl Turn<'_> {
     }
 
     /// A page, or, where memory does not have all of it, what to ask the store for, and what memory has behind that.
-    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize) -> Older {
+    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize, export: bool) -> Older {
         let (lines, more) = room.history.page(before, after, limit);
         let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
         let end = before.unwrap_or(u64::MAX).min(in_memory);
@@ -872,7 +978,7 @@ impl Turn<'_> {
             return Older::Here((lines, (room.first_id < in_memory).then_some(in_memory)));
         }
         let limit = if after.is_some() { limit } else { left };
-        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit }, lines)
+        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
     }
 
     fn search(
@@ -900,7 +1006,7 @@ impl Turn<'_> {
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
-        match self.older(room, None, Some(after), limit) {
+        match self.older(room, None, Some(after), limit, true) {
             Older::Here((lines, more)) => Ok(Answer::Block(Some(name), Items::Export { lines, more })),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };
@@ -960,11 +1066,9 @@ impl Turn<'_> {
     /// A room whose talk somebody may know of.
     pub(super) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
         let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
-        if !self.may_know_of(id, room) {
-            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
-        }
         self.not_banned_from(id, room)?;
-        if room.may_read(id) { Ok(room) } else { Err(ChatError::NotInRoom(Some(room.name.clone()))) }
+        self.not_outside(Some(id), room)?;
+        Ok(room)
     }
 
     fn ignore(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
@@ -1012,6 +1116,8 @@ impl Turn<'_> {
         // To begin again has to wait; whoever was said to type may stop at any time.
         let news = if on { !client.state.last_typing.is_some_and(soon) } else { client.state.is_typing };
         if news {
+            self.show_speaker(id);
+            let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
             client.state.is_typing = on;
             client.state.last_typing = if on { Some(now) } else { client.state.last_typing };
             let typing = Event::Typing { room: name.clone(), by: self.person(id), name: who.clone(), on };

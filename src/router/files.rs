@@ -105,6 +105,7 @@ impl Turn<'_> {
         let id = offer.by;
         let from = self.name_of(id)?;
         let name = self.speakable(id, room)?.name.clone();
+        self.show_speaker(id);
         let (signed, by) = (self.is_signed_in(id), self.person(id));
         let (said, line) = self.log(None, &name, |number| {
             let (room, text) = (name.clone(), offer.name.clone());

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::commands::Answer;
-use super::{Router, Turn};
+use super::{Router, Turn, reads};
 use crate::command::{Deed, Scope};
+use crate::connections::neighbourhood;
 use crate::error::ChatError;
 use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
-use crate::message::{Onlooker, Rights, Sought};
+use crate::message::{Client, Onlooker, Rights, Sought};
 use crate::names::{ClientId, Name, RoomName};
 use crate::room::Room;
 use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words};
@@ -90,25 +91,49 @@ impl Turn<'_> {
             let told = self.ban_on_onlooker(who, &room.sanctions)?;
             Some(ChatError::BannedFrom { room: room.name.clone(), name: None, told })
         };
-        // Whoever has the token of a file was told it.
-        if let Sought::File(room) = what {
-            let room = room.as_ref().and_then(|room| self.router.rooms.get(room));
-            return room.and_then(banned_from).map_or(Ok(Vec::new()), Err);
-        }
-        if who.client.is_none() {
+        let (by_token, room) = match what {
+            Sought::FileByToken(room) => (true, room.as_ref()),
+            Sought::File(room) => (false, room.as_ref()),
+            Sought::Room(room) => (false, Some(room)),
+            Sought::Entry => (false, None),
+            Sought::Everything => {
+                let is_hidden =
+                    |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
+                if who.client.is_none() {
+                    self.may_visit(NOBODY)?;
+                }
+                return Ok(self.router.rooms.values().filter(is_hidden).map(|room| room.name.clone()).collect());
+            }
+        };
+        let is_vouched_for = |room| by_token && self.has_company(who.address, room);
+        if who.client.is_none() && !is_vouched_for(None) {
             self.may_visit(NOBODY)?;
         }
-        let may_read = |room: &Room| who.client.map_or(room.is_open(), |id| room.may_read(id));
-        let Sought::Room(name) = what else {
-            let hidden = self.router.rooms.values().filter(|room| !may_read(room) || banned_from(room).is_some());
-            return Ok(hidden.map(|room| room.name.clone()).collect());
-        };
+        let Some(name) = room else { return Ok(Vec::new()) };
         let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
-        match banned_from(room) {
-            Some(error) => Err(error),
-            None if may_read(room) => Ok(Vec::new()),
-            None => Err(ChatError::NotInRoom(Some(room.name.clone()))),
+        banned_from(room).map_or(Ok(()), Err)?;
+        if !is_vouched_for(Some(room)) {
+            self.not_outside(who.client, room)?;
         }
+        Ok(Vec::new())
+    }
+
+    /// Whether one who has a name, in a room or anywhere, is connected from the same place: beside a token that is what the file
+    /// door takes for belonging there, since it knows no session.
+    fn has_company(&self, from: IpAddr, room: Option<&Room>) -> bool {
+        let is_in = |client: &&Client| room.is_none_or(|room| room.members.contains(&client.id));
+        let mut inside = self.clients.iter().filter(|client| client.name.is_some()).filter(is_in);
+        inside.any(|client| client.address().map(neighbourhood) == Some(neighbourhood(from)))
+    }
+
+    /// The same for a call, which counts as a page that is read.
+    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+        if matches!(what, Sought::Everything | Sought::Room(_)) {
+            let reads = &mut self.router.reads;
+            let place = reads.place(Some(who.address));
+            reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
+        }
+        self.look(who, what)
     }
 
     /// The ban on their connection, or on where they call from.
@@ -130,9 +155,32 @@ impl Turn<'_> {
         Rights { role: self.role(id), rooms: rooms.filter(is_ruled).cloned().collect() }
     }
 
-    /// A room by invitation looks to all others as if there were none.
-    pub(super) fn may_know_of(&self, id: ClientId, room: &Room) -> bool {
-        !room.invite_only || room.members.contains(&id) || room.invited.contains(&id) || self.role(id) >= Role::Op
+    /// Whether a user may read what is said in a room, as far as bans do not keep them out. Whoever has no connection is nowhere.
+    ///
+    /// # Errors
+    /// What [`outside`](Self::outside) says.
+    pub(super) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), ChatError> {
+        let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
+        if may_read { Ok(()) } else { Err(self.outside(id, room)) }
+    }
+
+    /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
+    /// stands in no list, and whoever names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
+    /// so it would be a lie to call it none elsewhere.
+    pub(super) fn outside(&self, id: Option<ClientId>, room: &Room) -> ChatError {
+        if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
+            ChatError::InviteOnly(room.name.clone())
+        } else {
+            ChatError::NotInRoom(Some(room.name.clone()))
+        }
+    }
+
+    /// Whether a user may come into a room however it is closed: who was invited, and its operators with an account.
+    pub(super) fn is_expected(&self, id: ClientId, room: &Room) -> bool {
+        let is_own = |client: &Client| {
+            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.op_accounts.contains(name))
+        };
+        room.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
     }
 
     /// Whether somebody may be called that, here and in the rooms they are in.
@@ -162,12 +210,13 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether somebody may have that account, as far as the whole server goes.
-    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>) -> Result<(), ChatError> {
+    /// Whether somebody may have that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
+    /// on the name is told only behind the right password.
+    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), ChatError> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        let suspect = Suspect { id: NOBODY, name: Some(name), address: from };
+        let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let (told, is_named) = (held.told(self.now.mono), held.sanction.whom.name() == Some(name));
         Err(ChatError::Banned { name: is_named.then(|| name.clone()), told })
@@ -189,11 +238,11 @@ impl Turn<'_> {
         found.map_or(Ok(()), |(room, told)| Err(ChatError::Muted { room, told }))
     }
 
-    /// Whether somebody is muted in a room they are in, or everywhere.
-    pub(super) fn is_muted_somewhere(&self, id: ClientId) -> bool {
+    /// What keeps somebody from words that all their rooms would read: a name, why they are away, the last ones.
+    pub(super) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), ChatError> {
+        self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
-        let mut rooms = rooms.filter_map(|room| self.router.rooms.get(room));
-        self.not_muted(id, None).is_err() || rooms.any(|room| self.not_muted(id, Some(room)).is_err())
+        rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
     }
 
     /// Somebody who comes from where nobody may come from is not let in at all.
@@ -486,6 +535,7 @@ impl Turn<'_> {
         detail: &str,
         what: Measure,
     ) {
+        self.show_speaker(id);
         let by = self.doer(id);
         self.act(&by, act, room, target, detail);
         let by = self.name_of(id).ok();
@@ -520,12 +570,12 @@ impl Turn<'_> {
             if client.state.current.as_ref() == Some(name) {
                 client.state.current = client.state.rooms.last().cloned();
             }
-            let (person, announced, who) = (client.person(), client.announced_name(), client.name.clone());
-            if let Some(who) = who.filter(|_| asked != Some(id)) {
+            let (person, who) = (client.person(), client.name.clone());
+            if let Some(who) = who.clone().filter(|_| asked != Some(id)) {
                 let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone() };
                 self.tell(id, left);
             }
-            self.leave_room(id, person, announced, name, why);
+            self.leave_room(id, person, who, name, why);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::message::{Message, Order, Reply};
 use crate::names::{ClientId, Name, RoomName};
 use crate::operator_key::OperatorKey;
 use crate::render::while_of;
+use crate::room::Room;
 use crate::store::{Act, Answer as Told, Entry, Question, Role, Secret};
 use crate::sync::mpsc::SyncSender;
 use crate::text::Text;
@@ -130,6 +131,7 @@ impl Turn<'_> {
     pub(super) fn reload(&mut self, config: &Config) {
         let is_other_key = self.router.operators.key != config.operator_key;
         self.router.reload(config);
+        self.rename_those_like_the_server();
         if !is_other_key {
             return;
         }
@@ -169,15 +171,13 @@ impl Turn<'_> {
         let operators = &mut self.router.operators;
         // Whoever has one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
-        if let Some(near) = near
-            && let Err(retry) = operators.wrong.charge(near, now)
-        {
+        if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
             return Err(ChatError::TooFast { retry, why: Spam::Guesses });
         }
         if operators.key.as_ref().is_some_and(|right| right.is(key.reveal())) {
-            near.iter().for_each(|near| operators.wrong.refund(near, now));
             return Ok(());
         }
+        near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
         wrong(by.from, format_args!("operator key by {}", by.name));
         Err(ChatError::WrongKey)
     }
@@ -219,6 +219,34 @@ impl Turn<'_> {
             }
         }
         Ok(Answer::Done(Done::Lockdown(on)))
+    }
+
+    /// `FORGET`.
+    pub(super) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, ChatError> {
+        self.must_be(id, Role::Op)?;
+        let by = self.doer(id);
+        let name = self.forget_by(&by, name)?;
+        Ok(Answer::Done(Done::Forgotten(name)))
+    }
+
+    /// Ends a room with all that was said in it, its bans and its operators. Whoever is in it has to go.
+    fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, ChatError> {
+        if *name == RoomName::lobby() {
+            let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
+            return Err(ChatError::BadArgument { what: Text::own(name.as_str()), right });
+        }
+        let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        let name = room.name.clone();
+        // The operators go last, so that no other is made on the way.
+        let (ops, others): (Vec<ClientId>, Vec<ClientId>) = room.members.iter().partition(|id| room.ops.contains(id));
+        let all: Vec<ClientId> = ops.into_iter().chain(others).collect();
+        self.act(by, "forget", Some(&name), "", "");
+        let words = Text::own(format!("{} ended the room", by.name));
+        self.put_out(&all, &name, &Leave::Kicked(Some(words)), None);
+        if let Some(last_id) = self.router.rooms.get(&name).map(Room::last_id) {
+            self.forget_room(&name, last_id);
+        }
+        Ok(name)
     }
 
     /// `SHUTDOWN`.

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{ChatError, Spam};
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
+use crate::looks::are_alike;
 use crate::names::{ClientId, Name, RoomName};
 use crate::sanction::Sanction;
 use crate::store::{
@@ -216,7 +217,7 @@ impl Memory {
 
     fn answer(&mut self, question: Question) -> Answer {
         let answer = match question {
-            Question::Page { room, before, after, limit } => Ok(self.page(&room, before, after, limit)),
+            Question::Page { room, before, after, limit, export: _ } => Ok(self.page(&room, before, after, limit)),
             Question::Search { room, hidden, words, before, limit } => {
                 Ok(self.search(room.as_ref(), &hidden, &words, before, limit))
             }
@@ -224,6 +225,9 @@ impl Memory {
                 self.register(name, secret, invite, needs_invite, token, from)
             }
             Question::SignIn { proof, token, from, guarded } => self.sign_in(proof, token, from, guarded),
+            Question::ChangePassword { name, guarded: Some(retry), from, .. } if !self.is_known_there(&name, from) => {
+                Err(ChatError::TooFast { retry, why: Spam::Guesses })
+            }
             Question::ChangePassword { name, old, new, token, .. } => match self.accounts.get_mut(&name) {
                 Some(owner) if owner.password == old => {
                     if new.reveal().len() < 8 {
@@ -317,15 +321,18 @@ impl Memory {
         token: bool,
         from: Option<std::net::IpAddr>,
     ) -> Result<Answer, ChatError> {
-        if let Some(owner) = self.accounts.get(&name) {
-            return Err(ChatError::NameRegistered(owner.account.name.clone()));
-        }
         if secret.reveal().len() < 8 {
             return Err(weak());
         }
         let place = invite.as_ref().and_then(|code| self.codes.iter().position(|other| *other == **code));
-        if needs_invite && place.is_none() {
+        if place.is_none() && (needs_invite || invite.is_some()) {
             return Err(ChatError::NoInvitation { given: invite.is_some() });
+        }
+        if let Some(owner) = self.accounts.get(&name) {
+            return Err(ChatError::NameRegistered(owner.account.name.clone()));
+        }
+        if let Some(other) = self.accounts.keys().find(|other| are_alike(other, &name)) {
+            return Err(ChatError::LooksLike(other.clone()));
         }
         place.map(|place| self.codes.remove(place));
         let account = Account { name: name.clone(), role: Role::Member };
@@ -339,14 +346,14 @@ impl Memory {
         proof: Proof,
         token: bool,
         from: Option<std::net::IpAddr>,
-        guarded: bool,
+        guarded: Option<u64>,
     ) -> Result<Answer, ChatError> {
         match proof {
             Proof::Password(name, secret) => {
-                let owner = self.accounts.get(&name).ok_or(ChatError::WrongPassword)?;
-                if guarded && !from.is_some_and(|from| owner.known.contains(&from)) {
-                    return Err(ChatError::TooFast { retry: 60, why: Spam::Guesses });
+                if let Some(retry) = guarded.filter(|_| !self.is_known_there(&name, from)) {
+                    return Err(ChatError::TooFast { retry, why: Spam::Guesses });
                 }
+                let owner = self.accounts.get(&name).ok_or(ChatError::WrongPassword)?;
                 if owner.password != secret {
                     return Err(ChatError::WrongPassword);
                 }
@@ -358,6 +365,10 @@ impl Memory {
                 Ok(self.proven(&name, token, from))
             }
         }
+    }
+
+    fn is_known_there(&self, name: &Name, from: Option<std::net::IpAddr>) -> bool {
+        self.accounts.get(name).zip(from).is_some_and(|(owner, from)| owner.known.contains(&from))
     }
 
     fn proven(&mut self, name: &Name, token: bool, from: Option<std::net::IpAddr>) -> Answer {

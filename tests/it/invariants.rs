@@ -147,7 +147,7 @@ impl Crowd {
                 self.ask(seat, "MSG", &words);
             }
             30..33 => {
-                self.ask(seat, "REACT", "last +1");
+                self.ask(seat, "REACT", "last 👍");
             }
             33..36 => {
                 let words = self.words(seat);

@@ -203,9 +203,8 @@ impl Model {
     fn readable(&self, who: usize, room: &str) -> Outcome {
         match self.rooms.get(room) {
             None => refusal("403 no-such-room"),
-            // To those who may not come in it is none.
             Some(chamber) if chamber.on('i') && !chamber.members.contains(&who) && !chamber.invited.contains(&who) => {
-                refusal("403 no-such-room")
+                refusal("473 invite-only")
             }
             Some(_) if !self.may_read(who, room) => refusal("442 not-in-room"),
             Some(_) => Ok(()),

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::operator_key::OperatorKey;
-use chat_server::testing::{DEADLINE, TestClient, quick};
+use chat_server::testing::{DEADLINE, TestClient, quick, tied};
 
 use crate::TestServer;
 use crate::program::is_here;
@@ -23,20 +23,8 @@ impl Tmux {
     fn start(name: &str, (columns, rows): (u16, u16), command: &str) -> Tmux {
         let name = format!("chat-{}-{name}", std::process::id());
         // It goes when this process is killed, and what runs in it is told so by a hangup, which must not be ignored there.
-        let server = Command::new("setpriv")
-            .args([
-                "--pdeathsig",
-                "KILL",
-                "env",
-                "--default-signal=HUP",
-                "tmux",
-                "-u",
-                "-D",
-                "-L",
-                &name,
-                "-f",
-                "/dev/null",
-            ])
+        let server = tied("env")
+            .args(["--default-signal=HUP", "tmux", "-u", "-D", "-L", &name, "-f", "/dev/null"])
             .env("LC_ALL", "C.UTF-8")
             .env_remove("TMUX")
             .stdin(Stdio::null())

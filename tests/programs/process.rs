@@ -6,13 +6,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use chat_server::testing::{DEADLINE, TestClient};
+use chat_server::testing::{DEADLINE, TestClient, tied};
 
 use crate::program::ended;
 
 /// The server program, safe from settings that are meant for another server.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat_server"));
+    let mut command = tied(env!("CARGO_BIN_EXE_chat_server"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHAT_")) {
         command.env_remove(name);
     }
@@ -37,7 +37,7 @@ impl Process {
 
     /// Starts it in a shell that has done something before, such as setting a limit.
     pub(crate) fn limited(before: &str, flags: &[&str]) -> Process {
-        let mut shell = Command::new("sh");
+        let mut shell = tied("sh");
         // Who writes past a limit on the size of files is ended, unless that is ignored: then it is an error like any other.
         let words = format!("trap '' XFSZ; {before}; exec \"$0\" \"$@\"");
         shell.args(["-c", &words, env!("CARGO_BIN_EXE_chat_server")]);

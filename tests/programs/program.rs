@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use chat_server::testing::DEADLINE;
+use chat_server::testing::{DEADLINE, tied, tied_words};
 
 /// The most pieces of output that wait to be looked at. A program that shows more waits.
 const PIECES: usize = 64;
@@ -50,7 +50,7 @@ impl Program {
     /// Starts a program, given with its arguments.
     pub(crate) fn start(words: &[&str]) -> Program {
         // Both of its outputs come through one pipe, as they would on a terminal.
-        let mut child = Command::new("sh")
+        let mut child = tied("sh")
             .args(["-c", "exec \"$0\" \"$@\" 2>&1"])
             .args(words)
             .env("TERM", "xterm")
@@ -75,7 +75,9 @@ impl Program {
 
     /// Starts a program on a terminal of its own, where Enter is `\r` and Ctrl-C is `\x03`.
     pub(crate) fn on_a_terminal(command: &str) -> Program {
-        Program::start(&["script", "-qec", command, "/dev/null"])
+        // What runs in it is held by it, as it is by us.
+        let command = format!("exec {} {command}", tied_words().join(" "));
+        Program::start(&["script", "-qec", &command, "/dev/null"])
     }
 
     /// Types.
@@ -173,5 +175,30 @@ impl Drop for Program {
         // The reader may wait for room in the queue; without the queue it ends.
         self.pieces = None;
         let _ended = self.reader.take().map(JoinHandle::join);
+    }
+}
+
+/// A test run that is cut off drops nothing, and leaves no program behind all the same.
+#[test]
+fn a_program_ends_with_the_thread_that_started_it() {
+    if tied_words().is_empty() || !is_here("script") {
+        return;
+    }
+    let started = thread::Builder::new().name("cut-off".into()).spawn(|| {
+        let script = "echo $$; exec sleep 1000";
+        let mut programs =
+            [Program::start(&["sh", "-c", script]), Program::on_a_terminal(&format!("sh -c '{script}'"))];
+        let pids = programs.each_mut().map(|program| program.line().expect("its number"));
+        programs.into_iter().for_each(std::mem::forget);
+        pids
+    });
+    for pid in started.expect("a thread").join().expect("no panic") {
+        // Whose parent has not asked after it yet is listed as ended.
+        let runs = || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        let until = Instant::now() + DEADLINE;
+        while runs() {
+            assert!(Instant::now() < until, "{pid} is left behind");
+            thread::park_timeout(Duration::from_millis(2));
+        }
     }
 }

@@ -155,7 +155,7 @@ fn big(dir: &Path, rows: usize) {
     times.sort();
     println!("640 lines a turn in it: median {:.1?}, worst {:.1?}", times[100], times[199]);
     let room = RoomName::parse("#room3").unwrap();
-    let page = |before| Question::Page { room: room.clone(), before, after: None, limit: 50 };
+    let page = |before| Question::Page { room: room.clone(), before, after: None, limit: 50, export: false };
     println!("a page in the middle: {:?}", talk.ask(page(rows as u64 / 16)));
     println!("another: {:?}", talk.ask(page(rows as u64 / 20)));
     for (words, one) in [

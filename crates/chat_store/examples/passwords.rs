@@ -14,7 +14,7 @@ const TIMES: usize = 100;
 
 fn sign_in(name: &str, password: &str) -> Question {
     let proof = Proof::Password(Name::parse(name).unwrap(), Secret::new(password));
-    Question::SignIn { proof, token: false, from: None, guarded: false }
+    Question::SignIn { proof, token: false, from: None, guarded: None }
 }
 
 fn answer(reports: &Receiver<Report>) {

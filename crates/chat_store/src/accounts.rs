@@ -1,9 +1,13 @@
 //! Who owns which name, as rows. Passwords, tokens and codes are kept as hashes only. Nothing here knows a thread or a clock: the
 //! time is an argument.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chat_server::connections::neighbourhood;
 use chat_server::error::ChatError;
+use chat_server::looks;
 use chat_server::names::Name;
 use chat_server::store::{Account, Answer, Role, Secret};
 use chat_server::text::Text;
@@ -12,7 +16,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::lines::name;
-use crate::names;
 
 /// The version of the database that has them first.
 pub(crate) const SINCE: usize = 3;
@@ -75,19 +78,21 @@ impl New<'_> {
     /// # Errors
     /// Why not.
     pub(crate) fn check(&self, db: &Connection, now: i64) -> Result<(), ChatError> {
+        // First: who has no invitation is not told which names there are.
+        self.check_invite(db, now)?;
         self.check_owners(db)?;
-        match names::reserved(self.name) {
-            Some(reserved) => Err(ChatError::LooksLike(reserved)),
-            None => self.check_invite(db, now),
-        }
+        // What this server calls itself the router knows, and has looked.
+        looks::reserved(self.name, "").map_or(Ok(()), |reserved| Err(ChatError::NameReserved(reserved)))
     }
 
-    /// Whether the name, or what looks like it, belongs to nobody.
+    /// Whether the name, or one that could be taken for it, belongs to nobody.
     pub(crate) fn check_owners(&self, db: &Connection) -> Result<(), ChatError> {
-        let owner = "SELECT name FROM accounts WHERE name = ?1 OR skeleton = ?2 ORDER BY name = ?1 DESC";
-        let owner =
-            db.query_row(owner, params![self.name.as_str(), names::look(self.name.as_str())], |row| name(row, 0));
-        match owner.optional().map_err(broken)? {
+        let owners = || -> rusqlite::Result<Vec<Name>> {
+            let mut find = db.prepare_cached("SELECT name FROM accounts ORDER BY name = ?1 DESC, account")?;
+            find.query_map([self.name.as_str()], |row| name(row, 0))?.collect()
+        };
+        let mut owners = owners().map_err(broken)?.into_iter();
+        match owners.find(|owner| owner == self.name || looks::are_alike(owner, self.name)) {
             Some(owner) if owner == *self.name => Err(ChatError::NameRegistered(owner)),
             Some(owner) => Err(ChatError::LooksLike(owner)),
             None => Ok(()),
@@ -115,9 +120,57 @@ impl New<'_> {
         db.query_row(
             "INSERT INTO accounts (name, skeleton, hash, role, created, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
              RETURNING account",
-            params![self.name.as_str(), names::look(self.name.as_str()), hashed, self.role.word(), now],
+            params![self.name.as_str(), looks::look(self.name.as_str()), hashed, self.role.word(), now],
             |row| row.get(0),
         )
+    }
+}
+
+/// From where accounts have been signed in to, for a look by the router's thread, which reads no file: the newest of each account.
+#[derive(Clone, Default)]
+pub(crate) struct Known(Arc<Mutex<HashMap<Name, VecDeque<IpAddr>>>>);
+
+impl Known {
+    /// As the table has it.
+    pub(crate) fn load(db: &Connection) -> rusqlite::Result<Known> {
+        let known = Known::default();
+        let mut find =
+            db.prepare("SELECT name, address FROM addresses JOIN accounts USING (account) ORDER BY addresses.seen")?;
+        let mut rows = find.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Ok(from) = row.get_ref(1)?.as_str()?.parse() {
+                known.came(name(row, 0)?, from);
+            }
+        }
+        drop(rows);
+        Ok(known)
+    }
+
+    /// Whether an account is known to be used from there.
+    pub(crate) fn has(&self, name: &Name, from: Option<IpAddr>) -> bool {
+        from.is_some_and(|from| self.lock().get(name).is_some_and(|places| places.contains(&neighbourhood(from))))
+    }
+
+    /// Somebody has come in from there, if that is the answer.
+    pub(crate) fn add(&self, answer: &Answer, from: Option<IpAddr>) {
+        if let (Answer::Account { account, .. }, Some(from)) = (answer, from) {
+            self.came(account.name.clone(), neighbourhood(from));
+        }
+    }
+
+    fn came(&self, name: Name, place: IpAddr) {
+        let mut known = self.lock();
+        let places = known.entry(name).or_default();
+        places.retain(|other| *other != place);
+        places.push_back(place);
+        if places.len() > ADDRESSES as usize {
+            places.pop_front();
+        }
+    }
+
+    /// One change at a time, and none can be left half done.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, VecDeque<IpAddr>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -321,10 +374,7 @@ fn new_token(db: &Connection, account: i64, now: i64) -> rusqlite::Result<Secret
 
 /// What is remembered of an address: of IPv6 the network, for a machine has a new address in it each day.
 fn place(from: IpAddr) -> String {
-    match from.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).to_string(),
-        v4 => v4.to_string(),
-    }
+    neighbourhood(from).to_string()
 }
 
 fn broken(error: rusqlite::Error) -> ChatError {

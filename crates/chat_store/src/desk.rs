@@ -67,8 +67,36 @@ pub(crate) struct Writing {
 /// What the readers are to do.
 #[derive(Default)]
 pub(crate) struct Reading {
-    pub(crate) asks: VecDeque<(u64, Ask)>,
+    /// Pages and other short questions.
+    pub(crate) short: VecDeque<(u64, Ask)>,
+    /// Searches and exports, which have a reader of their own: nobody's page waits for them.
+    pub(crate) long: VecDeque<(u64, Ask)>,
     pub(crate) stopping: bool,
+}
+
+/// Which of the readers' questions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Short,
+    Long,
+}
+
+impl Reading {
+    pub(crate) fn asks(&mut self, kind: Kind) -> &mut VecDeque<(u64, Ask)> {
+        match kind {
+            Kind::Short => &mut self.short,
+            Kind::Long => &mut self.long,
+        }
+    }
+}
+
+impl Ask {
+    fn kind(&self) -> Kind {
+        match self {
+            Ask::Lines(Question::Search { .. } | Question::Page { export: true, .. }) => Kind::Long,
+            _ => Kind::Short,
+        }
+    }
 }
 
 impl Desk {
@@ -154,11 +182,14 @@ impl Desk {
 
     pub(crate) fn ask_reader(&self, number: u64, ask: Ask) -> Result<(), Busy> {
         let mut reading = self.0.reading();
-        if reading.asks.len() >= QUESTIONS || reading.stopping {
+        let is_stopping = reading.stopping;
+        let asks = reading.asks(ask.kind());
+        if asks.len() >= QUESTIONS || is_stopping {
             return Err(Busy);
         }
-        reading.asks.push_back((number, ask));
-        self.0.to_read.notify_one();
+        asks.push_back((number, ask));
+        // Either of the readers may be the one.
+        self.0.to_read.notify_all();
         Ok(())
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn follow(
         if let Some(cid) = row.get_ref(4)?.as_str_or_null()? {
             let author = row.get_ref(3)?.as_str()?;
             let mut own = db.prepare_cached("INSERT OR IGNORE INTO cids (author, cid, seq) VALUES (?1, ?2, ?3)")?;
-            if own.execute(params![author, cid, seq])? == 0 {
+            if own.execute(params![author, cid, seq])? == 0 && !is_own(db, author, cid, seq)? {
                 doubles.push((seq, room, row.get::<_, u64>(2)?, author.to_string(), cid.to_string()));
             }
         }
@@ -64,6 +64,12 @@ pub(crate) fn follow(
         figures.doubled();
     }
     Ok(indexed)
+}
+
+/// Whether a word is known as that line's: the index may be made anew.
+fn is_own(db: &Connection, author: &str, cid: &str, seq: i64) -> rusqlite::Result<bool> {
+    let mut find = db.prepare_cached("SELECT seq FROM cids WHERE author = ?1 AND cid = ?2")?;
+    find.query_row(params![author, cid], |row| Ok(row.get::<_, i64>(0)? == seq))
 }
 
 /// The same line was sent twice and nobody noticed in time. Others have seen both, and ids have no holes: so it stays, but

@@ -17,8 +17,9 @@
 //!
 //! `store-writer` has the only connection that writes. It takes all turns that wait into one transaction, says that they are
 //! kept, and uses the moments without work for what nobody waits for: it brings the search index forward, throws old lines
-//! away, and writes the write-ahead log back. Two `store-reader`s answer pages and searches; a search first waits, two
-//! seconds at most, until the index has all that was said before it. The `hash-N` look at passwords.
+//! away, and writes the write-ahead log back. The `store-reader` answers pages, and `store-search` searches and exports, so that
+//! nobody's page waits for them. A search first waits, two seconds at most, until the index has all that was said before it, and
+//! is ended after a second. The `hash-N` look at passwords.
 //!
 //! # Accounts
 //!
@@ -75,7 +76,6 @@ mod keep;
 mod lines;
 mod load;
 mod lock;
-mod names;
 mod offline;
 mod passwords;
 mod purge;
@@ -92,9 +92,10 @@ pub use passwords::Strength;
 pub use purge::Retention;
 pub use tools::{Findings, ToolError, backup, check, export};
 
+use accounts::Known;
 use backlog::Backlog;
 use calendar::Calendar;
-use desk::{Desk, Front};
+use desk::{Desk, Front, Kind};
 use keep::Keeper;
 use lock::Lock;
 use passwords::Hashing;
@@ -102,8 +103,6 @@ use purge::Purge;
 use questions::Accounts;
 use writer::Writer;
 
-/// How many threads read.
-const READERS: usize = 2;
 /// What may wait in memory while nothing can be written: lines, and bytes.
 const BACKLOG_ROWS: usize = 200_000;
 const BACKLOG_BYTES: usize = 64 * 1024 * 1024;
@@ -202,15 +201,16 @@ impl Sqlite {
         let sync = if options.durability == Durability::Full { "FULL" } else { "NORMAL" };
         db.pragma_update(None, "synchronous", sync).map_err(io::Error::other)?;
         let keeper = Keeper::new(&db).map_err(io::Error::other)?;
+        let known = Known::load(&db).map_err(io::Error::other)?;
         let (hashing, hashers) = Hashing::start(&options.dir, &desk, strength)?;
         let (end, done) = mpsc::sync_channel(1);
         let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, interrupts: Vec::new(), done };
-        for _ in 0..READERS {
-            let db = db::open_to_read(&options.dir).map_err(io::Error::other)?;
+        for (name, kind) in [("store-reader", Kind::Short), ("store-search", Kind::Long)] {
+            let mut db = db::open_to_read(&options.dir).map_err(io::Error::other)?;
             guard.interrupts.push(db.get_interrupt_handle());
             let desk = desk.clone();
-            let read = move || reader::run(&db, &desk);
-            guard.readers.push(thread::Builder::new().name("store-reader".into()).spawn(read)?);
+            let read = move || reader::run(&mut db, &desk, kind);
+            guard.readers.push(thread::Builder::new().name(name.into()).spawn(read)?);
         }
         let purge = Purge::new(options.retention, Instant::now());
         let writer = Writer::new(db, options.dir, desk.clone(), keeper, purge, calendar);
@@ -221,7 +221,7 @@ impl Sqlite {
             let _nobody_waits = end.send(());
         };
         guard.writer = Some(thread::Builder::new().name("store-writer".into()).spawn(write)?);
-        let accounts = Accounts { desk: desk.clone(), hashing };
+        let accounts = Accounts { desk: desk.clone(), hashing, known };
         Ok((Box::new(Front { desk, accounts }), guard))
     }
 }

@@ -1,10 +1,10 @@
 //! Passwords: what may be one, and how they are hashed, by two threads and no more.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,9 @@ use crate::desk::Desk;
 
 /// How many are hashed at once: each takes 19 MiB and all of a core for some hundredths of a second.
 const THREADS: usize = 2;
-/// The most that wait for that.
+/// The most that wait for that; half of the places are kept for those who are known where they come from.
 const WAITING: usize = 32;
+const STRANGERS: usize = WAITING / 2;
 /// How often a thread looks whether it is to end.
 const TICK: Duration = Duration::from_millis(100);
 /// The shortest and the longest password, in bytes. There is no rule about what is in between: length is what counts (NIST SP
@@ -342,26 +343,39 @@ fn wrong(error: impl std::fmt::Display) -> io::Error {
 /// Something that a hashing thread does. It has a connection that only reads.
 type Work = Box<dyn FnOnce(&mut Hasher, &Connection) + Send>;
 
+/// Who brings a password.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Caller {
+    /// The account was signed in to from there before.
+    Known,
+    /// It was not, or there is none. All of these together cannot keep out the others.
+    Stranger,
+}
+
 /// The way to the hashing threads.
 #[derive(Clone)]
-pub(crate) struct Hashing(SyncSender<(u64, Work)>);
+pub(crate) struct Hashing(Arc<Waiting>);
+
+struct Waiting {
+    works: Mutex<VecDeque<(u64, Caller, Work)>>,
+    more: Condvar,
+}
 
 impl Hashing {
-    /// Starts the threads. They end when the desk does, or when nobody has a way to them any more.
+    /// Starts the threads. They end when the desk does.
     ///
     /// # Errors
     /// There is no thread, or no file descriptor, to be had.
     pub(crate) fn start(dir: &Path, desk: &Desk, strength: Strength) -> io::Result<(Hashing, Vec<JoinHandle<()>>)> {
-        let (sender, receiver) = mpsc::sync_channel(WAITING);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let hashing = Hashing(Arc::new(Waiting { works: Mutex::default(), more: Condvar::new() }));
         let mut threads = Vec::new();
         for number in 1..=THREADS {
             let db = db::open_to_read(dir).map_err(io::Error::other)?;
-            let (receiver, desk) = (receiver.clone(), desk.clone());
-            let work = move || run(Hasher::new(strength), &db, &receiver, &desk);
+            let (hashing, desk) = (hashing.clone(), desk.clone());
+            let work = move || run(Hasher::new(strength), &db, &hashing, &desk);
             threads.push(thread::Builder::new().name(format!("hash-{number}")).spawn(work)?);
         }
-        Ok((Hashing(sender), threads))
+        Ok((hashing, threads))
     }
 
     /// Lets a thread do this for a question as soon as one has time. If it panics, the question has failed.
@@ -371,31 +385,43 @@ impl Hashing {
     pub(crate) fn submit(
         &self,
         number: u64,
+        caller: Caller,
         work: impl FnOnce(&mut Hasher, &Connection) + Send + 'static,
     ) -> Result<(), Busy> {
-        match self.0.try_send((number, Box::new(work))) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Busy),
+        let mut works = self.works();
+        let strangers = works.iter().filter(|(_, caller, _)| *caller == Caller::Stranger).count();
+        if works.len() >= WAITING || caller == Caller::Stranger && strangers >= STRANGERS {
+            return Err(Busy);
         }
+        works.push_back((number, caller, Box::new(work)));
+        self.0.more.notify_one();
+        Ok(())
+    }
+
+    /// What waited longest; `None` if nothing has come for a while.
+    fn next(&self) -> Option<(u64, Caller, Work)> {
+        let waited = self.0.more.wait_timeout_while(self.works(), TICK, |works| works.is_empty());
+        waited.unwrap_or_else(PoisonError::into_inner).0.pop_front()
+    }
+
+    /// A queue cannot be left half changed.
+    fn works(&self) -> MutexGuard<'_, VecDeque<(u64, Caller, Work)>> {
+        self.0.works.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn run(mut hasher: Hasher, db: &Connection, receiver: &Mutex<Receiver<(u64, Work)>>, desk: &Desk) {
+fn run(mut hasher: Hasher, db: &Connection, hashing: &Hashing, desk: &Desk) {
     while !desk.0.reading().stopping {
-        // One waits for work, the other for the lock. A receiver cannot be left half changed.
-        let work = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(TICK);
-        match work {
-            Ok((number, work)) => {
-                let began = Instant::now();
-                if catch_unwind(AssertUnwindSafe(|| work(&mut hasher, db))).is_err() {
-                    log::error!("a question made a hashing thread panic; the panic's own message stands above");
-                    desk.fail(number);
-                }
-                desk.0.figures.hashed(began.elapsed());
-            }
-            Err(RecvTimeoutError::Timeout) => hasher.rest(),
-            Err(RecvTimeoutError::Disconnected) => return,
+        let Some((number, _, work)) = hashing.next() else {
+            hasher.rest();
+            continue;
+        };
+        let began = Instant::now();
+        if catch_unwind(AssertUnwindSafe(|| work(&mut hasher, db))).is_err() {
+            log::error!("a question made a hashing thread panic; the panic's own message stands above");
+            desk.fail(number);
         }
+        desk.0.figures.hashed(began.elapsed());
     }
 }
 
@@ -426,6 +452,8 @@ pub(crate) fn look_at(password: &Password, name: &Name) -> Result<(), ChatError>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use chat_server::store::{Answer, Report};
 
     use super::*;
@@ -578,6 +606,18 @@ mod tests {
     }
 
     #[test]
+    fn half_of_the_places_are_kept_for_those_who_are_known_there() {
+        let hashing = Hashing(Arc::new(Waiting { works: Mutex::default(), more: Condvar::new() }));
+        let comes = |caller| hashing.submit(1, caller, |_, _| {}).is_ok();
+        let admitted = (0..100).filter(|_| comes(Caller::Stranger)).count();
+        assert_eq!(admitted, STRANGERS);
+        assert_eq!((0..100).filter(|_| comes(Caller::Known)).count(), WAITING - STRANGERS);
+        // The first come, first served, and a place that is free again is for whoever comes.
+        assert!(hashing.next().is_some_and(|(_, caller, _)| caller == Caller::Stranger));
+        assert!(comes(Caller::Stranger) && !comes(Caller::Stranger) && !comes(Caller::Known));
+    }
+
+    #[test]
     fn a_panic_costs_one_question_and_not_a_thread() {
         let dir = tempfile::tempdir().unwrap();
         let _db = db::open(dir.path()).unwrap();
@@ -586,10 +626,10 @@ mod tests {
         let desk = Desk::new(Durability::Commit, Backlog::new(1, 1), Arc::default(), report);
         let (hashing, threads) = Hashing::start(dir.path(), &desk, Strength::none()).unwrap();
         for number in 0..8 {
-            hashing.submit(number, |_, _| panic!("a fault of ours, in a test")).unwrap();
+            hashing.submit(number, Caller::Known, |_, _| panic!("a fault of ours, in a test")).unwrap();
         }
         let last = desk.clone();
-        hashing.submit(8, move |_, _| last.answer(8, Answer::Done)).unwrap();
+        hashing.submit(8, Caller::Stranger, move |_, _| last.answer(8, Answer::Done)).unwrap();
         let mut answered: Vec<u64> = (0..9)
             .map(|_| match reports.recv_timeout(Duration::from_secs(60)).expect("an answer") {
                 Report::Answer(8, Answer::Done) => 8,

@@ -214,17 +214,12 @@ fn rows(db: &Connection, room: i64) -> rusqlite::Result<Vec<Row>> {
 
 impl Row {
     fn delete(&self, db: &Connection, indexed: i64) -> rusqlite::Result<()> {
-        if self.seq <= indexed {
-            if self.is_word {
-                index::remove(db, self.seq, self.room, &self.text)?;
-            }
-            if let Some(cid) = &self.cid {
-                db.prepare_cached("DELETE FROM cids WHERE author = ?1 AND cid = ?2 AND seq = ?3")?.execute(params![
-                    self.author,
-                    cid,
-                    self.seq
-                ])?;
-            }
+        if self.seq <= indexed && self.is_word {
+            index::remove(db, self.seq, self.room, &self.text)?;
+        }
+        if let Some(cid) = &self.cid {
+            let mut forget = db.prepare_cached("DELETE FROM cids WHERE author = ?1 AND cid = ?2 AND seq = ?3")?;
+            forget.execute(params![self.author, cid, self.seq])?;
         }
         db.prepare_cached("DELETE FROM log WHERE seq = ?1")?.execute([self.seq]).map(|_| ())
     }

@@ -8,15 +8,16 @@ use chat_server::text::Text;
 use chrono::Utc;
 use rusqlite::Connection;
 
-use crate::accounts::{self, New, Visit};
+use crate::accounts::{self, Known, New, Visit};
 use crate::desk::Desk;
-use crate::passwords::{self, Hasher, Hashing, Password, Verdict};
+use crate::passwords::{self, Caller, Hasher, Hashing, Password, Verdict};
 
 /// The desk for questions about accounts.
 #[derive(Clone)]
 pub(crate) struct Accounts {
     pub(crate) desk: Desk,
     pub(crate) hashing: Hashing,
+    pub(crate) known: Known,
 }
 
 /// Somebody who wants an account.
@@ -33,7 +34,8 @@ struct Trial {
     name: Name,
     secret: Secret,
     visit: Visit,
-    guarded: bool,
+    /// Only who is known there is looked at; the others are told to wait so many seconds.
+    guarded: Option<u64>,
 }
 
 /// Somebody who wants another password.
@@ -55,11 +57,15 @@ impl Accounts {
                 self.sign_in(number, Trial { name, secret, visit: Visit { token, from }, guarded }, now)
             }
             Question::SignIn { proof: Proof::Token(secret), token, from, .. } => {
-                let visit = Visit { token, from };
-                self.desk.write(number, move |db| accounts::resume(db, &secret, visit, now).map(Some))
+                let (visit, known) = (Visit { token, from }, self.known.clone());
+                self.desk.write(number, move |db| {
+                    let answer = accounts::resume(db, &secret, visit, now)?;
+                    known.add(&answer, visit.from);
+                    Ok(Some(answer))
+                })
             }
-            Question::ChangePassword { name, old, new, token, .. } => {
-                let trial = Trial { name, secret: old, visit: Visit { token, from: None }, guarded: false };
+            Question::ChangePassword { name, old, new, token, from, guarded } => {
+                let trial = Trial { name, secret: old, visit: Visit { token, from }, guarded };
                 self.change_password(number, Change { trial, new }, now)
             }
             Question::SignOut { name, token } => self
@@ -80,9 +86,13 @@ impl Accounts {
         }
     }
 
+    fn caller(&self, trial: &Trial) -> Caller {
+        if self.known.has(&trial.name, trial.visit.from) { Caller::Known } else { Caller::Stranger }
+    }
+
     fn register(&self, number: u64, registration: Registration, now: i64) -> Result<(), Busy> {
-        let desk = self.desk.clone();
-        self.hashing.submit(number, move |hasher, db| {
+        let (desk, known) = (self.desk.clone(), self.known.clone());
+        self.hashing.submit(number, Caller::Stranger, move |hasher, db| {
             // Looked at before and after: hashing is work, and somebody may be faster.
             let checked = fit(&registration.secret, &registration.name)
                 .and_then(|password| registration.wanted().check(db, now).map(|()| password));
@@ -95,7 +105,9 @@ impl Accounts {
                 Err(error) => return desk.fail_with(number, &error),
             };
             let job = move |db: &Connection| {
-                accounts::register(db, &registration.wanted(), &hashed, registration.visit, now).map(Some)
+                let answer = accounts::register(db, &registration.wanted(), &hashed, registration.visit, now)?;
+                known.add(&answer, registration.visit.from);
+                Ok(Some(answer))
             };
             if desk.write(number, job).is_err() {
                 desk.fail(number);
@@ -105,7 +117,7 @@ impl Accounts {
 
     fn sign_in(&self, number: u64, trial: Trial, now: i64) -> Result<(), Busy> {
         let this = self.clone();
-        self.hashing.submit(number, move |hasher, db| {
+        self.hashing.submit(number, self.caller(&trial), move |hasher, db| {
             let Shown { hashed, password, is_to_renew } = match trial.shown(hasher, db) {
                 Ok(shown) => shown,
                 Err(error) => return this.desk.answer(number, Answer::Refused(error)),
@@ -122,6 +134,7 @@ impl Accounts {
                 };
                 let kept = accounts::remember(db, account, trial.visit, now)
                     .and_then(|()| renewed.iter().try_for_each(|renewed| accounts::renew(db, account, renewed)));
+                this.known.add(&answer, trial.visit.from);
                 // All of that can be forgotten; a token cannot, and has been written or has failed.
                 if let Err(error) = kept {
                     log::warn!("the store could not remember who came from where: {error}");
@@ -137,7 +150,7 @@ impl Accounts {
 
     fn change_password(&self, number: u64, change: Change, now: i64) -> Result<(), Busy> {
         let this = self.clone();
-        self.hashing.submit(number, move |hasher, db| {
+        self.hashing.submit(number, self.caller(&change.trial), move |hasher, db| {
             let Change { trial, new } = &change;
             let shown = trial.shown(hasher, db);
             let shown = shown.and_then(|shown| Ok((shown.hashed, fit(new, &trial.name)?)));
@@ -193,8 +206,10 @@ impl Trial {
             ChatError::StoreBusy
         };
         let is_known_there = || visit.from.map_or(Ok(false), |from| accounts::is_known_there(db, name, from));
-        if *guarded && !is_known_there().map_err(|error| broken(&error))? {
-            return Err(ChatError::TooFast { retry: 60, why: Spam::Guesses });
+        if let Some(retry) = *guarded
+            && !is_known_there().map_err(|error| broken(&error))?
+        {
+            return Err(ChatError::TooFast { retry, why: Spam::Guesses });
         }
         let password = Password::new(secret)?;
         let hashed = accounts::hash_of(db, name).map_err(|error| broken(&error))?;

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chat_server::error::ChatError;
 use chat_server::event::Envelope;
 use chat_server::names::RoomName;
 use chat_server::store::{Act, Answer, Entry, Question};
 use chat_server::text::Text;
 use chrono::DateTime;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use crate::desk::{Ask, Desk};
+use crate::desk::{Ask, Desk, Kind};
 use crate::keep::folded;
 use crate::lines::{BEHIND, COLUMNS, line, room_name};
 
@@ -26,15 +27,20 @@ type Lines = Vec<(u64, Arc<Envelope>)>;
 /// Lines, oldest first, and the id to go on from.
 type Page = (Lines, Option<u64>);
 
-/// Answers until it is told to stop.
-pub(crate) fn run(db: &Connection, desk: &Desk) {
+/// How long one search may take. Who looks for what is rare among what is frequent would else have the reader for minutes.
+const SEARCH_FOR: Duration = Duration::from_secs(1);
+/// How many steps of SQLite's machine lie between two looks at the clock: some tens of microseconds.
+const STEPS: i32 = 1_000;
+
+/// Answers one kind of questions until it is told to stop.
+pub(crate) fn run(db: &mut Connection, desk: &Desk, kind: Kind) {
     loop {
         let mut reading = desk.0.reading();
         let (number, ask) = loop {
             if reading.stopping {
                 return;
             }
-            if let Some(ask) = reading.asks.pop_front() {
+            if let Some(ask) = reading.asks(kind).pop_front() {
                 break ask;
             }
             reading = desk.0.to_read.wait(reading).unwrap_or_else(PoisonError::into_inner);
@@ -44,9 +50,14 @@ pub(crate) fn run(db: &Connection, desk: &Desk) {
         let answer = catch_unwind(AssertUnwindSafe(|| match ask {
             Ask::Job(job) | Ask::Note(job) => job(db),
             Ask::Lines(question) => {
-                let (lines, more) = lines(db, &question)?;
+                let found = lines(db, &question, began + SEARCH_FOR);
                 desk.0.figures.asked(began.elapsed());
-                Ok(Some(Answer::Lines { lines: lines.into_iter().map(|(_, line)| line).collect(), more }))
+                Ok(Some(match found? {
+                    Some((lines, more)) => {
+                        Answer::Lines { lines: lines.into_iter().map(|(_, line)| line).collect(), more }
+                    }
+                    None => Answer::Refused(too_long(&question)),
+                }))
             }
         }));
         match answer {
@@ -64,11 +75,16 @@ pub(crate) fn run(db: &Connection, desk: &Desk) {
     }
 }
 
-fn lines(db: &Connection, question: &Question) -> rusqlite::Result<Page> {
+/// `None` where that takes longer than the deadline.
+fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlite::Result<Option<Page>> {
     match question {
-        Question::Page { room, before, after, limit } => page(db, room, *before, *after, *limit),
+        Question::Page { room, before, after, limit, export: _ } => page(db, room, *before, *after, *limit).map(Some),
         Question::Search { room, hidden, words, before, limit } => {
-            search(db, room.as_ref(), hidden, words, *before, *limit)
+            // Between two searches there is no handler: a page takes as long as it takes.
+            db.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
+            let found = search(db, room.as_ref(), hidden, words, *before, *limit);
+            db.progress_handler(0, None::<fn() -> bool>)?;
+            found
         }
         // No others come here.
         Question::Register { .. }
@@ -77,8 +93,16 @@ fn lines(db: &Connection, question: &Question) -> rusqlite::Result<Page> {
         | Question::SignOut { .. }
         | Question::Grant { .. }
         | Question::Invite { .. }
-        | Question::Audit { .. } => Ok((Vec::new(), None)),
+        | Question::Audit { .. } => Ok(Some((Vec::new(), None))),
     }
+}
+
+/// What is said to a search that takes too long.
+fn too_long(question: &Question) -> ChatError {
+    let what = if let Question::Search { words, .. } = question { words.clone() } else { Text::default() };
+    let right = "It takes too long to look for that. Take rarer words, or more of their letters, or look in one room: \
+                 /search #room words.";
+    ChatError::BadArgument { what, right }
 }
 
 /// The newest acts with a number below `before`, the oldest first.
@@ -116,7 +140,7 @@ pub(crate) fn page(
     // The router's greatest number is greater than SQLite's.
     let most = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
     let rows = find.query_map(params![room, most(after.unwrap_or(0)), most(before)], |row| line(name, row))?;
-    let (mut lines, has_more) = fitting(rows, limit)?;
+    let Fitting { mut lines, has_more, is_cut: _ } = fitting(rows, limit)?;
     let more = lines.last().map(|(id, _)| *id).filter(|_| has_more);
     if after.is_none() {
         lines.reverse();
@@ -124,7 +148,8 @@ pub(crate) fn page(
     Ok((lines, more))
 }
 
-/// The newest lines with all these words, oldest first. Only in one room is there a number to go on from.
+/// The newest lines with all these words, oldest first. Only in one room is there a number to go on from. `None` if it was ended
+/// and there is nothing to go on from.
 fn search(
     db: &Connection,
     name: Option<&RoomName>,
@@ -132,8 +157,8 @@ fn search(
     words: &str,
     before: Option<u64>,
     limit: usize,
-) -> rusqlite::Result<Page> {
-    let nothing = Ok((Vec::new(), None));
+) -> rusqlite::Result<Option<Page>> {
+    let nothing = Ok(Some((Vec::new(), None)));
     let Some(mut query) = query(words) else { return nothing };
     match name {
         Some(name) => {
@@ -175,27 +200,40 @@ fn search(
             None => Err(rusqlite::Error::QueryReturnedNoRows),
         }
     })?;
-    let (mut lines, has_more) = fitting(rows, limit)?;
+    let Fitting { mut lines, has_more, is_cut } = fitting(rows, limit)?;
     let more = lines.last().map(|(id, _)| *id).filter(|_| has_more && name.is_some());
     lines.reverse();
-    Ok((lines, more))
+    // What was found so far would look like all there is.
+    Ok((!is_cut || more.is_some()).then_some((lines, more)))
 }
 
-/// As many as are wanted and fit into an answer, and whether there are more.
+/// As many lines as are wanted and fit into an answer.
+struct Fitting {
+    lines: Lines,
+    has_more: bool,
+    /// It took too long, so it is not known whether there are more.
+    is_cut: bool,
+}
+
 fn fitting(
     rows: impl Iterator<Item = rusqlite::Result<(u64, Arc<Envelope>)>>,
     limit: usize,
-) -> rusqlite::Result<(Lines, bool)> {
+) -> rusqlite::Result<Fitting> {
     let (mut lines, mut bytes) = (Vec::new(), 0);
     for row in rows {
-        let (id, line) = row?;
+        let (id, line) = match row {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                return Ok(Fitting { lines, has_more: true, is_cut: true });
+            }
+            row => row?,
+        };
         bytes += line.cost();
         if lines.len() >= limit.min(LINES) || bytes > BYTES && !lines.is_empty() {
-            return Ok((lines, true));
+            return Ok(Fitting { lines, has_more: true, is_cut: false });
         }
         lines.push((id, line));
     }
-    Ok((lines, false))
+    Ok(Fitting { lines, has_more: false, is_cut: false })
 }
 
 fn room(db: &Connection, name: &RoomName) -> rusqlite::Result<Option<i64>> {
@@ -224,7 +262,86 @@ fn query(typed: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::query;
+    use std::sync::mpsc;
+
+    use chat_server::store::Report;
+
+    use super::*;
+    use crate::backlog::Backlog;
+    use crate::figures::Figures;
+    use crate::{Durability, db, index};
+
+    fn of(room: Option<&str>, words: &str) -> Question {
+        let room = room.map(|room| RoomName::parse(room).unwrap());
+        Question::Search { room, hidden: Vec::new(), words: Text::new(words).unwrap(), before: None, limit: 1_000 }
+    }
+
+    /// A database with so many lines that all have the same word.
+    fn full(dir: &std::path::Path, lines: i64) -> Connection {
+        let db = db::open(dir).unwrap();
+        db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, ?1)", [lines]).unwrap();
+        db.execute_batch("BEGIN").unwrap();
+        for seq in 1..=lines {
+            let sql = "INSERT INTO log (seq, room, id, at, kind, author, signed, act, version, text)
+                       VALUES (?1, 1, ?1, 0, 0, 'ani', 0, 0, 0, 'fish')";
+            db.execute(sql, [seq]).unwrap();
+        }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        assert_eq!(index::follow(&db, 0, lines + 1, deadline, &Figures::default()), Ok(lines));
+        db.execute_batch("COMMIT").unwrap();
+        db::open_to_read(dir).unwrap()
+    }
+
+    #[test]
+    fn a_search_ends_at_its_deadline_with_what_can_be_gone_on_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = full(dir.path(), 900);
+        let now = Instant::now();
+        let (all, more) = lines(&mut db, &of(None, "fish"), now + Duration::from_secs(60)).unwrap().unwrap();
+        assert_eq!((all.len(), more), (900, None));
+        // The machine looks at the clock before that many lines are read.
+        let Some((some, Some(more))) = lines(&mut db, &of(Some("#a"), "fi*"), now).unwrap() else {
+            panic!("all or none")
+        };
+        assert!(!some.is_empty() && some.len() < 900 && some[0].0 == more, "{more}");
+        // In all rooms there is nothing to go on from, so what was found would look like all.
+        let question = of(None, "fi*");
+        assert!(lines(&mut db, &question, now).unwrap().is_none());
+        assert!(too_long(&question).to_string().contains("in one room: /search #room words"));
+        let page = Question::Page {
+            room: RoomName::parse("#a").unwrap(),
+            before: 901,
+            after: None,
+            limit: 900,
+            export: false,
+        };
+        let (all, _) = lines(&mut db, &page, now).unwrap().unwrap();
+        assert_eq!(all.len(), 900, "a page has no deadline, also behind a search that was ended");
+    }
+
+    #[test]
+    fn pages_wait_neither_for_searches_nor_for_exports() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = full(dir.path(), 10);
+        let (report, reports) = mpsc::channel();
+        let report = Box::new(move |said| drop(report.send(said)));
+        let desk = Desk::new(Durability::Commit, Backlog::new(10, 1_000), Arc::default(), report);
+        let page = |export| {
+            let room = RoomName::parse("#a").unwrap();
+            Ask::Lines(Question::Page { room, before: 11, after: None, limit: 5, export })
+        };
+        // There is only one reader, and it is not the one for these two.
+        desk.ask_reader(1, Ask::Lines(of(None, "fish"))).unwrap();
+        desk.ask_reader(2, page(true)).unwrap();
+        desk.ask_reader(3, page(false)).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(&mut db, &desk, Kind::Short));
+            let first = reports.recv_timeout(Duration::from_secs(60)).unwrap();
+            desk.stop();
+            assert!(matches!(first, Report::Answer(3, Answer::Lines { .. })), "{first:?}");
+        });
+        assert_eq!(desk.0.reading().long.len(), 2);
+    }
 
     #[test]
     fn what_is_typed_becomes_phrases() {

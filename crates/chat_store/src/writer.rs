@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use chat_server::error::ChatError;
 use chat_server::store::{Answer, Question, Report};
 use chrono::Utc;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -33,8 +34,10 @@ const STEP: Duration = Duration::from_millis(4);
 const HURRY: Duration = Duration::from_millis(100);
 /// With so many lines the index has to move, whatever there is to write.
 const LAG: i64 = 100_000;
-/// A search waits no longer than this for the index.
+/// A search waits no longer than this for the index. It goes on without what the index lacks, unless that is more than so many
+/// lines: while the index is made anew after an upgrade it would find next to nothing, and nobody would know.
 const PATIENCE: Duration = Duration::from_secs(2);
+const BEHIND: i64 = 1_000;
 /// The write-ahead log is written back into the database when there is time, this long after the last time; sooner if deleted
 /// words are in it, or if it is long; at once if so many of its pages wait for that.
 const WRITE_BACK: Duration = Duration::from_secs(30);
@@ -345,8 +348,11 @@ impl Writer {
     fn send_searches(&mut self) {
         let now = Instant::now();
         for (seq, patience, number, ask) in std::mem::take(&mut self.searches) {
-            if seq <= self.keeper.indexed || now >= patience || self.rests_until.is_some() {
+            let left = seq - self.keeper.indexed;
+            if left <= 0 || self.rests_until.is_some() || now >= patience && left <= BEHIND {
                 self.pass_on(number, ask);
+            } else if now >= patience {
+                self.desk.answer(number, Answer::Refused(ChatError::Indexing { left: left.unsigned_abs() }));
             } else {
                 self.searches.push((seq, patience, number, ask));
             }

@@ -111,7 +111,7 @@ fn invited(who: &str, code: Option<&str>) -> Question {
 
 fn login(who: &str, password: &str) -> Question {
     let proof = Proof::Password(name(who), Secret::new(password));
-    Question::SignIn { proof, token: false, from: None, guarded: false }
+    Question::SignIn { proof, token: false, from: None, guarded: None }
 }
 
 fn with_token(question: Question) -> Question {
@@ -126,7 +126,7 @@ fn open(dir: &tempfile::TempDir) -> Offline {
 }
 
 fn resume(token: &Secret) -> Question {
-    Question::SignIn { proof: Proof::Token(token.clone()), token: false, from: None, guarded: false }
+    Question::SignIn { proof: Proof::Token(token.clone()), token: false, from: None, guarded: None }
 }
 
 #[test]
@@ -146,11 +146,11 @@ fn a_name_belongs_to_who_registered_it_first_also_after_a_restart() {
 fn what_looks_like_somebody_or_like_the_server_is_refused() {
     let mut house = House::new();
     house.proves(register("paypal", "correct horse"));
-    for alike in ["paypaI", "pAypaI", "paypa1"] {
+    for alike in ["paypaI", "pAypaI", "paypa1", "PAYPA1"] {
         assert_eq!(house.refuses(register(alike, "correct horse")), ChatError::LooksLike(name("paypal")), "{alike}");
     }
     for reserved in ["ADMIN", "aDm1n", "admin", "Root", "r00t", "adrnin", "Everyone"] {
-        assert!(matches!(house.refuses(register(reserved, "correct horse")), ChatError::LooksLike(_)), "{reserved}");
+        assert!(matches!(house.refuses(register(reserved, "correct horse")), ChatError::NameReserved(_)), "{reserved}");
     }
     house.proves(register("pepal", "correct horse"));
 }
@@ -191,6 +191,7 @@ fn another_password_ends_every_token_and_the_old_password_at_once() {
         new: Secret::new(new),
         token: true,
         from: None,
+        guarded: None,
     };
     assert_eq!(house.refuses(change("correct hose", "another horse")), ChatError::WrongPassword);
     assert!(matches!(house.refuses(change("correct horse", "short")), ChatError::BadArgument { .. }));
@@ -238,15 +239,15 @@ fn a_name_that_is_guessed_is_open_only_to_those_from_where_its_owner_came_before
     let (home, elsewhere): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "198.51.100.9".parse().unwrap());
     let mut house = House::new();
     house.proves(register("ani", "correct horse"));
-    let from = |from: IpAddr, guarded: bool| Question::SignIn {
+    let from = |from: IpAddr, guarded: Option<u64>| Question::SignIn {
         proof: Proof::Password(name("ani"), Secret::new("correct horse")),
         token: false,
         from: Some(from),
         guarded,
     };
-    assert!(matches!(house.ask(from(home, false)), Answer::Account { known_there: false, .. }));
-    assert!(matches!(house.ask(from(home, true)), Answer::Account { known_there: true, .. }));
-    assert!(matches!(house.refuses(from(elsewhere, true)), ChatError::TooFast { .. }));
+    assert!(matches!(house.ask(from(home, None)), Answer::Account { known_there: false, .. }));
+    assert!(matches!(house.ask(from(home, Some(7))), Answer::Account { known_there: true, .. }));
+    assert!(matches!(house.refuses(from(elsewhere, Some(7))), ChatError::TooFast { retry: 7, .. }));
 }
 
 /// What is logged by anybody in this process.
@@ -279,7 +280,7 @@ fn neither_password_nor_token_nor_code_stands_in_a_file_or_a_log_or_an_error() {
     }
     let change = |old: &str, new: &str| {
         let (old, new) = (Secret::new(old), Secret::new(new));
-        Question::ChangePassword { name: name("ani"), old, new, token: true, from: None }
+        Question::ChangePassword { name: name("ani"), old, new, token: true, from: None, guarded: None }
     };
     errors.push(house.refuses(change(new, old)));
     errors.push(house.refuses(change(old, "sh0rt")));
@@ -360,18 +361,38 @@ fn a_password_is_the_same_at_every_door_and_in_the_program_for_operators() {
 }
 
 #[test]
-fn what_cannot_be_hashed_soon_is_refused_at_once_and_all_else_is_answered() {
+fn what_cannot_be_hashed_soon_is_refused_at_once_and_strangers_keep_out_nobody_who_is_known() {
+    let home: IpAddr = "192.0.2.1".parse().unwrap();
+    let from = |who: &str, from: &str| Question::SignIn {
+        proof: Proof::Password(name(who), Secret::new("correct horse")),
+        token: false,
+        from: Some(from.parse().unwrap()),
+        guarded: None,
+    };
     let mut house = House::new();
+    house.proves(register("ani", "correct horse"));
+    house.proves(from("ani", "192.0.2.1"));
+    // Also after a restart it is known from where somebody came.
+    let mut house = house.again();
     let mut taken = 0;
-    // As many as wait, and the two that are at work, and some that are done meanwhile.
-    while taken < 10_000 && house.store.as_mut().unwrap().ask(taken, login("nobody", "correct horse")).is_ok() {
+    // As many strangers as wait, and the two that are at work, and some that are done meanwhile.
+    while taken < 10_000 && house.store.as_mut().unwrap().ask(taken, from("nobody", "198.51.100.9")).is_ok() {
         taken += 1;
     }
-    assert!((32..10_000).contains(&taken), "{taken}");
-    for _ in 0..taken {
-        assert!(matches!(house.answer().1, Answer::Refused(ChatError::WrongPassword)));
+    assert!((16..10_000).contains(&taken), "{taken}");
+    let elsewhere = house.store.as_mut().unwrap().ask(taken, from("ani", "198.51.100.9"));
+    let known = house.store.as_mut().unwrap().ask(taken + 1, from("ani", &home.to_string()));
+    assert_eq!(known, Ok(()));
+    let (mut refused, mut right) = (0, 0);
+    for _ in 0..taken + 1 + u64::from(elsewhere.is_ok()) {
+        match house.answer().1 {
+            Answer::Refused(ChatError::WrongPassword) => refused += 1,
+            Answer::Account { .. } => right += 1,
+            other => panic!("{other:?}"),
+        }
     }
-    house.proves(register("ani", "correct horse"));
+    assert_eq!((refused, right), (taken, 1 + u64::from(elsewhere.is_ok())));
+    house.proves(register("budi", "correct horse"));
 }
 
 #[test]
@@ -383,15 +404,15 @@ fn people_are_who_they_are_also_when_nothing_can_be_written() {
     let from: IpAddr = "192.0.2.1".parse().unwrap();
     let proof = || Proof::Password(name("ani"), Secret::new("correct horse"));
     let sign_in = |guarded| Question::SignIn { proof: proof(), token: false, from: Some(from), guarded };
-    house.proves(sign_in(false));
+    house.proves(sign_in(None));
     assert_eq!(house.refuses(login("ani", "correct hose")), ChatError::WrongPassword);
     // A token that is gone after a restart is none.
     assert_eq!(house.refuses(with_token(login("ani", "correct horse"))), ChatError::StoreBusy);
     assert_eq!(house.refuses(register("budi", "correct horse")), ChatError::StoreBusy);
     file.execute_batch("ROLLBACK").unwrap();
-    assert!(matches!(house.refuses(sign_in(true)), ChatError::TooFast { .. }), "nobody could remember them");
-    house.proves(sign_in(false));
-    house.proves(sign_in(true));
+    assert!(matches!(house.refuses(sign_in(Some(7))), ChatError::TooFast { .. }), "nobody could remember them");
+    house.proves(sign_in(None));
+    house.proves(sign_in(Some(7)));
 }
 
 #[test]
@@ -400,7 +421,7 @@ fn of_an_address_the_network_is_remembered_where_machines_have_a_new_one_each_da
     house.proves(register("ani", "correct horse"));
     let mut is_known = |from: &str| {
         let (proof, from) = (Proof::Password(name("ani"), Secret::new("correct horse")), Some(from.parse().unwrap()));
-        match house.ask(Question::SignIn { proof, token: false, from, guarded: false }) {
+        match house.ask(Question::SignIn { proof, token: false, from, guarded: None }) {
             Answer::Account { known_there, .. } => known_there,
             other => panic!("{other:?}"),
         }

@@ -18,17 +18,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::cookies::{ACCOUNT, Cookies, SESSION};
 use crate::error::{AppError, Problem};
-use crate::handlers::{self, Asked, Body, COOKIE, SignedOn, cookie_of, no_store, place};
+use crate::handlers::{self, Asked, Body, SignedOn, no_store, place, session_of};
 use crate::models::Author;
 use crate::peer::Peer;
-use crate::session::Entry;
+use crate::session::{Entry, Session};
 use crate::state::AppState;
 
 type Shared = State<Arc<AppState>>;
 
-/// The cookie by which a browser stays signed in, and for how long.
-const ACCOUNT: &str = "chat_account";
+/// For how long a browser stays signed in.
 const ACCOUNT_SECONDS: u64 = 90 * 24 * 60 * 60;
 
 /// A name and its password.
@@ -91,14 +91,19 @@ pub struct Where {
     (status = 429, description = "Too many guesses", body = Problem),
     (status = 501, description = "The server keeps no accounts", body = Problem),
     (status = 503, description = "The server is full, stopping, or has too much to do", body = Problem)))]
-pub async fn register(State(state): Shared, peer: Peer, Body(wanted): Body<Credentials>) -> Result<Response, AppError> {
+pub async fn register(
+    State(state): Shared,
+    peer: Peer,
+    cookies: Cookies,
+    Body(wanted): Body<Credentials>,
+) -> Result<Response, AppError> {
     let name = Name::parse(&wanted.name)?;
     let place = place(&state, peer)?;
     let invite = wanted.code.as_deref().filter(|code| !code.trim().is_empty()).map(Text::new).transpose()?;
     let (secret, from) = (Secret::new(wanted.password), Some(peer.address.ip()));
     let question = Question::Register { name, secret, invite, needs_invite: false, token: true, from };
     let (role, token) = proven(&state, question, peer.is_private()).await?;
-    come_in(&state, (peer, place), role, &token, StatusCode::CREATED).await
+    come_in(&state, (peer, cookies, place), role, &token, StatusCode::CREATED).await
 }
 
 /// Come in under a name of yours
@@ -118,12 +123,13 @@ pub async fn register(State(state): Shared, peer: Peer, Body(wanted): Body<Crede
 pub async fn sign_in(
     State(state): Shared,
     peer: Peer,
+    cookies: Cookies,
     headers: HeaderMap,
     body: Result<Body<Credentials>, AppError>,
 ) -> Result<Response, AppError> {
     let place = place(&state, peer)?;
     let is_empty = !headers.contains_key(header::CONTENT_TYPE);
-    let (proof, token) = match (body, cookie_of(&headers, ACCOUNT)) {
+    let (proof, token) = match (body, cookies.read(&headers, ACCOUNT)) {
         (Ok(Body(wanted)), _) => (Proof::Password(Name::parse(&wanted.name)?, Secret::new(wanted.password)), true),
         (Err(_), Some(token)) if is_empty => (Proof::Token(Secret::new(token)), false),
         (Err(_), None) if is_empty => return Err(AppError::Chat(ChatError::SignedOut)),
@@ -134,13 +140,19 @@ pub async fn sign_in(
         Proof::Password(..) => None,
     };
     let from = Some(peer.address.ip());
-    let answer = state.ask(Question::SignIn { proof, token, from, guarded: false }, peer.is_private()).await;
-    let (role, token) = match answer.ok_or(AppError::Stopping)? {
-        Answer::Account { account, token, .. } => (account.role, token.or(known).ok_or(AppError::Internal)?),
+    let answer = state.ask(Question::SignIn { proof, token, from, guarded: None }, peer.is_private()).await;
+    let (account, token) = match answer.ok_or(AppError::Stopping)? {
+        Answer::Account { account, token, .. } => (account, token.or(known).ok_or(AppError::Internal)?),
         Answer::Refused(error) => return Err(AppError::Chat(error)),
         _ => return Err(AppError::Internal),
     };
-    come_in(&state, (peer, place), role, &token, StatusCode::OK).await
+    // Who has come in by the line of a command already stays in that session, and gets the cookies.
+    match session_of(&state, &headers, peer) {
+        Some(session) if session.is_signed_in() && session.name().as_ref() == Some(&account.name) => {
+            Ok(signed_in(&session, cookies, account.role, &token, StatusCode::OK))
+        }
+        _ => come_in(&state, (peer, cookies, place), account.role, &token, StatusCode::OK).await,
+    }
 }
 
 /// Sign out, here or everywhere
@@ -152,11 +164,12 @@ pub async fn sign_in(
 pub async fn sign_out(
     State(state): Shared,
     SignedOn(session): SignedOn,
+    cookies: Cookies,
     headers: HeaderMap,
     Asked(from): Asked<Where>,
 ) -> Result<Response, AppError> {
     let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
-    let token = match (from.everywhere, cookie_of(&headers, ACCOUNT)) {
+    let token = match (from.everywhere, cookies.read(&headers, ACCOUNT)) {
         (Some(true), _) => Some(None),
         (_, Some(token)) => Some(Some(Secret::new(token))),
         _ => None,
@@ -165,9 +178,10 @@ pub async fn sign_out(
         // Where the store does not answer the cookie goes all the same.
         let _forgotten = state.ask(Question::SignOut { name, token }, true).await;
     }
-    state.sessions.remove(&session.token);
+    state.sessions.remove(&session.token());
     session.sign_out().await;
-    let gone = [COOKIE, ACCOUNT].map(|name| (header::SET_COOKIE, format!("{}; Max-Age=0", cookie(name, ""))));
+    let gone = [SESSION, ACCOUNT].into_iter().flat_map(|what| cookies.gone(what));
+    let gone = gone.map(|cookie| (header::SET_COOKIE, cookie));
     Ok((StatusCode::NO_CONTENT, AppendHeaders(gone)).into_response())
 }
 
@@ -189,13 +203,18 @@ pub async fn change_password(
     State(state): Shared,
     peer: Peer,
     SignedOn(session): SignedOn,
+    cookies: Cookies,
     Body(wanted): Body<NewPassword>,
 ) -> Result<Response, AppError> {
     let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
     let (old, new, from) = (Secret::new(wanted.old), Secret::new(wanted.new), Some(peer.address.ip()));
-    let (_, token) =
-        proven(&state, Question::ChangePassword { name, old, new, token: true, from }, peer.is_private()).await?;
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, account_cookie(&token))]).into_response())
+    let (_, token) = proven(
+        &state,
+        Question::ChangePassword { name, old, new, token: true, from, guarded: None },
+        peer.is_private(),
+    )
+    .await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, account_cookie(cookies, &token))]).into_response())
 }
 
 /// Asks who somebody is, and for a token.
@@ -210,24 +229,25 @@ async fn proven(state: &AppState, question: Question, is_private: bool) -> Resul
 /// A session for whoever has this token.
 async fn come_in(
     state: &Arc<AppState>,
-    (peer, place): (Peer, Permit),
+    (peer, cookies, place): (Peer, Cookies, Permit),
     role: Role,
-    token: &Secret,
+    account: &Secret,
     status: StatusCode,
 ) -> Result<Response, AppError> {
-    let entry = Entry::Member(Proof::Token(token.clone()));
+    let entry = Entry::Member(Proof::Token(account.clone()));
     let session = handlers::come_in(state, entry, peer, place).await?;
-    let Author { id, name } = session.author();
-    let cookies = [(header::SET_COOKIE, cookie(COOKIE, &session.token)), (header::SET_COOKIE, account_cookie(token))];
-    let told = SignedIn { id, name, role: role.word(), token: session.token.clone() };
-    Ok((status, no_store(), AppendHeaders(cookies), Json(told)).into_response())
+    Ok(signed_in(&session, cookies, role, account, status))
 }
 
-/// One that scripts cannot read, and that no other site can have sent.
-fn cookie(name: &str, value: &str) -> String {
-    format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict")
+/// Tells somebody who they are, and gives their browser both cookies.
+fn signed_in(session: &Session, cookies: Cookies, role: Role, account: &Secret, status: StatusCode) -> Response {
+    let (Author { id, name }, token) = (session.author(), session.token());
+    let cookies = [cookies.set(SESSION, &token, None), account_cookie(cookies, account)];
+    let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
+    let told = SignedIn { id, name, role: role.word(), token };
+    (status, no_store(), AppendHeaders(cookies), Json(told)).into_response()
 }
 
-fn account_cookie(token: &Secret) -> String {
-    format!("{}; Max-Age={ACCOUNT_SECONDS}", cookie(ACCOUNT, token.reveal()))
+fn account_cookie(cookies: Cookies, token: &Secret) -> String {
+    cookies.set(ACCOUNT, token.reveal(), Some(ACCOUNT_SECONDS))
 }

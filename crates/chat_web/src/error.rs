@@ -167,7 +167,6 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("wrong-fields", 422, "The body has not the right fields", "The detail says which."),
     ("bad-argument", 422, "An argument is not what is wanted", "The detail says what would be right."),
     ("bad-password", 401, "That name and that password do not belong together", "Try again, or take another name."),
-    ("no-lab", 404, "Nobody looks inside this server", "One that was started with --lab shows it, by the line door."),
     ("needs-invitation", 403, "One needs an invitation", "Ask whoever is in for a code."),
     ("no-store", 501, "This server keeps nothing", "One that does: cargo run -p chatd."),
     ("locked-down", 403, "Nobody new is let in", "Sign in if you have an account, or try again later."),
@@ -231,6 +230,15 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
 ];
 
 impl AppError {
+    /// Why the router does not let somebody read.
+    pub fn of_look(error: ChatError) -> AppError {
+        match error {
+            ChatError::NoSuchRoom(_) => AppError::RoomNotFound,
+            ChatError::NotInRoom(_) => AppError::RoomClosed,
+            error => AppError::Chat(error),
+        }
+    }
+
     /// The code; [`PROBLEMS`] has the rest.
     pub fn code(&self) -> &'static str {
         match self {
@@ -269,7 +277,10 @@ impl AppError {
     pub fn problem(&self) -> Problem {
         let code = self.code();
         let known = PROBLEMS.iter().find(|(known, ..)| *known == code);
-        let (_, status, title, _) = known.copied().unwrap_or((code, 500, "Something broke on our side", ""));
+        let (_, status, title, _) = known.copied().unwrap_or(match self {
+            AppError::Chat(error) => (code, status_of(error).as_u16(), "That cannot be done here", ""),
+            _ => (code, 500, "Something broke on our side", ""),
+        });
         let field = match self {
             AppError::Chat(ChatError::BadName(_) | ChatError::NoName | ChatError::NameInUse { .. }) => Some("/name"),
             AppError::Chat(ChatError::NoText | ChatError::LineTooLong { .. }) => Some("/text"),
@@ -329,7 +340,9 @@ impl IntoResponse for AppError {
 /// The HTTP status of a refusal of the chat (docs/protocol.md, section 3).
 pub fn status_of(error: &ChatError) -> StatusCode {
     let known = PROBLEMS.iter().find(|(code, ..)| *code == error.code().1);
-    known.and_then(|(_, status, ..)| StatusCode::from_u16(*status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    // What only another door can be asked for has no row, and is no fault of ours.
+    let other = if error.code().0 < 500 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::INTERNAL_SERVER_ERROR };
+    known.and_then(|(_, status, ..)| StatusCode::from_u16(*status).ok()).unwrap_or(other)
 }
 
 impl From<JsonRejection> for AppError {

@@ -1,5 +1,8 @@
 //! The core's events as frames of the page, and its refusals.
 
+use std::sync::Arc;
+
+use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Command, Unfit, VERBS, Verb};
 use chat_server::error::ChatError;
@@ -11,14 +14,26 @@ use chat_server::text::Text;
 use crate::models::{Author, CommandInfo, FileInfo, ServerFrame, bare, timestamp};
 use crate::state::AppState;
 
-/// The frame of an event that looks the same to everybody, rendered by the first session that needs it.
-pub fn rendered(state: &AppState, envelope: &Envelope) -> Option<Utf8Bytes> {
+/// The frame of an event that looks the same to everybody, rendered by the first session that needs it; the others share its bytes.
+pub fn rendered(state: &AppState, envelope: &Arc<Envelope>) -> Option<Utf8Bytes> {
     let bytes = envelope.on(Wire::Json, |envelope| match public_frame(state, envelope) {
         Some(frame) => serde_json::to_vec(&frame).unwrap_or_default(),
         None => Vec::new(),
     });
+    if bytes.is_empty() {
+        return None;
+    }
     // serde_json writes UTF-8.
-    std::str::from_utf8(bytes).ok().filter(|text| !text.is_empty()).map(Utf8Bytes::from)
+    Utf8Bytes::try_from(Bytes::from_owner(Rendered(envelope.clone()))).ok()
+}
+
+/// An envelope as its frame's bytes, once they are made.
+struct Rendered(Arc<Envelope>);
+
+impl AsRef<[u8]> for Rendered {
+    fn as_ref(&self) -> &[u8] {
+        self.0.on(Wire::Json, |_| Vec::new())
+    }
 }
 
 fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
@@ -162,6 +177,7 @@ fn warning_code(warning: Warning) -> &'static str {
         Warning::Pace => "pace",
         Warning::Idle(_) => "idle",
         Warning::Errors => "errors",
+        Warning::Reads(_) => "reads",
         Warning::Interrupt => "interrupt",
         Warning::LineMode => "line-mode",
     }

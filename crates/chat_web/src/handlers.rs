@@ -2,26 +2,28 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use chat_server::command::Line;
 use chat_server::connections::{Permit, TurnedAway};
-use chat_server::event::Envelope;
+use chat_server::error::ChatError;
 use chat_server::export::json;
 use chat_server::hosts::Authority;
 use chat_server::message::{Onlooker, Sought};
-use chat_server::names::{ClientId, Name};
-use chat_server::store::{Answer, Question};
+use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::store::Question;
 use chat_server::text::Text;
 use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::cookies::{self, Cookies};
 use crate::error::{AppError, PROBLEMS, Problem};
 use crate::models::{Author, Message, Room, User, bare, room_name};
 use crate::peer::Peer;
@@ -31,27 +33,20 @@ use crate::websocket::{is_cid, one_line};
 
 type Shared = State<Arc<AppState>>;
 
-/// The cookie that holds the token.
-pub const COOKIE: &str = "chat_session";
 /// How many messages a page has if nothing is said, and at most.
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 200;
+/// How long an export waits where more than its share is read from its address.
+const EXPORT_PATIENCE: Duration = Duration::from_secs(60);
 /// The most bytes of what is looked for.
 const LONGEST_SEARCH: usize = 500;
 
 // ---- who asks ----
 
-/// The token of a request: the cookie's, or that behind `Authorization: Bearer`.
-fn token_of(headers: &HeaderMap) -> Option<&str> {
+/// The token of a request: that behind `Authorization: Bearer`, or the cookie's.
+pub fn token_of(headers: &HeaderMap, peer: Peer) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    bearer.or_else(|| cookie_of(headers, COOKIE))
-}
-
-/// The value of a cookie.
-pub fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
+    bearer.or_else(|| Cookies::of(headers, peer).read(headers, cookies::SESSION))
 }
 
 /// Takes a place for one more client. Held from before the first wait, so that of many who come at once no more get in than may.
@@ -82,14 +77,14 @@ pub async fn come_in(state: &Arc<AppState>, entry: Entry, peer: Peer, place: Per
         // Turned away before there was anything to refuse. The router knows why, if it is not the end of it.
         Err(NoSession::Gone) => {
             let stranger = Onlooker { client: None, address: peer.address.ip() };
-            Err(state.look(stranger, Sought::Everything).await.err().unwrap_or(AppError::Stopping))
+            Err(state.look(stranger, Sought::Entry).await.err().unwrap_or(AppError::Stopping))
         }
     }
 }
 
 /// The session of a request, if it has one that lives.
-pub fn session_of(state: &AppState, headers: &HeaderMap) -> Option<Arc<Session>> {
-    token_of(headers).and_then(|token| state.sessions.get(token).map(|session| session.clone()))
+pub fn session_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> Option<Arc<Session>> {
+    token_of(headers, peer).and_then(|token| state.sessions.get(token).map(|session| session.clone()))
 }
 
 /// Whether a session may be used from where somebody calls. The router looked at where it was made; who shows it elsewhere is
@@ -100,7 +95,7 @@ pub fn session_of(state: &AppState, headers: &HeaderMap) -> Option<Arc<Session>>
 pub async fn may_come_from(state: &AppState, session: &Session, peer: Peer) -> Result<(), AppError> {
     let address = peer.address.ip();
     if address != session.address {
-        state.look(Onlooker { client: Some(session.client), address }, Sought::Everything).await?;
+        state.look(Onlooker { client: Some(session.client), address }, Sought::Entry).await?;
     }
     Ok(())
 }
@@ -112,8 +107,9 @@ impl FromRequestParts<Arc<AppState>> for SignedOn {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<SignedOn, AppError> {
-        let session = session_of(state, &parts.headers).ok_or(AppError::NotSignedOn)?;
-        may_come_from(state, &session, Peer::from(&*parts)).await?;
+        let peer = Peer::from(&*parts);
+        let session = session_of(state, &parts.headers, peer).ok_or(AppError::NotSignedOn)?;
+        may_come_from(state, &session, peer).await?;
         session.touch().await;
         Ok(SignedOn(session))
     }
@@ -141,11 +137,12 @@ impl FromRequestParts<Arc<AppState>> for Anybody {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Anybody, std::convert::Infallible> {
-        let session = session_of(state, &parts.headers);
+        let peer = Peer::from(&*parts);
+        let session = session_of(state, &parts.headers, peer);
         if let Some(session) = &session {
             session.touch().await;
         }
-        Ok(Anybody { session, address: Peer::from(&*parts).address.ip() })
+        Ok(Anybody { session, address: peer.address.ip() })
     }
 }
 
@@ -190,6 +187,7 @@ pub struct CreatedUser {
 #[utoipa::path(get, path = "/users", tag = "users", responses(
     (status = 200, description = "Everybody, by name", body = Vec<User>),
     (status = 403, description = "You are kept out", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<User>>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -206,14 +204,20 @@ pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<U
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "That cannot be a name", body = Problem),
     (status = 503, description = "The server is full, or stopping", body = Problem)))]
-pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewUser>) -> Result<Response, AppError> {
+pub async fn create_user(
+    State(state): Shared,
+    peer: Peer,
+    cookies: Cookies,
+    Body(user): Body<NewUser>,
+) -> Result<Response, AppError> {
     let name = Name::parse(&user.name)?;
     let place = place(&state, peer)?;
     let session = come_in(&state, Entry::Guest(name), peer, place).await?;
     let Author { id, name } = session.author();
-    let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", session.token);
+    let token = session.token();
+    let cookie = cookies.set(cookies::SESSION, &token, None);
     let headers = [(header::LOCATION, format!("/api/users/{id}")), (header::SET_COOKIE, cookie)];
-    let created = CreatedUser { id, name, token: session.token.clone() };
+    let created = CreatedUser { id, name, token };
     Ok((StatusCode::CREATED, no_store(), headers, Json(created)).into_response())
 }
 
@@ -222,6 +226,7 @@ pub async fn create_user(State(state): Shared, peer: Peer, Body(user): Body<NewU
     (status = 200, description = "The person", body = User),
     (status = 403, description = "You are kept out", body = Problem),
     (status = 404, description = "Nobody who is on has this id", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn get_user(State(state): Shared, who: Anybody, Place(id): Place<Uuid>) -> Result<Json<User>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -258,11 +263,24 @@ pub async fn me(SignedOn(session): SignedOn) -> Response {
     (status = 204, description = "You are out"),
     (status = 401, description = "Nobody is signed on", body = Problem),
     (status = 403, description = "The page of another site asks", body = Problem)))]
-pub async fn leave(State(state): Shared, SignedOn(session): SignedOn) -> Response {
-    state.sessions.remove(&session.token);
+pub async fn leave(State(state): Shared, SignedOn(session): SignedOn, cookies: Cookies) -> Response {
+    state.sessions.remove(&session.token());
     session.sign_out().await;
-    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
+    let gone = cookies.gone(cookies::SESSION).into_iter().map(|cookie| (header::SET_COOKIE, cookie));
+    (StatusCode::NO_CONTENT, AppendHeaders(gone)).into_response()
+}
+
+/// Keep the session you are in as this browser's
+///
+/// A session has another token after `/login`, `/register`, `/passwd`, `/oper` and `/logout`. It comes by the WebSocket that the
+/// command came by, in a frame `Token`; sent here as `Authorization: Bearer`, it becomes the cookie of the browser.
+#[utoipa::path(put, path = "/me/cookie", tag = "users", security(("session" = [])), responses(
+    (status = 204, description = "The browser has it", headers(("Set-Cookie" = String))),
+    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 403, description = "The page of another site asks", body = Problem)))]
+pub async fn keep_cookie(SignedOn(session): SignedOn, cookies: Cookies) -> Response {
+    let cookie = cookies.set(cookies::SESSION, &session.token(), None);
+    (StatusCode::NO_CONTENT, no_store(), [(header::SET_COOKIE, cookie)]).into_response()
 }
 
 // ---- messages ----
@@ -352,6 +370,7 @@ struct IdempotencyKey {
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_messages(
     State(state): Shared,
@@ -382,6 +401,7 @@ pub async fn list_messages(
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn room_messages(
     State(state): Shared,
@@ -446,7 +466,7 @@ pub async fn create_message(
     let told = session.carry_out(ask).await.ok_or_else(|| {
         if state.handle.is_stopping() {
             AppError::Stopping
-        } else if state.sessions.contains_key(&session.token) {
+        } else if state.sessions.contains_key(&session.token()) {
             AppError::Timeout
         } else {
             // It ended with this call: kicked, or too much was sent.
@@ -475,6 +495,7 @@ pub async fn create_message(
     (status = 200, description = "The message", body = Message),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "No message has this id", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn get_message(
     State(state): Shared,
@@ -495,7 +516,8 @@ pub async fn get_message(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
-    /// Words that the messages have, all of them; "several in a row" in quotes.
+    /// Words that the messages have, all of them; "several in a row" in quotes; `de*` is the beginning of one, of two letters at
+    /// least.
     #[param(example = "red fish", min_length = 1)]
     q: String,
     /// Only in this room, without its `#`; in all that you may read if nothing is said.
@@ -524,7 +546,8 @@ pub struct Found {
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
     (status = 501, description = "The server keeps nothing", body = Problem),
-    (status = 503, description = "The store has too much to do", body = Problem)))]
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
+    (status = 503, description = "The store has too much to do, or makes its index anew", body = Problem)))]
 pub async fn search(
     State(state): Shared,
     who: Anybody,
@@ -534,27 +557,14 @@ pub async fn search(
     let words = Text::new(&query.q).ok().filter(|words| !words.trim().is_empty() && words.len() <= LONGEST_SEARCH);
     let words = words.ok_or_else(|| AppError::InvalidRequest("q is what to look for, in at most 500 bytes.".into()))?;
     let before = number(query.before, "before is the seq of an event.")?;
-    let who = who.onlooker();
-    let (room, hidden) = match &query.room {
-        Some(room) => {
-            let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
-            state.look(who, Sought::Room(name.clone())).await?;
-            (Some(name), Vec::new())
-        }
-        None => (None, state.look(who, Sought::Everything).await?),
-    };
-    match state.ask(Question::Search { room, hidden, words, before, limit }, true).await.ok_or(AppError::Stopping)? {
-        Answer::Lines { lines, more } => {
-            // A room may have been closed meanwhile, or they may be banned by now.
-            let hidden = state.look(who, Sought::Everything).await?;
-            let is_shown = |line: &&Arc<Envelope>| line.room().is_none_or(|room| !hidden.contains(room));
-            let lines: Vec<Arc<Envelope>> = lines.iter().filter(is_shown).cloned().collect();
-            let messages = state.messages_of(&lines);
-            Ok((no_store(), Json(Found { messages, before: more })).into_response())
-        }
-        Answer::Refused(error) => Err(AppError::Chat(error)),
-        _ => Err(AppError::Internal),
-    }
+    let room = query.room.as_deref().map(room_name).transpose().map_err(|_| AppError::RoomNotFound)?;
+    let question = Question::Search { room, hidden: Vec::new(), words, before, limit };
+    let (lines, before) = state.read(who.onlooker(), question).await.map_err(|error| match error {
+        // What is wrong with a query is said in one way.
+        AppError::Chat(error @ ChatError::BadArgument { .. }) => AppError::InvalidRequest(error.to_string()),
+        error => error,
+    })?;
+    Ok((no_store(), Json(Found { messages: state.messages_of(&lines), before })).into_response())
 }
 
 /// Everything that was said in a room, as lines of JSON
@@ -563,29 +573,58 @@ pub async fn search(
     (status = 200, description = "One object for each line, oldest first", body = String, content_type = "application/x-ndjson"),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn export(State(state): Shared, who: Anybody, Place(room): Place<String>) -> Result<Response, AppError> {
-    let name = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
-    let sought = Sought::Room(name.clone());
-    state.look(who.onlooker(), sought.clone()).await?;
-    // Looked at before each page: a room may be closed while it is read.
-    let page = move |after: Option<u64>| {
-        let (state, who, sought, name) = (state.clone(), who.onlooker(), sought.clone(), name.clone());
+    let room = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
+    let who = who.onlooker();
+    let (first, more) = exported(&state, who, &room, 0).await?;
+    let rest = stream::unfold(more, move |after| {
+        let (state, room) = (state.clone(), room.clone());
         async move {
-            let after = after?;
-            state.look(who, sought).await.ok()?;
-            let question = Question::Page { room: name, before: u64::MAX, after: Some(after), limit: LARGEST_PAGE };
-            let Some(Answer::Lines { lines, more }) = state.ask(question, true).await else { return None };
-            let objects: String = lines.iter().filter_map(|line| Some(json(line)? + "\n")).collect();
-            Some((Ok::<String, std::convert::Infallible>(objects), more))
+            match paced_export(&state, who, &room, after?).await {
+                Ok((objects, more)) => Some((Ok(objects), more)),
+                // An end without an error would be taken for the whole of it.
+                Err(error) => Some((Err(std::io::Error::other(error)), None)),
+            }
         }
-    };
-    let first = page(Some(0)).await.ok_or(AppError::RoomClosed)?;
-    let rest = stream::unfold(first.1, page);
+    });
     // Fused, for what compresses it asks once more after the end.
-    let all = stream::iter([first.0]).chain(rest).fuse();
+    let all = stream::iter([Ok(first)]).chain(rest).fuse();
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((no_store(), kind, axum::body::Body::from_stream(all)).into_response())
+}
+
+/// A page of an export, as lines of JSON, and where to go on. Whether it may be read is looked at for each page: a room may be
+/// closed meanwhile.
+async fn exported(
+    state: &AppState,
+    who: Onlooker,
+    room: &RoomName,
+    after: u64,
+) -> Result<(String, Option<u64>), AppError> {
+    let (before, after, limit) = (u64::MAX, Some(after), LARGEST_PAGE);
+    let (lines, more) =
+        state.read(who, Question::Page { room: room.clone(), before, after, limit, export: true }).await?;
+    Ok((lines.iter().filter_map(|line| Some(json(line)? + "\n")).collect(), more))
+}
+
+/// The same, which waits where it is too fast: half an export is worth nothing.
+async fn paced_export(
+    state: &AppState,
+    who: Onlooker,
+    room: &RoomName,
+    after: u64,
+) -> Result<(String, Option<u64>), AppError> {
+    let deadline = tokio::time::Instant::now() + EXPORT_PATIENCE;
+    loop {
+        match exported(state, who, room, after).await {
+            Err(AppError::Chat(ChatError::TooFast { retry, .. })) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_secs(retry)).await;
+            }
+            page => return page,
+        }
+    }
 }
 
 // ---- rooms ----
@@ -594,6 +633,7 @@ pub async fn export(State(state): Shared, who: Anybody, Place(room): Place<Strin
 #[utoipa::path(get, path = "/rooms", tag = "rooms", responses(
     (status = 200, description = "By name", body = Vec<Room>),
     (status = 403, description = "You are kept out", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub async fn list_rooms(State(state): Shared, who: Anybody) -> Result<Json<Vec<Room>>, AppError> {
     let hidden = state.look(who.onlooker(), Sought::Everything).await?;
@@ -729,7 +769,7 @@ async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery)
     if after.is_none() && around.is_none() && page.prev.is_none() && first > 1 {
         let left = limit - page.messages.len();
         // Where the page is full it is only asked whether there is more.
-        let (mut older, more) = state.older(&name, first, left.max(1)).await;
+        let (mut older, more) = state.older(who, &name, first, left.max(1)).await?;
         if left == 0 {
             page.prev = (!older.is_empty()).then_some(first);
         } else {

@@ -3,18 +3,19 @@
 //! A browser is a client of the router like any other. docs/protocol.md is the manual; read the modules in this order.
 #![warn(missing_docs)]
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chat_server::message::Message;
 use chat_server::sanction::Network;
 use chat_server::server::ServerHandle;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::watch;
+use uuid::Uuid;
 
 pub mod models;
 pub mod error;
@@ -22,6 +23,9 @@ pub mod state;
 pub mod frames;
 pub mod figures;
 pub mod peer;
+pub mod cookies;
+pub mod queue;
+pub mod sockets;
 mod gate;
 mod listener;
 pub mod session;
@@ -34,10 +38,12 @@ pub mod assets;
 pub mod routes;
 
 use crate::models::{Presence, User};
-use crate::state::{AppState, TaskQueue};
+use crate::sockets::OpenSockets;
+use crate::state::AppState;
 
-/// The most batches of the tap that wait. At a turn a millisecond this is four seconds.
+/// The most batches of the tap that wait, and their bytes. At a turn a millisecond this is four seconds.
 const TAP_BATCHES: usize = 4_096;
+const TAP_BYTES: usize = 16 * 1024 * 1024;
 /// How often it is looked who went silent.
 const PRESENCE_EVERY: Duration = Duration::from_secs(5);
 
@@ -77,6 +83,8 @@ pub struct Times {
     pub stuck: Duration,
     /// How long a goodbye may take.
     pub closing: Duration,
+    /// How long a session lasts that has no socket and never had one, since the last call by REST.
+    pub unattended: Duration,
     /// How long [`Web::stop`] waits for calls and sockets to end.
     pub stopping: Duration,
 }
@@ -91,6 +99,7 @@ impl Default for Times {
             write: Duration::from_secs(15),
             stuck: Duration::from_secs(2),
             closing: Duration::from_secs(2),
+            unattended: Duration::from_secs(5 * 60),
             stopping: Duration::from_secs(3),
         }
     }
@@ -107,45 +116,6 @@ impl Default for WebConfig {
             times: Times::default(),
             sockets: OpenSockets::default(),
         }
-    }
-}
-
-/// How many WebSockets are open, and a way to wait until none is: the listener does not wait for them.
-#[derive(Clone, Debug, Default)]
-pub struct OpenSockets(Arc<(AtomicUsize, Notify)>);
-
-impl OpenSockets {
-    /// Counts one more, until the guard falls.
-    pub fn open(&self) -> SocketGuard {
-        self.0.0.fetch_add(1, Ordering::AcqRel);
-        SocketGuard(self.clone())
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.0.0.load(Ordering::Acquire)
-    }
-
-    async fn wait_until_none(&self) {
-        loop {
-            // Made before the look, so that a guard that falls in between is not missed.
-            let mut changed = std::pin::pin!(self.0.1.notified());
-            changed.as_mut().enable();
-            if self.count() == 0 {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
-/// One open WebSocket.
-pub struct SocketGuard(OpenSockets);
-
-impl Drop for SocketGuard {
-    fn drop(&mut self) {
-        self.0.0.0.fetch_sub(1, Ordering::AcqRel);
-        self.0.0.1.notify_waiters();
     }
 }
 
@@ -187,8 +157,8 @@ impl Web {
                 figures::append(&state, text);
             }
         });
-        let (to_tap, mut batches) = mpsc::channel(TAP_BATCHES);
-        handle.send(Message::Tap(Box::new(TaskQueue(to_tap))));
+        let (to_tap, mut batches) = queue::batches(TAP_BATCHES, TAP_BYTES);
+        handle.send(Message::Tap(Box::new(to_tap)));
         let (stop, stopped) = watch::channel(false);
         let ours = state.clone();
         let serve = move || {
@@ -286,7 +256,7 @@ async fn serve(
 
 /// Tells the sockets who went silent, or was heard again.
 async fn watch_presence(state: Arc<AppState>) {
-    let mut last: std::collections::HashMap<uuid::Uuid, (Presence, Option<String>)> = Default::default();
+    let mut last: HashMap<Uuid, (Presence, Option<String>)> = Default::default();
     loop {
         tokio::time::sleep(PRESENCE_EVERY).await;
         let people = state.people(&[]);

@@ -181,6 +181,9 @@ pub enum ServerFrame {
         users: Vec<User>,
     },
     Message(Message),
+    Token {
+        token: String,
+    },
     MessageEdited {
         room: String,
         seq: u64,

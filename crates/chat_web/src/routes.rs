@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 use crate::error::{AppError, PROBLEM, Problem};
 use crate::gate::gate;
 use crate::state::{AppState, random_uuid};
-use crate::{accounts, admin, assets, files, handlers, websocket};
+use crate::{accounts, admin, assets, cookies, files, handlers, websocket};
 
 /// The most bytes of a body.
 const BODY: usize = 64 * 1024;
@@ -62,7 +62,10 @@ impl utoipa::Modify for Keys {
             let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what));
             SecurityScheme::Http(http.build())
         };
-        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(handlers::COOKIE, "What POST /api/users sets"));
+        let what =
+            "What POST /api/users sets. Its name has the port that the browser sees, and by HTTPS `__Host-` in front";
+        let name = format!("3000_{}", cookies::SESSION);
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(name, what.to_string()));
         components.add_security_scheme("session", bearer("The token that POST /api/users answers with"));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
         components.add_security_scheme("operator", bearer("The operator key"));
@@ -74,6 +77,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(handlers::list_users, handlers::create_user))
         .routes(routes!(handlers::get_user))
         .routes(routes!(handlers::me, handlers::leave))
+        .routes(routes!(handlers::keep_cookie))
         .routes(routes!(handlers::list_messages, handlers::create_message))
         .routes(routes!(handlers::get_message))
         .routes(routes!(handlers::list_rooms))

@@ -18,7 +18,7 @@ use chat_server::limit::Bucket;
 use chat_server::live::Follower;
 use chat_server::message::Rights;
 use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::outbox::Outbox;
+use chat_server::outbox::{Batch, Outbox};
 use chat_server::router::Recipient;
 use chat_server::store::{Proof, Role};
 use chat_server::text::Text;
@@ -32,20 +32,20 @@ mod held;
 
 use crate::models::{Author, Message, ServerFrame, bare};
 use crate::peer::Peer;
-use crate::state::{AppState, TaskQueue};
+use crate::queue::{FrameReceiver, batches};
+use crate::state::{AppState, random_token};
 use held::Held;
 use task::Task;
 
-/// The most frames that wait for one socket, and how many must be free before the next batch is taken from the router: a
-/// batch always fits.
-const SOCKET_FRAMES: usize = 4_096;
-const ROOM: usize = SOCKET_FRAMES / 2;
 /// The most orders that wait for a session; whoever gives them waits there.
 const ORDERS: usize = 64;
 /// The most batches from the router that wait.
 const BATCHES: usize = 16;
 /// The longest a request may stay without an answer: as long as the router lives it answers within a turn.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// How a socket ends whose session has got another token since.
+pub const RENEWED: (u16, &str) = (4011, "this session has another token: connect again");
 
 /// The number of one WebSocket.
 pub type SocketId = u64;
@@ -56,8 +56,6 @@ pub struct Session {
     pub id: Uuid,
     /// The connection at the router.
     pub client: ClientId,
-    /// By which the person is known again.
-    pub token: String,
     /// From where the session was made.
     pub address: IpAddr,
     known: RwLock<Known>,
@@ -68,6 +66,8 @@ pub struct Session {
 /// What handlers want to know at once.
 #[derive(Default)]
 struct Known {
+    /// By which the person is known again.
+    token: String,
     name: Option<Name>,
     /// As whom the others know this person, if not by this session's connection: the first one of the account.
     person: Option<(ClientId, Uuid)>,
@@ -99,9 +99,20 @@ pub enum Out {
     },
 }
 
+impl Out {
+    /// How many bytes it has.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Out::Frame(frame) => frame.len(),
+            Out::Page { frames, .. } => frames.iter().map(|frame| frame.len()).sum(),
+            Out::End { goodbye, reason, .. } => goodbye.as_ref().map_or(0, |frame| frame.len()) + reason.len(),
+        }
+    }
+}
+
 /// What somebody wants of a session.
 enum Order {
-    Attach { socket: SocketId, frames: mpsc::Sender<Out>, attached: oneshot::Sender<()> },
+    Attach { socket: SocketId, attached: oneshot::Sender<FrameReceiver> },
     Detach(SocketId),
     Ask { ask: Ask, asker: Asker },
     Send { socket: SocketId, frame: ServerFrame },
@@ -229,22 +240,20 @@ impl Session {
         place: Permit,
     ) -> Result<Arc<Session>, NoSession> {
         let client = place.id();
-        let (to_task, batches) = mpsc::channel(BATCHES);
         let (orders, from_doors) = mpsc::channel(ORDERS);
-        let token = crate::state::random_token();
         let settings = state.handle.follow();
         let pace = Bucket::new(settings.config().burst, settings.config().per_second, Instant::now());
         let outbox_bytes = settings.config().outbox_bytes;
         let session = Arc::new(Session {
             id: state.user_id(client),
             client,
-            token: token.clone(),
             address: peer.address.ip(),
-            known: RwLock::default(),
+            known: RwLock::new(Known { token: random_token(), ..Known::default() }),
             pace: Mutex::new((pace, settings)),
             orders,
         });
-        let outbox = Outbox::new(Box::new(TaskQueue(to_task)), outbox_bytes);
+        let (to_task, batches) = batches(BATCHES, outbox_bytes);
+        let outbox = Outbox::new(Box::new(to_task), outbox_bytes);
         let (signed_on, answer) = oneshot::channel();
         let now = Instant::now();
         let task = Task {
@@ -252,9 +261,13 @@ impl Session {
             state,
             session: session.clone(),
             batches,
+            under_way: Batch::default(),
+            next_event: 0,
             orders: from_doors,
+            max_bytes: outbox_bytes,
+            room: Arc::default(),
             sockets: HashMap::new(),
-            stuck: HashMap::new(),
+            behind: HashMap::new(),
             pending: HashMap::new(),
             resumes: HashMap::new(),
             read: HashMap::new(),
@@ -276,6 +289,11 @@ impl Session {
             Ok(Err(error)) => Err(NoSession::Refused(error)),
             Err(_) => Err(NoSession::Gone),
         }
+    }
+
+    /// The token by which the person is known again, as it is now.
+    pub fn token(&self) -> String {
+        self.look().token.clone()
     }
 
     /// The name, as it is now.
@@ -312,12 +330,10 @@ impl Session {
     }
 
     /// Gives a socket to the session, which greets it. `None` if the session is over.
-    pub async fn attach(&self, socket: SocketId) -> Option<mpsc::Receiver<Out>> {
-        let (frames, receiver) = mpsc::channel(SOCKET_FRAMES);
+    pub async fn attach(&self, socket: SocketId) -> Option<FrameReceiver> {
         let (attached, answer) = oneshot::channel();
-        self.orders.send(Order::Attach { socket, frames, attached }).await.ok()?;
-        answer.await.ok()?;
-        Some(receiver)
+        self.orders.send(Order::Attach { socket, attached }).await.ok()?;
+        answer.await.ok()
     }
 
     /// Takes a socket away again.
@@ -364,7 +380,7 @@ impl Session {
         if wait.is_zero() {
             return Ok(());
         }
-        pace.give_back();
+        pace.give_back(1);
         Err(wait.as_secs() + 1)
     }
 

@@ -6,18 +6,17 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::error::ChatError;
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
 use chat_server::message::{Message as ToRouter, Onlooker, Reply, Sought};
 use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::outbox::{Batch, Deliver, Undelivered};
 use chat_server::server::ServerHandle;
 use chat_server::store::{Answer as StoreAnswer, Question};
 use dashmap::DashMap;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use uuid::Uuid;
 
 use crate::WebConfig;
@@ -53,6 +52,8 @@ pub struct AppState {
     pub rooms: DashMap<String, RoomLog>,
     /// The sessions by their tokens.
     pub sessions: DashMap<String, Arc<Session>>,
+    /// Tokens that sessions had until a moment ago.
+    pub renewed: Renewed,
     /// Frames that every socket may have, and may miss.
     pub tx: broadcast::Sender<Utf8Bytes>,
     /// Set when this door goes away: sockets that are still open then are closed.
@@ -69,6 +70,31 @@ pub struct AppState {
     mended_at: AtomicU64,
     kept: Mutex<VecDeque<(String, u64, Uuid)>>,
     receipts: Mutex<Receipts>,
+}
+
+/// Tokens that are worth nothing any more. The other tabs of a browser may still show one, until the tab that got the new one has
+/// made it the browser's cookie: they are told to connect again, and not that there is no session.
+#[derive(Debug, Default)]
+pub struct Renewed(Mutex<VecDeque<(String, Instant)>>);
+
+impl Renewed {
+    /// How long one is remembered, and how many are.
+    const TIME: Duration = Duration::from_secs(60);
+    const MOST: usize = 1_000;
+
+    /// Remembers a token.
+    pub fn note(&self, token: String) {
+        let mut known = lock(&self.0);
+        while known.front().is_some_and(|(_, at)| at.elapsed() > Self::TIME) || known.len() >= Self::MOST {
+            known.pop_front();
+        }
+        known.push_back((token, Instant::now()));
+    }
+
+    /// Whether a session had this token until a moment ago.
+    pub fn has(&self, token: &str) -> bool {
+        lock(&self.0).iter().any(|(known, at)| known == token && at.elapsed() <= Self::TIME)
+    }
 }
 
 /// One person who is on.
@@ -174,6 +200,7 @@ impl AppState {
             messages: DashMap::new(),
             rooms: DashMap::from_iter([(lobby.name.clone(), lobby)]),
             sessions: DashMap::new(),
+            renewed: Renewed::default(),
             tx: broadcast::channel(1_024).0,
             closing: watch::channel(false).0,
             figures: Figures::default(),
@@ -191,7 +218,7 @@ impl AppState {
         let mut message = message;
         while let Err(back) = self.handle.try_send(message) {
             message = back;
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -419,13 +446,38 @@ impl AppState {
         Page { messages, ..page }
     }
 
-    /// What is not in memory any more: the lines before a page, from the router's store. Nothing if there is no store, or
-    /// if it does not answer; and where there is still more.
-    pub async fn older(&self, room: &RoomName, before: u64, limit: usize) -> (Vec<Message>, Option<u64>) {
-        let question = Question::Page { room: room.clone(), before, after: None, limit };
-        match self.ask(question, true).await {
-            Some(StoreAnswer::Lines { lines, more }) => (self.messages_of(&lines), more),
-            _ => (Vec::new(), None),
+    /// What is not in memory any more: the lines before a page, from the router's store, and where there is still more. Nothing
+    /// if there is no store.
+    ///
+    /// # Errors
+    /// As [`AppState::read`].
+    pub async fn older(
+        &self,
+        who: Onlooker,
+        room: &RoomName,
+        before: u64,
+        limit: usize,
+    ) -> Result<(Vec<Message>, Option<u64>), AppError> {
+        match self.read(who, Question::Page { room: room.clone(), before, after: None, limit, export: false }).await {
+            Ok((lines, more)) => Ok((self.messages_of(&lines), more)),
+            Err(AppError::Chat(ChatError::NoStore(_))) => Ok((Vec::new(), None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was said, of the router's store: lines, and where to go on.
+    ///
+    /// # Errors
+    /// Why somebody may not read that, or has to wait.
+    pub async fn read(&self, who: Onlooker, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
+        match self
+            .answer(|reply| ToRouter::Read { who, question: Box::new(question), reply })
+            .await
+            .ok_or(AppError::Stopping)?
+        {
+            StoreAnswer::Lines { lines, more } => Ok((lines, more)),
+            StoreAnswer::Refused(error) => Err(AppError::of_look(error)),
+            _ => Err(AppError::Internal),
         }
     }
 
@@ -480,11 +532,7 @@ impl AppState {
     pub async fn look(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
         let (reply, answer) = oneshot::channel();
         self.tell_router(ToRouter::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }).await;
-        answer.await.map_err(|_| AppError::Stopping)?.map_err(|error| match error {
-            ChatError::NoSuchRoom(_) => AppError::RoomNotFound,
-            ChatError::NotInRoom(_) => AppError::RoomClosed,
-            error => AppError::Chat(error),
-        })
+        answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_look)
     }
 
     /// All who are on, by name, with those of their rooms that are not hidden.
@@ -669,29 +717,4 @@ fn ten_bytes(seed: &[u8]) -> [u8; 10] {
 /// Nothing behind these locks can panic half-way.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A queue of batches from the router into a task. One place is kept for the last words.
-pub struct TaskQueue(pub mpsc::Sender<Batch>);
-
-impl Deliver for TaskQueue {
-    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
-        if self.0.capacity() <= 1 && !self.0.is_closed() {
-            return Err(Undelivered::Full(batch));
-        }
-        self.last(batch)
-    }
-
-    fn last_words(&mut self, batch: Batch) {
-        let _gone = self.last(batch);
-    }
-}
-
-impl TaskQueue {
-    fn last(&self, batch: Batch) -> Result<(), Undelivered> {
-        self.0.try_send(batch).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(batch) => Undelivered::Full(batch),
-            mpsc::error::TrySendError::Closed(_) => Undelivered::Gone,
-        })
-    }
 }

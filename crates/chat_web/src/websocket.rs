@@ -19,21 +19,31 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use crate::error::AppError;
 use crate::frames::error_frame;
-use crate::handlers::{may_come_from, session_of};
+use crate::handlers::{may_come_from, session_of, token_of};
 use crate::models::{ClientFrame, ServerFrame, room_name};
 use crate::peer::Peer;
-use crate::session::{Ask, Out, Session, SocketId};
+use crate::queue::FrameReceiver;
+use crate::session::{Ask, Out, RENEWED, Session, SocketId};
+use crate::sockets::SocketGuard;
 use crate::state::AppState;
 
 /// The most bytes of a frame.
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// How much is read at once.
 const READ_BUFFER: usize = 8 * 1024;
-/// The most items that are written at once. Signs of life and the end must get their turn.
+/// How much is gathered before it is written, and the most bytes of one of our own frames.
+const WRITE_BUFFER: usize = 8 * 1024;
+const LARGEST_FRAME: usize = 16 * 1024 * 1024;
+/// The most items that are written at once, and about how many bytes. Signs of life and the end must get their turn.
 const AT_ONCE: usize = 64;
+const BYTES_AT_ONCE: usize = 64 * 1024;
+
+/// How a socket ends that has no session.
+const NO_SESSION: (u16, &str) = (4001, "no session, or it is over: POST /api/users makes one");
 
 static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
 
@@ -54,19 +64,33 @@ pub async fn ws_handler(
         return Ok(response);
     }
     let upgrade = upgrade.map_err(|_| AppError::NoWebSocket)?;
-    let session = session_of(&state, &headers);
-    if let Some(session) = &session {
-        may_come_from(&state, session, peer).await?;
-    }
+    let session = session_of(&state, &headers, peer);
+    let most = state.handle.config().max_per_address;
+    // Before anything is waited for: those who come at once must not all find the same place.
+    let place = state.config.sockets.open(session.as_ref().map(|session| session.id), peer.address.ip(), most);
+    let entry = match (session, place) {
+        (_, Err(full)) => Err((1013, full)),
+        (Some(session), Ok(place)) => {
+            may_come_from(&state, &session, peer).await?;
+            Ok((session, place))
+        }
+        (None, Ok(_)) if token_of(&headers, peer).is_some_and(|token| state.renewed.has(token)) => Err(RENEWED),
+        (None, Ok(_)) => Err(NO_SESSION),
+    };
     let upgrade = upgrade
         .protocols(["chat.v1"])
         // The library's own is 128 KiB for each socket, also for those that say nothing.
         .read_buffer_size(READ_BUFFER)
         .max_message_size(FRAME_BYTES)
         .max_frame_size(FRAME_BYTES)
-        .max_write_buffer_size(1024 * 1024);
-    Ok(upgrade.on_upgrade(move |socket| handle_socket(socket, state, session)).into_response())
+        // What is written is copied once more on its way; what waits is shared, and counted.
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(LARGEST_FRAME);
+    Ok(upgrade.on_upgrade(move |socket| handle_socket(socket, state, entry)).into_response())
 }
+
+/// Whose socket it is, with its place; or the close code and the reason why it is nobody's.
+type Entry = Result<(Arc<Session>, SocketGuard), (u16, &'static str)>;
 
 /// Why a socket's reader ends.
 enum End {
@@ -78,27 +102,26 @@ enum End {
     SessionOver,
 }
 
-async fn handle_socket(socket: WebSocket, state: Arc<AppState>, session: Option<Arc<Session>>) {
-    let _open = state.config.sockets.open();
+async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
     let closing = state.config.times.closing;
     let id: SocketId = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
     let (sink, mut stream) = socket.split();
-    let attached = match &session {
-        Some(session) => session.attach(id).await.map(|frames| (session, frames)),
-        None => None,
+    let (session, _place) = match entry {
+        Ok(entry) => entry,
+        Err((code, reason)) => return close(sink, stream, closing, code, reason).await,
     };
-    let Some((session, frames)) = attached else {
-        return close(sink, stream, closing, 4001, "no session, or it is over: POST /api/users makes one").await;
+    let Some(frames) = session.attach(id).await else {
+        return close(sink, stream, closing, NO_SESSION.0, NO_SESSION.1).await;
     };
     let (ended, end) = mpsc::channel(1);
     let mut writer = tokio::spawn(write(sink, frames, state.clone(), session.clone(), end));
     // Whichever side ends first ends the other: nothing is done for a socket that is closed.
     let why = tokio::select! {
-        why = read(&mut stream, &state, session, id) => Some(why),
+        why = read(&mut stream, &state, &session, id) => Some(why),
         _ = &mut writer => None,
     };
     // The writer hears the reason before the session lets go of its queue: an end without one means "too slow" to it.
-    let broken = matches!(why, Some(End::Close(1007 | 1009, _)));
+    let broken = matches!(why, Some(End::Close(1002 | 1007 | 1009, _)));
     let writing = matches!(why, Some(End::Close(..) | End::PeerGone));
     match why {
         Some(End::Close(code, reason)) => {
@@ -141,7 +164,7 @@ async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &S
         let message = match timeout(state.config.times.silence, stream.next()).await {
             Err(_) => return close(4010, "no sign of life"),
             Ok(None) => return End::PeerGone,
-            Ok(Some(Err(error))) => return fault(&error),
+            Ok(Some(Err(error))) => return fault(error),
             Ok(Some(Ok(message))) => message,
         };
         let text = match message {
@@ -189,16 +212,15 @@ async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &S
     }
 }
 
-/// What a broken frame is called when the socket closes.
-fn fault(error: &axum::Error) -> End {
-    let words = error.to_string();
-    // axum hands the library's errors on as text only.
-    if words.contains("too big") || words.contains("too long") || words.contains("Space limit") {
-        End::Close(1009, "a frame has at most 64 KiB".into())
-    } else if words.to_ascii_lowercase().contains("utf") {
-        End::Close(1007, "a text frame is UTF-8".into())
-    } else {
-        End::PeerGone
+/// What a broken frame is called when the socket closes (RFC 6455, section 7.4.1).
+fn fault(error: axum::Error) -> End {
+    let close = |code: u16, reason: String| End::Close(code, reason);
+    match error.into_inner().downcast::<tungstenite::Error>().map(|error| *error) {
+        Ok(tungstenite::Error::Capacity(_)) => close(1009, "a frame has at most 64 KiB".into()),
+        Ok(tungstenite::Error::Utf8(_)) => close(1007, "a text frame is UTF-8".into()),
+        Ok(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => End::PeerGone,
+        Ok(tungstenite::Error::Protocol(what)) => close(1002, format!("no WebSocket frame: {what}")),
+        _ => End::PeerGone,
     }
 }
 
@@ -299,7 +321,7 @@ const TOO_SLOW: (u16, &str) = (4009, "read too slowly: connect again and resume"
 
 async fn write(
     mut sink: Sink,
-    mut frames: mpsc::Receiver<Out>,
+    mut frames: FrameReceiver,
     state: Arc<AppState>,
     session: Arc<Session>,
     mut end: mpsc::Receiver<(u16, String)>,
@@ -321,25 +343,30 @@ async fn write(
                 None
             }
             out = frames.recv() => match out {
-                Some(out) => Some(out),
+                Some(out) => Some((out, true)),
                 // The session let this socket go.
                 None => break owned(TOO_SLOW),
             },
             frame = broadcasts.recv() => match frame {
-                Ok(frame) => Some(Out::Frame(frame)),
+                Ok(frame) => Some((Out::Frame(frame), false)),
                 // These may be missed.
                 Err(_) => continue,
             },
             _ = closing.wait_for(|closing| *closing) => break owned((1001, "the server goes away")),
         };
         let (mut last, mut pages, mut count) = (None, Vec::new(), 0);
+        let (mut items, mut bytes) = (0, 0);
         let written = timeout(times.write, async {
             if let Some(ping) = ping {
                 sink.feed(ping).await?;
             }
             // What waits comes along, so that a burst is one write.
-            let more = std::iter::from_fn(|| frames.try_recv().ok());
-            for out in out.into_iter().chain(more).take(AT_ONCE) {
+            let mut next = out;
+            while let Some((out, is_queued)) = next.take().or_else(|| Some((frames.try_recv()?, true))) {
+                if is_queued {
+                    items += 1;
+                    bytes += out.bytes();
+                }
                 match out {
                     Out::Frame(frame) => {
                         count += 1;
@@ -361,11 +388,17 @@ async fn write(
                         break;
                     }
                 }
+                if items >= AT_ONCE || bytes >= BYTES_AT_ONCE {
+                    break;
+                }
             }
             sink.flush().await
         });
         match written.await {
-            Ok(Ok(())) => state.figures.wrote_frames(count),
+            Ok(Ok(())) => {
+                frames.written(items, bytes);
+                state.figures.wrote_frames(count);
+            }
             Ok(Err(error)) => {
                 tracing::debug!(%error, "cannot write to a socket");
                 return;

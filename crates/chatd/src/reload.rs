@@ -17,7 +17,7 @@ use crate::settings::{Loaded, Settings};
 pub(crate) fn when(key: &str) -> Option<When> {
     Some(match key {
         // This log can change while it is written.
-        "log" | "private" | "plain_passwords" => When::AtOnce,
+        "log" | "private" | "plain_passwords" | "register_burst" | "register_per_hour" => When::AtOnce,
         "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
         "web" | "web_dir" | "web_origins" | "web_proxies" | "web_grace_secs" | "engine" | "data" | "durability"
         | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,

@@ -223,6 +223,20 @@ static OWN: &[Row] = &[
         set: |settings, value| set_yes(&mut settings.data.policy.plain_passwords, value),
     },
     Row {
+        key: "register_burst",
+        help: "names that may be registered at once from one address, without an invitation; a class has forty",
+        quoted: false,
+        get: |settings| settings.data.policy.register_burst.to_string(),
+        set: |settings, value| set_count(&mut settings.data.policy.register_burst, value),
+    },
+    Row {
+        key: "register_per_hour",
+        help: "names an hour that may be registered from one address after that",
+        quoted: false,
+        get: |settings| settings.data.policy.register_per_hour.to_string(),
+        set: |settings, value| set_count(&mut settings.data.policy.register_per_hour, value),
+    },
+    Row {
         key: "password_mib",
         help: "memory that one guess of a password costs whoever stole the data, and this server each sign-in: 19 MiB or more",
         quoted: false,
@@ -294,6 +308,16 @@ fn no_toml(error: &toml::de::Error, text: &str) -> String {
 
 fn yes(is: bool) -> String {
     if is { "yes".into() } else { "no".into() }
+}
+
+fn set_count(count: &mut u32, value: &str) -> Result<(), String> {
+    match value.replace('_', "").parse() {
+        Ok(number @ 0..=100_000) => {
+            *count = number;
+            Ok(())
+        }
+        _ => Err("should be a whole number from 0 to 100000".into()),
+    }
 }
 
 fn set_yes(setting: &mut bool, value: &str) -> Result<(), String> {

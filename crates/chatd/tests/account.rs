@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use chat_server::testing::TestClient;
+use chat_server::testing::{TestClient, tied};
 
 fn chatd(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    let mut command = tied(env!("CARGO_BIN_EXE_chatd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
         command.env_remove(name);
     }

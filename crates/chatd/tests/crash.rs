@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use chat_server::testing::tied;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How often it is killed, unless CRASHES says otherwise.
@@ -48,7 +50,7 @@ fn start(data: &Path, round: u64) -> (Server, String) {
     let engine = ["direct", "threads", "pool", "tokio"][round as usize % 4];
     // Every third round pays for the power cut that does not come.
     let durability = if round % 3 == 2 { "full" } else { "commit" };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    let mut command = tied(env!("CARGO_BIN_EXE_chatd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
         command.env_remove(name);
     }

@@ -11,6 +11,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat_server::testing::tied;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The ports that README.md uses. Others, which are free, take their place.
 const PORTS: [&str; 5] = ["7878", "7879", "7880", "9878", "3000"];
@@ -123,7 +125,7 @@ impl Operator {
         let program = Path::new(env!("CARGO_BIN_EXE_chatd"));
         let mut dirs = vec![program.parent().expect("it is in a folder").to_path_buf()];
         dirs.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-        let mut shell = Command::new("bash");
+        let mut shell = tied("bash");
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
             shell.env_remove(name);
         }
@@ -404,7 +406,7 @@ fn the_image_is_made_of_what_there_is() {
 #[test]
 fn old_backups_go_by_their_number_wherever_the_clock_is() {
     let unit = text("deploy/chatd-backup.service");
-    let tidy = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '")?.strip_suffix('\'')).next_back();
+    let tidy = unit.lines().rev().find_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '")?.strip_suffix('\''));
     let tidy = tidy.expect("a command that removes the old ones");
     let dir = tempfile::tempdir().unwrap();
     let year = Duration::from_secs(365 * 24 * 3_600);

@@ -39,9 +39,9 @@ fn every_wrong_one_is_found(format: &str) {
     says(&mut ani, "REGISTER:correct-horse\nOPER:no-key-of-an-operator\n");
     hears(&mut ani, " OK REGISTER ");
     hears(&mut ani, " ERR 464 ");
-    let mut nobody = chatd.join("nobody");
-    says(&mut nobody, "LOGIN:ani wrong-horse\n");
-    hears(&mut nobody, " ERR 464 ");
+    let mut budi = chatd.join("budi");
+    says(&mut budi, "LOGIN:ani wrong-horse\n");
+    hears(&mut budi, " ERR 464 ");
     let page = "Authorization: Bearer no-key-of-an-operator\r\n";
     assert!(chatd.call("GET", "/api/admin/audit", page, "").contains(" 403 "));
     // What is right is not found, and what is said is not taken for it.
@@ -50,8 +50,8 @@ fn every_wrong_one_is_found(format: &str) {
     for _ in 0..2 {
         hears(&mut ani, " OK ANNOUNCE");
     }
-    says(&mut nobody, &format!("TOPIC:{forged}\nAWAY: WARN chat_server::auth: {forged}\nQUIT:{forged}\n"));
-    hears(&mut nobody, " BYE 200 ");
+    says(&mut budi, &format!("TOPIC:{forged}\nAWAY: WARN chat_server::auth: {forged}\nQUIT:{forged}\n"));
+    hears(&mut budi, " BYE 200 ");
     let log = chatd.logs("left: ", 1);
     assert!(!log.contains("horse") && !log.contains("key-of-an-operator"), "{log}");
     assert_eq!(log.matches("act: 127.0.0.1 ani announce * -: ").count(), 2, "{log}");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use chat_server::testing::{DEADLINE, Scrape, TestClient};
+use chat_server::testing::{DEADLINE, Scrape, TestClient, tied};
 use program::{Program, is_here};
 
 #[path = "../../../tests/programs/program.rs"]
@@ -28,7 +28,7 @@ struct Watched {
 }
 
 fn chatd() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    let mut command = tied(env!("CARGO_BIN_EXE_chatd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
         command.env_remove(name);
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use chat_server::testing::TestClient;
+use chat_server::testing::{TestClient, tied};
 use program::{Program, is_here};
 
 #[path = "../../../tests/programs/program.rs"]
@@ -15,7 +15,7 @@ use program::{Program, is_here};
 mod program;
 
 fn chatd() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    let mut command = tied(env!("CARGO_BIN_EXE_chatd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
         command.env_remove(name);
     }

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use chat_server::config::SETTINGS;
-use chat_server::testing::{Dial, Plain, Setup, Stage, TestClient, play};
+use chat_server::testing::{Dial, Plain, Setup, Stage, TestClient, play, tied};
 use chat_store::{Offline, Strength};
 
 #[path = "../../chat_tls/tests/kit/mod.rs"]
@@ -23,7 +23,7 @@ struct Chatd {
 
 impl Chatd {
     fn start(setup: &Setup, data: Option<&Path>, by_tls: bool) -> Chatd {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+        let mut command = tied(env!("CARGO_BIN_EXE_chatd"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
             command.env_remove(name);
         }

@@ -12,12 +12,13 @@ use crate::db::MIGRATIONS;
 use crate::passwords::Strength;
 
 /// Names, each with a number for what it looks like; the server's own have 0.
-const NAMES: [(&str, u8); 10] = [
+const NAMES: [(&str, u8); 11] = [
     ("ani", 1),
     ("ANI", 1),
     ("paypal", 2),
     ("paypaI", 2),
     ("Paypa1", 2),
+    ("p4ypal", 5),
     ("mia", 3),
     ("rnia", 3),
     ("budi", 4),
@@ -140,6 +141,11 @@ impl Model {
 
     fn may_register(&self, who: usize, code: Option<&Text>, needs_code: bool, now: i64) -> Result<(), ChatError> {
         let (name, looks) = (name(who), NAMES[who].1);
+        let is_good =
+            code.is_some_and(|code| self.codes.iter().any(|(c, until, used)| c == code && now < *until && !used));
+        if (needs_code || code.is_some()) && !is_good {
+            return Err(ChatError::NoInvitation { given: code.is_some() });
+        }
         if let Some(owner) = self.owners.iter().find(|owner| owner.name == name) {
             return Err(ChatError::NameRegistered(owner.name.clone()));
         }
@@ -147,12 +153,7 @@ impl Model {
             return Err(ChatError::LooksLike(owner.name.clone()));
         }
         if looks == 0 {
-            return Err(ChatError::LooksLike(Name::parse("admin").unwrap()));
-        }
-        let is_good =
-            code.is_some_and(|code| self.codes.iter().any(|(c, until, used)| c == code && now < *until && !used));
-        if (needs_code || code.is_some()) && !is_good {
-            return Err(ChatError::NoInvitation { given: code.is_some() });
+            return Err(ChatError::NameReserved(Name::parse("admin").unwrap()));
         }
         Ok(())
     }
@@ -356,7 +357,8 @@ impl House {
         visit: Visit,
         guarded: bool,
     ) -> Result<(String, usize), ChatError> {
-        let trial = Trial { name: name(who), secret: Secret::new(PASSWORDS[password]), visit, guarded };
+        let guarded_for = guarded.then_some(7);
+        let trial = Trial { name: name(who), secret: Secret::new(PASSWORDS[password]), visit, guarded: guarded_for };
         let shown = trial.shown(&mut self.hasher, &self.db).map(|shown| shown.hashed);
         let place = visit.from.map(|from| match from {
             IpAddr::V4(v4) => v4.octets()[3],

@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_server::event::{Envelope, Event, Version, What};
 use chat_server::store::Record;
+use chat_server::testing::tied;
 use chat_store::{Durability, check};
 
 use crate::kit::{Talk, changed, options, said};
@@ -61,7 +62,7 @@ fn child() {
 fn kill(durability: Durability, times: usize) {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..times {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut child = tied(std::env::current_exe().unwrap())
             .args(["crash::child", "--exact", "--ignored", "--nocapture"])
             .env(DIR, dir.path())
             .env(HOW, durability.word())

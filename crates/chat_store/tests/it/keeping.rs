@@ -185,7 +185,7 @@ fn pages_go_back_and_forth() {
     let mut talk = Talk::open(dir.path());
     talk.say((1..=10).map(|id| said("#a", id, "ani", "x")));
     let mut page = |before, after, limit| {
-        let (lines, more) = talk.ask(Question::Page { room: room_name("#a"), before, after, limit });
+        let (lines, more) = talk.ask(Question::Page { room: room_name("#a"), before, after, limit, export: false });
         (lines.iter().map(|line| line.id().unwrap()).collect::<Vec<_>>(), more)
     };
     assert_eq!(page(u64::MAX, None, 3), (vec![8, 9, 10], Some(8)));
@@ -206,7 +206,8 @@ fn a_page_of_long_lines_is_cut_and_can_be_gone_on_with() {
     talk.say((1..=100).map(|id| said("#a", id, "ani", &long)));
     let (mut before, mut seen) = (u64::MAX, 0);
     loop {
-        let (lines, more) = talk.ask(Question::Page { room: room_name("#a"), before, after: None, limit: 500 });
+        let (lines, more) =
+            talk.ask(Question::Page { room: room_name("#a"), before, after: None, limit: 500, export: false });
         assert!(lines.len() < 50);
         seen += lines.len();
         let Some(more) = more else { break };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use chat_server::error::ChatError;
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::store::{Answer, Contents, Keeping, Question, Record, Report, RoomState, Store};
@@ -88,10 +89,14 @@ impl Talk {
     /// Asks, and waits for lines.
     pub(crate) fn ask(&mut self, question: Question) -> (Vec<Arc<Envelope>>, Option<u64>) {
         self.number += 1;
-        self.store.ask(self.number, question).unwrap();
+        self.store.ask(self.number, question.clone()).unwrap();
         loop {
             match self.report() {
                 Report::Answer(number, Answer::Lines { lines, more }) if number == self.number => return (lines, more),
+                // It waits for the index, and says so when that takes long.
+                Report::Answer(number, Answer::Refused(ChatError::Indexing { left })) if left > 0 => {
+                    self.store.ask(number, question.clone()).unwrap();
+                }
                 Report::Purged(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -100,7 +105,8 @@ impl Talk {
 
     /// The last lines of a room.
     pub(crate) fn page(&mut self, room: &str) -> Vec<Arc<Envelope>> {
-        let question = Question::Page { room: room_name(room), before: u64::MAX, after: None, limit: 1_000 };
+        let question =
+            Question::Page { room: room_name(room), before: u64::MAX, after: None, limit: 1_000, export: false };
         self.ask(question).0
     }
 

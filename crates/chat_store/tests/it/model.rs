@@ -184,7 +184,11 @@ fn live(steps: Vec<Step>, durability: Durability) {
             }
             Step::Page { room, before, after, limit } => {
                 let before = before.unwrap_or(u64::MAX);
-                compare(&mut simple, &mut talk, Question::Page { room: room_name(ROOMS[room]), before, after, limit });
+                compare(
+                    &mut simple,
+                    &mut talk,
+                    Question::Page { room: room_name(ROOMS[room]), before, after, limit, export: false },
+                );
             }
             Step::Search { room, hidden, words, limit } => {
                 let room = room.map(|room| room_name(ROOMS[room]));

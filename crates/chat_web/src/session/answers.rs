@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::task::{Pending, Task, Wanted};
-use super::{Asker, Out, Told};
+use super::{Asker, Out, SocketId, Told};
 use crate::frames::{changed_frame, error_frame, plain, rendered};
 use crate::models::{
     Ack, AuditEntry, CommandInfo, Message, Presence, Room, ServerFrame, User, bare, figure, timestamp,
@@ -97,7 +97,7 @@ impl Task {
                 self.know_person(done);
                 self.current = Some(room.clone());
                 self.has_other_rights().await;
-                self.state.sessions.insert(self.session.token.clone(), self.session.clone());
+                self.state.sessions.insert(self.session.token(), self.session.clone());
                 if let Some(signed_on) = self.signed_on.take()
                     && signed_on.send(Ok(())).is_err()
                 {
@@ -180,13 +180,22 @@ impl Task {
                 self.tell_all(frame(&ServerFrame::UserRenamed { user: self.session.author(), old, at }));
             }
             // By `/login`, `/register` or `/logout`.
-            (Done::Registered { .. }, _) => self.session.know(|known| known.is_signed_in = true),
+            (Done::Registered { .. }, _) => {
+                self.session.know(|known| known.is_signed_in = true);
+                self.renew_token(asker.socket);
+            }
             (Done::SignedIn { name, .. } | Done::SignedOut { name }, _) => {
+                self.renew_token(asker.socket);
                 self.know_person(done);
                 self.is_now(name.clone(), timestamp(envelope.at)).await;
                 self.look_at_rights().await;
             }
-            (Done::Operator | Done::Role { .. }, _) => self.look_at_rights().await,
+            (Done::PasswordChanged, _) => self.renew_token(asker.socket),
+            (Done::Operator, _) => {
+                self.renew_token(asker.socket);
+                self.look_at_rights().await;
+            }
+            (Done::Role { .. }, _) => self.look_at_rights().await,
             (Done::Away(why), _) => {
                 let state = if why.is_some() { Presence::Away } else { Presence::Online };
                 self.state.presence(self.session.author(), state, why.as_ref().map(ToString::to_string));
@@ -397,7 +406,7 @@ impl Task {
     pub(super) fn goodbye(&mut self, why: &Leave) {
         let (code, reason, reconnect_in_ms) = match why {
             Leave::Quit(_) | Leave::Parted | Leave::Closed | Leave::Idle => (1000, "quit", None),
-            Leave::SignedOut => (4001, "signed-out", None),
+            Leave::SignedOut | Leave::MembersOnly => (4001, "signed-out", None),
             Leave::Kicked(_) => (4002, "kicked", None),
             Leave::Banned(_) => (4003, "banned", None),
             Leave::Shutdown => (1012, "restart", Some(1_500)),
@@ -412,16 +421,14 @@ impl Task {
         let mut words = why.reason().to_string();
         // A close frame has room for 123 bytes (RFC 6455, 5.5).
         words.truncate(words.floor_char_boundary(120));
-        for (_, socket) in self.sockets.drain() {
-            // A place is kept for this ([`Task::put`]).
-            let end = Out::End { goodbye: Some(goodbye.clone()), code, reason: words.clone() };
-            let _gone = socket.try_send(end);
+        for socket in self.sockets.keys().copied().collect::<Vec<SocketId>>() {
+            self.end_socket(socket, Some(goodbye.clone()), code, &words);
         }
         self.place = None;
         if let Some(signed_on) = self.signed_on.take() {
             drop(signed_on);
         }
-        self.state.sessions.remove(&self.session.token);
+        self.state.sessions.remove(&self.session.token());
     }
 }
 

@@ -17,28 +17,22 @@ use super::{Ask, Asker, Order, Out, SocketId, Told};
 use crate::error::AppError;
 use crate::frames::{id_in_room, rendered, unfit};
 use crate::models::{Ack, ServerFrame, Span, bare, room_name};
+use crate::queue::frames;
 use crate::state::{Receipt, frame, key};
 
-/// The most lines that one `HISTORY` of a resume asks for.
-const RESUME_PAGE: usize = 500;
-/// The most sockets of one session.
-const SOCKETS: usize = 16;
+/// The most lines that one `HISTORY` of a resume asks for: of the longest they come to about as much as may wait for a socket.
+const RESUME_PAGE: usize = 100;
 
 impl Task {
     pub(super) async fn order(&mut self, order: Order) {
         self.last_order = Instant::now();
         match order {
-            Order::Attach { socket, frames, attached } => {
-                let _waits = attached.send(());
-                let refused = if self.timed_out {
-                    Some((4001, "the session is over"))
-                } else if self.sockets.len() >= SOCKETS {
-                    Some((1013, "too many connections of one session"))
-                } else {
-                    None
-                };
-                if let Some((code, reason)) = refused {
-                    let _gone = frames.try_send(Out::End { goodbye: None, code, reason: reason.into() });
+            Order::Attach { socket, attached } => {
+                let (frames, receiver) = frames(self.room.clone());
+                let _waits = attached.send(receiver);
+                if self.timed_out {
+                    let (code, reason) = (4001, "the session is over".into());
+                    frames.put(Out::End { goodbye: None, code, reason });
                     return;
                 }
                 self.sockets.insert(socket, frames);

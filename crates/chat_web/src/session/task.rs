@@ -14,19 +14,17 @@ use chat_server::names::{Name, RoomName};
 use chat_server::outbox::{Batch, Outbox};
 use chat_server::protocol::Request;
 use chat_server::text::Text;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::held::Held;
-use super::{Asker, Entry, Order, Out, ROOM, Session, SocketId};
+use super::{Asker, Entry, Order, Out, RENEWED, Session, SocketId};
 use crate::frames::commands;
 use crate::models::{Limits, OwnRoom, Rate, ServerFrame, ServerInfo, Span, bare};
 use crate::peer::Peer;
-use crate::state::{AppState, Receipt, frame, key};
+use crate::queue::{Batches, FrameSender};
+use crate::state::{AppState, Receipt, frame, key, random_token};
 use crate::websocket::FRAME_BYTES;
-
-/// How often it is looked whether a socket that is behind has room again.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// The session's own side.
 pub(super) struct Task {
@@ -34,11 +32,18 @@ pub(super) struct Task {
     pub(super) place: Option<Permit>,
     pub(super) state: Arc<AppState>,
     pub(super) session: Arc<Session>,
-    pub(super) batches: mpsc::Receiver<Batch>,
+    pub(super) batches: Batches,
+    /// The batch under way, and which of its events is the next.
+    pub(super) under_way: Batch,
+    pub(super) next_event: usize,
     pub(super) orders: mpsc::Receiver<Order>,
-    pub(super) sockets: HashMap<SocketId, mpsc::Sender<Out>>,
+    pub(super) sockets: HashMap<SocketId, FrameSender>,
+    /// How many bytes may wait for a socket before the next event waits, too; a single event may be longer.
+    pub(super) max_bytes: usize,
+    /// Told when a socket has written something.
+    pub(super) room: Arc<Notify>,
     /// Sockets that are behind, and since when.
-    pub(super) stuck: HashMap<SocketId, Instant>,
+    pub(super) behind: HashMap<SocketId, Instant>,
     pub(super) pending: HashMap<String, Pending>,
     pub(super) resumes: HashMap<u64, Resume>,
     pub(super) read: HashMap<String, u64>,
@@ -153,62 +158,82 @@ impl Task {
         };
         self.request(Asker::default(), verb, command, Wanted::SignOn).await;
         loop {
-            let has_room = self.has_room();
-            let deadline = if has_room { self.deadline() } else { Instant::now() + LOOK };
+            while self.has_room()
+                && let Some(envelope) = self.under_way.envelopes.get(self.next_event).cloned()
+            {
+                self.next_event += 1;
+                self.event(&envelope).await;
+            }
+            let behind_until = self.behind_until();
+            let may_take = behind_until.is_none() && self.next_event >= self.under_way.envelopes.len();
+            let deadline = behind_until.unwrap_or_else(|| self.deadline());
             tokio::select! {
-                batch = self.batches.recv(), if has_room => {
+                batch = self.batches.recv(), if may_take => {
                     let Some(batch) = batch else { break };
-                    for envelope in batch.envelopes.iter() {
-                        self.event(envelope).await;
-                    }
+                    (self.under_way, self.next_event) = (batch, 0);
                 }
                 order = self.orders.recv() => {
                     // The session holds a sender itself, so this does not end.
                     let Some(order) = order else { break };
                     self.order(order).await;
                 }
-                () = sleep(deadline.saturating_duration_since(Instant::now())), if !has_room => {}
-                () = sleep(deadline.saturating_duration_since(Instant::now())), if has_room => {
-                    self.timed_out = true;
-                    // Nobody finds it any more, although the goodbye is still to come.
-                    self.state.sessions.remove(&self.session.token);
-                    self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
-                    // The goodbye follows; the deadline must not come again before it.
-                    self.last_order = Instant::now();
-                    self.empty_since = None;
+                () = self.room.notified(), if behind_until.is_some() => {}
+                () = sleep(deadline.saturating_duration_since(Instant::now())) => {
+                    if behind_until.is_none() {
+                        self.time_out().await;
+                    }
                 }
             }
         }
+        self.state.sessions.remove(&self.session.token());
         self.unread_is_lost().await;
-        self.state.sessions.remove(&self.session.token);
         tracing::debug!(client = %self.session.client, "session over");
     }
 
-    /// Whether every socket can take a batch. While one cannot, batches stay with the router, which counts and tells what
-    /// is missed; a socket that stays behind is let go.
-    pub(super) fn has_room(&mut self) -> bool {
-        let now = Instant::now();
-        let full = |frames: &mpsc::Sender<Out>| frames.capacity() < ROOM && !frames.is_closed();
-        self.stuck.retain(|socket, _| self.sockets.get(socket).is_some_and(full));
-        let behind: Vec<SocketId> = self.sockets.iter().filter(|(_, frames)| full(frames)).map(|(id, _)| *id).collect();
+    /// Nobody came back, or asked for anything.
+    async fn time_out(&mut self) {
+        self.timed_out = true;
+        // Nobody finds it any more, although the goodbye is still to come.
+        self.state.sessions.remove(&self.session.token());
+        self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
+        // The goodbye follows; the deadline must not come again before it.
+        self.last_order = Instant::now();
+        self.empty_since = None;
+    }
+
+    /// Whether every socket can take an event. While one cannot, they stay with the router, which counts and tells what is missed.
+    fn has_room(&self) -> bool {
+        !self.sockets.values().any(|frames| self.is_behind(frames))
+    }
+
+    fn is_behind(&self, frames: &FrameSender) -> bool {
+        frames.waiting() >= self.max_bytes && !frames.is_closed()
+    }
+
+    /// Lets go of sockets that have been behind for too long. Returns when the next one has been, if one is behind.
+    fn behind_until(&mut self) -> Option<Instant> {
+        let (now, patience) = (Instant::now(), self.state.config.times.stuck);
+        let behind: Vec<SocketId> =
+            self.sockets.iter().filter(|(_, frames)| self.is_behind(frames)).map(|(socket, _)| *socket).collect();
+        self.behind.retain(|socket, _| behind.contains(socket));
         for socket in behind {
-            if now.saturating_duration_since(*self.stuck.entry(socket).or_insert(now)) >= self.state.config.times.stuck
-            {
-                self.stuck.remove(&socket);
+            if now.saturating_duration_since(*self.behind.entry(socket).or_insert(now)) >= patience {
+                self.behind.remove(&socket);
                 self.drop_socket(socket);
             }
         }
-        self.stuck.is_empty()
+        self.behind.values().min().map(|since| *since + patience)
     }
 
     /// When this session ends if nothing happens.
-    pub(super) fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Instant {
         let idle = self.state.handle.config().idle_secs;
+        let unattended = self.state.config.times.unattended;
         match self.empty_since {
             _ if !self.sockets.is_empty() => Instant::now() + Duration::from_secs(3_600),
             Some(since) => since + self.state.config.grace,
-            None if idle.is_zero() => Instant::now() + Duration::from_secs(3_600),
-            None => self.last_order + idle,
+            None if idle.is_zero() => self.last_order + unattended,
+            None => self.last_order + unattended.min(idle),
         }
     }
 
@@ -279,6 +304,25 @@ impl Task {
         before != self.rights
     }
 
+    /// Gives the session another token, now that it may do other things: whoever knows the one until now has no part in that. The
+    /// asker is told the new one; the other sockets came by the old one, and have to connect by the new one.
+    pub(super) fn renew_token(&mut self, asker: Option<SocketId>) {
+        let token = random_token();
+        let mut old = String::new();
+        self.session.know(|known| old = std::mem::replace(&mut known.token, token.clone()));
+        self.state.sessions.insert(token.clone(), self.session.clone());
+        self.state.renewed.note(old.clone());
+        self.state.sessions.remove(&old);
+        let others: Vec<SocketId> = self.sockets.keys().copied().filter(|socket| Some(*socket) != asker).collect();
+        for socket in others {
+            let goodbye = ServerFrame::Goodbye { reason: "renewed", reconnect_in_ms: Some(500) };
+            self.end_socket(socket, Some(frame(&goodbye)), RENEWED.0, RENEWED.1);
+        }
+        if let Some(asker) = asker {
+            self.tell_socket(asker, &ServerFrame::Token { token });
+        }
+    }
+
     pub(super) fn tell_socket(&mut self, socket: SocketId, what: &ServerFrame) {
         self.put(socket, Out::Frame(frame(what)));
     }
@@ -290,13 +334,22 @@ impl Task {
         }
     }
 
-    /// Puts something into a socket's queue. One that does not keep up is let go of; it connects again and resumes.
+    /// Puts something into a socket's queue. One that does not keep up is let go of; it connects again and resumes. Events wait
+    /// for room ([`Task::has_room`]); this is for what the session itself has to say, which does not.
     pub(super) fn put(&mut self, socket: SocketId, out: Out) {
         let Some(frames) = self.sockets.get(&socket) else { return };
-        if frames.capacity() <= 1 || frames.try_send(out).is_err() {
+        if frames.waiting() >= 2 * self.max_bytes || !frames.put(out) {
             // The sender falls; the socket's task sees its queue end without a close and says 4009.
             self.drop_socket(socket);
         }
+    }
+
+    /// Says the last words to a socket, however much waits for it, and lets go of it.
+    pub(super) fn end_socket(&mut self, socket: SocketId, goodbye: Option<Utf8Bytes>, code: u16, reason: &str) {
+        if let Some(frames) = self.sockets.get(&socket) {
+            frames.put(Out::End { goodbye, code, reason: reason.into() });
+        }
+        self.drop_socket(socket);
     }
 
     pub(super) fn drop_socket(&mut self, socket: SocketId) {

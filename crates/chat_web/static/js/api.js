@@ -27,6 +27,8 @@ async function kept(session) {
 
 export const signOn = (name) => call('/api/users', { method: 'POST', body: { name } }).then(kept);
 export const me = () => call('/api/me');
+/** The session's token of now becomes the cookie that this browser comes back by. */
+export const keepCookie = (token) => call('/api/me/cookie', { method: 'PUT', headers: { authorization: `Bearer ${token}` } });
 export const signOut = () => call('/api/me', { method: 'DELETE' });
 
 /** What the server offers to whoever is not in yet: `accounts`, and whether it is `private`. */

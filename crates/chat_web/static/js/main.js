@@ -14,6 +14,7 @@ import { awaitsNames, expand, loadEmoji } from './emoji.js';
 import { format, plainText } from './format.js';
 import { now, onServer, setServerTime, sinceLook, untilMidnight } from './time.js';
 import { isRoom, sameName } from './names.js';
+import { commandOf, holdsSecret, lacksSecret } from './secrets.js';
 import { icon } from './view/icons.js';
 import { badges } from './view/badges.js';
 import { banner as showBanner } from './view/banner.js';
@@ -48,7 +49,7 @@ const app = {
     return order;
   },
   roomIds: () => [...new Set([...[...state.rooms.values()].filter((room) => !room.dm).map((room) => room.id), ...app.directory.keys()])],
-  commands: (word) => state.commands.flatMap((c) => (c.slashes ?? [c.name.toLowerCase()]).slice(0, 1).map((slash) => ({ slash, usage: c.usage, help: c.help, all: c.slashes ?? [] })))
+  commands: (word) => [...state.commands, LEAVE].flatMap((c) => (c.slashes ?? [c.name.toLowerCase()]).slice(0, 1).map((slash) => ({ slash, usage: c.usage, help: c.help ?? t(c.words), all: c.slashes ?? [] })))
     .filter((c) => c.slash.startsWith(word) || c.all.some((one) => one === word)).slice(0, 7),
 
   open(id, focus = true) {
@@ -92,19 +93,28 @@ const app = {
     if (whisper && !quiet) { app.openDm(whisper[1]); return app.say(whisper[2]); }
     const search = /^\/search\s+(.+)/i.exec(text);
     if (search && state.offer?.accounts) return app.search(search[1]);
-    const ignored = /^\/(un)?ignore\s+(\S+)/i.exec(text);
     if (/^\/(quit|exit|q)\b/i.test(text)) return app.signOut();
     // This browser would come back by its cookie, so that goes too.
     const out = state.signedIn && /^\/logout(?:\s+(all))?\s*$/i.exec(text);
     if (out) return out[1] ? app.signOutEverywhere() : app.signOut();
+    const command = commandOf(text, state.commands);
+    if (command?.secret && lacksSecret(command)) return lately((parts) => { if (!parts.secret(command)) app.give(text, quiet, then); });
+    return app.give(text, quiet, then);
+  },
+  /** Gives a command to the server. */
+  give(text, quiet, then) {
+    const room = app.room(), command = commandOf(text, state.commands);
+    const ignored = /^\/(un)?ignore\s+(\S+)/i.exec(text);
     const sent = ask({ type: 'Command', line: text, room: room.dm ? 'lobby' : room.id }, (ack) => {
+      if (ack.what === 'LOGIN' || ack.what === 'REGISTER') { state.signedIn = true; redrawSettings(); }
       if (ignored) { app.ignored[ignored[1] ? 'delete' : 'add'](ignored[2]); }
       if (quiet) { if (/^\/(un)?ignore|^\/nick/i.test(text)) toast(ack.text ?? ''); } else if (ack.text || ack.items) take({ type: 'answer', room: room.id, text: ack.text ?? '', items: ack.items, verb: ack.what, at: new Date(now()).toISOString() });
       then?.(ack);
       if (!quiet) timeline.latest();
     }, (error) => {
-      if (quiet) return toast(error.title, { kind: 'error' });
-      take({ type: 'answer', bad: true, room: room.id, text: error.title, at: new Date(now()).toISOString() });
+      const words = error.code === 'bad-argument' && !command ? t('notHere', { command: text.split(/\s/)[0] }) : error.title;
+      if (quiet) return toast(words, { kind: 'error' });
+      take({ type: 'answer', bad: true, room: room.id, text: words, at: new Date(now()).toISOString() });
       timeline.latest();
     });
     if (!sent) { if (!quiet) composer.put(text); toast(t('needsLine')); }
@@ -122,6 +132,9 @@ const app = {
     } else return false;
     return true;
   },
+  holdsSecret: (text) => holdsSecret(text, state.commands),
+  /** What is typed in a room waits there, but for passwords and keys: those are kept nowhere. */
+  keepDraft: (room, text) => setDraft(room, holdsSecret(text, state.commands) ? '' : text),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
   saveEdit(m, text) {
     const room = state.current;
@@ -216,16 +229,18 @@ const app = {
     setPref('account', false);
     location.reload();
   },
-  /** Registers the name one has, and asks for the cookie by which this browser stays signed in. */
-  makeMine: (password) => new Promise((done, fail) => {
-    const asked = ask({ type: 'Command', line: `/register ${password}`, room: 'lobby' }, () => done(), (error) => fail(new Error(error.title)));
-    if (!asked) fail(new Error(t('needsLine')));
-  }).then(() => api.signIn(state.me.name, password)).then(() => {
+  /** Registers the name one has. */
+  makeMine: (password) => app.order(`/register ${password}`).then(() => app.stayIn(password)).then(() => toast(t('nowYours', { name: state.me.name }))),
+  /** Becomes somebody who has an account. */
+  logIn: (name, password) => app.order(`/login ${name} ${password}`).then(() => app.stayIn(password)),
+  /** Asks for the cookie by which this browser stays signed in. */
+  async stayIn(password) {
+    await kept;
+    await api.signIn(state.me.name, password);
     setPref('account', true);
     state.signedIn = true;
-    toast(t('nowYours', { name: state.me.name }));
     redrawSettings();
-  }),
+  },
   async changePassword(old, fresh) {
     await api.changePassword(old, fresh);
     toast(t('passwordChanged'));
@@ -239,6 +254,8 @@ const app = {
   },
 };
 const MAX_BACK = 200;
+/** The page leaves by itself; the server has no such command for it. */
+const LEAVE = { name: 'QUIT', slashes: ['quit', 'exit', 'q'], usage: '/quit', words: 'signOut' };
 const DID = { op: 'op', deop: 'deop', kick: 'kicked', mute: 'muted', unmute: 'unmuted', ban: 'banned', unban: 'unbanned' };
 function confirmUnsent() { toast(t('unsentStay', { n: box.items.length }), { kind: 'warn' }); return true; }
 
@@ -350,6 +367,13 @@ function heard({ room, message: m, mine, pings }) {
   if (!shown && room !== state.current) toast(`${m.from.name}${where}: ${words.slice(0, 140)}`, { action: { label: t('show'), run: () => app.open(room) } });
 }
 
+/** The session has another token. What this browser comes back by has to follow, or its next connection finds no session. */
+let kept = Promise.resolve();
+function keepToken(token, tries = 3) {
+  kept = api.keepCookie(token).catch((error) => { if (!error.status && tries > 1) return keepToken(token, tries - 1); console.warn(error); });
+  return kept;
+}
+
 /* ---- the connection ---- */
 
 function feed(input) {
@@ -422,6 +446,7 @@ function incoming(data) {
   switch (frame.type) {
     case 'Hello': case 'Resumed': case 'Pong': return;
     case 'Ack': case 'Error': return answered(frame);
+    case 'Token': return void keepToken(frame.token);
     case 'Warning': return toast(frame.text, { kind: 'warn' });
     case 'Goodbye': return frame.reason && frame.reason !== 'restart' ? undefined : announce(t('restart'));
     default: take(frame);
@@ -595,7 +620,7 @@ const SLEPT_MS = 30000;
 const look = (seen) => { const slept = sinceLook() > SLEPT_MS; if (seen || slept) feed({ type: 'visible', slept }); };
 document.addEventListener('visibilitychange', () => { if (document.hidden) return void sinceLook(); look(true); app.watched(); });
 addEventListener('pagehide', () => setDraftNow());
-function setDraftNow() { const text = $('#text'); if (state.current && !$('#composer').classList.contains('editing')) setDraft(state.current, text.value); }
+function setDraftNow() { const text = $('#text'); if (state.current && !$('#composer').classList.contains('editing')) app.keepDraft(state.current, text.value); }
 // A file may be dropped anywhere; while it hovers the page says so.
 let hovering = 0;
 const hover = (on) => { clearTimeout(hovering); $('#app').classList.toggle('dropping', on && state.offer?.files != null); $('.stage').dataset.drop = t('dropHere', { room: $('#title').textContent }); if (on) hovering = setTimeout(hover, 300, false); };

@@ -10,6 +10,7 @@ const maybe = (check) => (v) => v === undefined || v === null || check(v);
 /** The fields that must be there. Whatever else comes is kept: the protocol may grow. */
 const FRAMES = {
   Hello: { you: person, rooms: maybe(list), commands: maybe(list), limits: maybe((v) => typeof v === 'object') },
+  Token: { token: str },
   People: { room: str, users: maybe(list) },
   Message: { room: str, seq: num, from: person, at: str, text: maybe(str), reply_to: maybe(num), reactions: maybe((v) => typeof v === 'object'), file: maybe(file) },
   MessageEdited: { room: str, seq: num, target: num, text: str },

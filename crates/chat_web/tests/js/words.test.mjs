@@ -10,6 +10,7 @@ import id from '../../static/js/i18n/id.js';
 import { links, link } from '../../static/js/linkify.js';
 import { hue, initials, isName, isRoom, mentions, propose } from '../../static/js/names.js';
 import { clock, dayKey, dayLabel, sameRun, untilMidnight } from '../../static/js/time.js';
+import { commandOf, holdsSecret, lacksSecret } from '../../static/js/secrets.js';
 import { SERVER_TYPES, decode, encode, message, newCid } from '../../static/js/wire.js';
 import { dice } from './dice.mjs';
 
@@ -129,4 +130,15 @@ test('both languages have the same words to fill, and every word that is asked f
   const asked = files.flatMap((file) => [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\bt\('([\w-]+)'|data-(?:t|label|hint)="(\w+)"|'(key[A-Z]\w+)'/g)].map((match) => match[1] ?? match[2] ?? match[3]));
   assert.ok(asked.length > 100);
   for (const key of asked) assert.ok(Object.hasOwn(en, key), key);
+});
+
+test('a line that holds a password or a key is known, however it is written', () => {
+  const commands = [{ name: 'LOGIN', slashes: ['login'], secret: true }, { name: 'OPER', slashes: ['oper'], secret: true }, { name: 'REGISTER', slashes: ['register'], secret: true }, { name: 'PASSWD', slashes: ['passwd'], secret: true }, { name: 'NICK', slashes: ['nick'] }];
+  for (const text of ['/login ana pw', '/LOGIN ana', '  /oper', 'OPER:key', 'LOGIN=7:ana pw', '/register pw', '/passwd a b', 'hello\n/oper key']) assert.ok(holdsSecret(text, commands), text);
+  for (const text of ['/nick ana', '//login ana', 'oper: hello', 'NICK:ana', '/operator', 'my /login', 'LOGIN ana pw', '']) assert.ok(!holdsSecret(text, commands), text);
+  assert.ok(holdsSecret('/anything', []), 'before the table has come');
+  const lacks = (text) => lacksSecret(commandOf(text, commands));
+  assert.deepEqual(['/oper', '/login', '/login ana', '/register ', 'OPER:', '/passwd'].map(lacks), Array(6).fill(true));
+  assert.deepEqual(['/oper key', '/login ana pw', '/register pw', 'OPER:key', '/passwd a b'].map(lacks), Array(5).fill(false));
+  assert.equal(commandOf('/ping', commands), null, 'one that is not for the page');
 });

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
 pub use chat_server::testing::{DEADLINE, MemoryStore, Setup, TestClient, TestServer, matches, quick};
-use chat_web::{OpenSockets, Web, WebConfig};
+use chat_web::sockets::OpenSockets;
+use chat_web::{Web, WebConfig};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite;
 use tungstenite::client::IntoClientRequest;

@@ -1,5 +1,7 @@
 //! A server with a store, by REST: what was said before the start, further back than memory goes, and what is found.
 
+use std::sync::Barrier;
+
 use chat_server::config::Config;
 use chat_server::hosts::Hosts;
 use chat_server::store::{Policy, Role};
@@ -10,8 +12,13 @@ use crate::kit::{Call, Guest, Heard, MemoryStore, Reply, Setup, Stage, call, eve
 
 /// A server that keeps what is said in this memory, and only little in its own.
 fn stage(memory: &MemoryStore) -> Stage {
+    stage_with(memory, |_| {})
+}
+
+fn stage_with(memory: &MemoryStore, change: impl FnOnce(&mut Config)) -> Stage {
     let mut config = quick();
     config.history = 20;
+    change(&mut config);
     Stage::with(Setup { kept: Some((memory.clone(), Policy::default())), ..config.into() }, WebConfig::default())
 }
 
@@ -90,6 +97,84 @@ fn pages_go_on_where_memory_ends() {
 }
 
 #[test]
+fn a_page_has_fifty_messages_if_nothing_is_said() {
+    for history in [20, 500] {
+        let memory = MemoryStore::default();
+        let first = stage_with(&memory, |config| config.history = history);
+        say(&first, 60);
+        let newest: Vec<String> = (11..=60).map(|number| format!("line {number}")).collect();
+        let is_newest = |page: &Value| texts(page) == newest;
+        assert!(is_newest(&first.call(get("/api/messages")).json()), "memory of {history}");
+        assert!(is_newest(&first.call(get("/api/rooms/lobby/messages")).json()["messages"]), "memory of {history}");
+        assert!(is_newest(&first.call(get("/api/search?q=line")).json()["messages"]), "memory of {history}");
+        let before = first.call(get("/api/messages?before=56")).json();
+        assert_eq!((texts(&before).len(), texts(&before)[0].as_str()), (50, "line 6"));
+        let after = first.call(get("/api/messages?after=5")).json();
+        assert_eq!((texts(&after).len(), texts(&after)[0].as_str()), (50, "line 6"));
+    }
+}
+
+/// Forty people behind one address are a class and not an attack (docs/protocol.md, section 3).
+#[test]
+fn a_class_of_forty_opens_its_pages_and_searches_at_the_same_time() {
+    let memory = MemoryStore::default();
+    let defaults = Config::default();
+    let pace = |config: &mut Config| {
+        (config.read_burst, config.reads_per_second) = (defaults.read_burst, defaults.reads_per_second);
+        config.max_per_address = defaults.max_per_address;
+    };
+    let stage = stage_with(&memory, pace);
+    say(&stage, 30);
+    let pupils: Vec<Guest> = (1..=40).map(|number| stage.guest(&format!("pupil{number}"))).collect();
+    let ready = Barrier::new(pupils.len());
+    std::thread::scope(|scope| {
+        for pupil in &pupils {
+            scope.spawn(|| {
+                ready.wait();
+                for path in
+                    ["/api/users", "/api/rooms", "/api/rooms/lobby/messages", "/api/search?q=line", "/api/search?q=li*"]
+                {
+                    let reply = pupil.call(get(path));
+                    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn who_reads_past_the_pace_is_told_when_to_come_again_and_an_export_waits_by_itself() {
+    let memory = MemoryStore::default();
+    let first = stage(&memory);
+    say(&first, 450);
+    drop(first);
+    let slow = stage_with(&memory, |config| (config.read_burst, config.reads_per_second) = (12, 0.5));
+    assert_eq!(slow.call(get("/api/search?q=line")).status, 200);
+    assert_eq!(slow.call(get("/api/users")).status, 200);
+    assert_eq!(slow.call(get("/api/server")).status, 200, "that is no reading");
+    for path in ["/api/search?q=line", "/api/search?q=line"] {
+        let refused = slow.call(get(path));
+        assert_eq!((refused.status, refused.problem().as_str()), (429, "too-fast"), "{path}");
+        let wait: u64 = refused.header("retry-after").and_then(|wait| wait.parse().ok()).expect("a number");
+        assert!((10..=20).contains(&wait), "{wait}");
+    }
+    let refused = eventually("all is read", || slow.call(get("/api/rooms")), |reply| reply.status != 200);
+    assert_eq!(refused.problem(), "too-fast");
+    drop(slow);
+    let paced = stage_with(&memory, |config| (config.read_burst, config.reads_per_second) = (1, 2.0));
+    let export = paced.call(get("/api/rooms/lobby/export"));
+    assert_eq!(export.text().lines().count(), 450, "three pages, one of them at once");
+}
+
+#[test]
+fn what_cannot_be_looked_for_says_what_can() {
+    let stage = stage(&MemoryStore::default());
+    let refused = stage.call(get("/api/search?q=red%20f*"));
+    assert_eq!((refused.status, refused.problem().as_str()), (400, "bad-request"));
+    assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("two letters at least")));
+}
+
+#[test]
 fn what_is_found_is_what_one_may_read() {
     let stage = stage(&MemoryStore::default());
     let (ana, mut page) = stage.page("ana");
@@ -158,16 +243,24 @@ fn what_is_offered_is_known_before_one_comes_in() {
         let stage = Stage::with(Setup { kept, ..config.into() }, WebConfig::default());
         let (line, page) = (stage.server().addr().port(), stage.addr().port());
         let told = stage.call(get("/api/server").header("host", &host.replace("PAGE", &page.to_string()))).json();
-        (told["accounts"].clone(), told["private"].clone(), told["files"].clone(), told["line"] == line, told["line"].is_null())
+        (
+            told["accounts"].clone(),
+            told["private"].clone(),
+            told["files"].clone(),
+            told["line"] == line,
+            told["line"].is_null(),
+        )
     };
-    let private = Policy { private: true, plain_passwords: false };
+    let private = Policy { private: true, ..Policy::default() };
     let here = "127.0.0.1:PAGE";
     assert_eq!(offer(None, here), (json!(false), json!(false), json!(null), true, false));
     let kept = || MemoryStore::default();
     assert_eq!(offer(Some((kept(), Policy::default())), here), (json!(true), json!(false), json!(null), true, false));
     assert_eq!(offer(Some((kept(), private)), here), (json!(true), json!(true), json!(null), true, false));
     // The line door listens on loopback here.
-    for (host, is_here) in [("localhost:PAGE", true), ("[::1]:PAGE", true), ("chat.localhost", true), ("chat.example", false)] {
+    for (host, is_here) in
+        [("localhost:PAGE", true), ("[::1]:PAGE", true), ("chat.localhost", true), ("chat.example", false)]
+    {
         let (.., is_the_port, is_null) = offer(None, host);
         assert_eq!((is_the_port, is_null), (is_here, !is_here), "{host}");
     }
@@ -175,7 +268,7 @@ fn what_is_offered_is_known_before_one_comes_in() {
 
 /// What a stranger hears where only members come in.
 pub(crate) fn a_server_for_members() -> String {
-    let policy = Policy { private: true, plain_passwords: false };
+    let policy = Policy { private: true, ..Policy::default() };
     let stage =
         Stage::with(Setup { kept: Some((MemoryStore::default(), policy)), ..quick().into() }, WebConfig::default());
     let reply = stage.call(post("/api/users", &json!({ "name": "ani" })));
@@ -273,8 +366,12 @@ fn a_browser_stays_signed_in_over_a_restart_until_it_is_signed_out() {
     let reply = first.call(post("/api/session", &password("ana", "correct-horse")));
     let cookie = cookies(&reply);
     assert!(cookie.contains("chat_session=") && cookie.contains("chat_account="), "{cookie}");
+    let port = |stage: &Stage| stage.addr().port().to_string();
+    let before = port(&first);
     drop(first);
     let second = stage(&memory);
+    // Only in a test it is at another port, which stands in the name.
+    let cookie = cookie.replace(&format!("{before}_"), &format!("{}_", port(&second)));
     let resume = || call("POST", "/api/session").header("cookie", &cookie).on(second.addr());
     let reply = resume();
     assert_eq!((reply.status, reply.json()["role"].as_str()), (200, Some("op")), "{}", reply.text());

@@ -14,3 +14,4 @@ mod rest;
 mod rights;
 mod rooms;
 mod sockets;
+mod tokens;

@@ -97,6 +97,7 @@ fn every_route_is_in_it_and_answers() {
         "GET /api/users/{id}",
         "GET /api/me",
         "DELETE /api/me",
+        "PUT /api/me/cookie",
         "GET /api/messages",
         "POST /api/messages",
         "GET /api/messages/{id}",

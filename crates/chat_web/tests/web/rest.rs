@@ -333,7 +333,7 @@ fn the_calls_answer_as_they_say() {
     assert_eq!(reply.header("location"), Some(format!("/api/users/{id}").as_str()));
     assert_eq!(
         reply.header("set-cookie"),
-        Some(format!("chat_session={token}; Path=/; HttpOnly; SameSite=Strict").as_str())
+        Some(format!("{}_chat_session={token}; Path=/; HttpOnly; SameSite=Strict", stage.addr().port()).as_str())
     );
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("api-version"), Some("1"));

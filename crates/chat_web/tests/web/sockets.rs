@@ -60,7 +60,7 @@ fn the_router_says_why_a_socket_is_closed() {
 fn a_session_has_so_many_sockets_and_no_more() {
     let stage = Stage::start();
     let (guest, first) = stage.page("ana");
-    let mut others: Vec<Ws> = (1..16).map(|_| guest.connect()).collect();
+    let mut others: Vec<Ws> = (1..chat_web::sockets::SOCKETS_EACH).map(|_| guest.connect()).collect();
     others.iter_mut().for_each(|socket| drop(socket.settle()));
     let mut one_more = guest.connect();
     assert!(matches!(one_more.any(), Heard::Close(1013, _)));

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use chat_server::testing::tied;
 use tempfile::NamedTempFile;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -118,7 +119,7 @@ impl Drop for Chatd {
 }
 
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    let mut command = tied(env!("CARGO_BIN_EXE_chatd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHAT_")) {
         command.env_remove(name);
     }

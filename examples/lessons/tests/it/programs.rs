@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use chat_server::testing::{DEADLINE, Stage, TestClient, play};
+use chat_server::testing::{DEADLINE, Stage, TestClient, play, tied};
 
 use crate::program::{Program, ended, is_here};
 
@@ -92,7 +92,7 @@ struct Lesson {
 impl Lesson {
     fn start(lesson: &str) -> Lesson {
         let doors = if lesson == "12_doors" { 2 } else { 1 };
-        let mut program = Lines::start(Command::new(program(lesson)).args(vec!["127.0.0.1:0"; doors]));
+        let mut program = Lines::start(tied(program(lesson)).args(vec!["127.0.0.1:0"; doors]));
         let printed: VecDeque<String> = (0..doors).filter_map(|_| program.line()).collect();
         let addr = |line: &String| line.strip_prefix("listening on ")?.parse().ok();
         let doors: Vec<SocketAddr> =
@@ -106,7 +106,7 @@ impl Lesson {
         let seat = match self.netcat {
             [] => Seat::Socket(TestClient::connect(addr)),
             [netcat, flags @ ..] => {
-                let mut command = Command::new(netcat);
+                let mut command = tied(netcat);
                 Seat::Program(Lines::start(command.args(flags).args([addr.ip().to_string(), addr.port().to_string()])))
             }
         };

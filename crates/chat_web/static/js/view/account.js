@@ -2,10 +2,10 @@
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
 
-const secret = (label, autocomplete) => h('input', { type: 'password', 'aria-label': t(label), placeholder: t(label), autocomplete, maxlength: 1024, required: true });
+export const secret = (label, autocomplete) => h('input', { type: 'password', 'aria-label': t(label), placeholder: t(label), autocomplete, maxlength: 1024, required: true });
 
 /** A form whose button waits for what it does. What went wrong is said below the fields. */
-function form(label, fields, act) {
+export function form(label, fields, act) {
   const words = h('p.words', { role: 'status' }), button = h('button.soft', {}, t(label));
   button.type = 'submit';
   return h('form.account', { onsubmit: async (e) => {

@@ -2,7 +2,7 @@
 import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
 import { t, lang } from '../i18n.js';
-import { draft, setDraft } from '../prefs.js';
+import { draft } from '../prefs.js';
 import { expand } from '../emoji.js';
 import { bytesOf, format, plainText } from '../format.js';
 import { filesIn, isHeavy, lineCount, overBy } from '../paste.js';
@@ -35,7 +35,7 @@ export function composerView(app) {
     pop.update();
     clearTimeout(saved);
     const here = room;
-    saved = setTimeout(() => { if (mode?.kind !== 'edit' && here === room) setDraft(here, input.value); }, 300);
+    saved = setTimeout(() => { if (mode?.kind !== 'edit' && here === room) app.keepDraft(here, input.value); }, 300);
     if (!input.value || input.value.startsWith('/') || mode?.kind === 'edit') return stopTyping();
     const now = performance.now();
     if ((typed === null || now - typed > TYPING_MS) && !document.hidden) { typed = now; app.typing(room, true); }
@@ -87,11 +87,14 @@ export function composerView(app) {
       if (text !== message.text) app.saveEdit(message, expand(text.replace(/\s*\n\s*/g, ' ')));
       return;
     }
-    const answered = mode?.message.seq ?? null;
+    const answered = mode?.message.seq ?? null, raw = input.value.trimStart(), secret = app.holdsSecret(text);
+    // Lines beside it would be said aloud, and perhaps the wrong one with them.
+    if (secret && text.includes('\n')) { app.sorry(t('secretAlone')); return; }
     // Emptied before anything is done: a command may lead into another room, and this one would keep what stands here as its draft.
     empty();
     // `//word` says "/word"; `/word` is a command; several lines are several messages.
-    if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
+    if (secret) app.command(raw);
+    else if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
     else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(line.replace(/^\/\//, '/'), i === 0 ? answered : null);
   }
 
@@ -99,7 +102,7 @@ export function composerView(app) {
     mode = null;
     input.value = '';
     clearTimeout(saved);
-    setDraft(room, '');
+    app.keepDraft(room, '');
     context();
     grow();
   }
@@ -125,7 +128,7 @@ export function composerView(app) {
     focus: () => input.focus({ preventScroll: true }),
     open(next) {
       if (room === next.id) return this.label(next);
-      if (room && mode?.kind !== 'edit') setDraft(room, input.value);
+      if (room && mode?.kind !== 'edit') app.keepDraft(room, input.value);
       stopTyping();
       room = next.id;
       mode = null;
@@ -144,7 +147,7 @@ export function composerView(app) {
     },
     start(kind, message) {
       mode = { kind, message };
-      if (kind === 'edit') { setDraft(room, input.value); input.value = message.text; }
+      if (kind === 'edit') { app.keepDraft(room, input.value); input.value = message.text; }
       context();
       grow();
       input.focus();
