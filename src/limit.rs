@@ -368,6 +368,12 @@ impl RateLimiter {
         Verdict::Refuse(ChatError::TooFast { retry: MUTE.as_secs(), why })
     }
 
+    /// Whether anything is remembered of a client.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, id: ClientId) -> bool {
+        self.talkers.contains_key(&id)
+    }
+
     /// Forgets somebody who is gone.
     pub fn forget(&mut self, id: ClientId) {
         self.talkers.remove(&id);

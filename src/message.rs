@@ -189,6 +189,8 @@ pub enum Order {
         /// Why, for them and their rooms.
         why: Option<Text>,
     },
+    /// End a room, with all that was said in it.
+    Forget(RoomName),
     /// Show what was done by power.
     Audit {
         /// Only acts with a smaller number.
@@ -249,10 +251,8 @@ pub(crate) struct State {
     pub(crate) is_hidden: bool,
     /// Whether it was asked for a password last.
     pub(crate) is_prompted: bool,
-    /// Whether a ban or a mute ever held its number, so that they have it to forget.
-    pub(crate) is_held: bool,
-    /// Whether it ever opened a room that may still know it by its number.
-    pub(crate) has_opened: bool,
+    /// Whether lists of rooms it is not in may have its number, to be forgotten: bans and mutes, invitations, who opened them.
+    pub(crate) is_listed: bool,
     pub(crate) options: Options,
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,

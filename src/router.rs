@@ -214,6 +214,18 @@ impl Router {
         });
     }
 
+    /// A connection is gone, and its number will never come again: lists of rooms it may not be in forget it.
+    fn unlist(&mut self, id: ClientId) {
+        self.sanctions.forget(id);
+        for room in self.rooms.values_mut() {
+            room.sanctions.forget(id);
+            room.invited.remove(&id);
+            if let Some(opener) = &mut room.opener {
+                opener.person = opener.person.filter(|person| *person != id);
+            }
+        }
+    }
+
     /// A number for a person that no connection has: those count from the other end.
     fn spare_person(&mut self) -> ClientId {
         self.spare_people += 1;
@@ -378,13 +390,8 @@ impl Turn<'_> {
             self.router.metrics.strayed(foreign);
         }
         self.router.limiter.forget(id);
-        if client.state.is_held {
-            self.forget_sanctioned(id);
-        }
-        if client.state.has_opened {
-            for opener in self.router.rooms.values_mut().filter_map(|room| room.opener.as_mut()) {
-                opener.person = opener.person.filter(|person| *person != id);
-            }
+        if client.state.is_listed {
+            self.router.unlist(id);
         }
         if let Some(name) = client.name.clone()
             && self.clients.named(&name).is_none()
@@ -823,6 +830,8 @@ fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, enve
 mod tests {
     use std::sync::atomic::AtomicBool;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::command::{Unfit, VERBS};
     use crate::message::{Credits, Ticket};
@@ -1084,6 +1093,113 @@ mod tests {
         assert!(matches!(heard[..], [Event::Role { role: crate::store::Role::Member, .. }]), "{heard:?}");
     }
 
+    // ---- what is kept of who is gone ----
+
+    /// Where the router knows a client by its number, besides what was said. Others may remember who whispered to them last.
+    fn traces(router: &Router, id: ClientId) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut note = |place: &str, is_there: bool| found.extend(is_there.then(|| place.to_string()));
+        note("the registry", router.registry.lock().get(id).is_some());
+        note("the limiter", router.limiter.knows(id));
+        note("those who ignore", router.ignorers.contains(&id));
+        note("those who watch", router.watchers.contains(&id));
+        note("those with something to send", router.unsent.contains(&id));
+        note("those who leave", router.leaving.iter().any(|(client, _)| client.id == id));
+        note(
+            "bans and mutes of the server",
+            router.sanctions.iter().any(|held| held.connections().any(|held| held == id)),
+        );
+        note("questions", router.archive.as_ref().is_some_and(|archive| archive.is_asked_by(id)));
+        for room in router.rooms.values() {
+            let name = &room.name;
+            note(&format!("the members of {name}"), room.members.contains(&id));
+            note(&format!("the operators of {name}"), room.ops.contains(&id));
+            note(&format!("the invited of {name}"), room.invited.contains(&id));
+            note(&format!("the unannounced of {name}"), room.unannounced.contains(&id));
+            note(&format!("who opened {name}"), room.opener.as_ref().is_some_and(|opener| opener.person == Some(id)));
+            let mut held = room.sanctions.iter().flat_map(|held| held.connections());
+            note(&format!("bans and mutes of {name}"), held.any(|held| held == id));
+            note(&format!("the news of {name}"), !room.news.is_empty());
+        }
+        found
+    }
+
+    const PEOPLE: [&str; 4] = ["ani", "budi", "citra", "dewi"];
+
+    /// What one of them does: a line, or an end of their connection, after which they come again.
+    fn deed() -> impl Strategy<Value = (usize, &'static str)> {
+        let line = prop_oneof![
+            6 => prop_oneof![Just("hello"), Just("/me waves"), Just("/w budi psst"), Just("/react last 👍"), Just("/away tea")],
+            4 => prop_oneof![Just("/join #tea"), Just("/join #den"), Just("/join #den key"), Just("/part"), Just("/part #tea")],
+            3 => prop_oneof![Just("/mode +i"), Just("/mode -i"), Just("/mode +k key"), Just("/topic tea")],
+            4 => prop_oneof![Just("/invite budi #tea"), Just("/invite citra #den"), Just("/op budi"), Just("/deop ani")],
+            4 => prop_oneof![
+                Just("/mute budi"),
+                Just("/mute #tea citra 5s"),
+                Just("/ban #tea dewi"),
+                Just("/ban #den ani 5s"),
+                Just("/unban #tea dewi"),
+                Just("/kick budi"),
+            ],
+            3 => prop_oneof![Just("/ignore budi"), Just("/ignore ani"), Just("OPT:presence=full"), Just("OPT:presence=off")],
+            2 => prop_oneof![Just("/nick other"), Just("/nick ani"), Just("/search hello"), Just("/history"), Just("/oper secret key")],
+            2 => prop_oneof![Just("/mute * citra"), Just("/forget #tea"), Just("/lockdown off"), Just("TYPING:")],
+            3 => prop_oneof![Just("QUIT"), Just("!lost"), Just("!closed"), Just("!time")],
+        ];
+        (0..PEOPLE.len(), line)
+    }
+
+    proptest! {
+        /// Whatever they did: of who has left nothing is kept but what was said, and when all have, no talker, watcher or
+        /// ignorer is known.
+        #[test]
+        fn of_who_has_left_no_number_is_kept(deeds in proptest::collection::vec(deed(), 1..120)) {
+            let key = crate::operator_key::OperatorKey::new("secret key").ok();
+            let config = Config { spam_lines: 60, arrivals: 3, operator_key: key, rooms_each: 9, ..quick() };
+            let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
+            let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+            let mut numbers: Vec<(ClientId, String)> = Vec::new();
+            let mut gone: Vec<ClientId> = Vec::new();
+            let come = |stage: &mut Bare, numbers: &mut Vec<(ClientId, String)>, place: usize| {
+                let who = format!("{}-{}", PEOPLE[place], numbers.len());
+                stage.connect(&who);
+                stage.send(&who, format!("JOIN:{}\nJOIN:{who}\n", PEOPLE[place]).as_bytes());
+                numbers.push((stage.id_of(&who), who));
+                numbers.len() - 1
+            };
+            let mut seats: Vec<usize> = (0..PEOPLE.len()).map(|place| come(&mut stage, &mut numbers, place)).collect();
+            for (place, line) in deeds {
+                let (id, who) = numbers[seats[place]].clone();
+                match line {
+                    "!lost" => stage.turn(vec![Message::ClientLeft(id, Leave::Lost)]),
+                    "!closed" => stage.hang_up(&who),
+                    "!time" => drop(stage.wait(7)),
+                    line => stage.send(&who, format!("{line}\n").as_bytes()),
+                }
+                // They may have sent away somebody else.
+                for place in 0..PEOPLE.len() {
+                    let (id, _) = numbers[seats[place]];
+                    if stage.router().registry.lock().get(id).is_none() {
+                        gone.push(id);
+                        seats[place] = come(&mut stage, &mut numbers, place);
+                    }
+                }
+                for id in &gone {
+                    prop_assert_eq!(traces(stage.router(), *id), Vec::<String>::new(), "{}", id);
+                }
+            }
+            for (id, _) in &numbers {
+                stage.turn(vec![Message::ClientLeft(*id, Leave::Lost)]);
+            }
+            for (id, _) in &numbers {
+                prop_assert_eq!(traces(stage.router(), *id), Vec::<String>::new(), "{}", id);
+            }
+            let router = stage.router();
+            prop_assert!(router.ignorers.is_empty() && router.watchers.is_empty() && router.unsent.is_empty());
+            prop_assert!(router.registry.names().is_empty());
+        }
+    }
+
     // ---- what a panic costs ----
 
     #[test]
@@ -1309,7 +1425,8 @@ mod tests {
                 if self.0.load(Relaxed) { Err((self.1)(batch)) } else { Ok(()) }
             }
         }
-        let ways: [(fn(Batch) -> Undelivered, &str); 4] = [
+        type Way = fn(Batch) -> Undelivered;
+        let ways: [(Way, &str); 4] = [
             (|_| Undelivered::Gone, "connection lost"),
             (|_| Undelivered::Broken, "our fault"),
             (|_| Undelivered::Broken, "our fault"),

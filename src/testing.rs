@@ -693,6 +693,12 @@ impl Bare {
         &self.router
     }
 
+    /// The number of somebody's connection.
+    #[cfg(test)]
+    pub(crate) fn id_of(&mut self, who: &str) -> ClientId {
+        self.seat(who).id
+    }
+
     /// How many batches the router has handed to somebody since the last line was read.
     pub fn batches(&mut self, who: &str) -> usize {
         self.seat(who).shelf.len()

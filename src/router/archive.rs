@@ -110,6 +110,12 @@ impl Archive {
         self.held.is_some()
     }
 
+    /// Whether a client waits for an answer.
+    #[cfg(test)]
+    pub(super) fn is_asked_by(&self, by: ClientId) -> bool {
+        self.questions.values().any(|asked| matches!(asked.asker, Asker::Client { id, .. } if id == by))
+    }
+
     /// What is still to be asked.
     pub(super) fn waiting_to_ask(&self) -> impl Iterator<Item = &Question> {
         self.to_ask.iter().map(|(_, question)| question)

@@ -376,7 +376,7 @@ impl Turn<'_> {
         room.opener = Some(opener);
         self.router.rooms.insert(name.clone(), room);
         if let Some(client) = self.clients.get_mut(id) {
-            client.state.has_opened = true;
+            client.state.is_listed = true;
         }
         Ok(())
     }
@@ -896,6 +896,11 @@ impl Turn<'_> {
             other => other,
         })?;
         let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
+        for guest in &guests {
+            if let Some(client) = self.clients.get_mut(*guest) {
+                client.state.is_listed = true;
+            }
+        }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
         room.invited.extend(guests);
         // Whoever is invited may never come. The oldest numbers make way, so that the list is bounded.

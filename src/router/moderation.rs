@@ -46,12 +46,6 @@ impl Router {
 }
 
 impl Turn<'_> {
-    /// A connection is gone, and its number will never come again.
-    pub(super) fn forget_sanctioned(&mut self, id: ClientId) {
-        self.router.sanctions.forget(id);
-        self.router.rooms.values_mut().for_each(|room| room.sanctions.forget(id));
-    }
-
     // ---- what holds ----
 
     fn suspect(&self, id: ClientId) -> Suspect<'_> {
@@ -517,7 +511,7 @@ impl Turn<'_> {
         sanctions.add(sanction, time, connections.iter().copied(), now).map_err(full)?;
         for connection in connections {
             if let Some(client) = self.clients.get_mut(*connection) {
-                client.state.is_held = true;
+                client.state.is_listed = true;
             }
         }
         self.router.record_sanctions_of(room);

@@ -298,6 +298,9 @@ impl Turn<'_> {
                 self.announce_by(by, text);
                 reply(Told::Done);
             }
+            Order::Forget(room) => {
+                reply(self.forget_by(by, &room).map_or_else(Told::Refused, |_| Told::Done));
+            }
             Order::Kick { person, why } => {
                 let all: Vec<ClientId> =
                     self.clients.iter().filter(|client| client.person() == person).map(|client| client.id).collect();

@@ -170,15 +170,16 @@ impl Model {
 
     fn readable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
         let chamber = self.rooms.get(room).ok_or(403u16)?;
-        let is_inside = chamber.members.contains(&id);
-        if chamber.invite_only && !is_inside && !chamber.invited.contains(&id) && self.role(id) < Role::Op {
-            // To all others it is none.
-            return Err(403);
-        }
         if self.is_held(id, Kind::Ban, room) {
             return Err(474);
         }
-        if chamber.is_open() || is_inside { Ok(chamber) } else { Err(442) }
+        if chamber.is_open() || chamber.members.contains(&id) {
+            return Ok(chamber);
+        }
+        let seat = self.seat(id);
+        let is_own = seat.signed && seat.name.as_ref().is_some_and(|name| chamber.accounts.contains(name));
+        let is_expected = chamber.invited.contains(&id) || is_own;
+        Err(if chamber.invite_only && !is_expected { 473 } else { 442 })
     }
 
     fn speakable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
@@ -433,6 +434,8 @@ impl Model {
                     return Err(484);
                 }
                 self.may_be_called(id, name)?;
+                self.not_muted(id, SERVER)?;
+                seat.rooms.iter().try_for_each(|room| self.not_muted(id, room))?;
                 if !self.holders(name).is_empty() {
                     return Err(433);
                 }
@@ -537,6 +540,7 @@ impl Model {
                 if chamber.members.contains(&guest) {
                     return Err(443);
                 }
+                self.not_muted(id, room)?;
                 if self.is_held(guest, Kind::Ban, room) {
                     return Err(474);
                 }

@@ -17,7 +17,7 @@ fn run(flags: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
     // Every command line here ends by itself; were one to run a server, `timeout` would end it.
     let mut command = Command::new("timeout");
     let server = program();
-    command.arg("20").arg(server.get_program()).args(flags);
+    command.arg("20").arg(env!("CARGO_BIN_EXE_chat_server")).args(flags);
     server.get_envs().for_each(|(name, _)| _ = command.env_remove(name));
     let Output { status, stdout, stderr } = command.envs(variables.iter().copied()).output().expect("timeout is here");
     let text = |bytes| String::from_utf8(bytes).expect("its words are UTF-8");

@@ -141,7 +141,7 @@ fn page(addr: SocketAddr, name: &str) -> WebSocket<TcpStream> {
     };
     let body = format!("{{\"name\":\"{name}\"}}");
     let mut call = connect();
-    let head = "POST /api/users HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-type: application/json\r\n";
+    let head = "POST /api/users HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n";
     write!(call, "{head}content-length: {}\r\n\r\n{body}", body.len()).expect("a call");
     let mut reply = String::new();
     call.read_to_string(&mut reply).expect("an answer");

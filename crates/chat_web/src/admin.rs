@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::error::{AppError, Problem};
 use crate::handlers::{Asked, Body, number};
-use crate::models::{AuditEntry, Room, User};
+use crate::models::{AuditEntry, Room, User, room_name};
 use crate::peer::Peer;
 use crate::state::AppState;
 
@@ -224,6 +224,41 @@ pub async fn announce(
 ) -> Result<StatusCode, AppError> {
     let text = crate::websocket::one_line(&announcement.text, state.handle.config().line_bytes)?;
     operator.order(&state, Order::Announce(text)).await.map(|_| StatusCode::NO_CONTENT)
+}
+
+/// Which room.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Forget {
+    /// Its name, without the `#`.
+    #[schema(example = "club")]
+    room: String,
+}
+
+/// Forget a room
+///
+/// Whoever is in it has to go, and what was said in it is no more.
+#[utoipa::path(post, path = "/admin/forget", tag = "operators", request_body = Forget, security(("operator" = [])),
+    responses(
+    (status = 204, description = "It is no more"),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "No operator key was sent", body = Problem),
+    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 404, description = "There is no such room", body = Problem),
+    (status = 413, description = "The body is too large", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "It cannot be forgotten, or the fields are wrong", body = Problem),
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub async fn forget(
+    operator: Operator,
+    State(state): State<Arc<AppState>>,
+    Body(forget): Body<Forget>,
+) -> Result<StatusCode, AppError> {
+    let room = room_name(&forget.room)?;
+    match operator.order(&state, Order::Forget(room)).await {
+        Err(AppError::Chat(ChatError::NoSuchRoom(_))) => Err(AppError::RoomNotFound),
+        told => told.map(|_| StatusCode::NO_CONTENT),
+    }
 }
 
 /// Which acts.

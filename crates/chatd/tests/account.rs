@@ -206,7 +206,7 @@ fn at_a_terminal_a_password_is_asked_for_twice_and_never_shown() {
     let types = |first: &str, second: &str, words: &[&str]| {
         let command = chatd(&data);
         let mut python = Command::new("python3");
-        python.args(["-c", TYPIST, first, second]).arg(command.get_program()).args(words).stdin(Stdio::null());
+        python.args(["-c", TYPIST, first, second]).arg(env!("CARGO_BIN_EXE_chatd")).args(words).stdin(Stdio::null());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => python.env(name, value),

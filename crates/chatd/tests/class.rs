@@ -63,7 +63,8 @@ impl<'a> Connection<'a> {
         Connection { page, stream: Some(kit::connect(page)) }
     }
 
-    /// A call's answer; it is made again while the server asks for patience, as the page does.
+    /// A call's answer. Where passwords are looked at already it is made again after a while, as the page does; any other refusal
+    /// is one that a class should not meet.
     fn call(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
         let until = Instant::now() + 3 * DEADLINE;
         loop {
@@ -71,7 +72,9 @@ impl<'a> Connection<'a> {
             let Some(reply) = self.attempt(method, path, headers, body) else { continue };
             let wait = reply.header("retry-after").and_then(|seconds| seconds.parse().ok());
             match (reply.status, wait) {
-                (429 | 503, Some(seconds)) => thread::sleep(Duration::from_secs(seconds)),
+                (503, Some(seconds)) if reply.text.contains("store-unavailable") => {
+                    thread::sleep(Duration::from_secs(seconds));
+                }
                 _ => return reply,
             }
         }
@@ -200,4 +203,30 @@ fn the_page_leaves_descriptors_to_the_other_doors() {
     assert!(chatd.count("fd") < 256 - 64, "{} descriptors", chatd.count("fd"));
     drop((held, people));
     assert!(!chatd.log().contains("cannot take connections"), "{}", chatd.log());
+}
+
+/// What the manual says of limits by address is what a server has that nobody has set.
+#[test]
+fn the_manual_has_the_limits_by_address_as_they_are() {
+    let manual = include_str!("../../../deploy/README.md");
+    let (_, table) = manual.split_once("| limit by address | setting | default |").expect("the table");
+    let (_, example, _) = kit::output(&["config", "--example"]);
+    let default = |setting: &str| {
+        let line = example.lines().find_map(|line| line.strip_prefix(&format!("# {setting} = ")));
+        line.unwrap_or_else(|| panic!("there is no setting {setting}")).parse::<u64>().expect("a number")
+    };
+    let mut seen = 0;
+    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let Some(setting) = cells[2].split('`').nth(1) else { continue };
+        let times = |words: &str| cells[2].contains(words);
+        let right = match default(setting) {
+            value if times("twice") => 2 * value,
+            value if times("half") => value.div_ceil(2),
+            value => value,
+        };
+        assert!(cells[3].starts_with(&right.to_string()), "{row}: {right}");
+        seen += 1;
+    }
+    assert!(seen >= 5, "only {seen} limits were found");
 }

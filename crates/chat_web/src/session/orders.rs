@@ -16,12 +16,14 @@ use super::task::{Missed, Resume, Task, Wanted};
 use super::{Ask, Asker, Order, Out, SocketId, Told};
 use crate::error::AppError;
 use crate::frames::{id_in_room, rendered, unfit};
-use crate::models::{Ack, ServerFrame, Span, bare, room_name};
+use crate::models::{Ack, ServerFrame, Span, bare};
 use crate::queue::frames;
 use crate::state::{Receipt, frame, key};
 
 /// The most lines that one `HISTORY` of a resume asks for: of the longest they come to about as much as may wait for a socket.
 const RESUME_PAGE: usize = 100;
+/// The most sockets of one session.
+const SOCKETS: usize = 8;
 
 impl Task {
     pub(super) async fn order(&mut self, order: Order) {
@@ -34,6 +36,12 @@ impl Task {
                     let (code, reason) = (4001, "the session is over".into());
                     frames.put(Out::End { goodbye: None, code, reason });
                     return;
+                }
+                // The numbers rise. After another network the oldest are those that are dead and do not show it yet.
+                if self.sockets.len() >= SOCKETS
+                    && let Some(oldest) = self.sockets.keys().min().copied()
+                {
+                    self.end_socket(oldest, None, 1013, "too many connections of one session: the oldest makes way");
                 }
                 self.sockets.insert(socket, frames);
                 self.empty_since = None;
@@ -86,8 +94,10 @@ impl Task {
                 if !self.session.is_in(&bare(&room)) {
                     return;
                 }
+                // A mark past the last line would hide those that come next.
+                let last = self.seen.get(&key(&room)).copied().unwrap_or(0).max(self.state.last_seq(&room));
                 let read = self.read.entry(key(&room)).or_default();
-                *read = seq.max(*read);
+                *read = seq.min(last).max(*read);
                 let frame = ServerFrame::Read { room: bare(&room), seq: *read };
                 let others: Vec<SocketId> =
                     self.sockets.keys().copied().filter(|other| Some(*other) != asker.socket).collect();
@@ -254,11 +264,16 @@ impl Task {
         let Asker { socket: Some(socket), reference, .. } = asker else { return };
         self.next_tag += 1;
         let resume = self.next_tag;
-        let rooms = rooms.into_iter().filter_map(|(room, after)| Some((room_name(&room).ok()?, after)));
-        let left = rooms
-            .filter(|(room, _)| self.session.is_in(&bare(room)))
-            .map(|(room, after)| Missed { room, asked: after, after, end: 0 })
-            .collect();
+        // A room has one name, however it is spelt, and is read once.
+        let mut folded: BTreeMap<String, (RoomName, u64)> = BTreeMap::new();
+        for (room, after) in rooms {
+            let Some(room) = self.session.rooms().into_iter().find(|own| bare(own).eq_ignore_ascii_case(&room)) else {
+                continue;
+            };
+            let (_, known) = folded.entry(key(&room)).or_insert((room, after));
+            *known = after.min(*known);
+        }
+        let left = folded.into_values().map(|(room, after)| Missed { room, asked: after, after, end: 0 }).collect();
         self.resumes.insert(resume, Resume { socket, reference, left, rooms: BTreeMap::new() });
         self.resume_on(resume).await;
     }

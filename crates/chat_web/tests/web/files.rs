@@ -174,3 +174,23 @@ fn where_no_files_are_passed_on_there_are_none() {
     assert_eq!(stage.call(get("/files/00000000000000000000000000000000")).problem(), "no-files");
     assert!(stage.call(get("/api/server")).json()["files"].is_null());
 }
+
+#[test]
+fn a_file_of_a_closed_room_asks_who_wants_it() {
+    let stage = stage(|_| {});
+    let (ani, mut socket) = stage.page("ani");
+    let budi = stage.guest("budi");
+    for line in ["/join #club", "/mode #club +i"] {
+        socket.send(&json!({"type": "Command", "line": line, "room": "club"}));
+        socket.settle();
+    }
+    let place = url(&ani.call(send("room=club&name=plan.txt", b"secret\n")));
+    // Who has the token and nothing else has too little, and learns no more than by any other call.
+    for reply in [stage.call(get(&place)), budi.call(get(&place)), budi.call(get("/api/rooms/club/messages"))] {
+        assert_eq!((reply.status, reply.problem()), (403, "invite-only".into()));
+    }
+    assert_eq!(ani.call(get(&place)).body, b"secret\n");
+    socket.send(&json!({"type": "Command", "line": "/mode #club -i", "room": "club"}));
+    socket.settle();
+    assert_eq!(stage.call(get(&place)).body, b"secret\n");
+}
