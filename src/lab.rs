@@ -425,10 +425,12 @@ fn thread(task: Task, seats: &BTreeMap<ClientId, Arc<Seat>>, now: Duration) -> T
     let doing = if state == 'R' {
         Doing::Working
     } else if let Some(seat) = seat(reader) {
-        let out_of_tickets = seat.credits.get().is_some_and(|credits| credits.free() == 0);
+        // Behind a long answer it waits for all of them, with one still free.
+        let free = seat.credits.get().map_or(MESSAGES, Credits::free);
+        let awaits_ticket = free == 0 || free < MESSAGES && waits_in.contains("futex");
         match seat.reading.until(now) {
             Some(since) => Doing::Reading(since),
-            None if out_of_tickets => Doing::AwaitingTicket,
+            None if awaits_ticket => Doing::AwaitingTicket,
             // Where the system does not say in what it sleeps, this is nearly always why.
             None if waits_in.is_empty() || waits_in.contains("nanosleep") => Doing::Paced,
             None => asleep,
@@ -558,7 +560,11 @@ mod tests {
         assert_eq!(shown("client-7", 'S', "hrtimer_nanosleep"), "held back: it was too fast");
         let credits = Credits::new(MESSAGES);
         assert!(seat.credits.set(credits.clone()).is_ok());
-        let _tickets: Vec<_> = (0..MESSAGES).map(|_| credits.try_take().unwrap()).collect();
+        assert_eq!(shown("client-7", 'S', "futex_do_wait"), "asleep in futex_do_wait");
+        let _one = credits.try_take().unwrap();
+        assert_eq!(shown("client-7", 'S', "futex_do_wait"), "waits: its answers are unread");
+        assert_eq!(shown("client-7", 'S', "hrtimer_nanosleep"), "held back: it was too fast");
+        let _others: Vec<_> = (1..MESSAGES).map(|_| credits.try_take().unwrap()).collect();
         assert_eq!(shown("client-7", 'S', "futex_do_wait"), "waits: its answers are unread");
         seat.reading.begin(Duration::from_secs(1));
         assert_eq!(shown("client-7", 'S', "wait_woken"), "reading since 4.0 s");

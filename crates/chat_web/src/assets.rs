@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::error::AppError;
+use crate::negotiation::{self, Encodings};
 use crate::state::AppState;
 
 /// One file of the page, as build.rs packs it.
@@ -43,12 +44,16 @@ pub async fn asset(
     let (bytes, tag, packed) = match &state.config.dir {
         Some(dir) => from_folder(dir, path).map(|bytes| (bytes.clone().into(), tag(&bytes), false)),
         None => ASSETS.iter().find(|asset| asset.name == path).map(|asset| {
-            let packed = asset.gzip.len() < asset.bytes.len() && takes_gzip(&headers);
+            let Encodings { gzip, plain } = Encodings::of(&headers);
+            let packed = gzip && (asset.gzip.len() < asset.bytes.len() || !plain);
             let bytes = if packed { asset.gzip } else { asset.bytes };
             (Bytes::from_static(bytes), asset.tag.to_string(), packed)
         }),
     }
     .ok_or(AppError::NotFound)?;
+    if !packed && !Encodings::of(&headers).plain {
+        return Err(AppError::NotAcceptable);
+    }
     // Two encodings of a file are two answers, and a strong tag belongs to one of them.
     let tag = format!("\"{tag}{}\"", if packed { "-gzip" } else { "" });
     if !matches!(method, Method::GET | Method::HEAD) {
@@ -56,38 +61,22 @@ pub async fn asset(
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Ok(response);
     }
-    let same = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|known| matches!(known.trim(), known if known == tag || known == "*"));
+    let instead = negotiation::instead(&headers, &tag);
     let cached = [
         (header::ETAG, tag),
         (header::CACHE_CONTROL, "no-cache".to_string()),
         (header::VARY, "accept-encoding".to_string()),
     ];
-    if same {
-        return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
+    match instead {
+        Some(StatusCode::NOT_MODIFIED) => return Ok((StatusCode::NOT_MODIFIED, cached).into_response()),
+        Some(_) => return Err(AppError::NotMatched),
+        None => {}
     }
     let mut response = (cached, [(header::CONTENT_TYPE, content_type(path))], bytes).into_response();
     if packed {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
-}
-
-/// Whether `Accept-Encoding` names gzip, or anything, and does not refuse it by `q=0` (RFC 9110, 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let weight = |wanted: &str| {
-        let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).find_map(|offer| {
-            let (name, rest) = offer.split_once(';').unwrap_or((offer, ""));
-            let q = || rest.trim().strip_prefix("q=").map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
-            name.trim().eq_ignore_ascii_case(wanted).then(q)
-        })
-    };
-    weight("gzip").or_else(|| weight("*")).is_some_and(|q: f32| q > 0.0)
 }
 
 fn from_folder(dir: &Path, path: &str) -> Option<Vec<u8>> {

@@ -51,6 +51,15 @@ pub enum AppError {
     /// The content type is another.
     #[error("The body is to be JSON, with the header Content-Type: application/json.")]
     UnsupportedMediaType,
+    /// The body is encoded.
+    #[error("A body comes as it is here, without Content-Encoding.")]
+    EncodedBody,
+    /// The answer has no form that would be taken.
+    #[error("Accept-Encoding refuses the answer as it is and by gzip, and it has no other form. Nothing was done.")]
+    NotAcceptable,
+    /// What the call wants to match is another thing by now.
+    #[error("If-Match names another state than there is.")]
+    NotMatched,
     /// The body is too big.
     #[error("The body has more than 64 KiB.")]
     TooLarge,
@@ -183,6 +192,8 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("line-too-long", 413, "The text is too long", "Send it in pieces."),
     ("not-utf8", 422, "The text is no UTF-8", "Send UTF-8."),
     ("unsupported-media-type", 415, "The body is to be JSON", "Send the header Content-Type: application/json."),
+    ("not-acceptable", 406, "No form of the answer is accepted", "Accept gzip, or leave Accept-Encoding out."),
+    ("not-matched", 412, "It is not what it was", "Fetch it anew, without If-Match."),
     ("too-large", 413, "The body is too large", "It may have 64 KiB."),
     ("not-signed-on", 401, "Nobody is signed on", "POST /api/users gives a cookie and a token."),
     ("already-signed-on", 409, "There is a name already", "Change it with /nick."),
@@ -253,7 +264,9 @@ impl AppError {
             AppError::InvalidRequest(_) => "bad-request",
             AppError::BadJson(_) => "bad-json",
             AppError::WrongFields(_) => "wrong-fields",
-            AppError::UnsupportedMediaType => "unsupported-media-type",
+            AppError::UnsupportedMediaType | AppError::EncodedBody => "unsupported-media-type",
+            AppError::NotAcceptable => "not-acceptable",
+            AppError::NotMatched => "not-matched",
             AppError::TooLarge => "too-large",
             AppError::NotSignedOn => "not-signed-on",
             AppError::KeyMissing => "operator-key-missing",
@@ -366,5 +379,19 @@ impl From<QueryRejection> for AppError {
 impl From<PathRejection> for AppError {
     fn from(_: PathRejection) -> AppError {
         AppError::NotFound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command that only another door has is no fault of the server.
+    #[test]
+    fn what_has_no_row_is_refused_and_not_broken() {
+        assert!(!PROBLEMS.iter().any(|(code, ..)| *code == ChatError::NoLab.code().1));
+        assert_eq!(status_of(&ChatError::NoLab), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(AppError::Chat(ChatError::NoLab).problem().status, 422);
+        assert_eq!(status_of(&ChatError::Internal { incident: 1 }), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

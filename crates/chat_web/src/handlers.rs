@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::cookies::{self, Cookies};
 use crate::error::{AppError, PROBLEMS, Problem};
 use crate::models::{Author, Message, Room, User, bare, room_name};
+use crate::negotiation;
 use crate::peer::Peer;
 use crate::session::{Ask, Entry, NoSession, Session, Told};
 use crate::state::{AppState, Page, PageQuery};
@@ -366,6 +367,7 @@ struct IdempotencyKey {
     (status = 200, description = "Oldest first; the newest page if nothing is said", body = Vec<Message>,
         headers(("Link" = String, description = "rel=prev and rel=next"), ("X-Last-Seq" = u64), ("ETag" = String))),
     (status = 304, description = "Nothing changed"),
+    (status = 412, description = "If-Match names another state", body = Problem),
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
@@ -384,7 +386,7 @@ pub async fn list_messages(
     let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
     let tag = etag(&state, &room, page.last_seq);
-    let mut response = match unchanged(&headers, &tag) {
+    let mut response = match unchanged(&headers, &tag)? {
         Some(response) => response,
         None => Json(page.messages).into_response(),
     };
@@ -397,6 +399,7 @@ pub async fn list_messages(
     params(("room" = String, Path, description = "The room without its `#`"), RoomQuery), responses(
     (status = 200, description = "Oldest first; the newest page if nothing is said", body = MessagePage),
     (status = 304, description = "Nothing changed"),
+    (status = 412, description = "If-Match names another state", body = Problem),
     (status = 400, description = "A parameter cannot be read", body = Problem),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
@@ -414,7 +417,7 @@ pub async fn room_messages(
     let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
     let tag = etag(&state, &room, page.last_seq);
-    let mut response = match unchanged(&headers, &tag) {
+    let mut response = match unchanged(&headers, &tag)? {
         Some(response) => response,
         None => {
             let (messages, last_seq) = (page.messages, page.last_seq);
@@ -767,15 +770,18 @@ async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery)
 }
 
 /// Every change of a room takes a number, so the last one says whether a page is the same; after another start of the
-/// server the same number means something else.
+/// server the same number means something else. Weak, for the same page goes out in more than one encoding.
 fn etag(state: &AppState, room: &str, last_seq: u64) -> String {
-    format!("\"{}:{last_seq}:{}\"", room.to_ascii_lowercase(), state.instance.simple())
+    format!("W/\"{}:{last_seq}:{}\"", room.to_ascii_lowercase(), state.instance.simple())
 }
 
-fn unchanged(headers: &HeaderMap, tag: &str) -> Option<Response> {
-    let known = headers.get(header::IF_NONE_MATCH)?.to_str().ok()?;
-    let same = known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag);
-    same.then(|| StatusCode::NOT_MODIFIED.into_response())
+/// The answer to a call whose conditions say that it has the page already.
+fn unchanged(headers: &HeaderMap, tag: &str) -> Result<Option<Response>, AppError> {
+    match negotiation::instead(headers, tag) {
+        Some(StatusCode::NOT_MODIFIED) => Ok(Some(StatusCode::NOT_MODIFIED.into_response())),
+        Some(_) => Err(AppError::NotMatched),
+        None => Ok(None),
+    }
 }
 
 fn paging(response: &mut Response, tag: String, last_seq: u64, prev: Option<&str>, next: Option<&str>) {

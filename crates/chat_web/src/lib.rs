@@ -24,6 +24,7 @@ pub mod frames;
 pub mod figures;
 pub mod peer;
 pub mod cookies;
+pub mod negotiation;
 pub mod queue;
 pub mod sockets;
 mod gate;

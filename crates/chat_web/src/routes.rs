@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -22,6 +23,7 @@ use utoipa_axum::routes;
 
 use crate::error::{AppError, PROBLEM, Problem};
 use crate::gate::gate;
+use crate::negotiation::{self, OnlyCompressed};
 use crate::state::{AppState, random_uuid};
 use crate::{accounts, admin, assets, cookies, files, handlers, websocket};
 
@@ -145,21 +147,25 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole door.
 pub fn app(state: Arc<AppState>) -> Router {
     let (calls, _) = api().split_for_parts();
-    let calls =
-        calls.fallback(|| async { AppError::NotFound }).layer(from_fn(deadline)).layer(DefaultBodyLimit::max(BODY));
+    let calls = calls
+        .fallback(|| async { AppError::NotFound })
+        .layer(from_fn(deadline))
+        .layer(from_fn(|request, next| negotiation::body(BODY as u64, request, next)))
+        .layer(DefaultBodyLimit::max(BODY));
     let figures = state.clone();
-    let compressed = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
+    let compressed = OrOnlyCompressed(SizeAbove::new(1_024).and(NotForContentType::IMAGES));
     Router::new()
         .nest("/api/v1", calls.clone())
         .nest("/api", calls)
         .route("/problems/{code}", get(handlers::problem))
-        .method_not_allowed_fallback(|| async { AppError::MethodNotAllowed })
+        .layer(from_fn(negotiation::encodings))
         .layer(CompressionLayer::new().compress_when(compressed))
         // Behind the compression: the page's files were compressed when the binary was built.
         .fallback(assets::asset)
         // Behind the compression: an upgrade is no body.
         .route("/ws", any(websocket::ws_handler))
-        .route("/files/{token}", get(files::download))
+        .route("/files/{token}", get(files::download).layer(from_fn(negotiation::plain)))
+        .method_not_allowed_fallback(|| async { AppError::MethodNotAllowed })
         .layer(cors(&state))
         .layer(from_fn_with_state(state.clone(), gate))
         .layer(from_fn_with_state(state.clone(), dress))
@@ -168,6 +174,16 @@ pub fn app(state: Arc<AppState>) -> Router {
             AppError::Internal.into_response()
         }))
         .with_state(state)
+}
+
+/// Compresses what may not go out as it is, however short it is, and else what is worth it.
+#[derive(Clone, Debug)]
+struct OrOnlyCompressed<P>(P);
+
+impl<P: Predicate> Predicate for OrOnlyCompressed<P> {
+    fn should_compress<B: HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
+        response.extensions().get::<OnlyCompressed>().is_some() || self.0.should_compress(response)
+    }
 }
 
 fn cors(state: &AppState) -> CorsLayer {

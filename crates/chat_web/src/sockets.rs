@@ -1,4 +1,4 @@
-//! How many WebSockets are open: in all, of one session, and of one neighbourhood of addresses.
+//! How many WebSockets are open: in all, and of one neighbourhood of addresses.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_server::connections::neighbourhood;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 /// The open WebSockets, and a way to wait until there is none: axum does not wait for them.
 #[derive(Clone, Debug, Default)]
@@ -16,12 +15,9 @@ pub struct OpenSockets(Arc<(Mutex<Counts>, Notify)>);
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    of_session: HashMap<Uuid, usize>,
     of_neighbourhood: HashMap<IpAddr, usize>,
 }
 
-/// The most WebSockets of one session. Each tab has one, and for a moment one that is not gone yet.
-pub const SOCKETS_EACH: usize = 8;
 /// A neighbourhood may have so many at least, however few clients it may have.
 const LEAST_OF_NEIGHBOURHOOD: usize = 32;
 
@@ -31,29 +27,17 @@ impl OpenSockets {
     ///
     /// # Errors
     /// Why there is none, in words for the close frame.
-    pub fn open(
-        &self,
-        session: Option<Uuid>,
-        address: IpAddr,
-        max_per_address: usize,
-    ) -> Result<SocketGuard, &'static str> {
+    pub fn open(&self, address: IpAddr, max_per_address: usize) -> Result<SocketGuard, &'static str> {
         let address = neighbourhood(address);
         let mut counts = self.counts();
-        let count = |map: Option<&usize>| map.copied().unwrap_or(0);
-        if session.is_some_and(|session| count(counts.of_session.get(&session)) >= SOCKETS_EACH) {
-            return Err("too many connections of one session");
-        }
         let most = (2 * max_per_address).max(LEAST_OF_NEIGHBOURHOOD);
-        if max_per_address > 0 && count(counts.of_neighbourhood.get(&address)) >= most {
+        if max_per_address > 0 && counts.of_neighbourhood.get(&address).is_some_and(|count| *count >= most) {
             return Err("too many connections from your address: close some first");
         }
         counts.all += 1;
         *counts.of_neighbourhood.entry(address).or_default() += 1;
-        if let Some(session) = session {
-            *counts.of_session.entry(session).or_default() += 1;
-        }
         drop(counts);
-        Ok(SocketGuard { sockets: self.clone(), session, address })
+        Ok(SocketGuard { sockets: self.clone(), address })
     }
 
     /// How many there are.
@@ -83,7 +67,6 @@ impl OpenSockets {
 #[derive(Debug)]
 pub struct SocketGuard {
     sockets: OpenSockets,
-    session: Option<Uuid>,
     address: IpAddr,
 }
 
@@ -91,22 +74,14 @@ impl Drop for SocketGuard {
     fn drop(&mut self) {
         let mut counts = self.sockets.counts();
         counts.all -= 1;
-        one_less(&mut counts.of_neighbourhood, &self.address);
-        if let Some(session) = &self.session {
-            one_less(&mut counts.of_session, session);
+        if let Some(count) = counts.of_neighbourhood.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.of_neighbourhood.remove(&self.address);
+            }
         }
         drop(counts);
         self.sockets.0.1.notify_waiters();
-    }
-}
-
-/// Counts one less, and forgets what there is none of.
-fn one_less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
     }
 }
 
@@ -115,20 +90,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_counted_for_a_session_and_for_a_neighbourhood_and_given_back() {
+    fn places_are_counted_for_a_neighbourhood_and_given_back() {
         let sockets = OpenSockets::default();
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let session = |number: u128| Some(Uuid::from_u128(number));
-        let mut held: Vec<SocketGuard> =
-            (0..SOCKETS_EACH).map(|_| sockets.open(session(1), address("2001:db8::1"), 64).unwrap()).collect();
-        assert!(sockets.open(session(1), address("192.0.2.1"), 64).is_err(), "by whatever address");
-        held.extend((2..122).map(|number| sockets.open(session(number), address("2001:db8::2"), 64).unwrap()));
-        assert!(sockets.open(None, address("2001:db8::3"), 64).is_err(), "128 of one neighbourhood");
-        assert!(sockets.open(None, address("2001:db8:0:1::3"), 64).is_ok());
-        assert!(sockets.open(None, address("2001:db8::3"), 0).is_ok(), "no limit");
-        assert_eq!(sockets.count(), 128);
+        let mut held: Vec<SocketGuard> = (0..128).map(|_| sockets.open(address("2001:db8::1"), 64).unwrap()).collect();
+        assert!(sockets.open(address("2001:db8::3"), 64).is_err(), "128 of one neighbourhood");
+        assert!(sockets.open(address("2001:db8:0:1::3"), 64).is_ok());
+        assert!(sockets.open(address("2001:db8::3"), 0).is_ok(), "no limit");
+        held.pop();
+        assert!(sockets.open(address("2001:db8::3"), 64).is_ok());
+        assert_eq!(sockets.count(), 127);
         held.clear();
         let counts = sockets.counts();
-        assert!(counts.all == 0 && counts.of_session.is_empty() && counts.of_neighbourhood.is_empty());
+        assert!(counts.all == 0 && counts.of_neighbourhood.is_empty());
     }
 }

@@ -67,7 +67,7 @@ pub async fn ws_handler(
     let session = session_of(&state, &headers, peer);
     let most = state.handle.config().max_per_address;
     // Before anything is waited for: those who come at once must not all find the same place.
-    let place = state.config.sockets.open(session.as_ref().map(|session| session.id), peer.address.ip(), most);
+    let place = state.config.sockets.open(peer.address.ip(), most);
     let entry = match (session, place) {
         (_, Err(full)) => Err((1013, full)),
         (Some(session), Ok(place)) => {

@@ -383,6 +383,7 @@ const EVERYTHING: &[&str] = &[
     "> Command",
     "> Ping",
     "closed 1000",
+    "closed 1002",
     "closed 1003",
     "closed 1007",
     "closed 1009",

@@ -63,7 +63,8 @@ impl<'a> Connection<'a> {
         Connection { page, stream: Some(kit::connect(page)) }
     }
 
-    /// A call's answer; it is made again while the server asks for patience, as the page does.
+    /// A call's answer. Where passwords are looked at already it is made again after a while, as the page does; any other refusal
+    /// is one that a class should not meet.
     fn call(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
         let until = Instant::now() + 3 * DEADLINE;
         loop {
@@ -71,7 +72,9 @@ impl<'a> Connection<'a> {
             let Some(reply) = self.attempt(method, path, headers, body) else { continue };
             let wait = reply.header("retry-after").and_then(|seconds| seconds.parse().ok());
             match (reply.status, wait) {
-                (429 | 503, Some(seconds)) => thread::sleep(Duration::from_secs(seconds)),
+                (503, Some(seconds)) if reply.text.contains("store-unavailable") => {
+                    thread::sleep(Duration::from_secs(seconds));
+                }
                 _ => return reply,
             }
         }

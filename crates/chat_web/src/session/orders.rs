@@ -22,6 +22,8 @@ use crate::state::{Receipt, frame, key};
 
 /// The most lines that one `HISTORY` of a resume asks for: of the longest they come to about as much as may wait for a socket.
 const RESUME_PAGE: usize = 100;
+/// The most sockets of one session.
+const SOCKETS: usize = 8;
 
 impl Task {
     pub(super) async fn order(&mut self, order: Order) {
@@ -34,6 +36,12 @@ impl Task {
                     let (code, reason) = (4001, "the session is over".into());
                     frames.put(Out::End { goodbye: None, code, reason });
                     return;
+                }
+                // The numbers rise. After another network the oldest are those that are dead and do not show it yet.
+                if self.sockets.len() >= SOCKETS
+                    && let Some(oldest) = self.sockets.keys().min().copied()
+                {
+                    self.end_socket(oldest, None, 1013, "too many connections of one session: the oldest makes way");
                 }
                 self.sockets.insert(socket, frames);
                 self.empty_since = None;

@@ -36,11 +36,13 @@ fn operation(document: &Value, method: &str, path: &str) -> Option<Value> {
     item.get(method.to_ascii_lowercase()).cloned()
 }
 
-/// What a call was answered with has to be declared for it, if it is declared at all. 405 and the 404 of a path that is no
+/// What a call was answered with has to be declared for it, if it is declared at all. 405, 406 and the 404 of a path that is no
 /// path are no business of an operation.
 #[track_caller]
 pub(crate) fn declared(call: &Call, reply: &Reply) {
-    let Some(operation) = operation(&document(), &call.method, &call.path) else { return };
+    let Some(operation) = operation(&document(), &call.method, &call.path).filter(|_| reply.status != 406) else {
+        return;
+    };
     let declared = &operation["responses"][reply.status.to_string()];
     assert!(declared.is_object(), "{} {}: {} is not declared: {}", call.method, call.path, reply.status, reply.text());
     if let (Some(kind), false) = (reply.header("content-type"), reply.body.is_empty()) {

@@ -156,6 +156,14 @@ fn every_problem_can_be_had_and_has_a_page() {
         ("idempotency-key-reused", say(json!({"text": "two"})).header("idempotency-key", "0123456789abcdef")),
         ("cannot-speak", say(json!({"text": "hi", "room": "talk"}))),
         ("not-in-room", say(json!({"text": "hi", "room": "club"}))),
+        ("not-acceptable", get("/api/users").header("accept-encoding", "*;q=0")),
+        ("not-acceptable", get("/js/main.js").header("accept-encoding", "br, identity;q=0")),
+        ("not-acceptable", get("/files/0123").header("accept-encoding", "gzip, identity;q=0")),
+        ("not-acceptable", post("/api/users", &json!({"name": "eka"})).header("accept-encoding", "identity;q=0")),
+        ("not-matched", get("/api/messages").header("if-match", "\"x\"")),
+        ("not-matched", get("/js/main.js").header("if-match", "W/\"x\"")),
+        ("unsupported-media-type", post("/api/users", &json!({"name": "eka"})).header("content-encoding", "gzip")),
+        ("method-not-allowed", call("POST", "/files/0123")),
         ("banned-from-room", say(json!({"text": "hi", "room": "out"}))),
         ("room-closed", get("/api/messages?room=club")),
         ("room-closed", get("/api/rooms/CLUB/messages")),
@@ -181,6 +189,8 @@ fn every_problem_can_be_had_and_has_a_page() {
         crate::openapi::declared(&call, &reply);
         had.insert(code.to_string());
     }
+    let people = stage.call(get("/api/users")).text();
+    assert!(!people.contains("eka"), "what is refused is not done: {people}");
     let taken = stage.call(post("/api/users", &json!({"name": "budi"}))).json();
     assert_eq!(taken["try"], "budi2");
     for _ in 0..2 {

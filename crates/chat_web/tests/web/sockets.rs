@@ -8,7 +8,7 @@ use chat_web::WebConfig;
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
 
-use crate::kit::{Heard, KEY, Stage, Ws, eventually, get, quick};
+use crate::kit::{Heard, KEY, Stage, Ws, call, get, quick};
 use crate::rest::dressed;
 
 #[test]
@@ -56,25 +56,66 @@ fn the_router_says_why_a_socket_is_closed() {
     }
 }
 
+/// A frame as a client sends it, masked by nothing but zeros: the first byte, a length that is said, and what comes.
+fn frame(first: u8, said: u64, bytes: &[u8]) -> Vec<u8> {
+    let length = match said {
+        0..126 => vec![0x80 | said as u8],
+        126..65_536 => [vec![0xfe], (said as u16).to_be_bytes().to_vec()].concat(),
+        _ => [vec![0xff], said.to_be_bytes().to_vec()].concat(),
+    };
+    [vec![first], length, vec![0; 4], bytes.to_vec()].concat()
+}
+
+/// RFC 6455, section 7.4.1.
 #[test]
-fn a_session_has_so_many_sockets_and_no_more() {
+fn each_fault_of_a_peer_closes_with_its_own_code_and_a_reason() {
     let stage = Stage::start();
-    let (guest, first) = stage.page("ana");
-    let mut others: Vec<Ws> = (1..chat_web::sockets::SOCKETS_EACH).map(|_| guest.connect()).collect();
+    let text = |bytes: &[u8]| frame(0x81, bytes.len() as u64, bytes);
+    let fragments = |middle: Vec<u8>| [frame(0x01, 1, b"{"), middle].concat();
+    for (what, bytes, code) in [
+        ("unmasked", b"\x81\x02{}".to_vec(), 1002),
+        ("a reserved bit", frame(0xc1, 2, b"{}"), 1002),
+        ("an unknown frame", frame(0x83, 0, b""), 1002),
+        ("an unknown control frame", frame(0x8b, 0, b""), 1002),
+        ("a ping in pieces", frame(0x09, 0, b""), 1002),
+        ("a ping that is too long", frame(0x89, 126, &[b'x'; 126]), 1002),
+        ("the middle of nothing", frame(0x80, 1, b"}"), 1002),
+        ("a message in a message", fragments(text(b"{}")), 1002),
+        ("a close of one byte", frame(0x88, 1, b"\x03"), 1002),
+        ("binary", frame(0x82, 1, b"x"), 1003),
+        ("no UTF-8", text(b"\xff"), 1007),
+        ("no UTF-8 in two pieces", fragments(frame(0x80, 2, b"\xc3\x28")), 1007),
+        ("too big", text(&[b'x'; 65_537]), 1009),
+        ("too big, as it says", frame(0x81, 1 << 40, b""), 1009),
+        (
+            "too big in pieces",
+            [frame(0x01, 40_000, &[b'x'; 40_000]), frame(0x80, 40_000, &[b'x'; 40_000])].concat(),
+            1009,
+        ),
+    ] {
+        let (guest, mut socket) = stage.page("ana");
+        socket.send_bytes(&bytes);
+        match socket.next() {
+            Heard::Close(got, reason) => assert!(got == code && !reason.is_empty(), "{what}: {got} {reason}"),
+            other => panic!("{what}: {other:?}"),
+        }
+        assert_eq!(guest.call(call("DELETE", "/api/me")).status, 204);
+    }
+}
+
+/// A browser that comes by another network leaves sockets behind that are dead and do not show it.
+#[test]
+fn a_session_has_eight_sockets_and_the_oldest_makes_way() {
+    let stage = Stage::start();
+    let (guest, mut first) = stage.page("ana");
+    let mut others: Vec<Ws> = (0..7).map(|_| guest.connect()).collect();
     others.iter_mut().for_each(|socket| drop(socket.settle()));
+    first.settle();
     let mut one_more = guest.connect();
-    assert!(matches!(one_more.any(), Heard::Close(1013, _)));
-    first.close();
-    eventually(
-        "a place",
-        || {
-            let mut socket = guest.connect();
-            let heard = socket.any();
-            socket.cut();
-            heard
-        },
-        |heard| matches!(heard, Heard::Frame(hello) if hello["type"] == "Hello"),
-    );
+    one_more.until(&json!({"type": "Hello"}));
+    assert!(matches!(first.next(), Heard::Close(1013, reason) if reason.contains("the oldest makes way")));
+    others.iter_mut().for_each(|socket| drop(socket.settle()));
+    one_more.settle();
 }
 
 /// Whoever is sent away while sending hears why: the last words are not lost to the broken session.
