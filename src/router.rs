@@ -545,7 +545,9 @@ impl Turn<'_> {
     fn refuse(&mut self, id: ClientId, verb: Option<Text>, tag: Option<Text>, error: ChatError) {
         self.router.metrics.refused(&error);
         let Some(client) = self.clients.get_mut(id) else { return };
-        log::debug!("{client}: refused: {} {}", error.code().0, error.to_string().escape_debug());
+        // Not in words: those repeat what was typed, which may have been a password in the place of a name.
+        let (number, slug) = error.code();
+        log::debug!("{client}: refused: {number} {slug}");
         client.state.refusal = Some((self.now.wall, error.clone()));
         let early = client.name.is_none();
         client.state.bad_lines += u32::from(early);
