@@ -144,3 +144,35 @@ fn fail2ban_finds_a_wrong_key_in_the_log() {
         "{said}\n{log}"
     );
 }
+
+#[test]
+fn no_level_of_the_log_shows_a_key_a_password_or_a_whisper() {
+    for (flags, variable) in [(&["--log", "trace"][..], None), (&[], Some("trace,chat_server::router=trace"))] {
+        let mut program = program();
+        program.env("CHAT_OPERATOR_KEY", KEY).envs(variable.map(|filter| ("RUST_LOG", filter)));
+        let mut server = Process::run(program, flags, Stdio::piped());
+        let (mut ani, mut budi) = (server.join("ani"), server.join("budi"));
+        // Keys that are right and wrong, a password at a server that takes none, and one that stands in the place of a name.
+        for line in [
+            "/oper the wrong key of this test",
+            "OPER:",
+            KEY,
+            "LOGIN:ani wrongest-horse-of-all",
+            "LOGIN:!wrongest-horse-of-all",
+            "REGISTER:wrongest-horse-of-all",
+            "/w budi a whispered fish",
+            "/w nobody a whispered fish",
+        ] {
+            ani.send(line);
+        }
+        ani.settle();
+        budi.settle();
+        server.signal("-INT");
+        let log = log_of(&mut server);
+        assert!(ended(&mut server.child).success());
+        assert!(log.contains("refused: 464 bad-password"), "what is looked for could be seen: {log}");
+        for secret in [KEY, "wrong key of this", "wrongest-horse", "whispered fish"] {
+            assert!(!log.contains(secret), "{secret}: {log}");
+        }
+    }
+}

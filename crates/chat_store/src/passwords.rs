@@ -27,6 +27,10 @@ const WAITING: usize = 32;
 const STRANGERS: usize = WAITING / 2;
 /// How often a thread looks whether it is to end.
 const TICK: Duration = Duration::from_millis(100);
+/// The blocks, of a KiB, that are asked for at least, though only those are touched that a hash needs. From 32 MiB on glibc maps
+/// memory by itself and gives it back when it is freed; what is smaller it keeps in its heap once some was freed (mallopt(3),
+/// `M_MMAP_THRESHOLD`).
+const MAPPED: usize = 33 * 1024;
 /// The shortest and the longest password, in bytes. There is no rule about what is in between: length is what counts (NIST SP
 /// 800-63B, 3.1.1.2).
 const SHORTEST: usize = 8;
@@ -310,7 +314,8 @@ impl Hasher {
         #[cfg(test)]
         self.work.push(blocks as u64 * u64::from(params.t_cost()));
         let missing = blocks.saturating_sub(self.memory.len());
-        self.memory.try_reserve_exact(missing).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let room = blocks.max(MAPPED).saturating_sub(self.memory.len());
+        self.memory.try_reserve_exact(room).map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.memory.resize(self.memory.len() + missing, Block::new());
         let memory = self.memory.get_mut(..blocks).ok_or(io::ErrorKind::OutOfMemory)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

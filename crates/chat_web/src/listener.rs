@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -49,6 +50,10 @@ const NO_LIMIT: usize = 8_192;
 /// What accept waits after a failure, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long, and for how many bytes, what a client still sends is read and thrown away behind a refusal: a socket that is closed
+/// with bytes unread is reset, and the client, or the proxy before it, never sees why.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 16 << 20;
 /// The log hears so often at most that connections are turned away.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
@@ -201,11 +206,14 @@ struct Track {
     head: Duration,
     idle: Duration,
     leave: Notify,
+    /// Whether the last answer was a refusal: the rest of its call may be under way still.
+    refused: AtomicBool,
 }
 
 impl Track {
     fn new(head: Duration, idle: Duration) -> Arc<Track> {
-        Arc::new(Track { phase: Mutex::new((Phase::Fresh, Instant::now())), head, idle, leave: Notify::new() })
+        let phase = Mutex::new((Phase::Fresh, Instant::now()));
+        Arc::new(Track { phase, head, idle, leave: Notify::new(), refused: AtomicBool::new(false) })
     }
 
     fn change(&self, to: impl FnOnce(Phase, Instant) -> (Phase, Instant)) {
@@ -274,6 +282,8 @@ struct Wire {
     written: u64,
     /// Since something waits to be written: until when so many bytes have to be gone.
     late: Option<(Pin<Box<Sleep>>, u64)>,
+    /// Since nothing is written any more: until when is read what still comes, and how much has come.
+    lingers: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl Wire {
@@ -335,7 +345,26 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        let Wire { socket, lingers, track, .. } = &mut *self;
+        let (until, count) = match lingers {
+            Some(lingers) => lingers,
+            None => {
+                ready!(Pin::new(&mut *socket).poll_shutdown(cx))?;
+                if !track.refused.load(Ordering::Relaxed) {
+                    return Poll::Ready(Ok(()));
+                }
+                lingers.insert((Box::pin(sleep(LINGER)), 0))
+            }
+        };
+        let mut rest = [0; 8 * 1024];
+        while *count < LINGER_BYTES && until.as_mut().poll(cx).is_pending() {
+            let mut rest = ReadBuf::new(&mut rest);
+            match ready!(Pin::new(&mut *socket).poll_read(cx, &mut rest)) {
+                Ok(()) if !rest.filled().is_empty() => *count += rest.filled().len(),
+                _ => break,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -446,7 +475,7 @@ impl Door {
             tracing::debug!(%error, "a socket of the page sends late");
         }
         let slow = self.handle.config().slow_secs;
-        Some((Wire { socket, _place: place, track: track.clone(), slow, written: 0, late: None }, track))
+        Some((Wire { socket, _place: place, track: track.clone(), slow, written: 0, late: None, lingers: None }, track))
     }
 
     fn turn_away(&self, socket: &TcpStream, peer: SocketAddr) {
@@ -516,7 +545,9 @@ impl Door {
         track.called();
         request.extensions_mut().insert(ConnectInfo(peer));
         let response = self.app.call(request).await?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let status = response.status();
+        track.refused.store(status.is_client_error() || status.is_server_error(), Ordering::Relaxed);
+        if status == StatusCode::SWITCHING_PROTOCOLS {
             track.upgraded();
         }
         Ok(response.map(|body| Answer { body, track: track.clone() }))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::HttpBody;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -202,6 +202,8 @@ fn cors(state: &AppState) -> CorsLayer {
 async fn dress(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let id = random_uuid();
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
+    // For the log: in a path may stand what only its owner knows, such as the token of a file.
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     let status = response.status();
     state.figures.answered(status);
@@ -217,10 +219,11 @@ async fn dress(State(state): State<Arc<AppState>>, request: Request, next: Next)
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         response = Response::from_parts(parts, body.into());
     }
+    let route = route.as_ref().map(MatchedPath::as_str);
     if status.is_server_error() {
-        tracing::error!(request = %id, %method, path, status = status.as_u16(), "call failed");
+        tracing::error!(request = %id, %method, route, status = status.as_u16(), "call failed");
     } else {
-        tracing::debug!(request = %id, %method, path, status = status.as_u16(), "call");
+        tracing::debug!(request = %id, %method, route, status = status.as_u16(), "call");
     }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {

@@ -3,7 +3,9 @@
 use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload::{Handle, Layer};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -28,7 +30,7 @@ impl Journal {
         let (writer, guard) = tracing_appender::non_blocking(io::stderr());
         let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let lines = fmt::layer().with_writer(writer).with_ansi(colours);
-        let log = tracing_subscriber::registry().with(filter);
+        let log = tracing_subscriber::registry().with(filter).with(filter_fn(is_told));
         let started = match settings.log_format {
             LogFormat::Text => log.with(lines).try_init(),
             LogFormat::Json => log.with(lines.json()).try_init(),
@@ -45,6 +47,13 @@ impl Journal {
         // The bridge from `log` has a level of its own, which is only set when it is made.
         log::set_max_level(LevelFilter::current().to_string().parse().unwrap_or(log::LevelFilter::Trace));
     }
+}
+
+/// Whether something may be logged at all. Libraries show from `debug` on what passes through them: frames, headers, reasons of
+/// peers. Passwords, keys and whispers are in those, so no setting brings them into the log; our own lines have none.
+fn is_told(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::INFO
+        || metadata.target().split("::").next().is_some_and(|name| name.starts_with("chat"))
 }
 
 /// The setting `log`.

@@ -175,6 +175,26 @@ fn where_no_files_are_passed_on_there_are_none() {
     assert!(stage.call(get("/api/server")).json()["files"].is_null());
 }
 
+/// A client that sends all of its file before it reads sees why it was refused: the door reads what still comes, for a reset
+/// would take the answer away.
+#[test]
+fn a_refusal_arrives_though_the_file_is_still_under_way() {
+    let stage = stage(|config| config.file_bytes = 1_000);
+    let (ani, _socket) = stage.page("ani");
+    // More than the system keeps for a peer that does not read.
+    let file = vec![b'x'; 12 << 20];
+    let head = format!(
+        "POST /api/files?name=large.bin HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+        ani.token,
+        file.len()
+    );
+    let mut socket = TcpStream::connect(stage.addr()).expect("the door is open");
+    socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&file)).expect("all of it is taken");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("file-too-big"), "{answer}");
+}
+
 #[test]
 fn a_file_of_a_closed_room_asks_who_wants_it() {
     let stage = stage(|_| {});
