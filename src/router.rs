@@ -1095,6 +1095,216 @@ mod tests {
         assert!(matches!(heard[..], [Event::Role { role: crate::store::Role::Member, .. }]), "{heard:?}");
     }
 
+    // ---- time ----
+
+    #[test]
+    fn who_sets_the_clock_on_the_wall_lifts_nothing_and_holds_nobody() {
+        for hours in [-48, 48] {
+            let mut stage = Bare::new(Config { spam_lines: 5, arrivals: 3, ..quick() });
+            for who in ["ani", "budi", "citra", "dewi"] {
+                stage.connect(who);
+                stage.send(who, format!("JOIN:{who}\n").as_bytes());
+            }
+            stage.send("ani", b"/join #tea\n/mute #tea budi 60s\n/ban #tea citra 60s\n");
+            stage.send("budi", b"/join #tea\n");
+            // The sixth line is one too many.
+            stage.send("citra", b"one\ntwo\nthree\nfour\nfive\nsix\n");
+            let asks = |stage: &mut Bare, who: &str, line: &str, answer: &str| {
+                while stage.next(who).is_some() {}
+                stage.send(who, format!("{line}\n").as_bytes());
+                let heard = stage.next(who);
+                assert!(heard.as_deref().is_some_and(|heard| matches(answer, heard)), "{hours} h, {line}: {heard:?}");
+            };
+            while stage.next("ani").is_some() {}
+            stage.set_the_clock(chrono::Duration::hours(hours));
+            stage.wait(9);
+            assert_eq!(stage.next("ani"), None, "the fourth to come is not announced yet");
+            stage.wait(1);
+            hears(&mut stage, "ani", "* JOINED #tea budi");
+            hears(&mut stage, "ani", "* JOINED #lobby dewi");
+            asks(&mut stage, "citra", "SAY=1:#lobby x", "* ERR 429 too-fast SAY tag=1 retry=20: ...");
+            asks(&mut stage, "budi", "SAY=1:#tea x", "* ERR 404 cannot-speak SAY tag=1 retry=50: ...");
+            stage.wait(20);
+            asks(&mut stage, "citra", "SAY=2:#lobby x", "* OK SAY tag=2 ...");
+            stage.wait(29);
+            asks(&mut stage, "budi", "SAY=2:#tea x", "* ERR 404 cannot-speak SAY tag=2 retry=1: ...");
+            asks(&mut stage, "citra", "/join #tea", "* ERR 474 banned-from-room JOIN retry=1: ...");
+            stage.wait(1);
+            asks(&mut stage, "budi", "SAY=3:#tea x", "* OK SAY tag=3 ...");
+            asks(&mut stage, "citra", "/join #tea", "* OK JOIN ...");
+        }
+    }
+
+    /// What the manual says where nothing is said: 50 of history, of what is found, of the audit, and to who comes in.
+    #[test]
+    fn a_page_has_fifty_lines_where_nothing_else_is_said() {
+        let key = crate::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
+        let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
+        let config = Config { operator_key: key, ..quick() };
+        let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+        }
+        stage.send("ani", b"JOIN:ani\n/oper a-key-that-is-long-enough\n");
+        for number in 0..60 {
+            stage.send("ani", format!("/announce {number}\nfish\n").as_bytes());
+        }
+        stage.send("budi", b"JOIN:budi\n");
+        let begins = |stage: &mut Bare, who: &str| {
+            std::iter::from_fn(|| stage.next(who))
+                .filter_map(|line| Some(line.split_once(" BEGIN ")?.1.to_string()))
+                .last()
+        };
+        assert_eq!(begins(&mut stage, "budi").as_deref(), Some("HISTORY #lobby 50"));
+        for (ask, answer) in [
+            ("HISTORY:", "HISTORY #lobby 50"),
+            ("HISTORY:after=1", "HISTORY #lobby 50"),
+            ("HISTORY:#lobby before=60", "HISTORY #lobby 50"),
+            ("SEARCH:fish", "SEARCH * 50"),
+            ("SEARCH:#lobby fish", "SEARCH #lobby 50"),
+            ("AUDIT:", "AUDIT * 50"),
+        ] {
+            stage.send("ani", format!("{ask}\n").as_bytes());
+            assert_eq!(begins(&mut stage, "ani").as_deref(), Some(answer), "{ask}");
+        }
+    }
+
+    #[test]
+    fn a_whisper_and_its_answer_find_people_by_the_name_they_have_now() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"/w budi psst\n/nick anita\n");
+        hears(&mut stage, "budi", "* WHISPER ani budi: psst");
+        hears(&mut stage, "budi", "* NICK ani anita");
+        while stage.next("ani").is_some() {}
+        // The answer goes to the person, whatever they are called, and nobody is reached by the old name.
+        stage.send("budi", b"/r what?\n/w ani hello\n/w anita hello\n");
+        hears(&mut stage, "budi", "* OK REPLY to=anita");
+        hears(&mut stage, "budi", "* ERR 401 no-such-user WHISPER: ...");
+        hears(&mut stage, "budi", "* OK WHISPER to=anita");
+        hears(&mut stage, "ani", "* WHISPER budi anita: what?");
+        hears(&mut stage, "ani", "* WHISPER budi anita: hello");
+        assert_eq!(stage.next("ani"), None);
+        // Whoever takes the old name is somebody else.
+        stage.connect("other");
+        stage.send("other", b"JOIN:ani\n");
+        while stage.next("other").is_some() {}
+        stage.send("budi", b"/r still you?\n");
+        hears(&mut stage, "ani", "* JOINED #lobby ani");
+        hears(&mut stage, "ani", "* WHISPER budi anita: still you?");
+        assert_eq!(stage.next("other"), None);
+    }
+
+    // ---- coming and going ----
+
+    /// What one who watches knows of who is in each room, by the lines alone.
+    #[derive(Default)]
+    struct Watch(BTreeMap<String, BTreeSet<String>>);
+
+    impl Watch {
+        /// `is_in` says who is in a room: an open one can be spoken into from outside.
+        fn note(&mut self, line: &str, is_in: impl Fn(&str, &str) -> bool) {
+            let words: Vec<&str> = line.split([' ', ':']).skip(3).collect();
+            match words[..] {
+                ["JOINED", room, who, ..] => {
+                    assert!(self.0.entry(room.into()).or_default().insert(who.into()), "twice: {line}");
+                }
+                ["LEFT", room, who, ..] => {
+                    assert!(self.0.entry(room.into()).or_default().remove(who), "never came: {line}");
+                }
+                ["NICK", old, new, ..] => {
+                    let mut count = 0;
+                    for room in self.0.values_mut().filter(|room| room.contains(old)) {
+                        room.remove(old);
+                        assert!(room.insert(new.into()), "{line}");
+                        count += 1;
+                    }
+                    assert!(count > 0, "nobody knows them: {line}");
+                }
+                ["MSG", room, _, who, ..] => {
+                    let is_known = self.0.get(room).is_some_and(|room| room.contains(who));
+                    assert!(is_known || !is_in(room, who), "not announced: {line}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn movement() -> impl Strategy<Value = (usize, &'static str)> {
+        let line = prop_oneof![
+            4 => prop_oneof![Just("/join #tea"), Just("/part #tea"), Just("/part #lobby"), Just("/join #lobby")],
+            3 => prop_oneof![Just("SAY:#tea x"), Just("SAY:#lobby x"), Just("/topic #tea x"), Just("/react #tea last 👍")],
+            2 => prop_oneof![Just("/nick"), Just("LOGIN:shared correct-horse"), Just("LOGOUT:")],
+            3 => prop_oneof![Just("QUIT"), Just("!lost"), Just("!time"), Just("!time")],
+        ];
+        (0..3usize, line)
+    }
+
+    proptest! {
+        /// Nobody leaves who did not come, nobody comes twice, nobody speaks who is not there, and who stays is known in the end.
+        #[test]
+        fn comings_and_goings_are_pairs_however_many_come(moves in proptest::collection::vec(movement(), 1..80)) {
+            let memory = crate::testing::MemoryStore::default();
+            memory.add(&Name::parse("shared").unwrap(), "correct-horse", crate::store::Role::Member);
+            let kept = Some((memory, crate::store::Policy::default()));
+            let config = Config { arrivals: 2, ..quick() };
+            let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+            stage.connect("watch");
+            stage.send("watch", b"OPT:presence=full\nJOIN:watch\n/join #tea\n");
+            while stage.next("watch").is_some() {}
+            let mut watch = Watch::default();
+            let look = |stage: &mut Bare, watch: &mut Watch| {
+                while let Some(line) = stage.next("watch") {
+                    let registry = stage.router().registry.clone();
+                    watch.note(&line, |room, who| {
+                        let (room, who) = (RoomName::parse(room).unwrap(), Name::parse(who).unwrap());
+                        let clients = registry.lock();
+                        clients.all_named(&who).any(|id| clients.get(id).is_some_and(|c| c.state.rooms.contains(&room)))
+                    });
+                }
+            };
+            let mut seats: Vec<String> = Vec::new();
+            let come = |stage: &mut Bare, number: usize| {
+                let who = format!("p{number}");
+                stage.connect(&who);
+                stage.send(&who, format!("JOIN:{who}\n").as_bytes());
+                who
+            };
+            let mut count = 0;
+            for _ in 0..3 {
+                count += 1;
+                seats.push(come(&mut stage, count));
+            }
+            for (seat, line) in moves {
+                let who = seats[seat].clone();
+                count += 1;
+                match line {
+                    "!time" => drop(stage.wait(4)),
+                    "!lost" => {
+                        let id = stage.id_of(&who);
+                        stage.turn(vec![Message::ClientLeft(id, Leave::Lost)]);
+                        seats[seat] = come(&mut stage, count);
+                    }
+                    "QUIT" => {
+                        stage.send(&who, b"QUIT\n");
+                        seats[seat] = come(&mut stage, count);
+                    }
+                    "/nick" => stage.send(&who, format!("/nick n{count}\n").as_bytes()),
+                    line => stage.send(&who, format!("{line}\n").as_bytes()),
+                }
+                look(&mut stage, &mut watch);
+            }
+            stage.wait(11);
+            look(&mut stage, &mut watch);
+            for room in ["#lobby", "#tea"] {
+                stage.send("watch", format!("/list {room}\n").as_bytes());
+                let lines: Vec<String> = std::iter::from_fn(|| stage.next("watch")).collect();
+                let users = lines.iter().filter_map(|line| line.split(" USER ").nth(1)?.split(' ').next());
+                let there: BTreeSet<String> = users.filter(|who| *who != "watch").map(String::from).collect();
+                prop_assert_eq!(watch.0.remove(room).unwrap_or_default(), there, "{}", room);
+            }
+        }
+    }
+
     // ---- what is kept of who is gone ----
 
     /// Where the router knows a client by its number, besides what was said. Others may remember who whispered to them last.
@@ -1144,7 +1354,7 @@ mod tests {
                 Just("/kick budi"),
             ],
             3 => prop_oneof![Just("/ignore budi"), Just("/ignore ani"), Just("OPT:presence=full"), Just("OPT:presence=off")],
-            2 => prop_oneof![Just("/nick other"), Just("/nick ani"), Just("/search hello"), Just("/history"), Just("/oper secret key")],
+            2 => prop_oneof![Just("/nick other"), Just("/nick ani"), Just("/search hello"), Just("/history"), Just("/oper a-key-that-is-long-enough")],
             2 => prop_oneof![Just("/mute * citra"), Just("/forget #tea"), Just("/lockdown off"), Just("TYPING:")],
             3 => prop_oneof![Just("QUIT"), Just("!lost"), Just("!closed"), Just("!time")],
         ];
@@ -1156,7 +1366,7 @@ mod tests {
         /// ignorer is known.
         #[test]
         fn of_who_has_left_no_number_is_kept(deeds in proptest::collection::vec(deed(), 1..120)) {
-            let key = crate::operator_key::OperatorKey::new("secret key").ok();
+            let key = crate::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
             let config = Config { spam_lines: 60, arrivals: 3, operator_key: key, rooms_each: 9, ..quick() };
             let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
             let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });

@@ -693,6 +693,12 @@ impl Bare {
         &self.router
     }
 
+    /// Only the clock on the wall is set to another time.
+    #[cfg(test)]
+    pub(crate) fn set_the_clock(&mut self, by: chrono::Duration) {
+        self.now.wall += by;
+    }
+
     /// The number of somebody's connection.
     #[cfg(test)]
     pub(crate) fn id_of(&mut self, who: &str) -> ClientId {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::accounts::{Accounts, Admission};
 use super::{Router, Turn, reads};
-use crate::error::ChatError;
+use crate::error::{ChatError, Spam};
 use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
 use crate::limit::seconds_up;
 use crate::message::{Client, Message, Onlooker, Reply, Sought, Ticket};
@@ -427,7 +427,9 @@ impl Turn<'_> {
             return Err((asker, error));
         }
         let place = is_long.then_some(place);
-        archive.questions.insert(number, Asked { asker, then, until: now + wait + ANSWER_WITHIN, place });
+        // A caller can come again, and is told when.
+        let patience = if matches!(asker, Asker::Onlooker(..)) { reads::PATIENCE } else { ANSWER_WITHIN };
+        archive.questions.insert(number, Asked { asker, then, until: now + wait + patience, place });
         place.into_iter().for_each(|place| self.take_turns(place));
         Ok((number, wait))
     }
@@ -588,13 +590,18 @@ impl Turn<'_> {
         let (mut late, mut never_asked) = (Vec::new(), Vec::new());
         for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
             // Others of their neighbourhood need not wait for it.
-            if asked.place.take().is_some_and(|place| !self.router.reads.done(place, *number)) {
+            let is_asked = asked.place.take().is_none_or(|place| self.router.reads.done(place, *number));
+            if !is_asked {
                 never_asked.push(*number);
             }
+            let too_fast = ChatError::TooFast { retry: 1, why: Spam::Reads };
             // The answer may still come, and may still change an account.
             match std::mem::replace(&mut asked.asker, Asker::Nobody) {
                 Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
-                Asker::Door(reply) | Asker::Onlooker(_, reply) => reply(Answer::Refused(ChatError::StoreBusy)),
+                Asker::Door(reply) => reply(Answer::Refused(ChatError::StoreBusy)),
+                Asker::Onlooker(_, reply) => {
+                    reply(Answer::Refused(if is_asked { ChatError::StoreBusy } else { too_fast }));
+                }
                 Asker::Nobody => {}
             }
         }
@@ -700,7 +707,6 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::error::Spam;
     use crate::event::{Done, Speech};
     use crate::message::{Client, Credits};
     use crate::metrics::Metrics;
@@ -1032,7 +1038,7 @@ mod tests {
         house.turn([said(2, "SEARCH:fish"), said(2, "PING:1")]);
         assert!(matches!(house.hears(2)[..], [Event::Warn(Warning::Reads(5))]));
         house.says(3, "SEARCH:fish");
-        let refused = ChatError::TooFast { retry: 10, why: crate::error::Spam::Reads };
+        let refused = ChatError::TooFast { retry: 10, why: Spam::Reads };
         assert!(matches!(&house.hears(3)[..], [Event::Refused { error, .. }] if *error == refused));
         assert_eq!(asked(&house).len(), 1);
         house.after(Duration::from_secs(5));
@@ -1062,7 +1068,7 @@ mod tests {
         assert!(looks(&mut house, Sought::Everything));
         let refused = search(&mut house);
         assert!(
-            matches!(refused, Some(Answer::Refused(ChatError::TooFast { retry: 5, why: crate::error::Spam::Reads }))),
+            matches!(refused, Some(Answer::Refused(ChatError::TooFast { retry: 5, why: Spam::Reads }))),
             "{refused:?}"
         );
         assert!(!looks(&mut house, Sought::Everything) && !looks(&mut house, Sought::Room(RoomName::lobby())));
@@ -1070,6 +1076,25 @@ mod tests {
         house.says(1, "hello");
         house.kept();
         assert!(!house.hears(1).iter().any(|event| matches!(event, Event::Refused { .. })));
+    }
+
+    #[test]
+    fn a_call_whose_turn_does_not_come_is_told_to_come_again() {
+        let mut house = House::with(&["ani"]);
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let search = |house: &mut House| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            let question =
+                Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
+            let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+            house.turn([Message::Read { who, question: Box::new(question), reply }]);
+            answer
+        };
+        let (first, second) = (search(&mut house), search(&mut house));
+        house.after(reads::PATIENCE);
+        assert!(matches!(first.try_recv(), Ok(Answer::Refused(ChatError::StoreBusy))));
+        assert!(matches!(second.try_recv(), Ok(Answer::Refused(ChatError::TooFast { retry: 1, .. }))));
+        assert_eq!(asked(&house).len(), 1);
     }
 
     #[test]

@@ -27,8 +27,9 @@ type Lines = Vec<(u64, Arc<Envelope>)>;
 /// Lines, oldest first, and the id to go on from.
 type Page = (Lines, Option<u64>);
 
-/// How long one search may take. Who looks for what is rare among what is frequent would else have the reader for minutes.
-const SEARCH_FOR: Duration = Duration::from_secs(1);
+/// How long one search may take: with the way there and back a second. Who looks for what is rare among what is frequent would
+/// else have the reader for minutes.
+const SEARCH_FOR: Duration = Duration::from_millis(800);
 /// How many steps of SQLite's machine lie between two looks at the clock: some tens of microseconds.
 const STEPS: i32 = 1_000;
 

@@ -22,7 +22,7 @@ venv=${SCHEMATHESIS_VENV:-$work/venv}
 # A store, for else what needs one could only be refused. No limits that are not what is tested; a key, so that the operators' calls are open to it.
 key=only-for-this-run-of-tests
 CHAT_OPERATOR_KEY=$key "$chatd" --data "$work/data" --addr 127.0.0.1:0 --files 127.0.0.1:0 --web 127.0.0.1:0 --log warn --max-clients 5000 --max-per-address 0 \
-    --burst 0 --spam-lines 0 --spam-repeats 0 >"$work/out" 2>"$work/err" &
+    --burst 0 --spam-lines 0 --spam-repeats 0 --read-burst 0 --arrivals 0 --rooms-each 0 --rooms-each-address 0 >"$work/out" 2>"$work/err" &
 server=$!
 for _ in $(seq 100); do
     page=$(sed -n 's/^page on //p' "$work/out")
