@@ -13,6 +13,7 @@ use chat_server::command::Line;
 use chat_server::connections::{Permit, TurnedAway};
 use chat_server::error::ChatError;
 use chat_server::export::json;
+use chat_server::hosts::Authority;
 use chat_server::message::{Onlooker, Sought};
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::store::Question;
@@ -670,14 +671,28 @@ pub struct Offer {
     private: bool,
     /// The most bytes of a file that one can send here, 0 for any number; nothing where no files are passed on.
     files: Option<u64>,
+    /// The port of the line door, at the host of this address; nothing where it listens for its own machine only and this
+    /// was asked by another name.
+    line: Option<u16>,
 }
 
 /// What this server offers
 #[utoipa::path(get, path = "/server", tag = "server", responses((status = 200, description = "Before one has a name", body = Offer)))]
-pub async fn offer(State(state): Shared) -> Json<Offer> {
+pub async fn offer(State(state): Shared, headers: HeaderMap) -> Json<Offer> {
     let policy = state.handle.registry().policy();
     let files = state.handle.files().map(|_| state.handle.config().file_bytes);
-    Json(Offer { accounts: policy.is_some(), private: policy.is_some_and(|policy| policy.private), files })
+    let door = state.handle.addr();
+    let line = (!door.ip().is_loopback() || names_this_machine(&headers)).then_some(door.port());
+    Json(Offer { accounts: policy.is_some(), private: policy.is_some_and(|policy| policy.private), files, line })
+}
+
+/// Whether a request was made to a name that means the machine itself (RFC 6761, section 6.3).
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).and_then(Authority::parse);
+    host.is_some_and(|Authority { name, .. }| {
+        let is_loopback = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        name == "localhost" || name.ends_with(".localhost") || is_loopback
+    })
 }
 
 /// Whether the door is up

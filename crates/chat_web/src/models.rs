@@ -447,6 +447,8 @@ pub enum ClientFrame {
         #[serde(rename = "ref")]
         reference: Option<u64>,
         rooms: BTreeMap<String, u64>,
+        #[serde(default)]
+        whispers: Option<String>,
     },
     Send {
         #[serde(rename = "ref")]

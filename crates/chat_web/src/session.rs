@@ -28,11 +28,13 @@ use uuid::Uuid;
 mod task;
 mod orders;
 mod answers;
+mod held;
 
 use crate::models::{Author, Message, ServerFrame, bare};
 use crate::peer::Peer;
 use crate::queue::{FrameReceiver, batches};
 use crate::state::{AppState, random_token};
+use held::Held;
 use task::Task;
 
 /// The most orders that wait for a session; whoever gives them waits there.
@@ -181,8 +183,8 @@ pub enum Ask {
     Typing(RoomName, bool),
     /// Read so far.
     Read(RoomName, u64),
-    /// Everything after these.
-    Resume(BTreeMap<String, u64>),
+    /// Everything after these numbers, and the whispers since that time.
+    Resume(BTreeMap<String, u64>, Option<String>),
 }
 
 /// What came of an [`Ask`].
@@ -269,6 +271,7 @@ impl Session {
             pending: HashMap::new(),
             resumes: HashMap::new(),
             read: HashMap::new(),
+            held: Held::default(),
             seen: HashMap::new(),
             rights: Rights { role: Role::Member, rooms: Vec::new() },
             current: None,

@@ -246,7 +246,7 @@ fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, Refusal> {
                 wrong(reference, "unknown-type", "No frame has this type; docs/protocol.md lists them.".into())
             }));
         }
-        ClientFrame::Resume { rooms, .. } => Ask::Resume(rooms),
+        ClientFrame::Resume { rooms, whispers, .. } => Ask::Resume(rooms, whispers),
         ClientFrame::Send { room: place, cid: id, text, reply_to, act, .. } => {
             Ask::Say { room: room(&place)?, cid: cid(id)?, text: said(&text)?, re: reply_to.map(Line::Id), act }
         }

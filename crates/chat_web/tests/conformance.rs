@@ -176,6 +176,10 @@ impl Player {
         } else if step.contains_key("cuts") {
             socket.cut();
             self.ended.insert(who.into());
+            if step.contains_key("noticed") {
+                let open = self.sockets.keys().filter(|who| !self.ended.contains(*who)).count();
+                eventually(place, || self.stage.sockets.count(), |count| *count == open);
+            }
         } else {
             panic!("{place}: is no step");
         }

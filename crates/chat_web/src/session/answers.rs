@@ -46,6 +46,7 @@ impl Task {
                 }
                 self.follow_order(&envelope.event).await;
                 if let Some(bytes) = rendered(&self.state, envelope) {
+                    self.hold(envelope, &bytes).await;
                     self.tell_all(bytes);
                 }
             }

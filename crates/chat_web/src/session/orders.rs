@@ -103,7 +103,12 @@ impl Task {
                     self.sockets.keys().copied().filter(|other| Some(*other) != asker.socket).collect();
                 others.into_iter().for_each(|other| self.tell_socket(other, &frame));
             }
-            Ask::Resume(rooms) => self.resume(asker, rooms).await,
+            Ask::Resume(rooms, whispers) => {
+                if let Some(socket) = asker.socket {
+                    self.give_whispers(socket, whispers.as_deref());
+                }
+                self.resume(asker, rooms).await;
+            }
         }
     }
 
@@ -112,7 +117,7 @@ impl Task {
     fn may_be_the_secret(&mut self, ask: &Ask, asker: &Asker) -> Option<SocketId> {
         let socket = self.awaits_secret.filter(|socket| asker.socket == Some(*socket))?;
         let is_speech = match ask {
-            Ask::Typing(..) | Ask::Read(..) | Ask::Resume(_) => return None,
+            Ask::Typing(..) | Ask::Read(..) | Ask::Resume(..) => return None,
             Ask::Say { .. } => true,
             Ask::Line { line, .. } => {
                 protocol::parse(line).is_some_and(|request| matches!(request.what, Ok(Command::Say { .. })))

@@ -17,6 +17,7 @@ use chat_server::text::Text;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::held::Held;
 use super::{Asker, Entry, Order, Out, RENEWED, Session, SocketId};
 use crate::frames::commands;
 use crate::models::{Limits, OwnRoom, Rate, ServerFrame, ServerInfo, Span, bare};
@@ -46,6 +47,7 @@ pub(super) struct Task {
     pub(super) pending: HashMap<String, Pending>,
     pub(super) resumes: HashMap<u64, Resume>,
     pub(super) read: HashMap<String, u64>,
+    pub(super) held: Held,
     /// The last numbers that went to the sockets; the tap may be a moment behind them.
     pub(super) seen: HashMap<String, u64>,
     /// What this person may do, as the router said last.
@@ -184,6 +186,7 @@ impl Task {
             }
         }
         self.state.sessions.remove(&self.session.token());
+        self.unread_is_lost().await;
         tracing::debug!(client = %self.session.client, "session over");
     }
 

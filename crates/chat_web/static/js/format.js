@@ -9,7 +9,8 @@ const WORD = /[\p{L}\p{N}_]/u;
 /** `about` says who `me` is and which names are known: only those become mentions. */
 export function format(text, about = {}) {
   if (text.startsWith('> ') && text.length > 2) return [{ t: 'quote', c: inline(text.slice(2), about, 0) }];
-  const block = /^```(?:[a-z0-9+#-]* )?(.+?)```$/i.exec(text);
+  // A text is one line: what stands behind the fence is code, and never the name of a language.
+  const block = /^```(.+?)```$/.exec(text);
   if (block) return [{ t: 'pre', s: block[1].trim() }];
   if (isJumbo(text)) return [{ t: 'jumbo', s: text }];
   return inline(text, about, 0);

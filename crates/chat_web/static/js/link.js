@@ -8,7 +8,7 @@
 // {do:'up'}, {do:'down'}. There is one timer: a new `schedule` takes the place of the old one, and `tick` says that its time is up. No
 // clock is asked whether it is. Inputs carry `now` (performance.now()) for `due` alone, which the banner counts down to.
 
-export const T = { connect: 10000, hello: 10000, resume: 15000, quiet: 20000, pong: 10000, sign: 15000, first: 300, most: 30000 };
+export const T = { connect: 10000, hello: 10000, resume: 15000, quiet: 20000, pong: 10000, woken: 2500, sign: 15000, first: 300, most: 30000 };
 
 export const start = () => ({ at: 'idle', attempt: 0, due: 0, socket: false });
 
@@ -31,6 +31,7 @@ export function step(state, input) {
     if (up(state)) effects.push({ do: 'down' });
     return go('waiting', { due: now + ms, attempt: state.attempt + 1, socket: false, ...changes }, effects);
   };
+  const ping = (ms) => go('live', { ping: true, due: now + ms }, [{ do: 'send', frame: { type: 'Ping', ref: 0 } }, due(ms)]);
   const stop = (reason, text) => go('stopped', { socket: false, due: 0, reason, text },
     [...(state.socket ? [{ do: 'close' }] : []), { do: 'unschedule' }, ...(up(state) ? [{ do: 'down' }] : [])]);
   const sign = () => go('signing', { socket: false, due: now + T.sign },
@@ -57,7 +58,7 @@ export function step(state, input) {
     case 'visible':
       // A laptop that slept has a socket that only looks open: ask at once.
       if (state.at === 'waiting' && !state.held) return connect();
-      return state.at === 'live' && !state.ping ? go('live', { ping: true, due: now + T.pong }, [{ do: 'send', frame: { type: 'Ping', ref: 0 } }, due(T.pong)]) : [state, []];
+      return state.at === 'live' && (!state.ping || input.slept) ? ping(input.slept ? T.woken : T.pong) : [state, []];
     case 'tick':
       return tick();
     default:
@@ -77,7 +78,7 @@ export function step(state, input) {
     switch (state.at) {
       case 'live':
         if (state.ping) return wait(T.first);
-        return go('live', { ping: true, due: now + T.pong }, [{ do: 'send', frame: { type: 'Ping', ref: 0 } }, due(T.pong)]);
+        return ping(T.pong);
       case 'waiting':
         return connect({ held: false });
       case 'idle': case 'stopped':

@@ -8,11 +8,11 @@ import * as store from './store.js';
 import { $, h } from './dom.js';
 import { later, whenIdle } from './later.js';
 import { t, useLang } from './i18n.js';
-import { prefs, setPref, storage, setDraft } from './prefs.js';
+import { keeps, prefs, setPref, storage, setDraft } from './prefs.js';
 import { decode, encode, newCid } from './wire.js';
 import { awaitsNames, expand, loadEmoji } from './emoji.js';
 import { format, plainText } from './format.js';
-import { untilMidnight } from './time.js';
+import { now, onServer, setServerTime, sinceLook, untilMidnight } from './time.js';
 import { isRoom, sameName } from './names.js';
 import { commandOf, holdsSecret, lacksSecret } from './secrets.js';
 import { icon } from './view/icons.js';
@@ -23,9 +23,10 @@ import { moderated, timelineView } from './view/timeline.js';
 import { composerView } from './view/composer.js';
 import { roomsView } from './view/rooms.js';
 import { peopleView } from './view/people.js';
+import { notify } from './view/notify.js';
 import { shortcuts, MOD } from './view/shortcuts.js';
 import { signIn } from './view/signin.js';
-import { toast, announce, speak } from './view/toast.js';
+import { toast, announce, openDialog, speak } from './view/toast.js';
 
 const state = store.initial();
 const box = outbox.outbox(storage);
@@ -35,13 +36,14 @@ const asked = new Map();   // ref -> what to do with its Ack or Error
 const app = {
   state, box, directory: new Map(), ignored: new Set(),
   room: () => store.currentRoom(state),
-  knows: (room, name) => [...room.people.values()].some((one) => sameName(one.name, name)),
+  knows: (name) => store.isKnown(state, name),
+  isIn: (room, name) => [...room.people.values()].some((one) => sameName(one.name, name)),
   person: (name) => { for (const room of state.rooms.values()) for (const one of room.people.values()) if (sameName(one.name, name)) return one; return null; },
   everyone: () => [...new Set([...state.rooms.values()].flatMap((room) => [...room.people.values()].map((one) => one.name)))].filter((name) => !sameName(name, state.me?.name ?? '')),
   names() {
     const room = app.room(), order = [];
     const add = (name) => { if (!sameName(name, state.me?.name ?? '') && !order.includes(name)) order.push(name); };
-    for (const seq of room.tl.order.slice(-200).reverse()) { const { name } = room.tl.msgs.get(seq).from; if (room.dm || app.knows(room, name)) add(name); }
+    for (const seq of room.tl.order.slice(-200).reverse()) { const { name } = room.tl.msgs.get(seq).from; if (room.dm || app.isIn(room, name)) add(name); }
     for (const one of room.people.values()) add(one.name);
     if (room.dm) app.everyone().forEach(add);
     return order;
@@ -83,7 +85,8 @@ const app = {
   command(text, quiet = false, then = null) {
     const room = app.room();
     const me = /^\/me\s+(.+)/i.exec(text);
-    if (me && !room.dm) { outbox.add(box, { cid: newCid(), room: room.id, text: me[1], act: true }); return app.sentSomething(room); }
+    if (room.dm && !quiet && app.meantForRoom(text, room)) return undefined;
+    if (me) { outbox.add(box, { cid: newCid(), room: room.id, text: me[1], act: true }); return app.sentSomething(room); }
     const join = /^\/join\s+#?([A-Za-z0-9_-]+)(?:\s+(\S+))?\s*$/i.exec(text);
     if (join && !quiet) return app.join(join[1], join[2]);
     const whisper = /^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/i.exec(text);
@@ -105,28 +108,47 @@ const app = {
     const sent = ask({ type: 'Command', line: text, room: room.dm ? 'lobby' : room.id }, (ack) => {
       if (ack.what === 'LOGIN' || ack.what === 'REGISTER') { state.signedIn = true; redrawSettings(); }
       if (ignored) { app.ignored[ignored[1] ? 'delete' : 'add'](ignored[2]); }
-      if (quiet) { if (/^\/(un)?ignore|^\/nick/i.test(text)) toast(ack.text ?? ''); } else if (ack.text || ack.items) take({ type: 'answer', room: room.id, text: ack.text ?? '', items: ack.items, verb: ack.what, at: new Date().toISOString() });
+      if (quiet) { if (/^\/(un)?ignore|^\/nick/i.test(text)) toast(ack.text ?? ''); } else if (ack.text || ack.items) take({ type: 'answer', room: room.id, text: ack.text ?? '', items: ack.items, verb: ack.what, at: new Date(now()).toISOString() });
       then?.(ack);
       if (!quiet) timeline.latest();
     }, (error) => {
       const words = error.code === 'bad-argument' && !command ? t('notHere', { command: text.split(/\s/)[0] }) : error.title;
       if (quiet) return toast(words, { kind: 'error' });
-      take({ type: 'answer', bad: true, room: room.id, text: words, at: new Date().toISOString() });
+      take({ type: 'answer', bad: true, room: room.id, text: words, at: new Date(now()).toISOString() });
       timeline.latest();
     });
-    if (!sent) { composer.put(text); toast(t('needsLine')); }
+    if (!sent) { if (!quiet) composer.put(text); toast(t('needsLine')); }
+  },
+  /** In a talk between two a command without a room would act in the lobby, before everybody: it is said here, or not done. */
+  meantForRoom(text, room) {
+    const [, word, rest] = /^\/(\S+)\s*(.*)/.exec(text) ?? [];
+    const is = (...names) => names.includes(word?.toLowerCase());
+    if (is('me') && rest) app.say(`_${state.me.name} ${rest}_`);
+    else if (is('reply', 'r') && rest) app.say(rest);
+    else if (is('part') && !rest) app.leave(room);
+    else if (!/^[#*]/.test(rest) && state.commands.some((one) => one.usage.includes('[#room') && is(...one.slashes ?? []))) {
+      composer.put(text);
+      app.sorry(t('nameRoom', { word: `/${word}` }));
+    } else return false;
+    return true;
   },
   holdsSecret: (text) => holdsSecret(text, state.commands),
   /** What is typed in a room waits there, but for passwords and keys: those are kept nowhere. */
   keepDraft: (room, text) => setDraft(room, holdsSecret(text, state.commands) ? '' : text),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
-  saveEdit: (m, text) => change({ type: 'Edit', room: state.current, target: m.seq, text }),
+  saveEdit(m, text) {
+    const room = state.current;
+    change({ type: 'Edit', room, target: m.seq, text }, (why) => {
+      if (composer.again(room, m, text)) toast(why, { kind: 'warn' });
+      else toast(`${why} ${text}`, { kind: 'error', action: { label: t('copy'), run: () => app.copy(text) } });
+    });
+  },
   remove(m) {
     const room = state.current;
     $('#confirm p').textContent = plainText(format(m.text));
     const dialog = $('#confirm');
     dialog.returnValue = '';
-    dialog.showModal();
+    openDialog(dialog);
     dialog.onclose = () => { if (dialog.returnValue === 'yes') change({ type: 'Delete', room, target: m.seq }); $('#log').focus({ preventScroll: true }); };
   },
   reply: (m) => composer.start('reply', m),
@@ -188,14 +210,14 @@ const app = {
   async deed(verb, room, name, { time = '', seconds = null, reason = '' } = {}) {
     await app.order([`/${verb}`, room === null ? '*' : `#${room}`, name, time, reason].filter(Boolean).join(' '));
     const named = !/[.:/]/.test(name);
-    take({ type: 'Moderated', room, what: DID[verb], user: named ? { name } : null, by: state.me.name, seconds, reason: reason || null, at: new Date().toISOString(), text: '' });
+    take({ type: 'Moderated', room, what: DID[verb], user: named ? { name } : null, by: state.me.name, seconds, reason: reason || null, at: new Date(now()).toISOString(), text: '' });
   },
   /** A command whose answer goes to whoever gave it. */
   order: (text) => new Promise((done, fail) => { if (!ask({ type: 'Command', line: text, room: 'lobby' }, done, (error) => fail(new Error(error.title)))) fail(new Error(t('needsLine'))); }),
   async goTo(room, seq) { app.open(room, false); if (!app.room().loaded) await past.load(room); timeline.render(); await timeline.goTo(seq); },
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   async lookAround() {
-    try { const all = await api.rooms(); app.directory.clear(); for (const room of all) app.directory.set(room.id, room); draw('rooms'); } catch { /* the rooms we know will do */ }
+    try { const all = await api.rooms(); app.directory.clear(); for (const room of all) app.directory.set(room.id, room); draw('rooms'); timeline.plan(); } catch { /* the rooms we know will do */ }
   },
   loadOlder: (room, limit) => past.older(room, limit),
   set(key, value) { setPref(key, value); dress(); },
@@ -249,10 +271,15 @@ const past = pastOf(state, take, () => line.at === 'live', (words) => toast(word
 
 /* ---- events in, changes out ---- */
 
+/** One thing that goes wrong does not take the rest with it; it is reported as any error is. */
+function safely(act) {
+  try { act(); } catch (error) { setTimeout(() => { throw error; }); }
+}
+
 const watching = () => !document.hidden && document.hasFocus() && timeline.atEnd() && !$('#app').hidden;
 
 function take(event) {
-  for (const change of store.reduce(state, event, { now: performance.now(), watching: watching() })) applyChange(change);
+  for (const change of store.reduce(state, event, { now: performance.now(), watching: watching() })) safely(() => applyChange(change));
 }
 
 const due = new Set();
@@ -336,10 +363,8 @@ function heard({ room, message: m, mine, pings }) {
   const where = room.startsWith('@') ? '' : ` #${room}`;
   if (prefs.announce === 'all' ? room === state.current : prefs.announce === 'mentions' && pings) speak(`${m.from.name}: ${words}`);
   if (!pings) return;
-  if (document.hidden && prefs.notify && globalThis.Notification?.permission === 'granted') {
-    const note = new Notification(`${m.from.name}${where}`, { body: words, tag: `chat-${room}`, icon: '/icon.svg' });
-    note.onclick = () => { focus(); app.open(room); note.close(); };
-  } else if (room !== state.current) toast(`${m.from.name}${where}: ${words.slice(0, 140)}`, { action: { label: t('show'), run: () => app.open(room) } });
+  const shown = document.hidden && prefs.notify && notify(`${m.from.name}${where}`, { body: words, tag: `chat-${room}` }, () => { focus(); app.open(room); });
+  if (!shown && room !== state.current) toast(`${m.from.name}${where}: ${words.slice(0, 140)}`, { action: { label: t('show'), run: () => app.open(room) } });
 }
 
 /** The session has another token. What this browser comes back by has to follow, or its next connection finds no session. */
@@ -355,7 +380,7 @@ function feed(input) {
   const before = line.at;
   const [next, effects] = link.step(line, { now: performance.now(), rand: Math.random(), ...input });
   line = next;
-  for (const effect of effects) EFFECTS[effect.do](effect);
+  for (const effect of effects) safely(() => EFFECTS[effect.do](effect));
   if (before !== line.at) { document.documentElement.dataset.link = line.at; banner(); }
 }
 
@@ -384,7 +409,7 @@ const EFFECTS = {
     lookAtOffer();
     whenIdle(app);
   },
-  down() { state.live = false; downSince = performance.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
+  down() { state.live = false; take({ type: 'down' }); downSince = performance.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
   'sign-on': signOnAgain,
 };
 let downSince = 0;
@@ -410,8 +435,8 @@ function ask(frame, good, bad) {
   return true;
 }
 
-function change(frame) {
-  if (!ask(frame, () => {}, (error) => toast(error.title, { kind: 'warn' }))) toast(t('needsLine'));
+function change(frame, undone = (why) => toast(why, { kind: 'warn' })) {
+  if (!ask(frame, () => {}, (error) => undone(error.title))) undone(t('needsLine'));
 }
 
 function incoming(data) {
@@ -429,6 +454,7 @@ function incoming(data) {
 }
 
 function hello(frame) {
+  setServerTime(frame.server.time_ms);
   take(frame);
   // What could not be finished on the old line is asked anew on this one.
   outbox.cut(box);
@@ -437,7 +463,7 @@ function hello(frame) {
     const room = store.roomOf(state, info.id);
     resume[info.id] = merge.last(room.tl) || (room.loaded ? 0 : info.last_seq ?? 0);
   }
-  send({ type: 'Resume', rooms: resume });
+  send({ type: 'Resume', rooms: resume, whispers: state.whispered });
   if (state.rooms.has(wanted)) { app.open(wanted); wanted = ''; }
   if (!state.rooms.has(state.current)) app.open('lobby');
 }
@@ -450,8 +476,8 @@ function answered(frame) {
   if (item) {
     if (frame.type === 'Ack') {
       outbox.done(box, item.cid);
-      if (!item.to) take({ type: 'acked', ...item, room: item.room, seq: frame.seq, id: frame.id, at: new Date(item.at).toISOString() });
-      else if (!store.roomOf(state, item.room)?.tl.cids.has(item.cid)) take({ type: 'Whisper', from: state.me, to: { name: item.to }, text: item.text, cid: item.cid, at: new Date().toISOString() });
+      if (!item.to) take({ type: 'acked', ...item, room: item.room, seq: frame.seq, id: frame.id, at: new Date(onServer(item.at)).toISOString() });
+      else if (!store.roomOf(state, item.room)?.tl.cids.has(item.cid)) take({ type: 'Whisper', own: true, from: state.me, to: { name: item.to }, text: item.text, cid: item.cid, at: new Date(now()).toISOString() });
     } else {
       outbox.refused(box, frame.ref, frame.title, performance.now(), frame.code === 'too-fast' ? frame.retry_after_ms || 1000 : 0);
       if (frame.code !== 'too-fast') announce(frame.title);
@@ -517,6 +543,7 @@ function known(user) {
   for (const item of box.items) if (item.to) take({ type: 'whisper', name: item.to });
   if (!state.current) app.open('lobby');
   feed({ type: 'start' });
+  if (!keeps) toast(t('noStorage'), { kind: 'warn', ms: 15000 });
   composer.focus();
 }
 
@@ -533,7 +560,8 @@ async function signOnAgain() {
     }
     feed({ type: 'signed' });
   } catch (error) {
-    feed({ type: 'sign-failed', text: error.message, final: error.status === 403 });
+    const blind = error.code === 'no-cookies';
+    feed({ type: 'sign-failed', text: blind ? t('noCookies') : error.message, final: blind || error.status === 403 });
   }
 }
 
@@ -587,22 +615,25 @@ addEventListener('online', () => feed({ type: 'online' }));
 addEventListener('offline', banner);
 addEventListener('focus', () => app.watched());
 addEventListener('blur', () => { const room = app.room(); if (room && !room.unread) take({ type: 'unlined', room: room.id }); });
-document.addEventListener('visibilitychange', () => { if (!document.hidden) { feed({ type: 'visible' }); app.watched(); } });
+/** After this long asleep, or out of sight, a socket may only look open: a short wait shows it. A clock that was set costs a ping. */
+const SLEPT_MS = 30000;
+const look = (seen) => { const slept = sinceLook() > SLEPT_MS; if (seen || slept) feed({ type: 'visible', slept }); };
+document.addEventListener('visibilitychange', () => { if (document.hidden) return void sinceLook(); look(true); app.watched(); });
 addEventListener('pagehide', () => setDraftNow());
 function setDraftNow() { const text = $('#text'); if (state.current && !$('#composer').classList.contains('editing')) app.keepDraft(state.current, text.value); }
 // A file may be dropped anywhere; while it hovers the page says so.
 let hovering = 0;
-const hover = (on) => { clearTimeout(hovering); $('#app').classList.toggle('dropping', on && state.offer?.files != null); if (on) hovering = setTimeout(hover, 300, false); };
+const hover = (on) => { clearTimeout(hovering); $('#app').classList.toggle('dropping', on && state.offer?.files != null); $('.stage').dataset.drop = t('dropHere', { room: $('#title').textContent }); if (on) hovering = setTimeout(hover, 300, false); };
 addEventListener('dragover', (e) => { e.preventDefault(); if (e.dataTransfer?.types.includes('Files')) hover(true); });
-addEventListener('drop', (e) => { hover(false); if (app.sendFiles(e.dataTransfer?.files)) e.preventDefault(); });
-$('#text').addEventListener('paste', (e) => { if (app.sendFiles(e.clipboardData?.files)) e.preventDefault(); });
+// What is dropped beside the field would lead the browser away from the page.
+addEventListener('drop', (e) => { hover(false); if (composer.takes(e.dataTransfer) || !e.target.matches?.('input, textarea')) e.preventDefault(); });
 $('#attach').addEventListener('click', () => $('#file').click());
 $('#file').addEventListener('change', (e) => { app.sendFiles(e.target.files); e.target.value = ''; });
 
-setInterval(() => { take({ type: 'tick' }); if (box.items.some((item) => outbox.isLate(item, performance.now()))) timeline.plan(); }, 1000);
+setInterval(() => { if (!document.hidden) look(false); take({ type: 'tick' }); if (box.items.some((item) => outbox.isLate(item, performance.now()))) timeline.plan(); }, 1000);
 setInterval(() => { if (!document.hidden && line.at === 'live') app.lookAround(); }, 60000);
 // The clock may be set, and a timer sleeps when the machine does: looked at each hour.
-const midnight = () => setTimeout(() => { timeline.plan(); midnight(); }, Math.min(untilMidnight(Date.now()) + 500, 3600000));
+const midnight = () => setTimeout(() => { timeline.plan(); midnight(); }, Math.min(untilMidnight(now()) + 500, 3600000));
 midnight();
 
 await dress();

@@ -6,6 +6,9 @@ export const storage = (() => {
   try { const s = globalThis.localStorage; s.getItem('x'); return s; } catch { return null; }
 })();
 
+/** Whether anything can be kept here: a store may be forbidden, or full. */
+export const keeps = (() => { try { storage.setItem('chat.test', '1'); storage.removeItem('chat.test'); return true; } catch { return false; } })();
+
 function read(key) { try { return JSON.parse(storage.getItem(key)); } catch { return null; } }
 function write(key, value) { try { value === null ? storage.removeItem(key) : storage.setItem(key, JSON.stringify(value)); } catch { /* then it is forgotten */ } }
 

@@ -7,8 +7,11 @@ export const TYPING_MS = 6000;
 export const WIDE = 200;
 const MOST_NOTES = 200;
 
+/** The most names that are remembered to draw mentions. */
+const MOST_NAMES = 5000;
+
 export const initial = () => ({
-  me: null, role: 'member', rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0,
+  me: null, role: 'member', rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0, names: new Set(), whispered: null,
 });
 
 export function newRoom(id, info = {}) {
@@ -44,6 +47,13 @@ export function reduce(state, event, ctx = { now: 0, watching: false }) {
 const isMe = (state, person) => !!state.me && !!person && (person.id && state.me.id ? person.id === state.me.id : sameName(person.name, state.me.name));
 const isNew = (room, seq) => seq > room.lastSeq;
 
+/** Whether this name was ever met here: who is called does not become another when they leave. */
+export const isKnown = (state, name) => state.names.has(name.toLowerCase());
+function meet(state, { name }) {
+  state.names.add(name.toLowerCase());
+  if (state.names.size > MOST_NAMES) state.names.delete(state.names.values().next().value);
+}
+
 function ensure(state, id, info) {
   let room = state.rooms.get(id);
   if (!room) state.rooms.set(id, room = newRoom(id, info));
@@ -72,6 +82,7 @@ function logged(state, event, ctx) {
   const answer = merge.addEvent(room.tl, event);
   if (answer === 'other-log') { reset(room); return [{ what: 'reload', room: room.id }]; }
   const changes = [{ what: 'timeline', room: room.id }];
+  if (event.from) meet(state, event.from);
   if (fresh) {
     room.lastSeq = event.seq;
     if (event.type === 'Message') {
@@ -123,8 +134,9 @@ const HANDLERS = {
   People(state, event) {
     const room = state.rooms.get(event.room);
     if (!room) return [];
+    for (const user of event.users) meet(state, user);
     room.people = new Map(event.users.map((user) => [user.id ?? user.name, user]));
-    return [{ what: 'people', room: room.id }];
+    return [{ what: 'people', room: room.id }, { what: 'timeline', room: room.id }];
   },
 
   Message: logged, MessageEdited: logged, MessageDeleted: logged, Reaction: logged,
@@ -141,6 +153,7 @@ const HANDLERS = {
     else if (event.after != null) { from = event.after + 1; to = end; }
     else { from = event.prev == null ? 1 : low ?? end + 1; to = end; }
     if (from === 1) room.tl.begun = true;
+    for (const one of messages) meet(state, one.from);
     const answer = merge.addPage(room.tl, messages, event.last_seq ?? 0, from, to);
     if (answer === 'other-log') { reset(room); return [{ what: 'reload', room: room.id }]; }
     if (event.before == null && event.after == null) room.loaded = true;
@@ -181,8 +194,10 @@ const HANDLERS = {
   Whisper(state, event, ctx) {
     const mine = isMe(state, event.from);
     const room = ensure(state, `@${(mine ? event.to : event.from).name}`);
-    const known = event.cid && room.tl.cids.get(event.cid);
-    if (known) return [{ what: 'timeline', room: room.id }];
+    // The server's time of the last one is asked from after a cut; it may come again then.
+    if (!event.own) state.whispered = event.at > (state.whispered ?? '') ? event.at : state.whispered;
+    const again = event.cid ? room.tl.cids.has(event.cid) : room.tl.order.some((seq) => { const m = room.tl.msgs.get(seq); return m.at === event.at && m.text === event.text && sameName(m.from.name, event.from.name); });
+    if (again) return [{ what: 'timeline', room: room.id }];
     // Whispers have no seq of the server's: they are counted here, in the order they came.
     const seq = merge.last(room.tl) + 1;
     return logged(state, { ...event, type: 'Message', room: room.id, seq, id: `w${seq}` }, ctx);
@@ -191,6 +206,7 @@ const HANDLERS = {
   UserJoined(state, event) {
     const room = state.rooms.get(event.room);
     if (!room) return [];
+    meet(state, event.user);
     room.people.set(event.user.id ?? event.user.name, { state: 'online', ...event.user });
     if (!isMe(state, event.user)) note(state, room, 'joined', { who: event.user.name, at: event.at });
     return [{ what: 'people', room: room.id }, { what: 'timeline', room: room.id }];
@@ -206,9 +222,11 @@ const HANDLERS = {
   },
 
   UserRenamed(state, event) {
+    meet(state, event.user);
     const changes = [{ what: 'rooms' }];
     if (isMe(state, { id: event.user.id, name: event.old })) { state.me = { ...state.me, name: event.user.name }; changes.push({ what: 'me' }); }
     for (const room of state.rooms.values()) {
+      if (room.typing.delete(event.old)) changes.push({ what: 'typing', room: room.id });
       const key = event.user.id ?? event.old;
       const known = room.people.get(key);
       if (!known) continue;
@@ -240,6 +258,13 @@ const HANDLERS = {
   UserStoppedTyping(state, event) {
     state.rooms.get(event.room)?.typing.delete(event.user.name);
     return [{ what: 'typing', room: event.room }];
+  },
+
+  /** The line is cut: who types is not known any more. */
+  down(state) {
+    const changes = [];
+    for (const room of state.rooms.values()) if (room.typing.size) { room.typing.clear(); changes.push({ what: 'typing', room: room.id }); }
+    return changes;
   },
 
   /** The clock: who has not typed for a while is typing no more. */

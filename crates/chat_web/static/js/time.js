@@ -1,5 +1,21 @@
 // Time: days, clocks and "Yesterday", in the reader's language. Times are for showing only; the order is `seq`.
 
+// How far the server's clock is ahead of this device's, in ms: who has a wrong one sees the same days as the others.
+let ahead = 0;
+export const setServerTime = (ms) => { ahead = Number.isFinite(ms) ? ms - Date.now() : 0; };
+/** A time of this device as the server counts. */
+export const onServer = (at) => new Date(at).getTime() + ahead;
+/** Now, for what is shown. */
+export const now = () => Date.now() + ahead;
+
+let looked = Date.now();
+/** How long it is since this was called last, in ms, with the sleep of the machine, which performance.now() leaves out in some browsers. A clock that is set makes it wrong once. */
+export function sinceLook() {
+  const before = looked;
+  looked = Date.now();
+  return Math.abs(looked - before);
+}
+
 const cache = new Map();
 function formatter(lang, options) {
   const key = lang + JSON.stringify(options);
@@ -23,20 +39,20 @@ export function dayKey(at) {
 
 const midnight = (at) => { const d = new Date(at); return new Date(d.getFullYear(), d.getMonth(), d.getDate()); };
 
-export function dayLabel(at, now, lang = 'en') {
-  const days = Math.round((midnight(at) - midnight(now)) / 86400000);
+export function dayLabel(at, today, lang = 'en') {
+  const days = Math.round((midnight(at) - midnight(today)) / 86400000);
   if (days === 0 || days === -1) {
     const word = new Intl.RelativeTimeFormat(lang, { numeric: 'auto' }).format(days, 'day');
     return word[0].toUpperCase() + word.slice(1);
   }
-  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  const sameYear = new Date(at).getFullYear() === new Date(today).getFullYear();
   return formatter(lang, { weekday: 'long', day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }) }).format(new Date(at));
 }
 
 /** One author's run: within five minutes and on one day. */
 export const sameRun = (a, b) => Math.abs(new Date(b) - new Date(a)) < 300000 && dayKey(a) === dayKey(b);
 
-export const untilMidnight = (now) => { const d = new Date(now); return new Date(d.getFullYear(), d.getMonth(), d.getDate() + 1) - d; };
+export const untilMidnight = (at) => { const d = new Date(at); return new Date(d.getFullYear(), d.getMonth(), d.getDate() + 1) - d; };
 
 /** 75 → "1 min", 8000 → "2 h": for idle people and the dashboard. */
 export function span(seconds, lang = 'en') {

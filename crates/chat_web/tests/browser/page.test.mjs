@@ -270,6 +270,10 @@ test('axe finds nothing, in any state and both schemes', async () => {
   await serve({ key: 'a key for the tests' });
   const budi = await terminal('budi');
   budi.say('see https://example.org and @ana and `code`');
+  // A room that the reader is not in.
+  budi.say('/join #elsewhere');
+  await budi.hears('OK JOIN room=#elsewhere');
+  budi.say('/join #lobby');
   for (const colorScheme of ['light', 'dark']) {
     const page = await person(null, { colorScheme, reducedMotion: 'reduce' }, ['409', '403', 'WebSocket', 'ERR_']);
     const clean = (what) => axeFindsNothing(page, `${colorScheme}, ${what}`);
@@ -290,8 +294,12 @@ test('axe finds nothing, in any state and both schemes', async () => {
     budi.say('/react 1 👍');
     await page.waitForSelector('.reactions');
     await clean('chat');
-    budi.say(`and you, @ana_${colorScheme}`);
+    // A call of the reader that calls somebody else as well.
+    budi.say(`SAY:#lobby and you, @ana_${colorScheme}, and @budi`);
     await sees(page, 'and you');
+    await page.waitForSelector('.ping .mention:not(.me)');
+    await page.waitForSelector('.other .room');
+    await clean('a call, and a room that one is not in');
     await page.click('#mentions');
     await page.waitForSelector('.called');
     await clean('mentions');

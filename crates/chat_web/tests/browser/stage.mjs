@@ -20,10 +20,10 @@ export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
   if (key) env.CHAT_OPERATOR_KEY = key;
   // A test that keeps something says where: flags are stronger than this.
   env.CHAT_DATA = 'off';
-  const unless = Object.entries({ '--log': 'warn', '--burst': '0', '--spam-lines': '0', '--spam-repeats': '0' }).filter(([flag]) => !flags.includes(flag)).flat();
+  const unless = Object.entries({ '--files': '127.0.0.1:0', '--log': 'warn', '--burst': '0', '--spam-lines': '0', '--spam-repeats': '0' }).filter(([flag]) => !flags.includes(flag)).flat();
   // PAGE_DIR: the page from a folder instead of from the binary, while somebody works on it.
   const page = process.env.PAGE_DIR ? ['--web-dir', process.env.PAGE_DIR] : [];
-  const args = [...page, '--addr', `127.0.0.1:${line}`, '--files', '127.0.0.1:0', '--web', `127.0.0.1:${web}`, ...unless, ...flags];
+  const args = [...page, '--addr', `127.0.0.1:${line}`, '--web', `127.0.0.1:${web}`, ...unless, ...flags];
   const child = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const port = async () => Number((await said.next()).value.split(':').pop());

@@ -25,6 +25,8 @@ test('a step from each state', () => {
     [[...LIVE, { type: 'tick' }, { type: 'tick' }], 'waiting', ['close', 'schedule', 'down']],
     [[...LIVE, { type: 'tick' }, { type: 'frame', frame: { type: 'Pong' } }], 'live', ['schedule']],
     [[...LIVE, { type: 'visible' }], 'live', ['send', 'schedule']],
+    [[...LIVE, { type: 'visible', slept: true }, { type: 'tick', now: T.woken }], 'waiting', ['close', 'schedule', 'down']],
+    [[...LIVE, { type: 'tick', now: T.quiet }, { type: 'visible', slept: true, now: T.quiet }, { type: 'tick', now: T.quiet + T.woken }], 'waiting', ['close', 'schedule', 'down']],
     [[{ type: 'start' }, { type: 'tick' }], 'waiting', ['close', 'schedule']],
     [[...LIVE.slice(0, 2), { type: 'tick' }], 'waiting', ['close', 'schedule']],
     [[...LIVE.slice(0, 3), { type: 'tick' }], 'waiting', ['close', 'schedule']],

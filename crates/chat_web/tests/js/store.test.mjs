@@ -139,3 +139,41 @@ test('rooms are entered and left; after a restart they are asked for again', () 
   assert.deepEqual([state.current, state.rooms.has('rust')], ['lobby', false]);
   assert.deepEqual(store.reduce(state, { type: 'SomethingNew' }), [], 'what is not known is let be');
 });
+
+test('who types is not known on a line that is cut, and a new name types on under it', () => {
+  const state = store.initial();
+  state.me = { name: 'ana' };
+  state.rooms.set('lobby', store.newRoom('lobby'));
+  const typing = () => [...state.rooms.get('lobby').typing.keys()];
+  store.reduce(state, { type: 'UserTyping', room: 'lobby', user: { name: 'budi' } }, { now: 0 });
+  store.reduce(state, { type: 'People', room: 'lobby', users: [{ name: 'budi' }] });
+  const changes = store.reduce(state, { type: 'UserRenamed', old: 'budi', user: { name: 'bambang' }, at: '' });
+  assert.deepEqual(typing(), []);
+  assert.ok(changes.some((change) => change.what === 'typing'));
+  store.reduce(state, { type: 'UserTyping', room: 'lobby', user: { name: 'bambang' } }, { now: 0 });
+  assert.deepEqual(store.reduce(state, { type: 'down' }), [{ what: 'typing', room: 'lobby' }]);
+  assert.deepEqual(typing(), []);
+});
+
+test('a whisper that comes again after a cut stands once, and the next is asked for from its time', () => {
+  const state = store.initial();
+  state.me = { name: 'ana' };
+  const whisper = (text, at) => store.reduce(state, { type: 'Whisper', from: { name: 'budi' }, to: { name: 'ana' }, text, at }, { now: 0 });
+  whisper('one', '2026-11-29T10:00:00.000Z');
+  whisper('two', '2026-11-29T10:00:00.000Z');
+  whisper('one', '2026-11-29T10:00:00.000Z');
+  assert.deepEqual(state.rooms.get('@budi').tl.order.length, 2);
+  assert.equal(state.rooms.get('@budi').unread, 2);
+  assert.equal(state.whispered, '2026-11-29T10:00:00.000Z');
+  // One's own is timed by this device until the server says when it was.
+  store.reduce(state, { type: 'Whisper', own: true, cid: 'c', from: state.me, to: { name: 'budi' }, text: 'three', at: '2029-01-01T00:00:00.000Z' }, { now: 0 });
+  assert.equal(state.whispered, '2026-11-29T10:00:00.000Z');
+});
+
+test('names that were met are known, the newest of very many', () => {
+  const state = store.initial();
+  state.rooms.set('lobby', store.newRoom('lobby'));
+  for (let i = 0; i < 6000; i += 1) store.reduce(state, { type: 'UserJoined', room: 'lobby', user: { name: `n${i}` }, at: '' });
+  assert.ok(store.isKnown(state, 'N5999') && !store.isKnown(state, 'n0'));
+  assert.ok(state.names.size <= 5000);
+});

@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 
 use chat_server::config::Config;
+use chat_server::hosts::Hosts;
 use chat_server::store::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
@@ -237,20 +238,32 @@ pub(crate) fn a_name_of_somebodys() -> String {
 /// What a stranger is told before there is a name to be told by.
 #[test]
 fn what_is_offered_is_known_before_one_comes_in() {
-    let offer = |kept| {
-        let stage = Stage::with(Setup { kept, ..quick().into() }, WebConfig::default());
-        stage.call(get("/api/server")).json()
+    let offer = |kept, host: &str| {
+        let config = Config { web_hosts: Hosts::parse("chat.example").expect("a name"), ..quick() };
+        let stage = Stage::with(Setup { kept, ..config.into() }, WebConfig::default());
+        let (line, page) = (stage.server().addr().port(), stage.addr().port());
+        let told = stage.call(get("/api/server").header("host", &host.replace("PAGE", &page.to_string()))).json();
+        (
+            told["accounts"].clone(),
+            told["private"].clone(),
+            told["files"].clone(),
+            told["line"] == line,
+            told["line"].is_null(),
+        )
     };
     let private = Policy { private: true, ..Policy::default() };
-    assert_eq!(offer(None), json!({ "accounts": false, "private": false, "files": null }));
-    assert_eq!(
-        offer(Some((MemoryStore::default(), Policy::default()))),
-        json!({ "accounts": true, "private": false, "files": null })
-    );
-    assert_eq!(
-        offer(Some((MemoryStore::default(), private))),
-        json!({ "accounts": true, "private": true, "files": null })
-    );
+    let here = "127.0.0.1:PAGE";
+    assert_eq!(offer(None, here), (json!(false), json!(false), json!(null), true, false));
+    let kept = || MemoryStore::default();
+    assert_eq!(offer(Some((kept(), Policy::default())), here), (json!(true), json!(false), json!(null), true, false));
+    assert_eq!(offer(Some((kept(), private)), here), (json!(true), json!(true), json!(null), true, false));
+    // The line door listens on loopback here.
+    for (host, is_here) in
+        [("localhost:PAGE", true), ("[::1]:PAGE", true), ("chat.localhost", true), ("chat.example", false)]
+    {
+        let (.., is_the_port, is_null) = offer(None, host);
+        assert_eq!((is_the_port, is_null), (is_here, !is_here), "{host}");
+    }
 }
 
 /// What a stranger hears where only members come in.

@@ -1,22 +1,22 @@
 // Composer: where one types. It is never disabled: what cannot go now is kept and goes later.
-import { h, $ } from '../dom.js';
+import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
-import { t } from '../i18n.js';
+import { t, lang } from '../i18n.js';
 import { draft } from '../prefs.js';
 import { expand } from '../emoji.js';
-import { format, plainText } from '../format.js';
+import { bytesOf, format, plainText } from '../format.js';
+import { filesIn, isHeavy, lineCount, overBy } from '../paste.js';
 import { title } from '../store.js';
 import { popup } from './popup.js';
 
 const TYPING_MS = 3000;
 
 export function composerView(app) {
-  const form = $('#composer'), input = $('#text'), strip = $('#context'), left = $('#left');
+  const form = $('#composer'), input = $('#text'), strip = $('#context'), heavy = $('#heavy'), left = $('#left');
   const pop = popup(app, input);
   let room = null, mode = null, typed = null, saved = 0;
 
-  const bytes = (text) => new TextEncoder().encode(text).length;
-  const over = () => Math.max(0, ...input.value.split('\n').map(bytes)) - app.state.limits.text_bytes;
+  const over = () => overBy(input.value, app.state.limits.text_bytes);
 
   function grow() {
     // Where the browser can size the field by its content, css does it.
@@ -42,9 +42,10 @@ export function composerView(app) {
   });
 
   input.addEventListener('keydown', (e) => {
-    if (e.isComposing) return;
+    if (isComposing(e)) return;
     if (pop.key(e)) { e.preventDefault(); e.stopPropagation(); return; }
     if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); submit(); }
+    else if (e.key === 'Escape' && !heavy.hidden) { e.preventDefault(); e.stopPropagation(); heavy.hidden = true; }
     else if (e.key === 'Escape' && mode) { e.preventDefault(); e.stopPropagation(); clear(); }
     else if (e.key === 'ArrowUp' && !input.value && !e.altKey) { if (app.editLast()) e.preventDefault(); }
     else if (e.key === 'PageUp' || e.key === 'PageDown') { e.preventDefault(); $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight); }
@@ -53,10 +54,26 @@ export function composerView(app) {
   form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
   // On a phone the button must not take the focus, else the keyboard closes at every message.
   $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
-  $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => {
-    input.setRangeText(char, input.selectionStart, input.selectionEnd, 'end');
-    input.dispatchEvent(new Event('input'));
-  }));
+  $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => typeInto(input, char)));
+  input.addEventListener('paste', (e) => { if (takes(e.clipboardData)) e.preventDefault(); });
+
+  /** Files are sent; words that are too many for the field are offered as a file. False: they are for the browser to put in. */
+  function takes(data) {
+    if (app.sendFiles(filesIn(data))) return true;
+    const text = data?.getData('text/plain') ?? '';
+    if (!isHeavy(text, input.value.length - (input.selectionEnd - input.selectionStart))) return false;
+    offerFile(text);
+    return true;
+  }
+
+  function offerFile(text) {
+    const vars = { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) }, files = app.state.offer?.files != null;
+    const close = () => { heavy.hidden = true; input.focus(); };
+    heavy.replaceChildren(h('span', { role: 'status' }, t(files ? 'heavy' : 'heavyNoFiles', vars)),
+      files && h('button.link', { onclick: () => { close(); app.sendFiles([new File([text], 'paste.txt', { type: 'text/plain' })]); } }, t('asFile')),
+      h('button.icon', { 'aria-label': t('cancel'), onclick: close }, icon('close')));
+    heavy.hidden = false;
+  }
 
   function submit() {
     const text = input.value.trim();
@@ -65,16 +82,23 @@ export function composerView(app) {
     if (over() > 0) { app.sorry(t('tooLong', { n: over() })); return; }
     stopTyping();
     if (mode?.kind === 'edit') {
-      if (text !== mode.message.text) app.saveEdit(mode.message, expand(text.replace(/\s*\n\s*/g, ' ')));
-      return clear(true);
+      const { message } = mode;
+      clear(true);
+      if (text !== message.text) app.saveEdit(message, expand(text.replace(/\s*\n\s*/g, ' ')));
+      return;
     }
-    if (app.holdsSecret(text)) {
-      // Lines beside it would be said aloud, and perhaps the wrong one with them.
-      if (text.includes('\n')) { app.sorry(t('secretAlone')); return; }
-      app.command(input.value.trimStart());
+    const answered = mode?.message.seq ?? null, raw = input.value.trimStart(), secret = app.holdsSecret(text);
+    // Lines beside it would be said aloud, and perhaps the wrong one with them.
+    if (secret && text.includes('\n')) { app.sorry(t('secretAlone')); return; }
+    // Emptied before anything is done: a command may lead into another room, and this one would keep what stands here as its draft.
+    empty();
     // `//word` says "/word"; `/word` is a command; several lines are several messages.
-    } else if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
-    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(line.replace(/^\/\//, '/'), i === 0 && mode?.kind === 'reply' ? mode.message.seq : null);
+    if (secret) app.command(raw);
+    else if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
+    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(line.replace(/^\/\//, '/'), i === 0 ? answered : null);
+  }
+
+  function empty() {
     mode = null;
     input.value = '';
     clearTimeout(saved);
@@ -108,6 +132,7 @@ export function composerView(app) {
       stopTyping();
       room = next.id;
       mode = null;
+      heavy.hidden = true;
       input.value = draft(room);
       context();
       grow();
@@ -127,8 +152,18 @@ export function composerView(app) {
       grow();
       input.focus();
     },
-    insert(text) { input.setRangeText(text, input.selectionStart, input.selectionEnd, 'end'); input.focus(); input.dispatchEvent(new Event('input')); },
-    put(text) { input.value = text; input.focus(); grow(); },
+    /** A correction that was not saved stands in the field again. False where something else is written by now. */
+    again(id, message, text) {
+      if (mode || id !== room) return false;
+      this.start('edit', message);
+      input.value = text;
+      grow();
+      return true;
+    },
+    takes,
+    insert: (text) => typeInto(input, text),
+    /** Gives back what could not be done, unless something else is written by now. */
+    put(text) { if (!input.value) { input.value = text; input.focus(); grow(); } },
     empty: () => !input.value && !mode,
   };
 }

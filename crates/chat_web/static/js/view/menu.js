@@ -1,5 +1,5 @@
 // Menu: what floats above the page beside what it belongs to, and the menu of actions. One at a time; Escape and a click elsewhere close it.
-import { h } from '../dom.js';
+import { h, isComposing } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 import { QUICK, nameOf } from '../emoji.js';
@@ -12,10 +12,12 @@ export function closeMenu(giveBack = true) {
   open = null;
   off.abort();
   el.remove();
+  document.dispatchEvent(new Event('menuclosed'));
   if (giveBack && back?.isConnected) back.focus({ preventScroll: true });
 }
 export const menuIsOpen = () => !!open;
 
+export const menuIsIn = (place) => !!open && place.contains(open.anchor);
 /** Closes the menu if what it belongs to is in there. */
 export const closeMenuIn = (place) => { if (open && place.contains(open.anchor)) closeMenu(); };
 
@@ -35,6 +37,7 @@ export function show(el, anchor, back) {
   addEventListener('pointerdown', (e) => { if (!el.contains(e.target)) closeMenu(false); }, { signal: off.signal, capture: true });
   addEventListener('resize', () => closeMenu(), { signal: off.signal });
   el.addEventListener('keydown', (e) => {
+    if (isComposing(e)) return;
     if (e.key === 'Escape') { e.stopPropagation(); closeMenu(); }
     if (e.key === 'Tab') { e.preventDefault(); closeMenu(); }
   });

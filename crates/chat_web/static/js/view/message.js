@@ -18,15 +18,19 @@ export function messageView(app, goTo, fresh) {
     const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
     const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
     const late = item && isLate(item, performance.now());
-    const sig = [message.v, message.account, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours, room.people.size > 0].join('|');
+    const sig = [message.v, refs(message.text), message.account, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours].join('|');
     return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && fresh.has(message.cid ?? message.seq) }) };
   }
 
   const isMine = (message) => !!message.item || (!!app.state.me && sameName(message.from.name, app.state.me.name));
 
+  const isRoom = (id) => app.state.rooms.has(id) || app.directory.has(id);
+  /** Which of the names and rooms in a text are known by now: those are drawn as links, the others will be. */
+  const refs = (text = '') => /[@#]/.test(text) ? [...text.matchAll(/([@#])([A-Za-z0-9_-]{1,32})/g)].map(([, mark, word]) => +(mark === '@' ? app.knows(word) : isRoom(word))).join('') : '';
+
   function draw(room, message, { mine, head, ping, quoted, late, live }) {
     const { item } = message;
-    const about = { me: app.state.me?.name, name: (name) => app.knows(room, name), room: (id) => app.state.rooms.has(id) || app.directory.has(id) };
+    const about = { me: app.state.me?.name, name: app.knows, room: isRoom };
     const tree = message.deleted ? [] : format(message.text, about);
     const jumbo = tree[0]?.t === 'jumbo';
     const classes = ['msg', mine && 'mine', head && 'head', ping && 'ping', item && (item.state === 'failed' ? 'failed' : 'pending'), message.deleted && 'gone', jumbo && 'jumbo', message.act && 'act', live && 'live'].filter(Boolean);

@@ -3,6 +3,7 @@ import { h } from '../dom.js';
 import { t, lang } from '../i18n.js';
 import { span } from '../time.js';
 import { dialog as makeDialog } from './dialog.js';
+import { openDialog } from './toast.js';
 
 const SECONDS = { '10m': 600, '1h': 3600, '1d': 86400, '1w': 604800 };
 const TIMES = [...Object.keys(SECONDS), ''];
@@ -93,12 +94,12 @@ export function order(app) {
     const head = sentence.querySelector('h2');
     head.textContent = t(verb, { name }).replace('…', '');
     delete head.dataset.t;
-    sentence.showModal();
+    openDialog(sentence);
     (verb === 'kick' ? why : time).focus();
   }
 
   return {
-    open(which) { room = which; bans = []; words.textContent = ''; dialog.showModal(); redraw(); look(); },
+    open(which) { room = which; bans = []; words.textContent = ''; openDialog(dialog); redraw(); look(); },
     redraw,
     person,
   };

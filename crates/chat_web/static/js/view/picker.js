@@ -1,5 +1,5 @@
 // Picker: all emoji in a grid, to be searched by name, or any one pasted in.
-import { h } from '../dom.js';
+import { h, isComposing } from '../dom.js';
 import { t } from '../i18n.js';
 import { EMOJI, search, isEmoji } from '../emoji.js';
 import { closeMenu, show } from './menu.js';
@@ -16,7 +16,7 @@ export function emojiPicker(anchor, back, pick) {
   };
   input.addEventListener('input', fill);
   input.addEventListener('keydown', (e) => {
-    if (e.key !== 'Enter') return;
+    if (e.key !== 'Enter' || isComposing(e)) return;
     e.preventDefault();
     const typed = input.value.trim();
     const char = isEmoji(typed) ? typed : grid.querySelector('button')?.textContent;
@@ -30,7 +30,7 @@ export function emojiPicker(anchor, back, pick) {
     e.preventDefault();
     (to < 0 ? input : all[Math.min(to, all.length - 1)]).focus();
   });
-  input.addEventListener('keydown', (e) => { if (e.key === 'ArrowDown') { e.preventDefault(); grid.querySelector('button')?.focus(); } });
+  input.addEventListener('keydown', (e) => { if (e.key === 'ArrowDown' && !isComposing(e)) { e.preventDefault(); grid.querySelector('button')?.focus(); } });
   const el = h('div.menu.picker', { role: 'dialog', 'aria-label': t('pickEmoji') }, input, grid);
   fill();
   show(el, anchor, back);

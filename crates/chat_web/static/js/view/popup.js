@@ -1,5 +1,5 @@
 // Popup: what may follow `/`, `@`, `#` and `:` in the composer, as an ARIA combobox; and names by Tab.
-import { h, $, avatar } from '../dom.js';
+import { h, $, avatar, typeInto } from '../dom.js';
 import { t } from '../i18n.js';
 import { EMOJI, loadEmoji, search } from '../emoji.js';
 
@@ -29,9 +29,8 @@ export function popup(app, input) {
 
   function take(i) {
     const { text } = options[i];
-    input.setRangeText(text, from, input.selectionStart, 'end');
+    typeInto(input, text, from, input.selectionStart);
     close();
-    input.dispatchEvent(new Event('input'));
   }
 
   function update() { options = find(); at = options.length ? 0 : -1; draw(); }
@@ -50,9 +49,8 @@ export function popup(app, input) {
     }
     tab.i = (tab.i + (back ? -1 : 1) + tab.found.length) % tab.found.length;
     const text = tab.at + tab.found[tab.i] + (tab.start === 0 && !tab.at ? ': ' : ' ');
-    input.setRangeText(text, tab.start, tab.end, 'end');
+    typeInto(input, text, tab.start, tab.end);
     tab.end = tab.start + text.length;
-    input.dispatchEvent(new Event('input'));
     close();
     Object.assign(tab, { value: input.value, caret: input.selectionStart });
     return true;

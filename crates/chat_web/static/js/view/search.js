@@ -3,9 +3,10 @@ import { h } from '../dom.js';
 import { t, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { format, plainText } from '../format.js';
-import { clock, dayLabel } from '../time.js';
+import { clock, dayLabel, now } from '../time.js';
 import { icon } from './icons.js';
 import * as api from '../api.js';
+import { openDialog } from './toast.js';
 
 export function searchPanel(app) {
   const input = h('input', { type: 'text', role: 'searchbox', id: 'searchwords', autocomplete: 'off', spellcheck: 'false', maxlength: 200, enterkeyhint: 'search' });
@@ -38,7 +39,7 @@ export function searchPanel(app) {
   }
 
   function hit(m) {
-    const at = `${dayLabel(m.at, Date.now(), lang)}, ${clock(m.at, lang, prefs.hours)}`;
+    const at = `${dayLabel(m.at, now(), lang)}, ${clock(m.at, lang, prefs.hours)}`;
     return h('li', {}, h('button.hit', { onclick: () => { dialog.close(); app.showFound(m.room, m.seq); } },
       h('span', {}, h('b', {}, m.from.name), h('small', {}, ` #${m.room} · ${at}`)), h('span.words', { dir: 'auto' }, plainText(format(m.text)))));
   }
@@ -58,7 +59,7 @@ export function searchPanel(app) {
       list.replaceChildren();
       words.textContent = t('searchHelp');
       input.value = text;
-      dialog.showModal();
+      openDialog(dialog);
       input.focus();
       if (text) find();
     },

@@ -3,6 +3,7 @@ import { h } from '../dom.js';
 import { t } from '../i18n.js';
 import { dialog as makeDialog } from './dialog.js';
 import { form, secret as field } from './account.js';
+import { openDialog } from './toast.js';
 
 export function secret(app) {
   const body = h('div.fields', {}), dialog = makeDialog('asked', 'signIn', body), head = dialog.querySelector('h2');
@@ -12,7 +13,7 @@ export function secret(app) {
     head.dataset.t = key;
     head.textContent = t(key);
     body.replaceChildren(content);
-    dialog.showModal();
+    openDialog(dialog);
     (body.querySelector('input:placeholder-shown') ?? body.querySelector('input')).focus();
   }
 

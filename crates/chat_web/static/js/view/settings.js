@@ -6,6 +6,8 @@ import { prefs } from '../prefs.js';
 import { isName } from '../names.js';
 import { dialog as makeDialog } from './dialog.js';
 import { account } from './account.js';
+import { notify } from './notify.js';
+import { openDialog } from './toast.js';
 
 export function settings(app) {
   const body = h('div.fields', {}), dialog = makeDialog('settings', 'settings', body);
@@ -20,20 +22,23 @@ export function settings(app) {
     rename.lastChild.type = 'submit';
     const secure = isSecureContext && 'Notification' in globalThis;
     body.replaceChildren(
-      h('fieldset', {}, h('legend', {}, t('yourName')), rename),
-      ...[account(app)].filter(Boolean),
+      // A member's name is that of the account: the server refuses another.
+      ...[!app.state.signedIn && h('fieldset', {}, h('legend', {}, t('yourName')), rename), account(app)].filter(Boolean),
       choice('theme', ['auto', 'light', 'dark'].map((v) => [v, t(v)])),
       choice('lang', [['auto', t('auto')], ...Object.entries(LANGS)]),
       choice('hours', [['auto', t('auto')], ['12', '3:07 pm'], ['24', '15:07']]),
       choice('announce', ['all', 'mentions', 'none'].map((v) => [v, t(`announce_${v}`)])),
       h('label.switch', {}, h('span', {}, t('notify'), h('small', {}, secure ? Notification.permission === 'denied' ? t('notifyDenied') : t('notifyMore') : t('notifySecure'))),
         h('input', { type: 'checkbox', role: 'switch', checked: prefs.notify && secure && Notification.permission === 'granted', disabled: !secure || Notification.permission === 'denied', onchange: async (e) => {
-          const on = e.target.checked && (await Notification.requestPermission()) === 'granted';
+          const asked = e.target.checked && (await Notification.requestPermission()) === 'granted';
+          // The first one says that they come, and shows whether they can.
+          const on = asked && notify(t('notify'), { body: t('notifyMore'), tag: 'chat-settings' });
+          if (asked && !on) app.sorry(t('notifyCannot'));
           e.target.checked = on;
           app.set('notify', on);
         } })),
       h('div.row', {}, h('button.soft', { onclick: () => { dialog.close(); app.sheet(); } }, icon('help'), t('shortcuts')),
         h('button.soft.danger', { onclick: () => { dialog.close(); app.signOut(); } }, icon('leave'), t('signOut'))));
   }
-  return { open() { draw(); dialog.showModal(); }, redraw() { if (dialog.open) draw(); } };
+  return { open() { draw(); openDialog(dialog); }, redraw() { if (dialog.open) draw(); } };
 }

@@ -3,6 +3,7 @@ import { h } from '../dom.js';
 import { t } from '../i18n.js';
 import { dialog } from './dialog.js';
 import { MOD } from './shortcuts.js';
+import { openDialog } from './toast.js';
 
 const SHEET = [[`${MOD} K`, 'keySwitch'], ['Alt ↑ ↓', 'keyRooms'], ['Alt Shift ↑ ↓', 'keyUnread'], ['↑', 'keyEdit'], ['Tab', 'keyTab'], ['@ # : /', 'keyPopup'], ['Shift Enter', 'keyLine'],
   ['Esc', 'keyEsc'], ['F6', 'keyF6'], ['↑ ↓ Enter', 'keyLog'], ['End', 'keyEnd'], ['?', 'keySheet']];
@@ -12,7 +13,7 @@ export function sheet() {
   return {
     open() {
       list.replaceChildren(...SHEET.map(([keys, words]) => h('div', {}, h('dt', {}, keys.split(' ').map((key) => h('kbd', {}, key))), h('dd', {}, t(words)))));
-      el.showModal();
+      openDialog(el);
     },
   };
 }

@@ -1,5 +1,5 @@
 // Shortcuts: the keys of the whole page.
-import { $ } from '../dom.js';
+import { $, isComposing } from '../dom.js';
 import { menuIsOpen } from './menu.js';
 
 const mac = /Mac|iP/.test(navigator.platform);
@@ -7,6 +7,7 @@ export const MOD = mac ? '⌘' : 'Ctrl';
 
 export function shortcuts(app) {
   addEventListener('keydown', (e) => {
+    if (isComposing(e)) return;
     const dialog = document.querySelector('dialog[open]');
     const mod = mac ? e.metaKey : e.ctrlKey;
     if (mod && !e.shiftKey && !e.altKey && e.key.toLowerCase() === 'k' && app.state.me) { e.preventDefault(); app.switch(); return; }

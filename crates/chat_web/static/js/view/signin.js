@@ -47,11 +47,12 @@ export function signIn(first, { why = '', way = 'visit' } = {}) {
   turn(way);
   if (why) say(why, true);
   look();
-  $('#join').textContent = `telnet ${location.hostname} 7878`;
   focus();
   api.server().then((now) => {
     if (signal.aborted) return;
     offer = now;
+    $('.terminal', section).hidden = !offer.line;
+    $('#join').textContent = `telnet ${location.hostname.replace(/[[\]]/g, '')} ${offer.line}`;
     const said = words.textContent, bad = words.classList.contains('bad');
     turn(offer.private && way === 'visit' ? 'member' : way);
     if (bad) say(said, true);
@@ -70,6 +71,8 @@ export function signIn(first, { why = '', way = 'visit' } = {}) {
     const name = input.value.trim();
     if (!isName(name)) { say(t('nameRule'), true); input.focus(); return; }
     if (way !== 'visit' && !password.value) { say(t('passwordMissing'), true, password); password.focus(); return; }
+    // Known before anything is made on the server, where the browser says so.
+    if (!navigator.cookieEnabled) { say(t('noCookies'), true); return; }
     button.disabled = true;
     try {
       const session = await send(name);
@@ -85,7 +88,8 @@ export function signIn(first, { why = '', way = 'visit' } = {}) {
   }, { signal }));
 
   function refused(error, name) {
-    if (error.code === 'name-registered') {
+    if (error.code === 'no-cookies') say(t('noCookies'), true);
+    else if (error.code === 'name-registered') {
       turn('member');
       say(t('nameOwned', { name }), true, password);
       password.focus();

@@ -1,9 +1,10 @@
 // Switcher: Ctrl-K. A few letters lead to a room, a person, or a new room.
-import { h, avatar } from '../dom.js';
+import { h, avatar, isComposing } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 import { isRoom } from '../names.js';
 import { title } from '../store.js';
+import { openDialog } from './toast.js';
 
 /** The letters in their order, anywhere; the nearer together and to the front, the better. */
 export function score(word, name) {
@@ -48,6 +49,7 @@ export function switcher(app) {
 
   input.addEventListener('input', () => { at = 0; draw(); });
   input.addEventListener('keydown', (e) => {
+    if (isComposing(e)) return;
     const by = { ArrowDown: 1, ArrowUp: -1 }[e.key];
     if (by && options.length) { e.preventDefault(); at = (at + by + options.length) % options.length; draw(); }
     if (e.key === 'Enter') { e.preventDefault(); take(at); }
@@ -65,7 +67,7 @@ export function switcher(app) {
       input.placeholder = t('findHint');
       none.textContent = t('foundNone');
       draw();
-      dialog.showModal();
+      openDialog(dialog);
       app.lookAround().then(() => { if (dialog.open) draw(); });
     },
   };

@@ -3,11 +3,11 @@ import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
 import { t, people, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
-import { clock, dayKey, dayLabel, span } from '../time.js';
+import { clock, dayKey, dayLabel, now, onServer, span } from '../time.js';
 import * as merge from '../merge.js';
 import * as outbox from '../outbox.js';
 import { actionsOn, usable } from './actions.js';
-import { closeMenuIn } from './menu.js';
+import { closeMenuIn, menuIsIn } from './menu.js';
 import { messageView } from './message.js';
 
 const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
@@ -16,7 +16,7 @@ const KEEP = 2000;
 
 export function timelineView(app) {
   const log = $('#log'), list = $('#messages'), jump = $('#jump'), pill = $('#since');
-  const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, below: 0 };
+  const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, below: 0, held: false };
   const messages = messageView(app, goTo, view.fresh);
   const act = actionsOn(app, log, list, messages.isMine);
 
@@ -37,7 +37,7 @@ export function timelineView(app) {
       if (key === day) return;
       day = key;
       last = null;
-      out.push({ key: `d${key}`, sig: dayLabel(at, Date.now(), lang), make: () => h('li.day', {}, h('span', {}, dayLabel(at, Date.now(), lang))) });
+      out.push({ key: `d${key}`, sig: dayLabel(at, now(), lang), make: () => h('li.day', {}, h('span', {}, dayLabel(at, now(), lang))) });
     };
     const flushNotes = (before) => {
       const some = [];
@@ -71,10 +71,11 @@ export function timelineView(app) {
     if (to < size) out.push({ key: 'newer', sig: '', make: () => h('li.older', {}, h('button', { onclick: () => newer() }, t('loadNewer'))) });
     else for (const item of outbox.of(app.box, room.id)) {
       if (tl.cids.has(item.cid)) continue;
-      dayRow(item.at);
-      const message = { cid: item.cid, from: app.state.me ?? { name: prefs.name }, at: item.at, text: item.text, act: item.act, reply_to: item.reply_to, reactions: [], v: 0, item };
+      const at = onServer(item.at);
+      dayRow(at);
+      const message = { cid: item.cid, from: app.state.me ?? { name: prefs.name }, at, text: item.text, act: item.act, reply_to: item.reply_to, reactions: [], v: 0, item };
       out.push(messages.row(room, message, last));
-      last = message.act ? null : { name: message.from.name, at: item.at };
+      last = message.act ? null : { name: message.from.name, at };
     }
     return out;
   }
@@ -130,13 +131,16 @@ export function timelineView(app) {
     const room = app.room();
     if (!room) return;
     if (view.room !== room) {
-      Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, below: 0, busy: false });
+      Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, below: 0, busy: false, held: false });
       list.replaceChildren();
       if (!matchMedia('(prefers-reduced-motion: reduce)').matches) list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
       log.setAttribute('aria-label', room.dm ? t('logDm', { name: room.id.slice(1) }) : t('log', { room: room.id }));
     }
+    if (view.stick && view.end === null && inHand()) Object.assign(view, { stick: false, held: true });
     const anchor = view.stick && view.end === null ? null : anchored();
-    if (view.stick && view.end === null && getSelection().isCollapsed) {
+    // While one reads further up the window does not grow: what comes is behind "Later messages".
+    if (!view.stick && view.end === null && room.tl.order.length - view.start > MOST) view.end = view.start + MOST;
+    if (view.stick && view.end === null) {
       // The far side is let go while nobody looks at it.
       if (room.tl.order.length > KEEP * 2 && !room.dm) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
       if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length) view.start = Math.max(0, room.tl.order.length - TAIL);
@@ -146,6 +150,16 @@ export function timelineView(app) {
     if (anchor) restore(anchor); else toEnd();
     furniture();
   }
+
+  /** A message that one acts upon, or selects from, stays under the finger while others talk. */
+  const inHand = () => menuIsIn(log) || pressed || (!getSelection().isCollapsed && log.contains(getSelection().anchorNode));
+  let pressed = false;
+  log.addEventListener('pointerdown', (e) => { pressed = e.pointerType === 'mouse' && e.button === 0; });
+  for (const over of ['pointerup', 'pointercancel', 'blur']) addEventListener(over, () => { pressed = false; letGo(); });
+  // What the menu leads to may be another menu beside the same message.
+  document.addEventListener('menuclosed', () => setTimeout(letGo));
+  document.addEventListener('selectionchange', letGo);
+  function letGo() { if (view.held && !inHand()) latest(); }
 
   /** The first row on the screen and where it stands: after any change it stands there again. */
   function anchored() {
@@ -181,19 +195,20 @@ export function timelineView(app) {
     const line = $('.unread', list);
     const above = room && room.line !== null && (line ? line.getBoundingClientRect().bottom < log.getBoundingClientRect().top : room.tl.order.length > 0 && room.tl.order[view.start] > room.line && room.unreadWas > 0);
     pill.hidden = !above;
-    if (above) $('span', pill).textContent = t('since', { n: room.tl.order[0] > room.line + 1 && room.unreadWas || newCount(room), time: clock(room.lineAt ?? Date.now(), lang, prefs.hours) });
+    if (above) $('span', pill).textContent = t('since', { n: room.tl.order[0] > room.line + 1 && room.unreadWas || newCount(room), time: clock(room.lineAt ?? now(), lang, prefs.hours) });
   }
 
   const newCount = (room) => room.tl.order.length - merge.place(room.tl, room.line + 1);
 
   let idle = 0;
   log.addEventListener('scroll', () => {
-    // A menu of a message goes with it; one of a person stays open while others talk.
-    closeMenuIn(log);
     // A scroll of our own making says nothing about what the reader wants.
     const own = Math.abs(log.scrollTop - view.wrote) < 1;
     view.wrote = -1;
     if (!own) {
+      // A menu of a message goes with it; one of a person stays open.
+      closeMenuIn(log);
+      view.held = false;
       view.stick = atEnd();
       if (view.stick) app.watched();
     }
@@ -248,7 +263,7 @@ export function timelineView(app) {
   function latest() {
     const room = app.room();
     if (!room) return;
-    Object.assign(view, { start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true });
+    Object.assign(view, { start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, held: false });
     render();
     app.watched();
     furniture();
@@ -302,7 +317,7 @@ export function timelineView(app) {
 
   return {
     render, plan, latest, goTo,
-    atEnd: () => view.stick && view.end === null,
+    atEnd: () => view.stick && view.end === null && !inHand(),
     fresh: (key) => view.fresh.add(key),
   };
 }

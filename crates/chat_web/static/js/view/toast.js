@@ -3,9 +3,23 @@ import { h, $ } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 
+/** A dialog covers the page and takes the rest of it out of reach, for eyes and for screen readers: what is said moves into the newest one, and out again. */
+function raise(...moved) {
+  const home = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
+  for (const el of moved) if (el.parentElement !== home) home.append(el);
+}
+document.addEventListener('close', () => raise($('#toasts'), $('#status')), true);
+
+/** Opens a dialog, with what is being said above it. */
+export function openDialog(dialog) {
+  dialog.showModal();
+  if ($('#toasts').children.length) raise($('#toasts'));
+}
+
 /** `action`: {label, run}. Errors stay until they are closed; the rest goes by itself. */
 export function toast(text, { kind = 'info', action, ms = 6000 } = {}) {
   const home = $('#toasts');
+  raise(home);
   for (const old of home.children) if (old.dataset.text === text) old.remove();
   const el = h(`div.toast.${kind}`, {}, h('p', {}, text),
     action && h('button.link', { onclick: () => { el.remove(); action.run(); } }, action.label),
@@ -25,6 +39,7 @@ export function announce(text) {
   const say = () => {
     timer = 0;
     if (!queue.length) return;
+    raise($('#status'));
     $('#status').textContent = queue.pop();
     timer = setTimeout(say, 2000);
   };

@@ -29,7 +29,8 @@ export function uploads(app) {
       if (request.status === 201) { ended(); return announce(t('fileSent', { name })); }
       let problem = null;
       try { problem = JSON.parse(request.responseText); } catch { /* an answer that is not ours, of a proxy perhaps */ }
-      return ended(problem?.detail || t('fileCut', { name }));
+      if (request.status === 413) return ended(problem && most ? t('fileTooBig', { name, most: bytesOf(most, lang) }) : t('fileTooBigOnTheWay', { name, size: bytesOf(file.size, lang) }));
+      return ended(problem?.detail || t('fileRefused', { name, status: request.status }));
     };
     request.onerror = () => ended(t('fileCut', { name }));
     request.onabort = () => ended(t('fileCancelled', { name }));
