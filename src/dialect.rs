@@ -48,6 +48,10 @@ pub trait Decoder: Send {
     /// The router has refused to ask for a password: the next line is one like any other.
     fn prompt_no_more(&mut self) {}
 
+    /// It has refused, by the tag of the question, and the next line was sent in one piece with that: it is still taken for the
+    /// password, and answered without a tag.
+    fn prompt_refused(&mut self) {}
+
     /// Whether the line just decoded counts as one line for the pace.
     fn counts(&self) -> bool {
         true
@@ -192,7 +196,8 @@ impl Decoder for LineDecoder {
         let Some(mut request) = protocol::parse(&text) else { return Decoded::Nothing };
         refuse_control_characters(&mut request, &is_clean);
         if let Some(prompt) = prompt_of(&request) {
-            self.prompt = Some((prompt, request.tag.take()));
+            // The request keeps its tag for a refusal; asking is no answer.
+            self.prompt = Some((prompt, request.tag.clone()));
         }
         let sign_on = |r: &Request| matches!(r.what, Ok(Command::Join(_)));
         self.asked_to_join |= sign_on(&request) || request.early.as_deref().is_some_and(sign_on);
@@ -228,6 +233,12 @@ impl Decoder for LineDecoder {
 
     fn prompt_no_more(&mut self) {
         (self.prompt, self.old) = (None, None);
+    }
+
+    fn prompt_refused(&mut self) {
+        if let Some((_, tag)) = &mut self.prompt {
+            *tag = None;
+        }
     }
 
     fn counts(&self) -> bool {

@@ -290,9 +290,13 @@ impl<D: Decoder> Intake<D> {
                     }
                 }
                 Question::IsPrompted => {
-                    if !self.handle.registry().is_prompted(self.id) && !is_ahead(bytes) {
-                        self.decoder.prompt_no_more();
-                        self.show_what_is_typed();
+                    if !self.handle.registry().is_prompted(self.id) {
+                        if is_ahead(bytes) {
+                            self.decoder.prompt_refused();
+                        } else {
+                            self.decoder.prompt_no_more();
+                            self.show_what_is_typed();
+                        }
                     }
                 }
             }

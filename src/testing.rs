@@ -772,8 +772,10 @@ impl Stage for Bare {
             }
             let is_prompted = self.router.registry().is_prompted(id);
             let Seat { splitter, decoder, .. } = self.seat(who);
-            if !is_prompted && !is_ahead(bytes) {
-                decoder.prompt_no_more();
+            match is_prompted {
+                true => {}
+                false if is_ahead(bytes) => decoder.prompt_refused(),
+                false => decoder.prompt_no_more(),
             }
             splitter.set_secret(decoder.is_prompting());
         }

@@ -116,8 +116,10 @@ impl Turn<'_> {
                 self.tell(id, Event::Block(Block { tag, room, items }));
             }
             Ok(Answer::Event(event)) => {
+                // The answer to a request that needs a password comes behind that.
+                let is_question = matches!(event, Event::Prompt { .. });
                 self.tell(id, event);
-                if tag.is_some() {
+                if tag.is_some() && !is_question {
                     self.done(id, verb, tag, Done::Nothing);
                 }
             }
@@ -273,9 +275,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks for a password.
+    /// Asks for a password, where it would be looked at: else it would be on its way, for others to read, before it is refused.
     fn prompt(&mut self, id: ClientId, what: Prompt) -> Result<Answer, ChatError> {
+        let takes_plain = self.clients.policy.is_some_and(|policy| policy.plain_passwords);
         let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        if !client.is_private() && !takes_plain {
+            return Err(ChatError::NeedsTls);
+        }
         client.state.is_prompted = true;
         let is_hidden = client.state.is_edited || client.state.is_hidden;
         Ok(Answer::Event(Event::Prompt { what, is_hidden }))

@@ -26,13 +26,19 @@ use crate::listener::Places;
 use crate::models::{Author, FileInfo, Message, Presence, Room, ServerFrame, User, bare, timestamp};
 use crate::session::Session;
 
-/// The most messages that are kept of one room, and of all.
+/// The most messages that are kept of one room, and of all; and the most bytes that those of all cost.
 const ROOM_MESSAGES: usize = 20_000;
 const ALL_MESSAGES: usize = 100_000;
+const ALL_BYTES: usize = 64 * 1024 * 1024;
+/// What a message costs besides its words.
+const MESSAGE: usize = 384;
 /// Who said what a store brought from before the start.
 const BEFORE: ClientId = ClientId(0);
-/// The most receipts that are kept, by which a repeated send is known.
+/// The most receipts that are kept, by which a repeated send is known; the most bytes that they cost, and what one costs besides
+/// its words.
 const RECEIPTS: usize = 20_000;
+const RECEIPT_BYTES: usize = 32 * 1024 * 1024;
+const RECEIPT: usize = 256;
 
 /// Everything the handlers share.
 pub struct AppState {
@@ -68,7 +74,7 @@ pub struct AppState {
     forgotten: AtomicU64,
     /// How many events the tap had missed when the read model was mended last.
     mended_at: AtomicU64,
-    kept: Mutex<VecDeque<(String, u64, Uuid)>>,
+    kept: Mutex<Kept>,
     receipts: Mutex<Receipts>,
 }
 
@@ -157,8 +163,41 @@ enum Owner {
 
 #[derive(Default)]
 struct Receipts {
-    by_cid: HashMap<(Owner, String), Receipt>,
+    by_cid: HashMap<(Owner, String), Arc<Receipt>>,
     oldest_first: VecDeque<(Owner, String)>,
+    /// What they cost, in bytes.
+    bytes: usize,
+}
+
+impl Receipt {
+    fn cost(&self) -> usize {
+        let (Receipt::Said { text, .. } | Receipt::Whispered { text, .. }) = self;
+        RECEIPT + text.len()
+    }
+}
+
+/// The messages that are kept, oldest first: the room, the number, the id, and the bytes that it was counted for.
+#[derive(Default)]
+struct Kept {
+    oldest_first: VecDeque<(String, u64, Uuid, usize)>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn push(&mut self, room: String, seq: u64, id: Uuid, bytes: usize) {
+        self.oldest_first.push_back((room, seq, id, bytes));
+        self.bytes += bytes;
+    }
+
+    /// The oldest one, if there are too many.
+    fn pop(&mut self) -> Option<(String, u64, Uuid)> {
+        if self.oldest_first.len() <= ALL_MESSAGES && self.bytes <= ALL_BYTES {
+            return None;
+        }
+        let (room, seq, id, bytes) = self.oldest_first.pop_front()?;
+        self.bytes -= bytes;
+        Some((room, seq, id))
+    }
 }
 
 /// Which messages of a room.
@@ -351,6 +390,7 @@ impl AppState {
         if seq <= log.base || log.messages.insert(seq, id).is_some() {
             return;
         }
+        let bytes = MESSAGE + message.text.len();
         self.messages.insert(id, message);
         log.last_seq = log.last_seq.max(seq);
         let gone = if log.messages.len() > ROOM_MESSAGES { log.messages.pop_first() } else { None };
@@ -358,12 +398,9 @@ impl AppState {
         if let Some((_, old)) = gone {
             self.messages.remove(&old);
         }
-        let mut kept = lock(&self.kept);
-        kept.push_back((key, seq, id));
-        if kept.len() > ALL_MESSAGES
-            && let Some((key, seq, id)) = kept.pop_front()
-        {
-            drop(kept);
+        lock(&self.kept).push(key, seq, id, bytes);
+        // Taken out of its lock one by one: a room's lock is never waited for under it.
+        while let Some((key, seq, id)) = { lock(&self.kept).pop() } {
             self.messages.remove(&id);
             if let Some(mut log) = self.rooms.get_mut(&key)
                 && log.messages.get(&seq) == Some(&id)
@@ -597,22 +634,27 @@ impl AppState {
     /// What came of what this person sent before with this `cid`.
     pub fn receipt(&self, client: ClientId, name: &Name, cid: &str) -> Option<Receipt> {
         let receipts = lock(&self.receipts);
-        let of = |owner| receipts.by_cid.get(&(owner, cid.to_string())).cloned();
+        let of = |owner| receipts.by_cid.get(&(owner, cid.to_string())).map(|receipt| Receipt::clone(receipt));
         of(Owner::Client(client)).or_else(|| of(Owner::Name(name.clone())))
     }
 
     /// Remembers what came of something.
     pub fn remember(&self, client: ClientId, name: &Name, cid: &str, receipt: &Receipt) {
         let mut receipts = lock(&self.receipts);
+        let receipt = Arc::new(receipt.clone());
         for owner in [Owner::Client(client), Owner::Name(name.clone())] {
             let key = (owner, cid.to_string());
-            if receipts.by_cid.insert(key.clone(), receipt.clone()).is_none() {
-                receipts.oldest_first.push_back(key);
+            receipts.bytes += receipt.cost();
+            match receipts.by_cid.insert(key.clone(), receipt.clone()) {
+                Some(before) => receipts.bytes -= before.cost(),
+                None => receipts.oldest_first.push_back(key),
             }
         }
-        while receipts.oldest_first.len() > 2 * RECEIPTS {
+        while receipts.oldest_first.len() > 2 * RECEIPTS || receipts.bytes > RECEIPT_BYTES {
             let Some(oldest) = receipts.oldest_first.pop_front() else { break };
-            receipts.by_cid.remove(&oldest);
+            if let Some(gone) = receipts.by_cid.remove(&oldest) {
+                receipts.bytes -= gone.cost();
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::outbox::{Batch, Deliver, Undelivered};
 use chat_server::text::Text;
 use chat_web::WebConfig;
-use chat_web::state::{AppState, PageQuery};
+use chat_web::state::{AppState, PageQuery, Receipt};
 use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::json;
@@ -205,6 +205,30 @@ fn the_oldest_messages_make_way() {
     assert!(oldest.messages.first().is_none_or(|message| message.seq > 5));
     let newest = state.page("r5", PageQuery { limit: 1, ..PageQuery::default() });
     assert_eq!((newest.messages[0].seq, newest.last_seq), (EACH + 5, EACH + 5));
+}
+
+/// Long ones make way sooner: what is kept is counted in bytes.
+#[test]
+fn what_is_kept_is_bounded_in_bytes() {
+    let (state, room) = (state(), RoomName::parse("#long").expect("a room"));
+    state.take(&envelope(said(&room, 1, "short")));
+    let words = "x".repeat(3_400);
+    for id in 2..=19_900 {
+        state.take(&envelope(said(&room, id, &words)));
+    }
+    let bytes: usize = state.messages.iter().map(|message| message.text.len()).sum();
+    assert!((50 << 20..=64 << 20).contains(&bytes), "{bytes}");
+    assert_eq!(state.messages.len(), state.rooms.get("long").expect("the room").messages.len());
+    let newest = state.page("long", PageQuery { limit: 1, ..PageQuery::default() });
+    assert_eq!(newest.messages[0].seq, 19_900);
+    // The same of what is remembered by a cid.
+    let (client, name) = (ClientId(7), name(7));
+    let receipt = |seq| Receipt::Said { room: "long".into(), seq, id: state.instance, text: words.clone() };
+    for seq in 0..6_000 {
+        state.remember(client, &name, &format!("cid-{seq:012}"), &receipt(seq));
+    }
+    assert_eq!(state.receipt(client, &name, "cid-000000000000"), None);
+    assert_eq!(state.receipt(client, &name, "cid-000000005999"), Some(receipt(5_999)));
 }
 
 /// A tap that has no room once, and goes away then.

@@ -8,7 +8,7 @@ use chat_web::WebConfig;
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
 
-use crate::kit::{Heard, KEY, Stage, Ws, call, get, quick};
+use crate::kit::{Heard, KEY, Stage, Ws, call, eventually, get, quick};
 use crate::rest::dressed;
 
 #[test]
@@ -101,6 +101,25 @@ fn each_fault_of_a_peer_closes_with_its_own_code_and_a_reason() {
         }
         assert_eq!(guest.call(call("DELETE", "/api/me")).status, 204);
     }
+}
+
+/// Whoever made a session by REST and asks for nothing more does not hold a name and a place for half an hour.
+#[test]
+fn a_session_that_never_had_a_socket_ends_soon_after_its_last_call() {
+    let unattended = std::time::Duration::from_millis(1_500);
+    let times = chat_web::Times { unattended, ..chat_web::Times::default() };
+    let stage = Stage::with(quick(), WebConfig { times, ..WebConfig::default() });
+    let (_, mut socket) = stage.page("ana");
+    let guest = stage.guest("script");
+    let began = std::time::Instant::now();
+    while began.elapsed() < 2 * unattended {
+        assert_eq!(guest.call(get("/api/me")).status, 200, "it calls");
+    }
+    let names = || stage.call(get("/api/users")).text();
+    eventually("its name is free", names, |names| !names.contains("script"));
+    assert!(names().contains("ana"), "a socket keeps its session");
+    assert_eq!(guest.call(get("/api/me")).problem(), "not-signed-on");
+    socket.settle();
 }
 
 /// A browser that comes by another network leaves sockets behind that are dead and do not show it.
