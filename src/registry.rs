@@ -285,6 +285,7 @@ impl Hasher for NumberHasher {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::looks::are_alike;
     use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
 
     struct Nowhere;
@@ -328,6 +329,39 @@ mod tests {
         assert!(clients.rename(ClientId(1), name("Ani")), "its owner may change the case");
         assert!(clients.rename(ClientId(1), name("budi")));
         assert!(clients.rename(ClientId(2), name("ani")), "a name that was left is free");
+    }
+
+    proptest::proptest! {
+        /// Whatever people call themselves, alone or several of one account: they are found by what their names look like, and
+        /// nothing is left of those who are gone.
+        #[test]
+        fn names_are_found_by_their_looks_until_nobody_has_them(
+            steps in proptest::collection::vec((0..6_usize, 0..8_usize, 0..5_usize), 0..60)
+        ) {
+            const NAMES: [&str; 8] = ["alice", "al1ce", "ALICE", "a11ce", "Ivan", "lvan", "mia", "rnia"];
+            let registry = Registry::new();
+            let mut clients = registry.lock();
+            for (id, named, what) in steps {
+                let (id, name) = (ClientId(id), name(NAMES[named]));
+                match what {
+                    0 => drop(clients.remove(id)),
+                    1 => clients.mend(),
+                    2 if clients.get(id).is_some_and(|client| client.name.as_ref() != Some(&name)) => clients.share(id, name),
+                    3 => drop(clients.get(id).is_some() && clients.rename(id, name)),
+                    _ if clients.get(id).is_none() => clients.add(client(id.0)),
+                    _ => {}
+                }
+                let held: Vec<Name> = clients.by_name.keys().cloned().collect();
+                for one in &held {
+                    for other in &held {
+                        let is_found = clients.looks.like(one).any(|found| found == other);
+                        proptest::prop_assert_eq!(is_found, one != other && are_alike(one, other), "{} {}", one, other);
+                    }
+                }
+            }
+            clients.ids().into_iter().for_each(|id| drop(clients.remove(id)));
+            proptest::prop_assert!(clients.looks.is_empty() && clients.by_name.is_empty());
+        }
     }
 
     #[test]

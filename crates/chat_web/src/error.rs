@@ -180,7 +180,12 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("no-store", 501, "This server keeps nothing", "One that does: cargo run -p chatd."),
     ("locked-down", 403, "Nobody new is let in", "Sign in if you have an account, or try again later."),
     ("settings-not-read", 503, "The settings were not read again", "The detail says why; nothing has changed."),
-    ("name-registered", 409, "The name belongs to somebody", "Sign in if that is you, or take another name."),
+    (
+        "name-registered",
+        409,
+        "The name is an account's, or too much like one that is taken",
+        "Sign in if it is yours, or take another name.",
+    ),
     ("members-only", 403, "Only members come in", "Sign in, or register with an invitation."),
     ("needs-tls", 403, "Others could read your password", "Come by HTTPS, or from the server's own machine."),
     ("not-signed-in", 401, "First one has to sign in", "Sign in, or register the name you have."),

@@ -273,7 +273,7 @@ test('axe finds nothing, in any state and both schemes', async () => {
   // A room that the reader is not in.
   budi.say('/join #elsewhere');
   await budi.hears('OK JOIN room=#elsewhere');
-  budi.say('/join #lobby');
+  budi.say('/room #lobby');
   for (const colorScheme of ['light', 'dark']) {
     const page = await person(null, { colorScheme, reducedMotion: 'reduce' }, ['409', '403', 'WebSocket', 'ERR_']);
     const clean = (what) => axeFindsNothing(page, `${colorScheme}, ${what}`);
