@@ -147,7 +147,7 @@ fn what_cannot_be_is_said_with_what_to_do_and_without_the_password() {
         ("account add budi", "", "there is no password on stdin"),
         ("account add budi", "\nbattery staple\n", "there is no password on stdin"),
         ("account add budi", "sh0rt\n", "8 letters or more"),
-        ("account add budi", "budibudi1\u{7}", ""),
+        ("account add budi", "budibudi1\u{7}", "has no control characters"),
         ("account add elisabeth", "Elisabeth1990\n", "should not be your name"),
         ("account add budi", "PASSWORD123\n", "everybody tries first"),
         ("account password budi", "battery staple\n", "nobody here is called \"budi\""),
@@ -155,11 +155,6 @@ fn what_cannot_be_is_said_with_what_to_do_and_without_the_password() {
         ("account remove budi", "", "nobody here is called \"budi\""),
         ("account add budi battery-staple", "", "unexpected argument"),
     ] {
-        if why.is_empty() {
-            does(data, words, stdin);
-            does(data, "account remove budi", "");
-            continue;
-        }
         let error = refuses(data, words, stdin);
         assert!(error.contains(why), "{words}: {error}");
         let password = stdin.trim();

@@ -82,7 +82,10 @@ fn a_clock_that_jumps_disturbs_nobody(engine: &str) {
     }
     chatd.signal("TERM");
     chatd.ends_with(0);
-    assert!(!chatd.log().contains(" WARN ") && !chatd.log().contains(" ERROR "), "{}", chatd.log());
+    // The operator reads of the clock once, and of nothing else.
+    let log = chatd.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect();
+    assert!(warnings.iter().all(|line| line.contains(" chat_store::calendar: the clock shows ")), "{log}");
 
     // It starts where the clock is behind all that is kept, and counts on.
     set(&clock, -30);
