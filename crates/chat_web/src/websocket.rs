@@ -149,7 +149,7 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
     }
     if broken {
         // What is left of a broken frame is never read, and a socket that is closed on unread bytes loses the goodbye.
-        sleep(closing / 4).await;
+        sleep(closing).await;
     }
 }
 
