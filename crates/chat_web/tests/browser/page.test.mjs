@@ -558,7 +558,7 @@ test('whispers, drafts, the title and the language', async () => {
 });
 
 test('plain http on a name of the network: no secure context, and all of the chat', async () => {
-  await serve();
+  await serve({ flags: ['--web-hosts', 'chat.lan'] });
   const budi = await terminal('budi');
   const lan = await launch(['--host-resolver-rules=MAP chat.lan 127.0.0.1']);
   ends.push(() => lan.close());
