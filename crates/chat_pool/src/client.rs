@@ -137,10 +137,11 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
             work: Mutex::new(work),
         });
         let _first = itself.set(Arc::downgrade(&client));
+        client.watch.know(id, &client);
         // Before the socket is watched: the router must know a client of whom it hears.
         let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
         handle.send(Message::ClientJoined(Joined::new(id, outbox, origin, door)));
-        let watched = client.watch.begin(id, &client.arrival.socket, &client);
+        let watched = client.watch.begin(id, &client.arrival.socket);
         if watched.is_err() {
             handle.send(Message::ClientLeft(id, Leave::Full));
         }

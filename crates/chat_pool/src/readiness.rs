@@ -80,10 +80,18 @@ impl<C: Ready> Readiness<C> {
 }
 
 impl<C: Ready> Watch<C> {
-    /// Watches a socket from now on. It is told once of each change (edge-triggered), so a reader has to go on until it
-    /// finds nothing.
-    pub(crate) fn begin(&self, id: ClientId, socket: &TcpStream, client: &Arc<C>) -> io::Result<()> {
+    /// Knows a client from now on. It comes before the router is told of the client: the router's greeting makes a worker look at
+    /// it, and the alarm that the worker sets for a client that is not known would be lost.
+    pub(crate) fn know(&self, id: ClientId, client: &Arc<C>) {
         self.0.state().clients.insert(id.0, Entry { client: client.clone(), alarm: None });
+    }
+
+    /// Watches the socket of a known client from now on. It is told once of each change (edge-triggered), so a reader has to go
+    /// on until it finds nothing.
+    ///
+    /// # Errors
+    /// The system cannot watch it; then the client is forgotten.
+    pub(crate) fn begin(&self, id: ClientId, socket: &TcpStream) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.0.registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(id.0), interest).inspect_err(|_| {
             drop(self.0.state().remove(id.0));
@@ -227,5 +235,26 @@ mod tests {
         assert!(!state.set_alarm(now, 1), "nor can one be set for it");
         assert_eq!(state.due(now).map(|client| *client), Some(2));
         assert!(state.due(now).is_none() && state.alarms.is_empty());
+    }
+
+    struct Rings(std::sync::mpsc::Sender<()>);
+
+    impl Ready for Rings {
+        fn is_ready(self: &Arc<Rings>, _: bool) {}
+
+        fn call(self: &Arc<Rings>) {
+            let _ended = self.0.send(());
+        }
+    }
+
+    /// The greeting may be handed over, and the sign-on deadline be set, before the socket is watched.
+    #[test]
+    fn an_alarm_comes_though_the_socket_is_not_watched_yet() {
+        let readiness = Readiness::start().unwrap();
+        let (ring, rung) = std::sync::mpsc::channel();
+        let (watch, client) = (readiness.watch(), Arc::new(Rings(ring)));
+        watch.know(ClientId(7), &client);
+        watch.wake_at(Instant::now() + Duration::from_millis(5), ClientId(7));
+        rung.recv_timeout(Duration::from_secs(20)).expect("the alarm comes");
     }
 }
