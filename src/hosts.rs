@@ -64,7 +64,7 @@ impl Called<'_> {
             || host.name.ends_with(".localhost")
             || hosts.holds(&host.name)
             || others.any(|other| other == host.name)
-            || origin.as_ref().is_some_and(|origin| origin.is_https && origin.is_of(&host))
+            || origin.as_ref().is_some_and(|origin| origin.is_of(&host) && (origin.is_https || host.is_a_proxys()))
             || self.has_fetch_site && !self.origin.is_some_and(|origin| origin.starts_with("http://"))
     }
 }
@@ -98,6 +98,12 @@ impl Authority {
         // A dot at the end is the root of all names, and changes nothing.
         let name = name.strip_suffix('.').map(str::to_string).unwrap_or(name);
         (name.starts_with('[') || is_name(&name)).then_some(Authority { name, port })
+    }
+
+    /// Whether the port of plain HTTP is written out: a proxy does that (nginx's `$host:$server_port`), and a browser leaves it
+    /// out (the WHATWG URL standard), so no page that gives this machine a name of its own is behind such a call.
+    fn is_a_proxys(&self) -> bool {
+        self.port == Some(80)
     }
 
     fn is_address(&self) -> bool {
@@ -241,6 +247,10 @@ mod tests {
         assert!(known("https://evil.example"));
         assert!(is_known("evil.example:443", Some("https://evil.example"), false));
         assert!(is_known("evil.example:8443", Some("https://evil.example:8443"), false));
+        assert!(is_known("proxied.example:80", Some("http://proxied.example"), false), "no browser writes this port");
+        assert!(!is_known("proxied.example:80", Some("http://evil.example"), false));
+        assert!(!is_known("proxied.example:80", None, false));
+        assert!(!is_known("evil.example:3000", Some("http://evil.example:3000"), false));
         for origin in [
             "http://evil.example",
             "https://evil.example:8443",
