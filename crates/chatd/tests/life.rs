@@ -135,13 +135,17 @@ fn a_bad_file_changes_nothing_and_says_why() {
 }
 
 #[test]
-fn a_server_becomes_private_and_who_is_in_stays() {
+fn a_server_becomes_private_and_those_who_may_not_stay_are_let_go() {
     let server = Operated::keeping("kept", "");
     let mut ani = server.chatd.join("ani");
+    says(&mut ani, "REGISTER:correct-horse-7\n");
+    hears(&mut ani, " OK REGISTER ");
+    let mut citra = server.chatd.join("citra");
     server.reload("private = true\n", "private is \"yes\" now, and was \"no\"");
     let mut budi = std::io::BufReader::new(kit::connect(&server.chatd.line));
     says(&mut budi, "JOIN:budi\n");
     hears(&mut budi, " ERR 487 members-only ");
+    hears(&mut citra, " BYE 487 ");
     says(&mut ani, "MSG:still here\nPING:x\n");
     hears(&mut ani, " PONG x");
     server.reload("", "private is \"no\" now");
@@ -359,8 +363,9 @@ fn who_closes_its_terminal_stops_it() {
     }
     let log = tempfile::NamedTempFile::new().expect("a file");
     let chatd = env!("CARGO_BIN_EXE_chatd");
+    // It is to end by the signal that the terminal sends, and not with the terminal's program, as others of our children do.
     let run = format!(
-        "{chatd} --addr 127.0.0.1:0 --files 127.0.0.1:0 --web off --data off --log info 2>{}",
+        "setpriv --pdeathsig clear {chatd} --addr 127.0.0.1:0 --files 127.0.0.1:0 --web off --data off --log info 2>{}",
         log.path().display()
     );
     let mut terminal = Program::on_a_terminal(&run);
