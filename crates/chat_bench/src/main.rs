@@ -99,7 +99,7 @@ struct Compare {
 impl Compare {
     /// What is to be done, where so many runs of so many seconds are the rule.
     fn choice(&self, runs: u8, secs: f64) -> Result<Choice, Failure> {
-        let (runs, secs) = if self.quick { (1, 0.2) } else { (runs, secs) };
+        let (runs, secs) = if self.quick { (1, 0.5) } else { (runs, secs) };
         Ok(Choice {
             only: self.only.clone(),
             runs: usize::from(self.runs.unwrap_or(runs)),
