@@ -11,6 +11,8 @@ Exit code 1 if a run fails. It needs two cores or more, and a machine on which n
 """
 import itertools, json, os, random, shutil, statistics, subprocess, sys, tempfile, time
 
+if len(sys.argv) > 1:
+    sys.exit(__doc__)
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TARGET = os.path.join(os.environ.get("CARGO_TARGET_DIR") or os.path.join(ROOT, "target"), os.environ.get("PROFILE", "release"))
 ENGINES = os.environ.get("ENGINES", "direct,pool,threads,tokio").split(",")
