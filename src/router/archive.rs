@@ -1047,6 +1047,16 @@ mod tests {
         assert!(matches!(house.hears(2)[..], [Event::Block(_), Event::Pong(_)]), "nothing is lost");
     }
 
+    /// A search by a call in the next turn, and where its answer comes.
+    fn searches(house: &mut House, who: Onlooker) -> std::sync::mpsc::Receiver<Answer> {
+        let (reply, answer) = std::sync::mpsc::channel();
+        let question =
+            Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
+        let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+        house.turn([Message::Read { who, question: Box::new(question), reply }]);
+        answer
+    }
+
     #[test]
     fn a_call_past_the_pace_is_refused_at_once_and_talk_is_not() {
         let mut house = House::new_with(&["ani"], |config| (config.read_burst, config.reads_per_second) = (11, 2.0));
@@ -1056,14 +1066,7 @@ mod tests {
             house.turn([Message::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }]);
             answer.recv().unwrap().is_ok()
         };
-        let search = |house: &mut House| {
-            let (reply, answer) = std::sync::mpsc::channel();
-            let question =
-                Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
-            let reply: Reply = Box::new(move |said| drop(reply.send(said)));
-            house.turn([Message::Read { who, question: Box::new(question), reply }]);
-            answer.try_recv().ok()
-        };
+        let search = |house: &mut House| searches(house, who).try_recv().ok();
         assert!(search(&mut house).is_none(), "the store is asked");
         assert!(looks(&mut house, Sought::Everything));
         let refused = search(&mut house);
@@ -1082,14 +1085,7 @@ mod tests {
     fn a_call_whose_turn_does_not_come_is_told_to_come_again() {
         let mut house = House::with(&["ani"]);
         let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
-        let search = |house: &mut House| {
-            let (reply, answer) = std::sync::mpsc::channel();
-            let question =
-                Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
-            let reply: Reply = Box::new(move |said| drop(reply.send(said)));
-            house.turn([Message::Read { who, question: Box::new(question), reply }]);
-            answer
-        };
+        let search = |house: &mut House| searches(house, who);
         let (first, second) = (search(&mut house), search(&mut house));
         house.after(reads::PATIENCE);
         assert!(matches!(first.try_recv(), Ok(Answer::Refused(ChatError::StoreBusy))));
