@@ -324,7 +324,7 @@ fn line_args(line: Line) -> String {
 }
 
 fn what() -> impl Strategy<Value = What> {
-    let emoji = || select(vec!["👍", "❤", "+1", "👨‍👩‍👧"]).prop_map(|emoji| Text::new(emoji).unwrap());
+    let emoji = || select(vec!["👍", "❤", "🇮🇩", "👨‍👩‍👧"]).prop_map(|emoji| Text::new(emoji).unwrap());
     prop_oneof![
         words().prop_map(What::Edited),
         Just(What::Deleted),
