@@ -31,12 +31,12 @@ pub(crate) struct Module {
     pub(crate) imports: BTreeSet<String>,
 }
 
-/// All packages of the workspace and the bundled client, but the lessons, which are programs of one file each.
+/// All packages of the workspace, but the lessons, which are programs of one file each.
 pub(crate) fn packages() -> &'static [Package] {
     static PACKAGES: OnceLock<Vec<Package>> = OnceLock::new();
     PACKAGES.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut dirs = vec![root.join("src"), root.join("examples/client")];
+        let mut dirs = vec![root.join("src")];
         dirs.extend(entries(&root.join("crates")).into_iter().map(|dir| dir.join("src")));
         dirs.into_iter().map(|dir| package(root, &dir)).collect()
     })
