@@ -1,15 +1,26 @@
 //! A dialect gives lines a meaning and events their bytes; the line protocol is the first one.
 
+use crate::code::Code;
 use crate::command::{Choice, Command, Prompt, Terminal, View};
-use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag, Wire};
 use crate::outbox::Run;
 use crate::protocol::{self, Request};
+use crate::refusal::Refusal;
 use crate::render::render;
 use crate::screen::Screen;
 use crate::store::{Proof, Secret};
 use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
+
+/// A password was asked for, and its owner has thought better of it.
+const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Never mind, then: all stays as it was.");
+
+fn paste_too_long(got: usize) -> Refusal {
+    let words = format!(
+        "Your paste had {got} lines, {PASTE_LINES} are allowed, 32 KiB in all. Nothing was sent; send it in pieces."
+    );
+    Refusal::new(Code::LineTooLong, words).with("max", PASTE_LINES).with("got", got)
+}
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
@@ -112,7 +123,7 @@ fn prompt_of(request: &Request) -> Option<Prompt> {
 
 /// Where a password or a key may stand in a line, its control characters are not made visible but refused: the text of the line
 /// has others in their place, and a password made of that would be another one at the next door.
-fn refuse_control_characters(request: &mut Request, is_clean: &impl Fn() -> Result<(), ChatError>) {
+fn refuse_control_characters(request: &mut Request, is_clean: &impl Fn() -> Result<(), Refusal>) {
     let Request { verb, what, early, .. } = request;
     if verb.is_some_and(|verb| verb.secret)
         && let Err(error) = is_clean()
@@ -131,7 +142,7 @@ impl LineDecoder {
     }
 
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
-    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text, is_clean: Result<(), ChatError>) -> Request {
+    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text, is_clean: Result<(), Refusal>) -> Request {
         let secret = Secret::new(line.as_str());
         let verb = match prompt {
             Prompt::Login(_) => "LOGIN",
@@ -142,11 +153,11 @@ impl LineDecoder {
         let what = match prompt {
             _ if matches!(line.trim(), "" | ".") => {
                 self.old = None;
-                Err(ChatError::NeverMind)
+                Err(NEVER_MIND)
             }
             _ if is_clean.is_err() => {
                 self.old = None;
-                is_clean.and(Err(ChatError::NeverMind))
+                is_clean.and(Err(NEVER_MIND))
             }
             Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
             Prompt::Register => Ok(Command::Register(secret)),
@@ -159,7 +170,7 @@ impl LineDecoder {
             }
             Prompt::NewPassword => match self.old.take() {
                 Some(old) => Ok(Command::Passwd { old, new: secret }),
-                None => Err(ChatError::NeverMind),
+                None => Err(NEVER_MIND),
             },
         };
         Request { tag, ..Request::of(verb, what) }
@@ -206,7 +217,7 @@ impl Decoder for LineDecoder {
                 self.paste = Some(Paste { tag: request.tag.take(), ..Paste::default() });
             } else {
                 // Without a name there is no paste: its lines must not be swallowed until a dot comes.
-                request.what = Err(ChatError::NotSignedOn);
+                request.what = Err(Refusal::NOT_SIGNED_ON);
             }
         }
         Decoded::Request(request)
@@ -257,12 +268,12 @@ impl Paste {
         }
     }
 
-    fn command(self) -> Result<Command, ChatError> {
+    fn command(self) -> Result<Command, Refusal> {
         if self.count > PASTE_LINES || self.bytes > PASTE_BYTES {
-            return Err(ChatError::PasteTooLong { max: PASTE_LINES, got: self.count });
+            return Err(paste_too_long(self.count));
         }
         let lines: Vec<Text> = self.lines.into_iter().filter(|line| !line.trim().is_empty()).collect();
-        if lines.is_empty() { Err(ChatError::NoText) } else { Ok(Command::Paste(lines)) }
+        if lines.is_empty() { Err(Refusal::NO_TEXT) } else { Ok(Command::Paste(lines)) }
     }
 }
 
@@ -369,7 +380,7 @@ mod tests {
     use super::*;
     use crate::names::Name;
 
-    fn requests(lines: &[&str]) -> Vec<Result<Command, ChatError>> {
+    fn requests(lines: &[&str]) -> Vec<Result<Command, Refusal>> {
         let mut decoder = LineDecoder::default();
         let mut seen = Vec::new();
         for line in lines {
@@ -383,7 +394,7 @@ mod tests {
         seen
     }
 
-    fn block(lines: &[&str]) -> Result<Command, ChatError> {
+    fn block(lines: &[&str]) -> Result<Command, Refusal> {
         Ok(Command::Paste(lines.iter().map(|line| Text::new(line).unwrap()).collect()))
     }
 
@@ -404,7 +415,7 @@ mod tests {
     #[test]
     fn a_paste_before_a_name_swallows_nothing() {
         let seen = requests(&["PASTE:", "JOIN:ani"]);
-        assert_eq!(seen[0], Err(ChatError::NotSignedOn));
+        assert_eq!(seen[0], Err(Refusal::NOT_SIGNED_ON));
         assert!(matches!(seen[1], Ok(Command::Join(_))));
     }
 
@@ -412,7 +423,7 @@ mod tests {
     fn a_paste_that_is_too_long_is_refused_as_a_whole() {
         let mut lines = vec!["JOIN:ani", "PASTE:"];
         lines.extend(vec!["x"; PASTE_LINES + 1]);
-        assert_eq!(requests(&lines)[2], Err(ChatError::PasteTooLong { max: PASTE_LINES, got: PASTE_LINES + 1 }));
+        assert_eq!(requests(&lines)[2], Err(paste_too_long(PASTE_LINES + 1)));
     }
 
     #[test]
@@ -432,11 +443,11 @@ mod tests {
         assert_eq!(requests(&["PASSWD:old  new words "]), [passwd("old", " new words ")]);
         let prompted = requests(&["REGISTER:", " two words ", "LOGIN:ani", " . ", "PASSWD:", " old ", " new "]);
         assert_eq!(prompted[1], register(" two words "));
-        assert_eq!(prompted[3], Err(ChatError::NeverMind));
+        assert_eq!(prompted[3], Err(NEVER_MIND));
         assert_eq!(prompted[6], passwd(" old ", " new "));
         // By habit, and nobody would know it by heart.
         for line in ["REGISTER: two words", "/register  two words"] {
-            assert!(matches!(requests(&[line])[0], Err(ChatError::BadArgument { .. })), "{line}");
+            assert!(matches!(&requests(&[line])[0], Err(error) if error.code() == Code::BadArgument), "{line}");
         }
     }
 
@@ -453,7 +464,7 @@ mod tests {
         let Decoded::Request(request) = decoder.decode(b"login:ani a\tb") else { panic!("no request") };
         assert!(request.early.unwrap().what.is_err());
         let seen = requests(&["PASSWD:", "old", "new\u{1b}[D", "PASSWD:", "old", "new"]);
-        assert!(matches!(seen[2], Err(ChatError::BadArgument { .. })), "{seen:?}");
+        assert!(matches!(&seen[2], Err(error) if error.code() == Code::BadArgument), "{seen:?}");
         assert!(matches!(&seen[5], Ok(Command::Passwd { old, .. }) if old.reveal() == "old"), "{seen:?}");
     }
 

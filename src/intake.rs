@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::command::{Command, Terminal};
 use crate::dialect::{Decoded, Decoder};
 use crate::editor::{News, shown};
-use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::limit::Bucket;
 use crate::live::Follower;
@@ -16,6 +15,7 @@ use crate::message::{Credits, Message};
 use crate::names::ClientId;
 use crate::protocol::Request;
 use crate::queue::Hangup;
+use crate::refusal::Refusal;
 use crate::server::ServerHandle;
 use crate::telnet::{Input, Splitter};
 use crate::text::Text;
@@ -366,7 +366,7 @@ impl<D: Decoder> Intake<D> {
     }
 
     fn too_long(&self, got: usize) -> Held {
-        Held::Request(Request::refused(ChatError::LineTooLong { max: self.max_line, got }))
+        Held::Request(Request::refused(Refusal::line_too_long(self.max_line, got)))
     }
 
     /// Goes by the settings in force.

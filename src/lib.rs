@@ -17,7 +17,7 @@ pub mod names;
 pub mod looks;
 pub mod text;
 pub mod code;
-pub mod error;
+pub mod refusal;
 pub mod command;
 pub mod event;
 pub mod store;

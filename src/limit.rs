@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use crate::error::{ChatError, Spam};
+use crate::code::Code;
 use crate::names::ClientId;
+use crate::refusal::Refusal;
 
 /// A token bucket: `burst` lines at once, then `per_second`. Whoever is faster has to wait; nothing is refused.
 pub struct Bucket {
@@ -310,13 +311,63 @@ struct Talker {
     strikes: VecDeque<Instant>,
 }
 
+/// What made the rate limiter say no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spam {
+    /// More lines in a minute than the limit.
+    Lines {
+        /// The limit.
+        max: u32,
+    },
+    /// The same line too often in a minute.
+    Repeats {
+        /// The limit.
+        max: u32,
+    },
+    /// Still muted for what was done before.
+    Muted,
+    /// Too many wrong passwords.
+    Guesses,
+    /// More was read from one address than the limit.
+    Reads,
+    /// Too many accounts were made.
+    Registrations,
+}
+
+/// Something is done too fast. The client may do it again after so many seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooFast {
+    /// Seconds until it may be tried again.
+    pub retry: u64,
+    /// What was counted.
+    pub why: Spam,
+}
+
+impl From<TooFast> for Refusal {
+    fn from(TooFast { retry, why }: TooFast) -> Refusal {
+        let words = match why {
+            Spam::Lines { max } => format!("More than {max} lines in a minute. You can speak again in {retry} s."),
+            Spam::Repeats { max } => {
+                format!("The same line more than {max} times in a minute. You can speak again in {retry} s.")
+            }
+            Spam::Muted => format!("You sent too much a moment ago. You can speak again in {retry} s."),
+            Spam::Guesses => format!("Too many wrong passwords from where you are. Try again in {retry} s."),
+            Spam::Reads => format!("Too much is read and searched from your address. Try again in {retry} s."),
+            Spam::Registrations => format!(
+                "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
+            ),
+        };
+        Refusal::new(Code::TooFast, words).with("retry", retry)
+    }
+}
+
 /// What the limiter says to a line.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// It may pass.
     Pass,
     /// It is refused.
-    Refuse(ChatError),
+    Refuse(TooFast),
     /// It is refused, and it was the last.
     GiveUp,
 }
@@ -339,7 +390,7 @@ impl RateLimiter {
         }
         let talker = self.talkers.entry(id).or_default();
         if let Some(until) = talker.muted_until.filter(|until| *until > now) {
-            return Verdict::Refuse(ChatError::TooFast { retry: seconds_up(until - now), why: Spam::Muted });
+            return Verdict::Refuse(TooFast { retry: seconds_up(until - now), why: Spam::Muted });
         }
         talker.muted_until = None;
         let over = |at: Instant, window| now.saturating_duration_since(at) >= window;
@@ -365,7 +416,7 @@ impl RateLimiter {
         // After the mute everybody starts afresh; otherwise the next line would be one too many again.
         talker.recent.clear();
         talker.muted_until = Some(now + MUTE);
-        Verdict::Refuse(ChatError::TooFast { retry: MUTE.as_secs(), why })
+        Verdict::Refuse(TooFast { retry: MUTE.as_secs(), why })
     }
 
     /// Whether anything is remembered of a client.
@@ -510,12 +561,9 @@ mod tests {
                 assert_eq!(verdict, Verdict::GiveUp);
                 break;
             }
-            assert_eq!(verdict, Verdict::Refuse(ChatError::TooFast { retry: 30, why: Spam::Lines { max: 3 } }));
+            assert_eq!(verdict, Verdict::Refuse(TooFast { retry: 30, why: Spam::Lines { max: 3 } }));
             now += Duration::from_millis(9_500);
-            assert_eq!(
-                limiter.take(ID, 1, Some(9), now),
-                Verdict::Refuse(ChatError::TooFast { retry: 21, why: Spam::Muted })
-            );
+            assert_eq!(limiter.take(ID, 1, Some(9), now), Verdict::Refuse(TooFast { retry: 21, why: Spam::Muted }));
             now += Duration::from_millis(20_500);
         }
     }
@@ -530,7 +578,7 @@ mod tests {
         assert_eq!(limiter.take(ClientId(8), 1, Some(42), now), Verdict::Pass);
         assert!(matches!(
             limiter.take(ID, 1, Some(42), now),
-            Verdict::Refuse(ChatError::TooFast { why: Spam::Repeats { max: 5 }, .. })
+            Verdict::Refuse(TooFast { why: Spam::Repeats { max: 5 }, .. })
         ));
     }
 

@@ -54,7 +54,6 @@ use crate::command::Command;
 use crate::config::{Config, SETTINGS};
 use crate::connection::{Link, Threads};
 use crate::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::files::Files;
 use crate::files::door::{Desk, Peer};
@@ -66,6 +65,7 @@ use crate::names::{ClientId, Name};
 use crate::now::Now;
 use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
 use crate::protocol::Request;
+use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::rehash::WAITING;
 use crate::router::Router;
@@ -889,7 +889,7 @@ fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant>
             Decoded::Request(request) => Some(Meant::Request(request)),
             Decoded::Leave(why) => Some(Meant::Leave(why)),
         },
-        Input::TooLong(got) => Some(Meant::Request(Request::refused(ChatError::LineTooLong { max, got }))),
+        Input::TooLong(got) => Some(Meant::Request(Request::refused(Refusal::line_too_long(max, got)))),
         Input::Endless => Some(Meant::Leave(Leave::Endless)),
         // What nobody offered nobody can agree to.
         Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,

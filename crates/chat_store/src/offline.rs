@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use chat_server::error::ChatError;
 use chat_server::names::Name;
-use chat_server::store::{Account, Act, Role, Secret};
+use chat_server::store::{Account, Act, Refused, Role, Secret};
 use chat_server::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -66,7 +65,7 @@ pub struct Offline {
 pub enum OfflineError {
     /// What would be refused to anybody.
     #[error(transparent)]
-    Refused(#[from] ChatError),
+    Refused(#[from] Refused),
     /// SQLite, or the system.
     #[error("{0}")]
     Failed(String),
