@@ -145,12 +145,13 @@ test('nobody types on a line that is cut', async () => {
   const page = await person('ana', {}, ['WebSocket', 'Failed to load resource', 'ERR_'], way.url);
   budi.say('TYPING:');
   await page.waitForSelector('#typing.on');
-  const gone = page.evaluate(() => new Promise((done) => {
-    new MutationObserver(() => { if (!document.querySelector('#typing.on')) done(document.documentElement.dataset.link); }).observe(document.querySelector('#typing'), { attributes: true });
-  }));
+  await page.evaluate(() => {
+    new MutationObserver(() => { if (!document.querySelector('#typing.on')) globalThis.linkThen ??= document.documentElement.dataset.link; }).observe(document.querySelector('#typing'), { attributes: true });
+  });
   const began = Date.now();
   way.down(true);
-  assert.notEqual(await gone, 'live');
+  await page.waitForFunction(() => globalThis.linkThen);
+  assert.notEqual(await page.evaluate(() => globalThis.linkThen), 'live');
   assert.ok(Date.now() - began < 4_000, 'not by its own clock, which takes 6 s');
   assert.deepEqual(page.errors, []);
 });
