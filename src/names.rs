@@ -81,11 +81,9 @@ impl RoomName {
     /// # Errors
     /// [`Code::NoSuchRoom`], with a hint where only the `#` is missing.
     pub fn parse(name: &str) -> Result<RoomName, Refusal> {
-        let rest = name.strip_prefix('#').unwrap_or("");
-        if !rest.is_empty() && name.len() <= MAX_NAME && rest.bytes().all(is_name_byte) {
-            Ok(RoomName(name.into()))
-        } else {
-            Err(no_room(&shown(name)))
+        match name.strip_prefix('#') {
+            Some(rest) if can_be_room(rest) => Ok(RoomName(name.into())),
+            _ => Err(no_room(&shown(name))),
         }
     }
 
@@ -100,11 +98,16 @@ impl RoomName {
     }
 }
 
+/// Whether this can stand behind the `#` of a room.
+fn can_be_room(rest: &str) -> bool {
+    (1..MAX_NAME).contains(&rest.len()) && rest.bytes().all(is_name_byte)
+}
+
 /// Why this cannot be a room.
 fn no_room(shown: &str) -> Refusal {
     let words = if shown.is_empty() {
         "Which room? Rooms start with #, as in #rust. /rooms shows them.".into()
-    } else if RoomName::parse(&format!("#{shown}")).is_ok() {
+    } else if can_be_room(shown) {
         format!("Rooms start with #. Did you mean #{shown}?")
     } else {
         format!("\"{shown}\" cannot be a room. A room is # and then 1 to 31 letters, digits, _ or -.")

@@ -12,8 +12,7 @@ use crate::code::Code;
 use crate::config::{Change, Config};
 use crate::connections::neighbourhood;
 use crate::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
-use crate::limit::Guesses;
-use crate::limit::{Spam, TooFast};
+use crate::limit::{Guesses, Spam, TooFast};
 use crate::message::{Message, Order, Reply};
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
@@ -129,12 +128,6 @@ impl Router {
     }
 }
 
-const NO_OPERATOR_KEY: Refusal = Refusal::fixed(
-    Code::NotOperator,
-    "This server has no operator key. Whoever runs it can set one: operator_key in its settings, or CHAT_OPERATOR_KEY.",
-);
-const WRONG_KEY: Refusal = Refusal::fixed(Code::BadPassword, "That is not the operator key.");
-
 impl Turn<'_> {
     /// Goes on with other settings. Whoever is an operator by a key that is none any more is one no more.
     pub(super) fn reload(&mut self, config: &Config) {
@@ -155,7 +148,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
-        self.router.operators.key.as_ref().ok_or(NO_OPERATOR_KEY)
+        self.router.operators.key.as_ref().ok_or(OperatorKey::NONE)
     }
 
     /// `OPER`: the connection is an operator from now on, and no other is by it.
@@ -188,7 +181,7 @@ impl Turn<'_> {
         }
         near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
         wrong(by.from, format_args!("operator key by {}", by.name));
-        Err(WRONG_KEY)
+        Err(OperatorKey::WRONG)
     }
 
     // ---- commands ----
@@ -342,12 +335,12 @@ impl Turn<'_> {
         let operators = &mut self.router.operators;
         let Some(rehash) = &operators.rehash else {
             let why = "This server was started without settings that can be read again; nothing has changed.";
-            return Err(Refusal::new(Code::SettingsNotRead, why));
+            return Err(Refusal::fixed(Code::SettingsNotRead, why));
         };
         operators.last_rehash += 1;
         if rehash.try_send(operators.last_rehash).is_err() {
             let why = "The settings are being read already, for too many at once; try again in a moment.";
-            return Err(Refusal::new(Code::SettingsNotRead, why));
+            return Err(Refusal::fixed(Code::SettingsNotRead, why));
         }
         Ok(Answer::Rehash(operators.last_rehash))
     }
@@ -390,7 +383,7 @@ impl Turn<'_> {
         let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|rehashing| rehashing.asker.take()).collect();
         for (id, tag) in late {
             let why = "The settings are still being read. The log will say what has changed.";
-            self.refuse(id, Some(Text::own("REHASH")), tag, Refusal::new(Code::SettingsNotRead, why));
+            self.refuse(id, Some(Text::own("REHASH")), tag, Refusal::fixed(Code::SettingsNotRead, why));
             self.go_on(id);
         }
         self.count_down();

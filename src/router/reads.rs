@@ -7,8 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::connections::neighbourhood;
-use crate::limit::{Bucket, seconds_up};
-use crate::limit::{Spam, TooFast};
+use crate::limit::{Bucket, Spam, TooFast, seconds_up};
 use crate::names::ClientId;
 use crate::now::Moment;
 use crate::refusal::Refusal;

@@ -15,8 +15,7 @@ use chat_server::event::{
 use chat_server::files::{Granted, Token};
 use chat_server::history::History;
 use chat_server::lab::{Doing, Inspection, Queue, Thread, Turns};
-use chat_server::limit::{Bucket, RateLimiter, Verdict};
-use chat_server::limit::{Spam, TooFast};
+use chat_server::limit::{Bucket, RateLimiter, Spam, TooFast, Verdict};
 use chat_server::message::{Message, Ticket};
 use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::now::Moment;
