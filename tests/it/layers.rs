@@ -59,7 +59,6 @@ const RINGS: &[(&str, &str)] = &[
     ("src", "queue registry rehash render room router"),
     ("src", "router::accounts router::archive router::commands router::files router::glass router::operators"),
     ("src", "router::reads sanction server store testing testing::scrape"),
-    ("crates/chat/src", "conversation files pipe session"),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk lock offline passwords questions reader writer"),
     (
