@@ -386,7 +386,7 @@ pub fn can_be_found(words: &str) -> Result<(), Refusal> {
         None => Ok(()),
         Some(word) => {
             let right = "The beginning of a word has two letters at least, as in de* for deploy.";
-            Err(Refusal::bad_argument(&word, right))
+            Err(Refusal::bad_argument(word, right))
         }
     }
 }

@@ -429,7 +429,7 @@ impl Turn<'_> {
         let near = client.and_then(Client::address).map(neighbourhood);
         let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
         let Some(room) = self.router.rooms.get_mut(name) else {
-            return Err(Refusal::no_such_room(&name));
+            return Err(Refusal::no_such_room(name));
         };
         let name = room.name.clone();
         let is_first = room.members.is_empty() && room.op_accounts.is_empty() && name != RoomName::lobby();
@@ -686,7 +686,7 @@ impl Turn<'_> {
         }
         let Some(to) = to else {
             self.not_muted(id, None)?;
-            return Err(Refusal::no_such_user(&shown));
+            return Err(Refusal::no_such_user(shown));
         };
         let (name, away) = self.may_whisper(id, to, shown)?;
         self.take(Message::DirectMessage { from: id, to, content: text });
@@ -713,7 +713,7 @@ impl Turn<'_> {
         }
         let client = self.clients.get(to);
         let found = client.and_then(|client| Some((client.name.clone()?, client.state.away.clone())));
-        found.ok_or_else(|| Refusal::no_such_user(&shown))
+        found.ok_or_else(|| Refusal::no_such_user(shown))
     }
 
     /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
@@ -1085,7 +1085,7 @@ impl Turn<'_> {
 
     /// A room whose talk somebody may know of.
     pub(super) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
-        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(&name))?;
+        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         self.not_banned_from(id, room)?;
         self.not_outside(Some(id), room)?;
         Ok(room)

@@ -125,7 +125,7 @@ impl Turn<'_> {
 
     fn whisper_file(&mut self, offer: &Offer, to: ClientId, shown: &Name, file: SharedFile) -> Result<Shared, Refusal> {
         let name = self.clients.get(to).and_then(|client| client.name.clone());
-        let name = name.ok_or_else(|| Refusal::no_such_user(&shown))?;
+        let name = name.ok_or_else(|| Refusal::no_such_user(shown))?;
         let (by, from) = (self.person(offer.by), self.name_of(offer.by)?);
         let readers = [by, self.person(to)];
         let line = Event::Whispered { by, from, to: name.clone(), file: Some(file), text: offer.name.clone() };

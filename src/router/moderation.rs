@@ -105,7 +105,7 @@ impl Turn<'_> {
             self.may_visit(NOBODY)?;
         }
         let Some(name) = room else { return Ok(Vec::new()) };
-        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(&name))?;
+        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         banned_from(room).map_or(Ok(()), Err)?;
         if !is_vouched_for(Some(room)) {
             self.not_outside(who.client, room)?;
@@ -314,7 +314,7 @@ impl Turn<'_> {
     fn subject(&self, id: ClientId, name: &Name) -> Result<Name, Refusal> {
         if self.name_of(id)? == *name {
             let right = "That is you. /part leaves a room, /quit the server.";
-            return Err(Refusal::bad_argument(&name, right));
+            return Err(Refusal::bad_argument(name, right));
         }
         let target = self.clients.named(name);
         let role = target.map_or_else(|| self.role_of_name(name), |target| self.role(target));
@@ -327,7 +327,7 @@ impl Turn<'_> {
     }
 
     fn present(&self, name: &Name) -> Result<ClientId, Refusal> {
-        self.clients.named(name).ok_or_else(|| Refusal::no_such_user(&name))
+        self.clients.named(name).ok_or_else(|| Refusal::no_such_user(name))
     }
 
     fn op(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, Refusal> {
@@ -428,7 +428,7 @@ impl Turn<'_> {
                 let own = self.clients.get(id).and_then(|client| client.address());
                 if own.is_some_and(|own| network.holds(own)) {
                     let right = "That is where you are yourself.";
-                    return Err(Refusal::bad_argument(&network, right));
+                    return Err(Refusal::bad_argument(network, right));
                 }
                 (Whom::Network(network), Vec::new())
             }
@@ -650,5 +650,5 @@ fn not_listed(whom: &impl std::fmt::Display, room: Option<&RoomName>, what: &str
 fn some_room(room: Option<RoomName>, name: &Name) -> Result<RoomName, Refusal> {
     let right = "Operators of the whole server, and so of the lobby, are made by /role, or have the operator key.";
     let own = room.filter(|room| *room != RoomName::lobby());
-    own.ok_or_else(|| Refusal::bad_argument(&name, right))
+    own.ok_or_else(|| Refusal::bad_argument(name, right))
 }

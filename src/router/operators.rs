@@ -235,9 +235,9 @@ impl Turn<'_> {
     fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
             let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
-            return Err(Refusal::bad_argument(&name, right));
+            return Err(Refusal::bad_argument(name, right));
         }
-        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(&name))?;
+        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         let name = room.name.clone();
         // The operators go last, so that no other is made on the way.
         let (ops, others): (Vec<ClientId>, Vec<ClientId>) = room.members.iter().partition(|id| room.ops.contains(id));
