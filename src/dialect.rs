@@ -414,8 +414,11 @@ impl LineEncoder {
     /// Whether a run looks to this client as it looks to all who share the view: the day is that of the line above, and the
     /// clock is the server's.
     fn is_as_shared(&self, run: &Run, wire: Wire) -> bool {
-        let is_of_day = |line: &Arc<Envelope>| self.day.as_ref().is_some_and(|day| day.quarter == Day::quarter(line.at));
-        (self.own_zone.is_none() || !wire.is_short()) && run.first().is_none_or(is_of_day) && run.last().is_none_or(is_of_day)
+        let is_of_day =
+            |line: &Arc<Envelope>| self.day.as_ref().is_some_and(|day| day.quarter == Day::quarter(line.at));
+        (self.own_zone.is_none() || !wire.is_short())
+            && run.first().is_none_or(is_of_day)
+            && run.last().is_none_or(is_of_day)
     }
 
     /// An event as all see it who share the view.

@@ -267,7 +267,7 @@ impl Lines {
             Done::Said { room, id, .. } => line.pair("room", room).pair("id", id).end(),
             Done::Changed { room, id, target, author, text, what } => {
                 let is_new = id != target;
-                let words = people::changed(room, *target, author, text, what, is_new);
+                let words = Lines::done_changing(room, *target, author, text, what, is_new);
                 line.pair("room", room).pair("id", id).pair("re", target).text(words);
             }
             Done::Offered { granted, expires } => line
@@ -353,7 +353,7 @@ impl Lines {
                 for (key, value) in error.pairs() {
                     line = line.pair(key, value);
                 }
-                line.text(format_args!("At {} ({}): {error}", clock(zone, *at), zone.name(*at)));
+                line.text(format_args!("At {}: {error}", clock(zone, *at)));
             }
             Done::Telnet(Some(true)) => line.pair("telnet", "on").text("Lines are edited here; /telnet off ends it."),
             Done::Telnet(Some(false)) => {

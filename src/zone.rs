@@ -116,7 +116,8 @@ mod tests {
             assert_eq!((zone.to_string().as_str(), zone.name(DateTime::UNIX_EPOCH).as_str()), (shown, name), "{typed}");
             assert_eq!(Zone::parse(&zone.to_string()), Ok(zone));
         }
-        for typed in ["", "+", "7", "+15", "+14:01", "+07:60", "+7:5", "+070", "+07:00:00", "++7", "+-7", "Asia/Jakarta", "é"]
+        for typed in
+            ["", "+", "7", "+15", "+14:01", "+07:60", "+7:5", "+070", "+07:00:00", "++7", "+-7", "Asia/Jakarta", "é"]
         {
             assert!(Zone::parse(typed).is_err(), "{typed}");
         }

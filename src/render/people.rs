@@ -20,13 +20,12 @@ use std::fmt::{Display, Write};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Lines, answer_to, clock, counted, everywhere, json, last_words, option_of, people, rooms_of, rule, size, words_of,
-    words_of_prompt,
+    Entry, Lines, answer_to, clock, counted, everywhere, json, last_words, option_of, people, rooms_of, rule, size,
+    words_of, words_of_prompt,
 };
 use crate::command::{Verb, What};
 use crate::event::{Block, Change, Done, Envelope, Event, Items, Leave, Speech, Stat, User, Version, Wire};
 use crate::names::{Name, RoomName};
-use crate::store::Entry;
 use crate::text::Text;
 
 impl Lines {
@@ -69,7 +68,9 @@ impl Lines {
             }
             Event::Topic { room, by, text } => self.happened(format_args!("{by} set the topic of {room}: {text}")),
             Event::Typing { room, name, on: true, .. } => self.happened(format_args!("{name} is typing in {room}")),
-            Event::Typing { room, name, on: false, .. } => self.happened(format_args!("{name} stopped typing in {room}")),
+            Event::Typing { room, name, on: false, .. } => {
+                self.happened(format_args!("{name} stopped typing in {room}"))
+            }
             Event::Mode { room, by, did, modes } => self.happened(format_args!("{room}: {by} {did} ({modes}).")),
             Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
             Event::Operator { room, name, .. } => {
@@ -91,33 +92,40 @@ impl Lines {
                 if *count == 1 { "line" } else { "lines" },
                 first.saturating_sub(1)
             )),
-            Event::Done { done: Done::Said { room, id, .. }, .. } => {
-                let number = self.number(*id);
-                self.say(format_args!("{number}said{}", inside(room)));
-            }
-            Event::Done { done: Done::Modes { room, modes }, .. } => {
-                self.say(format_args!("{room} has the modes {modes}"));
-            }
-            Event::Done { done: Done::Topic { room, topic: Some((by, text)) }, .. } => {
-                self.say(format_args!("The topic of {room}, by {by}: {text}"));
-            }
-            Event::Done { done: Done::Whispered { to, away: None }, .. } => self.say(format_args!("whispered to {to}")),
-            Event::Done { done: Done::Options(choices), .. } => {
-                let all: Vec<String> = choices.iter().map(|c| option_of(*c)).map(|(k, v)| format!("{k}={v}")).collect();
-                self.say(all.join(" "));
-            }
-            Event::Done { done: Done::Nothing, verb, .. } => self.say(format_args!("{verb} done")),
+            Event::Done { verb, done, .. } => self.done_for_people(event, verb, done),
             Event::Block(block) => self.block_for_people(block),
             Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
             Event::Bye { why, name } => self.say(last_words(why, name.as_ref().map(|n| n.as_str()))),
-            // These say in the protocol's own text what a person wants to read: take that part of the line.
-            Event::Hello(_) | Event::Done { .. } => {
-                let mut full = Lines { out: String::new(), wire: Wire::Line, ..*self };
-                full.event(event);
-                let words = full.out.split_once(": ").map_or("", |(_, words)| words.trim_end());
-                self.say(words);
-            }
+            Event::Hello(_) => self.words_of_the_protocol(event),
         }
+    }
+
+    fn done_for_people(&mut self, event: &Event, verb: &str, done: &Done) {
+        match done {
+            Done::Said { room, id, .. } => {
+                let number = self.number(*id);
+                self.say(format_args!("{number}said{}", inside(room)));
+            }
+            Done::Modes { room, modes } => self.say(format_args!("{room} has the modes {modes}")),
+            Done::Topic { room, topic: Some((by, text)) } => {
+                self.say(format_args!("The topic of {room}, by {by}: {text}"));
+            }
+            Done::Whispered { to, away: None } => self.say(format_args!("whispered to {to}")),
+            Done::Options(choices) => {
+                let all: Vec<String> = choices.iter().map(|c| option_of(*c)).map(|(k, v)| format!("{k}={v}")).collect();
+                self.say(all.join(" "));
+            }
+            Done::Nothing => self.say(format_args!("{verb} done")),
+            _ => self.words_of_the_protocol(event),
+        }
+    }
+
+    /// Some lines say in the protocol's own text what a person wants to read.
+    fn words_of_the_protocol(&mut self, event: &Event) {
+        let mut full = Lines { out: String::new(), wire: Wire::Line, ..*self };
+        full.event(event);
+        let words = full.out.split_once(": ").map_or("", |(_, words)| words.trim_end());
+        self.say(words);
     }
 
     fn speech(&mut self, speech: &Speech) {
@@ -145,7 +153,31 @@ impl Lines {
             What::Edited(text) => self.happened(format_args!("{room}{from} corrects {line}: {text}")),
             What::Deleted => self.happened(format_args!("{room}{from} deleted {line} of {author}")),
             What::Reacted(emoji) => self.happened(format_args!("{room}{from} reacts {emoji} to {line} of {author}")),
-            What::Unreacted(emoji) => self.happened(format_args!("{room}{from} takes {emoji} back from {line} of {author}")),
+            What::Unreacted(emoji) => {
+                self.happened(format_args!("{room}{from} takes {emoji} back from {line} of {author}"))
+            }
+        }
+    }
+
+    /// What was done to which line, in words for who did it.
+    pub(super) fn done_changing(
+        room: &RoomName,
+        id: u64,
+        author: &Name,
+        text: &Text,
+        what: &What,
+        is_new: bool,
+    ) -> String {
+        let line = format!("{id} of {author}{}", inside(room));
+        let old = excerpt(text);
+        match (what, is_new) {
+            (What::Edited(new), true) => format!("Line {line} says now: {}", excerpt(new)),
+            (What::Edited(_), false) => format!("Line {line} says already: {old}"),
+            (What::Deleted, _) => format!("Deleted line {line}, which said: {old}"),
+            (What::Reacted(emoji), true) => format!("You react {emoji} to line {line}: {old}"),
+            (What::Reacted(emoji), false) => format!("You have reacted {emoji} already to line {line}: {old}"),
+            (What::Unreacted(emoji), true) => format!("You take {emoji} back from line {line}: {old}"),
+            (What::Unreacted(emoji), false) => format!("You have no {emoji} on line {line}: {old}"),
         }
     }
 
@@ -251,21 +283,6 @@ impl Lines {
     fn user_for_people(&mut self, user: &User) {
         let away = user.away.as_ref().map_or(String::new(), |why| format!(", away: {why}"));
         self.say(format_args!("{} in {}, idle {} s, by {}{away}", user.name, rooms_of(user), user.idle, user.door));
-    }
-}
-
-/// What was done to which line, in words for who did it.
-pub(super) fn changed(room: &RoomName, id: u64, author: &Name, text: &Text, what: &What, is_new: bool) -> String {
-    let line = format!("{id} of {author}{}", inside(room));
-    let old = excerpt(text);
-    match (what, is_new) {
-        (What::Edited(new), true) => format!("Line {line} says now: {}", excerpt(new)),
-        (What::Edited(_), false) => format!("Line {line} says already: {old}"),
-        (What::Deleted, _) => format!("Deleted line {line}, which said: {old}"),
-        (What::Reacted(emoji), true) => format!("You react {emoji} to line {line}: {old}"),
-        (What::Reacted(emoji), false) => format!("You have reacted {emoji} already to line {line}: {old}"),
-        (What::Unreacted(emoji), true) => format!("You take {emoji} back from line {line}: {old}"),
-        (What::Unreacted(emoji), false) => format!("You have no {emoji} on line {line}: {old}"),
     }
 }
 
