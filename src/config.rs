@@ -425,7 +425,7 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "operator_key",
-        help: "who knows it is an operator, by /oper; empty: nobody is. Only here or as CHAT_OPERATOR_KEY",
+        help: "the operator key: a client that shows it by /oper is an operator of the server; empty: there is none. In a file or as CHAT_OPERATOR_KEY, never a flag",
         quoted: true,
         get: |config| if config.operator_key.is_some() { "(set)".into() } else { String::new() },
         set: |config, value| {
@@ -977,6 +977,7 @@ mod tests {
             ("addr", "127.0.0.1:1"),
             ("name", "other"),
             ("motd", "other"),
+            ("tz", "+07:00"),
             ("log", "debug"),
             ("outbox_bytes", "8192"),
             ("metrics", "127.0.0.1:2"),

@@ -8,7 +8,7 @@ use crate::source::{Package, packages, rings};
 /// The layers, the lowest first, with the modules of `src/` in each. A module imports its own layer and those above it in this table;
 /// `chat` and `protocol` do not import each other.
 const LAYERS: &[(&str, &str)] = &[
-    ("model", "names looks text zone glyph error command event now operator_key sync"),
+    ("model", "code names looks text zone glyph error command event now operator_key sync"),
     ("chat", "history limit outbox news room message registry router router::commands"),
     ("protocol", "protocol render render::people dialect"),
     ("net", "accepting queue connections intake outgoing connection live telnet server"),

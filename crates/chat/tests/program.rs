@@ -622,7 +622,7 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.begins("\x04");
     let (code, screen) = ani.ends();
     assert_eq!(code, 0, "{screen}");
-    for words in ["#lobby before", "meanwhile", "#lobby after"] {
+    for words in ["#lobby budi  before", "meanwhile", "#lobby budi  after"] {
         assert_eq!(times_said(&screen, "budi", words), 1, "{words} in:\n{screen}");
     }
 }
