@@ -118,9 +118,20 @@ pub enum ChatError {
         /// What came, in bytes.
         got: usize,
     },
-    /// 417: the paste has more lines or bytes than one may have. Nothing of it was said.
+    /// A paste of which nothing was said, because of one of its lines. The code is that of the reason.
+    BadPaste {
+        /// The line at fault; the first one of the paste is 1, and empty ones count.
+        line: usize,
+        /// What is the matter with it.
+        why: Box<ChatError>,
+    },
+    /// 461: a paste of which the end never came.
+    PasteUnfinished,
+    /// 417: the paste has more lines or bytes than one may have.
     PasteTooLong {
-        /// The most lines of one paste.
+        /// What is counted: `lines` or `bytes`.
+        unit: &'static str,
+        /// The most of them in one paste.
         max: usize,
         /// What came, in lines.
         got: usize,
@@ -321,6 +332,11 @@ pub enum Spam {
         /// The limit.
         max: u32,
     },
+    /// A paste would have been more lines in a minute than the limit. Its author is not muted.
+    Paste {
+        /// The limit.
+        max: u32,
+    },
     /// The same line too often in a minute.
     Repeats {
         /// The limit.
@@ -347,6 +363,7 @@ impl ChatError {
                 const { code(CODES, 405) }
             }
             ChatError::NoText | ChatError::NeverMind => const { code(CODES, 412) },
+            ChatError::BadPaste { why, .. } => why.code(),
             ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => const { code(CODES, 417) },
             ChatError::UnknownVerb { .. } => const { code(CODES, 421) },
             ChatError::TooFast { .. } => const { code(CODES, 429) },
@@ -357,7 +374,7 @@ impl ChatError {
             ChatError::NotInRoom(_) => const { code(CODES, 442) },
             ChatError::AlreadyThere(_) => const { code(CODES, 443) },
             ChatError::NotSignedOn => const { code(CODES, 451) },
-            ChatError::MissingArgument { .. } => const { code(CODES, 461) },
+            ChatError::MissingArgument { .. } | ChatError::PasteUnfinished => const { code(CODES, 461) },
             ChatError::AlreadySignedOn { .. } => const { code(CODES, 462) },
             ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => const { code(CODES, 464) },
             ChatError::Banned { .. } => const { code(CODES, 465) },
@@ -395,7 +412,7 @@ impl ChatError {
         }
     }
 
-    /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`.
+    /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`, `line=2`.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         match self {
             ChatError::TooManyRooms { max }
@@ -406,7 +423,12 @@ impl ChatError {
             ChatError::Muted { told, .. } | ChatError::Banned { told, .. } | ChatError::BannedFrom { told, .. } => {
                 told.retry.iter().map(|retry| ("retry", retry.to_string())).collect()
             }
-            ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got } => {
+            ChatError::BadPaste { line, why } => {
+                let mut pairs = why.pairs();
+                pairs.push(("line", line.to_string()));
+                pairs
+            }
+            ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got, .. } => {
                 vec![("max", max.to_string()), ("got", got.to_string())]
             }
             ChatError::FileTooBig { max, got } => vec![("max", max.to_string()), ("got", got.to_string())],
@@ -453,6 +475,7 @@ impl ChatError {
             | ChatError::AlreadyThere(_)
             | ChatError::NotSignedOn
             | ChatError::MissingArgument { .. }
+            | ChatError::PasteUnfinished
             | ChatError::AlreadySignedOn { .. }
             | ChatError::InviteOnly(_)
             | ChatError::BadKey(_)
@@ -538,11 +561,17 @@ impl fmt::Display for ChatError {
             ChatError::LineTooLong { max, got } => {
                 write!(f, "Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.")
             }
-            ChatError::PasteTooLong { max, got } => {
+            ChatError::BadPaste { line, why } => {
+                write!(f, "Nothing of your paste was said, for its line {line}: {why}")
+            }
+            ChatError::PasteTooLong { unit, max, got } => {
                 write!(
                     f,
-                    "Your paste had {got} lines, {max} are allowed, 32 KiB in all. Nothing was sent; send it in pieces."
+                    "Your paste had {got} {unit}, {max} are allowed, and this is the first too many. Send it in pieces."
                 )
+            }
+            ChatError::PasteUnfinished => {
+                write!(f, "Here its end is missing, a line with a single dot. Send all of it again, with the dot.")
             }
             ChatError::UnknownVerb { verb, near } => {
                 if verb.is_empty() {
@@ -561,6 +590,12 @@ impl fmt::Display for ChatError {
             ChatError::TooFast { retry, why } => {
                 match why {
                     Spam::Lines { max } => write!(f, "More than {max} lines in a minute.")?,
+                    Spam::Paste { max } => {
+                        return write!(
+                            f,
+                            "Nothing of your paste was said: with it you would have more than {max} lines in a minute, ten of a paste counted as one. Send it again in {retry} s."
+                        );
+                    }
                     Spam::Repeats { max } => write!(f, "The same line more than {max} times in a minute.")?,
                     Spam::Muted => write!(f, "You sent too much a moment ago.")?,
                     Spam::Guesses => {

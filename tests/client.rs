@@ -445,7 +445,7 @@ fn plain_text_is_for_reading() {
     ani.says("MSG=m:selamat pagi: sudah makan?");
     ani.hears("OK MSG tag=m");
     let args = ["--name", "ci", "--addr", &server.addr, "--plain"];
-    let (code, out, err) = piped(&args, b"HISTORY:\nPASTE:\nQUIT\n");
+    let (code, out, err) = piped(&args, b"HISTORY:\nPASTE:\nQUIT\n.\n");
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(out.lines().any(|line| line.ends_with(" ani: selamat pagi: sudah makan?")), "{out}");
     assert!(!out.contains("tag="), "{out}");
@@ -453,13 +453,14 @@ fn plain_text_is_for_reading() {
 }
 
 #[test]
-fn a_paste_that_is_not_finished_is_sent_at_the_end() {
+fn a_paste_that_is_not_finished_is_refused_and_not_said() {
     let server = Server::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
-    let (code, out, _) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
-    assert_eq!(code, 0, "{out}");
-    ani.hears(" ci: one");
-    ani.hears(" ci: /foo");
+    let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
+    assert_eq!(code, 1, "{out}");
+    assert!(err.contains(" ERR 461 missing-argument PASTE tag=line-4 line=3: "), "{err}");
+    ani.says("PING:end");
+    assert!(!ani.hears("PONG end").contains(" MSG "));
 }
 
 #[test]
