@@ -7,6 +7,7 @@ use crate::outbox::Run;
 use crate::protocol::{self, Request};
 use crate::render::render;
 use crate::screen::Screen;
+use crate::spam::PASTE_UNIT;
 use crate::store::{Proof, Secret};
 use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
@@ -91,32 +92,35 @@ pub trait Encoder: Send {
     }
 }
 
-/// The most lines of one paste.
+/// The most lines of one paste that are said.
 pub const PASTE_LINES: usize = 200;
 /// The most bytes of one paste.
 pub const PASTE_BYTES: usize = 32 * 1024;
-/// So many lines of a paste count as one line for the pace and for the spam window.
-pub const PASTE_UNIT: usize = 10;
-
 /// Reads the line protocol.
 #[derive(Default)]
 pub struct LineDecoder {
     /// `line` where nothing else is said.
     door: Option<&'static str>,
     lines: usize,
-    paste: Option<Paste>,
+    paste: Option<Begun>,
     /// The next line is a password, and for what.
     prompt: Option<(Prompt, Option<Tag>)>,
     /// The first of two passwords, or why it is none.
     old: Option<Result<Secret, ChatError>>,
 }
 
-/// The lines of a paste up to its end. It is said whole or not at all.
+/// A paste that was begun.
 #[derive(Default)]
-struct Paste {
+struct Begun {
     tag: Option<Tag>,
     /// The router has refused it already, and its end needs no answer.
     is_refused: bool,
+    paste: Paste,
+}
+
+/// The lines of a paste up to its end. It is said whole or not at all.
+#[derive(Default)]
+struct Paste {
     /// Those that are said: what is empty is left out.
     lines: Vec<Text>,
     /// How many lines came, how many of them are not empty, and the bytes of those.
@@ -192,8 +196,7 @@ impl LineDecoder {
 
     /// A line that is no text. What it belongs to is refused with it: a paste at its end, a password at once.
     fn unreadable(&mut self, error: ChatError) -> Decoded {
-        if let Some(paste) = &mut self.paste {
-            paste.number += 1;
+        if let Some(Begun { paste, .. }) = &mut self.paste {
             paste.fail(error);
             return Decoded::Nothing;
         }
@@ -208,12 +211,8 @@ impl LineDecoder {
     }
 
     fn end_paste(&mut self) -> Decoded {
-        match self.paste.take() {
-            Some(paste) if !paste.is_refused => {
-                Decoded::Request(Request { tag: paste.tag.clone(), ..Request::of("PASTE", paste.command()) })
-            }
-            _ => Decoded::Nothing,
-        }
+        let Some(Begun { tag, is_refused: false, paste }) = self.paste.take() else { return Decoded::Nothing };
+        Decoded::Request(Request { tag, ..Request::of("PASTE", paste.command()) })
     }
 }
 
@@ -242,7 +241,7 @@ impl Decoder for LineDecoder {
             Ok(text) => text,
             Err(error) => return self.unreadable(error),
         };
-        if let Some(paste) = &mut self.paste {
+        if let Some(Begun { paste, .. }) = &mut self.paste {
             if text.as_str() == "." {
                 return self.end_paste();
             }
@@ -261,7 +260,7 @@ impl Decoder for LineDecoder {
         }
         if request.what == Ok(Command::PasteBegins) {
             // The same here.
-            self.paste = Some(Paste { tag: request.tag.clone(), ..Paste::default() });
+            self.paste = Some(Begun { tag: request.tag.clone(), ..Begun::default() });
         }
         Decoded::Request(request)
     }
@@ -271,9 +270,8 @@ impl Decoder for LineDecoder {
     }
 
     fn interrupt(&mut self) -> bool {
-        if let Some(paste) = &mut self.paste {
-            paste.number += 1;
-            paste.fail(ChatError::NeverMind);
+        if let Some(Begun { paste, .. }) = &mut self.paste {
+            paste.fail(ChatError::PasteLeft);
         }
         self.paste.is_some()
     }
@@ -286,8 +284,7 @@ impl Decoder for LineDecoder {
 
     fn finish(&mut self) -> Decoded {
         // What is missing of it nobody knows.
-        if let Some(paste) = &mut self.paste {
-            paste.number += 1;
+        if let Some(Begun { paste, .. }) = &mut self.paste {
             paste.fail(ChatError::PasteUnfinished);
         }
         self.end_paste()
@@ -298,7 +295,7 @@ impl Decoder for LineDecoder {
     }
 
     fn paste_refused(&mut self, ahead: bool) {
-        self.paste = ahead.then(|| Paste { is_refused: true, ..Paste::default() });
+        self.paste = ahead.then(|| Begun { is_refused: true, ..Begun::default() });
     }
 
     fn is_prompting(&self) -> bool {
@@ -316,11 +313,12 @@ impl Decoder for LineDecoder {
     }
 
     fn counts(&self) -> bool {
-        self.paste.as_ref().is_none_or(|paste| paste.number % PASTE_UNIT == 1)
+        self.paste.as_ref().is_none_or(|begun| begun.paste.number % PASTE_UNIT == 1)
     }
 }
 
 impl Paste {
+    /// One more line.
     fn add(&mut self, text: Text) {
         self.number += 1;
         if text.trim().is_empty() {
@@ -329,25 +327,32 @@ impl Paste {
         self.count += 1;
         self.bytes += text.len();
         if self.count > PASTE_LINES {
-            self.fail(ChatError::PasteTooLong { unit: "lines", max: PASTE_LINES, got: self.count });
+            self.is_at_fault(ChatError::PasteTooLong { unit: "lines", max: PASTE_LINES, got: self.count });
         } else if self.bytes > PASTE_BYTES {
-            self.fail(ChatError::PasteTooLong { unit: "bytes", max: PASTE_BYTES, got: self.bytes });
+            self.is_at_fault(ChatError::PasteTooLong { unit: "bytes", max: PASTE_BYTES, got: self.bytes });
         } else if self.fault.is_none() {
             self.lines.push(text);
         }
     }
 
-    /// Its last line is at fault, if none was before. What is known of it is wanted no more.
+    /// One more line, which cannot be said.
     fn fail(&mut self, why: ChatError) {
+        self.number += 1;
+        self.is_at_fault(why);
+    }
+
+    fn is_at_fault(&mut self, why: ChatError) {
+        // Nothing of it is wanted any more.
         self.lines = Vec::new();
         self.fault.get_or_insert((self.number, why));
     }
 
+    /// It is over.
     fn command(self) -> Result<Command, ChatError> {
         let Some((line, mut why)) = self.fault else {
             return if self.lines.is_empty() { Err(ChatError::NoText) } else { Ok(Command::Paste(self.lines)) };
         };
-        // How much is too much is known at the end.
+        // How much is too much is known now.
         if let ChatError::PasteTooLong { unit, got, .. } = &mut why {
             *got = if *unit == "lines" { self.count } else { self.bytes };
         }
@@ -542,7 +547,7 @@ mod tests {
         assert!(decoder.interrupt());
         assert_eq!(decoder.decode(b"QUIT"), Decoded::Nothing);
         let Decoded::Request(request) = decoder.decode(b".") else { panic!("no request") };
-        assert_eq!((request.tag.as_deref(), request.what), (Some("7"), bad(2, ChatError::NeverMind)));
+        assert_eq!((request.tag.as_deref(), request.what), (Some("7"), bad(2, ChatError::PasteLeft)));
     }
 
     /// The second of two passwords must not be spoken aloud because the first is none, and what comes behind is no password.

@@ -217,13 +217,7 @@ impl<D: Decoder> Intake<D> {
                     }
                     (decoded.into(), self.decoder.counts())
                 }
-                Some(Input::TooLong(got)) => {
-                    let decoded = self.decoder.too_long(self.max_line, got);
-                    if is_secret && !self.decoder.is_prompting() {
-                        self.show_what_is_typed();
-                    }
-                    (decoded.into(), self.decoder.counts())
-                }
+                Some(Input::TooLong(got)) => self.too_long(got),
                 Some(Input::Agreed) => (Held::Request(terminal(Terminal::On)), false),
                 Some(Input::Declined) => (Held::Declined, false),
                 Some(Input::Size(columns, rows)) => (Held::Request(terminal(Terminal::Size(columns, rows))), false),
@@ -237,12 +231,7 @@ impl<D: Decoder> Intake<D> {
                     (decoded.into(), true)
                 }
                 Some(Input::Interrupt) => (Held::Interrupt, true),
-                Some(Input::EndOfTransmission) => {
-                    if let Decoded::Request(begun) = self.decoder.finish() {
-                        self.requests.push(begun);
-                    }
-                    (Held::Request(Request::of("QUIT", Ok(Command::Quit(None)))), false)
-                }
+                Some(Input::EndOfTransmission) => (self.quit(), false),
                 None if self.fresh > 0 => {
                     self.used_up(now);
                     continue;
@@ -253,9 +242,7 @@ impl<D: Decoder> Intake<D> {
                         self.ending = Ending::Rest;
                         match self.splitter.finish() {
                             Some(Input::Line(line)) => (self.decoder.decode(line).into(), self.decoder.counts()),
-                            Some(Input::TooLong(got)) => {
-                                (self.decoder.too_long(self.max_line, got).into(), self.decoder.counts())
-                            }
+                            Some(Input::TooLong(got)) => self.too_long(got),
                             _ => continue,
                         }
                     }
@@ -390,6 +377,24 @@ impl<D: Decoder> Intake<D> {
             self.splitter.set_hidden(false);
             self.requests.push(terminal(Terminal::Show));
         }
+    }
+
+    /// A line was too long, and whether it counts for the pace.
+    fn too_long(&mut self, got: usize) -> (Held, bool) {
+        let was_secret = self.decoder.is_prompting();
+        let decoded = self.decoder.too_long(self.max_line, got);
+        if was_secret && !self.decoder.is_prompting() {
+            self.show_what_is_typed();
+        }
+        (decoded.into(), self.decoder.counts())
+    }
+
+    /// Leaves. What was begun is answered before.
+    fn quit(&mut self) -> Held {
+        if let Decoded::Request(begun) = self.decoder.finish() {
+            self.requests.push(begun);
+        }
+        Held::Request(Request::of("QUIT", Ok(Command::Quit(None))))
     }
 
     /// Goes by the settings in force.

@@ -16,6 +16,8 @@
 pub mod names;
 pub mod looks;
 pub mod text;
+pub mod code;
+pub mod spam;
 pub mod error;
 pub mod command;
 pub mod event;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{ChatError, Spam};
 use crate::names::ClientId;
+use crate::spam::PASTE_UNIT;
 
 /// A token bucket: `burst` lines at once, then `per_second`. Whoever is faster has to wait; nothing is refused.
 pub struct Bucket {
@@ -383,9 +384,9 @@ impl RateLimiter {
         Verdict::Refuse(ChatError::TooFast { retry: MUTE.as_secs(), why })
     }
 
-    /// Asks for a paste that counts as so many lines. It passes whole or is refused whole, and nobody is muted for it: pastes have
+    /// Asks for a paste of so many lines, of which [`PASTE_UNIT`] count as one. It passes whole or is refused whole, and nobody is muted for it: pastes have
     /// the limit of lines for themselves, and one that costs more than that costs all of it.
-    pub fn take_paste(&mut self, id: ClientId, units: usize, now: Instant) -> Verdict {
+    pub fn take_paste(&mut self, id: ClientId, lines: usize, now: Instant) -> Verdict {
         if self.lines == 0 && self.repeats == 0 {
             return Verdict::Pass;
         }
@@ -397,7 +398,7 @@ impl RateLimiter {
         if max == 0 {
             return Verdict::Pass;
         }
-        let units = units.min(max);
+        let units = lines.div_ceil(PASTE_UNIT).min(max);
         // It fits when so many of the oldest are a minute old.
         let surplus = (talker.pasted.len() + units).saturating_sub(max);
         if let Some(at) = surplus.checked_sub(1).and_then(|last| talker.pasted.get(last)) {
@@ -579,21 +580,21 @@ mod tests {
         let (mut limiter, start) = (RateLimiter::new(30, 2), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         let waits = |retry| Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Paste { max: 30 } });
-        assert_eq!(limiter.take_paste(ID, 20, at(0)), Verdict::Pass);
-        assert_eq!(limiter.take_paste(ID, 5, at(10)), Verdict::Pass);
-        (0..9).for_each(|_| assert_eq!(limiter.take_paste(ID, 20, at(20)), waits(40)));
-        assert_eq!(limiter.take_paste(ID, 5, at(20)), Verdict::Pass, "what fits is said");
-        assert_eq!(limiter.take_paste(ID, 20, at(60)), Verdict::Pass);
+        assert_eq!(limiter.take_paste(ID, 197, at(0)), Verdict::Pass);
+        assert_eq!(limiter.take_paste(ID, 47, at(10)), Verdict::Pass);
+        (0..9).for_each(|_| assert_eq!(limiter.take_paste(ID, 197, at(20)), waits(40)));
+        assert_eq!(limiter.take_paste(ID, 47, at(20)), Verdict::Pass, "what fits is said");
+        assert_eq!(limiter.take_paste(ID, 197, at(60)), Verdict::Pass);
         // What is typed beside it has its own limits, and who is muted for that is muted for pastes as well.
         (0..2).for_each(|_| assert_eq!(limiter.take(ID, Some(1), at(60)), Verdict::Pass));
         assert!(matches!(limiter.take(ID, Some(1), at(60)), Verdict::Refuse(_)));
         let muted = Verdict::Refuse(ChatError::TooFast { retry: 25, why: Spam::Muted });
-        assert_eq!(limiter.take_paste(ID, 1, at(65)), muted);
+        assert_eq!(limiter.take_paste(ID, 7, at(65)), muted);
         // However small the limit is, one paste fits.
         let mut strict = RateLimiter::new(3, 0);
-        assert_eq!(strict.take_paste(ID, 20, at(0)), Verdict::Pass);
-        assert!(matches!(strict.take_paste(ID, 1, at(59)), Verdict::Refuse(ChatError::TooFast { retry: 1, .. })));
-        assert_eq!(strict.take_paste(ID, 20, at(60)), Verdict::Pass);
+        assert_eq!(strict.take_paste(ID, 197, at(0)), Verdict::Pass);
+        assert!(matches!(strict.take_paste(ID, 7, at(59)), Verdict::Refuse(ChatError::TooFast { retry: 1, .. })));
+        assert_eq!(strict.take_paste(ID, 197, at(60)), Verdict::Pass);
     }
 
     #[test]

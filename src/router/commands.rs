@@ -11,7 +11,6 @@ use crate::command::{
     CROWD, Choice, Command, HistoryQuery, Line, ModeChange, NO_EMOJI, Presence, Prompt, VERBS, Verb, is_reaction,
 };
 use crate::connections::neighbourhood;
-use crate::dialect::PASTE_UNIT;
 use crate::error::ChatError;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
@@ -150,7 +149,7 @@ impl Turn<'_> {
             return Verdict::Pass;
         }
         if let Command::Paste(lines) = command {
-            return self.router.limiter.take_paste(id, lines.len().div_ceil(PASTE_UNIT), self.now.mono);
+            return self.router.limiter.take_paste(id, lines.len(), self.now.mono);
         }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View};
 use chat_server::config::{self, When};
-use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
+use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_BYTES, PASTE_LINES};
 use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
@@ -380,6 +380,7 @@ fn error() -> impl Strategy<Value = ChatError> {
             }
         ),
         Just(ChatError::PasteUnfinished),
+        Just(ChatError::PasteLeft),
         (shown(), option::of(Just("JOIN"))).prop_map(|(verb, near)| ChatError::UnknownVerb { verb, near }),
         (
             any::<u64>(),
@@ -891,7 +892,7 @@ proptest! {
             Ok(Command::Paste(got)) => prop_assert_eq!(got, kept),
             Err(ChatError::NoText) => prop_assert!(kept.is_empty()),
             Err(ChatError::BadPaste { line, .. }) => {
-                prop_assert!((kept.len() > PASTE_LINES || bytes > 32 * 1024) && line <= lines.len());
+                prop_assert!((kept.len() > PASTE_LINES || bytes > PASTE_BYTES) && line <= lines.len());
             }
             other => prop_assert!(false, "{other:?}"),
         }
