@@ -1,14 +1,15 @@
 //! Settings: one table drives the flags, the environment, the file, the help and the printed configuration.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::chaos::Chaos;
 use crate::command::edits;
 use crate::hosts::Hosts;
 use crate::operator_key::OperatorKey;
-use crate::text::{MAX_TEXT, Text};
+use crate::text::{MAX_TEXT, Text, without_mark};
 
 /// Everything that can be set. A limit of 0 is switched off.
 #[derive(Clone, Debug)]
@@ -72,7 +73,7 @@ pub struct Config {
     /// Where files come and go, or `off`.
     pub files: String,
     /// The directory that they are kept in; empty for a fresh one among the temporary files.
-    pub files_dir: String,
+    pub files_dir: PathBuf,
     /// The most bytes of a file.
     pub file_bytes: u64,
     /// The most bytes of all files of one person.
@@ -125,7 +126,7 @@ impl Default for Config {
             metrics: "off".into(),
             web_hosts: Hosts::default(),
             files: "off".into(),
-            files_dir: String::new(),
+            files_dir: PathBuf::new(),
             file_bytes: 10 * 1_024 * 1_024,
             file_bytes_each: 100 * 1_024 * 1_024,
             file_bytes_total: 1_024 * 1_024 * 1_024,
@@ -148,7 +149,38 @@ pub struct Setting {
     /// Whether the file writes it in quotes.
     pub quoted: bool,
     get: fn(&Config) -> String,
-    set: fn(&mut Config, &str) -> Result<(), String>,
+    set: Set<Config>,
+}
+
+/// How a value gets into settings of the type `C`.
+pub enum Set<C> {
+    /// It is text.
+    Text(fn(&mut C, &str) -> Result<(), String>),
+    /// It is a path, which need not be UTF-8. Where it is wrong, the reason does not repeat it.
+    Path(fn(&mut C, &Path) -> Result<(), String>),
+}
+
+impl<C> Set<C> {
+    /// Puts a value in.
+    ///
+    /// # Errors
+    /// What it should be instead.
+    pub fn apply(&self, settings: &mut C, value: &OsStr) -> Result<(), String> {
+        match self {
+            Set::Text(set) => set(settings, value.to_str().ok_or("should be UTF-8")?),
+            Set::Path(set) => set(settings, value.as_ref()),
+        }
+    }
+
+    /// Whether it takes a path.
+    pub fn is_path(&self) -> bool {
+        matches!(self, Set::Path(_))
+    }
+
+    /// Whether a value is text in another encoding, and so no value at all.
+    pub fn is_unreadable(&self, value: &OsStr) -> bool {
+        !self.is_path() && value.to_str().is_none()
+    }
 }
 
 macro_rules! setting {
@@ -158,10 +190,10 @@ macro_rules! setting {
             help: $help,
             quoted: true,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 config.$field = address(value)?;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, address_or_off, $help:literal) => {
@@ -170,10 +202,10 @@ macro_rules! setting {
             help: $help,
             quoted: true,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 config.$field = address_or_off(value)?;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, words, $help:literal) => {
@@ -182,7 +214,7 @@ macro_rules! setting {
             help: $help,
             quoted: true,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 let words = Text::new(value).map_err(|error| error.to_string())?;
                 // It stands in a field, where a byte can become three.
                 if words.len() > 100 {
@@ -190,7 +222,7 @@ macro_rules! setting {
                 }
                 config.$field = words;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, $min:literal..=$max:expr, $help:literal) => {
@@ -199,7 +231,7 @@ macro_rules! setting {
             help: $help,
             quoted: false,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 let range = format!("should be a whole number from {} to {}", $min, $max);
                 let number = value.replace('_', "").parse().map_err(|_| range.clone())?;
                 if !($min..=$max).contains(&number) {
@@ -207,7 +239,7 @@ macro_rules! setting {
                 }
                 config.$field = number;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, rate, $help:literal) => {
@@ -216,13 +248,13 @@ macro_rules! setting {
             help: $help,
             quoted: false,
             get: |config| config.$field.to_string(),
-            set: |config, value| match value.parse() {
+            set: Set::Text(|config, value| match value.parse() {
                 Ok(rate) if (0.0..=1e6).contains(&rate) => {
                     config.$field = rate;
                     Ok(())
                 }
                 _ => Err("should be a number from 0 to 1000000".into()),
-            },
+            }),
         }
     };
     ($field:ident, seconds, $max:literal, $help:literal) => {
@@ -231,7 +263,7 @@ macro_rules! setting {
             help: $help,
             quoted: false,
             get: |config| config.$field.as_secs_f64().to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 let range = format!("should be a number of seconds from 0 to {}", $max);
                 let seconds: f64 = value.replace('_', "").parse().map_err(|_| range.clone())?;
                 if !(0.0..=f64::from($max)).contains(&seconds) {
@@ -239,7 +271,7 @@ macro_rules! setting {
                 }
                 config.$field = Duration::from_secs_f64(seconds);
                 Ok(())
-            },
+            }),
         }
     };
 }
@@ -280,12 +312,12 @@ pub static SETTINGS: &[Setting] = &[
         help: "said to everybody who comes in; \\n begins a new line; empty for nothing",
         quoted: true,
         get: |config| config.motd.clone(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             let wrong = |error: crate::error::ChatError| error.to_string();
             value.lines().try_for_each(|line| Text::new(line).map(drop)).map_err(wrong)?;
             config.motd = value.into();
             Ok(())
-        },
+        }),
     },
     setting!(max_clients, 0..=100_000, "most clients at once, by all doors together"),
     setting!(
@@ -343,7 +375,7 @@ pub static SETTINGS: &[Setting] = &[
         help: "what is logged: error, warn, info, debug or trace",
         quoted: true,
         get: |config| config.log.clone(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             // Any other word would be taken for the name of a module, and nothing would be logged at all.
             let level = |word: &str| word.parse::<log::LevelFilter>().is_ok();
             let known = |part: &str| part.split_once('=').map_or(level(part), |(_, word)| level(word));
@@ -354,7 +386,7 @@ pub static SETTINGS: &[Setting] = &[
             }
             config.log = value.into();
             Ok(())
-        },
+        }),
     },
     setting!(metrics, address_or_off, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
     Setting {
@@ -363,21 +395,21 @@ pub static SETTINGS: &[Setting] = &[
                between them: chat.example.org; .example.org is that name and every one below it",
         quoted: true,
         get: |config| config.web_hosts.to_string(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.web_hosts = Hosts::parse(value)?;
             Ok(())
-        },
+        }),
     },
     setting!(files, address_or_off, "where files come and go, as 127.0.0.1:7879, or off"),
     Setting {
         key: "files_dir",
         help: "the directory for files, of this server alone; empty: a fresh one that goes with the server",
         quoted: true,
-        get: |config| config.files_dir.clone(),
-        set: |config, value| {
+        get: |config| config.files_dir.display().to_string(),
+        set: Set::Path(|config, value| {
             config.files_dir = value.into();
             Ok(())
-        },
+        }),
     },
     setting!(file_bytes, 0..=MOST_BYTES, "most bytes of a file"),
     setting!(file_bytes_each, 0..=MOST_BYTES, "most bytes of all files of one person"),
@@ -390,34 +422,34 @@ pub static SETTINGS: &[Setting] = &[
         help: "on: /inspect shows the server from inside, and chaos may break it; this machine only (docs/lab.md); or off",
         quoted: true,
         get: |config| if config.lab { "on".into() } else { "off".into() },
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.lab = match value {
                 "on" => true,
                 "off" => false,
                 _ => return Err("should be on or off".into()),
             };
             Ok(())
-        },
+        }),
     },
     Setting {
         key: "chaos",
         help: "in the lab: percentages of clients that misbehave, as stall=1,panic=1,split=1,rst=1,slow=1, or off",
         quoted: true,
         get: |config| config.chaos.to_string(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.chaos = value.parse()?;
             Ok(())
-        },
+        }),
     },
     Setting {
         key: "operator_key",
         help: "who knows it is an operator, by /oper; empty: nobody is. Only here or as CHAT_OPERATOR_KEY",
         quoted: true,
         get: |config| if config.operator_key.is_some() { "(set)".into() } else { String::new() },
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.operator_key = if value.is_empty() { None } else { Some(OperatorKey::new(value)?) };
             Ok(())
-        },
+        }),
     },
 ];
 
@@ -446,6 +478,21 @@ pub struct Change {
     pub new: String,
     /// When that holds.
     pub when: When,
+    /// Whether the values are paths of this machine, which are for its operator and for no user.
+    pub is_path: bool,
+}
+
+/// What stands in place of a value that is not shown.
+const HIDDEN: &str = "(set)";
+
+impl Change {
+    /// The change as users may see it: the log has the paths.
+    pub fn told(self) -> Change {
+        if !self.is_path {
+            return self;
+        }
+        Change { old: HIDDEN.into(), new: HIDDEN.into(), ..self }
+    }
 }
 
 /// What it means, in one line for people.
@@ -458,7 +505,13 @@ impl fmt::Display for Change {
         };
         let (key, old, new) = (self.key, short(&self.old), short(&self.new));
         match self.when {
-            _ if old == new && old == "(set)" => write!(f, "{key} is another now"),
+            When::AtOnce if old == new && old == HIDDEN => write!(f, "{key} is another now"),
+            When::NextClient if old == new && old == HIDDEN => {
+                write!(f, "{key} is another for those who come from now on")
+            }
+            When::Restart if old == new && old == HIDDEN => {
+                write!(f, "{key} stays as it is; the new one waits for a restart")
+            }
             When::AtOnce => write!(f, "{key} is {new} now, and was {old}"),
             When::NextClient => write!(f, "{key} is {new} for those who come from now on, and was {old}"),
             When::Restart => write!(f, "{key} stays {old}; {new} waits for a restart"),
@@ -470,21 +523,24 @@ impl Config {
     /// What is different in `new`.
     pub fn changes(&self, new: &Config) -> Vec<Change> {
         let change = |setting: &Setting| {
-            let is_same = if setting.is_secret() {
-                // It is not shown, so it has to be looked at by itself.
-                self.operator_key == new.operator_key
-            } else {
-                setting.value(self) == setting.value(new)
+            let is_same = match setting.key {
+                // They are not shown, or not as they are, so they have to be looked at by themselves.
+                "operator_key" => self.operator_key == new.operator_key,
+                "files_dir" => self.files_dir == new.files_dir,
+                _ => setting.value(self) == setting.value(new),
             };
             let (old, new) = (setting.value(self), setting.value(new));
-            (!is_same).then(|| Change { key: setting.key, old, new, when: setting.when().unwrap_or(When::Restart) })
+            let when = setting.when().unwrap_or(When::Restart);
+            (!is_same).then(|| Change { key: setting.key, old, new, when, is_path: setting.is_path() })
         };
         SETTINGS.iter().filter_map(change).collect()
     }
 
     /// Takes from `old`, which is in force, what only a restart changes.
     pub fn keep_until_restart(&mut self, old: &Config) {
-        for setting in SETTINGS.iter().filter(|setting| setting.when() == Some(When::Restart)) {
+        self.files_dir.clone_from(&old.files_dir);
+        let text = |setting: &&Setting| setting.when() == Some(When::Restart) && !setting.is_path();
+        for setting in SETTINGS.iter().filter(text) {
             if let Err(right) = setting.apply(self, &(setting.get)(old)) {
                 log::error!("{} {right}: a value in force is none that can be set", setting.key);
             }
@@ -507,8 +563,13 @@ impl Setting {
     ///
     /// # Errors
     /// What the value should be instead.
-    pub fn apply(&self, config: &mut Config, value: &str) -> Result<(), String> {
-        (self.set)(config, value)
+    pub fn apply(&self, config: &mut Config, value: impl AsRef<OsStr>) -> Result<(), String> {
+        self.set.apply(config, value.as_ref())
+    }
+
+    /// Whether its value is a path.
+    pub fn is_path(&self) -> bool {
+        self.set.is_path()
     }
 
     /// The value as the file writes it; of a secret only whether there is one.
@@ -523,9 +584,14 @@ impl Setting {
         self.key == "operator_key"
     }
 
+    /// Says what is wrong with a value.
+    pub fn wrong(&self, right: &str, value: &OsStr, origin: &Origin) -> ConfigError {
+        ConfigError::wrong(self.key, &self.set, right, value, origin, self.is_secret())
+    }
+
     /// Says what is wrong with a flag for a secret.
     pub fn no_flag(&self) -> ConfigError {
-        ConfigError::Usage(format!(
+        ConfigError::usage(format!(
             "{} would stand in the list of processes, where everybody on this machine can read it\n  \
              try: {} in the environment, or {} in the file; and take another key, if this was the real one",
             self.flag(),
@@ -573,29 +639,83 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What is wrong with the settings, and what to do about it. Printed as it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ConfigError {
-    /// The command line is wrong: exit code 2.
-    Usage(String),
-    /// A value, or the file, is wrong: exit code 78.
-    Value(String),
+impl Origin {
+    /// The same for users, who are not told where files are.
+    fn told(&self) -> String {
+        match self {
+            Origin::File(_, line) => format!("line {line} of the file"),
+            origin => origin.to_string(),
+        }
+    }
 }
 
+/// What is wrong with the settings, and what to do about it. It is printed as it is; users get [`told`](ConfigError::told).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    exit_code: u8,
+    text: String,
+    told: String,
+}
+
+/// The command line, or the environment, cannot be understood; and: a setting or its file is wrong (sysexits.h, EX_CONFIG).
+const USAGE: u8 = 2;
+const WRONG_CONFIG: u8 = 78;
+
 impl ConfigError {
-    /// The process's exit code (`sysexits.h` has 78 for a wrong configuration).
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            ConfigError::Usage(_) => 2,
-            ConfigError::Value(_) => 78,
+    /// The command line is wrong.
+    pub fn usage(text: String) -> ConfigError {
+        ConfigError { exit_code: USAGE, told: text.clone(), text }
+    }
+
+    /// The settings are wrong. No path stands in the text.
+    pub fn value(text: String) -> ConfigError {
+        ConfigError { exit_code: WRONG_CONFIG, told: text.clone(), text }
+    }
+
+    /// The settings are wrong, or what they name cannot be used. `told` says it without a path of this machine.
+    pub fn with_path(text: String, told: &str) -> ConfigError {
+        ConfigError { exit_code: WRONG_CONFIG, text, told: told.into() }
+    }
+
+    /// Something is wrong with a line of the file.
+    pub fn in_file(path: &str, line: usize, what: &str) -> ConfigError {
+        ConfigError::with_path(format!("{path}, line {line}: {what}"), &format!("line {line} of the settings: {what}"))
+    }
+
+    /// The file cannot be read. `other` is what to try besides another path.
+    pub fn no_file(path: &Path, error: &std::io::Error, other: &str) -> ConfigError {
+        let text = format!("cannot read the settings in {}: {error}\n  try: another path, or {other}", path.display());
+        ConfigError::with_path(text, &format!("cannot read the file of settings: {error}; the log has its path"))
+    }
+
+    /// A value is not what it should be. A `secret` is shown to nobody, a path to no user.
+    pub fn wrong<C>(key: &str, set: &Set<C>, right: &str, value: &OsStr, origin: &Origin, secret: bool) -> ConfigError {
+        const HIDDEN: &str = "what was given";
+        let shown = value.to_str().map_or_else(|| format!("{value:?}"), |value| format!("{value:?}"));
+        let text = if secret { HIDDEN } else { &shown };
+        let told = if secret || set.is_path() { HIDDEN } else { &shown };
+        let is_usage = matches!(origin, Origin::Flag(_)) || set.is_unreadable(value);
+        ConfigError {
+            exit_code: if is_usage { USAGE } else { WRONG_CONFIG },
+            text: format!("{key} {right}, not {text}\n  set by: {origin}"),
+            told: format!("{key} {right}, not {told}\n  set by: {}", origin.told()),
         }
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// The same for users: no path of this machine stands in it.
+    pub fn told(&self) -> &str {
+        &self.told
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ConfigError::Usage(text) | ConfigError::Value(text)) = self;
-        write!(f, "error: {text}")
+        write!(f, "error: {}", self.text)
     }
 }
 
@@ -629,20 +749,20 @@ pub struct Loaded {
 impl Loaded {
     /// Puts the settings together: flag over environment over file over default.
     ///
-    /// `variable` looks an environment variable up.
+    /// `variable` looks an environment variable up. What is no path has to be UTF-8.
     ///
     /// # Errors
     /// [`ConfigError`], with the place, what is wrong and what would be right.
     ///
     /// ```
     /// use chat_server::config::Loaded;
-    /// let flags = ["--max-clients", "500"].map(String::from);
+    /// let flags = ["--max-clients", "500"].map(Into::into);
     /// let loaded = Loaded::new(flags.into_iter(), |_| None).unwrap();
     /// assert_eq!(loaded.config.max_clients, 500);
     /// ```
     pub fn new(
-        flags: impl Iterator<Item = String>,
-        variable: impl Fn(&str) -> Option<String>,
+        flags: impl Iterator<Item = OsString>,
+        variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Loaded, ConfigError> {
         let mut loaded = Loaded {
             config: Config::default(),
@@ -653,9 +773,9 @@ impl Loaded {
         let mut set = Vec::new();
         let mut flags = flags.peekable();
         while let Some(flag) = flags.next() {
-            let (name, value) = match flag.split_once('=') {
-                Some((name, value)) => (name.to_string(), Some(value.to_string())),
-                None => (flag.clone(), None),
+            let (name, value) = split(flag);
+            let Some(name) = name.to_str().map(String::from) else {
+                return Err(ConfigError::usage(format!("{name:?} is not UTF-8, and so no flag\n  try: --help")));
             };
             match name.as_str() {
                 "--help" | "-h" => loaded.task = Task::Help,
@@ -669,10 +789,10 @@ impl Loaded {
                     }
                     // A switch alone is on.
                     let stands_alone =
-                        SWITCHES.contains(&&*name) && !matches!(flags.peek().map(|next| &**next), Some("on" | "off"));
+                        SWITCHES.contains(&&*name) && !flags.peek().is_some_and(|next| next == "on" || next == "off");
                     let value = value.or_else(|| stands_alone.then(|| "on".into()));
                     let Some(value) = value.or_else(|| flags.next()) else {
-                        return Err(ConfigError::Usage(format!("{name} needs a value\n  try: --help")));
+                        return Err(ConfigError::usage(format!("{name} needs a value\n  try: --help")));
                     };
                     match index {
                         Some(index) if SETTINGS[index].is_secret() => return Err(SETTINGS[index].no_flag()),
@@ -711,41 +831,28 @@ impl Loaded {
         lines.collect()
     }
 
-    fn set(&mut self, index: usize, value: &str, origin: Origin) -> Result<(), ConfigError> {
+    fn set(&mut self, index: usize, value: &OsStr, origin: Origin) -> Result<(), ConfigError> {
         let setting = &SETTINGS[index];
-        match setting.apply(&mut self.config, value) {
-            Ok(()) => {
-                self.origins[index] = origin;
-                Ok(())
-            }
-            Err(right) => {
-                // A secret is not to stand in anybody's terminal.
-                let shown = if setting.is_secret() { "what was given".into() } else { format!("{value:?}") };
-                let text = format!("{} {right}, not {shown}\n  set by: {origin}", setting.key);
-                Err(if matches!(origin, Origin::Flag(_)) { ConfigError::Usage(text) } else { ConfigError::Value(text) })
-            }
-        }
+        setting.apply(&mut self.config, value).map_err(|right| setting.wrong(&right, value, &origin))?;
+        self.origins[index] = origin;
+        Ok(())
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ConfigError::Value(format!(
-                "cannot read the settings in {shown}: {error}\n  try: another path, or copy chat.example.toml there"
-            ))
-        })?;
-        self.read_text(&text, &shown.to_string())
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::no_file(path, &error, "copy chat.example.toml there"))?;
+        self.read_text(&text, &path.display().to_string())
     }
 
     fn read_text(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
         let mut seen = Vec::new();
-        for (number, line) in text.lines().enumerate() {
+        for (number, line) in without_mark(text).lines().enumerate() {
             let number = number + 1;
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let wrong = |what: String| ConfigError::Value(format!("{path}, line {number}: {what}"));
+            let wrong = |what: String| ConfigError::in_file(path, number, &what);
             let Some((key, value)) = line.split_once('=') else {
                 let is_secret = SETTINGS.iter().any(|setting| setting.is_secret() && line.starts_with(setting.key));
                 let shown = if is_secret { "what stands there".into() } else { format!("{line:?}") };
@@ -765,7 +872,7 @@ impl Loaded {
                 let what = if SETTINGS[index].is_secret() { what.split(':').next().unwrap_or_default() } else { &what };
                 wrong(format!("{key} {what}"))
             })?;
-            self.set(index, &value, Origin::File(path.to_string(), number))?;
+            self.set(index, value.as_ref(), Origin::File(path.to_string(), number))?;
         }
         Ok(())
     }
@@ -817,7 +924,23 @@ fn unquoted(value: &str, quoted: bool) -> Result<String, String> {
 fn unknown_flag(name: &str) -> ConfigError {
     let key = name.trim_start_matches('-').replace('-', "_");
     let hint = near(&key).map_or("try: --help".into(), |near| format!("did you mean: --{}", near.replace('_', "-")));
-    ConfigError::Usage(format!("there is no flag {name}\n  {hint}"))
+    ConfigError::usage(format!("there is no flag {name}\n  {hint}"))
+}
+
+/// A flag and, behind `=`, its value.
+#[cfg(unix)]
+fn split(flag: OsString) -> (OsString, Option<OsString>) {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut parts = flag.as_bytes().splitn(2, |byte| *byte == b'=').map(|part| OsString::from_vec(part.to_vec()));
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
+#[cfg(not(unix))]
+fn split(flag: OsString) -> (OsString, Option<OsString>) {
+    match flag.to_str().and_then(|flag| flag.split_once('=')) {
+        Some((name, value)) => (name.into(), Some(value.into())),
+        None => (flag, None),
+    }
 }
 
 /// How many letters differ between two keys, for a "did you mean".
@@ -872,8 +995,8 @@ mod tests {
     use super::*;
 
     fn load(flags: &[&str], variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
-        Loaded::new(flags.iter().map(|f| f.to_string()), find)
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.into());
+        Loaded::new(flags.iter().map(Into::into), find)
     }
 
     fn file(text: &str) -> Result<Loaded, ConfigError> {

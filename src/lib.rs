@@ -62,6 +62,7 @@ pub mod config;
 pub mod hosts;
 pub mod exposition;
 mod process;
+pub mod program;
 pub mod metrics;
 mod exporter;
 pub mod machine;
