@@ -16,6 +16,7 @@
 pub mod names;
 pub mod looks;
 pub mod text;
+pub mod code;
 pub mod error;
 pub mod command;
 pub mod event;

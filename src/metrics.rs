@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::error::{CODES, ChatError, Code};
+use crate::code::Code;
+use crate::error::ChatError;
 use crate::event::{Foreign, Leave, Stat};
 use crate::exposition::{Exposition, Histogram, Kind};
 use crate::process;
@@ -72,8 +73,8 @@ pub struct Metrics {
     pub(crate) transfers: AtomicU64,
     pub(crate) file_bytes: AtomicU64,
     pub(crate) files: AtomicU64,
-    refusals: [AtomicU64; CODES.len()],
-    goodbyes: [AtomicU64; Leave::CODES.len()],
+    refusals: [AtomicU64; Code::ALL.len()],
+    goodbyes: [AtomicU64; Code::ALL.len()],
     foreign: [AtomicU64; Foreign::ALL.len()],
     turn_messages: Histogram,
     turn_nanos: Histogram,
@@ -118,8 +119,8 @@ impl Metrics {
             transfers: AtomicU64::new(0),
             file_bytes: AtomicU64::new(0),
             files: AtomicU64::new(0),
-            refusals: [const { AtomicU64::new(0) }; CODES.len()],
-            goodbyes: [const { AtomicU64::new(0) }; Leave::CODES.len()],
+            refusals: [const { AtomicU64::new(0) }; Code::ALL.len()],
+            goodbyes: [const { AtomicU64::new(0) }; Code::ALL.len()],
             foreign: [const { AtomicU64::new(0) }; Foreign::ALL.len()],
             turn_messages: Histogram::new(&SIZES, 1),
             turn_nanos: Histogram::new(&TIMES, 1_000_000_000),
@@ -137,12 +138,12 @@ impl Metrics {
 
     /// Counts an `ERR`.
     pub fn refused(&self, error: &ChatError) {
-        count_code(CODES, &self.refusals, error.code());
+        Metrics::count(&self.refusals[error.code() as usize]);
     }
 
     /// Counts a `BYE`.
     pub fn left(&self, why: &Leave) {
-        count_code(Leave::CODES, &self.goodbyes, why.code());
+        Metrics::count(&self.goodbyes[why.code() as usize]);
     }
 
     /// Counts a connection of another protocol.
@@ -273,15 +274,15 @@ impl Metrics {
         out.gauge("chat_outbox_clients", "clients for whom something waits", seen.behind);
         out.histogram("chat_turn_messages", "messages of a turn of the router that had any", &self.turn_messages);
         out.histogram("chat_turn_seconds", "time that such a turn took", &self.turn_nanos);
-        let families: [(&str, &str, &[Code], &[AtomicU64]); 2] = [
-            ("chat_refusals_total", "requests refused, by code", CODES, &self.refusals),
-            ("chat_goodbyes_total", "connections ended, by code", Leave::CODES, &self.goodbyes),
-        ];
-        for (name, text, codes, counters) in families {
-            let mut family = out.family(name, Kind::Counter, text);
-            for ((code, _), counter) in codes.iter().zip(counters) {
-                family.sample(&[("code", &code.to_string())], counter.load(Relaxed));
-            }
+        let mut refusals = out.family("chat_refusals_total", Kind::Counter, "requests refused, by code");
+        for code in Code::ALL.into_iter().filter(|code| code.when_refused().is_some()) {
+            let count = self.refusals[code as usize].load(Relaxed);
+            refusals.sample(&[("code", &code.number().to_string())], count);
+        }
+        let mut goodbyes = out.family("chat_goodbyes_total", Kind::Counter, "connections ended, by code");
+        for code in Code::ALL.into_iter().filter(|code| code.when_leaving().is_some()) {
+            let count = self.goodbyes[code as usize].load(Relaxed);
+            goodbyes.sample(&[("code", &code.number().to_string())], count);
         }
         let mut strangers = out.family("chat_foreign_total", Kind::Counter, "connections of other protocols");
         for (foreign, counter) in Foreign::ALL.iter().zip(&self.foreign) {
@@ -290,12 +291,6 @@ impl Metrics {
         out.gauge("process_start_time_seconds", "when the server was started, in seconds since 1970", self.started_at);
         process::append(&mut out);
     }
-}
-
-/// Every code that there is stands in its table, or it would not compile.
-fn count_code(codes: &[Code], counters: &[AtomicU64], (number, _): Code) {
-    let row = codes.iter().position(|(known, _)| *known == number);
-    row.and_then(|row| counters.get(row)).into_iter().for_each(Metrics::count);
 }
 
 fn sum(counters: &[AtomicU64]) -> u64 {

@@ -546,8 +546,7 @@ impl Turn<'_> {
         self.router.metrics.refused(&error);
         let Some(client) = self.clients.get_mut(id) else { return };
         // Not in words: those repeat what was typed, which may have been a password in the place of a name.
-        let (number, slug) = error.code();
-        log::debug!("{client}: refused: {number} {slug}");
+        log::debug!("{client}: refused: {}", error.code());
         client.state.refusal = Some((self.now.wall, error.clone()));
         let early = client.name.is_none();
         client.state.bad_lines += u32::from(early);

@@ -203,7 +203,7 @@ impl<P: Peer> Desk<'_, P> {
             Ok(done) => log::info!("files ({peer}): {done}"),
             Err(error) => {
                 Metrics::count(&self.metrics.files_refused);
-                log::info!("files ({peer}): {} {}", error.code().0, error.to_string().escape_debug());
+                log::info!("files ({peer}): {} {}", error.code().number(), error.to_string().escape_debug());
                 if error != FileError::Lost {
                     self.say(&line_of(&error));
                 }
@@ -457,7 +457,7 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 fn line_of(error: &FileError) -> String {
-    let (number, slug) = error.code();
+    let code = error.code();
     let retry = if let FileError::Guesses { retry } = error { format!(" retry={retry}") } else { String::new() };
-    format!("ERR {number} {slug}{retry}: {error}\r\n")
+    format!("ERR {code}{retry}: {error}\r\n")
 }

@@ -103,14 +103,14 @@ impl Drop for Running {
     }
 }
 
-/// The bundled client, which is built with the root's tests; where those were left out, it is built here.
+/// The program `chat`, which is built with its own tests; where those were left out, it is built here.
 fn client() -> PathBuf {
     let tests = std::env::current_exe().expect("the test knows where it is");
     let target = tests.parent().and_then(|deps| deps.parent()).expect("deps stands in the target directory");
-    let program = target.join("examples/client");
+    let program = target.join("chat");
     if !program.exists() {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--locked", "-p", "chat_server", "--example", "client"]);
+        build.args(["build", "--locked", "-p", "chat"]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
@@ -132,7 +132,7 @@ fn the_commands_that_it_prints_are_good() {
     assert_eq!(commands.len(), 4, "{told}");
     for command in commands {
         let command = command.trim().replace("7880", port);
-        let words = match command.strip_prefix("cargo run --example client -- ") {
+        let words = match command.strip_prefix("cargo run -p chat -- ") {
             // It signs on by itself.
             Some(flags) => format!("{} --name ci {flags}", client().display()),
             None => command.clone(),
