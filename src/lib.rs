@@ -59,6 +59,7 @@ pub mod rehash;
 pub mod files;
 mod accepting;
 pub mod server;
+mod setting;
 pub mod config;
 pub mod hosts;
 pub mod exposition;

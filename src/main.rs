@@ -78,7 +78,7 @@ fn reread_for(operators: Rehashes, handle: &ServerHandle) {
             Ok(changes) if changes.is_empty() => log::info!("settings read again: none has changed"),
             Ok(changes) => changes.iter().for_each(|change| log::info!("{change}")),
             Err(problem) => {
-                log::error!("settings stay as they were: {}", problem.to_string().replace("\n  ", "; "));
+                log::error!("settings stay as they were: {}", problem.text().replace("\n  ", "; "));
             }
         }
         operator.done(read);
@@ -114,47 +114,11 @@ fn serve(config: Config) -> ExitCode {
         Ok(journal) => journal,
         Err(error) => return fail(1, &format!("error: cannot start the log: {error}")),
     };
-    let listener = match TcpListener::bind(&config.addr) {
-        Ok(listener) => listener,
-        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
-    };
-    let figures = match config.metrics.as_str() {
-        "off" | "" => None,
-        addr => match TcpListener::bind(addr) {
-            Ok(listener) => Some(listener),
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", addr, &error)),
-        },
-    };
-    let mut server = match Server::on(listener, figures, config.clone()) {
+    let mut server = match opened(&config) {
         Ok(server) => server,
-        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
+        Err(problem) => return fail(UNAVAILABLE, &problem),
     };
-    if !matches!(config.files.as_str(), "off" | "") {
-        let listener = match TcpListener::bind(&config.files) {
-            Ok(listener) => listener,
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &config.files, &error)),
-        };
-        if let Err(error) = server.pass_files(listener) {
-            return fail(UNAVAILABLE, &machine::cannot_keep_files(&config.files_dir, &error));
-        }
-    }
-    let handle = server.handle();
-    let addr = handle.addr();
-    if let Some(metrics) = handle.metrics_addr() {
-        log::info!("figures on http://{metrics}/metrics");
-    }
-    if let Some(files) = handle.files_addr() {
-        log::info!("files on {files}");
-    }
-    let stopping = AtomicBool::new(false);
-    let on_signal = move || {
-        if stopping.swap(true, Ordering::AcqRel) {
-            exit(130); // the second signal does not wait
-        }
-        log::info!("stopping; a second signal does not wait");
-        handle.shutdown();
-    };
-    if let Err(error) = ctrlc::set_handler(on_signal) {
+    if let Err(error) = stop_on_signal(server.handle()) {
         return fail(1, &format!("error: cannot listen for signals: {error}"));
     }
     let (operators, reader) = (server.rehashes(), server.handle());
@@ -163,6 +127,7 @@ fn serve(config: Config) -> ExitCode {
         Ok(thread) => thread,
         Err(error) => return fail(1, &format!("error: no thread to read the settings again: {error}")),
     };
+    let addr = server.handle().addr();
     let printed = print(&format!("listening on {addr}\n"));
     if let Err(problem) = &printed {
         log::error!("{problem}");
@@ -181,6 +146,47 @@ fn serve(config: Config) -> ExitCode {
         // It served all the same, but was asked for a line that is not there.
         (Ok(()), Err(problem)) => fail(1, &format!("error: {problem}")),
     }
+}
+
+/// A server whose doors are open.
+///
+/// # Errors
+/// Which door cannot be opened, and what to try.
+fn opened(config: &Config) -> Result<Server, String> {
+    let listen =
+        |flag: &str, addr: &str| TcpListener::bind(addr).map_err(|error| machine::cannot_listen(flag, addr, &error));
+    let is_on = |addr: &str| !matches!(addr, "off" | "");
+    let listener = listen("--addr", &config.addr)?;
+    let figures = is_on(&config.metrics).then(|| listen("--metrics", &config.metrics)).transpose()?;
+    let mut server = Server::on(listener, figures, config.clone())
+        .map_err(|error| machine::cannot_listen("--addr", &config.addr, &error))?;
+    if is_on(&config.files) {
+        let passed = server.pass_files(listen("--files", &config.files)?);
+        passed.map_err(|error| machine::cannot_keep_files(&config.files_dir, &error))?;
+    }
+    let handle = server.handle();
+    if let Some(metrics) = handle.metrics_addr() {
+        log::info!("figures on http://{metrics}/metrics");
+    }
+    if let Some(files) = handle.files_addr() {
+        log::info!("files on {files}");
+    }
+    Ok(server)
+}
+
+/// Stops the server at the first signal, and the process at the second.
+///
+/// # Errors
+/// There is no handler.
+fn stop_on_signal(handle: ServerHandle) -> Result<(), ctrlc::Error> {
+    let stopping = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if stopping.swap(true, Ordering::AcqRel) {
+            exit(130); // the second signal does not wait
+        }
+        log::info!("stopping; a second signal does not wait");
+        handle.shutdown();
+    })
 }
 
 /// Shows a person how to join. Scripts and journals only need the line above.

@@ -53,7 +53,7 @@ impl Live<'_> {
         match &read {
             Ok(changes) if changes.is_empty() => tracing::info!("settings read again: none has changed"),
             Ok(changes) => changes.iter().for_each(report),
-            Err(problem) => tracing::error!("settings stay as they were: {}", one_line(&problem.to_string())),
+            Err(problem) => tracing::error!("settings stay as they were: {}", one_line(problem.text())),
         }
         read
     }
