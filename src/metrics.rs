@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::code::Code;
 use crate::error::ChatError;
 use crate::event::{Foreign, Leave, Stat};
 use crate::exposition::{Exposition, Histogram, Kind};
+use crate::now::Moment;
 use crate::process;
 use crate::registry::Snapshot;
 
@@ -34,7 +35,7 @@ const TIMES: [u64; 16] = [
 
 /// The server's counters. One for each server, shared by its threads.
 pub struct Metrics {
-    started: Instant,
+    started: Moment,
     /// The same, in seconds since 1970.
     started_at: f64,
     /// Connections taken, since the start.
@@ -95,7 +96,7 @@ struct Figure {
 
 impl Metrics {
     /// All zero.
-    pub fn new(now: Instant) -> Metrics {
+    pub fn new(now: Moment) -> Metrics {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Metrics {
             started: now,
@@ -183,7 +184,7 @@ impl Metrics {
         self.memory_kib.store(process::status("VmRSS:").unwrap_or(0), Relaxed);
     }
 
-    fn figures(&self, snapshot: &Snapshot, now: Instant) -> Vec<Figure> {
+    fn figures(&self, snapshot: &Snapshot, now: Moment) -> Vec<Figure> {
         let total = |key, name, text, counter: &AtomicU64| {
             let value = counter.load(Relaxed);
             Figure { key, name, kind: Some(Kind::Counter), text, value }
@@ -249,7 +250,7 @@ impl Metrics {
     }
 
     /// The figures of `STATS`. Threads and memory are as [`Metrics::sample_process`] saw them last.
-    pub fn stats(&self, snapshot: Snapshot, now: Instant) -> Vec<Stat> {
+    pub fn stats(&self, snapshot: Snapshot, now: Moment) -> Vec<Stat> {
         let figures = self.figures(&snapshot, now).into_iter();
         figures.map(|Figure { key, text, value, .. }| Stat { key, value, text }).collect()
     }
@@ -265,7 +266,7 @@ impl Metrics {
             clients.sample(&[("door", door)], count);
         }
         for Figure { name, kind, text, value, .. } in
-            self.figures(&seen, Instant::now()).into_iter().chain(self.file_figures())
+            self.figures(&seen, Moment::now()).into_iter().chain(self.file_figures())
         {
             if let Some(kind) = kind {
                 out.family(name, kind, text).sample(&[], value);
@@ -303,7 +304,7 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_by_code() {
-        let metrics = Metrics::new(Instant::now());
+        let metrics = Metrics::new(Moment::now());
         metrics.refused(&ChatError::NoText);
         metrics.refused(&ChatError::NoText);
         metrics.refused(&ChatError::LockedDown);
@@ -320,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_door_by_which_nobody_is_in_any_more_is_at_zero() {
-        let metrics = Metrics::new(Instant::now());
+        let metrics = Metrics::new(Moment::now());
         metrics.see(Snapshot { doors: vec![("web", 3)], ..Snapshot::default() });
         metrics.see(Snapshot { doors: vec![("line", 1)], ..Snapshot::default() });
         let mut text = String::new();

@@ -257,7 +257,7 @@ impl<P: Peer> Desk<'_, P> {
 
     /// Takes a file in, and has it said in the chat.
     fn put(&mut self, token: &str, rest: &[u8], began: Instant) -> Result<String, FileError> {
-        let mut upload = self.files.begin(token, self.from, began)?;
+        let mut upload = self.files.begin(token, self.from, began.into())?;
         let (name, bytes) = (upload.offer().name.clone(), upload.offer().bytes);
         let came = self.take_in(&mut upload, rest, began);
         match finish(upload, came, self.metrics, self.send) {
@@ -311,7 +311,7 @@ impl<P: Peer> Desk<'_, P> {
 
     /// Gives a file out: its bytes and nothing else.
     fn get(&mut self, token: &str, began: Instant) -> Result<String, FileError> {
-        let fetched = self.files.fetch(token, self.from, Reader::WhoeverHasTheToken, began)?;
+        let fetched = self.files.fetch(token, self.from, Reader::WhoeverHasTheToken, began.into())?;
         self.may_have(fetched.room)?;
         let (mut file, mut left) = (fetched.file, fetched.bytes);
         let mut clock = Clock::new(self.config, began, left);

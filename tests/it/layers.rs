@@ -60,7 +60,6 @@ const RINGS: &[(&str, &str)] = &[
     ("src", "names news operator_key outbox outgoing protocol queue registry rehash render room router"),
     ("src", "router::accounts router::archive router::commands router::files router::glass router::operators"),
     ("src", "router::reads sanction screen server store telnet testing testing::scrape text"),
-    ("crates/chat/src", "conversation files pipe session"),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk lock offline passwords questions reader writer"),
     (

@@ -12,6 +12,7 @@ mod limits;
 mod load;
 mod manual;
 mod model;
+mod papers;
 mod permissions;
 mod phases;
 mod promise;

@@ -21,12 +21,14 @@ use rustyline::validate::Validator;
 use rustyline::{ColorMode, CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
 use unicode_width::UnicodeWidthChar;
 
-use crate::conversation::{Conversation, Words};
+use crate::board::{Board, Event, State};
+use crate::conversation::Conversation;
 use crate::flags::Settings;
 use crate::secrets::{PASSWORD_FILE, has_secret};
-use crate::session::{Board, Event, Session, State};
+use crate::session::Session;
 use crate::stream::{CONNECT, Server};
 use crate::view::View;
+use crate::words::Words;
 
 /// Events that may wait for the session.
 const EVENTS: usize = 256;

@@ -7,6 +7,11 @@ use chat_server::store::Secret;
 
 use crate::secrets::{self, PASSWORD_FILE};
 
+/// The exit code for a wrong flag.
+pub(crate) const USAGE: u8 = 2;
+/// The exit code when no connection could be made (sysexits.h, EX_UNAVAILABLE).
+pub(crate) const CANNOT_CONNECT: u8 = 69;
+
 const HELP: &str = "\
 The client of the chat.
 
