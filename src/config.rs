@@ -447,7 +447,7 @@ impl Config {
         self.files_dir.clone_from(&old.files_dir);
         let text = |setting: &&Setting| setting.when() == Some(When::Restart) && !setting.is_path();
         for setting in SETTINGS.iter().filter(text) {
-            if let Err(right) = setting.apply(self, &(setting.get)(old)) {
+            if let Err(right) = setting.apply(self, (setting.get)(old)) {
                 log::error!("{} {right}: a value in force is none that can be set", setting.key);
             }
         }

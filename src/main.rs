@@ -92,10 +92,12 @@ fn reread_for(operators: Rehashes, handle: &ServerHandle) {
 /// What the system says.
 #[cfg(unix)]
 fn keep_ignoring() -> Result<(), ctrlc::Error> {
+    use std::ops::BitOr;
+
     use ctrlc::Signal;
     for signal in [Signal::SIGHUP, Signal::SIGINT].into_iter().filter(|signal| program::ignores(*signal as i32)) {
         // One signal with itself is the set of that one.
-        (signal | signal).thread_block().map_err(|error| ctrlc::Error::System(error.into()))?;
+        signal.bitor(signal).thread_block().map_err(|error| ctrlc::Error::System(error.into()))?;
     }
     Ok(())
 }

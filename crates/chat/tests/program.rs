@@ -23,7 +23,7 @@ const FLAGS: &str = "CHAT_TEST_SERVER_FLAGS";
 #[ignore = "it is started by the others"]
 fn server() {
     let flags = std::env::var(FLAGS).expect("only the tests start it");
-    let loaded = Loaded::new(flags.lines().map(String::from), |name| std::env::var(name).ok()).expect("good settings");
+    let loaded = Loaded::new(flags.lines().map(Into::into), |name| std::env::var_os(name)).expect("good settings");
     let config = loaded.config;
     let listener = TcpListener::bind(&config.addr).expect("a free port");
     let mut server = Server::on(listener, None, config.clone()).expect("a server");
