@@ -32,6 +32,10 @@ use speech::Speech;
 pub(crate) struct Conversation {
     pub(crate) send: String,
     pub(crate) show: String,
+    /// Whether the bell is to ring for what was shown.
+    pub(crate) rings: bool,
+    /// Whether it rings when a line speaks to the person.
+    pub(crate) has_bell: bool,
     pub(crate) words: Arc<Words>,
     /// What has to be done with files.
     pub(crate) wishes: Vec<Wish>,
@@ -121,6 +125,8 @@ impl Conversation {
         Conversation {
             send: String::new(),
             show: String::new(),
+            rings: false,
+            has_bell: false,
             words: Arc::default(),
             wishes: Vec::new(),
             file_port: None,
@@ -215,6 +221,8 @@ impl Conversation {
     }
 
     fn draw(&mut self, line: &Line) {
+        self.view.me.clone_from(&self.name);
+        self.rings |= self.has_bell && self.view.is_called_by(line);
         let drawn = self.view.line(line);
         self.show += &drawn;
     }

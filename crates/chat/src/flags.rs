@@ -15,7 +15,7 @@ pub(crate) const CANNOT_CONNECT: u8 = 69;
 const HELP: &str = "\
 The client of the chat.
 
-  chat [--name NAME] [--login] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--no-history]
+  chat [--name NAME] [--login] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--bell] [--no-history]
 
   --name NAME       who you are; without it, your user name
   --login           the name is registered: sign in to it. The password is asked for, or is the first line
@@ -27,6 +27,7 @@ The client of the chat.
                     with --tls: your own certificate and its key, in PEM, for servers that want one
   --room #ROOM      the room to enter besides the lobby
   --plain           no colours; in a pipe, readable text in place of the protocol
+  --bell            ring the terminal's bell when a line speaks to you; /bell and /bell off do so later
   --no-history      show nothing of what was said before
   --help, --version
 
@@ -54,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) own: Option<(String, String)>,
     pub(crate) room: Option<String>,
     pub(crate) plain: bool,
+    pub(crate) bell: bool,
     pub(crate) history: bool,
 }
 
@@ -75,6 +77,7 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
         own: None,
         room: None,
         plain: false,
+        bell: false,
         history: true,
     };
     let (mut tls, mut cert, mut key) = (false, None, None);
@@ -95,6 +98,7 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             "--help" | "-h" => return Ok(Task::Print(HELP.into())),
             "--version" | "-V" => return Ok(Task::Print(concat!("chat ", env!("CARGO_PKG_VERSION"), "\n").into())),
             "--plain" => settings.plain = true,
+            "--bell" => settings.bell = true,
             "--login" => settings.login = true,
             "--tls" => tls = true,
             "--ca" => settings.ca = Some(value()?),

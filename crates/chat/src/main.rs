@@ -10,6 +10,7 @@ mod editor;
 mod files;
 mod flags;
 mod line;
+mod mention;
 mod output;
 mod pipe;
 mod request;

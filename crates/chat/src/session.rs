@@ -12,6 +12,7 @@ use crate::conversation::{Conversation, Heard};
 use crate::files::{Transfer, Wish, size_of};
 use crate::flags::CANNOT_CONNECT;
 use crate::line::next_line;
+use crate::output::is_dumb;
 use crate::stream::{Server, Stream};
 
 /// Resolving and connecting together, and signing on with all rooms.
@@ -293,7 +294,8 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
 
     /// Draws a bar where it stood before, if nothing has come in between.
     fn draw(&mut self, number: u64, bar: &str) {
-        if !self.transfers.iter().any(|(known, _)| *known == number) {
+        // A bar is drawn over its former self, for which a dumb terminal has no words.
+        if is_dumb() || !self.transfers.iter().any(|(known, _)| *known == number) {
             return;
         }
         let up = if self.bar.replace(number) == Some(number) { "\x1b[1A\x1b[2K" } else { "" };
@@ -336,7 +338,10 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
             stream.end();
             self.conversation.own(&format!("could not send: {error}"));
         }
-        let shown = std::mem::take(&mut self.conversation.show);
+        let mut shown = std::mem::take(&mut self.conversation.show);
+        if std::mem::take(&mut self.conversation.rings) {
+            shown.insert(0, '\x07');
+        }
         if !shown.is_empty() {
             self.bar = None;
             (self.print)(shown);

@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
 use crate::line::{Item, Line};
+use crate::mention::mentions;
 
 /// Names end in this column, where lines are drawn for a terminal.
 const COLUMN: usize = 12;
@@ -17,6 +18,8 @@ const DIM: &str = "2";
 const BOLD: &str = "1";
 const RED: &str = "31";
 const YELLOW: &str = "33";
+/// What speaks to the person: black on yellow, bold, so that an eye finds it in a full screen.
+const CALL: &str = "1;30;43";
 
 /// Draws what the server says. Every line it gives back ends in a newline and holds no control byte but our colours.
 pub(crate) struct View {
@@ -30,6 +33,8 @@ pub(crate) struct View {
     day: Option<chrono::NaiveDate>,
     /// Speech from here needs no room in front.
     pub(crate) current: Option<String>,
+    /// Who reads this: lines that speak to that name are marked.
+    pub(crate) me: String,
 }
 
 impl View {
@@ -43,7 +48,7 @@ impl View {
     /// For a pipe: the same words, no colours, no columns.
     pub(crate) fn plain() -> View {
         let zone = |at: DateTime<Utc>| at.with_timezone(&Local).naive_local();
-        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()) }
+        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()), me: String::new() }
     }
 
     /// Draws what came; empty for what a person need not see.
@@ -108,11 +113,34 @@ impl View {
         let here = self.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(room));
         let place = if here { String::new() } else { format!("{} ", self.ink(DIM, room)) };
         if line.kind == "MSG" {
-            return self.said(line, who, &format!("{place}{}", line.text));
+            return self.said(line, who, &format!("{place}{}", self.called(who, &line.text)));
         }
         let day = self.new_day(line.at);
-        let words = format!("{place}{} {}", self.ink(colour_of(who), who), line.text);
+        let words = format!("{place}{} {}", self.ink(colour_of(who), who), self.called(who, &line.text));
         day + &self.row(line.at, "*", DIM, &words)
+    }
+
+    /// Whether a line speaks to the person: a whisper, a file for them alone, or words with their name.
+    pub(crate) fn is_called_by(&self, line: &Line) -> bool {
+        let is_me = |name: &str| name.eq_ignore_ascii_case(&self.me);
+        match line.kind.as_str() {
+            "MSG" | "ACT" => !is_me(line.field(2)) && !mentions(&line.text, &self.me).is_empty(),
+            "WHISPER" => !is_me(line.field(0)) && is_me(line.field(1)),
+            "FILE" => is_me(line.field(0)),
+            _ => false,
+        }
+    }
+
+    /// Words with the person's name marked in them, unless the person said them.
+    fn called(&self, who: &str, words: &str) -> String {
+        let mut out = String::new();
+        let mut rest = 0;
+        for place in mentions(words, &self.me).into_iter().filter(|_| !who.eq_ignore_ascii_case(&self.me)) {
+            out += &words[rest..place.start];
+            out += &self.ink(CALL, &words[place.clone()]);
+            rest = place.end;
+        }
+        out + &words[rest..]
     }
 
     fn file(&mut self, line: &Line) -> String {
@@ -327,6 +355,30 @@ mod tests {
                     10:01           --  budi left #lobby (quit)\n\
                     10:01            !  Nobody here is called \"x\". (no-such-user)\n";
         assert_eq!(shown(&mut view(false), &lines), seen);
+    }
+
+    #[test]
+    fn the_own_name_is_marked_where_it_speaks_to_the_person() {
+        let mut view = View { me: "ani".into(), ..view(true) };
+        let said = |view: &mut View, who: &str, words: &str| {
+            let line = format!("2026-08-21T10:00:12Z MSG #lobby 4 {who}: {words}");
+            assert_eq!(view.is_called_by(&Line::parse(&line)), words.contains("Ani") && who != "ani", "{line}");
+            shown(view, &[&line])
+        };
+        let seen = said(&mut view, "budi", "Ani, is @Ani with animals?");
+        assert!(seen.contains("\x1b[1;30;43mAni\x1b[0m, is \x1b[1;30;43m@Ani\x1b[0m with animals?"), "{seen:?}");
+        for (who, words) in [("ani", "Ani herself"), ("budi", "an animal"), ("budi", "ani-maria")] {
+            assert!(!said(&mut view, who, words).contains("\x1b[1;30;43m"), "{words}");
+        }
+        let seen = shown(&mut view, &["2026-08-21T10:00:12Z ACT #lobby 5 budi: waves to ani"]);
+        assert!(seen.contains("waves to \x1b[1;30;43mani"), "{seen:?}");
+        view.colours = false;
+        assert!(!said(&mut view, "budi", "Ani?").contains('\x1b'));
+        for (line, is_called) in
+            [("WHISPER budi ani: x", true), ("FILE ani 0 budi 5 t: x", true), ("TOPIC #a budi: ani", false)]
+        {
+            assert_eq!(view.is_called_by(&Line::parse(&format!("t {line}"))), is_called, "{line}");
+        }
     }
 
     #[test]

@@ -167,12 +167,17 @@ impl Terminal {
 
     /// The client with a place for its history; `behind` goes on the command line behind it.
     fn run(dir: &std::path::Path, state: &str, args: &[&str], behind: &str) -> Terminal {
+        Terminal::with(dir, state, args, behind, &[("NO_COLOR", "1")])
+    }
+
+    fn with(dir: &std::path::Path, state: &str, args: &[&str], behind: &str, variables: &[(&str, &str)]) -> Terminal {
         let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
         let line = format!("{} '{}' {} {behind}", tied_words().join(" "), PROGRAM, quoted.join(" "));
         let mut command = tied("script");
         command.args(["-qfec", &line, "/dev/null"]).current_dir(dir);
-        // No colours, and a terminal that the editor can move its cursor on.
-        command.env("XDG_STATE_HOME", state).env("NO_COLOR", "1").env("TERM", "xterm").env("SHELL", "/bin/sh");
+        // A terminal that the editor can move its cursor on, unless the variables say otherwise.
+        command.env("XDG_STATE_HOME", state).env_remove("NO_COLOR").env("TERM", "xterm").env("SHELL", "/bin/sh");
+        command.envs(variables.iter().copied());
         let mut running = Running::start(&mut command);
         let keys = running.0.stdin.take().expect("piped");
         let mut out = running.0.stdout.take().expect("piped");
@@ -592,6 +597,39 @@ fn a_password_in_a_script_is_the_line_behind_its_question_and_is_never_said() {
     }
     let (code, _, err) = piped(&["--login", "--name", "ci", "--addr", &server.addr], b"hello\n");
     assert!(code == 1 && err.contains("try: CHAT_PASSWORD_FILE=FILE"), "{err}");
+}
+
+#[test]
+fn who_is_spoken_to_sees_it_and_hears_the_bell_but_no_pipe_does() {
+    let server = Chat::start("127.0.0.1:0");
+    let mut budi = Person::joins(&server, "budi");
+    let dir = std::path::Path::new(".");
+    let args = ["--name", "ani", "--addr", &server.addr, "--bell"];
+    let mut plain = Terminal::start(&args);
+    plain.shows("#lobby> ");
+    budi.says("MSG=m:is Ani there?");
+    plain.shows("is Ani there?");
+    plain.shows("\x07");
+    plain.types("/bell off");
+    plain.shows("the bell does not ring");
+    plain.types("/quit");
+    assert_eq!(plain.ends().1.matches('\x07').count(), 1);
+    let mut coloured = Terminal::with(dir, "/dev/null/none", &args, "", &[]);
+    coloured.shows("#lobby> ");
+    budi.says("MSG=n:is Ani there?");
+    coloured.shows("is \x1b[1;30;43mAni\x1b[0m there?");
+    coloured.types("/quit");
+    assert_eq!(coloured.ends().0, 0);
+    // What is told to be dumb gets no escape sequence, but may ring.
+    let mut dumb = Terminal::with(dir, "/dev/null/none", &args, "", &[("TERM", "dumb")]);
+    dumb.shows("#lobby> ");
+    budi.says("MSG=o:hello ani");
+    dumb.shows("hello ani");
+    dumb.presses("/quit\n");
+    let (code, screen) = dumb.ends();
+    assert!(code == 0 && !screen.contains('\x1b') && screen.contains('\x07'), "{screen:?}");
+    let (_, out, err) = piped(&["--name", "ani", "--addr", &server.addr, "--bell", "--plain"], b"HISTORY:\nMSG:x\n");
+    assert!(out.contains("hello ani") && !out.contains(['\x07', '\x1b']), "{out}{err}");
 }
 
 #[test]

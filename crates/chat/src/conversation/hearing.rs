@@ -23,6 +23,7 @@ impl Conversation {
                     Some(_) => {}
                     None => {
                         self.answers += 1;
+                        self.view.me.clone_from(&self.name);
                         let drawn = self.view.block(&block);
                         self.show += &drawn;
                     }

@@ -51,6 +51,9 @@ impl Conversation {
             }
         }
         if !fresh.is_empty() && (self.with_history || fill.to_the_end) {
+            self.view.me.clone_from(&self.name);
+            // What was missed calls as it would have then.
+            self.rings |= self.has_bell && fill.to_the_end && fresh.iter().any(|line| self.view.is_called_by(line));
             let drawn = self.view.earlier(name, &fresh);
             self.show += &drawn;
         }

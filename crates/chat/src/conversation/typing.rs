@@ -95,7 +95,7 @@ impl Conversation {
             Ok(text) => text,
             Err(error) => return self.trouble(&error.to_string()),
         };
-        if self.is_about_files(&text) {
+        if self.is_about_files(&text) || self.is_about_the_bell(&text) {
             return;
         }
         let Some(request) = protocol::parse(&text) else { return };
@@ -129,6 +129,27 @@ impl Conversation {
             // The server answers everything else, also what it refuses.
             Ok(_) | Err(_) => self.put(&text),
         }
+    }
+
+    /// `/bell` and `/bell off` are this client's.
+    fn is_about_the_bell(&mut self, line: &str) -> bool {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if !word.eq_ignore_ascii_case("/bell") {
+            return false;
+        }
+        match rest.trim().to_ascii_lowercase().as_str() {
+            "" | "on" => {
+                self.has_bell = true;
+                self.own("the bell rings when a line speaks to you; /bell off ends that");
+            }
+            "off" => {
+                self.has_bell = false;
+                self.own("the bell does not ring");
+            }
+            _ => self.trouble("It is written /bell or /bell off."),
+        }
+        self.answers += 1;
+        true
     }
 
     /// A command that has a password in it, or makes the server ask for one. It has a tag, so that its answer is known.
