@@ -88,19 +88,28 @@ pub fn tied(program: impl AsRef<OsStr>) -> process::Command {
     command
 }
 
-/// What stands in front of a program for that: `setpriv` by its path and its flags, or nothing.
+/// What stands in front of a program for that: `env` and `setpriv` by their paths and with their flags, or nothing.
 pub fn tied_words() -> &'static [String] {
     static WORDS: OnceLock<Vec<String>> = OnceLock::new();
     WORDS.get_or_init(|| {
-        let paths = std::env::var_os("PATH").unwrap_or_default();
-        let found = std::env::split_paths(&paths).map(|dir| dir.join("setpriv")).find(|path| path.is_file());
-        let words = found.map(|path| vec![path.display().to_string(), "--pdeathsig".into(), "KILL".into()]);
-        let works = |words: &Vec<String>| {
-            let tried = process::Command::new(&words[0]).args(&words[1..]).arg("true").status();
-            tried.is_ok_and(|status| status.success())
-        };
-        words.filter(works).unwrap_or_default()
+        // What a shell starts in the background ignores SIGINT, and so would all that a test starts from there.
+        let env = words("env", &["--default-signal=HUP,INT,QUIT"]);
+        let setpriv = words("setpriv", &["--pdeathsig", "KILL"]);
+        env.into_iter().chain(setpriv).collect()
     })
+}
+
+/// A program by its path and its flags, or nothing where it is not here or knows no such flags.
+fn words(program: &str, flags: &[&str]) -> Vec<String> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let Some(path) = std::env::split_paths(&paths).map(|dir| dir.join(program)).find(|path| path.is_file()) else {
+        return Vec::new();
+    };
+    let tried = process::Command::new(&path).args(flags).arg("true").status();
+    if !tried.is_ok_and(|status| status.success()) {
+        return Vec::new();
+    }
+    std::iter::once(path.display().to_string()).chain(flags.iter().map(|flag| flag.to_string())).collect()
 }
 
 /// Settings for tests: a free port on loopback, no pace and no spam limit, so that scripts may talk at full speed.

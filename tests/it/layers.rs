@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("features/files", "files files::disk files::door files::refusal router::files"),
     ("features/line_editing", "editor screen"),
     ("features/lab", "chaos lab router::glass render::inspection"),
-    ("program", "crate main journal config hosts machine metrics exposition exporter process testing"),
+    ("program", "crate main program journal setting config hosts machine metrics exposition exporter process testing"),
     ("program", "testing::memory testing::scrape"),
 ];
 

@@ -145,6 +145,19 @@ fn the_manual_has_every_kind_of_line() {
 }
 
 #[test]
+fn the_manual_has_every_capability() {
+    let source = read("src/render.rs");
+    let lists = source.lines().filter(|line| line.contains("CAPS: &str = ")).filter_map(|line| line.split('"').nth(1));
+    let capabilities: Vec<&str> = lists.flat_map(|list| list.split(',')).filter(|word| !word.is_empty()).collect();
+    assert!(capabilities.len() > 8, "{capabilities:?}");
+    let rows = table(&section("3. Server lines"), "| kind | positional fields | meaning; pairs |");
+    let told = &rows.iter().find(|row| row[0] == "`HELLO`").expect("a row for HELLO")[2];
+    for word in capabilities {
+        assert!(told.contains(&format!("`{word}`")), "PROTOCOL.md does not name {word} of caps=");
+    }
+}
+
+#[test]
 fn the_manual_has_every_option() {
     let usage = VERBS.iter().find(|verb| verb.name == "OPT").unwrap().usage;
     let rows = table(&section("5. Options"), "| option | values | default |");

@@ -531,7 +531,7 @@ fn items() -> impl Strategy<Value = Items> {
         text().prop_map(|text| {
             let motd = |words: &str| format!("{words:?}");
             let (old, new) = (motd(""), motd(&text));
-            Items::Settings(vec![config::Change { key: "motd", old, new, when: When::AtOnce }])
+            Items::Settings(vec![config::Change { key: "motd", old, new, when: When::AtOnce, is_path: false }])
         }),
         (vec(entry(), 0..4), option::of(any::<u64>())).prop_map(|(acts, more)| Items::Audit { acts, more }),
     ]
