@@ -411,7 +411,7 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "operator_key",
-        help: "who knows it is an operator, by /oper; empty: nobody is. Only here or as CHAT_OPERATOR_KEY",
+        help: "the operator key: a client that shows it by /oper is an operator of the server; empty: there is none. In a file or as CHAT_OPERATOR_KEY, never a flag",
         quoted: true,
         get: |config| if config.operator_key.is_some() { "(set)".into() } else { String::new() },
         set: |config, value| {

@@ -2,74 +2,11 @@
 
 use std::fmt;
 
+use crate::code::Code;
 use crate::names::{Name, RoomName};
 use crate::sanction::Told;
 use crate::store::Role;
 use crate::text::Text;
-
-/// A number, and the slug that is the contract on every wire.
-pub type Code = (u16, &'static str);
-
-/// Every code of a refusal (PROTOCOL.md section 7, "Codes"). Nothing else says which there are: the figures count by this.
-pub const CODES: &[Code] = &[
-    (401, "no-such-user"),
-    (403, "no-such-room"),
-    (404, "cannot-speak"),
-    (405, "too-many-rooms"),
-    (412, "no-text"),
-    (417, "line-too-long"),
-    (421, "unknown-verb"),
-    (429, "too-fast"),
-    (431, "no-name"),
-    (432, "bad-name"),
-    (433, "name-in-use"),
-    (441, "user-not-in-room"),
-    (442, "not-in-room"),
-    (443, "already-there"),
-    (451, "not-signed-on"),
-    (461, "missing-argument"),
-    (462, "already-signed-on"),
-    (464, "bad-password"),
-    (465, "banned"),
-    (466, "needs-invitation"),
-    (473, "invite-only"),
-    (474, "banned-from-room"),
-    (475, "bad-key"),
-    (478, "list-full"),
-    (480, "no-store"),
-    (481, "not-operator"),
-    (482, "not-room-op"),
-    (483, "no-lab"),
-    (484, "protected"),
-    (485, "no-files"),
-    (486, "name-registered"),
-    (487, "members-only"),
-    (488, "not-utf8"),
-    (489, "needs-tls"),
-    (490, "bad-argument"),
-    (491, "no-such-id"),
-    (492, "file-too-big"),
-    (493, "too-many-files"),
-    (494, "not-listed"),
-    (496, "locked-down"),
-    (497, "settings-not-read"),
-    (498, "not-signed-in"),
-    (500, "internal-error"),
-    (507, "store-unavailable"),
-    (508, "no-space"),
-];
-
-/// The row of a number. Where the table lacks it, the code does not compile.
-pub(crate) const fn code(codes: &[Code], number: u16) -> Code {
-    let mut row = 0;
-    while row < codes.len() {
-        if codes[row].0 == number {
-            return codes[row];
-        }
-        row += 1;
-    }
-    panic!("the table has no such code")
-}
 
 /// A refusal. It has a number, a slug that is the contract on every wire, and a text that says what to do next
 /// (PROTOCOL.md section 7, "Codes").
@@ -337,61 +274,59 @@ pub enum Spam {
 }
 
 impl ChatError {
-    /// The number and the slug. The slug is stable and the same on every wire; numbers are IRC's where the meaning is.
+    /// Its code.
     pub fn code(&self) -> Code {
         match self {
-            ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => const { code(CODES, 401) },
-            ChatError::NoSuchRoom(_) => const { code(CODES, 403) },
-            ChatError::CannotSpeak(_) | ChatError::Muted { .. } => const { code(CODES, 404) },
+            ChatError::NoSuchUser(_) | ChatError::NobodyToAnswer => Code::NoSuchUser,
+            ChatError::NoSuchRoom(_) => Code::NoSuchRoom,
+            ChatError::CannotSpeak(_) | ChatError::Muted { .. } => Code::CannotSpeak,
             ChatError::TooManyRooms { .. } | ChatError::NoPlaceForRooms { .. } | ChatError::TooManyNewRooms { .. } => {
-                const { code(CODES, 405) }
+                Code::TooManyRooms
             }
-            ChatError::NoText | ChatError::NeverMind => const { code(CODES, 412) },
-            ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => const { code(CODES, 417) },
-            ChatError::UnknownVerb { .. } => const { code(CODES, 421) },
-            ChatError::TooFast { .. } => const { code(CODES, 429) },
-            ChatError::NoName => const { code(CODES, 431) },
-            ChatError::BadName(_) => const { code(CODES, 432) },
-            ChatError::NameInUse { .. } => const { code(CODES, 433) },
-            ChatError::TheyAreNotThere { .. } => const { code(CODES, 441) },
-            ChatError::NotInRoom(_) => const { code(CODES, 442) },
-            ChatError::AlreadyThere(_) => const { code(CODES, 443) },
-            ChatError::NotSignedOn => const { code(CODES, 451) },
-            ChatError::MissingArgument { .. } => const { code(CODES, 461) },
-            ChatError::AlreadySignedOn { .. } => const { code(CODES, 462) },
-            ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => const { code(CODES, 464) },
-            ChatError::Banned { .. } => const { code(CODES, 465) },
-            ChatError::NoInvitation { .. } => const { code(CODES, 466) },
-            ChatError::InviteOnly(_) => const { code(CODES, 473) },
-            ChatError::BannedFrom { .. } => const { code(CODES, 474) },
-            ChatError::BadKey(_) => const { code(CODES, 475) },
-            ChatError::SanctionsFull { .. } | ChatError::TooManyReactions { .. } => const { code(CODES, 478) },
-            ChatError::NoStore(_) => const { code(CODES, 480) },
-            ChatError::NotAllowed(_) | ChatError::NoOperatorKey => const { code(CODES, 481) },
-            ChatError::NotRoomOp(_) => const { code(CODES, 482) },
-            ChatError::NoLab => const { code(CODES, 483) },
+            ChatError::NoText | ChatError::NeverMind => Code::NoText,
+            ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => Code::LineTooLong,
+            ChatError::UnknownVerb { .. } => Code::UnknownVerb,
+            ChatError::TooFast { .. } => Code::TooFast,
+            ChatError::NoName => Code::NoName,
+            ChatError::BadName(_) => Code::BadName,
+            ChatError::NameInUse { .. } => Code::NameInUse,
+            ChatError::TheyAreNotThere { .. } => Code::UserNotInRoom,
+            ChatError::NotInRoom(_) => Code::NotInRoom,
+            ChatError::AlreadyThere(_) => Code::AlreadyThere,
+            ChatError::NotSignedOn => Code::NotSignedOn,
+            ChatError::MissingArgument { .. } => Code::MissingArgument,
+            ChatError::AlreadySignedOn { .. } => Code::AlreadySignedOn,
+            ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => Code::BadPassword,
+            ChatError::Banned { .. } => Code::Banned,
+            ChatError::NoInvitation { .. } => Code::NeedsInvitation,
+            ChatError::InviteOnly(_) => Code::InviteOnly,
+            ChatError::BannedFrom { .. } => Code::BannedFromRoom,
+            ChatError::BadKey(_) => Code::BadKey,
+            ChatError::SanctionsFull { .. } | ChatError::TooManyReactions { .. } => Code::ListFull,
+            ChatError::NoStore(_) => Code::NoStore,
+            ChatError::NotAllowed(_) | ChatError::NoOperatorKey => Code::NotOperator,
+            ChatError::NotRoomOp(_) => Code::NotRoomOp,
+            ChatError::NoLab => Code::NoLab,
             ChatError::Protected { .. }
             | ChatError::SignedInAs(_)
             | ChatError::OperatorOfServer(_)
-            | ChatError::LastOperator(_) => const { code(CODES, 484) },
-            ChatError::NoFiles => const { code(CODES, 485) },
-            ChatError::NameRegistered(_) | ChatError::LooksLike(_) | ChatError::NameReserved(_) => {
-                const { code(CODES, 486) }
-            }
-            ChatError::MembersOnly => const { code(CODES, 487) },
-            ChatError::NotUtf8 { .. } => const { code(CODES, 488) },
-            ChatError::NeedsTls => const { code(CODES, 489) },
-            ChatError::BadArgument { .. } => const { code(CODES, 490) },
-            ChatError::NoSuchId { .. } => const { code(CODES, 491) },
-            ChatError::FileTooBig { .. } => const { code(CODES, 492) },
-            ChatError::TooManyFiles { .. } => const { code(CODES, 493) },
-            ChatError::NotListed { .. } => const { code(CODES, 494) },
-            ChatError::LockedDown => const { code(CODES, 496) },
-            ChatError::NotReread(_) => const { code(CODES, 497) },
-            ChatError::NotSignedIn => const { code(CODES, 498) },
-            ChatError::Internal { .. } => const { code(CODES, 500) },
-            ChatError::StoreBusy | ChatError::Indexing { .. } => const { code(CODES, 507) },
-            ChatError::NoPlaceForFiles => const { code(CODES, 508) },
+            | ChatError::LastOperator(_) => Code::Protected,
+            ChatError::NoFiles => Code::NoFiles,
+            ChatError::NameRegistered(_) | ChatError::LooksLike(_) | ChatError::NameReserved(_) => Code::NameRegistered,
+            ChatError::MembersOnly => Code::MembersOnly,
+            ChatError::NotUtf8 { .. } => Code::NotUtf8,
+            ChatError::NeedsTls => Code::NeedsTls,
+            ChatError::BadArgument { .. } => Code::BadArgument,
+            ChatError::NoSuchId { .. } => Code::NoSuchId,
+            ChatError::FileTooBig { .. } => Code::FileTooBig,
+            ChatError::TooManyFiles { .. } => Code::TooManyFiles,
+            ChatError::NotListed { .. } => Code::NotListed,
+            ChatError::LockedDown => Code::LockedDown,
+            ChatError::NotReread(_) => Code::SettingsNotRead,
+            ChatError::NotSignedIn => Code::NotSignedIn,
+            ChatError::Internal { .. } => Code::InternalError,
+            ChatError::StoreBusy | ChatError::Indexing { .. } => Code::StoreUnavailable,
+            ChatError::NoPlaceForFiles => Code::NoSpace,
         }
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::code::Code;
 pub use crate::command::What;
 use crate::command::{Choice, Prompt, Terminal, Verb};
 use crate::config;
-use crate::error::{ChatError, Code, code};
+use crate::error::ChatError;
 use crate::files::{Granted, Token};
 use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
@@ -712,41 +713,23 @@ impl Foreign {
 }
 
 impl Leave {
-    /// Every code of a `BYE`. Nothing else says which there are: the figures count by this.
-    pub const CODES: &[Code] = &[
-        (200, "quit"),
-        (400, "wrong-protocol"),
-        (408, "idle"),
-        (409, "sign-on-timeout"),
-        (413, "slow-reader"),
-        (417, "line-too-long"),
-        (429, "flood"),
-        (465, "banned"),
-        (470, "kicked"),
-        (487, "members-only"),
-        (498, "signed-out"),
-        (500, "internal-error"),
-        (503, "shutting-down"),
-        (511, "server-full"),
-    ];
-
-    /// The number and slug for the `BYE` line (PROTOCOL.md section 7, "Codes").
+    /// The code of the `BYE` line.
     pub fn code(&self) -> Code {
         match self {
-            Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => const { code(Leave::CODES, 200) },
-            Leave::Foreign(_) => const { code(Leave::CODES, 400) },
-            Leave::Idle => const { code(Leave::CODES, 408) },
-            Leave::SignOn => const { code(Leave::CODES, 409) },
-            Leave::TooSlow => const { code(Leave::CODES, 413) },
-            Leave::Endless => const { code(Leave::CODES, 417) },
-            Leave::Flood => const { code(Leave::CODES, 429) },
-            Leave::Banned(_) => const { code(Leave::CODES, 465) },
-            Leave::Kicked(_) => const { code(Leave::CODES, 470) },
-            Leave::MembersOnly => const { code(Leave::CODES, 487) },
-            Leave::SignedOut => const { code(Leave::CODES, 498) },
-            Leave::Crashed => const { code(Leave::CODES, 500) },
-            Leave::Shutdown => const { code(Leave::CODES, 503) },
-            Leave::Full => const { code(Leave::CODES, 511) },
+            Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => Code::Quit,
+            Leave::Foreign(_) => Code::WrongProtocol,
+            Leave::Idle => Code::Idle,
+            Leave::SignOn => Code::SignOnTimeout,
+            Leave::TooSlow => Code::SlowReader,
+            Leave::Endless => Code::LineTooLong,
+            Leave::Flood => Code::Flood,
+            Leave::Banned(_) => Code::Banned,
+            Leave::Kicked(_) => Code::Kicked,
+            Leave::MembersOnly => Code::MembersOnly,
+            Leave::SignedOut => Code::SignedOut,
+            Leave::Crashed => Code::InternalError,
+            Leave::Shutdown => Code::ShuttingDown,
+            Leave::Full => Code::ServerFull,
         }
     }
 

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -22,6 +22,7 @@ use crate::event::{Envelope, Event, SharedFile, Speech};
 use crate::limit::Guesses;
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
+use crate::now::Moment;
 use crate::text::Text;
 
 mod disk;
@@ -139,7 +140,7 @@ struct Pending {
     /// Offers end in the order in which they were made: their owners are told so.
     number: u64,
     /// By when it has to begin; `None` once it has.
-    until: Option<Instant>,
+    until: Option<Moment>,
 }
 
 /// A file that is here.
@@ -149,7 +150,7 @@ struct Kept {
     owner: Owner,
     bytes: u64,
     /// Until when; `None` for as long as its line. An instant, for a clock that is wrong for a moment must not remove it.
-    until: Option<Instant>,
+    until: Option<Moment>,
     /// Of a whispered one: the two people, by their numbers.
     readers: Option<[ClientId; 2]>,
 }
@@ -230,7 +231,7 @@ impl Files {
 
     /// Takes over what was there before the start: the files of these lines, as far as they are whole and not too old by the time
     /// that is trusted. All others of the directory, and halves of uploads, are removed.
-    pub fn restore(&self, lines: &[Arc<Envelope>], now: Instant, trusted: DateTime<Utc>) {
+    pub fn restore(&self, lines: &[Arc<Envelope>], now: Moment, trusted: DateTime<Utc>) {
         let mut known: HashMap<Token, &Arc<Envelope>> = HashMap::new();
         known.extend(lines.iter().filter_map(|line| Some((line.file()?.token, line))));
         let mut shelf = self.lock();
@@ -267,7 +268,7 @@ impl Files {
     ///
     /// # Errors
     /// [`ChatError::FileTooBig`], [`ChatError::TooManyFiles`] or [`ChatError::NoPlaceForFiles`].
-    pub fn offer(&self, offer: Offer, now: Instant) -> Result<Granted, ChatError> {
+    pub fn offer(&self, offer: Offer, now: Moment) -> Result<Granted, ChatError> {
         let mut shelf = self.lock();
         let limits = shelf.limits;
         let (bytes, max) = (offer.bytes, limits.bytes);
@@ -321,7 +322,7 @@ impl Files {
         offer: Offer,
         line: Arc<Envelope>,
         readers: Option<[ClientId; 2]>,
-        now: Instant,
+        now: Moment,
     ) {
         let mut shelf = self.lock();
         let until = shelf.until(now, TimeDelta::zero());
@@ -379,7 +380,7 @@ impl Files {
     }
 
     /// Lets go of what is too old. Returns the offers that nobody came for.
-    pub(crate) fn expire(&self, now: Instant) -> Vec<Offer> {
+    pub(crate) fn expire(&self, now: Moment) -> Vec<Offer> {
         let mut shelf = self.lock();
         shelf.guesses.tick(now);
         let old = shelf.kept.iter().filter(|(_, kept)| kept.until.is_some_and(|until| until <= now));
@@ -428,7 +429,7 @@ impl Files {
     ///
     /// # Errors
     /// [`FileError::BadToken`], [`FileError::Guesses`], or what the disk says.
-    pub fn begin(self: &Arc<Files>, token: &str, from: IpAddr, now: Instant) -> Result<Upload, FileError> {
+    pub fn begin(self: &Arc<Files>, token: &str, from: IpAddr, now: Moment) -> Result<Upload, FileError> {
         let (token, offer) = self.lock().guess(token, from, now, |shelf, token| {
             let pending = shelf.pending.get_mut(&token)?;
             // The second to come finds it begun.
@@ -445,7 +446,7 @@ impl Files {
     ///
     /// # Errors
     /// [`FileError::BadToken`], [`FileError::Guesses`], or what the disk says.
-    pub fn fetch(&self, token: &str, from: IpAddr, reader: Reader, now: Instant) -> Result<Fetched, FileError> {
+    pub fn fetch(&self, token: &str, from: IpAddr, reader: Reader, now: Moment) -> Result<Fetched, FileError> {
         let (token, fetched) = self.lock().guess(token, from, now, |shelf, token| {
             let kept = shelf.kept.get(&token)?;
             let may = match (reader, kept.readers) {
@@ -558,7 +559,7 @@ impl Shelf {
     }
 
     /// Until when a file of this age can be fetched. One that is older than that can be until now.
-    fn until(&self, now: Instant, age: TimeDelta) -> Option<Instant> {
+    fn until(&self, now: Moment, age: TimeDelta) -> Option<Moment> {
         let life = Duration::from_secs(3_600 * u64::from(self.limits.hours));
         (!life.is_zero()).then(|| now + life.saturating_sub(age.to_std().unwrap_or_default()))
     }
@@ -568,7 +569,7 @@ impl Shelf {
         &mut self,
         token: &str,
         from: IpAddr,
-        now: Instant,
+        now: Moment,
         find: impl FnOnce(&mut Shelf, Token) -> Option<T>,
     ) -> Result<(Token, T), FileError> {
         let from = neighbourhood(from);
@@ -757,7 +758,7 @@ mod tests {
     #[test]
     fn a_file_goes_by_the_time_that_is_trusted_and_by_the_running_time() {
         let files = Files::open(&Config { file_hours: 24, ..Config::default() }, 0).unwrap();
-        let (now, said_at) = (Instant::now(), DateTime::UNIX_EPOCH);
+        let (now, said_at) = (Moment::now(), DateTime::UNIX_EPOCH);
         let token = Token(7);
         let file = files.disk.create(token).unwrap();
         files.disk.complete(token, &file).unwrap();

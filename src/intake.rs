@@ -139,7 +139,7 @@ impl<D: Decoder> Intake<D> {
             decoder,
             splitter: Splitter::new(config.line_bytes),
             credits,
-            bucket: Bucket::new(config.burst, config.per_second, accepted),
+            bucket: Bucket::new(config.burst, config.per_second, accepted.into()),
             max_line: config.line_bytes,
             clock: Clock { accepted, signed_on: false, last_line: accepted, line_began: None, warned: false },
             requests: Vec::new(),
@@ -380,7 +380,7 @@ impl<D: Decoder> Intake<D> {
     /// Holds the line back where lines come faster than the pace. Nothing is refused, and nothing lost.
     fn keep_pace(&mut self, now: Instant) {
         self.refresh();
-        let wait = self.bucket.take(now);
+        let wait = self.bucket.take(now.into());
         if wait.is_zero() {
             self.slowed &= !self.bucket.is_full();
         } else {
@@ -547,6 +547,7 @@ mod tests {
         router: Router,
         handle: ServerHandle,
         now: Now,
+        began: Instant,
         /// Kept, for a client whose sender is dropped is let go.
         senders: Vec<crate::queue::QueueSender>,
     }
@@ -556,7 +557,7 @@ mod tests {
             let (now, config) = (Now::read(), quick());
             let handle = Server::bind(config.clone()).unwrap().handle();
             let router = Router::new(&config, handle.registry().clone(), Arc::new(Metrics::new(now.mono)));
-            Desk { router, handle, now, senders: Vec::new() }
+            Desk { router, handle, now, began: Instant::now(), senders: Vec::new() }
         }
 
         fn connect(&mut self, id: usize, peer: Box<dyn Deliver>) -> Intake<LineDecoder> {
@@ -565,14 +566,14 @@ mod tests {
             let (sender, queue) = crate::queue::queue(1);
             self.senders.push(sender);
             let decoder = LineDecoder::default();
-            Intake::new(ClientId(id), self.now.mono, decoder, Credits::new(MESSAGES), queue.hangup(), &self.handle)
+            Intake::new(ClientId(id), self.began, decoder, Credits::new(MESSAGES), queue.hangup(), &self.handle)
         }
 
         /// Does what the intake wants until it has to wait. Returns how many requests the router got.
         fn play(&mut self, intake: &mut Intake<LineDecoder>, mut bytes: &[u8]) -> usize {
             let mut asked = 0;
             loop {
-                match intake.next(&mut bytes, self.now.mono) {
+                match intake.next(&mut bytes, self.began) {
                     Next::Send(message) => {
                         asked += if let Message::Requests(_, requests, _) = &message { requests.len() } else { 0 };
                         self.router.turn([message], self.now);

@@ -1,4 +1,4 @@
-//! A chat server with one thread per client, on the standard library.
+//! A chat server on the standard library: a reading thread for each client, one that writes, and one router thread.
 //!
 //! A line becomes a [`command::Command`], the router turns commands into [`event::Event`]s, and an event becomes bytes
 //! again at the edge. The modules stand in the order in which they are best read.
@@ -16,6 +16,7 @@
 pub mod names;
 pub mod looks;
 pub mod text;
+pub mod code;
 pub mod error;
 pub mod command;
 pub mod event;

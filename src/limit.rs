@@ -2,22 +2,23 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{ChatError, Spam};
 use crate::names::ClientId;
+use crate::now::Moment;
 
 /// A token bucket: `burst` lines at once, then `per_second`. Whoever is faster has to wait; nothing is refused.
 pub struct Bucket {
     burst: f64,
     per_second: f64,
     tokens: f64,
-    at: Instant,
+    at: Moment,
 }
 
 impl Bucket {
     /// A full bucket. A burst or a rate of 0 switches it off.
-    pub fn new(burst: u32, per_second: f64, now: Instant) -> Bucket {
+    pub fn new(burst: u32, per_second: f64, now: Moment) -> Bucket {
         Bucket { burst: f64::from(burst), per_second, tokens: f64::from(burst), at: now }
     }
 
@@ -27,12 +28,12 @@ impl Bucket {
     }
 
     /// Takes a token for one line and says how long to wait before that line may go on.
-    pub fn take(&mut self, now: Instant) -> Duration {
+    pub fn take(&mut self, now: Moment) -> Duration {
         self.take_many(1, now)
     }
 
     /// The same for something that costs as much as so many lines.
-    pub fn take_many(&mut self, tokens: u32, now: Instant) -> Duration {
+    pub fn take_many(&mut self, tokens: u32, now: Moment) -> Duration {
         if self.is_off() {
             return Duration::ZERO;
         }
@@ -42,7 +43,7 @@ impl Bucket {
     }
 
     /// How long it is until there is a token more than `ahead` others will take.
-    pub fn wait(&self, ahead: u32, now: Instant) -> Duration {
+    pub fn wait(&self, ahead: u32, now: Moment) -> Duration {
         if self.is_off() {
             return Duration::ZERO;
         }
@@ -50,7 +51,7 @@ impl Bucket {
         Duration::from_secs_f64(missing.max(0.0) / self.per_second)
     }
 
-    fn tokens_at(&self, now: Instant) -> f64 {
+    fn tokens_at(&self, now: Moment) -> f64 {
         let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
         (self.tokens + gained).min(self.burst)
     }
@@ -65,7 +66,7 @@ impl Bucket {
     }
 
     /// Whether nothing of it is missing any more.
-    pub(crate) fn is_full_at(&self, now: Instant) -> bool {
+    pub(crate) fn is_full_at(&self, now: Moment) -> bool {
         self.is_off() || self.tokens_at(now) >= self.burst
     }
 
@@ -96,14 +97,14 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
     }
 
     /// The seconds until it may be done once more, where `ahead` are under way. `None`: at once.
-    pub fn wait(&self, key: &K, ahead: u32, now: Instant) -> Option<u64> {
+    pub fn wait(&self, key: &K, ahead: u32, now: Moment) -> Option<u64> {
         let fresh = Bucket::new(self.burst, self.rate(), now);
         let wait = self.by.get(key).unwrap_or(&fresh).wait(ahead, now);
         (!wait.is_zero()).then(|| seconds_up(wait))
     }
 
     /// It was done.
-    pub fn take(&mut self, key: K, now: Instant) {
+    pub fn take(&mut self, key: K, now: Moment) {
         let (burst, rate) = (self.burst, self.rate());
         let bucket = self.by.entry(key).or_insert_with(|| Bucket::new(burst, rate, now));
         bucket.take(now);
@@ -117,7 +118,7 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
     }
 
     /// Forgets those who have all of it again.
-    pub fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Moment) {
         self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
 
@@ -154,7 +155,7 @@ impl<K: Eq + Hash> Paces<K> {
     }
 
     /// Takes one, if it is not too soon.
-    pub fn take(&mut self, key: K, now: Instant) -> bool {
+    pub fn take(&mut self, key: K, now: Moment) -> bool {
         if self.burst == 0 {
             return true;
         }
@@ -171,7 +172,7 @@ impl<K: Eq + Hash> Paces<K> {
     }
 
     /// Forgets those who may have a whole burst again.
-    pub fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Moment) {
         self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
 }
@@ -187,8 +188,8 @@ pub struct Guesses<K> {
 
 struct Guess {
     count: u32,
-    last: Instant,
-    until: Instant,
+    last: Moment,
+    until: Moment,
 }
 
 /// The longest wait after wrong guesses.
@@ -208,7 +209,7 @@ impl<K: Eq + Hash + Clone> Guesses<K> {
     }
 
     /// The seconds until the next guess. `None`: at once.
-    pub fn wait(&self, key: &K, now: Instant) -> Option<u64> {
+    pub fn wait(&self, key: &K, now: Moment) -> Option<u64> {
         let guess = self.by.get(key).filter(|guess| guess.until > now)?;
         Some(seconds_up(guess.until - now))
     }
@@ -219,7 +220,7 @@ impl<K: Eq + Hash + Clone> Guesses<K> {
     }
 
     /// A guess was wrong.
-    pub fn wrong(&mut self, key: K, now: Instant) {
+    pub fn wrong(&mut self, key: K, now: Moment) {
         if self.by.len() >= MAX_GUESSERS && !self.by.contains_key(&key) {
             let first = self.by.iter().min_by_key(|(_, guess)| guess.until.max(guess.last)).map(|(key, _)| key.clone());
             if let Some(first) = first {
@@ -235,7 +236,7 @@ impl<K: Eq + Hash + Clone> Guesses<K> {
     }
 
     /// Forgets those who have not guessed for a minute, or for as long again as they had to wait.
-    pub fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Moment) {
         self.by.retain(|_, guess| now < guess.until + WINDOW.max(guess.until.saturating_duration_since(guess.last)));
     }
 
@@ -249,8 +250,8 @@ impl<K: Eq + Hash + Clone> Guesses<K> {
 /// and is read more slowly, which nobody else notices. Nothing is lost, and nobody is sent away for it.
 #[derive(Default)]
 pub struct Errors {
-    recent: VecDeque<Instant>,
-    until: Option<Instant>,
+    recent: VecDeque<Moment>,
+    until: Option<Moment>,
     slowed: bool,
 }
 
@@ -259,7 +260,7 @@ const ERROR_COSTS: Duration = Duration::from_secs(1);
 
 impl Errors {
     /// Counts one more, where `free` in 60 seconds are free; 0 switches it off. Returns whether it is the first that is not.
-    pub fn count(&mut self, free: u32, now: Instant) -> bool {
+    pub fn count(&mut self, free: u32, now: Moment) -> bool {
         if free == 0 {
             *self = Errors::default();
             return false;
@@ -281,7 +282,7 @@ impl Errors {
     }
 
     /// Until when nothing more is to be read, if it is not to be read at once.
-    pub fn until(&self, now: Instant) -> Option<Instant> {
+    pub fn until(&self, now: Moment) -> Option<Moment> {
         self.until.filter(|until| *until > now)
     }
 }
@@ -305,9 +306,9 @@ pub struct RateLimiter {
 
 #[derive(Default)]
 struct Talker {
-    recent: VecDeque<(Instant, Option<u64>)>,
-    muted_until: Option<Instant>,
-    strikes: VecDeque<Instant>,
+    recent: VecDeque<(Moment, Option<u64>)>,
+    muted_until: Option<Moment>,
+    strikes: VecDeque<Moment>,
 }
 
 /// What the limiter says to a line.
@@ -333,7 +334,7 @@ impl RateLimiter {
     }
 
     /// Asks for `units` lines whose words hash to `words`; `None` is never the same line again.
-    pub fn take(&mut self, id: ClientId, units: usize, words: Option<u64>, now: Instant) -> Verdict {
+    pub fn take(&mut self, id: ClientId, units: usize, words: Option<u64>, now: Moment) -> Verdict {
         if self.lines == 0 && self.repeats == 0 {
             return Verdict::Pass;
         }
@@ -342,7 +343,7 @@ impl RateLimiter {
             return Verdict::Refuse(ChatError::TooFast { retry: seconds_up(until - now), why: Spam::Muted });
         }
         talker.muted_until = None;
-        let over = |at: Instant, window| now.saturating_duration_since(at) >= window;
+        let over = |at: Moment, window| now.saturating_duration_since(at) >= window;
         while talker.recent.front().is_some_and(|(at, _)| over(*at, WINDOW)) {
             talker.recent.pop_front();
         }
@@ -394,7 +395,7 @@ mod tests {
 
     #[test]
     fn three_guesses_are_free_and_each_one_more_doubles_the_wait() {
-        let start = Instant::now();
+        let start = Moment::default();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut guesses = Guesses::new(3);
         for left in [3, 2, 1] {
@@ -417,7 +418,7 @@ mod tests {
 
     #[test]
     fn who_has_to_wait_longest_is_remembered_longest() {
-        let start = Instant::now();
+        let start = Moment::default();
         let mut guesses = Guesses::new(3);
         (0..8).for_each(|_| guesses.wrong(0, start));
         let later = start + Duration::from_secs(1);
@@ -428,7 +429,7 @@ mod tests {
 
     #[test]
     fn where_guesses_are_counted_strictly_there_are_no_more_in_a_minute() {
-        let start = Instant::now();
+        let start = Moment::default();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut guesses = Guesses::strict(3, Duration::from_secs(60));
         (0..3).for_each(|second| guesses.wrong("here", at(second)));
@@ -441,7 +442,7 @@ mod tests {
 
     #[test]
     fn an_allowance_is_a_burst_and_then_so_many_an_hour() {
-        let start = Instant::now();
+        let start = Moment::default();
         let at = |minutes: u64| start + Duration::from_secs(60 * minutes);
         let mut allowance = Allowance::new(40, 20);
         for done in 0..40 {
@@ -465,7 +466,7 @@ mod tests {
 
     #[test]
     fn some_errors_are_free_and_each_one_more_costs_a_second() {
-        let start = Instant::now();
+        let start = Moment::default();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut errors = Errors::default();
         for _ in 0..3 {
@@ -485,7 +486,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_the_pace_holds() {
-        let start = Instant::now();
+        let start = Moment::default();
         let mut bucket = Bucket::new(20, 4.0, start);
         for _ in 0..20 {
             assert_eq!(bucket.take(start), Duration::ZERO);
@@ -500,7 +501,7 @@ mod tests {
     #[test]
     fn spam_is_muted_twice_and_then_given_up() {
         let mut limiter = RateLimiter::new(3, 0);
-        let mut now = Instant::now();
+        let mut now = Moment::default();
         for strike in 1..=3 {
             for line in 0..3 {
                 assert_eq!(limiter.take(ID, 1, Some(line), now), Verdict::Pass, "strike {strike}");
@@ -523,7 +524,7 @@ mod tests {
     #[test]
     fn the_same_line_again_and_again_is_spam() {
         let mut limiter = RateLimiter::new(0, 5);
-        let now = Instant::now();
+        let now = Moment::default();
         for _ in 0..5 {
             assert_eq!(limiter.take(ID, 1, Some(42), now), Verdict::Pass);
         }
@@ -537,7 +538,7 @@ mod tests {
     #[test]
     fn whoever_is_gone_is_forgotten() {
         let mut limiter = RateLimiter::new(1, 0);
-        assert_eq!(limiter.take(ID, 1, None, Instant::now()), Verdict::Pass);
+        assert_eq!(limiter.take(ID, 1, None, Moment::default()), Verdict::Pass);
         limiter.forget(ID);
         assert!(limiter.talkers.is_empty());
     }
@@ -546,7 +547,7 @@ mod tests {
         /// In every window, whatever the gaps between the lines: at most the burst and what the rate adds.
         #[test]
         fn the_bucket_admits_no_more_than_it_says(gaps in proptest::collection::vec(0u64..400, 1..200)) {
-            let start = Instant::now();
+            let start = Moment::default();
             let mut bucket = Bucket::new(5, 10.0, start);
             let mut now = start;
             let mut passed = Vec::new();

@@ -153,7 +153,7 @@ fn greet(config: &Config, port: u16) {
         return;
     }
     let to_stderr = format!(
-        "\n  Telnet    telnet localhost {port}\n  Netcat    nc localhost {port}\n  Client    cargo run --example client -- --name ani --addr localhost:{port}\n\n  \
+        "\n  Telnet    telnet localhost {port}\n  Netcat    nc localhost {port}\n  Client    cargo run -p chat -- --name ani --addr localhost:{port}\n\n  \
          Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients\n  \
          Stop with Ctrl-C; a second Ctrl-C does not wait.\n  Page, API, TLS: cargo run -p chatd\n\n",
         config.history, config.max_clients

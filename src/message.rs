@@ -1,7 +1,7 @@
 //! Everything the router is ever told, and the client as the router knows it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -12,6 +12,7 @@ use crate::event::{Leave, Warning};
 use crate::files::{FileError, To, Token};
 use crate::limit::Errors;
 use crate::names::{ClientId, Name, RoomName};
+use crate::now::Moment;
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
 use crate::router::Patience;
@@ -237,13 +238,13 @@ pub(crate) struct State {
     /// Who whispered last.
     pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, ChatError)>,
-    pub(crate) last_line: Option<Instant>,
+    pub(crate) last_line: Option<Moment>,
     /// What it was refused, and its tickets that come back only when it may send more.
     pub(crate) errors: Errors,
-    pub(crate) slowed: Vec<(Instant, Ticket)>,
+    pub(crate) slowed: Vec<(Moment, Ticket)>,
     /// When the rooms are told that do not know yet that it is there ([`Room::unannounced`](crate::room::Room::unannounced)).
-    pub(crate) announce_at: Option<Instant>,
-    pub(crate) last_typing: Option<Instant>,
+    pub(crate) announce_at: Option<Moment>,
+    pub(crate) last_typing: Option<Moment>,
     pub(crate) is_typing: bool,
     /// Whether its lines are edited here.
     pub(crate) is_edited: bool,
@@ -266,11 +267,11 @@ pub(crate) struct Options {
     pub(crate) echo: bool,
     pub(crate) presence: Presence,
     pub(crate) typing: bool,
-    pub(crate) ping: Option<(Duration, Instant)>,
+    pub(crate) ping: Option<(Duration, Moment)>,
 }
 
 impl Options {
-    pub(crate) fn choose(&mut self, choice: Choice, now: Instant) {
+    pub(crate) fn choose(&mut self, choice: Choice, now: Moment) {
         match choice {
             Choice::History(lines) => self.history = Some(lines),
             Choice::Echo(on) => self.echo = on,

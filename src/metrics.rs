@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::{CODES, ChatError, Code};
+use crate::code::Code;
+use crate::error::ChatError;
 use crate::event::{Foreign, Leave, Stat};
 use crate::exposition::{Exposition, Histogram, Kind};
+use crate::now::Moment;
 use crate::process;
 use crate::registry::Snapshot;
 
@@ -33,7 +35,7 @@ const TIMES: [u64; 16] = [
 
 /// The server's counters. One for each server, shared by its threads.
 pub struct Metrics {
-    started: Instant,
+    started: Moment,
     /// The same, in seconds since 1970.
     started_at: f64,
     /// Connections taken, since the start.
@@ -72,8 +74,8 @@ pub struct Metrics {
     pub(crate) transfers: AtomicU64,
     pub(crate) file_bytes: AtomicU64,
     pub(crate) files: AtomicU64,
-    refusals: [AtomicU64; CODES.len()],
-    goodbyes: [AtomicU64; Leave::CODES.len()],
+    refusals: [AtomicU64; Code::ALL.len()],
+    goodbyes: [AtomicU64; Code::ALL.len()],
     foreign: [AtomicU64; Foreign::ALL.len()],
     turn_messages: Histogram,
     turn_nanos: Histogram,
@@ -94,7 +96,7 @@ struct Figure {
 
 impl Metrics {
     /// All zero.
-    pub fn new(now: Instant) -> Metrics {
+    pub fn new(now: Moment) -> Metrics {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Metrics {
             started: now,
@@ -118,8 +120,8 @@ impl Metrics {
             transfers: AtomicU64::new(0),
             file_bytes: AtomicU64::new(0),
             files: AtomicU64::new(0),
-            refusals: [const { AtomicU64::new(0) }; CODES.len()],
-            goodbyes: [const { AtomicU64::new(0) }; Leave::CODES.len()],
+            refusals: [const { AtomicU64::new(0) }; Code::ALL.len()],
+            goodbyes: [const { AtomicU64::new(0) }; Code::ALL.len()],
             foreign: [const { AtomicU64::new(0) }; Foreign::ALL.len()],
             turn_messages: Histogram::new(&SIZES, 1),
             turn_nanos: Histogram::new(&TIMES, 1_000_000_000),
@@ -137,12 +139,12 @@ impl Metrics {
 
     /// Counts an `ERR`.
     pub fn refused(&self, error: &ChatError) {
-        count_code(CODES, &self.refusals, error.code());
+        Metrics::count(&self.refusals[error.code() as usize]);
     }
 
     /// Counts a `BYE`.
     pub fn left(&self, why: &Leave) {
-        count_code(Leave::CODES, &self.goodbyes, why.code());
+        Metrics::count(&self.goodbyes[why.code() as usize]);
     }
 
     /// Counts a connection of another protocol.
@@ -182,7 +184,7 @@ impl Metrics {
         self.memory_kib.store(process::status("VmRSS:").unwrap_or(0), Relaxed);
     }
 
-    fn figures(&self, snapshot: &Snapshot, now: Instant) -> Vec<Figure> {
+    fn figures(&self, snapshot: &Snapshot, now: Moment) -> Vec<Figure> {
         let total = |key, name, text, counter: &AtomicU64| {
             let value = counter.load(Relaxed);
             Figure { key, name, kind: Some(Kind::Counter), text, value }
@@ -248,7 +250,7 @@ impl Metrics {
     }
 
     /// The figures of `STATS`. Threads and memory are as [`Metrics::sample_process`] saw them last.
-    pub fn stats(&self, snapshot: Snapshot, now: Instant) -> Vec<Stat> {
+    pub fn stats(&self, snapshot: Snapshot, now: Moment) -> Vec<Stat> {
         let figures = self.figures(&snapshot, now).into_iter();
         figures.map(|Figure { key, text, value, .. }| Stat { key, value, text }).collect()
     }
@@ -264,7 +266,7 @@ impl Metrics {
             clients.sample(&[("door", door)], count);
         }
         for Figure { name, kind, text, value, .. } in
-            self.figures(&seen, Instant::now()).into_iter().chain(self.file_figures())
+            self.figures(&seen, Moment::now()).into_iter().chain(self.file_figures())
         {
             if let Some(kind) = kind {
                 out.family(name, kind, text).sample(&[], value);
@@ -273,15 +275,15 @@ impl Metrics {
         out.gauge("chat_outbox_clients", "clients for whom something waits", seen.behind);
         out.histogram("chat_turn_messages", "messages of a turn of the router that had any", &self.turn_messages);
         out.histogram("chat_turn_seconds", "time that such a turn took", &self.turn_nanos);
-        let families: [(&str, &str, &[Code], &[AtomicU64]); 2] = [
-            ("chat_refusals_total", "requests refused, by code", CODES, &self.refusals),
-            ("chat_goodbyes_total", "connections ended, by code", Leave::CODES, &self.goodbyes),
-        ];
-        for (name, text, codes, counters) in families {
-            let mut family = out.family(name, Kind::Counter, text);
-            for ((code, _), counter) in codes.iter().zip(counters) {
-                family.sample(&[("code", &code.to_string())], counter.load(Relaxed));
-            }
+        let mut refusals = out.family("chat_refusals_total", Kind::Counter, "requests refused, by code");
+        for code in Code::ALL.into_iter().filter(|code| code.when_refused().is_some()) {
+            let count = self.refusals[code as usize].load(Relaxed);
+            refusals.sample(&[("code", &code.number().to_string())], count);
+        }
+        let mut goodbyes = out.family("chat_goodbyes_total", Kind::Counter, "connections ended, by code");
+        for code in Code::ALL.into_iter().filter(|code| code.when_leaving().is_some()) {
+            let count = self.goodbyes[code as usize].load(Relaxed);
+            goodbyes.sample(&[("code", &code.number().to_string())], count);
         }
         let mut strangers = out.family("chat_foreign_total", Kind::Counter, "connections of other protocols");
         for (foreign, counter) in Foreign::ALL.iter().zip(&self.foreign) {
@@ -290,12 +292,6 @@ impl Metrics {
         out.gauge("process_start_time_seconds", "when the server was started, in seconds since 1970", self.started_at);
         process::append(&mut out);
     }
-}
-
-/// Every code that there is stands in its table, or it would not compile.
-fn count_code(codes: &[Code], counters: &[AtomicU64], (number, _): Code) {
-    let row = codes.iter().position(|(known, _)| *known == number);
-    row.and_then(|row| counters.get(row)).into_iter().for_each(Metrics::count);
 }
 
 fn sum(counters: &[AtomicU64]) -> u64 {
@@ -308,7 +304,7 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_by_code() {
-        let metrics = Metrics::new(Instant::now());
+        let metrics = Metrics::new(Moment::now());
         metrics.refused(&ChatError::NoText);
         metrics.refused(&ChatError::NoText);
         metrics.refused(&ChatError::LockedDown);
@@ -325,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_door_by_which_nobody_is_in_any_more_is_at_zero() {
-        let metrics = Metrics::new(Instant::now());
+        let metrics = Metrics::new(Moment::now());
         metrics.see(Snapshot { doors: vec![("web", 3)], ..Snapshot::default() });
         metrics.see(Snapshot { doors: vec![("line", 1)], ..Snapshot::default() });
         let mut text = String::new();

@@ -1,14 +1,77 @@
 //! The time, read once for a turn and then handed on as an argument.
 
-use std::time::Instant;
+use std::ops::{Add, AddAssign, Sub};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+
+/// A time that never jumps, in whole microseconds since some start: of this process, or of whatever gives the router its messages.
+/// Unlike an [`Instant`] it can be written down and means the same in another process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// So many microseconds after the start.
+    pub const fn from_micros(micros: u64) -> Moment {
+        Moment(micros)
+    }
+
+    /// The microseconds since the start.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Asks the clock of this process. Doors do; the router is told.
+    pub fn now() -> Moment {
+        Instant::now().into()
+    }
+
+    /// How long ago `earlier` was; zero if it is still to come.
+    pub const fn saturating_duration_since(self, earlier: Moment) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// As the clock of this process has it. An instant before the process asked for the first time is taken for that one.
+impl From<Instant> for Moment {
+    fn from(instant: Instant) -> Moment {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let micros = instant.saturating_duration_since(*START).as_micros();
+        Moment(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}
+
+/// Rounded up to the next microsecond, so that no wait is over too early. What is too far away for the number is never.
+impl Add<Duration> for Moment {
+    type Output = Moment;
+
+    fn add(self, wait: Duration) -> Moment {
+        let micros = u64::try_from(wait.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX);
+        Moment(self.0.saturating_add(micros))
+    }
+}
+
+impl AddAssign<Duration> for Moment {
+    fn add_assign(&mut self, wait: Duration) {
+        *self = *self + wait;
+    }
+}
+
+/// Zero if the other one is later.
+impl Sub for Moment {
+    type Output = Duration;
+
+    fn sub(self, earlier: Moment) -> Duration {
+        self.saturating_duration_since(earlier)
+    }
+}
 
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
     /// For limits and waits: never jumps.
-    pub mono: Instant,
+    pub mono: Moment,
     /// For people: the time on the wall, in UTC.
     pub wall: DateTime<Utc>,
 }
@@ -16,6 +79,27 @@ pub struct Now {
 impl Now {
     /// Asks both clocks. The only place of the core that does.
     pub fn read() -> Now {
-        Now { mono: Instant::now(), wall: Utc::now() }
+        Now { mono: Moment::now(), wall: Utc::now() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_is_over_too_early_and_nothing_overflows() {
+        let start = Moment::from_micros(7);
+        assert_eq!(start + Duration::from_nanos(1), Moment::from_micros(8));
+        assert_eq!((start + Duration::from_secs(2)) - start, Duration::from_secs(2));
+        assert_eq!(start + Duration::MAX, Moment::from_micros(u64::MAX));
+        assert_eq!(start - (start + Duration::from_secs(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn moments_follow_the_clock_of_the_process() {
+        let (first, began) = (Moment::now(), Instant::now());
+        let later = Moment::from(began + Duration::from_secs(3));
+        assert!(later - first >= Duration::from_secs(3), "{first:?} {later:?}");
     }
 }

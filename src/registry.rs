@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::PoisonError;
-use std::time::Instant;
 
 use crate::looks::Looks;
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
+use crate::now::Moment;
 use crate::store::Policy;
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::text::Text;
@@ -72,7 +72,7 @@ pub struct Person {
     /// The away message, if away.
     pub away: Option<Text>,
     /// When something was last heard.
-    pub last_line: Option<Instant>,
+    pub last_line: Option<Moment>,
 }
 
 impl Registry {

@@ -100,8 +100,8 @@ impl Lines {
             Event::Hello(greeting) => self.hello(greeting),
             Event::Done { verb, tag, done } => self.done(verb, tag.as_deref(), done),
             Event::Refused { verb, tag, error } => {
-                let (number, slug) = error.code();
-                let mut line = self.line("ERR").field(number).field(slug);
+                let code = error.code();
+                let mut line = self.line("ERR").field(code.number()).field(code.slug());
                 if let Some(verb) = verb {
                     line = line.field(verb);
                 }
@@ -188,8 +188,11 @@ impl Lines {
             }
             Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
             Event::Bye { why, name } => {
-                let (number, slug) = why.code();
-                self.line("BYE").field(number).field(slug).text(last_words(why, name.as_ref().map(|n| n.as_str())));
+                let code = why.code();
+                self.line("BYE")
+                    .field(code.number())
+                    .field(code.slug())
+                    .text(last_words(why, name.as_ref().map(|n| n.as_str())));
             }
         }
     }
@@ -312,8 +315,8 @@ impl Lines {
                 line.end();
             }
             Done::Why(Some((at, error))) => {
-                let (number, slug) = error.code();
-                let mut line = line.pair("code", number).pair("slug", slug);
+                let code = error.code();
+                let mut line = line.pair("code", code.number()).pair("slug", code.slug());
                 for (key, value) in error.pairs() {
                     line = line.pair(key, value);
                 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +12,7 @@ use crate::glyph::without_selectors;
 use crate::history::History;
 use crate::names::{ClientId, Name, RoomName};
 use crate::news::News;
-use crate::now::Now;
+use crate::now::{Moment, Now};
 use crate::sanction::Sanctions;
 use crate::store::{RoomState, StoredRoom};
 use crate::text::Text;
@@ -42,7 +41,7 @@ pub struct Opener {
     /// From which neighbourhood of addresses.
     pub near: Option<Neighbourhood>,
     /// When.
-    pub at: Instant,
+    pub at: Moment,
 }
 
 /// One room. Only the router changes it.

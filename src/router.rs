@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::command::{BRIEF_ROOM, Command, Presence, Terminal};
 use crate::config::Config;
@@ -16,7 +16,7 @@ use crate::limit::{Paces, RateLimiter};
 use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
-use crate::now::Now;
+use crate::now::{Moment, Now};
 use crate::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
 use crate::protocol::Request;
 use crate::registry::{Clients, Registry};
@@ -70,7 +70,7 @@ pub struct Router {
     /// Who is banned from the server, and who is muted everywhere.
     sanctions: Sanctions,
     /// When the first ban or mute anywhere is over.
-    next_lift: Option<Instant>,
+    next_lift: Option<Moment>,
     spam_errors: u32,
     greeting: Arc<Greeting>,
     motd: Vec<Text>,
@@ -104,9 +104,9 @@ pub struct Router {
     incidents: u64,
     /// How many numbers were given to people who have no connection of that number.
     spare_people: usize,
-    next_tick: Option<Instant>,
+    next_tick: Option<Moment>,
     /// When the figures want to know next how the clients are.
-    next_look: Option<Instant>,
+    next_look: Option<Moment>,
     open: bool,
 }
 
@@ -546,8 +546,7 @@ impl Turn<'_> {
         self.router.metrics.refused(&error);
         let Some(client) = self.clients.get_mut(id) else { return };
         // Not in words: those repeat what was typed, which may have been a password in the place of a name.
-        let (number, slug) = error.code();
-        log::debug!("{client}: refused: {number} {slug}");
+        log::debug!("{client}: refused: {}", error.code());
         client.state.refusal = Some((self.now.wall, error.clone()));
         let early = client.name.is_none();
         client.state.bad_lines += u32::from(early);
@@ -1078,7 +1077,7 @@ mod tests {
         let key = crate::operator_key::OperatorKey::new("a-key-that-is-long-enough").unwrap();
         let config = Config { operator_key: Some(key), ..quick() };
         let (registry, shelf) = (Registry::new(), Shelf::default());
-        let mut router = Router::new(&config, registry, Arc::new(Metrics::new(Instant::now())));
+        let mut router = Router::new(&config, registry, Arc::new(Metrics::new(Moment::now())));
         let mut turn = |message| {
             router.turn([message], Now::read());
             let batches = shelf.take();
@@ -1510,7 +1509,7 @@ mod tests {
     /// A panic may strike between two steps that belong together: here somebody is in a room's lists and does not know.
     #[test]
     fn what_a_panic_left_half_done_is_mended() {
-        let (metrics, registry) = (Arc::new(Metrics::new(Instant::now())), Registry::new());
+        let (metrics, registry) = (Arc::new(Metrics::new(Moment::now())), Registry::new());
         let mut router = Router::new(&quick(), registry.clone(), metrics.clone());
         let shelves = [1, 2].map(|id| {
             let shelf = Shelf::default();
@@ -1754,7 +1753,7 @@ mod tests {
                 Err(Undelivered::Full(batch))
             }
         }
-        let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Instant::now())));
+        let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
         assert_eq!(router.patience(), TICK);
         let outbox = Outbox::new(Box::new(Full), 1 << 20);
         router.turn([Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line"))], Now::read());

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::names::{ClientId, Name};
-use crate::now::Now;
+use crate::now::{Moment, Now};
 use crate::store::CONFIRMED_AFTER;
 use crate::text::Text;
 
@@ -141,19 +141,19 @@ pub struct Held {
     /// What it is.
     pub sanction: Sanction,
     /// When it is over. Only this counts as long as the server runs: whoever sets the clock lifts nothing.
-    pub until: Option<Instant>,
+    pub until: Option<Moment>,
     connections: BTreeSet<ClientId>,
 }
 
 impl Held {
     /// Seconds until it is over, rounded up; `None` is for ever.
-    pub fn left(&self, now: Instant) -> Option<u64> {
+    pub fn left(&self, now: Moment) -> Option<u64> {
         let left = self.until?.saturating_duration_since(now);
         Some(left.as_secs() + u64::from(left.subsec_nanos() > 0))
     }
 
     /// What whoever it holds is told.
-    pub fn told(&self, now: Instant) -> Box<Told> {
+    pub fn told(&self, now: Moment) -> Box<Told> {
         let Sanction { by, why, .. } = &self.sanction;
         Box::new(Told { retry: self.left(now), by: by.clone(), why: why.clone() })
     }
@@ -164,7 +164,7 @@ impl Held {
         self.connections.iter().copied()
     }
 
-    fn is_over(&self, now: Instant) -> bool {
+    fn is_over(&self, now: Moment) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
 }
@@ -241,7 +241,7 @@ impl Sanctions {
         mut sanction: Sanction,
         time: Option<Duration>,
         connections: impl IntoIterator<Item = ClientId>,
-        now: Instant,
+        now: Moment,
     ) -> Result<(), Full> {
         let time = time.map(|time| time.min(LONGEST));
         sanction.until = time.map(|time| sanction.since + TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX));
@@ -267,7 +267,7 @@ impl Sanctions {
     }
 
     /// Takes out what is over.
-    pub fn expire(&mut self, now: Instant) -> Vec<Sanction> {
+    pub fn expire(&mut self, now: Moment) -> Vec<Sanction> {
         self.take(|held| held.is_over(now))
     }
 
@@ -283,7 +283,7 @@ impl Sanctions {
     }
 
     /// The sanction of that kind that holds somebody; of several the one that lasts longest.
-    pub fn on(&self, kind: Kind, suspect: Suspect<'_>, now: Instant) -> Option<&Held> {
+    pub fn on(&self, kind: Kind, suspect: Suspect<'_>, now: Moment) -> Option<&Held> {
         let holds = |held: &&Held| {
             held.sanction.kind == kind
                 && !held.is_over(now)
@@ -297,7 +297,7 @@ impl Sanctions {
     }
 
     /// When the next of them is over.
-    pub fn next_end(&self) -> Option<Instant> {
+    pub fn next_end(&self) -> Option<Moment> {
         self.0.iter().filter_map(|held| held.until).min()
     }
 
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_sanction_holds_the_name_and_the_connections_that_had_it() {
-        let now = Instant::now();
+        let now = Moment::default();
         let mut sanctions = Sanctions::default();
         sanctions.add(mute("budi"), None, [ClientId(1)], now).unwrap();
         let on = |sanctions: &Sanctions, id, who: &str| {
@@ -439,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_time_is_over_when_it_is_over_and_not_before() {
-        let now = Instant::now();
+        let now = Moment::default();
         let mut sanctions = Sanctions::default();
         sanctions.add(mute("budi"), Some(Duration::from_secs(10)), [], now).unwrap();
         let budi = name("budi");
@@ -463,7 +463,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_has_the_time_that_is_left() {
-        let (now, wall) = (Instant::now(), DateTime::UNIX_EPOCH + TimeDelta::seconds(100));
+        let (now, wall) = (Moment::default(), DateTime::UNIX_EPOCH + TimeDelta::seconds(100));
         let kept = |whom: &str, until: Option<i64>| Sanction {
             until: until.map(|seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)),
             ..mute(whom)
@@ -476,7 +476,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_ahead_at_the_start_lifts_no_ban_for_good() {
-        let (now, trusted) = (Instant::now(), DateTime::UNIX_EPOCH + TimeDelta::seconds(100));
+        let (now, trusted) = (Moment::default(), DateTime::UNIX_EPOCH + TimeDelta::seconds(100));
         let kept = |whom: &str, until: i64| Sanction {
             until: Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(until)),
             ..mute(whom)
@@ -489,7 +489,7 @@ mod tests {
 
     #[test]
     fn there_is_an_end_to_it() {
-        let now = Instant::now();
+        let now = Moment::default();
         let mut sanctions = Sanctions::default();
         for number in 0..MAX_SANCTIONS {
             sanctions.add(mute(&format!("p{number}")), None, [], now).unwrap();

@@ -23,7 +23,7 @@ use crate::live::{Follower, Live};
 use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::names::ClientId;
-use crate::now::Now;
+use crate::now::{Moment, Now};
 use crate::registry::Registry;
 use crate::rehash::{Rehashes, WAITING as WAITING_REHASHES};
 use crate::render::render;
@@ -158,7 +158,7 @@ impl Server {
             metrics_addr: exporter.as_ref().map(Exporter::addr),
             files: OnceLock::new(),
             registry: Registry::new(),
-            metrics: Arc::new(Metrics::new(Instant::now())),
+            metrics: Arc::new(Metrics::new(Moment::now())),
             connections: Connections::new(config.max_clients, config.max_per_address),
             next_id: AtomicUsize::new(1),
             stop: AtomicBool::new(false),
@@ -540,10 +540,10 @@ pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics:
             metrics.inbox.fetch_sub(1, Ordering::Relaxed);
             count += 1;
         });
-        let now = Now::read();
-        router.turn(counted, now);
+        let began = Instant::now();
+        router.turn(counted, Now::read());
         if count > 0 {
-            let took = now.mono.elapsed();
+            let took = began.elapsed();
             metrics.turned(count, took);
             router.turned(count, took);
         }

@@ -18,6 +18,7 @@ use crate::event::{Done, Event, Leave, Speech, Warning};
 use crate::message::{Client, Credits, Message, Ticket};
 use crate::metrics::Metrics;
 use crate::names::ClientId;
+use crate::now::Moment;
 use crate::outbox::{Batch, Outbox};
 use crate::protocol::{Request, parse};
 use crate::queue::queue;
@@ -54,7 +55,7 @@ struct House {
 }
 
 fn start(inbox: usize) -> House {
-    let (registry, metrics) = (Registry::new(), Arc::new(Metrics::new(Instant::now())));
+    let (registry, metrics) = (Registry::new(), Arc::new(Metrics::new(Moment::now())));
     let router = Router::new(&quick(), registry.clone(), metrics.clone());
     let (sender, receiver) = sync_channel(inbox);
     let router = thread::spawn(move || {

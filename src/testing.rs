@@ -48,7 +48,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::command::Command;
 use crate::config::{Config, SETTINGS};
@@ -729,7 +729,7 @@ fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receive
     }
     if setup.config.lab {
         // There are no threads here, but somebody may want to see how they would be shown.
-        let lab = Lab::new(setup.config.chaos, now.mono);
+        let lab = Lab::new(setup.config.chaos, Instant::now());
         lab.show(Picture::of_one_client());
         let _nobody_is_woken = router.show(Arc::new(lab));
     }

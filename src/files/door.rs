@@ -203,7 +203,7 @@ impl<P: Peer> Desk<'_, P> {
             Ok(done) => log::info!("files ({peer}): {done}"),
             Err(error) => {
                 Metrics::count(&self.metrics.files_refused);
-                log::info!("files ({peer}): {} {}", error.code().0, error.to_string().escape_debug());
+                log::info!("files ({peer}): {} {}", error.code().number(), error.to_string().escape_debug());
                 if error != FileError::Lost {
                     self.say(&line_of(&error));
                 }
@@ -257,7 +257,7 @@ impl<P: Peer> Desk<'_, P> {
 
     /// Takes a file in, and has it said in the chat.
     fn put(&mut self, token: &str, rest: &[u8], began: Instant) -> Result<String, FileError> {
-        let mut upload = self.files.begin(token, self.from, began)?;
+        let mut upload = self.files.begin(token, self.from, began.into())?;
         let (name, bytes) = (upload.offer().name.clone(), upload.offer().bytes);
         let came = self.take_in(&mut upload, rest, began);
         match finish(upload, came, self.metrics, self.send) {
@@ -311,7 +311,7 @@ impl<P: Peer> Desk<'_, P> {
 
     /// Gives a file out: its bytes and nothing else.
     fn get(&mut self, token: &str, began: Instant) -> Result<String, FileError> {
-        let fetched = self.files.fetch(token, self.from, Reader::WhoeverHasTheToken, began)?;
+        let fetched = self.files.fetch(token, self.from, Reader::WhoeverHasTheToken, began.into())?;
         self.may_have(fetched.room)?;
         let (mut file, mut left) = (fetched.file, fetched.bytes);
         let mut clock = Clock::new(self.config, began, left);
@@ -457,7 +457,7 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 fn line_of(error: &FileError) -> String {
-    let (number, slug) = error.code();
+    let code = error.code();
     let retry = if let FileError::Guesses { retry } = error { format!(" retry={retry}") } else { String::new() };
-    format!("ERR {number} {slug}{retry}: {error}\r\n")
+    format!("ERR {code}{retry}: {error}\r\n")
 }

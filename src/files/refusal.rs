@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::code::Code;
 use crate::error::ChatError;
 
 /// A transfer that is refused or ends half-way. The numbers and slugs are those of PROTOCOL.md section 14, "Files".
@@ -59,21 +60,21 @@ impl FileError {
         }
     }
 
-    /// The number and the slug of the `ERR` line.
-    pub fn code(&self) -> (u16, &'static str) {
+    /// The code of the `ERR` line.
+    pub fn code(&self) -> Code {
         match self {
             FileError::Refused(error) => error.code(),
-            FileError::TooSlow => (408, "too-slow"),
-            FileError::LineTooLong => (417, "line-too-long"),
-            FileError::UnknownVerb => (421, "unknown-verb"),
-            FileError::Guesses { .. } => (429, "too-fast"),
-            FileError::BadToken | FileError::Withdrawn => (494, "bad-token"),
-            FileError::WrongSize { .. } => (495, "wrong-size"),
-            FileError::Disk => (500, "internal-error"),
-            FileError::Stopping => (503, "shutting-down"),
-            FileError::NoSpace => (508, "no-space"),
-            FileError::Full => (511, "server-full"),
-            FileError::Lost => (499, "lost"),
+            FileError::TooSlow => Code::TooSlow,
+            FileError::LineTooLong => Code::LineTooLong,
+            FileError::UnknownVerb => Code::UnknownVerb,
+            FileError::Guesses { .. } => Code::TooFast,
+            FileError::BadToken | FileError::Withdrawn => Code::BadToken,
+            FileError::WrongSize { .. } => Code::WrongSize,
+            FileError::Disk => Code::InternalError,
+            FileError::Stopping => Code::ShuttingDown,
+            FileError::NoSpace => Code::NoSpace,
+            FileError::Full => Code::ServerFull,
+            FileError::Lost => Code::Lost,
         }
     }
 }

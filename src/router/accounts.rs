@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::Instant;
 
 use super::Turn;
 use super::archive;
@@ -16,6 +15,7 @@ use crate::limit::{Allowance, Guesses};
 use crate::looks::{Looks, reserved};
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
+use crate::now::Moment;
 use crate::room::Room;
 use crate::store::{Account, Answer, Policy, Proof, Question, Role, Secret};
 use crate::text::Text;
@@ -113,7 +113,7 @@ impl Accounts {
     }
 
     /// Once a second.
-    pub(super) fn tick(&mut self, now: Instant) {
+    pub(super) fn tick(&mut self, now: Moment) {
         self.wrong_from.tick(now);
         self.wrong_for.tick(now);
         self.wrong_there.tick(now);
@@ -122,7 +122,7 @@ impl Accounts {
 
     /// Whether the store may be asked now. Two passwords of a neighbourhood are looked at at once, the others wait: forty people
     /// behind one address are no attack, and who attacks from one cannot fill the store.
-    pub(super) fn admit(&mut self, number: u64, question: &mut Question, now: Instant) -> Admission {
+    pub(super) fn admit(&mut self, number: u64, question: &mut Question, now: Moment) -> Admission {
         let (name, from) = match question {
             Question::Register { name, from, .. }
             | Question::SignIn { proof: Proof::Password(name, _), from, .. }
@@ -167,7 +167,7 @@ impl Accounts {
     }
 
     /// The store has looked at a password. What was wrong is counted, and what was registered; nothing else changes a count.
-    fn settle(&mut self, number: u64, answer: &Answer, now: Instant) {
+    fn settle(&mut self, number: u64, answer: &Answer, now: Moment) {
         let Some(place) = self.trials.iter().position(|trial| trial.number == number) else { return };
         let trial = self.trials.swap_remove(place);
         let near = trial.near();
@@ -855,12 +855,12 @@ mod tests {
     struct Guard {
         accounts: Accounts,
         asked: u64,
-        now: Instant,
+        now: Moment,
     }
 
     impl Guard {
         fn new(policy: Policy) -> Guard {
-            Guard { accounts: Accounts::new(Vec::new(), policy), asked: 0, now: Instant::now() }
+            Guard { accounts: Accounts::new(Vec::new(), policy), asked: 0, now: Moment::default() }
         }
 
         fn wait(&mut self, seconds: u64) {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::accounts::{Accounts, Admission};
 use super::{Router, Turn, reads};
@@ -13,7 +13,7 @@ use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
 use crate::limit::seconds_up;
 use crate::message::{Client, Message, Onlooker, Reply, Sought, Ticket};
 use crate::names::{ClientId, RoomName};
-use crate::now::Now;
+use crate::now::{Moment, Now};
 use crate::protocol::Request;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
@@ -40,7 +40,7 @@ pub(super) struct Archive {
     /// The bans and mutes of the server, if they changed.
     sanctions: Option<Box<[Sanction]>>,
     /// The turn that is being kept. Until it is, nobody hears of it, and what comes waits.
-    held: Option<(u64, Instant)>,
+    held: Option<(u64, Moment)>,
     waiting: VecDeque<Message>,
     /// Why nothing is kept at the moment.
     trouble: Option<Text>,
@@ -48,12 +48,12 @@ pub(super) struct Archive {
     is_lost: bool,
     /// What was said before the start, for the taps that come in the first moments.
     seed: Vec<Arc<Envelope>>,
-    seeded: Option<Instant>,
+    seeded: Option<Moment>,
     questions: BTreeMap<u64, Asked>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     to_ask: Vec<(u64, Question)>,
     /// Those that wait for the pace of reading, with when that is over.
-    paced: Vec<(Instant, u64, Question)>,
+    paced: Vec<(Moment, u64, Question)>,
     last_question: u64,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Archive {
 struct Asked {
     asker: Asker,
     then: Then,
-    until: Instant,
+    until: Moment,
     /// Of a long one: where it is counted among those that take turns.
     place: Option<IpAddr>,
 }

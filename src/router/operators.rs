@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::archive::{ANSWER_WITHIN, Asker, Then};
 use super::commands::Answer;
@@ -15,6 +15,7 @@ use crate::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
 use crate::limit::Guesses;
 use crate::message::{Message, Order, Reply};
 use crate::names::{ClientId, Name, RoomName};
+use crate::now::Moment;
 use crate::operator_key::OperatorKey;
 use crate::render::while_of;
 use crate::room::Room;
@@ -45,7 +46,7 @@ pub(super) struct Operators {
 
 /// The server is to stop.
 struct Ending {
-    at: Instant,
+    at: Moment,
     /// How many seconds there were when everybody was told.
     told: u64,
 }
@@ -56,7 +57,7 @@ struct Rehashing {
     by: Doer,
     /// Nobody, if they were told already that it takes too long.
     asker: Option<(ClientId, Option<Tag>)>,
-    until: Instant,
+    until: Moment,
 }
 
 /// The most acts that are remembered where no store keeps them.

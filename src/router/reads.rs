@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::connections::neighbourhood;
 use crate::error::{ChatError, Spam};
 use crate::limit::{Bucket, seconds_up};
 use crate::names::ClientId;
+use crate::now::Moment;
 use crate::store::Question;
 
 /// What one read takes of the pace: a call that looks at what is in memory or a page of the store, and a search.
@@ -43,7 +44,7 @@ struct Waiting {
     number: u64,
     question: Question,
     by: Option<ClientId>,
-    not_before: Instant,
+    not_before: Moment,
 }
 
 impl Reads {
@@ -74,7 +75,7 @@ impl Reads {
         place: IpAddr,
         units: u32,
         patience: Duration,
-        now: Instant,
+        now: Moment,
     ) -> Result<Duration, ChatError> {
         // Where less than that is allowed at once, a search still is.
         let units = units.min(self.burst);
@@ -96,7 +97,7 @@ impl Reads {
         place: IpAddr,
         (number, question): (u64, Question),
         by: Option<ClientId>,
-        (not_before, now): (Instant, Instant),
+        (not_before, now): (Moment, Moment),
     ) -> Result<(), ChatError> {
         let lane = self.lane(place, now);
         let own = lane.waiting.iter().filter(|waiting| waiting.by == by).count();
@@ -109,7 +110,7 @@ impl Reads {
     }
 
     /// The question whose turn it is in a neighbourhood, if there is one. The store is to be asked it.
-    pub(super) fn next(&mut self, place: IpAddr, now: Instant) -> Option<(u64, Question)> {
+    pub(super) fn next(&mut self, place: IpAddr, now: Moment) -> Option<(u64, Question)> {
         let lane = self.lanes.get_mut(&place).filter(|lane| lane.asked.is_none())?;
         lane.waiting.front().filter(|waiting| waiting.not_before <= now)?;
         let Waiting { number, question, .. } = lane.waiting.pop_front()?;
@@ -127,12 +128,12 @@ impl Reads {
     }
 
     /// The neighbourhoods in which somebody waits for a turn. Those that are as if they had never read are forgotten.
-    pub(super) fn tick(&mut self, now: Instant) -> Vec<IpAddr> {
+    pub(super) fn tick(&mut self, now: Moment) -> Vec<IpAddr> {
         self.lanes.retain(|_, lane| lane.asked.is_some() || !lane.waiting.is_empty() || !lane.pace.is_full_at(now));
         self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(place, _)| *place).collect()
     }
 
-    fn lane(&mut self, place: IpAddr, now: Instant) -> &mut Lane {
+    fn lane(&mut self, place: IpAddr, now: Moment) -> &mut Lane {
         let (burst, per_second) = (self.burst, self.per_second);
         self.lanes.entry(place).or_insert_with(|| Lane {
             pace: Bucket::new(burst, per_second, now),
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_neighbourhood_has_a_pace_by_whatever_address_of_it() {
-        let (now, mut reads) = (Instant::now(), Reads::new(30, 2.0));
+        let (now, mut reads) = (Moment::default(), Reads::new(30, 2.0));
         let mut search = |address: &str, patience: u64, at: u64| {
             let place = reads.place(Some(of(address)));
             let charged = reads.charge(place, SEARCH, Duration::from_secs(patience), now + Duration::from_secs(at));
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_search_can_be_made_though_less_than_that_is_allowed_at_once_and_0_switches_the_pace_off() {
-        let (now, mut reads) = (Instant::now(), Reads::new(3, 1.0));
+        let (now, mut reads) = (Moment::default(), Reads::new(3, 1.0));
         let place = reads.place(None);
         assert_eq!(reads.charge(place, SEARCH, Duration::ZERO, now), Ok(Duration::ZERO));
         assert!(reads.charge(place, PAGE, Duration::ZERO, now).is_err());
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_neighbourhood_takes_turns_and_another_does_not_wait_for_it() {
-        let (now, mut reads) = (Instant::now(), Reads::new(0, 0.0));
+        let (now, mut reads) = (Moment::default(), Reads::new(0, 0.0));
         let (here, there) = (of("192.0.2.1"), of("192.0.2.2"));
         for number in 1..=3 {
             reads.wait(here, (number, search()), Some(ClientId(number as usize)), (now, now)).unwrap();
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_the_pace_is_asked_when_that_is_over() {
-        let (now, mut reads) = (Instant::now(), Reads::new(10, 1.0));
+        let (now, mut reads) = (Moment::default(), Reads::new(10, 1.0));
         let here = of("192.0.2.1");
         let later = now + Duration::from_secs(3);
         reads.wait(here, (1, search()), None, (later, now)).unwrap();
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn calls_without_a_session_leave_room_for_the_others_and_no_session_takes_it_all() {
-        let (now, mut reads) = (Instant::now(), Reads::new(0, 0.0));
+        let (now, mut reads) = (Moment::default(), Reads::new(0, 0.0));
         let here = of("192.0.2.1");
         let mut wait = |by: Option<usize>| reads.wait(here, (1, search()), by.map(ClientId), (now, now)).is_ok();
         assert_eq!((0..100).filter(|_| wait(None)).count(), WAITING_WITHOUT);
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_addresses_has_a_bound() {
-        let (now, mut reads) = (Instant::now(), Reads::new(10, 0.001));
+        let (now, mut reads) = (Moment::default(), Reads::new(10, 0.001));
         for number in 0..3 * LANES as u32 {
             let place = reads.place(Some(IpAddr::V4(Ipv4Addr::from_bits(number + 1))));
             reads.charge(place, PAGE, Duration::MAX, now).unwrap();

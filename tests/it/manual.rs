@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chat_server::code::Code;
 use chat_server::command::VERBS;
 use chat_server::config::{Config, SETTINGS};
-use chat_server::error::{CODES, Code};
-use chat_server::event::{Envelope, Event, Leave, Warning, Wire};
+use chat_server::event::{Envelope, Event, Warning, Wire};
 use chat_server::now::Now;
 use chat_server::render::render;
 
@@ -47,14 +47,23 @@ fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches(['|', ' ']).split(" | ").map(String::from).collect()).collect()
 }
 
-/// The first two cells of a table of codes.
-fn codes(heading: &str) -> Vec<(u16, String)> {
-    let rows = table(&section("7. Codes"), heading);
-    rows.iter().map(|row| (row[0].parse().unwrap(), row[1].trim_matches('`').to_string())).collect()
+/// A table of PROTOCOL.md that is made from the code. It stands between two markers; a run with `WRITE=1` writes it there.
+fn is_written(marker: &str, table: &str) {
+    let manual = read("PROTOCOL.md");
+    let (begin, end) = (format!("<!-- {marker}: written by WRITE=1 cargo test manual -->\n"), "<!-- end -->\n");
+    let (before, rest) = manual.split_once(&begin).unwrap_or_else(|| panic!("PROTOCOL.md has no {begin}"));
+    let (written, after) = rest.split_once(end).unwrap_or_else(|| panic!("no {end} behind {begin}"));
+    if written != table && std::env::var_os("WRITE").is_some() {
+        let text = [before, &begin, table, end, after].concat();
+        return fs::write(root().join("PROTOCOL.md"), text).expect("PROTOCOL.md can be written");
+    }
+    assert_eq!(written, table, "left: PROTOCOL.md; right: the code. WRITE=1 cargo test manual writes it");
 }
 
-fn owned(codes: &[Code]) -> Vec<(u16, String)> {
-    codes.iter().map(|(number, slug)| (*number, slug.to_string())).collect()
+fn table_of(heading: &str, when: fn(Code) -> Option<&'static str>) -> String {
+    let row = |code: Code| when(code).map(|when| format!("| {} | `{}` | {when} |\n", code.number(), code.slug()));
+    format!("\n| code | slug | {heading} |\n| --- | --- | --- |\n")
+        + &Code::ALL.into_iter().filter_map(row).collect::<String>()
 }
 
 #[test]
@@ -90,13 +99,9 @@ fn the_manual_has_every_verb_and_every_slash() {
 
 #[test]
 fn the_manual_has_every_code_and_no_other() {
-    assert_eq!(codes("| code | slug | when |"), owned(CODES));
-    let text = section("7. Codes");
-    let (_, after) = text.split_once("`BYE` is the last line").expect("a table of goodbyes");
-    let goodbyes = table(after, "| code | slug | when |");
-    let goodbyes: Vec<(u16, String)> =
-        goodbyes.iter().map(|row| (row[0].parse().unwrap(), row[1].trim_matches('`').to_string())).collect();
-    assert_eq!(goodbyes, owned(Leave::CODES));
+    is_written("codes of ERR", &table_of("when", Code::when_refused));
+    is_written("codes of BYE", &table_of("when", Code::when_leaving));
+    is_written("codes of the file door", &table_of("when", Code::when_passing_files));
 }
 
 #[test]
@@ -183,9 +188,10 @@ fn every_verb_is_played_and_every_refusal_is_seen() {
         assert!(played, "no transcript says {}", verb.name);
     }
     // A bug of ours cannot be asked for, nor a store that does not answer; the router's own tests see them.
-    let asked_for = |number: &u16| !matches!(number, 500 | 507);
-    for (number, slug) in CODES.iter().filter(|(number, _)| asked_for(number)) {
-        assert!(played.contains(&format!(" ERR {number} {slug}")), "no transcript sees ERR {number} {slug}");
+    let asked_for =
+        |code: &Code| code.when_refused().is_some() && ![Code::InternalError, Code::StoreUnavailable].contains(code);
+    for code in Code::ALL.iter().filter(|code| asked_for(code)) {
+        assert!(played.contains(&format!(" ERR {code}")), "no transcript sees ERR {code}");
     }
 }
 

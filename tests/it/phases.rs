@@ -62,6 +62,24 @@ fn every_file_and_name_of_the_pages_exists() {
     }
 }
 
+/// README.md's tour of the code has the same form.
+#[test]
+fn the_tour_of_the_readme_leads_to_what_there_is() {
+    let readme = read("README.md");
+    let (_, tour) = readme.split_once("\n## A tour of the code, by idea\n").expect("a tour");
+    let tour = tour.split("\n## ").next().expect("the tour ends");
+    let rows: Vec<&str> = tour.lines().filter(|line| line.starts_with("| ") && line.contains("](")).collect();
+    assert!(rows.len() > 20, "README.md has lost its tour");
+    for row in rows {
+        for (path, names) in references(row) {
+            let source = read(&path);
+            names
+                .iter()
+                .for_each(|name| assert!(has_word(&source, name), "README.md looks for {name} in {path}:\n{row}"));
+        }
+    }
+}
+
 #[test]
 fn the_two_languages_have_the_same_rows() {
     let [english, indonesian] = PAGES.map(|page| {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View};
 use chat_server::config::{self, When};
@@ -18,6 +18,7 @@ use chat_server::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::limit::{Bucket, RateLimiter, Verdict};
 use chat_server::message::{Message, Ticket};
 use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
+use chat_server::now::Moment;
 use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Undelivered};
 use chat_server::protocol::parse;
 use chat_server::queue::{MAX_BATCHES, queue};
@@ -1142,7 +1143,7 @@ proptest! {
     fn the_bucket_admits_no_more_than_it_says(
         gaps in vec(0u64..900, 1..150), burst in 1u32..12, rate in 1u32..30
     ) {
-        let start = Instant::now();
+        let start = Moment::default();
         let (burst, rate) = (f64::from(burst), f64::from(rate));
         let mut bucket = Bucket::new(burst as u32, rate, start);
         let (mut now, mut passed) = (start, Vec::new());
@@ -1155,7 +1156,8 @@ proptest! {
         }
         for (i, from) in passed.iter().enumerate() {
             for (j, to) in passed.iter().enumerate().skip(i) {
-                let allowed = burst + rate * (*to - *from).as_secs_f64() + 1e-6;
+                // Moments are whole microseconds.
+                let allowed = burst + rate * ((*to - *from).as_secs_f64() + 1e-6) + 1e-6;
                 prop_assert!((j - i + 1) as f64 <= allowed, "{} lines, {allowed} allowed", j - i + 1);
             }
         }
@@ -1166,7 +1168,7 @@ proptest! {
     fn the_spam_window_is_what_it_says(
         lines in vec((0u64..25, option::weighted(0.8, 0u64..3), 1usize..4), 1..200), most in 0u32..8, same in 0u32..5
     ) {
-        let start = Instant::now();
+        let start = Moment::default();
         let mut limiter = RateLimiter::new(most, same);
         let mut now = 0;
         let (mut passed, mut mutes): (Vec<(u64, Option<u64>)>, Vec<u64>) = (Vec::new(), Vec::new());

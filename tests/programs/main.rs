@@ -2,6 +2,7 @@
 //! its process number, and each wait has a deadline.
 #![cfg(target_os = "linux")]
 
+mod client;
 mod comfort;
 mod files;
 mod first_run;

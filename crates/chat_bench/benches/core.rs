@@ -1,13 +1,13 @@
 //! What the core costs by itself, without a socket or a second thread: a line read, an event written, a turn of the router.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chat_server::event::Wire;
 use chat_server::message::{Client, Message, Ticket};
 use chat_server::metrics::Metrics;
 use chat_server::names::ClientId;
-use chat_server::now::Now;
+use chat_server::now::{Moment, Now};
 use chat_server::outbox::{Batch, Deliver, Outbox, Undelivered};
 use chat_server::protocol::{Request, parse};
 use chat_server::registry::Registry;
@@ -49,7 +49,7 @@ fn request(line: &str) -> Request {
 
 /// A router with so many people in the lobby; the last one's mail is kept.
 fn crowd(clients: usize) -> (Router, Last) {
-    let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Instant::now())));
+    let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
     let last = Last::default();
     for number in 1..=clients {
         let id = ClientId(number);

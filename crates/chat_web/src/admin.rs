@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -11,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use chat_server::error::ChatError;
 use chat_server::message::{Message as ToRouter, Order};
+use chat_server::now::Moment;
 use chat_server::store::{Answer, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -123,7 +123,7 @@ pub struct Figure {
 pub async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<Overview> {
     let metrics = state.handle.metrics();
     metrics.sample_process();
-    let now = Instant::now();
+    let now = Moment::now();
     let figures = metrics.stats(state.handle.registry().snapshot(), now);
     let mut totals: BTreeMap<&'static str, u64> = figures.iter().map(|stat| (stat.key, stat.value)).collect();
     totals.insert("sockets", state.config.sockets.count() as u64);

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chat_server::code::Code;
 use chat_server::error::ChatError;
 use chat_server::files::FileError;
 use serde::Serialize;
@@ -164,86 +165,89 @@ pub struct FieldError {
 
 /// Every kind of problem: its code, its status, what it is, and what to do. `/problems/{code}` shows it.
 pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
-    ("no-such-user", 404, "There is nobody of this name or id", "GET /api/users shows who is on."),
-    ("no-such-room", 404, "There is no such room", "GET /api/rooms shows the rooms. Entering a room opens it."),
+    of(Code::NoSuchUser, "There is nobody of this name or id", "GET /api/users shows who is on."),
+    of(Code::NoSuchRoom, "There is no such room", "GET /api/rooms shows the rooms. Entering a room opens it."),
     ("no-such-message", 404, "There is no such message", "It may be older than what is kept."),
-    ("no-such-id", 404, "There is no such message", "It may be older than what is kept, or deleted."),
+    of(Code::NoSuchId, "There is no such message", "It may be older than what is kept, or deleted."),
     ("not-found", 404, "There is nothing at this address", "GET /api/openapi.json describes what there is."),
     ("method-not-allowed", 405, "Not with this method", "The Allow header says which methods there are."),
     ("upgrade-required", 426, "This address is for WebSockets", "Connect with Upgrade: websocket."),
     ("bad-request", 400, "The request cannot be understood", "The detail says which part."),
     ("bad-json", 400, "The body is no JSON", "The detail says where it breaks."),
     ("wrong-fields", 422, "The body has not the right fields", "The detail says which."),
-    ("bad-argument", 422, "An argument is not what is wanted", "The detail says what would be right."),
-    ("bad-password", 401, "That name and that password do not belong together", "Try again, or take another name."),
-    ("needs-invitation", 403, "One needs an invitation", "Ask whoever is in for a code."),
-    ("no-store", 501, "This server keeps nothing", "One that does: cargo run -p chatd."),
-    ("locked-down", 403, "Nobody new is let in", "Sign in if you have an account, or try again later."),
-    ("settings-not-read", 503, "The settings were not read again", "The detail says why; nothing has changed."),
-    (
-        "name-registered",
-        409,
+    of(Code::BadArgument, "An argument is not what is wanted", "The detail says what would be right."),
+    of(Code::BadPassword, "That name and that password do not belong together", "Try again, or take another name."),
+    of(Code::NeedsInvitation, "One needs an invitation", "Ask whoever is in for a code."),
+    of(Code::NoStore, "This server keeps nothing", "One that does: cargo run -p chatd."),
+    of(Code::LockedDown, "Nobody new is let in", "Sign in if you have an account, or try again later."),
+    of(Code::SettingsNotRead, "The settings were not read again", "The detail says why; nothing has changed."),
+    of(
+        Code::NameRegistered,
         "The name is an account's, or too much like one that is taken",
         "Sign in if it is yours, or take another name.",
     ),
-    ("members-only", 403, "Only members come in", "Sign in, or register with an invitation."),
-    ("needs-tls", 403, "Others could read your password", "Come by HTTPS, or from the server's own machine."),
-    ("not-signed-in", 401, "First one has to sign in", "Sign in, or register the name you have."),
-    ("store-unavailable", 503, "The store does not answer", "Try again in a moment."),
-    ("bad-name", 422, "That cannot be a name", "A letter or _, then letters, digits, _ and -, at most 32."),
-    ("no-name", 422, "A name is missing", "Send {\"name\":\"…\"}."),
-    ("name-in-use", 409, "The name is taken", "The field try proposes one that is free."),
-    ("no-text", 422, "There is nothing to say", "Send {\"text\":\"…\"} with at least one letter."),
-    ("line-too-long", 413, "The text is too long", "Send it in pieces."),
-    ("not-utf8", 422, "The text is no UTF-8", "Send UTF-8."),
+    of(Code::MembersOnly, "Only members come in", "Sign in, or register with an invitation."),
+    of(Code::NeedsTls, "Others could read your password", "Come by HTTPS, or from the server's own machine."),
+    of(Code::NotSignedIn, "First one has to sign in", "Sign in, or register the name you have."),
+    of(Code::StoreUnavailable, "The store does not answer", "Try again in a moment."),
+    of(Code::BadName, "That cannot be a name", "A letter or _, then letters, digits, _ and -, at most 32."),
+    of(Code::NoName, "A name is missing", "Send {\"name\":\"…\"}."),
+    of(Code::NameInUse, "The name is taken", "The field try proposes one that is free."),
+    of(Code::NoText, "There is nothing to say", "Send {\"text\":\"…\"} with at least one letter."),
+    of(Code::LineTooLong, "The text is too long", "Send it in pieces."),
+    of(Code::NotUtf8, "The text is no UTF-8", "Send UTF-8."),
     ("unsupported-media-type", 415, "The body is to be JSON", "Send the header Content-Type: application/json."),
     ("not-acceptable", 406, "No form of the answer is accepted", "Accept gzip, or leave Accept-Encoding out."),
     ("not-matched", 412, "It is not what it was", "Fetch it anew, without If-Match."),
     ("too-large", 413, "The body is too large", "It may have 64 KiB."),
-    ("not-signed-on", 401, "Nobody is signed on", "POST /api/users gives a cookie and a token."),
-    ("already-signed-on", 409, "There is a name already", "Change it with /nick."),
+    of(Code::NotSignedOn, "Nobody is signed on", "POST /api/users gives a cookie and a token."),
+    of(Code::AlreadySignedOn, "There is a name already", "Change it with /nick."),
     ("operator-key-missing", 401, "This is for operators", "Send the operator key as Authorization: Bearer …"),
-    ("not-operator", 403, "This is for operators", "Send the operator key as Authorization: Bearer …"),
+    of(Code::NotOperator, "This is for operators", "Send the operator key as Authorization: Bearer …"),
     ("no-operators", 403, "There are no operators", "Set operator_key in the settings."),
     ("foreign-origin", 403, "A page of another site asks", "An operator can allow it with web_origins."),
     ("unknown-host", 421, "Another server is meant", "An operator can add the name in Host to web_hosts."),
     ("unknown-proxy", 400, "A proxy asks that is not known", "An operator can name it in web_proxies."),
     ("idempotency-key-reused", 422, "The key was used for another message", "Use a new key for new words."),
-    (
-        "cannot-speak",
-        403,
+    of(
+        Code::CannotSpeak,
         "You cannot speak there",
         "The room is moderated, or you are muted: ask one of its operators.",
     ),
-    ("banned", 403, "You, or that name, may not come here", "The operators of the server can lift it."),
-    ("banned-from-room", 403, "You, or that name, may not come into this room", "Its operators can lift it."),
-    ("user-not-in-room", 404, "They are not in that room", "Look who is."),
-    ("list-full", 409, "So many are banned or muted already", "Lift one first."),
-    ("not-listed", 404, "There is nothing to lift", "/bans shows what there is."),
-    ("not-in-room", 403, "You are not in this room", "Enter it first."),
-    ("already-there", 409, "You are in this room already", "Nothing has to be done."),
+    of(Code::Banned, "You, or that name, may not come here", "The operators of the server can lift it."),
+    of(Code::BannedFromRoom, "You, or that name, may not come into this room", "Its operators can lift it."),
+    of(Code::UserNotInRoom, "They are not in that room", "Look who is."),
+    of(Code::ListFull, "So many are banned or muted already", "Lift one first."),
+    of(Code::NotListed, "There is nothing to lift", "/bans shows what there is."),
+    of(Code::NotInRoom, "You are not in this room", "Enter it first."),
+    of(Code::AlreadyThere, "You are in this room already", "Nothing has to be done."),
     ("room-closed", 403, "This room is closed", "Its people can invite you."),
-    ("invite-only", 403, "Only the invited may enter", "Ask somebody in the room for an invitation."),
-    ("bad-key", 403, "The room has another key", "Ask somebody in the room for it."),
-    ("not-room-op", 403, "Only the room's operators may do this", "Ask one of them."),
-    ("protected", 403, "Only its author may change this", "Nothing can be done about it."),
-    ("too-many-rooms", 409, "Too many rooms", "Leave one first."),
-    ("no-files", 404, "No files are passed on here", "An operator can allow it with --files."),
-    ("file-too-big", 413, "The file is too big", "Make it smaller, or send it in parts."),
-    ("too-many-files", 409, "You have too many files here", "Delete one of them, or wait until one is too old."),
-    ("no-space", 507, "There is no place for files", "Try again later."),
+    of(Code::InviteOnly, "Only the invited may enter", "Ask somebody in the room for an invitation."),
+    of(Code::BadKey, "The room has another key", "Ask somebody in the room for it."),
+    of(Code::NotRoomOp, "Only the room's operators may do this", "Ask one of them."),
+    of(Code::Protected, "Only its author may change this", "Nothing can be done about it."),
+    of(Code::TooManyRooms, "Too many rooms", "Leave one first."),
+    of(Code::NoFiles, "No files are passed on here", "An operator can allow it with --files."),
+    of(Code::FileTooBig, "The file is too big", "Make it smaller, or send it in parts."),
+    of(Code::TooManyFiles, "You have too many files here", "Delete one of them, or wait until one is too old."),
+    of(Code::NoSpace, "There is no place for files", "Try again later."),
     ("length-required", 411, "The size is missing", "Send Content-Length."),
-    ("bad-token", 404, "There is no such file", "It may be too old, or deleted with its line."),
-    ("wrong-size", 422, "Another size than was said", "Send the file again."),
-    ("too-slow", 408, "Too little came for too long", "Send the file again."),
-    ("missing-argument", 422, "Something is missing", "The detail says what."),
-    ("unknown-verb", 422, "There is no such command", "/help shows them."),
-    ("too-fast", 429, "Too fast", "Wait as long as Retry-After says."),
-    ("server-full", 503, "The server is full", "Try again later."),
+    of(Code::BadToken, "There is no such file", "It may be too old, or deleted with its line."),
+    of(Code::WrongSize, "Another size than was said", "Send the file again."),
+    of(Code::TooSlow, "Too little came for too long", "Send the file again."),
+    of(Code::MissingArgument, "Something is missing", "The detail says what."),
+    of(Code::UnknownVerb, "There is no such command", "/help shows them."),
+    of(Code::TooFast, "Too fast", "Wait as long as Retry-After says."),
+    of(Code::ServerFull, "The server is full", "Try again later."),
     ("timeout", 408, "This took too long", "Try again."),
-    ("internal-error", 500, "Something broke on our side", "Try again; the log has the details."),
+    of(Code::InternalError, "Something broke on our side", "Try again; the log has the details."),
     ("stopping", 503, "The server is stopping", "Try again in a moment."),
 ];
+
+/// The row of a code that the chat says no with at every door.
+const fn of(code: Code, title: &'static str, advice: &'static str) -> (&'static str, u16, &'static str, &'static str) {
+    (code.slug(), code.status(), title, advice)
+}
 
 impl AppError {
     /// Why the router does not let somebody read.
@@ -258,10 +262,10 @@ impl AppError {
     /// The code; [`PROBLEMS`] has the rest.
     pub fn code(&self) -> &'static str {
         match self {
-            AppError::Chat(error) => error.code().1,
-            AppError::UserNotFound => "no-such-user",
+            AppError::Chat(error) => error.code().slug(),
+            AppError::UserNotFound => Code::NoSuchUser.slug(),
             AppError::MessageNotFound => "no-such-message",
-            AppError::RoomNotFound => "no-such-room",
+            AppError::RoomNotFound => Code::NoSuchRoom.slug(),
             AppError::RoomClosed => "room-closed",
             AppError::NotFound => "not-found",
             AppError::MethodNotAllowed => "method-not-allowed",
@@ -273,20 +277,20 @@ impl AppError {
             AppError::NotAcceptable => "not-acceptable",
             AppError::NotMatched => "not-matched",
             AppError::TooLarge => "too-large",
-            AppError::NotSignedOn => "not-signed-on",
+            AppError::NotSignedOn => Code::NotSignedOn.slug(),
             AppError::KeyMissing => "operator-key-missing",
-            AppError::NotOperator => "not-operator",
+            AppError::NotOperator => Code::NotOperator.slug(),
             AppError::NoOperators => "no-operators",
             AppError::ForeignOrigin | AppError::NoOrigin => "foreign-origin",
             AppError::UnknownHost => "unknown-host",
             AppError::UnknownProxy => "unknown-proxy",
             AppError::KeyReused => "idempotency-key-reused",
-            AppError::Full(_) => "server-full",
-            AppError::TooMany(_) => "too-fast",
-            AppError::File(error) => error.code().1,
+            AppError::Full(_) => Code::ServerFull.slug(),
+            AppError::TooMany(_) => Code::TooFast.slug(),
+            AppError::File(error) => error.code().slug(),
             AppError::NoLength => "length-required",
             AppError::Timeout => "timeout",
-            AppError::Internal => "internal-error",
+            AppError::Internal => Code::InternalError.slug(),
             AppError::Stopping => "stopping",
         }
     }
@@ -296,7 +300,7 @@ impl AppError {
         let code = self.code();
         let known = PROBLEMS.iter().find(|(known, ..)| *known == code);
         let (_, status, title, _) = known.copied().unwrap_or(match self {
-            AppError::Chat(error) => (code, status_of(error).as_u16(), "That cannot be done here", ""),
+            AppError::Chat(error) => (code, error.code().status(), "That cannot be done here", ""),
             _ => (code, 500, "Something broke on our side", ""),
         });
         let field = match self {
@@ -355,14 +359,6 @@ impl IntoResponse for AppError {
     }
 }
 
-/// The HTTP status of a refusal of the chat (docs/protocol.md, section 3).
-pub fn status_of(error: &ChatError) -> StatusCode {
-    let known = PROBLEMS.iter().find(|(code, ..)| *code == error.code().1);
-    // What only another door can be asked for has no row, and is no fault of ours.
-    let other = if error.code().0 < 500 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::INTERNAL_SERVER_ERROR };
-    known.and_then(|(_, status, ..)| StatusCode::from_u16(*status).ok()).unwrap_or(other)
-}
-
 impl From<JsonRejection> for AppError {
     fn from(rejection: JsonRejection) -> AppError {
         match rejection {
@@ -394,9 +390,8 @@ mod tests {
     /// A command that only another door has is no fault of the server.
     #[test]
     fn what_has_no_row_is_refused_and_not_broken() {
-        assert!(!PROBLEMS.iter().any(|(code, ..)| *code == ChatError::NoLab.code().1));
-        assert_eq!(status_of(&ChatError::NoLab), StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(!PROBLEMS.iter().any(|(code, ..)| *code == Code::NoLab.slug()));
         assert_eq!(AppError::Chat(ChatError::NoLab).problem().status, 422);
-        assert_eq!(status_of(&ChatError::Internal { incident: 1 }), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(AppError::Chat(ChatError::Internal { incident: 1 }).problem().status, 500);
     }
 }

@@ -16,6 +16,7 @@ use chat_server::files::{Fetched, FileError, Place as FilePlace, Reader, Upload,
 use chat_server::message::{Placed, Sought};
 use chat_server::metrics::Metrics;
 use chat_server::names::Name;
+use chat_server::now::Moment;
 use chat_server::router::Recipient;
 use chat_server::server::ServerHandle;
 use chat_server::text::Text;
@@ -121,7 +122,7 @@ pub async fn upload(
     let (send, pieces) = mpsc::channel(PIECES);
     let (handle, address) = (state.handle.clone(), peer.address.ip());
     let kept = spawn_blocking(move || {
-        let upload = files.begin(&token.to_string(), address, Instant::now())?;
+        let upload = files.begin(&token.to_string(), address, Moment::now())?;
         keep(upload, pieces, &handle, place)
     });
     let ended = take_in(&state.handle, body, bytes, send).await;
@@ -194,7 +195,7 @@ pub async fn download(
     let reader = who.person().map_or(Reader::Nobody, Reader::Person);
     let address = peer.address.ip();
     let opened = spawn_blocking(move || {
-        let mut fetched = files.fetch(&token, address, reader, Instant::now())?;
+        let mut fetched = files.fetch(&token, address, reader, Moment::now())?;
         let mut first = vec![0; PIECE];
         let count = fetched.file.read(&mut first).map_err(|_| FileError::Disk)?;
         first.truncate(count);

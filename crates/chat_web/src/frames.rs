@@ -136,8 +136,8 @@ pub fn error_frame(reference: Option<u64>, error: &ChatError) -> ServerFrame {
     let retry_after_ms = if let ChatError::TooFast { retry, .. } = error { Some(retry * 1_000) } else { None };
     ServerFrame::Error {
         reference,
-        code: error.code().1.into(),
-        status: crate::error::status_of(error).as_u16(),
+        code: error.code().slug().into(),
+        status: error.code().status(),
         title: error.to_string(),
         retry_after_ms,
     }

@@ -18,6 +18,7 @@ use chat_server::limit::Bucket;
 use chat_server::live::Follower;
 use chat_server::message::Rights;
 use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::now::Moment;
 use chat_server::outbox::{Batch, Outbox};
 use chat_server::router::Recipient;
 use chat_server::store::{Proof, Role};
@@ -242,7 +243,7 @@ impl Session {
         let client = place.id();
         let (orders, from_doors) = mpsc::channel(ORDERS);
         let settings = state.handle.follow();
-        let pace = Bucket::new(settings.config().burst, settings.config().per_second, Instant::now());
+        let pace = Bucket::new(settings.config().burst, settings.config().per_second, Moment::now());
         let outbox_bytes = settings.config().outbox_bytes;
         let session = Arc::new(Session {
             id: state.user_id(client),
@@ -376,7 +377,7 @@ impl Session {
         if settings.refresh() {
             pace.set(settings.config().burst, settings.config().per_second);
         }
-        let wait = pace.take(Instant::now());
+        let wait = pace.take(Moment::now());
         if wait.is_zero() {
             return Ok(());
         }

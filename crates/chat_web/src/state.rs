@@ -13,6 +13,7 @@ use chat_server::error::ChatError;
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
 use chat_server::message::{Message as ToRouter, Onlooker, Reply, Sought};
 use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::now::Moment;
 use chat_server::server::ServerHandle;
 use chat_server::store::{Answer as StoreAnswer, Question};
 use dashmap::DashMap;
@@ -574,7 +575,7 @@ impl AppState {
 
     /// All who are on, by name, with those of their rooms that are not hidden.
     pub fn people(&self, hidden: &[RoomName]) -> Vec<User> {
-        let now = Instant::now();
+        let now = Moment::now();
         let mut people: Vec<User> = self
             .handle
             .registry()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -14,6 +14,7 @@ use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::limit::Bucket;
 use chat_server::names::{Name, RoomName};
+use chat_server::now::Moment;
 use chat_server::text::Text;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -157,7 +158,7 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
 
 async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &Session, id: SocketId) -> End {
     let mut settings = state.handle.follow();
-    let mut bucket = Bucket::new(settings.config().burst, settings.config().per_second, Instant::now());
+    let mut bucket = Bucket::new(settings.config().burst, settings.config().per_second, Moment::now());
     let mut warned = false;
     let close = |code: u16, reason: &str| End::Close(code, reason.into());
     loop {
@@ -187,7 +188,7 @@ async fn read(stream: &mut SplitStream<WebSocket>, state: &AppState, session: &S
         }
         // Like the line door: whoever is too fast is read more slowly, and told once. Nothing is lost.
         if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. })) {
-            let wait = bucket.take(Instant::now());
+            let wait = bucket.take(Moment::now());
             warned &= wait > Duration::ZERO || !bucket.is_full();
             if wait > Duration::ZERO {
                 if !std::mem::replace(&mut warned, true) {

@@ -194,7 +194,7 @@ fn at_a_terminal_a_password_is_asked_for_twice_and_never_shown() {
     let has_python = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
     if !has_python {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "python3 is not here, and CI needs it");
-        return eprintln!("skipped: python3 is not here");
+        return eprintln!("SKIPPED: python3 is not here");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");

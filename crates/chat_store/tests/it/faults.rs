@@ -92,7 +92,7 @@ fn a_page_that_cannot_be_read_is_refused_and_the_chat_goes_on() {
     talk.store.ask(1, page).unwrap();
     match talk.report() {
         Report::Answer(1, Answer::Refused(error)) => {
-            assert_eq!(error.code().1, "store-unavailable")
+            assert_eq!(error.code(), chat_server::code::Code::StoreUnavailable)
         }
         other => panic!("{other:?}"),
     }

@@ -6,7 +6,20 @@ import { test } from 'node:test';
 import { browser, ends, person, serve, server, terminal } from './cast.mjs';
 import { WAIT, enter, isLive, newPage, proxy, say, sees, settled, texts } from './stage.mjs';
 
+// A message by all of its words: its time stands right behind them, and "before 3" at 7:04 has "before 37" in it.
+const message = (words) => `.msg:has(.text:text-is("${words}"))`;
 const atEnd = (page) => page.waitForFunction(() => { const log = document.querySelector('#log'); return log.scrollHeight - log.scrollTop - log.clientHeight < 4; });
+
+// ana reads a room in which budi, in a terminal, has said more than the window shows.
+const inALivelyRoom = async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  for (let i = 0; i < 40; i += 1) budi.say(`before ${i}`);
+  await sees(page, 'before 39');
+  await atEnd(page);
+  return { budi, page };
+};
 
 test('a whisper of the seconds in which the line was cut arrives, and one that nobody reads is told', async () => {
   await serve({ flags: ['--web-grace-secs', '2'] });
@@ -34,17 +47,12 @@ test('a whisper of the seconds in which the line was cut arrives, and one that n
 });
 
 test('in a lively room the menu of a message and the emoji stay open, and the place is kept', async () => {
-  await serve();
-  const budi = await terminal('budi');
-  const page = await person('ana');
-  for (let i = 0; i < 40; i += 1) budi.say(`before ${i}`);
-  await sees(page, 'before 39');
-  await atEnd(page);
+  const { budi, page } = await inALivelyRoom();
   let said = 0;
   const talk = async () => {
     for (let i = 0; i < 3; i += 1) { budi.say(`lively ${said}`); await page.waitForFunction((n) => document.querySelector('#jump .count').textContent === String(n), i + 1); said += 1; }
   };
-  await page.hover('.msg:has-text("before 38")');
+  await page.hover(message('before 38'));
   await page.click('.tools button >> nth=2');
   await page.waitForSelector('.menu');
   await talk();
@@ -53,7 +61,7 @@ test('in a lively room the menu of a message and the emoji stay open, and the pl
   await atEnd(page);
   await page.waitForFunction(() => document.querySelector('#jump').hidden);
   await page.keyboard.press('Escape');
-  await page.hover(`.msg:has-text("lively ${said - 1}")`);
+  await page.hover(message(`lively ${said - 1}`));
   await page.click('.tools button >> nth=0');
   await page.waitForSelector('.picker');
   await talk();
@@ -61,7 +69,7 @@ test('in a lively room the menu of a message and the emoji stay open, and the pl
   await budi.hears('🎉');
   await atEnd(page);
   // The reader's own scroll still closes it.
-  await page.hover('.msg:has-text("lively 5")');
+  await page.hover(message('lively 5'));
   await page.click('.tools button >> nth=2');
   await page.waitForSelector('.menu');
   await page.evaluate(() => document.querySelector('#log').scrollBy(0, -300));
@@ -70,13 +78,8 @@ test('in a lively room the menu of a message and the emoji stay open, and the pl
 });
 
 test('a selection by the mouse does not grow while others talk', async () => {
-  await serve();
-  const budi = await terminal('budi');
-  const page = await person('ana');
-  for (let i = 0; i < 40; i += 1) budi.say(`before ${i}`);
-  await sees(page, 'before 39');
-  await atEnd(page);
-  const box = await page.locator('.msg:has-text("before 37") .text').boundingBox();
+  const { budi, page } = await inALivelyRoom();
+  const box = await page.locator(`${message('before 37')} .text`).boundingBox();
   await page.mouse.move(box.x + 2, box.y + box.height / 2);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width - 2, box.y + box.height / 2, { steps: 4 });
@@ -142,12 +145,13 @@ test('nobody types on a line that is cut', async () => {
   const page = await person('ana', {}, ['WebSocket', 'Failed to load resource', 'ERR_'], way.url);
   budi.say('TYPING:');
   await page.waitForSelector('#typing.on');
-  const gone = page.evaluate(() => new Promise((done) => {
-    new MutationObserver(() => { if (!document.querySelector('#typing.on')) done(document.documentElement.dataset.link); }).observe(document.querySelector('#typing'), { attributes: true });
-  }));
+  await page.evaluate(() => {
+    new MutationObserver(() => { if (!document.querySelector('#typing.on')) globalThis.linkThen ??= document.documentElement.dataset.link; }).observe(document.querySelector('#typing'), { attributes: true });
+  });
   const began = Date.now();
   way.down(true);
-  assert.notEqual(await gone, 'live');
+  await page.waitForFunction(() => globalThis.linkThen);
+  assert.notEqual(await page.evaluate(() => globalThis.linkThen), 'live');
   assert.ok(Date.now() - began < 4_000, 'not by its own clock, which takes 6 s');
   assert.deepEqual(page.errors, []);
 });

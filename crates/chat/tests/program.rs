@@ -1,56 +1,37 @@
-//! The bundled client against the real server: in a pipe, and at a terminal that loses its server and gets it back.
+//! The program against the real server: in a pipe, and at a terminal that loses its server and gets it back.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use chat_server::config::Loaded;
+use chat_server::server::Server;
 use chat_server::testing::{tied, tied_words};
 
-// An example has no test run of its own as long as its program is needed here, so its unit tests run from here.
-#[path = "../examples/client/conversation.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod conversation;
-#[path = "../examples/client/editor.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod editor;
-#[path = "../examples/client/files.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod files;
-#[path = "../examples/client/flags.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod flags;
-#[path = "../examples/client/line.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod line;
-#[path = "../examples/client/pipe.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod pipe;
-#[path = "../examples/client/secrets.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod secrets;
-#[path = "../examples/client/session.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod session;
-#[path = "../examples/client/stream.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod stream;
-#[path = "../examples/client/view.rs"]
-#[allow(dead_code, reason = "only the program uses all of it")]
-mod view;
-
+const PROGRAM: &str = env!("CARGO_BIN_EXE_chat");
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The client's program stands beside the tests: target/debug/deps/client-… and target/debug/examples/client.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().expect("the test knows where it is");
-    let target = tests.parent().and_then(|deps| deps.parent()).expect("deps stands in the target directory");
-    let program = target.join("examples").join(format!("client{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.exists(), "{} is missing: cargo build --example client makes it", program.display());
-    program
+/// The flags of the server that [`server`] is, one a line.
+const FLAGS: &str = "CHAT_TEST_SERVER_FLAGS";
+
+/// The process that the tests talk to: the server that they were built with, in a process of its own so that it can be killed.
+#[test]
+#[ignore = "it is started by the others"]
+fn server() {
+    let flags = std::env::var(FLAGS).expect("only the tests start it");
+    let loaded = Loaded::new(flags.lines().map(String::from), |name| std::env::var(name).ok()).expect("good settings");
+    let config = loaded.config;
+    let listener = TcpListener::bind(&config.addr).expect("a free port");
+    let mut server = Server::on(listener, None, config.clone()).expect("a server");
+    if !matches!(config.files.as_str(), "off" | "") {
+        server.pass_files(TcpListener::bind(&config.files).expect("a free port")).expect("a file door");
+    }
+    println!("listening on {}", server.handle().addr());
+    server.run().expect("it runs until it is killed");
 }
 
 /// A child that does not outlive its test.
@@ -74,43 +55,43 @@ impl Drop for Running {
     }
 }
 
-struct Server {
+struct Chat {
     running: Running,
     addr: String,
 }
 
-impl Server {
-    fn start(addr: &str) -> Server {
-        Server::with(addr, &[])
+impl Chat {
+    fn start(addr: &str) -> Chat {
+        Chat::with(addr, &[])
     }
 
-    fn with(addr: &str, flags: &[&str]) -> Server {
-        Server::run(tied(env!("CARGO_BIN_EXE_chat_server")), addr, flags)
+    fn with(addr: &str, flags: &[&str]) -> Chat {
+        Chat::run(addr, flags, None)
     }
 
     /// One with an operator key, which `/oper` asks for.
-    fn with_key(key: &str) -> Server {
-        let mut command = tied(env!("CARGO_BIN_EXE_chat_server"));
-        command.env("CHAT_OPERATOR_KEY", key);
-        Server::run(command, "127.0.0.1:0", &[])
+    fn with_key(key: &str) -> Chat {
+        Chat::run("127.0.0.1:0", &[], Some(key))
     }
 
-    fn run(mut command: Command, addr: &str, flags: &[&str]) -> Server {
-        command.args(["--addr", addr, "--metrics", "off"]).args(flags);
+    fn run(addr: &str, flags: &[&str], key: Option<&str>) -> Chat {
+        let mut command = tied(std::env::current_exe().expect("the test knows where it is"));
+        let flags = [&["--addr", addr][..], flags].concat().join("\n");
+        command.args(["server", "--exact", "--ignored", "--nocapture"]).env(FLAGS, flags);
+        command.envs(key.map(|key| ("CHAT_OPERATOR_KEY", key)));
         let mut running = Running::start(&mut command);
         // Nobody reads the log, and it must not fill its pipe.
         drop(running.0.stderr.take());
-        let mut out = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
-        let mut line = String::new();
-        out.read_line(&mut line).expect("the server says where it listens");
-        let addr = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("unexpected: {line:?}"));
-        Server { addr: addr.to_string(), running }
+        let out = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
+        let mut lines = out.lines().map(|line| line.expect("the server says where it listens"));
+        let addr = lines.find_map(|line| Some(line.split_once("listening on ")?.1.to_string()));
+        Chat { addr: addr.expect("the server listens"), running }
     }
 }
 
 /// Runs the client in a pipe with this input.
 fn piped(args: &[&str], input: &[u8]) -> (i32, String, String) {
-    let mut client = Running::start(tied(program()).args(args));
+    let mut client = Running::start(tied(PROGRAM).args(args));
     let mut stdin = client.0.stdin.take().expect("stdin is a pipe");
     let _may_have_ended = stdin.write_all(input);
     drop(stdin);
@@ -133,7 +114,7 @@ struct Person {
 }
 
 impl Person {
-    fn joins(server: &Server, name: &str) -> Person {
+    fn joins(server: &Chat, name: &str) -> Person {
         let stream = TcpStream::connect(&server.addr).expect("the server listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
         let lines = BufReader::new(stream.try_clone().expect("a socket can be cloned"));
@@ -187,7 +168,7 @@ impl Terminal {
     /// The client with a place for its history; `behind` goes on the command line behind it.
     fn run(dir: &std::path::Path, state: &str, args: &[&str], behind: &str) -> Terminal {
         let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
-        let line = format!("{} '{}' {} {behind}", tied_words().join(" "), program().display(), quoted.join(" "));
+        let line = format!("{} '{}' {} {behind}", tied_words().join(" "), PROGRAM, quoted.join(" "));
         let mut command = tied("script");
         command.args(["-qfec", &line, "/dev/null"]).current_dir(dir);
         // No colours, and a terminal that the editor can move its cursor on.
@@ -306,7 +287,7 @@ fn a_file_is_sent_and_fetched_with_a_bar_and_nothing_is_overwritten() {
     let sent: Vec<u8> = (0..900_000_u32).map(|i| (i * 31 + i / 251) as u8).collect();
     let path = folder.path("laporan akhir.bin");
     std::fs::write(&path, &sent).expect("a file");
-    let server = Server::with("127.0.0.1:0", &["--files", "127.0.0.1:0"]);
+    let server = Chat::with("127.0.0.1:0", &["--files", "127.0.0.1:0"]);
     let mut budi = Person::joins(&server, "budi");
     let mut ani = Terminal::start_in(&folder.0, &["--name", "ani", "--addr", &server.addr]);
     ani.shows("#lobby> ");
@@ -347,9 +328,9 @@ fn ctrl_c_ends_a_file_and_not_the_chat() {
     let folder = Folder::new("cancel");
     let path = folder.path("big.bin");
     std::fs::write(&path, vec![7; 40 << 20]).expect("a file");
-    let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = door.local_addr().expect("it is bound").port();
-    let chat = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let chat = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = chat.local_addr().expect("it is bound").to_string();
     let mut ani = Terminal::start(&["--name", "ani", "--addr", &addr]);
     let (stream, _) = chat.accept().expect("the client comes");
@@ -388,7 +369,7 @@ fn ctrl_c_ends_a_file_and_not_the_chat() {
 
 #[test]
 fn what_is_accepted_ends_with_zero() {
-    let server = Server::start("127.0.0.1:0");
+    let server = Chat::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
     let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"done\n\n/me waves\nno newline");
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
@@ -400,7 +381,7 @@ fn what_is_accepted_ends_with_zero() {
 
 #[test]
 fn a_room_is_entered_before_anything_is_said() {
-    let server = Server::start("127.0.0.1:0");
+    let server = Chat::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
     ani.says("JOIN=r:#den");
     ani.hears("OK JOIN tag=r");
@@ -419,7 +400,7 @@ fn a_room_is_entered_before_anything_is_said() {
 
 #[test]
 fn what_is_refused_ends_with_one_and_says_why() {
-    let server = Server::start("127.0.0.1:0");
+    let server = Chat::start("127.0.0.1:0");
     let args = ["--name", "ci", "--addr", &server.addr];
     let (code, out, err) = piped(&args, b"/whisper nobody hi\nafter\n");
     assert_eq!(code, 1, "{out}");
@@ -440,7 +421,7 @@ fn what_is_refused_ends_with_one_and_says_why() {
 
 #[test]
 fn plain_text_is_for_reading() {
-    let server = Server::start("127.0.0.1:0");
+    let server = Chat::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
     ani.says("MSG=m:selamat pagi: sudah makan?");
     ani.hears("OK MSG tag=m");
@@ -454,7 +435,7 @@ fn plain_text_is_for_reading() {
 
 #[test]
 fn a_paste_that_is_not_finished_is_sent_at_the_end() {
-    let server = Server::start("127.0.0.1:0");
+    let server = Chat::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
     let (code, out, _) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
     assert_eq!(code, 0, "{out}");
@@ -464,8 +445,8 @@ fn a_paste_that_is_not_finished_is_sent_at_the_end() {
 
 #[test]
 fn a_reader_that_has_had_enough_is_no_reason_to_panic() {
-    let server = Server::start("127.0.0.1:0");
-    let mut client = Running::start(tied(program()).args(["--name", "ci", "--addr", &server.addr]));
+    let server = Chat::start("127.0.0.1:0");
+    let mut client = Running::start(tied(PROGRAM).args(["--name", "ci", "--addr", &server.addr]));
     drop(client.0.stdout.take());
     let mut err = String::new();
     client.0.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
@@ -476,7 +457,7 @@ fn a_reader_that_has_had_enough_is_no_reason_to_panic() {
 #[test]
 fn without_a_server_it_ends_with_69() {
     // A port that was free a moment ago, and that nobody listens on.
-    let addr = Server::start("127.0.0.1:0").addr.clone();
+    let addr = Chat::start("127.0.0.1:0").addr.clone();
     let (code, _, err) = piped(&["--name", "ci", "--addr", &addr], b"x\n");
     assert_eq!(code, 69);
     assert!(err.contains("cannot connect") && err.contains("try:"), "{err}");
@@ -492,14 +473,14 @@ fn a_wrong_flag_ends_with_two() {
         assert_eq!((code, out.as_str()), (2, ""));
         assert!(err.contains("try:"), "{err}");
     }
-    let Output { status, stdout, .. } = tied(program()).arg("--version").output().expect("it runs");
+    let Output { status, stdout, .. } = tied(PROGRAM).arg("--version").output().expect("it runs");
     assert!(status.success());
-    assert!(String::from_utf8_lossy(&stdout).starts_with("client "));
+    assert!(String::from_utf8_lossy(&stdout).starts_with("chat "));
 }
 
 #[test]
 fn at_a_terminal_one_talks_and_leaves() {
-    let server = Server::start("127.0.0.1:0");
+    let server = Chat::start("127.0.0.1:0");
     let mut budi = Person::joins(&server, "budi");
     let mut ani = Terminal::start(&["--name", "ani", "--addr", &server.addr]);
     ani.shows("#lobby> ");
@@ -536,7 +517,7 @@ fn a_password_at_a_terminal_is_hidden_and_kept_nowhere() {
     let folder = Folder::new("secrets");
     let state = folder.path("state");
     let history = folder.0.join("state/chat_client/history");
-    let server = Server::with_key("hunter1-hunter1-hunter1");
+    let server = Chat::with_key("hunter1-hunter1-hunter1");
     let mut budi = Person::joins(&server, "budi");
     // What an older client has kept goes as well.
     std::fs::create_dir_all(history.parent().expect("a folder")).expect("a folder");
@@ -580,7 +561,7 @@ fn a_password_at_a_terminal_is_hidden_and_kept_nowhere() {
 /// Where only the output is a pipe, the input is a terminal, which would show what is typed.
 #[test]
 fn a_password_that_is_typed_for_a_pipe_is_hidden() {
-    let server = Server::with_key("hunter1-hunter1-hunter1");
+    let server = Chat::with_key("hunter1-hunter1-hunter1");
     let args = ["--name", "ani", "--addr", &server.addr];
     let mut ani = Terminal::run(std::path::Path::new("."), "/dev/null/none", &args, "| cat");
     ani.shows(" OK JOIN ");
@@ -595,7 +576,7 @@ fn a_password_that_is_typed_for_a_pipe_is_hidden() {
 
 #[test]
 fn a_password_in_a_script_is_the_line_behind_its_question_and_is_never_said() {
-    let server = Server::with_key("hunter1-hunter1-hunter1");
+    let server = Chat::with_key("hunter1-hunter1-hunter1");
     let mut ani = Person::joins(&server, "ani");
     let args = ["--name", "ci", "--addr", &server.addr];
     let (code, out, err) = piped(&args, b"/oper\nhunter1-hunter1-hunter1\nfirst\n");
@@ -615,7 +596,7 @@ fn a_password_in_a_script_is_the_line_behind_its_question_and_is_never_said() {
 
 #[test]
 fn a_restart_is_survived_and_the_hole_is_filled_once() {
-    let mut server = Server::start("127.0.0.1:0");
+    let mut server = Chat::start("127.0.0.1:0");
     let mut budi = Person::joins(&server, "budi");
     let mut ani = Terminal::start(&["--name", "ani", "--addr", &server.addr, "--room", "#den"]);
     ani.shows("#den> ");
@@ -627,7 +608,7 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.types("typed offline");
     ani.shows("kept");
     // Budi is back first, and speaks while ani is away; the new server counts from 1 again.
-    let server = Server::start(&server.addr);
+    let server = Chat::start(&server.addr);
     let mut budi = Person::joins(&server, "budi");
     budi.says("JOIN=d:#den");
     budi.hears("OK JOIN tag=d");
@@ -647,7 +628,7 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
 
 #[test]
 fn a_broken_connection_is_made_good_with_history() {
-    let server = Server::start("127.0.0.1:0");
+    let server = Chat::start("127.0.0.1:0");
     let mut budi = Person::joins(&server, "budi");
     let relay = Relay::to(&server.addr);
     let mut ani = Terminal::start(&["--name", "ani", "--addr", &relay.addr]);
@@ -681,7 +662,7 @@ struct Relay {
 
 impl Relay {
     fn to(server: &str) -> Relay {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound").to_string();
         let (say, whole) = std::sync::mpsc::sync_channel(0);
         let server = server.to_string();

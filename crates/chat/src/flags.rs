@@ -10,7 +10,7 @@ use crate::secrets::{self, PASSWORD_FILE};
 const HELP: &str = "\
 The client of the chat.
 
-  client [--name NAME] [--login] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--no-history]
+  chat [--name NAME] [--login] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--no-history]
 
   --name NAME       who you are; without it, your user name
   --login           the name is registered: sign in to it. The password is asked for, or is the first line
@@ -31,7 +31,7 @@ There, /send FILE [#room or user] sends a file, and /get TOKEN [name] fetches on
 In a pipe: lines go in, the protocol comes out. The exit code is 0 if every line was accepted, 1 if
 something was refused (standard error says what), 2 for a wrong flag, 69 if there is no server.
 
-  echo done | client --name ci
+  echo done | chat --name ci
 ";
 
 /// What the flags say.
@@ -88,7 +88,7 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
         let mut value = || glued.clone().or_else(|| args.next()).ok_or(format!("{flag} needs a value\n  try: --help"));
         match flag {
             "--help" | "-h" => return Ok(Task::Print(HELP.into())),
-            "--version" | "-V" => return Ok(Task::Print(concat!("client ", env!("CARGO_PKG_VERSION"), "\n").into())),
+            "--version" | "-V" => return Ok(Task::Print(concat!("chat ", env!("CARGO_PKG_VERSION"), "\n").into())),
             "--plain" => settings.plain = true,
             "--login" => settings.login = true,
             "--tls" => tls = true,

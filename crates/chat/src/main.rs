@@ -1,4 +1,4 @@
-//! The bundled client: for a person at a terminal, and for a program in a pipe.
+//! The program `chat`: the client for a person at a terminal, and for a program in a pipe.
 //!
 //! Read `line.rs` (what the server says), `view.rs` (how it looks), `conversation.rs` (what to do about it), then
 //! `session.rs` and `editor.rs` for a terminal, `files.rs` for files, and `pipe.rs` for a pipe. `secrets.rs` is about passwords,

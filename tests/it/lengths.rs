@@ -1,0 +1,129 @@
+//! Files and functions that can be read in one go. Those that are longer today are listed, and their numbers may only go down.
+//!
+//! A code line is neither blank, nor comment, nor inside a test module.
+
+use std::collections::BTreeMap;
+
+use crate::layers::{modules_of, root};
+use crate::source::packages;
+
+/// The most code lines of a file, and of a function.
+const FILE: usize = 350;
+const FUNCTION: usize = 70;
+
+/// Files that may be longer, and how long. A file that grows past its number is split, by what it does; the number is not raised.
+const FILES: &[(&str, usize)] = &[
+    ("src/command.rs", 1090),
+    ("src/config.rs", 770),
+    ("src/error.rs", 510),
+    ("src/event.rs", 610),
+    ("src/files.rs", 590),
+    ("src/files/door.rs", 410),
+    ("src/intake.rs", 460),
+    ("src/lab.rs", 400),
+    ("src/render.rs", 850),
+    ("src/router.rs", 760),
+    ("src/router/accounts.rs", 730),
+    ("src/router/archive.rs", 630),
+    ("src/router/commands.rs", 1160),
+    ("src/router/moderation.rs", 590),
+    ("src/server.rs", 490),
+    ("src/telnet.rs", 400),
+    ("src/testing.rs", 1020),
+    ("src/testing/memory.rs", 430),
+    ("crates/chat/src/conversation.rs", 1010),
+    ("crates/chat/src/pipe.rs", 400),
+    ("crates/chat/src/session.rs", 430),
+    ("crates/chat/src/view.rs", 390),
+    ("crates/chat_bench/src/load.rs", 540),
+    ("crates/chat_store/src/writer.rs", 450),
+    ("crates/chat_web/src/handlers.rs", 700),
+    ("crates/chat_web/src/listener.rs", 490),
+    ("crates/chat_web/src/models.rs", 520),
+    ("crates/chat_web/src/session/answers.rs", 460),
+    ("crates/chat_web/src/state.rs", 620),
+    ("crates/chat_web/src/websocket.rs", 400),
+    ("crates/chatd/src/settings.rs", 620),
+];
+
+/// Functions that may be longer.
+const FUNCTIONS: &[(&str, &str, usize)] = &[
+    ("src/error.rs", "fmt", 250),
+    ("src/intake.rs", "next", 95),
+    ("src/render.rs", "block", 90),
+    ("src/render.rs", "block_for_people", 80),
+    ("src/render.rs", "done", 135),
+    ("src/render.rs", "event", 105),
+    ("src/render.rs", "for_people", 100),
+    ("src/router/commands.rs", "command", 120),
+    ("src/server.rs", "run_on", 85),
+    ("crates/chat/src/conversation.rs", "dispatch", 80),
+    ("crates/chat/src/conversation.rs", "unasked", 100),
+    ("crates/chat/src/flags.rs", "read_flags", 90),
+    ("crates/chat_bench/src/floor.rs", "run", 85),
+    ("crates/chat_web/src/frames.rs", "public_frame", 85),
+    ("crates/chat_web/src/session/answers.rs", "done", 140),
+    ("crates/chat_web/src/websocket.rs", "write", 105),
+    ("crates/chatd/src/serve.rs", "serve", 125),
+];
+
+/// The most code lines of the card: what is read in an afternoon. It is to become 3,600.
+const CARD: usize = 7_000;
+
+/// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
+const SLACK: usize = 6;
+
+/// What is wrong with a length: `bound` is what is listed, `limit` what holds for all.
+fn wrong(what: &str, length: usize, bound: Option<usize>, limit: usize) -> Option<String> {
+    let bound_or_limit = bound.unwrap_or(limit);
+    match bound {
+        _ if length > bound_or_limit => {
+            Some(format!("{what} has {length} code lines, at most {bound_or_limit} are allowed: take it apart"))
+        }
+        Some(_) if length <= limit => Some(format!("{what} has only {length} code lines: take it out of the list")),
+        Some(bound) if length + bound / SLACK < bound => {
+            Some(format!("{what} has only {length} code lines: put {} into the list", length.next_multiple_of(10)))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn files_are_short() {
+    let mut bounds: BTreeMap<&str, usize> = FILES.iter().copied().collect();
+    let mut found = Vec::new();
+    for module in packages().iter().flat_map(|package| package.modules.values()) {
+        found.extend(wrong(&module.file, module.code_lines, bounds.remove(module.file.as_str()), FILE));
+    }
+    found.extend(bounds.keys().map(|file| format!("{file} is no file: take it out of the list")));
+    assert!(found.is_empty(), "FILES in tests/it/lengths.rs:\n{}", found.join("\n"));
+}
+
+#[test]
+fn functions_are_short() {
+    let mut bounds: BTreeMap<(&str, &str), usize> =
+        FUNCTIONS.iter().map(|(file, name, n)| ((*file, *name), *n)).collect();
+    let mut found = Vec::new();
+    for module in packages().iter().flat_map(|package| package.modules.values()) {
+        for (name, length) in &module.functions {
+            let bound = bounds.remove(&(module.file.as_str(), name.as_str()));
+            found.extend(wrong(&format!("{}: {name}", module.file), *length, bound, FUNCTION));
+        }
+    }
+    found.extend(bounds.keys().map(|(file, name)| format!("{file} has no function {name}: take it out of the list")));
+    assert!(found.is_empty(), "FUNCTIONS in tests/it/lengths.rs:\n{}", found.join("\n"));
+}
+
+/// What is read of the card: the model, the chat, the parser, and the threads around it.
+#[test]
+fn the_card_is_read_in_an_afternoon() {
+    let threads = ["protocol", "queue", "connection", "server"];
+    let mut card = 0;
+    for module in modules_of("model").into_iter().chain(modules_of("chat")).chain(threads) {
+        let lines = root().modules[module].code_lines;
+        println!("{lines:>6}  {module}");
+        card += lines;
+    }
+    println!("{card:>6}  the card");
+    assert!(card <= CARD, "the card has {card} code lines, at most {CARD} are allowed: tests/it/lengths.rs");
+}
