@@ -638,6 +638,8 @@ pub enum Warning {
     Reads(u64),
     /// Ctrl-C came from a telnet client. It does not leave.
     Interrupt,
+    /// Ctrl-C came in the middle of a paste. Its lines are read up to its end, and none is said.
+    PasteLeft,
     /// A telnet client does not let the server edit lines.
     LineMode,
 }

@@ -225,6 +225,8 @@ pub(crate) struct State {
     /// The rooms it is in; the last one entered comes last.
     pub(crate) rooms: Vec<RoomName>,
     pub(crate) current: Option<RoomName>,
+    /// The current room when its paste began.
+    pub(crate) pasting_in: Option<RoomName>,
     pub(crate) away: Option<Text>,
     pub(crate) ignored: Vec<Name>,
     /// Whether it has shown that its name belongs to it.

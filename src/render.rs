@@ -749,6 +749,9 @@ fn words_of(warning: Warning) -> String {
             format!("Much is read and searched from your address, so the answer comes in {seconds} s. Nothing is lost.")
         }
         Warning::LineMode => "Your telnet does not let me edit lines; all stays as it was.".into(),
+        Warning::PasteLeft => {
+            "Nothing of your paste will be said, since you pressed Ctrl-C. A single dot (.) ends it.".into()
+        }
         Warning::Interrupt => "Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.".into(),
     }
 }

@@ -89,6 +89,17 @@ fn every_link_between_the_papers_leads_to_something() {
     assert!(followed > 500, "{followed} links");
 }
 
+#[test]
+fn every_picture_is_shown() {
+    let papers: String = files("", ".md").iter().map(read).collect();
+    let pictures = [files("docs", ".png"), files("docs", ".svg")].concat();
+    assert!(!pictures.is_empty());
+    for picture in pictures {
+        let name = picture.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(papers.contains(&name), "{} is shown by no paper", picture.display());
+    }
+}
+
 /// The sources of the running programs with their paths: what is compiled for tests alone is left out.
 fn sources() -> Vec<(PathBuf, String)> {
     let crates = ["chat_direct", "chat_pool", "chat_store", "chat_tls", "chat_tokio", "chat_web", "chatd"];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View};
 use chat_server::config::{self, When};
-use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_LINES};
+use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_BYTES, PASTE_LINES};
 use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
@@ -375,9 +375,18 @@ fn error() -> impl Strategy<Value = ChatError> {
         any::<usize>().prop_map(|max| ChatError::TooManyRooms { max }),
         Just(ChatError::NoText),
         any::<(usize, usize)>().prop_map(|(max, got)| ChatError::LineTooLong { max, got }),
-        any::<(usize, usize)>().prop_map(|(max, got)| ChatError::PasteTooLong { max, got }),
+        (any::<(usize, usize)>(), select(vec!["lines", "bytes"]), any::<usize>()).prop_map(
+            |((max, got), unit, line)| {
+                ChatError::BadPaste { line, why: Box::new(ChatError::PasteTooLong { unit, max, got }) }
+            }
+        ),
+        Just(ChatError::PasteUnfinished),
+        Just(ChatError::PasteLeft),
         (shown(), option::of(Just("JOIN"))).prop_map(|(verb, near)| ChatError::UnknownVerb { verb, near }),
-        (any::<u64>(), select(vec![Spam::Lines { max: 1 }, Spam::Repeats { max: 2 }, Spam::Muted]))
+        (
+            any::<u64>(),
+            select(vec![Spam::Lines { max: 1 }, Spam::Paste { max: 1 }, Spam::Repeats { max: 2 }, Spam::Muted])
+        )
             .prop_map(|(retry, why)| ChatError::TooFast { retry, why }),
         Just(ChatError::NoName),
         shown().prop_map(ChatError::BadName),
@@ -522,7 +531,7 @@ fn items() -> impl Strategy<Value = Items> {
         text().prop_map(|text| {
             let motd = |words: &str| format!("{words:?}");
             let (old, new) = (motd(""), motd(&text));
-            Items::Settings(vec![config::Change { key: "motd", old, new, when: When::AtOnce }])
+            Items::Settings(vec![config::Change { key: "motd", old, new, when: When::AtOnce, is_path: false }])
         }),
         (vec(entry(), 0..4), option::of(any::<u64>())).prop_map(|(acts, more)| Items::Audit { acts, more }),
     ]
@@ -580,6 +589,7 @@ fn event() -> impl Strategy<Value = Event> {
             Warning::Errors,
             Warning::Reads(3),
             Warning::Interrupt,
+            Warning::PasteLeft,
             Warning::LineMode
         ])
         .prop_map(Event::Warn),
@@ -877,12 +887,14 @@ proptest! {
         }
         let Decoded::Request(request) = decoder.decode(b".") else { return Err(TestCaseError::fail("no request")) };
         let kept: Vec<Text> = lines.iter().filter(|line| !line.trim().is_empty()).cloned().collect();
-        let bytes: usize = lines.iter().map(|line| line.len()).sum();
+        let bytes: usize = kept.iter().map(|line| line.len()).sum();
         prop_assert_eq!(request.tag.as_deref(), Some("7"));
         match request.what {
             Ok(Command::Paste(got)) => prop_assert_eq!(got, kept),
             Err(ChatError::NoText) => prop_assert!(kept.is_empty()),
-            Err(ChatError::PasteTooLong { .. }) => prop_assert!(lines.len() > PASTE_LINES || bytes > 32 * 1024),
+            Err(ChatError::BadPaste { line, .. }) => {
+                prop_assert!((kept.len() > PASTE_LINES || bytes > PASTE_BYTES) && line <= lines.len());
+            }
             other => prop_assert!(false, "{other:?}"),
         }
         let Decoded::Request(request) = decoder.decode(b"LIST") else { return Err(TestCaseError::fail("no request")) };
@@ -1166,25 +1178,25 @@ proptest! {
     /// Spam, against a limiter that remembers everything: what passes, what is refused and for how long, and the end.
     #[test]
     fn the_spam_window_is_what_it_says(
-        lines in vec((0u64..25, option::weighted(0.8, 0u64..3), 1usize..4), 1..200), most in 0u32..8, same in 0u32..5
+        lines in vec((0u64..25, option::weighted(0.8, 0u64..3)), 1..200), most in 0u32..8, same in 0u32..5
     ) {
         let start = Moment::default();
         let mut limiter = RateLimiter::new(most, same);
         let mut now = 0;
         let (mut passed, mut mutes): (Vec<(u64, Option<u64>)>, Vec<u64>) = (Vec::new(), Vec::new());
-        for (gap, words, units) in lines {
+        for (gap, words) in lines {
             now += gap;
-            let verdict = limiter.take(ANI, units, words, start + Duration::from_secs(now));
+            let verdict = limiter.take(ANI, words, start + Duration::from_secs(now));
             let muted = mutes.last().is_some_and(|mute| now < mute + 30);
             // A mute wipes the slate.
             let since = mutes.last().map_or(0, |mute| mute + 30);
             let window: Vec<_> = passed.iter().filter(|(at, _)| *at >= since && at + 60 > now).collect();
-            let too_many = most > 0 && window.len() + units > most as usize;
+            let too_many = most > 0 && window.len() >= most as usize;
             let too_often = same > 0 && words.is_some() && window.iter().filter(|(_, w)| *w == words).count() >= same as usize;
             match verdict {
                 Verdict::Pass => {
                     prop_assert!(!muted && !too_many && !too_often);
-                    passed.extend(std::iter::repeat_n((now, words), units));
+                    passed.push((now, words));
                 }
                 Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Muted }) => {
                     prop_assert!(muted);
@@ -1204,7 +1216,7 @@ proptest! {
                 other => prop_assert!(false, "{other:?}"),
             }
             // Others are not counted with her.
-            prop_assert_eq!(RateLimiter::new(1, 1).take(ClientId(2), 1, words, start), Verdict::Pass);
+            prop_assert_eq!(RateLimiter::new(1, 1).take(ClientId(2), words, start), Verdict::Pass);
         }
     }
 

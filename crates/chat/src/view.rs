@@ -1,11 +1,14 @@
 //! How the chat looks to a person: one calm line for each thing that happens, names in one column.
 
+mod blocks;
+
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
-use crate::line::{Block, Item, Line};
+use crate::line::{Item, Line};
+use crate::mention::mentions;
 
 /// Names end in this column, where lines are drawn for a terminal.
 const COLUMN: usize = 12;
@@ -15,6 +18,8 @@ const DIM: &str = "2";
 const BOLD: &str = "1";
 const RED: &str = "31";
 const YELLOW: &str = "33";
+/// What speaks to the person: black on yellow, bold, so that an eye finds it in a full screen.
+const CALL: &str = "1;30;43";
 
 /// Draws what the server says. Every line it gives back ends in a newline and holds no control byte but our colours.
 pub(crate) struct View {
@@ -28,6 +33,8 @@ pub(crate) struct View {
     day: Option<chrono::NaiveDate>,
     /// Speech from here needs no room in front.
     pub(crate) current: Option<String>,
+    /// Who reads this: lines that speak to that name are marked.
+    pub(crate) me: String,
 }
 
 impl View {
@@ -41,7 +48,7 @@ impl View {
     /// For a pipe: the same words, no colours, no columns.
     pub(crate) fn plain() -> View {
         let zone = |at: DateTime<Utc>| at.with_timezone(&Local).naive_local();
-        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()) }
+        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()), me: String::new() }
     }
 
     /// Draws what came; empty for what a person need not see.
@@ -106,11 +113,34 @@ impl View {
         let here = self.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(room));
         let place = if here { String::new() } else { format!("{} ", self.ink(DIM, room)) };
         if line.kind == "MSG" {
-            return self.said(line, who, &format!("{place}{}", line.text));
+            return self.said(line, who, &format!("{place}{}", self.called(who, &line.text)));
         }
         let day = self.new_day(line.at);
-        let words = format!("{place}{} {}", self.ink(colour_of(who), who), line.text);
+        let words = format!("{place}{} {}", self.ink(colour_of(who), who), self.called(who, &line.text));
         day + &self.row(line.at, "*", DIM, &words)
+    }
+
+    /// Whether a line speaks to the person: a whisper, a file for them alone, or words with their name.
+    pub(crate) fn is_called_by(&self, line: &Line) -> bool {
+        let is_me = |name: &str| name.eq_ignore_ascii_case(&self.me);
+        match line.kind.as_str() {
+            "MSG" | "ACT" => !is_me(line.field(2)) && !mentions(&line.text, &self.me).is_empty(),
+            "WHISPER" => !is_me(line.field(0)) && is_me(line.field(1)),
+            "FILE" => is_me(line.field(0)),
+            _ => false,
+        }
+    }
+
+    /// Words with the person's name marked in them, unless the person said them.
+    fn called(&self, who: &str, words: &str) -> String {
+        let mut out = String::new();
+        let mut rest = 0;
+        for place in mentions(words, &self.me).into_iter().filter(|_| !who.eq_ignore_ascii_case(&self.me)) {
+            out += &words[rest..place.start];
+            out += &self.ink(CALL, &words[place.clone()]);
+            rest = place.end;
+        }
+        out + &words[rest..]
     }
 
     fn file(&mut self, line: &Line) -> String {
@@ -204,66 +234,6 @@ impl View {
         }
     }
 
-    /// A block as a table or, for old lines, as a stretch of the conversation.
-    pub(crate) fn block(&mut self, block: &Block) -> String {
-        let count = block.lines.len();
-        match block.what.as_str() {
-            "HISTORY" if count == 0 => self.own(&format!("nothing more was said in {}", block.room)),
-            "HISTORY" => self.earlier(&block.room, &block.lines),
-            "LIST" | "WHO" => {
-                let rows = block.lines.iter().map(|user| {
-                    let idle = match user.pair("idle").and_then(|idle| idle.parse().ok()) {
-                        Some(seconds) => format!("idle {}", span(seconds)),
-                        None => String::new(),
-                    };
-                    let away = if user.text.is_empty() { String::new() } else { format!("away: {}", user.text) };
-                    let rooms = user.pair("rooms").unwrap_or_default().replace(',', " ");
-                    vec![user.field(0).to_string(), rooms, idle, away]
-                });
-                let title = if block.room == "*" { String::new() } else { format!(" in {}", block.room) };
-                let title = if block.what == "WHO" { String::new() } else { people(count) + &title };
-                self.table(&title, rows.collect(), true)
-            }
-            "ROOMS" => {
-                let rows = block.lines.iter().map(|room| {
-                    let people = room.pair("users").and_then(|n| n.parse().ok()).map_or(String::new(), people);
-                    let modes = room.pair("modes").filter(|modes| *modes != "+").unwrap_or_default();
-                    vec![room.field(0).to_string(), people, modes.to_string(), room.text.clone()]
-                });
-                self.table(&if count == 1 { "1 room".into() } else { format!("{count} rooms") }, rows.collect(), false)
-            }
-            "BANS" if count == 0 => self.own("nobody is banned or muted"),
-            "BANS" => {
-                let rows = block.lines.iter().map(|ban| {
-                    let whom = if ban.field(0) == "*" { "an address" } else { ban.field(0) };
-                    let what = if ban.pair("mute").is_some() { "muted" } else { "banned" };
-                    let left = ban.pair("for").and_then(|seconds| seconds.parse().ok());
-                    let left =
-                        left.map_or("until it is lifted".into(), |seconds| format!("for {} more", span(seconds)));
-                    vec![whom.to_string(), what.to_string(), left, format!("by {}", ban.field(1)), ban.text.clone()]
-                });
-                let place = if block.room == "*" { "this server" } else { &block.room };
-                self.table(&format!("banned and muted, {place}"), rows.collect(), false)
-            }
-            "AUDIT" => {
-                let rows = block.lines.iter().map(|act| {
-                    let time = act.at.map_or(String::new(), |at| (self.zone)(at).format("%e %b %H:%M").to_string());
-                    let place = act.pair("room").unwrap_or_default();
-                    let whom = act.pair("target").unwrap_or_default();
-                    vec![time, act.field(1).into(), act.field(2).into(), place.into(), whom.into(), act.text.clone()]
-                });
-                self.table("done by power", rows.collect(), false)
-            }
-            "HELP" => self.help(&block.lines),
-            "STATS" => {
-                let rows = block.lines.iter();
-                let rows = rows.map(|stat| vec![format!("{:>12}", stat.field(1)), stat.text.clone()]).collect();
-                self.table("figures", rows, false)
-            }
-            _ => block.lines.iter().map(|line| self.line(line)).collect(),
-        }
-    }
-
     /// Old lines between two rules.
     pub(crate) fn earlier(&mut self, room: &str, lines: &[Line]) -> String {
         let mut out = self.rule(&format!("earlier in {room}"));
@@ -274,54 +244,6 @@ impl View {
         self.current = current;
         let day = self.new_day(Some(Utc::now()));
         out + &if day.is_empty() { self.rule("now") } else { day }
-    }
-
-    fn help(&self, lines: &[Line]) -> String {
-        // So that the longest explanation ends in column 80.
-        const WIDE: usize = 22;
-        let mut out = self.rule("commands");
-        for line in lines {
-            let (usage, help) = line.text.split_once("  - ").unwrap_or((&line.text, ""));
-            let mut width = 0;
-            for word in usage.split(' ') {
-                let (fresh, length) = (width == 0, word.chars().count());
-                let gap = match width {
-                    0 => "  ",
-                    width if width + length > 74 => "\n      ",
-                    _ => " ",
-                };
-                width = if gap.starts_with('\n') { 4 + length } else { width + length + usize::from(!fresh) };
-                let _infallible = write!(out, "{gap}{word}");
-            }
-            if width > WIDE {
-                let _infallible = writeln!(out, "\n  {:WIDE$}  {}", "", self.ink(DIM, help));
-            } else {
-                let _infallible = writeln!(out, "{:1$}  {2}", "", WIDE - width, self.ink(DIM, help));
-            }
-        }
-        out
-    }
-
-    /// Rows with their columns aligned; the first one holds names, which may have colours.
-    fn table(&self, title: &str, rows: Vec<Vec<String>>, names: bool) -> String {
-        let mut widths = Vec::new();
-        for row in &rows {
-            for (column, cell) in row.iter().enumerate() {
-                widths.resize(widths.len().max(column + 1), 0);
-                widths[column] = widths[column].max(cell.chars().count());
-            }
-        }
-        let mut out = if title.is_empty() { String::new() } else { self.rule(title) };
-        for row in &rows {
-            let mut text = String::from(" ");
-            for (column, cell) in row.iter().enumerate().filter(|(column, _)| widths[*column] > 0) {
-                let padding = " ".repeat(widths[column] - cell.chars().count());
-                let colour = if names && column == 0 { colour_of(cell) } else { "" };
-                let _infallible = write!(text, " {}{padding} ", self.ink(colour, cell));
-            }
-            let _infallible = writeln!(out, "{}", text.trim_end());
-        }
-        out
     }
 
     /// One row: time, who or a mark, words.
@@ -397,10 +319,6 @@ fn colour_of(name: &str) -> &'static str {
     NAME_COLOURS[(hasher.finish() % NAME_COLOURS.len() as u64) as usize]
 }
 
-fn people(count: usize) -> String {
-    if count == 1 { "1 person".into() } else { format!("{count} people") }
-}
-
 fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -437,6 +355,30 @@ mod tests {
                     10:01           --  budi left #lobby (quit)\n\
                     10:01            !  Nobody here is called \"x\". (no-such-user)\n";
         assert_eq!(shown(&mut view(false), &lines), seen);
+    }
+
+    #[test]
+    fn the_own_name_is_marked_where_it_speaks_to_the_person() {
+        let mut view = View { me: "ani".into(), ..view(true) };
+        let said = |view: &mut View, who: &str, words: &str| {
+            let line = format!("2026-08-21T10:00:12Z MSG #lobby 4 {who}: {words}");
+            assert_eq!(view.is_called_by(&Line::parse(&line)), words.contains("Ani") && who != "ani", "{line}");
+            shown(view, &[&line])
+        };
+        let seen = said(&mut view, "budi", "Ani, is @Ani with animals?");
+        assert!(seen.contains("\x1b[1;30;43mAni\x1b[0m, is \x1b[1;30;43m@Ani\x1b[0m with animals?"), "{seen:?}");
+        for (who, words) in [("ani", "Ani herself"), ("budi", "an animal"), ("budi", "ani-maria")] {
+            assert!(!said(&mut view, who, words).contains("\x1b[1;30;43m"), "{words}");
+        }
+        let seen = shown(&mut view, &["2026-08-21T10:00:12Z ACT #lobby 5 budi: waves to ani"]);
+        assert!(seen.contains("waves to \x1b[1;30;43mani"), "{seen:?}");
+        view.colours = false;
+        assert!(!said(&mut view, "budi", "Ani?").contains('\x1b'));
+        for (line, is_called) in
+            [("WHISPER budi ani: x", true), ("FILE ani 0 budi 5 t: x", true), ("TOPIC #a budi: ani", false)]
+        {
+            assert_eq!(view.is_called_by(&Line::parse(&format!("t {line}"))), is_called, "{line}");
+        }
     }
 
     #[test]
