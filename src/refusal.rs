@@ -55,6 +55,12 @@ impl Refusal {
         Refusal::new(Code::BadArgument, format!("\"{what}\" does not fit here. {right}"))
     }
 
+    /// In other words, with the same code and pairs.
+    #[must_use]
+    pub fn reworded(self, words: impl Into<String>) -> Refusal {
+        Refusal { pairs: self.pairs, ..Refusal::new(self.code, words) }
+    }
+
     /// With a pair more.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Refusal {
@@ -67,7 +73,7 @@ impl Refusal {
         self.code
     }
 
-    /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`.
+    /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`, `line=2`.
     pub fn pairs(&self) -> &[(&'static str, Value)] {
         &self.pairs
     }

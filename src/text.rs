@@ -28,6 +28,11 @@ pub struct Text {
     end: usize,
 }
 
+/// A text without the byte order mark (U+FEFF) that some editors put in front of a file.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 impl Text {
     /// Takes the bytes of one line in.
     ///
@@ -118,7 +123,7 @@ impl Refusal {
         Refusal::new(Code::LineTooLong, words).with("max", max).with("got", got)
     }
 
-    fn not_utf8(at: usize) -> Refusal {
+    pub(crate) fn not_utf8(at: usize) -> Refusal {
         let words = format!(
             "Byte {at} of your line is not UTF-8, so nothing was sent. Set your terminal to UTF-8; where telnet eats letters, nc and the bundled client do not."
         );

@@ -11,13 +11,14 @@ use super::operators::{Doer, wrong};
 use crate::code::Code;
 use crate::connections::neighbourhood;
 use crate::event::{Done, Envelope, Event, Leave};
-use crate::limit::{Allowance, Guesses, Spam, TooFast};
+use crate::limit::{Allowance, Guesses};
 use crate::looks::{Looks, reserved};
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
 use crate::refusal::Refusal;
 use crate::room::Room;
+use crate::spam::{Spam, TooFast};
 use crate::store::{Account, Answer, Policy, Proof, Question, Refused, Role, Secret};
 use crate::text::Text;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::accounts::{Accounts, Admission};
 use super::{Router, Turn, reads};
 use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
-use crate::limit::{Spam, TooFast, seconds_up};
+use crate::limit::seconds_up;
 use crate::message::{Client, Message, Onlooker, Reply, Sought, Ticket};
 use crate::names::{ClientId, RoomName};
 use crate::now::{Moment, Now};
@@ -17,6 +17,7 @@ use crate::protocol::Request;
 use crate::refusal::Refusal;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
+use crate::spam::{Spam, TooFast};
 use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Refused, Report, Store, can_be_found};
 use crate::text::Text;
 

@@ -7,10 +7,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::connections::neighbourhood;
-use crate::limit::{Bucket, Spam, TooFast, seconds_up};
+use crate::limit::{Bucket, seconds_up};
 use crate::names::ClientId;
 use crate::now::Moment;
 use crate::refusal::Refusal;
+use crate::spam::{Spam, TooFast};
 use crate::store::Question;
 
 /// What one read takes of the pace: a call that looks at what is in memory or a page of the store, and a search.

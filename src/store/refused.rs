@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::code::Code;
-use crate::limit::{Spam, TooFast};
 use crate::names::Name;
 use crate::refusal::Refusal;
+use crate::spam::{Spam, TooFast};
 
 /// Why a store, or the router before it, does not do what was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@ mod editor;
 mod files;
 mod flags;
 mod line;
+mod man;
 mod mention;
 mod output;
 mod pipe;
@@ -28,10 +29,10 @@ use flags::{Task, USAGE};
 use stream::Server;
 
 fn main() -> ExitCode {
-    let task = match flags::read_flags(std::env::args().skip(1), &flags::default_name()) {
+    let task = match flags::read_flags(std::env::args_os().skip(1), &flags::default_name()) {
         Ok(task) => task,
         Err(problem) => {
-            output::complain(&format!("error: {problem}"));
+            output::complain(&problem);
             return ExitCode::from(USAGE);
         }
     };

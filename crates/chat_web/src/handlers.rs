@@ -520,7 +520,7 @@ pub async fn get_message(
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     /// Words that the messages have, all of them; "several in a row" in quotes; `de*` is the beginning of one, of two letters at
-    /// least.
+    /// least. In a script without spaces each character is a word: `東京` finds `明日は東京に行く`.
     #[param(example = "red fish", min_length = 1)]
     q: String,
     /// Only in this room, without its `#`; in all that you may read if nothing is said.
