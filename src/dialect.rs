@@ -18,30 +18,13 @@ use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
 use crate::zone::Zone;
 
+mod paste;
+
+pub use paste::{PASTE_BYTES, PASTE_LINES};
+use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
+
 /// A password was asked for, and its owner has thought better of it.
 const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Never mind, then: all stays as it was.");
-
-/// Its author took a paste back.
-const PASTE_LEFT: Refusal =
-    Refusal::fixed(Code::NoText, "There you pressed Ctrl-C. Send it again if you want it said.");
-/// The end of a paste never came.
-const PASTE_UNFINISHED: Refusal = Refusal::fixed(
-    Code::MissingArgument,
-    "Here its end is missing, a line with a single dot. Send all of it again, with the dot.",
-);
-
-/// There are more lines or bytes in a paste than there may be.
-fn paste_too_long(unit: &str, max: usize, got: usize) -> Refusal {
-    let words =
-        format!("You sent {got} {unit}, {max} are allowed, and this line is the first too many. Send it in pieces.");
-    Refusal::new(Code::LineTooLong, words).with("max", max).with("got", got)
-}
-
-/// Nothing of a paste is said, because of one of its lines: the first one is 1, and empty ones count.
-fn bad_paste(line: usize, why: Refusal) -> Refusal {
-    let words = format!("Nothing of your paste was said, for its line {line}: {why}");
-    why.reworded(words).with("line", line)
-}
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
@@ -123,10 +106,6 @@ pub trait Encoder: Send {
     }
 }
 
-/// The most lines of one paste that are said.
-pub const PASTE_LINES: usize = 200;
-/// The most bytes of one paste.
-pub const PASTE_BYTES: usize = 32 * 1024;
 /// Reads the line protocol.
 #[derive(Default)]
 pub struct LineDecoder {
@@ -147,26 +126,6 @@ struct Begun {
     /// The router has refused it already, and its end needs no answer.
     is_refused: bool,
     paste: Paste,
-}
-
-/// The lines of a paste up to its end. It is said whole or not at all.
-#[derive(Default)]
-struct Paste {
-    /// Those that are said: what is empty is left out.
-    lines: Vec<Text>,
-    /// How many lines came, how many of them are not empty, and the bytes of those.
-    number: usize,
-    count: usize,
-    bytes: usize,
-    /// The first line at fault, and why.
-    fault: Option<(usize, Fault)>,
-}
-
-/// What is the matter with a line of a paste. How much is too much is known at the end.
-enum Fault {
-    TooManyLines,
-    TooManyBytes,
-    Line(Refusal),
 }
 
 /// A request after which the next line is a password. Before sign-on it may be its other reading.
@@ -355,50 +314,6 @@ impl Decoder for LineDecoder {
     }
 }
 
-impl Paste {
-    /// One more line.
-    fn add(&mut self, text: Text) {
-        self.number += 1;
-        if text.trim().is_empty() {
-            return;
-        }
-        self.count += 1;
-        self.bytes += text.len();
-        if self.count > PASTE_LINES {
-            self.is_at_fault(Fault::TooManyLines);
-        } else if self.bytes > PASTE_BYTES {
-            self.is_at_fault(Fault::TooManyBytes);
-        } else if self.fault.is_none() {
-            self.lines.push(text);
-        }
-    }
-
-    /// One more line, which cannot be said.
-    fn fail(&mut self, why: Refusal) {
-        self.number += 1;
-        self.is_at_fault(Fault::Line(why));
-    }
-
-    fn is_at_fault(&mut self, why: Fault) {
-        // Nothing of it is wanted any more.
-        self.lines = Vec::new();
-        self.fault.get_or_insert((self.number, why));
-    }
-
-    /// It is over.
-    fn command(self) -> Result<Command, Refusal> {
-        let Some((line, fault)) = self.fault else {
-            return if self.lines.is_empty() { Err(Refusal::NO_TEXT) } else { Ok(Command::Paste(self.lines)) };
-        };
-        let why = match fault {
-            Fault::TooManyLines => paste_too_long("lines", PASTE_LINES, self.count),
-            Fault::TooManyBytes => paste_too_long("bytes", PASTE_BYTES, self.bytes),
-            Fault::Line(why) => why,
-        };
-        Err(bad_paste(line, why))
-    }
-}
-
 /// Writes the line protocol, in the view its reader chose.
 #[derive(Default)]
 pub struct LineEncoder {
@@ -568,6 +483,7 @@ impl LineEncoder {
 
 #[cfg(test)]
 mod tests {
+    use super::paste::{bad_paste, paste_too_long};
     use super::*;
     use crate::names::Name;
 

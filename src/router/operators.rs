@@ -20,8 +20,7 @@ use crate::operator_key::OperatorKey;
 use crate::refusal::Refusal;
 use crate::render::while_of;
 use crate::room::Room;
-use crate::spam::{Spam, TooFast};
-use crate::store::{Act, Answer as Told, Entry, Question, Role, Secret};
+use crate::store::{Act, Answer as Told, Entry, Question, Refused, Role, Secret};
 use crate::sync::mpsc::SyncSender;
 use crate::text::Text;
 
@@ -175,7 +174,7 @@ impl Turn<'_> {
         // Whoever has one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
         if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
-            return Err(TooFast { retry, why: Spam::Guesses }.into());
+            return Err(Refused::Guarded(retry).into());
         }
         if operators.key.as_ref().is_some_and(|right| right.is(key.reveal())) {
             return Ok(());
