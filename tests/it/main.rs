@@ -17,6 +17,7 @@ mod permissions;
 mod phases;
 mod promise;
 mod properties;
+mod replay;
 mod soak;
 mod source;
 mod transcripts;
