@@ -21,7 +21,7 @@ const FILES: &[(&str, usize)] = &[
     ("src/files/door.rs", 410),
     ("src/intake.rs", 460),
     ("src/lab.rs", 400),
-    ("src/render.rs", 850),
+    ("src/render.rs", 640),
     ("src/router.rs", 760),
     ("src/router/accounts.rs", 730),
     ("src/router/archive.rs", 630),
@@ -31,10 +31,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/telnet.rs", 400),
     ("src/testing.rs", 1020),
     ("src/testing/memory.rs", 430),
-    ("crates/chat/src/conversation.rs", 1010),
-    ("crates/chat/src/pipe.rs", 400),
-    ("crates/chat/src/session.rs", 430),
-    ("crates/chat/src/view.rs", 390),
     ("crates/chat_bench/src/load.rs", 540),
     ("crates/chat_store/src/writer.rs", 450),
     ("crates/chat_web/src/handlers.rs", 700),
@@ -51,24 +47,19 @@ const FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/error.rs", "fmt", 250),
     ("src/intake.rs", "next", 95),
     ("src/render.rs", "block", 90),
-    ("src/render.rs", "block_for_people", 80),
     ("src/render.rs", "done", 135),
     ("src/render.rs", "event", 105),
-    ("src/render.rs", "for_people", 100),
     ("src/router/commands.rs", "command", 120),
     ("src/server.rs", "run_on", 85),
-    ("crates/chat/src/conversation.rs", "dispatch", 80),
-    ("crates/chat/src/conversation.rs", "unasked", 100),
-    ("crates/chat/src/flags.rs", "read_flags", 90),
     ("crates/chat_bench/src/floor.rs", "run", 85),
     ("crates/chat_web/src/frames.rs", "public_frame", 85),
     ("crates/chat_web/src/session/answers.rs", "done", 140),
     ("crates/chat_web/src/websocket.rs", "write", 105),
-    ("crates/chatd/src/serve.rs", "serve", 125),
+    ("crates/chatd/src/serve.rs", "serve", 110),
 ];
 
 /// The most code lines of the card: what is read in an afternoon. It is to become 3,600.
-const CARD: usize = 7_000;
+const CARD: usize = 7_300;
 
 /// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
 const SLACK: usize = 6;

@@ -108,12 +108,19 @@ fn the_manual_has_every_code_and_no_other() {
 fn the_manual_has_every_warning() {
     let rows = table(&section("7. Codes"), "| text | means |");
     let texts: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
-    let said =
-        [Warning::Pace, Warning::Idle(60), Warning::Errors, Warning::Reads(3), Warning::Interrupt, Warning::LineMode]
-            .map(|warning| {
-                let line = render(&Envelope::new(Now::read().wall, Event::Warn(warning)), Wire::Line);
-                String::from_utf8(line).unwrap().split_once(": ").unwrap().1.trim_end().to_string()
-            });
+    let said = [
+        Warning::Pace,
+        Warning::Idle(60),
+        Warning::Errors,
+        Warning::Reads(3),
+        Warning::Interrupt,
+        Warning::PasteLeft,
+        Warning::LineMode,
+    ]
+    .map(|warning| {
+        let line = render(&Envelope::new(Now::read().wall, Event::Warn(warning)), Wire::Line);
+        String::from_utf8(line).unwrap().split_once(": ").unwrap().1.trim_end().to_string()
+    });
     assert_eq!(texts, said);
 }
 
@@ -134,6 +141,19 @@ fn the_manual_has_every_kind_of_line() {
         let seen =
             played.lines().any(|line| line.contains(&format!("< * {kind}")) || line.contains(&format!("BEGIN {kind}")));
         assert!(seen, "no transcript sees {kind}");
+    }
+}
+
+#[test]
+fn the_manual_has_every_capability() {
+    let source = read("src/render.rs");
+    let lists = source.lines().filter(|line| line.contains("CAPS: &str = ")).filter_map(|line| line.split('"').nth(1));
+    let capabilities: Vec<&str> = lists.flat_map(|list| list.split(',')).filter(|word| !word.is_empty()).collect();
+    assert!(capabilities.len() > 8, "{capabilities:?}");
+    let rows = table(&section("3. Server lines"), "| kind | positional fields | meaning; pairs |");
+    let told = &rows.iter().find(|row| row[0] == "`HELLO`").expect("a row for HELLO")[2];
+    for word in capabilities {
+        assert!(told.contains(&format!("`{word}`")), "PROTOCOL.md does not name {word} of caps=");
     }
 }
 

@@ -21,12 +21,15 @@ use rustyline::validate::Validator;
 use rustyline::{ColorMode, CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
 use unicode_width::UnicodeWidthChar;
 
-use crate::conversation::{Conversation, Words};
+use crate::board::{Board, Event, State};
+use crate::conversation::Conversation;
 use crate::flags::Settings;
+use crate::output::is_dumb;
 use crate::secrets::{PASSWORD_FILE, has_secret};
-use crate::session::{Board, Event, Session, State};
+use crate::session::Session;
 use crate::stream::{CONNECT, Server};
 use crate::view::View;
+use crate::words::Words;
 
 /// Events that may wait for the session.
 const EVENTS: usize = 256;
@@ -39,9 +42,10 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Talks until the person leaves. Returns the exit code.
 pub(crate) fn run(settings: &Settings, server: Server) -> io::Result<u8> {
-    let colours = !settings.plain && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = !settings.plain && !is_dumb() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let view = View::terminal(colours);
     let mut conversation = Conversation::new(&settings.name, settings.room.clone(), settings.history, view);
+    conversation.has_bell = settings.bell;
     if settings.login {
         conversation.signs_in_with(settings.password.clone());
     }
@@ -100,12 +104,6 @@ fn forget_secrets(editor: &mut Editor<Typing, FileHistory>) {
     }
 }
 
-/// Whether the editor cannot hide what is typed: on these it leaves the line to the terminal, as rustyline documents.
-fn cannot_hide() -> bool {
-    let term = std::env::var("TERM").unwrap_or_default();
-    ["dumb", "cons25", "emacs"].iter().any(|plain| plain.eq_ignore_ascii_case(&term))
-}
-
 /// The terminal's columns; 0 if nobody knows.
 fn columns(editor: &mut Editor<Typing, FileHistory>) -> usize {
     editor.dimensions().map_or(0, |(columns, _)| usize::from(columns))
@@ -124,7 +122,7 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
         if over {
             return;
         }
-        if hides && cannot_hide() {
+        if hides && is_dumb() {
             let words = format!(
                 "This terminal cannot hide a password, so none is asked for; --login takes it from {PASSWORD_FILE}."
             );
@@ -265,13 +263,16 @@ fn hidden(line: &str) -> String {
     line.chars().map(stars).collect()
 }
 
+/// Commands of this client alone.
+const OWN: [&str; 2] = ["bell", "get"];
+
 /// What the last word before the cursor could become, and where it starts.
 fn candidates(words: &Words, typed: &str) -> (usize, Vec<String>) {
     let start = typed.rfind(' ').map_or(0, |space| space + 1);
     let word = &typed[start..];
     let begins = |whole: &str| whole.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
     let found: Vec<String> = if start == 0 && word.starts_with('/') {
-        let slashes = VERBS.iter().filter_map(|verb| verb.slashes.first());
+        let slashes = VERBS.iter().filter_map(|verb| verb.slashes.first().copied()).chain(OWN);
         slashes.map(|slash| format!("/{slash} ")).filter(|slash| begins(slash)).collect()
     } else if word.starts_with('#') {
         words.rooms().iter().filter(|room| begins(room)).map(|room| format!("{room} ")).collect()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-use crate::session::Event;
+use crate::board::Event;
 use crate::stream::CONNECT;
 
 /// The bytes of one read or write.

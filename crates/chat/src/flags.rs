@@ -1,38 +1,33 @@
-//! What the command line says.
+//! What the command line says, and what it says of itself: help, manual page, completions.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chat_server::names::{Name, RoomName};
 use chat_server::store::Secret;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap_complete::Shell;
 
+use crate::man;
 use crate::secrets::{self, PASSWORD_FILE};
 
-const HELP: &str = "\
-The client of the chat.
+/// The exit code for a wrong flag.
+pub(crate) const USAGE: u8 = 2;
+/// The exit code when no connection could be made (sysexits.h, EX_UNAVAILABLE).
+pub(crate) const CANNOT_CONNECT: u8 = 69;
 
-  chat [--name NAME] [--login] [--addr HOST:PORT] [--tls --ca FILE] [--room #ROOM] [--plain] [--no-history]
+const ADDR: &str = "127.0.0.1:7878";
+const MORE: &str = "\
+At a terminal: type and press Enter. /help shows the commands, Tab completes, Ctrl-D leaves. A password that the server \
+asks for (/login NAME, /register, /passwd) is not shown and kept nowhere on disk; --login takes it from the first line of \
+the file that CHAT_PASSWORD_FILE names as well. /send FILE [#room or user] sends a file, and /get TOKEN [name] fetches one; \
+Ctrl-C cancels it. /bell rings when a line speaks to you.
 
-  --name NAME       who you are; without it, your user name
-  --login           the name is registered: sign in to it. The password is asked for, or is the first line
-                    of the file that CHAT_PASSWORD_FILE names (/dev/fd/3 is one); it is never an argument
-  --addr HOST:PORT  where the server is; without it, 127.0.0.1:7878
-  --tls             speak TLS; the port is usually another one
-  --ca FILE         with --tls: who may have signed the server's certificate, in PEM. Nobody else is trusted
-  --cert FILE, --key FILE
-                    with --tls: your own certificate and its key, in PEM, for servers that want one
-  --room #ROOM      the room to enter besides the lobby
-  --plain           no colours; in a pipe, readable text in place of the protocol
-  --no-history      show nothing of what was said before
-  --help, --version
+In a pipe: lines go in, the protocol comes out. The exit code is 0 if every line was accepted, 1 if something was refused \
+(standard error says what), 2 for a wrong flag, 69 if there is no server.
 
-At a terminal: type and press Enter. /help shows the commands, Tab completes, Ctrl-D leaves.
-A password that the server asks for (/login NAME, /register, /passwd) is not shown and kept nowhere on disk.
-There, /send FILE [#room or user] sends a file, and /get TOKEN [name] fetches one; Ctrl-C cancels it.
-In a pipe: lines go in, the protocol comes out. The exit code is 0 if every line was accepted, 1 if
-something was refused (standard error says what), 2 for a wrong flag, 69 if there is no server.
-
-  echo done | chat --name ci
-";
+  echo done | chat --name ci";
 
 /// What the flags say.
 #[derive(PartialEq, Eq, Debug)]
@@ -44,11 +39,12 @@ pub(crate) struct Settings {
     pub(crate) password: Option<Secret>,
     pub(crate) addr: String,
     /// The file with the CA; where there is one, TLS is spoken.
-    pub(crate) ca: Option<String>,
+    pub(crate) ca: Option<PathBuf>,
     /// The files with the own certificate and its key.
-    pub(crate) own: Option<(String, String)>,
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
     pub(crate) room: Option<String>,
     pub(crate) plain: bool,
+    pub(crate) bell: bool,
     pub(crate) history: bool,
 }
 
@@ -59,72 +55,94 @@ pub(crate) enum Task {
     Print(String),
 }
 
-/// Reads the flags; `name` is who one is without `--name`.
-pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Result<Task, String> {
-    let mut settings = Settings {
-        name: name.to_string(),
-        login: false,
-        password: None,
-        addr: "127.0.0.1:7878".into(),
-        ca: None,
-        own: None,
-        room: None,
-        plain: false,
-        history: true,
+/// The command line.
+pub(crate) fn command() -> Command {
+    let value = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
     };
-    let (mut tls, mut cert, mut key) = (false, None, None);
-    let mut args = args;
-    while let Some(arg) = args.next() {
-        let (flag, glued) = match arg.split_once('=') {
-            Some((flag, value)) => (flag, Some(value.to_string())),
-            None => (arg.as_str(), None),
-        };
-        if glued.is_some()
-            && !flag.starts_with("--pass")
-            && !matches!(flag, "--name" | "--addr" | "--ca" | "--cert" | "--key" | "--room")
-        {
-            return Err(format!("{flag} takes no value, or is no flag\n  try: --help shows them all"));
+    let file =
+        |name, help| value(name, "FILE", help).value_hint(ValueHint::FilePath).value_parser(value_parser!(PathBuf));
+    let switch =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("chat")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("The client of the chat")
+        .after_help(MORE)
+        .arg(value("name", "NAME", "who you are; without it, your user name").value_hint(ValueHint::Username))
+        .arg(switch("login", "the name is registered: sign in to it, by a password that is asked for"))
+        .arg(value("addr", "HOST:PORT", "where the server is").default_value(ADDR).value_hint(ValueHint::Hostname))
+        .arg(switch("tls", "speak TLS; the port is usually another one"))
+        .arg(file("ca", "with --tls: who may have signed the server's certificate, in PEM"))
+        .arg(file("cert", "with --tls: your own certificate, for servers that want one"))
+        .arg(file("key", "with --cert: its key"))
+        .arg(value("room", "#ROOM", "the room to enter besides the lobby"))
+        .arg(switch("plain", "no colours; in a pipe, readable text in place of the protocol"))
+        .arg(switch("bell", "ring the terminal's bell when a line speaks to you"))
+        .arg(switch("no-history", "show nothing of what was said before"))
+        .arg(switch("man", "print the manual page: chat --man | man -l -").exclusive(true))
+        .arg(
+            value("completions", "SHELL", "print what makes Tab complete in bash, zsh, fish, elvish or powershell")
+                .value_parser(value_parser!(Shell))
+                .hide_possible_values(true)
+                .exclusive(true),
+        )
+        // Only there to be refused with a reason.
+        .arg(value("password", "", "").aliases(["pass", "passwd"]).num_args(0..=1).hide(true))
+}
+
+/// Reads the flags; `name` is who one is without `--name`.
+///
+/// # Errors
+/// What is wrong and what to try, as standard error is to say it.
+pub(crate) fn read_flags<A>(args: impl IntoIterator<Item = A>, name: &str) -> Result<Task, String>
+where
+    A: Into<OsString>,
+{
+    let args = std::iter::once(OsString::from("chat")).chain(args.into_iter().map(Into::into));
+    let found = match command().try_get_matches_from(args) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return Ok(Task::Print(error.to_string()));
         }
-        let mut value = || glued.clone().or_else(|| args.next()).ok_or(format!("{flag} needs a value\n  try: --help"));
-        match flag {
-            "--help" | "-h" => return Ok(Task::Print(HELP.into())),
-            "--version" | "-V" => return Ok(Task::Print(concat!("chat ", env!("CARGO_PKG_VERSION"), "\n").into())),
-            "--plain" => settings.plain = true,
-            "--login" => settings.login = true,
-            "--tls" => tls = true,
-            "--ca" => settings.ca = Some(value()?),
-            "--cert" => cert = Some(value()?),
-            "--key" => key = Some(value()?),
-            "--no-history" => settings.history = false,
-            "--name" => {
-                let value = value()?;
-                let name = Name::parse(&value).map_err(|error| format!("--name: {error}\n  try: --name ani"))?;
-                settings.name = name.as_str().into();
-            }
-            "--addr" => {
-                let value = value()?;
-                let port = value.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
-                if !port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
-                    return Err(format!("--addr: \"{value}\" is not HOST:PORT\n  try: --addr 127.0.0.1:7878"));
-                }
-                settings.addr = value;
-            }
-            "--room" => {
-                let value = value()?;
-                let room =
-                    RoomName::parse(&value).map_err(|error| format!("--room: {error}\n  try: --room '#rust'"))?;
-                settings.room = (room != RoomName::lobby()).then(|| room.as_str().into());
-            }
-            _ if flag.starts_with("--pass") => {
-                return Err(format!(
-                    "a password as an argument could be read by others on this machine\n  \
-                     try: --login, which asks for it, or {PASSWORD_FILE}=FILE with --login"
-                ));
-            }
-            _ => return Err(format!("there is no flag {arg}\n  try: --help shows them all")),
-        }
+        Err(error) => return Err(error.to_string().trim_end().into()),
+    };
+    if found.get_flag("man") {
+        return Ok(Task::Print(man::page(command())));
     }
-    settings.own = match (cert, key) {
+    if let Some(shell) = found.get_one::<Shell>("completions") {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut command(), "chat", &mut script);
+        return Ok(Task::Print(String::from_utf8_lossy(&script).into_owned()));
+    }
+    settings(&found, name).map(Task::Talk).map_err(|problem| format!("error: {problem}"))
+}
+
+fn settings(found: &ArgMatches, name: &str) -> Result<Settings, String> {
+    let text = |flag: &str| found.get_one::<String>(flag).cloned();
+    let path = |flag: &str| found.get_one::<PathBuf>(flag).cloned();
+    if found.contains_id("password") {
+        return Err(format!(
+            "a password as an argument could be read by others on this machine\n  \
+             try: --login, which asks for it, or {PASSWORD_FILE}=FILE with --login"
+        ));
+    }
+    let name = match text("name") {
+        Some(name) => {
+            Name::parse(&name).map_err(|error| format!("--name: {error}\n  try: --name ani"))?.as_str().into()
+        }
+        None => name.to_string(),
+    };
+    let addr = text("addr").unwrap_or_else(|| ADDR.into());
+    let port = addr.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    if !port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        return Err(format!("--addr: \"{addr}\" is not HOST:PORT\n  try: --addr {ADDR}"));
+    }
+    let room = match text("room") {
+        Some(room) => Some(RoomName::parse(&room).map_err(|error| format!("--room: {error}\n  try: --room '#rust'"))?),
+        None => None,
+    };
+    let (tls, ca) = (found.get_flag("tls"), path("ca"));
+    let own = match (path("cert"), path("key")) {
         (Some(cert), Some(key)) if tls => Some((cert, key)),
         (None, None) => None,
         _ => {
@@ -133,14 +151,28 @@ pub(crate) fn read_flags(args: impl Iterator<Item = String>, name: &str) -> Resu
             );
         }
     };
-    match (tls, &settings.ca) {
+    match (tls, &ca) {
         (true, None) => {
-            Err("--tls: whom to trust is missing\n  try: --tls --ca chat-tls/ca.pem, which chatd cert --dev makes"
-                .into())
+            return Err(
+                "--tls: whom to trust is missing\n  try: --tls --ca chat-tls/ca.pem, which chatd cert --dev makes"
+                    .into(),
+            );
         }
-        (false, Some(_)) => Err("--ca is for TLS\n  try: --tls with it".into()),
-        _ => Ok(Task::Talk(settings)),
+        (false, Some(_)) => return Err("--ca is for TLS\n  try: --tls with it".into()),
+        _ => {}
     }
+    Ok(Settings {
+        name,
+        login: found.get_flag("login"),
+        password: None,
+        addr,
+        ca,
+        own,
+        room: room.filter(|room| *room != RoomName::lobby()).map(|room| room.as_str().into()),
+        plain: found.get_flag("plain"),
+        bell: found.get_flag("bell"),
+        history: !found.get_flag("no-history"),
+    })
 }
 
 impl Settings {
@@ -172,7 +204,7 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<Task, String> {
-        read_flags(args.iter().map(|arg| arg.to_string()), "me")
+        read_flags(args, "me")
     }
 
     #[test]
@@ -183,7 +215,7 @@ mod tests {
         assert_eq!((settings.name.as_str(), settings.addr.as_str()), ("ani", "localhost:1"));
         assert_eq!((settings.room.as_deref(), settings.plain, settings.history), (Some("#x"), true, true));
         assert!(
-            matches!(read(&["--ca=a.pem", "--tls"]), Ok(Task::Talk(Settings { ca: Some(ca), .. })) if ca == "a.pem")
+            matches!(read(&["--ca=a.pem", "--tls"]), Ok(Task::Talk(Settings { ca: Some(ca), .. })) if ca.as_os_str() == "a.pem")
         );
         assert!(matches!(read(&["--login"]), Ok(Task::Talk(Settings { login: true, .. }))));
         assert!(matches!(read(&[]), Ok(Task::Talk(Settings { name, .. })) if name == "me"));
@@ -209,9 +241,14 @@ mod tests {
             &["--login=ani"],
             &["--password", "hunter2"],
             &["--password=hunter2"],
+            &["--man", "--plain"],
+            &["--completions", "cmd.exe"],
         ] {
             let problem = read(args).unwrap_err();
-            assert!(problem.contains("try: --") && !problem.contains("hunter2"), "{problem}");
+            assert!(
+                problem.starts_with("error: ") && problem.contains("try") && !problem.contains("hunter2"),
+                "{problem}"
+            );
         }
     }
 

@@ -1,7 +1,12 @@
 //! A server line, read the way PROTOCOL.md promises: two splits and no guessing.
 
+use std::io::{self, BufRead, Read};
+
 use chat_server::text::is_harmful;
 use chrono::{DateTime, Utc};
+
+/// The longest line of a server that is read; PROTOCOL.md promises 4,096 bytes.
+pub(crate) const LINE: u64 = 64 * 1024;
 
 /// One line of the server: `time KIND fields: text`. What is not there is empty.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -108,6 +113,17 @@ impl Blocks {
     }
 }
 
+/// The next line of the server, without its end; `None` is the end of the connection.
+pub(crate) fn next_line(from: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    from.by_ref().take(LINE).read_until(b'\n', &mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    // A server of ours sends no control character inside a line; another one's must not reach the terminal.
+    Ok(Some(clean(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']))))
+}
+
 /// What would move the cursor or ring the bell becomes visible, whatever server we are talking to.
 pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -159,5 +175,15 @@ mod tests {
         assert_eq!((block.what.as_str(), block.room.as_str(), block.lines.len()), ("HISTORY", "#a", 1));
         assert_eq!((block.tag.as_deref(), block.more), (Some("9"), Some(5)));
         assert!(matches!(blocks.take(Line::parse("t PONG")), Some(Item::Line(_))));
+    }
+
+    #[test]
+    fn lines_end_where_the_server_ends_them() {
+        let mut bytes = &b"one\r\ntwo\nthree"[..];
+        let mut next = || next_line(&mut bytes).unwrap();
+        assert_eq!(
+            [next(), next(), next(), next()],
+            [Some("one".into()), Some("two".into()), Some("three".into()), None]
+        );
     }
 }

@@ -1,26 +1,23 @@
 //! A session in a pipe: lines in, the protocol (or plain text) out, and an exit code that says whether all was accepted.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Read, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
-use chat_server::command::{Choice, Command, Prompt, Verb, View as WireView};
+use chat_server::command::{Choice, Command, Prompt, View as WireView};
 use chat_server::protocol;
 use chat_server::store::Secret;
 use chat_server::text::Text;
 
+use crate::flags::CANNOT_CONNECT;
 use crate::flags::Settings;
-use crate::line::{Blocks, Line};
+use crate::line::{Blocks, LINE, Line, next_line};
+use crate::output::complain;
+use crate::request::args_of;
 use crate::secrets::{PASSWORD_FILE, is_typable};
-use crate::session::{CANNOT_CONNECT, LINE, next_line};
 use crate::stream::{Server, Stream};
 use crate::view::View;
-
-/// Requests that may be under way: the server slows a fast talker down, and what waits, waits in the pipe.
-const UNDER_WAY: usize = 64;
-/// How long the server may take for the next answer while one is owed.
-const ANSWER: Duration = Duration::from_secs(60);
+use crate::window::{ANSWER, Asking, Window};
 
 /// Sends standard input, shows what comes. Returns the exit code.
 pub(crate) fn run(settings: &Settings, server: &Server) -> u8 {
@@ -143,94 +140,6 @@ fn is_housekeeping(line: &Line) -> bool {
     line.kind == "HELLO" || line.kind == "OK" && line.field(0) == "OPT"
 }
 
-/// How many answers are owed, shared by the thread that sends and the one that hears.
-#[derive(Default)]
-struct Window {
-    state: Mutex<Owed>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Owed {
-    under_way: usize,
-    refused: bool,
-    closed: bool,
-    asking: Asking,
-}
-
-/// How far the server is with asking for a password; until then nothing else may be sent.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Asking {
-    #[default]
-    No,
-    Wanted,
-    Open,
-}
-
-impl Window {
-    fn look(&self) -> MutexGuard<'_, Owed> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until one more request may be under way; `false` when nothing more will be heard.
-    fn open(&self) -> bool {
-        // The end of the wait is the hearing thread's: it closes the window when the server stays silent.
-        let full = |owed: &mut Owed| owed.under_way >= UNDER_WAY && !owed.closed;
-        let waited = self.changed.wait_timeout_while(self.look(), 2 * ANSWER, full);
-        let (mut owed, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        owed.under_way += 1;
-        !owed.closed && !waited.timed_out()
-    }
-
-    /// Waits until nothing is owed; `false` when something was refused, or nothing more will be heard.
-    fn settled(&self) -> bool {
-        self.settles() && !self.look().refused
-    }
-
-    /// The same, whatever was refused.
-    fn settles(&self) -> bool {
-        let owes = |owed: &mut Owed| owed.under_way > 0 && !owed.closed;
-        let waited = self.changed.wait_timeout_while(self.look(), 2 * ANSWER, owes);
-        let (owed, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        !owed.closed && !waited.timed_out()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Owed)) {
-        change(&mut self.look());
-        self.changed.notify_all();
-    }
-
-    fn answered(&self, line: &Line) {
-        let refused = line.kind == "ERR";
-        self.change(|owed| {
-            owed.under_way = owed.under_way.saturating_sub(1);
-            owed.refused |= refused;
-            // Everything before it was answered, so this is the question's own refusal.
-            if refused && Verb::named(line.field(2)).is_some_and(|verb| verb.secret) {
-                owed.asking = Asking::No;
-            }
-        });
-    }
-
-    /// Waits until the server has asked for a password; `false` when it does not.
-    fn is_asked(&self) -> bool {
-        let waits = |owed: &mut Owed| owed.asking == Asking::Wanted && !owed.closed;
-        let waited = self.changed.wait_timeout_while(self.look(), 2 * ANSWER, waits);
-        let (owed, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        owed.asking == Asking::Open && !owed.closed
-    }
-
-    fn refuse(&self, why: &str) {
-        complain(&format!("refused: {why}"));
-        self.look().refused = true;
-    }
-
-    fn close(&self) {
-        self.look().closed = true;
-        self.changed.notify_all();
-    }
-}
-
 /// The sending half.
 struct Sender {
     stream: Stream,
@@ -277,10 +186,9 @@ impl Sender {
                 self.give_passwords(asked, None, &mut input)?;
             }
         }
-        if self.pasting {
-            self.stream.write_all(b".\n")?;
-        }
-        self.stream.write_all(b"QUIT\n")
+        // Behind lines of a paste QUIT would be another; this is the same anywhere. Nobody knows what is missing of the paste, so
+        // the server refuses it.
+        self.stream.write_all(if self.pasting { b"\x04" } else { b"QUIT\n" })
     }
 
     /// Sends a line, with a tag where it can have one, so that every line has an answer to count. `false` after QUIT.
@@ -407,45 +315,5 @@ impl Drop for Unseen {
     fn drop(&mut self) {
         use rustix::termios::{OptionalActions, tcsetattr};
         let _no_terminal_any_more = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
-    }
-}
-
-/// What stands behind the verb, in whichever of the spellings it was written.
-pub(crate) fn args_of<'a>(line: &'a str, verb: &str) -> &'a str {
-    let colon = line.strip_prefix(verb).and_then(|rest| rest.strip_prefix(':'));
-    match (colon, line.strip_prefix('/')) {
-        (Some(args), _) => args,
-        (None, Some(rest)) if rest.starts_with('/') => rest,
-        (None, Some(rest)) => rest.split_once(' ').map_or("", |(_, args)| args),
-        (None, None) if line.trim_end() == verb => "",
-        (None, None) => line,
-    }
-}
-
-/// `eprintln!` would panic where nobody reads.
-pub(crate) fn complain(text: &str) {
-    let _nobody_reads = writeln!(io::stderr(), "{text}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_spelling_can_carry_a_tag() {
-        let lines = [
-            ("MSG:a: b", "a: b"),
-            ("done", "done"),
-            ("Re: yes", "Re: yes"),
-            ("//help", "/help"),
-            ("/list", ""),
-            ("LIST", ""),
-            ("/msg budi hi", "budi hi"),
-            ("SAY:#rust x", "#rust x"),
-        ];
-        for (line, args) in lines {
-            let verb = protocol::parse(&Text::new(line).unwrap()).unwrap().verb.unwrap();
-            assert_eq!(args_of(line, verb.name), args, "{line}");
-        }
     }
 }

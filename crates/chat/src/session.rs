@@ -1,19 +1,20 @@
 //! A session at a terminal: one thread that owns the conversation, one for each connection, and back-off between them.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::board::{Board, Event};
 use crate::conversation::{Conversation, Heard};
 use crate::files::{Transfer, Wish, size_of};
-use crate::line::clean;
+use crate::flags::CANNOT_CONNECT;
+use crate::line::next_line;
+use crate::output::is_dumb;
 use crate::stream::{Server, Stream};
 
-/// The longest line of a server that is read; PROTOCOL.md promises 4,096 bytes.
-pub(crate) const LINE: u64 = 64 * 1024;
 /// Resolving and connecting together, and signing on with all rooms.
 const COMING_IN: Duration = Duration::from_secs(30);
 /// The server was asked for a sign of life every 30 s. After this silence we ask, and then we give up.
@@ -25,68 +26,6 @@ const KNOCK_AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: u64 = 30;
 /// A full server is not asked again so soon.
 const WHEN_FULL: u64 = 10;
-
-/// The exit code when no connection could be made (sysexits.h, EX_UNAVAILABLE).
-pub(crate) const CANNOT_CONNECT: u8 = 69;
-
-/// What the session is told. Connections carry a number, so that the last words of an old one hurt nobody.
-pub(crate) enum Event {
-    /// A line, and whether it was hidden as it was typed.
-    Typed(String, bool),
-    /// Say goodbye, with the line that asked for it.
-    Leave(String),
-    Connected(u32, Stream),
-    Heard(u32, String),
-    Cut(u32, String),
-    /// How far a file is, drawn as a bar.
-    Moving(u64, String),
-    /// A file is where it should be, or not, and why.
-    Moved(u64, Result<String, String>),
-    /// No file any more.
-    Cancel,
-}
-
-/// What the editor has to know of the session.
-#[derive(Default)]
-pub(crate) struct Board {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-pub(crate) struct State {
-    pub(crate) prompt: String,
-    /// Whether what is typed must not be shown.
-    pub(crate) hides: bool,
-    /// Counts the typed lines that the session has taken.
-    pub(crate) taken: u64,
-    /// Counts the answers to commands.
-    pub(crate) answers: u64,
-    /// Signed on at least once.
-    pub(crate) begun: bool,
-    pub(crate) over: bool,
-    /// How many files are on their way.
-    pub(crate) transfers: usize,
-    /// The terminal's columns, as the editor knows them.
-    pub(crate) width: usize,
-}
-
-impl Board {
-    pub(crate) fn look(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for something, but not longer than that.
-    pub(crate) fn wait(&self, longest: Duration, until: impl Fn(&State) -> bool) {
-        let waited = self.changed.wait_timeout_while(self.look(), longest, |state| !until(state));
-        drop(waited);
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.look());
-        self.changed.notify_all();
-    }
-}
 
 enum Link {
     Connecting,
@@ -355,7 +294,8 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
 
     /// Draws a bar where it stood before, if nothing has come in between.
     fn draw(&mut self, number: u64, bar: &str) {
-        if !self.transfers.iter().any(|(known, _)| *known == number) {
+        // A bar is drawn over its former self, for which a dumb terminal has no words.
+        if is_dumb() || !self.transfers.iter().any(|(known, _)| *known == number) {
             return;
         }
         let up = if self.bar.replace(number) == Some(number) { "\x1b[1A\x1b[2K" } else { "" };
@@ -398,7 +338,10 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
             stream.end();
             self.conversation.own(&format!("could not send: {error}"));
         }
-        let shown = std::mem::take(&mut self.conversation.show);
+        let mut shown = std::mem::take(&mut self.conversation.show);
+        if std::mem::take(&mut self.conversation.rings) {
+            shown.insert(0, '\x07');
+        }
         if !shown.is_empty() {
             self.bar = None;
             (self.print)(shown);
@@ -432,17 +375,6 @@ fn listen(number: u32, server: &Server, events: &SyncSender<Event>) {
     let _nobody_asks_any_more = events.send(Event::Cut(number, why));
 }
 
-/// The next line of the server, without its end; `None` is the end of the connection.
-pub(crate) fn next_line(from: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut bytes = Vec::new();
-    from.take(LINE).read_until(b'\n', &mut bytes)?;
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    // A server of ours sends no control character inside a line; another one's must not reach the terminal.
-    Ok(Some(clean(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']))))
-}
-
 /// Half of the pause and up to the whole of it, so that not everybody comes back in the same instant.
 fn jittered(pause: u64) -> Duration {
     let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
@@ -460,15 +392,5 @@ mod tests {
             let jittered = jittered(pause).as_secs_f64();
             assert!((pause as f64 / 2.0..=pause as f64).contains(&jittered), "{jittered}");
         }
-    }
-
-    #[test]
-    fn lines_end_where_the_server_ends_them() {
-        let mut bytes = &b"one\r\ntwo\nthree"[..];
-        let mut next = || next_line(&mut bytes).unwrap();
-        assert_eq!(
-            [next(), next(), next(), next()],
-            [Some("one".into()), Some("two".into()), Some("three".into()), None]
-        );
     }
 }

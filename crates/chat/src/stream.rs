@@ -53,15 +53,16 @@ impl Server {
     pub(crate) fn new(settings: &Settings) -> Result<Server, String> {
         let addr = settings.addr.as_str();
         let Some(ca) = &settings.ca else { return Ok(Server { addr: addr.into(), tls: None }) };
+        let shown = ca.display();
         let help = "\n  try: --ca chat-tls/ca.pem, which chatd cert --dev makes";
         let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(ca).and_then(Iterator::collect);
-        let found = found.map_err(|error| format!("--ca: cannot read {ca}: {error}{help}"))?;
+        let found = found.map_err(|error| format!("--ca: cannot read {shown}: {error}{help}"))?;
         let mut roots = RootCertStore::empty();
         for root in found {
-            roots.add(root).map_err(|error| format!("--ca: {ca}: {error}{help}"))?;
+            roots.add(root).map_err(|error| format!("--ca: {shown}: {error}{help}"))?;
         }
         if roots.is_empty() {
-            return Err(format!("--ca: {ca} holds no certificate{help}"));
+            return Err(format!("--ca: {shown} holds no certificate{help}"));
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -70,14 +71,16 @@ impl Server {
         let config = match &settings.own {
             None => config.with_no_client_auth(),
             Some((cert, key)) => {
+                let (cert_shown, key_shown) = (cert.display(), key.display());
                 let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
-                let chain =
-                    chain.map_err(|error| format!("--cert: cannot read {cert}: {error}\n  try: --cert me.pem"))?;
+                let chain = chain
+                    .map_err(|error| format!("--cert: cannot read {cert_shown}: {error}\n  try: --cert me.pem"))?;
                 let read = PrivateKeyDer::from_pem_file(key);
-                let own = read.map_err(|error| format!("--key: cannot read {key}: {error}\n  try: --key key.pem"))?;
+                let own =
+                    read.map_err(|error| format!("--key: cannot read {key_shown}: {error}\n  try: --key key.pem"))?;
                 config
                     .with_client_auth_cert(chain, own)
-                    .map_err(|error| format!("--cert {cert}, --key {key}: {error}"))?
+                    .map_err(|error| format!("--cert {cert_shown}, --key {key_shown}: {error}"))?
             }
         };
         let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host).trim_matches(['[', ']']);
@@ -289,7 +292,7 @@ mod tests {
     fn a_ca_that_cannot_be_used_names_the_next_step() {
         let with = |flags: &[&str]| {
             let flags = [&["--addr", "localhost:1", "--name", "ci"][..], flags].concat();
-            let Ok(Task::Talk(settings)) = read_flags(flags.iter().map(|flag| flag.to_string()), "me") else {
+            let Ok(Task::Talk(settings)) = read_flags(flags.clone(), "me") else {
                 panic!("{flags:?} are no flags");
             };
             Server::new(&settings)

@@ -1,11 +1,17 @@
 //! How the chat looks to a person: one calm line for each thing that happens, names in one column.
+//!
+//! What stands in that column says what a line is, and nobody can forge it: a name is somebody's words, `-name-` a whisper, `~` what
+//! somebody says in the third person, `*` and `--` what the server tells, `!` a refusal or a warning.
+
+mod blocks;
 
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
-use crate::line::{Block, Item, Line};
+use crate::line::{Item, Line};
+use crate::mention::mentions;
 
 /// Names end in this column, where lines are drawn for a terminal.
 const COLUMN: usize = 12;
@@ -15,6 +21,8 @@ const DIM: &str = "2";
 const BOLD: &str = "1";
 const RED: &str = "31";
 const YELLOW: &str = "33";
+/// What speaks to the person: black on yellow, bold, so that an eye finds it in a full screen.
+const CALL: &str = "1;30;43";
 
 /// Draws what the server says. Every line it gives back ends in a newline and holds no control byte but our colours.
 pub(crate) struct View {
@@ -28,6 +36,8 @@ pub(crate) struct View {
     day: Option<chrono::NaiveDate>,
     /// Speech from here needs no room in front.
     pub(crate) current: Option<String>,
+    /// Who reads this: lines that speak to that name are marked.
+    pub(crate) me: String,
 }
 
 impl View {
@@ -41,7 +51,7 @@ impl View {
     /// For a pipe: the same words, no colours, no columns.
     pub(crate) fn plain() -> View {
         let zone = |at: DateTime<Utc>| at.with_timezone(&Local).naive_local();
-        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()) }
+        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()), me: String::new() }
     }
 
     /// Draws what came; empty for what a person need not see.
@@ -69,12 +79,11 @@ impl View {
         match line.kind.as_str() {
             "MSG" | "ACT" => self.speech(line),
             "FILE" => self.file(line),
-            "EDITED" => self.changed(line, &format!("corrects a line: {text}")),
-            "DELETED" => self.changed(line, "deleted a line"),
-            "REACTED" => self.changed(line, &format!("reacts {text}")),
-            "UNREACTED" => self.changed(line, &format!("takes {text} back")),
-            "WHISPER" if self.column == 0 => self.said(line, first, &format!("whispers: {text}")),
-            "WHISPER" => self.said(line, first, &format!("{} {text}", self.ink(BOLD, "(whispers)"))),
+            "EDITED" => self.changed(line, "corrects", &format!(": {text}")),
+            "DELETED" => self.changed(line, "deleted", ""),
+            "REACTED" => self.changed(line, &format!("reacts {text} to"), ""),
+            "UNREACTED" => self.changed(line, &format!("takes {text} back from"), ""),
+            "WHISPER" => self.said(line, &format!("-{first}-"), first, text),
             "JOINED" => self.quiet(line, &format!("{second} joined {first}")),
             "LEFT" => self.quiet(line, &format!("{second} left {first} ({text})")),
             "NICK" => self.quiet(line, &format!("{first} is {second} now")),
@@ -82,7 +91,7 @@ impl View {
             "TOPIC" => self.quiet(line, &format!("topic of {first} by {second}: {text}")),
             "TYPING" => self.quiet(line, &format!("{second} is typing in {first}")),
             "OP" | "DEOP" | "KICKED" | "MUTED" | "UNMUTED" | "BANNED" | "UNBANNED" => self.order(line),
-            "NOTE" if first == "*" => self.marked(line, "*", YELLOW, text),
+            "NOTE" if first == "*" => self.marked(line, "*", YELLOW, &format!("The server says: {text}")),
             "NOTE" => self.marked(line, "*", YELLOW, &format!("{first}: {text}")),
             "WARN" => self.marked(line, "!", YELLOW, text),
             "GAP" => self.quiet(line, &format!("{first}: {text}")),
@@ -104,13 +113,41 @@ impl View {
     fn speech(&mut self, line: &Line) -> String {
         let (room, who) = (line.field(0), line.field(2));
         let here = self.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(room));
-        let place = if here { String::new() } else { format!("{} ", self.ink(DIM, room)) };
-        if line.kind == "MSG" {
-            return self.said(line, who, &format!("{place}{}", line.text));
+        if line.pair("deleted").is_some() {
+            let place = if here { String::new() } else { format!(" in {room}") };
+            return self.quiet(line, &format!("a line of {who}{place}, deleted"));
         }
-        let day = self.new_day(line.at);
-        let words = format!("{place}{} {}", self.ink(colour_of(who), who), line.text);
-        day + &self.row(line.at, "*", DIM, &words)
+        let place = if here { String::new() } else { format!("{room} ") };
+        if line.kind == "MSG" {
+            let colon = if self.column == 0 { ":" } else { "" };
+            return self.said(line, &format!("{place}{who}{colon}"), who, &self.called(who, &line.text));
+        }
+        let words =
+            format!("{}{} {}", self.ink(DIM, &place), self.ink(colour_of(who), who), self.called(who, &line.text));
+        self.marked(line, "~", DIM, &words)
+    }
+
+    /// Whether a line speaks to the person: a whisper, a file for them alone, or words with their name.
+    pub(crate) fn is_called_by(&self, line: &Line) -> bool {
+        let is_me = |name: &str| name.eq_ignore_ascii_case(&self.me);
+        match line.kind.as_str() {
+            "MSG" | "ACT" => !is_me(line.field(2)) && !mentions(&line.text, &self.me).is_empty(),
+            "WHISPER" => !is_me(line.field(0)) && is_me(line.field(1)),
+            "FILE" => is_me(line.field(0)),
+            _ => false,
+        }
+    }
+
+    /// Words with the person's name marked in them, unless the person said them.
+    fn called(&self, who: &str, words: &str) -> String {
+        let mut out = String::new();
+        let mut rest = 0;
+        for place in mentions(words, &self.me).into_iter().filter(|_| !who.eq_ignore_ascii_case(&self.me)) {
+            out += &words[rest..place.start];
+            out += &self.ink(CALL, &words[place.clone()]);
+            rest = place.end;
+        }
+        out + &words[rest..]
     }
 
     fn file(&mut self, line: &Line) -> String {
@@ -122,8 +159,8 @@ impl View {
             false => format!("{} ", self.ink(BOLD, &format!("(for {place} alone)"))),
         };
         let size = line.number(3).unwrap_or(0);
-        let words = format!("{place}sends {} ({size} bytes) {}", line.text, self.ink(DIM, &format!("/get {token}")));
-        self.said(line, who, &words)
+        let (who, fetch) = (self.ink(colour_of(who), who), self.ink(DIM, &format!("/get {token}")));
+        self.marked(line, "*", DIM, &format!("{place}{who} sends {size} bytes, {fetch}: {}", line.text))
     }
 
     /// How order was kept. Somebody banned by address is `*`, and so is who did it where a time is over.
@@ -157,15 +194,14 @@ impl View {
         self.marked(line, "*", YELLOW, &words)
     }
 
-    fn changed(&mut self, line: &Line, what: &str) -> String {
+    fn changed(&mut self, line: &Line, what: &str, words: &str) -> String {
         let target = line.pair("re").unwrap_or_default();
-        self.quiet(line, &format!("{} {what} (line {target} of {})", line.field(2), line.field(0)))
+        self.quiet(line, &format!("{} {what} line {target} of {}{words}", line.field(2), line.field(0)))
     }
 
-    fn said(&mut self, line: &Line, who: &str, words: &str) -> String {
-        let day = self.new_day(line.at);
-        let who_shown = if self.column == 0 && line.kind == "MSG" { format!("{who}:") } else { who.to_string() };
-        day + &self.row(line.at, &who_shown, colour_of(who), words)
+    /// What somebody said. Who it was stands in the column of the marks, where no words of others come.
+    fn said(&mut self, line: &Line, shown: &str, who: &str, words: &str) -> String {
+        self.marked(line, shown, colour_of(who), words)
     }
 
     fn quiet(&mut self, line: &Line, words: &str) -> String {
@@ -204,66 +240,6 @@ impl View {
         }
     }
 
-    /// A block as a table or, for old lines, as a stretch of the conversation.
-    pub(crate) fn block(&mut self, block: &Block) -> String {
-        let count = block.lines.len();
-        match block.what.as_str() {
-            "HISTORY" if count == 0 => self.own(&format!("nothing more was said in {}", block.room)),
-            "HISTORY" => self.earlier(&block.room, &block.lines),
-            "LIST" | "WHO" => {
-                let rows = block.lines.iter().map(|user| {
-                    let idle = match user.pair("idle").and_then(|idle| idle.parse().ok()) {
-                        Some(seconds) => format!("idle {}", span(seconds)),
-                        None => String::new(),
-                    };
-                    let away = if user.text.is_empty() { String::new() } else { format!("away: {}", user.text) };
-                    let rooms = user.pair("rooms").unwrap_or_default().replace(',', " ");
-                    vec![user.field(0).to_string(), rooms, idle, away]
-                });
-                let title = if block.room == "*" { String::new() } else { format!(" in {}", block.room) };
-                let title = if block.what == "WHO" { String::new() } else { people(count) + &title };
-                self.table(&title, rows.collect(), true)
-            }
-            "ROOMS" => {
-                let rows = block.lines.iter().map(|room| {
-                    let people = room.pair("users").and_then(|n| n.parse().ok()).map_or(String::new(), people);
-                    let modes = room.pair("modes").filter(|modes| *modes != "+").unwrap_or_default();
-                    vec![room.field(0).to_string(), people, modes.to_string(), room.text.clone()]
-                });
-                self.table(&if count == 1 { "1 room".into() } else { format!("{count} rooms") }, rows.collect(), false)
-            }
-            "BANS" if count == 0 => self.own("nobody is banned or muted"),
-            "BANS" => {
-                let rows = block.lines.iter().map(|ban| {
-                    let whom = if ban.field(0) == "*" { "an address" } else { ban.field(0) };
-                    let what = if ban.pair("mute").is_some() { "muted" } else { "banned" };
-                    let left = ban.pair("for").and_then(|seconds| seconds.parse().ok());
-                    let left =
-                        left.map_or("until it is lifted".into(), |seconds| format!("for {} more", span(seconds)));
-                    vec![whom.to_string(), what.to_string(), left, format!("by {}", ban.field(1)), ban.text.clone()]
-                });
-                let place = if block.room == "*" { "this server" } else { &block.room };
-                self.table(&format!("banned and muted, {place}"), rows.collect(), false)
-            }
-            "AUDIT" => {
-                let rows = block.lines.iter().map(|act| {
-                    let time = act.at.map_or(String::new(), |at| (self.zone)(at).format("%e %b %H:%M").to_string());
-                    let place = act.pair("room").unwrap_or_default();
-                    let whom = act.pair("target").unwrap_or_default();
-                    vec![time, act.field(1).into(), act.field(2).into(), place.into(), whom.into(), act.text.clone()]
-                });
-                self.table("done by power", rows.collect(), false)
-            }
-            "HELP" => self.help(&block.lines),
-            "STATS" => {
-                let rows = block.lines.iter();
-                let rows = rows.map(|stat| vec![format!("{:>12}", stat.field(1)), stat.text.clone()]).collect();
-                self.table("figures", rows, false)
-            }
-            _ => block.lines.iter().map(|line| self.line(line)).collect(),
-        }
-    }
-
     /// Old lines between two rules.
     pub(crate) fn earlier(&mut self, room: &str, lines: &[Line]) -> String {
         let mut out = self.rule(&format!("earlier in {room}"));
@@ -274,54 +250,6 @@ impl View {
         self.current = current;
         let day = self.new_day(Some(Utc::now()));
         out + &if day.is_empty() { self.rule("now") } else { day }
-    }
-
-    fn help(&self, lines: &[Line]) -> String {
-        // So that the longest explanation ends in column 80.
-        const WIDE: usize = 22;
-        let mut out = self.rule("commands");
-        for line in lines {
-            let (usage, help) = line.text.split_once("  - ").unwrap_or((&line.text, ""));
-            let mut width = 0;
-            for word in usage.split(' ') {
-                let (fresh, length) = (width == 0, word.chars().count());
-                let gap = match width {
-                    0 => "  ",
-                    width if width + length > 74 => "\n      ",
-                    _ => " ",
-                };
-                width = if gap.starts_with('\n') { 4 + length } else { width + length + usize::from(!fresh) };
-                let _infallible = write!(out, "{gap}{word}");
-            }
-            if width > WIDE {
-                let _infallible = writeln!(out, "\n  {:WIDE$}  {}", "", self.ink(DIM, help));
-            } else {
-                let _infallible = writeln!(out, "{:1$}  {2}", "", WIDE - width, self.ink(DIM, help));
-            }
-        }
-        out
-    }
-
-    /// Rows with their columns aligned; the first one holds names, which may have colours.
-    fn table(&self, title: &str, rows: Vec<Vec<String>>, names: bool) -> String {
-        let mut widths = Vec::new();
-        for row in &rows {
-            for (column, cell) in row.iter().enumerate() {
-                widths.resize(widths.len().max(column + 1), 0);
-                widths[column] = widths[column].max(cell.chars().count());
-            }
-        }
-        let mut out = if title.is_empty() { String::new() } else { self.rule(title) };
-        for row in &rows {
-            let mut text = String::from(" ");
-            for (column, cell) in row.iter().enumerate().filter(|(column, _)| widths[*column] > 0) {
-                let padding = " ".repeat(widths[column] - cell.chars().count());
-                let colour = if names && column == 0 { colour_of(cell) } else { "" };
-                let _infallible = write!(text, " {}{padding} ", self.ink(colour, cell));
-            }
-            let _infallible = writeln!(out, "{}", text.trim_end());
-        }
-        out
     }
 
     /// One row: time, who or a mark, words.
@@ -397,10 +325,6 @@ fn colour_of(name: &str) -> &'static str {
     NAME_COLOURS[(hasher.finish() % NAME_COLOURS.len() as u64) as usize]
 }
 
-fn people(count: usize) -> String {
-    if count == 1 { "1 person".into() } else { format!("{count} people") }
-}
-
 fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -433,10 +357,34 @@ mod tests {
             "2026-08-21T10:01:14Z ERR 401 no-such-user WHO: Nobody here is called \"x\".",
         ];
         let seen = "10:00         budi  halo ani\n\
-                    10:00            *  #rust citra waves\n\
+                    10:00            ~  #rust citra waves\n\
                     10:01           --  budi left #lobby (quit)\n\
                     10:01            !  Nobody here is called \"x\". (no-such-user)\n";
         assert_eq!(shown(&mut view(false), &lines), seen);
+    }
+
+    #[test]
+    fn the_own_name_is_marked_where_it_speaks_to_the_person() {
+        let mut view = View { me: "ani".into(), ..view(true) };
+        let said = |view: &mut View, who: &str, words: &str| {
+            let line = format!("2026-08-21T10:00:12Z MSG #lobby 4 {who}: {words}");
+            assert_eq!(view.is_called_by(&Line::parse(&line)), words.contains("Ani") && who != "ani", "{line}");
+            shown(view, &[&line])
+        };
+        let seen = said(&mut view, "budi", "Ani, is @Ani with animals?");
+        assert!(seen.contains("\x1b[1;30;43mAni\x1b[0m, is \x1b[1;30;43m@Ani\x1b[0m with animals?"), "{seen:?}");
+        for (who, words) in [("ani", "Ani herself"), ("budi", "an animal"), ("budi", "ani-maria")] {
+            assert!(!said(&mut view, who, words).contains("\x1b[1;30;43m"), "{words}");
+        }
+        let seen = shown(&mut view, &["2026-08-21T10:00:12Z ACT #lobby 5 budi: waves to ani"]);
+        assert!(seen.contains("waves to \x1b[1;30;43mani"), "{seen:?}");
+        view.colours = false;
+        assert!(!said(&mut view, "budi", "Ani?").contains('\x1b'));
+        for (line, is_called) in
+            [("WHISPER budi ani: x", true), ("FILE ani 0 budi 5 t: x", true), ("TOPIC #a budi: ani", false)]
+        {
+            assert_eq!(view.is_called_by(&Line::parse(&format!("t {line}"))), is_called, "{line}");
+        }
     }
 
     #[test]
@@ -445,9 +393,54 @@ mod tests {
         let line = "2026-08-21T10:00:12Z MSG #rust 4 budi: one two three four five six";
         let seen = shown(&mut view, &[line]).replace("\x1b[0m", "");
         let lines: Vec<&str> = seen.lines().collect();
-        assert_eq!(lines[1..], ["                    five six"], "{seen}");
+        assert_eq!(lines[1..], ["                    six"], "{seen}");
         assert_eq!(folded("one two", 20, 20, 0), "one two");
         assert_eq!(folded("a  b", 20, 20, 80), "a  b");
+    }
+
+    /// Whatever somebody writes, also what the client shows of another line or the end of it, is shown as theirs.
+    #[test]
+    fn nothing_that_can_be_written_looks_like_another_line() {
+        let server = [
+            "NICK ani budi",
+            "JOINED #lobby ani",
+            "LEFT #lobby ani: quit",
+            "TOPIC #lobby ani: tea",
+            "TYPING #lobby ani",
+            "EDITED #lobby 4 ani re=3: tea",
+            "DELETED #lobby 4 ani re=3",
+            "REACTED #lobby 4 ani re=3: 👍",
+            "MSG #lobby 3 ani deleted=1: (deleted)",
+            "FILE #lobby 4 ani 18 77777777777777777777777777777777: tea",
+            "MUTED #lobby ani budi for=600: tea",
+            "NOTE *: tea is ready",
+            "NOTE #lobby: ani invites you to #lobby. /join #lobby takes you there.",
+            "WARN *: Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.",
+            "ERR 412 no-text MSG: There is nothing to say.",
+            "OK TOPIC room=#lobby by=ani: tea",
+            "GAP #lobby 3 5: 3 lines were not shown",
+            "BYE 200 quit: Bye, ani.",
+            "MSG #rust 4 ani: tea",
+            "ACT #rust 4 ani: tea",
+            "WHISPER ani budi: tea",
+            "MSG #lobby 4 ani: tea",
+            "ACT #lobby 4 ani: tea",
+        ];
+        for is_terminal in [true, false] {
+            let mut view = if is_terminal { view(false) } else { View { zone: |at| at.naive_utc(), ..View::plain() } };
+            view.current = Some("#lobby".into());
+            let mut show = |line: &str| shown(&mut view, &[&format!("2026-08-21T10:00:12Z {line}")]);
+            let real: Vec<String> = server.iter().map(|line| show(line)).collect();
+            let bare = real.iter().flat_map(|row| row.match_indices(' ').map(|(at, _)| row[at + 1..].trim()));
+            for words in bare.filter(|words| !words.is_empty()) {
+                for head in
+                    ["MSG #lobby 4 ani", "ACT #lobby 4 ani", "MSG #rust 4 ani", "ACT #rust 4 ani", "WHISPER ani budi"]
+                {
+                    let (written, own) = (show(&format!("{head}: {words}")), show(&format!("{head}: tea")));
+                    assert!(written == own || !real.contains(&written), "{head}: {words} is shown as {written}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -492,7 +485,7 @@ mod tests {
             ("BANNED #tea budi ani", "budi is banned from #tea, by ani"),
             ("BANNED #tea * ani for=7200: trouble", "an address is banned from #tea for 2 h, by ani: trouble"),
             ("UNBANNED * budi ani", "budi may come to this server again, by ani"),
-            ("NOTE *: Tea is ready", "Tea is ready"),
+            ("NOTE *: Tea is ready", "The server says: Tea is ready"),
             ("NOTE #tea: ani lets only operators speak (+m).", "#tea: ani lets only operators speak (+m)."),
         ] {
             let seen = shown(&mut view(false), &[&format!("2026-08-21T10:00:12Z {line}")]);

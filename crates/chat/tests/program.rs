@@ -1,7 +1,9 @@
 //! The program against the real server: in a pipe, and at a terminal that loses its server and gets it back.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -23,7 +25,7 @@ const FLAGS: &str = "CHAT_TEST_SERVER_FLAGS";
 #[ignore = "it is started by the others"]
 fn server() {
     let flags = std::env::var(FLAGS).expect("only the tests start it");
-    let loaded = Loaded::new(flags.lines().map(String::from), |name| std::env::var(name).ok()).expect("good settings");
+    let loaded = Loaded::new(flags.lines().map(Into::into), |name| std::env::var_os(name)).expect("good settings");
     let config = loaded.config;
     let listener = TcpListener::bind(&config.addr).expect("a free port");
     let mut server = Server::on(listener, None, config.clone()).expect("a server");
@@ -167,12 +169,17 @@ impl Terminal {
 
     /// The client with a place for its history; `behind` goes on the command line behind it.
     fn run(dir: &std::path::Path, state: &str, args: &[&str], behind: &str) -> Terminal {
+        Terminal::with(dir, state, args, behind, &[("NO_COLOR", "1")])
+    }
+
+    fn with(dir: &std::path::Path, state: &str, args: &[&str], behind: &str, variables: &[(&str, &str)]) -> Terminal {
         let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
         let line = format!("{} '{}' {} {behind}", tied_words().join(" "), PROGRAM, quoted.join(" "));
         let mut command = tied("script");
         command.args(["-qfec", &line, "/dev/null"]).current_dir(dir);
-        // No colours, and a terminal that the editor can move its cursor on.
-        command.env("XDG_STATE_HOME", state).env("NO_COLOR", "1").env("TERM", "xterm").env("SHELL", "/bin/sh");
+        // A terminal that the editor can move its cursor on, unless the variables say otherwise.
+        command.env("XDG_STATE_HOME", state).env_remove("NO_COLOR").env("TERM", "xterm").env("SHELL", "/bin/sh");
+        command.envs(variables.iter().copied());
         let mut running = Running::start(&mut command);
         let keys = running.0.stdin.take().expect("piped");
         let mut out = running.0.stdout.take().expect("piped");
@@ -296,8 +303,9 @@ fn a_file_is_sent_and_fetched_with_a_bar_and_nothing_is_overwritten() {
     assert!(line.trim_end().ends_with(": laporan akhir.bin"), "{line}");
     let token = line.split([' ', ':']).find(|word| word.len() == 32).expect("a token").to_string();
     ani.shows("laporan akhir.bin is there");
-    ani.shows("sends laporan akhir.bin (900000 bytes) /get");
+    ani.shows("sends 900000 bytes, /get");
     ani.shows(&token);
+    ani.shows(": laporan akhir.bin");
     // The bar of what has just begun, or is done; how many there are is a matter of speed.
     ani.shows("laporan akhir.bin [");
     // To fetch it, and once more to the same place.
@@ -426,7 +434,7 @@ fn plain_text_is_for_reading() {
     ani.says("MSG=m:selamat pagi: sudah makan?");
     ani.hears("OK MSG tag=m");
     let args = ["--name", "ci", "--addr", &server.addr, "--plain"];
-    let (code, out, err) = piped(&args, b"HISTORY:\nPASTE:\nQUIT\n");
+    let (code, out, err) = piped(&args, b"HISTORY:\nPASTE:\nQUIT\n.\n");
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(out.lines().any(|line| line.ends_with(" ani: selamat pagi: sudah makan?")), "{out}");
     assert!(!out.contains("tag="), "{out}");
@@ -434,13 +442,14 @@ fn plain_text_is_for_reading() {
 }
 
 #[test]
-fn a_paste_that_is_not_finished_is_sent_at_the_end() {
+fn a_paste_that_is_not_finished_is_refused_and_not_said() {
     let server = Chat::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
-    let (code, out, _) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
-    assert_eq!(code, 0, "{out}");
-    ani.hears(" ci: one");
-    ani.hears(" ci: /foo");
+    let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
+    assert_eq!(code, 1, "{out}");
+    assert!(err.contains(" ERR 461 missing-argument PASTE tag=line-3 line=3: "), "{err}");
+    ani.says("PING:end");
+    assert!(!ani.hears("PONG end").contains(" MSG "));
 }
 
 #[test]
@@ -471,11 +480,55 @@ fn a_wrong_flag_ends_with_two() {
     for args in [&["--nmae", "ci"][..], &["--name", "two words"], &["--addr"]] {
         let (code, out, err) = piped(args, b"");
         assert_eq!((code, out.as_str()), (2, ""));
-        assert!(err.contains("try:"), "{err}");
+        assert!(err.contains("try"), "{err}");
     }
     let Output { status, stdout, .. } = tied(PROGRAM).arg("--version").output().expect("it runs");
     assert!(status.success());
     assert!(String::from_utf8_lossy(&stdout).starts_with("chat "));
+}
+
+#[test]
+fn words_that_are_no_text_end_with_two_and_paths_may_be_anything() {
+    let odd = OsStr::from_bytes(b"\xff");
+    let ends = |args: &[&OsStr]| {
+        let output = tied(PROGRAM).args(args).stdin(Stdio::null()).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for args in [&[odd][..], &["--name".as_ref(), odd], &["--room".as_ref(), odd], &["--addr".as_ref(), odd]] {
+        let (code, err) = ends(args);
+        assert!(code == Some(2) && err.starts_with("error: ") && !err.contains("panicked"), "{err}");
+    }
+    let (code, err) = ends(&["--tls".as_ref(), "--ca".as_ref(), odd]);
+    assert!(code == Some(2) && err.contains("--ca: cannot read "), "{err}");
+}
+
+#[test]
+fn tab_completes_its_flags_and_the_manual_page_can_be_shown() {
+    let printed = |flags: &[&str]| {
+        let output = tied(PROGRAM).args(flags).output().expect("it runs");
+        assert!(output.status.success(), "{flags:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let page = printed(&["--man"]);
+    for words in ["\\fB\\-\\-no\\-history\\fR", "\\fB/bell\\fR", "CHAT_PASSWORD_FILE", "\\fB69\\fR"] {
+        assert!(page.contains(words), "{words} is missing");
+    }
+    let runs = |words: &[&str], input: &str| {
+        let shell = Command::new(words[0]).args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let Ok(mut shell) = shell else {
+            assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{} is not here, and CI needs it", words[0]);
+            return eprintln!("SKIPPED: {} is not on this machine", words[0]);
+        };
+        shell.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+        let output = shell.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
+    };
+    runs(&["mandoc", "-T", "lint"], &page);
+    for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
+        let script = printed(&["--completions", shell]);
+        assert!(script.contains("no-history"), "{script}");
+        runs(&[shell, check], &script);
+    }
 }
 
 #[test]
@@ -595,6 +648,39 @@ fn a_password_in_a_script_is_the_line_behind_its_question_and_is_never_said() {
 }
 
 #[test]
+fn who_is_spoken_to_sees_it_and_hears_the_bell_but_no_pipe_does() {
+    let server = Chat::start("127.0.0.1:0");
+    let mut budi = Person::joins(&server, "budi");
+    let dir = std::path::Path::new(".");
+    let args = ["--name", "ani", "--addr", &server.addr, "--bell"];
+    let mut plain = Terminal::start(&args);
+    plain.shows("#lobby> ");
+    budi.says("MSG=m:is Ani there?");
+    plain.shows("is Ani there?");
+    plain.shows("\x07");
+    plain.types("/bell off");
+    plain.shows("the bell does not ring");
+    plain.types("/quit");
+    assert_eq!(plain.ends().1.matches('\x07').count(), 1);
+    let mut coloured = Terminal::with(dir, "/dev/null/none", &args, "", &[]);
+    coloured.shows("#lobby> ");
+    budi.says("MSG=n:is Ani there?");
+    coloured.shows("is \x1b[1;30;43mAni\x1b[0m there?");
+    coloured.types("/quit");
+    assert_eq!(coloured.ends().0, 0);
+    // What is told to be dumb gets no escape sequence, but may ring.
+    let mut dumb = Terminal::with(dir, "/dev/null/none", &args, "", &[("TERM", "dumb")]);
+    dumb.shows("#lobby> ");
+    budi.says("MSG=o:hello ani");
+    dumb.shows("hello ani");
+    dumb.presses("/quit\n");
+    let (code, screen) = dumb.ends();
+    assert!(code == 0 && !screen.contains('\x1b') && screen.contains('\x07'), "{screen:?}");
+    let (_, out, err) = piped(&["--name", "ani", "--addr", &server.addr, "--bell", "--plain"], b"HISTORY:\nMSG:x\n");
+    assert!(out.contains("hello ani") && !out.contains(['\x07', '\x1b']), "{out}{err}");
+}
+
+#[test]
 fn a_restart_is_survived_and_the_hole_is_filled_once() {
     let mut server = Chat::start("127.0.0.1:0");
     let mut budi = Person::joins(&server, "budi");
@@ -602,7 +688,7 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.shows("#den> ");
     budi.hears("JOINED #lobby ani");
     budi.says("MSG=m:before");
-    ani.shows("#lobby before");
+    ani.shows("#lobby budi  before");
     server.running.kill();
     ani.shows("not connected");
     ani.types("typed offline");
@@ -617,12 +703,13 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.shows("connected again, as ani");
     budi.hears("MSG #den 1 ani: typed offline");
     budi.says("SAY=n:#lobby after");
-    ani.shows("#lobby after");
+    ani.shows("#lobby budi  after");
     ani.begins("\x04");
     let (code, screen) = ani.ends();
     assert_eq!(code, 0, "{screen}");
-    for words in ["#lobby before", "meanwhile", "#lobby after"] {
-        assert_eq!(times_said(&screen, "budi", words), 1, "{words} in:\n{screen}");
+    // What stands below "earlier in #lobby" names the room no more.
+    for (who, words) in [("#lobby budi", "before"), ("budi", "meanwhile"), ("#lobby budi", "after")] {
+        assert_eq!(times_said(&screen, who, words), 1, "{words} in:\n{screen}");
     }
 }
 

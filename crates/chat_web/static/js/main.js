@@ -409,7 +409,7 @@ const EFFECTS = {
     lookAtOffer();
     whenIdle(app);
   },
-  down() { state.live = false; take({ type: 'down' }); downSince = performance.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('offline')); },
+  down() { state.live = false; take({ type: 'down' }); downSince = performance.now(); outbox.cut(box); for (const [, ask] of asked) ask.bad({ title: t('needsLine'), cut: true }); asked.clear(); announce(t('cutOff')); },
   'sign-on': signOnAgain,
 };
 let downSince = 0;

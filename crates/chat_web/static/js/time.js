@@ -23,11 +23,13 @@ function formatter(lang, options) {
   return cache.get(key);
 }
 
-/** `hours`: '12', '24' or 'auto', as the settings say. */
-export function clock(at, lang = 'en', hours = 'auto') {
-  const options = { hour: hours === '24' ? '2-digit' : 'numeric', minute: '2-digit' };
-  if (hours !== 'auto') options.hourCycle = hours === '12' ? 'h12' : 'h23';
-  return formatter(lang, options).format(new Date(at));
+// The page's English is America's or not: whether a day has 12 hours twice is the device's own habit.
+const DEVICE = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hourCycle;
+
+/** `hours`: '12', '24' or 'auto', as the settings say; 'auto' is as the device has it. */
+export function clock(at, lang = 'en', hours = 'auto', device = DEVICE) {
+  const hourCycle = { 12: 'h12', 24: 'h23' }[hours] ?? device;
+  return formatter(lang, { hour: hourCycle === 'h23' ? '2-digit' : 'numeric', minute: '2-digit', hourCycle }).format(new Date(at));
 }
 
 export const fullTime = (at, lang = 'en') => formatter(lang, { dateStyle: 'full', timeStyle: 'medium' }).format(new Date(at));

@@ -1,4 +1,4 @@
-// Makes the pictures of the README: node screenshots.mjs, with CHATD_BIN as for the tests.
+// Makes the pictures of the README: node screenshots.mjs, with CHATD_BIN as for the tests. Needs fonts-noto-color-emoji.
 
 import { mkdirSync } from 'node:fs';
 import { enter, launch, lineClient, newPage, say, sees, startServer } from './stage.mjs';
@@ -11,9 +11,11 @@ const browser = await launch();
 const still = { reducedMotion: 'reduce', colorScheme: 'light' };
 const shoot = (page, name) => page.screenshot({ path: `${out}${name}.png` });
 
-const first = await newPage(browser, { ...still, viewport: { width: 1180, height: 760 } });
+const phone = { viewport: { width: 390, height: 844 }, reducedMotion: 'reduce', hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+const first = await newPage(browser, { ...phone, colorScheme: 'light', locale: 'id-ID' });
 await first.goto(server.url);
-await first.fill('#name', 'bright-otter');
+await first.fill('#name', 'sari');
 await shoot(first, 'welcome');
 await first.context().close();
 
@@ -24,43 +26,38 @@ await budi.hears('TOPIC');
 dewi.say('/join #rust');
 await dewi.hears('#rust');
 dewi.say('/topic #rust Borrow checkers anonymous');
-const ana = await newPage(browser, { ...still, viewport: { width: 1180, height: 760 } });
+const ana = await newPage(browser, { ...still, viewport: { width: 1180, height: 830 } });
 await enter(ana, server.url, 'ana');
 const talk = async (who, line, words = line) => { who.say(line); await sees(ana, words); };
 await talk(budi, 'selamat pagi! Is the deploy out?');
 await say(ana, 'Pagi budi! Since ten. All *green*, see https://ci.example.org/318');
+await sees(ana, 'Pagi budi!');
 await talk(budi, 'then I owe somebody `pisang goreng`', 'then I owe');
-const citra = await newPage(browser, { viewport: { width: 390, height: 844 }, colorScheme: 'dark', reducedMotion: 'reduce', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+const citra = await newPage(browser, { ...phone, colorScheme: 'dark' });
 await enter(citra, server.url, 'citra');
 await say(citra, 'I read you on the bus 🚌');
+await sees(ana, 'on the bus');
 await say(citra, 'and I take two, @budi');
 await sees(ana, 'I take two');
 budi.say('/answer 5 deal. I sit in a terminal and cannot fry, but I can pay');
-budi.say('/react 2 🎉');
-dewi.say('/react 2 🎉');
-dewi.say('/react 5 👍');
 await sees(ana, 'cannot fry');
+budi.say('/react 2 🎉');
+dewi.say('/react #lobby 2 🎉');
+dewi.say('/react #lobby 5 👍');
+for (const page of [ana, citra]) await page.waitForFunction(() => ['🎉2', '👍1'].every((words) => [...document.querySelectorAll('.reactions button')].some((one) => one.textContent.startsWith(words))));
 await say(ana, 'One room, three doors. Lovely');
-await sees(citra, 'three doors');
+for (const page of [ana, citra]) await sees(page, 'three doors');
 dewi.say('SAY:#lobby @ana the slides are ready for three');
-await sees(ana, 'slides are ready');
+for (const page of [ana, citra]) await sees(page, 'slides are ready');
 dewi.say('AWAY:back at two');
 await ana.waitForFunction(() => document.querySelector('#who').textContent.includes('back at two'));
 budi.say('TYPING:');
-await ana.waitForFunction(() => document.querySelector('#typing.on'));
+for (const page of [ana, citra]) await page.waitForFunction(() => document.querySelector('#typing.on'));
 await ana.waitForSelector('#others li');
 await shoot(ana, 'chat-light');
 await ana.emulateMedia({ colorScheme: 'dark' });
 await shoot(ana, 'chat-dark');
-await ana.emulateMedia({ colorScheme: 'light' });
-await ana.keyboard.press('Control+k');
-await ana.waitForSelector('#found li >> nth=3');
-await shoot(ana, 'switcher');
-await ana.keyboard.press('Escape');
 await shoot(citra, 'phone');
-await citra.tap('#menubtn');
-await citra.waitForSelector('body.nav');
-await shoot(citra, 'phone-rooms');
 
 const boss = await newPage(browser, { ...still, viewport: { width: 1180, height: 820 } });
 await boss.goto(`${server.url}/admin`);

@@ -107,6 +107,9 @@ test('times', () => {
   assert.equal(dayKey(at), '2026-11-22');
   assert.match(clock(at, 'en', '24'), /15.04/);
   assert.match(clock(at, 'en', '12'), /3.04/);
+  assert.equal(clock(at, 'en', 'auto', 'h23'), '15:04', 'English on a device that counts to 24');
+  assert.match(clock(at, 'en', 'auto', 'h12'), /^3:04\s?PM$/);
+  assert.equal(clock(at, 'id', 'auto', 'h23'), '15.04');
   assert.equal(dayLabel(at, at, 'en'), 'Today');
   assert.equal(dayLabel(at - 86400000, at, 'id'), 'Kemarin');
   assert.match(dayLabel(at - 5 * 86400000, at, 'en'), /Tuesday, (November 17|17 November)/);
@@ -123,6 +126,12 @@ test('emoji by name', () => {
 
 test('both languages have the same words to fill, and every word that is asked for', () => {
   assert.deepEqual(Object.keys(en).sort(), Object.keys(id).sort());
+  // The second of two words under one key would silently take the first one's place.
+  for (const language of ['en', 'id']) {
+    const source = readFileSync(new URL(`../../static/js/i18n/${language}.js`, import.meta.url), 'utf8');
+    const keys = [...source.matchAll(/(?:^ {2}|', )'?([\w-]+)'?: '/gm)].map((match) => match[1]);
+    assert.deepEqual(keys.sort(), Object.keys(language === 'en' ? en : id).sort(), language);
+  }
   const holes = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))].sort().join();
   for (const key of Object.keys(en)) assert.equal(holes(en[key]), holes(id[key]), key);
   const folder = new URL('../../static/', import.meta.url);

@@ -110,6 +110,20 @@ fn what_a_page_quotes_stands_in_the_program_and_in_its_transcript_word_for_word(
     }
 }
 
+/// "The first five have up to 190 lines … the last has 670": to the nearest ten.
+#[test]
+fn the_lessons_are_as_long_as_their_page_says() {
+    let page = read("docs/lessons/README.md");
+    let length = |lesson: &str| read(&format!("examples/lessons/{lesson}.rs")).lines().count();
+    let first = LADDER[..5].iter().map(|lesson| length(lesson)).max().expect("five");
+    let last = length(LADDER[11]) / 10 * 10;
+    for words in
+        [format!("up to {first} lines"), format!("the last has {last};"), format!("yang terakhir {last} baris")]
+    {
+        assert!(page.contains(&words), "docs/lessons/README.md does not say: {words}");
+    }
+}
+
 #[test]
 fn every_link_of_the_pages_leads_to_a_file() {
     let folder = Path::new(ROOT).join("docs/lessons");

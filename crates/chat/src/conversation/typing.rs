@@ -1,0 +1,214 @@
+//! What the person types: said, sent as a command, or kept until the connection is back.
+
+use chat_server::command::{Choice, Command, View as WireView};
+use chat_server::protocol::{self, Request};
+use chat_server::store::{Proof, Secret};
+use chat_server::text::Text;
+
+use super::speech::Speech;
+use super::{Ask, Conversation, Stage};
+use crate::request::args_of;
+use crate::secrets::{Asking, Question, has_secret};
+
+/// Lines that wait for a connection, and lines that wait for the server's word that it has them.
+const MOST_WAITING: usize = 100;
+/// The bytes that stand before the words of a line at most, besides the room: the verb and the tag.
+const FRAME: usize = 32;
+
+impl Conversation {
+    /// Takes a line. One that was `hidden` as it was typed is a password, or is not sent at all.
+    pub(crate) fn typed(&mut self, line: &str, hidden: bool) {
+        let is_asked = self.stage == Stage::Here && self.asking != Asking::No;
+        if std::mem::take(&mut self.withholds) || hidden || is_asked {
+            return self.password_typed(line.trim_end_matches(['\r', '\n']));
+        }
+        if self.stage == Stage::Here {
+            return self.dispatch(line);
+        }
+        if line.trim().is_empty() {
+            return;
+        }
+        if self.kept.len() >= MOST_WAITING {
+            return self.trouble("That line was not kept: too many wait for the connection already.");
+        }
+        self.kept.push_back(line.to_string());
+        if self.was_here && self.stage == Stage::Apart {
+            self.own("kept; it goes out when the connection is back");
+        }
+    }
+
+    /// What was typed and kept goes out in its order. Behind a command that asks for a password the next line is one.
+    pub(super) fn go_on(&mut self) {
+        while self.stage == Stage::Here
+            && let Some(line) = self.kept.pop_front()
+        {
+            if self.asking == Asking::No {
+                self.dispatch(&line);
+            } else if self.ahead.is_none() {
+                self.ahead = Some(Secret::new(line));
+            } else {
+                return self.kept.push_front(line);
+            }
+        }
+    }
+
+    /// Leaves. Without a connection there is nobody to say goodbye to.
+    pub(crate) fn quit(&mut self, line: &str) {
+        self.quitting = true;
+        if self.stage != Stage::Apart {
+            if self.asking != Asking::No {
+                // Else the server would take the goodbye for the password.
+                self.ahead = None;
+                self.send.push('\n');
+                self.asked_no_more();
+            }
+            if std::mem::take(&mut self.pasting) {
+                // Ctrl-D: the server refuses what was begun, and says goodbye.
+                return self.send.push('\u{4}');
+            }
+            self.put(line);
+        }
+    }
+
+    fn dispatch(&mut self, line: &str) {
+        if self.longest > 0 && line.len() > self.longest && !line.contains('\n') {
+            let (length, longest) = (line.len(), self.longest);
+            return self.trouble(&format!("A line of {length} bytes was not sent: this server takes {longest}."));
+        }
+        if self.pasting {
+            self.put(line);
+            self.pasting = line.trim_end() != ".";
+            if !self.pasting {
+                self.send_behind();
+            }
+            return;
+        }
+        // What is pasted may end in a line end, and is no block by that.
+        let line = line.trim_end_matches(['\r', '\n']);
+        if line.contains('\n') {
+            if has_secret(line) {
+                return self.trouble("Nothing of that was sent: there is a line with a password or a key in it.");
+            }
+            let lines: Vec<String> = line.lines().filter_map(|l| Text::new(l).ok()).map(|l| l.to_string()).collect();
+            return self.speak(None, lines, false);
+        }
+        let text = match Text::new(line) {
+            Ok(text) => text,
+            Err(error) => return self.trouble(&error.to_string()),
+        };
+        if self.is_about_files(&text) || self.is_about_the_bell(&text) {
+            return;
+        }
+        let Some(request) = protocol::parse(&text) else { return };
+        match request.what {
+            Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
+                self.speak(room.map(|room| room.to_string()), vec![text.to_string()], act);
+            }
+            Ok(Command::Options(choices))
+                if choices.iter().any(|c| matches!(c, Choice::View(v) if *v != WireView::Full)) =>
+            {
+                self.trouble("This client draws the lines itself, so the view stays full. Others choose it with OPT.");
+            }
+            Ok(Command::Enter { room, key }) => {
+                self.speaking_in = Some(room.to_string());
+                if let Some(key) = key {
+                    self.keys.insert(room.as_str().to_ascii_lowercase(), key.to_string());
+                }
+                self.put(&text);
+            }
+            Ok(Command::Room(Some(room))) => {
+                self.speaking_in = Some(room.to_string());
+                self.put(&text);
+            }
+            Ok(Command::PasteBegins) => {
+                self.pasting = true;
+                self.put(&text);
+            }
+            what if request.verb.is_some_and(|verb| verb.secret) => {
+                self.put_secret(&text, Request { what, ..request });
+            }
+            // The server answers everything else, also what it refuses.
+            Ok(_) | Err(_) => self.put(&text),
+        }
+    }
+
+    /// `/bell` and `/bell off` are this client's.
+    fn is_about_the_bell(&mut self, line: &str) -> bool {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if !word.eq_ignore_ascii_case("/bell") {
+            return false;
+        }
+        match rest.trim().to_ascii_lowercase().as_str() {
+            "" | "on" => {
+                self.has_bell = true;
+                self.own("the bell rings when a line speaks to you; /bell off ends that");
+            }
+            "off" => {
+                self.has_bell = false;
+                self.own("the bell does not ring");
+            }
+            _ => self.trouble("It is written /bell or /bell off."),
+        }
+        self.answers += 1;
+        true
+    }
+
+    /// A command that has a password in it, or makes the server ask for one. It has a tag, so that its answer is known.
+    fn put_secret(&mut self, text: &str, request: Request) {
+        let verb = request.verb.map_or("", |verb| verb.name);
+        let own = request.tag.as_deref().map(str::to_string);
+        let tag = own.unwrap_or_else(|| self.tag());
+        self.asked.insert(tag.clone(), Ask::Secret);
+        self.put(&format!("{verb}={tag}:{}", args_of(text, verb)));
+        match request.what {
+            Ok(Command::Prompt(what)) => self.asking = Asking::Wanted(Question { what: Some(what), tag }),
+            Ok(
+                Command::Login(Proof::Password(_, secret))
+                | Command::Register(secret)
+                | Command::Passwd { new: secret, .. },
+            ) => self.tried = Some(secret),
+            _ => {}
+        }
+    }
+
+    fn speak(&mut self, room: Option<String>, lines: Vec<String>, act: bool) {
+        if self.unacknowledged.len() >= MOST_WAITING {
+            return self.trouble("That line was not sent: the server has not taken the ones before it yet.");
+        }
+        let named = room.is_some();
+        let room = room.or_else(|| self.speaking_in.clone());
+        let speech = Speech { tag: String::new(), from: self.name.clone(), room, lines, act };
+        self.utter(speech, named);
+    }
+
+    /// Sends speech. Where the room is not named, the server takes the current one.
+    pub(super) fn utter(&mut self, mut speech: Speech, named: bool) {
+        let longest = speech.lines.iter().map(String::len).max().unwrap_or(0);
+        // The server would refuse it without its tag, for it does not read such a line at all.
+        if self.longest > 0 && longest + FRAME + speech.room.as_ref().map_or(0, String::len) > self.longest {
+            return self.trouble(&format!(
+                "A line of {longest} bytes was not sent: this server takes about {}. Make it shorter.",
+                self.longest - FRAME
+            ));
+        }
+        let tag = self.tag();
+        self.asked.insert(tag.clone(), Ask::Speech);
+        let room = speech.room.as_deref().unwrap_or_default();
+        let first = speech.lines.first().map_or("", String::as_str);
+        match &speech.lines[..] {
+            [_, _, ..] => {
+                self.put(&format!("PASTE={tag}:"));
+                for line in &speech.lines {
+                    // A dot alone would end the block.
+                    self.put(if line == "." { ". " } else { line });
+                }
+                self.put(".");
+            }
+            _ if speech.act => self.put(&format!("ACT={tag}:{first}")),
+            _ if named => self.put(&format!("SAY={tag}:{room} {first}")),
+            _ => self.put(&format!("MSG={tag}:{first}")),
+        }
+        speech.tag = tag;
+        self.unacknowledged.push_back(speech);
+    }
+}
