@@ -106,7 +106,7 @@ impl Turn<'_> {
             Ok(Answer::Done(done)) => self.done(id, verb, tag, done),
             Ok(Answer::Said(done)) => {
                 // Who reads by numbers has to know that of the line just said.
-                let wants = |state: &State| state.options.echo || state.options.form.shows_ids(state.is_edited);
+                let wants = |state: &State| state.options.echo || state.options.ids.unwrap_or(state.is_edited);
                 if tag.is_some() || self.clients.get(id).is_some_and(|client| wants(&client.state)) {
                     self.done(id, verb, tag, done);
                 }
@@ -595,8 +595,8 @@ impl Turn<'_> {
         };
         let name = room.name.clone();
         if !is_new {
-            let (id, author, text) = (old.id, old.from.clone(), old.text.clone());
-            return Ok(Answer::Done(Done::Changed { room: name, id, target: id, author, text, what }));
+            let (id, target, author, text) = (old.id, old.id, old.from.clone(), old.text.clone());
+            return Ok(Answer::Done(Done::Changed { room: name, id, target, author, text, what }));
         }
         self.show_speaker(id);
         if let Some(room) = self.router.rooms.get_mut(&name) {
