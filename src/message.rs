@@ -262,6 +262,13 @@ pub(crate) struct State {
     pub(crate) early_bytes: usize,
 }
 
+impl State {
+    /// Whether one's own lines are answered. Who reads by numbers has to know those.
+    pub(crate) fn wants_echo(&self) -> bool {
+        self.options.echo || self.options.ids.unwrap_or(self.is_edited)
+    }
+}
+
 /// What a client chose with `OPT`.
 #[derive(Default)]
 pub(crate) struct Options {

@@ -80,7 +80,8 @@ pub(crate) struct Look {
     view: Option<View>,
     ids: Option<bool>,
     millis: bool,
-    server: Zone,
+    /// `None` until it has greeted.
+    server: Option<Zone>,
     own: Option<Zone>,
     day: Option<Day>,
 }
@@ -99,7 +100,7 @@ fn quarter(at: DateTime<Utc>) -> i64 {
 impl Look {
     /// The server's clock, as its greeting says.
     pub(crate) fn set_servers(&mut self, zone: Zone) {
-        self.server = zone;
+        self.server = Some(zone);
     }
 
     pub(crate) fn choose(&mut self, choice: Choice) {
@@ -132,7 +133,7 @@ impl Look {
         if !wire.is_for_people() {
             return out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
         }
-        let (zone, at) = (self.own.unwrap_or(self.server), envelope.at);
+        let (zone, at) = (self.own.unwrap_or(self.servers()), envelope.at);
         // An answer is for one client alone, and there may be several times in it.
         let is_answer = matches!(envelope.event, Event::Block(_) | Event::Done { .. });
         let answer;
@@ -158,6 +159,10 @@ impl Look {
         }
     }
 
+    fn servers(&self) -> Zone {
+        self.server.unwrap_or(Zone::UTC)
+    }
+
     /// Whether a line of that time looks to this client as it looks to all who share the view: the day is that of the line above,
     /// and the clock is the server's.
     pub(crate) fn is_as_shared(&self, at: DateTime<Utc>, wire: Wire) -> bool {
@@ -167,7 +172,7 @@ impl Look {
 
     /// An event as all see it who share the view.
     pub(crate) fn rendered(&self, envelope: &Envelope, wire: Wire) -> Vec<u8> {
-        render_by(envelope, wire, Clock { zone: self.server, is_own: false })
+        render_by(envelope, wire, Clock { zone: self.servers(), is_own: false })
     }
 }
 

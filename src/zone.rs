@@ -48,12 +48,6 @@ impl Zone {
     }
 }
 
-impl Default for Zone {
-    fn default() -> Zone {
-        Zone::UTC
-    }
-}
-
 /// As it is set.
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
