@@ -61,7 +61,7 @@ codes! {
     SlowReader 413 "slow-reader" { bye: "you did not read what was sent" }
     LineTooLong 417 "line-too-long" {
         http: 413, irc: 417,
-        err: "`max= got=`: bytes of a line or topic, lines of a paste",
+        err: "`max= got=`: bytes of a line or topic, lines or bytes of a paste; `line=` of a paste",
         bye: "64 KiB without a line end",
         file: "1,024 bytes and no line end",
     }

@@ -1,14 +1,16 @@
 //! Settings: one table drives the flags, the environment, the file, the help and the printed configuration.
 
-use std::fmt;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::chaos::Chaos;
 use crate::command::edits;
 use crate::hosts::Hosts;
 use crate::operator_key::OperatorKey;
-use crate::text::{MAX_TEXT, Text};
+pub use crate::setting::{Change, ConfigError, Origin, Set, When};
+use crate::text::{MAX_TEXT, Text, without_mark};
+use crate::zone::Zone;
 
 /// Everything that can be set. A limit of 0 is switched off.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Config {
     pub name: Text,
     /// Said to everybody who comes in, line by line; empty for nothing.
     pub motd: String,
+    /// Whose clock the views for people show.
+    pub tz: Zone,
     /// The most clients at once, by all doors together.
     pub max_clients: usize,
     /// The most clients of one address, of IPv6 of one /64, by all doors together.
@@ -72,7 +76,7 @@ pub struct Config {
     /// Where files come and go, or `off`.
     pub files: String,
     /// The directory that they are kept in; empty for a fresh one among the temporary files.
-    pub files_dir: String,
+    pub files_dir: PathBuf,
     /// The most bytes of a file.
     pub file_bytes: u64,
     /// The most bytes of all files of one person.
@@ -99,6 +103,7 @@ impl Default for Config {
             addr: "127.0.0.1:7878".into(),
             name: Text::own("chat"),
             motd: String::new(),
+            tz: Zone::Local,
             max_clients: 1_000,
             max_per_address: 64,
             max_rooms: 1_000,
@@ -125,7 +130,7 @@ impl Default for Config {
             metrics: "off".into(),
             web_hosts: Hosts::default(),
             files: "off".into(),
-            files_dir: String::new(),
+            files_dir: PathBuf::new(),
             file_bytes: 10 * 1_024 * 1_024,
             file_bytes_each: 100 * 1_024 * 1_024,
             file_bytes_total: 1_024 * 1_024 * 1_024,
@@ -148,7 +153,7 @@ pub struct Setting {
     /// Whether the file writes it in quotes.
     pub quoted: bool,
     get: fn(&Config) -> String,
-    set: fn(&mut Config, &str) -> Result<(), String>,
+    set: Set<Config>,
 }
 
 macro_rules! setting {
@@ -158,10 +163,10 @@ macro_rules! setting {
             help: $help,
             quoted: true,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 config.$field = address(value)?;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, address_or_off, $help:literal) => {
@@ -170,10 +175,10 @@ macro_rules! setting {
             help: $help,
             quoted: true,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 config.$field = address_or_off(value)?;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, words, $help:literal) => {
@@ -182,7 +187,7 @@ macro_rules! setting {
             help: $help,
             quoted: true,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 let words = Text::new(value).map_err(|error| error.to_string())?;
                 // It stands in a field, where a byte can become three.
                 if words.len() > 100 {
@@ -190,7 +195,7 @@ macro_rules! setting {
                 }
                 config.$field = words;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, $min:literal..=$max:expr, $help:literal) => {
@@ -199,7 +204,7 @@ macro_rules! setting {
             help: $help,
             quoted: false,
             get: |config| config.$field.to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 let range = format!("should be a whole number from {} to {}", $min, $max);
                 let number = value.replace('_', "").parse().map_err(|_| range.clone())?;
                 if !($min..=$max).contains(&number) {
@@ -207,7 +212,7 @@ macro_rules! setting {
                 }
                 config.$field = number;
                 Ok(())
-            },
+            }),
         }
     };
     ($field:ident, rate, $help:literal) => {
@@ -216,13 +221,13 @@ macro_rules! setting {
             help: $help,
             quoted: false,
             get: |config| config.$field.to_string(),
-            set: |config, value| match value.parse() {
+            set: Set::Text(|config, value| match value.parse() {
                 Ok(rate) if (0.0..=1e6).contains(&rate) => {
                     config.$field = rate;
                     Ok(())
                 }
                 _ => Err("should be a number from 0 to 1000000".into()),
-            },
+            }),
         }
     };
     ($field:ident, seconds, $max:literal, $help:literal) => {
@@ -231,7 +236,7 @@ macro_rules! setting {
             help: $help,
             quoted: false,
             get: |config| config.$field.as_secs_f64().to_string(),
-            set: |config, value| {
+            set: Set::Text(|config, value| {
                 let range = format!("should be a number of seconds from 0 to {}", $max);
                 let seconds: f64 = value.replace('_', "").parse().map_err(|_| range.clone())?;
                 if !(0.0..=f64::from($max)).contains(&seconds) {
@@ -239,7 +244,7 @@ macro_rules! setting {
                 }
                 config.$field = Duration::from_secs_f64(seconds);
                 Ok(())
-            },
+            }),
         }
     };
 }
@@ -280,12 +285,22 @@ pub static SETTINGS: &[Setting] = &[
         help: "said to everybody who comes in; \\n begins a new line; empty for nothing",
         quoted: true,
         get: |config| config.motd.clone(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             let wrong = |error: crate::error::ChatError| error.to_string();
             value.lines().try_for_each(|line| Text::new(line).map(drop)).map_err(wrong)?;
             config.motd = value.into();
             Ok(())
-        },
+        }),
+    },
+    Setting {
+        key: "tz",
+        help: "the clock that people read in telnet: local (the system's, or the variable TZ), utc, or as +07:00",
+        quoted: true,
+        get: |config| config.tz.to_string(),
+        set: Set::Text(|config, value| {
+            config.tz = Zone::parse(value)?;
+            Ok(())
+        }),
     },
     setting!(max_clients, 0..=100_000, "most clients at once, by all doors together"),
     setting!(
@@ -343,7 +358,7 @@ pub static SETTINGS: &[Setting] = &[
         help: "what is logged: error, warn, info, debug or trace",
         quoted: true,
         get: |config| config.log.clone(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             // Any other word would be taken for the name of a module, and nothing would be logged at all.
             let level = |word: &str| word.parse::<log::LevelFilter>().is_ok();
             let known = |part: &str| part.split_once('=').map_or(level(part), |(_, word)| level(word));
@@ -354,7 +369,7 @@ pub static SETTINGS: &[Setting] = &[
             }
             config.log = value.into();
             Ok(())
-        },
+        }),
     },
     setting!(metrics, address_or_off, "where to serve figures for Prometheus, as 127.0.0.1:9878, or off"),
     Setting {
@@ -363,21 +378,21 @@ pub static SETTINGS: &[Setting] = &[
                between them: chat.example.org; .example.org is that name and every one below it",
         quoted: true,
         get: |config| config.web_hosts.to_string(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.web_hosts = Hosts::parse(value)?;
             Ok(())
-        },
+        }),
     },
     setting!(files, address_or_off, "where files come and go, as 127.0.0.1:7879, or off"),
     Setting {
         key: "files_dir",
         help: "the directory for files, of this server alone; empty: a fresh one that goes with the server",
         quoted: true,
-        get: |config| config.files_dir.clone(),
-        set: |config, value| {
+        get: |config| config.files_dir.display().to_string(),
+        set: Set::Path(|config, value| {
             config.files_dir = value.into();
             Ok(())
-        },
+        }),
     },
     setting!(file_bytes, 0..=MOST_BYTES, "most bytes of a file"),
     setting!(file_bytes_each, 0..=MOST_BYTES, "most bytes of all files of one person"),
@@ -390,102 +405,63 @@ pub static SETTINGS: &[Setting] = &[
         help: "on: /inspect shows the server from inside, and chaos may break it; this machine only (docs/lab.md); or off",
         quoted: true,
         get: |config| if config.lab { "on".into() } else { "off".into() },
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.lab = match value {
                 "on" => true,
                 "off" => false,
                 _ => return Err("should be on or off".into()),
             };
             Ok(())
-        },
+        }),
     },
     Setting {
         key: "chaos",
         help: "in the lab: percentages of clients that misbehave, as stall=1,panic=1,split=1,rst=1,slow=1, or off",
         quoted: true,
         get: |config| config.chaos.to_string(),
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.chaos = value.parse()?;
             Ok(())
-        },
+        }),
     },
     Setting {
         key: "operator_key",
         help: "the operator key: a client that shows it by /oper is an operator of the server; empty: there is none. In a file or as CHAT_OPERATOR_KEY, never a flag",
         quoted: true,
         get: |config| if config.operator_key.is_some() { "(set)".into() } else { String::new() },
-        set: |config, value| {
+        set: Set::Text(|config, value| {
             config.operator_key = if value.is_empty() { None } else { Some(OperatorKey::new(value)?) };
             Ok(())
-        },
+        }),
     },
 ];
 
 /// The flags that need no value.
 pub const SWITCHES: [&str; 1] = ["--lab"];
 
-/// When another value of a setting holds, if the settings are read again while the server runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum When {
-    /// At once, for everybody.
-    AtOnce,
-    /// For those who connect from then on.
-    NextClient,
-    /// Not before the server is started anew.
-    Restart,
-}
-
-/// A setting that is not what it was.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Change {
-    /// Which.
-    pub key: &'static str,
-    /// The value until now, as the file writes it.
-    pub old: String,
-    /// The other one.
-    pub new: String,
-    /// When that holds.
-    pub when: When,
-}
-
-/// What it means, in one line for people.
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A text of many lines stands in the file; here its beginning is enough.
-        let short = |value: &str| match value.char_indices().nth(200) {
-            Some((end, _)) => format!("{}...", &value[..end]),
-            None => value.to_string(),
-        };
-        let (key, old, new) = (self.key, short(&self.old), short(&self.new));
-        match self.when {
-            _ if old == new && old == "(set)" => write!(f, "{key} is another now"),
-            When::AtOnce => write!(f, "{key} is {new} now, and was {old}"),
-            When::NextClient => write!(f, "{key} is {new} for those who come from now on, and was {old}"),
-            When::Restart => write!(f, "{key} stays {old}; {new} waits for a restart"),
-        }
-    }
-}
-
 impl Config {
     /// What is different in `new`.
     pub fn changes(&self, new: &Config) -> Vec<Change> {
         let change = |setting: &Setting| {
-            let is_same = if setting.is_secret() {
-                // It is not shown, so it has to be looked at by itself.
-                self.operator_key == new.operator_key
-            } else {
-                setting.value(self) == setting.value(new)
+            let is_same = match setting.key {
+                // They are not shown, or not as they are, so they have to be looked at by themselves.
+                "operator_key" => self.operator_key == new.operator_key,
+                "files_dir" => self.files_dir == new.files_dir,
+                _ => setting.value(self) == setting.value(new),
             };
             let (old, new) = (setting.value(self), setting.value(new));
-            (!is_same).then(|| Change { key: setting.key, old, new, when: setting.when().unwrap_or(When::Restart) })
+            let when = setting.when().unwrap_or(When::Restart);
+            (!is_same).then(|| Change { key: setting.key, old, new, when, is_path: setting.is_path() })
         };
         SETTINGS.iter().filter_map(change).collect()
     }
 
     /// Takes from `old`, which is in force, what only a restart changes.
     pub fn keep_until_restart(&mut self, old: &Config) {
-        for setting in SETTINGS.iter().filter(|setting| setting.when() == Some(When::Restart)) {
-            if let Err(right) = setting.apply(self, &(setting.get)(old)) {
+        self.files_dir.clone_from(&old.files_dir);
+        let text = |setting: &&Setting| setting.when() == Some(When::Restart) && !setting.is_path();
+        for setting in SETTINGS.iter().filter(text) {
+            if let Err(right) = setting.apply(self, (setting.get)(old)) {
                 log::error!("{} {right}: a value in force is none that can be set", setting.key);
             }
         }
@@ -507,8 +483,13 @@ impl Setting {
     ///
     /// # Errors
     /// What the value should be instead.
-    pub fn apply(&self, config: &mut Config, value: &str) -> Result<(), String> {
-        (self.set)(config, value)
+    pub fn apply(&self, config: &mut Config, value: impl AsRef<OsStr>) -> Result<(), String> {
+        self.set.apply(config, value.as_ref())
+    }
+
+    /// Whether its value is a path.
+    pub fn is_path(&self) -> bool {
+        self.set.is_path()
     }
 
     /// The value as the file writes it; of a secret only whether there is one.
@@ -523,9 +504,14 @@ impl Setting {
         self.key == "operator_key"
     }
 
+    /// Says what is wrong with a value.
+    pub fn wrong(&self, right: &str, value: &OsStr, origin: &Origin) -> ConfigError {
+        ConfigError::wrong(self.key, &self.set, right, value, origin, self.is_secret())
+    }
+
     /// Says what is wrong with a flag for a secret.
     pub fn no_flag(&self) -> ConfigError {
-        ConfigError::Usage(format!(
+        ConfigError::usage(format!(
             "{} would stand in the list of processes, where everybody on this machine can read it\n  \
              try: {} in the environment, or {} in the file; and take another key, if this was the real one",
             self.flag(),
@@ -543,63 +529,11 @@ impl Setting {
             | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
             | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
-            "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
+            "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" | "tz" => When::Restart,
             _ => return None,
         })
     }
 }
-
-/// Where a value came from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// Nobody set it.
-    Default,
-    /// The file, at that line.
-    File(String, usize),
-    /// An environment variable.
-    Variable(String),
-    /// A flag.
-    Flag(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Default => f.write_str("default"),
-            Origin::File(path, line) => write!(f, "{path}:{line}"),
-            Origin::Variable(name) => f.write_str(name),
-            Origin::Flag(name) => f.write_str(name),
-        }
-    }
-}
-
-/// What is wrong with the settings, and what to do about it. Printed as it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ConfigError {
-    /// The command line is wrong: exit code 2.
-    Usage(String),
-    /// A value, or the file, is wrong: exit code 78.
-    Value(String),
-}
-
-impl ConfigError {
-    /// The process's exit code (`sysexits.h` has 78 for a wrong configuration).
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            ConfigError::Usage(_) => 2,
-            ConfigError::Value(_) => 78,
-        }
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ConfigError::Usage(text) | ConfigError::Value(text)) = self;
-        write!(f, "error: {text}")
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// What the command line asks for besides settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -629,20 +563,20 @@ pub struct Loaded {
 impl Loaded {
     /// Puts the settings together: flag over environment over file over default.
     ///
-    /// `variable` looks an environment variable up.
+    /// `variable` looks an environment variable up. What is no path has to be UTF-8.
     ///
     /// # Errors
     /// [`ConfigError`], with the place, what is wrong and what would be right.
     ///
     /// ```
     /// use chat_server::config::Loaded;
-    /// let flags = ["--max-clients", "500"].map(String::from);
+    /// let flags = ["--max-clients", "500"].map(Into::into);
     /// let loaded = Loaded::new(flags.into_iter(), |_| None).unwrap();
     /// assert_eq!(loaded.config.max_clients, 500);
     /// ```
     pub fn new(
-        flags: impl Iterator<Item = String>,
-        variable: impl Fn(&str) -> Option<String>,
+        flags: impl Iterator<Item = OsString>,
+        variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Loaded, ConfigError> {
         let mut loaded = Loaded {
             config: Config::default(),
@@ -653,9 +587,9 @@ impl Loaded {
         let mut set = Vec::new();
         let mut flags = flags.peekable();
         while let Some(flag) = flags.next() {
-            let (name, value) = match flag.split_once('=') {
-                Some((name, value)) => (name.to_string(), Some(value.to_string())),
-                None => (flag.clone(), None),
+            let (name, value) = split(flag);
+            let Some(name) = name.to_str().map(String::from) else {
+                return Err(ConfigError::usage(format!("{name:?} is not UTF-8, and so no flag\n  try: --help")));
             };
             match name.as_str() {
                 "--help" | "-h" => loaded.task = Task::Help,
@@ -669,10 +603,10 @@ impl Loaded {
                     }
                     // A switch alone is on.
                     let stands_alone =
-                        SWITCHES.contains(&&*name) && !matches!(flags.peek().map(|next| &**next), Some("on" | "off"));
+                        SWITCHES.contains(&&*name) && !flags.peek().is_some_and(|next| next == "on" || next == "off");
                     let value = value.or_else(|| stands_alone.then(|| "on".into()));
                     let Some(value) = value.or_else(|| flags.next()) else {
-                        return Err(ConfigError::Usage(format!("{name} needs a value\n  try: --help")));
+                        return Err(ConfigError::usage(format!("{name} needs a value\n  try: --help")));
                     };
                     match index {
                         Some(index) if SETTINGS[index].is_secret() => return Err(SETTINGS[index].no_flag()),
@@ -711,41 +645,28 @@ impl Loaded {
         lines.collect()
     }
 
-    fn set(&mut self, index: usize, value: &str, origin: Origin) -> Result<(), ConfigError> {
+    fn set(&mut self, index: usize, value: &OsStr, origin: Origin) -> Result<(), ConfigError> {
         let setting = &SETTINGS[index];
-        match setting.apply(&mut self.config, value) {
-            Ok(()) => {
-                self.origins[index] = origin;
-                Ok(())
-            }
-            Err(right) => {
-                // A secret is not to stand in anybody's terminal.
-                let shown = if setting.is_secret() { "what was given".into() } else { format!("{value:?}") };
-                let text = format!("{} {right}, not {shown}\n  set by: {origin}", setting.key);
-                Err(if matches!(origin, Origin::Flag(_)) { ConfigError::Usage(text) } else { ConfigError::Value(text) })
-            }
-        }
+        setting.apply(&mut self.config, value).map_err(|right| setting.wrong(&right, value, &origin))?;
+        self.origins[index] = origin;
+        Ok(())
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ConfigError::Value(format!(
-                "cannot read the settings in {shown}: {error}\n  try: another path, or copy chat.example.toml there"
-            ))
-        })?;
-        self.read_text(&text, &shown.to_string())
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::no_file(path, &error, "copy chat.example.toml there"))?;
+        self.read_text(&text, &path.display().to_string())
     }
 
     fn read_text(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
         let mut seen = Vec::new();
-        for (number, line) in text.lines().enumerate() {
+        for (number, line) in without_mark(text).lines().enumerate() {
             let number = number + 1;
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let wrong = |what: String| ConfigError::Value(format!("{path}, line {number}: {what}"));
+            let wrong = |what: String| ConfigError::in_file(path, number, &what);
             let Some((key, value)) = line.split_once('=') else {
                 let is_secret = SETTINGS.iter().any(|setting| setting.is_secret() && line.starts_with(setting.key));
                 let shown = if is_secret { "what stands there".into() } else { format!("{line:?}") };
@@ -765,7 +686,7 @@ impl Loaded {
                 let what = if SETTINGS[index].is_secret() { what.split(':').next().unwrap_or_default() } else { &what };
                 wrong(format!("{key} {what}"))
             })?;
-            self.set(index, &value, Origin::File(path.to_string(), number))?;
+            self.set(index, value.as_ref(), Origin::File(path.to_string(), number))?;
         }
         Ok(())
     }
@@ -817,7 +738,23 @@ fn unquoted(value: &str, quoted: bool) -> Result<String, String> {
 fn unknown_flag(name: &str) -> ConfigError {
     let key = name.trim_start_matches('-').replace('-', "_");
     let hint = near(&key).map_or("try: --help".into(), |near| format!("did you mean: --{}", near.replace('_', "-")));
-    ConfigError::Usage(format!("there is no flag {name}\n  {hint}"))
+    ConfigError::usage(format!("there is no flag {name}\n  {hint}"))
+}
+
+/// A flag and, behind `=`, its value.
+#[cfg(unix)]
+fn split(flag: OsString) -> (OsString, Option<OsString>) {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut parts = flag.as_bytes().splitn(2, |byte| *byte == b'=').map(|part| OsString::from_vec(part.to_vec()));
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
+#[cfg(not(unix))]
+fn split(flag: OsString) -> (OsString, Option<OsString>) {
+    match flag.to_str().and_then(|flag| flag.split_once('=')) {
+        Some((name, value)) => (name.into(), Some(value.into())),
+        None => (flag, None),
+    }
 }
 
 /// How many letters differ between two keys, for a "did you mean".
@@ -872,8 +809,8 @@ mod tests {
     use super::*;
 
     fn load(flags: &[&str], variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
-        Loaded::new(flags.iter().map(|f| f.to_string()), find)
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.into());
+        Loaded::new(flags.iter().map(Into::into), find)
     }
 
     fn file(text: &str) -> Result<Loaded, ConfigError> {
@@ -963,6 +900,7 @@ mod tests {
             ("addr", "127.0.0.1:1"),
             ("name", "other"),
             ("motd", "other"),
+            ("tz", "+07:00"),
             ("log", "debug"),
             ("outbox_bytes", "8192"),
             ("metrics", "127.0.0.1:2"),

@@ -1,15 +1,21 @@
 //! A dialect gives lines a meaning and events their bytes; the line protocol is the first one.
 
-use crate::command::{Choice, Command, Prompt, Terminal, View};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::command::{Choice, Command, Form, Prompt, Terminal, View};
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag, Wire};
 use crate::outbox::Run;
 use crate::protocol::{self, Request};
-use crate::render::render;
+use crate::render::{Clock, render, render_by, rule, set_clock};
 use crate::screen::Screen;
+use crate::spam::PASTE_UNIT;
 use crate::store::{Proof, Secret};
 use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
+use crate::zone::Zone;
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
@@ -29,6 +35,16 @@ pub trait Decoder: Send {
 
     /// Takes one line without its end.
     fn decode(&mut self, line: &[u8]) -> Decoded;
+
+    /// A line longer than `max` came to its end; its `got` bytes were thrown away.
+    fn too_long(&mut self, max: usize, got: usize) -> Decoded {
+        Decoded::Request(Request::refused(ChatError::LineTooLong { max, got }))
+    }
+
+    /// Ctrl-C: the line that was begun is gone. Whether the client leaves something bigger by that, such as a paste.
+    fn interrupt(&mut self) -> bool {
+        false
+    }
 
     /// Looks at the first line while it is not finished: some protocols are known before their line ends.
     fn glance(&self, _begun: &[u8]) -> Option<Leave> {
@@ -52,6 +68,15 @@ pub trait Decoder: Send {
     /// password, and answered without a tag.
     fn prompt_refused(&mut self) {}
 
+    /// Whether the lines that come belong to a paste. Empty ones count.
+    fn is_pasting(&self) -> bool {
+        false
+    }
+
+    /// The router has refused the paste that begins. Where it was sent `ahead`, in one piece with the line that begins it, it is
+    /// still read up to its end, so that none of its lines is taken for anything else.
+    fn paste_refused(&mut self, _ahead: bool) {}
+
     /// Whether the line just decoded counts as one line for the pace.
     fn counts(&self) -> bool {
         true
@@ -72,33 +97,43 @@ pub trait Encoder: Send {
     }
 }
 
-/// The most lines of one paste.
+/// The most lines of one paste that are said.
 pub const PASTE_LINES: usize = 200;
 /// The most bytes of one paste.
 pub const PASTE_BYTES: usize = 32 * 1024;
-/// So many lines of a paste count as one line for the pace and for the spam window.
-pub const PASTE_UNIT: usize = 10;
-
 /// Reads the line protocol.
 #[derive(Default)]
 pub struct LineDecoder {
     /// `line` where nothing else is said.
     door: Option<&'static str>,
     lines: usize,
-    asked_to_join: bool,
-    paste: Option<Paste>,
+    paste: Option<Begun>,
     /// The next line is a password, and for what.
     prompt: Option<(Prompt, Option<Tag>)>,
-    /// The first of two passwords.
-    old: Option<Secret>,
+    /// The first of two passwords, or why it is none.
+    old: Option<Result<Secret, ChatError>>,
 }
 
+/// A paste that was begun.
+#[derive(Default)]
+struct Begun {
+    tag: Option<Tag>,
+    /// The router has refused it already, and its end needs no answer.
+    is_refused: bool,
+    paste: Paste,
+}
+
+/// The lines of a paste up to its end. It is said whole or not at all.
 #[derive(Default)]
 struct Paste {
-    tag: Option<Tag>,
+    /// Those that are said: what is empty is left out.
     lines: Vec<Text>,
+    /// How many lines came, how many of them are not empty, and the bytes of those.
+    number: usize,
     count: usize,
     bytes: usize,
+    /// The first line at fault, and why.
+    fault: Option<(usize, ChatError)>,
 }
 
 /// A request after which the next line is a password. Before sign-on it may be its other reading.
@@ -133,17 +168,13 @@ impl LineDecoder {
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
     fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text, is_clean: Result<(), ChatError>) -> Request {
         let secret = Secret::new(line.as_str());
-        let verb = match prompt {
-            Prompt::Login(_) => "LOGIN",
-            Prompt::Register => "REGISTER",
-            Prompt::OldPassword | Prompt::NewPassword => "PASSWD",
-            Prompt::OperatorKey => "OPER",
-        };
+        let verb = verb_of(&prompt);
         let what = match prompt {
             _ if matches!(line.trim(), "" | ".") => {
                 self.old = None;
                 Err(ChatError::NeverMind)
             }
+            Prompt::OldPassword => return self.first_of_two(tag, is_clean.map(|()| secret)),
             _ if is_clean.is_err() => {
                 self.old = None;
                 is_clean.and(Err(ChatError::NeverMind))
@@ -152,17 +183,50 @@ impl LineDecoder {
             Prompt::Register => Ok(Command::Register(secret)),
             // No operator key begins or ends with a space.
             Prompt::OperatorKey => Ok(Command::Oper(Secret::new(line.trim()))),
-            Prompt::OldPassword => {
-                self.old = Some(secret);
-                self.prompt = Some((Prompt::NewPassword, tag));
-                return Request::of(verb, Ok(Command::Prompt(Prompt::NewPassword)));
-            }
             Prompt::NewPassword => match self.old.take() {
-                Some(old) => Ok(Command::Passwd { old, new: secret }),
+                Some(Ok(old)) => Ok(Command::Passwd { old, new: secret }),
+                Some(Err(error)) => Err(error),
                 None => Err(ChatError::NeverMind),
             },
         };
         Request { tag, ..Request::of(verb, what) }
+    }
+
+    /// The first of two passwords. The second one is read also where this is none, or it would be spoken aloud.
+    fn first_of_two(&mut self, tag: Option<Tag>, old: Result<Secret, ChatError>) -> Request {
+        self.old = Some(old);
+        self.prompt = Some((Prompt::NewPassword, tag));
+        Request::of("PASSWD", Ok(Command::Prompt(Prompt::NewPassword)))
+    }
+
+    /// A line that is no text. What it belongs to is refused with it: a paste at its end, a password at once.
+    fn unreadable(&mut self, error: ChatError) -> Decoded {
+        if let Some(Begun { paste, .. }) = &mut self.paste {
+            paste.fail(error);
+            return Decoded::Nothing;
+        }
+        Decoded::Request(match self.prompt.take() {
+            None => Request::refused(error),
+            Some((Prompt::OldPassword, tag)) => self.first_of_two(tag, Err(error)),
+            Some((prompt, tag)) => {
+                self.old = None;
+                Request { tag, ..Request::of(verb_of(&prompt), Err(error)) }
+            }
+        })
+    }
+
+    fn end_paste(&mut self) -> Decoded {
+        let Some(Begun { tag, is_refused: false, paste }) = self.paste.take() else { return Decoded::Nothing };
+        Decoded::Request(Request { tag, ..Request::of("PASTE", paste.command()) })
+    }
+}
+
+fn verb_of(prompt: &Prompt) -> &'static str {
+    match prompt {
+        Prompt::Login(_) => "LOGIN",
+        Prompt::Register => "REGISTER",
+        Prompt::OldPassword | Prompt::NewPassword => "PASSWD",
+        Prompt::OperatorKey => "OPER",
     }
 }
 
@@ -180,11 +244,11 @@ impl Decoder for LineDecoder {
         }
         let text = match Text::from_bytes(line) {
             Ok(text) => text,
-            Err(error) => return Decoded::Request(Request::refused(error)),
+            Err(error) => return self.unreadable(error),
         };
-        if let Some(paste) = &mut self.paste {
+        if let Some(Begun { paste, .. }) = &mut self.paste {
             if text.as_str() == "." {
-                return self.finish();
+                return self.end_paste();
             }
             paste.add(text);
             return Decoded::Nothing;
@@ -199,17 +263,22 @@ impl Decoder for LineDecoder {
             // The request keeps its tag for a refusal; asking is no answer.
             self.prompt = Some((prompt, request.tag.clone()));
         }
-        let sign_on = |r: &Request| matches!(r.what, Ok(Command::Join(_)));
-        self.asked_to_join |= sign_on(&request) || request.early.as_deref().is_some_and(sign_on);
         if request.what == Ok(Command::PasteBegins) {
-            if self.asked_to_join {
-                self.paste = Some(Paste { tag: request.tag.take(), ..Paste::default() });
-            } else {
-                // Without a name there is no paste: its lines must not be swallowed until a dot comes.
-                request.what = Err(ChatError::NotSignedOn);
-            }
+            // The same here.
+            self.paste = Some(Begun { tag: request.tag.clone(), ..Begun::default() });
         }
         Decoded::Request(request)
+    }
+
+    fn too_long(&mut self, max: usize, got: usize) -> Decoded {
+        self.unreadable(ChatError::LineTooLong { max, got })
+    }
+
+    fn interrupt(&mut self) -> bool {
+        if let Some(Begun { paste, .. }) = &mut self.paste {
+            paste.fail(ChatError::PasteLeft);
+        }
+        self.paste.is_some()
     }
 
     fn glance(&self, begun: &[u8]) -> Option<Leave> {
@@ -219,12 +288,19 @@ impl Decoder for LineDecoder {
     }
 
     fn finish(&mut self) -> Decoded {
-        match self.paste.take() {
-            Some(paste) => {
-                Decoded::Request(Request { tag: paste.tag.clone(), ..Request::of("PASTE", paste.command()) })
-            }
-            None => Decoded::Nothing,
+        // What is missing of it nobody knows.
+        if let Some(Begun { paste, .. }) = &mut self.paste {
+            paste.fail(ChatError::PasteUnfinished);
         }
+        self.end_paste()
+    }
+
+    fn is_pasting(&self) -> bool {
+        self.paste.is_some()
+    }
+
+    fn paste_refused(&mut self, ahead: bool) {
+        self.paste = ahead.then(|| Begun { is_refused: true, ..Begun::default() });
     }
 
     fn is_prompting(&self) -> bool {
@@ -242,36 +318,63 @@ impl Decoder for LineDecoder {
     }
 
     fn counts(&self) -> bool {
-        self.paste.as_ref().is_none_or(|paste| paste.count % PASTE_UNIT == 1)
+        self.paste.as_ref().is_none_or(|begun| begun.paste.number % PASTE_UNIT == 1)
     }
 }
 
 impl Paste {
+    /// One more line.
     fn add(&mut self, text: Text) {
+        self.number += 1;
+        if text.trim().is_empty() {
+            return;
+        }
         self.count += 1;
         self.bytes += text.len();
-        if self.count <= PASTE_LINES && self.bytes <= PASTE_BYTES {
+        if self.count > PASTE_LINES {
+            self.is_at_fault(ChatError::PasteTooLong { unit: "lines", max: PASTE_LINES, got: self.count });
+        } else if self.bytes > PASTE_BYTES {
+            self.is_at_fault(ChatError::PasteTooLong { unit: "bytes", max: PASTE_BYTES, got: self.bytes });
+        } else if self.fault.is_none() {
             self.lines.push(text);
-        } else {
-            self.lines = Vec::new();
         }
     }
 
+    /// One more line, which cannot be said.
+    fn fail(&mut self, why: ChatError) {
+        self.number += 1;
+        self.is_at_fault(why);
+    }
+
+    fn is_at_fault(&mut self, why: ChatError) {
+        // Nothing of it is wanted any more.
+        self.lines = Vec::new();
+        self.fault.get_or_insert((self.number, why));
+    }
+
+    /// It is over.
     fn command(self) -> Result<Command, ChatError> {
-        if self.count > PASTE_LINES || self.bytes > PASTE_BYTES {
-            return Err(ChatError::PasteTooLong { max: PASTE_LINES, got: self.count });
+        let Some((line, mut why)) = self.fault else {
+            return if self.lines.is_empty() { Err(ChatError::NoText) } else { Ok(Command::Paste(self.lines)) };
+        };
+        // How much is too much is known now.
+        if let ChatError::PasteTooLong { unit, got, .. } = &mut why {
+            *got = if *unit == "lines" { self.count } else { self.bytes };
         }
-        let lines: Vec<Text> = self.lines.into_iter().filter(|line| !line.trim().is_empty()).collect();
-        if lines.is_empty() { Err(ChatError::NoText) } else { Ok(Command::Paste(lines)) }
+        Err(ChatError::BadPaste { line, why: Box::new(why) })
     }
 }
 
 /// Writes the line protocol, in the view its reader chose.
 #[derive(Default)]
 pub struct LineEncoder {
-    /// `None` until one was chosen.
-    view: Option<View>,
+    form: Form,
     millis: bool,
+    /// Whose clock the views for people show: the server's, and the client's own if it chose one.
+    zone: Zone,
+    own_zone: Option<Zone>,
+    /// Of the line above, in a view for people.
+    day: Option<Day>,
     /// The terminal, once lines may be edited here, and whether they are.
     screen: Option<Box<Screen>>,
     is_editing: bool,
@@ -279,28 +382,22 @@ pub struct LineEncoder {
 
 impl Encoder for LineEncoder {
     fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
-        // The answer to OPT comes in its place among all the lines, so the view changes exactly there.
-        if let Event::Done { done: Done::Options(choices), .. } = &envelope.event {
-            for choice in choices {
-                match choice {
-                    Choice::View(view) => self.view = Some(*view),
-                    Choice::Millis(on) => self.millis = *on,
-                    Choice::History(_)
-                    | Choice::Echo(_)
-                    | Choice::Presence(_)
-                    | Choice::Typing(_)
-                    | Choice::Ping(_) => {}
-                }
-            }
-        }
-        if let Event::Terminal(terminal) = &envelope.event {
-            return self.terminal(terminal, out);
+        match &envelope.event {
+            // The answer to OPT comes in its place among all the lines, so the view changes exactly there.
+            Event::Done { done: Done::Options(choices), .. } => choices.iter().for_each(|choice| self.choose(*choice)),
+            Event::Hello(greeting) => self.zone = greeting.zone,
+            Event::Terminal(terminal) => return self.terminal(terminal, out),
+            _ => {}
         }
         if let (true, Some(screen)) = (self.is_editing, &mut self.screen) {
             screen.erase(out);
         }
         let wire = self.wire();
-        out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+        if wire.is_for_people() {
+            self.for_people(envelope, wire, out);
+        } else {
+            out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+        }
         // Below the last words nothing is typed.
         self.is_editing &= !matches!(envelope.event, Event::Bye { .. });
     }
@@ -316,7 +413,23 @@ impl Encoder for LineEncoder {
             return None;
         }
         let wire = self.wire();
-        run.on(wire, |envelope| render(envelope, wire))
+        if wire.is_for_people() && !self.is_as_shared(run, wire) {
+            return None;
+        }
+        run.on(wire, |envelope| self.rendered(envelope, wire))
+    }
+}
+
+/// A day of somebody's clock, and the quarter of an hour in which it was looked up: within one no clock on earth changes its
+/// day but at the end, so that the calendar is asked only four times an hour.
+struct Day {
+    date: NaiveDate,
+    quarter: i64,
+}
+
+impl Day {
+    fn quarter(at: DateTime<Utc>) -> i64 {
+        at.timestamp().div_euclid(900)
     }
 }
 
@@ -352,14 +465,69 @@ impl LineEncoder {
         }
     }
 
+    fn choose(&mut self, choice: Choice) {
+        match choice {
+            Choice::View(_) | Choice::Ids(_) => self.form.choose(choice),
+            Choice::Millis(on) => self.millis = on,
+            // With another clock a line says again which.
+            Choice::Zone(zone) => (self.own_zone, self.day) = (zone, None),
+            Choice::History(_) | Choice::Echo(_) | Choice::Presence(_) | Choice::Typing(_) | Choice::Ping(_) => {}
+        }
+    }
+
+    /// An event in a view for people, below a rule where its day is another than that of the line above.
+    fn for_people(&mut self, envelope: &Envelope, wire: Wire, out: &mut Vec<u8>) {
+        let (zone, at) = (self.own_zone.unwrap_or(self.zone), envelope.at);
+        let is_for_one = matches!(envelope.event, Event::Block(_) | Event::Done { .. });
+        let own;
+        let lines = match self.own_zone {
+            // There may be several times in it.
+            Some(_) if is_for_one => {
+                own = render_by(envelope, wire, Clock { zone, is_own: true });
+                own.as_slice()
+            }
+            _ => envelope.on(wire, |envelope| self.rendered(envelope, wire)),
+        };
+        if lines.is_empty() {
+            return;
+        }
+        let quarter = Day::quarter(at);
+        if self.day.as_ref().is_none_or(|day| day.quarter != quarter) {
+            let date = zone.shows(at).date();
+            if self.day.replace(Day { date, quarter }).is_none_or(|day| day.date != date) {
+                out.extend_from_slice(rule(zone, at, wire).as_bytes());
+            }
+        }
+        let start = out.len();
+        out.extend_from_slice(lines);
+        if self.own_zone.is_some() && !is_for_one && wire.is_short() {
+            set_clock(&mut out[start..], zone, at);
+        }
+    }
+
+    /// Whether a run looks to this client as it looks to all who share the view: the day is that of the line above, and the
+    /// clock is the server's.
+    fn is_as_shared(&self, run: &Run, wire: Wire) -> bool {
+        let is_of_day =
+            |line: &Arc<Envelope>| self.day.as_ref().is_some_and(|day| day.quarter == Day::quarter(line.at));
+        (self.own_zone.is_none() || !wire.is_short())
+            && run.first().is_none_or(is_of_day)
+            && run.last().is_none_or(is_of_day)
+    }
+
+    /// An event as all see it who share the view.
+    fn rendered(&self, envelope: &Envelope, wire: Wire) -> Vec<u8> {
+        render_by(envelope, wire, Clock { zone: self.zone, is_own: false })
+    }
+
     fn wire(&self) -> Wire {
-        // Who edits lines here is a person.
-        let view = self.view.unwrap_or(if self.is_editing { View::Short } else { View::Full });
-        match (view, self.millis) {
-            (View::Full, false) => Wire::Line,
-            (View::Full, true) => Wire::LineMillis,
-            (View::Short, _) => Wire::Short,
-            (View::Plain, _) => Wire::Plain,
+        match (self.form.view(self.is_editing), self.form.shows_ids(self.is_editing)) {
+            (View::Full, _) if self.millis => Wire::LineMillis,
+            (View::Full, _) => Wire::Line,
+            (View::Short, false) => Wire::Short,
+            (View::Short, true) => Wire::ShortIds,
+            (View::Plain, false) => Wire::Plain,
+            (View::Plain, true) => Wire::PlainIds,
         }
     }
 }
@@ -396,23 +564,110 @@ mod tests {
         );
     }
 
-    #[test]
-    fn an_unfinished_paste_is_sent_at_the_end() {
-        assert_eq!(requests(&["JOIN:ani", "/paste", "one"])[2], block(&["one"]));
+    fn bad(line: usize, why: ChatError) -> Result<Command, ChatError> {
+        Err(ChatError::BadPaste { line, why: Box::new(why) })
+    }
+
+    /// What comes of a paste with the tag 7 that has these lines, with nothing said in between, and its number of lines.
+    fn pasted(lines: &[&[u8]]) -> Result<Command, ChatError> {
+        let mut decoder = LineDecoder::default();
+        decoder.decode(b"PASTE=7:");
+        for line in lines {
+            let decoded = if line.len() > 2_048 { decoder.too_long(2_048, line.len()) } else { decoder.decode(line) };
+            assert_eq!(decoded, Decoded::Nothing);
+        }
+        let Decoded::Request(request) = decoder.decode(b".") else { panic!("no request") };
+        assert_eq!((request.tag.as_deref(), request.verb.unwrap().name), (Some("7"), "PASTE"));
+        assert!(!decoder.is_pasting() && decoder.finish() == Decoded::Nothing);
+        request.what
     }
 
     #[test]
-    fn a_paste_before_a_name_swallows_nothing() {
-        let seen = requests(&["PASTE:", "JOIN:ani"]);
-        assert_eq!(seen[0], Err(ChatError::NotSignedOn));
-        assert!(matches!(seen[1], Ok(Command::Join(_))));
+    fn an_unfinished_paste_is_not_said() {
+        assert_eq!(requests(&["JOIN:ani", "/paste", "one"])[2], bad(2, ChatError::PasteUnfinished));
+        assert_eq!(requests(&["PASTE:"])[1], bad(1, ChatError::PasteUnfinished));
+    }
+
+    #[test]
+    fn the_first_line_at_fault_is_named_and_nothing_said() {
+        let long = ChatError::LineTooLong { max: 2_048, got: 2_100 };
+        assert_eq!(pasted(&[b"one", b"", &[b'x'; 2_100], b"four"]), bad(3, long));
+        let latin1 = ChatError::NotUtf8 { at: 3 };
+        assert_eq!(pasted(&[b"caf\xe9", &[b'x'; 2_100], b"three"]), bad(1, latin1));
+        assert_eq!(pasted(&[b"\x1b[2J", b"two"]), block(&["\u{fffd}[2J", "two"]), "what is shown is said");
+        // Of the clean text: each of these is three bytes.
+        let controls = ChatError::LineTooLong { max: crate::text::MAX_TEXT, got: 6_000 };
+        assert_eq!(pasted(&[b"one", &[1; 2_000]]), bad(2, controls));
+    }
+
+    #[test]
+    fn a_paste_that_is_refused_at_its_beginning_is_read_to_its_end_where_that_was_sent_ahead() {
+        let mut decoder = LineDecoder::default();
+        decoder.decode(b"PASTE:");
+        decoder.paste_refused(true);
+        assert_eq!(decoder.decode(b"JOIN:ani"), Decoded::Nothing);
+        assert_eq!((decoder.decode(b"."), decoder.is_pasting()), (Decoded::Nothing, false), "it was answered");
+        decoder.decode(b"PASTE:");
+        decoder.paste_refused(false);
+        assert!(matches!(decoder.decode(b"JOIN:ani"), Decoded::Request(_)));
+    }
+
+    #[test]
+    fn ctrl_c_takes_a_paste_back_and_its_lines_are_no_commands() {
+        let mut decoder = LineDecoder::default();
+        assert!(!decoder.interrupt());
+        decoder.decode(b"PASTE=7:");
+        decoder.decode(b"one");
+        assert!(decoder.interrupt());
+        assert_eq!(decoder.decode(b"QUIT"), Decoded::Nothing);
+        let Decoded::Request(request) = decoder.decode(b".") else { panic!("no request") };
+        assert_eq!((request.tag.as_deref(), request.what), (Some("7"), bad(2, ChatError::PasteLeft)));
+    }
+
+    /// The second of two passwords must not be spoken aloud because the first is none, and what comes behind is no password.
+    #[test]
+    fn a_password_that_cannot_be_read_is_refused_by_the_tag_of_its_question() {
+        let mut decoder = LineDecoder::default();
+        let mut asks = |line: &[u8]| match if line.len() > 2_048 {
+            decoder.too_long(2_048, line.len())
+        } else {
+            decoder.decode(line)
+        } {
+            Decoded::Request(request) => (request.tag.as_deref().unwrap_or("").to_string(), request.what),
+            other => panic!("{other:?}"),
+        };
+        let long = || Err(ChatError::LineTooLong { max: 2_048, got: 3_000 });
+        for (first, why) in [
+            (&b"caf\xe9"[..], Err(ChatError::NotUtf8 { at: 3 })),
+            (&[b'x'; 3_000], long()),
+            (b"a\x1bb", Secret::look_over("a\x1bb").map(|()| Command::Why)),
+        ] {
+            assert!(asks(b"PASSWD=1:").1.is_ok());
+            assert_eq!(asks(first).1, Ok(Command::Prompt(Prompt::NewPassword)));
+            assert_eq!(asks(b"new"), ("1".into(), why.clone()));
+            assert!(asks(b"LOGIN=2:ani").1.is_ok());
+            assert_eq!(asks(first), ("2".into(), why));
+        }
+        for line in [&b"PASSWD=1:"[..], b"old"] {
+            let _asks_for_the_next = asks(line);
+        }
+        assert_eq!(asks(&[b'x'; 3_000]), ("1".into(), long()));
+        assert!(matches!(asks(b"halo").1, Ok(Command::Say { .. })));
     }
 
     #[test]
     fn a_paste_that_is_too_long_is_refused_as_a_whole() {
         let mut lines = vec!["JOIN:ani", "PASTE:"];
         lines.extend(vec!["x"; PASTE_LINES + 1]);
-        assert_eq!(requests(&lines)[2], Err(ChatError::PasteTooLong { max: PASTE_LINES, got: PASTE_LINES + 1 }));
+        lines.extend(["", "x", "."]);
+        let too_many = ChatError::PasteTooLong { unit: "lines", max: PASTE_LINES, got: PASTE_LINES + 2 };
+        assert_eq!(requests(&lines)[2], bad(PASTE_LINES + 1, too_many));
+        let long = "x".repeat(2_000);
+        let mut lines = vec!["PASTE:", ""];
+        lines.extend(vec![long.as_str(); 17]);
+        lines.push(".");
+        let too_many = ChatError::PasteTooLong { unit: "bytes", max: PASTE_BYTES, got: 34_000 };
+        assert_eq!(requests(&lines)[1], bad(18, too_many));
     }
 
     #[test]

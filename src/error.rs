@@ -5,6 +5,7 @@ use std::fmt;
 use crate::code::Code;
 use crate::names::{Name, RoomName};
 use crate::sanction::Told;
+pub use crate::spam::Spam;
 use crate::store::Role;
 use crate::text::Text;
 
@@ -55,13 +56,26 @@ pub enum ChatError {
         /// What came, in bytes.
         got: usize,
     },
-    /// 417: the paste has more lines or bytes than one may have. Nothing of it was said.
+    /// Nothing of a paste was said, because of one of its lines. The code is that of the reason.
+    BadPaste {
+        /// The first line at fault; the first one of the paste is 1, and empty ones count.
+        line: usize,
+        /// What is the matter with it.
+        why: Box<ChatError>,
+    },
+    /// 417: there are more lines or bytes in a paste than one may have.
     PasteTooLong {
-        /// The most lines of one paste.
+        /// What is counted: `lines`, `bytes`.
+        unit: &'static str,
+        /// The most of them.
         max: usize,
-        /// What came, in lines.
+        /// So many came.
         got: usize,
     },
+    /// 461: the end of a paste never came.
+    PasteUnfinished,
+    /// 412: its author took a paste back.
+    PasteLeft,
     /// 421: no such command; the nearest one, if any is near.
     UnknownVerb {
         /// What was typed.
@@ -250,29 +264,6 @@ pub enum ChatError {
     },
 }
 
-/// What made the rate limiter say no.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Spam {
-    /// More lines in a minute than the limit.
-    Lines {
-        /// The limit.
-        max: u32,
-    },
-    /// The same line too often in a minute.
-    Repeats {
-        /// The limit.
-        max: u32,
-    },
-    /// Still muted for what was done before.
-    Muted,
-    /// Too many wrong passwords.
-    Guesses,
-    /// More was read from one address than the limit.
-    Reads,
-    /// Too many accounts were made.
-    Registrations,
-}
-
 impl ChatError {
     /// Its code.
     pub fn code(&self) -> Code {
@@ -283,7 +274,8 @@ impl ChatError {
             ChatError::TooManyRooms { .. } | ChatError::NoPlaceForRooms { .. } | ChatError::TooManyNewRooms { .. } => {
                 Code::TooManyRooms
             }
-            ChatError::NoText | ChatError::NeverMind => Code::NoText,
+            ChatError::NoText | ChatError::NeverMind | ChatError::PasteLeft => Code::NoText,
+            ChatError::BadPaste { why, .. } => why.code(),
             ChatError::LineTooLong { .. } | ChatError::PasteTooLong { .. } => Code::LineTooLong,
             ChatError::UnknownVerb { .. } => Code::UnknownVerb,
             ChatError::TooFast { .. } => Code::TooFast,
@@ -294,7 +286,7 @@ impl ChatError {
             ChatError::NotInRoom(_) => Code::NotInRoom,
             ChatError::AlreadyThere(_) => Code::AlreadyThere,
             ChatError::NotSignedOn => Code::NotSignedOn,
-            ChatError::MissingArgument { .. } => Code::MissingArgument,
+            ChatError::MissingArgument { .. } | ChatError::PasteUnfinished => Code::MissingArgument,
             ChatError::AlreadySignedOn { .. } => Code::AlreadySignedOn,
             ChatError::WrongPassword | ChatError::WrongKey | ChatError::SignedOut => Code::BadPassword,
             ChatError::Banned { .. } => Code::Banned,
@@ -330,7 +322,7 @@ impl ChatError {
         }
     }
 
-    /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`.
+    /// What a program may want to know besides: `retry=30`, `try=ani2`, `max=2048 got=5120`, `at=17`, `line=2`.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         match self {
             ChatError::TooManyRooms { max }
@@ -341,7 +333,8 @@ impl ChatError {
             ChatError::Muted { told, .. } | ChatError::Banned { told, .. } | ChatError::BannedFrom { told, .. } => {
                 told.retry.iter().map(|retry| ("retry", retry.to_string())).collect()
             }
-            ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got } => {
+            ChatError::BadPaste { line, why } => [why.pairs(), vec![("line", line.to_string())]].concat(),
+            ChatError::LineTooLong { max, got } | ChatError::PasteTooLong { max, got, .. } => {
                 vec![("max", max.to_string()), ("got", got.to_string())]
             }
             ChatError::FileTooBig { max, got } => vec![("max", max.to_string()), ("got", got.to_string())],
@@ -356,6 +349,8 @@ impl ChatError {
             | ChatError::CannotSpeak(_)
             | ChatError::NoText
             | ChatError::NeverMind
+            | ChatError::PasteLeft
+            | ChatError::PasteUnfinished
             | ChatError::UnknownVerb { .. }
             | ChatError::NoName
             | ChatError::BadName(_)
@@ -473,12 +468,17 @@ impl fmt::Display for ChatError {
             ChatError::LineTooLong { max, got } => {
                 write!(f, "Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.")
             }
-            ChatError::PasteTooLong { max, got } => {
-                write!(
-                    f,
-                    "Your paste had {got} lines, {max} are allowed, 32 KiB in all. Nothing was sent; send it in pieces."
-                )
+            ChatError::BadPaste { line, why } => {
+                write!(f, "Nothing of your paste was said, for its line {line}: {why}")
             }
+            ChatError::PasteTooLong { unit, max, got } => write!(
+                f,
+                "You sent {got} {unit}, {max} are allowed, and this line is the first too many. Send it in pieces."
+            ),
+            ChatError::PasteUnfinished => {
+                write!(f, "Here its end is missing, a line with a single dot. Send all of it again, with the dot.")
+            }
+            ChatError::PasteLeft => write!(f, "There you pressed Ctrl-C. Send it again if you want it said."),
             ChatError::UnknownVerb { verb, near } => {
                 if verb.is_empty() {
                     write!(
@@ -493,26 +493,7 @@ impl fmt::Display for ChatError {
                     }
                 }
             }
-            ChatError::TooFast { retry, why } => {
-                match why {
-                    Spam::Lines { max } => write!(f, "More than {max} lines in a minute.")?,
-                    Spam::Repeats { max } => write!(f, "The same line more than {max} times in a minute.")?,
-                    Spam::Muted => write!(f, "You sent too much a moment ago.")?,
-                    Spam::Guesses => {
-                        return write!(f, "Too many wrong passwords from where you are. Try again in {retry} s.");
-                    }
-                    Spam::Reads => {
-                        return write!(f, "Too much is read and searched from your address. Try again in {retry} s.");
-                    }
-                    Spam::Registrations => {
-                        return write!(
-                            f,
-                            "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
-                        );
-                    }
-                }
-                write!(f, " You can speak again in {retry} s.")
-            }
+            ChatError::TooFast { retry, why } => why.tell(*retry, f),
             ChatError::NoName => write!(f, "A name is missing. JOIN:ani makes you ani."),
             ChatError::BadName(name) => write!(
                 f,

@@ -8,7 +8,6 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -211,7 +210,7 @@ impl Files {
     /// # Errors
     /// What the system says to the directory, that another server has it, or that there is no random source.
     pub fn open(config: &Config, port: u16) -> io::Result<Arc<Files>> {
-        let dir = (!config.files_dir.is_empty()).then(|| Path::new(&config.files_dir));
+        let dir = (!config.files_dir.as_os_str().is_empty()).then_some(&*config.files_dir);
         let shelf = Shelf {
             limits: Limits::of(config),
             tokens: disk::tokens(TOKENS)?,

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::command::{Command, Terminal};
 use crate::dialect::{Decoded, Decoder};
 use crate::editor::{News, shown};
-use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::limit::Bucket;
 use crate::live::Follower;
@@ -76,8 +75,8 @@ pub struct Intake<D> {
     leaving: Option<Leave>,
     /// Whether the sender knows that it is faster than its pace.
     slowed: bool,
-    /// Ctrl-C came, and its sender has not been told yet that it does not leave.
-    interrupted: bool,
+    /// Ctrl-C came, and its sender has not been told yet what that does.
+    interrupted: Option<Warning>,
 }
 
 /// What a line means for the intake.
@@ -97,6 +96,8 @@ enum Question {
     HasName,
     /// Whether it was asked for a password: one must not be spoken aloud, and nothing else be taken for one.
     IsPrompted,
+    /// Whether a paste may begin: without a name there is none.
+    MayPaste,
 }
 
 /// How far the end of a client's bytes has been dealt with.
@@ -153,7 +154,7 @@ impl<D: Decoder> Intake<D> {
             question: None,
             leaving: None,
             slowed: false,
-            interrupted: false,
+            interrupted: None,
             settings,
         }
     }
@@ -197,6 +198,7 @@ impl<D: Decoder> Intake<D> {
                 return Next::Leave(why);
             }
             let before = bytes.len();
+            self.splitter.set_keeps_empty(self.decoder.is_pasting());
             let (is_editing, is_secret) = (self.splitter.is_editing(), self.decoder.is_prompting());
             let input = self.splitter.next(bytes);
             self.fresh += before - bytes.len();
@@ -215,7 +217,7 @@ impl<D: Decoder> Intake<D> {
                     }
                     (decoded.into(), self.decoder.counts())
                 }
-                Some(Input::TooLong(got)) => (self.too_long(got), true),
+                Some(Input::TooLong(got)) => self.too_long(got),
                 Some(Input::Agreed) => (Held::Request(terminal(Terminal::On)), false),
                 Some(Input::Declined) => (Held::Declined, false),
                 Some(Input::Size(columns, rows)) => (Held::Request(terminal(Terminal::Size(columns, rows))), false),
@@ -229,7 +231,7 @@ impl<D: Decoder> Intake<D> {
                     (decoded.into(), true)
                 }
                 Some(Input::Interrupt) => (Held::Interrupt, true),
-                Some(Input::EndOfTransmission) => (Held::Request(Request::of("QUIT", Ok(Command::Quit(None)))), false),
+                Some(Input::EndOfTransmission) => (self.quit(), false),
                 None if self.fresh > 0 => {
                     self.used_up(now);
                     continue;
@@ -240,7 +242,7 @@ impl<D: Decoder> Intake<D> {
                         self.ending = Ending::Rest;
                         match self.splitter.finish() {
                             Some(Input::Line(line)) => (self.decoder.decode(line).into(), self.decoder.counts()),
-                            Some(Input::TooLong(got)) => (self.too_long(got), true),
+                            Some(Input::TooLong(got)) => self.too_long(got),
                             _ => continue,
                         }
                     }
@@ -289,6 +291,11 @@ impl<D: Decoder> Intake<D> {
                         self.leaving = Some(Leave::Flood);
                     }
                 }
+                Question::MayPaste => {
+                    if !self.handle.registry().is_signed_on(self.id) {
+                        self.decoder.paste_refused(is_ahead(bytes));
+                    }
+                }
                 Question::IsPrompted => {
                     if !self.handle.registry().is_prompted(self.id) {
                         if is_ahead(bytes) {
@@ -308,7 +315,10 @@ impl<D: Decoder> Intake<D> {
     fn admit(&mut self, held: Held) {
         match held {
             Held::Nothing => {}
-            Held::Interrupt => self.interrupted = true,
+            Held::Interrupt => {
+                let leaves_paste = self.decoder.interrupt();
+                self.interrupted = Some(if leaves_paste { Warning::PasteLeft } else { Warning::Interrupt });
+            }
             Held::Declined => {
                 self.requests.push(terminal(Terminal::Off));
                 self.handing_over = true;
@@ -333,6 +343,10 @@ impl<D: Decoder> Intake<D> {
                 }
                 if self.decoder.is_prompting() {
                     self.ask_for_a_password();
+                }
+                if request.what == Ok(Command::PasteBegins) {
+                    self.handing_over = true;
+                    self.question = Some(Question::MayPaste);
                 }
                 self.requests.push(request);
                 if wanted == Some(true) && !self.splitter.is_editing() {
@@ -365,8 +379,22 @@ impl<D: Decoder> Intake<D> {
         }
     }
 
-    fn too_long(&self, got: usize) -> Held {
-        Held::Request(Request::refused(ChatError::LineTooLong { max: self.max_line, got }))
+    /// A line was too long, and whether it counts for the pace.
+    fn too_long(&mut self, got: usize) -> (Held, bool) {
+        let was_secret = self.decoder.is_prompting();
+        let decoded = self.decoder.too_long(self.max_line, got);
+        if was_secret && !self.decoder.is_prompting() {
+            self.show_what_is_typed();
+        }
+        (decoded.into(), self.decoder.counts())
+    }
+
+    /// Leaves. What was begun is answered before.
+    fn quit(&mut self) -> Held {
+        if let Decoded::Request(begun) = self.decoder.finish() {
+            self.requests.push(begun);
+        }
+        Held::Request(Request::of("QUIT", Ok(Command::Quit(None))))
     }
 
     /// Goes by the settings in force.
@@ -397,9 +425,7 @@ impl<D: Decoder> Intake<D> {
         self.handing_over = true;
         self.leaving = self.leaving.take().or_else(|| self.decoder.glance(self.splitter.begun()));
         // Only now: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
-        if std::mem::take(&mut self.interrupted) {
-            self.warning = Some(Warning::Interrupt);
-        }
+        self.warning = self.interrupted.take().or(self.warning);
         self.tell_the_screen();
         // Whose lines are edited here may think in the middle of one, as anybody may in whose own terminal it stands.
         if self.splitter.is_inside_line() && !self.splitter.is_editing() {

@@ -1,10 +1,11 @@
 //! The log's way out: a queue and a thread, so that a full disk or a stopped pager can hold up nobody but the log.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 use std::time::Duration;
 
+use chat_server::program::has_colours;
 use env_logger::{Env, Target, WriteStyle};
 
 /// How many lines wait for a log that does not move. Those behind are counted and left out.
@@ -37,9 +38,8 @@ impl Journal {
             // The other end waits for this, or has lost its patience.
             let _impatient = finish.send(());
         })?;
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
         env_logger::Builder::from_env(Env::new().filter_or("RUST_LOG", level))
-            .write_style(if plain { WriteStyle::Never } else { WriteStyle::Always })
+            .write_style(if has_colours(&io::stderr()) { WriteStyle::Always } else { WriteStyle::Never })
             .target(Target::Pipe(Box::new(Pen { lines: lines.clone(), left_out: 0 })))
             .try_init()
             .map_err(io::Error::other)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{ChatError, Spam};
 use crate::names::ClientId;
 use crate::now::Moment;
+use crate::spam::PASTE_UNIT;
 
 /// A token bucket: `burst` lines at once, then `per_second`. Whoever is faster has to wait; nothing is refused.
 pub struct Bucket {
@@ -307,8 +308,28 @@ pub struct RateLimiter {
 #[derive(Default)]
 struct Talker {
     recent: VecDeque<(Moment, Option<u64>)>,
+    /// When pastes were said, once for each ten of their lines.
+    pasted: VecDeque<Moment>,
     muted_until: Option<Moment>,
     strikes: VecDeque<Moment>,
+}
+
+impl Talker {
+    /// Forgets what is a minute old. Where it is muted, nothing passes.
+    fn look(&mut self, now: Moment) -> Option<Verdict> {
+        if let Some(until) = self.muted_until.filter(|until| *until > now) {
+            return Some(Verdict::Refuse(ChatError::TooFast { retry: seconds_up(until - now), why: Spam::Muted }));
+        }
+        self.muted_until = None;
+        let is_old = |at: &Moment| now.saturating_duration_since(*at) >= WINDOW;
+        while self.recent.front().is_some_and(|(at, _)| is_old(at)) {
+            self.recent.pop_front();
+        }
+        while self.pasted.front().is_some_and(is_old) {
+            self.pasted.pop_front();
+        }
+        None
+    }
 }
 
 /// What the limiter says to a line.
@@ -333,30 +354,25 @@ impl RateLimiter {
         (self.lines, self.repeats) = (lines, repeats);
     }
 
-    /// Asks for `units` lines whose words hash to `words`; `None` is never the same line again.
-    pub fn take(&mut self, id: ClientId, units: usize, words: Option<u64>, now: Moment) -> Verdict {
+    /// Asks for a line whose words hash to `words`; `None` is never the same line again.
+    pub fn take(&mut self, id: ClientId, words: Option<u64>, now: Moment) -> Verdict {
         if self.lines == 0 && self.repeats == 0 {
             return Verdict::Pass;
         }
         let talker = self.talkers.entry(id).or_default();
-        if let Some(until) = talker.muted_until.filter(|until| *until > now) {
-            return Verdict::Refuse(ChatError::TooFast { retry: seconds_up(until - now), why: Spam::Muted });
-        }
-        talker.muted_until = None;
-        let over = |at: Moment, window| now.saturating_duration_since(at) >= window;
-        while talker.recent.front().is_some_and(|(at, _)| over(*at, WINDOW)) {
-            talker.recent.pop_front();
+        if let Some(refused) = talker.look(now) {
+            return refused;
         }
         let same = talker.recent.iter().filter(|(_, other)| words.is_some() && *other == words).count();
-        let why = if self.lines > 0 && talker.recent.len() + units > self.lines as usize {
+        let why = if self.lines > 0 && talker.recent.len() >= self.lines as usize {
             Spam::Lines { max: self.lines }
         } else if self.repeats > 0 && same >= self.repeats as usize {
             Spam::Repeats { max: self.repeats }
         } else {
-            talker.recent.extend(std::iter::repeat_n((now, words), units));
+            talker.recent.push_back((now, words));
             return Verdict::Pass;
         };
-        while talker.strikes.front().is_some_and(|at| over(*at, STRIKES)) {
+        while talker.strikes.front().is_some_and(|at| now.saturating_duration_since(*at) >= STRIKES) {
             talker.strikes.pop_front();
         }
         talker.strikes.push_back(now);
@@ -367,6 +383,31 @@ impl RateLimiter {
         talker.recent.clear();
         talker.muted_until = Some(now + MUTE);
         Verdict::Refuse(ChatError::TooFast { retry: MUTE.as_secs(), why })
+    }
+
+    /// Asks for a paste of so many lines, of which [`PASTE_UNIT`] count as one. It passes whole or is refused whole, and nobody is muted for it: pastes have
+    /// the limit of lines for themselves, and one that costs more than that costs all of it.
+    pub fn take_paste(&mut self, id: ClientId, lines: usize, now: Moment) -> Verdict {
+        if self.lines == 0 && self.repeats == 0 {
+            return Verdict::Pass;
+        }
+        let talker = self.talkers.entry(id).or_default();
+        if let Some(refused) = talker.look(now) {
+            return refused;
+        }
+        let max = self.lines as usize;
+        if max == 0 {
+            return Verdict::Pass;
+        }
+        let units = lines.div_ceil(PASTE_UNIT).min(max);
+        // It fits when so many of the oldest are a minute old.
+        let surplus = (talker.pasted.len() + units).saturating_sub(max);
+        if let Some(at) = surplus.checked_sub(1).and_then(|last| talker.pasted.get(last)) {
+            let retry = seconds_up(WINDOW.saturating_sub(now.saturating_duration_since(*at)));
+            return Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Paste { max: self.lines } });
+        }
+        talker.pasted.extend(std::iter::repeat_n(now, units));
+        Verdict::Pass
     }
 
     /// Whether anything is remembered of a client.
@@ -504,9 +545,9 @@ mod tests {
         let mut now = Moment::default();
         for strike in 1..=3 {
             for line in 0..3 {
-                assert_eq!(limiter.take(ID, 1, Some(line), now), Verdict::Pass, "strike {strike}");
+                assert_eq!(limiter.take(ID, Some(line), now), Verdict::Pass, "strike {strike}");
             }
-            let verdict = limiter.take(ID, 1, Some(9), now);
+            let verdict = limiter.take(ID, Some(9), now);
             if strike == 3 {
                 assert_eq!(verdict, Verdict::GiveUp);
                 break;
@@ -514,7 +555,7 @@ mod tests {
             assert_eq!(verdict, Verdict::Refuse(ChatError::TooFast { retry: 30, why: Spam::Lines { max: 3 } }));
             now += Duration::from_millis(9_500);
             assert_eq!(
-                limiter.take(ID, 1, Some(9), now),
+                limiter.take(ID, Some(9), now),
                 Verdict::Refuse(ChatError::TooFast { retry: 21, why: Spam::Muted })
             );
             now += Duration::from_millis(20_500);
@@ -526,19 +567,41 @@ mod tests {
         let mut limiter = RateLimiter::new(0, 5);
         let now = Moment::default();
         for _ in 0..5 {
-            assert_eq!(limiter.take(ID, 1, Some(42), now), Verdict::Pass);
+            assert_eq!(limiter.take(ID, Some(42), now), Verdict::Pass);
         }
-        assert_eq!(limiter.take(ClientId(8), 1, Some(42), now), Verdict::Pass);
+        assert_eq!(limiter.take(ClientId(8), Some(42), now), Verdict::Pass);
         assert!(matches!(
-            limiter.take(ID, 1, Some(42), now),
+            limiter.take(ID, Some(42), now),
             Verdict::Refuse(ChatError::TooFast { why: Spam::Repeats { max: 5 }, .. })
         ));
     }
 
     #[test]
+    fn a_paste_waits_for_its_minute_and_mutes_nobody() {
+        let (mut limiter, start) = (RateLimiter::new(30, 2), Moment::default());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let waits = |retry| Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Paste { max: 30 } });
+        assert_eq!(limiter.take_paste(ID, 197, at(0)), Verdict::Pass);
+        assert_eq!(limiter.take_paste(ID, 47, at(10)), Verdict::Pass);
+        (0..9).for_each(|_| assert_eq!(limiter.take_paste(ID, 197, at(20)), waits(40)));
+        assert_eq!(limiter.take_paste(ID, 47, at(20)), Verdict::Pass, "what fits is said");
+        assert_eq!(limiter.take_paste(ID, 197, at(60)), Verdict::Pass);
+        // What is typed beside it has its own limits, and who is muted for that is muted for pastes as well.
+        (0..2).for_each(|_| assert_eq!(limiter.take(ID, Some(1), at(60)), Verdict::Pass));
+        assert!(matches!(limiter.take(ID, Some(1), at(60)), Verdict::Refuse(_)));
+        let muted = Verdict::Refuse(ChatError::TooFast { retry: 25, why: Spam::Muted });
+        assert_eq!(limiter.take_paste(ID, 7, at(65)), muted);
+        // However small the limit is, one paste fits.
+        let mut strict = RateLimiter::new(3, 0);
+        assert_eq!(strict.take_paste(ID, 197, at(0)), Verdict::Pass);
+        assert!(matches!(strict.take_paste(ID, 7, at(59)), Verdict::Refuse(ChatError::TooFast { retry: 1, .. })));
+        assert_eq!(strict.take_paste(ID, 197, at(60)), Verdict::Pass);
+    }
+
+    #[test]
     fn whoever_is_gone_is_forgotten() {
         let mut limiter = RateLimiter::new(1, 0);
-        assert_eq!(limiter.take(ID, 1, None, Moment::default()), Verdict::Pass);
+        assert_eq!(limiter.take(ID, None, Moment::default()), Verdict::Pass);
         limiter.forget(ID);
         assert!(limiter.talkers.is_empty());
     }

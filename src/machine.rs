@@ -151,8 +151,10 @@ pub fn cannot_listen(flag: &str, addr: &str, error: &io::Error) -> String {
 }
 
 /// Says why files cannot be kept, and what to try. `dir` is the setting: empty for a fresh directory.
-pub fn cannot_keep_files(dir: &str, error: &io::Error) -> String {
-    let place = if dir.is_empty() { std::env::temp_dir().display().to_string() } else { dir.into() };
+pub fn cannot_keep_files(dir: &Path, error: &io::Error) -> String {
+    let temporary = std::env::temp_dir();
+    let place = if dir.as_os_str().is_empty() { &temporary } else { dir };
+    let place = place.display();
     format!(
         "error: cannot keep files in {place}: {error}\n  try: --files-dir DIR, with a directory of this server alone, or --files off"
     )

@@ -1,6 +1,6 @@
 //! The program: settings, logger, signals, and then the server.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::TcpListener;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,13 @@ mod journal;
 
 use chat_server::config::{self, Change, Config, ConfigError, Loaded, Origin, Task};
 use chat_server::connection::Threads;
+use chat_server::program::{complain, print};
 use chat_server::rehash::Rehashes;
 use chat_server::server::{Server, ServerHandle};
-use chat_server::{lab, machine};
+use chat_server::{lab, machine, program};
 use journal::Journal;
 
-/// The settings are wrong (sysexits.h, EX_CONFIG), and: the address cannot be had (EX_UNAVAILABLE).
-const WRONG_CONFIG: u8 = 78;
+/// The address cannot be had (sysexits.h, EX_UNAVAILABLE).
 const UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
@@ -25,39 +25,41 @@ fn main() -> ExitCode {
         Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
     match loaded.task {
-        Task::Help => print(&config::help()),
-        Task::Version => print(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
-        Task::PrintConfig => print(&loaded.printed()),
+        Task::Help => told(&config::help()),
+        Task::Version => told(concat!("chat_server ", env!("CARGO_PKG_VERSION"), "\n")),
+        Task::PrintConfig => told(&loaded.printed()),
         Task::CheckConfig | Task::Run => {
             match look_over(&mut loaded) {
                 Ok(None) => {}
                 Ok(Some(note)) => complain(&note),
-                Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
+                Err(error) => return fail(error.exit_code(), &error.to_string()),
             }
             if loaded.task == Task::Run {
                 return serve(loaded.config);
             }
-            print("The settings are good, and this machine can hold them.\n");
+            told("The settings are good, and this machine can hold them.\n")
         }
     }
-    ExitCode::SUCCESS
 }
 
 /// The settings, as the command line, the environment and the file have them at this moment.
 fn load() -> Result<Loaded, ConfigError> {
-    Loaded::new(std::env::args().skip(1), |name| std::env::var(name).ok())
+    if let Some(log) = std::env::var_os("RUST_LOG").filter(|log| log.to_str().is_none()) {
+        return Err(ConfigError::usage(format!("RUST_LOG should be UTF-8, not {log:?}")));
+    }
+    Loaded::new(std::env::args_os().skip(1), |name| std::env::var_os(name))
 }
 
 /// Looks at what only this machine can tell of settings. What a person should know of it is the result.
-fn look_over(loaded: &mut Loaded) -> Result<Option<String>, String> {
-    lab::may_open(&loaded.config)?;
+fn look_over(loaded: &mut Loaded) -> Result<Option<String>, ConfigError> {
+    lab::may_open(&loaded.config).map_err(ConfigError::value)?;
     let is_default = *loaded.origin("max_clients") == Origin::Default;
-    machine::fit(&mut loaded.config.max_clients, is_default, Threads::PER_CLIENT)
+    machine::fit(&mut loaded.config.max_clients, is_default, Threads::PER_CLIENT).map_err(ConfigError::value)
 }
 
 /// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes.
-fn reread(handle: &ServerHandle) -> Result<Vec<Change>, String> {
-    let mut loaded = load().map_err(|error| error.to_string())?;
+fn reread(handle: &ServerHandle) -> Result<Vec<Change>, ConfigError> {
+    let mut loaded = load()?;
     if let Some(note) = look_over(&mut loaded)? {
         log::warn!("{}", note.replace('\n', " "));
     }
@@ -75,58 +77,50 @@ fn reread_for(operators: Rehashes, handle: &ServerHandle) {
         match &read {
             Ok(changes) if changes.is_empty() => log::info!("settings read again: none has changed"),
             Ok(changes) => changes.iter().for_each(|change| log::info!("{change}")),
-            Err(problem) => log::error!("settings stay as they were: {}", problem.replace("\n  ", "; ")),
+            Err(problem) => {
+                log::error!("settings stay as they were: {}", problem.text().replace("\n  ", "; "));
+            }
         }
         operator.done(read);
     }
 }
 
+/// Keeps signals away that were ignored at the start: for the handler, which takes all three, they are blocked in every thread
+/// that is started from now on.
+///
+/// # Errors
+/// What the system says.
+#[cfg(unix)]
+fn keep_ignoring() -> Result<(), ctrlc::Error> {
+    use std::ops::BitOr;
+
+    use ctrlc::Signal;
+    for signal in [Signal::SIGHUP, Signal::SIGINT].into_iter().filter(|signal| program::ignores(*signal as i32)) {
+        // One signal with itself is the set of that one.
+        signal.bitor(signal).thread_block().map_err(|error| ctrlc::Error::System(error.into()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_ignoring() -> Result<(), ctrlc::Error> {
+    Ok(())
+}
+
 fn serve(config: Config) -> ExitCode {
+    // Before any other thread is there.
+    if let Err(error) = keep_ignoring() {
+        return fail(1, &format!("error: cannot keep ignoring signals: {error}"));
+    }
     let journal = match Journal::start(&config.log) {
         Ok(journal) => journal,
         Err(error) => return fail(1, &format!("error: cannot start the log: {error}")),
     };
-    let listener = match TcpListener::bind(&config.addr) {
-        Ok(listener) => listener,
-        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
-    };
-    let figures = match config.metrics.as_str() {
-        "off" | "" => None,
-        addr => match TcpListener::bind(addr) {
-            Ok(listener) => Some(listener),
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", addr, &error)),
-        },
-    };
-    let mut server = match Server::on(listener, figures, config.clone()) {
+    let mut server = match opened(&config) {
         Ok(server) => server,
-        Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &config.addr, &error)),
+        Err(problem) => return fail(UNAVAILABLE, &problem),
     };
-    if !matches!(config.files.as_str(), "off" | "") {
-        let listener = match TcpListener::bind(&config.files) {
-            Ok(listener) => listener,
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &config.files, &error)),
-        };
-        if let Err(error) = server.pass_files(listener) {
-            return fail(UNAVAILABLE, &machine::cannot_keep_files(&config.files_dir, &error));
-        }
-    }
-    let handle = server.handle();
-    let addr = handle.addr();
-    if let Some(metrics) = handle.metrics_addr() {
-        log::info!("figures on http://{metrics}/metrics");
-    }
-    if let Some(files) = handle.files_addr() {
-        log::info!("files on {files}");
-    }
-    let stopping = AtomicBool::new(false);
-    let on_signal = move || {
-        if stopping.swap(true, Ordering::AcqRel) {
-            exit(130); // the second signal does not wait
-        }
-        log::info!("stopping; a second signal does not wait");
-        handle.shutdown();
-    };
-    if let Err(error) = ctrlc::set_handler(on_signal) {
+    if let Err(error) = stop_on_signal(server.handle()) {
         return fail(1, &format!("error: cannot listen for signals: {error}"));
     }
     let (operators, reader) = (server.rehashes(), server.handle());
@@ -135,7 +129,11 @@ fn serve(config: Config) -> ExitCode {
         Ok(thread) => thread,
         Err(error) => return fail(1, &format!("error: no thread to read the settings again: {error}")),
     };
-    print(&format!("listening on {addr}\n"));
+    let addr = server.handle().addr();
+    let printed = print(&format!("listening on {addr}\n"));
+    if let Err(problem) = &printed {
+        log::error!("{problem}");
+    }
     greet(&config, addr.port());
     let ended = server.run();
     // It ends with the router.
@@ -144,7 +142,53 @@ fn serve(config: Config) -> ExitCode {
         log::info!("stopped");
     }
     journal.finish();
-    ended.map_or_else(|error| fail(1, &format!("error: {error}")), |()| ExitCode::SUCCESS)
+    match (ended, printed) {
+        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+        (Err(error), _) => fail(1, &format!("error: {error}")),
+        // It served all the same, but was asked for a line that is not there.
+        (Ok(()), Err(problem)) => fail(1, &format!("error: {problem}")),
+    }
+}
+
+/// A server whose doors are open.
+///
+/// # Errors
+/// Which door cannot be opened, and what to try.
+fn opened(config: &Config) -> Result<Server, String> {
+    let listen =
+        |flag: &str, addr: &str| TcpListener::bind(addr).map_err(|error| machine::cannot_listen(flag, addr, &error));
+    let is_on = |addr: &str| !matches!(addr, "off" | "");
+    let listener = listen("--addr", &config.addr)?;
+    let figures = is_on(&config.metrics).then(|| listen("--metrics", &config.metrics)).transpose()?;
+    let mut server = Server::on(listener, figures, config.clone())
+        .map_err(|error| machine::cannot_listen("--addr", &config.addr, &error))?;
+    if is_on(&config.files) {
+        let passed = server.pass_files(listen("--files", &config.files)?);
+        passed.map_err(|error| machine::cannot_keep_files(&config.files_dir, &error))?;
+    }
+    let handle = server.handle();
+    if let Some(metrics) = handle.metrics_addr() {
+        log::info!("figures on http://{metrics}/metrics");
+    }
+    if let Some(files) = handle.files_addr() {
+        log::info!("files on {files}");
+    }
+    Ok(server)
+}
+
+/// Stops the server at the first signal, and the process at the second.
+///
+/// # Errors
+/// There is no handler.
+fn stop_on_signal(handle: ServerHandle) -> Result<(), ctrlc::Error> {
+    let stopping = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if stopping.swap(true, Ordering::AcqRel) {
+            exit(130); // the second signal does not wait
+        }
+        log::info!("stopping; a second signal does not wait");
+        handle.shutdown();
+    })
 }
 
 /// Shows a person how to join. Scripts and journals only need the line above.
@@ -155,19 +199,15 @@ fn greet(config: &Config, port: u16) {
     let to_stderr = format!(
         "\n  Telnet    telnet localhost {port}\n  Netcat    nc localhost {port}\n  Client    cargo run -p chat -- --name ani --addr localhost:{port}\n\n  \
          Rooms #lobby and any you join   History {} lines a room, in memory   Up to {} clients\n  \
-         Stop with Ctrl-C; a second Ctrl-C does not wait.\n  Page, API, TLS: cargo run -p chatd\n\n",
+         Stop with Ctrl-C; a second Ctrl-C does not wait.\n  Page, API, TLS: cargo run -p chatd\n",
         config.history, config.max_clients
     );
-    let _nobody_reads = io::stderr().write_all(to_stderr.as_bytes());
+    complain(&to_stderr);
 }
 
-/// `println!` would panic where nobody reads.
-fn print(text: &str) {
-    let _nobody_reads = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-}
-
-fn complain(text: &str) {
-    let _nobody_reads = writeln!(io::stderr(), "{text}");
+/// Ends the program with this on stdout.
+fn told(text: &str) -> ExitCode {
+    print(text).map_or_else(|problem| fail(1, &format!("error: {problem}")), |()| ExitCode::SUCCESS)
 }
 
 fn fail(code: u8, text: &str) -> ExitCode {

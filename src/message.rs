@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::command::{Choice, Presence};
+use crate::command::{Choice, Form, Presence};
 use crate::config::{Change, Config};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
@@ -225,6 +225,8 @@ pub(crate) struct State {
     /// The rooms it is in; the last one entered comes last.
     pub(crate) rooms: Vec<RoomName>,
     pub(crate) current: Option<RoomName>,
+    /// The current room when its paste began.
+    pub(crate) pasting_in: Option<RoomName>,
     pub(crate) away: Option<Text>,
     pub(crate) ignored: Vec<Name>,
     /// Whether it has shown that its name belongs to it.
@@ -268,6 +270,7 @@ pub(crate) struct Options {
     pub(crate) presence: Presence,
     pub(crate) typing: bool,
     pub(crate) ping: Option<(Duration, Moment)>,
+    pub(crate) form: Form,
 }
 
 impl Options {
@@ -282,8 +285,9 @@ impl Options {
                 let every = Duration::from_secs(seconds);
                 self.ping = Some((every, now + every));
             }
-            // These two only change how lines look, which the encoder sees to.
-            Choice::Millis(_) | Choice::View(_) => {}
+            // How lines look is the encoder's affair, but it shows who has to know which numbers.
+            Choice::View(_) | Choice::Ids(_) => self.form.choose(choice),
+            Choice::Millis(_) | Choice::Zone(_) => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `REHASH`: an operator wants the settings read again. The router reads no files, so whoever runs the server does it, on a
 //! thread of their own, and says what has changed.
 
-use crate::config::Change;
+use crate::config::{Change, ConfigError};
 use crate::message::Message;
 use crate::server::ServerHandle;
 use crate::sync::mpsc::Receiver;
@@ -40,10 +40,12 @@ impl Iterator for Rehashes {
 }
 
 impl Rehash {
-    /// They were read, and these are in force or wait for a restart; or nothing has changed, and this is why.
-    pub fn done(mut self, outcome: Result<Vec<Change>, String>) {
-        let one_line = |why: String| why.trim_start_matches("error: ").replace("\n  ", "; ").replace('\n', " ");
-        self.outcome = Some(outcome.map_err(|why| Text::new(&one_line(why)).unwrap_or_default()));
+    /// They were read, and these are in force or wait for a restart; or nothing has changed, and this is why. An operator of the
+    /// chat need not be one of the machine, and is told no path of it.
+    pub fn done(mut self, outcome: Result<Vec<Change>, ConfigError>) {
+        let one_line = |why: ConfigError| why.told().replace("\n  ", "; ").replace('\n', " ");
+        let changes = outcome.map(|changes| changes.into_iter().map(Change::told).collect());
+        self.outcome = Some(changes.map_err(|why| Text::new(&one_line(why)).unwrap_or_default()));
     }
 }
 

@@ -273,7 +273,7 @@ impl Router {
 }
 
 fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
-    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files })
+    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files, zone: config.tz })
 }
 
 /// Somebody who watches what happens in public.
@@ -894,9 +894,9 @@ mod tests {
                 }
                 while stage.next("ani").is_some() {}
                 stage.turn(vec![Message::Requests(ClientId(1), vec![request], Ticket::free())]);
-                // A question has no answer of its own either: that comes behind the password.
+                // A question has no answer of its own either: that comes behind the password, or the lines.
                 let is_bare = |line: &String| {
-                    matches(&format!("* OK {} tag=7", verb.name), line) || matches("* PROMPT password: ...", line)
+                    matches(&format!("* OK {} tag=7", verb.name), line) || matches("* PROMPT *: ...", line)
                 };
                 if std::iter::from_fn(|| stage.next("ani")).any(|line| is_bare(&line)) {
                     assert!(!is_fit, "{line}");

@@ -104,6 +104,8 @@ pub struct Splitter {
     hidden: bool,
     /// The next line is a password.
     secret: bool,
+    /// An empty line is one as well.
+    keeps_empty: bool,
     /// The first bytes of a subnegotiation: option and a size.
     told: [u8; 5],
 }
@@ -122,6 +124,7 @@ impl Splitter {
             editing: Editing::There,
             hidden: false,
             secret: false,
+            keeps_empty: false,
             told: [0; 5],
         }
     }
@@ -140,7 +143,7 @@ impl Splitter {
                     let line = &bytes[..end];
                     self.after_cr = bytes[end] == b'\r';
                     *bytes = &bytes[end + 1..];
-                    if line.is_empty() && !self.secret {
+                    if line.is_empty() && !self.secret && !self.keeps_empty {
                         continue;
                     }
                     return Some(Input::Line(line));
@@ -233,6 +236,11 @@ impl Splitter {
     /// The next line is a password: it may be empty, and the arrow up brings no other line in its place.
     pub fn set_secret(&mut self, secret: bool) {
         self.secret = secret;
+    }
+
+    /// Whether empty lines are lines: those of a paste are counted.
+    pub fn set_keeps_empty(&mut self, keeps: bool) {
+        self.keeps_empty = keeps;
     }
 
     /// The client is told to hide what is typed, or to show it again.
@@ -444,7 +452,7 @@ impl Splitter {
         if self.line.iter().any(|&b| b == 0x08 || b == 0x7F) {
             erase(&mut self.line);
         }
-        (self.secret || !self.line.is_empty()).then_some(Found::Line)
+        (self.secret || self.keeps_empty || !self.line.is_empty()).then_some(Found::Line)
     }
 }
 

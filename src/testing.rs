@@ -54,7 +54,6 @@ use crate::command::Command;
 use crate::config::{Config, SETTINGS};
 use crate::connection::{Link, Threads};
 use crate::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::files::Files;
 use crate::files::door::{Desk, Peer};
@@ -89,19 +88,28 @@ pub fn tied(program: impl AsRef<OsStr>) -> process::Command {
     command
 }
 
-/// What stands in front of a program for that: `setpriv` by its path and its flags, or nothing.
+/// What stands in front of a program for that: `env` and `setpriv` by their paths and with their flags, or nothing.
 pub fn tied_words() -> &'static [String] {
     static WORDS: OnceLock<Vec<String>> = OnceLock::new();
     WORDS.get_or_init(|| {
-        let paths = std::env::var_os("PATH").unwrap_or_default();
-        let found = std::env::split_paths(&paths).map(|dir| dir.join("setpriv")).find(|path| path.is_file());
-        let words = found.map(|path| vec![path.display().to_string(), "--pdeathsig".into(), "KILL".into()]);
-        let works = |words: &Vec<String>| {
-            let tried = process::Command::new(&words[0]).args(&words[1..]).arg("true").status();
-            tried.is_ok_and(|status| status.success())
-        };
-        words.filter(works).unwrap_or_default()
+        // What a shell starts in the background ignores SIGINT, and so would all that a test starts from there.
+        let env = words("env", &["--default-signal=HUP,INT,QUIT"]);
+        let setpriv = words("setpriv", &["--pdeathsig", "KILL"]);
+        env.into_iter().chain(setpriv).collect()
     })
+}
+
+/// A program by its path and its flags, or nothing where it is not here or knows no such flags.
+fn words(program: &str, flags: &[&str]) -> Vec<String> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let Some(path) = std::env::split_paths(&paths).map(|dir| dir.join(program)).find(|path| path.is_file()) else {
+        return Vec::new();
+    };
+    let tried = process::Command::new(&path).args(flags).arg("true").status();
+    if !tried.is_ok_and(|status| status.success()) {
+        return Vec::new();
+    }
+    std::iter::once(path.display().to_string()).chain(flags.iter().map(|flag| flag.to_string())).collect()
 }
 
 /// Settings for tests: a free port on loopback, no pace and no spam limit, so that scripts may talk at full speed.
@@ -771,13 +779,18 @@ impl Stage for Bare {
                 self.turn(vec![meant.message(id)]);
             }
             let is_prompted = self.router.registry().is_prompted(id);
+            let is_signed_on = self.router.registry().is_signed_on(id);
             let Seat { splitter, decoder, .. } = self.seat(who);
             match is_prompted {
                 true => {}
                 false if is_ahead(bytes) => decoder.prompt_refused(),
                 false => decoder.prompt_no_more(),
             }
+            if decoder.is_pasting() && !is_signed_on {
+                decoder.paste_refused(is_ahead(bytes));
+            }
             splitter.set_secret(decoder.is_prompting());
+            splitter.set_keeps_empty(decoder.is_pasting());
         }
         let Seat { id, splitter, decoder, .. } = self.seat(who);
         if splitter.is_inside_line()
@@ -869,7 +882,7 @@ impl Stage for Bare {
 enum Meant {
     Request(Request),
     Leave(Leave),
-    Interrupt,
+    Interrupt(bool),
 }
 
 impl Meant {
@@ -877,23 +890,25 @@ impl Meant {
         match self {
             Meant::Request(request) => Message::Requests(id, vec![request], Ticket::free()),
             Meant::Leave(why) => Message::ClientLeft(id, why),
-            Meant::Interrupt => Message::Warn(id, Warning::Interrupt),
+            Meant::Interrupt(true) => Message::Warn(id, Warning::PasteLeft),
+            Meant::Interrupt(false) => Message::Warn(id, Warning::Interrupt),
         }
     }
 }
 
 fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant> {
+    let meant = |decoded| match decoded {
+        Decoded::Nothing => None,
+        Decoded::Request(request) => Some(Meant::Request(request)),
+        Decoded::Leave(why) => Some(Meant::Leave(why)),
+    };
     match input {
-        Input::Line(line) => match decoder.decode(line) {
-            Decoded::Nothing => None,
-            Decoded::Request(request) => Some(Meant::Request(request)),
-            Decoded::Leave(why) => Some(Meant::Leave(why)),
-        },
-        Input::TooLong(got) => Some(Meant::Request(Request::refused(ChatError::LineTooLong { max, got }))),
+        Input::Line(line) => meant(decoder.decode(line)),
+        Input::TooLong(got) => meant(decoder.too_long(max, got)),
         Input::Endless => Some(Meant::Leave(Leave::Endless)),
         // What nobody offered nobody can agree to.
         Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
-        Input::Interrupt => Some(Meant::Interrupt),
+        Input::Interrupt => Some(Meant::Interrupt(decoder.interrupt())),
         Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),
     }
 }
@@ -1165,6 +1180,7 @@ impl<S: Stage> Player<'_, S> {
             && line.contains(" ERR ")
         {
             seat.prompted = 0;
+            seat.pasting &= !line.contains(" PASTE");
         }
         Some(line)
     }

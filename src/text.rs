@@ -26,6 +26,11 @@ pub struct Text {
     end: usize,
 }
 
+/// A text without the byte order mark (U+FEFF) that some editors put in front of a file.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 impl Text {
     /// Takes the bytes of one line in.
     ///

@@ -11,7 +11,6 @@ use crate::command::{
     CROWD, Choice, Command, HistoryQuery, Line, ModeChange, NO_EMOJI, Presence, Prompt, VERBS, Verb, is_reaction,
 };
 use crate::connections::neighbourhood;
-use crate::dialect::PASTE_UNIT;
 use crate::error::ChatError;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
@@ -20,7 +19,7 @@ use crate::files::file_name;
 use crate::glyph::without_selectors;
 use crate::history::Page;
 use crate::limit::Verdict;
-use crate::message::{Client, Message};
+use crate::message::{Client, Message, State};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
@@ -106,8 +105,9 @@ impl Turn<'_> {
         match answer {
             Ok(Answer::Done(done)) => self.done(id, verb, tag, done),
             Ok(Answer::Said(done)) => {
-                let echo = self.clients.get(id).is_some_and(|client| client.state.options.echo);
-                if tag.is_some() || echo {
+                // Who reads by numbers has to know that of the line just said.
+                let wants = |state: &State| state.options.echo || state.options.form.shows_ids(state.is_edited);
+                if tag.is_some() || self.clients.get(id).is_some_and(|client| wants(&client.state)) {
                     self.done(id, verb, tag, done);
                 }
             }
@@ -116,8 +116,8 @@ impl Turn<'_> {
                 self.tell(id, Event::Block(Block { tag, room, items }));
             }
             Ok(Answer::Event(event)) => {
-                // The answer to a request that needs a password comes behind that.
-                let is_question = matches!(event, Event::Prompt { .. });
+                // The answer to a request that needs a password, or lines, comes behind those.
+                let is_question = matches!(event, Event::Prompt { .. } | Event::PasteBegins);
                 self.tell(id, event);
                 if tag.is_some() && !is_question {
                     self.done(id, verb, tag, Done::Nothing);
@@ -149,10 +149,9 @@ impl Turn<'_> {
         if !verb.loud || matches!(command, Command::Join(_) | Command::PasteBegins) {
             return Verdict::Pass;
         }
-        let units = match command {
-            Command::Paste(lines) => lines.len().div_ceil(PASTE_UNIT),
-            _ => 1,
-        };
+        if let Command::Paste(lines) = command {
+            return self.router.limiter.take_paste(id, lines.len(), self.now.mono);
+        }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
             Command::Reply(text) => Some(("", text.as_str())),
@@ -161,7 +160,7 @@ impl Turn<'_> {
             _ => None,
         };
         let words = words.map(|words| BuildHasherDefault::<DefaultHasher>::default().hash_one(words));
-        self.router.limiter.take(id, units, words, self.now.mono)
+        self.router.limiter.take(id, words, self.now.mono)
     }
 
     fn command(&mut self, id: ClientId, command: Command) -> Result<Answer, ChatError> {
@@ -169,9 +168,13 @@ impl Turn<'_> {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
             Command::Say { room, re, cid, act, text } => self.say(id, room, vec![text], act, re, cid),
-            Command::Paste(lines) => self.say(id, None, lines, false, None, None),
+            Command::Paste(lines) => self.paste(id, lines),
             Command::Change { room, line, what } => self.change(id, room, line, what),
-            Command::PasteBegins => Ok(Answer::Event(Event::PasteBegins)),
+            Command::PasteBegins => {
+                let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+                client.state.pasting_in = client.state.current.clone();
+                Ok(Answer::Event(Event::PasteBegins))
+            }
             Command::Whisper { to, text } => {
                 let found = self.clients.named(&to);
                 self.whisper(id, found, to.as_str(), text)
@@ -527,6 +530,16 @@ impl Turn<'_> {
         Ok(Answer::Said(Done::Said { room: name, id: last, kept }))
     }
 
+    /// Says a paste in the room in which it was begun: what was meant for that one is not said in another.
+    fn paste(&mut self, id: ClientId, lines: Vec<Text>) -> Result<Answer, ChatError> {
+        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let room = client.state.pasting_in.take();
+        if let Some(room) = room.as_ref().filter(|room| !client.state.rooms.contains(room)) {
+            return Err(ChatError::NotInRoom(Some(room.clone())));
+        }
+        self.say(id, room, lines, false, None, None)
+    }
+
     /// Corrects or deletes a line, or puts a reaction to it. Whoever has the line on the screen hears of it, and whoever
     /// comes later finds it changed.
     fn change(&mut self, id: ClientId, room: Option<RoomName>, line: Line, what: What) -> Result<Answer, ChatError> {
@@ -582,7 +595,8 @@ impl Turn<'_> {
         };
         let name = room.name.clone();
         if !is_new {
-            return Ok(Answer::Done(Done::Changed { room: name, id: old.id, target: old.id }));
+            let (id, author, text) = (old.id, old.from.clone(), old.text.clone());
+            return Ok(Answer::Done(Done::Changed { room: name, id, target: id, author, text, what }));
         }
         self.show_speaker(id);
         if let Some(room) = self.router.rooms.get_mut(&name) {
@@ -601,9 +615,11 @@ impl Turn<'_> {
         }
         let (room, target, author) = (name.clone(), old.id, old.from.clone());
         let (signed, by) = (self.is_signed_in(id), self.person(id));
+        let (told, text) = ((author.clone(), what.clone()), old.text.clone());
         let (last, _) =
             self.log(Some(id), &name, |id| Event::Changed(Change { room, id, by, from, target, author, signed, what }));
-        Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
+        let (author, what) = told;
+        Ok(Answer::Done(Done::Changed { room: name, id: last, target, author, text, what }))
     }
 
     /// Whether a reaction is a new one. It is written as it stands there already, if it does.

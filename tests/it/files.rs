@@ -23,7 +23,7 @@ impl House {
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("files-{name}-{}", std::process::id()));
         let mut config = quick();
         config.files = "127.0.0.1:0".into();
-        config.files_dir = dir.display().to_string();
+        config.files_dir.clone_from(&dir);
         set(&mut config);
         House { server: TestServer::with(config), dir }
     }

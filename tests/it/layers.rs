@@ -8,9 +8,9 @@ use crate::source::{Package, packages, rings};
 /// The layers, the lowest first, with the modules of `src/` in each. A module imports its own layer and those above it in this table;
 /// `chat` and `protocol` do not import each other.
 const LAYERS: &[(&str, &str)] = &[
-    ("model", "code names looks text glyph error command event now operator_key sync"),
+    ("model", "code names looks text zone glyph spam error command event now operator_key sync"),
     ("chat", "history limit outbox news room message registry router router::commands"),
-    ("protocol", "protocol render dialect"),
+    ("protocol", "protocol render render::people dialect"),
     ("net", "accepting queue connections intake outgoing connection live telnet server"),
     ("features/moderation", "sanction router::moderation render::moderation"),
     ("features/archive", "store export router::archive router::reads"),
@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("features/files", "files files::disk files::door files::refusal router::files"),
     ("features/line_editing", "editor screen"),
     ("features/lab", "chaos lab router::glass render::inspection"),
-    ("program", "crate main journal config hosts machine metrics exposition exporter process testing"),
+    ("program", "crate main program journal setting config hosts machine metrics exposition exporter process testing"),
     ("program", "testing::memory testing::scrape"),
 ];
 
@@ -44,7 +44,7 @@ const UPWARD: &[(&str, &str)] = &[
     ("router", "router::operators router::reads sanction store"),
     ("router::accounts", "router::operators"),
     ("router::archive", "router::accounts"),
-    ("router::commands", "connections dialect files metrics protocol router::archive store"),
+    ("router::commands", "connections files metrics protocol router::archive store"),
     ("router::files", "config metrics"),
     ("router::moderation", "router::reads store"),
     ("router::operators", "config"),

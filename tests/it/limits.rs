@@ -378,3 +378,49 @@ fn many_long_answers_at_once_are_not_slow_reading() {
     }
     asking.unwrap().join().unwrap().unwrap();
 }
+
+/// What was sent in one piece with the first line of a paste is read to its end, also where there is no name yet.
+#[test]
+fn lines_of_a_paste_that_may_not_begin_are_no_commands() {
+    let server = TestServer::start();
+    let mut eko = server.connect();
+    eko.send_bytes(b"PASTE=1:\nJOIN:eko\nrahasia\n.\nPING:x\n");
+    let heard: Vec<String> = (0..3).filter_map(|_| eko.line()).collect();
+    assert!(heard[1].contains(" ERR 451 not-signed-on PASTE tag=1: ") && heard[2].ends_with(" PONG x"), "{heard:?}");
+}
+
+/// A paste within its own bounds is said, or has to wait; nobody is muted for it, or for lines in it that are the same.
+#[test]
+fn who_pastes_much_is_not_muted() {
+    let server = short(|config| {
+        config.spam_lines = 30;
+        config.spam_repeats = 3;
+    });
+    let (mut ani, mut budi) = (server.join("ani"), server.join("budi"));
+    let paste = |tag: &str| format!("PASTE={tag}:\n{}.\n", "the same\n".repeat(200));
+    budi.send_bytes(paste("1").as_bytes());
+    budi.until("* OK PASTE tag=1 room=#lobby id=200");
+    (0..4).for_each(|_| budi.send_bytes(paste("2").as_bytes()));
+    for _ in 0..4 {
+        budi.until("* ERR 429 too-fast PASTE tag=2 retry=*: Nothing of your paste was said: ...");
+    }
+    budi.send("halo");
+    ani.until("* MSG #lobby 201 budi: halo");
+}
+
+/// Ctrl-D leaves, and a paste that was begun is not lost without a word.
+#[test]
+fn who_leaves_in_the_middle_of_a_paste_is_told_that_it_was_not_said() {
+    let server = TestServer::start();
+    let (mut ani, mut budi) = (server.join("ani"), server.join("budi"));
+    budi.send_bytes(b"PASTE=1:\none\n\x04");
+    budi.until("* ERR 461 missing-argument PASTE tag=1 line=2: ...");
+    budi.until("* BYE 200 quit: ...");
+    // A connection that breaks says nothing either.
+    let mut citra = server.join("citra");
+    citra.send_bytes(b"PASTE=1:\none\n\xff\xf4");
+    citra.until("* WARN *: Nothing of your paste will be said, since you pressed Ctrl-C. A single dot (.) ends it.");
+    citra.send_bytes(b"two\n.\n");
+    citra.until("* ERR 412 no-text PASTE tag=1 line=2: ...");
+    assert!(!ani.settle().iter().any(|line| line.contains(" MSG ")));
+}

@@ -15,6 +15,7 @@ mod program;
 mod settings;
 mod strangers;
 mod telnet;
+mod unix;
 
 // The tests of other transports take in some of these modules, with another server.
 use chat_server::testing::TestServer;

@@ -62,21 +62,16 @@ fn the_settings_are_read_again_and_it_is_told_what_has_changed() {
     );
     // A flag is stronger than the file, as at the start.
     assert_eq!(one.rehash("max_rooms = 20\nslow_secs = 7\nburst = 3\n"), ["BEGIN REHASH * 0", "END REHASH *"]);
-    // Where something is wrong nothing changes, and it is told where.
-    let file = one.file.display().to_string();
+    // Where something is wrong nothing changes, and it is told where; but not where on the disk, which the log says.
     assert_eq!(
         one.rehash("max_rooms = 30\n\nmax_roms = 40\n"),
-        [format!(
-            "ERR 497 settings-not-read REHASH: Nothing has changed: {file}, line 4: there is no setting \
-             \"max_roms\"; did you mean: max_rooms"
-        )]
+        ["ERR 497 settings-not-read REHASH: Nothing has changed: line 4 of the settings: there is no setting \
+          \"max_roms\"; did you mean: max_rooms"]
     );
     assert_eq!(one.rehash("max_rooms = 20\nslow_secs = 7\n"), ["BEGIN REHASH * 0", "END REHASH *"]);
     fs::remove_file(&one.file).expect("the file");
     one.ani.send("REHASH:");
-    one.ani.hears(&format!(
-        "* ERR 497 settings-not-read REHASH: Nothing has changed: cannot read the settings in {file}: ..."
-    ));
+    one.ani.hears("* ERR 497 settings-not-read REHASH: Nothing has changed: cannot read the file of settings: ...");
     // Two at once are fine, and nobody else waits.
     one.rehash("max_rooms = 20\nslow_secs = 7\n");
     budi.send(&format!("/oper {KEY}"));

@@ -194,10 +194,9 @@ impl Sender {
                 self.give_passwords(asked, None, &mut input)?;
             }
         }
-        if self.pasting {
-            self.stream.write_all(b".\n")?;
-        }
-        self.stream.write_all(b"QUIT\n")
+        // Behind lines of a paste QUIT would be another; this is the same anywhere. Nobody knows what is missing of the paste, so
+        // the server refuses it.
+        self.stream.write_all(if self.pasting { b"\x04" } else { b"QUIT\n" })
     }
 
     /// Sends a line, with a tag where it can have one, so that every line has an answer to count. `false` after QUIT.

@@ -25,7 +25,7 @@ const FLAGS: &str = "CHAT_TEST_SERVER_FLAGS";
 #[ignore = "it is started by the others"]
 fn server() {
     let flags = std::env::var(FLAGS).expect("only the tests start it");
-    let loaded = Loaded::new(flags.lines().map(String::from), |name| std::env::var(name).ok()).expect("good settings");
+    let loaded = Loaded::new(flags.lines().map(Into::into), |name| std::env::var_os(name)).expect("good settings");
     let config = loaded.config;
     let listener = TcpListener::bind(&config.addr).expect("a free port");
     let mut server = Server::on(listener, None, config.clone()).expect("a server");
@@ -305,8 +305,9 @@ fn a_file_is_sent_and_fetched_with_a_bar_and_nothing_is_overwritten() {
     assert!(line.trim_end().ends_with(": laporan akhir.bin"), "{line}");
     let token = line.split([' ', ':']).find(|word| word.len() == 32).expect("a token").to_string();
     ani.shows("laporan akhir.bin is there");
-    ani.shows("sends laporan akhir.bin (900000 bytes) /get");
+    ani.shows("sends 900000 bytes, /get");
     ani.shows(&token);
+    ani.shows(": laporan akhir.bin");
     // The bar of what has just begun, or is done; how many there are is a matter of speed.
     ani.shows("laporan akhir.bin [");
     // To fetch it, and once more to the same place.
@@ -435,7 +436,7 @@ fn plain_text_is_for_reading() {
     ani.says("MSG=m:selamat pagi: sudah makan?");
     ani.hears("OK MSG tag=m");
     let args = ["--name", "ci", "--addr", &server.addr, "--plain"];
-    let (code, out, err) = piped(&args, b"HISTORY:\nPASTE:\nQUIT\n");
+    let (code, out, err) = piped(&args, b"HISTORY:\nPASTE:\nQUIT\n.\n");
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(out.lines().any(|line| line.ends_with(" ani: selamat pagi: sudah makan?")), "{out}");
     assert!(!out.contains("tag="), "{out}");
@@ -443,13 +444,14 @@ fn plain_text_is_for_reading() {
 }
 
 #[test]
-fn a_paste_that_is_not_finished_is_sent_at_the_end() {
+fn a_paste_that_is_not_finished_is_refused_and_not_said() {
     let server = Chat::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
-    let (code, out, _) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
-    assert_eq!(code, 0, "{out}");
-    ani.hears(" ci: one");
-    ani.hears(" ci: /foo");
+    let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
+    assert_eq!(code, 1, "{out}");
+    assert!(err.contains(" ERR 461 missing-argument PASTE tag=line-3 line=3: "), "{err}");
+    ani.says("PING:end");
+    assert!(!ani.hears("PONG end").contains(" MSG "));
 }
 
 #[test]
@@ -691,7 +693,7 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.shows("#den> ");
     budi.hears("JOINED #lobby ani");
     budi.says("MSG=m:before");
-    ani.shows("#lobby before");
+    ani.shows("#lobby budi  before");
     server.running.kill();
     ani.shows("not connected");
     ani.types("typed offline");
@@ -706,12 +708,13 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.shows("connected again, as ani");
     budi.hears("MSG #den 1 ani: typed offline");
     budi.says("SAY=n:#lobby after");
-    ani.shows("#lobby after");
+    ani.shows("#lobby budi  after");
     ani.begins("\x04");
     let (code, screen) = ani.ends();
     assert_eq!(code, 0, "{screen}");
-    for words in ["#lobby before", "meanwhile", "#lobby after"] {
-        assert_eq!(times_said(&screen, "budi", words), 1, "{words} in:\n{screen}");
+    // What stands below "earlier in #lobby" names the room no more.
+    for (who, words) in [("#lobby budi", "before"), ("budi", "meanwhile"), ("#lobby budi", "after")] {
+        assert_eq!(times_said(&screen, who, words), 1, "{words} in:\n{screen}");
     }
 }
 

@@ -293,8 +293,8 @@ impl Writer {
         drop(writing);
         if is_new {
             self.desk.0.figures.set_trouble(true);
-            let why = why(error, &self.dir);
-            log::error!("the store cannot write: {why} ({error})");
+            let why = why(error);
+            log::error!("the store cannot write to {}: {why} ({error})", self.dir.display());
             self.desk.report(Report::NotKept { turn, why });
         } else {
             log::debug!("the store still cannot write: {error}");

@@ -14,6 +14,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, RootCertStore, ServerConfig};
 
+/// The byte order mark that some editors put in front of a text.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Where the certificates are. All of them are PEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Files {
@@ -184,7 +187,8 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| {
+    let without_mark = |bytes: Vec<u8>| bytes.strip_prefix(MARK).map(<[u8]>::to_vec).unwrap_or(bytes);
+    fs::read(path).map(without_mark).map_err(|error| {
         let shown = path.display();
         let hint = match error.kind() {
             ErrorKind::PermissionDenied => ownership(path),

@@ -178,6 +178,7 @@ fn warning_code(warning: Warning) -> &'static str {
         Warning::Idle(_) => "idle",
         Warning::Errors => "errors",
         Warning::Reads(_) => "reads",
+        Warning::PasteLeft => "paste-left",
         Warning::Interrupt => "interrupt",
         Warning::LineMode => "line-mode",
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use chat_server::names::Name;
 use chat_server::store::{Role, Secret};
+use chat_server::text::without_mark;
 use chat_store::{FILE, Listed, Offline, OfflineError, OpenError, ToolError, list_accounts};
 use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
@@ -182,7 +183,7 @@ fn password(name: &Name) -> Result<Secret, String> {
     let mut line = String::new();
     let read = io::stdin().lock().take(LONGEST).read_line(&mut line);
     read.map_err(|error| format!("cannot read the password from stdin: {error}"))?;
-    match line.trim_end_matches(['\r', '\n']) {
+    match without_mark(&line).trim_end_matches(['\r', '\n']) {
         "" => Err("there is no password on stdin\n  try: at a terminal, where it is asked for".into()),
         password => Ok(Secret::new(password)),
     }

@@ -30,7 +30,14 @@ pub(crate) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("yes, for tests: nobody but you trusts this certificate"),
         )
-        .arg(Arg::new("dir").long("dir").value_name("DIR").default_value("chat-tls").help("the folder to write to"))
+        .arg(
+            Arg::new("dir")
+                .long("dir")
+                .value_name("DIR")
+                .value_parser(clap::value_parser!(PathBuf))
+                .default_value("chat-tls")
+                .help("the folder to write to"),
+        )
         .arg(
             Arg::new("host")
                 .long("host")
@@ -51,7 +58,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<String, String> {
                     try: chatd cert --dev; one that everybody trusts comes from a CA, and tls_cert and tls_key name it"
             .into());
     }
-    let dir = PathBuf::from(matches.get_one::<String>("dir").map_or("chat-tls", String::as_str));
+    let dir = matches.get_one::<PathBuf>("dir").cloned().unwrap_or_else(|| "chat-tls".into());
     let more = matches.get_many::<String>("host").unwrap_or_default().cloned();
     let hosts: Vec<String> = HOSTS.iter().map(|host| host.to_string()).chain(more).collect();
     let made = Made::new(&hosts).map_err(|error| {
@@ -120,7 +127,11 @@ fn write(dir: &Path, made: &Made, force: bool) -> Result<(), String> {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-        let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        let written = options.open(&path).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            // Some disks say only now that they are full.
+            file.sync_all()
+        });
         written.map_err(|error| failed(&path, error))?;
     }
     Ok(())

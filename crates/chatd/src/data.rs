@@ -25,8 +25,8 @@ pub(crate) struct Data {
 impl Default for Data {
     fn default() -> Data {
         // systemd may name several, with colons between; ours is the first.
-        let state = std::env::var("STATE_DIRECTORY").unwrap_or_default();
-        let state = state.split(':').next().filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let state = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
+        let state = std::env::split_paths(&state).next().filter(|dir| !dir.as_os_str().is_empty());
         Data {
             dir: Some(state.unwrap_or_else(|| "chat-data".into())),
             durability: Durability::default(),

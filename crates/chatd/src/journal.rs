@@ -1,7 +1,8 @@
 //! The log of the product, whose level can change while it runs.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
+use chat_server::program::has_colours;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::WorkerGuard;
@@ -28,8 +29,7 @@ impl Journal {
     pub(crate) fn start(settings: &Settings) -> Result<Journal, String> {
         let (filter, handle) = Layer::new(filter(&settings.core.log)?);
         let (writer, guard) = tracing_appender::non_blocking(io::stderr());
-        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let lines = fmt::layer().with_writer(writer).with_ansi(colours);
+        let lines = fmt::layer().with_writer(writer).with_ansi(has_colours(&io::stderr()));
         let log = tracing_subscriber::registry().with(filter).with(filter_fn(is_told));
         let started = match settings.log_format {
             LogFormat::Text => log.with(lines).try_init(),

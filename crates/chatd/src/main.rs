@@ -1,9 +1,9 @@
 //! chatd, the product: every door to the chat, its store and its operators' tools, in one program.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use chat_server::program::{complain, not_written, print, to_the_end_of_the_pipe};
 use clap::ArgMatches;
 
 mod account;
@@ -33,7 +33,10 @@ const UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let matches = settings::command().get_matches();
+    let matches = match settings::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return explained(&error),
+    };
     match matches.subcommand() {
         Some(("cert", matches)) => told(cert::run(matches)),
         Some(("completions", matches)) => told(Ok(completions::run(matches))),
@@ -54,10 +57,10 @@ fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> ExitCode
     }
     match store::run(name, matches, &settings.data) {
         Some(Ok(Ended::Well(text))) => told(Ok(text)),
-        Some(Ok(Ended::Badly(text))) => {
-            print(&text);
-            ExitCode::FAILURE
-        }
+        Some(Ok(Ended::Badly(text))) => match print(&text) {
+            Ok(()) => ExitCode::FAILURE,
+            Err(problem) => told(Err(problem)),
+        },
         Some(Err(problem)) => told(Err(problem)),
         None => told(account::run(name, matches, &settings.data).unwrap_or_else(|| Ok(String::new()))),
     }
@@ -79,7 +82,7 @@ fn server(matches: &ArgMatches, started: Instant) -> ExitCode {
     let looked_over = serve::look_over(loaded, complain).and_then(|settings| Ok((settings.tls.load()?, settings)));
     let (tls, settings) = match looked_over {
         Ok(good) => good,
-        Err(problem) => return fail(WRONG_CONFIG, &format!("error: {problem}")),
+        Err(error) => return fail(error.exit_code(), &error.to_string()),
     };
     if task == Task::Run {
         return serve::serve(settings, tls, matches, started);
@@ -90,22 +93,19 @@ fn server(matches: &ArgMatches, started: Instant) -> ExitCode {
 
 /// Ends a subcommand: it has something to tell, or something is in its way.
 fn told(result: Result<String, String>) -> ExitCode {
-    match result {
-        Ok(text) => {
-            print(&text);
-            ExitCode::SUCCESS
-        }
+    match result.and_then(|text| print(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(problem) => fail(1, &format!("error: {problem}")),
     }
 }
 
-/// `println!` would panic where nobody reads.
-fn print(text: &str) {
-    let _nobody_reads = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-}
-
-fn complain(text: &str) {
-    let _nobody_reads = writeln!(io::stderr(), "{text}");
+/// Ends with what the command line has to say of itself: the help, the version, or what is wrong with it.
+fn explained(error: &clap::Error) -> ExitCode {
+    let written = to_the_end_of_the_pipe(error.print());
+    match written {
+        Err(problem) if !error.use_stderr() => fail(1, &format!("error: {}", not_written(&problem))),
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
 }
 
 fn fail(code: u8, text: &str) -> ExitCode {

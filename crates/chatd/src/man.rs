@@ -23,6 +23,10 @@ Say goodbye to everybody and stop, within \fBshutdown_secs\fR. The second one do
 \fBSIGHUP\fR
 Read the file again. What can change while the server runs does so at once, nobody is disconnected, and the log says what else
 waits for a restart. A file with an error changes nothing.
+.PP
+SIGINT and SIGHUP stay ignored where they were ignored when chatd was started: the second by
+.BR nohup (1),
+the first by a script that starts it with \fB&\fR. That can be seen on Linux only; other systems have the signals above.
 .SH ENVIRONMENT
 .TP
 \fBCHAT_\fR\fIKEY\fR
@@ -39,14 +43,14 @@ Where the data is if \fBdata\fR is not set; systemd sets it.
 Set by systemd, which is told when the server is ready, reloads and stops.
 .TP
 \fBNO_COLOR\fR
-If set, the log has no colours.
+If set, the log has no colours. It has none either where \fBTERM\fR is not set, or is \fBdumb\fR.
 .SH "EXIT STATUS"
 .TP
 \fB0\fR
 Stopped by a signal, or by an operator.
 .TP
 \fB2\fR
-A wrong flag.
+A wrong flag, or a flag or variable that is neither a path nor UTF\-8.
 .TP
 \fB69\fR
 An address cannot be had.
@@ -58,7 +62,7 @@ A wrong setting, or data that cannot be used.
 Stopped by a second signal.
 .TP
 \fB1\fR
-Anything else.
+Anything else, such as output that could not be written. A reader that closes its pipe is no error.
 .SH FILES
 .TP
 \fI/etc/chatd/chatd.toml\fR

@@ -2,6 +2,7 @@
 //! `NOTIFY_SOCKET` is not set.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ pub(crate) struct Pulse {
 impl Notify {
     /// As the environment says.
     pub(crate) fn from_env() -> Notify {
-        let to = env::var("NOTIFY_SOCKET").ok().filter(|path| !path.is_empty()).and_then(|path| {
+        let to = env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()).and_then(|path| {
             let connected = address(&path).and_then(|to| Ok((UnixDatagram::unbound()?, to)));
             connected.inspect_err(|error| tracing::warn!("NOTIFY_SOCKET is {path:?}: {error}")).ok()
         });
@@ -90,9 +91,9 @@ impl Pulse {
 }
 
 /// A path, or behind an `@` a name that is in no directory.
-fn address(path: &str) -> io::Result<SocketAddr> {
+fn address(path: &OsStr) -> io::Result<SocketAddr> {
     #[cfg(target_os = "linux")]
-    if let Some(name) = path.strip_prefix('@') {
+    if let Some(name) = std::os::unix::ffi::OsStrExt::as_bytes(path).strip_prefix(b"@") {
         return <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name);
     }
     SocketAddr::from_pathname(path)

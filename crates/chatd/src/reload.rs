@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_server::config::{Change, SETTINGS, When};
+use chat_server::config::{Change, ConfigError, SETTINGS, When};
 use chat_server::message::Message;
 use chat_server::server::ServerHandle;
 use chat_tls::Tls;
@@ -47,25 +47,25 @@ impl Live<'_> {
     ///
     /// # Errors
     /// What is wrong, in the words of the start.
-    pub(crate) fn reload(&mut self) -> Result<Vec<Change>, String> {
+    pub(crate) fn reload(&mut self) -> Result<Vec<Change>, ConfigError> {
         let read = self.read_again();
         self.accepted.store(read.is_ok(), Ordering::Relaxed);
         match &read {
             Ok(changes) if changes.is_empty() => tracing::info!("settings read again: none has changed"),
             Ok(changes) => changes.iter().for_each(report),
-            Err(problem) => tracing::error!("settings stay as they were: {}", one_line(problem)),
+            Err(problem) => tracing::error!("settings stay as they were: {}", one_line(problem.text())),
         }
         read
     }
 
-    fn read_again(&mut self) -> Result<Vec<Change>, String> {
-        let loaded = Loaded::new(self.matches).map_err(|error| error.to_string())?;
+    fn read_again(&mut self) -> Result<Vec<Change>, ConfigError> {
+        let loaded = Loaded::new(self.matches)?;
         let mut settings = look_over(loaded, |note| tracing::warn!("{}", one_line(note)))?;
-        let filter = journal::filter(&settings.core.log)?;
+        let filter = journal::filter(&settings.core.log).map_err(ConfigError::value)?;
         let (tls, changes) = (settings.tls.clone(), self.settings.changes(&settings));
         settings.keep_until_restart(self.settings);
         // Each may be good by itself, and the new ones not go with the old.
-        settings.data.check()?;
+        settings.data.check().map_err(ConfigError::value)?;
         match self.tls {
             // Also where no setting has changed: certificates are renewed in their files. The last that may fail, for what
             // it does is done.

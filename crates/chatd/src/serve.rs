@@ -1,14 +1,16 @@
 //! The server's life: its doors are opened, it runs, and everything ends in order.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_server::config::Origin;
+use chat_server::config::{ConfigError, Origin};
 use chat_server::exposition::{Exposition, Kind};
+use chat_server::program::{complain, print};
 use chat_server::server::{Server, ServerHandle};
 use chat_server::{lab, machine};
 use chat_store::{Guard, OpenError};
@@ -22,7 +24,7 @@ use crate::notify::Notify;
 use crate::reload::Live;
 use crate::settings::{Loaded, Settings};
 use crate::signals::Signals;
-use crate::{UNAVAILABLE, WRONG_CONFIG, complain, data, fail, journal, listener, print, tls};
+use crate::{UNAVAILABLE, WRONG_CONFIG, data, fail, journal, listener, tls};
 
 /// How long the end waits for what is still to be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
@@ -32,15 +34,16 @@ const STORE_PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// What does not go, and what to do about it.
-pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Settings, String> {
+pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Settings, ConfigError> {
     let is_default = *loaded.origin("max_clients") == Origin::Default;
     let mut settings = loaded.settings;
-    journal::filter(&settings.core.log)?;
-    settings.data.check()?;
-    may_open_lab(&settings)?;
+    journal::filter(&settings.core.log).map_err(ConfigError::value)?;
+    settings.data.check().map_err(ConfigError::value)?;
+    may_open_lab(&settings).map_err(ConfigError::value)?;
     let threads = settings.engine.threads_per_client();
     let threads = if settings.tls.is_on() { threads.max(Tls::PER_CLIENT) } else { threads };
-    if let Some(less) = machine::fit(&mut settings.core.max_clients, is_default, threads)? {
+    let less = machine::fit(&mut settings.core.max_clients, is_default, threads).map_err(ConfigError::value)?;
+    if let Some(less) = less {
         note(&less);
     }
     Ok(settings)
@@ -78,8 +81,8 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         }
     };
     let mut core = settings.core.clone();
-    if let (Some(dir), true) = (&settings.data.dir, core.files_dir.is_empty()) {
-        core.files_dir = dir.join("files").display().to_string();
+    if let (Some(dir), true) = (&settings.data.dir, core.files_dir.as_os_str().is_empty()) {
+        core.files_dir = dir.join("files");
     }
     let core = &core;
     let listen = |addr: &str| listener::listen(addr, core.slow_secs);
@@ -145,20 +148,11 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(signals) => signals,
         Err(error) => return fail(1, &format!("error: cannot listen for signals: {error}")),
     };
-    print(&format!("listening on {}\n", handle.addr()));
-    if let Some(web) = &web {
-        print(&format!("page on http://{}\n", web.addr()));
+    let printed = print(&doors(&handle, web.as_ref(), tls_addr));
+    if let Err(problem) = &printed {
+        tracing::error!("{problem}");
     }
-    if let Some(addr) = tls_addr {
-        print(&format!("tls on {addr}\n"));
-    }
-    if let Some(addr) = handle.files_addr() {
-        print(&format!("files on {addr}\n"));
-    }
-    if let Some(addr) = handle.metrics_addr() {
-        print(&format!("figures on http://{addr}/metrics\n"));
-    }
-    let file = matches.get_one::<String>("config").map(String::as_str);
+    let file = matches.get_one::<PathBuf>("config").map(PathBuf::as_path);
     greet(&settings, file, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
@@ -171,13 +165,23 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
         complain(&format!("error: {error}"));
     }
-    match ended {
-        Ok(()) => {
-            tracing::info!("stopped");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(1, &format!("error: {error}")),
+    if let Err(error) = ended {
+        return fail(1, &format!("error: {error}"));
     }
+    tracing::info!("stopped");
+    // It served all the same, but was asked for lines that are not there.
+    printed.map_or_else(|problem| fail(1, &format!("error: {problem}")), |()| ExitCode::SUCCESS)
+}
+
+/// Where each door is, one a line.
+fn doors(handle: &ServerHandle, web: Option<&Web>, tls: Option<SocketAddr>) -> String {
+    let mut lines = vec![format!("listening on {}", handle.addr())];
+    lines.extend(web.map(|web| format!("page on http://{}", web.addr())));
+    lines.extend(tls.map(|addr| format!("tls on {addr}")));
+    lines.extend(handle.files_addr().map(|addr| format!("files on {addr}")));
+    lines.extend(handle.metrics_addr().map(|addr| format!("figures on http://{addr}/metrics")));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// What the parts count, beside the core and the page's door.
@@ -198,7 +202,7 @@ fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, st
 /// Shows a person every way to join. Scripts and journals only need the lines above.
 fn greet(
     settings: &Settings,
-    file: Option<&str>,
+    file: Option<&Path>,
     port: u16,
     tls: Option<SocketAddr>,
     web: Option<SocketAddr>,
@@ -242,7 +246,7 @@ fn greet(
         settings.engine.name()
     ));
     let settings_file = match file {
-        Some(file) => format!("Settings from {file}"),
+        Some(file) => format!("Settings from {}", file.display()),
         None => "No file of settings (chatd config --example prints one)".into(),
     };
     match tls {
@@ -252,6 +256,6 @@ fn greet(
     if settings.core.operator_key.is_none() {
         text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");
     }
-    text.push_str("\n  Stop with Ctrl-C; a second Ctrl-C does not wait.\n\n");
-    let _nobody_reads = io::stderr().write_all(text.as_bytes());
+    text.push_str("\n  Stop with Ctrl-C; a second Ctrl-C does not wait.\n");
+    complain(&text);
 }

@@ -1,11 +1,15 @@
 //! The product's settings: the core's table and a second one for the other doors, by flag, environment or TOML file.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chat_server::config::{Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Setting, When, address_or_off};
+use chat_server::config::{
+    Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Set, Setting, When, address_or_off,
+};
 use chat_server::hosts::Site;
 use chat_server::sanction::Network;
+use chat_server::text::without_mark;
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
@@ -75,7 +79,7 @@ struct Row {
     help: &'static str,
     quoted: bool,
     get: fn(&Settings) -> String,
-    set: fn(&mut Settings, &str) -> Result<(), String>,
+    set: Set<Settings>,
 }
 
 static OWN: &[Row] = &[
@@ -84,18 +88,18 @@ static OWN: &[Row] = &[
         help: "where the page, WebSocket and REST listen, or off",
         quoted: true,
         get: |settings| settings.web.addr.clone(),
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             settings.web.addr = address_or_off(value)?;
             Ok(())
-        },
+        }),
     },
     Row {
         key: "web_dir",
         help: "serve the page from this folder instead of from the binary, for people who work on it",
         quoted: true,
         get: |settings| settings.web.dir.as_ref().map_or_else(String::new, |dir| dir.display().to_string()),
-        set: |settings, value| {
-            let dir = (!value.is_empty()).then(|| PathBuf::from(value));
+        set: Set::Path(|settings, value| {
+            let dir = (!value.as_os_str().is_empty()).then(|| PathBuf::from(value));
             match dir {
                 Some(dir) if !dir.join("index.html").is_file() => {
                     Err("should be a folder with an index.html, as crates/chat_web/static".into())
@@ -105,21 +109,21 @@ static OWN: &[Row] = &[
                     Ok(())
                 }
             }
-        },
+        }),
     },
     Row {
         key: "web_origins",
         help: "other sites whose pages may use the API, with spaces between them: https://example.org",
         quoted: true,
         get: |settings| settings.web.origins.join(" "),
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             let site = |origin: &str| Some(Site::lenient(origin.trim_end_matches('/'))?.to_string());
             let origins: Option<Vec<String>> = value.split_whitespace().map(site).collect();
             let origins = origins
                 .ok_or("should be sites such as https://example.org, with spaces between them, without a path; * is not allowed")?;
             settings.web.origins = origins;
             Ok(())
-        },
+        }),
     },
     Row {
         key: "web_proxies",
@@ -127,183 +131,184 @@ static OWN: &[Row] = &[
                they say in X-Forwarded-For and X-Forwarded-Proto is believed, and nobody else",
         quoted: true,
         get: |settings| settings.web.proxies.iter().map(Network::to_string).collect::<Vec<_>>().join(" "),
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             let proxies: Option<Vec<Network>> = value.split_whitespace().map(Network::parse).collect();
             settings.web.proxies = proxies
                 .ok_or("should be addresses or networks such as 127.0.0.1 or 10.0.0.0/24, with spaces between them")?;
             Ok(())
-        },
+        }),
     },
     Row {
         key: "web_grace_secs",
         help: "seconds a person stays in the chat after the browser's last connection is gone",
         quoted: false,
         get: |settings| settings.web.grace.as_secs_f64().to_string(),
-        set: |settings, value| match value.parse::<f64>() {
+        set: Set::Text(|settings, value| match value.parse::<f64>() {
             Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => {
                 settings.web.grace = Duration::from_secs_f64(seconds);
                 Ok(())
             }
             _ => Err("should be a number of seconds from 0 to 86400".into()),
-        },
+        }),
     },
     Row {
         key: "engine",
         help: "what carries the clients of the line door: direct, threads, pool or tokio",
         quoted: true,
         get: |settings| settings.engine.name().into(),
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             let names = Engine::ALL.map(Engine::name).join(", ");
             settings.engine = Engine::named(value).ok_or_else(|| format!("should be one of {names}"))?;
             Ok(())
-        },
+        }),
     },
     Row {
         key: "data",
         help: "the directory where the chat is kept, with its accounts; or off: then it is gone after a restart",
         quoted: true,
         get: |settings| settings.data.shown(),
-        set: |settings, value| {
-            if value.is_empty() {
+        set: Set::Path(|settings, value| {
+            if value.as_os_str().is_empty() {
                 return Err("should be a directory, or off".into());
             }
-            settings.data.dir = (value != "off").then(|| value.into());
+            settings.data.dir = (value != Path::new("off")).then(|| value.into());
             Ok(())
-        },
+        }),
     },
     Row {
         key: "durability",
         help: "what is kept before anybody hears of it: relaxed (nothing), commit (survives kill -9) or full (a power cut)",
         quoted: true,
         get: |settings| settings.data.durability.word().into(),
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             let words = Durability::ALL.map(Durability::word).join(", ");
             settings.data.durability = Durability::named(value).ok_or_else(|| format!("should be one of {words}"))?;
             Ok(())
-        },
+        }),
     },
     Row {
         key: "keep_days",
         help: "days after which what was said is thrown away; 0: never",
         quoted: false,
         get: |settings| settings.data.retention.days.unwrap_or(0).to_string(),
-        set: |settings, value| match value.parse() {
+        set: Set::Text(|settings, value| match value.parse() {
             Ok(days @ 0..=36_500) => {
                 settings.data.retention.days = (days > 0).then_some(days);
                 Ok(())
             }
             _ => Err("should be a number of days from 0 to 36500".into()),
-        },
+        }),
     },
     Row {
         key: "keep_lines",
         help: "the most lines that are kept of each room; 0: all",
         quoted: false,
         get: |settings| settings.data.retention.lines.unwrap_or(0).to_string(),
-        set: |settings, value| match value.parse() {
+        set: Set::Text(|settings, value| match value.parse() {
             Ok(lines @ 0..=1_000_000_000) => {
                 settings.data.retention.lines = (lines > 0).then_some(lines);
                 Ok(())
             }
             _ => Err("should be a number of lines from 0 to 1000000000".into()),
-        },
+        }),
     },
     Row {
         key: "private",
         help: "yes: only who has an account comes in, and making one takes an invitation; or no",
         quoted: true,
         get: |settings| yes(settings.data.policy.private),
-        set: |settings, value| set_yes(&mut settings.data.policy.private, value),
+        set: Set::Text(|settings, value| set_yes(&mut settings.data.policy.private, value)),
     },
     Row {
         key: "plain_passwords",
         help: "yes: passwords are taken also where others can read them on their way, without TLS; or no",
         quoted: true,
         get: |settings| yes(settings.data.policy.plain_passwords),
-        set: |settings, value| set_yes(&mut settings.data.policy.plain_passwords, value),
+        set: Set::Text(|settings, value| set_yes(&mut settings.data.policy.plain_passwords, value)),
     },
     Row {
         key: "register_burst",
         help: "names that may be registered at once from one address, without an invitation; a class has forty",
         quoted: false,
         get: |settings| settings.data.policy.register_burst.to_string(),
-        set: |settings, value| set_count(&mut settings.data.policy.register_burst, value),
+        set: Set::Text(|settings, value| set_count(&mut settings.data.policy.register_burst, value)),
     },
     Row {
         key: "register_per_hour",
         help: "names an hour that may be registered from one address after that",
         quoted: false,
         get: |settings| settings.data.policy.register_per_hour.to_string(),
-        set: |settings, value| set_count(&mut settings.data.policy.register_per_hour, value),
+        set: Set::Text(|settings, value| set_count(&mut settings.data.policy.register_per_hour, value)),
     },
     Row {
         key: "password_mib",
         help: "memory that one guess of a password costs whoever stole the data, and this server each sign-in: 19 MiB or more",
         quoted: false,
         get: |settings| settings.data.strength.memory_mib().to_string(),
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             let strength = value.parse().ok().and_then(Strength::new);
             settings.data.strength = strength.ok_or("should be a number of MiB from 19 to 1024")?;
             Ok(())
-        },
+        }),
     },
     Row {
         key: "tls",
         help: "where TLS is spoken, such as 127.0.0.1:7880, or off; chatd cert --dev makes a certificate for tests",
         quoted: true,
         get: |settings| settings.tls.addr.clone(),
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             settings.tls.addr = address_or_off(value)?;
             Ok(())
-        },
+        }),
     },
     Row {
         key: "tls_cert",
         help: "the file with this server's certificate, and behind it those that lead to its CA (PEM)",
         quoted: true,
         get: |settings| shown(&settings.tls.cert),
-        set: |settings, value| set_path(&mut settings.tls.cert, value),
+        set: Set::Path(|settings, value| set_path(&mut settings.tls.cert, value)),
     },
     Row {
         key: "tls_key",
         help: "the file with its private key (PEM)",
         quoted: true,
         get: |settings| shown(&settings.tls.key),
-        set: |settings, value| set_path(&mut settings.tls.key, value),
+        set: Set::Path(|settings, value| set_path(&mut settings.tls.key, value)),
     },
     Row {
         key: "tls_client_ca",
         help: "the file with the CA of the clients (PEM): whoever comes by TLS needs a certificate of it. Empty: nobody does",
         quoted: true,
         get: |settings| shown(&settings.tls.client_ca),
-        set: |settings, value| set_path(&mut settings.tls.client_ca, value),
+        set: Set::Path(|settings, value| set_path(&mut settings.tls.client_ca, value)),
     },
     Row {
         key: "log_format",
         help: "how the log looks: text or json",
         quoted: true,
         get: |settings| if settings.log_format == LogFormat::Json { "json".into() } else { "text".into() },
-        set: |settings, value| {
+        set: Set::Text(|settings, value| {
             settings.log_format = match value {
                 "text" => LogFormat::Text,
                 "json" => LogFormat::Json,
                 _ => return Err("should be text or json".into()),
             };
             Ok(())
-        },
+        }),
     },
 ];
 
 /// What is wrong with a file that is no TOML, without the line it is in where that holds a secret.
-fn no_toml(error: &toml::de::Error, text: &str) -> String {
+fn no_toml(error: &toml::de::Error, text: &str, path: &str) -> ConfigError {
     let place = error.span().map_or(0, |span| span.start).min(text.len());
     let (before, behind) = text.split_at_checked(place).unwrap_or((text, ""));
     let line =
         format!("{}{}", before.rsplit('\n').next().unwrap_or_default(), behind.lines().next().unwrap_or_default());
+    let brief = ConfigError::in_file(path, before.matches('\n').count() + 1, error.message());
     if keys().any(|key| key.is_secret() && line.contains(key.name())) {
-        return format!(", line {}: {}", before.matches('\n').count() + 1, error.message());
+        return brief;
     }
-    format!(": {}", error.to_string().trim_end())
+    ConfigError::with_path(format!("{path}: {}", error.to_string().trim_end()), brief.told())
 }
 
 fn yes(is: bool) -> String {
@@ -334,8 +339,8 @@ fn shown(path: &Option<PathBuf>) -> String {
 }
 
 /// What is in the file is looked at when it is needed, and again at each reload.
-fn set_path(path: &mut Option<PathBuf>, value: &str) -> Result<(), String> {
-    *path = (!value.is_empty()).then(|| value.into());
+fn set_path(path: &mut Option<PathBuf>, value: &Path) -> Result<(), String> {
+    *path = (!value.as_os_str().is_empty()).then(|| value.into());
     Ok(())
 }
 
@@ -382,10 +387,25 @@ impl Key {
         format!("CHAT_{}", self.name().to_ascii_uppercase())
     }
 
-    fn apply(self, settings: &mut Settings, value: &str) -> Result<(), String> {
+    fn apply(self, settings: &mut Settings, value: impl AsRef<OsStr>) -> Result<(), String> {
         match self {
             Key::Core(setting) => setting.apply(&mut settings.core, value),
-            Key::Own(row) => (row.set)(settings, value),
+            Key::Own(row) => row.set.apply(settings, value.as_ref()),
+        }
+    }
+
+    fn is_path(self) -> bool {
+        match self {
+            Key::Core(setting) => setting.is_path(),
+            Key::Own(row) => row.set.is_path(),
+        }
+    }
+
+    /// Says what is wrong with a value.
+    fn wrong(self, right: &str, value: &OsStr, origin: &Origin) -> ConfigError {
+        match self {
+            Key::Core(setting) => setting.wrong(right, value, origin),
+            Key::Own(row) => ConfigError::wrong(row.key, &row.set, right, value, origin, false),
         }
     }
 
@@ -422,10 +442,23 @@ impl Settings {
             let is_same = match key.name() {
                 // It is not shown, so it has to be looked at by itself.
                 "operator_key" => self.core.operator_key == new.core.operator_key,
+                // Two paths may look the same that are not.
+                "files_dir" => self.core.files_dir == new.core.files_dir,
+                "web_dir" => self.web.dir == new.web.dir,
+                "data" => self.data.dir == new.data.dir,
+                "tls_cert" => self.tls.cert == new.tls.cert,
+                "tls_key" => self.tls.key == new.tls.key,
+                "tls_client_ca" => self.tls.client_ca == new.tls.client_ca,
                 _ => key.value(self) == key.value(new),
             };
             let when = when(key.name()).unwrap_or(When::Restart);
-            (!is_same).then(|| Change { key: key.name(), old: key.value(self), new: key.value(new), when })
+            (!is_same).then(|| Change {
+                key: key.name(),
+                old: key.value(self),
+                new: key.value(new),
+                when,
+                is_path: key.is_path(),
+            })
         };
         keys().filter_map(change).collect()
     }
@@ -464,6 +497,8 @@ pub(crate) fn command() -> clap::Command {
         let arg = Arg::new(key.name())
             .long(key.flag())
             .value_name("VALUE")
+            // What is no path is refused by the settings, which know why.
+            .value_parser(clap::value_parser!(OsString))
             .help(help)
             .env(key.variable())
             .hide_env(true)
@@ -489,6 +524,7 @@ pub(crate) fn command() -> clap::Command {
                 .long("config")
                 .value_name("FILE")
                 .value_hint(ValueHint::FilePath)
+                .value_parser(clap::value_parser!(PathBuf))
                 .env("CHAT_CONFIG")
                 .hide_env(true)
                 .global(true)
@@ -537,16 +573,13 @@ impl Loaded {
         };
         let origins = keys().map(|_| Origin::Default).collect();
         let mut loaded = Loaded { settings: Settings::default(), task, origins };
-        if let Some(path) = matches.get_one::<String>("config") {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                ConfigError::Value(format!(
-                    "cannot read the settings in {path}: {error}\n  try: another path, or chatd config --example > {path}"
-                ))
-            })?;
-            loaded.read(&text, path)?;
+        if let Some(path) = matches.get_one::<PathBuf>("config") {
+            let other = format!("chatd config --example > {}", path.display());
+            let text = std::fs::read_to_string(path).map_err(|error| ConfigError::no_file(path, &error, &other))?;
+            loaded.read(without_mark(&text), &path.display().to_string())?;
         }
         for (index, key) in keys().enumerate() {
-            let Some(value) = matches.get_one::<String>(key.name()) else { continue };
+            let Some(value) = matches.get_one::<OsString>(key.name()) else { continue };
             let origin = match (matches.value_source(key.name()), key) {
                 (Some(ValueSource::EnvVariable), _) => Origin::Variable(key.variable()),
                 (_, Key::Core(setting)) if setting.is_secret() => return Err(setting.no_flag()),
@@ -571,7 +604,7 @@ impl Loaded {
     }
 
     fn read(&mut self, text: &str, path: &str) -> Result<(), ConfigError> {
-        let wrong = |error: toml::de::Error| ConfigError::Value(format!("{path}{}", no_toml(&error, text)));
+        let wrong = |error: toml::de::Error| no_toml(&error, text, path);
         let table: toml::Table = text.parse().map_err(wrong)?;
         // Read a second time, for the places.
         let places = DeTable::parse(text).map_err(wrong)?;
@@ -584,7 +617,7 @@ impl Loaded {
                     None if value.is_table() => "\n  try: its lines without the [...], there are no sections".into(),
                     None => "\n  try: chatd config --example, which explains all there are".into(),
                 };
-                return Err(ConfigError::Value(format!("{path}, line {number}: there is no setting {name:?}{hint}")));
+                return Err(ConfigError::in_file(path, number, &format!("there is no setting {name:?}{hint}")));
             };
             let value = match value {
                 toml::Value::String(text) => text.clone(),
@@ -596,29 +629,19 @@ impl Loaded {
                 }
                 other => {
                     let kind = other.type_str();
-                    return Err(ConfigError::Value(format!(
-                        "{path}, line {number}: {name} should be text, a number or true or false, not a {kind}"
-                    )));
+                    let what = format!("{name} should be text, a number or true or false, not a {kind}");
+                    return Err(ConfigError::in_file(path, number, &what));
                 }
             };
-            self.set(index, key, &value, Origin::File(path.to_string(), number))?;
+            self.set(index, key, value.as_ref(), Origin::File(path.to_string(), number))?;
         }
         Ok(())
     }
 
-    fn set(&mut self, index: usize, key: Key, value: &str, origin: Origin) -> Result<(), ConfigError> {
-        match key.apply(&mut self.settings, value) {
-            Ok(()) => {
-                self.origins[index] = origin;
-                Ok(())
-            }
-            Err(right) => {
-                // A secret is not to stand in anybody's terminal.
-                let shown = if key.is_secret() { "what was given".into() } else { format!("{value:?}") };
-                let text = format!("{} {right}, not {shown}\n  set by: {origin}", key.name());
-                Err(if matches!(origin, Origin::Flag(_)) { ConfigError::Usage(text) } else { ConfigError::Value(text) })
-            }
-        }
+    fn set(&mut self, index: usize, key: Key, value: &OsStr, origin: Origin) -> Result<(), ConfigError> {
+        key.apply(&mut self.settings, value).map_err(|right| key.wrong(&right, value, &origin))?;
+        self.origins[index] = origin;
+        Ok(())
     }
 }
 

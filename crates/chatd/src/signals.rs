@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use chat_server::config::Change;
+use chat_server::config::{Change, ConfigError};
+use chat_server::program;
 use chat_server::rehash::Rehashes;
 use chat_server::server::ServerHandle;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -32,14 +33,20 @@ impl Signals {
     /// # Errors
     /// The system has no more descriptors.
     pub(crate) fn listen() -> io::Result<Signals> {
+        // What was ignored at the start stays so: nohup is asked for by who wants the server to outlive a terminal.
+        let ignored = |signal: &i32| *signal != SIGTERM && program::ignores(*signal);
+        let wanted: Vec<i32> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !ignored(signal)).collect();
+        if !wanted.contains(&SIGHUP) {
+            tracing::info!("SIGHUP was ignored at the start and stays so; /rehash reads the settings again");
+        }
         // In the handler itself, so that a second signal ends the process in whatever it is stuck. The order matters: the
         // first one must not see what it sets.
         let stopping = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        for signal in wanted.iter().copied().filter(|signal| *signal != SIGHUP) {
             flag::register_conditional_shutdown(signal, IMPATIENT, stopping.clone())?;
             flag::register(signal, stopping.clone())?;
         }
-        let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let signals = signal_hook::iterator::Signals::new(wanted)?;
         Ok(Signals { signals, on_terminal: io::stdin().is_terminal() })
     }
 
@@ -87,7 +94,7 @@ impl Signals {
     }
 }
 
-fn reload(notify: &Notify, live: &Mutex<&mut Live<'_>>) -> Result<Vec<Change>, String> {
+fn reload(notify: &Notify, live: &Mutex<&mut Live<'_>>) -> Result<Vec<Change>, ConfigError> {
     // Where it broke down once, the settings in force are still whole: they are replaced as such.
     let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
     notify.reloading();

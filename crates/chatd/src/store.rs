@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chat_server::names::RoomName;
 use chat_store::ToolError;
@@ -16,7 +16,13 @@ pub(crate) fn commands() -> [Command; 3] {
     [
         Command::new("backup")
             .about("Copy the data into one new file, while the server runs or not, and check the copy")
-            .arg(Arg::new("file").value_name("FILE").required(true).help("the file to make; it must not be there yet")),
+            .arg(
+                Arg::new("file")
+                    .value_name("FILE")
+                    .required(true)
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help("the file to make; it must not be there yet"),
+            ),
         Command::new("check").about("Say whether the data is sound; exits with 1 if it is not"),
         Command::new("export")
             .about("Write what was said as JSON lines, one object for each line")
@@ -55,9 +61,9 @@ pub(crate) fn run(name: &str, matches: &ArgMatches, data: &Data) -> Option<Resul
 }
 
 fn backup(matches: &ArgMatches, dir: &Path) -> Result<Ended, String> {
-    let Some(file) = matches.get_one::<String>("file") else { return Err("which file?".into()) };
-    let bytes = chat_store::backup(dir, Path::new(file)).map_err(|error| error.to_string())?;
-    Ok(Ended::Well(format!("{file}: {bytes} bytes, checked\n")))
+    let Some(file) = matches.get_one::<PathBuf>("file") else { return Err("which file?".into()) };
+    let bytes = chat_store::backup(dir, file).map_err(|error| error.to_string())?;
+    Ok(Ended::Well(format!("{}: {bytes} bytes, checked\n", file.display())))
 }
 
 fn check(dir: &Path) -> Result<Ended, String> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chat_server::config::ConfigError;
 use chat_tls::{Files, Tls, TlsError};
 
 /// Where the door is, and by which files.
@@ -30,17 +31,17 @@ impl TlsConfig {
     }
 
     /// The files, if the settings name them.
-    fn files(&self) -> Result<Files, String> {
+    fn files(&self) -> Result<Files, ConfigError> {
         match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
                 Ok(Files { cert: cert.clone(), key: key.clone(), client_ca: self.client_ca.clone() })
             }
             (cert, _) => {
                 let missing = if cert.is_none() { "tls_cert" } else { "tls_key" };
-                Err(format!(
+                Err(ConfigError::value(format!(
                     "tls is on, and {missing} is not set\n  try: chatd cert --dev, which makes a certificate for tests and \
                      says what to set"
-                ))
+                )))
             }
         }
     }
@@ -49,11 +50,11 @@ impl TlsConfig {
     ///
     /// # Errors
     /// What is missing, or wrong with which file, and what to do about it.
-    pub(crate) fn load(&self) -> Result<Option<Tls>, String> {
+    pub(crate) fn load(&self) -> Result<Option<Tls>, ConfigError> {
         if !self.is_on() {
             return Ok(None);
         }
-        Tls::load(&self.files()?).map(Some).map_err(|error| error.to_string())
+        Tls::load(&self.files()?).map(Some).map_err(|error| unusable(&error))
     }
 
     /// Loads the certificates anew, as these settings name them. Whoever is connected stays so, and after an error all is as
@@ -61,11 +62,16 @@ impl TlsConfig {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub(crate) fn reload(&self, tls: &Tls) -> Result<(), String> {
-        tls.reload(&self.files()?).map_err(|error: TlsError| error.to_string())?;
+    pub(crate) fn reload(&self, tls: &Tls) -> Result<(), ConfigError> {
+        tls.reload(&self.files()?).map_err(|error| unusable(&error))?;
         report(tls);
         Ok(())
     }
+}
+
+/// Which file it is, and why, is for the log.
+fn unusable(error: &TlsError) -> ConfigError {
+    ConfigError::with_path(error.to_string(), "the certificate and its key cannot be used; the log says why")
 }
 
 /// Tells operators of the certificate in use, and what is odd about it.

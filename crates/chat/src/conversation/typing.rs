@@ -62,8 +62,9 @@ impl Conversation {
                 self.send.push('\n');
                 self.asked_no_more();
             }
-            if self.pasting {
-                self.put(".");
+            if std::mem::take(&mut self.pasting) {
+                // Ctrl-D: the server refuses what was begun, and says goodbye.
+                return self.send.push('\u{4}');
             }
             self.put(line);
         }

@@ -1,0 +1,211 @@
+//! What every setting has, in the core's table and in those of products: how a value gets in, where it came from, when another one
+//! holds, and what is said of one that is wrong.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+
+/// How a value gets into settings of the type `C`.
+pub enum Set<C> {
+    /// It is text.
+    Text(fn(&mut C, &str) -> Result<(), String>),
+    /// It is a path, which need not be UTF-8. Where it is wrong, the reason does not repeat it.
+    Path(fn(&mut C, &Path) -> Result<(), String>),
+}
+
+impl<C> Set<C> {
+    /// Puts a value in.
+    ///
+    /// # Errors
+    /// What it should be instead.
+    pub fn apply(&self, settings: &mut C, value: &OsStr) -> Result<(), String> {
+        match self {
+            Set::Text(set) => set(settings, value.to_str().ok_or("should be UTF-8")?),
+            Set::Path(set) => set(settings, value.as_ref()),
+        }
+    }
+
+    /// Whether it takes a path.
+    pub fn is_path(&self) -> bool {
+        matches!(self, Set::Path(_))
+    }
+
+    /// Whether a value is text in another encoding, and so no value at all.
+    pub fn is_unreadable(&self, value: &OsStr) -> bool {
+        !self.is_path() && value.to_str().is_none()
+    }
+}
+
+/// When another value of a setting holds, if the settings are read again while the server runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// At once, for everybody.
+    AtOnce,
+    /// For those who connect from then on.
+    NextClient,
+    /// Not before the server is started anew.
+    Restart,
+}
+
+/// A setting that is not what it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Which.
+    pub key: &'static str,
+    /// The value until now, as the file writes it.
+    pub old: String,
+    /// The other one.
+    pub new: String,
+    /// When that holds.
+    pub when: When,
+    /// Whether the values are paths of this machine, which are for its operator and for no user.
+    pub is_path: bool,
+}
+
+/// What stands in place of a value that is not shown.
+const HIDDEN: &str = "(set)";
+
+impl Change {
+    /// The change as users may see it: the log has the paths.
+    pub fn told(self) -> Change {
+        if !self.is_path {
+            return self;
+        }
+        Change { old: HIDDEN.into(), new: HIDDEN.into(), ..self }
+    }
+}
+
+/// What it means, in one line for people.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A text of many lines stands in the file; here its beginning is enough.
+        let short = |value: &str| match value.char_indices().nth(200) {
+            Some((end, _)) => format!("{}...", &value[..end]),
+            None => value.to_string(),
+        };
+        let (key, old, new) = (self.key, short(&self.old), short(&self.new));
+        match self.when {
+            When::AtOnce if old == new && old == HIDDEN => write!(f, "{key} is another now"),
+            When::NextClient if old == new && old == HIDDEN => {
+                write!(f, "{key} is another for those who come from now on")
+            }
+            When::Restart if old == new && old == HIDDEN => {
+                write!(f, "{key} stays as it is; the new one waits for a restart")
+            }
+            When::AtOnce => write!(f, "{key} is {new} now, and was {old}"),
+            When::NextClient => write!(f, "{key} is {new} for those who come from now on, and was {old}"),
+            When::Restart => write!(f, "{key} stays {old}; {new} waits for a restart"),
+        }
+    }
+}
+
+/// Where a value came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The file, at that line.
+    File(String, usize),
+    /// An environment variable.
+    Variable(String),
+    /// A flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path, line) => write!(f, "{path}:{line}"),
+            Origin::Variable(name) => f.write_str(name),
+            Origin::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+impl Origin {
+    /// The same for users, who are not told where files are.
+    fn told(&self) -> String {
+        match self {
+            Origin::File(_, line) => format!("line {line} of the file"),
+            origin => origin.to_string(),
+        }
+    }
+}
+
+/// What is wrong with the settings, and what to do about it. It is printed as it is; users get [`told`](ConfigError::told).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    exit_code: u8,
+    text: String,
+    told: String,
+}
+
+/// The command line, or the environment, cannot be understood; and: a setting or its file is wrong (sysexits.h, EX_CONFIG).
+const USAGE: u8 = 2;
+const WRONG_CONFIG: u8 = 78;
+
+impl ConfigError {
+    /// The command line is wrong.
+    pub fn usage(text: String) -> ConfigError {
+        ConfigError { exit_code: USAGE, told: text.clone(), text }
+    }
+
+    /// The settings are wrong. No path stands in the text.
+    pub fn value(text: String) -> ConfigError {
+        ConfigError { exit_code: WRONG_CONFIG, told: text.clone(), text }
+    }
+
+    /// The settings are wrong, or what they name cannot be used. `told` says it without a path of this machine.
+    pub fn with_path(text: String, told: &str) -> ConfigError {
+        ConfigError { exit_code: WRONG_CONFIG, text, told: told.into() }
+    }
+
+    /// Something is wrong with a line of the file.
+    pub fn in_file(path: &str, line: usize, what: &str) -> ConfigError {
+        ConfigError::with_path(format!("{path}, line {line}: {what}"), &format!("line {line} of the settings: {what}"))
+    }
+
+    /// The file cannot be read. `other` is what to try besides another path.
+    pub fn no_file(path: &Path, error: &std::io::Error, other: &str) -> ConfigError {
+        let text = format!("cannot read the settings in {}: {error}\n  try: another path, or {other}", path.display());
+        ConfigError::with_path(text, &format!("cannot read the file of settings: {error}; the log has its path"))
+    }
+
+    /// A value is not what it should be. A `secret` is shown to nobody, a path to no user.
+    pub fn wrong<C>(key: &str, set: &Set<C>, right: &str, value: &OsStr, origin: &Origin, secret: bool) -> ConfigError {
+        const HIDDEN: &str = "what was given";
+        let shown = value.to_str().map_or_else(|| format!("{value:?}"), |value| format!("{value:?}"));
+        let text = if secret { HIDDEN } else { &shown };
+        let told = if secret || set.is_path() { HIDDEN } else { &shown };
+        let is_usage = matches!(origin, Origin::Flag(_)) || set.is_unreadable(value);
+        ConfigError {
+            exit_code: if is_usage { USAGE } else { WRONG_CONFIG },
+            text: format!("{key} {right}, not {text}\n  set by: {origin}"),
+            told: format!("{key} {right}, not {told}\n  set by: {}", origin.told()),
+        }
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// What is wrong, for an operator of this machine.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same for users: no path of this machine stands in it.
+    pub fn told(&self) -> &str {
+        &self.told
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.text)
+    }
+}
+
+impl std::error::Error for ConfigError {}
