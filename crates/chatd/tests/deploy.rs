@@ -456,7 +456,7 @@ fn what_is_told_to_the_program_in_the_image_works_there() {
 fn each_door_of_the_image_is_published() {
     let run = container_commands().into_iter().find(|line| line.starts_with("docker run -d")).expect("docker run");
     let compose = text("deploy/compose.yaml");
-    let exposed = instructions().into_iter().filter(|(name, _)| name == "EXPOSE").map(|(_, rest)| rest).last();
+    let exposed = instructions().into_iter().filter(|(name, _)| name == "EXPOSE").map(|(_, rest)| rest).next_back();
     let exposed = exposed.expect("EXPOSE");
     let doors: Vec<String> = image_settings(Path::new("/data"))
         .iter()
