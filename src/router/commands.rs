@@ -536,7 +536,7 @@ impl Turn<'_> {
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let room = client.state.pasting_in.take();
         if let Some(room) = room.as_ref().filter(|room| !client.state.rooms.contains(room)) {
-            return Err(Refusal::not_in_room(&room));
+            return Err(Refusal::not_in_room(room));
         }
         self.say(id, room, lines, false, None, None)
     }
