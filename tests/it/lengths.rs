@@ -52,7 +52,6 @@ const FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/render.rs", "event", 105),
     ("src/render.rs", "for_people", 100),
     ("src/router/commands.rs", "command", 120),
-    ("src/server.rs", "run_on", 85),
     ("crates/chat_bench/src/floor.rs", "run", 85),
     ("crates/chat_web/src/frames.rs", "public_frame", 85),
     ("crates/chat_web/src/session/answers.rs", "done", 140),
