@@ -10,6 +10,7 @@ use crate::router::Recipient;
 use crate::sanction::{self, Network, Whom};
 use crate::store::{Proof, Role, Secret};
 use crate::text::Text;
+use crate::zone::Zone;
 
 /// A request that was understood. It holds names, rooms and texts that were looked at already; whether the chat
 /// allows it is for the router to say.
@@ -366,6 +367,10 @@ pub enum Choice {
     Millis(bool),
     /// `view=full|short|plain`: the form of every line.
     View(View),
+    /// `ids=on|off`: whether the views for people show the numbers of lines.
+    Ids(bool),
+    /// `tz=server|utc|+07:00`: whose clock the views for people show; `None` is the server's.
+    Zone(Option<Zone>),
     /// `echo=on|off`: whether one's own speech is answered with `OK`.
     Echo(bool),
     /// `presence=off|brief|auto|full`: joins, leaves and new names.
@@ -386,6 +391,34 @@ pub enum View {
     Short,
     /// `budi: halo`, for screen readers.
     Plain,
+}
+
+/// What a client chose of how lines look. Where it chose nothing, a client whose lines are edited here is a person.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Form {
+    view: Option<View>,
+    ids: Option<bool>,
+}
+
+impl Form {
+    /// Takes a choice, if it is about this.
+    pub fn choose(&mut self, choice: Choice) {
+        match choice {
+            Choice::View(view) => self.view = Some(view),
+            Choice::Ids(on) => self.ids = Some(on),
+            _ => {}
+        }
+    }
+
+    /// The view.
+    pub fn view(self, is_edited: bool) -> View {
+        self.view.unwrap_or(if is_edited { View::Short } else { View::Full })
+    }
+
+    /// Whether it is a view for people that shows the numbers of lines.
+    pub fn shows_ids(self, is_edited: bool) -> bool {
+        self.view(is_edited) != View::Full && self.ids.unwrap_or(is_edited)
+    }
 }
 
 /// How much a person wants to know of the coming and going.
@@ -575,7 +608,7 @@ pub static VERBS: &[Verb] = &[
         }
         Ok(say(Some(RoomName::parse(&room)?), some_text(text)?))
     })),
-    loud(verb("ACT", &["me"], "/me <what you do>", "say it in the third person: * ani waves", |args, _| {
+    loud(verb("ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args, _| {
         Ok(Command::Say { room: None, re: None, cid: None, act: true, text: some_text(args)? })
     })),
     loud(verb(
@@ -615,7 +648,7 @@ pub static VERBS: &[Verb] = &[
     lines(loud(verb(
         "PASTE",
         &["paste"],
-        "PASTE: then lines, then a single dot",
+        "/paste, then lines, then a single dot",
         "send several lines as one block",
         |_, _| Ok(Command::PasteBegins),
     ))),
@@ -887,7 +920,7 @@ pub static VERBS: &[Verb] = &[
     lines(early(verb(
         "OPT",
         &["opt"],
-        "/opt history=off|n time=s|ms view=full|short|plain echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
+        "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
         "change how you see the chat",
         options,
     ))),
@@ -1167,6 +1200,12 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
             ("view", "full") => Choice::View(View::Full),
             ("view", "short") => Choice::View(View::Short),
             ("view", "plain") => Choice::View(View::Plain),
+            ("ids", value) => Choice::Ids(switch(value)?),
+            ("tz", "server") => Choice::Zone(None),
+            ("tz", value) => match Zone::offset_of(value) {
+                Some(zone) => Choice::Zone(Some(zone)),
+                None => return Err(bad(&word, "It is server, utc, or an offset from UTC such as +07:00.")),
+            },
             ("echo", value) => Choice::Echo(switch(value)?),
             ("presence", "off") => Choice::Presence(Presence::Off),
             ("presence", "brief") => Choice::Presence(Presence::Brief),

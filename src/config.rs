@@ -10,6 +10,7 @@ use crate::hosts::Hosts;
 use crate::operator_key::OperatorKey;
 pub use crate::setting::{Change, ConfigError, Origin, Set, When};
 use crate::text::{MAX_TEXT, Text, without_mark};
+use crate::zone::Zone;
 
 /// Everything that can be set. A limit of 0 is switched off.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Config {
     pub name: Text,
     /// Said to everybody who comes in, line by line; empty for nothing.
     pub motd: String,
+    /// Whose clock the views for people show.
+    pub tz: Zone,
     /// The most clients at once, by all doors together.
     pub max_clients: usize,
     /// The most clients of one address, of IPv6 of one /64, by all doors together.
@@ -100,6 +103,7 @@ impl Default for Config {
             addr: "127.0.0.1:7878".into(),
             name: Text::own("chat"),
             motd: String::new(),
+            tz: Zone::Local,
             max_clients: 1_000,
             max_per_address: 64,
             max_rooms: 1_000,
@@ -285,6 +289,16 @@ pub static SETTINGS: &[Setting] = &[
             let wrong = |error: crate::error::ChatError| error.to_string();
             value.lines().try_for_each(|line| Text::new(line).map(drop)).map_err(wrong)?;
             config.motd = value.into();
+            Ok(())
+        }),
+    },
+    Setting {
+        key: "tz",
+        help: "the clock that people read in telnet: local (the system's, or the variable TZ), utc, or as +07:00",
+        quoted: true,
+        get: |config| config.tz.to_string(),
+        set: Set::Text(|config, value| {
+            config.tz = Zone::parse(value)?;
             Ok(())
         }),
     },
@@ -515,7 +529,7 @@ impl Setting {
             | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
             | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
-            "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" => When::Restart,
+            "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" | "tz" => When::Restart,
             _ => return None,
         })
     }
@@ -886,6 +900,7 @@ mod tests {
             ("addr", "127.0.0.1:1"),
             ("name", "other"),
             ("motd", "other"),
+            ("tz", "+07:00"),
             ("log", "debug"),
             ("outbox_bytes", "8192"),
             ("metrics", "127.0.0.1:2"),

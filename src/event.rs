@@ -16,6 +16,7 @@ use crate::names::{ClientId, Name, RoomName};
 use crate::sanction;
 use crate::store::{Entry, Role};
 use crate::text::Text;
+use crate::zone::Zone;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
 pub type Tag = Text;
@@ -345,6 +346,8 @@ pub struct Greeting {
     pub stored: bool,
     /// The port by which files come and go, if they do.
     pub files: Option<u16>,
+    /// Whose clock the views for people show.
+    pub zone: Zone,
 }
 
 /// What came of a request, for the `OK` line.
@@ -448,6 +451,12 @@ pub enum Done {
         id: u64,
         /// The line.
         target: u64,
+        /// Who said it.
+        author: Name,
+        /// What it said until now.
+        text: Text,
+        /// What was to be done to it.
+        what: What,
     },
     /// Whispered.
     Whispered {
@@ -777,15 +786,34 @@ pub enum Wire {
     LineMillis,
     /// `view=short`.
     Short,
+    /// `view=short ids=on`.
+    ShortIds,
     /// `view=plain`.
     Plain,
+    /// `view=plain ids=on`.
+    PlainIds,
     /// Frames for browsers; `chat_web` renders them.
     Json,
 }
 
 impl Wire {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 7;
+
+    /// Whether its lines are for people and not for programs.
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Wire::Short | Wire::ShortIds | Wire::Plain | Wire::PlainIds)
+    }
+
+    /// Whether its lines begin with the time of day.
+    pub fn is_short(self) -> bool {
+        matches!(self, Wire::Short | Wire::ShortIds)
+    }
+
+    /// Whether it shows people the numbers of lines.
+    pub fn has_ids(self) -> bool {
+        matches!(self, Wire::ShortIds | Wire::PlainIds)
+    }
 }
 
 /// About what a line costs besides its words, in bytes.

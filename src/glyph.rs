@@ -1,6 +1,6 @@
 //! How wide characters are on a terminal, and which of them belong together.
 //!
-//! The tables of widths come from Unicode 14, those of pictures and of what is invisible from Unicode 17. Of the first three: wide is what UAX #11 ("East Asian Width") calls W or F; no width has what only
+//! The tables of widths come from Unicode 14, those of pictures, of what is invisible and of scripts without spaces from Unicode 17. Of the first three: wide is what UAX #11 ("East Asian Width") calls W or F; no width has what only
 //! changes its neighbours (the general categories Mn, Me and Cf, and the vowels and ends of Korean syllables); and a mark
 //! with a width of its own (Mc) belongs to the letter before it, as UAX #29 has it. A range goes on over characters that do
 //! not exist yet. Not covered: marks with a width outside the scripts of the basic plane, and consonants that are written as
@@ -49,6 +49,12 @@ pub fn columns(cluster: &str) -> usize {
 /// Whether nobody sees anything of a character: white space, and what has no shape of its own.
 pub fn is_invisible(c: char) -> bool {
     c.is_whitespace() || c > '\u{7F}' && is_in(&INVISIBLE, c)
+}
+
+/// Whether a character belongs to a script whose words have no space between them, or whose words grow by what is joined to them:
+/// Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese and others of South-East Asia. A search takes each such character for a word.
+pub fn is_unspaced(c: char) -> bool {
+    c >= '\u{E01}' && is_in(&UNSPACED, c)
 }
 
 /// Whether this is one emoji: a picture with or without a skin, several that are joined, a flag, or a key of a telephone
@@ -171,6 +177,19 @@ static ZERO: [(u32, u32); 312] = [
     (0x1DA00, 0x1DA36), (0x1DA3B, 0x1DA6C), (0x1DA75, 0x1DA75), (0x1DA84, 0x1DA84), (0x1DA9B, 0x1DAAF),
     (0x1E000, 0x1E02A), (0x1E130, 0x1E136), (0x1E2AE, 0x1E2AE), (0x1E2EC, 0x1E2EF), (0x1E8D0, 0x1E8D6),
     (0x1E944, 0x1E94A), (0xE0001, 0xE01EF),
+];
+
+/// The letters, digits and marks of these scripts, without their punctuation.
+#[rustfmt::skip]
+static UNSPACED: [(u32, u32); 46] = [
+    (0xE01, 0xE3A), (0xE40, 0xE4E), (0xE50, 0xE59), (0xE81, 0xEDF), (0x1000, 0x1049), (0x1050, 0x109D),
+    (0x1100, 0x11FF), (0x1780, 0x17D3), (0x17D7, 0x17D7), (0x17DC, 0x17E9), (0x17F0, 0x17F9), (0x1950, 0x1974),
+    (0x1980, 0x19DA), (0x1A20, 0x1A99), (0x1AA7, 0x1AA7), (0x1B00, 0x1B4C), (0x1B50, 0x1B59), (0x3005, 0x3007),
+    (0x3021, 0x302F), (0x3031, 0x3035), (0x3038, 0x303C), (0x3041, 0x309A), (0x309D, 0x309F), (0x30A1, 0x30FA),
+    (0x30FC, 0x318E), (0x31A0, 0x31BF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0xA48C), (0xA960, 0xA97C),
+    (0xA980, 0xA9C0), (0xA9CF, 0xA9D9), (0xA9E0, 0xA9FE), (0xAA60, 0xAA76), (0xAA7A, 0xAADD), (0xAC00, 0xD7FB),
+    (0xF900, 0xFAD9), (0xFF66, 0xFFDC), (0x116D0, 0x116E3), (0x11700, 0x1173B), (0x11740, 0x11746), (0x16FE3, 0x16FE3),
+    (0x16FF0, 0x16FF6), (0x1AFF0, 0x1B16F), (0x20000, 0x2FA1F), (0x30000, 0x3CFFF),
 ];
 
 #[rustfmt::skip]

@@ -16,6 +16,7 @@
 pub mod names;
 pub mod looks;
 pub mod text;
+pub mod zone;
 pub mod code;
 pub mod spam;
 pub mod error;

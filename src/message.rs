@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::command::{Choice, Presence};
+use crate::command::{Choice, Form, Presence};
 use crate::config::{Change, Config};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
@@ -270,6 +270,7 @@ pub(crate) struct Options {
     pub(crate) presence: Presence,
     pub(crate) typing: bool,
     pub(crate) ping: Option<(Duration, Moment)>,
+    pub(crate) form: Form,
 }
 
 impl Options {
@@ -284,8 +285,9 @@ impl Options {
                 let every = Duration::from_secs(seconds);
                 self.ping = Some((every, now + every));
             }
-            // These two only change how lines look, which the encoder sees to.
-            Choice::Millis(_) | Choice::View(_) => {}
+            // How lines look is the encoder's affair, but it shows who has to know which numbers.
+            Choice::View(_) | Choice::Ids(_) => self.form.choose(choice),
+            Choice::Millis(_) | Choice::Zone(_) => {}
         }
     }
 }

@@ -463,7 +463,7 @@ mod tests {
         assert_eq!(outbox.flush(), Flushed::All);
         let taken = taken.lock().unwrap();
         let lost = outbox.take_lost() as usize;
-        assert!(taken[0].starts_with(&format!("Attention: {lost} lines")), "{}", taken[0]);
+        assert!(taken[0].starts_with(&format!("Attention! {lost} lines")), "{}", taken[0]);
         assert_eq!(taken.len() - 1 + lost, 20);
     }
 

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-use crate::command::{Choice, Presence, Prompt, Verb, View};
+use crate::command::{Choice, Presence, Prompt, View};
 use crate::config::When;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, Speech, Stat, User, Version, Warning, What,
@@ -13,17 +13,47 @@ use crate::event::{
 use crate::export::json;
 use crate::names::RoomName;
 use crate::store::{Entry, Role};
+use crate::zone::Zone;
 
-/// The lines of an envelope on one of the line wires, each with its CR LF.
+/// The lines of an envelope on one of the line wires, each with its CR LF. People read UTC.
 pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
-    let mut lines = Lines { out: String::new(), at: envelope.at, wire };
+    render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false })
+}
+
+/// The same by another clock.
+pub(crate) fn render_by(envelope: &Envelope, wire: Wire, clock: Clock) -> Vec<u8> {
+    let mut lines = Lines { out: String::new(), at: envelope.at, wire, clock };
     match wire {
         Wire::Line | Wire::LineMillis => lines.event(&envelope.event),
-        Wire::Short | Wire::Plain => lines.for_people(&envelope.event),
+        Wire::Short | Wire::ShortIds | Wire::Plain | Wire::PlainIds => lines.for_people(&envelope.event),
         // No lines: this wire belongs to another crate.
         Wire::Json => {}
     }
     lines.out.into_bytes()
+}
+
+/// The clock that people read.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    pub(crate) zone: Zone,
+    /// Whether it is one client's own. What others see as well has the server's.
+    pub(crate) is_own: bool,
+}
+
+/// The line that stands between two days in a view for people. It says whose days they are.
+pub(crate) fn rule(zone: Zone, at: DateTime<Utc>, wire: Wire) -> String {
+    let (day, zone) = (zone.shows(at).format("%A, %-d %B %Y"), zone.name(at));
+    if wire.is_short() { format!("--- {day}, {zone} ---\r\n") } else { format!("{day}, {zone}\r\n") }
+}
+
+/// Sets the time in front of a line of `view=short` by another clock.
+pub(crate) fn set_clock(line: &mut [u8], zone: Zone, at: DateTime<Utc>) {
+    if let Some(time) = line.first_chunk_mut::<5>() {
+        let shown = zone.shows(at);
+        let digits = |number: u32| [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+        let ([a, b], [c, d]) = (digits(shown.hour()), digits(shown.minute()));
+        *time = [a, b, b':', c, d];
+    }
 }
 
 /// What a server can do; and what more with a store, and with a file door.
@@ -33,11 +63,13 @@ const FILE_CAPS: &str = ",file";
 
 mod inspection;
 mod moderation;
+mod people;
 
 struct Lines {
     out: String,
     at: DateTime<Utc>,
     wire: Wire,
+    clock: Clock,
 }
 
 /// One server line under way: `time KIND fields: text`.
@@ -213,6 +245,7 @@ impl Lines {
     }
 
     fn done(&mut self, verb: &str, tag: Option<&str>, done: &Done) {
+        let zone = self.clock.zone;
         let line = self.line("OK").field(verb).maybe("tag", tag);
         match done {
             Done::Welcome { name, room, users } => {
@@ -234,8 +267,11 @@ impl Lines {
             }
             Done::Current(room) => line.pair("room", room).text(format_args!("What you say goes to {room}.")),
             Done::Said { room, id, kept: false } => line.pair("room", room).pair("id", id).pair("kept", "no").end(),
-            Done::Said { room, id, .. } | Done::Changed { room, id, .. } => {
-                line.pair("room", room).pair("id", id).end();
+            Done::Said { room, id, .. } => line.pair("room", room).pair("id", id).end(),
+            Done::Changed { room, id, target, author, text, what } => {
+                let is_new = id != target;
+                let words = Lines::done_changing(room, *target, author, text, what, is_new);
+                line.pair("room", room).pair("id", id).pair("re", target).text(words);
             }
             Done::Offered { granted, expires } => line
                 .pair("port", granted.port)
@@ -320,7 +356,7 @@ impl Lines {
                 for (key, value) in error.pairs() {
                     line = line.pair(key, value);
                 }
-                line.text(format_args!("At {}: {error}", clock(*at)));
+                line.text(format_args!("At {}: {error}", clock(zone, *at)));
             }
             Done::Telnet(Some(true)) => line.pair("telnet", "on").text("Lines are edited here; /telnet off ends it."),
             Done::Telnet(Some(false)) => {
@@ -352,10 +388,7 @@ impl Lines {
                 }
             }
             Items::History { lines, .. } | Items::Found { lines, .. } | Items::Files(lines) => {
-                for line in lines {
-                    let bytes = line.on(self.wire, |line| render(line, self.wire));
-                    self.out.push_str(&String::from_utf8_lossy(bytes));
-                }
+                lines.iter().for_each(|line| self.old(line));
             }
             Items::Export { lines, .. } => {
                 for line in lines {
@@ -388,7 +421,7 @@ impl Lines {
             Items::Audit { acts, .. } => {
                 for Entry { number, act } in acts {
                     // Each has a time of its own, as old lines have.
-                    let mut line = Lines { out: String::new(), at: act.at, wire: self.wire };
+                    let mut line = Lines { out: String::new(), at: act.at, wire: self.wire, clock: self.clock };
                     let fields = line.line("AUDIT").field(number).field(&act.by).field(&act.what);
                     let fields = fields.maybe("room", act.room.as_ref());
                     let fields = fields.maybe("target", (!act.target.is_empty()).then_some(&act.target));
@@ -433,198 +466,15 @@ impl Lines {
         }
     }
 
-    // ---- the views for people: no fields, no ids, one line for each event ----
-
-    fn say(&mut self, words: impl Display) {
-        if self.wire == Wire::Short {
-            let _infallible = write!(self.out, "{} ", clock(self.at));
-        }
-        let _infallible = write!(self.out, "{words}\r\n");
-    }
-
-    fn for_people(&mut self, event: &Event) {
-        let short = self.wire == Wire::Short;
-        match event {
-            Event::Said(Speech { room, from, version: Version::Deleted, .. }) => {
-                self.say(format_args!("{}{from}: (deleted)", elsewhere(room)));
-            }
-            Event::Said(Speech { room, from, file: Some(file), text, .. }) => {
-                let (star, room) = (star(short), elsewhere(room));
-                self.say(format_args!("{star}{room}{from} sends {text} ({}), GET {}", size(file.bytes), file.token));
-            }
-            Event::Said(Speech { room, from, act: false, text, .. }) => {
-                self.say(format_args!("{}{from}: {text}", elsewhere(room)))
-            }
-            Event::Said(Speech { room, from, act: true, text, .. }) => {
-                self.say(format_args!("{}{}{from} {text}", elsewhere(room), if short { "* " } else { "" }));
-            }
-            Event::Changed(Change { room, from, author, what, .. }) => {
-                let (star, room) = (star(short), elsewhere(room));
-                match what {
-                    What::Edited(text) => self.say(format_args!("{star}{room}{from} corrects a line: {text}")),
-                    What::Deleted => self.say(format_args!("{star}{room}{from} deleted a line of {author}")),
-                    What::Reacted(emoji) => self.say(format_args!("{star}{room}{from} reacts {emoji} to {author}")),
-                    What::Unreacted(emoji) => self.say(format_args!("{star}{room}{from} takes {emoji} back")),
-                }
-            }
-            Event::Whispered { from, to, file: Some(file), text, .. } => {
-                let (star, bytes, token) = (star(short), size(file.bytes), file.token);
-                self.say(format_args!("{star}{from} sends {to} alone {text} ({bytes}), GET {token}"));
-            }
-            Event::Whispered { from, text, .. } if short => self.say(format_args!("-{from}- {text}")),
-            Event::Whispered { from, text, .. } => self.say(format_args!("{from} whispers: {text}")),
-            Event::Joined { room, name, .. } => self.say(format_args!("{}{name} joined {room}", star(short))),
-            Event::Left { room, name, why, .. } => {
-                self.say(format_args!("{}{name} left {room}: {}", star(short), why.reason()))
-            }
-            Event::Renamed { old, new, .. } => self.say(format_args!("{}{old} is now {new}", star(short))),
-            Event::Topic { room, by, text } => {
-                self.say(format_args!("{}{by} set the topic of {room}: {text}", star(short)))
-            }
-            Event::Typing { room, name, on: true, .. } => {
-                self.say(format_args!("{}{name} is typing in {room}", star(short)));
-            }
-            Event::Typing { room, name, on: false, .. } => {
-                self.say(format_args!("{}{name} stopped typing in {room}", star(short)));
-            }
-            Event::Mode { room, by, did, modes } => {
-                self.say(format_args!("{}{room}: {by} {did} ({modes}).", star(short)));
-            }
-            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
-            Event::Operator { room, name, .. } => {
-                self.say(format_args!("{}{room}: {name} is the operator of {room} now.", star(short)));
-            }
-            Event::Moderated { room, by, what } => self.measure_for_people(room, by, what, short),
-            Event::Note { room: Some(room), text } => self.say(format_args!("{}{room}: {text}", star(short))),
-            Event::Note { room: None, text } | Event::Role { text, .. } => {
-                self.say(format_args!("{}{text}", star(short)))
-            }
-            Event::Warn(warning) => self.say(format_args!("{}{}", mark(short), words_of(*warning))),
-            Event::Refused { error, .. } => self.say(format_args!("{}{error}", mark(short))),
-            Event::Terminal(_) => {}
-            Event::Pong(token) => self.say(format!("PONG {token}").trim_end()),
-            Event::Prompt { what, is_hidden } => self.say(words_of_prompt(what, *is_hidden)),
-            Event::PasteBegins => self.say("Lines until a single dot (.) go out as one block."),
-            Event::Gap { room, first, count, .. } => self.say(format_args!(
-                "{}{count} {} of {room} not shown. /history {room} after={} shows more.",
-                mark(short),
-                if *count == 1 { "line" } else { "lines" },
-                first.saturating_sub(1)
-            )),
-            Event::Done { done: Done::Said { .. }, .. } => self.say("said"),
-            Event::Done { done: Done::Changed { .. }, .. } => self.say("done"),
-            Event::Done { done: Done::Modes { room, modes }, .. } => {
-                self.say(format_args!("{room} has the modes {modes}"))
-            }
-            Event::Done { done: Done::Whispered { to, away: None }, .. } => self.say(format_args!("whispered to {to}")),
-            Event::Done { done: Done::Options(choices), .. } => {
-                let all: Vec<String> = choices.iter().map(|c| option_of(*c)).map(|(k, v)| format!("{k}={v}")).collect();
-                self.say(all.join(" "));
-            }
-            Event::Done { done: Done::Nothing, verb, .. } => self.say(format_args!("{verb} done")),
-            Event::Block(block) => self.block_for_people(block),
-            Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
-            Event::Bye { why, name } => self.say(last_words(why, name.as_ref().map(|n| n.as_str()))),
-            // These say in the protocol's own text what a person wants to read: take that part of the line.
-            Event::Hello(_) | Event::Done { .. } => {
-                let mut full = Lines { out: String::new(), at: self.at, wire: Wire::Line };
-                full.event(event);
-                let words = full.out.split_once(": ").map_or("", |(_, words)| words.trim_end());
-                self.say(words);
-            }
+    /// A line with a time of its own. Where all who share the view see it by one clock, its bytes are shared.
+    fn old(&mut self, line: &Envelope) {
+        let render = |line: &Envelope| render_by(line, self.wire, self.clock);
+        if self.clock.is_own && self.wire.is_for_people() {
+            self.out.push_str(&String::from_utf8_lossy(&render(line)));
+        } else {
+            self.out.push_str(&String::from_utf8_lossy(line.on(self.wire, render)));
         }
     }
-
-    fn block_for_people(&mut self, block: &Block) {
-        match &block.items {
-            Items::List(users) => {
-                self.say(format_args!("{} here:", people(users.len())));
-                users.iter().for_each(|user| self.user_for_people(user));
-            }
-            Items::Who(user) => self.user_for_people(user),
-            Items::Rooms(rooms) => {
-                for room in rooms {
-                    let topic = if room.topic.is_empty() { "" } else { " " };
-                    self.say(format_args!("{} ({}){topic}{}", room.name, people(room.users), room.topic));
-                }
-            }
-            Items::History { lines, .. } => {
-                self.say(format_args!("{} of {}:", counted(lines.len(), "earlier line"), everywhere(&block.room)));
-                for line in lines {
-                    let bytes = line.on(self.wire, |line| render(line, self.wire));
-                    self.out.push_str(&String::from_utf8_lossy(bytes));
-                }
-                self.say("now:");
-            }
-            Items::Found { lines, .. } => {
-                self.say(format_args!("{} found:", counted(lines.len(), "line")));
-                for line in lines {
-                    let bytes = line.on(self.wire, |line| render(line, self.wire));
-                    self.out.push_str(&String::from_utf8_lossy(bytes));
-                }
-            }
-            Items::Files(lines) if lines.is_empty() => {
-                self.say(format_args!("There are no files in {}. /send puts one there.", everywhere(&block.room)));
-            }
-            Items::Files(lines) => {
-                self.say(format_args!("{} in {}:", counted(lines.len(), "file"), everywhere(&block.room)));
-                for line in lines {
-                    let bytes = line.on(self.wire, |line| render(line, self.wire));
-                    self.out.push_str(&String::from_utf8_lossy(bytes));
-                }
-            }
-            Items::Export { lines, .. } => lines.iter().filter_map(|line| json(line)).for_each(|line| self.say(line)),
-            Items::Help(verbs) => {
-                for Verb { usage, help, .. } in verbs {
-                    self.say(format_args!("{usage}  - {help}"));
-                }
-            }
-            Items::Stats(stats) => {
-                for Stat { value, text, .. } in stats {
-                    self.say(format_args!("{text}: {value}"));
-                }
-            }
-            Items::Bans(bans) => self.bans_for_people(&block.room, bans),
-            Items::Settings(changes) => {
-                self.say(match changes.len() {
-                    0 => "The settings were read again: none has changed.".into(),
-                    n => format!("{} changed:", counted(n, "setting")),
-                });
-                changes.iter().for_each(|change| self.say(change));
-            }
-            Items::Audit { acts, .. } => {
-                self.say(format_args!("{}:", counted(acts.len(), "act")));
-                for Entry { act, .. } in acts {
-                    let mut words = format!("{} {} {}", act.at.format("%Y-%m-%d %H:%M"), act.by, act.what);
-                    let room = act.room.as_ref().map(|room| room.as_str());
-                    for word in [act.target.as_str(), room.unwrap_or_default()] {
-                        words.push_str(if word.is_empty() { "" } else { " " });
-                        words.push_str(word);
-                    }
-                    let colon = if act.detail.is_empty() { "" } else { ": " };
-                    self.say(format_args!("{words}{colon}{}", act.detail));
-                }
-            }
-            Items::Inspection(inspection) => self.inspection_for_people(inspection),
-        }
-    }
-
-    fn user_for_people(&mut self, user: &User) {
-        let away = user.away.as_ref().map_or(String::new(), |why| format!(", away: {why}"));
-        self.say(format_args!("{} in {}, idle {} s, by {}{away}", user.name, rooms_of(user), user.idle, user.door));
-    }
-}
-
-fn star(short: bool) -> &'static str {
-    if short { "* " } else { "" }
-}
-
-fn mark(short: bool) -> &'static str {
-    if short { "! " } else { "Attention: " }
-}
-
-fn elsewhere(room: &RoomName) -> String {
-    if *room == RoomName::lobby() { String::new() } else { format!("{room} ") }
 }
 
 fn everywhere(room: &Option<RoomName>) -> &str {
@@ -765,6 +615,9 @@ fn option_of(choice: Choice) -> (&'static str, String) {
         Choice::View(View::Full) => ("view", "full".into()),
         Choice::View(View::Short) => ("view", "short".into()),
         Choice::View(View::Plain) => ("view", "plain".into()),
+        Choice::Ids(on) => ("ids", switch(on)),
+        Choice::Zone(None) => ("tz", "server".into()),
+        Choice::Zone(Some(zone)) => ("tz", zone.to_string()),
         Choice::Echo(on) => ("echo", switch(on)),
         Choice::Presence(Presence::Off) => ("presence", "off".into()),
         Choice::Presence(Presence::Brief) => ("presence", "brief".into()),
@@ -827,9 +680,10 @@ fn date_and_time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H%MZ").to_string()
 }
 
-/// `10:00`, in UTC.
-fn clock(at: DateTime<Utc>) -> String {
-    format!("{:02}:{:02}", at.hour(), at.minute())
+/// `10:00`.
+fn clock(zone: Zone, at: DateTime<Utc>) -> String {
+    let shown = zone.shows(at);
+    format!("{:02}:{:02}", shown.hour(), shown.minute())
 }
 
 /// RFC 3339 in UTC. By hand, since every line of the chat needs it and chrono's formatter reads its pattern each time.

@@ -273,7 +273,7 @@ impl Router {
 }
 
 fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
-    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files })
+    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files, zone: config.tz })
 }
 
 /// Somebody who watches what happens in public.

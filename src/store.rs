@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::ChatError;
 use crate::event::Envelope;
+use crate::glyph::is_unspaced;
 use crate::names::{Name, RoomName};
 use crate::sanction::Sanction;
 use crate::text::{Text, is_harmful};
@@ -371,19 +372,23 @@ const BEGINNING: usize = 2;
 pub fn can_be_found(words: &str) -> Result<(), ChatError> {
     // Every other piece stands in quotes.
     let mut outside = words.split('"').step_by(2).flat_map(str::split_whitespace);
-    let is_accent = |c: &char| ('\u{300}'..='\u{331}').contains(c);
-    let is_short = |word: &&str| {
-        let letters = word.trim_end_matches('*').chars().rev().filter(|c| !is_accent(c));
-        let count = letters.take_while(|c| c.is_alphanumeric()).count();
-        word.ends_with('*') && (1..BEGINNING).contains(&count)
-    };
-    match outside.find(is_short) {
+    match outside.find(|word| word.ends_with('*') && is_short(word)) {
         None => Ok(()),
         Some(word) => {
             let right = "The beginning of a word has two letters at least, as in de* for deploy.";
             Err(ChatError::BadArgument { what: Text::own(word), right })
         }
     }
+}
+
+/// Whether what a word ends with is a beginning of too few letters. A character of a script without spaces is a word by itself,
+/// and so no beginning.
+fn is_short(word: &str) -> bool {
+    let is_accent = |c: &char| matches!(c, '\u{300}'..='\u{331}' | '\u{FE00}'..='\u{FE0F}');
+    let letters = word.chars().rev().filter(|c| !is_accent(c)).skip_while(|c| !is_unspaced(*c) && !c.is_alphanumeric());
+    let last: Vec<char> = letters.take(BEGINNING).collect();
+    last.first().is_some_and(|c| !is_unspaced(*c))
+        && !last.get(1).is_some_and(|c| c.is_alphanumeric() && !is_unspaced(*c))
 }
 
 /// What the store has to say to a question.
@@ -473,13 +478,20 @@ mod tests {
 
     #[test]
     fn a_beginning_has_two_letters() {
-        for good in ["r", "re*", "a b c", "*", "** *a", "\"r*\"", "x-re*", "über*", "魚釣*", "-*", "\"open quote r*"]
-        {
+        for good in ["r", "re*", "a b c", "*", "** *a", "\"r*\"", "x-re*", "über*", "-*", "\"open quote r*", "re-*"] {
             assert_eq!(can_be_found(good), Ok(()), "{good}");
         }
-        for bad in ["r*", "red f*", "x-r*", "r**", "e\u{301}*", "魚*", "\"a\" b*"] {
+        for bad in ["r*", "red f*", "x-r*", "r**", "e\u{301}*", "r\u{FE0F}*", "r-*", "r、*", "東r*", "\"a\" b*"] {
             let Err(error) = can_be_found(bad) else { panic!("{bad}") };
             assert!(error.to_string().contains("two letters at least"), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_character_is_enough_where_words_have_no_spaces_between_them() {
+        for good in ["魚", "魚*", "魚釣*", "to魚*", "が*", "도*", "ก*", "ก่*", "ລາ*", "ភ*", "မြ*", "魚。*"]
+        {
+            assert_eq!(can_be_found(good), Ok(()), "{good}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What `INSPECT` shows: rows for programs, and for people a table that fits eighty columns.
 
 use super::Lines;
-use crate::event::Wire;
 use crate::lab::{Inspection, Queue, Thread, Turns};
 use crate::names::{ClientId, Name};
 
@@ -45,7 +44,7 @@ impl Lines {
     }
 
     pub(super) fn inspection_for_people(&mut self, inspection: &Inspection) {
-        if self.wire == Wire::Short { self.table(inspection) } else { self.sentences(inspection) }
+        if self.wire.is_short() { self.table(inspection) } else { self.sentences(inspection) }
     }
 
     fn table(&mut self, inspection: &Inspection) {
@@ -82,14 +81,14 @@ impl Lines {
         for Thread { name, client, doing, .. } in threads {
             let client = client.as_ref().and_then(|(_, name)| name.as_ref());
             let of = client.map_or(String::new(), |client| format!(" of {client}"));
-            self.say(format_args!("{name}{of}: {doing}"));
+            self.say(format_args!("Thread {name}{of}: {doing}"));
         }
         self.left_out(all_threads.saturating_sub(threads.len()), "thread");
         self.say(format_args!("The router's inbox: {messages} of {room}"));
         for Queue { id, name, events, outbox, queue, tickets } in queues {
             let (id, name) = (of(*id), name.as_ref().map_or(String::new(), |name| format!(" of {name}")));
             self.say(format_args!(
-                "{id}{name}: {events} events and {outbox} bytes wait at the router, {queue} bytes at its writer, {tickets} tickets out"
+                "Queue of {id}{name}: {events} events and {outbox} bytes wait at the router, {queue} bytes at its writer, {tickets} tickets out"
             ));
         }
         self.left_out(all_clients.saturating_sub(queues.len()), "client");

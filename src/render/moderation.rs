@@ -1,6 +1,6 @@
 //! How it is written that order is kept: `KICKED`, `MUTED`, `BANNED` and the others, and the list of `BANS`.
 
-use super::{Lines, date_and_time, everywhere, star};
+use super::{Lines, date_and_time, everywhere};
 use crate::event::{BanInfo, Measure};
 use crate::names::{Name, RoomName};
 use crate::sanction::{Kind, in_words};
@@ -28,17 +28,10 @@ impl Lines {
     }
 
     /// The same for people.
-    pub(super) fn measure_for_people(
-        &mut self,
-        room: &Option<RoomName>,
-        by: &Option<Name>,
-        what: &Measure,
-        short: bool,
-    ) {
-        let star = star(short);
+    pub(super) fn measure_for_people(&mut self, room: &Option<RoomName>, by: &Option<Name>, what: &Measure) {
         let place = room.as_ref().map_or_else(String::new, |room| format!("{room}: "));
         let words = words(by.as_ref(), what);
-        self.say(format_args!("{star}{place}{words}"));
+        self.happened(format_args!("{place}{words}"));
     }
 
     /// What somebody is answered who kept order.

@@ -19,7 +19,7 @@ use crate::files::file_name;
 use crate::glyph::without_selectors;
 use crate::history::Page;
 use crate::limit::Verdict;
-use crate::message::{Client, Message};
+use crate::message::{Client, Message, State};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
@@ -105,8 +105,9 @@ impl Turn<'_> {
         match answer {
             Ok(Answer::Done(done)) => self.done(id, verb, tag, done),
             Ok(Answer::Said(done)) => {
-                let echo = self.clients.get(id).is_some_and(|client| client.state.options.echo);
-                if tag.is_some() || echo {
+                // Who reads by numbers has to know that of the line just said.
+                let wants = |state: &State| state.options.echo || state.options.form.shows_ids(state.is_edited);
+                if tag.is_some() || self.clients.get(id).is_some_and(|client| wants(&client.state)) {
                     self.done(id, verb, tag, done);
                 }
             }
@@ -594,7 +595,8 @@ impl Turn<'_> {
         };
         let name = room.name.clone();
         if !is_new {
-            return Ok(Answer::Done(Done::Changed { room: name, id: old.id, target: old.id }));
+            let (id, author, text) = (old.id, old.from.clone(), old.text.clone());
+            return Ok(Answer::Done(Done::Changed { room: name, id, target: id, author, text, what }));
         }
         self.show_speaker(id);
         if let Some(room) = self.router.rooms.get_mut(&name) {
@@ -613,9 +615,11 @@ impl Turn<'_> {
         }
         let (room, target, author) = (name.clone(), old.id, old.from.clone());
         let (signed, by) = (self.is_signed_in(id), self.person(id));
+        let (told, text) = ((author.clone(), what.clone()), old.text.clone());
         let (last, _) =
             self.log(Some(id), &name, |id| Event::Changed(Change { room, id, by, from, target, author, signed, what }));
-        Ok(Answer::Done(Done::Changed { room: name, id: last, target }))
+        let (author, what) = told;
+        Ok(Answer::Done(Done::Changed { room: name, id: last, target, author, text, what }))
     }
 
     /// Whether a reaction is a new one. It is written as it stands there already, if it does.

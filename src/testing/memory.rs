@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{ChatError, Spam};
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
+use crate::glyph::is_unspaced;
 use crate::looks::are_alike;
 use crate::names::{ClientId, Name, RoomName};
 use crate::sanction::Sanction;
@@ -288,7 +289,7 @@ impl Memory {
         before: Option<u64>,
         limit: usize,
     ) -> Answer {
-        let words: Vec<String> = words.split_whitespace().map(|word| word.trim_matches('"').to_lowercase()).collect();
+        let words: Vec<Vec<String>> = words.split_whitespace().map(terms).filter(|word| !word.is_empty()).collect();
         let rooms = self
             .rooms
             .values()
@@ -297,10 +298,11 @@ impl Memory {
             .flat_map(|room| room.lines.values())
             .filter(|line| match &line.event {
                 Event::Said(speech) => {
-                    let text = speech.text.to_lowercase();
-                    let has = |word: &String| text.split(|c: char| !c.is_alphanumeric()).any(|other| other == word);
+                    let text = terms(&speech.text);
+                    let has = |word: &Vec<String>| text.windows(word.len()).any(|part| part == word);
                     speech.version != Version::Deleted
                         && before.is_none_or(|before| speech.id < before)
+                        && !words.is_empty()
                         && words.iter().all(has)
                 }
                 _ => false,
@@ -408,6 +410,25 @@ impl Kept {
             }
         }
     }
+}
+
+/// What a search takes for the words of a text, in their order.
+fn terms(text: &str) -> Vec<String> {
+    let (mut terms, mut word) = (Vec::new(), String::new());
+    for c in text.to_lowercase().chars() {
+        if c.is_alphanumeric() && !is_unspaced(c) {
+            word.push(c);
+            continue;
+        }
+        if !word.is_empty() {
+            terms.push(std::mem::take(&mut word));
+        }
+        if is_unspaced(c) {
+            terms.push(c.into());
+        }
+    }
+    terms.extend(Some(word).filter(|word| !word.is_empty()));
+    terms
 }
 
 /// A line as a store gives it back: its connection is gone.

@@ -69,7 +69,8 @@ fn the_mode_is_offered_agreed_to_used_and_given_back() {
         "the typed line is taken away, and drawn below"
     );
     ani.sends(b"o\x7f\x7flo\r\0");
-    ani.until(b"o\r\n> ");
+    ani.until(b"o\r\n");
+    ani.until(b" [2] said\r\n> ");
     budi.hears("* MSG #lobby 2 ani: halo");
     ani.sends(b"/telnet\r\0/telnet off\r\0");
     ani.until(b"Lines are edited here; /telnet off ends it.\r\n");

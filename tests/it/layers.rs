@@ -8,9 +8,9 @@ use crate::source::{Package, packages, rings};
 /// The layers, the lowest first, with the modules of `src/` in each. A module imports its own layer and those above it in this table;
 /// `chat` and `protocol` do not import each other.
 const LAYERS: &[(&str, &str)] = &[
-    ("model", "code names looks text glyph spam error command event now operator_key sync"),
+    ("model", "code names looks text zone glyph spam error command event now operator_key sync"),
     ("chat", "history limit outbox news room message registry router router::commands"),
-    ("protocol", "protocol render dialect"),
+    ("protocol", "protocol render render::people dialect"),
     ("net", "accepting turning_away queue connections intake outgoing connection live telnet server"),
     ("features/moderation", "sanction router::moderation render::moderation"),
     ("features/archive", "store export router::archive router::reads"),

@@ -1,8 +1,10 @@
 //! Tests of the server from outside: by transcripts, and over real sockets.
 
 mod comfort;
+mod days;
 mod figures;
 mod files;
+mod forging;
 mod invariants;
 mod lab;
 mod layers;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use chat_server::config::{Config, SETTINGS};
 
+use crate::TestServer;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -188,6 +190,38 @@ fn the_readme_has_the_limits_as_they_are() {
         }
     }
     assert!(named > 15, "{named} settings");
+}
+
+/// README.md's conversation in telnet. What begins with a day or a time is the server's, all else is typed.
+#[test]
+fn the_conversation_of_the_readme_is_what_a_newcomer_sees() {
+    let page = read("README.md");
+    let talk = page.split("\n```text\n$ telnet localhost 7878\n").nth(1).and_then(|rest| rest.split("\n```").next());
+    let server = TestServer::start();
+    let mut budi = server.join("budi");
+    let mut ani = server.connect();
+    let mut heard = 0;
+    for line in talk.expect("a conversation").lines() {
+        let Some((time, said)) =
+            line.split_once(' ').filter(|(time, _)| time.starts_with("20") || time.contains(':') || *time == "---")
+        else {
+            ani.send(line);
+            continue;
+        };
+        if let Some((_, words)) = said.split_once("budi: ") {
+            budi.send(words);
+        } else if let Some((_, words)) = said.split_once("-budi- ") {
+            budi.send(&format!("/w ani {words}"));
+        }
+        let pattern = match said.split_once(" … ") {
+            Some((beginning, _)) => format!("* {beginning} ..."),
+            None if time == "---" => "--- ...".into(),
+            None => format!("* {said}"),
+        };
+        ani.hears(&pattern);
+        heard += 1;
+    }
+    assert!(heard > 4, "the conversation of README.md is gone");
 }
 
 /// README.md names the toolchain of Cargo.toml, and the Debian packages that CI installs.

@@ -54,3 +54,20 @@ fn the_chat_itself_knows_no_socket_no_thread_and_no_clock() {
         }
     }
 }
+
+/// ARCHITECTURE.md, sentence 9: transports, dialects and taps know the core and not each other; chatd ties them together.
+#[test]
+fn a_crate_knows_the_core_and_no_other_crate() {
+    let crates = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/crates")).expect("crates");
+    let mut looked_at = 0;
+    for path in crates.map(|entry| entry.expect("an entry").path()).filter(|path| !path.ends_with("chatd")) {
+        let manifest = fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
+        let (_, dependencies) = manifest.split_once("\n[dependencies]\n").expect("dependencies");
+        let dependencies = dependencies.split("\n[").next().expect("they end").lines();
+        for line in dependencies.filter(|line| line.starts_with("chat")) {
+            assert!(line.starts_with("chat_server"), "{} knows {line}", path.display());
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at > 5, "{looked_at} crates");
+}

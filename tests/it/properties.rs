@@ -27,6 +27,7 @@ use chat_server::store::{Act as PowerAct, Entry, Role};
 use chat_server::telnet::{Input, Splitter};
 use chat_server::testing::{Bare, Stage, quick};
 use chat_server::text::{MAX_TEXT, Text, is_harmful};
+use chat_server::zone::Zone;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::collection::vec;
 use proptest::option;
@@ -39,11 +40,11 @@ const ANI: ClientId = ClientId(1);
 
 // ---- what people type ----
 
-fn name() -> impl Strategy<Value = Name> {
+pub(crate) fn name() -> impl Strategy<Value = Name> {
     "[A-Za-z_][A-Za-z0-9_-]{0,31}".prop_map(|name| Name::parse(&name).unwrap())
 }
 
-fn room() -> impl Strategy<Value = RoomName> {
+pub(crate) fn room() -> impl Strategy<Value = RoomName> {
     "#[A-Za-z0-9_-]{1,31}".prop_map(|name| RoomName::parse(&name).unwrap())
 }
 
@@ -61,7 +62,7 @@ fn hostile() -> impl Strategy<Value = String> {
     vec(part, 0..12).prop_map(|parts| parts.concat())
 }
 
-fn text() -> impl Strategy<Value = Text> {
+pub(crate) fn text() -> impl Strategy<Value = Text> {
     prop_oneof![
         9 => hostile().prop_map(|words| Text::new(&words).unwrap_or_default()),
         1 => Just(Text::new(&"x".repeat(MAX_TEXT)).unwrap()),
@@ -84,7 +85,7 @@ fn verb() -> impl Strategy<Value = &'static Verb> {
     (0..VERBS.len()).prop_map(|row| &VERBS[row])
 }
 
-fn time() -> impl Strategy<Value = DateTime<Utc>> {
+pub(crate) fn time() -> impl Strategy<Value = DateTime<Utc>> {
     (0i64..253_402_300_800_000).prop_map(|ms| DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms))
 }
 
@@ -356,6 +357,8 @@ fn choice() -> impl Strategy<Value = Choice> {
         (0usize..=500).prop_map(Choice::History),
         any::<bool>().prop_map(Choice::Millis),
         select(vec![View::Full, View::Short, View::Plain]).prop_map(Choice::View),
+        any::<bool>().prop_map(Choice::Ids),
+        select(vec![None, Some(Zone::UTC), Zone::offset_of("+07:00")]).prop_map(Choice::Zone),
         any::<bool>().prop_map(Choice::Echo),
         select(vec![Presence::Off, Presence::Brief, Presence::Auto, Presence::Full]).prop_map(Choice::Presence),
         any::<bool>().prop_map(Choice::Typing),
@@ -435,7 +438,7 @@ fn leave() -> impl Strategy<Value = Leave> {
     ]
 }
 
-fn done() -> impl Strategy<Value = Done> {
+pub(crate) fn done() -> impl Strategy<Value = Done> {
     let users = || any::<usize>();
     prop_oneof![
         (name(), room(), users()).prop_map(|(name, room, users)| Done::Welcome { name, room, users }),
@@ -443,6 +446,11 @@ fn done() -> impl Strategy<Value = Done> {
         (room(), option::of(room())).prop_map(|(room, current)| Done::Parted { room, current }),
         room().prop_map(Done::Current),
         (room(), any::<u64>(), any::<bool>()).prop_map(|(room, id, kept)| Done::Said { room, id, kept }),
+        (room(), any::<u64>(), any::<bool>(), name(), text(), what()).prop_map(
+            |(room, id, is_new, author, text, what)| {
+                Done::Changed { room, id, target: if is_new { id / 2 } else { id }, author, text, what }
+            }
+        ),
         (name(), select(Role::ALL.to_vec()), room(), users())
             .prop_map(|(name, role, room, users)| { Done::SignedIn { name, role, person: ANI, room, users } }),
         name().prop_map(|name| Done::Registered { name }),
@@ -548,13 +556,14 @@ fn entry() -> impl Strategy<Value = Entry> {
     )
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         (short_text(100), any::<usize>()).prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting {
             name,
             max_line,
             stored: true,
-            files: Some(7_879)
+            files: Some(7_879),
+            zone: Zone::UTC
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
@@ -693,7 +702,7 @@ proptest! {
                 }
             }
         }
-        for wire in [Wire::Short, Wire::Plain] {
+        for wire in [Wire::Short, Wire::ShortIds, Wire::Plain, Wire::PlainIds] {
             let bytes = render(&envelope, wire);
             if bytes.is_empty() {
                 // An empty table has no lines for people.
@@ -708,17 +717,16 @@ proptest! {
     /// The encoder gives one envelope the same bytes as the renderer, in whatever view was chosen before.
     #[test]
     fn the_view_changes_with_the_answer_that_says_so(events in vec(event(), 0..6), choices in vec(choice(), 0..4)) {
+        let choices: Vec<Choice> = choices.into_iter().filter(|choice| !matches!(choice, Choice::Zone(_))).collect();
         let mut encoder = LineEncoder::default();
         let opt = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
         encoder.encode(&Envelope::new(DateTime::UNIX_EPOCH, opt), &mut Vec::new());
-        let view = choices.iter().rev().find_map(|c| if let Choice::View(view) = c { Some(*view) } else { None });
-        let millis = choices.iter().rev().find_map(|c| if let Choice::Millis(on) = c { Some(*on) } else { None });
-        let wire = match (view.unwrap_or_default(), millis.unwrap_or_default()) {
-            (View::Full, false) => Wire::Line,
-            (View::Full, true) => Wire::LineMillis,
-            (View::Short, _) => Wire::Short,
-            (View::Plain, _) => Wire::Plain,
-        };
+        let last = |of: fn(&Choice) -> Option<usize>| choices.iter().rev().find_map(of).unwrap_or(0);
+        let view = last(|c| if let Choice::View(view) = c { Some(*view as usize) } else { None });
+        let millis = last(|c| if let Choice::Millis(on) = c { Some(usize::from(*on)) } else { None });
+        let ids = last(|c| if let Choice::Ids(on) = c { Some(usize::from(*on)) } else { None });
+        let wires = [[Wire::Line, Wire::LineMillis], [Wire::Short, Wire::ShortIds], [Wire::Plain, Wire::PlainIds]];
+        let wire = wires[view][if view == View::Full as usize { millis } else { ids }];
         for event in events {
             if matches!(event, Event::Done { done: Done::Options(_), .. }) {
                 continue;

@@ -162,7 +162,7 @@ proptest! {
     fn the_screen_shows_all_that_was_said_and_the_typed_line_below(width in 6usize..20, steps in vec(step(), 0..60)) {
         let (mut encoder, mut vt) = (LineEncoder::default(), Vt::new(width));
         let (mut typed, mut above): (Vec<(&str, usize)>, Vec<String>) = (Vec::new(), Vec::new());
-        let mut cursor = 0;
+        let (mut cursor, mut has_its_day) = (0, false);
         let mut tell = |vt: &mut Vt, event: Event, settle: bool| {
             let mut out = Vec::new();
             let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
@@ -203,6 +203,9 @@ proptest! {
                 Step::Message(said) => {
                     let event = Event::Note { room: None, text: text(&said) };
                     let line = render(&Envelope::new(DateTime::UNIX_EPOCH, event.clone()), Wire::Short);
+                    if !std::mem::replace(&mut has_its_day, true) {
+                        above.extend(rows_of("--- Thursday, 1 January 1970, UTC ---", width));
+                    }
                     above.extend(rows_of(std::str::from_utf8(&line).unwrap().trim_end_matches("\r\n"), width));
                     tell(&mut vt, event, false);
                 }

@@ -134,7 +134,8 @@ fn comfortable(name: &str) -> Option<(TestServer, TestClient, Tmux)> {
     let tmux = Tmux::start(name, (80, 24), &format!("telnet 127.0.0.1 {}; cat", server.addr().port()));
     tmux.types("JOIN:ani\r");
     budi.hears("* JOINED #lobby ani");
-    tmux.types("/telnet on\r");
+    // What is tested here is where things stand; numbers have a test of their own.
+    tmux.types("/opt ids=off\r/telnet on\r");
     tmux.ends_with(&[">"]);
     Some((server, budi, tmux))
 }
@@ -145,7 +146,7 @@ fn a_message_does_not_break_the_line_that_is_typed() {
     ani.types("half a line");
     ani.ends_with(&["> half a line"]);
     budi.send("/me waves");
-    ani.ends_with(&["* budi waves", "> half a line"]);
+    ani.ends_with(&["~ budi waves", "> half a line"]);
     ani.types(" is whole now\r");
     budi.hears("* MSG #lobby 2 ani: half a line is whole now");
     ani.ends_with(&["> half a line is whole now", ">"]);
@@ -155,9 +156,26 @@ fn a_message_does_not_break_the_line_that_is_typed() {
     let rows = [format!("> {}", &long[..78]), long[78..].to_string()];
     ani.ends_with(&[&rows[0], &rows[1]]);
     budi.send("/me waves again");
-    ani.ends_with(&["* budi waves again", &rows[0], &rows[1]]);
+    ani.ends_with(&["~ budi waves again", &rows[0], &rows[1]]);
     ani.presses(&["C-u"]);
-    ani.ends_with(&["* budi waves again", ">"]);
+    ani.ends_with(&["~ budi waves again", ">"]);
+}
+
+#[test]
+fn the_numbers_of_lines_can_be_used() {
+    let Some((_server, mut budi, ani)) = comfortable("numbers") else { return };
+    ani.types("/opt ids=on\r");
+    ani.ends_with(&["ids=on", ">"]);
+    budi.send("kapan?");
+    ani.ends_with(&["[1] budi: kapan?", ">"]);
+    ani.types("/answer 1 jam dua\r");
+    budi.hears("* MSG #lobby 2 ani re=1: jam dua");
+    ani.ends_with(&["> /answer 1 jam dua", "[2] said", ">"]);
+    ani.types("/edit 2 jam tiga\r");
+    budi.hears("* EDITED #lobby 3 ani re=2: jam tiga");
+    ani.ends_with(&["> /edit 2 jam tiga", "Line 2 of ani says now: jam tiga", ">"]);
+    budi.send("/react 2 👍");
+    ani.ends_with(&["* budi reacts 👍 to line 2 of ani", ">"]);
 }
 
 #[test]
@@ -196,9 +214,9 @@ fn arrows_move_and_bring_back_what_was_said() {
     let rows = [format!("> {}", &long[..78]), format!("{}hellXo !", &long[78..])];
     ani.ends_with(&[&rows[0], &rows[1]]);
     budi.send("/me waves");
-    ani.ends_with(&["* budi waves", &rows[0], &rows[1]]);
+    ani.ends_with(&["~ budi waves", &rows[0], &rows[1]]);
     ani.presses(&["C-u"]);
-    ani.ends_with(&["* budi waves", "> hellXo !"]);
+    ani.ends_with(&["~ budi waves", "> hellXo !"]);
     ani.presses(&["Right", "Right", "Right", "Right", "DC", "Enter"]);
     budi.hears("* MSG #lobby 2 ani: hello !");
     ani.types("/oper no, this is not the key\r");
@@ -243,7 +261,7 @@ fn a_long_line_and_a_window_that_changes_leave_nothing_behind() {
     let Some((_server, mut budi, ani)) = comfortable("window") else { return };
     // At the bottom of the window: above it tmux would put rows out of reach, into what one has to scroll back to.
     (0..24).for_each(|_| budi.send("/me sings"));
-    ani.ends_with(&[&["* budi sings"; 23][..], &[">"]].concat());
+    ani.ends_with(&[&["~ budi sings"; 23][..], &[">"]].concat());
     // Four rows, with the cursor in the second, and the window becomes narrower, and wider again.
     let long: String = ('a'..='z').cycle().take(190).collect();
     ani.types(&long);
@@ -257,12 +275,12 @@ fn a_long_line_and_a_window_that_changes_leave_nothing_behind() {
         ani.run(&["resize-window", "-x", &columns.to_string(), "-y", "24"]);
         let rows: Vec<&str> =
             (0..line.len()).step_by(columns).map(|at| &line[at..line.len().min(at + columns)]).collect();
-        ani.ends_with(&[&["* budi waves"], &rows[..]].concat());
+        ani.ends_with(&[&["~ budi waves"], &rows[..]].concat());
         // It is written after the rows. What is on its way while a window changes ends up somewhere else in it.
         ani.has_its_cursor_in(102 % columns);
     }
     ani.presses(&["C-u", "C-k"]);
-    ani.ends_with(&["* budi waves", ">"]);
+    ani.ends_with(&["~ budi waves", ">"]);
     // More rows than the window has: those with the cursor are shown, and after Enter the end of all.
     ani.run(&["resize-window", "-x", "20", "-y", "6"]);
     ani.types(&long);

@@ -103,10 +103,11 @@ fn ctrl_d_leaves() {
 fn plain_lines_help_and_mistakes_read_well() {
     let Some((_server, mut budi, mut ani)) = with_telnet() else { return };
     ani.types("/opt view=plain\r");
-    ani.sees("/opt view=plain\r\nview=plain\r\n");
+    ani.sees("/opt view=plain\r\n");
+    ani.sees("\r\nview=plain\r\n");
     for (said, shown) in [
         ("halo ani", "budi: halo ani\r\n"),
-        ("/me waves", "budi waves\r\n"),
+        ("/me waves", "Action, budi waves\r\n"),
         ("/whisper ani psst", "budi whispers: psst\r\n"),
         ("/topic Tea", "budi set the topic of #lobby: Tea\r\n"),
     ] {
@@ -129,7 +130,7 @@ fn plain_lines_help_and_mistakes_read_well() {
     }
     ani.types("/help\rQUIT\r");
     let (_, shown) = ani.ends();
-    assert!(shown.contains("\r\nbudi: halo ani\r\nbudi waves\r\n"), "no time, no number: {shown}");
+    assert!(shown.contains("\r\nbudi: halo ani\r\nAction, budi waves\r\n"), "no time, no number: {shown}");
     let help = shown.rsplit("/help\r\n").next().expect("the part behind /help");
     assert!(help.contains("\r\n/quit [words]  - leave\r\n"), "{help}");
     for line in help.split("\r\n").filter(|line| line.contains("  - ")) {

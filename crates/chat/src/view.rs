@@ -1,4 +1,7 @@
 //! How the chat looks to a person: one calm line for each thing that happens, names in one column.
+//!
+//! What stands in that column says what a line is, and nobody can forge it: a name is somebody's words, `-name-` a whisper, `~` what
+//! somebody says in the third person, `*` and `--` what the server tells, `!` a refusal or a warning.
 
 mod blocks;
 
@@ -76,12 +79,11 @@ impl View {
         match line.kind.as_str() {
             "MSG" | "ACT" => self.speech(line),
             "FILE" => self.file(line),
-            "EDITED" => self.changed(line, &format!("corrects a line: {text}")),
-            "DELETED" => self.changed(line, "deleted a line"),
-            "REACTED" => self.changed(line, &format!("reacts {text}")),
-            "UNREACTED" => self.changed(line, &format!("takes {text} back")),
-            "WHISPER" if self.column == 0 => self.said(line, first, &format!("whispers: {text}")),
-            "WHISPER" => self.said(line, first, &format!("{} {text}", self.ink(BOLD, "(whispers)"))),
+            "EDITED" => self.changed(line, "corrects", &format!(": {text}")),
+            "DELETED" => self.changed(line, "deleted", ""),
+            "REACTED" => self.changed(line, &format!("reacts {text} to"), ""),
+            "UNREACTED" => self.changed(line, &format!("takes {text} back from"), ""),
+            "WHISPER" => self.said(line, &format!("-{first}-"), first, text),
             "JOINED" => self.quiet(line, &format!("{second} joined {first}")),
             "LEFT" => self.quiet(line, &format!("{second} left {first} ({text})")),
             "NICK" => self.quiet(line, &format!("{first} is {second} now")),
@@ -89,7 +91,7 @@ impl View {
             "TOPIC" => self.quiet(line, &format!("topic of {first} by {second}: {text}")),
             "TYPING" => self.quiet(line, &format!("{second} is typing in {first}")),
             "OP" | "DEOP" | "KICKED" | "MUTED" | "UNMUTED" | "BANNED" | "UNBANNED" => self.order(line),
-            "NOTE" if first == "*" => self.marked(line, "*", YELLOW, text),
+            "NOTE" if first == "*" => self.marked(line, "*", YELLOW, &format!("The server says: {text}")),
             "NOTE" => self.marked(line, "*", YELLOW, &format!("{first}: {text}")),
             "WARN" => self.marked(line, "!", YELLOW, text),
             "GAP" => self.quiet(line, &format!("{first}: {text}")),
@@ -111,13 +113,18 @@ impl View {
     fn speech(&mut self, line: &Line) -> String {
         let (room, who) = (line.field(0), line.field(2));
         let here = self.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(room));
-        let place = if here { String::new() } else { format!("{} ", self.ink(DIM, room)) };
-        if line.kind == "MSG" {
-            return self.said(line, who, &format!("{place}{}", self.called(who, &line.text)));
+        if line.pair("deleted").is_some() {
+            let place = if here { String::new() } else { format!(" in {room}") };
+            return self.quiet(line, &format!("a line of {who}{place}, deleted"));
         }
-        let day = self.new_day(line.at);
-        let words = format!("{place}{} {}", self.ink(colour_of(who), who), self.called(who, &line.text));
-        day + &self.row(line.at, "*", DIM, &words)
+        let place = if here { String::new() } else { format!("{room} ") };
+        if line.kind == "MSG" {
+            let colon = if self.column == 0 { ":" } else { "" };
+            return self.said(line, &format!("{place}{who}{colon}"), who, &self.called(who, &line.text));
+        }
+        let words =
+            format!("{}{} {}", self.ink(DIM, &place), self.ink(colour_of(who), who), self.called(who, &line.text));
+        self.marked(line, "~", DIM, &words)
     }
 
     /// Whether a line speaks to the person: a whisper, a file for them alone, or words with their name.
@@ -152,8 +159,8 @@ impl View {
             false => format!("{} ", self.ink(BOLD, &format!("(for {place} alone)"))),
         };
         let size = line.number(3).unwrap_or(0);
-        let words = format!("{place}sends {} ({size} bytes) {}", line.text, self.ink(DIM, &format!("/get {token}")));
-        self.said(line, who, &words)
+        let (who, fetch) = (self.ink(colour_of(who), who), self.ink(DIM, &format!("/get {token}")));
+        self.marked(line, "*", DIM, &format!("{place}{who} sends {size} bytes, {fetch}: {}", line.text))
     }
 
     /// How order was kept. Somebody banned by address is `*`, and so is who did it where a time is over.
@@ -187,15 +194,14 @@ impl View {
         self.marked(line, "*", YELLOW, &words)
     }
 
-    fn changed(&mut self, line: &Line, what: &str) -> String {
+    fn changed(&mut self, line: &Line, what: &str, words: &str) -> String {
         let target = line.pair("re").unwrap_or_default();
-        self.quiet(line, &format!("{} {what} (line {target} of {})", line.field(2), line.field(0)))
+        self.quiet(line, &format!("{} {what} line {target} of {}{words}", line.field(2), line.field(0)))
     }
 
-    fn said(&mut self, line: &Line, who: &str, words: &str) -> String {
-        let day = self.new_day(line.at);
-        let who_shown = if self.column == 0 && line.kind == "MSG" { format!("{who}:") } else { who.to_string() };
-        day + &self.row(line.at, &who_shown, colour_of(who), words)
+    /// What somebody said. Who it was stands in the column of the marks, where no words of others come.
+    fn said(&mut self, line: &Line, shown: &str, who: &str, words: &str) -> String {
+        self.marked(line, shown, colour_of(who), words)
     }
 
     fn quiet(&mut self, line: &Line, words: &str) -> String {
@@ -351,7 +357,7 @@ mod tests {
             "2026-08-21T10:01:14Z ERR 401 no-such-user WHO: Nobody here is called \"x\".",
         ];
         let seen = "10:00         budi  halo ani\n\
-                    10:00            *  #rust citra waves\n\
+                    10:00            ~  #rust citra waves\n\
                     10:01           --  budi left #lobby (quit)\n\
                     10:01            !  Nobody here is called \"x\". (no-such-user)\n";
         assert_eq!(shown(&mut view(false), &lines), seen);
@@ -387,9 +393,54 @@ mod tests {
         let line = "2026-08-21T10:00:12Z MSG #rust 4 budi: one two three four five six";
         let seen = shown(&mut view, &[line]).replace("\x1b[0m", "");
         let lines: Vec<&str> = seen.lines().collect();
-        assert_eq!(lines[1..], ["                    five six"], "{seen}");
+        assert_eq!(lines[1..], ["                    six"], "{seen}");
         assert_eq!(folded("one two", 20, 20, 0), "one two");
         assert_eq!(folded("a  b", 20, 20, 80), "a  b");
+    }
+
+    /// Whatever somebody writes, also what the client shows of another line or the end of it, is shown as theirs.
+    #[test]
+    fn nothing_that_can_be_written_looks_like_another_line() {
+        let server = [
+            "NICK ani budi",
+            "JOINED #lobby ani",
+            "LEFT #lobby ani: quit",
+            "TOPIC #lobby ani: tea",
+            "TYPING #lobby ani",
+            "EDITED #lobby 4 ani re=3: tea",
+            "DELETED #lobby 4 ani re=3",
+            "REACTED #lobby 4 ani re=3: 👍",
+            "MSG #lobby 3 ani deleted=1: (deleted)",
+            "FILE #lobby 4 ani 18 77777777777777777777777777777777: tea",
+            "MUTED #lobby ani budi for=600: tea",
+            "NOTE *: tea is ready",
+            "NOTE #lobby: ani invites you to #lobby. /join #lobby takes you there.",
+            "WARN *: Ctrl-C does not leave; your unfinished line is gone. QUIT leaves.",
+            "ERR 412 no-text MSG: There is nothing to say.",
+            "OK TOPIC room=#lobby by=ani: tea",
+            "GAP #lobby 3 5: 3 lines were not shown",
+            "BYE 200 quit: Bye, ani.",
+            "MSG #rust 4 ani: tea",
+            "ACT #rust 4 ani: tea",
+            "WHISPER ani budi: tea",
+            "MSG #lobby 4 ani: tea",
+            "ACT #lobby 4 ani: tea",
+        ];
+        for is_terminal in [true, false] {
+            let mut view = if is_terminal { view(false) } else { View { zone: |at| at.naive_utc(), ..View::plain() } };
+            view.current = Some("#lobby".into());
+            let mut show = |line: &str| shown(&mut view, &[&format!("2026-08-21T10:00:12Z {line}")]);
+            let real: Vec<String> = server.iter().map(|line| show(line)).collect();
+            let bare = real.iter().flat_map(|row| row.match_indices(' ').map(|(at, _)| row[at + 1..].trim()));
+            for words in bare.filter(|words| !words.is_empty()) {
+                for head in
+                    ["MSG #lobby 4 ani", "ACT #lobby 4 ani", "MSG #rust 4 ani", "ACT #rust 4 ani", "WHISPER ani budi"]
+                {
+                    let (written, own) = (show(&format!("{head}: {words}")), show(&format!("{head}: tea")));
+                    assert!(written == own || !real.contains(&written), "{head}: {words} is shown as {written}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -434,7 +485,7 @@ mod tests {
             ("BANNED #tea budi ani", "budi is banned from #tea, by ani"),
             ("BANNED #tea * ani for=7200: trouble", "an address is banned from #tea for 2 h, by ani: trouble"),
             ("UNBANNED * budi ani", "budi may come to this server again, by ani"),
-            ("NOTE *: Tea is ready", "Tea is ready"),
+            ("NOTE *: Tea is ready", "The server says: Tea is ready"),
             ("NOTE #tea: ani lets only operators speak (+m).", "#tea: ani lets only operators speak (+m)."),
         ] {
             let seen = shown(&mut view(false), &[&format!("2026-08-21T10:00:12Z {line}")]);

@@ -303,8 +303,9 @@ fn a_file_is_sent_and_fetched_with_a_bar_and_nothing_is_overwritten() {
     assert!(line.trim_end().ends_with(": laporan akhir.bin"), "{line}");
     let token = line.split([' ', ':']).find(|word| word.len() == 32).expect("a token").to_string();
     ani.shows("laporan akhir.bin is there");
-    ani.shows("sends laporan akhir.bin (900000 bytes) /get");
+    ani.shows("sends 900000 bytes, /get");
     ani.shows(&token);
+    ani.shows(": laporan akhir.bin");
     // The bar of what has just begun, or is done; how many there are is a matter of speed.
     ani.shows("laporan akhir.bin [");
     // To fetch it, and once more to the same place.
@@ -687,7 +688,7 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.shows("#den> ");
     budi.hears("JOINED #lobby ani");
     budi.says("MSG=m:before");
-    ani.shows("#lobby before");
+    ani.shows("#lobby budi  before");
     server.running.kill();
     ani.shows("not connected");
     ani.types("typed offline");
@@ -702,12 +703,13 @@ fn a_restart_is_survived_and_the_hole_is_filled_once() {
     ani.shows("connected again, as ani");
     budi.hears("MSG #den 1 ani: typed offline");
     budi.says("SAY=n:#lobby after");
-    ani.shows("#lobby after");
+    ani.shows("#lobby budi  after");
     ani.begins("\x04");
     let (code, screen) = ani.ends();
     assert_eq!(code, 0, "{screen}");
-    for words in ["#lobby before", "meanwhile", "#lobby after"] {
-        assert_eq!(times_said(&screen, "budi", words), 1, "{words} in:\n{screen}");
+    // What stands below "earlier in #lobby" names the room no more.
+    for (who, words) in [("#lobby budi", "before"), ("budi", "meanwhile"), ("#lobby budi", "after")] {
+        assert_eq!(times_said(&screen, who, words), 1, "{words} in:\n{screen}");
     }
 }
 

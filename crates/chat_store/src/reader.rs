@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::error::ChatError;
 use chat_server::event::Envelope;
+use chat_server::glyph::is_unspaced;
 use chat_server::names::RoomName;
 use chat_server::store::{Act, Answer, Entry, Question};
 use chat_server::text::Text;
@@ -14,6 +15,7 @@ use chrono::DateTime;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::desk::{Ask, Desk, Kind};
+use crate::index;
 use crate::keep::folded;
 use crate::lines::{BEHIND, COLUMNS, line, room_name};
 
@@ -151,7 +153,7 @@ pub(crate) fn page(
 
 /// The newest lines with all these words, oldest first. Only in one room is there a number to go on from. `None` if it was ended
 /// and there is nothing to go on from.
-fn search(
+pub(crate) fn search(
     db: &Connection,
     name: Option<&RoomName>,
     hidden: &[RoomName],
@@ -252,13 +254,19 @@ fn query(typed: &str) -> Option<String> {
         let words: Vec<&str> = if is_quoted { vec![piece] } else { piece.split_whitespace().collect() };
         for word in words {
             // What has no letter and no digit is nothing to the index.
-            if word.contains(char::is_alphanumeric) {
-                let star = if !is_quoted && word.ends_with('*') { " *" } else { "" };
-                phrases.push(format!("\"{word}\"{star}"));
+            if word.contains(|c: char| c.is_alphanumeric() || is_unspaced(c)) {
+                let star = if !is_quoted && is_beginning(word) { " *" } else { "" };
+                phrases.push(format!("\"{}\"{star}", index::as_words(word)));
             }
         }
     }
     (!phrases.is_empty()).then(|| format!("text : ({})", phrases.join(" AND ")))
+}
+
+/// Whether a word is the beginning of others. A character of a script without spaces is found before all others without that.
+fn is_beginning(word: &str) -> bool {
+    let mut letters = word.chars().rev().skip_while(|c| !c.is_alphanumeric() && !is_unspaced(*c));
+    word.ends_with('*') && !letters.next().is_some_and(is_unspaced)
 }
 
 #[cfg(test)]
@@ -270,7 +278,7 @@ mod tests {
     use super::*;
     use crate::backlog::Backlog;
     use crate::figures::Figures;
-    use crate::{Durability, db, index};
+    use crate::{Durability, db};
 
     fn of(room: Option<&str>, words: &str) -> Question {
         let room = room.map(|room| RoomName::parse(room).unwrap());

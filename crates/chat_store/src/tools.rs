@@ -14,6 +14,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::db::{self, FILE, MIGRATIONS, OpenError, from_sqlite};
+use crate::index;
 use crate::keep::folded;
 use crate::lines::{COLUMNS, line, room_name};
 
@@ -150,7 +151,7 @@ pub fn check(dir: &Path) -> Result<Findings, ToolError> {
         drop(db);
         match db::lock(dir) {
             // Nobody else writes, so this may.
-            Ok(_lock) => findings.looked_at("search index", index(dir)),
+            Ok(_lock) => findings.looked_at("search index", compared(dir)),
             Err(OpenError::InUse { .. }) => {
                 findings.note("search index: not compared with the lines, for a server runs; its structure is above");
             }
@@ -222,12 +223,9 @@ fn ids(db: &Connection, version: usize) -> rusqlite::Result<Vec<String>> {
     Ok(problems)
 }
 
-fn index(dir: &Path) -> rusqlite::Result<Vec<String>> {
-    let db = Connection::open_with_flags(
-        dir.join(FILE),
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    let compared = db.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)", []);
+fn compared(dir: &Path) -> rusqlite::Result<Vec<String>> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let compared = index::compare(&Connection::open_with_flags(dir.join(FILE), flags)?);
     Ok(compared.err().map(|error| format!("not what the lines say: {error}")).into_iter().collect())
 }
 

@@ -257,6 +257,57 @@ fn searches_find_words_wherever_they_may() {
 }
 
 #[test]
+fn words_are_found_inside_a_text_without_spaces() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let lines = [
+        "明日は東京に行く",
+        "我们明天去北京吃饭",
+        "내일은 도쿄에 갑니다",
+        "พรุ่งนี้ฉันจะไปกรุงเทพ",
+        "ມື້ອື່ນຂ້ອຍຈະໄປວຽງຈັນ",
+        "ថ្ងៃស្អែកខ្ញុំទៅភ្នំពេញ",
+        "မနက်ဖြန်ရန်ကုန်သွားမယ်",
+        "東京tower and 東京 タワー",
+        "ﾄｳｷｮｳ ＴＯＷＥＲ",
+    ];
+    talk.say((1..).zip(lines).map(|(id, line)| said("#a", id, "ani", line)));
+    for (words, ids) in [
+        ("東京", &[1, 8][..]),
+        ("行く", &[1]),
+        ("東", &[1, 8]),
+        ("京*", &[1, 2, 8]),
+        ("東行", &[]),
+        ("明日 行く", &[1]),
+        ("北京", &[2]),
+        ("吃饭", &[2]),
+        ("도쿄", &[3]),
+        ("니다", &[3]),
+        ("กรุงเทพ", &[4]),
+        ("ฉัน", &[4]),
+        ("ฉิน", &[]),
+        ("ວຽງຈັນ", &[5]),
+        ("ភ្នំពេញ", &[6]),
+        ("ရန်ကုန်", &[7]),
+        ("tower", &[8, 9]),
+        ("tow*", &[8, 9]),
+        ("東京tower", &[8]),
+        ("京tow*", &[8]),
+        ("\"東京 タワー\"", &[8]),
+        ("トウキョウ", &[9]),
+        ("東京　タワー", &[8]),
+    ] {
+        assert_eq!(talk.search(words), ids, "{words}");
+    }
+    talk.say([changed("#a", 10, 1, What::Edited(text("大阪に行く"))), changed("#a", 11, 2, What::Deleted)]);
+    assert_eq!(talk.search("京"), [8]);
+    assert_eq!(talk.search("大阪"), [1]);
+    talk.stop();
+    let findings = check(dir.path()).unwrap();
+    assert!(findings.is_sound, "{}", findings.text);
+}
+
+#[test]
 fn a_search_can_leave_out_hundreds_of_rooms() {
     let dir = tempfile::tempdir().unwrap();
     let mut talk = Talk::open(dir.path());

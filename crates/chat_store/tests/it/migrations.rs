@@ -1,10 +1,10 @@
 //! Files that older versions made, and those of newer ones.
 
 use chat_server::event::What;
-use chat_store::{FILE, OpenError, check};
+use chat_store::{Durability, FILE, OpenError, Sqlite, backup, check};
 use rusqlite::Connection;
 
-use crate::kit::{Talk, changed, refused, said, said_with, words};
+use crate::kit::{Talk, changed, options, refused, said, said_with, text, words};
 
 /// A file as version 1 made it, by hand, so that no change of today's code changes it.
 const VERSION_1: &str = include_str!("version1.sql");
@@ -66,6 +66,9 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 7, before the index knew the beginnings of words.
 const BACK_TO_7: &str = r#"
     DROP TABLE words;
+    DROP VIEW said;
+    CREATE VIEW said AS
+        SELECT seq, 'r' || room AS room, text FROM log, state WHERE kind = 0 AND version < 2 AND seq <= indexed;
     CREATE VIRTUAL TABLE words USING fts5 (
         room, text, content = 'said', content_rowid = 'seq', columnsize = 0, tokenize = "unicode61 remove_diacritics 2"
     );
@@ -96,4 +99,78 @@ fn the_index_is_made_anew_for_beginnings_and_no_line_is_taken_for_a_double_by_th
     talk.stop();
     let findings = check(dir.path()).unwrap();
     assert!(findings.is_sound, "{}", findings.text);
+}
+
+/// What makes a file of today one of version 8, which knows no word inside a text without spaces.
+const BACK_TO_8: &str = r#"
+    DROP TABLE words;
+    DROP VIEW said;
+    CREATE VIEW said AS
+        SELECT seq, 'r' || room AS room, text FROM log, state WHERE kind = 0 AND version < 2 AND seq <= indexed;
+    CREATE VIRTUAL TABLE words USING fts5 (
+        room, text, content = 'said', content_rowid = 'seq', columnsize = 0, prefix = '2 3',
+        tokenize = "unicode61 remove_diacritics 2"
+    );
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+    INSERT INTO words (rowid, room, text) SELECT seq, room, text FROM said;
+    PRAGMA user_version = 8;"#;
+
+/// A file of version 8 with so many lines; line 7 of them is deleted.
+fn of_version_8(dir: &std::path::Path, lines: u64) {
+    let mut talk = Talk::open(dir);
+    talk.say((1..=lines).map(|id| said("#a", id, "ani", &format!("第{id}行 明日は東京に行く"))));
+    talk.say([changed("#a", lines + 1, 7, What::Deleted)]);
+    talk.stop();
+    let db = Connection::open(dir.join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_8).unwrap();
+}
+
+#[test]
+fn words_without_spaces_are_found_in_what_was_said_before_the_upgrade() {
+    let dir = tempfile::tempdir().unwrap();
+    of_version_8(dir.path(), 30);
+    assert!(check(dir.path()).unwrap().is_sound, "as an older chatd has left it");
+    let mut talk = Talk::open(dir.path());
+    let all: Vec<u64> = (1..=30).filter(|id| *id != 7).collect();
+    assert_eq!(talk.search("東京"), all);
+    assert!(talk.search("第7行").is_empty());
+    talk.say([changed("#a", 32, 8, What::Edited(text("大阪")))]);
+    assert_eq!(talk.search("大阪"), [8]);
+    talk.stop();
+    let findings = check(dir.path()).unwrap();
+    assert!(findings.is_sound, "{}", findings.text);
+}
+
+#[test]
+fn an_upgrade_that_ends_at_any_moment_goes_on_and_loses_no_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = 3_000;
+    of_version_8(dir.path(), lines);
+    // The end comes behind the schema's last step, before anything is in the index.
+    drop(Sqlite::open(options(dir.path(), Durability::Commit)).unwrap());
+    let findings = check(dir.path()).unwrap();
+    assert!(findings.is_sound, "an index of nothing so far: {}", findings.text);
+    // And then in the middle of it, which is what a copy of the files is.
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", lines + 2, "ani", "while it is made: 大阪")]);
+    let copy = tempfile::tempdir().unwrap();
+    let to = copy.path().join("copy.db");
+    backup(dir.path(), &to).unwrap();
+    std::fs::rename(to, copy.path().join(FILE)).unwrap();
+    talk.stop();
+    let indexed = Connection::open(copy.path().join(FILE)).unwrap();
+    let indexed: i64 = indexed.query_row("SELECT indexed FROM state", [], |row| row.get(0)).unwrap();
+    for dir in [dir.path(), copy.path()] {
+        let findings = check(dir).unwrap();
+        assert!(findings.is_sound, "{} with {indexed} lines in the index: {}", dir.display(), findings.text);
+        let mut talk = Talk::open(dir);
+        let newest: Vec<u64> = (lines - 49..=lines).collect();
+        assert_eq!(talk.search("東京"), newest);
+        assert_eq!(talk.search("第1234行"), [1234]);
+        assert_eq!(talk.search("大阪"), [lines + 2]);
+        assert_eq!(talk.page("#a").len(), 1_000);
+        talk.stop();
+        let findings = check(dir).unwrap();
+        assert!(findings.is_sound, "{}", findings.text);
+    }
 }

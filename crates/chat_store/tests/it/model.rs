@@ -14,7 +14,7 @@ use crate::kit::{PATIENCE, Talk, changed, name, options, room_name, said_with, s
 
 const ROOMS: [&str; 4] = ["#lobby", "#Rust", "#x", "#y"];
 const PEOPLE: [&str; 3] = ["ani", "Budi", "cici"];
-const WORDS: [&str; 6] = ["tea", "coffee", "Milk", "sugar", "über", "два"];
+const WORDS: [&str; 10] = ["tea", "coffee", "Milk", "sugar", "über", "два", "東京に行く", "京", "東京tower", "กิน"];
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -115,7 +115,7 @@ impl Task {
                     Speech { room, id: *id, by, from: name, act, re, version, signed, cid: own, file: None, text };
                 return self.said(envelope, &speech, cid, asker, again);
             }
-            (Done::Changed { room, id, target }, Wanted::Changed(what)) => {
+            (Done::Changed { room, id, target, .. }, Wanted::Changed(what)) => {
                 self.saw(room, *id);
                 if id != target
                     && let Some(name) = self.session.name()
