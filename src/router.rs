@@ -219,7 +219,7 @@ impl Router {
         self.sanctions.forget(id);
         for room in self.rooms.values_mut() {
             room.sanctions.forget(id);
-            room.invited.remove(&id);
+            room.invited.retain(|invited| *invited != id);
             if let Some(opener) = &mut room.opener {
                 opener.person = opener.person.filter(|person| *person != id);
             }
@@ -412,7 +412,7 @@ impl Turn<'_> {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
         room.ops.remove(&id);
-        room.invited.remove(&id);
+        room.invited.retain(|invited| *invited != id);
         let is_hidden = room.unannounced.remove(&id);
         let stays =
             who.as_ref().is_some_and(|who| self.clients.all_named(who).any(|other| room.members.contains(&other)));

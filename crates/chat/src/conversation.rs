@@ -21,6 +21,7 @@ use std::sync::Arc;
 use chat_server::store::Secret;
 
 use crate::files::{Known, Wish};
+use crate::latest::Latest;
 use crate::line::{Blocks, Line};
 use crate::secrets::Asking;
 use crate::view::View;
@@ -41,7 +42,7 @@ pub(crate) struct Conversation {
     pub(crate) wishes: Vec<Wish>,
     /// Where files go, once a server has said so.
     pub(crate) file_port: Option<u16>,
-    files: HashMap<String, Known>,
+    files: Latest<Known>,
     /// How many of the person's own commands were answered.
     pub(crate) answers: u64,
     name: String,
@@ -130,7 +131,7 @@ impl Conversation {
             words: Arc::default(),
             wishes: Vec::new(),
             file_port: None,
-            files: HashMap::new(),
+            files: Latest::new(offers::MOST_FILES),
             answers: 0,
             name: name.to_string(),
             wanted: None,
