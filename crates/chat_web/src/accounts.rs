@@ -80,6 +80,8 @@ pub struct Where {
 }
 
 /// Make a name your own, and come in under it
+///
+/// On a private server it takes the `code` of an invitation.
 #[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = Credentials, responses(
     (status = 201, description = "It is yours, and you are in", body = SignedIn, headers(("Set-Cookie" = String))),
     (status = 400, description = "The body is no JSON", body = Problem),

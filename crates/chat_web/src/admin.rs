@@ -170,6 +170,8 @@ pub struct Kick {
 }
 
 /// Send somebody away
+///
+/// Every connection of that person ends, with the reason. They may come again; `/ban` at any door keeps them out.
 #[utoipa::path(post, path = "/admin/kick", tag = "operators", request_body = Kick, security(("operator" = [])), responses(
     (status = 204, description = "Gone"),
     (status = 400, description = "The body is no JSON", body = Problem),
@@ -206,6 +208,8 @@ pub struct Announcement {
 }
 
 /// Tell everybody something
+///
+/// It is a notice in every room and at every door, and stands in no history.
 #[utoipa::path(post, path = "/admin/announce", tag = "operators", request_body = Announcement, security(("operator" = [])),
     responses(
     (status = 204, description = "Told"),

@@ -196,6 +196,9 @@ pub async fn list_users(State(state): Shared, who: Anybody) -> Result<Json<Vec<U
 }
 
 /// Come in under a name
+///
+/// Makes a session. Send its `token` as `Authorization: Bearer`; a browser has it as a cookie. A session without a WebSocket ends after
+/// five minutes without a call.
 #[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser, responses(
     (status = 201, description = "You are in", body = CreatedUser, headers(("Location" = String), ("Set-Cookie" = String))),
     (status = 400, description = "The body is no JSON", body = Problem),
@@ -260,6 +263,8 @@ pub async fn me(SignedOn(session): SignedOn) -> Response {
 }
 
 /// Leave
+///
+/// The session ends, and the rooms are told.
 #[utoipa::path(delete, path = "/me", tag = "users", security(("session" = []), ("cookie" = [])), responses(
     (status = 204, description = "You are out"),
     (status = 401, description = "Nobody is signed on", body = Problem),
@@ -364,6 +369,8 @@ struct IdempotencyKey {
 }
 
 /// A page of messages
+///
+/// Oldest first, as a bare array. `Link` has the addresses of the pages before and after, `X-Last-Seq` the room's last number.
 #[utoipa::path(get, path = "/messages", tag = "messages", params(MessageQuery), responses(
     (status = 200, description = "Oldest first; the newest page if nothing is said", body = Vec<Message>,
         headers(("Link" = String, description = "rel=prev and rel=next"), ("X-Last-Seq" = u64), ("ETag" = String))),
@@ -396,6 +403,8 @@ pub async fn list_messages(
 }
 
 /// A page of one room's messages
+///
+/// The same page as that of `/api/messages`, as an object with the addresses of its neighbours.
 #[utoipa::path(get, path = "/rooms/{room}/messages", tag = "rooms",
     params(("room" = String, Path, description = "The room without its `#`"), RoomQuery), responses(
     (status = 200, description = "Oldest first; the newest page if nothing is said", body = MessagePage),
@@ -430,6 +439,8 @@ pub async fn room_messages(
 }
 
 /// Say something
+///
+/// With a `cid`, or the header `Idempotency-Key`, a call that is sent again says nothing twice: it gets the first answer.
 #[utoipa::path(post, path = "/messages", tag = "messages", request_body = NewMessage, security(("session" = []), ("cookie" = [])),
     params(IdempotencyKey), responses(
     (status = 201, description = "Said", body = Message, headers(("Location" = String),
@@ -543,6 +554,8 @@ pub struct Found {
 }
 
 /// Find what was said
+///
+/// Lines that have all the words, in the rooms that the session may read. It counts as ten pages for the pace of reading.
 #[utoipa::path(get, path = "/search", tag = "messages", params(SearchQuery), responses(
     (status = 200, description = "What has all the words", body = Found),
     (status = 400, description = "A parameter cannot be read", body = Problem),
@@ -571,6 +584,8 @@ pub async fn search(
 }
 
 /// Everything that was said in a room, as lines of JSON
+///
+/// One object for each line, from the oldest on, corrections, deletions and reactions among them.
 #[utoipa::path(get, path = "/rooms/{room}/export", tag = "rooms",
     params(("room" = String, Path, description = "The room without its `#`")), responses(
     (status = 200, description = "One object for each line, oldest first", body = String, content_type = "application/x-ndjson"),
@@ -633,6 +648,8 @@ async fn paced_export(
 // ---- rooms ----
 
 /// The rooms one may know of
+///
+/// Rooms by invitation are named to the sessions that are in them and to no other.
 #[utoipa::path(get, path = "/rooms", tag = "rooms", responses(
     (status = 200, description = "By name", body = Vec<Room>),
     (status = 403, description = "You are kept out", body = Problem),
@@ -702,6 +719,8 @@ pub async fn healthz(State(state): Shared) -> Json<Health> {
 }
 
 /// Whether people can come in
+///
+/// 503 while the server is full or stops.
 #[utoipa::path(get, path = "/readyz", tag = "server", responses(
     (status = 200, description = "They can", body = Health),
     (status = 503, description = "The server is full, or stopping", body = Problem)))]

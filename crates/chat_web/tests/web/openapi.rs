@@ -124,5 +124,13 @@ fn every_route_is_in_it_and_answers() {
     ];
     let wanted: BTreeSet<String> = wanted.into_iter().map(String::from).collect();
     assert_eq!(seen, wanted);
+    let manual = include_str!("../../../../docs/protocol.md");
+    for call in &wanted {
+        let (_, path) = call.split_once(' ').expect("a method and a path");
+        assert!(
+            manual.contains(&format!("{path}`")) || manual.contains(&format!("{path}?")),
+            "docs/protocol.md has no {call}"
+        );
+    }
     assert_eq!(document["info"]["title"], json!("chat"));
 }
