@@ -29,6 +29,9 @@ use crate::words::Words;
 use room::Room;
 use speech::Speech;
 
+/// Files that the chat spoke of and that are remembered.
+const MOST_FILES: usize = 1_000;
+
 /// The conversation's state. Lines to send gather in `send`, text for the screen in `show`.
 pub(crate) struct Conversation {
     pub(crate) send: String,
@@ -131,7 +134,7 @@ impl Conversation {
             words: Arc::default(),
             wishes: Vec::new(),
             file_port: None,
-            files: Latest::new(offers::MOST_FILES),
+            files: Latest::new(MOST_FILES),
             answers: 0,
             name: name.to_string(),
             wanted: None,

@@ -10,9 +10,6 @@ use super::{Ask, Conversation};
 use crate::files::{Known, Wish, file_and_recipient, safe_name};
 use crate::line::Line;
 
-/// Files that the chat spoke of and that are remembered.
-pub(super) const MOST_FILES: usize = 1_000;
-
 impl Conversation {
     /// `/send FILE [to]` and `/get TOKEN [name]` are this client's. What the server itself understands goes to the server.
     pub(super) fn is_about_files(&mut self, line: &Text) -> bool {
