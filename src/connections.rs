@@ -115,6 +115,7 @@ impl Connections {
     /// Cuts what is still open; the threads that wait on those sockets wake up and end. Returns how many there were.
     pub(crate) fn cut_all(&self) -> usize {
         let open = self.lock();
+        #[expect(clippy::iter_over_hash_type, reason = "all are closed, at once")]
         for socket in open.sockets.values() {
             // A socket that is closed already needs no more.
             let _closed = socket.shutdown(Shutdown::Both);

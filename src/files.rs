@@ -68,6 +68,11 @@ impl Token {
         }
         u128::from_str_radix(token, 16).ok().map(Token)
     }
+
+    /// The token of a number, for tests that have to know it.
+    pub(crate) fn of(number: u128) -> Token {
+        Token(number)
+    }
 }
 
 impl fmt::Display for Token {
@@ -176,9 +181,13 @@ impl Limits {
     }
 }
 
+/// Draws so many new tokens. Fails where there is no random source.
+pub(crate) type Draw = Box<dyn FnMut(usize) -> io::Result<Vec<Token>> + Send>;
+
 /// All that is known of files. Shared by the router and those who move the bytes.
 pub struct Files {
     disk: Disk,
+    draw: Mutex<Draw>,
     port: u16,
     shelf: Mutex<Shelf>,
     /// Somebody has to tidy up.
@@ -210,10 +219,15 @@ impl Files {
     /// # Errors
     /// What the system says to the directory, that another server has it, or that there is no random source.
     pub fn open(config: &Config, port: u16) -> io::Result<Arc<Files>> {
+        Files::drawing(config, port, Box::new(disk::tokens))
+    }
+
+    /// The same with tokens from elsewhere.
+    pub(crate) fn drawing(config: &Config, port: u16, mut draw: Draw) -> io::Result<Arc<Files>> {
         let dir = (!config.files_dir.as_os_str().is_empty()).then_some(&*config.files_dir);
         let shelf = Shelf {
             limits: Limits::of(config),
-            tokens: disk::tokens(TOKENS)?,
+            tokens: draw(TOKENS)?,
             pending: HashMap::new(),
             kept: HashMap::new(),
             last_offer: 0,
@@ -225,7 +239,8 @@ impl Files {
             guesses: Guesses::new(FREE_GUESSES),
             is_closed: false,
         };
-        Ok(Arc::new(Files { disk: Disk::open(dir)?, port, shelf: Mutex::new(shelf), chores: Condvar::new() }))
+        let (disk, draw) = (Disk::open(dir)?, Mutex::new(draw));
+        Ok(Arc::new(Files { disk, draw, port, shelf: Mutex::new(shelf), chores: Condvar::new() }))
     }
 
     /// Takes over what was there before the start: the files of these lines, as far as they are whole and not too old by the time
@@ -491,7 +506,8 @@ impl Files {
         if wanted == 0 {
             return;
         }
-        match disk::tokens(wanted) {
+        let drawn = self.draw.lock().unwrap_or_else(PoisonError::into_inner)(wanted);
+        match drawn {
             Ok(tokens) => self.lock().tokens.extend(tokens),
             Err(error) => {
                 log::error!("files: no random numbers: {error}");

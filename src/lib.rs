@@ -11,6 +11,8 @@
 #![warn(missing_docs)]
 // A closed pipe makes println panic, so the library writes to the log and nowhere else.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+// The same messages at the same times come to the same bytes, so nothing is done in the order of a random state.
+#![warn(clippy::iter_over_hash_type)]
 
 // ---- words ----
 pub mod names;

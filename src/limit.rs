@@ -1,7 +1,6 @@
 //! Pace and spam: a token bucket for each reader, a sliding window for each talker. Time is an argument.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::error::{ChatError, Spam};
@@ -81,13 +80,13 @@ impl Bucket {
 pub struct Allowance<K> {
     burst: u32,
     per_hour: u32,
-    by: HashMap<K, Bucket>,
+    by: BTreeMap<K, Bucket>,
 }
 
-impl<K: Eq + Hash + Clone> Allowance<K> {
+impl<K: Ord + Clone> Allowance<K> {
     /// `burst` at once, then `per_hour`; 0 switches it off.
     pub fn new(burst: u32, per_hour: u32) -> Allowance<K> {
-        Allowance { burst, per_hour, by: HashMap::new() }
+        Allowance { burst, per_hour, by: BTreeMap::new() }
     }
 
     /// Other numbers from now on, also for those who have used a part of it.
@@ -136,16 +135,16 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
 /// A bucket for each of many, of whom only those are remembered whose bucket is not full.
 pub struct Paces<K> {
     burst: u32,
-    by: HashMap<K, Bucket>,
+    by: BTreeMap<K, Bucket>,
 }
 
 /// The most that are remembered. Whoever comes beyond that is taken for one who was too fast.
 const MAX_PACED: usize = 10_000;
 
-impl<K: Eq + Hash> Paces<K> {
+impl<K: Ord> Paces<K> {
     /// So many at once for each, and as many more each minute. 0 switches it off.
     pub fn new(burst: u32) -> Paces<K> {
-        Paces { burst, by: HashMap::new() }
+        Paces { burst, by: BTreeMap::new() }
     }
 
     /// Another pace from now on.
@@ -184,7 +183,7 @@ pub struct Guesses<K> {
     free: u32,
     /// What has to be waited at least behind the last of them.
     least: Duration,
-    by: HashMap<K, Guess>,
+    by: BTreeMap<K, Guess>,
 }
 
 struct Guess {
@@ -198,10 +197,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(900);
 /// The most that are remembered. Who is the first that may guess again makes way.
 const MAX_GUESSERS: usize = 10_000;
 
-impl<K: Eq + Hash + Clone> Guesses<K> {
+impl<K: Ord + Clone> Guesses<K> {
     /// So many guesses a minute are free.
     pub fn new(free: u32) -> Guesses<K> {
-        Guesses { free, least: Duration::ZERO, by: HashMap::new() }
+        Guesses { free, least: Duration::ZERO, by: BTreeMap::new() }
     }
 
     /// So many guesses are free, and behind them one has to wait for this long at least: no more than `free` in that time.

@@ -1,6 +1,6 @@
 //! Who is connected: the one shared map. The router changes it, others take copies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::PoisonError;
 
@@ -91,9 +91,11 @@ impl Registry {
         self.lock().get(id).is_some_and(|client| client.state.is_prompted)
     }
 
-    /// The names of all who signed on, in no order.
+    /// The names of all who signed on, in their order.
     pub fn names(&self) -> Vec<Name> {
-        self.lock().by_name.keys().cloned().collect()
+        let mut names: Vec<Name> = self.lock().by_name.keys().cloned().collect();
+        names.sort_unstable();
+        names
     }
 
     /// The rooms of one connection; `None` if there is none of that number.
@@ -106,7 +108,8 @@ impl Registry {
         self.lock().iter().filter(|client| client.person() == person).map(|client| client.id).collect()
     }
 
-    /// All who signed on, in no order, each once: of several connections of one account the one that was heard of last.
+    /// All who signed on, in the order of their numbers, each once: of several connections of one account the one that was heard of
+    /// last.
     pub fn people(&self) -> Vec<Person> {
         let person = |client: &Client| {
             Some(Person {
@@ -119,7 +122,7 @@ impl Registry {
                 last_line: client.state.last_line,
             })
         };
-        let mut people: HashMap<ClientId, Person> = HashMap::new();
+        let mut people: BTreeMap<ClientId, Person> = BTreeMap::new();
         for person in self.lock().iter().filter_map(person) {
             let known = people.get(&person.id).is_some_and(|known| known.last_line >= person.last_line);
             if !known {
@@ -224,21 +227,29 @@ impl Clients {
         self.claim(name, id);
     }
 
+    /// All of them, in the order of their numbers: what comes of it reaches clients.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.by_id.values().map(|client| &**client)
+        let mut clients: Vec<&Client> = self.by_id.values().map(|client| &**client).collect();
+        clients.sort_unstable_by_key(|client| client.id);
+        clients.into_iter()
     }
 
+    /// All of them in no order: for what is done to each alone.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
         self.by_id.values_mut().map(|client| &mut **client)
     }
 
+    /// All numbers, in their order.
     pub(crate) fn ids(&self) -> Vec<ClientId> {
-        self.by_id.keys().copied().collect()
+        let mut ids: Vec<ClientId> = self.by_id.keys().copied().collect();
+        ids.sort_unstable();
+        ids
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut seen = Snapshot { clients: self.by_id.len(), people: self.by_name.len(), ..Snapshot::default() };
-        for client in self.iter() {
+        #[expect(clippy::iter_over_hash_type, reason = "sums come out the same in any order, and the doors are sorted")]
+        for client in self.by_id.values() {
             let waiting = client.sender.waiting();
             seen.waiting += waiting;
             seen.behind += usize::from(waiting > 0);
@@ -247,6 +258,7 @@ impl Clients {
                 None => seen.doors.push((client.door, 1)),
             }
         }
+        seen.doors.sort_unstable();
         seen
     }
 

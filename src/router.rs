@@ -696,6 +696,7 @@ impl Turn<'_> {
             }
         }
         announced.sort_unstable();
+        pinged.sort_unstable();
         let pong = Envelope::new(self.now.wall, Event::Pong(Text::own("*")));
         for id in pinged {
             self.push(id, &pong);

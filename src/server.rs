@@ -1,4 +1,4 @@
-//! The server: accepts, starts a thread for each client and one for the router, and joins them all at the end.
+//! The server: accepts, starts each client on its transport and the router on a thread, and joins all threads at the end.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};

@@ -55,8 +55,8 @@ use crate::config::{Config, SETTINGS};
 use crate::connection::{Link, Threads};
 use crate::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use crate::event::{Leave, Warning};
-use crate::files::Files;
 use crate::files::door::{Desk, Peer};
+use crate::files::{Files, Token};
 use crate::intake::is_ahead;
 use crate::lab::{Lab, Picture};
 use crate::message::{Client, Message, Ticket};
@@ -139,11 +139,13 @@ pub struct Setup {
     pub kept: Option<(MemoryStore, Policy)>,
     /// The operator key in words, which the settings show to nobody: for a stage that starts a program.
     pub operator_key: Option<String>,
+    /// Whether the tokens of files are 1, 2, 3 … instead of random ones.
+    pub counted_tokens: bool,
 }
 
 impl From<Config> for Setup {
     fn from(config: Config) -> Setup {
-        Setup { config, kept: None, operator_key: None }
+        Setup { config, kept: None, operator_key: None, counted_tokens: false }
     }
 }
 
@@ -635,7 +637,12 @@ impl Deliver for Shelf {
 impl Bare {
     /// A router with these settings.
     pub fn new(setup: impl Into<Setup>) -> Bare {
-        let (setup, now) = (setup.into(), Now::read());
+        Bare::at(setup, Now::read())
+    }
+
+    /// The same, at this time.
+    pub fn at(setup: impl Into<Setup>, now: Now) -> Bare {
+        let setup = setup.into();
         let (router, files, reports) = router(&setup, now);
         let in_force = setup.config.clone();
         let (_nobody, rehashes) = mpsc::sync_channel(0);
@@ -713,6 +720,11 @@ impl Bare {
         self.seat(who).id
     }
 
+    /// All that the router has handed to somebody since it was taken last, or read.
+    pub fn take(&mut self, who: &str) -> Vec<Batch> {
+        self.seat(who).shelf.take()
+    }
+
     /// How many batches the router has handed to somebody since the last line was read.
     pub fn batches(&mut self, who: &str) -> usize {
         self.seat(who).shelf.len()
@@ -723,11 +735,20 @@ impl Bare {
     }
 }
 
+fn files_of(setup: &Setup) -> io::Result<Arc<Files>> {
+    if !setup.counted_tokens {
+        return Files::open(&setup.config, 7879);
+    }
+    let mut numbers = 1u128..;
+    let draw = move |count| Ok(numbers.by_ref().take(count).map(Token::of).collect());
+    Files::drawing(&setup.config, 7879, Box::new(draw))
+}
+
 /// A router, and what comes from its store.
 fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receiver<Report>) {
     let mut router = Router::new(&setup.config, Registry::new(), Arc::new(Metrics::new(now.mono)));
     let (said, reports) = mpsc::channel();
-    let files = (setup.config.files != "off").then(|| Files::open(&setup.config, 7879).expect("a folder for files"));
+    let files = (setup.config.files != "off").then(|| files_of(setup).expect("a folder for files"));
     if let Some(files) = &files {
         router.pass_files(files.clone(), &setup.config);
     }

@@ -54,6 +54,8 @@ pub(super) struct Archive {
     to_ask: Vec<(u64, Question)>,
     /// Those that wait for the pace of reading, with when that is over.
     paced: Vec<(Moment, u64, Question)>,
+    /// Those that the store has and has not answered yet.
+    in_store: BTreeSet<u64>,
     last_question: u64,
 }
 
@@ -163,16 +165,14 @@ impl Router {
             questions: BTreeMap::new(),
             to_ask: Vec::new(),
             paced: Vec::new(),
+            in_store: BTreeSet::new(),
             last_question: 0,
         });
     }
 
-    /// Whether the store has yet to say something that people wait for.
+    /// Whether the store has yet to say what became of a turn, or of a question that it was asked.
     pub fn waits_for_store(&self) -> bool {
-        self.archive.as_ref().is_some_and(|archive| {
-            let is_waited_for = |asked: &Asked| !matches!(asked.asker, Asker::Nobody);
-            archive.held.is_some() || archive.questions.values().any(is_waited_for)
-        })
+        self.archive.as_ref().is_some_and(|archive| archive.held.is_some() || !archive.in_store.is_empty())
     }
 
     /// What a tap that comes now has to know to be up to date: the rooms, and what was said in them.
@@ -524,7 +524,9 @@ impl Turn<'_> {
                 Admission::Now if archive.is_lost || archive.store.ask(number, question).is_err() => {
                     refused.push((number, ChatError::StoreBusy));
                 }
-                Admission::Now => {}
+                Admission::Now => {
+                    archive.in_store.insert(number);
+                }
             }
         }
         (refused, freed)
@@ -533,7 +535,12 @@ impl Turn<'_> {
     /// The store has something to say that is not about a turn.
     pub(super) fn report(&mut self, report: Report) {
         match report {
-            Report::Answer(number, answer) => self.answered(number, answer),
+            Report::Answer(number, answer) => {
+                if let Some(archive) = &mut self.router.archive {
+                    archive.in_store.remove(&number);
+                }
+                self.answered(number, answer);
+            }
             Report::Purged(rooms) => self.purged(rooms),
             // Looked at before the turn began.
             Report::Kept(_) | Report::NotKept { .. } | Report::Recovered => {}

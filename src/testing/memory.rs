@@ -1,7 +1,7 @@
 //! A store in memory: what every store has to do, in its simplest form. Tests of the core keep their chat in it, and real
 //! stores are compared with it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -32,6 +32,9 @@ struct Memory {
     codes: Vec<String>,
     codes_made: u64,
     acts: Vec<Act>,
+    /// What the router has handed over, and what it has asked.
+    records: Vec<Record>,
+    questions: Vec<Question>,
     sanctions: Vec<Sanction>,
     /// Why it cannot write at the moment, and what waits for that.
     trouble: Option<&'static str>,
@@ -77,9 +80,9 @@ impl MemoryStore {
             for job in waiting {
                 let said = match job {
                     Job::Keep(record) => memory.lock().keep(*record),
-                    Job::Ask(number, question) => Report::Answer(number, memory.lock().answer(question)),
+                    Job::Ask(number, question) => vec![Report::Answer(number, memory.lock().answer(question))],
                 };
-                report(said);
+                said.into_iter().for_each(&report);
             }
         };
         let thread = thread::Builder::new().name("memory-store".into()).spawn(work).expect("a thread for the store");
@@ -89,6 +92,12 @@ impl MemoryStore {
     /// What was done by power.
     pub fn acts(&self) -> Vec<Act> {
         self.lock().acts.clone()
+    }
+
+    /// Each record that the router has handed over, and each question.
+    pub fn heard(&self) -> (Vec<Record>, Vec<Question>) {
+        let memory = self.lock();
+        (memory.records.clone(), memory.questions.clone())
     }
 
     /// Every line of a room, as it is now.
@@ -170,18 +179,19 @@ impl Memory {
         }
     }
 
-    fn keep(&mut self, record: Record) -> Report {
+    fn keep(&mut self, record: Record) -> Vec<Report> {
         let turn = record.turn;
+        self.records.push(record.clone());
         self.backlog.push_back(record);
         if let Some(trouble) = self.trouble {
-            return Report::NotKept { turn, why: Text::own(trouble) };
+            return vec![Report::NotKept { turn, why: Text::own(trouble) }];
         }
         let recovered = self.backlog.len() > 1;
         for record in std::mem::take(&mut self.backlog) {
             self.write(record);
         }
         // A real store finds out by itself that it can write again; this one when something comes.
-        if recovered { Report::Recovered } else { Report::Kept(turn) }
+        [Report::Kept(turn)].into_iter().chain(recovered.then_some(Report::Recovered)).collect()
     }
 
     fn write(&mut self, record: Record) {
@@ -217,6 +227,7 @@ impl Memory {
     }
 
     fn answer(&mut self, question: Question) -> Answer {
+        self.questions.push(question.clone());
         let answer = match question {
             Question::Page { room, before, after, limit, export: _ } => Ok(self.page(&room, before, after, limit)),
             Question::Search { room, hidden, words, before, limit } => {
@@ -450,7 +461,7 @@ fn weak() -> ChatError {
 impl FromIterator<(&'static str, &'static str, Role)> for MemoryStore {
     fn from_iter<I: IntoIterator<Item = (&'static str, &'static str, Role)>>(accounts: I) -> MemoryStore {
         let store = MemoryStore::default();
-        let named: HashMap<_, _> = accounts.into_iter().map(|(name, word, role)| (name, (word, role))).collect();
+        let named: BTreeMap<_, _> = accounts.into_iter().map(|(name, word, role)| (name, (word, role))).collect();
         for (name, (password, role)) in named {
             if let Ok(name) = Name::parse(name) {
                 store.add(&name, password, role);

@@ -19,6 +19,7 @@ mod permissions;
 mod phases;
 mod promise;
 mod properties;
+mod replay;
 mod soak;
 mod source;
 mod transcripts;

@@ -229,7 +229,7 @@ fn greet(
             "  TLS       openssl s_client -quiet -connect localhost:{port}   ncat --ssl localhost {port}\n"
         ));
     }
-    text.push_str(&format!("  Client    cargo run -p chat -- --name ani --addr localhost:{port}\n"));
+    text.push_str(&format!("  Client    {} --name ani --addr localhost:{port}\n", crate::client::command()));
     if let Some(web) = web {
         text.push_str(&format!("  API       http://localhost:{}/api/openapi.json\n", web.port()));
         if settings.core.operator_key.is_some() {
