@@ -51,14 +51,16 @@ A file whose first line is the password for \fB\-\-login\fR.
 If set, there are no colours.
 .TP
 \fBTERM\fR
-If \fBdumb\fR, or not set, there are no escape sequences, and no password is asked for.
+If \fBdumb\fR, or not set, there are no escape sequences,
+and no password is asked for.
 .SH "EXIT STATUS"
 .TP
 \fB0\fR
 Every line was accepted, or the person left.
 .TP
 \fB1\fR
-Something was refused, or the output could not be written; standard error says what.
+Something was refused, or the output could not be written;
+standard error says what.
 A reader that closes its pipe is no error: the rest of the input is sent.
 .TP
 \fB2\fR
