@@ -690,6 +690,8 @@ pub enum Leave {
     Shutdown,
     /// There is no room for one more.
     Full,
+    /// There is a place, but not for one more from its address.
+    AddressFull,
 }
 
 /// Protocols that knock at the wrong door.
@@ -740,7 +742,7 @@ impl Leave {
             Leave::SignedOut => Code::SignedOut,
             Leave::Crashed => Code::InternalError,
             Leave::Shutdown => Code::ShuttingDown,
-            Leave::Full => Code::ServerFull,
+            Leave::Full | Leave::AddressFull => Code::ServerFull,
         }
     }
 
@@ -770,6 +772,7 @@ impl Leave {
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",
+            Leave::AddressFull => "too many from its address",
         }
     }
 }
@@ -796,21 +799,6 @@ pub enum Wire {
 impl Wire {
     /// How many there are.
     pub const COUNT: usize = 7;
-
-    /// Whether its lines are for people and not for programs.
-    pub fn is_for_people(self) -> bool {
-        matches!(self, Wire::Short | Wire::ShortIds | Wire::Plain | Wire::PlainIds)
-    }
-
-    /// Whether its lines begin with the time of day.
-    pub fn is_short(self) -> bool {
-        matches!(self, Wire::Short | Wire::ShortIds)
-    }
-
-    /// Whether it shows people the numbers of lines.
-    pub fn has_ids(self) -> bool {
-        matches!(self, Wire::ShortIds | Wire::PlainIds)
-    }
 }
 
 /// About what a line costs besides its words, in bytes.

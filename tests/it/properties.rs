@@ -433,6 +433,7 @@ fn leave() -> impl Strategy<Value = Leave> {
             Leave::Crashed,
             Leave::Shutdown,
             Leave::Full,
+            Leave::AddressFull,
         ]),
     ]
 }
