@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
+use crate::audit::Entry;
 use crate::command::{Choice, Presence, Prompt, View};
 use crate::config::When;
 use crate::event::{
@@ -12,7 +13,7 @@ use crate::event::{
 };
 use crate::export::json;
 use crate::names::RoomName;
-use crate::store::{Entry, Role};
+use crate::roles::Role;
 use crate::zone::Zone;
 
 /// The lines of an envelope on one of the line wires, each with its CR LF. People read UTC.

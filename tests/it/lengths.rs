@@ -27,6 +27,7 @@ const FILES: &[(&str, usize)] = &[
     ("src/router/accounts.rs", 730),
     ("src/router/archive.rs", 630),
     ("src/router/commands.rs", 1160),
+    ("src/router/operators.rs", 380),
     ("src/router/moderation.rs", 590),
     ("src/server.rs", 490),
     ("src/telnet.rs", 400),
