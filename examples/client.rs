@@ -123,10 +123,11 @@ fn talk(server: &TcpStream, name: &str) -> io::Result<()> {
 fn hear(server: &TcpStream, tell: &Sender<Verdict>) -> io::Result<()> {
     let (mut lines, mut bytes) = (BufReader::new(server), Vec::new());
     let (is_typed, mut is_read) = (io::stdin().is_terminal(), true);
+    let mut hint = "\n  try: --addr HOST:PORT with the port of the line door, 7878 mostly";
     loop {
         bytes.clear();
         match lines.by_ref().take(LINE).read_until(b'\n', &mut bytes) {
-            Ok(0) => return Err(io::Error::other("the server closed the connection without a BYE")),
+            Ok(0) => return Err(io::Error::other(format!("the server closed the connection without a BYE{hint}"))),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 return Err(io::Error::other("the server is silent"));
             }
@@ -135,6 +136,9 @@ fn hear(server: &TcpStream, tell: &Sender<Verdict>) -> io::Result<()> {
         let line = harmless(String::from_utf8_lossy(&bytes).trim_end());
         // `time KIND field field: text`, as section 3 of PROTOCOL.md has it.
         let words: Vec<&str> = line.split(' ').skip(1).take(4).map(|word| word.trim_end_matches(':')).collect();
+        if words.first() == Some(&"HELLO") {
+            hint = "";
+        }
         match words[..] {
             ["PONG", "*"] | ["OK", "OPT", "tag=own", ..] => continue,
             ["ERR", ..] if !is_typed => refuse(&line),

@@ -9,6 +9,26 @@ use std::time::Duration;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What a door waits after a failure of accept, longer each time: without descriptors or threads the next one would fail a million
+/// times a second. Begun anew after a success.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Pause {
+        Pause(FIRST_PAUSE)
+    }
+}
+
+impl Pause {
+    /// How long to wait after the failure that was.
+    pub fn after_failure(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
 /// The connections of a listener until the server stops. A failure of accept is one of them.
 pub(crate) fn connections<'a>(
     listener: &'a TcpListener,
@@ -38,22 +58,21 @@ fn until_stopped<'a, T>(
     })
 }
 
-/// Does something with each. After a failure it waits, longer each time: without descriptors or threads the next one would fail a
-/// million times a second. After a success the wait is short again.
+/// Does something with each. After a failure it waits ([`Pause`]).
 pub(crate) fn each<T>(
     items: impl Iterator<Item = T>,
     mut act: impl FnMut(T) -> io::Result<ControlFlow<()>>,
     mut sleep: impl FnMut(Duration),
 ) {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Pause::default();
     for item in items {
         match act(item) {
-            Ok(ControlFlow::Continue(())) => pause = FIRST_PAUSE,
+            Ok(ControlFlow::Continue(())) => pause = Pause::default(),
             Ok(ControlFlow::Break(())) => return,
             Err(error) => {
+                let pause = pause.after_failure();
                 log::error!("{error}; pausing for {pause:?}");
                 sleep(pause);
-                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }

@@ -402,34 +402,6 @@ pub enum View {
     Plain,
 }
 
-/// What a client chose of how lines look. Where it chose nothing, a client whose lines are edited here is a person.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Form {
-    view: Option<View>,
-    ids: Option<bool>,
-}
-
-impl Form {
-    /// Takes a choice, if it is about this.
-    pub fn choose(&mut self, choice: Choice) {
-        match choice {
-            Choice::View(view) => self.view = Some(view),
-            Choice::Ids(on) => self.ids = Some(on),
-            _ => {}
-        }
-    }
-
-    /// The view.
-    pub fn view(self, is_edited: bool) -> View {
-        self.view.unwrap_or(if is_edited { View::Short } else { View::Full })
-    }
-
-    /// Whether it is a view for people that shows the numbers of lines.
-    pub fn shows_ids(self, is_edited: bool) -> bool {
-        self.view(is_edited) != View::Full && self.ids.unwrap_or(is_edited)
-    }
-}
-
 /// How much a person wants to know of the coming and going.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Presence {
@@ -1211,10 +1183,10 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
             ("view", "plain") => Choice::View(View::Plain),
             ("ids", value) => Choice::Ids(switch(value)?),
             ("tz", "server") => Choice::Zone(None),
-            ("tz", value) => match Zone::offset_of(value) {
-                Some(zone) => Choice::Zone(Some(zone)),
-                None => return Err(bad(&word, "It is server, utc, or an offset from UTC such as +07:00.")),
-            },
+            ("tz", value) => {
+                let right = "It is server, utc, or an offset from UTC such as +07:00.";
+                Choice::Zone(Some(Zone::offset_of(value).ok_or_else(|| bad(&word, right))?))
+            }
             ("echo", value) => Choice::Echo(switch(value)?),
             ("presence", "off") => Choice::Presence(Presence::Off),
             ("presence", "brief") => Choice::Presence(Presence::Brief),

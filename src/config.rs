@@ -298,7 +298,9 @@ pub static SETTINGS: &[Setting] = &[
         quoted: true,
         get: |config| config.tz.to_string(),
         set: Set::Text(|config, value| {
-            config.tz = Zone::parse(value)?;
+            let right = "should be local, utc, or an offset from UTC up to 14 hours, such as +07:00";
+            let offset = || Zone::offset_of(value).ok_or(right);
+            config.tz = if value == "local" { Zone::Local } else { offset()? };
             Ok(())
         }),
     },

@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
-
-use crate::command::{Choice, Command, Form, Prompt, Terminal, View};
+use crate::command::{Command, Prompt, Terminal};
 use crate::error::ChatError;
-use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag, Wire};
+use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag};
 use crate::outbox::Run;
 use crate::protocol::{self, Request};
-use crate::render::{Clock, render, render_by, rule, set_clock};
+use crate::render::Look;
 use crate::screen::Screen;
 use crate::secrets::{Proof, Secret};
 use crate::spam::PASTE_UNIT;
 use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
-use crate::zone::Zone;
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
@@ -368,13 +365,7 @@ impl Paste {
 /// Writes the line protocol, in the view its reader chose.
 #[derive(Default)]
 pub struct LineEncoder {
-    form: Form,
-    millis: bool,
-    /// Whose clock the views for people show: the server's, and the client's own if it chose one.
-    zone: Zone,
-    own_zone: Option<Zone>,
-    /// Of the line above, in a view for people.
-    day: Option<Day>,
+    look: Look,
     /// The terminal, once lines may be edited here, and whether they are.
     screen: Option<Box<Screen>>,
     is_editing: bool,
@@ -384,20 +375,17 @@ impl Encoder for LineEncoder {
     fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
         match &envelope.event {
             // The answer to OPT comes in its place among all the lines, so the view changes exactly there.
-            Event::Done { done: Done::Options(choices), .. } => choices.iter().for_each(|choice| self.choose(*choice)),
-            Event::Hello(greeting) => self.zone = greeting.zone,
+            Event::Done { done: Done::Options(choices), .. } => {
+                choices.iter().for_each(|choice| self.look.choose(*choice))
+            }
+            Event::Hello(greeting) => self.look.set_servers(greeting.zone),
             Event::Terminal(terminal) => return self.terminal(terminal, out),
             _ => {}
         }
         if let (true, Some(screen)) = (self.is_editing, &mut self.screen) {
             screen.erase(out);
         }
-        let wire = self.wire();
-        if wire.is_for_people() {
-            self.for_people(envelope, wire, out);
-        } else {
-            out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
-        }
+        self.look.show(envelope, self.look.wire(self.is_editing), out);
         // Below the last words nothing is typed.
         self.is_editing &= !matches!(envelope.event, Event::Bye { .. });
     }
@@ -412,24 +400,12 @@ impl Encoder for LineEncoder {
         if self.is_editing {
             return None;
         }
-        let wire = self.wire();
-        if wire.is_for_people() && !self.is_as_shared(run, wire) {
+        let wire = self.look.wire(false);
+        let is_as_shared = |line: Option<&Arc<Envelope>>| line.is_none_or(|line| self.look.is_as_shared(line.at, wire));
+        if !is_as_shared(run.first()) || !is_as_shared(run.last()) {
             return None;
         }
-        run.on(wire, |envelope| self.rendered(envelope, wire))
-    }
-}
-
-/// A day of somebody's clock, and the quarter of an hour in which it was looked up: within one no clock on earth changes its
-/// day but at the end, so that the calendar is asked only four times an hour.
-struct Day {
-    date: NaiveDate,
-    quarter: i64,
-}
-
-impl Day {
-    fn quarter(at: DateTime<Utc>) -> i64 {
-        at.timestamp().div_euclid(900)
+        run.on(wire, |envelope| self.look.rendered(envelope, wire))
     }
 }
 
@@ -462,72 +438,6 @@ impl LineEncoder {
             Terminal::Clear => screen.clear(out),
             Terminal::Full => out.push(0x07),
             Terminal::Offer | Terminal::Hide | Terminal::Show => {}
-        }
-    }
-
-    fn choose(&mut self, choice: Choice) {
-        match choice {
-            Choice::View(_) | Choice::Ids(_) => self.form.choose(choice),
-            Choice::Millis(on) => self.millis = on,
-            // With another clock a line says again which.
-            Choice::Zone(zone) => (self.own_zone, self.day) = (zone, None),
-            Choice::History(_) | Choice::Echo(_) | Choice::Presence(_) | Choice::Typing(_) | Choice::Ping(_) => {}
-        }
-    }
-
-    /// An event in a view for people, below a rule where its day is another than that of the line above.
-    fn for_people(&mut self, envelope: &Envelope, wire: Wire, out: &mut Vec<u8>) {
-        let (zone, at) = (self.own_zone.unwrap_or(self.zone), envelope.at);
-        let is_for_one = matches!(envelope.event, Event::Block(_) | Event::Done { .. });
-        let own;
-        let lines = match self.own_zone {
-            // There may be several times in it.
-            Some(_) if is_for_one => {
-                own = render_by(envelope, wire, Clock { zone, is_own: true });
-                own.as_slice()
-            }
-            _ => envelope.on(wire, |envelope| self.rendered(envelope, wire)),
-        };
-        if lines.is_empty() {
-            return;
-        }
-        let quarter = Day::quarter(at);
-        if self.day.as_ref().is_none_or(|day| day.quarter != quarter) {
-            let date = zone.shows(at).date();
-            if self.day.replace(Day { date, quarter }).is_none_or(|day| day.date != date) {
-                out.extend_from_slice(rule(zone, at, wire).as_bytes());
-            }
-        }
-        let start = out.len();
-        out.extend_from_slice(lines);
-        if self.own_zone.is_some() && !is_for_one && wire.is_short() {
-            set_clock(&mut out[start..], zone, at);
-        }
-    }
-
-    /// Whether a run looks to this client as it looks to all who share the view: the day is that of the line above, and the
-    /// clock is the server's.
-    fn is_as_shared(&self, run: &Run, wire: Wire) -> bool {
-        let is_of_day =
-            |line: &Arc<Envelope>| self.day.as_ref().is_some_and(|day| day.quarter == Day::quarter(line.at));
-        (self.own_zone.is_none() || !wire.is_short())
-            && run.first().is_none_or(is_of_day)
-            && run.last().is_none_or(is_of_day)
-    }
-
-    /// An event as all see it who share the view.
-    fn rendered(&self, envelope: &Envelope, wire: Wire) -> Vec<u8> {
-        render_by(envelope, wire, Clock { zone: self.zone, is_own: false })
-    }
-
-    fn wire(&self) -> Wire {
-        match (self.form.view(self.is_editing), self.form.shows_ids(self.is_editing)) {
-            (View::Full, _) if self.millis => Wire::LineMillis,
-            (View::Full, _) => Wire::Line,
-            (View::Short, false) => Wire::Short,
-            (View::Short, true) => Wire::ShortIds,
-            (View::Plain, false) => Wire::Plain,
-            (View::Plain, true) => Wire::PlainIds,
         }
     }
 }

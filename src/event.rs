@@ -797,21 +797,6 @@ pub enum Wire {
 impl Wire {
     /// How many there are.
     pub const COUNT: usize = 7;
-
-    /// Whether its lines are for people and not for programs.
-    pub fn is_for_people(self) -> bool {
-        matches!(self, Wire::Short | Wire::ShortIds | Wire::Plain | Wire::PlainIds)
-    }
-
-    /// Whether its lines begin with the time of day.
-    pub fn is_short(self) -> bool {
-        matches!(self, Wire::Short | Wire::ShortIds)
-    }
-
-    /// Whether it shows people the numbers of lines.
-    pub fn has_ids(self) -> bool {
-        matches!(self, Wire::ShortIds | Wire::PlainIds)
-    }
 }
 
 /// About what a line costs besides its words, in bytes.

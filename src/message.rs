@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::command::{Choice, Form, Presence};
+use crate::command::{Choice, Presence};
 use crate::config::{Change, Config};
 use crate::error::ChatError;
 use crate::event::{Leave, Warning};
@@ -266,6 +266,13 @@ pub(crate) struct State {
     pub(crate) early_bytes: usize,
 }
 
+impl State {
+    /// Whether one's own lines are answered. Who reads by numbers has to know those.
+    pub(crate) fn wants_echo(&self) -> bool {
+        self.options.echo || self.options.ids.unwrap_or(self.is_edited)
+    }
+}
+
 /// What a client chose with `OPT`.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -274,7 +281,7 @@ pub(crate) struct Options {
     pub(crate) presence: Presence,
     pub(crate) typing: bool,
     pub(crate) ping: Option<(Duration, Moment)>,
-    pub(crate) form: Form,
+    pub(crate) ids: Option<bool>,
 }
 
 impl Options {
@@ -289,9 +296,9 @@ impl Options {
                 let every = Duration::from_secs(seconds);
                 self.ping = Some((every, now + every));
             }
-            // How lines look is the encoder's affair, but it shows who has to know which numbers.
-            Choice::View(_) | Choice::Ids(_) => self.form.choose(choice),
-            Choice::Millis(_) | Choice::Zone(_) => {}
+            Choice::Ids(on) => self.ids = Some(on),
+            // These only change how lines look, which the encoder sees to.
+            Choice::Millis(_) | Choice::View(_) | Choice::Zone(_) => {}
         }
     }
 }

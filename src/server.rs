@@ -8,8 +8,8 @@ use std::sync::{OnceLock, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-pub use crate::accepting::is_peers_fault;
 use crate::accepting::{self, failed};
+pub use crate::accepting::{Pause, is_peers_fault};
 use crate::command::Command;
 use crate::config::Config;
 use crate::connection::{STACK, Threads};

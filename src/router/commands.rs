@@ -18,7 +18,7 @@ use crate::files::file_name;
 use crate::glyph::without_selectors;
 use crate::history::Page;
 use crate::limit::Verdict;
-use crate::message::{Client, Message, State};
+use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
@@ -105,9 +105,7 @@ impl Turn<'_> {
         match answer {
             Ok(Answer::Done(done)) => self.done(id, verb, tag, done),
             Ok(Answer::Said(done)) => {
-                // Who reads by numbers has to know that of the line just said.
-                let wants = |state: &State| state.options.echo || state.options.form.shows_ids(state.is_edited);
-                if tag.is_some() || self.clients.get(id).is_some_and(|client| wants(&client.state)) {
+                if tag.is_some() || self.clients.get(id).is_some_and(|client| client.state.wants_echo()) {
                     self.done(id, verb, tag, done);
                 }
             }
@@ -595,8 +593,8 @@ impl Turn<'_> {
         };
         let name = room.name.clone();
         if !is_new {
-            let (id, author, text) = (old.id, old.from.clone(), old.text.clone());
-            return Ok(Answer::Done(Done::Changed { room: name, id, target: id, author, text, what }));
+            let (id, target, author, text) = (old.id, old.id, old.from.clone(), old.text.clone());
+            return Ok(Answer::Done(Done::Changed { room: name, id, target, author, text, what }));
         }
         self.show_speaker(id);
         if let Some(room) = self.router.rooms.get_mut(&name) {
@@ -613,12 +611,10 @@ impl Turn<'_> {
             let (by, detail) = (self.doer(id), format!("line {}", old.id));
             self.act(&by, "delete", Some(&name), old.from.as_str(), &detail);
         }
-        let (room, target, author) = (name.clone(), old.id, old.from.clone());
+        let (room, target, author, text) = (name.clone(), old.id, old.from.clone(), old.text.clone());
         let (signed, by) = (self.is_signed_in(id), self.person(id));
-        let (told, text) = ((author.clone(), what.clone()), old.text.clone());
-        let (last, _) =
-            self.log(Some(id), &name, |id| Event::Changed(Change { room, id, by, from, target, author, signed, what }));
-        let (author, what) = told;
+        let change = Change { room, id: 0, by, from, target, author: author.clone(), signed, what: what.clone() };
+        let (last, _) = self.log(Some(id), &name, |id| Event::Changed(Change { id, ..change }));
         Ok(Answer::Done(Done::Changed { room: name, id: last, target, author, text, what }))
     }
 

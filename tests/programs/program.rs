@@ -11,9 +11,10 @@ use chat_server::testing::{DEADLINE, tied, tied_words};
 /// The most pieces of output that wait to be looked at. A program that shows more waits.
 const PIECES: usize = 64;
 
-/// Whether a program is on this machine. Where it is missing, a test says so and is skipped; with `CI` set it fails.
+/// Whether a program is on this machine; a server may be where only root's `PATH` leads. Where it is missing, a test says so and is skipped; with `CI` set it fails.
 pub(crate) fn is_here(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", program]).status().expect("sh is here");
+    let look = "PATH=$PATH:/usr/sbin; command -v \"$0\" >/dev/null";
+    let found = Command::new("sh").args(["-c", look, program]).status().expect("sh is here");
     if !found.success() {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{program} is not here, and CI needs it");
         eprintln!("SKIPPED: {program} is not on this machine; README.md, \"Tests\", names what to install");

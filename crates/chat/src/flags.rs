@@ -17,6 +17,11 @@ pub(crate) const USAGE: u8 = 2;
 /// The exit code when no connection could be made (sysexits.h, EX_UNAVAILABLE).
 pub(crate) const CANNOT_CONNECT: u8 = 69;
 
+/// What to try where nothing listens, and where something else than a chat does.
+pub(crate) const NO_SERVER: &str = "--addr HOST:PORT names another server; cargo run --release starts one";
+pub(crate) const WRONG_PORT: &str =
+    "--addr HOST:PORT with the port of the line door (7878 mostly), --tls for the one with TLS";
+
 const ADDR: &str = "127.0.0.1:7878";
 const MORE: &str = "\
 At a terminal: type and press Enter. /help shows the commands, Tab completes, Ctrl-D leaves. A password that the server \

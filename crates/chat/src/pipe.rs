@@ -9,8 +9,8 @@ use chat_server::protocol;
 use chat_server::secrets::Secret;
 use chat_server::text::Text;
 
-use crate::flags::CANNOT_CONNECT;
 use crate::flags::Settings;
+use crate::flags::{CANNOT_CONNECT, NO_SERVER, WRONG_PORT};
 use crate::line::{Blocks, LINE, Line, next_line};
 use crate::output::complain;
 use crate::request::args_of;
@@ -26,8 +26,8 @@ pub(crate) fn run(settings: &Settings, server: &Server) -> u8 {
         Err(error) => {
             let hint = match error.kind() {
                 // There is a server, and TLS has said what is the matter with it.
-                ErrorKind::InvalidData => "",
-                _ => "\n  try: cargo run --release starts a server, --addr HOST:PORT names another one",
+                ErrorKind::InvalidData => String::new(),
+                _ => format!("\n  try: {NO_SERVER}"),
             };
             complain(&format!("error: cannot connect to {}: {error}{hint}", server.addr));
             return CANNOT_CONNECT;
@@ -84,11 +84,13 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
     let mut lines = BufReader::new(stream.clone());
     let (mut blocks, mut view) = (Blocks::default(), View::plain());
     let mut out = io::stdout().lock();
+    let mut is_chat = false;
     loop {
         let raw = match next_line(&mut lines) {
             Ok(Some(raw)) => raw,
             Ok(None) => {
-                complain("error: the server closed the connection without a BYE");
+                let hint = if is_chat { String::new() } else { format!("\n  try: {WRONG_PORT}") };
+                complain(&format!("error: the server closed the connection without a BYE{hint}"));
                 return Ok(None);
             }
             // Silence is fine as long as nothing is owed.
@@ -103,6 +105,7 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
         };
         let line = Line::parse(&raw);
         let refused = line.kind == "ERR";
+        is_chat |= line.at.is_some();
         // What a block holds was said before, so it answers nothing.
         let item = blocks.take(line.clone());
         let answers = refused || matches!(line.kind.as_str(), "OK" | "END");
@@ -135,9 +138,14 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
     }
 }
 
-/// The greeting and the options were not asked for by whoever reads the text.
+/// The greeting, the options and the question for a password are not what the reader of the text wants.
 fn is_housekeeping(line: &Line) -> bool {
-    line.kind == "HELLO" || line.kind == "OK" && line.field(0) == "OPT"
+    match line.kind.as_str() {
+        "HELLO" => true,
+        "OK" => line.field(0) == "OPT",
+        "PROMPT" => line.field(0) == "password",
+        _ => false,
+    }
 }
 
 /// The sending half.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::board::{Board, Event};
 use crate::conversation::{Conversation, Heard};
 use crate::files::{Transfer, Wish, size_of};
-use crate::flags::CANNOT_CONNECT;
+use crate::flags::{CANNOT_CONNECT, NO_SERVER, WRONG_PORT};
 use crate::line::next_line;
 use crate::output::is_dumb;
 use crate::stream::{Server, Stream};
@@ -224,13 +224,14 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
 
     /// The connection is gone, or did not come about: pause, and then try again.
     fn cut(&mut self, why: &str, shortest: u64) -> Option<u8> {
+        let was_up = matches!(self.link, Link::Up { .. });
         self.hang_up();
         if self.conversation.quitting {
             return Some(1);
         }
         if !self.conversation.was_here() && shortest == 0 {
             self.conversation.trouble(&format!("Cannot talk to {}: {why}.", self.server.addr));
-            self.conversation.own("cargo run --release starts a server; --addr HOST:PORT names another one");
+            self.conversation.own(if was_up { WRONG_PORT } else { NO_SERVER });
             return Some(CANNOT_CONNECT);
         }
         let pause = (1 << self.failures.min(5)).clamp(shortest.max(1), LONGEST_PAUSE);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -59,6 +59,8 @@ impl Drop for Running {
 
 struct Chat {
     running: Running,
+    /// Kept open: the test harness of the process says on it after a minute that it is slow.
+    _out: BufReader<ChildStdout>,
     addr: String,
 }
 
@@ -84,10 +86,10 @@ impl Chat {
         let mut running = Running::start(&mut command);
         // Nobody reads the log, and it must not fill its pipe.
         drop(running.0.stderr.take());
-        let out = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
-        let mut lines = out.lines().map(|line| line.expect("the server says where it listens"));
+        let mut out = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
+        let mut lines = out.by_ref().lines().map(|line| line.expect("the server says where it listens"));
         let addr = lines.find_map(|line| Some(line.split_once("listening on ")?.1.to_string()));
-        Chat { addr: addr.expect("the server listens"), running }
+        Chat { addr: addr.expect("the server listens"), running, _out: out }
     }
 }
 
@@ -457,6 +459,9 @@ fn a_reader_that_has_had_enough_is_no_reason_to_panic() {
     let server = Chat::start("127.0.0.1:0");
     let mut client = Running::start(tied(PROGRAM).args(["--name", "ci", "--addr", &server.addr]));
     drop(client.0.stdout.take());
+    // It may have shown all that it had by then, so there is to be something more. Its input stays open.
+    let mut stdin = client.0.stdin.take().expect("piped");
+    let _ended_already = stdin.write_all(b"PING:x\n");
     let mut err = String::new();
     client.0.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
     assert_eq!(client.0.wait().expect("it ends").code(), Some(1));

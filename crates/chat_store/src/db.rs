@@ -1,7 +1,7 @@
 //! The database file: how it is opened, and how one that an older version made becomes what this one needs.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -191,7 +191,7 @@ pub enum OpenError {
     #[error("{} is a database of another program\n  try: another directory: --data DIR", .0.display())]
     Foreign(PathBuf),
     /// It may not be written.
-    #[error("cannot write to {}: {what}\n  try: make it writable for this user, or another directory: --data DIR; --data off keeps nothing", .path.display())]
+    #[error("cannot write to {}: {what}\n  try: as the user of the server, or as root (sudo); or another directory: --data DIR; --data off keeps nothing", .path.display())]
     ReadOnly {
         /// The file or directory.
         path: PathBuf,
@@ -210,10 +210,25 @@ pub enum OpenError {
 
 /// Makes the directory if there is none, and takes the lock in it.
 pub(crate) fn lock(dir: &Path) -> Result<Lock, OpenError> {
-    if !dir.is_dir() {
+    // A service's data may be where only root looks.
+    let is_there = match fs::metadata(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(from_io(dir, &error)),
+        found => found.is_ok_and(|found| found.is_dir()),
+    };
+    if !is_there {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| from_io(dir, &error))?;
     }
     Lock::take(dir)
+}
+
+/// What root makes in the directory of another user becomes that user's: a server that runs as that user could not open it. SQLite
+/// does the same for the files beside the database.
+pub(crate) fn hand_over(made: &File, dir: &Path) -> std::io::Result<()> {
+    let (owner, own) = (fs::metadata(dir)?, made.metadata()?);
+    if own.uid() == 0 && owner.uid() != 0 {
+        std::os::unix::fs::fchown(made, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
 }
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. Whoever calls
@@ -228,7 +243,11 @@ pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
         }
         // Made here, for SQLite would let others read it.
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
-        made.and_then(|file| file.sync_all()).map_err(|error| from_io(&file, &error))?;
+        made.and_then(|made| {
+            hand_over(&made, dir)?;
+            made.sync_all()
+        })
+        .map_err(|error| from_io(&file, &error))?;
     }
     // SQLite opens for reading what it cannot open for writing, and would say so only later.
     File::options().append(true).open(&file).map_err(|error| from_io(&file, &error))?;

@@ -1,11 +1,11 @@
 //! One server for each directory: a file that is locked as long as its server lives, with the number of its process in it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::db::{OpenError, from_io};
+use crate::db::{OpenError, from_io, hand_over};
 
 /// The file's name.
 const NAME: &str = "chat.lock";
@@ -22,19 +22,23 @@ impl Drop for Lock {
     }
 }
 
+/// The file, which is made if there is none. Whose it is, is changed of a new one alone: what stands there may lead elsewhere.
+fn open(path: &Path, dir: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => hand_over(&file, dir).map(|()| file),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => options.open(path),
+        Err(error) => Err(error),
+    }
+}
+
 impl Lock {
     /// Takes a directory.
     pub(crate) fn take(dir: &Path) -> Result<Lock, OpenError> {
         let path = dir.join(NAME);
         let wrong = |error: std::io::Error| from_io(&path, &error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(wrong)?;
+        let mut file = open(&path, dir).map_err(wrong)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -276,8 +276,12 @@ fn rooms(db: &Connection, room: Option<&RoomName>) -> rusqlite::Result<Vec<(i64,
 /// Opens the data for reading, if there is any and this version knows it.
 pub(crate) fn open(dir: &Path) -> Result<Connection, ToolError> {
     let file = dir.join(FILE);
-    if !file.is_file() {
-        return Err(ToolError::NoData(dir.into()));
+    match fs::metadata(&file) {
+        Ok(found) if found.is_file() => {}
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(ToolError::Open(db::from_io(&file, &error)));
+        }
+        _ => return Err(ToolError::NoData(dir.into())),
     }
     let wrong = |error: rusqlite::Error| ToolError::Open(from_sqlite(&file, &error));
     let db = db::open_to_read(dir).map_err(wrong)?;

@@ -74,7 +74,9 @@ pub enum AppError {
     #[error("This is not the operator key.")]
     NotOperator,
     /// There is no operator key.
-    #[error("No operator key is set, so nobody is an operator. Set operator_key, or CHAT_OPERATOR_KEY.")]
+    #[error(
+        "No operator key is set, so nothing opens the dashboard. Set operator_key, or CHAT_OPERATOR_KEY. An admin's account does the same in the chat."
+    )]
     NoOperators,
     /// The page of another site asks.
     #[error("A page of another site may not do this. An operator can allow it with web_origins.")]
@@ -204,7 +206,12 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     of(Code::AlreadySignedOn, "There is a name already", "Change it with /nick."),
     ("operator-key-missing", 401, "This is for operators", "Send the operator key as Authorization: Bearer …"),
     of(Code::NotOperator, "This is for operators", "Send the operator key as Authorization: Bearer …"),
-    ("no-operators", 403, "There are no operators", "Set operator_key in the settings."),
+    (
+        "no-operators",
+        403,
+        "There is no operator key",
+        "Set operator_key in the settings; or use an admin's account in the chat.",
+    ),
     ("foreign-origin", 403, "A page of another site asks", "An operator can allow it with web_origins."),
     ("unknown-host", 421, "Another server is meant", "An operator can add the name in Host to web_hosts."),
     ("unknown-proxy", 400, "A proxy asks that is not known", "An operator can name it in web_proxies."),

@@ -20,7 +20,7 @@ use axum::http::{Request, StatusCode};
 use chat_server::address::neighbourhood;
 use chat_server::machine;
 use chat_server::metrics::Metrics;
-use chat_server::server::{ServerHandle, is_peers_fault};
+use chat_server::server::{Pause, ServerHandle, is_peers_fault};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -47,9 +47,6 @@ const LEAST_EACH: usize = 32;
 const OTHERS: usize = 128;
 /// The most connections where the system does not say how many descriptors there may be.
 const NO_LIMIT: usize = 8_192;
-/// What accept waits after a failure, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long, and for how many bytes, what a client still sends is read and thrown away behind a refusal: a socket that is closed
 /// with bytes unread is reset, and the client, or the proxy before it, never sees why.
 const LINGER: Duration = Duration::from_secs(2);
@@ -422,7 +419,7 @@ pub(crate) async fn serve(
     let app = TowerToHyperService::new(app);
     let door = Arc::new(Door { app, handle, config, places, descriptors, told: Mutex::default() });
     let (alive, ended) = watch::channel(());
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Pause::default();
     loop {
         let accepted = tokio::select! {
             _gone = stopped.wait_for(|stop| *stop) => break,
@@ -430,7 +427,7 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((socket, peer)) => {
-                pause = FIRST_PAUSE;
+                pause = Pause::default();
                 if let Some((wire, track)) = door.let_in(socket, peer) {
                     let (door, stopped, ended) = (door.clone(), stopped.clone(), ended.clone());
                     tokio::spawn(async move {
@@ -443,21 +440,17 @@ pub(crate) async fn serve(
                 tracing::debug!(%error, "a connection was gone before it was taken")
             }
             Err(error) => {
+                let pause = pause.after_failure();
                 tracing::error!(%error, ?pause, "the page's door cannot take connections, and pauses");
                 tokio::select! {
                     _gone = stopped.wait_for(|stop| *stop) => break,
                     () = sleep(pause) => {}
                 }
-                pause = longer(pause);
             }
         }
     }
     drop((listener, ended));
     alive.closed().await;
-}
-
-fn longer(pause: Duration) -> Duration {
-    (pause * 2).min(LONGEST_PAUSE)
 }
 
 impl Door {
@@ -653,12 +646,5 @@ mod tests {
         track.flushed();
         track.heard();
         assert_eq!((phase(), track.deadline(), track.rank(Instant::now())), (Phase::Upgraded, None, None));
-    }
-
-    #[test]
-    fn a_pause_grows_to_a_second() {
-        let mut pause = FIRST_PAUSE;
-        (0..20).for_each(|_| pause = longer(pause));
-        assert_eq!((longer(FIRST_PAUSE), pause), (FIRST_PAUSE * 2, LONGEST_PAUSE));
     }
 }

@@ -147,7 +147,11 @@ fn open(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, Strin
 
 /// The same, where there is something already.
 fn old(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, String> {
-    if dir.join(FILE).is_file() { open(dir, data, running) } else { Err(ToolError::NoData(dir.into()).to_string()) }
+    // What cannot be looked at is said by whoever tries to open it.
+    match dir.join(FILE).try_exists() {
+        Ok(false) => Err(ToolError::NoData(dir.into()).to_string()),
+        _ => open(dir, data, running),
+    }
 }
 
 fn refused(error: &OfflineError) -> String {

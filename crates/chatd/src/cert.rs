@@ -153,10 +153,11 @@ fn told(dir: &Path, hosts: &[String], made: &Made) -> String {
          openssl s_client -quiet -verify_return_error -CAfile {ca} -connect localhost:{PORT}\n  \
          ncat --ssl --ssl-verify --ssl-trustfile {ca} localhost {PORT}\n  \
          socat - OPENSSL:localhost:{PORT},cafile={ca}\n  \
-         cargo run -p chat -- --tls --ca {ca} --addr localhost:{PORT}\n\n\
+         {client} --tls --ca {ca} --addr localhost:{PORT}\n\n\
          Its SHA-256 fingerprint, as openssl x509 -noout -fingerprint -sha256 -in {cert} shows it:\n  {}\n",
         hosts.join(", "),
         made.fingerprint,
+        client = crate::client::command(),
     );
     text
 }

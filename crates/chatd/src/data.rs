@@ -25,17 +25,20 @@ pub(crate) struct Data {
 
 impl Default for Data {
     fn default() -> Data {
-        // systemd may name several, with colons between; ours is the first.
-        let state = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
-        let state = std::env::split_paths(&state).next().filter(|dir| !dir.as_os_str().is_empty());
         Data {
-            dir: Some(state.unwrap_or_else(|| "chat-data".into())),
+            dir: Some(state_directory().unwrap_or_else(|| "chat-data".into())),
             durability: Durability::default(),
             retention: Retention::default(),
             policy: Policy::default(),
             strength: Strength::default(),
         }
     }
+}
+
+/// The directory that systemd has for a service. It may name several, with colons between; ours is the first.
+pub(crate) fn state_directory() -> Option<PathBuf> {
+    let named = std::env::var_os("STATE_DIRECTORY").unwrap_or_default();
+    std::env::split_paths(&named).next().filter(|dir| !dir.as_os_str().is_empty())
 }
 
 impl Data {

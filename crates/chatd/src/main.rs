@@ -8,6 +8,7 @@ use clap::ArgMatches;
 
 mod account;
 mod cert;
+mod client;
 mod completions;
 mod data;
 mod engine;

@@ -66,7 +66,7 @@ Anything else, such as output that could not be written. A reader that closes it
 .SH FILES
 .TP
 \fI/etc/chatd/chatd.toml\fR
-The settings of the packaged service. \fBchatd config \-\-example\fR prints one with every key explained.
+The settings of the packaged service, read unless \fB\-\-config\fR names another file or \fB\-\-data\fR other data. \fBchatd config \-\-example\fR prints one with every key explained.
 .SH EXAMPLES
 .nf
 chatd

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use chat_server::config::{ConfigError, Origin};
 use chat_server::exposition::{Exposition, Kind};
 use chat_server::program::{complain, print};
 use chat_server::server::{Server, ServerHandle};
+use chat_server::store::{Contents, Role};
 use chat_server::{lab, machine};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
@@ -22,7 +23,7 @@ use crate::engine::Engine;
 use crate::journal::Journal;
 use crate::notify::Notify;
 use crate::reload::Live;
-use crate::settings::{Loaded, Settings};
+use crate::settings::{self, Loaded, Settings};
 use crate::signals::Signals;
 use crate::{UNAVAILABLE, WRONG_CONFIG, data, fail, journal, listener, tls};
 
@@ -80,6 +81,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
             return fail(code, &format!("error: {error}"));
         }
     };
+    let has_admin = data.as_ref().is_some_and(|(_, contents)| has_admin(contents));
     let mut core = settings.core.clone();
     if let (Some(dir), true) = (&settings.data.dir, core.files_dir.as_os_str().is_empty()) {
         core.files_dir = dir.join("files");
@@ -152,8 +154,14 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     if let Err(problem) = &printed {
         tracing::error!("{problem}");
     }
-    let file = matches.get_one::<PathBuf>("config").map(PathBuf::as_path);
-    greet(&settings, file, handle.addr().port(), tls_addr, web.as_ref().map(Web::addr), started);
+    greet(
+        &settings,
+        (settings::file(matches), has_admin),
+        handle.addr().port(),
+        tls_addr,
+        web.as_ref().map(Web::addr),
+        started,
+    );
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
@@ -199,10 +207,27 @@ fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, st
     }
 }
 
+fn has_admin(contents: &Contents) -> bool {
+    contents.accounts.iter().any(|account| account.role == Role::Admin)
+}
+
+/// Who has power here, where no operator key is set.
+fn operators(has_key: bool, has_admin: bool) -> &'static str {
+    match (has_key, has_admin) {
+        (true, _) => "",
+        (false, true) => {
+            "  Operators are the admins among the accounts; /admin on the page is opened by CHAT_OPERATOR_KEY\n"
+        }
+        (false, false) => {
+            "  No operators yet: chatd account add NAME --role admin makes one; or set CHAT_OPERATOR_KEY, which opens /admin\n"
+        }
+    }
+}
+
 /// Shows a person every way to join. Scripts and journals only need the lines above.
 fn greet(
     settings: &Settings,
-    file: Option<&Path>,
+    (file, has_admin): (Option<&Path>, bool),
     port: u16,
     tls: Option<SocketAddr>,
     web: Option<SocketAddr>,
@@ -229,7 +254,7 @@ fn greet(
             "  TLS       openssl s_client -quiet -connect localhost:{port}   ncat --ssl localhost {port}\n"
         ));
     }
-    text.push_str(&format!("  Client    cargo run -p chat -- --name ani --addr localhost:{port}\n"));
+    text.push_str(&format!("  Client    {} --name ani --addr localhost:{port}\n", crate::client::command()));
     if let Some(web) = web {
         text.push_str(&format!("  API       http://localhost:{}/api/openapi.json\n", web.port()));
         if settings.core.operator_key.is_some() {
@@ -253,9 +278,19 @@ fn greet(
         Some(_) => text.push_str(&format!("  {settings_file}\n")),
         None => text.push_str(&format!("  TLS off (chatd cert --dev makes a certificate)   {settings_file}\n")),
     }
-    if settings.core.operator_key.is_none() {
-        text.push_str("  No operators: CHAT_OPERATOR_KEY makes one and opens /admin\n");
-    }
+    text.push_str(operators(settings.core.operator_key.is_some(), has_admin));
     text.push_str("\n  Stop with Ctrl-C; a second Ctrl-C does not wait.\n");
     complain(&text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_admins_account_is_an_operator() {
+        assert!(operators(false, false).contains("No operators yet: chatd account add NAME --role admin"));
+        assert!(operators(false, true).contains("Operators are the admins"));
+        assert_eq!(operators(true, false), "");
+    }
 }

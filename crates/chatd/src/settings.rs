@@ -21,6 +21,9 @@ use crate::engine::Engine;
 use crate::reload::when;
 use crate::tls::TlsConfig;
 
+/// Where the Debian package has the settings of its service.
+const PACKAGED: &str = "/etc/chatd/chatd.toml";
+
 /// Everything that can be set.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -528,7 +531,7 @@ pub(crate) fn command() -> clap::Command {
                 .env("CHAT_CONFIG")
                 .hide_env(true)
                 .global(true)
-                .help("read settings from this TOML file"),
+                .help("read settings from this TOML file; unless told, from that of the packaged service, if there is one"),
         )
         .arg(
             Arg::new("check")
@@ -573,7 +576,7 @@ impl Loaded {
         };
         let origins = keys().map(|_| Origin::Default).collect();
         let mut loaded = Loaded { settings: Settings::default(), task, origins };
-        if let Some(path) = matches.get_one::<PathBuf>("config") {
+        if let Some(path) = file(matches) {
             let other = format!("chatd config --example > {}", path.display());
             let text = std::fs::read_to_string(path).map_err(|error| ConfigError::no_file(path, &error, &other))?;
             loaded.read(without_mark(&text), &path.display().to_string())?;
@@ -656,10 +659,27 @@ pub(crate) fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
     variables.filter_map(misspelt).collect()
 }
 
-/// A file with every key, its meaning and its default.
+/// The file that settings are read from: the one that was named, or that of the packaged service, so that an operator's command and
+/// the service have the same data. Who names other data means another server.
+pub(crate) fn file(matches: &ArgMatches) -> Option<&Path> {
+    file_or(matches, Path::new(PACKAGED))
+}
+
+fn file_or<'a>(matches: &'a ArgMatches, packaged: &'a Path) -> Option<&'a Path> {
+    let named = matches.get_one::<PathBuf>("config").map(PathBuf::as_path);
+    let has_other_data = matches.get_one::<OsString>("data").is_some();
+    named.or_else(|| (!has_other_data && packaged.is_file()).then_some(packaged))
+}
+
+/// A file with every key, its meaning and its default. Where the data of a service is, is known to the service alone unless the
+/// file says it: that is no default of everybody's.
 pub(crate) fn example() -> String {
     let defaults = Settings::default();
-    let row = |key: Key| format!("\n# {}{}\n# {} = {}\n", key.help(), key.note(), key.name(), key.value(&defaults));
+    let is_for_a_service = crate::data::state_directory().is_some();
+    let row = |key: Key| {
+        let mark = if key.name() == "data" && is_for_a_service { "" } else { "# " };
+        format!("\n# {}{}\n{mark}{} = {}\n", key.help(), key.note(), key.name(), key.value(&defaults))
+    };
     let head = "# Settings of chatd. Each line is a default; take the # away to change it. 0 switches a limit off.\n\
                 # A change holds after a reload, which disconnects nobody: systemctl reload chatd, or kill -HUP.\n";
     std::iter::once(head.to_string()).chain(keys().map(row)).collect()
@@ -684,6 +704,22 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn the_packaged_file_counts_where_no_other_file_and_no_other_data_are_named() {
+        let packaged = tempfile::NamedTempFile::new().unwrap();
+        let read = |flags: &[&str], packaged: &Path| {
+            let matches = command().try_get_matches_from(std::iter::once(&"chatd").chain(flags)).unwrap();
+            file_or(&matches, packaged).map(Path::to_path_buf)
+        };
+        let there = packaged.path();
+        assert_eq!(read(&["account", "list"], there).as_deref(), Some(there));
+        assert_eq!(read(&[], there).as_deref(), Some(there));
+        assert_eq!(read(&["--config", "own.toml", "account", "list"], there), Some("own.toml".into()));
+        assert_eq!(read(&["--data", "own"], there), None);
+        assert_eq!(read(&["account", "list", "--data", "own"], there), None);
+        assert_eq!(read(&[], Path::new("/nowhere/chatd.toml")), None);
     }
 
     #[test]

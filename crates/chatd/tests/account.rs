@@ -220,3 +220,56 @@ fn at_a_terminal_a_password_is_asked_for_twice_and_never_shown() {
     assert!(shown.contains("ani is a member") && !shown.contains("horse"), "{shown}");
     Running::start(&data, &[]).hears("LOGIN:ani correct horse", "OK LOGIN name=ani role=member");
 }
+
+/// The example as deploy/package makes it has the service's data as a setting, not as a remark.
+#[test]
+fn the_settings_of_a_service_say_where_its_data_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |words: &[&str], state: bool| {
+        let mut chatd = chatd(dir.path());
+        chatd.env_remove("CHAT_DATA").args(words);
+        if state {
+            chatd.env("STATE_DIRECTORY", dir.path().join("state"));
+        }
+        let output = chatd.output().expect("chatd runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(run(&["config", "--example"], false).contains("\n# data = \"chat-data\"\n"));
+    let settings = dir.path().join("chatd.toml");
+    std::fs::write(&settings, run(&["config", "--example"], true)).unwrap();
+    // The operator's shell does not know what systemd tells the service.
+    let printed = run(&["--config", settings.to_str().unwrap(), "--print-config"], false);
+    let state = dir.path().join("state");
+    let line = format!("data = {:?}", state.display().to_string());
+    assert!(printed.lines().any(|printed| printed.starts_with(&line)), "{printed}");
+}
+
+/// Root makes the first account in the directory of the service's user, who opens it next.
+#[test]
+fn what_root_makes_belongs_to_whoever_has_the_directory() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let dir = tempfile::tempdir().unwrap();
+    if dir.path().metadata().unwrap().uid() != 0 {
+        return eprintln!("SKIPPED: this takes root");
+    }
+    let (nobody, data) = (65_534, dir.path().join("data"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+    chown(&data, Some(nobody), Some(nobody)).unwrap();
+    does(&data, "account add ani --role admin", "a-long-password\n");
+    for file in std::fs::read_dir(&data).unwrap().map(Result::unwrap) {
+        let found = file.metadata().unwrap();
+        assert_eq!((found.uid(), found.gid()), (nobody, nobody), "{:?}", file.path());
+    }
+    // And who may not look there is told so, instead of that there is nothing.
+    for words in ["account list", "account add budi", "account role ani op", "check"] {
+        use std::os::unix::process::CommandExt;
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let output = chatd(&data).args(words.split_whitespace()).uid(65_533).gid(65_533).output();
+        // The program itself may be where that user may not look.
+        let Ok(output) = output else { return eprintln!("SKIPPED: another user cannot run the program") };
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("Permission denied") && told.contains("as root (sudo)"), "{words}: {told}");
+    }
+}

@@ -13,6 +13,11 @@ use std::time::{Duration, Instant};
 
 use chat_server::testing::tied;
 
+#[path = "../../../tests/programs/program.rs"]
+#[allow(dead_code, reason = "the root's tests use all of it")]
+mod program;
+use program::is_here;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The ports that README.md uses. Others, which are free, take their place.
 const PORTS: [&str; 5] = ["7878", "7879", "7880", "9878", "3000"];
@@ -212,13 +217,8 @@ impl Drop for Operator {
 
 #[test]
 fn every_command_of_the_operators_manual_does_what_stands_under_it() {
-    for program in ["curl", "nc", "openssl", "sqlite3"] {
-        let found = Command::new("bash").args(["-c", &format!("command -v {program}")]).output().expect("bash starts");
-        if !found.status.success() && text("deploy/README.md").contains(&format!("{program} ")) {
-            assert!(std::env::var_os("CI").is_none(), "{program} is missing: .ci/run installs it");
-            eprintln!("SKIPPED: {program} is not here");
-            return;
-        }
+    if !["curl", "nc", "openssl"].into_iter().all(is_here) {
+        return;
     }
     let mut operator = Operator::new();
     let mut ran = 0;
@@ -401,6 +401,82 @@ fn the_image_is_made_of_what_there_is() {
             assert!(one("EXPOSE").split(' ').any(|open| open == port));
         }
     }
+}
+
+/// What the image sets, with a folder of this test for its volume.
+fn image_settings(data: &Path) -> Vec<(String, String)> {
+    let set = instructions()
+        .into_iter()
+        .find(|(name, rest)| name == "ENV" && rest.contains("CHAT_ADDR="))
+        .map(|(_, rest)| rest);
+    let set = set.expect("the image of chatd sets variables");
+    let pairs = set.split(' ').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.into(), value.replace("/data", &data.display().to_string()))).collect()
+}
+
+/// What stands behind the image's name, or the program's, in the commands for containers.
+fn container_commands() -> Vec<String> {
+    let manual = text("deploy/README.md").replace("\\\n", " ");
+    manual
+        .lines()
+        .filter(|line| ["docker run ", "docker exec "].iter().any(|begin| line.starts_with(begin)))
+        .map(str::to_string)
+        .collect()
+}
+
+/// There is no Docker here. What the image's program is told is told to the same program, with what the image sets and nothing else.
+#[test]
+fn what_is_told_to_the_program_in_the_image_works_there() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let told: Vec<String> = container_commands()
+        .iter()
+        .filter_map(|line| line.split_once(" chatd ").or_else(|| line.split_once(" /chatd ")))
+        .map(|(_, told)| told.replace("/data", &dir.path().display().to_string()))
+        .collect();
+    assert!(told.len() >= 2 && told[0].starts_with("account add "), "{told:?}");
+    for words in told {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chatd"))
+            .args(words.split_whitespace())
+            .env_clear()
+            .envs(image_settings(dir.path()))
+            .current_dir(dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("chatd starts");
+        child.stdin.take().expect("a pipe").write_all(b"a-long-password\n").expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// A door that the image opens and nobody publishes is one that people are told of in vain.
+#[test]
+fn each_door_of_the_image_is_published() {
+    let run = container_commands().into_iter().find(|line| line.starts_with("docker run -d")).expect("docker run");
+    let compose = text("deploy/compose.yaml");
+    let exposed = instructions().into_iter().filter(|(name, _)| name == "EXPOSE").map(|(_, rest)| rest).next_back();
+    let exposed = exposed.expect("EXPOSE");
+    let doors: Vec<String> = image_settings(Path::new("/data"))
+        .iter()
+        .filter_map(|(_, value)| value.strip_prefix("0.0.0.0:").map(str::to_string))
+        .collect();
+    assert_eq!(doors.len(), 3, "{doors:?}");
+    for port in doors {
+        assert!(exposed.split(' ').any(|open| open == port), "the image does not expose {port}");
+        assert!(run.contains(&format!("{port}:{port} ")), "docker run does not publish {port}: {run}");
+        assert!(compose.contains(&format!("{port}:{port}\"")), "compose.yaml does not publish {port}");
+    }
+    for flag in ["--read-only", "--cap-drop ALL", "--pids-limit 4096", "--ulimit nofile=65536"] {
+        assert!(run.contains(flag), "{run}");
+    }
+    for line in ["read_only: true", "cap_drop: [ALL]", "pids_limit: 4096", "nofile: 65536", "chat:/data"] {
+        assert!(compose.contains(line), "compose.yaml has no {line}");
+    }
+    // The build takes the sources alone.
+    let ignored = text(".dockerignore");
+    assert!(["target/", ".git"].iter().all(|path| ignored.lines().any(|line| line == *path)), "{ignored}");
 }
 
 #[test]

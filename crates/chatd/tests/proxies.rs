@@ -10,21 +10,15 @@ use std::time::Instant;
 
 mod kit;
 use kit::{Chatd, DEADLINE, command};
+#[path = "../../../tests/programs/program.rs"]
+#[allow(dead_code, reason = "the root's tests use all of it")]
+mod program;
+use program::is_here;
 
 const NAME: &str = "chat.example.org";
 const PASSWORD: &str = "a-long-password-1";
 /// More than nginx takes by itself, and less than the server of this test does.
 const FILE: usize = 2 << 20;
-
-fn is_here(program: &str) -> bool {
-    let words = format!("PATH=$PATH:/usr/sbin; command -v {program} >/dev/null");
-    let found = Command::new("sh").args(["-c", &words]).status().is_ok_and(|found| found.success());
-    if !found {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{program} is not here, and CI needs it");
-        eprintln!("SKIPPED: {program} is not here");
-    }
-    found
-}
 
 fn recipe(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path)).expect(path)

@@ -3,7 +3,7 @@
 use chat_server::command::Verb;
 
 use super::speech::Speech;
-use super::{Ask, Conversation, Heard};
+use super::{Ask, Conversation, Heard, Stage};
 use crate::files::Wish;
 use crate::line::{Item, Line};
 use crate::secrets::shown;
@@ -29,6 +29,11 @@ impl Conversation {
                     }
                 }
                 self.settle();
+                Heard::Nothing
+            }
+            // At the wrong port there is no chat, and what speaks there is not cut to pieces as if it were one.
+            Some(Item::Line(line)) if line.at.is_none() && self.stage == Stage::Knocking => {
+                self.own(raw);
                 Heard::Nothing
             }
             Some(Item::Line(line)) => {

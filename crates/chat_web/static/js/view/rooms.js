@@ -28,7 +28,7 @@ export function roomsView(app) {
   function more(room, anchor) {
     actionMenu(anchor, anchor, title(room), [
       { label: t('markRead'), icon: 'bell', run: () => app.markRead(room) },
-      !room.dm && room.joined && { label: t('thisRoom'), icon: 'gear', run: () => app.roomOrder(room) },
+      !room.dm && room.joined && { label: t('thisRoom'), icon: 'info', run: () => app.roomOrder(room) },
       room.id !== 'lobby' && { label: room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id }), icon: 'leave', danger: true, run: () => app.leave(room) },
     ].filter(Boolean));
   }
