@@ -16,7 +16,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/command.rs", 1090),
     ("src/config.rs", 770),
     ("src/error.rs", 510),
-    ("src/dialect.rs", 440),
     ("src/event.rs", 610),
     ("src/files.rs", 590),
     ("src/files/door.rs", 410),
