@@ -909,7 +909,7 @@ pub static VERBS: &[Verb] = &[
         "TELNET",
         &["telnet"],
         "/telnet [on|off]",
-        "telnet only: what comes in does not break the line you type",
+        "telnet only: what comes in does not break the line you type, and has a number",
         |args, verb| Ok(Command::Telnet(on_or_off(&args, verb)?)),
     ))),
     lines(verb(

@@ -691,6 +691,8 @@ pub enum Leave {
     Shutdown,
     /// There is no room for one more.
     Full,
+    /// There is a place, but not for one more from its address.
+    AddressFull,
 }
 
 /// Protocols that knock at the wrong door.
@@ -741,7 +743,7 @@ impl Leave {
             Leave::SignedOut => Code::SignedOut,
             Leave::Crashed => Code::InternalError,
             Leave::Shutdown => Code::ShuttingDown,
-            Leave::Full => Code::ServerFull,
+            Leave::Full | Leave::AddressFull => Code::ServerFull,
         }
     }
 
@@ -771,6 +773,7 @@ impl Leave {
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",
+            Leave::AddressFull => "too many from its address",
         }
     }
 }

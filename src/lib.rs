@@ -67,6 +67,7 @@ pub mod live;
 pub mod rehash;
 pub mod files;
 mod accepting;
+mod turning_away;
 pub mod server;
 mod setting;
 pub mod config;

@@ -11,6 +11,8 @@ const MAPS_PER_THREAD: u64 = 4;
 /// What the server needs besides its clients.
 const OWN_THREADS: u64 = 64;
 const OWN_DESCRIPTORS: u64 = 64;
+/// So many clients fit at least where somebody raises a limit.
+const USUAL: u64 = 10_000;
 
 /// One limit of the system, in clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,8 +23,25 @@ pub struct Limit {
     pub name: &'static str,
     /// Its value.
     pub value: u64,
-    /// How it is raised.
-    pub remedy: &'static str,
+    /// What each client, and the server itself, takes of it.
+    each: u64,
+    own: u64,
+    /// How it is raised, with `{}` for the value.
+    raise: &'static str,
+}
+
+impl Limit {
+    fn new(name: &'static str, value: u64, each: u64, own: u64, raise: &'static str) -> Limit {
+        let clients = value.saturating_sub(own).checked_div(each).unwrap_or(u64::MAX);
+        Limit { clients, name, value, each, own, raise }
+    }
+
+    /// How it is raised so far that so many clients fit: to a power of two, and at least to what a usual server takes.
+    pub fn remedy(&self, wanted: u64) -> String {
+        let needed = wanted.max(USUAL).saturating_mul(self.each).saturating_add(self.own).saturating_mul(100) / 92;
+        let value = needed.max(self.value.saturating_add(1)).checked_next_power_of_two().unwrap_or(u64::MAX);
+        self.raise.replace("{}", &value.to_string())
+    }
 }
 
 /// The limit that is met first, or `None` where the system does not tell.
@@ -32,48 +51,30 @@ pub struct Limit {
 pub fn tightest_limit(threads_per_client: u64) -> Option<Limit> {
     let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let threads = |value: u64| value.saturating_sub(OWN_THREADS).checked_div(threads_per_client).unwrap_or(u64::MAX);
+    let threads = |name, value, raise| Limit::new(name, value, threads_per_client, OWN_THREADS, raise);
     let mut all = Vec::new();
     if let Some(value) = number("/proc/sys/vm/max_map_count") {
-        all.push(Limit {
-            clients: (value * 92 / 100).checked_div(MAPS_PER_THREAD * threads_per_client).unwrap_or(u64::MAX),
-            name: "vm.max_map_count",
-            value,
-            remedy: "sysctl -w vm.max_map_count=262144",
-        });
+        let raise = "sysctl -w vm.max_map_count={}";
+        let maps = Limit::new("vm.max_map_count", value, MAPS_PER_THREAD * threads_per_client, value / 100 * 8, raise);
+        all.push(maps);
     }
-    for (path, name, remedy) in [
-        ("/proc/sys/kernel/pid_max", "kernel.pid_max", "sysctl -w kernel.pid_max=131072"),
-        ("/proc/sys/kernel/threads-max", "kernel.threads-max", "sysctl -w kernel.threads-max=131072"),
+    for (path, name, raise) in [
+        ("/proc/sys/kernel/pid_max", "kernel.pid_max", "sysctl -w kernel.pid_max={}"),
+        ("/proc/sys/kernel/threads-max", "kernel.threads-max", "sysctl -w kernel.threads-max={}"),
     ] {
-        if let Some(value) = number(path) {
-            all.push(Limit { clients: threads(value), name, value, remedy });
-        }
+        all.extend(number(path).map(|value| threads(name, value, raise)));
     }
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     if let Some(value) = pids_max_files(&groups).iter().filter_map(|path| number(path)).min() {
-        all.push(Limit {
-            clients: threads(value),
-            name: "the cgroup's pids.max",
-            value,
-            remedy: "TasksMax=infinity in the systemd unit, or --pids-limit of the container",
-        });
+        let raise = "TasksMax=infinity in the systemd unit, or --pids-limit of the container";
+        all.push(threads("the cgroup's pids.max", value, raise));
     }
     if let Some(value) = soft_limit(&limits, "Max processes") {
-        all.push(Limit {
-            clients: threads(value),
-            name: "max user processes",
-            value,
-            remedy: "ulimit -u 65536, or LimitNPROC= in the systemd unit",
-        });
+        all.push(threads("max user processes", value, "ulimit -u {}, or LimitNPROC={} in the systemd unit"));
     }
     if let Some(value) = soft_limit(&limits, "Max open files") {
-        all.push(Limit {
-            clients: value.saturating_sub(OWN_DESCRIPTORS),
-            name: "open files",
-            value,
-            remedy: "ulimit -n 65536, or LimitNOFILE=65536 in the systemd unit",
-        });
+        let raise = "ulimit -n {}, or LimitNOFILE={} in the systemd unit";
+        all.push(Limit::new("open files", value, 1, OWN_DESCRIPTORS, raise));
     }
     all.into_iter().min_by_key(|limit| limit.clients)
 }
@@ -120,7 +121,9 @@ pub fn cannot_hold(max_clients: usize, threads_per_client: u64) -> Option<String
 pub fn fit(max_clients: &mut usize, is_default: bool, threads_per_client: u64) -> Result<Option<String>, String> {
     let Some(problem) = cannot_hold(*max_clients, threads_per_client) else { return Ok(None) };
     match tightest_limit(threads_per_client) {
-        Some(Limit { clients, name, value, remedy }) if is_default && clients > 0 => {
+        Some(limit) if is_default && limit.clients > 0 => {
+            let Limit { clients, name, value, .. } = limit;
+            let remedy = limit.remedy(*max_clients as u64);
             *max_clients = clients as usize;
             Ok(Some(format!("note: up to {clients} clients here, because {name} is {value}\n  for more: {remedy}")))
         }
@@ -161,15 +164,21 @@ pub fn cannot_keep_files(dir: &Path, error: &io::Error) -> String {
 }
 
 fn refusal(wanted: u64, limit: Limit) -> Option<String> {
-    let Limit { clients, name, value, remedy } = limit;
-    if wanted == 0 || wanted > clients {
-        let asked =
-            if wanted == 0 { "max_clients = 0 sets no limit".into() } else { format!("max_clients is {wanted}") };
-        return Some(format!(
-            "{asked}, but this machine holds {clients} clients: {name} is {value}\n  try: --max-clients {clients}, or raise it: {remedy}"
-        ));
+    let Limit { clients, name, value, .. } = limit;
+    let remedy = limit.remedy(wanted);
+    let held = format!("this machine holds {clients} clients: {name} is {value}");
+    match (wanted, clients) {
+        // Without a limit the system's own is met some day, however high it is.
+        (0, 0) => Some(format!("max_clients = 0 sets no limit, but {held}\n  try: a number, and raise it: {remedy}")),
+        (0, _) => Some(format!(
+            "max_clients = 0 sets no limit, but {held}\n  try: --max-clients {clients}, or more when you have raised it: {remedy}"
+        )),
+        (_, 0) => Some(format!("max_clients is {wanted}, but {held}\n  try: to raise it: {remedy}")),
+        _ if wanted > clients => {
+            Some(format!("max_clients is {wanted}, but {held}\n  try: --max-clients {clients}, or raise it: {remedy}"))
+        }
+        _ => None,
     }
-    None
 }
 
 /// The program that listens on a port: its name and process number. `None` where the system does not tell.
@@ -204,13 +213,38 @@ mod tests {
 
     #[test]
     fn a_limit_is_refused_with_its_name_and_remedy() {
-        let limit = Limit { clients: 500, name: "open files", value: 564, remedy: "ulimit -n 65536" };
+        let limit = Limit::new("open files", 564, 1, 64, "ulimit -n {}");
         assert_eq!(refusal(500, limit.clone()), None);
         assert_eq!(
             refusal(501, limit.clone()).unwrap(),
-            "max_clients is 501, but this machine holds 500 clients: open files is 564\n  try: --max-clients 500, or raise it: ulimit -n 65536"
+            "max_clients is 501, but this machine holds 500 clients: open files is 564\n  try: --max-clients 500, or raise it: ulimit -n 16384"
         );
-        assert!(refusal(0, limit).is_some(), "no limit at all cannot be held");
+        let none = refusal(0, limit).unwrap();
+        assert!(none.ends_with("  try: --max-clients 500, or more when you have raised it: ulimit -n 16384"), "{none}");
+    }
+
+    /// What is proposed would be taken, and a limit that is raised is raised far enough.
+    #[test]
+    fn every_remedy_is_one() {
+        for (name, value, each, own) in [
+            ("open files", 64, 1, 64),
+            ("open files", 100_000, 1, 64),
+            ("maps", 65_530, 8, 5_242),
+            ("pid_max", 10, 2, 64),
+        ] {
+            for wanted in [0, 1, 9_000, 150_000] {
+                let limit = Limit::new(name, value, each, own, "{}");
+                let Some(refused) = refusal(wanted, limit.clone()) else { continue };
+                assert!(!refused.contains("--max-clients 0"), "{refused}");
+                if limit.clients > 0 {
+                    assert_eq!(refusal(limit.clients, limit.clone()), None);
+                    assert!(refused.contains(&format!("--max-clients {}", limit.clients)), "{refused}");
+                }
+                let raised: u64 = limit.remedy(wanted).parse().unwrap();
+                let raised = Limit::new(name, raised, each, own, "{}");
+                assert!(raised.clients >= wanted.max(USUAL), "{refused}");
+            }
+        }
     }
 
     #[test]

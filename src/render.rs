@@ -774,6 +774,9 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
         Leave::Crashed => "Something broke on our side, sorry. Connect again.".into(),
         Leave::Shutdown => "The server is stopping.".into(),
         Leave::Full => "The server is full. Try again later.".into(),
+        Leave::AddressFull => {
+            "As many are here from your address as may be. Close a connection of yours, or ask the operator for a larger max_per_address.".into()
+        }
         Leave::Foreign(_) => String::new(),
     }
 }

@@ -154,6 +154,11 @@ impl Room {
         !self.history.is_empty() || self.is_kept && self.first_id <= self.last_id()
     }
 
+    /// Whether there is something for those who come when nobody is in it: what was said, or a topic.
+    pub fn is_worth_keeping(&self) -> bool {
+        self.has_log() || self.topic.is_some()
+    }
+
     /// Looks whether it is a crowd. Returns true if it has just become one; to be none again takes fewer people, so that it
     /// does not go to and fro.
     pub fn count_heads(&mut self) -> bool {

@@ -431,7 +431,9 @@ impl Turn<'_> {
         if room.members.is_empty() {
             if !room.op_accounts.is_empty() {
                 // Its operators come again.
-            } else if room.is_open() && (room.has_log() || room.sanctions.has_bans()) || *name == RoomName::lobby() {
+            } else if room.is_open() && (room.is_worth_keeping() || room.sanctions.has_bans())
+                || *name == RoomName::lobby()
+            {
                 let had_modes = std::mem::take(&mut room.moderated) | std::mem::take(&mut room.topic_lock);
                 room.invited.clear();
                 let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };

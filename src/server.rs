@@ -35,6 +35,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use crate::sync::{Mutex, MutexGuard};
 use crate::text::Text;
+use crate::turning_away::{Goodbyes, goodbyes, see_off};
 
 /// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
 pub(crate) const INBOX: usize = 1_024;
@@ -92,8 +93,12 @@ pub trait Transport: Sync {
     ) -> io::Result<()>;
 
     /// Tells somebody that there is no place for them. A new socket has room for a line, so this does not wait.
-    fn turn_away(&self, mut socket: &TcpStream) {
-        let bye = Envelope::new(Now::read().wall, Event::Bye { why: Leave::Full, name: None });
+    fn turn_away(&self, mut socket: &TcpStream, why: TurnedAway) {
+        let why = match why {
+            TurnedAway::ServerFull => Leave::Full,
+            TurnedAway::AddressFull => Leave::AddressFull,
+        };
+        let bye = Envelope::new(Now::read().wall, Event::Bye { why, name: None });
         if let Err(error) = socket.write_all(&render(&bye, Wire::Line)) {
             log::debug!("gone before it was turned away: {error}");
         }
@@ -268,30 +273,20 @@ impl Server {
             let router = thread::Builder::new().name("router".into()).spawn_scoped(scope, route)?;
             // Without this the scope would wait for the router for ever.
             let give_up = |_: &io::Error| handle.shutdown();
+            let (away, coming) = goodbyes();
+            let stopping = &handle;
+            aside(scope, "turned-away", move || see_off(&coming, || stopping.is_stopping())).inspect_err(give_up)?;
             if let Some(exporter) = &exporter {
-                let serve = || exporter.run(&handle);
-                thread::Builder::new()
-                    .name("metrics".into())
-                    .stack_size(STACK)
-                    .spawn_scoped(scope, serve)
-                    .inspect_err(give_up)?;
+                aside(scope, "metrics", || exporter.run(&handle)).inspect_err(give_up)?;
             }
             if let Some(door) = &files {
-                let serve = || door.run(&handle);
-                thread::Builder::new()
-                    .name("accept-files".into())
-                    .stack_size(STACK)
-                    .spawn_scoped(scope, serve)
-                    .inspect_err(give_up)?;
+                let (handle, away) = (&handle, away.clone());
+                aside(scope, "accept-files", move || door.run(handle, &away)).inspect_err(give_up)?;
             }
             if let Some((wake, lab)) = lab {
                 let handle = &handle;
                 let watch = move || lab.run(&wake, || handle.send(Message::Sampled));
-                thread::Builder::new()
-                    .name("lab".into())
-                    .stack_size(STACK)
-                    .spawn_scoped(scope, watch)
-                    .inspect_err(give_up)?;
+                aside(scope, "lab", watch).inspect_err(give_up)?;
             }
             let (line, waiting) = mpsc::sync_channel(WAITING);
             let others = others.into_iter().zip(transports.iter().map(|transport| &**transport as &dyn Transport));
@@ -303,7 +298,7 @@ impl Server {
             }
             // The line ends with the last of those who accept.
             drop(line);
-            let each = waiting.into_iter().map(|taken| (taken.1, start(taken, scope, &handle)));
+            let each = waiting.into_iter().map(|taken| (taken.1, start(taken, scope, &handle, &away)));
             let look = |(peer, started): (SocketAddr, io::Result<()>)| {
                 started.map_err(|error| failed(&format!("({peer}) no thread for it"), &error))?;
                 Ok(ControlFlow::Continue(()))
@@ -585,15 +580,29 @@ fn start<'scope, 'env>(
     (socket, peer, accepted, transport): Taken<'env>,
     scope: &'scope Scope<'scope, 'env>,
     handle: &'env ServerHandle,
+    away: &Goodbyes,
 ) -> io::Result<()> {
+    let turn_away = |socket: Arc<TcpStream>, why| {
+        transport.turn_away(&socket, why);
+        away.close(socket);
+    };
     let id = handle.next_id();
-    let Ok(permit) = handle.place(id, Some(&socket), peer) else {
-        transport.turn_away(&socket);
-        return Ok(());
+    let permit = match handle.place(id, Some(&socket), peer) {
+        Ok(permit) => permit,
+        Err(why) => {
+            turn_away(socket, why);
+            return Ok(());
+        }
     };
     Metrics::count(&handle.metrics().accepted);
     let arrival = Arrival { id, socket: socket.clone(), accepted, _permit: permit };
-    transport.start(arrival, scope, handle).inspect_err(|_| transport.turn_away(&socket))
+    transport.start(arrival, scope, handle).inspect_err(|_| turn_away(socket, TurnedAway::ServerFull))
+}
+
+/// Starts a thread that needs little, and ends before the scope does.
+fn aside<'scope>(scope: &'scope Scope<'scope, '_>, name: &str, work: impl FnOnce() + Send + 'scope) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name.into()).stack_size(STACK);
+    thread.spawn_scoped(scope, work).map(|_joined_by_the_scope| ())
 }
 
 /// Makes a blocked accept return, by connecting to it. The standard library has no other way.

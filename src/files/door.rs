@@ -24,6 +24,7 @@ use crate::names::RoomName;
 use crate::protocol::foreign;
 use crate::render::answer_to;
 use crate::server::ServerHandle;
+use crate::turning_away::Goodbyes;
 
 /// How long a peer has at most for its first line; `sign_on_secs` may be less.
 const FIRST_LINE: Duration = Duration::from_secs(10);
@@ -64,7 +65,7 @@ impl FileDoor {
     }
 
     /// Serves until the server stops. Every thread has ended when it returns.
-    pub(crate) fn run(&self, handle: &ServerHandle) {
+    pub(crate) fn run(&self, handle: &ServerHandle, away: &Goodbyes) {
         thread::scope(|scope| {
             let tidy = thread::Builder::new().name("tidy-files".into()).stack_size(STACK);
             if let Err(error) = tidy.spawn_scoped(scope, || self.files.tidy()) {
@@ -78,7 +79,7 @@ impl FileDoor {
                 let place = match self.files.place(peer.ip()) {
                     Ok(place) => place,
                     Err(error) => {
-                        turn_away(&socket, &error, handle);
+                        turn_away(socket, &error, handle, away);
                         return Ok(ControlFlow::Continue(()));
                     }
                 };
@@ -95,9 +96,10 @@ impl FileDoor {
 }
 
 /// A new socket has room for a line, so this does not wait.
-fn turn_away(socket: &TcpStream, error: &FileError, handle: &ServerHandle) {
+fn turn_away(socket: TcpStream, error: &FileError, handle: &ServerHandle, away: &Goodbyes) {
     Metrics::count(&handle.metrics().files_refused);
     let _gone_already = socket.answer(line_of(error).as_bytes());
+    away.close(crate::sync::Arc::new(socket));
 }
 
 /// One connection, from its first line to its end.

@@ -368,7 +368,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let opener = self.may_open(id)?;
-        let is_worth_it = |room: &Room| room.has_log() || room.topic.is_some() || !room.op_accounts.is_empty();
+        let is_worth_it = |room: &Room| room.is_worth_keeping() || !room.op_accounts.is_empty();
         let is_lasting = |room: &Room| room.is_kept && self.router.archive.is_some() && is_worth_it(room);
         if rooms.len() >= self.router.max_rooms {
             // What is kept is not given up for a room that is new.

@@ -51,7 +51,6 @@ const FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/render.rs", "done", 135),
     ("src/render.rs", "event", 105),
     ("src/router/commands.rs", "command", 120),
-    ("src/server.rs", "run_on", 85),
     ("crates/chat_bench/src/floor.rs", "run", 85),
     ("crates/chat_web/src/frames.rs", "public_frame", 85),
     ("crates/chat_web/src/session/answers.rs", "done", 140),

@@ -1,6 +1,7 @@
 //! Fair and bounded: every limit, what its victim is told, and that the others do not notice.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -423,4 +424,23 @@ fn who_leaves_in_the_middle_of_a_paste_is_told_that_it_was_not_said() {
     citra.send_bytes(b"two\n.\n");
     citra.until("* ERR 412 no-text PASTE tag=1 line=2: ...");
     assert!(!ani.settle().iter().any(|line| line.contains(" MSG ")));
+}
+
+/// It speaks when it was told already, which is the worst that `printf | nc` can do.
+#[test]
+fn who_is_turned_away_and_speaks_on_can_still_read_why() {
+    let server = short(|config| config.max_clients = 1);
+    let _ani = server.join("ani");
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(server.addr()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        assert_eq!(stream.peek(&mut [0; 1]).unwrap(), 1);
+        for _ in 0..3 {
+            stream.write_all(b"JOIN:x\nMSG:hi\n").unwrap();
+            thread::yield_now();
+        }
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).expect("no reset");
+        assert!(heard.contains(" BYE 511 server-full: The server is full."), "{heard}");
+    }
 }

@@ -435,6 +435,7 @@ fn leave() -> impl Strategy<Value = Leave> {
             Leave::Crashed,
             Leave::Shutdown,
             Leave::Full,
+            Leave::AddressFull,
         ]),
     ]
 }

@@ -1,6 +1,7 @@
 //! The three netcats as people use them in scripts: a few lines go in, the answers come out, and it ends by itself.
 
-use chat_server::testing::TestClient;
+use chat_server::config::Config;
+use chat_server::testing::{TestClient, quick};
 
 use crate::TestServer;
 use crate::program::{Program, is_here};
@@ -132,4 +133,22 @@ fn a_person_with_netcat_talks_with_one_who_has_another() {
         person.has_no_more_to_say();
         assert_eq!(person.ends().0, Some(0));
     }
+}
+
+/// It has sent its lines before the server could say that there is no place for it, or sends them behind that; a reset must not eat
+/// the answer.
+#[test]
+fn a_script_at_a_full_server_always_sees_why_it_is_turned_away() {
+    let server = TestServer::with(Config { max_per_address: 1, ..quick() });
+    let mut ani = server.join("ani");
+    for netcat in NETCATS.iter().filter(|netcat| is_here(netcat[0])) {
+        for _ in 0..10 {
+            let shown = run(&server, netcat, b"JOIN:x\nMSG:hi\nQUIT\n");
+            assert!(
+                shown.len() == 1 && shown[0].contains(" BYE 511 server-full: As many are here from your address"),
+                "{netcat:?} {shown:?}"
+            );
+        }
+    }
+    ani.settle();
 }

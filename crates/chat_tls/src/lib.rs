@@ -49,6 +49,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 
 use chat_server::connection::{self, STACK};
+use chat_server::connections::TurnedAway;
 use chat_server::dialect::{LineDecoder, LineEncoder};
 use chat_server::server::{Arrival, ServerHandle, Transport};
 use rustls::{Connection, ServerConfig};
@@ -164,7 +165,7 @@ impl Transport for Tls {
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
 
-    fn turn_away(&self, socket: &TcpStream) {
+    fn turn_away(&self, socket: &TcpStream, _: TurnedAway) {
         self.0.counters.failed(&Failure::Full);
         handshake::refuse(socket);
     }

@@ -104,8 +104,8 @@ impl Transport for Dev {
         self.0.start(arrival, scope, handle)
     }
 
-    fn turn_away(&self, socket: &TcpStream) {
-        self.0.turn_away(socket);
+    fn turn_away(&self, socket: &TcpStream, why: chat_server::connections::TurnedAway) {
+        self.0.turn_away(socket, why);
     }
 }
 

@@ -412,7 +412,7 @@ impl Task {
             Leave::Shutdown => (1012, "restart", Some(1_500)),
             Leave::Flood => (4008, "flood", Some(10_000)),
             Leave::TooSlow => (4009, "slow-reader", Some(300)),
-            Leave::Full => (1013, "server-full", Some(5_000)),
+            Leave::Full | Leave::AddressFull => (1013, "server-full", Some(5_000)),
             Leave::Lost | Leave::Crashed | Leave::SignOn | Leave::Endless | Leave::Foreign(_) => {
                 (1011, "internal-error", Some(1_000))
             }
