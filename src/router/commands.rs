@@ -443,7 +443,7 @@ impl Turn<'_> {
         }
         room.doubles += usize::from(is_double);
         room.members.insert(id);
-        room.invited.remove(&id);
+        room.invited.retain(|invited| *invited != id);
         // What was said before is history for those who come in now.
         let _unheard = room.news.take_rest(id);
         let is_new_crowd = room.count_heads();
@@ -920,11 +920,11 @@ impl Turn<'_> {
             }
         }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
+        room.invited.retain(|invited| !guests.contains(invited));
         room.invited.extend(guests);
-        // Whoever is invited may never come. The oldest numbers make way, so that the list is bounded.
-        while room.invited.len() > MAX_INVITED {
-            room.invited.pop_first();
-        }
+        // Who is invited may never come. The oldest invitations make way, so that the list is bounded.
+        let over = room.invited.len().saturating_sub(MAX_INVITED);
+        room.invited.drain(..over);
         if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });

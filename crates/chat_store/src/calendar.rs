@@ -70,6 +70,12 @@ impl Calendar {
         save.execute(params![clock, doubt, lived]).map(|_| ())
     }
 
+    /// The time that was lived through, where the clock is behind it.
+    pub(crate) fn behind(&self, shown: DateTime<Utc>, now: Instant) -> Option<DateTime<Utc>> {
+        let expected = since(self.trusted, self.at, now);
+        (expected - shown > LEAP).then_some(expected)
+    }
+
     /// The time by which something is old, where the clock shows `shown`: never later than that, and never later than what was
     /// lived through.
     pub(crate) fn time(&mut self, shown: DateTime<Utc>, now: Instant) -> DateTime<Utc> {
@@ -180,6 +186,8 @@ mod tests {
     fn a_clock_that_is_behind_makes_nothing_older_and_right_again_it_is_believed_at_once() {
         let start = Instant::now();
         let mut calendar = Calendar::new(hour(1_000), start);
+        assert_eq!(calendar.behind(hour(1), lived(start, 1)), Some(hour(1_001)));
+        assert_eq!(calendar.behind(hour(1_001) - LEAP, lived(start, 1)), None);
         assert_eq!(calendar.time(hour(1), lived(start, 1)), hour(1));
         assert_eq!(calendar.time(hour(1_002), lived(start, 2)), hour(1_002));
     }
