@@ -21,7 +21,7 @@ const FILES: &[(&str, usize)] = &[
     ("src/files/door.rs", 410),
     ("src/intake.rs", 460),
     ("src/lab.rs", 400),
-    ("src/render.rs", 725),
+    ("src/render.rs", 730),
     ("src/router.rs", 760),
     ("src/router/accounts.rs", 730),
     ("src/router/archive.rs", 630),
