@@ -738,7 +738,8 @@ fn option_of(choice: Choice) -> (&'static str, String) {
         Choice::View(View::Plain) => ("view", "plain".into()),
         Choice::Ids(on) => ("ids", switch(on)),
         Choice::Zone(None) => ("tz", "server".into()),
-        Choice::Zone(Some(zone)) => ("tz", zone.to_string()),
+        // As it can be sent again: no colon stands in a field.
+        Choice::Zone(Some(zone)) => ("tz", zone.to_string().replace(':', "")),
         Choice::Echo(on) => ("echo", switch(on)),
         Choice::Presence(Presence::Off) => ("presence", "off".into()),
         Choice::Presence(Presence::Brief) => ("presence", "brief".into()),
