@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::address::Neighbourhood;
 use crate::command::CROWD;
-use crate::connections::Neighbourhood;
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::glyph::without_selectors;
 use crate::history::History;
@@ -62,7 +62,7 @@ pub struct Room {
     /// Who opened it, since the start.
     pub opener: Option<Opener>,
     /// Who may come in although it is closed.
-    pub invited: BTreeSet<ClientId>,
+    pub invited: Vec<ClientId>,
     /// Who may not come in, and who may not speak.
     pub sanctions: Sanctions,
     /// Who set the topic, and the topic.
@@ -99,7 +99,7 @@ impl Room {
             doubles: 0,
             unannounced: BTreeSet::new(),
             opener: None,
-            invited: BTreeSet::new(),
+            invited: Vec::new(),
             sanctions: Sanctions::default(),
             topic: None,
             history: History::new(history_lines, HISTORY_BYTES),

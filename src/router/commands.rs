@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::archive::Then;
 use super::{ROOMS_EACH, Turn, UNANNOUNCED};
+use crate::address::neighbourhood;
 use crate::command::{
     CROWD, Choice, Command, HistoryQuery, Line, ModeChange, NO_EMOJI, Presence, Prompt, VERBS, Verb, is_reaction,
 };
-use crate::connections::neighbourhood;
 use crate::error::ChatError;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
@@ -22,8 +22,9 @@ use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
+use crate::roles::Role;
 use crate::room::{Opener, Room};
-use crate::store::{Question, Role};
+use crate::store::Question;
 use crate::text::Text;
 
 /// What a command answers.
@@ -442,7 +443,7 @@ impl Turn<'_> {
         }
         room.doubles += usize::from(is_double);
         room.members.insert(id);
-        room.invited.remove(&id);
+        room.invited.retain(|invited| *invited != id);
         // What was said before is history for those who come in now.
         let _unheard = room.news.take_rest(id);
         let is_new_crowd = room.count_heads();
@@ -919,11 +920,11 @@ impl Turn<'_> {
             }
         }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
+        room.invited.retain(|invited| !guests.contains(invited));
         room.invited.extend(guests);
-        // Whoever is invited may never come. The oldest numbers make way, so that the list is bounded.
-        while room.invited.len() > MAX_INVITED {
-            room.invited.pop_first();
-        }
+        // Who is invited may never come. The oldest invitations make way, so that the list is bounded.
+        let over = room.invited.len().saturating_sub(MAX_INVITED);
+        room.invited.drain(..over);
         if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });

@@ -211,13 +211,14 @@ fn what_is_hidden_is_shown_again_however_the_prompt_ends() {
     let mut ani = Raw::connect(&server);
     ani.sends(b"JOIN:ani\r\n\xff\xf1");
     budi.until("* JOINED #lobby ani");
-    // By Enter, by a dot, by Ctrl-C, by a wrong key, and by a right one behind a line that is no UTF-8.
-    let ends: [(&[u8], &[u8]); 5] = [
+    // By Enter, by a dot, by Ctrl-C, by a wrong key, by a line that is no UTF-8, and by the right one.
+    let ends: [(&[u8], &[u8]); 6] = [
         (b"\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
         (b".\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
         (b"half\xff\xf4\xff\xfd\x06", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
         (b"wrong\r\n", b" ERR 464 bad-password OPER: That is not the operator key.\r\n"),
-        (b"\xff\xff\r\nopen sesame, 2026\r\n", b" OK OPER role=admin: "),
+        (b"\xff\xff\r\n", b" ERR 488 not-utf8 OPER at=0: "),
+        (b"open sesame, 2026\r\n", b" OK OPER role=admin: "),
     ];
     for (number, (end, answer)) in ends.into_iter().enumerate() {
         ani.sends(b"/oper\r\n");

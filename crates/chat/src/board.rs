@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Moved(u64, Result<String, String>),
     /// No file any more.
     Cancel,
+    /// The program was stopped and goes on: the line being typed is not on the screen any more.
+    Continued,
 }
 
 /// What the editor has to know of the session.

@@ -13,20 +13,23 @@ mod room;
 mod speech;
 mod typing;
 
+use chat_server::secrets::Secret;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chat_server::store::Secret;
-
 use crate::files::{Known, Wish};
+use crate::latest::Latest;
 use crate::line::{Blocks, Line};
 use crate::secrets::Asking;
 use crate::view::View;
 use crate::words::Words;
 use room::Room;
 use speech::Speech;
+
+/// Files that the chat spoke of and that are remembered.
+const MOST_FILES: usize = 1_000;
 
 /// The conversation's state. Lines to send gather in `send`, text for the screen in `show`.
 pub(crate) struct Conversation {
@@ -41,7 +44,7 @@ pub(crate) struct Conversation {
     pub(crate) wishes: Vec<Wish>,
     /// Where files go, once a server has said so.
     pub(crate) file_port: Option<u16>,
-    files: HashMap<String, Known>,
+    files: Latest<Known>,
     /// How many of the person's own commands were answered.
     pub(crate) answers: u64,
     name: String,
@@ -130,7 +133,7 @@ impl Conversation {
             words: Arc::default(),
             wishes: Vec::new(),
             file_port: None,
-            files: HashMap::new(),
+            files: Latest::new(MOST_FILES),
             answers: 0,
             name: name.to_string(),
             wanted: None,

@@ -18,7 +18,10 @@ use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::{FileHistory, History};
 use rustyline::validate::Validator;
-use rustyline::{ColorMode, CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+use rustyline::{
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Context, Editor, Event as KeyEvents, EventContext,
+    EventHandler, ExternalPrinter, Helper, KeyEvent, Modifiers, RepeatCount,
+};
 use unicode_width::UnicodeWidthChar;
 
 use crate::board::{Board, Event, State};
@@ -28,6 +31,7 @@ use crate::output::is_dumb;
 use crate::secrets::{PASSWORD_FILE, has_secret};
 use crate::session::Session;
 use crate::stream::{CONNECT, Server};
+use crate::terminal;
 use crate::view::View;
 use crate::words::Words;
 
@@ -62,6 +66,12 @@ pub(crate) fn run(settings: &Settings, server: Server) -> io::Result<u8> {
     board.look().width = columns(&mut editor);
     let (events, inbox) = sync_channel(EVENTS);
     let session = Session::new(server, conversation, &board, events.clone(), print);
+    let telling = events.clone();
+    // Where the session has too much to do, what it prints draws the line anew as well.
+    terminal::keep(move || _ = telling.try_send(Event::Continued))?;
+    if let Some(key) = terminal::stop_key() {
+        editor.bind_sequence(KeyEvent::new(key, Modifiers::NONE), EventHandler::Conditional(Box::new(Stop)));
+    }
     thread::scope(|scope| {
         let session = thread::Builder::new().name("session".into()).spawn_scoped(scope, || session.run(inbox))?;
         board.wait(CONNECT + BUSY, |state| state.begun || state.hides || state.over);
@@ -219,6 +229,16 @@ struct Typing {
     hides: Cell<bool>,
 }
 
+/// Ctrl-Z. The editor's own way gives the terminal back by itself, and would meet ours half-way.
+struct Stop;
+
+impl ConditionalEventHandler for Stop {
+    fn handle(&self, _: &KeyEvents, _: RepeatCount, _: bool, _: &EventContext) -> Option<Cmd> {
+        terminal::stop();
+        Some(Cmd::Noop)
+    }
+}
+
 impl Helper for Typing {}
 impl Highlighter for Typing {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
@@ -275,14 +295,14 @@ fn candidates(words: &Words, typed: &str) -> (usize, Vec<String>) {
         let slashes = VERBS.iter().filter_map(|verb| verb.slashes.first().copied()).chain(OWN);
         slashes.map(|slash| format!("/{slash} ")).filter(|slash| begins(slash)).collect()
     } else if word.starts_with('#') {
-        words.rooms().iter().filter(|room| begins(room)).map(|room| format!("{room} ")).collect()
+        words.rooms().names().filter(|room| begins(room)).map(|room| format!("{room} ")).collect()
     } else if word.is_empty() && start == 0 {
         Vec::new()
     } else {
         // Whoever is spoken to stands first, with a comma: a colon could look like a command.
         let end = if start == 0 { ", " } else { " " };
         let names = words.names();
-        let names = names.iter().filter(|name| begins(name)).map(|name| format!("{name}{end}"));
+        let names = names.names().filter(|name| begins(name)).map(|name| format!("{name}{end}"));
         let verbs = VERBS.iter().filter(|verb| start == 0 && verb.name.starts_with(word));
         names.chain(verbs.map(|verb| format!("{}:", verb.name))).collect()
     };

@@ -192,6 +192,8 @@ impl Transfer {
             bar.inc(count as u64);
         }
         bar.finish_and_clear();
+        // Some disks say only now that they are full.
+        file.sync_all()?;
         match size {
             Some(size) if size == got => Ok(got),
             // What comes in place of a file is one line.

@@ -103,9 +103,11 @@ impl Blocks {
                 Some(Item::Block(block))
             }
             (Some(mut block), _) => {
-                if block.lines.len() < Blocks::MOST {
-                    block.lines.push(line);
+                if block.lines.len() >= Blocks::MOST {
+                    // The oldest make way, several at once, for each such step moves all the others.
+                    block.lines.drain(..Blocks::MOST / 10);
                 }
+                block.lines.push(line);
                 self.open = Some(block);
                 None
             }

@@ -9,6 +9,7 @@ mod conversation;
 mod editor;
 mod files;
 mod flags;
+mod latest;
 mod line;
 mod man;
 mod mention;
@@ -18,17 +19,24 @@ mod request;
 mod secrets;
 mod session;
 mod stream;
+mod terminal;
 mod view;
 mod window;
 mod words;
 
-use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
+use std::io::{self, IsTerminal};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
+use chat_server::program;
 use flags::{Task, USAGE};
 use stream::Server;
 
 fn main() -> ExitCode {
+    if let Some(error) = start_as_dumb() {
+        output::complain(&format!("error: this program cannot start itself with TERM=dumb: {error}"));
+        return ExitCode::FAILURE;
+    }
     let task = match flags::read_flags(std::env::args_os().skip(1), &flags::default_name()) {
         Ok(task) => task,
         Err(problem) => {
@@ -37,10 +45,13 @@ fn main() -> ExitCode {
         }
     };
     let code = match task {
-        Task::Print(text) => {
-            let _nobody_reads = io::stdout().write_all(text.as_bytes());
-            0
-        }
+        Task::Print(text) => program::print(&text).map_or_else(
+            |problem| {
+                output::complain(&format!("error: {problem}"));
+                1
+            },
+            |()| 0,
+        ),
         Task::Talk(mut settings) => match settings.read_password().and_then(|()| Server::new(&settings)) {
             Err(problem) => {
                 output::complain(&format!("error: {problem}"));
@@ -55,4 +66,18 @@ fn main() -> ExitCode {
         },
     };
     ExitCode::from(code)
+}
+
+/// A terminal of which nothing is known gets no escape sequences. The editor asks the environment by itself, which this program
+/// can only change by starting anew. Returns only where that is not needed, or cannot be done.
+fn start_as_dumb() -> Option<io::Error> {
+    let is_known = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term.to_str().is_some());
+    if is_known || !io::stdin().is_terminal() {
+        return None;
+    }
+    let program = std::env::current_exe();
+    Some(program.map_or_else(
+        |error| error,
+        |program| Command::new(program).args(std::env::args_os().skip(1)).env("TERM", "dumb").exec(),
+    ))
 }

@@ -36,6 +36,11 @@ Ring the terminal's bell when a line speaks to you.
 .SH "IN A PIPE"
 Lines go in, the protocol comes out, and an exit code says how it went.
 A line behind \fB/login\fR \fINAME\fR is the password.
+.SH SIGNALS
+SIGHUP, SIGINT, SIGQUIT and SIGTERM end the client, SIGTSTP (Ctrl\-Z) stops it;
+the terminal is given back as it was.
+Those but SIGTERM that were ignored at the start stay ignored, on Linux.
+Other systems do not tell what is ignored.
 .SH ENVIRONMENT
 .TP
 \fBCHAT_PASSWORD_FILE\fR
@@ -46,17 +51,20 @@ A file whose first line is the password for \fB\-\-login\fR.
 If set, there are no colours.
 .TP
 \fBTERM\fR
-If \fBdumb\fR, there are no escape sequences, and no password is asked for.
+If \fBdumb\fR, or not set, there are no escape sequences,
+and no password is asked for.
 .SH "EXIT STATUS"
 .TP
 \fB0\fR
 Every line was accepted, or the person left.
 .TP
 \fB1\fR
-Something was refused; standard error says what.
+Something was refused, or the output could not be written;
+standard error says what.
+A reader that closes its pipe is no error: the rest of the input is sent.
 .TP
 \fB2\fR
-A wrong flag.
+A wrong flag, or one that is neither a path nor UTF\-8.
 .TP
 \fB69\fR
 There is no server.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::thread;
 
 use chat_server::command::{Choice, Command, Prompt, View as WireView};
+use chat_server::program::not_written;
 use chat_server::protocol;
-use chat_server::store::Secret;
+use chat_server::secrets::Secret;
 use chat_server::text::Text;
 
 use crate::flags::Settings;
@@ -16,6 +17,7 @@ use crate::output::complain;
 use crate::request::args_of;
 use crate::secrets::{PASSWORD_FILE, is_typable};
 use crate::stream::{Server, Stream};
+use crate::terminal;
 use crate::view::View;
 use crate::window::{ANSWER, Asking, Window};
 
@@ -33,10 +35,12 @@ pub(crate) fn run(settings: &Settings, server: &Server) -> u8 {
             return CANNOT_CONNECT;
         }
     };
+    if let Err(error) = terminal::keep(|| {}) {
+        complain(&format!("error: cannot listen for signals: {error}"));
+        return 1;
+    }
     match talk(settings, &stream) {
         Ok(accepted) => u8::from(!accepted),
-        // Whoever read us has had enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => 1,
         Err(error) => {
             complain(&format!("error: {error}"));
             1
@@ -83,7 +87,7 @@ fn talk(settings: &Settings, stream: &Stream) -> io::Result<bool> {
 fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>> {
     let mut lines = BufReader::new(stream.clone());
     let (mut blocks, mut view) = (Blocks::default(), View::plain());
-    let mut out = io::stdout().lock();
+    let (mut out, is_typed, mut is_read) = (io::stdout().lock(), io::stdin().is_terminal(), true);
     let mut is_chat = false;
     loop {
         let raw = match next_line(&mut lines) {
@@ -118,20 +122,33 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
         if refused && matches!(line.field(1), "name-registered" | "members-only") {
             complain("  try: --login signs in to a name of yours, --name NAME takes another");
         }
-        match (refused, plain) {
-            (true, true) => complain(&format!("refused: {} ({} {})", line.text, line.field(0), line.field(1))),
-            (true, false) => complain(&raw),
-            (false, false) => writeln!(out, "{raw}")?,
+        let text = match (refused, plain) {
+            (true, true) => {
+                complain(&format!("refused: {} ({} {})", line.text, line.field(0), line.field(1)));
+                String::new()
+            }
+            (true, false) => {
+                complain(&raw);
+                String::new()
+            }
+            (false, false) => format!("{raw}\n"),
             (false, true) => {
                 if line.kind == "OK" && line.field(0) == "JOIN" {
                     view.current = line.pair("room").map(str::to_string);
                 }
-                if let Some(item) = item.filter(|_| !is_housekeeping(&line)) {
-                    out.write_all(view.item(&item).as_bytes())?;
-                }
+                item.filter(|_| !is_housekeeping(&line)).map_or(String::new(), |item| view.item(&item))
+            }
+        };
+        if is_read {
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                // What is in the pipe behind us is said, also when nobody reads the answers.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => is_read = false,
+                written => written.map_err(|error| io::Error::other(not_written(&error)))?,
             }
         }
-        out.flush()?;
+        if !is_read && is_typed {
+            return Ok(Some(200));
+        }
         if line.kind == "BYE" {
             return Ok(Some(line.number(0).unwrap_or(0)));
         }
@@ -173,12 +190,16 @@ impl Sender {
         if !self.window.settled() {
             return self.stream.write_all(b"QUIT\n");
         }
-        let mut line = Vec::new();
+        let (mut line, mut is_first) = (Vec::new(), true);
         loop {
             line.clear();
             input.by_ref().take(LINE).read_until(b'\n', &mut line)?;
             if line.is_empty() {
                 break;
+            }
+            if std::mem::take(&mut is_first) && line.starts_with("\u{feff}".as_bytes()) {
+                // Some editors, and some shells, put a byte order mark in front of a text.
+                line.drain(.."\u{feff}".len());
             }
             if line.len() as u64 == LINE && line.last() != Some(&b'\n') {
                 self.window.refuse("a line of more than 64 KiB; nothing of it, or after it, was sent");

@@ -7,8 +7,8 @@ use std::path::Path;
 use chat_server::command::{self, Command, ModeChange, Verb};
 use chat_server::error::ChatError;
 use chat_server::protocol::{self, Request};
-use chat_server::store::Secret;
-use chat_server::text::Text;
+use chat_server::secrets::Secret;
+use chat_server::text::{Text, without_mark};
 
 /// Names a file whose first line is the password for `--login`. `/dev/fd/3` is a file, too.
 pub(crate) const PASSWORD_FILE: &str = "CHAT_PASSWORD_FILE";
@@ -50,7 +50,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Secret, String> {
     let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
     read.map_err(|error| wrong(&error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
-    let line = text.lines().next().unwrap_or_default();
+    let line = without_mark(&text).lines().next().unwrap_or_default();
     match line {
         "" => Err(wrong("it is empty")),
         line if !is_typable(line) => Err(wrong("a password has no control characters")),
@@ -143,6 +143,7 @@ mod tests {
             from_file(&path).map(|secret| secret.reveal().to_string())
         };
         assert_eq!(read(b" correct horse \r\nnothing\n").as_deref(), Ok(" correct horse "));
+        assert_eq!(read("\u{feff}correct horse\r\n".as_bytes()).as_deref(), Ok("correct horse"));
         for (bytes, words) in [(&b""[..], "empty"), (b"\nx", "empty"), (b"a\x07b", "control"), (b"caf\xe9", "UTF-8")] {
             let problem = read(bytes).expect_err("refused");
             assert!(problem.contains(words) && problem.contains("try: "), "{problem}");

@@ -168,6 +168,7 @@ impl<'a, P: FnMut(String)> Session<'a, P> {
                 }
             }
             Event::Cancel => self.cancel(),
+            Event::Continued => (self.print)("\n".into()),
             // An old connection has nothing to say any more.
             Event::Connected(..) | Event::Heard(..) | Event::Cut(..) => {}
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Server {
         let Some(ca) = &settings.ca else { return Ok(Server { addr: addr.into(), tls: None }) };
         let shown = ca.display();
         let help = "\n  try: --ca chat-tls/ca.pem, which chatd cert --dev makes";
-        let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(ca).and_then(Iterator::collect);
+        let found = certificates(ca);
         let found = found.map_err(|error| format!("--ca: cannot read {shown}: {error}{help}"))?;
         let mut roots = RootCertStore::empty();
         for root in found {
@@ -72,10 +73,10 @@ impl Server {
             None => config.with_no_client_auth(),
             Some((cert, key)) => {
                 let (cert_shown, key_shown) = (cert.display(), key.display());
-                let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
-                let chain = chain
+                let chain = certificates(cert)
                     .map_err(|error| format!("--cert: cannot read {cert_shown}: {error}\n  try: --cert me.pem"))?;
-                let read = PrivateKeyDer::from_pem_file(key);
+                let read =
+                    pem(key).and_then(|text| PrivateKeyDer::from_pem_slice(&text).map_err(|error| error.to_string()));
                 let own =
                     read.map_err(|error| format!("--key: cannot read {key_shown}: {error}\n  try: --key key.pem"))?;
                 config
@@ -283,6 +284,17 @@ fn explained(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), words)
 }
 
+/// The text of a file of certificates or keys, without the byte order mark that some editors put in front of it.
+fn pem(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    Ok(bytes.strip_prefix("\u{feff}".as_bytes()).map(<[u8]>::to_vec).unwrap_or(bytes))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = pem(path)?;
+    CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +315,11 @@ mod tests {
             assert!(problem.contains(words) && problem.contains("try: --ca "), "{problem}");
         }
         assert!(with(&[]).is_ok());
+        let marked = std::env::temp_dir().join(format!("client-ca-{}", std::process::id()));
+        let text = format!("\u{feff}{}", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        std::fs::write(&marked, text).expect("a file");
+        assert_eq!(certificates(&marked).map(|found| found.len()), Ok(1), "a byte order mark is no part of it");
+        std::fs::remove_file(&marked).expect("it is ours");
     }
 
     #[test]

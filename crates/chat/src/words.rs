@@ -1,26 +1,31 @@
 //! What Tab can complete: the names and rooms that the chat spoke of.
 
-use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::latest::Latest;
 use crate::line::Line;
 
 /// What Tab can complete. The editor reads it while the conversation learns.
-#[derive(Default)]
 pub(crate) struct Words {
-    names: Mutex<BTreeSet<String>>,
-    rooms: Mutex<BTreeSet<String>>,
+    names: Mutex<Latest<()>>,
+    rooms: Mutex<Latest<()>>,
+}
+
+/// More names, or rooms, than this no Tab needs.
+const MOST: usize = 2_000;
+
+impl Default for Words {
+    fn default() -> Words {
+        Words { names: Mutex::new(Latest::new(MOST)), rooms: Mutex::new(Latest::new(MOST)) }
+    }
 }
 
 impl Words {
-    /// More than this no Tab needs.
-    const MOST: usize = 2_000;
-
-    pub(crate) fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    pub(crate) fn names(&self) -> MutexGuard<'_, Latest<()>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn rooms(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    pub(crate) fn rooms(&self) -> MutexGuard<'_, Latest<()>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -30,19 +35,18 @@ impl Words {
             "JOINED" | "LEFT" | "TOPIC" | "TYPING" => (line.field(1), line.field(0)),
             "WHISPER" | "USER" => (line.field(0), ""),
             "NICK" => {
-                self.names().remove(line.field(0));
+                self.names().forget(line.field(0));
                 (line.field(1), "")
             }
             "ROOM" => ("", line.field(0)),
             "OK" => ("", line.pair("room").unwrap_or_default()),
             _ => return,
         };
-        let (mut names, mut rooms) = (self.names(), self.rooms());
-        if !name.is_empty() && names.len() < Words::MOST {
-            names.insert(name.to_string());
+        if !name.is_empty() {
+            self.names().learn(name, ());
         }
-        if room.starts_with('#') && rooms.len() < Words::MOST {
-            rooms.insert(room.to_string());
+        if room.starts_with('#') {
+            self.rooms().learn(room, ());
         }
     }
 }

@@ -457,15 +457,43 @@ fn a_paste_that_is_not_finished_is_refused_and_not_said() {
 #[test]
 fn a_reader_that_has_had_enough_is_no_reason_to_panic() {
     let server = Chat::start("127.0.0.1:0");
-    let mut client = Running::start(tied(PROGRAM).args(["--name", "ci", "--addr", &server.addr]));
-    drop(client.0.stdout.take());
-    // It may have shown all that it had by then, so there is to be something more. Its input stays open.
-    let mut stdin = client.0.stdin.take().expect("piped");
-    let _ended_already = stdin.write_all(b"PING:x\n");
-    let mut err = String::new();
-    client.0.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
-    assert_eq!(client.0.wait().expect("it ends").code(), Some(1));
-    assert_eq!(err, "", "it stops quietly");
+    let mut ani = Person::joins(&server, "ani");
+    for (input, code) in [("one\ntwo\n", 0), ("one\nNICK:a b\ntwo\n", 1)] {
+        let mut client = Running::start(tied(PROGRAM).args(["--name", "ci", "--addr", &server.addr]));
+        drop(client.0.stdout.take());
+        client.0.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        let mut err = String::new();
+        client.0.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
+        assert_eq!(client.0.wait().expect("it ends").code(), Some(code), "{err}");
+        assert_eq!(err.is_empty(), code == 0, "a closed pipe is no error: {err}");
+        ani.hears(" ci: one");
+        ani.hears(" ci: two");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_before_the_first_line_is_not_said() {
+    let server = Chat::start("127.0.0.1:0");
+    let mut ani = Person::joins(&server, "ani");
+    let (code, _, err) = piped(&["--name", "ci", "--addr", &server.addr], "\u{feff}MSG:one\r\ntwo\r\n".as_bytes());
+    assert_eq!((code, err.as_str()), (0, ""));
+    ani.hears(" ci: one");
+    ani.hears(" ci: two");
+}
+
+#[test]
+fn what_cannot_be_shown_is_a_failure() {
+    let server = Chat::start("127.0.0.1:0");
+    for flags in ["--help", "--version", "--man", "--completions bash", "--name ci", "--name ci --plain"] {
+        let mut shell = tied("sh");
+        let words =
+            format!("exec \"$0\" {flags} {} >/dev/full", if flags.contains("ci") { "--addr \"$1\"" } else { "" });
+        let Output { status, stderr, .. } =
+            shell.args(["-c", &words, PROGRAM, &server.addr]).stdin(Stdio::null()).output().expect("sh is here");
+        let err = String::from_utf8_lossy(&stderr);
+        assert_eq!(status.code(), Some(1), "{flags}: {err}");
+        assert!(err.starts_with("error: cannot write to stdout: "), "{flags}: {err}");
+    }
 }
 
 #[test]

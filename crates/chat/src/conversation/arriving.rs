@@ -126,7 +126,7 @@ impl Conversation {
         self.asked_no_more();
         // The password, which may have changed since it let us in, or was mistyped, is asked for again.
         let is_wrong = line.field(1) == "bad-password";
-        let is_owned = line.field(1) == "name-registered" || line.field(1) == "members-only" && self.was_here;
+        let is_owned = matches!(line.field(1), "name-registered" | "members-only");
         if is_wrong && self.signs_in || is_owned && !self.signs_in {
             (self.signs_in, self.password) = (true, None);
             self.sign_on();

@@ -10,9 +10,6 @@ use super::{Ask, Conversation};
 use crate::files::{Known, Wish, file_and_recipient, safe_name};
 use crate::line::Line;
 
-/// Files that the chat spoke of and that are remembered.
-const MOST_FILES: usize = 1_000;
-
 impl Conversation {
     /// `/send FILE [to]` and `/get TOKEN [name]` are this client's. What the server itself understands goes to the server.
     pub(super) fn is_about_files(&mut self, line: &Text) -> bool {
@@ -64,10 +61,9 @@ impl Conversation {
     }
 
     pub(super) fn learn_file(&mut self, line: &Line) {
-        if line.kind != "FILE" || self.files.len() >= MOST_FILES {
-            return;
+        if line.kind == "FILE" {
+            let known = Known { size: line.number(3).unwrap_or(0), name: line.text.clone() };
+            self.files.learn(line.field(4), known);
         }
-        let known = Known { size: line.number(3).unwrap_or(0), name: line.text.clone() };
-        self.files.insert(line.field(4).to_string(), known);
     }
 }

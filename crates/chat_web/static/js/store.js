@@ -50,6 +50,8 @@ const isNew = (room, seq) => seq > room.lastSeq;
 /** Whether this name was ever met here: who is called does not become another when they leave. */
 export const isKnown = (state, name) => state.names.has(name.toLowerCase());
 function meet(state, { name }) {
+  // Behind all others: the one that was met the longest time ago makes way.
+  state.names.delete(name.toLowerCase());
   state.names.add(name.toLowerCase());
   if (state.names.size > MOST_NAMES) state.names.delete(state.names.values().next().value);
 }

@@ -175,5 +175,8 @@ test('names that were met are known, the newest of very many', () => {
   state.rooms.set('lobby', store.newRoom('lobby'));
   for (let i = 0; i < 6000; i += 1) store.reduce(state, { type: 'UserJoined', room: 'lobby', user: { name: `n${i}` }, at: '' });
   assert.ok(store.isKnown(state, 'N5999') && !store.isKnown(state, 'n0'));
+  const joins = (name) => store.reduce(state, { type: 'UserJoined', room: 'lobby', user: { name }, at: '' });
+  joins('n1000'); joins('another');
+  assert.ok(store.isKnown(state, 'n1000') && !store.isKnown(state, 'n1001'), 'who was met again just now is not the oldest');
   assert.ok(state.names.size <= 5000);
 });

@@ -36,7 +36,7 @@ export function messageView(app, goTo, fresh) {
     const classes = ['msg', mine && 'mine', head && 'head', ping && 'ping', item && (item.state === 'failed' ? 'failed' : 'pending'), message.deleted && 'gone', jumbo && 'jumbo', message.act && 'act', live && 'live'].filter(Boolean);
     const when = h('time', { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) }, clock(message.at, lang, prefs.hours));
     const words = message.deleted ? t('deleted') : message.file ? shared(message.file, message.text) : nodes(tree);
-    const text = h('div.text', { dir: 'auto' }, message.act && h('b', {}, `${message.from.name} `), words,
+    const text = h('div.text', { dir: 'auto' }, message.act && ['~ ', h('b', {}, `${message.from.name} `)], words,
       message.edited && h('span.edited', {}, ` ${t('edited')}`));
     const el = h(`li.${classes.join('.')}`, { tabIndex: -1, hue: hue(message.from.name) },
       head && !mine && !message.act && avatar(message.from.name),
