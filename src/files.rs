@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::address::neighbourhood;
 use crate::code::Code;
 use crate::config::Config;
-use crate::connections::neighbourhood;
 use crate::event::{Envelope, Event, SharedFile, Speech};
 use crate::limit::Guesses;
 use crate::metrics::Metrics;

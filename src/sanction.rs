@@ -10,9 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::code::Code;
 use crate::names::{ClientId, Name, RoomName};
-use crate::now::{Moment, Now};
+use crate::now::{CONFIRMED_AFTER, Moment, Now};
 use crate::refusal::Refusal;
-use crate::store::CONFIRMED_AFTER;
 use crate::text::Text;
 
 /// The most bans and mutes of one room, and the most that hold on the whole server.

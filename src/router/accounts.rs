@@ -8,8 +8,8 @@ use super::Turn;
 use super::archive;
 use super::commands::Answer as Told;
 use super::operators::{Doer, wrong};
+use crate::address::neighbourhood;
 use crate::code::Code;
-use crate::connections::neighbourhood;
 use crate::event::{Done, Envelope, Event, Leave};
 use crate::limit::{Allowance, Guesses};
 use crate::looks::{Looks, reserved};
@@ -17,9 +17,11 @@ use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
 use crate::refusal::Refusal;
+use crate::roles::{Policy, Role};
 use crate::room::Room;
+use crate::secrets::{Proof, Secret};
 use crate::spam::{Spam, TooFast};
-use crate::store::{Account, Answer, Policy, Proof, Question, Refused, Role, Secret};
+use crate::store::{Account, Answer, Question, Refused};
 use crate::text::Text;
 
 /// The accounts of this server, as the router knows them: names and roles, no secrets.

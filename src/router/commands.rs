@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::archive::Then;
 use super::{ROOMS_EACH, Turn, UNANNOUNCED};
+use crate::address::neighbourhood;
 use crate::code::Code;
 use crate::command::{
     CROWD, Choice, Command, HistoryQuery, Line, ModeChange, NO_EMOJI, Presence, Prompt, VERBS, Verb, is_reaction,
 };
-use crate::connections::neighbourhood;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
 };
@@ -23,8 +23,9 @@ use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
 use crate::refusal::Refusal;
+use crate::roles::Role;
 use crate::room::{Opener, Room};
-use crate::store::{Question, Refused, Role};
+use crate::store::{Question, Refused};
 use crate::text::Text;
 
 /// What a command answers.

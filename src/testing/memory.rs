@@ -8,15 +8,17 @@ use std::thread::{self, JoinHandle};
 
 use chrono::{DateTime, Utc};
 
+use crate::audit::{Act, Entry};
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::glyph::is_unspaced;
 use crate::looks::are_alike;
 use crate::names::{ClientId, Name, RoomName};
 use crate::refusal::Refusal;
+use crate::roles::Role;
 use crate::sanction::Sanction;
+use crate::secrets::{Proof, Secret};
 use crate::store::{
-    Account, Act, Answer, Busy, Contents, Entry, Keeping, Proof, Question, Record, Refused, Report, Role, RoomState,
-    Secret, Store, StoredRoom,
+    Account, Answer, Busy, Contents, Keeping, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
 };
 use crate::text::Text;
 

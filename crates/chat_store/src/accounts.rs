@@ -5,10 +5,12 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chat_server::connections::neighbourhood;
+use chat_server::address::neighbourhood;
 use chat_server::looks;
 use chat_server::names::Name;
-use chat_server::store::{Account, Answer, Refused, Role, Secret};
+use chat_server::roles::Role;
+use chat_server::secrets::Secret;
+use chat_server::store::{Account, Answer, Refused};
 use chat_server::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};

@@ -12,7 +12,9 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version};
 use chat_server::names::Name;
 use chat_server::refusal::Refusal;
-use chat_server::store::{Busy, Refused, Secret};
+use chat_server::secrets::Secret;
+use chat_server::store::{Busy, Refused};
+use chat_server::text::Text;
 use rusqlite::Connection;
 use unicode_normalization::UnicodeNormalization;
 

@@ -2,7 +2,9 @@
 //! is decided is decided by the writer, one after the other.
 
 use chat_server::names::Name;
-use chat_server::store::{Answer, Busy, Proof, Question, Refused, Role, Secret};
+use chat_server::roles::Role;
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Answer, Busy, Question, Refused};
 use chat_server::text::Text;
 use chrono::Utc;
 use rusqlite::Connection;

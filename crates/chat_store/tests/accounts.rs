@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chat_server::names::{Name, RoomName};
-use chat_server::store::{
-    Account, Answer, Contents, Proof, Question, Record, Refused, Report, Role, RoomState, Secret, Store, StoredRoom,
-};
+use chat_server::roles::Role;
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Account, Answer, Contents, Question, Record, Refused, Report, RoomState, Store, StoredRoom};
 use chat_store::{Durability, FILE, Guard, Offline, OpenError, Options, Retention, Sqlite, Strength};
 use rusqlite::Connection;
 

@@ -12,14 +12,15 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use chat_server::connections::Permit;
 use chat_server::names::Name;
 use chat_server::refusal::Refusal;
-use chat_server::store::{Answer, Proof, Question, Refused, Role, Secret};
+use chat_server::roles::Role;
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Answer, Question, Refused};
 use chat_server::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::cookies::{ACCOUNT, Cookies, SESSION};
-use crate::error::{AppError, Problem};
 use crate::handlers::{self, Asked, Body, SignedOn, no_store, place, session_of};
 use crate::models::Author;
 use crate::peer::Peer;

@@ -12,12 +12,12 @@ use chat_server::code::Code;
 use chat_server::message::{Message as ToRouter, Order};
 use chat_server::now::Moment;
 use chat_server::refusal::Refusal;
-use chat_server::store::{Answer, Secret};
+use chat_server::secrets::Secret;
+use chat_server::store::Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::error::{AppError, Problem};
 use crate::handlers::{Asked, Body, number};
 use crate::models::{AuditEntry, Room, User, room_name};
 use crate::peer::Peer;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chat_server::event::{Event, Version, What};
-use chat_server::store::{Answer, Keeping, Proof, Question, Record, Refused, Report, Secret};
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Answer, Keeping, Question, Record, Refused, Report};
 use chat_store::{FILE, OpenError, check};
 use rusqlite::Connection;
 
