@@ -14,7 +14,6 @@ use chat_server::names::Name;
 use chat_server::refusal::Refusal;
 use chat_server::secrets::Secret;
 use chat_server::store::{Busy, Refused};
-use chat_server::text::Text;
 use rusqlite::Connection;
 use unicode_normalization::UnicodeNormalization;
 

@@ -21,6 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::cookies::{ACCOUNT, Cookies, SESSION};
+use crate::error::{AppError, Problem};
 use crate::handlers::{self, Asked, Body, SignedOn, no_store, place, session_of};
 use crate::models::Author;
 use crate::peer::Peer;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::error::{AppError, Problem};
 use crate::handlers::{Asked, Body, number};
 use crate::models::{AuditEntry, Room, User, room_name};
 use crate::peer::Peer;
