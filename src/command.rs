@@ -6,9 +6,9 @@ use crate::error::ChatError;
 use crate::files::file_name;
 use crate::glyph::is_emoji;
 use crate::names::{Name, RoomName};
-use crate::router::Recipient;
+use crate::roles::Role;
 use crate::sanction::{self, Network, Whom};
-use crate::store::{Proof, Role, Secret};
+use crate::secrets::{Proof, Secret};
 use crate::text::Text;
 use crate::zone::Zone;
 
@@ -294,6 +294,15 @@ pub enum ModeChange {
     Moderated(bool),
     /// `+t`: only operators set the topic.
     TopicLock(bool),
+}
+
+/// To whom somebody wants to send a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Recipient {
+    /// All in a room.
+    Room(RoomName),
+    /// One person.
+    Person(Name),
 }
 
 /// Where somebody keeps order.

@@ -11,12 +11,13 @@ use crate::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 use crate::event::Leave;
 use crate::intake::{Intake, MESSAGES, Next};
 use crate::lab::serve_watched;
-use crate::message::{Client, Credits, Message};
+use crate::message::{Client, Message};
 use crate::names::ClientId;
 use crate::outbox::Outbox;
 use crate::outgoing::{Outgoing, Patience};
 use crate::queue::{QueueReceiver, queue};
 use crate::server::{Arrival, ServerHandle, Transport};
+use crate::ticket::Credits;
 
 /// The stack of a client's threads. Nothing in them recurses or keeps more than a page on it.
 pub const STACK: usize = 128 * 1024;

@@ -1,10 +1,11 @@
 //! Which connections are open: the permits for new ones, and every socket, for the last resort at shutdown.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::PoisonError;
 use std::time::Instant;
 
+use crate::address::neighbourhood;
 use crate::names::ClientId;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -148,17 +149,6 @@ impl Drop for Permit {
             }
         }
         self.connections.closed.notify_all();
-    }
-}
-
-/// What [`neighbourhood`] makes of an address.
-pub type Neighbourhood = IpAddr;
-
-/// The part of an address that one household has to itself: all of IPv4, the first 64 bits of IPv6.
-pub fn neighbourhood(address: IpAddr) -> Neighbourhood {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
     }
 }
 

@@ -9,8 +9,8 @@ use crate::outbox::Run;
 use crate::protocol::{self, Request};
 use crate::render::Look;
 use crate::screen::Screen;
+use crate::secrets::{Proof, Secret};
 use crate::spam::PASTE_UNIT;
-use crate::store::{Proof, Secret};
 use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
 

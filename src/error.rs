@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::code::Code;
 use crate::names::{Name, RoomName};
+use crate::roles::Role;
 use crate::sanction::Told;
 pub use crate::spam::Spam;
-use crate::store::Role;
 use crate::text::Text;
 
 /// A refusal. It has a number, a slug that is the contract on every wire, and a text that says what to do next

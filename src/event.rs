@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::audit::Entry;
 use crate::code::Code;
 pub use crate::command::What;
 use crate::command::{Choice, Prompt, Terminal, Verb};
@@ -13,8 +14,8 @@ use crate::error::ChatError;
 use crate::files::{Granted, Token};
 use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
+use crate::roles::Role;
 use crate::sanction;
-use crate::store::{Entry, Role};
 use crate::text::Text;
 use crate::zone::Zone;
 

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::accepting::{self, failed};
+use crate::address::neighbourhood;
 use crate::connection::STACK;
-use crate::connections::neighbourhood;
 use crate::hosts::{Called, Hosts};
 use crate::server::ServerHandle;
 use crate::sync::Mutex;

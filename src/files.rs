@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::address::neighbourhood;
 use crate::config::Config;
-use crate::connections::neighbourhood;
 use crate::error::ChatError;
 use crate::event::{Envelope, Event, SharedFile, Speech};
 use crate::limit::Guesses;

@@ -11,13 +11,14 @@ use crate::editor::{News, shown};
 use crate::event::{Leave, Warning};
 use crate::limit::Bucket;
 use crate::live::Follower;
-use crate::message::{Credits, Message};
+use crate::message::Message;
 use crate::names::ClientId;
 use crate::protocol::Request;
 use crate::queue::Hangup;
 use crate::server::ServerHandle;
 use crate::telnet::{Input, Splitter};
 use crate::text::Text;
+use crate::ticket::Credits;
 
 /// The most messages of one client under way: what a transport makes its [`Credits`] with.
 pub const MESSAGES: usize = 2;

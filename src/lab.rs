@@ -17,10 +17,10 @@ use crate::config::Config;
 use crate::connection::{Link, serve};
 use crate::dialect::{LineDecoder, LineEncoder};
 use crate::intake::MESSAGES;
-use crate::message::Credits;
 use crate::names::{ClientId, Name};
 use crate::process::{self, Task};
 use crate::server::{Arrival, ServerHandle};
+use crate::ticket::Credits;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);

@@ -16,12 +16,16 @@
 
 // ---- words ----
 pub mod names;
+pub mod address;
 pub mod looks;
 pub mod text;
 pub mod zone;
 pub mod code;
 pub mod spam;
 pub mod error;
+pub mod roles;
+pub mod secrets;
+pub mod audit;
 pub mod command;
 pub mod event;
 pub mod store;
@@ -42,6 +46,7 @@ pub mod sanction;
 
 // ---- state ----
 pub mod now;
+pub mod ticket;
 pub mod outbox;
 pub mod news;
 pub mod room;

@@ -10,9 +10,8 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use crate::event::Envelope;
-use crate::names::ClientId;
+use crate::names::{ClientId, NumberHasher};
 use crate::outbox::Run;
-use crate::registry::NumberHasher;
 
 /// One room's news.
 #[derive(Default)]

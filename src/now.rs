@@ -83,6 +83,9 @@ impl Now {
     }
 }
 
+/// How long a clock that has leapt goes on before it is believed, where what is done by it cannot be undone.
+pub const CONFIRMED_AFTER: Duration = Duration::from_secs(3 * 3_600);
+
 #[cfg(test)]
 mod tests {
     use super::*;

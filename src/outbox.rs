@@ -18,7 +18,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::event::{Change, Envelope, Event, Speech, Wire};
-use crate::message::Ticket;
+use crate::ticket::Ticket;
 
 /// Events that go out together, in order. All who get the same share it, and the bytes it comes to.
 #[derive(Clone, Default)]

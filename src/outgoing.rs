@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use crate::dialect::Encoder;
-use crate::message::Ticket;
 use crate::outbox::{Batch, Run};
 use crate::queue::QueueReceiver;
+use crate::ticket::Ticket;
 
 /// The most bytes that are written in one go, and for which `slow_secs` is counted.
 const PIECE: usize = 64 * 1024;

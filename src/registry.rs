@@ -1,14 +1,14 @@
 //! Who is connected: the one shared map. The router changes it, others take copies.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::PoisonError;
 
 use crate::looks::Looks;
 use crate::message::Client;
-use crate::names::{ClientId, Name, RoomName};
+use crate::names::{ClientId, Name, NumberHasher, RoomName};
 use crate::now::Moment;
-use crate::store::Policy;
+use crate::roles::Policy;
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::text::Text;
 
@@ -270,27 +270,6 @@ impl Clients {
             self.by_id.values().filter_map(|client| Some((client.name.clone()?, client.id))).collect();
         named.sort_by_key(|(_, id)| *id);
         named.into_iter().for_each(|(name, id)| self.claim(name, id));
-    }
-}
-
-/// Client numbers are ours and count up, so they need no protection against chosen keys: one multiplication spreads
-/// them. A turn looks up every receiver of every line.
-#[derive(Default)]
-pub(crate) struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_usize(usize::from(*byte));
-        }
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
+use crate::audit::Entry;
 use crate::command::{Choice, Presence, Prompt, View};
 use crate::config::When;
 use crate::event::{
@@ -12,7 +13,7 @@ use crate::event::{
 };
 use crate::export::json;
 use crate::names::RoomName;
-use crate::store::{Entry, Role};
+use crate::roles::Role;
 use crate::zone::Zone;
 
 /// The lines of an envelope on one of the line wires, each with its CR LF. People read UTC.
@@ -737,7 +738,8 @@ fn option_of(choice: Choice) -> (&'static str, String) {
         Choice::View(View::Plain) => ("view", "plain".into()),
         Choice::Ids(on) => ("ids", switch(on)),
         Choice::Zone(None) => ("tz", "server".into()),
-        Choice::Zone(Some(zone)) => ("tz", zone.to_string()),
+        // As it can be sent again: no colon stands in a field.
+        Choice::Zone(Some(zone)) => ("tz", zone.to_string().replace(':', "")),
         Choice::Echo(on) => ("echo", switch(on)),
         Choice::Presence(Presence::Off) => ("presence", "off".into()),
         Choice::Presence(Presence::Brief) => ("presence", "brief".into()),

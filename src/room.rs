@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::address::Neighbourhood;
 use crate::command::CROWD;
-use crate::connections::Neighbourhood;
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::glyph::without_selectors;
 use crate::history::History;

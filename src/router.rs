@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::address::Neighbourhood;
 use crate::command::{BRIEF_ROOM, Command, Presence, Terminal};
 use crate::config::Config;
-use crate::connections::Neighbourhood;
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Leave, Warning};
 use crate::files::Files;
@@ -36,7 +36,6 @@ mod reads;
 
 use archive::Archive;
 pub(crate) use archive::Patience;
-pub use files::Recipient;
 use glass::Glass;
 use operators::{Doer, Operators};
 use reads::Reads;
@@ -838,10 +837,10 @@ mod tests {
 
     use super::*;
     use crate::command::{Unfit, VERBS};
-    use crate::message::{Credits, Ticket};
     use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::protocol::parse;
     use crate::testing::{Bare, Shelf, Stage, matches, quick};
+    use crate::ticket::{Credits, Ticket};
 
     /// Two people who have read what came by joining. Numbers are given in the order of connecting.
     fn ani_and_budi() -> (Bare, ClientId, ClientId) {
@@ -887,7 +886,7 @@ mod tests {
                 let request = parse(&line).unwrap();
                 let Ok(command) = &request.what else { continue };
                 let is_fit = verb.unfit_for_frames(command).is_none();
-                let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
+                let kept = Some((crate::testing::MemoryStore::default(), crate::roles::Policy::default()));
                 let operator_key = crate::operator_key::OperatorKey::new("a key of the house").ok();
                 let config = Config { lab: true, operator_key, ..quick() };
                 let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
@@ -1097,7 +1096,7 @@ mod tests {
         let heard = turn(say("/announce cake"));
         assert!(matches!(heard[..], [Event::Note { .. }, Event::Done { .. }]), "{heard:?}");
         let heard = turn(Message::Reload(Arc::new(quick())));
-        assert!(matches!(heard[..], [Event::Role { role: crate::store::Role::Member, .. }]), "{heard:?}");
+        assert!(matches!(heard[..], [Event::Role { role: crate::roles::Role::Member, .. }]), "{heard:?}");
     }
 
     // ---- time ----
@@ -1144,7 +1143,7 @@ mod tests {
     #[test]
     fn a_page_has_fifty_lines_where_nothing_else_is_said() {
         let key = crate::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
-        let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
+        let kept = Some((crate::testing::MemoryStore::default(), crate::roles::Policy::default()));
         let config = Config { operator_key: key, ..quick() };
         let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
         for who in ["ani", "budi"] {
@@ -1249,8 +1248,8 @@ mod tests {
         #[test]
         fn comings_and_goings_are_pairs_however_many_come(moves in proptest::collection::vec(movement(), 1..80)) {
             let memory = crate::testing::MemoryStore::default();
-            memory.add(&Name::parse("shared").unwrap(), "correct-horse", crate::store::Role::Member);
-            let kept = Some((memory, crate::store::Policy::default()));
+            memory.add(&Name::parse("shared").unwrap(), "correct-horse", crate::roles::Role::Member);
+            let kept = Some((memory, crate::roles::Policy::default()));
             let config = Config { arrivals: 2, ..quick() };
             let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
             stage.connect("watch");
@@ -1373,7 +1372,7 @@ mod tests {
         fn of_who_has_left_no_number_is_kept(deeds in proptest::collection::vec(deed(), 1..120)) {
             let key = crate::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
             let config = Config { spam_lines: 60, arrivals: 3, operator_key: key, rooms_each: 9, ..quick() };
-            let kept = Some((crate::testing::MemoryStore::default(), crate::store::Policy::default()));
+            let kept = Some((crate::testing::MemoryStore::default(), crate::roles::Policy::default()));
             let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
             let mut numbers: Vec<(ClientId, String)> = Vec::new();
             let mut gone: Vec<ClientId> = Vec::new();

@@ -9,8 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::names::{ClientId, Name};
-use crate::now::{Moment, Now};
-use crate::store::CONFIRMED_AFTER;
+use crate::now::{CONFIRMED_AFTER, Moment, Now};
 use crate::text::Text;
 
 /// The most bans and mutes of one room, and the most that hold on the whole server.

@@ -15,7 +15,7 @@ use shuttle::{Config as Settings, Runner};
 
 use crate::command::Command;
 use crate::event::{Done, Event, Leave, Speech, Warning};
-use crate::message::{Client, Credits, Message, Ticket};
+use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::ClientId;
 use crate::now::Moment;
@@ -30,6 +30,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::mpsc::{SyncSender, sync_channel};
 use crate::testing::quick;
 use crate::text::Text;
+use crate::ticket::{Credits, Ticket};
 
 /// How many orders are tried: by each test, with each of the two schedulers.
 const SCHEDULES: usize = 10_000;

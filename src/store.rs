@@ -1,10 +1,8 @@
 //! What a server with a store asks of it: to keep a turn before anybody hears of it, to find what is older than memory, and
 //! to know accounts. This package has none: without one the chat lives in memory. `crates/chat_store` is one, on SQLite.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +11,11 @@ use crate::event::Envelope;
 use crate::glyph::is_unspaced;
 use crate::names::{Name, RoomName};
 use crate::sanction::Sanction;
-use crate::text::{Text, is_harmful};
+use crate::text::Text;
+
+pub use crate::audit::{Act, Entry};
+pub use crate::roles::{Policy, Role};
+pub use crate::secrets::{Proof, Secret};
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
 /// router what became of it by [`Message::Store`](crate::message::Message::Store).
@@ -92,57 +94,6 @@ pub struct RoomState {
     pub sanctions: Vec<Sanction>,
 }
 
-/// Something that was done by somebody with power over others, for the audit.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Act {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// By whom.
-    pub by: Text,
-    /// What: `mode`, `delete`, `grant`; a stable word.
-    pub what: Text,
-    /// In which room; `None` on the whole server.
-    pub room: Option<RoomName>,
-    /// To whom or to what; empty where the room is all there is to name.
-    pub target: Text,
-    /// The rest, for people.
-    pub detail: Text,
-}
-
-/// An act in the audit.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Entry {
-    /// Its number there, always rising.
-    pub number: u64,
-    /// What was done.
-    pub act: Act,
-}
-
-impl Entry {
-    /// About how many bytes it is, for the limits of the queues.
-    pub fn cost(&self) -> usize {
-        160 + self.act.detail.len()
-    }
-
-    /// The newest of these, which are the oldest first: so many at most, and no more than fits into an answer. The number to
-    /// ask on from, if that is not all of them.
-    pub fn page(mut acts: Vec<Entry>, limit: usize) -> (Vec<Entry>, Option<u64>) {
-        let mut room = AUDIT_BYTES;
-        let fits = |entry: &&Entry| {
-            room = room.saturating_sub(entry.cost());
-            room > 0
-        };
-        let count = acts.iter().rev().take(limit).take_while(fits).count();
-        let rest = acts.len() - count;
-        acts.drain(..rest);
-        let more = acts.first().filter(|_| rest > 0).map(|entry| entry.number);
-        (acts, more)
-    }
-}
-
-/// The most bytes of one answer to `AUDIT`.
-const AUDIT_BYTES: usize = 128 * 1024;
-
 /// What a store holds when the server starts.
 #[derive(Default)]
 pub struct Contents {
@@ -160,9 +111,6 @@ pub struct Contents {
     /// last written. What is over or too old by the clock alone is not thrown away at the start.
     pub time: Option<DateTime<Utc>>,
 }
-
-/// How long a clock that has leapt goes on before it is believed, where what is done by it cannot be undone.
-pub const CONFIRMED_AFTER: Duration = Duration::from_secs(3 * 3_600);
 
 /// A room as it was kept.
 pub struct StoredRoom {
@@ -183,82 +131,6 @@ pub struct Account {
     pub name: Name,
     /// What its owner may do.
     pub role: Role,
-}
-
-/// What an account may do on the whole server. Each may what the one before it may.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Role {
-    /// Own a name.
-    #[default]
-    Member,
-    /// Keep order in every room.
-    Op,
-    /// Make others operators, and invite.
-    Admin,
-}
-
-impl Role {
-    /// All there are, the least first.
-    pub const ALL: [Role; 3] = [Role::Member, Role::Op, Role::Admin];
-
-    /// Its word: `member`, `op`, `admin`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Role::Member => "member",
-            Role::Op => "op",
-            Role::Admin => "admin",
-        }
-    }
-
-    /// The role of a word.
-    pub fn named(word: &str) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.word() == word)
-    }
-}
-
-/// A password, a key or a token: it is shown to nobody, not even in a debug line.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes it as it was typed.
-    pub fn new(secret: impl Into<String>) -> Secret {
-        Secret(secret.into())
-    }
-
-    /// The words themselves, for whoever has to compare or hash them.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether a password or a key can be what was typed. All of it counts, with the spaces at its ends (RFC 8265,
-    /// `OpaqueString`); the router asks this for every door, and `chatd account` for itself.
-    ///
-    /// # Errors
-    /// There is a control character in it: no form for passwords keeps those, so at another door it would be another one.
-    pub fn look_over(typed: &str) -> Result<(), ChatError> {
-        if !typed.chars().any(is_harmful) {
-            return Ok(());
-        }
-        let right =
-            "A password or a key has no control characters, such as a tab or what an arrow key sends. Type it again.";
-        Err(ChatError::BadArgument { what: Text::own("what was typed"), right })
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(...)")
-    }
-}
-
-/// How somebody shows that a name is theirs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Proof {
-    /// By its password.
-    Password(Name, Secret),
-    /// By a token that they were given when they signed in before. The store knows whose it is.
-    Token(Secret),
 }
 
 /// What the router, or a door through it, wants to know of the store, or wants done.
@@ -450,26 +322,6 @@ pub enum Report {
     Answer(u64, Answer),
     /// Old lines were thrown away: each room with the smallest id it has left.
     Purged(Vec<(RoomName, u64)>),
-}
-
-/// The rules for accounts on a server that has them.
-#[derive(Clone, Copy, Debug)]
-pub struct Policy {
-    /// Only who has an account comes in.
-    pub private: bool,
-    /// Passwords are taken from connections that others can read.
-    pub plain_passwords: bool,
-    /// The most names that are registered at once from one neighbourhood of addresses, without an invitation; 0: no limit.
-    pub register_burst: u32,
-    /// How many an hour behind that; 0: no limit.
-    pub register_per_hour: u32,
-}
-
-impl Default for Policy {
-    fn default() -> Policy {
-        // A class of forty registers in one lesson; a program that makes accounts has twenty an hour.
-        Policy { private: false, plain_passwords: false, register_burst: 40, register_per_hour: 20 }
-    }
 }
 
 #[cfg(test)]

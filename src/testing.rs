@@ -59,7 +59,7 @@ use crate::files::door::{Desk, Peer};
 use crate::files::{Files, Token};
 use crate::intake::is_ahead;
 use crate::lab::{Lab, Picture};
-use crate::message::{Client, Message, Ticket};
+use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name};
 use crate::now::Now;
@@ -67,12 +67,14 @@ use crate::outbox::{Batch, Deliver, Outbox, Undelivered};
 use crate::protocol::Request;
 use crate::registry::Registry;
 use crate::rehash::WAITING;
+use crate::roles::{Policy, Role};
 use crate::router::Router;
 use crate::server::{Server, ServerHandle, Transport};
-use crate::store::{Policy, Report, Role};
+use crate::store::Report;
 use crate::sync::mpsc;
 use crate::telnet::{Input, Splitter};
 use crate::text::Text;
+use crate::ticket::Ticket;
 
 /// How long a test waits for something that must come. Long, since a busy machine is no failure.
 pub const DEADLINE: Duration = Duration::from_secs(20);

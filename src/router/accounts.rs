@@ -8,7 +8,7 @@ use super::Turn;
 use super::archive;
 use super::commands::Answer as Told;
 use super::operators::{Doer, wrong};
-use crate::connections::neighbourhood;
+use crate::address::neighbourhood;
 use crate::error::{ChatError, Spam};
 use crate::event::{Done, Envelope, Event, Leave};
 use crate::limit::{Allowance, Guesses};
@@ -16,8 +16,10 @@ use crate::looks::{Looks, reserved};
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
+use crate::roles::{Policy, Role};
 use crate::room::Room;
-use crate::store::{Account, Answer, Policy, Proof, Question, Role, Secret};
+use crate::secrets::{Proof, Secret};
+use crate::store::{Account, Answer, Question};
 use crate::text::Text;
 
 /// The accounts of this server, as the router knows them: names and roles, no secrets.

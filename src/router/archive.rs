@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use super::accounts::{Accounts, Admission};
 use super::{Router, Turn, reads};
+use crate::audit::Act;
 use crate::error::{ChatError, Spam};
 use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
 use crate::limit::seconds_up;
-use crate::message::{Client, Message, Onlooker, Reply, Sought, Ticket};
+use crate::message::{Client, Message, Onlooker, Reply, Sought};
 use crate::names::{ClientId, RoomName};
 use crate::now::{Moment, Now};
 use crate::protocol::Request;
+use crate::roles::Policy;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
-use crate::store::{Act, Answer, Contents, Keeping, Policy, Question, Record, Report, Store, can_be_found};
+use crate::store::{Answer, Contents, Keeping, Question, Record, Report, Store, can_be_found};
 use crate::text::Text;
+use crate::ticket::Ticket;
 
 /// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
@@ -715,15 +718,17 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::event::{Done, Speech};
-    use crate::message::{Client, Credits};
+    use crate::message::Client;
     use crate::metrics::Metrics;
     use crate::names::Name;
     use crate::now::Now;
     use crate::outbox::Outbox;
     use crate::protocol::parse;
     use crate::registry::Registry;
-    use crate::store::{Account, Busy, Role};
+    use crate::roles::Role;
+    use crate::store::{Account, Busy};
     use crate::testing::{Scrape, Shelf, quick};
+    use crate::ticket::Credits;
 
     /// A store that does nothing by itself: the test says when something is kept.
     #[derive(Clone, Default)]

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::archive::Then;
 use super::{ROOMS_EACH, Turn, UNANNOUNCED};
+use crate::address::neighbourhood;
 use crate::command::{
     CROWD, Choice, Command, HistoryQuery, Line, ModeChange, NO_EMOJI, Presence, Prompt, VERBS, Verb, is_reaction,
 };
-use crate::connections::neighbourhood;
 use crate::error::ChatError;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
@@ -22,8 +22,9 @@ use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
+use crate::roles::Role;
 use crate::room::{Opener, Room};
-use crate::store::{Question, Role};
+use crate::store::Question;
 use crate::text::Text;
 
 /// What a command answers.

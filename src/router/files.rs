@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Turn;
 use super::commands::Answer;
+use crate::command::Recipient;
 use crate::config::Config;
 use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Items, SharedFile, Speech, Version};
@@ -12,15 +13,6 @@ use crate::message::{Placed, Settled};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::text::Text;
-
-/// To whom somebody wants to send a file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Recipient {
-    /// All in a room.
-    Room(RoomName),
-    /// One person.
-    Person(Name),
-}
 
 /// A file that people were told of.
 struct Shared {

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::commands::Answer;
 use super::{Router, Turn, reads};
+use crate::address::neighbourhood;
 use crate::command::{Deed, Scope};
-use crate::connections::neighbourhood;
 use crate::error::ChatError;
 use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
 use crate::message::{Client, Onlooker, Rights, Sought};
 use crate::names::{ClientId, Name, RoomName};
+use crate::roles::Role;
 use crate::room::Room;
 use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words};
-use crate::store::Role;
 use crate::text::Text;
 
 /// No connection has this number.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::connections::neighbourhood;
+use crate::address::neighbourhood;
 use crate::error::{ChatError, Spam};
 use crate::limit::{Bucket, seconds_up};
 use crate::names::ClientId;

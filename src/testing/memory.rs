@@ -8,16 +8,16 @@ use std::thread::{self, JoinHandle};
 
 use chrono::{DateTime, Utc};
 
+use crate::audit::{Act, Entry};
 use crate::error::{ChatError, Spam};
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::glyph::is_unspaced;
 use crate::looks::are_alike;
 use crate::names::{ClientId, Name, RoomName};
+use crate::roles::Role;
 use crate::sanction::Sanction;
-use crate::store::{
-    Account, Act, Answer, Busy, Contents, Entry, Keeping, Proof, Question, Record, Report, Role, RoomState, Secret,
-    Store, StoredRoom,
-};
+use crate::secrets::{Proof, Secret};
+use crate::store::{Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom};
 use crate::text::Text;
 
 /// What is kept. Clones are the same; it outlives the servers that use it, one after the other.

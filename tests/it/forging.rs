@@ -100,6 +100,8 @@ fn is_speech(event: &Event) -> bool {
         Event::Said(Speech { version, file, .. }) => *version != Version::Deleted && file.is_none(),
         Event::Whispered { file, .. } => file.is_none(),
         Event::Block(Block { items: Items::History { .. } | Items::Found { .. } | Items::Files(_), .. }) => true,
+        // The names of threads are the program's own, and no user's.
+        Event::Block(Block { items: Items::Inspection(_), .. }) => true,
         _ => false,
     }
 }

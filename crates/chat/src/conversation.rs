@@ -13,12 +13,11 @@ mod room;
 mod speech;
 mod typing;
 
+use chat_server::secrets::Secret;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use chat_server::store::Secret;
 
 use crate::files::{Known, Wish};
 use crate::latest::Latest;

@@ -7,7 +7,7 @@ use std::thread;
 use chat_server::command::{Choice, Command, Prompt, View as WireView};
 use chat_server::program::not_written;
 use chat_server::protocol;
-use chat_server::store::Secret;
+use chat_server::secrets::Secret;
 use chat_server::text::Text;
 
 use crate::flags::Settings;

@@ -7,7 +7,7 @@ use std::path::Path;
 use chat_server::command::{self, Command, ModeChange, Verb};
 use chat_server::error::ChatError;
 use chat_server::protocol::{self, Request};
-use chat_server::store::Secret;
+use chat_server::secrets::Secret;
 use chat_server::text::{Text, without_mark};
 
 /// Names a file whose first line is the password for `--login`. `/dev/fd/3` is a file, too.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chat_server::event::Wire;
-use chat_server::message::{Client, Message, Ticket};
+use chat_server::message::{Client, Message};
 use chat_server::metrics::Metrics;
 use chat_server::names::ClientId;
 use chat_server::now::{Moment, Now};
@@ -15,6 +15,7 @@ use chat_server::render::render;
 use chat_server::router::Router;
 use chat_server::testing::quick;
 use chat_server::text::Text;
+use chat_server::ticket::Ticket;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// As in the load of workload b: ten senders, eight lines each.

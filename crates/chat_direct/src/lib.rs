@@ -21,9 +21,10 @@ use chat_server::connection::{self, Departure, STACK};
 use chat_server::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 use chat_server::event::Leave;
 use chat_server::intake::{Intake, MESSAGES};
-use chat_server::message::{Client, Credits, Message};
+use chat_server::message::{Client, Message};
 use chat_server::outbox::Outbox;
 use chat_server::server::{Arrival, ServerHandle, Transport};
+use chat_server::ticket::Credits;
 
 mod linger;
 mod way;

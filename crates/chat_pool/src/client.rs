@@ -11,11 +11,12 @@ use chat_server::connection::LINGER;
 use chat_server::dialect::{Decoder, Encoder};
 use chat_server::event::Leave;
 use chat_server::intake::{Intake, MESSAGES, Next};
-use chat_server::message::{Client as Joined, Credits, Message};
+use chat_server::message::{Client as Joined, Message};
 use chat_server::outbox::Outbox;
 use chat_server::outgoing::{Outgoing, Patience};
 use chat_server::queue::{QueueReceiver, WakingSender, queue};
 use chat_server::server::{Arrival, ServerHandle};
+use chat_server::ticket::Credits;
 
 use crate::readiness::{Ready, Watch};
 use crate::turnstile::Turnstile;

@@ -5,11 +5,13 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chat_server::connections::neighbourhood;
+use chat_server::address::neighbourhood;
 use chat_server::error::ChatError;
 use chat_server::looks;
 use chat_server::names::Name;
-use chat_server::store::{Account, Answer, Role, Secret};
+use chat_server::roles::Role;
+use chat_server::secrets::Secret;
+use chat_server::store::{Account, Answer};
 use chat_server::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};

@@ -1,9 +1,9 @@
 //! The time, for everything that is thrown away by its age. The machine's clock may be years off when it boots, and what is
 //! thrown away does not come back; so one reading of it is never enough.
 
+use chat_server::now::CONFIRMED_AFTER;
 use std::time::{Duration, Instant};
 
-use chat_server::store::CONFIRMED_AFTER;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -68,6 +68,12 @@ impl Calendar {
         let clock = since(self.trusted, self.at, now).timestamp_millis();
         let mut save = db.prepare_cached("UPDATE state SET clock = ?1, doubt = ?2, doubted = ?3")?;
         save.execute(params![clock, doubt, lived]).map(|_| ())
+    }
+
+    /// The time that was lived through, where the clock is behind it.
+    pub(crate) fn behind(&self, shown: DateTime<Utc>, now: Instant) -> Option<DateTime<Utc>> {
+        let expected = since(self.trusted, self.at, now);
+        (expected - shown > LEAP).then_some(expected)
     }
 
     /// The time by which something is old, where the clock shows `shown`: never later than that, and never later than what was
@@ -180,6 +186,8 @@ mod tests {
     fn a_clock_that_is_behind_makes_nothing_older_and_right_again_it_is_believed_at_once() {
         let start = Instant::now();
         let mut calendar = Calendar::new(hour(1_000), start);
+        assert_eq!(calendar.behind(hour(1), lived(start, 1)), Some(hour(1_001)));
+        assert_eq!(calendar.behind(hour(1_001) - LEAP, lived(start, 1)), None);
         assert_eq!(calendar.time(hour(1), lived(start, 1)), hour(1));
         assert_eq!(calendar.time(hour(1_002), lived(start, 2)), hour(1_002));
     }

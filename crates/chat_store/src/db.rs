@@ -146,6 +146,13 @@ pub(crate) const MIGRATIONS: &[&str] = &[
      );
      INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
      UPDATE state SET indexed = 0;"#,
+    // 10: lines that were said while the clock was behind, and when that really was: by their own time they would be thrown away
+    // too early.
+    "CREATE TABLE late (
+         first INTEGER PRIMARY KEY,      -- log.seq, from here
+         last  INTEGER NOT NULL,         -- to here
+         at    INTEGER NOT NULL          -- milliseconds since 1970, UTC
+     ) STRICT;",
 ];
 
 /// Why there is no store.

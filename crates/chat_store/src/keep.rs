@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use chat_server::audit::Act;
 use chat_server::event::{Change, Event, Speech, What};
 use chat_server::names::RoomName;
-use chat_server::store::{Act, Record, RoomState};
-use chrono::Utc;
+use chat_server::store::{Record, RoomState};
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::backlog::Entry;
@@ -70,6 +71,20 @@ impl Keeper {
             if let Some(place) = self.places.get(&name) {
                 grow.execute(params![place.room, place.last_id])?;
             }
+        }
+        Ok(())
+    }
+
+    /// Lines from `first` on were said while the clock was behind. Those of one hour have one row.
+    pub(crate) fn note_late(&self, db: &Connection, first: i64, at: DateTime<Utc>) -> rusqlite::Result<()> {
+        let (last, at) = (self.next_seq - 1, at.timestamp_millis());
+        if last < first {
+            return Ok(());
+        }
+        let mut go_on = db.prepare_cached("UPDATE late SET last = ?2 WHERE last = ?1 - 1 AND at > ?3 - 3600000")?;
+        if go_on.execute(params![first, last, at])? == 0 {
+            db.prepare_cached("INSERT INTO late (first, last, at) VALUES (?1, ?2, ?3)")?
+                .execute(params![first, last, at])?;
         }
         Ok(())
     }

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use chat_server::audit::Act;
 use chat_server::error::ChatError;
 use chat_server::names::Name;
-use chat_server::store::{Account, Act, Role, Secret};
+use chat_server::roles::Role;
+use chat_server::secrets::Secret;
+use chat_server::store::Account;
 use chat_server::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};

@@ -106,6 +106,10 @@ impl Purge {
     fn look(&mut self, db: &Connection, time: DateTime<Utc>) -> rusqlite::Result<()> {
         let days = self.retention.days.map(|days| TimeDelta::days(i64::from(days)));
         let before = days.and_then(|days| time.checked_sub_signed(days));
+        if let Some(before) = before {
+            // By then the lines themselves are too old, whatever they say.
+            db.prepare_cached("DELETE FROM late WHERE at < ?1")?.execute([before.timestamp_millis()])?;
+        }
         let mut find = db
             .prepare_cached("SELECT room, name, last_id FROM rooms WHERE folded IS NOT NULL AND first_id <= last_id")?;
         let found = find.query_map([], |row| Ok((row.get(0)?, room_name(row, 1)?, row.get::<_, u64>(2)?)))?;
@@ -195,7 +199,7 @@ struct Row {
 /// The oldest lines of a room.
 fn rows(db: &Connection, room: i64) -> rusqlite::Result<Vec<Row>> {
     db.prepare_cached(
-        "SELECT seq, id, at, kind = 0 AND version < 2, author, cid, text FROM log WHERE room = ?1 ORDER BY id LIMIT ?2",
+        "SELECT seq, id, coalesce((SELECT max(late.at, log.at) FROM late WHERE first <= seq AND last >= seq), at), kind = 0 AND version < 2, author, cid, text FROM log WHERE room = ?1 ORDER BY id LIMIT ?2",
     )?
     .query_map(params![room, ROWS], |row| {
         Ok(Row {

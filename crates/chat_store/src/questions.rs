@@ -3,7 +3,9 @@
 
 use chat_server::error::{ChatError, Spam};
 use chat_server::names::Name;
-use chat_server::store::{Answer, Busy, Proof, Question, Role, Secret};
+use chat_server::roles::Role;
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Answer, Busy, Question};
 use chat_server::text::Text;
 use chrono::Utc;
 use rusqlite::Connection;

@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use chat_server::audit::{Act, Entry};
 use chat_server::error::ChatError;
 use chat_server::event::Envelope;
 use chat_server::glyph::is_unspaced;
 use chat_server::names::RoomName;
-use chat_server::store::{Act, Answer, Entry, Question};
+use chat_server::store::{Answer, Question};
 use chat_server::text::Text;
 use chrono::DateTime;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};

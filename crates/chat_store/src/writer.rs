@@ -231,7 +231,13 @@ impl Writer {
             let Some(last) = self.batch.last() else { return };
             let turn = last.record.turn;
             let began = Instant::now();
-            match self.transaction(|keeper, db, batch| keeper.keep(db, batch)) {
+            let behind = self.calendar.behind(Utc::now(), began);
+            let keep = |keeper: &mut Keeper, db: &Connection, batch: &[Entry]| {
+                let first = keeper.next_seq;
+                keeper.keep(db, batch)?;
+                behind.map_or(Ok(()), |at| keeper.note_late(db, first, at))
+            };
+            match self.transaction(keep) {
                 Ok(()) => self.written(turn, began),
                 Err(error) => return self.not_written(turn, &error),
             }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use chat_server::error::ChatError;
 use chat_server::names::{Name, RoomName};
-use chat_server::store::{
-    Account, Answer, Contents, Proof, Question, Record, Report, Role, RoomState, Secret, Store, StoredRoom,
-};
+use chat_server::roles::Role;
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Account, Answer, Contents, Question, Record, Report, RoomState, Store, StoredRoom};
 use chat_store::{Durability, FILE, Guard, Offline, OpenError, Options, Retention, Sqlite, Strength};
 use rusqlite::Connection;
 

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::names::Name;
-use chat_server::store::{Answer, Proof, Question, Report, Secret};
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Answer, Question, Report};
 use chat_store::{Durability, Options, Retention, Sqlite};
 
 const MIB: usize = 1024;

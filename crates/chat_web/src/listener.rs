@@ -17,7 +17,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
-use chat_server::connections::neighbourhood;
+use chat_server::address::neighbourhood;
 use chat_server::machine;
 use chat_server::metrics::Metrics;
 use chat_server::server::{Pause, ServerHandle, is_peers_fault};

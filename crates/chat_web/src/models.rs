@@ -1,9 +1,9 @@
 //! What the page sends and gets: the frames of docs/protocol.md, and the objects of the REST calls.
 
+use chat_server::audit::Entry;
 use chat_server::command::Verb;
 use chat_server::event::{RoomInfo, SharedFile, Stat, User as Listed};
 use chat_server::names::RoomName;
-use chat_server::store::Entry;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

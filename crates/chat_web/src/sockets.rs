@@ -1,10 +1,10 @@
 //! How many WebSockets are open: in all, and of one neighbourhood of addresses.
 
+use chat_server::address::neighbourhood;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chat_server::connections::neighbourhood;
 use tokio::sync::Notify;
 
 /// The open WebSockets, and a way to wait until there is none: axum does not wait for them.

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::Path;
 
 use chat_server::names::Name;
-use chat_server::store::{Role, Secret};
+use chat_server::roles::Role;
+use chat_server::secrets::Secret;
 use chat_server::text::without_mark;
 use chat_store::{FILE, Listed, Offline, OfflineError, OpenError, ToolError, list_accounts};
 use chrono::{DateTime, Utc};

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use chat_server::message::Message;
+use chat_server::roles::Policy;
 use chat_server::server::{Server, ServerHandle};
-use chat_server::store::{Contents, Policy};
+use chat_server::store::Contents;
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Strength};
 
 /// The settings of the data.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chat_server::command::Prompt;
-use chat_server::store::Secret;
+use chat_server::secrets::Secret;
 
 use super::{Conversation, Stage};
 use crate::line::Line;

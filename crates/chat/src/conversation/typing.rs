@@ -2,7 +2,7 @@
 
 use chat_server::command::{Choice, Command, View as WireView};
 use chat_server::protocol::{self, Request};
-use chat_server::store::{Proof, Secret};
+use chat_server::secrets::{Proof, Secret};
 use chat_server::text::Text;
 
 use super::speech::Speech;

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use chat_server::error::ChatError;
 use chat_server::event::{Event, Version, What};
-use chat_server::store::{Answer, Keeping, Proof, Question, Record, Report, Secret};
+use chat_server::secrets::{Proof, Secret};
+use chat_server::store::{Answer, Keeping, Question, Record, Report};
 use chat_store::{FILE, OpenError, check};
 use rusqlite::Connection;
 

@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use chat_server::audit::Act;
 use chat_server::event::{Envelope, Event, Version, What};
-use chat_server::store::{Act, Keeping, Question, Record, Report};
+use chat_server::store::{Keeping, Question, Record, Report};
 use chat_server::testing::Scrape;
 use chat_store::{Durability, FILE, Options, Retention, check};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -492,7 +493,7 @@ fn a_clock_that_is_years_ahead_at_the_start_throws_nothing_away() {
     // The doubt is written down. When the clock has gone on so for hours, it is believed.
     run_last(ten_days_ago);
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    let confirmed = chat_server::store::CONFIRMED_AFTER.as_millis() as i64;
+    let confirmed = chat_server::now::CONFIRMED_AFTER.as_millis() as i64;
     assert_eq!(db.execute("UPDATE state SET doubted = ?1 WHERE doubt IS NOT NULL", [confirmed]), Ok(1));
     drop(db);
     let talk = open();
@@ -519,4 +520,31 @@ fn the_write_ahead_log_shrinks_when_who_read_for_long_has_gone() {
     drop(reader);
     until("it is short again", || wal() == 0);
     talk.stop();
+}
+
+#[test]
+fn lines_that_were_said_while_the_clock_was_behind_go_by_when_they_were_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    // Both have a time of 1970; the first was said then, as far as anybody knows.
+    talk.say([said("#a", 1, "ani", "of 1970")]);
+    talk.stop();
+    let db = rusqlite::Connection::open(dir.path().join(chat_store::FILE)).unwrap();
+    let ahead = chrono::Utc::now() + chrono::TimeDelta::days(2);
+    db.execute("UPDATE state SET clock = ?1", [ahead.timestamp_millis()]).unwrap();
+    drop(db);
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 2, "ani", "said while the clock is two days behind")]);
+    talk.say([said("#a", 3, "ani", "and another")]);
+    talk.stop();
+    let mut old = options(dir.path(), Durability::Commit);
+    old.retention.days = Some(30);
+    let mut talk = Talk::with(old);
+    assert!(matches!(talk.report(), Report::Purged(rooms) if rooms[0].1 == 2), "the first goes, and no other");
+    assert_eq!(words(&talk.page("#a")), ["said while the clock is two days behind", "and another"]);
+    talk.stop();
+    let db = rusqlite::Connection::open(dir.path().join(chat_store::FILE)).unwrap();
+    let late: (i64, i64) =
+        db.query_row("SELECT first, last FROM late", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(late, (2, 3), "one row");
 }

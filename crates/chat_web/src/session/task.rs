@@ -9,11 +9,12 @@ use chat_server::command::{Choice, Command, Presence};
 use chat_server::connections::Permit;
 use chat_server::error::ChatError;
 use chat_server::event::What;
-use chat_server::message::{Client, Message as ToRouter, Rights, Ticket};
+use chat_server::message::{Client, Message as ToRouter, Rights};
 use chat_server::names::{Name, RoomName};
 use chat_server::outbox::{Batch, Outbox};
 use chat_server::protocol::Request;
 use chat_server::text::Text;
+use chat_server::ticket::Ticket;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 
 use chat_server::config::Config;
 use chat_server::hosts::Hosts;
-use chat_server::store::{Policy, Role};
+use chat_server::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use chat_server::config::Config;
 use chat_server::operator_key::OperatorKey;
-use chat_server::store::{Policy, Role};
+use chat_server::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
 

@@ -1,0 +1,82 @@
+//! Tickets: how many messages of one client may be under way.
+
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+/// How many messages of one client may be under way, from its reader through the router to its writer: a flooder can
+/// fill neither the router's queue nor its own.
+#[derive(Clone)]
+pub struct Credits(Arc<Purse>);
+
+/// One credit. It is dropped with the answers it travels with, and lets the client's reader go on.
+pub struct Ticket(Option<Arc<Purse>>);
+
+struct Purse {
+    free: Mutex<usize>,
+    returned: Condvar,
+    /// For a reader that has no thread of its own to wait with.
+    wake: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Credits {
+    /// So many messages at once.
+    pub fn new(messages: usize) -> Credits {
+        Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: None }))
+    }
+
+    /// The same, with something to be called whenever a ticket is back: by the thread that drops it, so it must be quick.
+    pub fn waking(messages: usize, wake: impl Fn() + Send + Sync + 'static) -> Credits {
+        Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: Some(Box::new(wake)) }))
+    }
+
+    /// Takes a ticket, if there is one.
+    pub fn try_take(&self) -> Option<Ticket> {
+        let mut free = self.0.lock();
+        *free = free.checked_sub(1)?;
+        Some(Ticket(Some(self.0.clone())))
+    }
+
+    /// Whether so many tickets are free.
+    pub fn are_back(&self, count: usize) -> bool {
+        self.free() >= count
+    }
+
+    /// How many tickets are free.
+    pub fn free(&self) -> usize {
+        *self.0.lock()
+    }
+
+    /// Waits until so many tickets are free: as long as the client itself does not read what it is answered. All of them
+    /// means that all that was sent is handled and answered.
+    pub fn wait_for(&self, count: usize) {
+        let mut free = self.0.lock();
+        while *free < count {
+            free = self.0.returned.wait(free).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }
+}
+
+impl Purse {
+    /// A number cannot be left half changed, so a poisoned lock is as good as a sound one.
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Ticket {
+    /// A ticket for a message that nobody counts.
+    pub fn free() -> Ticket {
+        Ticket(None)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(purse) = &self.0 {
+            *purse.lock() += 1;
+            purse.returned.notify_one();
+            if let Some(wake) = &purse.wake {
+                wake();
+            }
+        }
+    }
+}
