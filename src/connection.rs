@@ -8,27 +8,30 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use crate::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
-use crate::event::Leave;
+use crate::event::{Envelope, Event, Leave, Wire};
 use crate::intake::{Intake, MESSAGES, Next};
 use crate::lab::serve_watched;
 use crate::message::{Client, Message};
 use crate::names::ClientId;
+use crate::now::Now;
 use crate::outbox::Outbox;
 use crate::outgoing::{Outgoing, Patience};
+use crate::parting::{LINGER, Parting};
 use crate::queue::{QueueReceiver, queue};
+use crate::render::render;
 use crate::server::{Arrival, ServerHandle, Transport};
 use crate::ticket::Credits;
 
 /// The stack of a client's threads. Nothing in them recurses or keeps more than a page on it.
 pub const STACK: usize = 128 * 1024;
-/// How long a peer may take to close its own side after we have closed ours.
-pub const LINGER: Duration = Duration::from_millis(200);
 
 /// The most bytes of one read: of a client that says a line now and then, and of one that sends much.
 const QUIET: usize = 512;
 const BUSY: usize = 16 * 1024;
 /// A blocked write comes back this often to look at the time.
 const WRITE_TICK: Duration = Duration::from_millis(500);
+/// Whoever sees a peer off comes back this often to look at the time.
+const LEAVING_TICK: Duration = Duration::from_millis(20);
 /// Whoever is slowed down looks this often whether the router has let go.
 const PAUSE_TICK: Duration = Duration::from_millis(100);
 
@@ -148,7 +151,7 @@ pub fn serve(
     client.is_encrypted = link.is_encrypted();
     handle.send(Message::ClientJoined(client));
     let mut departure = Departure { id, why: Leave::Crashed, handle };
-    // Nothing is ever sent here. That the reader drops its end is the message.
+    // Nothing is ever sent here. That the reader drops its end is the message: it is awake, and sees the peer off.
     let (reading, still_reading) = mpsc::channel::<()>();
 
     thread::scope(|scope| {
@@ -158,17 +161,22 @@ pub fn serve(
                 handle.caught_panic(id, "writing to it");
                 handle.send(Message::ClientLeft(id, Leave::Crashed));
             }
+            let _closed_already = link.finish();
             if let Err(RecvTimeoutError::Timeout) = still_reading.recv_timeout(LINGER) {
-                log::trace!("{id}: did not close its side");
+                // It sleeps, for nothing has come since. That wakes it, and what comes in this moment is read all the same.
+                let _closed_already = link.socket().shutdown(Shutdown::Read);
             }
-            link.close();
         };
-        let name = format!("write-{}", id.0);
-        if let Err(error) = thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, write) {
-            log::error!("{id}: no thread to write with: {error}");
-            departure.why = Leave::Full;
-            return drop(departure);
-        }
+        let writer = thread::Builder::new().name(format!("write-{}", id.0)).stack_size(STACK);
+        let writer = match writer.spawn_scoped(scope, write) {
+            Ok(writer) => writer,
+            Err(error) => {
+                log::error!("{id}: no thread to write with: {error}");
+                departure.why = Leave::Full;
+                drop(departure);
+                return turn_away(link, id);
+            }
+        };
         let credits = Credits::new(MESSAGES);
         if let Some(lab) = handle.lab() {
             lab.lend(id, &credits);
@@ -181,9 +189,23 @@ pub fn serve(
         }
         // Dropped before the scope waits for the writer: the writer ends only when the router has heard this.
         drop(departure);
-        drain(link, at_end);
         drop(reading);
+        see_off(link, at_end, || writer.is_finished());
     });
+    link.close();
+}
+
+/// There is a client and no thread to write to it: it hears so from the one that would have read it.
+fn turn_away(link: &impl Link, id: ClientId) {
+    if let Err(error) = link.answer(&bye(Leave::Full)).and_then(|()| link.finish()) {
+        log::debug!("{id}: gone before it was turned away: {error}");
+    }
+    see_off(link, false, || true);
+}
+
+/// The last line to a client that the router does not know.
+pub(crate) fn bye(why: Leave) -> Vec<u8> {
+    render(&Envelope::new(Now::read().wall, Event::Bye { why, name: None }), Wire::Line)
 }
 
 /// Makes a new socket ready for chat, and says where it comes from.
@@ -287,17 +309,30 @@ fn arm(socket: &TcpStream, id: ClientId, wait: Duration, armed: &mut Option<Dura
     }
 }
 
-/// Reads away what the peer still sends, so that closing does not turn into a reset that eats our last words. Whoever
-/// writes shuts the socket when it has waited long enough.
-pub fn drain(link: &impl Link, mut at_end: bool) {
-    let mut buffer = [0; 1_024];
-    let mut left: usize = 64 * 1024;
-    while !at_end && left > 0 {
-        match link.read(&mut buffer) {
-            Ok(0) => at_end = true,
-            Ok(count) => left = left.saturating_sub(count),
-            Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {}
-            Err(_) => at_end = true,
+/// Reads away what the peer still sends, so that closing does not turn into a reset that eats our last words. `is_closed` says
+/// whether all of those are written and our side is closed. The connection is to be closed when this and the writing has ended.
+pub fn see_off(link: &impl Link, at_end: bool, is_closed: impl Fn() -> bool) {
+    if at_end || link.socket().set_read_timeout(Some(LEAVING_TICK)).is_err() {
+        return;
+    }
+    let (mut parting, mut buffer) = (Parting::default(), vec![0; BUSY]);
+    loop {
+        if !parting.is_closed() && is_closed() {
+            parting.closed(Instant::now());
+        }
+        if parting.reads() {
+            match link.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => parting.heard(count, Instant::now()),
+                Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {}
+                Err(_) => return,
+            }
+        } else {
+            thread::sleep(LEAVING_TICK);
+        }
+        // Only behind the read: what came while this thread did not get to run counts.
+        if parting.is_over(Instant::now()) {
+            return;
         }
     }
 }
@@ -324,7 +359,6 @@ fn write_all(
             return;
         }
     }
-    let _closed_already = link.finish();
 }
 
 /// Writes everything in time, or fails. A peer that is too slow is reported to the router, which has some last words for
@@ -368,7 +402,6 @@ mod tests {
 
     use super::*;
     use crate::dialect::{LineDecoder, LineEncoder};
-    use crate::event::{Envelope, Event};
     use crate::testing::{DEADLINE, TestClient, TestServer, quick};
 
     /// `/crash` panics in the router, `CRASH-CLIENT:` in the thread that reads the client.

@@ -60,6 +60,7 @@ pub mod queue;
 pub mod connections;
 pub mod intake;
 pub mod outgoing;
+pub mod parting;
 pub mod connection;
 pub mod chaos;
 pub mod lab;

@@ -12,9 +12,9 @@ use crate::accepting::{self, failed};
 pub use crate::accepting::{Pause, is_peers_fault};
 use crate::command::Command;
 use crate::config::Config;
-use crate::connection::{STACK, Threads};
+use crate::connection::{STACK, Threads, bye};
 use crate::connections::{Connections, Permit, TurnedAway};
-use crate::event::{Envelope, Event, Leave, Wire};
+use crate::event::Leave;
 use crate::exporter::Exporter;
 use crate::files::Files;
 use crate::files::door::FileDoor;
@@ -26,7 +26,6 @@ use crate::names::ClientId;
 use crate::now::{Moment, Now};
 use crate::registry::Registry;
 use crate::rehash::{Rehashes, WAITING as WAITING_REHASHES};
-use crate::render::render;
 use crate::roles::Policy;
 use crate::router::{Router, TURN};
 use crate::store::{Contents, Store};
@@ -98,8 +97,7 @@ pub trait Transport: Sync {
             TurnedAway::ServerFull => Leave::Full,
             TurnedAway::AddressFull => Leave::AddressFull,
         };
-        let bye = Envelope::new(Now::read().wall, Event::Bye { why, name: None });
-        if let Err(error) = socket.write_all(&render(&bye, Wire::Line)) {
+        if let Err(error) = socket.write_all(&bye(why)) {
             log::debug!("gone before it was turned away: {error}");
         }
     }

@@ -1,24 +1,20 @@
 //! The last words to those for whom there is no place.
 //!
-//! A socket that is closed while bytes of its peer are unread, or on their way, resets the connection, and a reset throws the last
-//! words away before the peer has read them. `printf '...' | nc` has sent its lines before it is turned away. So what it sends is
-//! read, by one thread for all of them, until it has closed its side, or for [`PATIENCE`].
+//! A reset must not throw them away before the peer has read them ([`parting`](crate::parting)). So what it sends is read, by one
+//! thread for all of them, until it has closed its side, or for [`LONGEST`].
 
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::parting::{LONGEST, MOST_BYTES};
 use crate::sync::Arc;
 use crate::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
-/// How long a peer may take to close its own side.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// So many are waited for at a time, and so many are on their way here: what the server has in descriptors besides its clients'.
 /// Of those who come beyond that the oldest is closed.
 const WAITING: usize = 32;
 const COMING: usize = 16;
-/// The most bytes that are read of one of them.
-const BYTES: usize = 1024 * 1024;
 /// How often they are looked at.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -66,7 +62,7 @@ pub(crate) fn see_off(coming: &Receiver<Arc<TcpStream>>, is_stopping: impl Fn() 
 
 fn taken(socket: Arc<TcpStream>) -> Option<Leaving> {
     socket.set_nonblocking(true).ok()?;
-    Some(Leaving { socket, until: Instant::now() + PATIENCE, left: BYTES })
+    Some(Leaving { socket, until: Instant::now() + LONGEST, left: MOST_BYTES })
 }
 
 impl Leaving {
@@ -82,6 +78,7 @@ impl Leaving {
                 Err(_) => return false,
             }
         }
-        false
+        // Of one that has sent so much the rest is not read, but to close at once would be the reset.
+        now < self.until
     }
 }

@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     ("chat", "ticket history limit outbox news room message registry router router::commands"),
     ("protocol", "protocol render render::people dialect dialect::paste"),
-    ("net", "accepting turning_away queue connections intake outgoing connection live telnet server"),
+    ("net", "accepting turning_away queue connections intake outgoing parting connection live telnet server"),
     ("features/moderation", "sanction router::moderation render::moderation"),
     ("features/archive", "store store::refused export router::archive router::reads"),
     ("features/accounts", "router::accounts"),

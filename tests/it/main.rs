@@ -5,6 +5,7 @@ mod days;
 mod figures;
 mod files;
 mod forging;
+mod goodbyes;
 mod invariants;
 mod lab;
 mod layers;

@@ -152,3 +152,21 @@ fn a_script_at_a_full_server_always_sees_why_it_is_turned_away() {
     }
     ani.settle();
 }
+
+/// What it still sends is more than fits into a socket at once, and not read any more when it is let go.
+#[test]
+fn a_script_that_speaks_on_behind_its_end_sees_the_bye() {
+    let server = TestServer::start();
+    let more = "MSG:hi\n".repeat(40_000);
+    let endings = [
+        (format!("JOIN:ci\nQUIT\n{more}"), " BYE 200 quit: Bye, ci."),
+        (format!("JOIN:ci\n{}", "x".repeat(300_000)), " BYE 417 line-too-long: "),
+        (more, " BYE 429 flood: "),
+    ];
+    for netcat in NETCATS.iter().filter(|netcat| is_here(netcat[0])) {
+        for (input, words) in &endings {
+            let shown = run(&server, netcat, input.as_bytes());
+            assert!(shown.last().is_some_and(|line| line.contains(words)), "{netcat:?} {words}: {shown:#?}");
+        }
+    }
+}

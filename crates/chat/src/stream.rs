@@ -278,6 +278,10 @@ fn explained(error: io::Error) -> io::Error {
         Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
             "it wants to see a certificate of yours: --cert FILE --key FILE".into()
         }
+        Some(rustls::Error::AlertReceived(AlertDescription::InternalError)) => {
+            "it has no place now, for anybody or for this address, or something is wrong with it; try again later"
+                .into()
+        }
         Some(rustls::Error::AlertReceived(alert)) => format!("it refuses us by TLS: {alert:?}"),
         Some(_) | None => return error,
     };
@@ -320,6 +324,14 @@ mod tests {
         std::fs::write(&marked, text).expect("a file");
         assert_eq!(certificates(&marked).map(|found| found.len()), Ok(1), "a byte order mark is no part of it");
         std::fs::remove_file(&marked).expect("it is ours");
+    }
+
+    /// The alert of `chatd`'s TLS door for whom it has no place.
+    #[test]
+    fn a_full_server_is_told_from_one_that_does_not_want_us() {
+        let of = |alert| explained(io::Error::other(rustls::Error::AlertReceived(alert))).to_string();
+        assert!(of(AlertDescription::InternalError).contains("no place"));
+        assert!(!of(AlertDescription::HandshakeFailure).contains("no place"));
     }
 
     #[test]

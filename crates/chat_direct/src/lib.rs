@@ -58,7 +58,7 @@ impl Direct {
     /// Serves one client, on this thread, until it is gone.
     fn serve(&self, arrival: &Arrival, decoder: impl Decoder, encoder: impl Encoder + 'static, handle: &ServerHandle) {
         let Arrival { id, socket, .. } = arrival;
-        let (mut intake, exit) = self.welcome(arrival, decoder, encoder, handle);
+        let (mut intake, mut exit) = self.welcome(arrival, decoder, encoder, handle);
         let mut departure = Departure { id: *id, why: Leave::Crashed, handle };
         let mut at_end = false;
         match catch_unwind(AssertUnwindSafe(|| connection::read(&**socket, *id, &mut intake, handle, &mut at_end))) {
@@ -67,8 +67,9 @@ impl Direct {
         }
         drop(departure);
         drop(intake);
-        connection::drain(&**socket, at_end);
+        exit.awake();
         // The router has let go by now or will at once. What it left to write is written, or its time is over.
+        connection::see_off(&**socket, at_end, || exit.is_over());
         exit.wait();
         let _closed_already = socket.shutdown(Shutdown::Both);
     }

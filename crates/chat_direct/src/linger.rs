@@ -1,4 +1,4 @@
-//! What closes sockets for good: one thread that gives each peer a moment to close its own side first.
+//! What wakes readers at the end: one thread that gives each peer a moment to close its own side first.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{self, Sender};
@@ -6,7 +6,10 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use chat_server::connection::LINGER;
+use chat_server::parting::LINGER;
+
+/// What a reader keeps until it is awake for the last time: from then on it sees to the end by itself.
+pub(crate) struct Asleep(pub(crate) Arc<TcpStream>);
 
 /// The thread. It ends when this and all of its handles are dropped, and is joined by that.
 pub(crate) struct Linger {
@@ -17,22 +20,22 @@ pub(crate) struct Linger {
 /// A way to it. All wait equally long, so the first to come is the first to be due, and a channel is all the timer that is
 /// needed. It holds at most what is open, so it needs no bound of its own.
 #[derive(Clone)]
-pub(crate) struct LingerHandle(Sender<(Instant, Weak<TcpStream>)>);
+pub(crate) struct LingerHandle(Sender<(Instant, Weak<Asleep>)>);
 
 impl Default for Linger {
     /// # Panics
     /// If the system has no thread for it.
     fn default() -> Linger {
-        let (handle, sockets) = mpsc::channel::<(Instant, Weak<TcpStream>)>();
-        let close = move || {
-            for (due, socket) in sockets {
+        let (handle, readers) = mpsc::channel::<(Instant, Weak<Asleep>)>();
+        let wake = move || {
+            for (due, reader) in readers {
                 thread::sleep(due.saturating_duration_since(Instant::now()));
-                if let Some(socket) = socket.upgrade() {
-                    let _closed_already = socket.shutdown(Shutdown::Both);
+                if let Some(reader) = reader.upgrade() {
+                    reader.wake();
                 }
             }
         };
-        let thread = thread::Builder::new().name("linger".into()).spawn(close).expect("a thread, at the start");
+        let thread = thread::Builder::new().name("linger".into()).spawn(wake).expect("a thread, at the start");
         Linger { handle: Some(LingerHandle(handle)), thread: Some(thread) }
     }
 }
@@ -43,11 +46,20 @@ impl Linger {
     }
 }
 
+impl Asleep {
+    /// Nothing has come since our side was closed. What comes in this moment is read all the same.
+    fn wake(&self) {
+        let _closed_already = self.0.shutdown(Shutdown::Read);
+    }
+}
+
 impl LingerHandle {
     /// Our side of this one is closed: the reader, which waits for the peer's end, is not to wait longer than a moment.
-    pub(crate) fn close_soon(&self, socket: &Arc<TcpStream>) {
-        if self.0.send((Instant::now() + LINGER, Arc::downgrade(socket))).is_err() {
-            let _closed_already = socket.shutdown(Shutdown::Both);
+    pub(crate) fn wake_soon(&self, reader: &Weak<Asleep>) {
+        if self.0.send((Instant::now() + LINGER, reader.clone())).is_err()
+            && let Some(reader) = reader.upgrade()
+        {
+            reader.wake();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
 use chat_server::connection::{self, STACK};
@@ -18,7 +18,7 @@ use chat_server::queue::{Hangup, QueueReceiver, QueueSender, queue};
 use chat_server::server::ServerHandle;
 use rustix::net::SendFlags;
 
-use crate::linger::LingerHandle;
+use crate::linger::{Asleep, LingerHandle};
 
 /// What the scratch buffer may keep after a turn that was larger.
 const SCRATCH: usize = 256 * 1024;
@@ -41,21 +41,24 @@ pub(crate) fn way<E: Encoder + 'static>(
     let hangup = receiver.hangup();
     let outgoing = Outgoing::new(encoder, config.slow_secs);
     let state = State { outgoing: Some(outgoing), receiver: Some(receiver), behind: false, over: false, writer: None };
+    let asleep = Arc::new(Asleep(socket.clone()));
     let way = Arc::new(Way {
         id,
         socket: socket.clone(),
+        reader: Arc::downgrade(&asleep),
         linger,
         handle: handle.clone(),
         state: Mutex::new(state),
         changed: Condvar::new(),
     });
-    (Sender { queue: Some(queue), way: way.clone() }, Exit(way), hangup)
+    (Sender { queue: Some(queue), way: way.clone() }, Exit { way, asleep: Some(asleep) }, hangup)
 }
 
 /// What the router, the reader and perhaps a writer know of one client.
 struct Way<E> {
     id: ClientId,
     socket: Arc<TcpStream>,
+    reader: Weak<Asleep>,
     linger: LingerHandle,
     handle: ServerHandle,
     state: Mutex<State<E>>,
@@ -83,7 +86,10 @@ pub(crate) struct Sender<E: Encoder + 'static> {
 }
 
 /// The reader's end.
-pub(crate) struct Exit<E>(Arc<Way<E>>);
+pub(crate) struct Exit<E> {
+    way: Arc<Way<E>>,
+    asleep: Option<Arc<Asleep>>,
+}
 
 impl<E: Encoder + 'static> Deliver for Sender<E> {
     fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
@@ -226,7 +232,7 @@ impl<E: Encoder + 'static> Way<E> {
     fn close(&self, state: &mut State<E>, how: Shutdown) {
         if !std::mem::replace(&mut state.over, true) {
             let _closed_already = self.socket.shutdown(how);
-            self.linger.close_soon(&self.socket);
+            self.linger.wake_soon(&self.reader);
             self.changed.notify_all();
         }
         state.behind = false;
@@ -239,12 +245,27 @@ impl<E: Encoder + 'static> Way<E> {
 }
 
 impl<E> Exit<E> {
+    /// The reader reads no more words, and is not to be woken.
+    pub(crate) fn awake(&mut self) {
+        self.asleep = None;
+    }
+
+    /// Whether our side is closed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<E>> {
+        // As in the way itself.
+        self.way.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until nothing is to be written any more. That ends: a router that has let go leaves only what a writer may
     /// take its last seconds for.
     pub(crate) fn wait(&self) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         while !state.over {
-            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.way.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let writer = state.writer.take();
         drop(state);

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use chat_server::connection::LINGER;
 use chat_server::dialect::{Decoder, Encoder};
 use chat_server::event::Leave;
 use chat_server::intake::{Intake, MESSAGES, Next};
 use chat_server::message::{Client as Joined, Message};
 use chat_server::outbox::Outbox;
 use chat_server::outgoing::{Outgoing, Patience};
+use chat_server::parting::Parting;
 use chat_server::queue::{QueueReceiver, WakingSender, queue};
 use chat_server::server::{Arrival, ServerHandle};
 use chat_server::ticket::Credits;
@@ -31,8 +31,6 @@ const SHARE: usize = 4;
 const ANSWERS: usize = 1_024;
 /// How soon it is tried again where the router's inbox is full.
 const RETRY: Duration = Duration::from_millis(1);
-/// So many bytes are read away after the end, so that closing does not turn into a reset that eats our last words.
-const DRAIN: usize = 64 * 1024;
 
 /// One client.
 pub(crate) struct Client<D, E> {
@@ -71,7 +69,7 @@ enum Phase {
     /// It is in the chat.
     Talking,
     /// The router is told that it leaves. What is for it is written, and what it still sends is read away.
-    Leaving { left: usize, at_end: bool, closing: Option<Instant> },
+    Leaving(Parting),
     /// It is gone.
     Gone,
 }
@@ -150,7 +148,7 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
     }
 
     fn leave(&self, work: &mut Work<D, E>, why: Leave) {
-        work.phase = Phase::Leaving { left: DRAIN, at_end: false, closing: None };
+        work.phase = Phase::Leaving(Parting::default());
         // Behind what is still unsent, of which there is nothing: whoever leaves has handed over what it said.
         work.unsent = Some(Message::ClientLeft(self.arrival.id, why));
     }
@@ -163,7 +161,7 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
             }
             let wait = match work.phase {
                 Phase::Talking => self.talk(work),
-                Phase::Leaving { .. } => self.take_leave(work),
+                Phase::Leaving(_) => self.take_leave(work),
                 Phase::Gone => return Wait::Gone,
             };
             match wait {
@@ -311,7 +309,7 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
 
     /// Writes what the router still has for the client, closes our side, and gives the peer a moment to close its own.
     fn take_leave(&self, work: &mut Work<D, E>) -> Wait {
-        let Phase::Leaving { mut left, mut at_end, mut closing } = work.phase else { return Wait::Gone };
+        let Phase::Leaving(mut parting) = work.phase else { return Wait::Gone };
         // In this order: what was put in before the router let go is there to be taken.
         let over = work.queue.hangup().is_over();
         work.answers.clear();
@@ -325,17 +323,19 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
                 }
             },
         };
-        if closing.is_none() && (work.broken || over && work.outgoing.piece().is_empty()) {
+        if !parting.is_closed() && (work.broken || over && work.outgoing.piece().is_empty()) {
             let _closed_already = self.arrival.socket.shutdown(Shutdown::Write);
-            closing = Some(Instant::now() + LINGER);
+            parting.closed(Instant::now());
         }
         let mut again = work.unsent.is_some();
-        if !at_end && left > 0 && self.readable.swap(false, Ordering::AcqRel) {
-            work.buffer.resize(QUIET, 0);
+        // Before the end in any case: it may have come and not be told yet.
+        let ends = parting.is_over(Instant::now());
+        if parting.reads() && (self.readable.swap(false, Ordering::AcqRel) || ends) {
+            work.buffer.resize(BUSY, 0);
             match (&mut &*self.arrival.socket).read(&mut work.buffer) {
-                Ok(0) => at_end = true,
+                Ok(0) => parting.ended(),
                 Ok(count) => {
-                    left = left.saturating_sub(count);
+                    parting.heard(count, Instant::now());
                     self.readable.store(true, Ordering::Release);
                     again = true;
                 }
@@ -344,18 +344,15 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
                     self.readable.store(true, Ordering::Release);
                     again = true;
                 }
-                Err(_) => at_end = true,
+                Err(_) => parting.ended(),
             }
         }
-        work.phase = Phase::Leaving { left, at_end, closing };
-        match closing {
-            Some(closing) if at_end || left == 0 || Instant::now() >= closing => {
-                work.phase = Phase::Gone;
-                Wait::Gone
-            }
-            _ if again => Wait::Again,
-            closing => Wait::For([closing, late].into_iter().flatten().min()),
+        work.phase = Phase::Leaving(parting);
+        if parting.is_over(Instant::now()) {
+            work.phase = Phase::Gone;
+            return Wait::Gone;
         }
+        if again { Wait::Again } else { Wait::For([parting.until(), late].into_iter().flatten().min()) }
     }
 }
 

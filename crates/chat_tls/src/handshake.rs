@@ -1,12 +1,12 @@
 //! How a client comes in: its handshake, with a deadline, and what those are told who speak something else.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_server::connection::LINGER;
+use chat_server::connection::see_off;
 use rustls::{ServerConfig, ServerConnection};
 
 /// The most time there is for a handshake.
@@ -17,8 +17,6 @@ const TICK: Duration = Duration::from_millis(200);
 const HANDSHAKE: u8 = 0x16;
 /// A fatal alert, `internal_error`: what those get for whom there is no place. Nothing is read of them before.
 const NO_PLACE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
-/// How much of what somebody still sends is read away, so that closing does not eat our last words.
-const MOST_DRAINED: usize = 64 * 1024;
 
 /// Why somebody did not come in.
 #[derive(Debug)]
@@ -142,18 +140,7 @@ pub(crate) fn part(mut socket: &TcpStream, failure: &Failure) {
         }
     }
     let _gone_already = socket.shutdown(Shutdown::Write);
-    let until = Instant::now() + LINGER;
-    let (mut buffer, mut left) = ([0; 1_024], MOST_DRAINED);
-    loop {
-        let wait = until.saturating_duration_since(Instant::now());
-        if wait.is_zero() || left == 0 || socket.set_read_timeout(Some(wait)).is_err() {
-            return;
-        }
-        match socket.read(&mut buffer) {
-            Ok(count) if count > 0 => left = left.saturating_sub(count),
-            _ => return,
-        }
-    }
+    see_off(socket, false, || true);
 }
 
 /// Tells somebody for whom there is no place, before their first byte.

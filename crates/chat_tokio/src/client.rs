@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_server::connection::LINGER;
 use chat_server::dialect::{Decoder, Encoder};
 use chat_server::event::Leave;
 use chat_server::intake::{Intake, MESSAGES, Next};
@@ -13,6 +12,7 @@ use chat_server::message::{Client, Message};
 use chat_server::names::ClientId;
 use chat_server::outbox::Outbox;
 use chat_server::outgoing::{Outgoing, Patience};
+use chat_server::parting::Parting;
 use chat_server::queue::{QueueReceiver, WakingSender, queue};
 use chat_server::server::ServerHandle;
 use chat_server::ticket::Credits;
@@ -30,8 +30,6 @@ const SHARE: usize = 4;
 const ANSWERS: usize = 1_024;
 /// How long a task waits while the router's inbox is full.
 const RETRY: Duration = Duration::from_millis(1);
-/// So many bytes are read away after the end, so that closing does not turn into a reset that eats our last words.
-const DRAIN: usize = 64 * 1024;
 /// A wait without a deadline of its own.
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -245,10 +243,8 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
 
     /// Writes what the router still has for the client, closes our side, and gives the peer a moment to close its own.
     async fn take_leave(&mut self) -> io::Result<()> {
-        let mut left = DRAIN;
-        let mut at_end = false;
-        let mut waste = vec![0; 1_024];
-        let mut closing: Option<Instant> = None;
+        let mut parting = Parting::default();
+        let mut waste = vec![0; BUSY];
         self.answers.clear();
         loop {
             // In this order: what was put in before the router let go is there to be taken.
@@ -257,23 +253,25 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
                 true => None,
                 false => self.late(Instant::now()).await?,
             };
-            if closing.is_none() && (self.broken || over && self.outgoing.piece().is_empty()) {
+            if !parting.is_closed() && (self.broken || over && self.outgoing.piece().is_empty()) {
                 self.write.shutdown().await?;
-                closing = Some(Instant::now() + LINGER);
+                parting.closed(Instant::now());
             }
-            if closing.is_some_and(|closing| at_end || left == 0 || Instant::now() >= closing) {
-                return Ok(());
-            }
-            let until = [closing, late].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + LONG);
+            let until = [parting.until(), late].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + LONG);
             let pending = if self.broken { &[] } else { self.outgoing.piece() };
             tokio::select! {
-                () = self.woken.notified() => {}
-                read = self.read.read(&mut waste), if !at_end && left > 0 => match read {
-                    Ok(0) | Err(_) => at_end = true,
-                    Ok(count) => left = left.saturating_sub(count),
-                },
+                // What has come counts, also where the time is over.
+                biased;
                 written = self.write.write(pending), if !pending.is_empty() => self.wrote(written)?,
+                read = self.read.read(&mut waste), if parting.reads() => match read {
+                    Ok(0) | Err(_) => parting.ended(),
+                    Ok(count) => parting.heard(count, Instant::now()),
+                },
+                () = self.woken.notified() => {}
                 () = sleep_until(until.into()) => {}
+            }
+            if parting.is_over(Instant::now()) {
+                return Ok(());
             }
         }
     }

@@ -12,6 +12,8 @@ mod bugs;
 
 #[path = "../../../../tests/it/comfort.rs"]
 mod comfort;
+#[path = "../../../../tests/it/goodbyes.rs"]
+mod goodbyes;
 #[path = "../../../../tests/it/invariants.rs"]
 mod invariants;
 #[path = "../../../../tests/it/lifecycle.rs"]

@@ -10,6 +10,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 #[path = "../../../../tests/it/comfort.rs"]
 mod comfort;
+#[path = "../../../../tests/it/goodbyes.rs"]
+mod goodbyes;
 #[path = "../../../../tests/it/invariants.rs"]
 mod invariants;
 #[path = "../kit/mod.rs"]
