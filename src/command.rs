@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::error::ChatError;
+use crate::code::Code;
 use crate::files::file_name;
 use crate::glyph::is_emoji;
 use crate::names::{Name, RoomName};
+use crate::refusal::Refusal;
 use crate::roles::Role;
 use crate::sanction::{self, Network, Whom};
 use crate::secrets::{Proof, Secret};
@@ -465,7 +466,7 @@ pub struct Verb {
     /// Whether it is about a connection of lines, or what it brings stands outside its answer: a `PONG`, a paste, pictures,
     /// the end. A door of frames has a way of its own for that, or none.
     pub lines: bool,
-    parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
+    parse: fn(Text, &'static Verb) -> Result<Command, Refusal>,
 }
 
 impl Verb {
@@ -499,7 +500,7 @@ impl Verb {
     ///
     /// # Errors
     /// What the table in PROTOCOL.md (section 8, "Malformed lines") says: a missing argument, a bad name, and so on.
-    pub fn read(&'static self, args: Text) -> Result<Command, ChatError> {
+    pub fn read(&'static self, args: Text) -> Result<Command, Refusal> {
         (self.parse)(args, self)
     }
 
@@ -542,7 +543,7 @@ const fn verb(
     slashes: &'static [&'static str],
     usage: &'static str,
     help: &'static str,
-    parse: fn(Text, &'static Verb) -> Result<Command, ChatError>,
+    parse: fn(Text, &'static Verb) -> Result<Command, Refusal>,
 ) -> Verb {
     let (early, loud, stored, files, secret, long, lines) = (false, false, false, false, false, false, false);
     Verb { name, slashes, usage, help, early, loud, stored, files, secret, long, lines, parse }
@@ -585,7 +586,7 @@ pub static VERBS: &[Verb] = &[
     loud(verb("SAY", &["say"], "/say #room <text>", "say it in another room", |args, verb| {
         let (room, text) = args.split_word();
         if room.is_empty() {
-            return Err(ChatError::MissingArgument { usage: verb.usage });
+            return Err(Refusal::missing_argument(verb.usage));
         }
         Ok(say(Some(RoomName::parse(&room)?), some_text(text)?))
     })),
@@ -641,7 +642,7 @@ pub static VERBS: &[Verb] = &[
         |args, verb| {
             let (name, text) = args.split_word();
             if name.is_empty() || text.trim().is_empty() {
-                return Err(ChatError::MissingArgument { usage: verb.usage });
+                return Err(Refusal::missing_argument(verb.usage));
             }
             Ok(Command::Whisper { to: somebody(&name)?, text })
         },
@@ -677,7 +678,7 @@ pub static VERBS: &[Verb] = &[
     loud(verb("INVITE", &["invite"], "/invite <name> [#room]", "let somebody into a closed room", |args, verb| {
         let (name, rest) = args.split_word();
         if name.is_empty() {
-            return Err(ChatError::MissingArgument { usage: verb.usage });
+            return Err(Refusal::missing_argument(verb.usage));
         }
         Ok(Command::Invite { name: somebody(&name)?, room: some_room(&rest)? })
     })),
@@ -740,7 +741,7 @@ pub static VERBS: &[Verb] = &[
         "operators: forget a room, with all that was said in it",
         |args, verb| match some_room(&args)? {
             Some(room) => Ok(Command::Forget(room)),
-            None => Err(ChatError::MissingArgument { usage: verb.usage }),
+            None => Err(Refusal::missing_argument(verb.usage)),
         },
     ),
     long(verb(
@@ -820,7 +821,7 @@ pub static VERBS: &[Verb] = &[
         let (old, new) = args.split_exactly();
         match (old.as_str(), new.as_str()) {
             ("", _) => Ok(Command::Prompt(Prompt::OldPassword)),
-            (_, new) if new.trim().is_empty() => Err(ChatError::MissingArgument { usage: verb.usage }),
+            (_, new) if new.trim().is_empty() => Err(Refusal::missing_argument(verb.usage)),
             (old, new) => Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) }),
         }
     }))),
@@ -832,7 +833,7 @@ pub static VERBS: &[Verb] = &[
         |args, verb| {
             let (name, role) = args.split_word();
             if name.is_empty() {
-                return Err(ChatError::MissingArgument { usage: verb.usage });
+                return Err(Refusal::missing_argument(verb.usage));
             }
             let role = match role.trim() {
                 "" => None,
@@ -869,7 +870,7 @@ pub static VERBS: &[Verb] = &[
         "/lockdown on|off",
         "operators: let nobody new in, or everybody again",
         |args, verb| {
-            let on = on_or_off(&args, verb)?.ok_or(ChatError::MissingArgument { usage: verb.usage })?;
+            let on = on_or_off(&args, verb)?.ok_or(Refusal::missing_argument(verb.usage))?;
             Ok(Command::Lockdown(on))
         },
     ),
@@ -977,7 +978,7 @@ pub static VERBS: &[Verb] = &[
     })),
 ];
 
-fn join(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+fn join(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
     if !args.trim_start().starts_with('#') {
         return Ok(Command::Join(Name::parse(args.trim())?));
     }
@@ -989,7 +990,7 @@ fn join(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
     Ok(Command::Enter { room: RoomName::parse(&room)?, key: (!key.is_empty()).then_some(key) })
 }
 
-fn mode(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+fn mode(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
     let (room, rest) = room_first(args)?;
     let (flag, argument) = rest.split_word();
     let (key, more) = argument.split_word();
@@ -1002,7 +1003,7 @@ fn mode(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
         ("+t", true) => Some(ModeChange::TopicLock(true)),
         ("-t", true) => Some(ModeChange::TopicLock(false)),
         ("+k", false) if more.is_empty() => Some(ModeChange::Key(Some(key))),
-        ("+k", true) => return Err(ChatError::MissingArgument { usage: verb.usage }),
+        ("+k", true) => return Err(Refusal::missing_argument(verb.usage)),
         ("-k", _) if more.is_empty() => Some(ModeChange::Key(None)),
         _ => return Err(bad(&rest, "One of +i, +k <key>, +m, +t, or the same with a minus.")),
     };
@@ -1010,7 +1011,7 @@ fn mode(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
 }
 
 /// `[#room|*] …`, as the verbs that keep order begin.
-fn scope_first(args: Text) -> Result<(Scope, Text), ChatError> {
+fn scope_first(args: Text) -> Result<(Scope, Text), Refusal> {
     let (word, rest) = args.split_word();
     match word.as_str() {
         "*" => Ok((Scope::Server, rest)),
@@ -1020,17 +1021,17 @@ fn scope_first(args: Text) -> Result<(Scope, Text), ChatError> {
 }
 
 /// `[#room|*] <name> …`.
-fn whom_first(args: Text, verb: &'static Verb) -> Result<(Scope, Text, Text), ChatError> {
+fn whom_first(args: Text, verb: &'static Verb) -> Result<(Scope, Text, Text), Refusal> {
     let (scope, rest) = scope_first(args)?;
     let (whom, rest) = rest.split_word();
     if whom.is_empty() {
-        return Err(ChatError::MissingArgument { usage: verb.usage });
+        return Err(Refusal::missing_argument(verb.usage));
     }
     Ok((scope, whom, rest))
 }
 
 /// `[#room|*] <name>` and nothing more.
-fn somebody_there(args: Text, verb: &'static Verb) -> Result<(Scope, Name), ChatError> {
+fn somebody_there(args: Text, verb: &'static Verb) -> Result<(Scope, Name), Refusal> {
     let (scope, name, rest) = whom_first(args, verb)?;
     if !rest.is_empty() {
         return Err(bad(&rest, verb.usage));
@@ -1039,7 +1040,7 @@ fn somebody_there(args: Text, verb: &'static Verb) -> Result<(Scope, Name), Chat
 }
 
 /// A name, or what can only be an address.
-fn banned(word: &Text) -> Result<Whom, ChatError> {
+fn banned(word: &Text) -> Result<Whom, Refusal> {
     if !word.contains(['.', ':', '/']) {
         return somebody(word).map(Whom::Name);
     }
@@ -1048,7 +1049,7 @@ fn banned(word: &Text) -> Result<Whom, ChatError> {
 }
 
 /// `[10m] [why]`.
-fn time_and_reason(args: Text) -> Result<(Option<Duration>, Option<Text>), ChatError> {
+fn time_and_reason(args: Text) -> Result<(Option<Duration>, Option<Text>), Refusal> {
     let (word, rest) = args.split_word();
     match sanction::duration(&word) {
         Some(Ok(time)) => Ok((Some(time), reason(&rest)?)),
@@ -1057,15 +1058,15 @@ fn time_and_reason(args: Text) -> Result<(Option<Duration>, Option<Text>), ChatE
     }
 }
 
-fn reason(words: &Text) -> Result<Option<Text>, ChatError> {
+fn reason(words: &Text) -> Result<Option<Text>, Refusal> {
     let words = words.trimmed();
     if words.len() > sanction::MAX_REASON {
-        return Err(ChatError::LineTooLong { max: sanction::MAX_REASON, got: words.len() });
+        return Err(Refusal::line_too_long(sanction::MAX_REASON, words.len()));
     }
     Ok((!words.is_empty()).then_some(words))
 }
 
-fn history(args: Text, _: &'static Verb) -> Result<Command, ChatError> {
+fn history(args: Text, _: &'static Verb) -> Result<Command, Refusal> {
     const RIGHT: &str = "It is written /history [#room] [n] [before=id] [after=id] [limit=n], with at most 500 lines.";
     let (room, mut rest) = room_first(args)?;
     let mut query = HistoryQuery { room, ..HistoryQuery::default() };
@@ -1089,7 +1090,7 @@ fn history(args: Text, _: &'static Verb) -> Result<Command, ChatError> {
     }
 }
 
-fn search(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+fn search(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
     let (room, rest) = room_first(args)?;
     let (mut words, mut before, mut limit) = (Vec::new(), None, 50);
     for word in rest.split_whitespace() {
@@ -1105,7 +1106,7 @@ fn search(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
         }
     }
     if words.is_empty() {
-        return Err(ChatError::MissingArgument { usage: verb.usage });
+        return Err(Refusal::missing_argument(verb.usage));
     }
     Ok(Command::Search { room, words: Text::own(words.join(" ")), before, limit })
 }
@@ -1123,7 +1124,7 @@ fn some_time(word: &str) -> Option<Duration> {
     (seconds <= 24 * 60 * 60).then(|| Duration::from_secs(seconds))
 }
 
-fn audit(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+fn audit(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
     let (mut before, mut limit) = (None, 50);
     for word in args.split_whitespace() {
         let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad(&Text::own(word), verb.usage));
@@ -1139,11 +1140,11 @@ fn audit(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
     Ok(Command::Audit { before, limit })
 }
 
-fn send_file(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+fn send_file(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
     let (to, rest) = args.split_word();
     let (bytes, name) = rest.split_word();
     if to.is_empty() || bytes.is_empty() || name.trim().is_empty() {
-        return Err(ChatError::MissingArgument { usage: verb.usage });
+        return Err(Refusal::missing_argument(verb.usage));
     }
     let to =
         if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(somebody(&to)?) };
@@ -1153,13 +1154,13 @@ fn send_file(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
     }
 }
 
-fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
+fn options(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
     let mut choices = Vec::new();
     let mut rest = args;
     loop {
         let (word, more) = rest.split_word();
         if word.is_empty() && choices.is_empty() {
-            return Err(ChatError::MissingArgument { usage: verb.usage });
+            return Err(Refusal::missing_argument(verb.usage));
         }
         if word.is_empty() {
             return Ok(Command::Options(choices));
@@ -1205,7 +1206,7 @@ fn options(args: Text, verb: &'static Verb) -> Result<Command, ChatError> {
 }
 
 /// `on`, `off` or nothing.
-fn on_or_off(args: &Text, verb: &Verb) -> Result<Option<bool>, ChatError> {
+fn on_or_off(args: &Text, verb: &Verb) -> Result<Option<bool>, Refusal> {
     match args.trim() {
         "" => Ok(None),
         "on" => Ok(Some(true)),
@@ -1214,9 +1215,16 @@ fn on_or_off(args: &Text, verb: &Verb) -> Result<Option<bool>, ChatError> {
     }
 }
 
-fn bad(what: &Text, right: &'static str) -> ChatError {
+impl Refusal {
+    /// An argument is missing; `usage` is how the command is written.
+    pub fn missing_argument(usage: &str) -> Refusal {
+        Refusal::new(Code::MissingArgument, format!("Something is missing. It is written {usage}."))
+    }
+}
+
+fn bad(what: &Text, right: &'static str) -> Refusal {
     let end = what.char_indices().nth(60).map_or(what.len(), |(i, _)| i);
-    ChatError::BadArgument { what: what.slice(0..end), right }
+    Refusal::bad_argument(&what[..end], right)
 }
 
 fn say(room: Option<RoomName>, text: Text) -> Command {
@@ -1224,11 +1232,11 @@ fn say(room: Option<RoomName>, text: Text) -> Command {
 }
 
 /// `[#room] <id|last> …`, as the verbs about a line begin.
-fn line_first(args: Text, verb: &'static Verb) -> Result<(Option<RoomName>, Line, Text), ChatError> {
+fn line_first(args: Text, verb: &'static Verb) -> Result<(Option<RoomName>, Line, Text), Refusal> {
     let (room, rest) = room_first(args)?;
     let (which, rest) = rest.split_word();
     let line = match which.as_str() {
-        "" => return Err(ChatError::MissingArgument { usage: verb.usage }),
+        "" => return Err(Refusal::missing_argument(verb.usage)),
         "last" => Line::Last,
         digits => Line::Id(digits.parse().map_err(|_| bad(&which, verb.usage))?),
     };
@@ -1236,7 +1244,7 @@ fn line_first(args: Text, verb: &'static Verb) -> Result<(Option<RoomName>, Line
 }
 
 /// One emoji.
-fn some_emoji(args: Text, verb: &'static Verb) -> Result<Text, ChatError> {
+fn some_emoji(args: Text, verb: &'static Verb) -> Result<Text, Refusal> {
     match some_symbol(args, verb)? {
         emoji if is_reaction(&emoji) => Ok(emoji),
         other => Err(bad(&other, NO_EMOJI)),
@@ -1244,41 +1252,41 @@ fn some_emoji(args: Text, verb: &'static Verb) -> Result<Text, ChatError> {
 }
 
 /// One symbol. What is to be taken back may be from a time when a word could be a reaction.
-fn some_symbol(args: Text, verb: &'static Verb) -> Result<Text, ChatError> {
+fn some_symbol(args: Text, verb: &'static Verb) -> Result<Text, Refusal> {
     match args.trimmed() {
-        symbol if symbol.is_empty() => Err(ChatError::MissingArgument { usage: verb.usage }),
+        symbol if symbol.is_empty() => Err(Refusal::missing_argument(verb.usage)),
         symbol if symbol.len() > MAX_EMOJI || symbol.contains(char::is_whitespace) => Err(bad(&symbol, NO_EMOJI)),
         symbol => Ok(symbol),
     }
 }
 
-fn some_text(args: Text) -> Result<Text, ChatError> {
-    if args.is_blank() { Err(ChatError::NoText) } else { Ok(args) }
+fn some_text(args: Text) -> Result<Text, Refusal> {
+    if args.is_blank() { Err(Refusal::NO_TEXT) } else { Ok(args) }
 }
 
-fn one_word<'a>(args: &'a Text, verb: &'static Verb) -> Result<&'a str, ChatError> {
+fn one_word<'a>(args: &'a Text, verb: &'static Verb) -> Result<&'a str, Refusal> {
     match args.trim() {
-        "" => Err(ChatError::MissingArgument { usage: verb.usage }),
+        "" => Err(Refusal::missing_argument(verb.usage)),
         word => Ok(word),
     }
 }
 
 /// A name that should belong to somebody: what cannot be a name belongs to nobody.
-fn somebody(name: &str) -> Result<Name, ChatError> {
-    Name::parse(name).map_err(|e| match e {
-        ChatError::BadName(shown) => ChatError::NoSuchUser(shown),
-        other => other,
+fn somebody(name: &str) -> Result<Name, Refusal> {
+    Name::parse(name).map_err(|refusal| match refusal.code() {
+        Code::BadName => Refusal::no_such_user(name),
+        _ => refusal,
     })
 }
 
-fn some_room(args: &Text) -> Result<Option<RoomName>, ChatError> {
+fn some_room(args: &Text) -> Result<Option<RoomName>, Refusal> {
     match args.trim() {
         "" => Ok(None),
         room => RoomName::parse(room).map(Some),
     }
 }
 
-fn room_first(args: Text) -> Result<(Option<RoomName>, Text), ChatError> {
+fn room_first(args: Text) -> Result<(Option<RoomName>, Text), Refusal> {
     let (word, rest) = args.split_word();
     if word.starts_with('#') { Ok((Some(RoomName::parse(&word)?), rest)) } else { Ok((None, args)) }
 }
@@ -1307,7 +1315,7 @@ pub(crate) fn edits(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn read(name: &str, args: &str) -> Result<Command, ChatError> {
+    fn read(name: &str, args: &str) -> Result<Command, Refusal> {
         Verb::named(name).unwrap().read(Text::new(args).unwrap())
     }
 

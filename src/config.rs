@@ -286,7 +286,7 @@ pub static SETTINGS: &[Setting] = &[
         quoted: true,
         get: |config| config.motd.clone(),
         set: Set::Text(|config, value| {
-            let wrong = |error: crate::error::ChatError| error.to_string();
+            let wrong = |error: crate::refusal::Refusal| error.to_string();
             value.lines().try_for_each(|line| Text::new(line).map(drop)).map_err(wrong)?;
             config.motd = value.into();
             Ok(())

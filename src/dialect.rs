@@ -2,17 +2,26 @@
 
 use std::sync::Arc;
 
+use crate::code::Code;
 use crate::command::{Command, Prompt, Terminal};
-use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Foreign, Leave, Tag};
 use crate::outbox::Run;
 use crate::protocol::{self, Request};
+use crate::refusal::Refusal;
 use crate::render::Look;
 use crate::screen::Screen;
 use crate::secrets::{Proof, Secret};
 use crate::spam::PASTE_UNIT;
 use crate::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::text::Text;
+
+mod paste;
+
+pub use paste::{PASTE_BYTES, PASTE_LINES};
+use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
+
+/// A password was asked for, and its owner has thought better of it.
+const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Never mind, then: all stays as it was.");
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
@@ -35,7 +44,7 @@ pub trait Decoder: Send {
 
     /// A line longer than `max` came to its end; its `got` bytes were thrown away.
     fn too_long(&mut self, max: usize, got: usize) -> Decoded {
-        Decoded::Request(Request::refused(ChatError::LineTooLong { max, got }))
+        Decoded::Request(Request::refused(Refusal::line_too_long(max, got)))
     }
 
     /// Ctrl-C: the line that was begun is gone. Whether the client leaves something bigger by that, such as a paste.
@@ -94,10 +103,6 @@ pub trait Encoder: Send {
     }
 }
 
-/// The most lines of one paste that are said.
-pub const PASTE_LINES: usize = 200;
-/// The most bytes of one paste.
-pub const PASTE_BYTES: usize = 32 * 1024;
 /// Reads the line protocol.
 #[derive(Default)]
 pub struct LineDecoder {
@@ -108,7 +113,7 @@ pub struct LineDecoder {
     /// The next line is a password, and for what.
     prompt: Option<(Prompt, Option<Tag>)>,
     /// The first of two passwords, or why it is none.
-    old: Option<Result<Secret, ChatError>>,
+    old: Option<Result<Secret, Refusal>>,
 }
 
 /// A paste that was begun.
@@ -118,19 +123,6 @@ struct Begun {
     /// The router has refused it already, and its end needs no answer.
     is_refused: bool,
     paste: Paste,
-}
-
-/// The lines of a paste up to its end. It is said whole or not at all.
-#[derive(Default)]
-struct Paste {
-    /// Those that are said: what is empty is left out.
-    lines: Vec<Text>,
-    /// How many lines came, how many of them are not empty, and the bytes of those.
-    number: usize,
-    count: usize,
-    bytes: usize,
-    /// The first line at fault, and why.
-    fault: Option<(usize, ChatError)>,
 }
 
 /// A request after which the next line is a password. Before sign-on it may be its other reading.
@@ -144,7 +136,7 @@ fn prompt_of(request: &Request) -> Option<Prompt> {
 
 /// Where a password or a key may stand in a line, its control characters are not made visible but refused: the text of the line
 /// has others in their place, and a password made of that would be another one at the next door.
-fn refuse_control_characters(request: &mut Request, is_clean: &impl Fn() -> Result<(), ChatError>) {
+fn refuse_control_characters(request: &mut Request, is_clean: &impl Fn() -> Result<(), Refusal>) {
     let Request { verb, what, early, .. } = request;
     if verb.is_some_and(|verb| verb.secret)
         && let Err(error) = is_clean()
@@ -163,18 +155,18 @@ impl LineDecoder {
     }
 
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
-    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text, is_clean: Result<(), ChatError>) -> Request {
+    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text, is_clean: Result<(), Refusal>) -> Request {
         let secret = Secret::new(line.as_str());
         let verb = verb_of(&prompt);
         let what = match prompt {
             _ if matches!(line.trim(), "" | ".") => {
                 self.old = None;
-                Err(ChatError::NeverMind)
+                Err(NEVER_MIND)
             }
             Prompt::OldPassword => return self.first_of_two(tag, is_clean.map(|()| secret)),
             _ if is_clean.is_err() => {
                 self.old = None;
-                is_clean.and(Err(ChatError::NeverMind))
+                is_clean.and(Err(NEVER_MIND))
             }
             Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
             Prompt::Register => Ok(Command::Register(secret)),
@@ -183,21 +175,21 @@ impl LineDecoder {
             Prompt::NewPassword => match self.old.take() {
                 Some(Ok(old)) => Ok(Command::Passwd { old, new: secret }),
                 Some(Err(error)) => Err(error),
-                None => Err(ChatError::NeverMind),
+                None => Err(NEVER_MIND),
             },
         };
         Request { tag, ..Request::of(verb, what) }
     }
 
     /// The first of two passwords. The second one is read also where this is none, or it would be spoken aloud.
-    fn first_of_two(&mut self, tag: Option<Tag>, old: Result<Secret, ChatError>) -> Request {
+    fn first_of_two(&mut self, tag: Option<Tag>, old: Result<Secret, Refusal>) -> Request {
         self.old = Some(old);
         self.prompt = Some((Prompt::NewPassword, tag));
         Request::of("PASSWD", Ok(Command::Prompt(Prompt::NewPassword)))
     }
 
     /// A line that is no text. What it belongs to is refused with it: a paste at its end, a password at once.
-    fn unreadable(&mut self, error: ChatError) -> Decoded {
+    fn unreadable(&mut self, error: Refusal) -> Decoded {
         if let Some(Begun { paste, .. }) = &mut self.paste {
             paste.fail(error);
             return Decoded::Nothing;
@@ -268,12 +260,12 @@ impl Decoder for LineDecoder {
     }
 
     fn too_long(&mut self, max: usize, got: usize) -> Decoded {
-        self.unreadable(ChatError::LineTooLong { max, got })
+        self.unreadable(Refusal::line_too_long(max, got))
     }
 
     fn interrupt(&mut self) -> bool {
         if let Some(Begun { paste, .. }) = &mut self.paste {
-            paste.fail(ChatError::PasteLeft);
+            paste.fail(PASTE_LEFT);
         }
         self.paste.is_some()
     }
@@ -287,7 +279,7 @@ impl Decoder for LineDecoder {
     fn finish(&mut self) -> Decoded {
         // What is missing of it nobody knows.
         if let Some(Begun { paste, .. }) = &mut self.paste {
-            paste.fail(ChatError::PasteUnfinished);
+            paste.fail(PASTE_UNFINISHED);
         }
         self.end_paste()
     }
@@ -316,49 +308,6 @@ impl Decoder for LineDecoder {
 
     fn counts(&self) -> bool {
         self.paste.as_ref().is_none_or(|begun| begun.paste.number % PASTE_UNIT == 1)
-    }
-}
-
-impl Paste {
-    /// One more line.
-    fn add(&mut self, text: Text) {
-        self.number += 1;
-        if text.trim().is_empty() {
-            return;
-        }
-        self.count += 1;
-        self.bytes += text.len();
-        if self.count > PASTE_LINES {
-            self.is_at_fault(ChatError::PasteTooLong { unit: "lines", max: PASTE_LINES, got: self.count });
-        } else if self.bytes > PASTE_BYTES {
-            self.is_at_fault(ChatError::PasteTooLong { unit: "bytes", max: PASTE_BYTES, got: self.bytes });
-        } else if self.fault.is_none() {
-            self.lines.push(text);
-        }
-    }
-
-    /// One more line, which cannot be said.
-    fn fail(&mut self, why: ChatError) {
-        self.number += 1;
-        self.is_at_fault(why);
-    }
-
-    fn is_at_fault(&mut self, why: ChatError) {
-        // Nothing of it is wanted any more.
-        self.lines = Vec::new();
-        self.fault.get_or_insert((self.number, why));
-    }
-
-    /// It is over.
-    fn command(self) -> Result<Command, ChatError> {
-        let Some((line, mut why)) = self.fault else {
-            return if self.lines.is_empty() { Err(ChatError::NoText) } else { Ok(Command::Paste(self.lines)) };
-        };
-        // How much is too much is known now.
-        if let ChatError::PasteTooLong { unit, got, .. } = &mut why {
-            *got = if *unit == "lines" { self.count } else { self.bytes };
-        }
-        Err(ChatError::BadPaste { line, why: Box::new(why) })
     }
 }
 
@@ -444,10 +393,11 @@ impl LineEncoder {
 
 #[cfg(test)]
 mod tests {
+    use super::paste::{bad_paste, paste_too_long};
     use super::*;
     use crate::names::Name;
 
-    fn requests(lines: &[&str]) -> Vec<Result<Command, ChatError>> {
+    fn requests(lines: &[&str]) -> Vec<Result<Command, Refusal>> {
         let mut decoder = LineDecoder::default();
         let mut seen = Vec::new();
         for line in lines {
@@ -461,7 +411,7 @@ mod tests {
         seen
     }
 
-    fn block(lines: &[&str]) -> Result<Command, ChatError> {
+    fn block(lines: &[&str]) -> Result<Command, Refusal> {
         Ok(Command::Paste(lines.iter().map(|line| Text::new(line).unwrap()).collect()))
     }
 
@@ -474,12 +424,12 @@ mod tests {
         );
     }
 
-    fn bad(line: usize, why: ChatError) -> Result<Command, ChatError> {
-        Err(ChatError::BadPaste { line, why: Box::new(why) })
+    fn bad(line: usize, why: Refusal) -> Result<Command, Refusal> {
+        Err(bad_paste(line, why))
     }
 
     /// What comes of a paste with the tag 7 that has these lines, with nothing said in between, and its number of lines.
-    fn pasted(lines: &[&[u8]]) -> Result<Command, ChatError> {
+    fn pasted(lines: &[&[u8]]) -> Result<Command, Refusal> {
         let mut decoder = LineDecoder::default();
         decoder.decode(b"PASTE=7:");
         for line in lines {
@@ -494,19 +444,19 @@ mod tests {
 
     #[test]
     fn an_unfinished_paste_is_not_said() {
-        assert_eq!(requests(&["JOIN:ani", "/paste", "one"])[2], bad(2, ChatError::PasteUnfinished));
-        assert_eq!(requests(&["PASTE:"])[1], bad(1, ChatError::PasteUnfinished));
+        assert_eq!(requests(&["JOIN:ani", "/paste", "one"])[2], bad(2, PASTE_UNFINISHED));
+        assert_eq!(requests(&["PASTE:"])[1], bad(1, PASTE_UNFINISHED));
     }
 
     #[test]
     fn the_first_line_at_fault_is_named_and_nothing_said() {
-        let long = ChatError::LineTooLong { max: 2_048, got: 2_100 };
+        let long = Refusal::line_too_long(2_048, 2_100);
         assert_eq!(pasted(&[b"one", b"", &[b'x'; 2_100], b"four"]), bad(3, long));
-        let latin1 = ChatError::NotUtf8 { at: 3 };
+        let latin1 = Refusal::not_utf8(3);
         assert_eq!(pasted(&[b"caf\xe9", &[b'x'; 2_100], b"three"]), bad(1, latin1));
         assert_eq!(pasted(&[b"\x1b[2J", b"two"]), block(&["\u{fffd}[2J", "two"]), "what is shown is said");
         // Of the clean text: each of these is three bytes.
-        let controls = ChatError::LineTooLong { max: crate::text::MAX_TEXT, got: 6_000 };
+        let controls = Refusal::line_too_long(crate::text::MAX_TEXT, 6_000);
         assert_eq!(pasted(&[b"one", &[1; 2_000]]), bad(2, controls));
     }
 
@@ -531,7 +481,7 @@ mod tests {
         assert!(decoder.interrupt());
         assert_eq!(decoder.decode(b"QUIT"), Decoded::Nothing);
         let Decoded::Request(request) = decoder.decode(b".") else { panic!("no request") };
-        assert_eq!((request.tag.as_deref(), request.what), (Some("7"), bad(2, ChatError::PasteLeft)));
+        assert_eq!((request.tag.as_deref(), request.what), (Some("7"), bad(2, PASTE_LEFT)));
     }
 
     /// The second of two passwords must not be spoken aloud because the first is none, and what comes behind is no password.
@@ -546,9 +496,9 @@ mod tests {
             Decoded::Request(request) => (request.tag.as_deref().unwrap_or("").to_string(), request.what),
             other => panic!("{other:?}"),
         };
-        let long = || Err(ChatError::LineTooLong { max: 2_048, got: 3_000 });
+        let long = || Err(Refusal::line_too_long(2_048, 3_000));
         for (first, why) in [
-            (&b"caf\xe9"[..], Err(ChatError::NotUtf8 { at: 3 })),
+            (&b"caf\xe9"[..], Err(Refusal::not_utf8(3))),
             (&[b'x'; 3_000], long()),
             (b"a\x1bb", Secret::look_over("a\x1bb").map(|()| Command::Why)),
         ] {
@@ -570,13 +520,13 @@ mod tests {
         let mut lines = vec!["JOIN:ani", "PASTE:"];
         lines.extend(vec!["x"; PASTE_LINES + 1]);
         lines.extend(["", "x", "."]);
-        let too_many = ChatError::PasteTooLong { unit: "lines", max: PASTE_LINES, got: PASTE_LINES + 2 };
+        let too_many = paste_too_long("lines", PASTE_LINES, PASTE_LINES + 2);
         assert_eq!(requests(&lines)[2], bad(PASTE_LINES + 1, too_many));
         let long = "x".repeat(2_000);
         let mut lines = vec!["PASTE:", ""];
         lines.extend(vec![long.as_str(); 17]);
         lines.push(".");
-        let too_many = ChatError::PasteTooLong { unit: "bytes", max: PASTE_BYTES, got: 34_000 };
+        let too_many = paste_too_long("bytes", PASTE_BYTES, 34_000);
         assert_eq!(requests(&lines)[1], bad(18, too_many));
     }
 
@@ -597,11 +547,11 @@ mod tests {
         assert_eq!(requests(&["PASSWD:old  new words "]), [passwd("old", " new words ")]);
         let prompted = requests(&["REGISTER:", " two words ", "LOGIN:ani", " . ", "PASSWD:", " old ", " new "]);
         assert_eq!(prompted[1], register(" two words "));
-        assert_eq!(prompted[3], Err(ChatError::NeverMind));
+        assert_eq!(prompted[3], Err(NEVER_MIND));
         assert_eq!(prompted[6], passwd(" old ", " new "));
         // By habit, and nobody would know it by heart.
         for line in ["REGISTER: two words", "/register  two words"] {
-            assert!(matches!(requests(&[line])[0], Err(ChatError::BadArgument { .. })), "{line}");
+            assert!(matches!(&requests(&[line])[0], Err(error) if error.code() == Code::BadArgument), "{line}");
         }
     }
 
@@ -618,7 +568,7 @@ mod tests {
         let Decoded::Request(request) = decoder.decode(b"login:ani a\tb") else { panic!("no request") };
         assert!(request.early.unwrap().what.is_err());
         let seen = requests(&["PASSWD:", "old", "new\u{1b}[D", "PASSWD:", "old", "new"]);
-        assert!(matches!(seen[2], Err(ChatError::BadArgument { .. })), "{seen:?}");
+        assert!(matches!(&seen[2], Err(error) if error.code() == Code::BadArgument), "{seen:?}");
         assert!(matches!(&seen[5], Ok(Command::Passwd { old, .. }) if old.reveal() == "old"), "{seen:?}");
     }
 

@@ -10,10 +10,10 @@ use crate::code::Code;
 pub use crate::command::What;
 use crate::command::{Choice, Prompt, Terminal, Verb};
 use crate::config;
-use crate::error::ChatError;
 use crate::files::{Granted, Token};
 use crate::lab::Inspection;
 use crate::names::{ClientId, Name, RoomName};
+use crate::refusal::Refusal;
 use crate::roles::Role;
 use crate::sanction;
 use crate::text::Text;
@@ -43,7 +43,7 @@ pub enum Event {
         /// The request's tag.
         tag: Option<Tag>,
         /// Why.
-        error: ChatError,
+        error: Refusal,
     },
     /// Several lines that nothing may come between.
     Block(Block),
@@ -514,7 +514,7 @@ pub enum Done {
     /// Whether one gets a picture of the server each second from now on.
     Inspecting(bool),
     /// The last refusal and the time it was given at.
-    Why(Option<(DateTime<Utc>, ChatError)>),
+    Why(Option<(DateTime<Utc>, Refusal)>),
     /// Nothing more to say.
     Nothing,
 }

@@ -15,13 +15,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::address::neighbourhood;
+use crate::code::Code;
 use crate::config::Config;
-use crate::error::ChatError;
 use crate::event::{Envelope, Event, SharedFile, Speech};
 use crate::limit::Guesses;
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
+use crate::refusal::Refusal;
 use crate::text::Text;
 
 mod disk;
@@ -30,6 +31,19 @@ mod refusal;
 
 use disk::Disk;
 pub use refusal::FileError;
+
+const NO_PLACE: Refusal = Refusal::fixed(
+    Code::NoSpace,
+    "There is no place for that file at the moment. Files go after a while: try again later.",
+);
+
+impl Refusal {
+    /// The server passes no files on.
+    pub const NO_FILES: Refusal = Refusal::fixed(
+        Code::NoFiles,
+        "This server passes no files on. One that does is started with --files 127.0.0.1:7879.",
+    );
+}
 
 /// How long somebody has to begin sending what was offered.
 pub const OFFER_FOR: Duration = Duration::from_secs(300);
@@ -281,24 +295,29 @@ impl Files {
     /// Grants an upload, if it is within the limits.
     ///
     /// # Errors
-    /// [`ChatError::FileTooBig`], [`ChatError::TooManyFiles`] or [`ChatError::NoPlaceForFiles`].
-    pub fn offer(&self, offer: Offer, now: Moment) -> Result<Granted, ChatError> {
+    /// [`Code::FileTooBig`], [`Code::TooManyFiles`] or [`Code::NoSpace`].
+    pub fn offer(&self, offer: Offer, now: Moment) -> Result<Granted, Refusal> {
         let mut shelf = self.lock();
         let limits = shelf.limits;
         let (bytes, max) = (offer.bytes, limits.bytes);
         if max > 0 && bytes > max {
-            return Err(ChatError::FileTooBig { max, got: bytes });
+            let words = format!("The file has {bytes} bytes, {max} are allowed. Make it smaller, or send it in parts.");
+            return Err(Refusal::new(Code::FileTooBig, words).with("max", max).with("got", bytes));
         }
         let own = shelf.by_owner.get(&offer.owner).copied().unwrap_or(0);
         let waiting = shelf.pending.values().filter(|pending| pending.offer.owner == offer.owner).count();
         if waiting >= OFFERS_EACH || limits.bytes_each > 0 && own.saturating_add(bytes) > limits.bytes_each {
-            return Err(ChatError::TooManyFiles { max: limits.bytes_each });
+            let max = limits.bytes_each;
+            let words = format!(
+                "With that one you would have too much here: {max} bytes are allowed, and twenty files on their way. Delete one of yours, or wait until one is too old."
+            );
+            return Err(Refusal::new(Code::TooManyFiles, words).with("max", max));
         }
         let is_full = limits.bytes_total > 0 && shelf.bytes.saturating_add(bytes) > limits.bytes_total;
         if is_full || shelf.pending.len() + shelf.kept.len() >= MAX_FILES {
-            return Err(ChatError::NoPlaceForFiles);
+            return Err(NO_PLACE);
         }
-        let token = shelf.tokens.pop().ok_or(ChatError::NoPlaceForFiles)?;
+        let token = shelf.tokens.pop().ok_or(NO_PLACE)?;
         if shelf.tokens.len() < TOKENS / 2 {
             self.chores.notify_all();
         }

@@ -46,6 +46,11 @@ pub fn columns(cluster: &str) -> usize {
     columns
 }
 
+/// Would this character move somebody's cursor, ring a bell, or turn the order of the letters around?
+pub fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether nobody sees anything of a character: white space, and what has no shape of its own.
 pub fn is_invisible(c: char) -> bool {
     c.is_whitespace() || c > '\u{7F}' && is_in(&INVISIBLE, c)

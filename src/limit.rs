@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::error::{ChatError, Spam};
 use crate::names::ClientId;
 use crate::now::Moment;
-use crate::spam::PASTE_UNIT;
+use crate::spam::{PASTE_UNIT, Spam, TooFast};
 
 /// A token bucket: `burst` lines at once, then `per_second`. Whoever is faster has to wait; nothing is refused.
 pub struct Bucket {
@@ -317,7 +316,7 @@ impl Talker {
     /// Forgets what is a minute old. Where it is muted, nothing passes.
     fn look(&mut self, now: Moment) -> Option<Verdict> {
         if let Some(until) = self.muted_until.filter(|until| *until > now) {
-            return Some(Verdict::Refuse(ChatError::TooFast { retry: seconds_up(until - now), why: Spam::Muted }));
+            return Some(Verdict::Refuse(TooFast { retry: seconds_up(until - now), why: Spam::Muted }));
         }
         self.muted_until = None;
         let is_old = |at: &Moment| now.saturating_duration_since(*at) >= WINDOW;
@@ -337,7 +336,7 @@ pub enum Verdict {
     /// It may pass.
     Pass,
     /// It is refused.
-    Refuse(ChatError),
+    Refuse(TooFast),
     /// It is refused, and it was the last.
     GiveUp,
 }
@@ -381,7 +380,7 @@ impl RateLimiter {
         // After the mute everybody starts afresh; otherwise the next line would be one too many again.
         talker.recent.clear();
         talker.muted_until = Some(now + MUTE);
-        Verdict::Refuse(ChatError::TooFast { retry: MUTE.as_secs(), why })
+        Verdict::Refuse(TooFast { retry: MUTE.as_secs(), why })
     }
 
     /// Asks for a paste of so many lines, of which [`PASTE_UNIT`] count as one. It passes whole or is refused whole, and nobody is muted for it: pastes have
@@ -403,7 +402,7 @@ impl RateLimiter {
         let surplus = (talker.pasted.len() + units).saturating_sub(max);
         if let Some(at) = surplus.checked_sub(1).and_then(|last| talker.pasted.get(last)) {
             let retry = seconds_up(WINDOW.saturating_sub(now.saturating_duration_since(*at)));
-            return Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Paste { max: self.lines } });
+            return Verdict::Refuse(TooFast { retry, why: Spam::Paste { max: self.lines } });
         }
         talker.pasted.extend(std::iter::repeat_n(now, units));
         Verdict::Pass
@@ -551,12 +550,9 @@ mod tests {
                 assert_eq!(verdict, Verdict::GiveUp);
                 break;
             }
-            assert_eq!(verdict, Verdict::Refuse(ChatError::TooFast { retry: 30, why: Spam::Lines { max: 3 } }));
+            assert_eq!(verdict, Verdict::Refuse(TooFast { retry: 30, why: Spam::Lines { max: 3 } }));
             now += Duration::from_millis(9_500);
-            assert_eq!(
-                limiter.take(ID, Some(9), now),
-                Verdict::Refuse(ChatError::TooFast { retry: 21, why: Spam::Muted })
-            );
+            assert_eq!(limiter.take(ID, Some(9), now), Verdict::Refuse(TooFast { retry: 21, why: Spam::Muted }));
             now += Duration::from_millis(20_500);
         }
     }
@@ -571,7 +567,7 @@ mod tests {
         assert_eq!(limiter.take(ClientId(8), Some(42), now), Verdict::Pass);
         assert!(matches!(
             limiter.take(ID, Some(42), now),
-            Verdict::Refuse(ChatError::TooFast { why: Spam::Repeats { max: 5 }, .. })
+            Verdict::Refuse(TooFast { why: Spam::Repeats { max: 5 }, .. })
         ));
     }
 
@@ -579,7 +575,7 @@ mod tests {
     fn a_paste_waits_for_its_minute_and_mutes_nobody() {
         let (mut limiter, start) = (RateLimiter::new(30, 2), Moment::default());
         let at = |seconds| start + Duration::from_secs(seconds);
-        let waits = |retry| Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Paste { max: 30 } });
+        let waits = |retry| Verdict::Refuse(TooFast { retry, why: Spam::Paste { max: 30 } });
         assert_eq!(limiter.take_paste(ID, 197, at(0)), Verdict::Pass);
         assert_eq!(limiter.take_paste(ID, 47, at(10)), Verdict::Pass);
         (0..9).for_each(|_| assert_eq!(limiter.take_paste(ID, 197, at(20)), waits(40)));
@@ -588,12 +584,12 @@ mod tests {
         // What is typed beside it has its own limits, and who is muted for that is muted for pastes as well.
         (0..2).for_each(|_| assert_eq!(limiter.take(ID, Some(1), at(60)), Verdict::Pass));
         assert!(matches!(limiter.take(ID, Some(1), at(60)), Verdict::Refuse(_)));
-        let muted = Verdict::Refuse(ChatError::TooFast { retry: 25, why: Spam::Muted });
+        let muted = Verdict::Refuse(TooFast { retry: 25, why: Spam::Muted });
         assert_eq!(limiter.take_paste(ID, 7, at(65)), muted);
         // However small the limit is, one paste fits.
         let mut strict = RateLimiter::new(3, 0);
         assert_eq!(strict.take_paste(ID, 197, at(0)), Verdict::Pass);
-        assert!(matches!(strict.take_paste(ID, 7, at(59)), Verdict::Refuse(ChatError::TooFast { retry: 1, .. })));
+        assert!(matches!(strict.take_paste(ID, 7, at(59)), Verdict::Refuse(TooFast { retry: 1, .. })));
         assert_eq!(strict.take_paste(ID, 197, at(60)), Verdict::Pass);
     }
 

@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 
 use crate::command::{Choice, Presence};
 use crate::config::{Change, Config};
-use crate::error::ChatError;
 use crate::event::{Leave, Warning};
 use crate::files::{FileError, To, Token};
 use crate::limit::Errors;
@@ -15,6 +14,7 @@ use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
 use crate::outbox::{Deliver, Outbox};
 use crate::protocol::Request;
+use crate::refusal::Refusal;
 use crate::roles::{Policy, Role};
 use crate::router::Patience;
 use crate::secrets::Secret;
@@ -82,7 +82,7 @@ pub enum Message {
         /// What.
         what: Sought,
         /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
-        reply: Box<dyn FnOnce(Result<Vec<RoomName>, ChatError>) + Send>,
+        reply: Box<dyn FnOnce(Result<Vec<RoomName>, Refusal>) + Send>,
     },
     /// Somebody reads what was said in calls of their own: a page, or a search. Whether they may, and how fast, is decided here.
     Read {
@@ -243,7 +243,7 @@ pub(crate) struct State {
     pub(crate) patience: Option<Box<Patience>>,
     /// Who whispered last.
     pub(crate) whisperer: Option<(ClientId, Name)>,
-    pub(crate) refusal: Option<(DateTime<Utc>, ChatError)>,
+    pub(crate) refusal: Option<(DateTime<Utc>, Refusal)>,
     pub(crate) last_line: Option<Moment>,
     /// What it was refused, and its tickets that come back only when it may send more.
     pub(crate) errors: Errors,

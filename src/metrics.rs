@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::code::Code;
-use crate::error::ChatError;
 use crate::event::{Foreign, Leave, Stat};
 use crate::exposition::{Exposition, Histogram, Kind};
 use crate::now::Moment;
@@ -138,8 +137,8 @@ impl Metrics {
     }
 
     /// Counts an `ERR`.
-    pub fn refused(&self, error: &ChatError) {
-        Metrics::count(&self.refusals[error.code() as usize]);
+    pub fn refused(&self, code: Code) {
+        Metrics::count(&self.refusals[code as usize]);
     }
 
     /// Counts a `BYE`.
@@ -305,9 +304,9 @@ mod tests {
     #[test]
     fn refusals_are_counted_by_code() {
         let metrics = Metrics::new(Moment::now());
-        metrics.refused(&ChatError::NoText);
-        metrics.refused(&ChatError::NoText);
-        metrics.refused(&ChatError::LockedDown);
+        metrics.refused(Code::NoText);
+        metrics.refused(Code::NoText);
+        metrics.refused(Code::LockedDown);
         metrics.left(&Leave::Banned(None));
         let mut text = String::new();
         metrics.append(&mut text);

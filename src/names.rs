@@ -4,7 +4,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::error::ChatError;
+use crate::code::Code;
+use crate::refusal::Refusal;
 use crate::text::Text;
 
 /// The most characters a name, or a room name with its `#`, can have.
@@ -61,16 +62,20 @@ impl Name {
     /// Looks a name over.
     ///
     /// # Errors
-    /// [`ChatError::NoName`] if there is nothing, [`ChatError::BadName`] if the rule above is broken.
-    pub fn parse(name: &str) -> Result<Name, ChatError> {
+    /// [`Code::NoName`] if there is nothing, [`Code::BadName`] if the rule above is broken.
+    pub fn parse(name: &str) -> Result<Name, Refusal> {
         if name.is_empty() {
-            return Err(ChatError::NoName);
+            return Err(Refusal::fixed(Code::NoName, "A name is missing. JOIN:ani makes you ani."));
         }
         let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if starts_well && name.len() <= MAX_NAME && name.bytes().all(is_name_byte) {
             Ok(Name(name.into()))
         } else {
-            Err(ChatError::BadName(shown(name)))
+            let shown = shown(name);
+            let words = format!(
+                "\"{shown}\" cannot be a name. A name is 1 to 32 letters, digits, _ or -, and starts with a letter or _."
+            );
+            Err(Refusal::new(Code::BadName, words))
         }
     }
 
@@ -95,13 +100,11 @@ impl RoomName {
     /// Looks a room name over.
     ///
     /// # Errors
-    /// [`ChatError::NoSuchRoom`], with a hint where only the `#` is missing.
-    pub fn parse(name: &str) -> Result<RoomName, ChatError> {
-        let rest = name.strip_prefix('#').unwrap_or("");
-        if !rest.is_empty() && name.len() <= MAX_NAME && rest.bytes().all(is_name_byte) {
-            Ok(RoomName(name.into()))
-        } else {
-            Err(ChatError::NoSuchRoom(shown(name)))
+    /// [`Code::NoSuchRoom`], with a hint where only the `#` is missing.
+    pub fn parse(name: &str) -> Result<RoomName, Refusal> {
+        match name.strip_prefix('#') {
+            Some(rest) if can_be_room(rest) => Ok(RoomName(name.into())),
+            _ => Err(no_room(&shown(name))),
         }
     }
 
@@ -113,6 +116,42 @@ impl RoomName {
     /// The name as the room's first visitor wrote it, with its `#`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whether this can stand behind the `#` of a room.
+fn can_be_room(rest: &str) -> bool {
+    (1..MAX_NAME).contains(&rest.len()) && rest.bytes().all(is_name_byte)
+}
+
+/// Why this cannot be a room.
+fn no_room(shown: &str) -> Refusal {
+    let words = if shown.is_empty() {
+        "Which room? Rooms start with #, as in #rust. /rooms shows them.".into()
+    } else if can_be_room(shown) {
+        format!("Rooms start with #. Did you mean #{shown}?")
+    } else {
+        format!("\"{shown}\" cannot be a room. A room is # and then 1 to 31 letters, digits, _ or -.")
+    };
+    Refusal::new(Code::NoSuchRoom, words)
+}
+
+impl Refusal {
+    /// No user has that name. Of what cannot be a name at most its first 40 characters are shown.
+    pub fn no_such_user(name: impl fmt::Display) -> Refusal {
+        let words = format!("Nobody here is called \"{}\". LIST shows who is on.", shown(&name.to_string()));
+        Refusal::new(Code::NoSuchUser, words)
+    }
+
+    /// No room has that name.
+    pub fn no_such_room(room: &RoomName) -> Refusal {
+        let words = format!("There is no room {room}. /rooms shows them, /join #name opens a new one.");
+        Refusal::new(Code::NoSuchRoom, words)
+    }
+
+    /// The client has to be in the room for this.
+    pub fn not_in_room(room: &RoomName) -> Refusal {
+        Refusal::new(Code::NotInRoom, format!("You are not in {room}. /join {room} takes you there."))
     }
 }
 
@@ -181,9 +220,9 @@ mod tests {
             assert!(Name::parse(good).is_ok(), "{good}");
         }
         for bad in ["1abc", "-a", "two words", "bob:x", "é", "#ani", "a.b", &"n".repeat(33)] {
-            assert!(matches!(Name::parse(bad), Err(ChatError::BadName(_))), "{bad}");
+            assert_eq!(Name::parse(bad).unwrap_err().code(), Code::BadName, "{bad}");
         }
-        assert_eq!(Name::parse(""), Err(ChatError::NoName));
+        assert_eq!(Name::parse("").unwrap_err().code(), Code::NoName);
     }
 
     #[test]
@@ -192,7 +231,16 @@ mod tests {
             assert!(RoomName::parse(good).is_ok(), "{good}");
         }
         for bad in ["", "#", "rust", "#a b", "#a:b", "##", &format!("#{}", "r".repeat(32))] {
-            assert!(matches!(RoomName::parse(bad), Err(ChatError::NoSuchRoom(_))), "{bad}");
+            assert_eq!(RoomName::parse(bad).unwrap_err().code(), Code::NoSuchRoom, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_room_is_not_proposed_as_one() {
+        let said = |room: &str| RoomName::parse(room).map_or_else(|e| e.to_string(), |_| "a room".into());
+        assert_eq!(said("rust"), "Rooms start with #. Did you mean #rust?");
+        for none in ["#", "#café", "#no:where", "café", "#rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr"] {
+            assert!(said(none).contains("cannot be a room. A room is # and then"), "{none}: {}", said(none));
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::code::Code;
+use crate::refusal::Refusal;
 use crate::text::Text;
 
 /// The fewest and the most bytes of a key.
@@ -17,6 +19,14 @@ pub struct OperatorKey {
 }
 
 impl OperatorKey {
+    /// The server has no key.
+    pub(crate) const NONE: Refusal = Refusal::fixed(
+        Code::NotOperator,
+        "This server has no operator key. Whoever runs it can set one: operator_key in its settings, or CHAT_OPERATOR_KEY.",
+    );
+    /// It is another key.
+    pub(crate) const WRONG: Refusal = Refusal::fixed(Code::BadPassword, "That is not the operator key.");
+
     /// Takes a key from the settings.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! The line protocol, inward: one clean line becomes one request (PROTOCOL.md section 2, "Client lines").
 
+use crate::code::Code;
 use crate::command::{Command, Verb};
-use crate::error::ChatError;
 use crate::event::{Foreign, Tag};
+use crate::refusal::Refusal;
 use crate::text::Text;
 
 /// One line of a client, read as far as it can be without knowing the chat.
@@ -15,19 +16,19 @@ pub struct Request {
     /// The verb as typed, where we do not know it.
     pub typed: Option<Text>,
     /// The command, or why it is none.
-    pub what: Result<Command, ChatError>,
+    pub what: Result<Command, Refusal>,
     /// How the same line reads before sign-on, when it is text otherwise: there `join:ani` is a verb.
     pub early: Option<Box<Request>>,
 }
 
 impl Request {
     /// A line that could not be read at all.
-    pub fn refused(error: ChatError) -> Request {
+    pub fn refused(error: Refusal) -> Request {
         Request { tag: None, verb: None, typed: None, what: Err(error), early: None }
     }
 
     /// A request for a verb of the table, as if it had been typed.
-    pub fn of(name: &'static str, what: Result<Command, ChatError>) -> Request {
+    pub fn of(name: &'static str, what: Result<Command, Refusal>) -> Request {
         Request { tag: None, verb: Verb::named(name), typed: None, what, early: None }
     }
 
@@ -138,9 +139,21 @@ fn request(tag: Option<Tag>, verb: &'static Verb, args: Text) -> Request {
 
 /// An unknown verb is never spoken aloud: a mistyped `LOGN:ani secret` must not reach the room.
 fn unknown(tag: Option<Tag>, verb: Text) -> Request {
-    let near = Verb::near(&verb).map(|near| near.name);
-    let what = Err(ChatError::UnknownVerb { verb: verb.clone(), near });
+    let what = Err(unknown_verb(&verb));
     Request { tag, verb: None, typed: (!verb.is_empty()).then_some(verb), what, early: None }
+}
+
+fn unknown_verb(verb: &str) -> Refusal {
+    let words = match Verb::near(verb) {
+        _ if verb.is_empty() => {
+            "A command is a slash and a word, as in /help. To say a line that starts with a slash, write two.".into()
+        }
+        Some(near) => {
+            format!("No such command. To say it aloud, put MSG: in front. Did you mean {}?", near.name)
+        }
+        None => "No such command. To say it aloud, put MSG: in front. /help shows what there is.".into(),
+    };
+    Refusal::new(Code::UnknownVerb, words)
 }
 
 /// Tells by the first line of a connection whether somebody took this port for another protocol's.
@@ -183,11 +196,11 @@ mod tests {
         parse(&Text::new(line).unwrap())
     }
 
-    fn command(line: &str) -> Result<Command, ChatError> {
+    fn command(line: &str) -> Result<Command, Refusal> {
         read(line).unwrap().what
     }
 
-    fn says(words: &str) -> Result<Command, ChatError> {
+    fn says(words: &str) -> Result<Command, Refusal> {
         Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::new(words).unwrap() })
     }
 
@@ -214,7 +227,7 @@ mod tests {
         }
         assert_eq!(command("MSG:TODO: milk"), says("TODO: milk"));
         assert_eq!(command("//help is a command"), says("/help is a command"));
-        assert!(matches!(command("TODO: milk"), Err(ChatError::UnknownVerb { .. })));
+        assert_eq!(command("TODO: milk").unwrap_err().code(), Code::UnknownVerb);
     }
 
     #[test]
@@ -232,12 +245,11 @@ mod tests {
 
     #[test]
     fn unknown_commands_name_the_nearest() {
-        assert_eq!(
-            command("/whsper bob hi"),
-            Err(ChatError::UnknownVerb { verb: Text::new("WHSPER").unwrap(), near: Some("WHISPER") })
-        );
+        let refusal = command("/whsper bob hi").unwrap_err();
+        assert_eq!(refusal.code(), Code::UnknownVerb);
+        assert!(refusal.to_string().ends_with(" Did you mean WHISPER?"), "{refusal}");
         for line in ["/", "/ x", "/123", "/usr/bin is full"] {
-            assert!(matches!(command(line), Err(ChatError::UnknownVerb { .. })), "{line}");
+            assert_eq!(command(line).unwrap_err().code(), Code::UnknownVerb, "{line}");
         }
     }
 

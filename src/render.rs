@@ -831,8 +831,9 @@ fn stamp(out: &mut String, at: DateTime<Utc>, millis: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ChatError;
+    use crate::code::Code;
     use crate::names::{ClientId, Name};
+    use crate::refusal::Refusal;
     use crate::text::Text;
     use chrono::TimeZone;
 
@@ -870,7 +871,7 @@ mod tests {
         let event = Event::Refused {
             verb: Some(Text::new("NICK").unwrap()),
             tag: Some(Text::new("7").unwrap()),
-            error: ChatError::NameInUse { name: Name::parse("citra").unwrap(), free: Name::parse("citra2").unwrap() },
+            error: Refusal::new(Code::NameInUse, "\"citra\" is taken. Try citra2.").with("try", "citra2"),
         };
         assert_eq!(
             line(Wire::Line, event),

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::address::Neighbourhood;
+use crate::code::Code;
 use crate::command::{BRIEF_ROOM, Command, Presence, Terminal};
 use crate::config::Config;
-use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Leave, Warning};
 use crate::files::Files;
 use crate::limit::{Paces, RateLimiter};
@@ -19,6 +19,7 @@ use crate::names::{ClientId, Name, RoomName};
 use crate::now::{Moment, Now};
 use crate::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
 use crate::protocol::Request;
+use crate::refusal::Refusal;
 use crate::registry::{Clients, Registry};
 use crate::room::Room;
 use crate::sanction::Sanctions;
@@ -40,6 +41,8 @@ use glass::Glass;
 use operators::{Doer, Operators};
 use reads::Reads;
 
+/// There is no current room.
+const IN_NO_ROOM: Refusal = Refusal::fixed(Code::NotInRoom, "You are in no room. /join #lobby takes you to the lobby.");
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
 /// How often it tries again where a client's queue was full.
@@ -336,7 +339,10 @@ impl Turn<'_> {
             Message::Rehashed(number, outcome) => self.rehashed(number, outcome),
             Message::Operator { key, from, is_private, reply } => {
                 let by = Doer::page(from);
-                reply(self.look_at_key(&key, &by, is_private).map_or_else(Reply::Refused, |()| Reply::Done));
+                reply(
+                    self.look_at_key(&key, &by, is_private)
+                        .map_or_else(|refusal| Reply::Refused(refusal.into()), |()| Reply::Done),
+                );
             }
             Message::Order { order, from, reply } => self.ordered(order, &Doer::page(from), reply),
             Message::Rules(policy) => self.set_rules(policy),
@@ -363,7 +369,8 @@ impl Turn<'_> {
             room.ops.retain(is_in);
             room.unannounced.retain(is_in);
         }
-        self.refuse(id, None, None, ChatError::Internal { incident });
+        let words = format!("Something broke on our side, sorry. It is in the log as incident {incident}.");
+        self.refuse(id, None, None, Refusal::new(Code::InternalError, words).with("incident", incident));
         self.remove(id, Leave::Crashed);
     }
 
@@ -536,15 +543,15 @@ impl Turn<'_> {
             (Some(verb), Ok(_)) if verb.early => {}
             (verb, Ok(_)) => {
                 let verb = verb.map(|verb| Text::own(verb.name));
-                return self.refuse(id, verb, request.tag, ChatError::NotSignedOn);
+                return self.refuse(id, verb, request.tag, Refusal::NOT_SIGNED_ON);
             }
             (_, Err(_)) => {}
         }
         self.carry_out(id, request);
     }
 
-    fn refuse(&mut self, id: ClientId, verb: Option<Text>, tag: Option<Text>, error: ChatError) {
-        self.router.metrics.refused(&error);
+    fn refuse(&mut self, id: ClientId, verb: Option<Text>, tag: Option<Text>, error: Refusal) {
+        self.router.metrics.refused(error.code());
         let Some(client) = self.clients.get_mut(id) else { return };
         // Not in words: those repeat what was typed, which may have been a password in the place of a name.
         log::debug!("{client}: refused: {}", error.code());
@@ -800,14 +807,14 @@ impl Turn<'_> {
         self.clients.get(id).is_some_and(|client| client.state.signed_in)
     }
 
-    fn name_of(&self, id: ClientId) -> Result<Name, ChatError> {
-        self.clients.get(id).and_then(|client| client.name.clone()).ok_or(ChatError::NotSignedOn)
+    fn name_of(&self, id: ClientId) -> Result<Name, Refusal> {
+        self.clients.get(id).and_then(|client| client.name.clone()).ok_or(Refusal::NOT_SIGNED_ON)
     }
 
     /// The room that a command means: the named one, or the current one.
-    fn room_or_current(&self, id: ClientId, room: Option<RoomName>) -> Result<RoomName, ChatError> {
+    fn room_or_current(&self, id: ClientId, room: Option<RoomName>) -> Result<RoomName, Refusal> {
         let current = || self.clients.get(id).and_then(|client| client.state.current.clone());
-        room.or_else(current).ok_or(ChatError::NotInRoom(None))
+        room.or_else(current).ok_or(IN_NO_ROOM)
     }
 }
 

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::names::{ClientId, Name};
+use crate::code::Code;
+use crate::names::{ClientId, Name, RoomName};
 use crate::now::{CONFIRMED_AFTER, Moment, Now};
+use crate::refusal::Refusal;
 use crate::text::Text;
 
 /// The most bans and mutes of one room, and the most that hold on the whole server.
@@ -190,6 +192,45 @@ impl fmt::Display for Told {
             Some(why) => write!(f, ": {}", why.trim_end_matches('.')),
             None => Ok(()),
         }
+    }
+}
+
+impl Told {
+    fn refusal(&self, code: Code, words: String) -> Refusal {
+        let refusal = Refusal::new(code, words);
+        match self.retry {
+            Some(retry) => refusal.with("retry", retry),
+            None => refusal,
+        }
+    }
+
+    /// What a user is told who is muted: in a room, or everywhere.
+    pub fn muted(&self, room: Option<&RoomName>) -> Refusal {
+        let words = match room {
+            Some(room) => format!("You are muted in {room} {self}."),
+            None => format!("You are muted everywhere {self}."),
+        };
+        self.refusal(Code::CannotSpeak, words)
+    }
+
+    /// What a user is told who may not come to the server; `name` is what is banned, where it is not the user.
+    pub fn banned(&self, name: Option<&Name>) -> Refusal {
+        let words = match name {
+            Some(name) => format!("The name {name} is banned {self}."),
+            None => format!("You are banned from this server {self}."),
+        };
+        self.refusal(Code::Banned, words)
+    }
+
+    /// The same for a room.
+    pub fn banned_from(&self, room: &RoomName, name: Option<&Name>) -> Refusal {
+        let words = match name {
+            Some(name) => {
+                format!("{name} is banned from {room} {self}. Its operators can lift that: /unban {room} {name}.")
+            }
+            None => format!("You are banned from {room} {self}. Its operators can lift that."),
+        };
+        self.refusal(Code::BannedFromRoom, words)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::error::ChatError;
 use crate::names::Name;
-use crate::text::{Text, is_harmful};
+use crate::refusal::Refusal;
+use crate::text::is_harmful;
 
 /// A password, a key or a token: it is shown to nobody, not even in a debug line.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,13 +26,13 @@ impl Secret {
     ///
     /// # Errors
     /// There is a control character in it: no form for passwords keeps those, so at another door it would be another one.
-    pub fn look_over(typed: &str) -> Result<(), ChatError> {
+    pub fn look_over(typed: &str) -> Result<(), Refusal> {
         if !typed.chars().any(is_harmful) {
             return Ok(());
         }
         let right =
             "A password or a key has no control characters, such as a tab or what an arrow key sends. Type it again.";
-        Err(ChatError::BadArgument { what: Text::own("what was typed"), right })
+        Err(Refusal::bad_argument("what was typed", right))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why somebody is too fast, and how that is said. No state, no time: those are in [`limit`](crate::limit).
 
-use std::fmt;
+use crate::code::Code;
+use crate::refusal::Refusal;
 
 /// So many lines of a paste count as one line for the pace and for the limit of lines in a minute.
 pub const PASTE_UNIT: usize = 10;
@@ -33,24 +34,31 @@ pub enum Spam {
     Registrations,
 }
 
-impl Spam {
-    /// Says so, and that it is over in `retry` seconds.
-    pub(crate) fn tell(self, retry: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Something is done too fast. It may be tried again after so many seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooFast {
+    /// Seconds until then.
+    pub retry: u64,
+    /// What was counted.
+    pub why: Spam,
+}
+
+impl From<TooFast> for Refusal {
+    fn from(TooFast { retry, why }: TooFast) -> Refusal {
         let again = "You can speak again in";
-        match self {
-            Spam::Lines { max } => write!(f, "More than {max} lines in a minute. {again} {retry} s."),
-            Spam::Repeats { max } => write!(f, "The same line more than {max} times in a minute. {again} {retry} s."),
-            Spam::Muted => write!(f, "You sent too much a moment ago. {again} {retry} s."),
-            Spam::Paste { max } => write!(
-                f,
+        let words = match why {
+            Spam::Lines { max } => format!("More than {max} lines in a minute. {again} {retry} s."),
+            Spam::Repeats { max } => format!("The same line more than {max} times in a minute. {again} {retry} s."),
+            Spam::Muted => format!("You sent too much a moment ago. {again} {retry} s."),
+            Spam::Paste { max } => format!(
                 "Nothing of your paste was said: with it you would have pasted more than {max} times {PASTE_UNIT} lines in a minute. Send it again in {retry} s."
             ),
-            Spam::Guesses => write!(f, "Too many wrong passwords from where you are. Try again in {retry} s."),
-            Spam::Reads => write!(f, "Too much is read and searched from your address. Try again in {retry} s."),
-            Spam::Registrations => write!(
-                f,
+            Spam::Guesses => format!("Too many wrong passwords from where you are. Try again in {retry} s."),
+            Spam::Reads => format!("Too much is read and searched from your address. Try again in {retry} s."),
+            Spam::Registrations => format!(
                 "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
             ),
-        }
+        };
+        Refusal::new(Code::TooFast, words).with("retry", retry)
     }
 }

@@ -6,16 +6,21 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::error::ChatError;
+use crate::code::Code;
 use crate::event::Envelope;
 use crate::glyph::is_unspaced;
 use crate::names::{Name, RoomName};
+use crate::refusal::Refusal;
 use crate::sanction::Sanction;
 use crate::text::Text;
 
 pub use crate::audit::{Act, Entry};
 pub use crate::roles::{Policy, Role};
 pub use crate::secrets::{Proof, Secret};
+
+mod refused;
+
+pub use refused::Refused;
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
 /// router what became of it by [`Message::Store`](crate::message::Message::Store).
@@ -241,14 +246,14 @@ const BEGINNING: usize = 2;
 ///
 /// # Errors
 /// A beginning is too short; it is named.
-pub fn can_be_found(words: &str) -> Result<(), ChatError> {
+pub fn can_be_found(words: &str) -> Result<(), Refusal> {
     // Every other piece stands in quotes.
     let mut outside = words.split('"').step_by(2).flat_map(str::split_whitespace);
     match outside.find(|word| word.ends_with('*') && is_short(word)) {
         None => Ok(()),
         Some(word) => {
             let right = "The beginning of a word has two letters at least, as in de* for deploy.";
-            Err(ChatError::BadArgument { what: Text::own(word), right })
+            Err(Refusal::bad_argument(word, right))
         }
     }
 }
@@ -301,7 +306,23 @@ pub enum Answer {
     /// Done, and nothing to add.
     Done,
     /// It cannot be.
-    Refused(ChatError),
+    Refused(Refused),
+}
+
+impl Refusal {
+    /// The server has no store; `what` it would keep.
+    pub fn no_store(what: &str) -> Refusal {
+        Refusal::new(Code::NoStore, format!("This server keeps no {what}. One that does: cargo run -p chatd."))
+    }
+
+    /// Only users with that role may do this.
+    pub fn not_allowed(role: Role) -> Refusal {
+        let words = format!(
+            "Only people with the role {} may do that. Whoever has the operator key of this server: /oper.",
+            role.word()
+        );
+        Refusal::new(Code::NotOperator, words)
+    }
 }
 
 /// What the store tells the router, by a message.

@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use crate::error::ChatError;
+use crate::code::Code;
+pub use crate::glyph::is_harmful;
 use crate::glyph::is_invisible;
+use crate::refusal::Refusal;
 
 /// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md section 3, "Server lines").
 pub const MAX_TEXT: usize = 3_500;
@@ -38,10 +40,10 @@ impl Text {
     /// bidirectional embeddings, overrides and isolates) becomes U+FFFD, for all to see.
     ///
     /// # Errors
-    /// [`ChatError::NotUtf8`] with the offset of the first bad byte; [`ChatError::LineTooLong`] where the clean
+    /// [`Code::NotUtf8`] with the offset of the first bad byte; [`Code::LineTooLong`] where the clean
     /// text would pass [`MAX_TEXT`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Text, ChatError> {
-        let line = std::str::from_utf8(bytes).map_err(|e| ChatError::NotUtf8 { at: e.valid_up_to() })?;
+    pub fn from_bytes(bytes: &[u8]) -> Result<Text, Refusal> {
+        let line = std::str::from_utf8(bytes).map_err(|e| Refusal::not_utf8(e.valid_up_to()))?;
         Text::new(line)
     }
 
@@ -49,7 +51,7 @@ impl Text {
     ///
     /// # Errors
     /// As [`Text::from_bytes`].
-    pub fn new(line: &str) -> Result<Text, ChatError> {
+    pub fn new(line: &str) -> Result<Text, Refusal> {
         // Most lines are plain ASCII without a control character: one pass over the bytes says so.
         let plain = line.bytes().all(|b| (0x20..0x7F).contains(&b));
         let line: Arc<str> = if plain || !line.chars().any(is_harmful) {
@@ -58,7 +60,7 @@ impl Text {
             line.chars().map(made_visible).collect::<String>().into()
         };
         if line.len() > MAX_TEXT {
-            return Err(ChatError::LineTooLong { max: MAX_TEXT, got: line.len() });
+            return Err(Refusal::line_too_long(MAX_TEXT, line.len()));
         }
         Ok(Text { start: 0, end: line.len(), line })
     }
@@ -114,6 +116,21 @@ impl Text {
     }
 }
 
+impl Refusal {
+    /// A line, or a part of one, has more bytes than it may.
+    pub fn line_too_long(max: usize, got: usize) -> Refusal {
+        let words = format!("Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.");
+        Refusal::new(Code::LineTooLong, words).with("max", max).with("got", got)
+    }
+
+    pub(crate) fn not_utf8(at: usize) -> Refusal {
+        let words = format!(
+            "Byte {at} of your line is not UTF-8, so nothing was sent. Set your terminal to UTF-8; where telnet eats letters, nc and the bundled client do not."
+        );
+        Refusal::new(Code::NotUtf8, words).with("at", at)
+    }
+}
+
 impl Default for Text {
     fn default() -> Text {
         Text::own("")
@@ -147,11 +164,6 @@ impl PartialEq for Text {
 
 impl Eq for Text {}
 
-/// Would this character move somebody's cursor, ring a bell, or turn the order of the letters around?
-pub fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
 fn made_visible(c: char) -> char {
     match c {
         '\t' => ' ',
@@ -173,12 +185,12 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf8_are_refused_with_their_place() {
-        assert_eq!(Text::from_bytes(b"caf\xe9"), Err(ChatError::NotUtf8 { at: 3 }));
+        assert_eq!(Text::from_bytes(b"caf\xe9"), Err(Refusal::not_utf8(3)));
     }
 
     #[test]
     fn text_that_grows_past_the_limit_is_refused() {
-        assert_eq!(Text::from_bytes(&[1; 2_000]), Err(ChatError::LineTooLong { max: MAX_TEXT, got: 6_000 }));
+        assert_eq!(Text::from_bytes(&[1; 2_000]), Err(Refusal::line_too_long(MAX_TEXT, 6_000)));
     }
 
     #[test]

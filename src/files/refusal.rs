@@ -4,13 +4,13 @@ use std::fmt;
 use std::io;
 
 use crate::code::Code;
-use crate::error::ChatError;
+use crate::refusal::Refusal;
 
 /// A transfer that is refused or ends half-way. The numbers and slugs are those of PROTOCOL.md section 14, "Files".
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FileError {
     /// 404 and others: the chat does not want it, for instance because the room is moderated by now.
-    Refused(ChatError),
+    Refused(Refusal),
     /// 408: the peer took too long for what it had to do.
     TooSlow,
     /// 417: more than a line before the first line end.

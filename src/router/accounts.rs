@@ -9,17 +9,19 @@ use super::archive;
 use super::commands::Answer as Told;
 use super::operators::{Doer, wrong};
 use crate::address::neighbourhood;
-use crate::error::{ChatError, Spam};
+use crate::code::Code;
 use crate::event::{Done, Envelope, Event, Leave};
 use crate::limit::{Allowance, Guesses};
 use crate::looks::{Looks, reserved};
 use crate::message::Client;
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
+use crate::refusal::Refusal;
 use crate::roles::{Policy, Role};
 use crate::room::Room;
 use crate::secrets::{Proof, Secret};
-use crate::store::{Account, Answer, Question};
+use crate::spam::{Spam, TooFast};
+use crate::store::{Account, Answer, Question, Refused};
 use crate::text::Text;
 
 /// The accounts of this server, as the router knows them: names and roles, no secrets.
@@ -68,7 +70,7 @@ pub(super) enum Admission {
     /// When one of its neighbourhood is answered.
     Later,
     /// It is refused.
-    Never(ChatError),
+    Never(Refusal),
 }
 
 /// What an answer changes, besides what its asker is told.
@@ -136,14 +138,14 @@ impl Accounts {
         if near.is_some() && self.at_work(|trial| trial.near() == near) >= AT_ONCE {
             return Admission::Later;
         }
-        let guesses = |retry| Admission::Never(ChatError::TooFast { retry, why: Spam::Guesses });
+        let guesses = |retry| Admission::Never(TooFast { retry, why: Spam::Guesses }.into());
         let wait_here = near.and_then(|near| self.wrong_from.wait(&near, now));
         let what = match question {
             Question::Register { invite: None, .. } => {
                 let ahead = self.at_work(|trial| trial.near() == near && trial.what == What::Registering) as u32;
                 match near.and_then(|near| self.registered.wait(&near, ahead, now)) {
                     Some(_) if ahead > 0 => return Admission::Later,
-                    Some(retry) => return Admission::Never(ChatError::TooFast { retry, why: Spam::Registrations }),
+                    Some(retry) => return Admission::Never(TooFast { retry, why: Spam::Registrations }.into()),
                     None => What::Registering,
                 }
             }
@@ -174,7 +176,7 @@ impl Accounts {
         let trial = self.trials.swap_remove(place);
         let near = trial.near();
         match answer {
-            Answer::Refused(ChatError::WrongPassword) => {
+            Answer::Refused(Refused::WrongPassword) => {
                 wrong(trial.from, format_args!("password for {}", trial.name));
                 if let Some(near) = near {
                     self.wrong_from.wrong(near, now);
@@ -184,7 +186,7 @@ impl Accounts {
                     self.wrong_for.wrong(trial.name, now);
                 }
             }
-            Answer::Refused(ChatError::NoInvitation { given: true }) => {
+            Answer::Refused(Refused::BadInvitation) => {
                 wrong(trial.from, format_args!("invitation"));
                 near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
             }
@@ -206,13 +208,35 @@ impl Trial {
     }
 }
 
+const MEMBERS_ONLY: Refusal = Refusal::fixed(
+    Code::MembersOnly,
+    "Only members come in here: LOGIN:<name> <password>, or, with an invitation, REGISTER:<name> <password> <code>.",
+);
+const LOCKED_DOWN: Refusal = Refusal::fixed(
+    Code::LockedDown,
+    "Nobody new is let in at the moment. Who has an account comes in by LOGIN:<name> <password>; else try again later.",
+);
+
+fn signed_in_as(name: &Name) -> Refusal {
+    let words = format!("You are signed in as {name}, and that is your name. For another one: LOGOUT: first.");
+    Refusal::new(Code::Protected, words)
+}
+
+impl Refusal {
+    /// A password would be readable on its way here.
+    pub(super) const NEEDS_TLS: Refusal = Refusal::fixed(
+        Code::NeedsTls,
+        "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it.",
+    );
+}
+
 impl Turn<'_> {
     fn accounts(&self) -> Option<&Accounts> {
         self.router.archive.as_ref().map(|archive| &archive.accounts)
     }
 
-    fn accounts_mut(&mut self) -> Result<&mut Accounts, ChatError> {
-        self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or(ChatError::NoStore("accounts"))
+    fn accounts_mut(&mut self) -> Result<&mut Accounts, Refusal> {
+        self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or_else(|| Refusal::no_store("accounts"))
     }
 
     /// Other rules from now on. Where only members may be, who is none has to go.
@@ -236,36 +260,36 @@ impl Turn<'_> {
     }
 
     /// Whether somebody may take a name without showing anything.
-    pub(super) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), ChatError> {
+    pub(super) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         let own = self.name_of(id).ok();
         if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
             if self.is_signed_in(id) && own.is_some_and(|own| own == *name) {
                 return Ok(());
             }
-            return Err(ChatError::NameRegistered(account.name.clone()));
+            return Err(Refused::NameTaken(account.name.clone()).into());
         }
         match own {
-            Some(own) if self.is_signed_in(id) => Err(ChatError::SignedInAs(own)),
+            Some(own) if self.is_signed_in(id) => Err(signed_in_as(&own)),
             own => self.not_taken_for_another(name, own.as_ref()),
         }
     }
 
     /// Whether somebody of that name would be taken for the server, for a member, or for another who is here.
-    fn not_taken_for_another(&self, name: &Name, own: Option<&Name>) -> Result<(), ChatError> {
+    fn not_taken_for_another(&self, name: &Name, own: Option<&Name>) -> Result<(), Refusal> {
         if let Some(reserved) = reserved(name, &self.router.greeting.name) {
-            return Err(ChatError::NameReserved(reserved));
+            return Err(Refused::Reserved(reserved).into());
         }
         let members = self.accounts().into_iter().flat_map(|accounts| accounts.looks.like(name));
         let mut alike = members.chain(self.clients.looks.like(name).filter(|other| Some(*other) != own));
-        alike.next().map_or(Ok(()), |other| Err(ChatError::LooksLike(other.clone())))
+        alike.next().map_or(Ok(()), |other| Err(Refused::LooksLike(other.clone()).into()))
     }
 
     /// Whether somebody without an account may come in. Operators always may.
-    pub(super) fn may_visit(&self, id: ClientId) -> Result<(), ChatError> {
+    pub(super) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
         if self.router.operators.is_locked_down() && self.role(id) < Role::Op {
-            return Err(ChatError::LockedDown);
+            return Err(LOCKED_DOWN);
         }
-        if self.is_for_members(id) { Err(ChatError::MembersOnly) } else { Ok(()) }
+        if self.is_for_members(id) { Err(MEMBERS_ONLY) } else { Ok(()) }
     }
 
     /// Whether only members may be here; who has the operator key needs no account.
@@ -324,13 +348,13 @@ impl Turn<'_> {
     // ---- commands ----
 
     /// `REGISTER`: for who has a name already all of it is the password; else name, password and perhaps a code.
-    pub(super) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told, ChatError> {
+    pub(super) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told, Refusal> {
         const USAGE: &str = "REGISTER:<password> for the name you have, or REGISTER:<name> <password> [code]";
         self.accounts_mut()?;
         if self.is_signed_in(id) {
-            return Err(ChatError::SignedInAs(self.name_of(id)?));
+            return Err(signed_in_as(&self.name_of(id)?));
         }
-        let usage = || ChatError::MissingArgument { usage: USAGE };
+        let usage = || Refusal::missing_argument(USAGE);
         let words = words.reveal();
         let (name, secret, invite) = match self.name_of(id) {
             Ok(name) => (name, words, None),
@@ -352,7 +376,7 @@ impl Turn<'_> {
     }
 
     /// `LOGIN`.
-    pub(super) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told, ChatError> {
+    pub(super) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told, Refusal> {
         let from = self.address(id)?;
         let question = Question::SignIn { proof, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
@@ -360,10 +384,10 @@ impl Turn<'_> {
     }
 
     /// `PASSWD`.
-    pub(super) fn change_password(&mut self, id: ClientId, old: Secret, new: Secret) -> Result<Told, ChatError> {
+    pub(super) fn change_password(&mut self, id: ClientId, old: Secret, new: Secret) -> Result<Told, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
-            return Err(ChatError::NotSignedIn);
+            return Err(Refusal::NOT_SIGNED_IN);
         }
         let (name, from) = (self.name_of(id)?, self.address(id)?);
         let question = Question::ChangePassword { name, old, new, token: false, from, guarded: None };
@@ -372,10 +396,10 @@ impl Turn<'_> {
     }
 
     /// `LOGOUT`: this connection, or all of the account.
-    pub(super) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told, ChatError> {
+    pub(super) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
-            return Err(ChatError::NotSignedIn);
+            return Err(Refusal::NOT_SIGNED_IN);
         }
         let name = self.name_of(id)?;
         if everywhere {
@@ -386,7 +410,7 @@ impl Turn<'_> {
     }
 
     /// Somebody signs out: they go on as a guest where there may be any, and else leave.
-    fn signed_out(&mut self, id: ClientId) -> Result<Told, ChatError> {
+    fn signed_out(&mut self, id: ClientId) -> Result<Told, Refusal> {
         if self.is_for_members(id) {
             return Ok(Told::Leave(Leave::MembersOnly));
         }
@@ -395,22 +419,22 @@ impl Turn<'_> {
     }
 
     /// `ROLE`.
-    pub(super) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told, ChatError> {
+    pub(super) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told, Refusal> {
         let known = self.accounts_mut()?.by_name.get(&name).cloned();
-        let known = known.ok_or_else(|| ChatError::NoSuchUser(Text::own(name.as_str())))?;
+        let known = known.ok_or_else(|| Refusal::no_such_user(&name))?;
         let Some(role) = role else { return Ok(Told::Done(Done::Role { name: known.name, role: known.role })) };
         if self.role(id) < Role::Admin {
-            return Err(ChatError::NotAllowed(Role::Admin));
+            return Err(Refusal::not_allowed(Role::Admin));
         }
         let then = archive::Then::Account(Then::Granted { by: self.doer(id) });
         Ok(Told::Ask(Question::Grant { name: known.name, role }, then))
     }
 
     /// `INVITECODE`.
-    pub(super) fn invite_code(&mut self, id: ClientId) -> Result<Told, ChatError> {
+    pub(super) fn invite_code(&mut self, id: ClientId) -> Result<Told, Refusal> {
         self.accounts_mut()?;
         if self.role(id) < Role::Op {
-            return Err(ChatError::NotAllowed(Role::Op));
+            return Err(Refusal::not_allowed(Role::Op));
         }
         let by = self.name_of(id)?;
         Ok(Told::Ask(Question::Invite { by }, archive::Then::Account(Then::Invited { by: self.doer(id) })))
@@ -418,8 +442,8 @@ impl Turn<'_> {
 
     // ---- what is allowed ----
 
-    fn address(&self, id: ClientId) -> Result<Option<IpAddr>, ChatError> {
-        Ok(self.clients.get(id).ok_or(ChatError::NotSignedOn)?.address())
+    fn address(&self, id: ClientId) -> Result<Option<IpAddr>, Refusal> {
+        Ok(self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?.address())
     }
 
     /// A door's question, if it may be asked.
@@ -427,9 +451,9 @@ impl Turn<'_> {
         &mut self,
         question: Question,
         is_private: bool,
-    ) -> Result<(Question, archive::Then), ChatError> {
+    ) -> Result<(Question, archive::Then), Refusal> {
         if self.router.archive.is_none() {
-            return Err(ChatError::NoStore("accounts"));
+            return Err(Refusal::no_store("accounts"));
         }
         let from = question.from();
         self.checked(question, from, None, is_private)
@@ -447,19 +471,19 @@ impl Turn<'_> {
         from: Option<IpAddr>,
         client: Option<ClientId>,
         is_private: bool,
-    ) -> Result<(Question, archive::Then), ChatError> {
+    ) -> Result<(Question, archive::Then), Refusal> {
         let policy = self.accounts_mut()?.policy;
         if let Question::Register { name, .. } | Question::SignIn { proof: Proof::Password(name, _), .. } = &question {
             self.may_have_account(name, from, policy.private)?;
         }
         if question.has_password() && !is_private && !policy.plain_passwords {
-            return Err(ChatError::NeedsTls);
+            return Err(Refusal::NEEDS_TLS);
         }
         for password in question.passwords().into_iter().flatten() {
             Secret::look_over(password.reveal())?;
         }
         if question.has_password() && self.is_crowded(from) {
-            return Err(ChatError::StoreBusy);
+            return Err(Refused::Busy.into());
         }
         let then = match &mut question {
             Question::SignIn { .. } => Then::SignedIn,
@@ -473,7 +497,7 @@ impl Turn<'_> {
             Question::Grant { .. } => Then::Granted { by: Doer::page(from) },
             Question::Invite { .. } => Then::Invited { by: Doer::page(from) },
             // What was said is read by `Message::Read`, which looks whether one may.
-            Question::Page { .. } | Question::Search { .. } => return Err(ChatError::NoStore("history")),
+            Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };
         Ok((question, archive::Then::Account(then)))
@@ -492,22 +516,22 @@ impl Turn<'_> {
     }
 
     /// Whether a name may be registered, as far as the router knows.
-    fn may_register(&self, name: &Name, client: Option<ClientId>, policy: Policy) -> Result<(), ChatError> {
+    fn may_register(&self, name: &Name, client: Option<ClientId>, policy: Policy) -> Result<(), Refusal> {
         // Where only members come in, who has no invitation is not told which names there are: the store looks at that first.
         if !policy.private {
             if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
-                return Err(ChatError::NameRegistered(account.name.clone()));
+                return Err(Refused::NameTaken(account.name.clone()).into());
             }
             if self.clients.named(name).is_some_and(|holder| Some(holder) != client) {
                 return Err(self.taken(name.clone()));
             }
         }
         if let Some(reserved) = reserved(name, &self.router.greeting.name) {
-            return Err(ChatError::NameReserved(reserved));
+            return Err(Refused::Reserved(reserved).into());
         }
         // Whoever is in already may make their name their own.
         let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
-        if is_new && self.router.operators.is_locked_down() { Err(ChatError::LockedDown) } else { Ok(()) }
+        if is_new && self.router.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
     }
 
     // ---- answers ----
@@ -560,7 +584,7 @@ impl Turn<'_> {
     }
 
     /// What an answer means for the client who asked.
-    pub(super) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told, ChatError> {
+    pub(super) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told, Refusal> {
         match (then, answer) {
             (Then::Registered, Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {
@@ -578,7 +602,7 @@ impl Turn<'_> {
             (Then::Invited { .. }, Answer::Code { code, until }) => Ok(Told::Done(Done::Code { code, until })),
             _ => {
                 log::error!("the store answered something else than it was asked");
-                Err(ChatError::StoreBusy)
+                Err(Refused::Busy.into())
             }
         }
     }
@@ -598,14 +622,14 @@ impl Turn<'_> {
     }
 
     /// Somebody is who they say: they get their name, and share it and its rooms with their other connections.
-    fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, ChatError> {
+    fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, Refusal> {
         let name = account.name.clone();
         if self.name_of(id).is_ok() {
             self.may_have_account(&name, self.address(id)?, false)?;
         } else if account.role < Role::Op {
             self.may_be_called(id, &name)?;
         }
-        let before = self.clients.get(id).ok_or(ChatError::NotSignedOn)?.name.clone();
+        let before = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?.name.clone();
         let done = |turn: &Turn<'_>, room: RoomName| {
             let users = turn.router.rooms.get(&room).map_or(0, Room::people);
             Done::SignedIn { name: account.name.clone(), role: account.role, person: turn.person(id), room, users }
@@ -647,7 +671,7 @@ impl Turn<'_> {
                 let state = &first.state;
                 (state.rooms.clone(), state.current.clone(), first.person(), state.away.clone())
             }
-            None => return Err(ChatError::NotSignedOn),
+            None => return Err(Refusal::NOT_SIGNED_ON),
         };
         if let Some(old) = before {
             self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: self.person(id), name: old }));
@@ -673,7 +697,7 @@ impl Turn<'_> {
     }
 
     /// The connection is nobody's any more: it gets a name that is free.
-    fn sign_out(&mut self, id: ClientId) -> Result<Name, ChatError> {
+    fn sign_out(&mut self, id: ClientId) -> Result<Name, Refusal> {
         let name = self.name_of(id)?;
         let is_alone = self.connections(id).len() == 1;
         if let Some(client) = self.clients.get_mut(id) {
@@ -724,11 +748,11 @@ impl Turn<'_> {
     }
 
     /// Gives somebody a name that is free, since theirs belongs to another, or to them no more.
-    fn rename_away(&mut self, id: ClientId) -> Result<Name, ChatError> {
+    fn rename_away(&mut self, id: ClientId) -> Result<Name, Refusal> {
         self.rename_for(id, "belongs to an account")
     }
 
-    fn rename_for(&mut self, id: ClientId, why: &str) -> Result<Name, ChatError> {
+    fn rename_for(&mut self, id: ClientId, why: &str) -> Result<Name, Refusal> {
         let name = self.name_of(id)?;
         let free = self.free_name(&name);
         self.rename(id, free.clone())?;
@@ -849,8 +873,8 @@ mod tests {
         Answer::Account { account, token: None, known_there: true }
     }
 
-    fn refused(error: ChatError) -> Answer {
-        Answer::Refused(error)
+    fn refused(refused: Refused) -> Answer {
+        Answer::Refused(refused)
     }
 
     /// The rules, with a clock.
@@ -871,7 +895,7 @@ mod tests {
         }
 
         /// Its number, and whether only those who are known there are looked at; or the refusal; `None`: it waits.
-        fn asks(&mut self, mut question: Question) -> Option<Result<(u64, Option<u64>), ChatError>> {
+        fn asks(&mut self, mut question: Question) -> Option<Result<(u64, Option<u64>), Refusal>> {
             self.asked += 1;
             match self.accounts.admit(self.asked, &mut question, self.now) {
                 Admission::Now => Some(Ok((
@@ -911,11 +935,11 @@ mod tests {
                 looked_at += usize::from(guarded.is_none());
                 // Nobody is known there, so the store refuses; and so it does where it has too much to do.
                 let answer = match guarded {
-                    Some(retry) => refused(ChatError::TooFast { retry, why: Spam::Guesses }),
-                    None => refused(ChatError::WrongPassword),
+                    Some(retry) => refused(Refused::Guarded(retry)),
+                    None => refused(Refused::WrongPassword),
                 };
                 guard.accounts.settle(number, &answer, guard.now);
-                guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(ChatError::StoreBusy));
+                guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(Refused::Busy));
             }
             assert_eq!(looked_at, 10, "and not one more, whatever was refused in between");
             // The owner comes in from where they came before, however often, and opens the name for nobody else.
@@ -924,7 +948,7 @@ mod tests {
             }
             assert!(guard.goes(ask("owner", "10.2.0.1")).1.is_some());
             guard.wait(5);
-            assert!(!guard.answered(ask("owner", "10.2.0.2"), &refused(ChatError::WrongPassword)), "one in a while");
+            assert!(!guard.answered(ask("owner", "10.2.0.2"), &refused(Refused::WrongPassword)), "one in a while");
             assert!(guard.answered(ask("owner", "10.2.0.3"), &right("owner")));
         }
     }
@@ -944,19 +968,19 @@ mod tests {
         }
         // Three of them mistype: from there only those are looked at who have signed in there before.
         for person in 0..3 {
-            guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &refused(ChatError::WrongPassword));
+            guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &refused(Refused::WrongPassword));
         }
         assert_eq!(guard.goes(sign_in("p9", "192.0.2.1")).1, Some(2));
         assert_eq!(guard.goes(sign_in("p9", "192.0.2.2")).1, None);
         // But who guesses a password of the room next door is stopped, though its owner comes from the same address.
         let mut guard = Guard::new(Policy::default());
         for _ in 0..3 {
-            guard.answered(sign_in("p1", "192.0.2.1"), &refused(ChatError::WrongPassword));
+            guard.answered(sign_in("p1", "192.0.2.1"), &refused(Refused::WrongPassword));
         }
-        let too_fast = |retry| Some(Err(ChatError::TooFast { retry, why: Spam::Guesses }));
+        let too_fast = |retry| Some(Err(TooFast { retry, why: Spam::Guesses }.into()));
         assert_eq!(guard.asks(sign_in("p1", "192.0.2.1")), too_fast(2));
         guard.wait(2);
-        guard.answered(sign_in("p1", "192.0.2.1"), &refused(ChatError::WrongPassword));
+        guard.answered(sign_in("p1", "192.0.2.1"), &refused(Refused::WrongPassword));
         assert_eq!(guard.asks(change("p1", "192.0.2.1")), too_fast(4));
     }
 
@@ -973,7 +997,7 @@ mod tests {
             assert_eq!(guard.asks(waits), None);
         }
         guard.goes(sign_in("c", "2001:db8:1:3::1"));
-        guard.accounts.settle(first, &refused(ChatError::StoreBusy), guard.now);
+        guard.accounts.settle(first, &refused(Refused::Busy), guard.now);
         guard.goes(sign_in("c", "2001:db8:1:2:ffff::1"));
         assert_eq!(guard.asks(sign_in("d", "2001:db8:1:2::9")), None);
     }
@@ -981,11 +1005,11 @@ mod tests {
     #[test]
     fn names_that_were_registered_are_counted_and_nothing_else_is() {
         let mut guard = Guard::new(Policy { register_burst: 4, register_per_hour: 2, ..Policy::default() });
-        let too_many = |retry| Some(Err(ChatError::TooFast { retry, why: Spam::Registrations }));
+        let too_many = |retry| Some(Err(TooFast { retry, why: Spam::Registrations }.into()));
         for person in 0..3 {
             guard.answered(register(&format!("p{person}"), "192.0.2.1", None), &right("p"));
             guard.answered(register(&format!("q{person}"), "192.0.2.1", Some("a code")), &right("q"));
-            guard.answered(register("admin", "192.0.2.1", None), &refused(ChatError::NameReserved(name("admin"))));
+            guard.answered(register("admin", "192.0.2.1", None), &refused(Refused::Reserved(name("admin"))));
         }
         // One more may be; while it is looked at the next one waits for what comes of it.
         let (last, _) = guard.goes(register("p3", "192.0.2.1", None));
@@ -1003,9 +1027,9 @@ mod tests {
     fn a_code_that_is_guessed_makes_its_address_wait() {
         let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
         for _ in 0..3 {
-            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(ChatError::NoInvitation { given: true }));
+            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(Refused::BadInvitation));
         }
-        let too_fast = Some(Err(ChatError::TooFast { retry: 2, why: Spam::Guesses }));
+        let too_fast = Some(Err(TooFast { retry: 2, why: Spam::Guesses }.into()));
         assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);
     }
 
@@ -1016,9 +1040,9 @@ mod tests {
             let address = format!("10.0.0.{}", step % 7);
             let answer = match step % 5 {
                 0 => right(who),
-                1 => refused(ChatError::NoInvitation { given: true }),
-                2 => refused(ChatError::StoreBusy),
-                _ => refused(ChatError::WrongPassword),
+                1 => refused(Refused::BadInvitation),
+                2 => refused(Refused::Busy),
+                _ => refused(Refused::WrongPassword),
             };
             let question = match step % 4 {
                 0 => register(who, &address, None),

@@ -9,17 +9,18 @@ use std::time::Duration;
 use super::accounts::{Accounts, Admission};
 use super::{Router, Turn, reads};
 use crate::audit::Act;
-use crate::error::{ChatError, Spam};
 use crate::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
 use crate::limit::seconds_up;
 use crate::message::{Client, Message, Onlooker, Reply, Sought};
 use crate::names::{ClientId, RoomName};
 use crate::now::{Moment, Now};
 use crate::protocol::Request;
+use crate::refusal::Refusal;
 use crate::roles::Policy;
 use crate::room::Room;
 use crate::sanction::{Sanction, Sanctions};
-use crate::store::{Answer, Contents, Keeping, Question, Record, Report, Store, can_be_found};
+use crate::spam::{Spam, TooFast};
+use crate::store::{Answer, Contents, Keeping, Question, Record, Refused, Report, Store, can_be_found};
 use crate::text::Text;
 use crate::ticket::Ticket;
 
@@ -382,7 +383,7 @@ impl Turn<'_> {
             Question::Search { room: None, hidden, .. } => {
                 self.look(who, &Sought::Everything).map(|unreadable| *hidden = unreadable)
             }
-            _ => Err(ChatError::NoStore("history")),
+            _ => Err(Refusal::no_store("history")),
         };
         let asked = match may {
             Ok(()) => {
@@ -392,7 +393,7 @@ impl Turn<'_> {
             Err(error) => Err((Asker::Onlooker(who, reply), error)),
         };
         if let Err((Asker::Onlooker(_, reply), error)) = asked {
-            reply(Answer::Refused(error));
+            reply(Answer::Refused(error.into()));
         }
     }
 
@@ -404,10 +405,10 @@ impl Turn<'_> {
         then: Then,
         (from, by): (Option<IpAddr>, Option<ClientId>),
         patience: Duration,
-    ) -> Result<(u64, Duration), (Asker, ChatError)> {
+    ) -> Result<(u64, Duration), (Asker, Refusal)> {
         let now = self.now.mono;
         let reads = &mut self.router.reads;
-        let Some(archive) = &mut self.router.archive else { return Err((asker, ChatError::NoStore("history"))) };
+        let Some(archive) = &mut self.router.archive else { return Err((asker, Refusal::no_store("history"))) };
         if let Question::Search { words, .. } = &question
             && let Err(error) = can_be_found(words)
         {
@@ -473,7 +474,7 @@ impl Turn<'_> {
                 // There is a store, or it would have been refused.
                 let _number = self.put(question, Asker::Door(reply), then);
             }
-            Err(error) => reply(Answer::Refused(error)),
+            Err(error) => reply(Answer::Refused(error.into())),
         }
     }
 
@@ -503,7 +504,7 @@ impl Turn<'_> {
     }
 
     /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question nobody waits for.
-    fn ask_what_may_be(&mut self) -> (Vec<(u64, ChatError)>, Vec<IpAddr>) {
+    fn ask_what_may_be(&mut self) -> (Vec<(u64, Refused)>, Vec<IpAddr>) {
         let now = self.now.mono;
         let (mut refused, mut freed) = (Vec::new(), Vec::new());
         let Some(archive) = &mut self.router.archive else { return (refused, freed) };
@@ -523,9 +524,9 @@ impl Turn<'_> {
             }
             match archive.accounts.admit(number, &mut question, now) {
                 Admission::Later => archive.to_ask.push((number, question)),
-                Admission::Never(error) => refused.push((number, error)),
+                Admission::Never(error) => refused.push((number, error.into())),
                 Admission::Now if archive.is_lost || archive.store.ask(number, question).is_err() => {
-                    refused.push((number, ChatError::StoreBusy));
+                    refused.push((number, Refused::Busy));
                 }
                 Admission::Now => {
                     archive.in_store.insert(number);
@@ -564,7 +565,7 @@ impl Turn<'_> {
             Asker::Client { id, verb, tag } => {
                 self.guarded(id, |turn| {
                     let outcome = match answer {
-                        Answer::Refused(error) => Err(error),
+                        Answer::Refused(refused) => Err(refused.into()),
                         answer => turn.with_answer(id, then, answer),
                     };
                     turn.answer(id, verb, tag, outcome);
@@ -584,7 +585,7 @@ impl Turn<'_> {
                 lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
                 Answer::Lines { lines, more }
             }
-            (Answer::Lines { .. }, Err(error)) => Answer::Refused(error),
+            (Answer::Lines { .. }, Err(error)) => Answer::Refused(error.into()),
             (answer, _) => answer,
         }
     }
@@ -604,13 +605,13 @@ impl Turn<'_> {
             if !is_asked {
                 never_asked.push(*number);
             }
-            let too_fast = ChatError::TooFast { retry: 1, why: Spam::Reads };
+            let too_fast = Refusal::from(TooFast { retry: 1, why: Spam::Reads });
             // The answer may still come, and may still change an account.
             match std::mem::replace(&mut asked.asker, Asker::Nobody) {
                 Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
-                Asker::Door(reply) => reply(Answer::Refused(ChatError::StoreBusy)),
+                Asker::Door(reply) => reply(Answer::Refused(Refused::Busy)),
                 Asker::Onlooker(_, reply) => {
-                    reply(Answer::Refused(if is_asked { ChatError::StoreBusy } else { too_fast }));
+                    reply(Answer::Refused(if is_asked { Refused::Busy } else { too_fast.into() }));
                 }
                 Asker::Nobody => {}
             }
@@ -619,7 +620,7 @@ impl Turn<'_> {
             archive.questions.remove(&number);
         }
         for (id, verb, tag) in late {
-            self.refuse(id, Some(Text::own(verb)), tag, ChatError::StoreBusy);
+            self.refuse(id, Some(Text::own(verb)), tag, Refused::Busy.into());
             self.go_on(id);
         }
         self.ask_paced();
@@ -930,7 +931,7 @@ mod tests {
         house.says(1, "two");
         assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it");
         house.says(2, "SEARCH:one");
-        assert!(matches!(house.hears(2)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
+        assert!(matches!(house.hears(2)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
         // It was only slow: when it has kept everything, it is waited for again.
         house.turn([Message::Store(Report::Kept(1))]);
         assert!(house.hears(2).is_empty(), "the second turn is not kept yet");
@@ -992,10 +993,10 @@ mod tests {
         let mut house = House::with(&["ani"]);
         house.turn([said(1, "SEARCH:x"), said(1, "PING:1")]);
         house.after(ANSWER_WITHIN);
-        assert!(matches!(house.hears(1)[..], [Event::Refused { error: ChatError::StoreBusy, .. }, Event::Pong(_)]));
+        assert!(matches!(house.hears(1)[..], [Event::Refused { ref error, .. }, Event::Pong(_)] if is_busy(error)));
         house.store.given(|given| given.is_full = true);
         house.says(1, "SEARCH:x");
-        assert!(matches!(house.hears(1)[..], [Event::Refused { error: ChatError::StoreBusy, .. }]));
+        assert!(matches!(house.hears(1)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
     }
 
     fn asked(house: &House) -> Vec<u64> {
@@ -1025,7 +1026,7 @@ mod tests {
         house.turn([Message::ClientLeft(ClientId(2), Leave::Lost)]);
         // The store says nothing to the first one, who is refused after a while.
         house.after(ANSWER_WITHIN);
-        let is_refused = |event: &Event| matches!(event, Event::Refused { error: ChatError::StoreBusy, .. });
+        let is_refused = |event: &Event| matches!(event, Event::Refused { error, .. } if is_busy(error));
         assert!(house.hears(1).iter().any(is_refused) && house.hears(3).iter().any(is_refused));
         assert!(
             house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
@@ -1050,7 +1051,7 @@ mod tests {
         house.turn([said(2, "SEARCH:fish"), said(2, "PING:1")]);
         assert!(matches!(house.hears(2)[..], [Event::Warn(Warning::Reads(5))]));
         house.says(3, "SEARCH:fish");
-        let refused = ChatError::TooFast { retry: 10, why: Spam::Reads };
+        let refused = Refusal::from(TooFast { retry: 10, why: Spam::Reads });
         assert!(matches!(&house.hears(3)[..], [Event::Refused { error, .. }] if *error == refused));
         assert_eq!(asked(&house).len(), 1);
         house.after(Duration::from_secs(5));
@@ -1082,10 +1083,8 @@ mod tests {
         assert!(search(&mut house).is_none(), "the store is asked");
         assert!(looks(&mut house, Sought::Everything));
         let refused = search(&mut house);
-        assert!(
-            matches!(refused, Some(Answer::Refused(ChatError::TooFast { retry: 5, why: Spam::Reads }))),
-            "{refused:?}"
-        );
+        let too_fast = Refused::Other(TooFast { retry: 5, why: Spam::Reads }.into());
+        assert!(matches!(&refused, Some(Answer::Refused(refused)) if *refused == too_fast), "{refused:?}");
         assert!(!looks(&mut house, Sought::Everything) && !looks(&mut house, Sought::Room(RoomName::lobby())));
         assert!(looks(&mut house, Sought::Entry) && looks(&mut house, Sought::File(None)));
         house.says(1, "hello");
@@ -1100,8 +1099,9 @@ mod tests {
         let search = |house: &mut House| searches(house, who);
         let (first, second) = (search(&mut house), search(&mut house));
         house.after(reads::PATIENCE);
-        assert!(matches!(first.try_recv(), Ok(Answer::Refused(ChatError::StoreBusy))));
-        assert!(matches!(second.try_recv(), Ok(Answer::Refused(ChatError::TooFast { retry: 1, .. }))));
+        assert!(matches!(first.try_recv(), Ok(Answer::Refused(Refused::Busy))));
+        let too_fast = Refused::Other(TooFast { retry: 1, why: Spam::Reads }.into());
+        assert!(matches!(second.try_recv(), Ok(Answer::Refused(refused)) if refused == too_fast));
         assert_eq!(asked(&house).len(), 1);
     }
 
@@ -1158,12 +1158,16 @@ mod tests {
             }
         }
 
-        fn is_refused(&self, who: usize) -> Option<ChatError> {
+        fn is_refused(&self, who: usize) -> Option<Refusal> {
             self.hears(who).into_iter().find_map(|event| match event {
                 Event::Refused { error, .. } => Some(error),
                 _ => None,
             })
         }
+    }
+
+    fn is_busy(refusal: &Refusal) -> bool {
+        *refusal == Refused::Busy.into()
     }
 
     fn member(who: &str) -> Answer {
@@ -1194,7 +1198,7 @@ mod tests {
         assert_eq!(house.hears(2).iter().filter(|event| left(event)).count(), 2);
         assert!(house.hears(4).is_empty());
         house.says(4, "JOIN:dewi");
-        assert_eq!(house.is_refused(4), Some(ChatError::MembersOnly));
+        assert_eq!(house.is_refused(4).map(|refusal| refusal.code()), Some(crate::code::Code::MembersOnly));
         house.asks(4, "LOGIN:dewi correct horse", member("dewi"));
         house.says(4, "LOGOUT:");
         assert!(matches!(house.hears(4).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })));
@@ -1215,7 +1219,7 @@ mod tests {
             let policy = Policy { register_burst: 1, register_per_hour: 1, ..Policy::default() };
             house.turn([Message::Rules(policy)]);
             for _ in 0..3 {
-                house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
+                house.asks(1, "LOGIN:dewi a guess", Answer::Refused(Refused::WrongPassword));
             }
             house.asks(2, "REGISTER:correct horse", member("budi"));
             house.says(1, "one");
@@ -1224,19 +1228,19 @@ mod tests {
             (1..=2).for_each(|who| drop(house.hears(who)));
             house.now.wall += chrono::TimeDelta::days(days);
             house.after(Duration::from_secs(1));
-            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
-            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 1, why: Spam::Guesses }));
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(Refused::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(TooFast { retry: 1, why: Spam::Guesses }.into()));
             house.asks(1, "REGISTER:correct horse", member("ani"));
-            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 3_599, why: Spam::Registrations }));
+            assert_eq!(house.is_refused(1), Some(TooFast { retry: 3_599, why: Spam::Registrations }.into()));
             house.says(1, "three");
-            assert_eq!(house.is_refused(1), Some(ChatError::TooFast { retry: 29, why: Spam::Muted }));
+            assert_eq!(house.is_refused(1), Some(TooFast { retry: 29, why: Spam::Muted }.into()));
             house.now.wall -= chrono::TimeDelta::days(2 * days);
             house.after(Duration::from_secs(3_600));
             house.says(1, "four");
             house.kept();
             assert_eq!(house.is_refused(1), None);
-            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(ChatError::WrongPassword));
-            assert_eq!(house.is_refused(1), Some(ChatError::WrongPassword));
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(Refused::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(Refused::WrongPassword.into()));
         }
     }
 
@@ -1266,7 +1270,7 @@ mod tests {
         (1..=5).for_each(|who| house.says(who, "PASSWD:correct-horse another-horse"));
         house.turn([Message::ClientLeft(ClientId(3), Leave::Lost)]);
         house.after(ANSWER_WITHIN);
-        assert_eq!(house.is_refused(5), Some(ChatError::StoreBusy));
+        assert_eq!(house.is_refused(5), Some(Refused::Busy.into()));
         for done in 40..42 {
             let number = house.store.given(|given| given.questions[done].0);
             house.turn([Message::Store(Report::Answer(number, member("p")))]);

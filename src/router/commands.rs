@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::archive::Then;
 use super::{ROOMS_EACH, Turn, UNANNOUNCED};
 use crate::address::neighbourhood;
+use crate::code::Code;
 use crate::command::{
     CROWD, Choice, Command, HistoryQuery, Line, ModeChange, NO_EMOJI, Presence, Prompt, VERBS, Verb, is_reaction,
 };
-use crate::error::ChatError;
 use crate::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, Tag, User, Version, What,
 };
@@ -22,9 +22,10 @@ use crate::message::{Client, Message};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
 use crate::protocol::Request;
+use crate::refusal::Refusal;
 use crate::roles::Role;
 use crate::room::{Opener, Room};
-use crate::store::Question;
+use crate::store::{Question, Refused};
 use crate::text::Text;
 
 /// What a command answers.
@@ -78,7 +79,7 @@ impl Turn<'_> {
         let answer = match (what, verb) {
             (Ok(command), Some(verb)) => match self.spam(id, verb, &command) {
                 Verdict::Pass => self.command(id, command),
-                Verdict::Refuse(error) => Err(error),
+                Verdict::Refuse(too_fast) => Err(too_fast.into()),
                 Verdict::GiveUp => return self.remove(id, Leave::Flood),
             },
             // The parser names the verb of everything it understood.
@@ -100,7 +101,7 @@ impl Turn<'_> {
         id: ClientId,
         verb: &'static str,
         tag: Option<Tag>,
-        answer: Result<Answer, ChatError>,
+        answer: Result<Answer, Refusal>,
     ) {
         match answer {
             Ok(Answer::Done(done)) => self.done(id, verb, tag, done),
@@ -161,7 +162,7 @@ impl Turn<'_> {
         self.router.limiter.take(id, words, self.now.mono)
     }
 
-    fn command(&mut self, id: ClientId, command: Command) -> Result<Answer, ChatError> {
+    fn command(&mut self, id: ClientId, command: Command) -> Result<Answer, Refusal> {
         match command {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
@@ -169,7 +170,7 @@ impl Turn<'_> {
             Command::Paste(lines) => self.paste(id, lines),
             Command::Change { room, line, what } => self.change(id, room, line, what),
             Command::PasteBegins => {
-                let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+                let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
                 client.state.pasting_in = client.state.current.clone();
                 Ok(Answer::Event(Event::PasteBegins))
             }
@@ -179,14 +180,14 @@ impl Turn<'_> {
             }
             Command::Reply(text) => match self.clients.get(id).and_then(|client| client.state.whisperer.clone()) {
                 Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
-                None => Err(ChatError::NobodyToAnswer),
+                None => Err(NOBODY_TO_ANSWER),
             },
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),
             Command::Who(name) => {
                 let found = self.clients.named(&name).and_then(|found| self.clients.get(found));
                 let user = found.and_then(|client| self.user(id, client));
-                let user = user.ok_or_else(|| ChatError::NoSuchUser(Text::own(name.as_str())))?;
+                let user = user.ok_or_else(|| Refusal::no_such_user(&name))?;
                 Ok(Answer::Block(None, Items::Who(user)))
             }
             Command::Rooms => Ok(Answer::Block(None, Items::Rooms(self.rooms(id)))),
@@ -202,21 +203,21 @@ impl Turn<'_> {
                 if let Some(why) = &why {
                     self.not_muted_anywhere(id)?;
                     if why.is_blank() {
-                        return Err(ChatError::NoText);
+                        return Err(Refusal::NO_TEXT);
                     }
                 }
                 if let Some(why) = why.as_ref().filter(|why| why.len() > MAX_SHORT) {
-                    return Err(ChatError::LineTooLong { max: MAX_SHORT, got: why.len() });
+                    return Err(Refusal::line_too_long(MAX_SHORT, why.len()));
                 }
-                let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+                let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
                 client.state.away = why.clone();
                 Ok(Answer::Done(Done::Away(why)))
             }
             Command::Ignore(name) => self.ignore(id, name),
             Command::Unignore(name) => {
-                let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+                let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
                 if !client.state.ignored.contains(&name) {
-                    return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
+                    return Err(Refusal::no_such_user(&name));
                 }
                 client.state.ignored.retain(|ignored| *ignored != name);
                 if client.state.ignored.is_empty() {
@@ -229,7 +230,7 @@ impl Turn<'_> {
                 let is_on = self.clients.get(id).is_some_and(|client| client.state.is_edited);
                 Ok(Answer::Done(Done::Telnet(if wanted == Some(true) && !is_on { None } else { Some(is_on) })))
             }
-            Command::Terminal(_) => Err(ChatError::NoText),
+            Command::Terminal(_) => Err(Refusal::NO_TEXT),
             Command::Typing { room, on } => self.typing(id, room, on),
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {
@@ -242,7 +243,7 @@ impl Turn<'_> {
             }
             Command::Prompt(prompt) => {
                 if self.router.archive.is_none() {
-                    return Err(ChatError::NoStore("accounts"));
+                    return Err(Refusal::no_store("accounts"));
                 }
                 self.prompt(id, prompt)
             }
@@ -277,21 +278,24 @@ impl Turn<'_> {
     }
 
     /// Asks for a password, where it would be looked at: else it would be on its way, for others to read, before it is refused.
-    fn prompt(&mut self, id: ClientId, what: Prompt) -> Result<Answer, ChatError> {
+    fn prompt(&mut self, id: ClientId, what: Prompt) -> Result<Answer, Refusal> {
         let takes_plain = self.clients.policy.is_some_and(|policy| policy.plain_passwords);
-        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         if !client.is_private() && !takes_plain {
-            return Err(ChatError::NeedsTls);
+            return Err(Refusal::NEEDS_TLS);
         }
         client.state.is_prompted = true;
         let is_hidden = client.state.is_edited || client.state.is_hidden;
         Ok(Answer::Event(Event::Prompt { what, is_hidden }))
     }
 
-    fn join(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
-        let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
+    fn join(&mut self, id: ClientId, name: Name) -> Result<Answer, Refusal> {
+        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         if let Some(already) = &client.name {
-            return Err(ChatError::AlreadySignedOn { name: already.clone(), wanted: name });
+            let words = format!(
+                "You are {already} already. For a room put # in front: /join #{name}. For another name: /nick {name}."
+            );
+            return Err(Refusal::new(Code::AlreadySignedOn, words));
         }
         // First, so that a private server tells nobody which names there are.
         self.may_visit(id)?;
@@ -306,7 +310,7 @@ impl Turn<'_> {
     }
 
     /// Somebody has a name now, and goes into their first room. Returns how many are in it.
-    pub(super) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, ChatError> {
+    pub(super) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, Refusal> {
         let name = self.name_of(id)?;
         if let Some(client) = self.clients.get_mut(id) {
             let quiet = client.state.options.presence == Presence::Off;
@@ -318,13 +322,14 @@ impl Turn<'_> {
         self.go_in(id, room)
     }
 
-    fn enter(&mut self, id: ClientId, name: RoomName, key: Option<Text>) -> Result<Answer, ChatError> {
-        let client = self.clients.get(id).filter(|client| client.name.is_some()).ok_or(ChatError::NotSignedOn)?;
+    fn enter(&mut self, id: ClientId, name: RoomName, key: Option<Text>) -> Result<Answer, Refusal> {
+        let client = self.clients.get(id).filter(|client| client.name.is_some()).ok_or(Refusal::NOT_SIGNED_ON)?;
         if client.state.rooms.contains(&name) {
-            return Err(ChatError::AlreadyThere(name));
+            return Err(already_there(&name));
         }
         if client.state.rooms.len() >= ROOMS_EACH {
-            return Err(ChatError::TooManyRooms { max: ROOMS_EACH });
+            let words = format!("That would be more than {ROOMS_EACH} rooms. Leave one with /part first.");
+            return Err(Refusal::new(Code::TooManyRooms, words).with("max", ROOMS_EACH));
         }
         if let Some(room) = self.router.rooms.get(&name) {
             self.not_banned_from(id, room)?;
@@ -336,7 +341,8 @@ impl Turn<'_> {
                 return Err(self.outside(Some(id), room));
             }
             if room.key.is_some() && room.key != key {
-                return Err(ChatError::BadKey(room.name.clone()));
+                let words = format!("{0} has a key. /join {0} <key> opens it.", room.name);
+                return Err(Refusal::new(Code::BadKey, words));
             }
         }
         self.open_room(id, &name)?;
@@ -362,7 +368,7 @@ impl Turn<'_> {
     }
 
     /// Makes sure that a room exists, making place for it where there are too many.
-    fn open_room(&mut self, id: ClientId, name: &RoomName) -> Result<(), ChatError> {
+    fn open_room(&mut self, id: ClientId, name: &RoomName) -> Result<(), Refusal> {
         let rooms = &self.router.rooms;
         if rooms.contains_key(name) {
             return Ok(());
@@ -376,7 +382,7 @@ impl Turn<'_> {
                 .values()
                 .filter(|room| room.members.is_empty() && room.name != RoomName::lobby() && !is_lasting(room));
             let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
-            let (oldest, last_id) = oldest.ok_or(ChatError::NoPlaceForRooms { max: self.router.max_rooms })?;
+            let (oldest, last_id) = oldest.ok_or_else(|| no_place_for_rooms(self.router.max_rooms))?;
             self.forget_room(&oldest, last_id);
         }
         let mut room = Room::new(name.clone(), self.router.history, self.router.forgotten_id);
@@ -390,7 +396,7 @@ impl Turn<'_> {
 
     /// Whether somebody may open one more room: of those that are there, so many may have been opened within a day by one person,
     /// and so many from one address. The server's operators may always.
-    fn may_open(&self, id: ClientId) -> Result<Opener, ChatError> {
+    fn may_open(&self, id: ClientId) -> Result<Opener, Refusal> {
         let (person, now) = (self.person(id), self.now.mono);
         let account = if self.is_signed_in(id) { Some(self.name_of(id)?) } else { None };
         let near = self.clients.get(id).and_then(Client::address).map(neighbourhood);
@@ -406,17 +412,17 @@ impl Turn<'_> {
         let share = address.min(router.max_rooms / SHARE_OF_ROOMS).max(1);
         if self.role(id) < Role::Op {
             if each > 0 && own >= each {
-                return Err(ChatError::TooManyNewRooms { max: each, near: false });
+                return Err(too_many_new_rooms(each, "of yours"));
             }
             if address > 0 && from_here >= share {
-                return Err(ChatError::TooManyNewRooms { max: share, near: true });
+                return Err(too_many_new_rooms(share, "opened from where you are"));
             }
         }
         Ok(Opener { person: Some(person), account, near, at: now })
     }
 
     /// Puts somebody into a room that exists, makes it current, and tells the others. Returns how many are in it.
-    pub(super) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, ChatError> {
+    pub(super) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
         let who = self.name_of(id)?;
         let (signed_in, person, now) = (self.is_signed_in(id), self.person(id), self.now.mono);
         let client = self.clients.get(id);
@@ -424,7 +430,7 @@ impl Turn<'_> {
         let near = client.and_then(Client::address).map(neighbourhood);
         let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
         let Some(room) = self.router.rooms.get_mut(name) else {
-            return Err(ChatError::NoSuchRoom(Text::own(name.as_str())));
+            return Err(Refusal::no_such_room(name));
         };
         let name = room.name.clone();
         let is_first = room.members.is_empty() && room.op_accounts.is_empty() && name != RoomName::lobby();
@@ -496,21 +502,19 @@ impl Turn<'_> {
         act: bool,
         re: Option<Line>,
         cid: Option<Text>,
-    ) -> Result<Answer, ChatError> {
+    ) -> Result<Answer, Refusal> {
         let from = self.name_of(id)?;
         if lines.iter().all(|line| line.is_blank()) {
-            return Err(ChatError::NoText);
+            return Err(Refusal::NO_TEXT);
         }
         let name = self.room_or_current(id, room)?;
         let room = self.speakable(id, &name)?;
         let re = match re {
             Some(Line::Id(re)) if re == 0 || re > room.last_id() => {
-                return Err(ChatError::NoSuchId { id: Some(re), room: name });
+                return Err(Refusal::no_such_id(Some(re), &name));
             }
             Some(Line::Id(re)) => Some(re),
-            Some(Line::Last) => {
-                Some(room.last_line(|_| true).ok_or(ChatError::NoSuchId { id: None, room: name.clone() })?.id)
-            }
+            Some(Line::Last) => Some(room.last_line(|_| true).ok_or_else(|| Refusal::no_such_id(None, &name))?.id),
             None => None,
         };
         let name = room.name.clone();
@@ -529,18 +533,18 @@ impl Turn<'_> {
     }
 
     /// Says a paste in the room in which it was begun: what was meant for that one is not said in another.
-    fn paste(&mut self, id: ClientId, lines: Vec<Text>) -> Result<Answer, ChatError> {
-        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+    fn paste(&mut self, id: ClientId, lines: Vec<Text>) -> Result<Answer, Refusal> {
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let room = client.state.pasting_in.take();
         if let Some(room) = room.as_ref().filter(|room| !client.state.rooms.contains(room)) {
-            return Err(ChatError::NotInRoom(Some(room.clone())));
+            return Err(Refusal::not_in_room(room));
         }
         self.say(id, room, lines, false, None, None)
     }
 
     /// Corrects or deletes a line, or puts a reaction to it. Whoever has the line on the screen hears of it, and whoever
     /// comes later finds it changed.
-    fn change(&mut self, id: ClientId, room: Option<RoomName>, line: Line, what: What) -> Result<Answer, ChatError> {
+    fn change(&mut self, id: ClientId, room: Option<RoomName>, line: Line, what: What) -> Result<Answer, Refusal> {
         self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let room = self.speakable(id, &name)?;
@@ -560,17 +564,17 @@ impl Turn<'_> {
             let question = Question::Page { room: name.clone(), before, after, limit: 1, export: false };
             return Ok(Answer::Ask(question, Then::Change { room: name, target, what }));
         }
-        let missing = ChatError::NoSuchId { id: if let Line::Id(id) = line { Some(id) } else { None }, room: name };
-        let old = found.ok_or(missing)?.clone();
+        let missing = || Refusal::no_such_id(if let Line::Id(id) = line { Some(id) } else { None }, &name);
+        let old = found.ok_or_else(missing)?.clone();
         self.change_line(id, &old, what)
     }
 
     /// The same, where it is known what the line is.
-    pub(super) fn change_line(&mut self, id: ClientId, old: &Speech, mut what: What) -> Result<Answer, ChatError> {
+    pub(super) fn change_line(&mut self, id: ClientId, old: &Speech, mut what: What) -> Result<Answer, Refusal> {
         let from = self.name_of(id)?;
         let room = self.speakable(id, &old.room)?;
         if old.version == Version::Deleted {
-            return Err(ChatError::NoSuchId { id: Some(old.id), room: room.name.clone() });
+            return Err(Refusal::no_such_id(Some(old.id), &room.name));
         }
         let is_own = self.is_same(id, old.by, old.signed, &old.from);
         let may = match what {
@@ -579,13 +583,14 @@ impl Turn<'_> {
             What::Reacted(_) | What::Unreacted(_) => true,
         };
         if !may {
-            return Err(ChatError::Protected { author: old.from.clone() });
+            let words = format!("Only {}, who said it, can change that line.", old.from);
+            return Err(Refusal::new(Code::Protected, words));
         }
         if let (What::Edited(text), Some(_)) = (&mut what, old.file) {
             *text = file_name(text);
         }
         let is_new = match &mut what {
-            What::Edited(text) if text.is_blank() => return Err(ChatError::NoText),
+            What::Edited(text) if text.is_blank() => return Err(Refusal::NO_TEXT),
             What::Edited(text) => *text != old.text,
             What::Deleted => true,
             What::Reacted(emoji) => self.may_react(id, room, old.id, emoji)?,
@@ -619,9 +624,9 @@ impl Turn<'_> {
     }
 
     /// Whether a reaction is a new one. It is written as it stands there already, if it does.
-    fn may_react(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> Result<bool, ChatError> {
+    fn may_react(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> Result<bool, Refusal> {
         if !is_reaction(emoji) {
-            return Err(ChatError::BadArgument { what: emoji.clone(), right: NO_EMOJI });
+            return Err(Refusal::bad_argument(&emoji, NO_EMOJI));
         }
         if self.has_reacted(id, room, target, emoji) {
             return Ok(false);
@@ -629,11 +634,11 @@ impl Turn<'_> {
         let reactions = room.reactions(target);
         let is_own = |by: &&Change| self.is_same(id, by.by, by.signed, &by.from);
         if reactions.iter().filter(|reaction| reaction.by.iter().any(is_own)).count() >= MAX_REACTIONS_EACH {
-            return Err(ChatError::TooManyReactions { max: MAX_REACTIONS_EACH, own: true });
+            return Err(too_many_reactions(true));
         }
         let is_known = reactions.iter().any(|reaction| reaction.emoji == emoji);
         if !is_known && reactions.len() >= MAX_REACTIONS {
-            return Err(ChatError::TooManyReactions { max: MAX_REACTIONS, own: false });
+            return Err(too_many_reactions(false));
         }
         Ok(true)
     }
@@ -650,11 +655,15 @@ impl Turn<'_> {
     }
 
     /// A room into which somebody may speak.
-    pub(super) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
+    pub(super) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
         let room = self.readable(id, name)?;
         self.not_muted(id, Some(room))?;
         if room.moderated && !self.may_rule(id, room) {
-            return Err(ChatError::CannotSpeak(room.name.clone()));
+            let words = format!(
+                "{} is moderated: only its operators speak. Whisper to one of them, or /join another room.",
+                room.name
+            );
+            return Err(Refusal::new(Code::CannotSpeak, words));
         }
         Ok(room)
     }
@@ -683,13 +692,13 @@ impl Turn<'_> {
     }
 
     /// `WHISPER` and `REPLY`. `shown` is the name as typed, for the case that no user has it.
-    fn whisper(&mut self, id: ClientId, to: Option<ClientId>, shown: &str, text: Text) -> Result<Answer, ChatError> {
+    fn whisper(&mut self, id: ClientId, to: Option<ClientId>, shown: &str, text: Text) -> Result<Answer, Refusal> {
         if text.is_blank() {
-            return Err(ChatError::NoText);
+            return Err(Refusal::NO_TEXT);
         }
         let Some(to) = to else {
             self.not_muted(id, None)?;
-            return Err(ChatError::NoSuchUser(Text::own(shown)));
+            return Err(Refusal::no_such_user(shown));
         };
         let (name, away) = self.may_whisper(id, to, shown)?;
         self.take(Message::DirectMessage { from: id, to, content: text });
@@ -697,7 +706,7 @@ impl Turn<'_> {
     }
 
     /// Carries [`Message::DirectMessage`] out.
-    pub(super) fn direct_message(&mut self, from: ClientId, to: ClientId, content: Text) -> Result<(), ChatError> {
+    pub(super) fn direct_message(&mut self, from: ClientId, to: ClientId, content: Text) -> Result<(), Refusal> {
         let (name, _) = self.may_whisper(from, to, "")?;
         let (by, own) = (self.person(from), self.name_of(from)?);
         let whisper = Event::Whispered { by, from: own, to: name.clone(), file: None, text: content };
@@ -708,7 +717,7 @@ impl Turn<'_> {
     }
 
     /// Whether one may whisper to the other; their name, and why they are away.
-    fn may_whisper(&self, from: ClientId, to: ClientId, shown: &str) -> Result<(Name, Option<Text>), ChatError> {
+    fn may_whisper(&self, from: ClientId, to: ClientId, shown: &str) -> Result<(Name, Option<Text>), Refusal> {
         self.name_of(from)?;
         // Who is muted everywhere can still ask an operator why.
         if self.role(to) < Role::Op {
@@ -716,7 +725,7 @@ impl Turn<'_> {
         }
         let client = self.clients.get(to);
         let found = client.and_then(|client| Some((client.name.clone()?, client.state.away.clone())));
-        found.ok_or_else(|| ChatError::NoSuchUser(Text::own(shown)))
+        found.ok_or_else(|| Refusal::no_such_user(shown))
     }
 
     /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
@@ -740,7 +749,7 @@ impl Turn<'_> {
         }
     }
 
-    fn nick(&mut self, id: ClientId, new: Name) -> Result<Answer, ChatError> {
+    fn nick(&mut self, id: ClientId, new: Name) -> Result<Answer, Refusal> {
         let old = self.name_of(id)?;
         if old.as_str() == new.as_str() {
             return Ok(Answer::Done(Done::Renamed(new)));
@@ -758,12 +767,12 @@ impl Turn<'_> {
     }
 
     /// Gives somebody another name, and tells whom it concerns.
-    pub(super) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), ChatError> {
+    pub(super) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), Refusal> {
         let old = self.name_of(id)?;
         if !self.clients.rename(id, new.clone()) {
             return Err(self.taken(new));
         }
-        let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         log::info!("{client} was {old}");
         let mut told = BTreeSet::new();
         let rooms = client.state.rooms.clone();
@@ -784,11 +793,12 @@ impl Turn<'_> {
         Ok(())
     }
 
-    pub(super) fn taken(&self, name: Name) -> ChatError {
-        ChatError::NameInUse { free: self.free_name(&name), name }
+    pub(super) fn taken(&self, name: Name) -> Refusal {
+        let free = self.free_name(&name);
+        Refusal::new(Code::NameInUse, format!("\"{name}\" is taken. Try {free}.")).with("try", free.as_str())
     }
 
-    fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+    fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let mut users: Vec<User> = match &room {
             None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
             Some(name) => {
@@ -836,13 +846,13 @@ impl Turn<'_> {
         rooms
     }
 
-    fn part(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+    fn part(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let name = self.room_or_current(id, room)?;
         // What was said there is still for them.
         self.catch_up(id);
-        let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let Some(name) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
-            return Err(ChatError::NotInRoom(Some(name)));
+            return Err(Refusal::not_in_room(&name));
         };
         // One person leaves by all their connections, and this one, which is answered, last.
         self.put_out(&self.connections(id), &name, &Leave::Parted, Some(id));
@@ -850,17 +860,17 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Parted { room: name, current }))
     }
 
-    fn room(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+    fn room(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let name = self.room_or_current(id, room)?;
-        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let Some(found) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
-            return Err(ChatError::NotInRoom(Some(name)));
+            return Err(Refusal::not_in_room(&name));
         };
         client.state.current = Some(found.clone());
         Ok(Answer::Done(Done::Current(found)))
     }
 
-    fn topic(&mut self, id: ClientId, room: Option<RoomName>, text: Option<Text>) -> Result<Answer, ChatError> {
+    fn topic(&mut self, id: ClientId, room: Option<RoomName>, text: Option<Text>) -> Result<Answer, Refusal> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
@@ -869,17 +879,17 @@ impl Turn<'_> {
             return Ok(Answer::Done(Done::Topic { room: name, topic: room.topic.clone() }));
         };
         if text.is_blank() {
-            return Err(ChatError::NoText);
+            return Err(Refusal::NO_TEXT);
         }
         if text.len() > MAX_SHORT {
-            return Err(ChatError::LineTooLong { max: MAX_SHORT, got: text.len() });
+            return Err(Refusal::line_too_long(MAX_SHORT, text.len()));
         }
         if !room.members.contains(&id) {
-            return Err(ChatError::NotInRoom(Some(name)));
+            return Err(Refusal::not_in_room(&name));
         }
         self.not_muted(id, Some(room))?;
         if room.topic_lock && !self.may_rule(id, room) {
-            return Err(ChatError::NotRoomOp(name));
+            return Err(not_room_op(&name));
         }
         self.show_speaker(id);
         let topic = (text.as_str() != "-").then(|| (by.clone(), text));
@@ -892,34 +902,33 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Topic { room: name, topic }))
     }
 
-    fn invite(&mut self, id: ClientId, whom: Name, room: Option<RoomName>) -> Result<Answer, ChatError> {
+    fn invite(&mut self, id: ClientId, whom: Name, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
-        let guest = self.clients.named(&whom).ok_or_else(|| ChatError::NoSuchUser(Text::own(whom.as_str())))?;
+        let guest = self.clients.named(&whom).ok_or_else(|| Refusal::no_such_user(&whom))?;
         let room = match self.router.rooms.get(&name) {
             Some(room) if room.members.contains(&id) => room,
-            _ => return Err(ChatError::NotInRoom(Some(self.readable(id, &name)?.name.clone()))),
+            _ => return Err(Refusal::not_in_room(&self.readable(id, &name)?.name)),
         };
         let name = room.name.clone();
         if !room.is_open() && !self.may_rule(id, room) {
-            return Err(ChatError::NotRoomOp(name));
+            return Err(not_room_op(&name));
         }
         if room.members.contains(&guest) {
-            return Err(ChatError::AlreadyThere(name));
+            return Err(already_there(&name));
         }
         self.not_muted(id, Some(room))?;
         // An invitation is no way around a ban.
-        self.not_banned_from(guest, room).map_err(|error| match error {
-            ChatError::BannedFrom { room, told, .. } => ChatError::BannedFrom { room, name: Some(whom.clone()), told },
-            other => other,
-        })?;
+        if let Some(told) = self.ban_on(guest, &room.sanctions) {
+            return Err(told.banned_from(&room.name, Some(&whom)));
+        }
         let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
         for guest in &guests {
             if let Some(client) = self.clients.get_mut(*guest) {
                 client.state.is_listed = true;
             }
         }
-        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
+        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
         room.invited.retain(|invited| !guests.contains(invited));
         room.invited.extend(guests);
         // Who is invited may never come. The oldest invitations make way, so that the list is bounded.
@@ -932,7 +941,7 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Invited { name: self.name_of(guest)?, room: name }))
     }
 
-    fn mode(&mut self, id: ClientId, room: Option<RoomName>, change: Option<ModeChange>) -> Result<Answer, ChatError> {
+    fn mode(&mut self, id: ClientId, room: Option<RoomName>, change: Option<ModeChange>) -> Result<Answer, Refusal> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
@@ -941,12 +950,12 @@ impl Turn<'_> {
             return Ok(Answer::Done(Done::Modes { room: name, modes: room.modes() }));
         };
         if !room.members.contains(&id) {
-            return Err(ChatError::NotInRoom(Some(name)));
+            return Err(Refusal::not_in_room(&name));
         }
         if !self.may_rule(id, room) {
-            return Err(ChatError::NotRoomOp(name));
+            return Err(not_room_op(&name));
         }
-        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(ChatError::NotInRoom(Some(name))) };
+        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
         let did = match change {
             ModeChange::InviteOnly(on) => {
                 room.invite_only = on;
@@ -974,7 +983,7 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }
 
-    fn history(&self, id: ClientId, query: HistoryQuery) -> Result<Answer, ChatError> {
+    fn history(&self, id: ClientId, query: HistoryQuery) -> Result<Answer, Refusal> {
         let name = self.room_or_current(id, query.room)?;
         let room = self.readable(id, &name)?;
         let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(50));
@@ -1011,9 +1020,9 @@ impl Turn<'_> {
         words: Text,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Answer, ChatError> {
+    ) -> Result<Answer, Refusal> {
         if self.router.archive.is_none() {
-            return Err(ChatError::NoStore("history to search in"));
+            return Err(Refusal::no_store("history to search in"));
         }
         let room = match room {
             Some(name) => Some(self.readable(id, &name)?.name.clone()),
@@ -1025,7 +1034,7 @@ impl Turn<'_> {
         Ok(Answer::Ask(question, Then::Found { room }))
     }
 
-    fn export(&mut self, id: ClientId, room: Option<RoomName>, after: u64, limit: usize) -> Result<Answer, ChatError> {
+    fn export(&mut self, id: ClientId, room: Option<RoomName>, after: u64, limit: usize) -> Result<Answer, Refusal> {
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
@@ -1044,7 +1053,7 @@ impl Turn<'_> {
         id: ClientId,
         then: Then,
         answer: crate::store::Answer,
-    ) -> Result<Answer, ChatError> {
+    ) -> Result<Answer, Refusal> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),
             (Then::Audit, crate::store::Answer::Acts { acts, more }) => {
@@ -1076,29 +1085,29 @@ impl Turn<'_> {
             (Then::Change { room, target, what }, crate::store::Answer::Lines { lines, .. }) => {
                 match lines.first().map(|line| &line.event) {
                     Some(Event::Said(old)) if old.id == target => self.change_line(id, &old.clone(), what),
-                    _ => Err(ChatError::NoSuchId { id: Some(target), room }),
+                    _ => Err(Refusal::no_such_id(Some(target), &room)),
                 }
             }
             _ => {
                 log::error!("the store answered something else than it was asked");
-                Err(ChatError::StoreBusy)
+                Err(Refused::Busy.into())
             }
         }
     }
 
     /// A room whose talk somebody may know of.
-    pub(super) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, ChatError> {
-        let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+    pub(super) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         self.not_banned_from(id, room)?;
         self.not_outside(Some(id), room)?;
         Ok(room)
     }
 
-    fn ignore(&mut self, id: ClientId, name: Name) -> Result<Answer, ChatError> {
+    fn ignore(&mut self, id: ClientId, name: Name) -> Result<Answer, Refusal> {
         if self.clients.named(&name).is_none() {
-            return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
+            return Err(Refusal::no_such_user(&name));
         }
-        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         if !client.state.ignored.contains(&name) {
             // The oldest makes way, so that the list is bounded.
             if client.state.ignored.len() >= MAX_IGNORED {
@@ -1110,9 +1119,9 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Ignoring { name, ignored: true }))
     }
 
-    fn options(&mut self, id: ClientId, choices: Vec<Choice>) -> Result<Answer, ChatError> {
+    fn options(&mut self, id: ClientId, choices: Vec<Choice>) -> Result<Answer, Refusal> {
         let now = self.now.mono;
-        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         for choice in &choices {
             client.state.options.choose(*choice, now);
         }
@@ -1124,23 +1133,23 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Options(choices)))
     }
 
-    fn typing(&mut self, id: ClientId, room: Option<RoomName>, on: bool) -> Result<Answer, ChatError> {
+    fn typing(&mut self, id: ClientId, room: Option<RoomName>, on: bool) -> Result<Answer, Refusal> {
         let who = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
         if !room.members.contains(&id) {
-            return Err(ChatError::NotInRoom(Some(name)));
+            return Err(Refusal::not_in_room(&name));
         }
         self.not_muted(id, Some(room))?;
         let name = room.name.clone();
         let now = self.now.mono;
-        let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let soon = |at| now.saturating_duration_since(at) < TYPING_EVERY;
         // To begin again has to wait; whoever was said to type may stop at any time.
         let news = if on { !client.state.last_typing.is_some_and(soon) } else { client.state.is_typing };
         if news {
             self.show_speaker(id);
-            let client = self.clients.get_mut(id).ok_or(ChatError::NotSignedOn)?;
+            let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
             client.state.is_typing = on;
             client.state.last_typing = if on { Some(now) } else { client.state.last_typing };
             let typing = Event::Typing { room: name.clone(), by: self.person(id), name: who.clone(), on };
@@ -1183,6 +1192,61 @@ impl Turn<'_> {
         stats.push(Stat { key: "lockdown", value: u64::from(self.router.operators.is_locked_down()), text });
         stats.extend(self.router.limits.iter().map(|(key, value, text)| Stat { key, value: *value, text }));
         stats
+    }
+}
+
+/// The client has not been whispered to.
+const NOBODY_TO_ANSWER: Refusal =
+    Refusal::fixed(Code::NoSuchUser, "Nobody has whispered to you yet. /whisper <user> <message> begins.");
+
+fn already_there(room: &RoomName) -> Refusal {
+    Refusal::new(Code::AlreadyThere, format!("Already in {room}."))
+}
+
+/// Only the operators of the room may do this.
+pub(super) fn not_room_op(room: &RoomName) -> Refusal {
+    let words = format!("Only the operators of {room} may do that. Ask one of them; who opens a room is its first.");
+    Refusal::new(Code::NotRoomOp, words)
+}
+
+/// The server has `max` rooms, and each of them is needed.
+fn no_place_for_rooms(max: usize) -> Refusal {
+    let words = format!(
+        "This server has as many rooms as it may: {max}. Enter one that is there: /rooms; or ask its operators, who can /forget one."
+    );
+    Refusal::new(Code::TooManyRooms, words).with("max", max)
+}
+
+/// One user, or one address, has opened `max` rooms within a day.
+fn too_many_new_rooms(max: usize, whose: &str) -> Refusal {
+    let words = format!(
+        "There are {max} rooms {whose} that are not a day old, and more are not opened. Enter one that is there: /rooms; or try again tomorrow."
+    );
+    Refusal::new(Code::TooManyRooms, words).with("max", max)
+}
+
+/// A line has as many reactions as it may: of one user, or different ones.
+fn too_many_reactions(own: bool) -> Refusal {
+    let (max, words) = if own {
+        let words = "reactions on that line already. Take one back first: /unreact.";
+        (MAX_REACTIONS_EACH, format!("You have {MAX_REACTIONS_EACH} {words}"))
+    } else {
+        let words = "different reactions already. Use one of those that are there.";
+        (MAX_REACTIONS, format!("That line has {MAX_REACTIONS} {words}"))
+    };
+    Refusal::new(Code::ListFull, words).with("max", max)
+}
+
+impl Refusal {
+    /// No line has that id, or it is not kept any more; without an id `last` found none.
+    pub fn no_such_id(id: Option<u64>, room: &RoomName) -> Refusal {
+        let words = match id {
+            Some(id) => {
+                format!("{room} has no line {id}, or does not keep it any more. /history {room} shows what there is.")
+            }
+            None => format!("There is no such line in {room}. /history {room} shows what there is, with numbers."),
+        };
+        Refusal::new(Code::NoSuchId, words)
     }
 }
 

@@ -6,12 +6,12 @@ use super::Turn;
 use super::commands::Answer;
 use crate::command::Recipient;
 use crate::config::Config;
-use crate::error::ChatError;
 use crate::event::{Done, Envelope, Event, Greeting, Items, SharedFile, Speech, Version};
 use crate::files::{FileError, Files, OFFER_FOR, Offer, Owner, To, Token};
 use crate::message::{Placed, Settled};
 use crate::metrics::Metrics;
 use crate::names::{ClientId, Name, RoomName};
+use crate::refusal::Refusal;
 use crate::text::Text;
 
 /// A file that people were told of.
@@ -32,25 +32,19 @@ impl super::Router {
 }
 
 impl Turn<'_> {
-    fn files(&self) -> Result<&Arc<Files>, ChatError> {
-        self.router.files.as_ref().ok_or(ChatError::NoFiles)
+    fn files(&self) -> Result<&Arc<Files>, Refusal> {
+        self.router.files.as_ref().ok_or(Refusal::NO_FILES)
     }
 
     /// Offers a file: whoever may speak there may send it there.
-    pub(super) fn send_file(
-        &mut self,
-        id: ClientId,
-        to: Recipient,
-        bytes: u64,
-        name: Text,
-    ) -> Result<Answer, ChatError> {
+    pub(super) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
         self.files()?;
         let from = self.name_of(id)?;
         let to = match to {
             Recipient::Room(room) => To::Room(self.speakable(id, &room)?.name.clone()),
             Recipient::Person(name) => {
                 self.not_muted(id, None)?;
-                let found = self.clients.named(&name).ok_or_else(|| ChatError::NoSuchUser(Text::own(name.as_str())))?;
+                let found = self.clients.named(&name).ok_or_else(|| Refusal::no_such_user(&name))?;
                 To::Person(found, self.name_of(found)?)
             }
         };
@@ -62,7 +56,7 @@ impl Turn<'_> {
     }
 
     /// What a room has to fetch.
-    pub(super) fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, ChatError> {
+    pub(super) fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let files = self.files()?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
@@ -93,7 +87,7 @@ impl Turn<'_> {
     }
 
     /// A line in a room, which its author sees as well: it was not typed, and its id and token are news.
-    fn say_file(&mut self, offer: &Offer, room: &RoomName, file: SharedFile) -> Result<Shared, ChatError> {
+    fn say_file(&mut self, offer: &Offer, room: &RoomName, file: SharedFile) -> Result<Shared, Refusal> {
         let id = offer.by;
         let from = self.name_of(id)?;
         let name = self.speakable(id, room)?.name.clone();
@@ -116,20 +110,14 @@ impl Turn<'_> {
                 text,
             })
         });
-        let line = line.ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        let line = line.ok_or_else(|| Refusal::no_such_room(&name))?;
         Metrics::count(&self.router.metrics.messages);
         Ok(Shared { placed: Placed::Room(name, said), line, readers: None })
     }
 
-    fn whisper_file(
-        &mut self,
-        offer: &Offer,
-        to: ClientId,
-        shown: &Name,
-        file: SharedFile,
-    ) -> Result<Shared, ChatError> {
+    fn whisper_file(&mut self, offer: &Offer, to: ClientId, shown: &Name, file: SharedFile) -> Result<Shared, Refusal> {
         let name = self.clients.get(to).and_then(|client| client.name.clone());
-        let name = name.ok_or_else(|| ChatError::NoSuchUser(Text::own(shown.as_str())))?;
+        let name = name.ok_or_else(|| Refusal::no_such_user(shown))?;
         let (by, from) = (self.person(offer.by), self.name_of(offer.by)?);
         let readers = [by, self.person(to)];
         let line = Event::Whispered { by, from, to: name.clone(), file: Some(file), text: offer.name.clone() };

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use super::commands::Answer;
 use super::{Router, Turn};
-use crate::error::ChatError;
+use crate::code::Code;
 use crate::event::{Block, Done, Envelope, Event, Items};
 use crate::lab::{Inspection, Lab, QUEUES, Queue};
 use crate::names::ClientId;
+use crate::refusal::Refusal;
 use crate::server::INBOX;
 
 /// The lab, and who looks into it all the time.
@@ -48,11 +49,16 @@ impl Router {
     }
 }
 
+const NO_LAB: Refusal = Refusal::fixed(
+    Code::NoLab,
+    "This server was not started as a lab, so nobody looks inside. One that was: cargo run -- --lab (docs/lab.md).",
+);
+
 impl Turn<'_> {
-    pub(super) fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, ChatError> {
-        let Some(glass) = &mut self.router.glass else { return Err(ChatError::NoLab) };
+    pub(super) fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, Refusal> {
+        let Some(glass) = &mut self.router.glass else { return Err(NO_LAB) };
         match watch {
-            None => return Ok(Answer::Block(None, self.inspection().ok_or(ChatError::NoLab)?)),
+            None => return Ok(Answer::Block(None, self.inspection().ok_or(NO_LAB)?)),
             Some(true) => {
                 glass.watchers.insert(id);
                 glass.lab.watchers.store(glass.watchers.len(), Relaxed);

@@ -7,11 +7,12 @@ use std::time::Duration;
 use super::commands::Answer;
 use super::{Router, Turn, reads};
 use crate::address::neighbourhood;
+use crate::code::Code;
 use crate::command::{Deed, Scope};
-use crate::error::ChatError;
 use crate::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
 use crate::message::{Client, Onlooker, Rights, Sought};
 use crate::names::{ClientId, Name, RoomName};
+use crate::refusal::Refusal;
 use crate::roles::Role;
 use crate::room::Room;
 use crate::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words};
@@ -55,7 +56,7 @@ impl Turn<'_> {
     }
 
     /// What keeps somebody out of a room, or off the server. Nothing does with the server's operators.
-    fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
+    pub(super) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
         if sanctions.is_empty() || self.role(id) >= Role::Op {
             return None;
         }
@@ -63,9 +64,9 @@ impl Turn<'_> {
     }
 
     /// Whether somebody is let into a room, as far as bans go.
-    pub(super) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), ChatError> {
+    pub(super) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
         match self.ban_on(id, &room.sanctions) {
-            Some(told) => Err(ChatError::BannedFrom { room: room.name.clone(), name: None, told }),
+            Some(told) => Err(told.banned_from(&room.name, None)),
             None => Ok(()),
         }
     }
@@ -77,13 +78,13 @@ impl Turn<'_> {
 
     /// What somebody may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
     /// rooms that are hidden from them, where they want everything.
-    pub(super) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+    pub(super) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
         if let Some(told) = self.ban_on_onlooker(who, &self.router.sanctions) {
-            return Err(ChatError::Banned { name: None, told });
+            return Err(told.banned(None));
         }
         let banned_from = |room: &Room| {
             let told = self.ban_on_onlooker(who, &room.sanctions)?;
-            Some(ChatError::BannedFrom { room: room.name.clone(), name: None, told })
+            Some(told.banned_from(&room.name, None))
         };
         let (by_token, room) = match what {
             Sought::FileByToken(room) => (true, room.as_ref()),
@@ -104,7 +105,7 @@ impl Turn<'_> {
             self.may_visit(NOBODY)?;
         }
         let Some(name) = room else { return Ok(Vec::new()) };
-        let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         banned_from(room).map_or(Ok(()), Err)?;
         if !is_vouched_for(Some(room)) {
             self.not_outside(who.client, room)?;
@@ -121,7 +122,7 @@ impl Turn<'_> {
     }
 
     /// The same for a call, which counts as a page that is read.
-    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, ChatError> {
+    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
         if matches!(what, Sought::Everything | Sought::Room(_)) {
             let reads = &mut self.router.reads;
             let place = reads.place(Some(who.address));
@@ -153,7 +154,7 @@ impl Turn<'_> {
     ///
     /// # Errors
     /// What [`outside`](Self::outside) says.
-    pub(super) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), ChatError> {
+    pub(super) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
         let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
         if may_read { Ok(()) } else { Err(self.outside(id, room)) }
     }
@@ -161,11 +162,14 @@ impl Turn<'_> {
     /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
     /// stands in no list, and whoever names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
     /// so it would be a lie to call it none elsewhere.
-    pub(super) fn outside(&self, id: Option<ClientId>, room: &Room) -> ChatError {
+    pub(super) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
         if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
-            ChatError::InviteOnly(room.name.clone())
+            Refusal::new(
+                Code::InviteOnly,
+                format!("{0} is by invitation. Ask somebody inside for /invite <your-name> {0}.", room.name),
+            )
         } else {
-            ChatError::NotInRoom(Some(room.name.clone()))
+            Refusal::not_in_room(&room.name)
         }
     }
 
@@ -178,7 +182,7 @@ impl Turn<'_> {
     }
 
     /// Whether somebody may be called that, here and in the rooms they are in.
-    pub(super) fn may_be_called(&self, id: ClientId, name: &Name) -> Result<(), ChatError> {
+    pub(super) fn may_be_called(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         if self.role(id) >= Role::Op {
             return Ok(());
         }
@@ -186,8 +190,7 @@ impl Turn<'_> {
         let suspect = Suspect { id, name: Some(name), address };
         let is_named = |held: &Held| held.sanction.whom.name() == Some(name);
         if let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) {
-            let (told, name) = (held.told(self.now.mono), is_named(held).then(|| name.clone()));
-            return Err(ChatError::Banned { name, told });
+            return Err(held.told(self.now.mono).banned(is_named(held).then_some(name)));
         }
         // Whoever has no name yet will be in the lobby.
         let client = self.clients.get(id);
@@ -197,8 +200,7 @@ impl Turn<'_> {
         });
         for room in rooms.iter().filter_map(|room| self.router.rooms.get(room)) {
             if let Some(held) = room.sanctions.on(Kind::Ban, suspect, self.now.mono) {
-                let (told, name) = (held.told(self.now.mono), is_named(held).then(|| name.clone()));
-                return Err(ChatError::BannedFrom { room: room.name.clone(), name, told });
+                return Err(held.told(self.now.mono).banned_from(&room.name, is_named(held).then_some(name)));
             }
         }
         Ok(())
@@ -206,18 +208,18 @@ impl Turn<'_> {
 
     /// Whether somebody may have that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
     /// on the name is told only behind the right password.
-    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), ChatError> {
+    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), Refusal> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
         let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
-        let (told, is_named) = (held.told(self.now.mono), held.sanction.whom.name() == Some(name));
-        Err(ChatError::Banned { name: is_named.then(|| name.clone()), told })
+        let is_named = held.sanction.whom.name() == Some(name);
+        Err(held.told(self.now.mono).banned(is_named.then_some(name)))
     }
 
     /// What keeps somebody from speaking: in a room, or in private.
-    pub(super) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), ChatError> {
+    pub(super) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
         if self.router.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
             return Ok(());
         }
@@ -227,13 +229,13 @@ impl Turn<'_> {
         let on = |sanctions: &Sanctions| {
             sanctions.on(Kind::Mute, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
         };
-        let here = room.and_then(|room| Some((Some(room.name.clone()), on(&room.sanctions)?)));
-        let found = here.or_else(|| Some((None, on(&self.router.sanctions)?)));
-        found.map_or(Ok(()), |(room, told)| Err(ChatError::Muted { room, told }))
+        let here = room.and_then(|room| Some(on(&room.sanctions)?.muted(Some(&room.name))));
+        let found = here.or_else(|| Some(on(&self.router.sanctions)?.muted(None)));
+        found.map_or(Ok(()), Err)
     }
 
     /// What keeps somebody from words that all their rooms would read: a name, why they are away, the last ones.
-    pub(super) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), ChatError> {
+    pub(super) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
         self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
@@ -259,7 +261,7 @@ impl Turn<'_> {
 
     // ---- what is done ----
 
-    pub(super) fn moderate(&mut self, id: ClientId, scope: Scope, deed: Deed) -> Result<Answer, ChatError> {
+    pub(super) fn moderate(&mut self, id: ClientId, scope: Scope, deed: Deed) -> Result<Answer, Refusal> {
         let room = self.ruled(id, scope)?;
         match deed {
             Deed::Op(name) => self.op(id, some_room(room, &name)?, name),
@@ -273,7 +275,7 @@ impl Turn<'_> {
     }
 
     /// `BANS`. Addresses are shown to those who can lift what stands there.
-    pub(super) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, ChatError> {
+    pub(super) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, Refusal> {
         let (room, sanctions, rules) = match scope {
             Scope::Server => (self.ruled(id, Scope::Server)?, &self.router.sanctions, true),
             Scope::Current | Scope::Room(_) => {
@@ -295,44 +297,45 @@ impl Turn<'_> {
     }
 
     /// The room in which somebody may keep order, or `None` for the whole server.
-    fn ruled(&self, id: ClientId, scope: Scope) -> Result<Option<RoomName>, ChatError> {
+    fn ruled(&self, id: ClientId, scope: Scope) -> Result<Option<RoomName>, Refusal> {
         let name = match scope {
             Scope::Server if self.role(id) >= Role::Op => return Ok(None),
-            Scope::Server => return Err(ChatError::NotAllowed(Role::Op)),
+            Scope::Server => return Err(Refusal::not_allowed(Role::Op)),
             Scope::Room(name) => name,
             Scope::Current => self.room_or_current(id, None)?,
         };
         match self.router.rooms.get(&name) {
             Some(room) if self.may_rule(id, room) => Ok(Some(room.name.clone())),
-            _ => Err(ChatError::NotRoomOp(self.readable(id, &name)?.name.clone())),
+            _ => Err(super::commands::not_room_op(&self.readable(id, &name)?.name)),
         }
     }
 
     /// Looks whether that can be done to somebody. Returns the name as its owner writes it.
-    fn subject(&self, id: ClientId, name: &Name) -> Result<Name, ChatError> {
+    fn subject(&self, id: ClientId, name: &Name) -> Result<Name, Refusal> {
         if self.name_of(id)? == *name {
             let right = "That is you. /part leaves a room, /quit the server.";
-            return Err(ChatError::BadArgument { what: Text::own(name.as_str()), right });
+            return Err(Refusal::bad_argument(name, right));
         }
         let target = self.clients.named(name);
         let role = target.map_or_else(|| self.role_of_name(name), |target| self.role(target));
         let name = target.map_or_else(|| Ok(name.clone()), |target| self.name_of(target))?;
         if role >= Role::Op {
-            return Err(ChatError::OperatorOfServer(name));
+            let words = format!("{name} is an operator of this server: that cannot be done to them.");
+            return Err(Refusal::new(Code::Protected, words));
         }
         Ok(name)
     }
 
-    fn present(&self, name: &Name) -> Result<ClientId, ChatError> {
-        self.clients.named(name).ok_or_else(|| ChatError::NoSuchUser(Text::own(name.as_str())))
+    fn present(&self, name: &Name) -> Result<ClientId, Refusal> {
+        self.clients.named(name).ok_or_else(|| Refusal::no_such_user(name))
     }
 
-    fn op(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, ChatError> {
+    fn op(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, Refusal> {
         let target = self.present(&name)?;
         let name = self.name_of(target)?;
-        let Some(there) = self.router.rooms.get(&room) else { return Err(ChatError::NotInRoom(Some(room))) };
+        let Some(there) = self.router.rooms.get(&room) else { return Err(Refusal::not_in_room(&room)) };
         if !there.members.contains(&target) {
-            return Err(ChatError::TheyAreNotThere { name, room });
+            return Err(not_there(&name, &room));
         }
         let is_new = !there.ops.contains(&target);
         self.make_op(target, &room);
@@ -343,19 +346,19 @@ impl Turn<'_> {
         Ok(done(Some(room), name.as_str(), None))
     }
 
-    fn deop(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, ChatError> {
+    fn deop(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, Refusal> {
         let target = self.clients.named(&name);
         let name = target.map_or_else(|| Ok(name.clone()), |target| self.name_of(target))?;
         let all: Vec<ClientId> = self.clients.all_named(&name).collect();
-        let Some(there) = self.router.rooms.get_mut(&room) else { return Err(ChatError::NotInRoom(Some(room))) };
+        let Some(there) = self.router.rooms.get_mut(&room) else { return Err(Refusal::not_in_room(&room)) };
         let is_op = all.iter().any(|id| there.ops.contains(id)) || there.op_accounts.contains(&name);
         if !is_op {
-            let whom = name.as_str().into();
-            return Err(ChatError::NotListed { whom, room: Some(room), what: "an operator" });
+            return Err(not_listed(&name, Some(&room), "an operator"));
         }
         let others = there.ops.iter().any(|op| !all.contains(op)) || there.op_accounts.iter().any(|op| *op != name);
         if !others {
-            return Err(ChatError::LastOperator(room));
+            let words = format!("{room} would have no operator then. Make somebody else one first: /op <name>.");
+            return Err(Refusal::new(Code::Protected, words));
         }
         there.ops.retain(|op| !all.contains(op));
         if there.op_accounts.remove(&name) {
@@ -366,20 +369,14 @@ impl Turn<'_> {
         Ok(done(Some(room), name.as_str(), None))
     }
 
-    fn kick(
-        &mut self,
-        id: ClientId,
-        room: Option<RoomName>,
-        name: Name,
-        why: Option<Text>,
-    ) -> Result<Answer, ChatError> {
+    fn kick(&mut self, id: ClientId, room: Option<RoomName>, name: Name, why: Option<Text>) -> Result<Answer, Refusal> {
         let target = self.present(&name)?;
         let name = self.subject(id, &name)?;
         let all = self.connections(target);
         if let Some(room) = &room
             && !self.router.rooms.get(room).is_some_and(|room| room.members.contains(&target))
         {
-            return Err(ChatError::TheyAreNotThere { name, room: room.clone() });
+            return Err(not_there(&name, room));
         }
         let words = self.words_of_leaving(id, "kicked", why.as_ref());
         let what = Measure::Kicked { person: self.person(target), name: name.clone(), why: why.clone() };
@@ -399,10 +396,10 @@ impl Turn<'_> {
         name: Name,
         time: Option<Duration>,
         why: Option<Text>,
-    ) -> Result<Answer, ChatError> {
+    ) -> Result<Answer, Refusal> {
         // A name that nobody has may be a slip; but somebody who has just gone must not come back to speak.
         if self.clients.named(&name).is_none() && !self.is_registered(&name) && !self.was_heard(room.as_ref(), &name) {
-            return Err(ChatError::NoSuchUser(Text::own(name.as_str())));
+            return Err(Refusal::no_such_user(&name));
         }
         let name = self.subject(id, &name)?;
         let all: Vec<ClientId> = self.clients.all_named(&name).collect();
@@ -420,7 +417,7 @@ impl Turn<'_> {
         whom: Whom,
         time: Option<Duration>,
         why: Option<Text>,
-    ) -> Result<Answer, ChatError> {
+    ) -> Result<Answer, Refusal> {
         let (whom, all) = match whom {
             Whom::Name(name) => {
                 let name = self.subject(id, &name)?;
@@ -431,7 +428,7 @@ impl Turn<'_> {
                 let own = self.clients.get(id).and_then(|client| client.address());
                 if own.is_some_and(|own| network.holds(own)) {
                     let right = "That is where you are yourself.";
-                    return Err(ChatError::BadArgument { what: Text::own(network.to_string()), right });
+                    return Err(Refusal::bad_argument(network, right));
                 }
                 (Whom::Network(network), Vec::new())
             }
@@ -469,13 +466,13 @@ impl Turn<'_> {
         Ok(done(room, &shown, seconds))
     }
 
-    fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, whom: Whom) -> Result<Answer, ChatError> {
+    fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, whom: Whom) -> Result<Answer, Refusal> {
         let all: Vec<ClientId> = whom.name().map_or_else(Vec::new, |name| self.clients.all_named(name).collect());
         let sanctions = self.router.sanctions_of(room.as_ref());
         let lifted = sanctions.map_or_else(Vec::new, |sanctions| sanctions.lift(kind, &whom, &all));
         if lifted.is_empty() {
             let what = if kind == Kind::Mute { "muted" } else { "banned" };
-            return Err(ChatError::NotListed { whom: whom.to_string().into(), room, what });
+            return Err(not_listed(&whom, room.as_ref(), what));
         }
         self.router.record_sanctions_of(room.as_ref());
         for sanction in lifted {
@@ -502,12 +499,18 @@ impl Turn<'_> {
         time: Option<Duration>,
         why: Option<Text>,
         connections: &[ClientId],
-    ) -> Result<(), ChatError> {
+    ) -> Result<(), Refusal> {
         let by = self.name_of(id)?;
         let sanction = Sanction { kind, whom, by, why, since: self.now.wall, until: None };
         let now = self.now.mono;
-        let Some(sanctions) = self.router.sanctions_of(room) else { return Err(ChatError::NotInRoom(room.cloned())) };
-        let full = |_| ChatError::SanctionsFull { max: MAX_SANCTIONS };
+        let Some(sanctions) = self.router.sanctions_of(room) else {
+            return Err(room.map_or(super::IN_NO_ROOM, Refusal::not_in_room));
+        };
+        let full = |_| {
+            let words =
+                format!("So many are banned or muted already: {MAX_SANCTIONS}. /bans shows them; lift one first.");
+            Refusal::new(Code::ListFull, words).with("max", MAX_SANCTIONS)
+        };
         sanctions.add(sanction, time, connections.iter().copied(), now).map_err(full)?;
         for connection in connections {
             if let Some(client) = self.clients.get_mut(*connection) {
@@ -630,9 +633,22 @@ fn details(seconds: Option<u64>, why: Option<&Text>) -> String {
     why.map_or_else(|| time.clone(), |why| format!("{time}: {why}"))
 }
 
+fn not_there(name: &Name, room: &RoomName) -> Refusal {
+    Refusal::new(Code::UserNotInRoom, format!("{name} is not in {room}. /list {room} shows who is."))
+}
+
+/// There is nothing to lift. `what` they are not: `muted`, `banned`, `an operator`.
+fn not_listed(whom: &impl std::fmt::Display, room: Option<&RoomName>, what: &str) -> Refusal {
+    let words = match room {
+        Some(room) => format!("{whom} is not {what} in {room}. /bans {room} shows who is."),
+        None => format!("{whom} is not {what} everywhere. /bans * shows who is."),
+    };
+    Refusal::new(Code::NotListed, words)
+}
+
 /// The operators of a room are its own; those of the server have an account or the key.
-fn some_room(room: Option<RoomName>, name: &Name) -> Result<RoomName, ChatError> {
+fn some_room(room: Option<RoomName>, name: &Name) -> Result<RoomName, Refusal> {
     let right = "Operators of the whole server, and so of the lobby, are made by /role, or have the operator key.";
     let own = room.filter(|room| *room != RoomName::lobby());
-    own.ok_or_else(|| ChatError::BadArgument { what: Text::own(name.as_str()), right })
+    own.ok_or_else(|| Refusal::bad_argument(name, right))
 }

@@ -10,19 +10,20 @@ use super::commands::Answer;
 use super::{Router, Turn};
 use crate::address::neighbourhood;
 use crate::audit::{Act, Entry};
+use crate::code::Code;
 use crate::config::{Change, Config};
-use crate::error::{ChatError, Spam};
 use crate::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
 use crate::limit::Guesses;
 use crate::message::{Message, Order, Reply};
 use crate::names::{ClientId, Name, RoomName};
 use crate::now::Moment;
 use crate::operator_key::OperatorKey;
+use crate::refusal::Refusal;
 use crate::render::while_of;
 use crate::roles::Role;
 use crate::room::Room;
 use crate::secrets::Secret;
-use crate::store::{Answer as Told, Question};
+use crate::store::{Answer as Told, Question, Refused};
 use crate::sync::mpsc::SyncSender;
 use crate::text::Text;
 
@@ -149,13 +150,13 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn has_operator_key(&self) -> Result<&OperatorKey, ChatError> {
-        self.router.operators.key.as_ref().ok_or(ChatError::NoOperatorKey)
+    pub(super) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
+        self.router.operators.key.as_ref().ok_or(OperatorKey::NONE)
     }
 
     /// `OPER`: the connection is an operator from now on, and no other is by it.
-    pub(super) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, ChatError> {
-        let client = self.clients.get(id).ok_or(ChatError::NotSignedOn)?;
+    pub(super) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
+        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let (by, is_private) = (self.doer(id), client.is_private());
         self.look_at_key(key, &by, is_private)?;
         if let Some(client) = self.clients.get_mut(id) {
@@ -166,34 +167,34 @@ impl Turn<'_> {
     }
 
     /// The one place where it is decided whether somebody has the operator key.
-    pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), ChatError> {
+    pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
-            return Err(ChatError::NeedsTls);
+            return Err(Refusal::NEEDS_TLS);
         }
         let now = self.now.mono;
         let operators = &mut self.router.operators;
         // Whoever has one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
         if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
-            return Err(ChatError::TooFast { retry, why: Spam::Guesses });
+            return Err(Refused::Guarded(retry).into());
         }
         if operators.key.as_ref().is_some_and(|right| right.is(key.reveal())) {
             return Ok(());
         }
         near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
         wrong(by.from, format_args!("operator key by {}", by.name));
-        Err(ChatError::WrongKey)
+        Err(OperatorKey::WRONG)
     }
 
     // ---- commands ----
 
-    fn must_be(&self, id: ClientId, role: Role) -> Result<(), ChatError> {
-        if self.role(id) < role { Err(ChatError::NotAllowed(role)) } else { Ok(()) }
+    fn must_be(&self, id: ClientId, role: Role) -> Result<(), Refusal> {
+        if self.role(id) < role { Err(Refusal::not_allowed(role)) } else { Ok(()) }
     }
 
     /// `ANNOUNCE`.
-    pub(super) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, ChatError> {
+    pub(super) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         self.announce_by(&self.doer(id), text);
         Ok(Answer::Done(Done::Nothing))
@@ -205,7 +206,7 @@ impl Turn<'_> {
     }
 
     /// `LOCKDOWN`.
-    pub(super) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, ChatError> {
+    pub(super) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         if std::mem::replace(&mut self.router.operators.lockdown, on) != on {
             let by = self.doer(id);
@@ -226,7 +227,7 @@ impl Turn<'_> {
     }
 
     /// `FORGET`.
-    pub(super) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, ChatError> {
+    pub(super) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         let by = self.doer(id);
         let name = self.forget_by(&by, name)?;
@@ -234,12 +235,12 @@ impl Turn<'_> {
     }
 
     /// Ends a room with all that was said in it, its bans and its operators. Whoever is in it has to go.
-    fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, ChatError> {
+    fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
             let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
-            return Err(ChatError::BadArgument { what: Text::own(name.as_str()), right });
+            return Err(Refusal::bad_argument(name, right));
         }
-        let room = self.router.rooms.get(name).ok_or_else(|| ChatError::NoSuchRoom(Text::own(name.as_str())))?;
+        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         let name = room.name.clone();
         // The operators go last, so that no other is made on the way.
         let (ops, others): (Vec<ClientId>, Vec<ClientId>) = room.members.iter().partition(|id| room.ops.contains(id));
@@ -254,7 +255,7 @@ impl Turn<'_> {
     }
 
     /// `SHUTDOWN`.
-    pub(super) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, ChatError> {
+    pub(super) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
         let (by, seconds) = (self.doer(id), after.as_secs());
         self.act(&by, "shutdown", None, "", &format!("in {}", while_of(seconds)));
@@ -268,11 +269,11 @@ impl Turn<'_> {
     }
 
     /// `SHUTDOWN:cancel`.
-    pub(super) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, ChatError> {
+    pub(super) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
         if self.router.operators.ending.take().is_none() {
             let right = "The server is not about to stop. SHUTDOWN:30s would make it.";
-            return Err(ChatError::BadArgument { what: Text::own("cancel"), right });
+            return Err(Refusal::bad_argument("cancel", right));
         }
         let by = self.doer(id);
         self.act(&by, "shutdown", None, "", "cancelled");
@@ -286,7 +287,7 @@ impl Turn<'_> {
     }
 
     /// `AUDIT`.
-    pub(super) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, ChatError> {
+    pub(super) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         if self.router.archive.is_some() {
             return Ok(Answer::Ask(Question::Audit { before, limit }, Then::Audit));
@@ -303,14 +304,14 @@ impl Turn<'_> {
                 reply(Told::Done);
             }
             Order::Forget(room) => {
-                reply(self.forget_by(by, &room).map_or_else(Told::Refused, |_| Told::Done));
+                reply(self.forget_by(by, &room).map_or_else(|refusal| Told::Refused(refusal.into()), |_| Told::Done));
             }
             Order::Kick { person, why } => {
                 let all: Vec<ClientId> =
                     self.clients.iter().filter(|client| client.person() == person).map(|client| client.id).collect();
                 let name = all.first().and_then(|id| self.name_of(*id).ok());
                 let Some(name) = name else {
-                    return reply(Told::Refused(ChatError::NoSuchUser(Text::own(person.to_string()))));
+                    return reply(Told::Refused(Refusal::no_such_user(person).into()));
                 };
                 self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
                 let what = Measure::Kicked { person, name: name.clone(), why: why.clone() };
@@ -332,17 +333,17 @@ impl Turn<'_> {
     // ---- reading the settings again ----
 
     /// `REHASH`.
-    pub(super) fn rehash(&mut self, id: ClientId) -> Result<Answer, ChatError> {
+    pub(super) fn rehash(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
         let operators = &mut self.router.operators;
         let Some(rehash) = &operators.rehash else {
             let why = "This server was started without settings that can be read again; nothing has changed.";
-            return Err(ChatError::NotReread(Text::own(why)));
+            return Err(Refusal::fixed(Code::SettingsNotRead, why));
         };
         operators.last_rehash += 1;
         if rehash.try_send(operators.last_rehash).is_err() {
             let why = "The settings are being read already, for too many at once; try again in a moment.";
-            return Err(ChatError::NotReread(Text::own(why)));
+            return Err(Refusal::fixed(Code::SettingsNotRead, why));
         }
         Ok(Answer::Rehash(operators.last_rehash))
     }
@@ -368,7 +369,7 @@ impl Turn<'_> {
         let Some((id, tag)) = asker else { return };
         let answer = match outcome {
             Ok(changes) => Ok(Answer::Block(None, Items::Settings(changes))),
-            Err(why) => Err(ChatError::NotReread(Text::own(format!("Nothing has changed: {why}")))),
+            Err(why) => Err(Refusal::new(Code::SettingsNotRead, format!("Nothing has changed: {why}"))),
         };
         self.guarded(id, |turn| turn.answer(id, "REHASH", tag, answer));
         self.go_on(id);
@@ -385,7 +386,7 @@ impl Turn<'_> {
         let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|rehashing| rehashing.asker.take()).collect();
         for (id, tag) in late {
             let why = "The settings are still being read. The log will say what has changed.";
-            self.refuse(id, Some(Text::own("REHASH")), tag, ChatError::NotReread(Text::own(why)));
+            self.refuse(id, Some(Text::own("REHASH")), tag, Refusal::fixed(Code::SettingsNotRead, why));
             self.go_on(id);
         }
         self.count_down();

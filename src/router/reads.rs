@@ -7,10 +7,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::address::neighbourhood;
-use crate::error::{ChatError, Spam};
 use crate::limit::{Bucket, seconds_up};
 use crate::names::ClientId;
 use crate::now::Moment;
+use crate::refusal::Refusal;
+use crate::spam::{Spam, TooFast};
 use crate::store::Question;
 
 /// What one read takes of the pace: a call that looks at what is in memory or a page of the store, and a search.
@@ -76,14 +77,14 @@ impl Reads {
         units: u32,
         patience: Duration,
         now: Moment,
-    ) -> Result<Duration, ChatError> {
+    ) -> Result<Duration, Refusal> {
         // Where less than that is allowed at once, a search still is.
         let units = units.min(self.burst);
         let lane = self.lane(place, now);
         let wait = lane.pace.take_many(units, now);
         if wait > patience {
             lane.pace.give_back(units);
-            return Err(ChatError::TooFast { retry: seconds_up(wait), why: Spam::Reads });
+            return Err(TooFast { retry: seconds_up(wait), why: Spam::Reads }.into());
         }
         Ok(wait)
     }
@@ -98,12 +99,12 @@ impl Reads {
         (number, question): (u64, Question),
         by: Option<ClientId>,
         (not_before, now): (Moment, Moment),
-    ) -> Result<(), ChatError> {
+    ) -> Result<(), Refusal> {
         let lane = self.lane(place, now);
         let own = lane.waiting.iter().filter(|waiting| waiting.by == by).count();
         let most = if by.is_some() { WAITING_EACH } else { WAITING_WITHOUT };
         if own >= most || lane.waiting.len() >= WAITING {
-            return Err(ChatError::TooFast { retry: 1, why: Spam::Reads });
+            return Err(TooFast { retry: 1, why: Spam::Reads }.into());
         }
         lane.waiting.push_back(Waiting { number, question, by, not_before });
         Ok(())
@@ -184,11 +185,11 @@ mod tests {
         for host in 1..=3 {
             assert_eq!(search(&format!("2001:db8::{host}"), 0, 0), Ok(0));
         }
-        let refused = Err(ChatError::TooFast { retry: 5, why: Spam::Reads });
+        let refused = Err(TooFast { retry: 5, why: Spam::Reads }.into());
         assert_eq!(search("2001:db8::9", 0, 0), refused);
         assert_eq!(search("2001:db8::9", 0, 0), refused, "what was refused does not count");
         assert_eq!(search("2001:db8::9", 5, 0), Ok(5));
-        assert_eq!(search("2001:db8::9", 5, 0), Err(ChatError::TooFast { retry: 10, why: Spam::Reads }));
+        assert_eq!(search("2001:db8::9", 5, 0), Err(TooFast { retry: 10, why: Spam::Reads }.into()));
         assert_eq!(search("2001:db8:0:1::9", 0, 0), Ok(0), "another network");
         assert_eq!(search("2001:db8::9", 0, 10), Ok(0));
     }

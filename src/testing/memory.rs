@@ -9,15 +9,17 @@ use std::thread::{self, JoinHandle};
 use chrono::{DateTime, Utc};
 
 use crate::audit::{Act, Entry};
-use crate::error::{ChatError, Spam};
 use crate::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::glyph::is_unspaced;
 use crate::looks::are_alike;
 use crate::names::{ClientId, Name, RoomName};
+use crate::refusal::Refusal;
 use crate::roles::Role;
 use crate::sanction::Sanction;
 use crate::secrets::{Proof, Secret};
-use crate::store::{Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom};
+use crate::store::{
+    Account, Answer, Busy, Contents, Keeping, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
+};
 use crate::text::Text;
 
 /// What is kept. Clones are the same; it outlives the servers that use it, one after the other.
@@ -238,7 +240,7 @@ impl Memory {
             }
             Question::SignIn { proof, token, from, guarded } => self.sign_in(proof, token, from, guarded),
             Question::ChangePassword { name, guarded: Some(retry), from, .. } if !self.is_known_there(&name, from) => {
-                Err(ChatError::TooFast { retry, why: Spam::Guesses })
+                Err(Refused::Guarded(retry))
             }
             Question::ChangePassword { name, old, new, token, .. } => match self.accounts.get_mut(&name) {
                 Some(owner) if owner.password == old => {
@@ -249,7 +251,7 @@ impl Memory {
                     owner.tokens.clear();
                     Ok(self.proven(&name, token, None))
                 }
-                _ => Err(ChatError::WrongPassword),
+                _ => Err(Refused::WrongPassword),
             },
             Question::SignOut { name, token } => {
                 if let Some(owner) = self.accounts.get_mut(&name) {
@@ -262,7 +264,7 @@ impl Memory {
                     owner.account.role = role;
                     Ok(Answer::Granted(owner.account.clone()))
                 }
-                None => Err(ChatError::NoSuchUser(Text::own(name.as_str()))),
+                None => Err(Refused::NoSuchName(name.clone())),
             },
             Question::Audit { before, limit } => {
                 let all = self.acts.iter().zip(1..).map(|(act, number)| Entry { number, act: act.clone() });
@@ -333,19 +335,19 @@ impl Memory {
         needs_invite: bool,
         token: bool,
         from: Option<std::net::IpAddr>,
-    ) -> Result<Answer, ChatError> {
+    ) -> Result<Answer, Refused> {
         if secret.reveal().len() < 8 {
             return Err(weak());
         }
         let place = invite.as_ref().and_then(|code| self.codes.iter().position(|other| *other == **code));
         if place.is_none() && (needs_invite || invite.is_some()) {
-            return Err(ChatError::NoInvitation { given: invite.is_some() });
+            return Err(if invite.is_some() { Refused::BadInvitation } else { Refused::NoInvitation });
         }
         if let Some(owner) = self.accounts.get(&name) {
-            return Err(ChatError::NameRegistered(owner.account.name.clone()));
+            return Err(Refused::NameTaken(owner.account.name.clone()));
         }
         if let Some(other) = self.accounts.keys().find(|other| are_alike(other, &name)) {
-            return Err(ChatError::LooksLike(other.clone()));
+            return Err(Refused::LooksLike(other.clone()));
         }
         place.map(|place| self.codes.remove(place));
         let account = Account { name: name.clone(), role: Role::Member };
@@ -360,21 +362,21 @@ impl Memory {
         token: bool,
         from: Option<std::net::IpAddr>,
         guarded: Option<u64>,
-    ) -> Result<Answer, ChatError> {
+    ) -> Result<Answer, Refused> {
         match proof {
             Proof::Password(name, secret) => {
                 if let Some(retry) = guarded.filter(|_| !self.is_known_there(&name, from)) {
-                    return Err(ChatError::TooFast { retry, why: Spam::Guesses });
+                    return Err(Refused::Guarded(retry));
                 }
-                let owner = self.accounts.get(&name).ok_or(ChatError::WrongPassword)?;
+                let owner = self.accounts.get(&name).ok_or(Refused::WrongPassword)?;
                 if owner.password != secret {
-                    return Err(ChatError::WrongPassword);
+                    return Err(Refused::WrongPassword);
                 }
                 Ok(self.proven(&name, token, from))
             }
             Proof::Token(secret) => {
                 let owner = self.accounts.values().find(|owner| owner.tokens.contains(&secret));
-                let name = owner.ok_or(ChatError::SignedOut)?.account.name.clone();
+                let name = owner.ok_or(Refused::SignedOut)?.account.name.clone();
                 Ok(self.proven(&name, token, from))
             }
         }
@@ -387,7 +389,7 @@ impl Memory {
     fn proven(&mut self, name: &Name, token: bool, from: Option<std::net::IpAddr>) -> Answer {
         self.numbers += 1;
         let token = token.then(|| Secret::new(format!("token-{}", self.numbers)));
-        let Some(owner) = self.accounts.get_mut(name) else { return Answer::Refused(ChatError::WrongPassword) };
+        let Some(owner) = self.accounts.get_mut(name) else { return Answer::Refused(Refused::WrongPassword) };
         owner.tokens.extend(token.clone());
         let known_there = from.is_some_and(|from| owner.known.contains(&from));
         owner.known.extend(from);
@@ -453,8 +455,8 @@ fn kept(line: &Arc<Envelope>) -> Arc<Envelope> {
     Envelope::new(line.at, event)
 }
 
-fn weak() -> ChatError {
-    ChatError::BadArgument { what: Text::own("That password"), right: "A password has 8 letters or more." }
+fn weak() -> Refused {
+    Refusal::bad_argument("That password", "A password has 8 letters or more.").into()
 }
 
 /// Names as they stand in a test.

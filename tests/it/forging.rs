@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use chat_server::command::{Prompt, VERBS, What};
-use chat_server::error::ChatError;
 use chat_server::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, Measure, RoomInfo, SharedFile, Speech, User, Version, Warning,
     Wire,
 };
 use chat_server::files::Token;
 use chat_server::names::{ClientId, Name, RoomName};
+use chat_server::refusal::Refusal;
 use chat_server::render::render;
 use chat_server::text::Text;
 use chrono::DateTime;
@@ -200,7 +200,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
             Event::Note { room: Some(rust()), text: own("ani invites you to #rust. /join #rust takes you there.") },
         ),
         ("warning", Event::Warn(Warning::Pace)),
-        ("refusal", Event::Refused { verb: None, tag: None, error: ChatError::NoText }),
+        ("refusal", Event::Refused { verb: None, tag: None, error: Refusal::NO_TEXT }),
         ("gap", Event::Gap { room: lobby(), first: 3, last: 5, count: 3 }),
         ("prompt", Event::Prompt { what: Prompt::Register, is_hidden: false }),
         ("paste", Event::PasteBegins),

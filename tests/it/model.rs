@@ -575,7 +575,7 @@ impl Model {
         }
         let chamber = self.rooms.get_mut(room).unwrap();
         match chamber.members.first() {
-            None if room == "#lobby" || chamber.is_open() && !chamber.lines.is_empty() => {
+            None if room == "#lobby" || chamber.is_open() && (!chamber.lines.is_empty() || chamber.topic.is_some()) => {
                 chamber.modes.remove(&'m');
                 chamber.modes.remove(&'t');
                 chamber.invited.clear();

@@ -148,6 +148,10 @@ fn every_thread_has_its_row() {
             named.insert(name);
         }
     }
+    // The server's helpers beside the router: `aside(scope, "lab", …)`.
+    let helpers = read("src/server.rs");
+    let helpers = helpers.split("aside(scope, \"").skip(1).filter_map(|rest| rest.split('"').next());
+    named.extend(helpers.map(String::from));
     named.extend(["store-reader", "store-search"].map(String::from)); // named by a loop
     let rows = table("| thread | owns | waits on | ends when |");
     let told: BTreeSet<String> =

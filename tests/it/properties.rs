@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chat_server::audit::{Act as PowerAct, Entry};
+use chat_server::code::Code;
 use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View};
 use chat_server::config::{self, When};
 use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_BYTES, PASTE_LINES};
-use chat_server::error::{ChatError, Spam};
 use chat_server::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
     Version, Warning, What, Wire,
@@ -23,8 +23,10 @@ use chat_server::now::Moment;
 use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Undelivered};
 use chat_server::protocol::parse;
 use chat_server::queue::{MAX_BATCHES, queue};
+use chat_server::refusal::Refusal;
 use chat_server::render::render;
 use chat_server::roles::Role;
+use chat_server::spam::{Spam, TooFast};
 use chat_server::telnet::{Input, Splitter};
 use chat_server::testing::{Bare, Stage, quick};
 use chat_server::text::{MAX_TEXT, Text, is_harmful};
@@ -104,8 +106,10 @@ proptest! {
                     prop_assert!(was == is || is_harmful(was), "{was:?} became {is:?}");
                 }
             }
-            Err(ChatError::LineTooLong { got, .. }) => prop_assert!(got > MAX_TEXT),
-            Err(other) => prop_assert!(false, "{other}"),
+            Err(refusal) => {
+                prop_assert_eq!(refusal.code(), Code::LineTooLong);
+                prop_assert!(refusal.number("got") > Some(MAX_TEXT as u64));
+            }
         }
     }
 
@@ -113,7 +117,9 @@ proptest! {
     fn bytes_are_text_exactly_if_they_are_utf8(bytes in vec(any::<u8>(), 0..60)) {
         match (Text::from_bytes(&bytes), std::str::from_utf8(&bytes)) {
             (Ok(text), Ok(words)) => prop_assert_eq!(text, Text::new(words).unwrap()),
-            (Err(ChatError::NotUtf8 { at }), Err(error)) => prop_assert_eq!(at, error.valid_up_to()),
+            (Err(refusal), Err(error)) => {
+                prop_assert_eq!((refusal.code(), refusal.number("at")), (Code::NotUtf8, Some(error.valid_up_to() as u64)));
+            }
             other => prop_assert!(false, "{other:?}"),
         }
     }
@@ -177,8 +183,9 @@ proptest! {
         prop_assert!(request.verb.is_some() || request.what.is_err(), "what is understood has a verb");
         for request in [Some(&request), request.early.as_deref()].into_iter().flatten() {
             if let Err(error) = &request.what {
-                if let ChatError::UnknownVerb { near: Some(near), .. } = error {
-                    prop_assert!(Verb::named(near).is_some(), "{near} is no verb");
+                let words = error.to_string();
+                if let Some((_, near)) = words.split_once(" Did you mean ") && error.code() == Code::UnknownVerb {
+                    prop_assert!(Verb::named(near.trim_end_matches('?')).is_some(), "{near} is no verb");
                 }
                 let refused =
                     Event::Refused { verb: request.shown_verb(), tag: request.tag.clone(), error: error.clone() };
@@ -194,8 +201,7 @@ proptest! {
         prop_assume!(Verb::named(&verb).is_none());
         let tag = tag.map_or(String::new(), |tag| format!("={tag}"));
         let Ok(line) = Text::new(&format!("{verb}{tag}:{args}")) else { return Ok(()) };
-        let unknown = matches!(parse(&line).unwrap().what, Err(ChatError::UnknownVerb { .. }));
-        prop_assert!(unknown);
+        prop_assert_eq!(parse(&line).unwrap().what.unwrap_err().code(), Code::UnknownVerb);
     }
 
     /// What does not look like a verb is spoken, to the last letter.
@@ -370,53 +376,18 @@ fn choice() -> impl Strategy<Value = Choice> {
 
 // ---- server lines ----
 
-fn error() -> impl Strategy<Value = ChatError> {
-    // What was typed is cut by those who make these errors.
-    let shown = || text().prop_map(|text| Text::new(&text.chars().take(60).collect::<String>()).unwrap());
+fn error() -> impl Strategy<Value = Refusal> {
+    let numbered = (select(&Code::ALL), text(), any::<(u64, u64)>())
+        .prop_map(|(code, words, (max, got))| Refusal::new(code, words.as_str()).with("max", max).with("got", got));
     prop_oneof![
-        shown().prop_map(ChatError::NoSuchUser),
-        shown().prop_map(ChatError::NoSuchRoom),
-        room().prop_map(ChatError::CannotSpeak),
-        any::<usize>().prop_map(|max| ChatError::TooManyRooms { max }),
-        Just(ChatError::NoText),
-        any::<(usize, usize)>().prop_map(|(max, got)| ChatError::LineTooLong { max, got }),
-        (any::<(usize, usize)>(), select(vec!["lines", "bytes"]), any::<usize>()).prop_map(
-            |((max, got), unit, line)| {
-                ChatError::BadPaste { line, why: Box::new(ChatError::PasteTooLong { unit, max, got }) }
-            }
-        ),
-        Just(ChatError::PasteUnfinished),
-        Just(ChatError::PasteLeft),
-        (shown(), option::of(Just("JOIN"))).prop_map(|(verb, near)| ChatError::UnknownVerb { verb, near }),
-        (
-            any::<u64>(),
-            select(vec![Spam::Lines { max: 1 }, Spam::Paste { max: 1 }, Spam::Repeats { max: 2 }, Spam::Muted])
-        )
-            .prop_map(|(retry, why)| ChatError::TooFast { retry, why }),
-        Just(ChatError::NoName),
-        shown().prop_map(ChatError::BadName),
-        (name(), name()).prop_map(|(name, free)| ChatError::NameInUse { name, free }),
-        option::of(room()).prop_map(ChatError::NotInRoom),
-        room().prop_map(ChatError::AlreadyThere),
-        Just(ChatError::NotSignedOn),
-        verb().prop_map(|verb| ChatError::MissingArgument { usage: verb.usage }),
-        (name(), name()).prop_map(|(name, wanted)| ChatError::AlreadySignedOn { name, wanted }),
-        name().prop_map(|author| ChatError::Protected { author }),
-        (option::of(any::<u64>()), room()).prop_map(|(id, room)| ChatError::NoSuchId { id, room }),
-        Just(ChatError::NobodyToAnswer),
-        room().prop_map(ChatError::InviteOnly),
-        room().prop_map(ChatError::BadKey),
-        room().prop_map(ChatError::NotRoomOp),
-        any::<usize>().prop_map(|at| ChatError::NotUtf8 { at }),
+        (select(&Code::ALL), text()).prop_map(|(code, words)| Refusal::new(code, words.as_str())),
+        numbered,
+        (any::<u64>(), select(vec![Spam::Lines { max: 1 }, Spam::Repeats { max: 2 }, Spam::Muted, Spam::Guesses]))
+            .prop_map(|(retry, why)| TooFast { retry, why }.into()),
+        name().prop_map(|free| Refusal::fixed(Code::NameInUse, "It is taken.").with("try", free.as_str())),
+        Just(Refusal::NOT_SIGNED_ON),
         // An answer to /reply repeats all of it.
-        text().prop_map(|what| ChatError::BadArgument { what, right: "It is on or off." }),
-        any::<u64>().prop_map(|incident| ChatError::Internal { incident }),
-        select(vec![
-            ChatError::NoFiles,
-            ChatError::FileTooBig { max: 1, got: 2 },
-            ChatError::TooManyFiles { max: 1 },
-            ChatError::NoPlaceForFiles,
-        ]),
+        text().prop_map(|what| Refusal::bad_argument(what, "It is on or off.")),
     ]
 }
 
@@ -902,9 +873,10 @@ proptest! {
         prop_assert_eq!(request.tag.as_deref(), Some("7"));
         match request.what {
             Ok(Command::Paste(got)) => prop_assert_eq!(got, kept),
-            Err(ChatError::NoText) => prop_assert!(kept.is_empty()),
-            Err(ChatError::BadPaste { line, .. }) => {
-                prop_assert!((kept.len() > PASTE_LINES || bytes > PASTE_BYTES) && line <= lines.len());
+            Err(refusal) if refusal == Refusal::NO_TEXT => prop_assert!(kept.is_empty()),
+            Err(refusal) => {
+                prop_assert!(kept.len() > PASTE_LINES || bytes > PASTE_BYTES);
+                prop_assert!(refusal.number("line").is_some_and(|line| line <= lines.len() as u64), "{refusal:?}");
             }
             other => prop_assert!(false, "{other:?}"),
         }
@@ -1209,11 +1181,11 @@ proptest! {
                     prop_assert!(!muted && !too_many && !too_often);
                     passed.push((now, words));
                 }
-                Verdict::Refuse(ChatError::TooFast { retry, why: Spam::Muted }) => {
+                Verdict::Refuse(TooFast { retry, why: Spam::Muted }) => {
                     prop_assert!(muted);
                     prop_assert_eq!(retry, mutes.last().unwrap() + 30 - now);
                 }
-                Verdict::Refuse(ChatError::TooFast { retry: 30, .. }) => {
+                Verdict::Refuse(TooFast { retry: 30, .. }) => {
                     prop_assert!(!muted && (too_many || too_often));
                     mutes.push(now);
                     prop_assert!(mutes.iter().filter(|mute| *mute + 600 > now).count() < 3);

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use chat_server::code::Code;
 use chat_server::command::{self, Command, ModeChange, Verb};
-use chat_server::error::ChatError;
 use chat_server::protocol::{self, Request};
 use chat_server::secrets::Secret;
 use chat_server::text::{Text, without_mark};
@@ -27,7 +27,9 @@ fn is_secret(request: &Request) -> bool {
         || match &request.what {
             Ok(Command::Enter { key, .. }) => key.is_some(),
             Ok(Command::Mode { change, .. }) => matches!(change, Some(ModeChange::Key(_))),
-            Err(ChatError::UnknownVerb { near, .. }) => near.and_then(Verb::named).is_some_and(|verb| verb.secret),
+            Err(refusal) if refusal.code() == Code::UnknownVerb => {
+                request.typed.as_deref().and_then(Verb::near).is_some_and(|verb| verb.secret)
+            }
             Err(_) => can_have_a_key,
             Ok(_) => false,
         }

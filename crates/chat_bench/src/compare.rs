@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::load::{Failure, STOP};
 use crate::machine::Machine;
 use crate::measure::{Figures, Times, run};
+use crate::output::note;
 use crate::servers::{Part, SERVERS, Server};
 use crate::workloads::{Limits, WORKLOADS, Workload};
 
@@ -141,7 +142,7 @@ impl Results {
 pub fn compare(choice: &Choice) -> Result<Results, Failure> {
     let (mut results, servers) = prepare(choice)?;
     let mut random = fastrand::Rng::with_seed(choice.seed);
-    eprintln!("the order is random, from --seed {}", choice.seed);
+    note(format_args!("the order is random, from --seed {}\n", choice.seed));
     for workload in chosen(WORKLOADS, &choice.only, |workload| workload.name) {
         let workload = if choice.quick { workload.small() } else { *workload };
         let times = Times::of(workload.time(choice.measured));
@@ -161,17 +162,17 @@ pub fn compare(choice: &Choice) -> Result<Results, Failure> {
                 if cell.failed.is_some() {
                     continue;
                 }
-                eprint!("{:<11} {round}/{} {:<14} ", workload.name, choice.runs, server.name);
+                note(format_args!("{:<11} {round}/{} {:<14} ", workload.name, choice.runs, server.name));
                 match run(server, &workload, times) {
                     Ok(figures) => {
-                        eprintln!("{}", short(&workload, &figures));
+                        note(format_args!("{}\n", short(&workload, &figures)));
                         cell.runs.push(figures);
                     }
                     Err(failure) => {
                         if STOP.load(std::sync::atomic::Ordering::Relaxed) {
                             return Err(failure);
                         }
-                        eprintln!("FAILED: {failure}");
+                        note(format_args!("FAILED: {failure}\n"));
                         cell.failed = Some(failure.0);
                     }
                 }
@@ -213,7 +214,7 @@ fn servers(only: &[String], results: &mut Results) -> Vec<&'static Server> {
     let mut here = Vec::new();
     for server in chosen(SERVERS, only, |server| server.name).into_iter().filter(|server| !server.is_covered()) {
         if let Some(why) = server.missing() {
-            eprintln!("SKIPPED: {}: {why}", server.name);
+            note(format_args!("SKIPPED: {}: {why}\n", server.name));
             results.missing.insert(server.name.into(), why);
             continue;
         }

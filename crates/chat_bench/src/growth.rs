@@ -8,6 +8,7 @@ use crate::chart::{Curve, Plot, curves};
 use crate::compare::{self, Choice, Results};
 use crate::load::{Failure, STOP};
 use crate::measure::{Figures, Times, run};
+use crate::output::note;
 use crate::servers::SERVERS;
 use crate::workloads::{Door, Workload};
 
@@ -58,16 +59,16 @@ pub fn growth(choice: &Choice) -> Result<Growth, Failure> {
             if growth.points.iter().any(|point| point.server == server.name && point.failed.is_some()) {
                 continue;
             }
-            eprint!("{clients:>6} {:<14} ", server.name);
+            note(format_args!("{clients:>6} {:<14} ", server.name));
             let mut point = Point { server: server.name.into(), clients, ..Point::default() };
             match run(server, &workload, Times::of(choice.measured)) {
                 Ok(figures) => {
-                    eprintln!("in after {:.2} s {}", figures.join_secs, compare::short(&workload, &figures));
+                    note(format_args!("in after {:.2} s {}\n", figures.join_secs, compare::short(&workload, &figures)));
                     point.figures = Some(figures);
                 }
                 Err(failure) if STOP.load(Ordering::Relaxed) => return Err(failure),
                 Err(failure) => {
-                    eprintln!("FAILED: {failure}");
+                    note(format_args!("FAILED: {failure}\n"));
                     point.failed = Some(failure.0);
                 }
             }

@@ -7,6 +7,7 @@ pub mod stamp;
 pub mod check;
 pub mod protocol;
 mod web;
+pub mod output;
 pub mod load;
 pub mod floor;
 pub mod proc;

@@ -10,6 +10,7 @@ use chat_bench::compare::Choice;
 use chat_bench::floor::Floor;
 use chat_bench::load::{Failure, MAX_CLIENTS, STOP};
 use chat_bench::measure::{self, Figures, Times};
+use chat_bench::output::{note, print};
 use chat_bench::protocol::Dialect;
 use chat_bench::report;
 use chat_bench::servers::{self, SERVERS, Server};
@@ -126,7 +127,7 @@ fn compare(compare: &Compare) -> Result<(), Failure> {
     let results = chat_bench::compare::compare(&choice)?;
     if let Some(folder) = compare.folder() {
         report::save(&results, &folder)?;
-        eprintln!("written: {}", folder.join("README.md").display());
+        note(format_args!("written: {}\n", folder.join("README.md").display()));
     }
     match results.faults() {
         faults if faults.is_empty() => Ok(()),
@@ -140,7 +141,7 @@ fn growth(compare: &Compare) -> Result<(), Failure> {
     let growth = chat_bench::growth::growth(&choice)?;
     if let Some(folder) = compare.folder() {
         report::save_growth(&growth, &folder)?;
-        eprintln!("written: {}", folder.join("README.md").display());
+        note(format_args!("written: {}\n", folder.join("README.md").display()));
     }
     Ok(())
 }
@@ -156,7 +157,11 @@ fn after_help() -> String {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) if !asked.use_stderr() => return done(print(&asked.to_string())),
+        Err(wrong) => wrong.exit(),
+    };
     // The floor is ended by its parent, with the default action of the signal.
     if !matches!(cli.task, Task::Floor)
         && let Err(error) = ctrlc::set_handler(|| {
@@ -165,28 +170,27 @@ fn main() -> ExitCode {
             }
         })
     {
-        eprintln!("error: cannot listen for signals: {error}");
+        note(format_args!("error: cannot listen for signals: {error}\n"));
         return ExitCode::FAILURE;
     }
-    let done = match cli.task {
+    done(match cli.task {
         Task::Run(run) => one(&run),
         Task::Compare(task) => compare(&task),
         Task::Growth(task) => growth(&task),
         Task::Report { out } => report::redraw(&out),
         Task::Floor => floor(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            ExitCode::FAILURE
-        }
-    }
+    })
+}
+
+fn done(result: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    note(format_args!("error: {failure}\n"));
+    ExitCode::FAILURE
 }
 
 fn floor() -> Result<(), Failure> {
     let floor = Floor::bind(None)?;
-    println!("listening on {}", floor.addr()?);
+    print(&format!("listening on {}\n", floor.addr()?))?;
     Ok(floor.run(|| true)?)
 }
 
@@ -225,9 +229,10 @@ fn one(run: &Run) -> Result<(), Failure> {
                 return Err(Failure(format!("{:?} is no server of the list (--help) and no address", run.server)));
             };
             if run.json {
-                println!("{}", serde_json::to_string(&figures).map_err(|error| Failure(error.to_string()))?);
+                let line = serde_json::to_string(&figures).map_err(|error| Failure(error.to_string()))?;
+                print(&format!("{line}\n"))?;
             } else {
-                print!("{}", words(&run.server, workload, &figures));
+                print(&words(&run.server, workload, &figures))?;
             }
         }
     }

@@ -6,12 +6,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_server::address::neighbourhood;
-use chat_server::error::ChatError;
 use chat_server::looks;
 use chat_server::names::Name;
 use chat_server::roles::Role;
 use chat_server::secrets::Secret;
-use chat_server::store::{Account, Answer};
+use chat_server::store::{Account, Answer, Refused};
 use chat_server::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -79,36 +78,36 @@ impl New<'_> {
     ///
     /// # Errors
     /// Why not.
-    pub(crate) fn check(&self, db: &Connection, now: i64) -> Result<(), ChatError> {
+    pub(crate) fn check(&self, db: &Connection, now: i64) -> Result<(), Refused> {
         // First: who has no invitation is not told which names there are.
         self.check_invite(db, now)?;
         self.check_owners(db)?;
         // What this server calls itself the router knows, and has looked.
-        looks::reserved(self.name, "").map_or(Ok(()), |reserved| Err(ChatError::NameReserved(reserved)))
+        looks::reserved(self.name, "").map_or(Ok(()), |reserved| Err(Refused::Reserved(reserved)))
     }
 
     /// Whether the name, or one that could be taken for it, belongs to nobody.
-    pub(crate) fn check_owners(&self, db: &Connection) -> Result<(), ChatError> {
+    pub(crate) fn check_owners(&self, db: &Connection) -> Result<(), Refused> {
         let owners = || -> rusqlite::Result<Vec<Name>> {
             let mut find = db.prepare_cached("SELECT name FROM accounts ORDER BY name = ?1 DESC, account")?;
             find.query_map([self.name.as_str()], |row| name(row, 0))?.collect()
         };
         let mut owners = owners().map_err(broken)?.into_iter();
         match owners.find(|owner| owner == self.name || looks::are_alike(owner, self.name)) {
-            Some(owner) if owner == *self.name => Err(ChatError::NameRegistered(owner)),
-            Some(owner) => Err(ChatError::LooksLike(owner)),
+            Some(owner) if owner == *self.name => Err(Refused::NameTaken(owner)),
+            Some(owner) => Err(Refused::LooksLike(owner)),
             None => Ok(()),
         }
     }
 
-    fn check_invite(&self, db: &Connection, now: i64) -> Result<(), ChatError> {
+    fn check_invite(&self, db: &Connection, now: i64) -> Result<(), Refused> {
         if !self.needs_invite && self.invite.is_none() {
             return Ok(());
         }
         let good = "SELECT count(*) FROM invitations WHERE hash = ?1 AND used_by IS NULL AND until > ?2";
         let hashed = digest(&plain(self.invite.unwrap_or_default()));
         match db.query_row(good, params![hashed, now], |row| row.get::<_, i64>(0)).map_err(broken)? {
-            0 => Err(ChatError::NoInvitation { given: self.invite.is_some() }),
+            0 => Err(if self.invite.is_some() { Refused::BadInvitation } else { Refused::NoInvitation }),
             _ => Ok(()),
         }
     }
@@ -252,7 +251,7 @@ pub(crate) fn resume(db: &Connection, token: &Secret, visit: Visit, now: i64) ->
     let hashed = digest(token.reveal());
     let used = "UPDATE tokens SET used = ?2 WHERE hash = ?1 AND used > ?3 RETURNING account";
     let account = db.query_row(used, params![hashed, now, now - TOKEN_DAYS * DAY], |row| row.get(0)).optional()?;
-    let Some(account) = account else { return Ok(Answer::Refused(ChatError::SignedOut)) };
+    let Some(account) = account else { return Ok(Answer::Refused(Refused::SignedOut)) };
     let answer = who(db, account, visit)?;
     remember(db, account, visit, now)?;
     with_token(db, answer, account, visit, now)
@@ -379,9 +378,9 @@ fn place(from: IpAddr) -> String {
     neighbourhood(from).to_string()
 }
 
-fn broken(error: rusqlite::Error) -> ChatError {
+fn broken(error: rusqlite::Error) -> Refused {
     log::error!("the store cannot look for an account: {error}");
-    ChatError::StoreBusy
+    Refused::Busy
 }
 
 /// A code as people type it.

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use chat_server::error::ChatError;
-use chat_server::store::{Answer, Busy, Keeping, Question, Record, Report, Store};
+use chat_server::store::{Answer, Busy, Keeping, Question, Record, Refused, Report, Store};
 use rusqlite::Connection;
 
 use crate::Durability;
@@ -126,7 +125,7 @@ impl Desk {
     }
 
     /// Runs `job` on the writing connection, in a transaction of its own. Its answer goes out when that is committed; if
-    /// it cannot be, the answer is [`ChatError::StoreBusy`].
+    /// it cannot be, the answer is [`Refused::Busy`].
     ///
     /// # Errors
     /// There is too much to do already.
@@ -158,7 +157,7 @@ impl Desk {
 
     /// Answers a question that could not be answered.
     pub(crate) fn fail(&self, number: u64) {
-        self.answer(number, Answer::Refused(ChatError::StoreBusy));
+        self.answer(number, Answer::Refused(Refused::Busy));
     }
 
     /// The same, and says why in the log.

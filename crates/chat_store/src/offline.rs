@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use chat_server::audit::Act;
-use chat_server::error::ChatError;
 use chat_server::names::Name;
 use chat_server::roles::Role;
 use chat_server::secrets::Secret;
-use chat_server::store::Account;
+use chat_server::store::{Account, Refused};
 use chat_server::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -69,7 +68,7 @@ pub struct Offline {
 pub enum OfflineError {
     /// What would be refused to anybody.
     #[error(transparent)]
-    Refused(#[from] ChatError),
+    Refused(#[from] Refused),
     /// SQLite, or the system.
     #[error("{0}")]
     Failed(String),

@@ -10,11 +10,10 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version};
-use chat_server::error::ChatError;
 use chat_server::names::Name;
+use chat_server::refusal::Refusal;
 use chat_server::secrets::Secret;
-use chat_server::store::Busy;
-use chat_server::text::Text;
+use chat_server::store::{Busy, Refused};
 use rusqlite::Connection;
 use unicode_normalization::UnicodeNormalization;
 
@@ -170,7 +169,7 @@ impl Password {
     ///
     /// # Errors
     /// There is a control character in it.
-    pub(crate) fn new(typed: &Secret) -> Result<Password, ChatError> {
+    pub(crate) fn new(typed: &Secret) -> Result<Password, Refused> {
         let typed = typed.reveal();
         Secret::look_over(typed)?;
         let form: String = typed.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).nfc().collect();
@@ -435,11 +434,8 @@ fn run(mut hasher: Hasher, db: &Connection, hashing: &Hashing, desk: &Desk) {
 ///
 /// # Errors
 /// What is wrong with it; never what it is.
-pub(crate) fn look_at(password: &Password, name: &Name) -> Result<(), ChatError> {
-    let no = |right| {
-        let what = Text::new("that password").unwrap_or_default();
-        Err(ChatError::BadArgument { what, right })
-    };
+pub(crate) fn look_at(password: &Password, name: &Name) -> Result<(), Refused> {
+    let no = |right| Err(Refusal::bad_argument("that password", right).into());
     let (all, words) = (password.form.as_str(), password.form.trim());
     if all.len() < SHORTEST {
         no("It should have 8 letters or more; a short sentence is a good one.")
@@ -523,7 +519,7 @@ mod tests {
             }
         }
         for typed in ["tab\tulators", "escape\u{1b}[A", "turned\u{202e}around", "line\nend"] {
-            assert!(matches!(Password::new(&Secret::new(typed)), Err(ChatError::BadArgument { .. })), "{typed:?}");
+            assert!(matches!(Password::new(&Secret::new(typed)), Err(Refused::Other(_))), "{typed:?}");
         }
     }
 
@@ -639,7 +635,7 @@ mod tests {
         let mut answered: Vec<u64> = (0..9)
             .map(|_| match reports.recv_timeout(Duration::from_secs(60)).expect("an answer") {
                 Report::Answer(8, Answer::Done) => 8,
-                Report::Answer(number, Answer::Refused(ChatError::StoreBusy)) => number,
+                Report::Answer(number, Answer::Refused(Refused::Busy)) => number,
                 other => panic!("{other:?}"),
             })
             .collect();

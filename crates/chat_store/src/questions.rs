@@ -1,11 +1,10 @@
 //! Questions about accounts on their way through the threads: what needs a password goes to a hashing thread first, and whatever
 //! is decided is decided by the writer, one after the other.
 
-use chat_server::error::{ChatError, Spam};
 use chat_server::names::Name;
 use chat_server::roles::Role;
 use chat_server::secrets::{Proof, Secret};
-use chat_server::store::{Answer, Busy, Question};
+use chat_server::store::{Answer, Busy, Question, Refused};
 use chat_server::text::Text;
 use chrono::Utc;
 use rusqlite::Connection;
@@ -76,7 +75,7 @@ impl Accounts {
             Question::Grant { name, role } => self.desk.write(number, move |db| {
                 Ok(Some(match accounts::grant(db, &name, role)? {
                     Some(account) => Answer::Granted(account),
-                    None => Answer::Refused(ChatError::NoSuchUser(Text::new(name.as_str()).unwrap_or_default())),
+                    None => Answer::Refused(Refused::NoSuchName(name)),
                 }))
             }),
             Question::Invite { by } => self.desk.write(number, move |db| {
@@ -185,7 +184,7 @@ impl Registration {
 }
 
 /// A password that may be that name's, in the form that is hashed.
-fn fit(secret: &Secret, name: &Name) -> Result<Password, ChatError> {
+fn fit(secret: &Secret, name: &Name) -> Result<Password, Refused> {
     let password = Password::new(secret)?;
     passwords::look_at(&password, name)?;
     Ok(password)
@@ -201,22 +200,22 @@ struct Shown {
 
 impl Trial {
     /// Looks whether the password is right. For a name that nobody has it is as much work to find out that there is none.
-    fn shown(&self, hasher: &mut Hasher, db: &Connection) -> Result<Shown, ChatError> {
+    fn shown(&self, hasher: &mut Hasher, db: &Connection) -> Result<Shown, Refused> {
         let Trial { name, secret, visit, guarded } = self;
         let broken = |error: &dyn std::fmt::Display| {
             log::error!("the store cannot look at a password: {error}");
-            ChatError::StoreBusy
+            Refused::Busy
         };
         let is_known_there = || visit.from.map_or(Ok(false), |from| accounts::is_known_there(db, name, from));
         if let Some(retry) = *guarded
             && !is_known_there().map_err(|error| broken(&error))?
         {
-            return Err(ChatError::TooFast { retry, why: Spam::Guesses });
+            return Err(Refused::Guarded(retry));
         }
         let password = Password::new(secret)?;
         let hashed = accounts::hash_of(db, name).map_err(|error| broken(&error))?;
         let verdict = hasher.verify(&password, hashed.as_deref()).map_err(|error| broken(&error))?;
-        let hashed = hashed.filter(|_| verdict != Verdict::Wrong).ok_or(ChatError::WrongPassword)?;
+        let hashed = hashed.filter(|_| verdict != Verdict::Wrong).ok_or(Refused::WrongPassword)?;
         Ok(Shown { hashed, password, is_to_renew: verdict == Verdict::Renew })
     }
 }

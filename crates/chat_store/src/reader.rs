@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use chat_server::audit::{Act, Entry};
-use chat_server::error::ChatError;
 use chat_server::event::Envelope;
 use chat_server::glyph::is_unspaced;
 use chat_server::names::RoomName;
-use chat_server::store::{Answer, Question};
+use chat_server::refusal::Refusal;
+use chat_server::store::{Answer, Question, Refused};
 use chat_server::text::Text;
 use chrono::DateTime;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -102,11 +102,11 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
 }
 
 /// What is said to a search that takes too long.
-fn too_long(question: &Question) -> ChatError {
-    let what = if let Question::Search { words, .. } = question { words.clone() } else { Text::default() };
+fn too_long(question: &Question) -> Refused {
+    let what = if let Question::Search { words, .. } = question { words.as_str() } else { "" };
     let right = "It takes too long to look for that. Take rarer words, or more of their letters, or look in one room: \
                  /search #room words.";
-    ChatError::BadArgument { what, right }
+    Refusal::bad_argument(what, right).into()
 }
 
 /// The newest acts with a number below `before`, the oldest first.

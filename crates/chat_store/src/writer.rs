@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use chat_server::error::ChatError;
-use chat_server::store::{Answer, Question, Report};
+use chat_server::store::{Answer, Question, Refused, Report};
 use chrono::Utc;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -358,7 +357,7 @@ impl Writer {
             if left <= 0 || self.rests_until.is_some() || now >= patience && left <= BEHIND {
                 self.pass_on(number, ask);
             } else if now >= patience {
-                self.desk.answer(number, Answer::Refused(ChatError::Indexing { left: left.unsigned_abs() }));
+                self.desk.answer(number, Answer::Refused(Refused::Indexing(left.unsigned_abs())));
             } else {
                 self.searches.push((seq, patience, number, ask));
             }

@@ -5,11 +5,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chat_server::error::ChatError;
 use chat_server::names::{Name, RoomName};
 use chat_server::roles::Role;
 use chat_server::secrets::{Proof, Secret};
-use chat_server::store::{Account, Answer, Contents, Question, Record, Report, RoomState, Store, StoredRoom};
+use chat_server::store::{Account, Answer, Contents, Question, Record, Refused, Report, RoomState, Store, StoredRoom};
 use chat_store::{Durability, FILE, Guard, Offline, OpenError, Options, Retention, Sqlite, Strength};
 use rusqlite::Connection;
 
@@ -86,7 +85,7 @@ impl House {
     }
 
     #[track_caller]
-    fn refuses(&mut self, question: Question) -> ChatError {
+    fn refuses(&mut self, question: Question) -> Refused {
         match self.ask(question) {
             Answer::Refused(error) => error,
             other => panic!("{other:?}"),
@@ -133,10 +132,10 @@ fn resume(token: &Secret) -> Question {
 fn a_name_belongs_to_who_registered_it_first_also_after_a_restart() {
     let mut house = House::new();
     assert_eq!(house.proves(register("Ani", "correct horse")).0.name.as_str(), "Ani");
-    assert_eq!(house.refuses(register("ani", "another horse")), ChatError::NameRegistered(name("Ani")));
+    assert_eq!(house.refuses(register("ani", "another horse")), Refused::NameTaken(name("Ani")));
     assert_eq!(house.proves(login("ANI", "correct horse")).0, Account { name: name("Ani"), role: Role::Member });
-    assert_eq!(house.refuses(login("ani", "correct hose")), ChatError::WrongPassword);
-    assert_eq!(house.refuses(login("nobody", "correct horse")), ChatError::WrongPassword);
+    assert_eq!(house.refuses(login("ani", "correct hose")), Refused::WrongPassword);
+    assert_eq!(house.refuses(login("nobody", "correct horse")), Refused::WrongPassword);
     let mut house = house.again();
     assert_eq!(house.accounts, [Account { name: name("Ani"), role: Role::Member }]);
     assert_eq!(house.proves(login("ani", "correct horse")).0.name.as_str(), "Ani");
@@ -147,10 +146,10 @@ fn what_looks_like_somebody_or_like_the_server_is_refused() {
     let mut house = House::new();
     house.proves(register("paypal", "correct horse"));
     for alike in ["paypaI", "pAypaI", "paypa1", "PAYPA1"] {
-        assert_eq!(house.refuses(register(alike, "correct horse")), ChatError::LooksLike(name("paypal")), "{alike}");
+        assert_eq!(house.refuses(register(alike, "correct horse")), Refused::LooksLike(name("paypal")), "{alike}");
     }
     for reserved in ["ADMIN", "aDm1n", "admin", "Root", "r00t", "adrnin", "Everyone"] {
-        assert!(matches!(house.refuses(register(reserved, "correct horse")), ChatError::NameReserved(_)), "{reserved}");
+        assert!(matches!(house.refuses(register(reserved, "correct horse")), Refused::Reserved(_)), "{reserved}");
     }
     house.proves(register("pepal", "correct horse"));
 }
@@ -161,15 +160,15 @@ fn of_many_who_want_one_name_at_once_one_gets_it() {
     let asked: Vec<u64> = (0..8).map(|i| house.put(register("ani", &format!("password of {i}")))).collect();
     let answers: Vec<Answer> = asked.iter().map(|_| house.answer().1).collect();
     let got = answers.iter().filter(|answer| matches!(answer, Answer::Account { .. })).count();
-    let refused = answers.iter().filter(|a| matches!(a, Answer::Refused(ChatError::NameRegistered(_)))).count();
+    let refused = answers.iter().filter(|a| matches!(a, Answer::Refused(Refused::NameTaken(_)))).count();
     assert_eq!((got, refused), (1, 7), "{answers:?}");
 }
 
 #[test]
 fn a_code_is_good_once_however_many_use_it_at_once() {
     let mut house = House::new();
-    assert_eq!(house.refuses(invited("ani", None)), ChatError::NoInvitation { given: false });
-    assert_eq!(house.refuses(invited("ani", Some("abcd-efgh-ijkm"))), ChatError::NoInvitation { given: true });
+    assert_eq!(house.refuses(invited("ani", None)), Refused::NoInvitation);
+    assert_eq!(house.refuses(invited("ani", Some("abcd-efgh-ijkm"))), Refused::BadInvitation);
     let Answer::Code { code, .. } = house.ask(Question::Invite { by: name("root1") }) else { panic!("no code") };
     // As somebody types it who reads it from a piece of paper.
     let typed = code.to_uppercase().replace('-', " ");
@@ -193,8 +192,8 @@ fn another_password_ends_every_token_and_the_old_password_at_once() {
         from: None,
         guarded: None,
     };
-    assert_eq!(house.refuses(change("correct hose", "another horse")), ChatError::WrongPassword);
-    assert!(matches!(house.refuses(change("correct horse", "short")), ChatError::BadArgument { .. }));
+    assert_eq!(house.refuses(change("correct hose", "another horse")), Refused::WrongPassword);
+    assert!(matches!(house.refuses(change("correct horse", "short")), Refused::Other(_)));
     // While the old one is being looked at, it is changed: whichever is first, the old one is worth nothing after it.
     let changing = house.put(change("correct horse", "another horse"));
     let signing_in = house.put(login("ani", "correct horse"));
@@ -204,13 +203,13 @@ fn another_password_ends_every_token_and_the_old_password_at_once() {
         match answer {
             Answer::Account { .. } if number == changing => changed_at = at,
             Answer::Account { .. } if number == signing_in => signed_in_at = Some(at),
-            Answer::Refused(ChatError::WrongPassword) if number == signing_in => {}
+            Answer::Refused(Refused::WrongPassword) if number == signing_in => {}
             other => panic!("{other:?}"),
         }
     }
     assert!(signed_in_at.is_none_or(|at| at < changed_at), "the old password was good after the change was answered");
-    assert_eq!(house.refuses(resume(&token)), ChatError::SignedOut);
-    assert_eq!(house.refuses(login("ani", "correct horse")), ChatError::WrongPassword);
+    assert_eq!(house.refuses(resume(&token)), Refused::SignedOut);
+    assert_eq!(house.refuses(login("ani", "correct horse")), Refused::WrongPassword);
     house.proves(login("ani", "another horse"));
 }
 
@@ -224,10 +223,10 @@ fn tokens_end_one_by_one_or_all_at_once_and_live_over_a_restart() {
     let mut house = house.again();
     house.proves(resume(&one));
     house.ask(Question::SignOut { name: name("ani"), token: Some(one.clone()) });
-    assert_eq!(house.refuses(resume(&one)), ChatError::SignedOut);
+    assert_eq!(house.refuses(resume(&one)), Refused::SignedOut);
     house.proves(resume(&two));
     house.ask(Question::SignOut { name: name("ani"), token: None });
-    assert_eq!(house.refuses(resume(&two)), ChatError::SignedOut);
+    assert_eq!(house.refuses(resume(&two)), Refused::SignedOut);
     // The oldest make way.
     let tokens: Vec<Secret> = (0..21).map(|_| token(&mut house)).collect();
     let good = tokens.iter().filter(|token| matches!(house.ask(resume(token)), Answer::Account { .. })).count();
@@ -247,7 +246,7 @@ fn a_name_that_is_guessed_is_open_only_to_those_from_where_its_owner_came_before
     };
     assert!(matches!(house.ask(from(home, None)), Answer::Account { known_there: false, .. }));
     assert!(matches!(house.ask(from(home, Some(7))), Answer::Account { known_there: true, .. }));
-    assert!(matches!(house.refuses(from(elsewhere, Some(7))), ChatError::TooFast { retry: 7, .. }));
+    assert!(matches!(house.refuses(from(elsewhere, Some(7))), Refused::Guarded(7)));
 }
 
 /// What is logged by anybody in this process.
@@ -331,7 +330,7 @@ fn a_weak_hash_is_made_anew_however_many_sign_in_by_it_at_once() {
     }
     let hash: String = file.query_row("SELECT hash FROM accounts", [], |row| row.get(0)).unwrap();
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1,"), "{hash}");
-    assert_eq!(house.refuses(login("ani", "correct hose")), ChatError::WrongPassword);
+    assert_eq!(house.refuses(login("ani", "correct hose")), Refused::WrongPassword);
 }
 
 #[test]
@@ -344,8 +343,8 @@ fn a_password_is_the_same_at_every_door_and_in_the_program_for_operators() {
     drop(offline);
     let mut house = House::of(dir);
     house.proves(login("ani", "cafe\u{301}\u{a0}au lait "));
-    assert_eq!(house.refuses(login("ani", "caf\u{e9} au lait")), ChatError::WrongPassword);
-    assert!(matches!(house.refuses(login("ani", "caf\u{e9}\tau lait ")), ChatError::BadArgument { .. }));
+    assert_eq!(house.refuses(login("ani", "caf\u{e9} au lait")), Refused::WrongPassword);
+    assert!(matches!(house.refuses(login("ani", "caf\u{e9}\tau lait ")), Refused::Other(_)));
     // What was hashed before, as its door had it, goes on, and then has the one form as well.
     let then = "cafe\u{301} au lait";
     let argon2 = argon2::Argon2::default();
@@ -353,7 +352,7 @@ fn a_password_is_the_same_at_every_door_and_in_the_program_for_operators() {
     house.file().execute("UPDATE accounts SET hash = ?1", [hash.to_string()]).unwrap();
     assert_eq!(
         house.refuses(login("ani", "caf\u{e9} au lait")),
-        ChatError::WrongPassword,
+        Refused::WrongPassword,
         "nobody knows of the other form"
     );
     house.proves(login("ani", then));
@@ -386,7 +385,7 @@ fn what_cannot_be_hashed_soon_is_refused_at_once_and_strangers_keep_out_nobody_w
     let (mut refused, mut right) = (0, 0);
     for _ in 0..taken + 1 + u64::from(elsewhere.is_ok()) {
         match house.answer().1 {
-            Answer::Refused(ChatError::WrongPassword) => refused += 1,
+            Answer::Refused(Refused::WrongPassword) => refused += 1,
             Answer::Account { .. } => right += 1,
             other => panic!("{other:?}"),
         }
@@ -405,12 +404,12 @@ fn people_are_who_they_are_also_when_nothing_can_be_written() {
     let proof = || Proof::Password(name("ani"), Secret::new("correct horse"));
     let sign_in = |guarded| Question::SignIn { proof: proof(), token: false, from: Some(from), guarded };
     house.proves(sign_in(None));
-    assert_eq!(house.refuses(login("ani", "correct hose")), ChatError::WrongPassword);
+    assert_eq!(house.refuses(login("ani", "correct hose")), Refused::WrongPassword);
     // A token that is gone after a restart is none.
-    assert_eq!(house.refuses(with_token(login("ani", "correct horse"))), ChatError::StoreBusy);
-    assert_eq!(house.refuses(register("budi", "correct horse")), ChatError::StoreBusy);
+    assert_eq!(house.refuses(with_token(login("ani", "correct horse"))), Refused::Busy);
+    assert_eq!(house.refuses(register("budi", "correct horse")), Refused::Busy);
     file.execute_batch("ROLLBACK").unwrap();
-    assert!(matches!(house.refuses(sign_in(Some(7))), ChatError::TooFast { .. }), "nobody could remember them");
+    assert!(matches!(house.refuses(sign_in(Some(7))), Refused::Guarded(_)), "nobody could remember them");
     house.proves(sign_in(None));
     house.proves(sign_in(Some(7)));
 }
@@ -440,7 +439,7 @@ fn roles_are_given_and_stay() {
     house.proves(register("ani", "correct horse"));
     let grant = |who: &str, role| Question::Grant { name: name(who), role };
     assert!(matches!(house.ask(grant("ani", Role::Op)), Answer::Granted(Account { role: Role::Op, .. })));
-    assert!(matches!(house.refuses(grant("nobody", Role::Op)), ChatError::NoSuchUser(_)));
+    assert!(matches!(house.refuses(grant("nobody", Role::Op)), Refused::NoSuchName(_)));
     let mut house = house.again();
     assert_eq!(house.accounts, [Account { name: name("ani"), role: Role::Op }]);
     assert_eq!(house.proves(login("ani", "correct horse")).0.role, Role::Op);
@@ -498,8 +497,8 @@ fn a_password_that_an_operator_sets_ends_every_token() {
     let dir = house.stop();
     assert!(open(&dir).set_password(&name("ANI"), &Secret::new("another horse")).unwrap());
     let mut house = House::of(dir);
-    assert_eq!(house.refuses(resume(&token)), ChatError::SignedOut);
-    assert_eq!(house.refuses(login("ani", "correct horse")), ChatError::WrongPassword);
+    assert_eq!(house.refuses(resume(&token)), Refused::SignedOut);
+    assert_eq!(house.refuses(login("ani", "correct horse")), Refused::WrongPassword);
     house.proves(login("ani", "another horse"));
 }
 
@@ -525,7 +524,7 @@ fn whoever_has_a_name_next_has_none_of_its_power() {
     assert!(open(&dir).remove(&name("ani")).unwrap());
     let mut house = House::of(dir);
     assert_eq!(house.rooms.iter().map(|room| room.state.ops.clone()).collect::<Vec<_>>(), [[name("budi")]]);
-    assert_eq!(house.refuses(resume(&token)), ChatError::SignedOut);
+    assert_eq!(house.refuses(resume(&token)), Refused::SignedOut);
     assert_eq!(house.proves(register("ANI", "another horse")).0, Account { name: name("ANI"), role: Role::Member });
-    assert_eq!(house.refuses(resume(&token)), ChatError::SignedOut);
+    assert_eq!(house.refuses(resume(&token)), Refused::SignedOut);
 }

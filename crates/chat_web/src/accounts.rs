@@ -10,11 +10,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use chat_server::connections::Permit;
-use chat_server::error::ChatError;
 use chat_server::names::Name;
+use chat_server::refusal::Refusal;
 use chat_server::roles::Role;
 use chat_server::secrets::{Proof, Secret};
-use chat_server::store::{Answer, Question};
+use chat_server::store::{Answer, Question, Refused};
 use chat_server::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -136,7 +136,7 @@ pub async fn sign_in(
     let (proof, token) = match (body, cookies.read(&headers, ACCOUNT)) {
         (Ok(Body(wanted)), _) => (Proof::Password(Name::parse(&wanted.name)?, Secret::new(wanted.password)), true),
         (Err(_), Some(token)) if is_empty => (Proof::Token(Secret::new(token)), false),
-        (Err(_), None) if is_empty => return Err(AppError::Chat(ChatError::SignedOut)),
+        (Err(_), None) if is_empty => return Err(AppError::Chat(Refused::SignedOut.into())),
         (Err(error), _) => return Err(error),
     };
     let known = match &proof {
@@ -147,7 +147,7 @@ pub async fn sign_in(
     let answer = state.ask(Question::SignIn { proof, token, from, guarded: None }, peer.is_private()).await;
     let (account, token) = match answer.ok_or(AppError::Stopping)? {
         Answer::Account { account, token, .. } => (account, token.or(known).ok_or(AppError::Internal)?),
-        Answer::Refused(error) => return Err(AppError::Chat(error)),
+        Answer::Refused(refused) => return Err(AppError::Chat(refused.into())),
         _ => return Err(AppError::Internal),
     };
     // Who has come in by the line of a command already stays in that session, and gets the cookies.
@@ -172,7 +172,7 @@ pub async fn sign_out(
     headers: HeaderMap,
     Asked(from): Asked<Where>,
 ) -> Result<Response, AppError> {
-    let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
+    let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(Refusal::NOT_SIGNED_IN))?;
     let token = match (from.everywhere, cookies.read(&headers, ACCOUNT)) {
         (Some(true), _) => Some(None),
         (_, Some(token)) => Some(Some(Secret::new(token))),
@@ -210,7 +210,7 @@ pub async fn change_password(
     cookies: Cookies,
     Body(wanted): Body<NewPassword>,
 ) -> Result<Response, AppError> {
-    let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(ChatError::NotSignedIn))?;
+    let name = session.name().filter(|_| session.is_signed_in()).ok_or(AppError::Chat(Refusal::NOT_SIGNED_IN))?;
     let (old, new, from) = (Secret::new(wanted.old), Secret::new(wanted.new), Some(peer.address.ip()));
     let (_, token) = proven(
         &state,
@@ -225,7 +225,7 @@ pub async fn change_password(
 async fn proven(state: &AppState, question: Question, is_private: bool) -> Result<(Role, Secret), AppError> {
     match state.ask(question, is_private).await.ok_or(AppError::Stopping)? {
         Answer::Account { account, token: Some(token), .. } => Ok((account.role, token)),
-        Answer::Refused(error) => Err(AppError::Chat(error)),
+        Answer::Refused(refused) => Err(AppError::Chat(refused.into())),
         _ => Err(AppError::Internal),
     }
 }

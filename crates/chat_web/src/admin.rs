@@ -8,9 +8,10 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use chat_server::error::ChatError;
+use chat_server::code::Code;
 use chat_server::message::{Message as ToRouter, Order};
 use chat_server::now::Moment;
+use chat_server::refusal::Refusal;
 use chat_server::secrets::Secret;
 use chat_server::store::Answer;
 use serde::{Deserialize, Serialize};
@@ -44,9 +45,11 @@ impl FromRequestParts<Arc<AppState>> for Operator {
         let peer = Peer::from(&*parts);
         let (key, from, is_private) = (Secret::new(given), Some(peer.address.ip()), peer.is_private());
         match state.answer(|reply| ToRouter::Operator { key, from, is_private, reply }).await {
-            Some(Answer::Refused(ChatError::NoOperatorKey)) => Err(AppError::NoOperators),
-            Some(Answer::Refused(ChatError::WrongKey)) => Err(AppError::NotOperator),
-            Some(Answer::Refused(error)) => Err(AppError::Chat(error)),
+            Some(Answer::Refused(refused)) => Err(match Refusal::from(refused) {
+                refusal if refusal.code() == Code::NotOperator => AppError::NoOperators,
+                refusal if refusal.code() == Code::BadPassword => AppError::NotOperator,
+                refusal => AppError::Chat(refusal),
+            }),
             Some(_) => Ok(Operator { from: peer.address.ip() }),
             None => Err(AppError::Stopping),
         }
@@ -58,7 +61,7 @@ impl Operator {
     async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
         let from = Some(self.from);
         match state.answer(|reply| ToRouter::Order { order, from, reply }).await {
-            Some(Answer::Refused(error)) => Err(AppError::Chat(error)),
+            Some(Answer::Refused(refused)) => Err(AppError::Chat(refused.into())),
             Some(answer) => Ok(answer),
             None => Err(AppError::Stopping),
         }
@@ -195,7 +198,7 @@ pub async fn kick(
     let why = reason.map(|why| crate::websocket::one_line(why, state.handle.config().line_bytes)).transpose()?;
     match operator.order(&state, Order::Kick { person: person.id, why }).await {
         // They may have gone by themselves in the meantime.
-        Err(AppError::Chat(ChatError::NoSuchUser(_))) => Err(AppError::UserNotFound),
+        Err(AppError::Chat(error)) if error.code() == Code::NoSuchUser => Err(AppError::UserNotFound),
         told => told.map(|_| StatusCode::NO_CONTENT),
     }
 }
@@ -261,7 +264,7 @@ pub async fn forget(
 ) -> Result<StatusCode, AppError> {
     let room = room_name(&forget.room)?;
     match operator.order(&state, Order::Forget(room)).await {
-        Err(AppError::Chat(ChatError::NoSuchRoom(_))) => Err(AppError::RoomNotFound),
+        Err(AppError::Chat(error)) if error.code() == Code::NoSuchRoom => Err(AppError::RoomNotFound),
         told => told.map(|_| StatusCode::NO_CONTENT),
     }
 }

@@ -7,8 +7,8 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::code::Code;
-use chat_server::error::ChatError;
 use chat_server::files::FileError;
+use chat_server::refusal::Refusal;
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 pub enum AppError {
     /// The chat said no.
     #[error("{0}")]
-    Chat(#[from] ChatError),
+    Chat(#[from] Refusal),
     /// Nobody has that id.
     #[error("Nobody who is on has this id. GET /api/users shows who is.")]
     UserNotFound,
@@ -258,11 +258,11 @@ const fn of(code: Code, title: &'static str, advice: &'static str) -> (&'static 
 
 impl AppError {
     /// Why the router does not let somebody read.
-    pub fn of_look(error: ChatError) -> AppError {
-        match error {
-            ChatError::NoSuchRoom(_) => AppError::RoomNotFound,
-            ChatError::NotInRoom(_) => AppError::RoomClosed,
-            error => AppError::Chat(error),
+    pub fn of_look(error: Refusal) -> AppError {
+        match error.code() {
+            Code::NoSuchRoom => AppError::RoomNotFound,
+            Code::NotInRoom => AppError::RoomClosed,
+            _ => AppError::Chat(error),
         }
     }
 
@@ -311,16 +311,18 @@ impl AppError {
             _ => (code, 500, "Something broke on our side", ""),
         });
         let field = match self {
-            AppError::Chat(ChatError::BadName(_) | ChatError::NoName | ChatError::NameInUse { .. }) => Some("/name"),
-            AppError::Chat(ChatError::NoText | ChatError::LineTooLong { .. }) => Some("/text"),
+            AppError::Chat(error) => match error.code() {
+                Code::BadName | Code::NoName | Code::NameInUse => Some("/name"),
+                Code::NoText | Code::LineTooLong => Some("/text"),
+                _ => None,
+            },
             AppError::WrongFields(_) => Some(""),
             _ => None,
         };
         let errors = field
             .filter(|_| status == 422)
             .map(|pointer| FieldError { pointer: pointer.into(), detail: self.to_string() });
-        let instead =
-            if let AppError::Chat(ChatError::NameInUse { free, .. }) = self { Some(free.to_string()) } else { None };
+        let instead = if let AppError::Chat(error) = self { error.word("try").map(String::from) } else { None };
         Problem {
             kind: format!("/problems/{code}"),
             title,
@@ -335,13 +337,18 @@ impl AppError {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            AppError::Chat(ChatError::TooFast { retry, .. }) => Some(*retry),
+            AppError::Chat(error) => retry_of(error),
             AppError::TooMany(seconds) => Some(*seconds),
             AppError::File(FileError::Guesses { retry }) => Some(*retry),
             AppError::Full(_) | AppError::Stopping | AppError::File(FileError::Full) => Some(5),
             _ => None,
         }
     }
+}
+
+/// Seconds after which what was too fast can be tried again.
+pub fn retry_of(refusal: &Refusal) -> Option<u64> {
+    refusal.number("retry").filter(|_| refusal.code() == Code::TooFast)
 }
 
 impl IntoResponse for AppError {
@@ -398,7 +405,7 @@ mod tests {
     #[test]
     fn what_has_no_row_is_refused_and_not_broken() {
         assert!(!PROBLEMS.iter().any(|(code, ..)| *code == Code::NoLab.slug()));
-        assert_eq!(AppError::Chat(ChatError::NoLab).problem().status, 422);
-        assert_eq!(AppError::Chat(ChatError::Internal { incident: 1 }).problem().status, 500);
+        assert_eq!(AppError::Chat(Refusal::fixed(Code::NoLab, "There is no lab.")).problem().status, 422);
+        assert_eq!(AppError::Chat(Refusal::fixed(Code::InternalError, "Something broke.")).problem().status, 500);
     }
 }

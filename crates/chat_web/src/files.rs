@@ -104,7 +104,7 @@ pub async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AppError> {
-    let files = state.handle.files().ok_or(chat_server::error::ChatError::NoFiles)?.clone();
+    let files = state.handle.files().ok_or(chat_server::refusal::Refusal::NO_FILES)?.clone();
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let bytes = length.ok_or(AppError::NoLength)?;
     if bytes == 0 {
@@ -190,7 +190,7 @@ pub async fn download(
     peer: Peer,
     Place(token): Place<String>,
 ) -> Result<Response, AppError> {
-    let files = state.handle.files().ok_or(chat_server::error::ChatError::NoFiles)?.clone();
+    let files = state.handle.files().ok_or(chat_server::refusal::Refusal::NO_FILES)?.clone();
     let place = files.place(peer.address.ip()).map_err(AppError::File)?;
     let reader = who.person().map_or(Reader::Nobody, Reader::Person);
     let address = peer.address.ip();

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Command, Unfit, VERBS, Verb};
-use chat_server::error::ChatError;
 use chat_server::event::{Change, Envelope, Event, Measure, Warning, What, Wire};
 use chat_server::names::{ClientId, Name};
+use chat_server::refusal::Refusal;
 use chat_server::render::render;
-use chat_server::text::Text;
 
 use crate::models::{Author, CommandInfo, FileInfo, ServerFrame, bare, timestamp};
 use crate::state::AppState;
@@ -132,8 +131,8 @@ pub fn changed_frame(change: &Change, from: Author, at: String) -> ServerFrame {
 }
 
 /// A refusal as a frame.
-pub fn error_frame(reference: Option<u64>, error: &ChatError) -> ServerFrame {
-    let retry_after_ms = if let ChatError::TooFast { retry, .. } = error { Some(retry * 1_000) } else { None };
+pub fn error_frame(reference: Option<u64>, error: &Refusal) -> ServerFrame {
+    let retry_after_ms = crate::error::retry_of(error).map(|retry| retry * 1_000);
     ServerFrame::Error {
         reference,
         code: error.code().slug().into(),
@@ -144,7 +143,7 @@ pub fn error_frame(reference: Option<u64>, error: &ChatError) -> ServerFrame {
 }
 
 /// The refusal of a command that a frame cannot carry, which says how the same is done here. `None` if one can.
-pub fn unfit(verb: &'static Verb, command: &Command) -> Option<ChatError> {
+pub fn unfit(verb: &'static Verb, command: &Command) -> Option<Refusal> {
     let unfit = verb.unfit_for_frames(command)?;
     let right = match (unfit, verb.name) {
         (Unfit::SecretMissing, "LOGIN") => "Here the password stands in the same line, or comes by POST /api/session.",
@@ -160,7 +159,7 @@ pub fn unfit(verb: &'static Verb, command: &Command) -> Option<ChatError> {
         (Unfit::NeedsLines, "INSPECT") => "Look inside by the line door.",
         (Unfit::NeedsLines, _) => "This is for the line door.",
     };
-    Some(ChatError::BadArgument { what: Text::new(verb.name).unwrap_or_default(), right })
+    Some(Refusal::bad_argument(verb.name, right))
 }
 
 /// The number in its room, if the event has one.

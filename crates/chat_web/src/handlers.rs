@@ -9,9 +9,9 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
+use chat_server::code::Code;
 use chat_server::command::Line;
 use chat_server::connections::{Permit, TurnedAway};
-use chat_server::error::ChatError;
 use chat_server::export::json;
 use chat_server::hosts::Authority;
 use chat_server::message::{Onlooker, Sought};
@@ -24,7 +24,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::cookies::{self, Cookies};
-use crate::error::{AppError, PROBLEMS, Problem};
+use crate::error::{AppError, PROBLEMS, Problem, retry_of};
 use crate::models::{Author, Message, Room, User, bare, room_name};
 use crate::negotiation;
 use crate::peer::Peer;
@@ -577,7 +577,7 @@ pub async fn search(
     let question = Question::Search { room, hidden: Vec::new(), words, before, limit };
     let (lines, before) = state.read(who.onlooker(), question).await.map_err(|error| match error {
         // What is wrong with a query is said in one way.
-        AppError::Chat(error @ ChatError::BadArgument { .. }) => AppError::InvalidRequest(error.to_string()),
+        AppError::Chat(error) if error.code() == Code::BadArgument => AppError::InvalidRequest(error.to_string()),
         error => error,
     })?;
     Ok((no_store(), Json(Found { messages: state.messages_of(&lines), before })).into_response())
@@ -637,7 +637,8 @@ async fn paced_export(
     let deadline = tokio::time::Instant::now() + EXPORT_PATIENCE;
     loop {
         match exported(state, who, room, after).await {
-            Err(AppError::Chat(ChatError::TooFast { retry, .. })) if tokio::time::Instant::now() < deadline => {
+            Err(AppError::Chat(refusal)) if tokio::time::Instant::now() < deadline => {
+                let Some(retry) = retry_of(&refusal) else { return Err(AppError::Chat(refusal)) };
                 tokio::time::sleep(Duration::from_secs(retry)).await;
             }
             page => return page,

@@ -528,7 +528,7 @@ pub fn bare(room: &RoomName) -> String {
 ///
 /// # Errors
 /// As [`RoomName::parse`].
-pub fn room_name(bare: &str) -> Result<RoomName, chat_server::error::ChatError> {
+pub fn room_name(bare: &str) -> Result<RoomName, chat_server::refusal::Refusal> {
     RoomName::parse(&format!("#{bare}"))
 }
 

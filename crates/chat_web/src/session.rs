@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Line, Recipient};
 use chat_server::connections::Permit;
-use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::files::Token;
 use chat_server::limit::Bucket;
@@ -20,6 +19,7 @@ use chat_server::message::Rights;
 use chat_server::names::{ClientId, Name, RoomName};
 use chat_server::now::Moment;
 use chat_server::outbox::{Batch, Outbox};
+use chat_server::refusal::Refusal;
 use chat_server::roles::Role;
 use chat_server::secrets::Proof;
 use chat_server::text::Text;
@@ -189,7 +189,7 @@ pub enum Ask {
 }
 
 /// What came of an [`Ask`].
-pub type Answer = Result<Told, ChatError>;
+pub type Answer = Result<Told, Refusal>;
 
 /// What came of an [`Ask`] that was carried out.
 #[derive(Debug)]
@@ -224,7 +224,7 @@ pub enum Entry {
 #[derive(Debug)]
 pub enum NoSession {
     /// The chat said no.
-    Refused(ChatError),
+    Refused(Refusal),
     /// The chat has turned them away, or is not there any more.
     Gone,
 }

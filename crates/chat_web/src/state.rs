@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::error::ChatError;
+use chat_server::code::Code;
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
 use chat_server::message::{Message as ToRouter, Onlooker, Reply, Sought};
 use chat_server::names::{ClientId, Name, RoomName};
@@ -498,7 +498,7 @@ impl AppState {
     ) -> Result<(Vec<Message>, Option<u64>), AppError> {
         match self.read(who, Question::Page { room: room.clone(), before, after: None, limit, export: false }).await {
             Ok((lines, more)) => Ok((self.messages_of(&lines), more)),
-            Err(AppError::Chat(ChatError::NoStore(_))) => Ok((Vec::new(), None)),
+            Err(AppError::Chat(refusal)) if refusal.code() == Code::NoStore => Ok((Vec::new(), None)),
             Err(error) => Err(error),
         }
     }
@@ -514,7 +514,7 @@ impl AppState {
             .ok_or(AppError::Stopping)?
         {
             StoreAnswer::Lines { lines, more } => Ok((lines, more)),
-            StoreAnswer::Refused(error) => Err(AppError::of_look(error)),
+            StoreAnswer::Refused(refused) => Err(AppError::of_look(refused.into())),
             _ => Err(AppError::Internal),
         }
     }

@@ -10,11 +10,11 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::command::Line;
-use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::limit::Bucket;
 use chat_server::names::{Name, RoomName};
 use chat_server::now::Moment;
+use chat_server::refusal::Refusal;
 use chat_server::text::Text;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -225,14 +225,15 @@ fn fault(error: axum::Error) -> End {
     }
 }
 
-type Refusal = Box<dyn FnOnce(Option<u64>) -> ServerFrame + Send>;
+/// The frame that refuses another one, by the reference of that.
+type ErrorFor = Box<dyn FnOnce(Option<u64>) -> ServerFrame + Send>;
 
 /// A frame in the core's words; `None` is a ping.
-fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, Refusal> {
-    let no = |error: ChatError| -> Refusal { Box::new(move |reference| error_frame(reference, &error)) };
-    let said = |text: &str| -> Result<Text, Refusal> { one_line(text, max).map_err(no) };
-    let room = |room: &str| -> Result<RoomName, Refusal> { room_name(room).map_err(no) };
-    let cid = |cid: Option<String>| -> Result<Option<String>, Refusal> {
+fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, ErrorFor> {
+    let no = |error: Refusal| -> ErrorFor { Box::new(move |reference| error_frame(reference, &error)) };
+    let said = |text: &str| -> Result<Text, ErrorFor> { one_line(text, max).map_err(no) };
+    let room = |room: &str| -> Result<RoomName, ErrorFor> { room_name(room).map_err(no) };
+    let cid = |cid: Option<String>| -> Result<Option<String>, ErrorFor> {
         match cid {
             Some(cid) if !is_cid(&cid) => Err(Box::new(|reference| {
                 wrong(reference, "bad-cid", "A cid has 16 to 64 letters, digits, \"-\" and \"_\".".into())
@@ -278,29 +279,28 @@ fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, Refusal> {
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn one_line(text: &str, max: usize) -> Result<Text, ChatError> {
+pub fn one_line(text: &str, max: usize) -> Result<Text, Refusal> {
     if text.len() > max {
-        return Err(ChatError::LineTooLong { max, got: text.len() });
+        return Err(Refusal::line_too_long(max, text.len()));
     }
     let line = text.trim_end_matches(['\r', '\n']);
     if line.contains(['\r', '\n']) {
-        let what = Text::new("a line end").unwrap_or_default();
-        return Err(ChatError::BadArgument {
-            what,
-            right: "A message is one line; send several lines as several messages.",
-        });
+        return Err(Refusal::bad_argument(
+            "a line end",
+            "A message is one line; send several lines as several messages.",
+        ));
     }
     if line.trim().is_empty() {
-        return Err(ChatError::NoText);
+        return Err(Refusal::NO_TEXT);
     }
     Text::new(line)
 }
 
 /// A reaction.
-fn emoji_of(emoji: &str) -> Result<Text, ChatError> {
+fn emoji_of(emoji: &str) -> Result<Text, Refusal> {
     let text = Text::new(emoji)?;
     if emoji.is_empty() || emoji.len() > chat_server::command::MAX_EMOJI || emoji.contains(char::is_whitespace) {
-        return Err(ChatError::BadArgument { what: text, right: "A reaction is one emoji." });
+        return Err(Refusal::bad_argument(&text, "A reaction is one emoji."));
     }
     Ok(text)
 }

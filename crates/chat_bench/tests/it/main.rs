@@ -1,5 +1,7 @@
 //! The load against real sockets: on good servers it finds nothing, on bad ones exactly what is wrong.
 
+mod output;
+
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;

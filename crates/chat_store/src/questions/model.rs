@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use chat_server::store::Account;
+use chat_server::store::{Account, Refused};
 
 use super::*;
 use crate::db::MIGRATIONS;
@@ -139,21 +139,21 @@ impl Model {
         self.owners.iter_mut().find(|owner| owner.name == *name)
     }
 
-    fn may_register(&self, who: usize, code: Option<&Text>, needs_code: bool, now: i64) -> Result<(), ChatError> {
+    fn may_register(&self, who: usize, code: Option<&Text>, needs_code: bool, now: i64) -> Result<(), Refused> {
         let (name, looks) = (name(who), NAMES[who].1);
         let is_good =
             code.is_some_and(|code| self.codes.iter().any(|(c, until, used)| c == code && now < *until && !used));
         if (needs_code || code.is_some()) && !is_good {
-            return Err(ChatError::NoInvitation { given: code.is_some() });
+            return Err(if code.is_some() { Refused::BadInvitation } else { Refused::NoInvitation });
         }
         if let Some(owner) = self.owners.iter().find(|owner| owner.name == name) {
-            return Err(ChatError::NameRegistered(owner.name.clone()));
+            return Err(Refused::NameTaken(owner.name.clone()));
         }
         if let Some(owner) = self.owners.iter().find(|owner| owner.looks == looks) {
-            return Err(ChatError::LooksLike(owner.name.clone()));
+            return Err(Refused::LooksLike(owner.name.clone()));
         }
         if looks == 0 {
-            return Err(ChatError::NameReserved(Name::parse("admin").unwrap()));
+            return Err(Refused::Reserved(Name::parse("admin").unwrap()));
         }
         Ok(())
     }
@@ -281,7 +281,7 @@ impl House {
                 let has =
                     |owner: &&mut Owner| owner.tokens.iter().any(|(own, used)| *own == token && now - used < 90 * DAY);
                 match self.model.owners.iter_mut().find(has) {
-                    None => assert_refused(answer, ChatError::SignedOut),
+                    None => assert_refused(answer, Refused::SignedOut),
                     Some(owner) => {
                         let used = owner.tokens.iter_mut().filter(|(own, _)| *own == token);
                         used.for_each(|(_, used)| *used = now);
@@ -350,13 +350,7 @@ impl House {
     }
 
     /// Shows a password. Returns its hash, and the version it is of.
-    fn shows(
-        &mut self,
-        who: usize,
-        password: usize,
-        visit: Visit,
-        guarded: bool,
-    ) -> Result<(String, usize), ChatError> {
+    fn shows(&mut self, who: usize, password: usize, visit: Visit, guarded: bool) -> Result<(String, usize), Refused> {
         let guarded_for = guarded.then_some(7);
         let trial = Trial { name: name(who), secret: Secret::new(PASSWORDS[password]), visit, guarded: guarded_for };
         let shown = trial.shown(&mut self.hasher, &self.db).map(|shown| shown.hashed);
@@ -367,12 +361,12 @@ impl House {
         let owner = self.model.owner(&name(who));
         let is_open = !guarded || owner.as_ref().is_some_and(|owner| place.is_some_and(|place| owner.knows(place)));
         match (owner, shown) {
-            (_, Err(ChatError::TooFast { .. })) if !is_open => Err(ChatError::WrongPassword),
+            (_, Err(Refused::Guarded(_))) if !is_open => Err(Refused::WrongPassword),
             (Some(owner), Ok(hashed)) if is_open && owner.password == password => Ok((hashed, owner.version)),
-            (owner, Err(ChatError::WrongPassword))
+            (owner, Err(Refused::WrongPassword))
                 if is_open && owner.as_ref().is_none_or(|o| o.password != password) =>
             {
-                Err(ChatError::WrongPassword)
+                Err(Refused::WrongPassword)
             }
             (_, other) => panic!("{other:?}"),
         }
@@ -420,7 +414,7 @@ impl Owner {
 }
 
 #[track_caller]
-fn assert_refused(answer: Answer, error: ChatError) {
+fn assert_refused(answer: Answer, error: Refused) {
     match answer {
         Answer::Refused(refused) => assert_eq!(refused, error),
         other => panic!("{other:?} instead of {error:?}"),

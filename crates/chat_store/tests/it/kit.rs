@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use chat_server::error::ChatError;
 use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
 use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::store::{Answer, Contents, Keeping, Question, Record, Report, RoomState, Store};
+use chat_server::store::{Answer, Contents, Keeping, Question, Record, Refused, Report, RoomState, Store};
 use chat_server::text::Text;
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite};
 use chrono::DateTime;
@@ -94,7 +93,7 @@ impl Talk {
             match self.report() {
                 Report::Answer(number, Answer::Lines { lines, more }) if number == self.number => return (lines, more),
                 // It waits for the index, and says so when that takes long.
-                Report::Answer(number, Answer::Refused(ChatError::Indexing { left })) if left > 0 => {
+                Report::Answer(number, Answer::Refused(Refused::Indexing(left))) if left > 0 => {
                     self.store.ask(number, question.clone()).unwrap();
                 }
                 Report::Purged(_) => {}

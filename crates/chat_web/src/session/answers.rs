@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chat_server::command::Command;
-use chat_server::error::ChatError;
 use chat_server::event::{BanInfo, Block, Change, Done, Envelope, Event, Items, Leave, Measure, Speech, Version};
 use chat_server::message::Message as ToRouter;
 use chat_server::names::{Name, RoomName};
+use chat_server::refusal::Refusal;
 use chat_server::sanction::Kind;
 use chat_server::text::Text;
 use serde_json::Value;
@@ -352,7 +352,7 @@ impl Task {
         }
     }
 
-    pub(super) async fn refusal(&mut self, pending: Pending, error: &ChatError) {
+    pub(super) async fn refusal(&mut self, pending: Pending, error: &Refusal) {
         let Pending { asker, what, again } = pending;
         match what {
             Wanted::SignOn => {
@@ -382,7 +382,7 @@ impl Task {
         }
     }
 
-    pub(super) fn refused(&mut self, asker: Asker, error: &ChatError) {
+    pub(super) fn refused(&mut self, asker: Asker, error: &Refusal) {
         if let Some(socket) = asker.socket {
             self.tell_socket(socket, &error_frame(asker.reference, error));
         }

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Command, HistoryQuery, Line};
-use chat_server::error::ChatError;
 use chat_server::event::{Envelope, What};
 use chat_server::names::RoomName;
 use chat_server::protocol;
+use chat_server::refusal::Refusal;
 use chat_server::text::Text;
 
 use super::task::{Missed, Resume, Task, Wanted};
@@ -141,7 +141,7 @@ impl Task {
             Some(Line::Id(id)) => Some(id),
             Some(Line::Last) => match self.state.last_message(&room) {
                 Some(last) => Some(last),
-                None => return self.refused(asker, &ChatError::NoSuchId { id: None, room }),
+                None => return self.refused(asker, &Refusal::no_such_id(None, &room)),
             },
             None => None,
         };
@@ -208,7 +208,7 @@ impl Task {
 
     /// Any line of the line protocol. What it says is as if it had come in its own frame.
     pub(super) async fn line(&mut self, asker: Asker, room: Option<RoomName>, line: &Text) {
-        let Some(request) = protocol::parse(line) else { return self.refused(asker, &ChatError::NoText) };
+        let Some(request) = protocol::parse(line) else { return self.refused(asker, &Refusal::NO_TEXT) };
         if let (Some(verb), Ok(command)) = (request.verb, &request.what)
             && let Some(error) = unfit(verb, command)
         {

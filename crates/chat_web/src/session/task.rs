@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use axum::extract::ws::Utf8Bytes;
 use chat_server::command::{Choice, Command, Presence};
 use chat_server::connections::Permit;
-use chat_server::error::ChatError;
 use chat_server::event::What;
 use chat_server::message::{Client, Message as ToRouter, Rights};
 use chat_server::names::{Name, RoomName};
 use chat_server::outbox::{Batch, Outbox};
 use chat_server::protocol::Request;
+use chat_server::refusal::Refusal;
 use chat_server::text::Text;
 use chat_server::ticket::Ticket;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -64,7 +64,7 @@ pub(super) struct Task {
     pub(super) timed_out: bool,
     /// Who waits for the end.
     pub(super) signing_out: Vec<oneshot::Sender<()>>,
-    pub(super) signed_on: Option<oneshot::Sender<Result<(), ChatError>>>,
+    pub(super) signed_on: Option<oneshot::Sender<Result<(), Refusal>>>,
 }
 
 /// A request under way.
