@@ -161,7 +161,6 @@ pub fn serve(
                 handle.caught_panic(id, "writing to it");
                 handle.send(Message::ClientLeft(id, Leave::Crashed));
             }
-            let _closed_already = link.finish();
             if let Err(RecvTimeoutError::Timeout) = still_reading.recv_timeout(LINGER) {
                 // It sleeps, for nothing has come since. That wakes it, and what comes in this moment is read all the same.
                 let _closed_already = link.socket().shutdown(Shutdown::Read);
@@ -324,7 +323,9 @@ pub fn see_off(link: &impl Link, at_end: bool, is_closed: impl Fn() -> bool) {
             match link.read(&mut buffer) {
                 Ok(0) => return,
                 Ok(count) => parting.heard(count, Instant::now()),
-                Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {}
+                // Something has come that is nothing yet.
+                Err(error) if error.kind() == ErrorKind::Interrupted => parting.heard(0, Instant::now()),
+                Err(error) if is_timeout(&error) => {}
                 Err(_) => return,
             }
         } else {
@@ -359,6 +360,7 @@ fn write_all(
             return;
         }
     }
+    let _closed_already = link.finish();
 }
 
 /// Writes everything in time, or fails. A peer that is too slow is reported to the router, which has some last words for
