@@ -868,7 +868,7 @@ proptest! {
             prop_assert_eq!(decoder.decode(line.as_bytes()), Decoded::Nothing);
         }
         let Decoded::Request(request) = decoder.decode(b".") else { return Err(TestCaseError::fail("no request")) };
-        let kept: Vec<Text> = lines.iter().filter(|line| !line.trim().is_empty()).cloned().collect();
+        let kept: Vec<Text> = lines.iter().filter(|line| !line.is_blank()).cloned().collect();
         let bytes: usize = kept.iter().map(|line| line.len()).sum();
         prop_assert_eq!(request.tag.as_deref(), Some("7"));
         match request.what {

@@ -224,7 +224,9 @@ impl Sender {
     fn send(&mut self, line: &[u8]) -> io::Result<bool> {
         if self.pasting {
             self.pasting = line != b".";
-            self.put(line)?;
+            // For a line that is not UTF-8 the server refuses the whole paste. 0xFF it would take for telnet's; 0xFE is as wrong.
+            let line: Vec<u8> = line.iter().map(|byte| if *byte == 0xFF { 0xFE } else { *byte }).collect();
+            self.put(&line)?;
             return Ok(true);
         }
         let text = match Text::from_bytes(line) {
@@ -260,7 +262,8 @@ impl Sender {
         if !self.window.open() {
             return Ok(false);
         }
-        self.pasting = request.what == Ok(Command::PasteBegins);
+        // Also where the server will refuse it, which it does at the end.
+        self.pasting = request.verb.is_some_and(|verb| verb.name == "PASTE");
         self.serial += 1;
         match request.verb {
             Some(verb) if request.tag.is_none() => {
