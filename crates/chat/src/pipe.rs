@@ -150,7 +150,11 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
             return Ok(Some(200));
         }
         if line.kind == "BYE" {
-            return Ok(Some(line.number(0).unwrap_or(0)));
+            let code = line.number(0).unwrap_or(0);
+            if code != 200 {
+                complain(&format!("error: the server closed the connection ({code}): {}", line.text));
+            }
+            return Ok(Some(code));
         }
     }
 }

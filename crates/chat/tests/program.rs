@@ -462,6 +462,15 @@ fn a_paste_that_is_not_finished_is_refused_and_not_said() {
 }
 
 #[test]
+fn a_server_that_closes_is_named_as_the_reason() {
+    let server = Chat::with("127.0.0.1:0", &["--max-clients", "1"]);
+    let _ani = Person::joins(&server, "ani");
+    let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"one\n");
+    assert!(code == 1 && out.contains(" BYE 511 "), "{out}");
+    assert_eq!(err, "error: the server closed the connection (511): The server is full. Try again later.\n");
+}
+
+#[test]
 fn a_reader_that_has_had_enough_is_no_reason_to_panic() {
     let server = Chat::start("127.0.0.1:0");
     let mut ani = Person::joins(&server, "ani");
