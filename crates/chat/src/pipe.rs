@@ -150,13 +150,18 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
             return Ok(Some(200));
         }
         if line.kind == "BYE" {
-            let code = line.number(0).unwrap_or(0);
-            if code != 200 {
-                complain(&format!("error: the server closed the connection ({code}): {}", line.text));
-            }
-            return Ok(Some(code));
+            return Ok(Some(code_of_bye(&line)));
         }
     }
+}
+
+/// How it ended. Standard error says why a server closes that was not asked to.
+fn code_of_bye(line: &Line) -> u64 {
+    let code = line.number(0).unwrap_or(0);
+    if code != 200 {
+        complain(&format!("error: the server closed the connection ({code}): {}", line.text));
+    }
+    code
 }
 
 /// The greeting, the options and the question for a password are not what the reader of the text wants.
