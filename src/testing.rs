@@ -669,7 +669,7 @@ impl Bare {
     /// If the store says nothing before the deadline.
     pub fn turn(&mut self, messages: Vec<Message>) {
         self.router.turn(messages, self.now);
-        while self.router.waits_for_store() {
+        while self.router.is_open() && self.router.waits_for_store() {
             let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
             self.router.turn([Message::Store(report)], self.now);
         }

@@ -59,7 +59,7 @@ const RINGS: &[(&str, &str)] = &[
     ("src", "files::disk files::door history intake lab live message metrics news outbox outgoing protocol"),
     ("src", "queue registry rehash render room router"),
     ("src", "router::accounts router::archive router::commands router::glass router::operators"),
-    ("src", "router::reads sanction server store testing testing::scrape"),
+    ("src", "router::reads server store testing testing::scrape"),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk lock offline passwords questions reader writer"),
     (

@@ -345,8 +345,11 @@ impl Model {
                     if chamber.on('t') && !chamber.ops.contains(&who) {
                         return refusal("482 not-room-op");
                     }
+                    self.show_speaker(who);
+                    let chamber = self.rooms.get_mut(&room).unwrap();
                     chamber.topic = (*text != "-").then(|| (by.clone(), text.to_string()));
                 }
+                let chamber = &self.rooms[&room];
                 let by = chamber.topic.as_ref().map_or(String::new(), |(by, _)| format!(" by={by}"));
                 let (shown, topic) = (chamber.name.clone(), chamber.topic.clone());
                 if text.is_some() {
@@ -387,6 +390,8 @@ impl Model {
                     if !chamber.ops.contains(&who) {
                         return refusal("482 not-room-op");
                     }
+                    self.show_speaker(who);
+                    let chamber = self.rooms.get_mut(&room).unwrap();
                     let letter = change.chars().nth(1).unwrap();
                     if change.starts_with('+') {
                         chamber.modes.insert(letter, change[2..].trim().to_string());
@@ -394,6 +399,7 @@ impl Model {
                         chamber.modes.remove(&letter);
                     }
                 }
+                let chamber = &self.rooms[&room];
                 let (shown, modes) = (chamber.name.clone(), chamber.shown_modes());
                 if change.is_some() {
                     self.tell_room(&room, who, &format!("NOTE {shown}"), false);
@@ -493,6 +499,7 @@ impl Model {
         if chamber.on('m') && !chamber.ops.contains(&who) {
             return refusal("404 cannot-speak");
         }
+        self.show_speaker(who);
         for words in words {
             let chamber = self.rooms.get_mut(&room).unwrap();
             chamber.last_id += 1;
@@ -609,13 +616,23 @@ impl Model {
                 .filter(|(_, p)| p.announced_at.is_some_and(|at| at <= self.now))
                 .map(|(id, _)| *id)
                 .collect();
-            due.iter().for_each(|who| self.people.get_mut(who).unwrap().announced_at = None);
-            for who in due {
-                for room in self.people[&who].rooms.clone() {
-                    let line = format!("JOINED {} {}", self.rooms[&room].name, self.name(who));
-                    self.tell_room(&room, who, &line, true);
-                }
-            }
+            due.into_iter().for_each(|who| self.show_arrival(who));
+        }
+    }
+
+    fn show_arrival(&mut self, who: usize) {
+        self.people.get_mut(&who).unwrap().announced_at = None;
+        for room in self.people[&who].rooms.clone() {
+            let line = format!("JOINED {} {}", self.rooms[&room].name, self.name(who));
+            self.tell_room(&room, who, &line, true);
+        }
+    }
+
+    /// A client that the others hear of in a room is announced before that, unless it is quiet by its own wish.
+    fn show_speaker(&mut self, who: usize) {
+        let person = &self.people[&who];
+        if person.announced_at.is_some() && !person.presence_off {
+            self.show_arrival(who);
         }
     }
 }

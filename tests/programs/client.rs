@@ -75,10 +75,18 @@ fn a_pipe_is_said_whole_and_its_exit_code_says_so() {
     for words in ["MSG #lobby 1 ci: one", "ACT #lobby 2 ci: waves", "MSG #lobby 3 ci: no end"] {
         budi.hears(&format!("* {words}"));
     }
-    let (code, out, _) = piped(&server, b"PASTE:\n/oper\nQUIT\n");
+    let (code, out, _) = piped(&server, b"PASTE:\n/oper\nQUIT\n.\n");
     assert_eq!(code, Some(0), "{out}");
     budi.hears("* MSG #lobby 4 ci: /oper");
     budi.hears("* MSG #lobby 5 ci: QUIT");
+}
+
+#[test]
+fn a_paste_without_its_end_is_refused_as_a_whole() {
+    let (server, mut budi) = server(None);
+    let (code, out, err) = piped(&server, b"PASTE:\none\ntwo\n");
+    assert!(code == Some(1) && err.contains(" ERR 461 "), "{out}{err}");
+    assert_eq!(budi.settle(), [] as [String; 0]);
 }
 
 #[test]
