@@ -109,6 +109,7 @@ struct Chamber {
     key: bool,
     moderated: bool,
     topic_lock: bool,
+    has_topic: bool,
     is_kept: bool,
 }
 
@@ -280,7 +281,7 @@ impl Model {
             let has_bans = self.held.keys().any(|(place, kind, _)| place == room && *kind == Kind::Ban);
             let has_log = chamber.last_id > 0 && !chamber.lines.is_empty();
             if !chamber.accounts.is_empty() {
-            } else if chamber.is_open() && (has_log || has_bans) || room == "#lobby" {
+            } else if chamber.is_open() && (has_log || has_bans || chamber.has_topic) || room == "#lobby" {
                 chamber.moderated = false;
                 chamber.topic_lock = false;
                 chamber.invited.clear();
@@ -524,7 +525,8 @@ impl Model {
                 if chamber.topic_lock && !self.rules(id, chamber) {
                     return Err(482);
                 }
-                self.rooms.get_mut(*room).unwrap().is_kept = true;
+                let chamber = self.rooms.get_mut(*room).unwrap();
+                (chamber.has_topic, chamber.is_kept) = (true, true);
                 Ok(Vec::new())
             }
             Act::Invite(name, room) => {

@@ -335,7 +335,8 @@ impl AppError {
         }
     }
 
-    fn retry_after(&self) -> Option<u64> {
+    /// Seconds after which it may be tried again, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
         match self {
             AppError::Chat(error) => retry_of(error),
             AppError::TooMany(seconds) => Some(*seconds),

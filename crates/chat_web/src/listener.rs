@@ -26,12 +26,13 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::WebConfig;
+use crate::error::{AppError, PROBLEM};
 
 /// How long a connection of a known proxy may stay without a call: it has many people's calls to bring.
 const IDLE_PROXY: Duration = Duration::from_secs(180);
@@ -54,8 +55,8 @@ const LINGER_BYTES: usize = 16 << 20;
 /// The log hears so often at most that connections are turned away.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-const BUSY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// So many that are turned away are told why at a time; those beyond are closed without a word. Their descriptors are among [`OTHERS`].
+const LEAVING: usize = 32;
 
 // ---- who may have how many ----
 
@@ -101,6 +102,46 @@ impl Most {
     }
 }
 
+/// Why there is no place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Full {
+    /// Nor will there be one while this address has so many.
+    Address(usize),
+    Door,
+}
+
+impl Full {
+    /// What the operator can change.
+    fn setting(self) -> &'static str {
+        match self {
+            Full::Address(_) => "max_per_address",
+            Full::Door => "the number of open files",
+        }
+    }
+
+    fn refusal(self) -> AppError {
+        AppError::Full(match self {
+            Full::Address(most) => format!(
+                "There are {most} connections from your address, as many as it may have. Close a tab or a program that is connected, and \
+                 try again. An operator can allow more with max_per_address."
+            ),
+            Full::Door => "The server has as many connections as it can hold. Try again in a moment.".into(),
+        })
+    }
+
+    /// The whole answer: nothing of the call is looked at.
+    fn answer(self) -> String {
+        let refusal = self.refusal();
+        let body = serde_json::to_string(&refusal.problem()).unwrap_or_default();
+        let retry = refusal.retry_after().unwrap_or_default();
+        format!(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {retry}\r\nContent-Type: {PROBLEM}\r\nCache-Control: no-store\r\n\
+             X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
 /// A connection's place, until this is dropped: with the connection, or with the WebSocket that it became.
 struct Place {
     places: Places,
@@ -113,17 +154,20 @@ impl Places {
         self.lock().all.len()
     }
 
-    /// A place, if there is one, or if a connection that is not in a call makes way.
-    fn admit(&self, near: Option<IpAddr>, track: &Arc<Track>, most: Most) -> Option<Place> {
+    /// A place.
+    ///
+    /// # Errors
+    /// There is none, and no connection that is not in a call and could make way.
+    fn admit(&self, near: Option<IpAddr>, track: &Arc<Track>, most: Most) -> Result<Place, Full> {
         let mut open = self.lock();
         if let Some(near) = near
             && most.each > 0
             && open.each.get(&near).is_some_and(|own| *own >= most.each)
         {
-            open.send_away(|connection| connection.near == Some(near))?;
+            open.send_away(|connection| connection.near == Some(near)).ok_or(Full::Address(most.each))?;
         }
         if open.all.len() - open.leaving >= most.all {
-            open.send_away(|_| true)?;
+            open.send_away(|_| true).ok_or(Full::Door)?;
         }
         let number = open.next;
         open.next += 1;
@@ -131,7 +175,7 @@ impl Places {
         if let Some(near) = near {
             *open.each.entry(near).or_default() += 1;
         }
-        Some(Place { places: self.clone(), number })
+        Ok(Place { places: self.clone(), number })
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -404,6 +448,7 @@ struct Door {
     places: Places,
     descriptors: Option<u64>,
     told: Mutex<Option<Instant>>,
+    leaving: Arc<Semaphore>,
 }
 
 /// Takes connections until it is told to stop, and returns when the last of them has ended; WebSockets are none any more.
@@ -417,7 +462,8 @@ pub(crate) async fn serve(
 ) {
     let descriptors = machine::open_files();
     let app = TowerToHyperService::new(app);
-    let door = Arc::new(Door { app, handle, config, places, descriptors, told: Mutex::default() });
+    let (told, leaving) = (Mutex::default(), Arc::new(Semaphore::new(LEAVING)));
+    let door = Arc::new(Door { app, handle, config, places, descriptors, told, leaving });
     let (alive, ended) = watch::channel(());
     let mut pause = Pause::default();
     loop {
@@ -453,15 +499,34 @@ pub(crate) async fn serve(
     alive.closed().await;
 }
 
+/// Says why there is no place, and reads away what is still sent.
+async fn see_off(mut socket: TcpStream, full: Full) -> io::Result<()> {
+    // To some clients an answer that comes before their call is none.
+    let _silent = timeout(LINGER / 2, socket.readable()).await;
+    socket.write_all(full.answer().as_bytes()).await?;
+    socket.shutdown().await?;
+    let (mut rest, mut left) = ([0; 8 * 1024], LINGER_BYTES);
+    while left > 0 {
+        match socket.read(&mut rest).await? {
+            0 => break,
+            count => left = left.saturating_sub(count),
+        }
+    }
+    Ok(())
+}
+
 impl Door {
     fn let_in(&self, socket: TcpStream, peer: SocketAddr) -> Option<(Wire, Arc<Track>)> {
         let is_proxy = self.config.proxies.iter().any(|proxy| proxy.holds(peer.ip()));
         let near = (!is_proxy).then(|| neighbourhood(peer.ip()));
         let times = &self.config.times;
         let track = Track::new(times.head, if is_proxy { times.idle.max(IDLE_PROXY) } else { times.idle });
-        let Some(place) = self.places.admit(near, &track, Most::of(&self.handle, self.descriptors)) else {
-            self.turn_away(&socket, peer);
-            return None;
+        let place = match self.places.admit(near, &track, Most::of(&self.handle, self.descriptors)) {
+            Ok(place) => place,
+            Err(full) => {
+                self.turn_away(socket, peer, full);
+                return None;
+            }
         };
         // A frame that waits until the one before it was acknowledged comes 40 ms late (Nagle against delayed ACK).
         if let Err(error) = socket.set_nodelay(true) {
@@ -471,15 +536,20 @@ impl Door {
         Some((Wire { socket, _place: place, track: track.clone(), slow, written: 0, late: None, lingers: None }, track))
     }
 
-    fn turn_away(&self, socket: &TcpStream, peer: SocketAddr) {
+    fn turn_away(&self, socket: TcpStream, peer: SocketAddr, full: Full) {
         Metrics::count(&self.handle.metrics().turned_away);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
             *told = Some(Instant::now());
-            tracing::warn!(%peer, "turned away at the page's door: as many calls as there may be, in all or of one address");
+            tracing::warn!(%peer, "turned away at the page's door: {} allows no more connections", full.setting());
         }
-        // A new socket has room for it, so this does not wait.
-        let _gone_already = socket.try_write(BUSY);
+        let Ok(permit) = self.leaving.clone().try_acquire_owned() else { return };
+        tokio::spawn(async move {
+            if let Ok(Err(error)) = timeout(LINGER, see_off(socket, full)).await {
+                tracing::debug!(%peer, %error, "gone before it was turned away");
+            }
+            drop(permit);
+        });
     }
 
     /// One connection, until it ends or becomes a WebSocket.
@@ -555,7 +625,7 @@ mod tests {
         let track = Track::new(Duration::from_secs(10), Duration::from_secs(20));
         track.change(|_, now| (phase, now - age));
         let near = near.parse().ok().map(neighbourhood);
-        Some((places.admit(near, &track, most)?, track))
+        Some((places.admit(near, &track, most).ok()?, track))
     }
 
     /// Which of these is told to go when one more comes.

@@ -379,6 +379,17 @@ pub struct Limits {
     pub frame_bytes: usize,
     /// How fast.
     pub rate: Rate,
+    /// How much of it within a minute.
+    pub minute: Minute,
+}
+
+/// A client that sends more within 60 seconds is muted for 30 seconds. 0 is no limit.
+#[derive(Clone, Debug, Serialize)]
+pub struct Minute {
+    /// Lines.
+    pub lines: u32,
+    /// Times the same line.
+    pub same: u32,
 }
 
 /// So many at once, then so many a second.

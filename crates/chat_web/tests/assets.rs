@@ -122,6 +122,8 @@ fn the_page_stays_small() {
         "js/i18n/id.js",
         "js/view/account.js",
         "js/view/dialog.js",
+        "js/view/dot.js",
+        "js/view/heavy.js",
         "js/view/mentions.js",
         "js/view/order.js",
         "js/view/picker.js",

@@ -175,7 +175,6 @@ impl Owner {
     }
 
     fn gets(&mut self, token: Secret, now: i64) {
-        self.tokens.retain(|(_, used)| now - used < 90 * DAY);
         self.tokens.sort_by_key(|(_, used)| -used);
         self.tokens.truncate(19);
         self.tokens.push((token, now));

@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use super::held::Held;
 use super::{Asker, Entry, Order, Out, RENEWED, Session, SocketId};
 use crate::frames::commands;
-use crate::models::{Limits, OwnRoom, Rate, ServerFrame, ServerInfo, Span, bare};
+use crate::models::{Limits, Minute, OwnRoom, Rate, ServerFrame, ServerInfo, Span, bare};
 use crate::peer::Peer;
 use crate::queue::{Batches, FrameSender};
 use crate::state::{AppState, Receipt, frame, key, random_token};
@@ -261,6 +261,7 @@ impl Task {
                 text_bytes: config.line_bytes,
                 frame_bytes: FRAME_BYTES,
                 rate: Rate { burst: config.burst, per_s: config.per_second },
+                minute: Minute { lines: config.spam_lines, same: config.spam_repeats },
             },
             rooms: self.session.rooms().iter().map(|room| self.own_room(room)).collect(),
             commands: commands(),

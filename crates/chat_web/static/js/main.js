@@ -181,7 +181,8 @@ const app = {
   personMenu: (anchor, name) => who.personMenu(anchor, name),
   focusComposer: () => composer.focus(),
   /** Sends files to whoever reads here. They are read off the event at once: later it has none. */
-  sendFiles(files) { const all = [...files ?? []], room = app.room(); if (all.length && room) lately((parts) => parts.uploads.add(all, room)); return all.length > 0; },
+  sendFiles(files, sent) { const all = [...files ?? []], room = app.room(); if (all.length && room) lately((parts) => parts.uploads.add(all, room, sent)); return all.length > 0; },
+  heavy: (...asked) => lately((parts) => parts.heavy(...asked)),
   sorry: (text) => toast(text, { kind: 'warn' }),
   markRead(room) { take({ type: 'seen', room: room.id }); take({ type: 'unlined', room: room.id }); },
   watched() { if (watching()) take({ type: 'seen', room: state.current }); },
@@ -592,7 +593,7 @@ async function dress() {
   for (const el of document.querySelectorAll('[data-icon]')) if (!el.querySelector('svg')) el.prepend(icon(el.dataset.icon));
   document.body.classList.toggle('nopeople', !prefs.people);
   $('#peoplebtn').setAttribute('aria-expanded', String(prefs.people));
-  if (app.room()) { header(); composer.label(app.room()); timeline.plan(); rooms.render(); who.render(); who.typing(); $('#log').setAttribute('aria-label', t('log', { room: state.current })); }
+  if (app.room()) { header(); composer.label(app.room()); timeline.plan(); rooms.render(); who.render(); who.typing(); }
   redrawSettings();
   redrawOrder();
   banner();

@@ -109,6 +109,12 @@ function arrived(state, room, event, ctx) {
   return changes;
 }
 
+function leave(state, event) {
+  state.rooms.delete(event.room);
+  if (state.current === event.room) state.current = 'lobby';
+  return [{ what: 'rooms' }, { what: 'gone', room: event.room }];
+}
+
 const HANDLERS = {
   Hello(state, event) {
     // Another instance of the server: its numbers mean something else.
@@ -352,11 +358,7 @@ const HANDLERS = {
     return [{ what: 'rooms' }, { what: 'entered', room: room.id }];
   },
 
-  RoomLeft(state, event) {
-    state.rooms.delete(event.room);
-    if (state.current === event.room) state.current = 'lobby';
-    return [{ what: 'rooms' }, { what: 'gone', room: event.room }];
-  },
+  RoomLeft: leave,
 
   Read(state, event) {
     const room = state.rooms.get(event.room);
@@ -371,11 +373,7 @@ const HANDLERS = {
     return [{ what: 'rooms' }];
   },
 
-  close(state, event) {
-    state.rooms.delete(event.room);
-    if (state.current === event.room) state.current = 'lobby';
-    return [{ what: 'rooms' }, { what: 'gone', room: event.room }];
-  },
+  close: leave,
 
   open(state, event) {
     const old = currentRoom(state);

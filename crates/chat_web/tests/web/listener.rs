@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chat_server::config::Config;
 use chat_server::testing::Scrape;
 use chat_web::{Times, WebConfig};
+use serde_json::{Value, json};
 
 use crate::kit::{DEADLINE, Guest, Stage, Ws, call, eventually, get, quick};
 
@@ -127,15 +128,24 @@ fn a_place_lasts_through_the_upgrade() {
     // The answer to an upgrade may come while the call before gives its place back.
     let mut sockets: Vec<Ws> = (0..EACH).map(|i| people[i / 4].connect()).collect();
     assert_eq!(connections(&stage), EACH);
-    let refused = || {
-        let mut stream =
-            open(stage.addr(), b"GET /api/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    // A client that is not at the end of its call when the answer comes: a reset would end it before it reads.
+    let (half, piece) =
+        ("POST /api/users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n", vec![b'x'; 15_000]);
+    for _ in 0..20 {
+        let mut stream = open(stage.addr(), half.as_bytes());
+        assert_eq!(stream.peek(&mut [0]).expect("an answer"), 1);
+        (0..20).for_each(|_| stream.write_all(&piece).expect("it is read"));
         let mut answer = String::new();
-        let _reset = stream.read_to_string(&mut answer);
-        !answer.contains("200 OK")
-    };
-    assert!(refused() && refused());
-    assert!(stage.server().handle().metrics().turned_away.load(std::sync::atomic::Ordering::Relaxed) >= 2);
+        stream.read_to_string(&mut answer).expect("all of the answer, and its end");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("\r\nRetry-After: 5\r\n"), "{head}");
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
+        let problem: Value = serde_json::from_str(body).expect("a problem");
+        assert_eq!((&problem["code"], &problem["status"]), (&json!("server-full"), &json!(503)));
+        let detail = problem["detail"].as_str().expect("words");
+        assert!(detail.contains("32 connections from your address") && detail.contains("max_per_address"), "{detail}");
+    }
+    assert!(stage.server().handle().metrics().turned_away.load(std::sync::atomic::Ordering::Relaxed) >= 20);
     stage.line("budi");
     sockets.iter_mut().for_each(|socket| drop(socket.settle()));
     sockets.pop().expect("a socket").close();

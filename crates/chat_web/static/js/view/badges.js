@@ -2,7 +2,7 @@
 import { $ } from '../dom.js';
 import { title, totals } from '../store.js';
 
-let dotted = null;
+let dotted = '';
 export function badges(state, room) {
   const { unread, pinged } = totals(state);
   const name = room ? `${room.dm ? '@' : '#'}${title(room)}` : '';
@@ -13,20 +13,5 @@ export function badges(state, room) {
   const kind = pinged ? 'ping' : unread ? 'new' : '';
   if (kind === dotted) return;
   dotted = kind;
-  if (!kind) { $('#favicon').href = '/icon.svg'; return; }
-  const image = new Image();
-  image.onload = () => {
-    const canvas = document.createElement('canvas'), pen = canvas.getContext('2d');
-    canvas.width = canvas.height = 64;
-    pen.drawImage(image, 0, 0, 64, 64);
-    pen.beginPath();
-    pen.arc(48, 16, 14, 0, 7);
-    pen.fillStyle = kind === 'ping' ? '#e5484d' : '#fff';
-    pen.strokeStyle = '#241a1d';
-    pen.lineWidth = 4;
-    pen.fill();
-    pen.stroke();
-    $('#favicon').href = canvas.toDataURL();
-  };
-  image.src = '/icon.svg';
+  import('./dot.js').then(({ dot }) => dot(dotted), () => {});
 }

@@ -1,11 +1,12 @@
 // Composer: where one types. It is never disabled: what cannot go now is kept and goes later.
 import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
-import { t, lang } from '../i18n.js';
+import { t } from '../i18n.js';
 import { draft } from '../prefs.js';
 import { expand } from '../emoji.js';
-import { bytesOf, format, plainText } from '../format.js';
-import { filesIn, isHeavy, lineCount, overBy } from '../paste.js';
+import { format, plainText } from '../format.js';
+import { said } from '../outbox.js';
+import { filesIn, isHeavy, overBy, spamIn } from '../paste.js';
 import { title } from '../store.js';
 import { popup } from './popup.js';
 
@@ -62,17 +63,8 @@ export function composerView(app) {
     if (app.sendFiles(filesIn(data))) return true;
     const text = data?.getData('text/plain') ?? '';
     if (!isHeavy(text, input.value.length - (input.selectionEnd - input.selectionStart))) return false;
-    offerFile(text);
+    app.heavy(text);
     return true;
-  }
-
-  function offerFile(text) {
-    const vars = { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) }, files = app.state.offer?.files != null;
-    const close = () => { heavy.hidden = true; input.focus(); };
-    heavy.replaceChildren(h('span', { role: 'status' }, t(files ? 'heavy' : 'heavyNoFiles', vars)),
-      files && h('button.link', { onclick: () => { close(); app.sendFiles([new File([text], 'paste.txt', { type: 'text/plain' })]); } }, t('asFile')),
-      h('button.icon', { 'aria-label': t('cancel'), onclick: close }, icon('close')));
-    heavy.hidden = false;
   }
 
   function submit() {
@@ -90,16 +82,24 @@ export function composerView(app) {
     const answered = mode?.message.seq ?? null, raw = input.value.trimStart(), secret = app.holdsSecret(text);
     // Lines beside it would be said aloud, and perhaps the wrong one with them.
     if (secret && text.includes('\n')) { app.sorry(t('secretAlone')); return; }
+    // `//word` says "/word"; `/word` is a command; several lines are several messages.
+    const lines = text.split('\n').filter((one) => one.trim()).map((line) => line.replace(/^\/\//, '/'));
+    const spam = spamIn(lines.map(expand), said(app.box), app.state.limits.minute);
+    if (spam) {
+      const here = room;
+      app.heavy(text, spam, () => { if (here === room && input.value.trim() === text) empty(); });
+      return;
+    }
     // Emptied before anything is done: a command may lead into another room, and this one would keep what stands here as its draft.
     empty();
-    // `//word` says "/word"; `/word` is a command; several lines are several messages.
     if (secret) app.command(raw);
     else if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
-    else for (const [i, line] of text.split('\n').filter((one) => one.trim()).entries()) app.say(line.replace(/^\/\//, '/'), i === 0 ? answered : null);
+    else for (const [i, line] of lines.entries()) app.say(line, i === 0 ? answered : null);
   }
 
   function empty() {
     mode = null;
+    heavy.hidden = true;
     input.value = '';
     clearTimeout(saved);
     app.keepDraft(room, '');

@@ -134,8 +134,8 @@ export function timelineView(app) {
       Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, below: 0, busy: false, held: false });
       list.replaceChildren();
       if (!matchMedia('(prefers-reduced-motion: reduce)').matches) list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
-      log.setAttribute('aria-label', room.dm ? t('logDm', { name: room.id.slice(1) }) : t('log', { room: room.id }));
     }
+    log.setAttribute('aria-label', room.dm ? t('logDm', { name: room.id.slice(1) }) : t('log', { room: room.id }));
     if (view.stick && view.end === null && inHand()) Object.assign(view, { stick: false, held: true });
     const anchor = view.stick && view.end === null ? null : anchored();
     // While one reads further up the window does not grow: what comes is behind "Later messages".
