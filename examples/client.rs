@@ -175,11 +175,15 @@ fn speak(server: &mut TcpStream, verdicts: &Receiver<Verdict>) -> io::Result<()>
         if line.is_empty() {
             return Ok(());
         }
-        let text = String::from_utf8(line).unwrap_or_else(|_| {
+        while matches!(line.last(), Some(b'\r' | b'\n')) {
+            line.pop();
+        }
+        if !is_paste && std::str::from_utf8(&line).is_err() {
             refuse("error: a line is not UTF-8, so it was not sent");
-            String::new()
-        });
-        let text = text.trim_end_matches(['\r', '\n']);
+            line.clear();
+        }
+        let text = String::from_utf8_lossy(&line).into_owned();
+        let text = text.as_str();
         if verdict == Verdict::Refuses && !is_typed {
             return Err(io::Error::other("it may begin with a password that the server does not want"));
         }
@@ -191,7 +195,10 @@ fn speak(server: &mut TcpStream, verdicts: &Receiver<Verdict>) -> io::Result<()>
         let is_question = is_password || !is_paste && has_a_password(&verb(text));
         is_paste = !is_password && if is_paste { text != "." } else { verb(text) == "PASTE" };
         verdicts.try_iter().for_each(drop);
-        server.write_all(format!("{text}\n").as_bytes())?;
+        // For a line that is not UTF-8 the server refuses the whole paste. 0xFF it would take for telnet's; 0xFE is as wrong.
+        line.iter_mut().filter(|byte| **byte == 0xFF).for_each(|byte| *byte = 0xFE);
+        line.push(b'\n');
+        server.write_all(&line)?;
         // What stands behind a question must not be sent as words that everybody hears.
         verdict = match is_question {
             true => verdicts.recv_timeout(SILENCE).unwrap_or(Verdict::Refuses),
@@ -202,6 +209,8 @@ fn speak(server: &mut TcpStream, verdicts: &Receiver<Verdict>) -> io::Result<()>
 
 /// The verb of `/word rest`, `WORD:rest` and `WORD=tag:rest`; nothing for what is said.
 fn verb(line: &str) -> String {
+    // Some editors put a mark in front of a file, which the server leaves out.
+    let line = line.trim_start_matches('\u{feff}');
     let word = line.strip_prefix('/').unwrap_or(line);
     let (verb, rest) = word.split_at(word.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(word.len()));
     match line.starts_with('/') {

@@ -632,7 +632,10 @@ pub static VERBS: &[Verb] = &[
         &["paste"],
         "/paste, then lines, then a single dot",
         "send several lines as one block",
-        |_, _| Ok(Command::PasteBegins),
+        |args, _| {
+            let right = "Nothing stands behind /paste: the lines follow below it. /room #name chooses before where they are said.";
+            if args.trim().is_empty() { Ok(Command::PasteBegins) } else { Err(bad(&args, right)) }
+        },
     ))),
     loud(verb(
         "WHISPER",

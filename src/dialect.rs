@@ -252,9 +252,13 @@ impl Decoder for LineDecoder {
             // The request keeps its tag for a refusal; asking is no answer.
             self.prompt = Some((prompt, request.tag.clone()));
         }
-        if request.what == Ok(Command::PasteBegins) {
+        if request.verb.is_some_and(|verb| verb.name == "PASTE") {
+            let paste = match std::mem::replace(&mut request.what, Ok(Command::PasteBegins)) {
+                Ok(_) => Paste::default(),
+                Err(why) => Paste::wrong(why),
+            };
             // The same here.
-            self.paste = Some(Begun { tag: request.tag.clone(), ..Begun::default() });
+            self.paste = Some(Begun { tag: request.tag.clone(), is_refused: false, paste });
         }
         Decoded::Request(request)
     }
@@ -470,6 +474,24 @@ mod tests {
         decoder.decode(b"PASTE:");
         decoder.paste_refused(false);
         assert!(matches!(decoder.decode(b"JOIN:ani"), Decoded::Request(_)));
+    }
+
+    /// Or its lines would be read as commands.
+    #[test]
+    fn a_paste_with_words_behind_its_beginning_is_refused_at_its_end() {
+        for line in ["PASTE=7:#rust", "/paste #rust", "/paste  fn main() {"] {
+            let mut decoder = LineDecoder::default();
+            let begun = decoder.decode(line.as_bytes());
+            assert!(matches!(begun, Decoded::Request(Request { what: Ok(Command::PasteBegins), .. })), "{line}");
+            assert_eq!(decoder.decode(b"QUIT"), Decoded::Nothing);
+            let Decoded::Request(Request { what: Err(why), .. }) = decoder.decode(b".") else { panic!("it is said") };
+            assert_eq!((why.code(), why.number("line")), (Code::BadArgument, None), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_paste_in_which_nothing_is_seen_is_left_out() {
+        assert_eq!(pasted(&[b"one", "\u{200b}".as_bytes(), "\u{feff}".as_bytes()]), block(&["one"]));
     }
 
     #[test]

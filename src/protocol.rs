@@ -4,7 +4,7 @@ use crate::code::Code;
 use crate::command::{Command, Verb};
 use crate::event::{Foreign, Tag};
 use crate::refusal::Refusal;
-use crate::text::Text;
+use crate::text::{BYTE_ORDER_MARK, Text};
 
 /// One line of a client, read as far as it can be without knowing the chat.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +50,10 @@ pub fn parse(line: &Text) -> Option<Request> {
     let words = line.as_str();
     if words.trim().is_empty() {
         return None;
+    }
+    if words.starts_with(BYTE_ORDER_MARK) {
+        // Some editors put one in front of a file. What is behind it may be a password, which must not be said for it.
+        return parse(&line.slice(BYTE_ORDER_MARK.len_utf8()..words.len()));
     }
     if let Some(request) = verb_line(line, str::to_string, is_verb) {
         return Some(request);
@@ -228,6 +232,14 @@ mod tests {
         assert_eq!(command("MSG:TODO: milk"), says("TODO: milk"));
         assert_eq!(command("//help is a command"), says("/help is a command"));
         assert_eq!(command("TODO: milk").unwrap_err().code(), Code::UnknownVerb);
+    }
+
+    #[test]
+    fn a_byte_order_mark_makes_no_line_another_one() {
+        for line in ["JOIN:ani", "join:ani", "/login ani secret", "QUIT", "hello", "/foo"] {
+            assert_eq!(read(&format!("\u{feff}{line}")), read(line), "{line}");
+        }
+        assert_eq!(read("\u{feff}"), None);
     }
 
     #[test]

@@ -28,9 +28,12 @@ pub struct Text {
     end: usize,
 }
 
+/// Some editors put it in front of a file.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A text without the byte order mark (U+FEFF) that some editors put in front of a file.
 pub fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
 impl Text {

@@ -27,7 +27,12 @@ pub(super) fn paste_too_long(unit: &str, max: usize, got: usize) -> Refusal {
 }
 
 /// Nothing of a paste is said, because of one of its lines: the first one is 1, and empty ones count.
+/// At 0 it is the line above them, which begins it.
 pub(super) fn bad_paste(line: usize, why: Refusal) -> Refusal {
+    if line == 0 {
+        let words = format!("Nothing of your paste was said: {why}");
+        return why.reworded(words);
+    }
     let words = format!("Nothing of your paste was said, for its line {line}: {why}");
     why.reworded(words).with("line", line)
 }
@@ -35,9 +40,9 @@ pub(super) fn bad_paste(line: usize, why: Refusal) -> Refusal {
 /// The lines of a paste up to its end.
 #[derive(Default)]
 pub(super) struct Paste {
-    /// Those that are said: what is empty is left out.
+    /// Those that are said: what is blank is left out.
     lines: Vec<Text>,
-    /// How many lines came, how many of them are not empty, and the bytes of those.
+    /// How many lines came, how many of them are not blank, and the bytes of those.
     pub(super) number: usize,
     count: usize,
     bytes: usize,
@@ -53,10 +58,15 @@ enum Fault {
 }
 
 impl Paste {
+    /// A paste whose beginning is wrong. It is read to its end, or its lines would be taken for others.
+    pub(super) fn wrong(why: Refusal) -> Paste {
+        Paste { fault: Some((0, Fault::Line(why))), ..Paste::default() }
+    }
+
     /// One more line.
     pub(super) fn add(&mut self, text: Text) {
         self.number += 1;
-        if text.trim().is_empty() {
+        if text.is_blank() {
             return;
         }
         self.count += 1;

@@ -86,6 +86,11 @@ fn a_paste_without_its_end_is_refused_as_a_whole() {
     let (server, mut budi) = server(None);
     let (code, out, err) = piped(&server, b"PASTE:\none\ntwo\n");
     assert!(code == Some(1) && err.contains(" ERR 461 "), "{out}{err}");
+    // Nor is a line left out of it. 0xFF and what follows would be telnet's.
+    for wrong in [&b"caf\xe9"[..], b"\xff", b"\xff\xf4"] {
+        let (code, out, err) = piped(&server, &[b"PASTE:\none\n", wrong, b"\nQUIT\n.\n"].concat());
+        assert!(code == Some(1) && err.contains(" line=2: "), "{out}{err}");
+    }
     assert_eq!(budi.settle(), [] as [String; 0]);
 }
 
@@ -112,6 +117,9 @@ fn a_password_in_a_pipe_reaches_the_server_alone() {
     let (code, out, err) = piped(&with_key, format!("/oper\n{KEY}\nhello\n").as_bytes());
     assert!(code == Some(0) && out.contains(" OK OPER ") && !out.contains(KEY), "{out}{err}");
     budi.hears("* MSG #lobby 1 ci: hello");
+    // The mark that some editors put in front of a file makes no difference.
+    let (code, out, err) = piped(&with_key, format!("\u{feff}/oper\n{KEY}\n").as_bytes());
+    assert!(code == Some(0) && out.contains(" OK OPER ") && !out.contains(KEY), "{out}{err}");
     // Where the server asks for none, the line that was meant to be one is not said.
     let (without, mut budi) = server(None);
     for question in ["/oper", "OPER:", "/passwd", "REGISTER=7:", "/login ci"] {

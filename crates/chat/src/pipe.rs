@@ -150,9 +150,18 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
             return Ok(Some(200));
         }
         if line.kind == "BYE" {
-            return Ok(Some(line.number(0).unwrap_or(0)));
+            return Ok(Some(code_of_bye(&line)));
         }
     }
+}
+
+/// How it ended. Standard error says why a server closes that was not asked to.
+fn code_of_bye(line: &Line) -> u64 {
+    let code = line.number(0).unwrap_or(0);
+    if code != 200 {
+        complain(&format!("error: the server closed the connection ({code}): {}", line.text));
+    }
+    code
 }
 
 /// The greeting, the options and the question for a password are not what the reader of the text wants.
@@ -224,7 +233,9 @@ impl Sender {
     fn send(&mut self, line: &[u8]) -> io::Result<bool> {
         if self.pasting {
             self.pasting = line != b".";
-            self.put(line)?;
+            // For a line that is not UTF-8 the server refuses the whole paste. 0xFF it would take for telnet's; 0xFE is as wrong.
+            let line: Vec<u8> = line.iter().map(|byte| if *byte == 0xFF { 0xFE } else { *byte }).collect();
+            self.put(&line)?;
             return Ok(true);
         }
         let text = match Text::from_bytes(line) {
@@ -260,7 +271,8 @@ impl Sender {
         if !self.window.open() {
             return Ok(false);
         }
-        self.pasting = request.what == Ok(Command::PasteBegins);
+        // Also where the server will refuse it, which it does at the end.
+        self.pasting = request.verb.is_some_and(|verb| verb.name == "PASTE");
         self.serial += 1;
         match request.verb {
             Some(verb) if request.tag.is_none() => {

@@ -450,8 +450,24 @@ fn a_paste_that_is_not_finished_is_refused_and_not_said() {
     let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"PASTE:\none\n/foo\n");
     assert_eq!(code, 1, "{out}");
     assert!(err.contains(" ERR 461 missing-argument PASTE tag=line-3 line=3: "), "{err}");
+    for (paste, why) in [
+        (&b"PASTE:\n\xff\nQUIT\n.\nQUIT\n"[..], " ERR 488 not-utf8 PASTE tag=line-3 at=0 line=1: "),
+        (b"/paste #rust\nQUIT\n.\n", " ERR 490 bad-argument PASTE tag=line-3: "),
+    ] {
+        let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], paste);
+        assert!(code == 1 && err.contains(why), "{out}{err}");
+    }
     ani.says("PING:end");
     assert!(!ani.hears("PONG end").contains(" MSG "));
+}
+
+#[test]
+fn a_server_that_closes_is_named_as_the_reason() {
+    let server = Chat::with("127.0.0.1:0", &["--max-clients", "1"]);
+    let _ani = Person::joins(&server, "ani");
+    let (code, out, err) = piped(&["--name", "ci", "--addr", &server.addr], b"one\n");
+    assert!(code == 1 && out.contains(" BYE 511 "), "{out}");
+    assert_eq!(err, "error: the server closed the connection (511): The server is full. Try again later.\n");
 }
 
 #[test]

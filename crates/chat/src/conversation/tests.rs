@@ -489,6 +489,11 @@ fn lines_of_a_paste_are_no_commands_and_no_dot_ends_them_early() {
     client.types(".");
     client.types("/me waves");
     assert_eq!(client.sent().0, ["/paste", "/me waves", ".", "ACT:waves"]);
+    // The server would refuse it at its end, and what is typed until then with it.
+    client.shown();
+    client.types("/paste #rust");
+    assert!(client.shown().contains("Nothing stands behind /paste"));
+    assert_eq!(client.sent().0, [] as [&str; 0]);
 }
 
 #[test]

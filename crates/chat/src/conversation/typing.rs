@@ -124,6 +124,8 @@ impl Conversation {
                 self.pasting = true;
                 self.put(&text);
             }
+            // The server would read what is typed next as a part of it.
+            Err(error) if request.verb.is_some_and(|verb| verb.name == "PASTE") => self.trouble(&error.to_string()),
             what if request.verb.is_some_and(|verb| verb.secret) => {
                 self.put_secret(&text, Request { what, ..request });
             }
