@@ -759,15 +759,16 @@ fn split(flag: OsString) -> (OsString, Option<OsString>) {
     }
 }
 
-/// How many letters differ between two keys, for a "did you mean".
-pub fn distance(a: &str, b: &str) -> usize {
-    edits(a, b)
+/// The known name that is meant by a misspelt one: at most `most` of its letters, and at most half of them, are other ones. Without
+/// the half every short word would be close to `tz`.
+pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>, most: usize) -> Option<&'a str> {
+    let near = known.map(|known| (edits(typed, known), known));
+    near.filter(|(count, known)| *count <= most.min(known.len() / 2)).min().map(|(_, known)| known)
 }
 
 fn near(key: &str) -> Option<&'static str> {
     let others = ["config", "help", "version", "check_config", "print_config"];
-    let keys = SETTINGS.iter().map(|setting| setting.key).chain(others);
-    keys.map(|known| (edits(key, known), known)).filter(|(n, _)| *n <= 3).min().map(|(_, known)| known)
+    nearest(key, SETTINGS.iter().map(|setting| setting.key).chain(others), 3)
 }
 
 /// The text of `--help`.

@@ -26,13 +26,16 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::WebConfig;
-use crate::error::{AppError, PROBLEM};
+
+mod full;
+
+use full::{Full, LINGER, LINGER_BYTES, see_off};
 
 /// How long a connection of a known proxy may stay without a call: it has many people's calls to bring.
 const IDLE_PROXY: Duration = Duration::from_secs(180);
@@ -48,10 +51,6 @@ const LEAST_EACH: usize = 32;
 const OTHERS: usize = 128;
 /// The most connections where the system does not say how many descriptors there may be.
 const NO_LIMIT: usize = 8_192;
-/// How long, and for how many bytes, what a client still sends is read and thrown away behind a refusal: a socket that is closed
-/// with bytes unread is reset, and the client, or the proxy before it, never sees why.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 16 << 20;
 /// The log hears so often at most that connections are turned away.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
@@ -99,46 +98,6 @@ impl Most {
             (ours / 2).min(ours.saturating_sub(handle.open_sockets())).max(LEAST_EACH)
         });
         Most { all, each }
-    }
-}
-
-/// Why there is no place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Full {
-    /// Nor will there be one while this address has so many.
-    Address(usize),
-    Door,
-}
-
-impl Full {
-    /// What the operator can change.
-    fn setting(self) -> &'static str {
-        match self {
-            Full::Address(_) => "max_per_address",
-            Full::Door => "the number of open files",
-        }
-    }
-
-    fn refusal(self) -> AppError {
-        AppError::Full(match self {
-            Full::Address(most) => format!(
-                "There are {most} connections from your address, as many as it may have. Close a tab or a program that is connected, and \
-                 try again. An operator can allow more with max_per_address."
-            ),
-            Full::Door => "The server has as many connections as it can hold. Try again in a moment.".into(),
-        })
-    }
-
-    /// The whole answer: nothing of the call is looked at.
-    fn answer(self) -> String {
-        let refusal = self.refusal();
-        let body = serde_json::to_string(&refusal.problem()).unwrap_or_default();
-        let retry = refusal.retry_after().unwrap_or_default();
-        format!(
-            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {retry}\r\nContent-Type: {PROBLEM}\r\nCache-Control: no-store\r\n\
-             X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
     }
 }
 
@@ -497,22 +456,6 @@ pub(crate) async fn serve(
     }
     drop((listener, ended));
     alive.closed().await;
-}
-
-/// Says why there is no place, and reads away what is still sent.
-async fn see_off(mut socket: TcpStream, full: Full) -> io::Result<()> {
-    // To some clients an answer that comes before their call is none.
-    let _silent = timeout(LINGER / 2, socket.readable()).await;
-    socket.write_all(full.answer().as_bytes()).await?;
-    socket.shutdown().await?;
-    let (mut rest, mut left) = ([0; 8 * 1024], LINGER_BYTES);
-    while left > 0 {
-        match socket.read(&mut rest).await? {
-            0 => break,
-            count => left = left.saturating_sub(count),
-        }
-    }
-    Ok(())
 }
 
 impl Door {

@@ -686,8 +686,7 @@ pub(crate) fn example() -> String {
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
-    let near = keys().map(|key| (chat_server::config::distance(name, key.name()), key.name()));
-    near.filter(|(distance, _)| *distance <= 2).min().map(|(_, name)| name)
+    chat_server::config::nearest(name, keys().map(|key| key.name()), 2)
 }
 
 #[cfg(test)]
@@ -764,6 +763,7 @@ mod tests {
     const OTHERS: &[(&str, &str)] = &[
         ("addr", "127.0.0.1:1"),
         ("name", "other"),
+        ("tz", "utc"),
         ("motd", "other"),
         ("log", "debug"),
         ("outbox_bytes", "8192"),
@@ -821,7 +821,8 @@ mod tests {
 
     #[test]
     fn variables_that_are_nearly_ours_are_named() {
-        let variables = ["CHAT_MAX_CLIENTS", "CHAT_MAXCLIENTS", "CHAT_PORT", "CHAT_CONFIG", "HOME", "CHAT_"];
+        let variables =
+            ["CHAT_MAX_CLIENTS", "CHAT_MAXCLIENTS", "CHAT_PORT", "CHAT_CONFIG", "HOME", "CHAT_", "CHAT_URL"];
         let told = misspelt(variables.iter().map(|name| name.to_string()));
         assert_eq!(told, ["there is no setting CHAT_MAXCLIENTS, so it does nothing\n  did you mean: CHAT_MAX_CLIENTS"]);
     }

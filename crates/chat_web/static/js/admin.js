@@ -77,8 +77,15 @@ function show({ server, totals, doors, rooms, people, stats }) {
     fill.style.setProperty('--part', count / all);
     return h('li', {}, h('span', {}, { line: 'Terminals', web: 'Browsers', rest: 'Programs' }[door] ?? door), h('span.n', {}, String(count)), h('span.track', {}, fill));
   } })));
-  reconcile($('#allrooms'), rooms.map((room) => ({ key: room.id, sig: JSON.stringify(room), make: () => h('tr', {}, h('td', {}, h('b', {}, `#${room.id}`)), h('td.n', {}, String(room.users)), h('td.n', {}, number.format(room.last_seq)), h('td', {}, room.modes), h('td', {}, h('span.topic', { dir: 'auto' }, room.topic ?? ''))) })));
   // Row by row: the button under the hand must stay the same one.
+  reconcile($('#allrooms'), rooms.map((room) => ({ key: room.id, sig: JSON.stringify([room.modes, room.topic]), make: () => h('tr', {},
+    h('td', {}, h('b', {}, `#${room.id}`)), h('td.n.users'), h('td.n.events'), h('td', {}, room.modes), h('td', {}, h('span.topic', { dir: 'auto' }, room.topic ?? '')),
+    h('td.n', {}, room.id !== 'lobby' && h('button.kick.forget', { 'aria-label': `Forget #${room.id}`, onclick: () => forget(room.id) }, 'Forget'))) })));
+  for (const room of rooms) {
+    const row = $(`#allrooms [data-key="${CSS.escape(room.id)}"]`);
+    $('.users', row).textContent = String(room.users);
+    $('.events', row).textContent = number.format(room.last_seq);
+  }
   reconcile($('#everyone'), people.map((one) => ({ key: one.id, sig: JSON.stringify([one.name, one.door, one.state, one.away, one.rooms, one.origin]), make: () => h('tr', {},
     h('td', {}, h('span.namecell', {}, avatar(one.name, '.s'), one.name)), h('td', {}, one.door), h('td', { dir: 'auto' }, one.away ? `away: ${one.away}` : one.state), h('td', {}, (one.rooms ?? []).map((room) => `#${room}`).join(' ')), h('td.n.idle'), h('td', {}, one.origin),
     h('td.n', {}, h('button.kick', { 'aria-label': `Send away ${one.name}`, onclick: () => kick(one) }, 'Send away'))) })));
@@ -128,6 +135,13 @@ function kick(person) {
   dialog.onclose = () => { if (dialog.returnValue === 'yes') act('kick', { id: person.id, reason: $('#why').value.trim() }, `${person.name} was sent away.`).then(look); };
   dialog.showModal();
   $('#why').focus();
+}
+function forget(room) {
+  const dialog = $('#forget');
+  $('#forgethead').textContent = `Forget #${room}`;
+  dialog.returnValue = '';
+  dialog.onclose = () => { if (dialog.returnValue === 'yes') act('forget', { room }, `#${room} is forgotten.`).then(look); };
+  dialog.showModal();
 }
 // Enter in the field means what the dialog is for, not its first button.
 $('#why').addEventListener('keydown', (e) => { if (e.key === 'Enter') { e.preventDefault(); $('#kick').close('yes'); } });

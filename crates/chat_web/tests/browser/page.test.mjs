@@ -619,6 +619,29 @@ test('operators see everybody and can send somebody away', async () => {
   assert.deepEqual([...ana.errors, ...boss.errors], []);
 }, { timeout: 4 * WAIT });
 
+test('operators can forget a room, after a question', async () => {
+  await serve({ key: 'a key for the tests' });
+  const budi = await terminal('budi');
+  budi.say('/join #club');
+  await budi.hears('OK JOIN room=#club');
+  const boss = await person(null);
+  await boss.goto(`${server.url}/admin`);
+  await boss.fill('#key', 'a key for the tests');
+  await boss.keyboard.press('Enter');
+  const ask = () => boss.click('[aria-label="Forget #club"]');
+  await ask();
+  await boss.waitForSelector('#forget[open]:has-text("Forget #club")');
+  await boss.keyboard.press('Escape');
+  await boss.waitForSelector('#forget', { state: 'hidden' });
+  assert.equal(await boss.locator('[aria-label="Forget #lobby"]').count(), 0, 'the lobby stays');
+  await ask();
+  await boss.click('#forget .danger');
+  await boss.waitForSelector('[aria-label="Forget #club"]', { state: 'detached' });
+  await budi.hears(/ (KICKED|LEFT|NOTE) #club/);
+  await boss.waitForFunction(() => ['forget', 'club'].every((word) => document.querySelector('#audit').textContent.includes(word)));
+  assert.deepEqual(boss.errors, []);
+}, { timeout: 4 * WAIT });
+
 test('after a restart one is in the same rooms again, and what waited for them arrives there', async () => {
   await serve();
   const page = await person('ana', {}, ['WebSocket', 'Failed to load resource', 'ERR_']);
