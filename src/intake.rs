@@ -276,7 +276,7 @@ impl<D: Decoder> Intake<D> {
         }
         if let Some(until) = self.pause {
             if now < until {
-                return Some(Next::Pause(until));
+                return Some(self.paused(until, now));
             }
             self.pause = None;
         }
@@ -310,6 +310,19 @@ impl<D: Decoder> Intake<D> {
             }
         }
         None
+    }
+
+    /// The pace holds a line back, and the time for a name goes on.
+    fn paused(&mut self, until: Instant, now: Instant) -> Next {
+        let limit = self.settings.config().sign_on_secs;
+        if self.clock.signed_on || limit.is_zero() {
+            return Next::Pause(until);
+        }
+        let ends = self.clock.accepted + limit;
+        if now < ends {
+            return Next::Pause(until.min(ends));
+        }
+        if self.has_signed_on() { Next::Pause(until) } else { Next::Leave(Leave::SignOn) }
     }
 
     /// The pace has let it pass.

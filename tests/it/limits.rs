@@ -123,6 +123,18 @@ fn whoever_has_a_name_is_not_bound_by_the_sign_on_limit() {
     ani.settle();
 }
 
+/// The second line has to wait for longer than the test does.
+#[test]
+fn the_time_for_a_name_ends_also_while_the_pace_holds_a_line_back() {
+    let server = short(|config| {
+        (config.burst, config.per_second) = (1, 0.001);
+        config.sign_on_secs = Duration::from_millis(300);
+    });
+    let mut talker = server.connect();
+    talker.send_bytes(b"PING:1\nPING:2\nPING:3\n");
+    talker.until("* BYE 409 sign-on-timeout: ...");
+}
+
 #[test]
 fn before_a_name_little_is_taken_and_little_is_given() {
     let server = TestServer::start();
