@@ -208,11 +208,15 @@ impl Lines {
                     self.say(format_args!("{} ({}){colon}{}", room.name, people(room.users), room.topic));
                 }
             }
+            Items::History { lines, .. } if lines.is_empty() => {
+                self.say(format_args!("There are no earlier lines of {}.", everywhere(&block.room)));
+            }
             Items::History { lines, .. } => {
                 self.say(format_args!("{} of {}:", counted(lines.len(), "earlier line"), everywhere(&block.room)));
                 self.old_lines(lines);
                 self.say("End of the earlier lines.");
             }
+            Items::Found { lines, .. } if lines.is_empty() => self.say("No line was found."),
             Items::Found { lines, .. } => {
                 self.say(format_args!("{} found:", counted(lines.len(), "line")));
                 self.old_lines(lines);
@@ -243,6 +247,7 @@ impl Lines {
                 });
                 changes.iter().for_each(|change| self.say(change));
             }
+            Items::Audit { acts, .. } if acts.is_empty() => self.say("There are no acts by power."),
             Items::Audit { acts, .. } => {
                 self.say(format_args!("{} by power:", counted(acts.len(), "act")));
                 for Entry { act, .. } in acts {
