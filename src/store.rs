@@ -192,7 +192,7 @@ pub enum Question {
         /// From where.
         from: Option<IpAddr>,
         /// Passwords are guessed, of this name or from that address. Only who comes from where the account was signed in to
-        /// before is looked at; all others are refused with [`Spam::Guesses`](crate::error::Spam::Guesses) for so many seconds. So
+        /// before is looked at; all others are refused with [`Refused::Guarded`] for so many seconds. So
         /// a guesser gets nowhere, and the owner still gets in.
         guarded: Option<u64>,
     },

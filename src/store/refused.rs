@@ -26,7 +26,7 @@ pub enum Refused {
     NoInvitation,
     /// The code is unknown, used up or too old.
     BadInvitation,
-    /// Passwords are guessed ([`Question::SignIn`]), for so many seconds yet.
+    /// Passwords are guessed ([`Question::SignIn`](super::Question::SignIn)), for so many seconds yet.
     Guarded(u64),
     /// The search index is made anew, and so many lines are not in it yet.
     Indexing(u64),
