@@ -1,6 +1,6 @@
 //! A program as a child: what is typed into it, what it shows, and how it ends.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
@@ -87,10 +87,13 @@ impl Program {
         stdin.write_all(bytes.as_ref()).and_then(|()| stdin.flush()).expect("it reads its input");
     }
 
-    /// Writes its whole input and closes it, as `printf ... | program` does.
+    /// Writes its whole input and closes it, as `printf ... | program` does. A program may end before it has read it all.
     pub(crate) fn is_given(&mut self, bytes: impl AsRef<[u8]>) {
-        self.types(bytes);
-        self.has_no_more_to_say();
+        let stdin = self.stdin.as_mut().expect("its input is open");
+        match stdin.write_all(bytes.as_ref()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => panic!("its input: {error}"),
+            _ => self.has_no_more_to_say(),
+        }
     }
 
     /// Closes its input, as Ctrl-D does on a terminal.

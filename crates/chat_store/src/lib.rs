@@ -161,6 +161,7 @@ pub struct Sqlite {
 /// A store at work. Dropping it stops it.
 pub struct Guard {
     desk: Desk,
+    hashing: Hashing,
     writer: Option<JoinHandle<()>>,
     /// Those who answer questions.
     readers: Vec<JoinHandle<()>>,
@@ -204,7 +205,14 @@ impl Sqlite {
         let known = Known::load(&db).map_err(io::Error::other)?;
         let (hashing, hashers) = Hashing::start(&options.dir, &desk, strength)?;
         let (end, done) = mpsc::sync_channel(1);
-        let mut guard = Guard { desk: desk.clone(), writer: None, readers: hashers, interrupts: Vec::new(), done };
+        let mut guard = Guard {
+            desk: desk.clone(),
+            hashing: hashing.clone(),
+            writer: None,
+            readers: hashers,
+            interrupts: Vec::new(),
+            done,
+        };
         for (name, kind) in [("store-reader", Kind::Short), ("store-search", Kind::Long)] {
             let mut db = db::open_to_read(&options.dir).map_err(io::Error::other)?;
             guard.interrupts.push(db.get_interrupt_handle());
@@ -243,6 +251,7 @@ impl Guard {
     fn end(&mut self, patience: Duration) -> io::Result<()> {
         let deadline = Instant::now() + patience;
         self.desk.stop();
+        self.hashing.stop();
         if let Some(writer) = self.writer.take() {
             // It also ends by a panic, without a word.
             if let Err(mpsc::RecvTimeoutError::Timeout) = self.done.recv_timeout(patience) {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -361,18 +362,22 @@ pub(crate) enum Caller {
 #[derive(Clone)]
 pub(crate) struct Hashing(Arc<Waiting>);
 
+#[derive(Default)]
 struct Waiting {
     works: Mutex<VecDeque<(u64, Caller, Work)>>,
+    /// Something has come, or the threads have to end.
     more: Condvar,
+    /// Set with `works` locked, so that no thread goes to sleep just then.
+    is_stopping: AtomicBool,
 }
 
 impl Hashing {
-    /// Starts the threads. They end when the desk does.
+    /// Starts the threads. [`stop`](Hashing::stop) ends them.
     ///
     /// # Errors
     /// There is no thread, or no file descriptor, to be had.
     pub(crate) fn start(dir: &Path, desk: &Desk, strength: Strength) -> io::Result<(Hashing, Vec<JoinHandle<()>>)> {
-        let hashing = Hashing(Arc::new(Waiting { works: Mutex::default(), more: Condvar::new() }));
+        let hashing = Hashing(Arc::default());
         let mut threads = Vec::new();
         for number in 1..=THREADS {
             let db = db::open_to_read(dir).map_err(io::Error::other)?;
@@ -403,9 +408,21 @@ impl Hashing {
         Ok(())
     }
 
-    /// What waited longest; `None` if nothing has come for a while.
+    /// Ends the threads; what still waits is not done.
+    pub(crate) fn stop(&self) {
+        let _works = self.works();
+        self.0.is_stopping.store(true, Ordering::Relaxed);
+        self.0.more.notify_all();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.0.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// What waited longest; `None` if nothing has come for a while, or the threads have to end.
     fn next(&self) -> Option<(u64, Caller, Work)> {
-        let waited = self.0.more.wait_timeout_while(self.works(), TICK, |works| works.is_empty());
+        let waited =
+            self.0.more.wait_timeout_while(self.works(), TICK, |works| works.is_empty() && !self.is_stopping());
         waited.unwrap_or_else(PoisonError::into_inner).0.pop_front()
     }
 
@@ -416,7 +433,7 @@ impl Hashing {
 }
 
 fn run(mut hasher: Hasher, db: &Connection, hashing: &Hashing, desk: &Desk) {
-    while !desk.0.reading().stopping {
+    while !hashing.is_stopping() {
         let Some((number, _, work)) = hashing.next() else {
             hasher.rest();
             continue;
@@ -609,7 +626,7 @@ mod tests {
 
     #[test]
     fn half_of_the_places_are_kept_for_those_who_are_known_there() {
-        let hashing = Hashing(Arc::new(Waiting { works: Mutex::default(), more: Condvar::new() }));
+        let hashing = Hashing(Arc::default());
         let comes = |caller| hashing.submit(1, caller, |_, _| {}).is_ok();
         let admitted = (0..100).filter(|_| comes(Caller::Stranger)).count();
         assert_eq!(admitted, STRANGERS);
@@ -641,7 +658,7 @@ mod tests {
             .collect();
         answered.sort_unstable();
         assert_eq!(answered, (0..9).collect::<Vec<_>>());
-        desk.stop();
+        hashing.stop();
         threads.into_iter().for_each(|thread| thread.join().expect("it ends by itself"));
     }
 }
