@@ -61,7 +61,7 @@ const RINGS: &[(&str, &str)] = &[
     ("src", "router::accounts router::archive router::commands router::glass router::operators"),
     ("src", "router::reads server store testing testing::scrape"),
     ("crates/chat_bench/src", "protocol web"),
-    ("crates/chat_store/src", "crate db desk lock offline passwords questions reader writer"),
+    ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
     (
         "crates/chat_web/src",
         "accounts admin assets cookies crate figures files frames gate handlers listener peer queue",

@@ -367,7 +367,7 @@ fn new_token(db: &Connection, account: i64, now: i64) -> rusqlite::Result<Secret
     db.execute("INSERT INTO tokens VALUES (?1, ?2, ?3, ?3)", params![hashed, account, now])?;
     db.execute(
         "DELETE FROM tokens WHERE account = ?1 AND hash != ?2 AND hash NOT IN
-         (SELECT hash FROM tokens WHERE account = ?1 AND hash != ?2 ORDER BY used DESC LIMIT ?3)",
+         (SELECT hash FROM tokens WHERE account = ?1 AND hash != ?2 ORDER BY used DESC, created DESC LIMIT ?3)",
         params![account, hashed, TOKENS - 1],
     )?;
     Ok(Secret::new(token))

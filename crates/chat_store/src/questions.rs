@@ -11,7 +11,8 @@ use rusqlite::Connection;
 
 use crate::accounts::{self, Known, New, Visit};
 use crate::desk::Desk;
-use crate::passwords::{self, Caller, Hasher, Hashing, Password, Verdict};
+use crate::hashing::{Caller, Hashing};
+use crate::passwords::{self, Hasher, Password, Verdict};
 
 /// The desk for questions about accounts.
 #[derive(Clone)]

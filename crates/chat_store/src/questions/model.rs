@@ -175,9 +175,10 @@ impl Owner {
     }
 
     fn gets(&mut self, token: Secret, now: i64) {
+        // The newest stands first, so that of two that were used at once the newer one stays: a token that is shown may get another.
         self.tokens.sort_by_key(|(_, used)| -used);
         self.tokens.truncate(19);
-        self.tokens.push((token, now));
+        self.tokens.insert(0, (token, now));
     }
 }
 
