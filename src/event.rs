@@ -654,6 +654,19 @@ pub enum Warning {
     LineMode,
 }
 
+impl Warning {
+    /// One of each kind, in the order of the manual (PROTOCOL.md section 7, "Codes").
+    pub const EXAMPLES: [Warning; 7] = [
+        Warning::Pace,
+        Warning::Idle(60),
+        Warning::Errors,
+        Warning::Reads(3),
+        Warning::Interrupt,
+        Warning::PasteLeft,
+        Warning::LineMode,
+    ];
+}
+
 /// Why a connection ends, or why somebody left a room.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Leave {

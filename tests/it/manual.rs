@@ -108,16 +108,7 @@ fn the_manual_has_every_code_and_no_other() {
 fn the_manual_has_every_warning() {
     let rows = table(&section("7. Codes"), "| text | means |");
     let texts: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
-    let said = [
-        Warning::Pace,
-        Warning::Idle(60),
-        Warning::Errors,
-        Warning::Reads(3),
-        Warning::Interrupt,
-        Warning::PasteLeft,
-        Warning::LineMode,
-    ]
-    .map(|warning| {
+    let said = Warning::EXAMPLES.map(|warning| {
         let line = render(&Envelope::new(Now::read().wall, Event::Warn(warning)), Wire::Line);
         String::from_utf8(line).unwrap().split_once(": ").unwrap().1.trim_end().to_string()
     });

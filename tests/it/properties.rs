@@ -566,16 +566,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             Event::Mode { room, by, did: "gave the room a key", modes }
         }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
-        select(vec![
-            Warning::Pace,
-            Warning::Idle(60),
-            Warning::Errors,
-            Warning::Reads(3),
-            Warning::Interrupt,
-            Warning::PasteLeft,
-            Warning::LineMode
-        ])
-        .prop_map(Event::Warn),
+        select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
         (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt { what: Prompt::Login(name), is_hidden }),
         short_text(100).prop_map(Event::Pong),
