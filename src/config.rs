@@ -4,13 +4,16 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::chaos::Chaos;
-use crate::command::edits;
-use crate::hosts::Hosts;
-use crate::operator_key::OperatorKey;
-pub use crate::setting::{Change, ConfigError, Origin, Set, When};
-use crate::text::{MAX_TEXT, Text, without_mark};
-use crate::zone::Zone;
+use crate::config::hosts::Hosts;
+pub use crate::config::setting::{Change, ConfigError, Origin, Set, When};
+use crate::features::lab::chaos::Chaos;
+use crate::model::command::edits;
+use crate::model::operator_key::OperatorKey;
+use crate::model::text::{MAX_TEXT, Text, without_mark};
+use crate::model::zone::Zone;
+
+pub mod hosts;
+pub(crate) mod setting;
 
 /// Everything that can be set. A limit of 0 is switched off.
 #[derive(Clone, Debug)]
@@ -286,7 +289,7 @@ pub static SETTINGS: &[Setting] = &[
         quoted: true,
         get: |config| config.motd.clone(),
         set: Set::Text(|config, value| {
-            let wrong = |error: crate::refusal::Refusal| error.to_string();
+            let wrong = |error: crate::model::refusal::Refusal| error.to_string();
             value.lines().try_for_each(|line| Text::new(line).map(drop)).map_err(wrong)?;
             config.motd = value.into();
             Ok(())
@@ -366,7 +369,7 @@ pub static SETTINGS: &[Setting] = &[
             let known = |part: &str| part.split_once('=').map_or(level(part), |(_, word)| level(word));
             if !value.split(',').all(known) {
                 return Err("should be off, error, warn, info, debug or trace, or pairs such as \
-                            warn,chat_server::router=debug"
+                            warn,chat_server::chat::router=debug"
                     .into());
             }
             config.log = value.into();

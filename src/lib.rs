@@ -1,10 +1,11 @@
 //! A chat server on the standard library: a reading thread for each client, one that writes, and one router thread.
 //!
-//! A line becomes a [`command::Command`], the router turns commands into [`event::Event`]s, and an event becomes bytes
-//! again at the edge. The modules stand in the order in which they are best read.
+//! A line becomes a [`Command`](model::command::Command), the router turns commands into [`Event`](model::event::Event)s, and an event
+//! becomes bytes again at the edge. The folders are layers, and each imports only those above it in this list: `model` (words), `chat`
+//! (state), `protocol` (bytes), `net` (sockets and threads), `features`.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, server::Server};
+//! use chat_server::{config::Config, net::server::Server};
 //! Server::bind(Config { addr: "127.0.0.1:0".into(), ..Config::default() })?.run()?;
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -14,73 +15,21 @@
 // The same messages at the same times come to the same bytes, so nothing is done in the order of a random state.
 #![warn(clippy::iter_over_hash_type)]
 
-// ---- words ----
-pub mod names;
-pub mod address;
-pub mod looks;
-pub mod text;
-pub mod zone;
-pub mod code;
-pub mod refusal;
-pub mod spam;
-pub mod roles;
-pub mod secrets;
-pub mod audit;
-pub mod command;
-pub mod event;
-pub mod store;
-pub mod operator_key;
-
-// ---- pure logic ----
-pub mod protocol;
-pub mod render;
-pub mod export;
-pub mod dialect;
-pub mod glyph;
-pub mod editor;
-pub mod screen;
-pub mod telnet;
-pub mod history;
-pub mod limit;
-pub mod sanction;
-
-// ---- state ----
-pub mod now;
-pub mod ticket;
-pub mod outbox;
-pub mod news;
-pub mod room;
-pub mod message;
-pub mod registry;
-pub mod router;
-
-// ---- the outside ----
 mod sync;
-pub mod queue;
-pub mod connections;
-pub mod intake;
-pub mod outgoing;
-pub mod parting;
-pub mod connection;
-pub mod chaos;
-pub mod lab;
-pub mod live;
-pub mod rehash;
-pub mod files;
-mod accepting;
-mod turning_away;
-pub mod server;
-mod setting;
+
+pub mod model;
+pub mod chat;
+pub mod protocol;
+pub mod net;
+pub mod features;
+
 pub mod config;
-pub mod hosts;
-pub mod exposition;
+pub mod metrics;
+pub mod machine;
 mod process;
 pub mod program;
-pub mod metrics;
-mod exporter;
-pub mod machine;
 
-// ---- for tests, here and in every crate that builds on this one ----
+// For tests, here and in every crate that builds on this one.
 pub mod testing;
 #[cfg(all(test, shuttle))]
 mod shuttled;

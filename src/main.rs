@@ -9,11 +9,11 @@ use std::thread;
 mod journal;
 
 use chat_server::config::{self, Change, Config, ConfigError, Loaded, Origin, Task};
-use chat_server::connection::Threads;
+use chat_server::features::operators::rehash::Rehashes;
+use chat_server::net::connection::Threads;
+use chat_server::net::server::{Server, ServerHandle};
 use chat_server::program::{complain, print};
-use chat_server::rehash::Rehashes;
-use chat_server::server::{Server, ServerHandle};
-use chat_server::{lab, machine, program};
+use chat_server::{features::lab, machine, program};
 use journal::Journal;
 
 /// The address cannot be had (sysexits.h, EX_UNAVAILABLE).

@@ -4,12 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::code::Code;
-use crate::event::{Foreign, Leave, Stat};
-use crate::exposition::{Exposition, Histogram, Kind};
-use crate::now::Moment;
+use crate::chat::registry::Snapshot;
+use crate::metrics::exposition::{Exposition, Histogram, Kind};
+use crate::model::code::Code;
+use crate::model::event::{Foreign, Leave, Stat};
+use crate::model::now::Moment;
 use crate::process;
-use crate::registry::Snapshot;
+
+pub(crate) mod exporter;
+pub mod exposition;
 
 /// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.
 const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::exposition::Exposition;
 use crate::machine::soft_limit;
+use crate::metrics::exposition::Exposition;
 
 /// The kernel counts time for programs in hundredths of a second, whatever its own clock is (USER_HZ of every machine that
 /// Rust's standard library runs on).

@@ -13,24 +13,24 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::thread::{self, JoinHandle};
 use shuttle::{Config as Settings, Runner};
 
-use crate::command::Command;
-use crate::event::{Done, Event, Leave, Speech, Warning};
-use crate::message::{Client, Message};
+use crate::chat::message::{Client, Message};
+use crate::chat::outbox::{Batch, Outbox};
+use crate::chat::registry::Registry;
+use crate::chat::router::Router;
+use crate::chat::ticket::{Credits, Ticket};
 use crate::metrics::Metrics;
-use crate::names::ClientId;
-use crate::now::Moment;
-use crate::outbox::{Batch, Outbox};
-use crate::protocol::{Request, parse};
-use crate::queue::queue;
-use crate::registry::Registry;
-use crate::router::Router;
-use crate::server::run_router;
+use crate::model::command::Command;
+use crate::model::event::{Done, Event, Leave, Speech, Warning};
+use crate::model::names::ClientId;
+use crate::model::now::Moment;
+use crate::model::text::Text;
+use crate::net::queue::queue;
+use crate::net::server::run_router;
+use crate::protocol::parse::{Request, parse};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::mpsc::{SyncSender, sync_channel};
 use crate::testing::quick;
-use crate::text::Text;
-use crate::ticket::{Credits, Ticket};
 
 /// How many orders are tried: by each test, with each of the two schedulers.
 const SCHEDULES: usize = 10_000;
@@ -102,7 +102,7 @@ struct Habit {
 
 const STAYS: Habit = Habit { lines: &[], breaks_after: usize::MAX, stays: true };
 
-/// A client as [`crate::connection::serve`] makes it: one thread that reads and one that writes.
+/// A client as [`crate::net::connection::serve`] makes it: one thread that reads and one that writes.
 fn client(id: usize, habit: Habit, inbox: &SyncSender<Message>, max_bytes: usize) -> [JoinHandle<Vec<Event>>; 2] {
     let (sender, receiver) = queue(max_bytes);
     let hangup = receiver.hangup();
@@ -296,7 +296,7 @@ static GAPS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::ne
 /// Every place is given back, and whoever waits for the last of them is woken.
 #[test]
 fn shuttle_permits_come_back_and_the_one_who_waits_is_woken() {
-    use crate::connections::Connections;
+    use crate::net::connections::Connections;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let socket = std::sync::Arc::new(std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap());
     try_all(move || {

@@ -8,19 +8,19 @@ use std::thread::{self, JoinHandle};
 
 use chrono::{DateTime, Utc};
 
-use crate::audit::{Act, Entry};
-use crate::event::{Change, Envelope, Event, Speech, Version, What};
-use crate::glyph::is_unspaced;
-use crate::looks::are_alike;
-use crate::names::{ClientId, Name, RoomName};
-use crate::refusal::Refusal;
-use crate::roles::Role;
-use crate::sanction::Sanction;
-use crate::secrets::{Proof, Secret};
-use crate::store::{
+use crate::features::archive::store::{
     Account, Answer, Busy, Contents, Keeping, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
 };
-use crate::text::Text;
+use crate::features::moderation::sanction::Sanction;
+use crate::model::audit::{Act, Entry};
+use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
+use crate::model::glyph::is_unspaced;
+use crate::model::looks::are_alike;
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::secrets::{Proof, Secret};
+use crate::model::text::Text;
 
 /// What is kept. Clones are the same; it outlives the servers that use it, one after the other.
 #[derive(Clone, Default)]

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use chat_server::operator_key::OperatorKey;
+use chat_server::model::operator_key::OperatorKey;
 use chat_server::testing::{Bytes, quick};
 
 use crate::TestServer;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use chat_server::command::{Choice, Terminal, View};
-use chat_server::dialect::{Encoder, LineEncoder};
-use chat_server::event::{Block, Done, Envelope, Event, Greeting, Items, Speech, Version};
-use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::outbox::Run;
-use chat_server::text::Text;
-use chat_server::zone::Zone;
+use chat_server::chat::outbox::Run;
+use chat_server::model::command::{Choice, Terminal, View};
+use chat_server::model::event::{Block, Done, Envelope, Event, Greeting, Items, Speech, Version};
+use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::text::Text;
+use chat_server::model::zone::Zone;
+use chat_server::protocol::dialect::{Encoder, LineEncoder};
 use chrono::{DateTime, Utc};
 use proptest::collection::vec;
 use proptest::prelude::*;

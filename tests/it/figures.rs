@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use chat_server::exposition::Exposition;
+use chat_server::metrics::exposition::Exposition;
 use chat_server::testing::{DEADLINE, Scrape, quick};
 
 use crate::TestServer;

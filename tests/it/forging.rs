@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use chat_server::command::{Prompt, VERBS, What};
-use chat_server::event::{
+use chat_server::features::files::Token;
+use chat_server::model::command::{Prompt, VERBS, What};
+use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, Measure, RoomInfo, SharedFile, Speech, User, Version, Warning,
     Wire,
 };
-use chat_server::files::Token;
-use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::refusal::Refusal;
-use chat_server::render::render;
-use chat_server::text::Text;
+use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::refusal::Refusal;
+use chat_server::model::text::Text;
+use chat_server::protocol::render::render;
 use chrono::DateTime;
 use proptest::prelude::*;
 

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
-use chat_server::operator_key::OperatorKey;
-use chat_server::parting::LINGER;
+use chat_server::model::operator_key::OperatorKey;
+use chat_server::net::parting::LINGER;
 use chat_server::testing::{DEADLINE, TestClient, quick};
 
 use crate::TestServer;

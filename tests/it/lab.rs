@@ -26,7 +26,7 @@ fn picture(client: &mut TestClient) -> Vec<String> {
 #[test]
 fn a_picture_comes_each_second_until_it_is_switched_off() {
     let server = TestServer::with(lab("off"));
-    let watching = || server.handle().lab().is_some_and(chat_server::lab::Lab::is_watched);
+    let watching = || server.handle().lab().is_some_and(chat_server::features::lab::Lab::is_watched);
     let mut ani = server.join("ani");
     let mut budi = server.join("budi");
     ani.settle();

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat_server::model::text::Text;
 use chat_server::testing::{DEADLINE, quick};
-use chat_server::text::Text;
 
 use crate::TestServer;
 

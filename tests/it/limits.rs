@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
+use chat_server::model::text::Text;
 use chat_server::testing::{DEADLINE, TestClient, quick};
-use chat_server::text::Text;
 
 use crate::TestServer;
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chat_server::code::Code;
-use chat_server::command::VERBS;
 use chat_server::config::{Config, SETTINGS};
-use chat_server::event::{Envelope, Event, Warning, Wire};
-use chat_server::now::Now;
-use chat_server::render::render;
+use chat_server::model::code::Code;
+use chat_server::model::command::VERBS;
+use chat_server::model::event::{Envelope, Event, Warning, Wire};
+use chat_server::model::now::Now;
+use chat_server::protocol::render::render;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -90,7 +90,7 @@ fn the_manual_has_every_verb_and_every_slash() {
         let words = sentence.split('`').skip(1).step_by(2);
         words.map(|word| word.split(':').next().unwrap_or_default().to_string()).collect()
     };
-    let of = |is: fn(&chat_server::command::Verb) -> bool| -> BTreeSet<String> {
+    let of = |is: fn(&chat_server::model::command::Verb) -> bool| -> BTreeSet<String> {
         VERBS.iter().filter(|verb| is(verb)).map(|verb| verb.name.to_string()).collect()
     };
     assert_eq!(named("Before sign-on only"), of(|verb| verb.early));
@@ -117,10 +117,10 @@ fn the_manual_has_every_warning() {
 
 #[test]
 fn the_manual_has_every_kind_of_line() {
-    let source = read("src/render.rs");
+    let source = read("src/protocol/render.rs");
     let code = source.split("#[cfg(test)]").next().unwrap().to_string()
-        + &read("src/render/inspection.rs")
-        + &read("src/render/moderation.rs");
+        + &read("src/protocol/render/inspection.rs")
+        + &read("src/protocol/render/moderation.rs");
     let words = code.split('"').skip(1).step_by(2);
     let is_kind = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
     let kinds: BTreeSet<&str> = words.filter(is_kind).collect();
@@ -137,7 +137,7 @@ fn the_manual_has_every_kind_of_line() {
 
 #[test]
 fn the_manual_has_every_capability() {
-    let source = read("src/render.rs");
+    let source = read("src/protocol/render.rs");
     let lists = source.lines().filter(|line| line.contains("CAPS: &str = ")).filter_map(|line| line.split('"').nth(1));
     let capabilities: Vec<&str> = lists.flat_map(|list| list.split(',')).filter(|word| !word.is_empty()).collect();
     assert!(capabilities.len() > 8, "{capabilities:?}");
@@ -261,7 +261,9 @@ fn every_malformed_line_is_played() {
 fn every_reference_to_the_manual_is_right() {
     let manual = read("PROTOCOL.md");
     let mut references = 0;
-    for path in [files("src"), files("src/router")].concat() {
+    let mut paths = Vec::new();
+    crate::source::rust_files(&root().join("src"), &mut paths);
+    for path in paths {
         let source = fs::read_to_string(&path).unwrap();
         for rest in source.split("PROTOCOL.md").skip(1) {
             let rest = rest.trim_start_matches([' ', '(']).strip_prefix("section ");

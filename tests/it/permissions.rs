@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chat_server::names::Name;
-use chat_server::roles::{Policy, Role};
-use chat_server::sanction::Kind;
+use chat_server::features::moderation::sanction::Kind;
+use chat_server::model::names::Name;
+use chat_server::model::roles::{Policy, Role};
 use chat_server::testing::{Bare, MemoryStore, Setup, Stage, quick};
 use proptest::collection::vec;
 use proptest::option;

@@ -23,19 +23,19 @@ fn the_root_package_has_exactly_four_dependencies() {
 #[test]
 fn the_chat_itself_knows_no_socket_no_thread_and_no_clock() {
     for file in [
-        "src/router.rs",
-        "src/router/commands.rs",
-        "src/protocol.rs",
-        "src/render.rs",
-        "src/dialect.rs",
-        "src/telnet.rs",
-        "src/room.rs",
-        "src/history.rs",
-        "src/limit.rs",
-        "src/registry.rs",
-        "src/outbox.rs",
-        "src/event.rs",
-        "src/command.rs",
+        "src/chat/router.rs",
+        "src/chat/router/commands.rs",
+        "src/protocol/parse.rs",
+        "src/protocol/render.rs",
+        "src/protocol/dialect.rs",
+        "src/net/telnet.rs",
+        "src/chat/room.rs",
+        "src/chat/history.rs",
+        "src/chat/limit.rs",
+        "src/chat/registry.rs",
+        "src/chat/outbox.rs",
+        "src/model/event.rs",
+        "src/model/command.rs",
     ] {
         let text = read(file);
         let code = text.split("\nmod tests {").next().unwrap_or_default();

@@ -4,34 +4,36 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chat_server::audit::{Act as PowerAct, Entry};
-use chat_server::code::Code;
-use chat_server::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View};
+use chat_server::chat::history::History;
+use chat_server::chat::limit::{Bucket, RateLimiter, Verdict};
+use chat_server::chat::message::Message;
+use chat_server::chat::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Undelivered};
+use chat_server::chat::ticket::Ticket;
 use chat_server::config::{self, When};
-use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_BYTES, PASTE_LINES};
-use chat_server::event::{
+use chat_server::features::files::{Granted, Token};
+use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
+use chat_server::model::audit::{Act as PowerAct, Entry};
+use chat_server::model::code::Code;
+use chat_server::model::command::{
+    Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View,
+};
+use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
     Version, Warning, What, Wire,
 };
-use chat_server::files::{Granted, Token};
-use chat_server::history::History;
-use chat_server::lab::{Doing, Inspection, Queue, Thread, Turns};
-use chat_server::limit::{Bucket, RateLimiter, Verdict};
-use chat_server::message::Message;
-use chat_server::names::{ClientId, MAX_NAME, Name, RoomName};
-use chat_server::now::Moment;
-use chat_server::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Undelivered};
-use chat_server::protocol::parse;
-use chat_server::queue::{MAX_BATCHES, queue};
-use chat_server::refusal::Refusal;
-use chat_server::render::render;
-use chat_server::roles::Role;
-use chat_server::spam::{Spam, TooFast};
-use chat_server::telnet::{Input, Splitter};
+use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
+use chat_server::model::now::Moment;
+use chat_server::model::refusal::Refusal;
+use chat_server::model::roles::Role;
+use chat_server::model::spam::{Spam, TooFast};
+use chat_server::model::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
+use chat_server::model::zone::Zone;
+use chat_server::net::queue::{MAX_BATCHES, queue};
+use chat_server::net::telnet::{Input, Splitter};
+use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_BYTES, PASTE_LINES};
+use chat_server::protocol::parse::parse;
+use chat_server::protocol::render::render;
 use chat_server::testing::{Bare, Stage, quick};
-use chat_server::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
-use chat_server::ticket::Ticket;
-use chat_server::zone::Zone;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::collection::vec;
 use proptest::option;

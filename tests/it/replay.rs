@@ -5,22 +5,22 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use chat_server::command::VERBS;
+use chat_server::chat::message::{Message, Onlooker, Order, Sought};
+use chat_server::chat::outbox::Batch;
+use chat_server::chat::ticket::Ticket;
 use chat_server::config::Config;
-use chat_server::event::{Leave, Wire};
-use chat_server::message::{Message, Onlooker, Order, Sought};
-use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::now::{Moment, Now};
-use chat_server::operator_key::OperatorKey;
-use chat_server::outbox::Batch;
-use chat_server::protocol::parse;
-use chat_server::render::render;
-use chat_server::roles::{Policy, Role};
-use chat_server::secrets::Secret;
-use chat_server::store::Question;
+use chat_server::features::archive::store::Question;
+use chat_server::model::command::VERBS;
+use chat_server::model::event::{Leave, Wire};
+use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::now::{Moment, Now};
+use chat_server::model::operator_key::OperatorKey;
+use chat_server::model::roles::{Policy, Role};
+use chat_server::model::secrets::Secret;
+use chat_server::model::text::Text;
+use chat_server::protocol::parse::parse;
+use chat_server::protocol::render::render;
 use chat_server::testing::{Bare, MemoryStore, Setup, Shelf, Stage, quick};
-use chat_server::text::Text;
-use chat_server::ticket::Ticket;
 use chrono::DateTime;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -392,8 +392,10 @@ impl Play {
             }
             Step::Rights(seat) => Message::Rights { client: self.id(*seat), reply: self.reply() },
             Step::SignIn(name, password) => {
-                let proof =
-                    chat_server::secrets::Proof::Password(Name::parse(name).expect("a name"), Secret::new(*password));
+                let proof = chat_server::model::secrets::Proof::Password(
+                    Name::parse(name).expect("a name"),
+                    Secret::new(*password),
+                );
                 let from = Some([192, 0, 2, 9].into());
                 let question = Question::SignIn { proof, token: true, from, guarded: None };
                 Message::Ask { question, is_private: true, reply: self.reply() }

@@ -50,7 +50,8 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
+/// The Rust files below a directory, at any depth.
+pub(crate) fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
     for path in entries(dir) {
         if path.is_dir() {
             rust_files(&path, files);

@@ -1,12 +1,12 @@
 //! Typing in comfort mode: whatever is typed and whatever comes in between, the terminal shows all of it, and the typed line
 //! last; and however keys are cut on their way, they come to the same.
 
-use chat_server::command::Terminal;
-use chat_server::dialect::{Encoder, LineEncoder};
-use chat_server::event::{Envelope, Event, Wire};
-use chat_server::render::render;
-use chat_server::telnet::{Input, Splitter};
-use chat_server::text::Text;
+use chat_server::model::command::Terminal;
+use chat_server::model::event::{Envelope, Event, Wire};
+use chat_server::model::text::Text;
+use chat_server::net::telnet::{Input, Splitter};
+use chat_server::protocol::dialect::{Encoder, LineEncoder};
+use chat_server::protocol::render::render;
 use chrono::DateTime;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use chat_server::operator_key::OperatorKey;
+use chat_server::model::operator_key::OperatorKey;
 use chat_server::testing::{TestClient, quick, tied};
 
 use crate::TestServer;

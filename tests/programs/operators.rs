@@ -142,7 +142,7 @@ fn fail2ban_finds_a_wrong_key_in_the_log() {
 
 #[test]
 fn no_level_of_the_log_shows_a_key_a_password_or_a_whisper() {
-    for (flags, variable) in [(&["--log", "trace"][..], None), (&[], Some("trace,chat_server::router=trace"))] {
+    for (flags, variable) in [(&["--log", "trace"][..], None), (&[], Some("trace,chat_server::chat::router=trace"))] {
         let mut program = program();
         program.env("CHAT_OPERATOR_KEY", KEY).envs(variable.map(|filter| ("RUST_LOG", filter)));
         let mut server = Process::run(program, flags, Stdio::piped());

@@ -270,8 +270,8 @@ fn a_log_level_that_does_not_exist_is_refused() {
     refuses(
         &["--log", "wran", "--check-config"],
         USAGE,
-        "error: log should be off, error, warn, info, debug or trace, or pairs such as warn,chat_server::router=debug, not \"wran\"\n  \
+        "error: log should be off, error, warn, info, debug or trace, or pairs such as warn,chat_server::chat::router=debug, not \"wran\"\n  \
          set by: --log",
     );
-    assert_eq!(run(&["--log", "warn,chat_server::router=debug", "--check-config"], &[]).0, 0);
+    assert_eq!(run(&["--log", "warn,chat_server::chat::router=debug", "--check-config"], &[]).0, 0);
 }

@@ -13,7 +13,7 @@ mod room;
 mod speech;
 mod typing;
 
-use chat_server::secrets::Secret;
+use chat_server::model::secrets::Secret;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use chat_server::names::{Name, RoomName};
-use chat_server::secrets::Secret;
+use chat_server::model::names::{Name, RoomName};
+use chat_server::model::secrets::Secret;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use chat_server::text::is_harmful;
+use chat_server::model::text::is_harmful;
 use chrono::{DateTime, Utc};
 
 /// The longest line of a server that is read; PROTOCOL.md promises 4,096 bytes.

@@ -4,11 +4,11 @@ use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::thread;
 
-use chat_server::command::{Choice, Command, Prompt, View as WireView};
+use chat_server::model::command::{Choice, Command, Prompt, View as WireView};
+use chat_server::model::secrets::Secret;
+use chat_server::model::text::Text;
 use chat_server::program::not_written;
-use chat_server::protocol;
-use chat_server::secrets::Secret;
-use chat_server::text::Text;
+use chat_server::protocol::parse;
 
 use crate::flags::Settings;
 use crate::flags::{CANNOT_CONNECT, NO_SERVER, WRONG_PORT};
@@ -246,7 +246,7 @@ impl Sender {
                 return Ok(true);
             }
         };
-        let Some(request) = protocol::parse(&text) else { return Ok(true) };
+        let Some(request) = parse::parse(&text) else { return Ok(true) };
         match &request.what {
             Ok(Command::Quit(_)) => {
                 self.put(line)?;

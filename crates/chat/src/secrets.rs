@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use chat_server::code::Code;
-use chat_server::command::{self, Command, ModeChange, Verb};
-use chat_server::protocol::{self, Request};
-use chat_server::secrets::Secret;
-use chat_server::text::{Text, without_mark};
+use chat_server::model::code::Code;
+use chat_server::model::command::{self, Command, ModeChange, Verb};
+use chat_server::model::secrets::Secret;
+use chat_server::model::text::{Text, without_mark};
+use chat_server::protocol::parse::{self, Request};
 
 /// Names a file whose first line is the password for `--login`. `/dev/fd/3` is a file, too.
 pub(crate) const PASSWORD_FILE: &str = "CHAT_PASSWORD_FILE";
@@ -17,7 +17,7 @@ const MOST: u64 = 4_096;
 
 /// Whether a line has a password or a key in it, or was likely meant to: such a line is kept in no history.
 pub(crate) fn has_secret(line: &str) -> bool {
-    let requests = line.lines().filter_map(|line| protocol::parse(&Text::new(line).ok()?));
+    let requests = line.lines().filter_map(|line| parse::parse(&Text::new(line).ok()?));
     requests.into_iter().any(|request| is_secret(&request) || request.early.as_deref().is_some_and(is_secret))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chat_server::command::Verb;
+use chat_server::model::command::Verb;
 
 use crate::line::Line;
 use crate::output::complain;

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use chat_server::config::Loaded;
-use chat_server::server::Server;
+use chat_server::net::server::Server;
 use chat_server::testing::{tied, tied_words};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chat");

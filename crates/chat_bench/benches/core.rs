@@ -3,19 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chat_server::event::Wire;
-use chat_server::message::{Client, Message};
+use chat_server::chat::message::{Client, Message};
+use chat_server::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
+use chat_server::chat::registry::Registry;
+use chat_server::chat::router::Router;
+use chat_server::chat::ticket::Ticket;
 use chat_server::metrics::Metrics;
-use chat_server::names::ClientId;
-use chat_server::now::{Moment, Now};
-use chat_server::outbox::{Batch, Deliver, Outbox, Undelivered};
-use chat_server::protocol::{Request, parse};
-use chat_server::registry::Registry;
-use chat_server::render::render;
-use chat_server::router::Router;
+use chat_server::model::event::Wire;
+use chat_server::model::names::ClientId;
+use chat_server::model::now::{Moment, Now};
+use chat_server::model::text::Text;
+use chat_server::protocol::parse::{Request, parse};
+use chat_server::protocol::render::render;
 use chat_server::testing::quick;
-use chat_server::text::Text;
-use chat_server::ticket::Ticket;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// As in the load of workload b: ten senders, eight lines each.

@@ -6,7 +6,7 @@
 //! on which another thread blocks in a read, which is why this is a crate of its own.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, server::Server};
+//! use chat_server::{config::Config, net::server::Server};
 //! Server::bind(Config::default())?.run_on(&chat_direct::Direct::default())?;
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -17,14 +17,14 @@ use std::net::Shutdown;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, Scope};
 
-use chat_server::connection::{self, Departure, STACK};
-use chat_server::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
-use chat_server::event::Leave;
-use chat_server::intake::{Intake, MESSAGES};
-use chat_server::message::{Client, Message};
-use chat_server::outbox::Outbox;
-use chat_server::server::{Arrival, ServerHandle, Transport};
-use chat_server::ticket::Credits;
+use chat_server::chat::message::{Client, Message};
+use chat_server::chat::outbox::Outbox;
+use chat_server::chat::ticket::Credits;
+use chat_server::model::event::Leave;
+use chat_server::net::connection::{self, Departure, STACK};
+use chat_server::net::intake::{Intake, MESSAGES};
+use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 
 mod linger;
 mod way;
@@ -100,10 +100,10 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering::Relaxed;
 
-    use chat_server::event::{Envelope, Event};
-    use chat_server::outbox::{Batch, Deliver, Undelivered};
+    use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
+    use chat_server::model::event::{Envelope, Event};
+    use chat_server::model::text::Text;
     use chat_server::testing::TestServerOn;
-    use chat_server::text::Text;
 
     use super::*;
 

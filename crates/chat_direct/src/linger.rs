@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use chat_server::parting::LINGER;
+use chat_server::net::parting::LINGER;
 
 /// What a reader keeps until it is awake for the last time: from then on it sees to the end by itself.
 pub(crate) struct Asleep(pub(crate) Arc<TcpStream>);

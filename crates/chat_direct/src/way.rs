@@ -7,15 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
-use chat_server::connection::{self, STACK};
-use chat_server::dialect::Encoder;
-use chat_server::event::Leave;
-use chat_server::message::Message;
-use chat_server::names::ClientId;
-use chat_server::outbox::{Batch, Deliver, Undelivered};
-use chat_server::outgoing::Outgoing;
-use chat_server::queue::{Hangup, QueueReceiver, QueueSender, queue};
-use chat_server::server::ServerHandle;
+use chat_server::chat::message::Message;
+use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
+use chat_server::model::event::Leave;
+use chat_server::model::names::ClientId;
+use chat_server::net::connection::{self, STACK};
+use chat_server::net::outgoing::Outgoing;
+use chat_server::net::queue::{Hangup, QueueReceiver, QueueSender, queue};
+use chat_server::net::server::ServerHandle;
+use chat_server::protocol::dialect::Encoder;
 use rustix::net::SendFlags;
 
 use crate::linger::{Asleep, LingerHandle};

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use chat_server::dialect::{Decoder, Encoder};
-use chat_server::event::Leave;
-use chat_server::intake::{Intake, MESSAGES, Next};
-use chat_server::message::{Client as Joined, Message};
-use chat_server::outbox::Outbox;
-use chat_server::outgoing::{Outgoing, Patience};
-use chat_server::parting::Parting;
-use chat_server::queue::{QueueReceiver, WakingSender, queue};
-use chat_server::server::{Arrival, ServerHandle};
-use chat_server::ticket::Credits;
+use chat_server::chat::message::{Client as Joined, Message};
+use chat_server::chat::outbox::Outbox;
+use chat_server::chat::ticket::Credits;
+use chat_server::model::event::Leave;
+use chat_server::net::intake::{Intake, MESSAGES, Next};
+use chat_server::net::outgoing::{Outgoing, Patience};
+use chat_server::net::parting::Parting;
+use chat_server::net::queue::{QueueReceiver, WakingSender, queue};
+use chat_server::net::server::{Arrival, ServerHandle};
+use chat_server::protocol::dialect::{Decoder, Encoder};
 
 use crate::readiness::{Ready, Watch};
 use crate::turnstile::Turnstile;

@@ -5,7 +5,7 @@
 //! thread that waits (`readiness.rs`), and what is to be done for a client (`client.rs`).
 //!
 //! ```no_run
-//! use chat_server::{config::Config, server::Server};
+//! use chat_server::{config::Config, net::server::Server};
 //! Server::bind(Config::default())?.run_on(&chat_pool::Pool::default())?;
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -15,9 +15,9 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::thread::{self, Scope};
 
-use chat_server::connection;
-use chat_server::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
-use chat_server::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::connection;
+use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 
 mod client;
 mod readiness;

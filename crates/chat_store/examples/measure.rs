@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use chat_server::event::{Envelope, Event, Speech, Version};
-use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::store::{Answer, Keeping, Question, Record, Report, Store};
-use chat_server::text::Text;
+use chat_server::features::archive::store::{Answer, Keeping, Question, Record, Report, Store};
+use chat_server::model::event::{Envelope, Event, Speech, Version};
+use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::text::Text;
 use chat_store::{Durability, Guard, Options, Retention, Sqlite};
 use chrono::Utc;
 

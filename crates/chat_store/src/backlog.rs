@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use chat_server::event::{Event, What};
-use chat_server::names::RoomName;
-use chat_server::store::Record;
+use chat_server::features::archive::store::Record;
+use chat_server::model::event::{Event, What};
+use chat_server::model::names::RoomName;
 
 /// What one record costs besides its lines.
 const RECORD: usize = 256;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use chat_server::store::{Answer, Busy, Keeping, Question, Record, Refused, Report, Store};
+use chat_server::features::archive::store::{Answer, Busy, Keeping, Question, Record, Refused, Report, Store};
 use rusqlite::Connection;
 
 use crate::Durability;

@@ -1,6 +1,6 @@
 //! What is wrong when nothing can be written, in words for people.
 
-use chat_server::text::Text;
+use chat_server::model::text::Text;
 use rusqlite::{Error, ErrorCode};
 
 /// Why nothing can be written, and what can be done: part of a sentence of the router's. Everybody reads it, so it names no path

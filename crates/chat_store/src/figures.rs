@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use chat_server::exposition::{Exposition, Histogram};
+use chat_server::metrics::exposition::{Exposition, Histogram};
 
 use crate::backlog::Backlog;
 

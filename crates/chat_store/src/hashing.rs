@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use chat_server::store::Busy;
+use chat_server::features::archive::store::Busy;
 use rusqlite::Connection;
 
 use crate::db;
@@ -129,7 +129,7 @@ fn run(mut hasher: Hasher, db: &Connection, hashing: &Hashing, desk: &Desk) {
 mod tests {
     use std::sync::mpsc;
 
-    use chat_server::store::{Answer, Refused, Report};
+    use chat_server::features::archive::store::{Answer, Refused, Report};
 
     use super::*;
     use crate::Durability;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use chat_server::glyph::is_unspaced;
+use chat_server::model::glyph::is_unspaced;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, params};
 use unicode_normalization::UnicodeNormalization;
@@ -143,7 +143,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use chat_server::text::Text;
+    use chat_server::model::text::Text;
     use proptest::prelude::*;
     use proptest::sample::select;
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use chat_server::audit::Act;
-use chat_server::event::{Change, Event, Speech, What};
-use chat_server::names::RoomName;
-use chat_server::store::{Record, RoomState};
+use chat_server::features::archive::store::{Record, RoomState};
+use chat_server::model::audit::Act;
+use chat_server::model::event::{Change, Event, Speech, What};
+use chat_server::model::names::RoomName;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 

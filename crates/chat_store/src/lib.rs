@@ -24,7 +24,7 @@
 //! # Accounts
 //!
 //! A question with a password goes to `hash-1` or `hash-2` first: at most two are hashed at once, 32 wait, and one more is
-//! [`Busy`](chat_server::store::Busy). What comes of it is decided by the writer, one question after the other, and only if the
+//! [`Busy`](chat_server::features::archive::store::Busy). What comes of it is decided by the writer, one question after the other, and only if the
 //! hash is still the account's; if it is not, the password is looked at once more. So one of many gets a name, a code is good
 //! once, and an old password is worth nothing after the answer to its change. A name that nobody has is as much work as one
 //! that somebody has. Nothing that anybody could sign in with is in the file: passwords are there as argon2id ([`Strength`]),
@@ -60,7 +60,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use chat_server::store::{Contents, Report, Store};
+use chat_server::features::archive::store::{Contents, Report, Store};
 use chrono::Utc;
 use rusqlite::{Connection, InterruptHandle};
 

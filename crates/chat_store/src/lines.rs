@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chat_server::event::{Change, Envelope, Event, SharedFile, Speech, Version, What};
-use chat_server::files::Token;
-use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::text::Text;
+use chat_server::features::files::Token;
+use chat_server::model::event::{Change, Envelope, Event, SharedFile, Speech, Version, What};
+use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::text::Text;
 use chrono::DateTime;
 use rusqlite::Row;
 use rusqlite::types::Type;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chat_server::event::Envelope;
-use chat_server::names::{Name, RoomName};
-use chat_server::store::{Contents, RoomState, StoredRoom};
-use chat_server::text::Text;
+use chat_server::features::archive::store::{Contents, RoomState, StoredRoom};
+use chat_server::model::event::Envelope;
+use chat_server::model::names::{Name, RoomName};
+use chat_server::model::text::Text;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::keep::Keeper;

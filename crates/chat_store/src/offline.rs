@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use chat_server::audit::Act;
-use chat_server::names::Name;
-use chat_server::roles::Role;
-use chat_server::secrets::Secret;
-use chat_server::store::{Account, Refused};
-use chat_server::text::Text;
+use chat_server::features::archive::store::{Account, Refused};
+use chat_server::model::audit::Act;
+use chat_server::model::names::Name;
+use chat_server::model::roles::Role;
+use chat_server::model::secrets::Secret;
+use chat_server::model::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 

@@ -4,10 +4,10 @@ use std::io;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version};
-use chat_server::names::Name;
-use chat_server::refusal::Refusal;
-use chat_server::secrets::Secret;
-use chat_server::store::Refused;
+use chat_server::features::archive::store::Refused;
+use chat_server::model::names::Name;
+use chat_server::model::refusal::Refusal;
+use chat_server::model::secrets::Secret;
 use unicode_normalization::UnicodeNormalization;
 
 /// The blocks, of a KiB, that are asked for at least, though only those are touched that a hash needs. From 32 MiB on glibc maps

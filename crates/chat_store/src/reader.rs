@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use chat_server::audit::{Act, Entry};
-use chat_server::event::Envelope;
-use chat_server::glyph::is_unspaced;
-use chat_server::names::RoomName;
-use chat_server::refusal::Refusal;
-use chat_server::store::{Answer, Question, Refused};
-use chat_server::text::Text;
+use chat_server::features::archive::store::{Answer, Question, Refused};
+use chat_server::model::audit::{Act, Entry};
+use chat_server::model::event::Envelope;
+use chat_server::model::glyph::is_unspaced;
+use chat_server::model::names::RoomName;
+use chat_server::model::refusal::Refusal;
+use chat_server::model::text::Text;
 use chrono::DateTime;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
@@ -274,7 +274,7 @@ fn is_beginning(word: &str) -> bool {
 mod tests {
     use std::sync::mpsc;
 
-    use chat_server::store::Report;
+    use chat_server::features::archive::store::Report;
 
     use super::*;
     use crate::backlog::Backlog;

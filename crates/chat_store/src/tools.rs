@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chat_server::names::RoomName;
+use chat_server::model::names::RoomName;
 use chrono::{DateTime, Utc};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, params};
@@ -256,7 +256,7 @@ pub fn export(
         let mut rows = find.query(params![number, since]).map_err(wrong)?;
         while let Some(row) = rows.next().map_err(wrong)? {
             let (_, line) = line(&name, row).map_err(wrong)?;
-            if let Some(json) = chat_server::export::json(&line) {
+            if let Some(json) = chat_server::features::archive::export::json(&line) {
                 writeln!(out, "{json}").map_err(|error| ToolError::Write { path: "the export".into(), error })?;
                 count += 1;
             }

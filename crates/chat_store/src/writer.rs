@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use chat_server::store::{Answer, Question, Refused, Report};
+use chat_server::features::archive::store::{Answer, Question, Refused, Report};
 use chrono::Utc;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -132,7 +132,7 @@ impl Writer {
             );
             desk.0.figures.set_trouble(true);
             let text = "the store broke down by a fault of ours; start the server anew";
-            let why = chat_server::text::Text::new(text).unwrap_or_default();
+            let why = chat_server::model::text::Text::new(text).unwrap_or_default();
             desk.report(Report::NotKept { turn: waited_for.unwrap_or(u64::MAX), why });
         }
     }

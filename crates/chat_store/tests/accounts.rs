@@ -5,10 +5,12 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chat_server::names::{Name, RoomName};
-use chat_server::roles::Role;
-use chat_server::secrets::{Proof, Secret};
-use chat_server::store::{Account, Answer, Contents, Question, Record, Refused, Report, RoomState, Store, StoredRoom};
+use chat_server::features::archive::store::{
+    Account, Answer, Contents, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
+};
+use chat_server::model::names::{Name, RoomName};
+use chat_server::model::roles::Role;
+use chat_server::model::secrets::{Proof, Secret};
 use chat_store::{Durability, FILE, Guard, Offline, OpenError, Options, Retention, Sqlite, Strength};
 use rusqlite::Connection;
 
@@ -104,7 +106,7 @@ fn register(who: &str, password: &str) -> Question {
 
 fn invited(who: &str, code: Option<&str>) -> Question {
     let (name, secret) = (name(who), Secret::new("correct horse"));
-    let invite = code.map(|code| chat_server::text::Text::new(code).unwrap());
+    let invite = code.map(|code| chat_server::model::text::Text::new(code).unwrap());
     Question::Register { name, secret, invite, needs_invite: true, token: false, from: None }
 }
 

@@ -1,6 +1,6 @@
 //! What names look like is a table of four letters in the core, which has no Unicode data: it says the same as the whole table.
 
-use chat_server::looks::look;
+use chat_server::model::looks::look;
 use unicode_security::skeleton;
 
 #[test]

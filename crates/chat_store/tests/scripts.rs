@@ -1,6 +1,6 @@
 //! Which characters a search takes for words is a table in the core, which has no Unicode data: it says the same as Unicode's own.
 
-use chat_server::glyph::is_unspaced;
+use chat_server::model::glyph::is_unspaced;
 use unicode_normalization::char::is_combining_mark;
 use unicode_script::{Script, UnicodeScript};
 

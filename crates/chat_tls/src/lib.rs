@@ -1,7 +1,7 @@
 //! A transport that speaks TLS 1.2 and 1.3, with two threads for each client, as the core's own has them.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, server::Server};
+//! use chat_server::{config::Config, net::server::Server};
 //! use chat_tls::{Files, Tls};
 //! let tls = Tls::load(&Files { cert: "cert.pem".into(), key: "key.pem".into(), client_ca: None })?;
 //! let mut server = Server::bind(Config::default())?;
@@ -31,7 +31,7 @@
 //!
 //! Where the socket has taken only a part of a record, the rest is kept and goes first the next time; the record's words
 //! count as written when all of it is. So a peer that takes nothing is noticed by the same patience as on every transport
-//! ([`Outgoing`](chat_server::outgoing::Outgoing)).
+//! ([`Outgoing`](chat_server::net::outgoing::Outgoing)).
 //!
 //! # Coming and going
 //!
@@ -48,10 +48,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 
-use chat_server::connection::{self, STACK};
-use chat_server::connections::TurnedAway;
-use chat_server::dialect::{LineDecoder, LineEncoder};
-use chat_server::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::connection::{self, STACK};
+use chat_server::net::connections::TurnedAway;
+use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::protocol::dialect::{LineDecoder, LineEncoder};
 use rustls::{Connection, ServerConfig};
 
 mod certificates;

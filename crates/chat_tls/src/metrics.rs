@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chat_server::exposition::{Exposition, Kind};
+use chat_server::metrics::exposition::{Exposition, Kind};
 use rustls::ProtocolVersion;
 
 use crate::handshake::Failure;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
-use chat_server::connection::Link;
+use chat_server::net::connection::Link;
 use chat_server::testing::{DEADLINE, TestClient, TestServerOn};
 use kit::{Dev, Trusting, dial, pki};
 use rustls::client::ClientConnection;

@@ -4,7 +4,7 @@
 //! at once (bytes that came, room to write, news from the router, a deadline), and never holds a thread while it does.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, server::Server};
+//! use chat_server::{config::Config, net::server::Server};
 //! Server::bind(Config::default())?.run_on(&chat_tokio::Tokio::default())?;
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -14,9 +14,9 @@ use std::io;
 use std::thread::Scope;
 use std::time::Duration;
 
-use chat_server::connection;
-use chat_server::dialect::{LineDecoder, LineEncoder};
-use chat_server::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::connection;
+use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::protocol::dialect::{LineDecoder, LineEncoder};
 use tokio::runtime::{Builder, Runtime};
 
 mod client;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::http::StatusCode;
-use chat_server::exposition::{Exposition, Kind};
+use chat_server::metrics::exposition::{Exposition, Kind};
 
 use crate::state::AppState;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
-use chat_server::command::{Command, Unfit, VERBS, Verb};
-use chat_server::event::{Change, Envelope, Event, Measure, Warning, What, Wire};
-use chat_server::names::{ClientId, Name};
-use chat_server::refusal::Refusal;
-use chat_server::render::render;
+use chat_server::model::command::{Command, Unfit, VERBS, Verb};
+use chat_server::model::event::{Change, Envelope, Event, Measure, Warning, What, Wire};
+use chat_server::model::names::{ClientId, Name};
+use chat_server::model::refusal::Refusal;
+use chat_server::protocol::render::render;
 
 use crate::models::{Author, CommandInfo, FileInfo, ServerFrame, bare, timestamp};
 use crate::state::AppState;

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use chat_server::hosts::{Authority, Called, Hosts, Site};
+use chat_server::config::hosts::{Authority, Called, Hosts, Site};
 
 use crate::WebConfig;
 use crate::error::AppError;

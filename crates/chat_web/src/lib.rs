@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chat_server::message::Message;
-use chat_server::sanction::Network;
-use chat_server::server::ServerHandle;
+use chat_server::chat::message::Message;
+use chat_server::features::moderation::sanction::Network;
+use chat_server::net::server::ServerHandle;
 use tokio::sync::watch;
 use uuid::Uuid;
 

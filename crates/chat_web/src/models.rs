@@ -1,9 +1,9 @@
 //! What the page sends and gets: the frames of docs/protocol.md, and the objects of the REST calls.
 
-use chat_server::audit::Entry;
-use chat_server::command::Verb;
-use chat_server::event::{RoomInfo, SharedFile, Stat, User as Listed};
-use chat_server::names::RoomName;
+use chat_server::model::audit::Entry;
+use chat_server::model::command::Verb;
+use chat_server::model::event::{RoomInfo, SharedFile, Stat, User as Listed};
+use chat_server::model::names::RoomName;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -539,7 +539,7 @@ pub fn bare(room: &RoomName) -> String {
 ///
 /// # Errors
 /// As [`RoomName::parse`].
-pub fn room_name(bare: &str) -> Result<RoomName, chat_server::refusal::Refusal> {
+pub fn room_name(bare: &str) -> Result<RoomName, chat_server::model::refusal::Refusal> {
     RoomName::parse(&format!("#{bare}"))
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use chat_server::hosts;
-use chat_server::sanction::Network;
+use chat_server::config::hosts;
+use chat_server::features::moderation::sanction::Network;
 
 use crate::state::AppState;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chat_server::outbox::{Batch, Deliver, Undelivered};
+use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
 use tokio::sync::{Notify, mpsc};
 
 use crate::session::Out;

@@ -1,6 +1,6 @@
 //! How many WebSockets are open: in all, and of one neighbourhood of addresses.
 
-use chat_server::address::neighbourhood;
+use chat_server::model::address::neighbourhood;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -9,13 +9,13 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use chat_server::command::Line;
-use chat_server::event::What;
-use chat_server::limit::Bucket;
-use chat_server::names::{Name, RoomName};
-use chat_server::now::Moment;
-use chat_server::refusal::Refusal;
-use chat_server::text::Text;
+use chat_server::chat::limit::Bucket;
+use chat_server::model::command::Line;
+use chat_server::model::event::What;
+use chat_server::model::names::{Name, RoomName};
+use chat_server::model::now::Moment;
+use chat_server::model::refusal::Refusal;
+use chat_server::model::text::Text;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
@@ -299,7 +299,7 @@ pub fn one_line(text: &str, max: usize) -> Result<Text, Refusal> {
 /// A reaction.
 fn emoji_of(emoji: &str) -> Result<Text, Refusal> {
     let text = Text::new(emoji)?;
-    if emoji.is_empty() || emoji.len() > chat_server::command::MAX_EMOJI || emoji.contains(char::is_whitespace) {
+    if emoji.is_empty() || emoji.len() > chat_server::model::command::MAX_EMOJI || emoji.contains(char::is_whitespace) {
         return Err(Refusal::bad_argument(&text, "A reaction is one emoji."));
     }
     Ok(text)

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chat_server::config::SETTINGS;
-use chat_server::operator_key::OperatorKey;
+use chat_server::model::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use kit::{Call, Guest, Heard, Stage, TestClient, Ws, eventually, fits, matches, quick};
 use serde_json::{Map, Value, json};

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use chat_server::message::Message;
-use chat_server::roles::Policy;
-use chat_server::server::{Server, ServerHandle};
-use chat_server::store::Contents;
+use chat_server::chat::message::Message;
+use chat_server::features::archive::store::Contents;
+use chat_server::model::roles::Policy;
+use chat_server::net::server::{Server, ServerHandle};
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Strength};
 
 /// The settings of the data.

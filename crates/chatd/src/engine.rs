@@ -2,8 +2,8 @@
 
 use chat_direct::Direct;
 use chat_pool::Pool;
-use chat_server::connection::Threads;
-use chat_server::server::Transport;
+use chat_server::net::connection::Threads;
+use chat_server::net::server::Transport;
 use chat_tokio::Tokio;
 
 /// The engines, by the names of the setting.

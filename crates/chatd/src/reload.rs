@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chat_server::chat::message::Message;
 use chat_server::config::{Change, ConfigError, SETTINGS, When};
-use chat_server::message::Message;
-use chat_server::server::ServerHandle;
+use chat_server::net::server::ServerHandle;
 use chat_tls::Tls;
 use clap::ArgMatches;
 

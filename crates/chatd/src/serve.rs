@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chat_server::config::{ConfigError, Origin};
-use chat_server::exposition::{Exposition, Kind};
+use chat_server::features::archive::store::Contents;
+use chat_server::metrics::exposition::{Exposition, Kind};
+use chat_server::model::roles::Role;
+use chat_server::net::server::{Server, ServerHandle};
 use chat_server::program::{complain, print};
-use chat_server::roles::Role;
-use chat_server::server::{Server, ServerHandle};
-use chat_server::store::Contents;
-use chat_server::{lab, machine};
+use chat_server::{features::lab, machine};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
 use chat_web::Web;

@@ -4,12 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chat_server::config::hosts::Site;
 use chat_server::config::{
     Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Set, Setting, When, address_or_off,
 };
-use chat_server::hosts::Site;
-use chat_server::sanction::Network;
-use chat_server::text::without_mark;
+use chat_server::features::moderation::sanction::Network;
+use chat_server::model::text::without_mark;
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
 use clap::parser::ValueSource;
@@ -691,7 +691,7 @@ fn nearest(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use chat_server::operator_key::OperatorKey;
+    use chat_server::model::operator_key::OperatorKey;
 
     use super::*;
 

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use chat_server::config::{Change, ConfigError};
+use chat_server::features::operators::rehash::Rehashes;
+use chat_server::net::server::ServerHandle;
 use chat_server::program;
-use chat_server::rehash::Rehashes;
-use chat_server::server::ServerHandle;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 

@@ -1,6 +1,6 @@
 //! What the server says: the answers to what was asked, and all that nobody asked for.
 
-use chat_server::command::Verb;
+use chat_server::model::command::Verb;
 
 use super::speech::Speech;
 use super::{Ask, Conversation, Heard, Stage};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use chat_server::command::Command;
-use chat_server::protocol;
-use chat_server::text::Text;
+use chat_server::model::command::Command;
+use chat_server::model::text::Text;
+use chat_server::protocol::parse;
 
 use super::{Ask, Conversation};
 use crate::files::{Known, Wish, file_and_recipient, safe_name};
@@ -15,7 +15,7 @@ impl Conversation {
     pub(super) fn is_about_files(&mut self, line: &Text) -> bool {
         let line = line.as_str();
         let is_for_the_server = |line: &str| {
-            let request = Text::new(line).ok().and_then(|text| protocol::parse(&text));
+            let request = Text::new(line).ok().and_then(|text| parse::parse(&text));
             matches!(request.map(|request| request.what), Some(Ok(Command::SendFile { .. })))
         };
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -34,7 +34,7 @@ impl Conversation {
             }
             "/get" => {
                 let (token, to) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
-                if chat_server::files::Token::parse(token).is_none() {
+                if chat_server::features::files::Token::parse(token).is_none() {
                     self.trouble("It is written /get TOKEN [name]. /files shows what there is, with tokens.");
                     return true;
                 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use chat_server::command::Prompt;
-use chat_server::secrets::Secret;
+use chat_server::model::command::Prompt;
+use chat_server::model::secrets::Secret;
 
 use super::{Conversation, Stage};
 use crate::line::Line;

@@ -1,9 +1,9 @@
 //! What the person types: said, sent as a command, or kept until the connection is back.
 
-use chat_server::command::{Choice, Command, View as WireView};
-use chat_server::protocol::{self, Request};
-use chat_server::secrets::{Proof, Secret};
-use chat_server::text::Text;
+use chat_server::model::command::{Choice, Command, View as WireView};
+use chat_server::model::secrets::{Proof, Secret};
+use chat_server::model::text::Text;
+use chat_server::protocol::parse::{self, Request};
 
 use super::speech::Speech;
 use super::{Ask, Conversation, Stage};
@@ -99,7 +99,7 @@ impl Conversation {
         if self.is_about_files(&text) || self.is_about_the_bell(&text) {
             return;
         }
-        let Some(request) = protocol::parse(&text) else { return };
+        let Some(request) = parse::parse(&text) else { return };
         match request.what {
             Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
                 self.speak(room.map(|room| room.to_string()), vec![text.to_string()], act);

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use chat_pool::PoolOf;
-use chat_server::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use chat_server::event::{Envelope, Event};
+use chat_server::model::event::{Envelope, Event};
+use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use chat_server::testing::TestServerOn;
 
 /// More than the pool has workers, so that losing one each time would show.

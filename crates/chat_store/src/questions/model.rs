@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use chat_server::store::{Account, Refused};
+use chat_server::features::archive::store::{Account, Refused};
 
 use super::*;
 use crate::db::MIGRATIONS;

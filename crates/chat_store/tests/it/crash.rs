@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_server::event::{Envelope, Event, Version, What};
-use chat_server::store::Record;
+use chat_server::features::archive::store::Record;
+use chat_server::model::event::{Envelope, Event, Version, What};
 use chat_server::testing::tied;
 use chat_store::{Durability, check};
 

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use chat_server::audit::Act;
-use chat_server::event::{Envelope, Event, Version, What};
-use chat_server::store::{Keeping, Question, Record, Report};
+use chat_server::features::archive::store::{Keeping, Question, Record, Report};
+use chat_server::model::audit::Act;
+use chat_server::model::event::{Envelope, Event, Version, What};
 use chat_server::testing::Scrape;
 use chat_store::{Durability, FILE, Options, Retention, check};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -493,7 +493,7 @@ fn a_clock_that_is_years_ahead_at_the_start_throws_nothing_away() {
     // The doubt is written down. When the clock has gone on so for hours, it is believed.
     run_last(ten_days_ago);
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    let confirmed = chat_server::now::CONFIRMED_AFTER.as_millis() as i64;
+    let confirmed = chat_server::model::now::CONFIRMED_AFTER.as_millis() as i64;
     assert_eq!(db.execute("UPDATE state SET doubted = ?1 WHERE doubt IS NOT NULL", [confirmed]), Ok(1));
     drop(db);
     let talk = open();

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
-use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::store::{Answer, Contents, Keeping, Question, Record, Refused, Report, RoomState, Store};
-use chat_server::text::Text;
+use chat_server::features::archive::store::{
+    Answer, Contents, Keeping, Question, Record, Refused, Report, RoomState, Store,
+};
+use chat_server::model::event::{Change, Envelope, Event, Speech, Version, What};
+use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::text::Text;
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite};
 use chrono::DateTime;
 

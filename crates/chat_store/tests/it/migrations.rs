@@ -1,6 +1,6 @@
 //! Files that older versions made, and those of newer ones.
 
-use chat_server::event::What;
+use chat_server::model::event::What;
 use chat_store::{Durability, FILE, OpenError, Sqlite, backup, check};
 use rusqlite::Connection;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, Receiver};
 
-use chat_server::event::What;
-use chat_server::names::RoomName;
-use chat_server::store::{Answer, Contents, Keeping, Question, Record, Report, Store};
+use chat_server::features::archive::store::{Answer, Contents, Keeping, Question, Record, Report, Store};
+use chat_server::model::event::What;
+use chat_server::model::names::RoomName;
 use chat_server::testing::MemoryStore;
 use chat_store::{Durability, check};
 use proptest::prelude::*;
@@ -232,9 +232,9 @@ fn change(router: &mut Router, room: usize, back: u64, what: What) {
     router.record.lines.push(at(router.clock, &changed(ROOMS[room], id, target, what)));
 }
 
-fn at(clock: u64, line: &chat_server::event::Envelope) -> std::sync::Arc<chat_server::event::Envelope> {
+fn at(clock: u64, line: &chat_server::model::event::Envelope) -> std::sync::Arc<chat_server::model::event::Envelope> {
     let at = chrono::DateTime::from_timestamp_millis(clock as i64).unwrap();
-    chat_server::event::Envelope::new(at, line.event.clone())
+    chat_server::model::event::Envelope::new(at, line.event.clone())
 }
 
 fn compare(simple: &mut Simple, talk: &mut Talk, question: Question) {

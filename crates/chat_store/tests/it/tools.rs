@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use chat_server::event::What;
-use chat_server::store::Record;
+use chat_server::features::archive::store::Record;
+use chat_server::model::event::What;
 use chat_store::{FILE, ToolError, backup, check, export};
 use chrono::DateTime;
 use rusqlite::Connection;

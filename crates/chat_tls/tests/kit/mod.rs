@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Scope;
 
-use chat_server::connection::Link;
-use chat_server::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::connection::Link;
+use chat_server::net::server::{Arrival, ServerHandle, Transport};
 use chat_server::testing::{DEADLINE, Dial};
 use chat_tls::{Files, Tls, TlsLink};
 use rcgen::{
@@ -104,7 +104,7 @@ impl Transport for Dev {
         self.0.start(arrival, scope, handle)
     }
 
-    fn turn_away(&self, socket: &TcpStream, why: chat_server::connections::TurnedAway) {
+    fn turn_away(&self, socket: &TcpStream, why: chat_server::net::connections::TurnedAway) {
         self.0.turn_away(socket, why);
     }
 }

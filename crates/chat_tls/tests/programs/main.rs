@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::thread;
 
-use chat_server::server::Server;
+use chat_server::net::server::Server;
 use chat_server::testing::{TestServerOn, quick};
 use chat_tls::{Files, Tls};
 use kit::{Dev, Trusting, pki};

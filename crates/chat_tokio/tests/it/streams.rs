@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use chat_server::command::Command;
-use chat_server::dialect::{Decoded, Decoder, Encoder};
-use chat_server::event::{Done, Envelope, Event};
-use chat_server::names::Name;
-use chat_server::protocol::Request;
+use chat_server::model::command::Command;
+use chat_server::model::event::{Done, Envelope, Event};
+use chat_server::model::names::Name;
+use chat_server::model::text::Text;
+use chat_server::protocol::dialect::{Decoded, Decoder, Encoder};
+use chat_server::protocol::parse::Request;
 use chat_server::testing::{DEADLINE, TestClient};
-use chat_server::text::Text;
 use chat_tokio::serve;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::runtime::{Builder, Runtime};

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use chat_server::command::Command;
-use chat_server::event::{BanInfo, Block, Change, Done, Envelope, Event, Items, Leave, Measure, Speech, Version};
-use chat_server::message::Message as ToRouter;
-use chat_server::names::{Name, RoomName};
-use chat_server::refusal::Refusal;
-use chat_server::sanction::Kind;
-use chat_server::text::Text;
+use chat_server::chat::message::Message as ToRouter;
+use chat_server::features::moderation::sanction::Kind;
+use chat_server::model::command::Command;
+use chat_server::model::event::{
+    BanInfo, Block, Change, Done, Envelope, Event, Items, Leave, Measure, Speech, Version,
+};
+use chat_server::model::names::{Name, RoomName};
+use chat_server::model::refusal::Refusal;
+use chat_server::model::text::Text;
 use serde_json::Value;
 use uuid::Uuid;
 

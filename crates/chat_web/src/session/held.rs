@@ -5,10 +5,10 @@
 use std::collections::VecDeque;
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::event::{Envelope, Event};
-use chat_server::message::Message as ToRouter;
-use chat_server::names::ClientId;
-use chat_server::text::Text;
+use chat_server::chat::message::Message as ToRouter;
+use chat_server::model::event::{Envelope, Event};
+use chat_server::model::names::ClientId;
+use chat_server::model::text::Text;
 
 use super::SocketId;
 use super::task::Task;

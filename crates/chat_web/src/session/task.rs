@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::command::{Choice, Command, Presence};
-use chat_server::connections::Permit;
-use chat_server::event::What;
-use chat_server::message::{Client, Message as ToRouter, Rights};
-use chat_server::names::{Name, RoomName};
-use chat_server::outbox::{Batch, Outbox};
-use chat_server::protocol::Request;
-use chat_server::refusal::Refusal;
-use chat_server::text::Text;
-use chat_server::ticket::Ticket;
+use chat_server::chat::message::{Client, Message as ToRouter, Rights};
+use chat_server::chat::outbox::{Batch, Outbox};
+use chat_server::chat::ticket::Ticket;
+use chat_server::model::command::{Choice, Command, Presence};
+use chat_server::model::event::What;
+use chat_server::model::names::{Name, RoomName};
+use chat_server::model::refusal::Refusal;
+use chat_server::model::text::Text;
+use chat_server::net::connections::Permit;
+use chat_server::protocol::parse::Request;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 

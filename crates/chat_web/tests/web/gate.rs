@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use chat_server::config::Config;
-use chat_server::hosts::Hosts;
+use chat_server::config::hosts::Hosts;
 use chat_web::WebConfig;
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 use std::sync::Barrier;
 
 use chat_server::config::Config;
-use chat_server::hosts::Hosts;
-use chat_server::roles::{Policy, Role};
+use chat_server::config::hosts::Hosts;
+use chat_server::model::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
 

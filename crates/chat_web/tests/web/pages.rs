@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use chat_server::event::{Change, Envelope, Event, Speech, Version, What};
-use chat_server::message::Message;
-use chat_server::names::{ClientId, Name, RoomName};
-use chat_server::outbox::{Batch, Deliver, Undelivered};
-use chat_server::text::Text;
+use chat_server::chat::message::Message;
+use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
+use chat_server::model::event::{Change, Envelope, Event, Speech, Version, What};
+use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::text::Text;
 use chat_web::WebConfig;
 use chat_web::state::{AppState, PageQuery, Receipt};
 use chrono::DateTime;

@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use chat_server::config::Config;
-use chat_server::operator_key::OperatorKey;
+use chat_server::model::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use chat_web::error::PROBLEMS;
 use serde_json::{Value, json};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use chat_server::chat::message::Message;
 use chat_server::config::Config;
-use chat_server::message::Message;
-use chat_server::operator_key::OperatorKey;
-use chat_server::roles::{Policy, Role};
+use chat_server::model::operator_key::OperatorKey;
+use chat_server::model::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::json;
 

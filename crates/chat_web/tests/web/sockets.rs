@@ -1,9 +1,9 @@
 //! What a WebSocket is refused with or closed for, where a conversation cannot show it.
 
+use chat_server::chat::message::Message as ToRouter;
 use chat_server::config::Config;
-use chat_server::event::Leave;
-use chat_server::message::Message as ToRouter;
-use chat_server::operator_key::OperatorKey;
+use chat_server::model::event::Leave;
+use chat_server::model::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use serde_json::json;
 use tokio_tungstenite::tungstenite;

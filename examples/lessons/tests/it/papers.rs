@@ -137,7 +137,7 @@ fn every_link_of_the_pages_leads_to_a_file() {
     }
 }
 
-/// "[`src/server.rs`](../../src/server.rs) (`take`, `start`)": each of the names is an item of that file.
+/// "[`src/net/server.rs`](../../src/net/server.rs) (`take`, `start`)": each of the names is an item of that file.
 #[test]
 fn what_a_page_says_of_the_real_server_is_there() {
     for (_, path, page) in pages() {

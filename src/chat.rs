@@ -1,0 +1,12 @@
+//! The chat: rooms, clients, limits and the router that changes them. No socket, no thread, no clock; the same input gives the same
+//! output.
+
+pub mod ticket;
+pub mod history;
+pub mod limit;
+pub mod outbox;
+pub mod news;
+pub mod room;
+pub mod message;
+pub mod registry;
+pub mod router;

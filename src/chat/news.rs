@@ -1,0 +1,61 @@
+//! What was said in one room in this turn of the router, told once for all who hear it.
+//!
+//! Handing each line to each member would be a thousand small steps for each line. So a line only goes into the room's news,
+//! and at the end of the turn all who have heard nothing of it get the same [`Run`], shared down to its bytes. Whoever gets
+//! something of their own in between (an answer, a whisper) is first given the news up to there, so that everybody sees
+//! everything in the order in which it happened.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use crate::chat::outbox::Run;
+use crate::model::event::Envelope;
+use crate::model::names::{ClientId, NumberHasher};
+
+/// One room's news.
+#[derive(Default)]
+pub struct News {
+    /// The lines, each with its number among all that was said in this turn.
+    said: Vec<(usize, Arc<Envelope>)>,
+    /// How many of them somebody has heard who does not stand at the beginning.
+    heard: HashMap<ClientId, usize, BuildHasherDefault<NumberHasher>>,
+}
+
+impl News {
+    /// Puts a line behind the others.
+    pub(crate) fn push(&mut self, number: usize, envelope: Arc<Envelope>) {
+        self.said.push((number, envelope));
+    }
+
+    /// Whether nothing was said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// What a member has not heard. It counts as heard from now on.
+    pub(crate) fn take_rest(&mut self, id: ClientId) -> &[(usize, Arc<Envelope>)] {
+        if self.said.is_empty() {
+            return &[];
+        }
+        let heard = self.heard.insert(id, self.said.len()).unwrap_or(0);
+        &self.said[heard..]
+    }
+
+    /// Whether a member has heard nothing of it.
+    pub(crate) fn is_new_to(&self, id: ClientId) -> bool {
+        !self.heard.contains_key(&id)
+    }
+
+    /// All of it, for those who have heard nothing.
+    pub(crate) fn run(&self) -> Run {
+        Run::shared(self.said.iter().map(|(_, envelope)| envelope.clone()).collect())
+    }
+
+    /// The turn is over.
+    pub(crate) fn clear(&mut self) {
+        self.said.clear();
+        self.said.shrink_to(256);
+        self.heard.clear();
+    }
+}

@@ -1,0 +1,368 @@
+//! Who is connected: the one shared map. The router changes it, others take copies.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
+use std::sync::PoisonError;
+
+use crate::chat::message::Client;
+use crate::model::looks::Looks;
+use crate::model::names::{ClientId, Name, NumberHasher, RoomName};
+use crate::model::now::Moment;
+use crate::model::roles::Policy;
+use crate::model::text::Text;
+use crate::sync::{Arc, Mutex, MutexGuard};
+
+/// The map from client numbers to clients, shared.
+///
+/// The router holds its lock for a turn, which is short because nothing in a turn can block.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<Mutex<Clients>>);
+
+/// What is behind the lock: the clients, and who has which name.
+#[derive(Default)]
+pub(crate) struct Clients {
+    by_id: HashMap<ClientId, Box<Client>, BuildHasherDefault<NumberHasher>>,
+    by_name: HashMap<Name, Holders>,
+    /// The names of `by_name` by what they look like.
+    pub(crate) looks: Looks,
+    /// The rules for accounts, where there are any.
+    pub(crate) policy: Option<Policy>,
+}
+
+/// The connections that have one name: nearly always one, and several of one account.
+struct Holders {
+    first: ClientId,
+    others: Vec<ClientId>,
+}
+
+impl Holders {
+    fn all(&self) -> impl Iterator<Item = ClientId> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+}
+
+/// What the registry holds at one moment, for figures.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Open connections that the router knows.
+    pub clients: usize,
+    /// Those of them that have a name.
+    pub people: usize,
+    /// Bytes that wait for clients, in all.
+    pub waiting: usize,
+    /// For how many clients any wait.
+    pub behind: usize,
+    /// The connections by door.
+    pub doors: Vec<(&'static str, usize)>,
+}
+
+/// One person at one moment, for those who show who is on.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The number that others know them by: their connection's, or their first one's.
+    pub id: ClientId,
+    /// The name.
+    pub name: Name,
+    /// By which door.
+    pub door: &'static str,
+    /// From where; for operators only.
+    pub origin: String,
+    /// In which rooms, the last one entered last.
+    pub rooms: Vec<RoomName>,
+    /// The away message, if away.
+    pub away: Option<Text>,
+    /// When something was last heard.
+    pub last_line: Option<Moment>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Whether a client has signed on.
+    pub fn is_signed_on(&self, id: ClientId) -> bool {
+        self.lock().get(id).is_some_and(|client| client.name.is_some())
+    }
+
+    /// Whether a client was asked for a password or a key last, and not refused.
+    pub fn is_prompted(&self, id: ClientId) -> bool {
+        self.lock().get(id).is_some_and(|client| client.state.is_prompted)
+    }
+
+    /// The names of all who signed on, in their order.
+    pub fn names(&self) -> Vec<Name> {
+        let mut names: Vec<Name> = self.lock().by_name.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The rooms of one connection; `None` if there is none of that number.
+    pub fn rooms_of(&self, id: ClientId) -> Option<Vec<RoomName>> {
+        self.lock().get(id).map(|client| client.state.rooms.clone())
+    }
+
+    /// The connections of one person, by the number that others know them by.
+    pub fn connections_of(&self, person: ClientId) -> Vec<ClientId> {
+        self.lock().iter().filter(|client| client.person() == person).map(|client| client.id).collect()
+    }
+
+    /// All who signed on, in the order of their numbers, each once: of several connections of one account the one that was heard of
+    /// last.
+    pub fn people(&self) -> Vec<Person> {
+        let person = |client: &Client| {
+            Some(Person {
+                id: client.person(),
+                name: client.name.clone()?,
+                door: client.door,
+                origin: client.origin.clone(),
+                rooms: client.state.rooms.clone(),
+                away: client.state.away.clone(),
+                last_line: client.state.last_line,
+            })
+        };
+        let mut people: BTreeMap<ClientId, Person> = BTreeMap::new();
+        for person in self.lock().iter().filter_map(person) {
+            let known = people.get(&person.id).is_some_and(|known| known.last_line >= person.last_line);
+            if !known {
+                people.insert(person.id, person);
+            }
+        }
+        people.into_values().collect()
+    }
+
+    /// The rules for accounts. `None` where there are none, since nothing is kept.
+    pub fn policy(&self) -> Option<Policy> {
+        self.lock().policy
+    }
+
+    /// The counts.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot()
+    }
+
+    /// For the router's turn. A panic in a turn is caught and mended inside it, so a poisoned lock is a sound one.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Clients> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clients {
+    pub(crate) fn add(&mut self, client: Box<Client>) {
+        self.by_id.insert(client.id, client);
+    }
+
+    /// Takes a client out, and its name with it.
+    pub(crate) fn remove(&mut self, id: ClientId) -> Option<Box<Client>> {
+        let client = self.by_id.remove(&id)?;
+        if let Some(name) = &client.name {
+            self.release(name, id);
+        }
+        Some(client)
+    }
+
+    /// Takes a name from one connection. Others who share it keep it.
+    fn release(&mut self, name: &Name, id: ClientId) {
+        let Some(holders) = self.by_name.get_mut(name) else { return };
+        if holders.first != id {
+            holders.others.retain(|other| *other != id);
+        } else if holders.others.is_empty() {
+            if let Some((name, _)) = self.by_name.remove_entry(name) {
+                self.looks.remove(&name);
+            }
+        } else {
+            holders.first = holders.others.remove(0);
+        }
+    }
+
+    pub(crate) fn get(&self, id: ClientId) -> Option<&Client> {
+        self.by_id.get(&id).map(|client| &**client)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.by_id.get_mut(&id).map(|client| &mut **client)
+    }
+
+    /// Who has a name; of several connections of one account the one that has had it longest.
+    pub(crate) fn named(&self, name: &Name) -> Option<ClientId> {
+        self.by_name.get(name).map(|holders| holders.first)
+    }
+
+    /// All connections that have a name.
+    pub(crate) fn all_named(&self, name: &Name) -> impl Iterator<Item = ClientId> {
+        self.by_name.get(name).into_iter().flat_map(Holders::all)
+    }
+
+    /// Gives a client a name, if nobody else has it. Returns whether it did.
+    pub(crate) fn rename(&mut self, id: ClientId, name: Name) -> bool {
+        if self.all_named(&name).any(|owner| owner != id) {
+            return false;
+        }
+        let Some(client) = self.by_id.get_mut(&id) else { return false };
+        if let Some(old) = client.name.replace(name.clone()) {
+            self.release(&old, id);
+        }
+        self.claim(name, id);
+        true
+    }
+
+    /// Notes that a connection has a name, alone or with those that have it already.
+    fn claim(&mut self, name: Name, id: ClientId) {
+        match self.by_name.get_mut(&name) {
+            Some(holders) => holders.others.push(id),
+            None => {
+                self.looks.add(&name);
+                self.by_name.insert(name, Holders { first: id, others: Vec::new() });
+            }
+        }
+    }
+
+    /// Gives a client a name that others may have as well: those of the same account.
+    pub(crate) fn share(&mut self, id: ClientId, name: Name) {
+        let Some(client) = self.by_id.get_mut(&id) else { return };
+        if let Some(old) = client.name.replace(name.clone()) {
+            self.release(&old, id);
+        }
+        self.claim(name, id);
+    }
+
+    /// All of them, in the order of their numbers: what comes of it reaches clients.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
+        let mut clients: Vec<&Client> = self.by_id.values().map(|client| &**client).collect();
+        clients.sort_unstable_by_key(|client| client.id);
+        clients.into_iter()
+    }
+
+    /// All of them in no order: for what is done to each alone.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.by_id.values_mut().map(|client| &mut **client)
+    }
+
+    /// All numbers, in their order.
+    pub(crate) fn ids(&self) -> Vec<ClientId> {
+        let mut ids: Vec<ClientId> = self.by_id.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut seen = Snapshot { clients: self.by_id.len(), people: self.by_name.len(), ..Snapshot::default() };
+        #[expect(clippy::iter_over_hash_type, reason = "sums come out the same in any order, and the doors are sorted")]
+        for client in self.by_id.values() {
+            let waiting = client.sender.waiting();
+            seen.waiting += waiting;
+            seen.behind += usize::from(waiting > 0);
+            match seen.doors.iter_mut().find(|(door, _)| *door == client.door) {
+                Some((_, count)) => *count += 1,
+                None => seen.doors.push((client.door, 1)),
+            }
+        }
+        seen.doors.sort_unstable();
+        seen
+    }
+
+    /// Builds the map of names anew from the clients, after something went wrong in between.
+    pub(crate) fn mend(&mut self) {
+        self.by_name.clear();
+        self.looks.clear();
+        let mut named: Vec<(Name, ClientId)> =
+            self.by_id.values().filter_map(|client| Some((client.name.clone()?, client.id))).collect();
+        named.sort_by_key(|(_, id)| *id);
+        named.into_iter().for_each(|(name, id)| self.claim(name, id));
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
+    use crate::model::looks::are_alike;
+
+    struct Nowhere;
+
+    impl Deliver for Nowhere {
+        fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+            Ok(())
+        }
+    }
+
+    fn client(id: usize) -> Box<Client> {
+        Client::new(ClientId(id), Outbox::new(Box::new(Nowhere), 1_000), "test", "line")
+    }
+
+    fn name(name: &str) -> Name {
+        Name::parse(name).unwrap()
+    }
+
+    #[test]
+    fn clients_come_and_go() {
+        let registry = Registry::new();
+        registry.lock().add(client(1));
+        registry.lock().add(client(2));
+        assert!(registry.lock().rename(ClientId(1), name("ani")));
+        assert!(registry.is_signed_on(ClientId(1)) && !registry.is_signed_on(ClientId(2)));
+        let doors = vec![("line", 2)];
+        assert_eq!(registry.snapshot(), Snapshot { clients: 2, people: 1, waiting: 0, behind: 0, doors });
+        assert!(registry.lock().remove(ClientId(1)).is_some());
+        assert!(registry.lock().remove(ClientId(1)).is_none());
+        assert_eq!(registry.names(), []);
+    }
+
+    #[test]
+    fn a_name_has_one_owner_in_any_case() {
+        let registry = Registry::new();
+        let mut clients = registry.lock();
+        clients.add(client(1));
+        clients.add(client(2));
+        assert!(clients.rename(ClientId(1), name("ani")));
+        assert!(!clients.rename(ClientId(2), name("ANI")));
+        assert!(clients.rename(ClientId(1), name("Ani")), "its owner may change the case");
+        assert!(clients.rename(ClientId(1), name("budi")));
+        assert!(clients.rename(ClientId(2), name("ani")), "a name that was left is free");
+    }
+
+    proptest::proptest! {
+        /// Whatever people call themselves, alone or several of one account: they are found by what their names look like, and
+        /// nothing is left of those who are gone.
+        #[test]
+        fn names_are_found_by_their_looks_until_nobody_has_them(
+            steps in proptest::collection::vec((0..6_usize, 0..8_usize, 0..5_usize), 0..60)
+        ) {
+            const NAMES: [&str; 8] = ["alice", "al1ce", "ALICE", "a11ce", "Ivan", "lvan", "mia", "rnia"];
+            let registry = Registry::new();
+            let mut clients = registry.lock();
+            for (id, named, what) in steps {
+                let (id, name) = (ClientId(id), name(NAMES[named]));
+                match what {
+                    0 => drop(clients.remove(id)),
+                    1 => clients.mend(),
+                    2 if clients.get(id).is_some_and(|client| client.name.as_ref() != Some(&name)) => clients.share(id, name),
+                    3 => drop(clients.get(id).is_some() && clients.rename(id, name)),
+                    _ if clients.get(id).is_none() => clients.add(client(id.0)),
+                    _ => {}
+                }
+                let held: Vec<Name> = clients.by_name.keys().cloned().collect();
+                for one in &held {
+                    for other in &held {
+                        let is_found = clients.looks.like(one).any(|found| found == other);
+                        proptest::prop_assert_eq!(is_found, one != other && are_alike(one, other), "{} {}", one, other);
+                    }
+                }
+            }
+            clients.ids().into_iter().for_each(|id| drop(clients.remove(id)));
+            proptest::prop_assert!(clients.looks.is_empty() && clients.by_name.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_broken_index_is_mended() {
+        let registry = Registry::new();
+        let mut clients = registry.lock();
+        clients.add(client(1));
+        clients.rename(ClientId(1), name("ani"));
+        clients.by_name.clear();
+        clients.mend();
+        assert_eq!(clients.named(&name("ani")), Some(ClientId(1)));
+    }
+}

@@ -1,0 +1,1082 @@
+//! Names that belong to somebody: who may have which, signing in and out, several connections of one person, and who may do
+//! what.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::Turn;
+use super::archive;
+use super::commands::Answer as Told;
+use super::operators::{Doer, wrong};
+use crate::chat::limit::{Allowance, Guesses};
+use crate::chat::message::Client;
+use crate::chat::room::Room;
+use crate::features::archive::store::{Account, Answer, Question, Refused};
+use crate::model::address::neighbourhood;
+use crate::model::code::Code;
+use crate::model::event::{Done, Envelope, Event, Leave};
+use crate::model::looks::{Looks, reserved};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::now::Moment;
+use crate::model::refusal::Refusal;
+use crate::model::roles::{Policy, Role};
+use crate::model::secrets::{Proof, Secret};
+use crate::model::spam::{Spam, TooFast};
+use crate::model::text::Text;
+
+/// The accounts of this server, as the router knows them: names and roles, no secrets.
+pub(super) struct Accounts {
+    by_name: HashMap<Name, Account>,
+    /// The names of `by_name` by what they look like.
+    looks: Looks,
+    policy: Policy,
+    /// Wrong passwords and codes, by neighbourhood of addresses.
+    wrong_from: Guesses<IpAddr>,
+    /// Wrong passwords, by name.
+    wrong_for: Guesses<Name>,
+    /// Wrong passwords for a name from a neighbourhood: its owner, too, may come from there.
+    wrong_there: Guesses<(Name, IpAddr)>,
+    /// Names that were registered without an invitation, by neighbourhood.
+    registered: Allowance<IpAddr>,
+    /// What the store looks at.
+    trials: Vec<Trial>,
+}
+
+/// A password that the store looks at.
+struct Trial {
+    /// The question's.
+    number: u64,
+    name: Name,
+    from: Option<IpAddr>,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// A name is registered, without an invitation.
+    Registering,
+    /// A name is registered, with a code, which may be a guess.
+    Invited,
+    /// A password is tried; if it is wrong it counts for its name.
+    Guess,
+    /// The same, while the name is guarded: only its owner's addresses are looked at.
+    Guarded,
+}
+
+/// Whether a question may go to the store.
+pub(super) enum Admission {
+    /// Yes.
+    Now,
+    /// When one of its neighbourhood is answered.
+    Later,
+    /// It is refused.
+    Never(Refusal),
+}
+
+/// What an answer changes, besides what its asker is told.
+#[derive(Clone, Debug)]
+pub(super) enum Then {
+    /// There is a new account.
+    Registered,
+    /// Somebody showed who they are, or did not.
+    SignedIn,
+    /// A password is another.
+    PasswordChanged { name: Name, by: Option<ClientId> },
+    /// Everybody who came in by this account is out.
+    SignedOut { name: Name, by: Option<ClientId> },
+    /// An account has another role.
+    Granted { by: Doer },
+    /// There is a code for one more.
+    Invited { by: Doer },
+    /// Nothing.
+    Nothing,
+}
+
+/// The most passwords of one neighbourhood that the store looks at at once, that wait for that, and that wait in all.
+const AT_ONCE: usize = 2;
+const WAITING: usize = 64;
+const WAITING_IN_ALL: usize = 1_024;
+/// How long the code of an invitation is, as it is shown: `k7qf-9d2m-x4tr`.
+const CODE: usize = 14;
+
+impl Accounts {
+    pub(super) fn new(accounts: Vec<Account>, policy: Policy) -> Accounts {
+        let mut looks = Looks::default();
+        accounts.iter().for_each(|account| looks.add(&account.name));
+        Accounts {
+            by_name: accounts.into_iter().map(|account| (account.name.clone(), account)).collect(),
+            looks,
+            policy,
+            // So many wrong ones in a minute, and each more doubles the wait.
+            wrong_from: Guesses::new(3),
+            wrong_for: Guesses::new(10),
+            wrong_there: Guesses::new(3),
+            registered: Allowance::new(policy.register_burst, policy.register_per_hour),
+            trials: Vec::new(),
+        }
+    }
+
+    /// Once a second.
+    pub(super) fn tick(&mut self, now: Moment) {
+        self.wrong_from.tick(now);
+        self.wrong_for.tick(now);
+        self.wrong_there.tick(now);
+        self.registered.tick(now);
+    }
+
+    /// Whether the store may be asked now. Two passwords of a neighbourhood are looked at at once, the others wait: forty people
+    /// behind one address are no attack, and who attacks from one cannot fill the store.
+    pub(super) fn admit(&mut self, number: u64, question: &mut Question, now: Moment) -> Admission {
+        let (name, from) = match question {
+            Question::Register { name, from, .. }
+            | Question::SignIn { proof: Proof::Password(name, _), from, .. }
+            | Question::ChangePassword { name, from, .. } => (name.clone(), *from),
+            _ => return Admission::Now,
+        };
+        // Whoever has one address of a network in IPv6 has all of them.
+        let near = from.map(neighbourhood);
+        if near.is_some() && self.at_work(|trial| trial.near() == near) >= AT_ONCE {
+            return Admission::Later;
+        }
+        let guesses = |retry| Admission::Never(TooFast { retry, why: Spam::Guesses }.into());
+        let wait_here = near.and_then(|near| self.wrong_from.wait(&near, now));
+        let what = match question {
+            Question::Register { invite: None, .. } => {
+                let ahead = self.at_work(|trial| trial.near() == near && trial.what == What::Registering) as u32;
+                match near.and_then(|near| self.registered.wait(&near, ahead, now)) {
+                    Some(_) if ahead > 0 => return Admission::Later,
+                    Some(retry) => return Admission::Never(TooFast { retry, why: Spam::Registrations }.into()),
+                    None => What::Registering,
+                }
+            }
+            Question::Register { .. } => match wait_here {
+                Some(retry) => return guesses(retry),
+                None => What::Invited,
+            },
+            Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => {
+                if let Some(retry) = near.and_then(|near| self.wrong_there.wait(&(name.clone(), near), now)) {
+                    return guesses(retry);
+                }
+                // Those under way may all be wrong.
+                let ahead = self.at_work(|trial| trial.name == name && trial.what == What::Guess);
+                let is_full = ahead >= self.wrong_for.left(&name) as usize;
+                let wait_for = self.wrong_for.wait(&name, now).or(is_full.then_some(1));
+                *guarded = wait_here.max(wait_for);
+                if wait_for.is_some() { What::Guarded } else { What::Guess }
+            }
+            _ => return Admission::Now,
+        };
+        self.trials.push(Trial { number, name, from, what });
+        Admission::Now
+    }
+
+    /// The store has looked at a password. What was wrong is counted, and what was registered; nothing else changes a count.
+    fn settle(&mut self, number: u64, answer: &Answer, now: Moment) {
+        let Some(place) = self.trials.iter().position(|trial| trial.number == number) else { return };
+        let trial = self.trials.swap_remove(place);
+        let near = trial.near();
+        match answer {
+            Answer::Refused(Refused::WrongPassword) => {
+                wrong(trial.from, format_args!("password for {}", trial.name));
+                if let Some(near) = near {
+                    self.wrong_from.wrong(near, now);
+                    self.wrong_there.wrong((trial.name.clone(), near), now);
+                }
+                if trial.what == What::Guess {
+                    self.wrong_for.wrong(trial.name, now);
+                }
+            }
+            Answer::Refused(Refused::BadInvitation) => {
+                wrong(trial.from, format_args!("invitation"));
+                near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
+            }
+            Answer::Account { .. } if trial.what == What::Registering => {
+                near.into_iter().for_each(|near| self.registered.take(near, now));
+            }
+            _ => {}
+        }
+    }
+
+    fn at_work(&self, is_meant: impl Fn(&Trial) -> bool) -> usize {
+        self.trials.iter().filter(|trial| is_meant(trial)).count()
+    }
+}
+
+impl Trial {
+    fn near(&self) -> Option<IpAddr> {
+        self.from.map(neighbourhood)
+    }
+}
+
+const MEMBERS_ONLY: Refusal = Refusal::fixed(
+    Code::MembersOnly,
+    "Only members come in here: LOGIN:<name> <password>, or, with an invitation, REGISTER:<name> <password> <code>.",
+);
+const LOCKED_DOWN: Refusal = Refusal::fixed(
+    Code::LockedDown,
+    "Nobody new is let in at the moment. Who has an account comes in by LOGIN:<name> <password>; else try again later.",
+);
+
+fn signed_in_as(name: &Name) -> Refusal {
+    let words = format!("You are signed in as {name}, and that is your name. For another one: LOGOUT: first.");
+    Refusal::new(Code::Protected, words)
+}
+
+impl Refusal {
+    /// A password would be readable on its way here.
+    pub(super) const NEEDS_TLS: Refusal = Refusal::fixed(
+        Code::NeedsTls,
+        "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it.",
+    );
+}
+
+impl Turn<'_> {
+    fn accounts(&self) -> Option<&Accounts> {
+        self.router.archive.as_ref().map(|archive| &archive.accounts)
+    }
+
+    fn accounts_mut(&mut self) -> Result<&mut Accounts, Refusal> {
+        self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or_else(|| Refusal::no_store("accounts"))
+    }
+
+    /// Other rules from now on. Where only members may be, who is none has to go.
+    pub(super) fn set_rules(&mut self, policy: Policy) {
+        let Ok(accounts) = self.accounts_mut() else { return };
+        accounts.policy = policy;
+        accounts.registered.set(policy.register_burst, policy.register_per_hour);
+        self.clients.policy = Some(policy);
+        let is_guest = |client: &&Client| client.name.is_some() && !client.state.signed_in;
+        let guests: Vec<ClientId> = self.clients.iter().filter(is_guest).map(|client| client.id).collect();
+        for id in guests {
+            if self.is_for_members(id) {
+                self.remove(id, Leave::MembersOnly);
+            }
+        }
+    }
+
+    /// Whether a name belongs to somebody.
+    pub(super) fn is_registered(&self, name: &Name) -> bool {
+        self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
+    }
+
+    /// Whether somebody may take a name without showing anything.
+    pub(super) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
+        let own = self.name_of(id).ok();
+        if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
+            if self.is_signed_in(id) && own.is_some_and(|own| own == *name) {
+                return Ok(());
+            }
+            return Err(Refused::NameTaken(account.name.clone()).into());
+        }
+        match own {
+            Some(own) if self.is_signed_in(id) => Err(signed_in_as(&own)),
+            own => self.not_taken_for_another(name, own.as_ref()),
+        }
+    }
+
+    /// Whether somebody of that name would be taken for the server, for a member, or for another who is here.
+    fn not_taken_for_another(&self, name: &Name, own: Option<&Name>) -> Result<(), Refusal> {
+        if let Some(reserved) = reserved(name, &self.router.greeting.name) {
+            return Err(Refused::Reserved(reserved).into());
+        }
+        let members = self.accounts().into_iter().flat_map(|accounts| accounts.looks.like(name));
+        let mut alike = members.chain(self.clients.looks.like(name).filter(|other| Some(*other) != own));
+        alike.next().map_or(Ok(()), |other| Err(Refused::LooksLike(other.clone()).into()))
+    }
+
+    /// Whether somebody without an account may come in. Operators always may.
+    pub(super) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
+        if self.router.operators.is_locked_down() && self.role(id) < Role::Op {
+            return Err(LOCKED_DOWN);
+        }
+        if self.is_for_members(id) { Err(MEMBERS_ONLY) } else { Ok(()) }
+    }
+
+    /// Whether only members may be here; who has the operator key needs no account.
+    fn is_for_members(&self, id: ClientId) -> bool {
+        let has_key = self.clients.get(id).is_some_and(|client| client.state.is_operator);
+        !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
+    }
+
+    /// What somebody may do on the whole server: by the operator key, or by their account.
+    pub(super) fn role(&self, id: ClientId) -> Role {
+        if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
+            return Role::Admin;
+        }
+        self.role_of_account(id)
+    }
+
+    /// What somebody's account may do.
+    pub(super) fn role_of_account(&self, id: ClientId) -> Role {
+        let Some(name) = self.clients.get(id).filter(|client| client.state.signed_in).and_then(|c| c.name.as_ref())
+        else {
+            return Role::Member;
+        };
+        self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
+    }
+
+    /// What whoever has that name's account may do.
+    pub(super) fn role_of_name(&self, name: &Name) -> Role {
+        self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
+    }
+
+    /// Whether somebody may keep order in a room: its operators, and those of the server.
+    pub(super) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
+        room.ops.contains(&id) || self.role(id) >= Role::Op
+    }
+
+    /// The first connection of the person who has this one: what others know them by.
+    pub(super) fn person(&self, id: ClientId) -> ClientId {
+        self.clients.get(id).map_or(id, Client::person)
+    }
+
+    /// Whether two are the same person: one connection, or one account.
+    pub(super) fn is_same(&self, id: ClientId, by: ClientId, signed: bool, from: &Name) -> bool {
+        self.person(id) == by
+            || signed
+                && self.is_signed_in(id)
+                && self.clients.get(id).is_some_and(|client| client.name.as_ref() == Some(from))
+    }
+
+    /// All connections of the person who has this one, this one first.
+    pub(super) fn connections(&self, id: ClientId) -> Vec<ClientId> {
+        let name = self.clients.get(id).and_then(|client| client.name.clone());
+        let others = name.iter().flat_map(|name| self.clients.all_named(name)).filter(|other| *other != id);
+        std::iter::once(id).chain(others).collect()
+    }
+
+    // ---- commands ----
+
+    /// `REGISTER`: for who has a name already all of it is the password; else name, password and perhaps a code.
+    pub(super) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told, Refusal> {
+        const USAGE: &str = "REGISTER:<password> for the name you have, or REGISTER:<name> <password> [code]";
+        self.accounts_mut()?;
+        if self.is_signed_in(id) {
+            return Err(signed_in_as(&self.name_of(id)?));
+        }
+        let usage = || Refusal::missing_argument(USAGE);
+        let words = words.reveal();
+        let (name, secret, invite) = match self.name_of(id) {
+            Ok(name) => (name, words, None),
+            Err(_) => {
+                let (name, rest) = words.trim_start().split_once(' ').ok_or_else(usage)?;
+                let is_private = self.accounts().is_some_and(|accounts| accounts.policy.private);
+                let (secret, code) = split_code(rest, is_private);
+                (Name::parse(name)?, secret, code.map(Text::new).transpose()?)
+            }
+        };
+        if secret.trim().is_empty() {
+            return Err(usage());
+        }
+        let secret = Secret::new(secret);
+        let from = self.address(id)?;
+        let question = Question::Register { name, secret, invite, needs_invite: false, token: false, from };
+        let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
+        Ok(Told::Ask(question, then))
+    }
+
+    /// `LOGIN`.
+    pub(super) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told, Refusal> {
+        let from = self.address(id)?;
+        let question = Question::SignIn { proof, token: false, from, guarded: None };
+        let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
+        Ok(Told::Ask(question, then))
+    }
+
+    /// `PASSWD`.
+    pub(super) fn change_password(&mut self, id: ClientId, old: Secret, new: Secret) -> Result<Told, Refusal> {
+        self.accounts_mut()?;
+        if !self.is_signed_in(id) {
+            return Err(Refusal::NOT_SIGNED_IN);
+        }
+        let (name, from) = (self.name_of(id)?, self.address(id)?);
+        let question = Question::ChangePassword { name, old, new, token: false, from, guarded: None };
+        let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
+        Ok(Told::Ask(question, then))
+    }
+
+    /// `LOGOUT`: this connection, or all of the account.
+    pub(super) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told, Refusal> {
+        self.accounts_mut()?;
+        if !self.is_signed_in(id) {
+            return Err(Refusal::NOT_SIGNED_IN);
+        }
+        let name = self.name_of(id)?;
+        if everywhere {
+            let then = Then::SignedOut { name: name.clone(), by: Some(id) };
+            return Ok(Told::Ask(Question::SignOut { name, token: None }, archive::Then::Account(then)));
+        }
+        self.signed_out(id)
+    }
+
+    /// Somebody signs out: they go on as a guest where there may be any, and else leave.
+    fn signed_out(&mut self, id: ClientId) -> Result<Told, Refusal> {
+        if self.is_for_members(id) {
+            return Ok(Told::Leave(Leave::MembersOnly));
+        }
+        let new = self.sign_out(id)?;
+        Ok(Told::Done(Done::SignedOut { name: new }))
+    }
+
+    /// `ROLE`.
+    pub(super) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told, Refusal> {
+        let known = self.accounts_mut()?.by_name.get(&name).cloned();
+        let known = known.ok_or_else(|| Refusal::no_such_user(&name))?;
+        let Some(role) = role else { return Ok(Told::Done(Done::Role { name: known.name, role: known.role })) };
+        if self.role(id) < Role::Admin {
+            return Err(Refusal::not_allowed(Role::Admin));
+        }
+        let then = archive::Then::Account(Then::Granted { by: self.doer(id) });
+        Ok(Told::Ask(Question::Grant { name: known.name, role }, then))
+    }
+
+    /// `INVITECODE`.
+    pub(super) fn invite_code(&mut self, id: ClientId) -> Result<Told, Refusal> {
+        self.accounts_mut()?;
+        if self.role(id) < Role::Op {
+            return Err(Refusal::not_allowed(Role::Op));
+        }
+        let by = self.name_of(id)?;
+        Ok(Told::Ask(Question::Invite { by }, archive::Then::Account(Then::Invited { by: self.doer(id) })))
+    }
+
+    // ---- what is allowed ----
+
+    fn address(&self, id: ClientId) -> Result<Option<IpAddr>, Refusal> {
+        Ok(self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?.address())
+    }
+
+    /// A door's question, if it may be asked.
+    pub(super) fn of_door(
+        &mut self,
+        question: Question,
+        is_private: bool,
+    ) -> Result<(Question, archive::Then), Refusal> {
+        if self.router.archive.is_none() {
+            return Err(Refusal::no_store("accounts"));
+        }
+        let from = question.from();
+        self.checked(question, from, None, is_private)
+    }
+
+    fn is_private(&self, id: ClientId) -> bool {
+        self.clients.get(id).is_some_and(Client::is_private)
+    }
+
+    /// The one place where it is decided whether a password may be tried, whoever brings it and by whatever door; when it is,
+    /// [`Accounts::admit`] says.
+    fn checked(
+        &mut self,
+        mut question: Question,
+        from: Option<IpAddr>,
+        client: Option<ClientId>,
+        is_private: bool,
+    ) -> Result<(Question, archive::Then), Refusal> {
+        let policy = self.accounts_mut()?.policy;
+        if let Question::Register { name, .. } | Question::SignIn { proof: Proof::Password(name, _), .. } = &question {
+            self.may_have_account(name, from, policy.private)?;
+        }
+        if question.has_password() && !is_private && !policy.plain_passwords {
+            return Err(Refusal::NEEDS_TLS);
+        }
+        for password in question.passwords().into_iter().flatten() {
+            Secret::look_over(password.reveal())?;
+        }
+        if question.has_password() && self.is_crowded(from) {
+            return Err(Refused::Busy.into());
+        }
+        let then = match &mut question {
+            Question::SignIn { .. } => Then::SignedIn,
+            Question::Register { name, needs_invite, .. } => {
+                self.may_register(name, client, policy)?;
+                *needs_invite = policy.private;
+                Then::Registered
+            }
+            Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
+            Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
+            Question::Grant { .. } => Then::Granted { by: Doer::page(from) },
+            Question::Invite { .. } => Then::Invited { by: Doer::page(from) },
+            // What was said is read by `Message::Read`, which looks whether one may.
+            Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
+            Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
+        };
+        Ok((question, archive::Then::Account(then)))
+    }
+
+    /// Whether so many passwords wait already, of that neighbourhood or in all.
+    fn is_crowded(&self, from: Option<IpAddr>) -> bool {
+        let Some(archive) = &self.router.archive else { return false };
+        let near = from.map(neighbourhood);
+        let (mut here, mut all) = (0, 0);
+        for question in archive.waiting_to_ask().filter(|question| question.has_password()) {
+            all += 1;
+            here += usize::from(near.is_some() && question.from().map(neighbourhood) == near);
+        }
+        here >= WAITING || all >= WAITING_IN_ALL
+    }
+
+    /// Whether a name may be registered, as far as the router knows.
+    fn may_register(&self, name: &Name, client: Option<ClientId>, policy: Policy) -> Result<(), Refusal> {
+        // Where only members come in, who has no invitation is not told which names there are: the store looks at that first.
+        if !policy.private {
+            if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
+                return Err(Refused::NameTaken(account.name.clone()).into());
+            }
+            if self.clients.named(name).is_some_and(|holder| Some(holder) != client) {
+                return Err(self.taken(name.clone()));
+            }
+        }
+        if let Some(reserved) = reserved(name, &self.router.greeting.name) {
+            return Err(Refused::Reserved(reserved).into());
+        }
+        // Whoever is in already may make their name their own.
+        let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
+        if is_new && self.router.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
+    }
+
+    // ---- answers ----
+
+    /// What an answer changes for all, whoever asked, and whether they are still there.
+    pub(super) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
+        let now = self.now.mono;
+        let Ok(accounts) = self.accounts_mut() else { return };
+        accounts.settle(number, answer, now);
+        match (then, answer) {
+            (Then::Registered, Answer::Account { account, .. }) => {
+                if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
+                    accounts.looks.add(&account.name);
+                }
+                log::info!("{} is registered", account.name);
+                self.rename_those_like(&account.name);
+            }
+            (Then::Granted { by }, Answer::Granted(account)) => {
+                accounts.by_name.insert(account.name.clone(), account.clone());
+                self.act(by, "grant", None, account.name.as_str(), account.role.word());
+                let text = match account.role {
+                    Role::Member => "You are an operator of this server no more.",
+                    Role::Op => "You are an operator of this server now. /help shows what that is.",
+                    Role::Admin => "You are an administrator of this server now. /help shows what that is.",
+                };
+                let mut all: Vec<ClientId> = self.clients.all_named(&account.name).collect();
+                all.retain(|id| self.is_signed_in(*id));
+                for id in all {
+                    self.tell(id, Event::Role { role: self.role(id), text: Text::own(text) });
+                }
+            }
+            (Then::Invited { by }, Answer::Code { .. }) => {
+                self.act(by, "invite", None, "", "");
+            }
+            (Then::SignedOut { name, by }, Answer::Done) => self.let_go_of(name, *by),
+            // Whoever else came in by the old one has to show the new one.
+            (Then::PasswordChanged { name, by, .. }, Answer::Account { .. }) => self.let_go_of(name, *by),
+            _ => {}
+        }
+    }
+
+    /// Everybody who came by an account is let go, but for one.
+    fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
+        let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
+        for id in all {
+            if self.is_signed_in(id) {
+                self.remove(id, Leave::SignedOut);
+            }
+        }
+    }
+
+    /// What an answer means for the client who asked.
+    pub(super) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told, Refusal> {
+        match (then, answer) {
+            (Then::Registered, Answer::Account { account, .. }) => {
+                if self.name_of(id).is_ok() {
+                    self.own(id);
+                    return Ok(Told::Done(Done::Registered { name: account.name }));
+                }
+                self.sign_in(id, &account)
+            }
+            (Then::SignedIn, Answer::Account { account, .. }) => self.sign_in(id, &account),
+            (Then::PasswordChanged { .. }, Answer::Account { .. }) => Ok(Told::Done(Done::PasswordChanged)),
+            (Then::SignedOut { .. }, Answer::Done) => self.signed_out(id),
+            (Then::Granted { .. }, Answer::Granted(account)) => {
+                Ok(Told::Done(Done::Role { name: account.name, role: account.role }))
+            }
+            (Then::Invited { .. }, Answer::Code { code, until }) => Ok(Told::Done(Done::Code { code, until })),
+            _ => {
+                log::error!("the store answered something else than it was asked");
+                Err(Refused::Busy.into())
+            }
+        }
+    }
+
+    /// The name that somebody has is theirs from now on.
+    fn own(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state.signed_in = true;
+        let (rooms, name) = (client.state.rooms.clone(), client.name.clone());
+        for room in rooms {
+            let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.ops.contains(&id)) else { continue };
+            if name.clone().is_some_and(|name| room.op_accounts.insert(name)) {
+                let room = room.name.clone();
+                self.router.record_room(&room);
+            }
+        }
+    }
+
+    /// Somebody is who they say: they get their name, and share it and its rooms with their other connections.
+    fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, Refusal> {
+        let name = account.name.clone();
+        if self.name_of(id).is_ok() {
+            self.may_have_account(&name, self.address(id)?, false)?;
+        } else if account.role < Role::Op {
+            self.may_be_called(id, &name)?;
+        }
+        let before = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?.name.clone();
+        let done = |turn: &Turn<'_>, room: RoomName| {
+            let users = turn.router.rooms.get(&room).map_or(0, Room::people);
+            Done::SignedIn { name: account.name.clone(), role: account.role, person: turn.person(id), room, users }
+        };
+        if before.as_ref() == Some(&name) {
+            self.own(id);
+            let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
+            return Ok(Told::Done(done(self, room)));
+        }
+        if self.is_signed_in(id) {
+            self.sign_out(id)?;
+        }
+        let holder = self.clients.named(&name);
+        if let Some(holder) = holder.filter(|holder| !self.is_signed_in(*holder)) {
+            // Somebody took the name while it was being registered.
+            self.rename_away(holder)?;
+        }
+        let holder = self.clients.named(&name);
+        let Some(holder) = holder else {
+            if self.name_of(id).is_ok() {
+                self.rename(id, name)?;
+                self.own(id);
+                self.leave_forbidden(id);
+                let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
+                return Ok(Told::Done(done(self, room)));
+            }
+            self.clients.rename(id, name);
+            self.own(id);
+            let room = RoomName::lobby();
+            self.come_in(id, &room)?;
+            return Ok(Told::In(done(self, room.clone()), room));
+        };
+        // Whoever was somebody else until now leaves as that, and comes as the one who is there already.
+        if before.is_some() {
+            self.leave_all(id, &Leave::Parted);
+        }
+        let (rooms, current, person, away) = match self.clients.get(holder) {
+            Some(first) => {
+                let state = &first.state;
+                (state.rooms.clone(), state.current.clone(), first.person(), state.away.clone())
+            }
+            None => return Err(Refusal::NOT_SIGNED_ON),
+        };
+        if let Some(old) = before {
+            self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: self.person(id), name: old }));
+        }
+        self.clients.share(id, name);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.signed_in = true;
+            client.state.person = Some(person);
+            client.state.announce_at = None;
+            client.state.away = away;
+        }
+        for name in rooms {
+            // They may come from where the room lets nobody in from.
+            if self.router.rooms.get(&name).is_some_and(|room| self.not_banned_from(id, room).is_ok()) {
+                self.go_in(id, &name)?;
+            }
+        }
+        let room = current.unwrap_or_else(RoomName::lobby);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.current = client.state.rooms.contains(&room).then(|| room.clone());
+        }
+        Ok(Told::In(done(self, room.clone()), room))
+    }
+
+    /// The connection is nobody's any more: it gets a name that is free.
+    fn sign_out(&mut self, id: ClientId) -> Result<Name, Refusal> {
+        let name = self.name_of(id)?;
+        let is_alone = self.connections(id).len() == 1;
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.signed_in = false;
+        }
+        if is_alone {
+            return self.rename_away(id);
+        }
+        self.leave_all(id, &Leave::Parted);
+        let free = self.free_name(&name);
+        self.clients.rename(id, free.clone());
+        // The others stay known by the number of the first, and where this is the first it needs another.
+        let person = (self.person(id) == id).then(|| self.router.spare_person());
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.person = person;
+            let signed_on = Event::SignedOn { by: client.person(), name: free.clone(), door: client.door };
+            self.router.publish(&Envelope::new(self.now.wall, signed_on));
+        }
+        self.go_in(id, &RoomName::lobby())?;
+        Ok(free)
+    }
+
+    /// Guests who could be taken for an account that is new get another name, as one does who has its name.
+    fn rename_those_like(&mut self, account: &Name) {
+        let alike: Vec<Name> = self.clients.looks.like(account).cloned().collect();
+        for name in alike {
+            self.rename_guest(&name, format!("looks like {account}, which belongs to an account"));
+        }
+    }
+
+    /// Guests who could be taken for the server, which calls itself another name now, get another name.
+    pub(super) fn rename_those_like_the_server(&mut self) {
+        let is_reserved = |name: &&Name| reserved(name, &self.router.greeting.name).is_some();
+        let names = self.clients.iter().filter_map(|client| client.name.as_ref());
+        let names: Vec<Name> = names.filter(is_reserved).cloned().collect();
+        for name in names {
+            self.rename_guest(&name, "is one of the server".into());
+        }
+    }
+
+    fn rename_guest(&mut self, name: &Name, why: String) {
+        let holder = self.clients.named(name).filter(|holder| !self.is_signed_in(*holder));
+        if let Some(holder) = holder
+            && let Err(error) = self.rename_for(holder, &why)
+        {
+            log::error!("{holder} keeps a name that is not for it: {error}");
+        }
+    }
+
+    /// Gives somebody a name that is free, since theirs belongs to another, or to them no more.
+    fn rename_away(&mut self, id: ClientId) -> Result<Name, Refusal> {
+        self.rename_for(id, "belongs to an account")
+    }
+
+    fn rename_for(&mut self, id: ClientId, why: &str) -> Result<Name, Refusal> {
+        let name = self.name_of(id)?;
+        let free = self.free_name(&name);
+        self.rename(id, free.clone())?;
+        let text = Text::own(format!("You are {free} now: the name {name} {why}."));
+        self.tell(id, Event::Note { room: None, text });
+        // What the account may do in rooms, the name that is left may not.
+        let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
+        for room in rooms {
+            if let Some(room) = self.router.rooms.get_mut(&room)
+                && room.op_accounts.contains(&name)
+            {
+                room.ops.remove(&id);
+            }
+        }
+        Ok(free)
+    }
+
+    /// A name like this one that is nobody's, and that nobody is taken for another by.
+    pub(super) fn free_name(&self, name: &Name) -> Name {
+        let is_free = |free: &Name| {
+            self.clients.named(free).is_none()
+                && !self.is_registered(free)
+                && self.not_taken_for_another(free, Some(name)).is_ok()
+        };
+        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
+    }
+
+    /// Takes one connection out of all its rooms.
+    fn leave_all(&mut self, id: ClientId, why: &Leave) {
+        self.catch_up(id);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let (rooms, name, person) = (std::mem::take(&mut client.state.rooms), client.name.clone(), client.person());
+        client.state.current = None;
+        for room in rooms {
+            self.leave_room(id, person, name.clone(), &room, why);
+        }
+    }
+}
+
+/// The password, all of it, and the code of an invitation behind it. Where nobody comes in without a code the last word is one;
+/// elsewhere only what looks like one is, since a password may have spaces.
+fn split_code(words: &str, is_private: bool) -> (&str, Option<&str>) {
+    let is_group = |group: &str| group.len() == 4 && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if let Some(at) = words.len().checked_sub(CODE).filter(|at| words.is_char_boundary(*at)) {
+        let (secret, code) = words.split_at(at);
+        let separator = if is_private { &['-', ' '][..] } else { &['-'] };
+        if let Some(secret) = secret.strip_suffix(' ')
+            && code.split(separator).count() == 3
+            && code.split(separator).all(is_group)
+        {
+            return (secret, Some(code));
+        }
+    }
+    match words.rsplit_once(' ') {
+        Some((secret, code)) if is_private && !code.is_empty() => (secret, Some(code)),
+        _ => (words, None),
+    }
+}
+
+impl Question {
+    /// The passwords in it, as they were typed.
+    fn passwords(&self) -> [Option<&Secret>; 2] {
+        match self {
+            Question::Register { secret, .. } | Question::SignIn { proof: Proof::Password(_, secret), .. } => {
+                [Some(secret), None]
+            }
+            Question::ChangePassword { old, new, .. } => [Some(old), Some(new)],
+            _ => [None, None],
+        }
+    }
+
+    /// From where it comes, where that counts.
+    fn from(&self) -> Option<IpAddr> {
+        match self {
+            Question::Register { from, .. } | Question::SignIn { from, .. } | Question::ChangePassword { from, .. } => {
+                *from
+            }
+            _ => None,
+        }
+    }
+
+    fn has_password(&self) -> bool {
+        self.passwords()[0].is_some()
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn name(name: &str) -> Name {
+        Name::parse(name).unwrap()
+    }
+
+    fn from(address: &str) -> Option<IpAddr> {
+        Some(address.parse().unwrap())
+    }
+
+    fn sign_in(who: &str, address: &str) -> Question {
+        let proof = Proof::Password(name(who), Secret::new("correct horse"));
+        Question::SignIn { proof, token: false, from: from(address), guarded: None }
+    }
+
+    fn change(who: &str, address: &str) -> Question {
+        let (name, old, new) = (name(who), Secret::new("correct horse"), Secret::new("another horse"));
+        Question::ChangePassword { name, old, new, token: false, from: from(address), guarded: None }
+    }
+
+    fn register(who: &str, address: &str, code: Option<&str>) -> Question {
+        let (name, secret, invite) = (name(who), Secret::new("correct horse"), code.map(Text::own));
+        Question::Register { name, secret, invite, needs_invite: false, token: false, from: from(address) }
+    }
+
+    fn right(who: &str) -> Answer {
+        let account = Account { name: name(who), role: Role::Member };
+        Answer::Account { account, token: None, known_there: true }
+    }
+
+    fn refused(refused: Refused) -> Answer {
+        Answer::Refused(refused)
+    }
+
+    /// The rules, with a clock.
+    struct Guard {
+        accounts: Accounts,
+        asked: u64,
+        now: Moment,
+    }
+
+    impl Guard {
+        fn new(policy: Policy) -> Guard {
+            Guard { accounts: Accounts::new(Vec::new(), policy), asked: 0, now: Moment::default() }
+        }
+
+        fn wait(&mut self, seconds: u64) {
+            self.now += Duration::from_secs(seconds);
+            self.accounts.tick(self.now);
+        }
+
+        /// Its number, and whether only those who are known there are looked at; or the refusal; `None`: it waits.
+        fn asks(&mut self, mut question: Question) -> Option<Result<(u64, Option<u64>), Refusal>> {
+            self.asked += 1;
+            match self.accounts.admit(self.asked, &mut question, self.now) {
+                Admission::Now => Some(Ok((
+                    self.asked,
+                    match question {
+                        Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => guarded,
+                        _ => None,
+                    },
+                ))),
+                Admission::Later => None,
+                Admission::Never(error) => Some(Err(error)),
+            }
+        }
+
+        #[track_caller]
+        fn goes(&mut self, question: Question) -> (u64, Option<u64>) {
+            self.asks(question).expect("it does not wait").expect("it is not refused")
+        }
+
+        /// Asks, and is answered at once. Whether only those who are known there were looked at.
+        #[track_caller]
+        fn answered(&mut self, question: Question, answer: &Answer) -> bool {
+            let (number, guarded) = self.goes(question);
+            self.accounts.settle(number, answer, self.now);
+            guarded.is_some()
+        }
+    }
+
+    #[test]
+    fn a_refusal_makes_no_guess_undone_and_a_guarded_name_stays_so() {
+        for ask in [sign_in, change] {
+            let mut guard = Guard::new(Policy::default());
+            let mut looked_at = 0;
+            for guess in 0..120 {
+                let address = format!("10.0.{}.{}", guess / 100, guess % 100);
+                let (number, guarded) = guard.goes(ask("owner", &address));
+                looked_at += usize::from(guarded.is_none());
+                // Nobody is known there, so the store refuses; and so it does where it has too much to do.
+                let answer = match guarded {
+                    Some(retry) => refused(Refused::Guarded(retry)),
+                    None => refused(Refused::WrongPassword),
+                };
+                guard.accounts.settle(number, &answer, guard.now);
+                guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(Refused::Busy));
+            }
+            assert_eq!(looked_at, 10, "and not one more, whatever was refused in between");
+            // The owner comes in from where they came before, however often, and opens the name for nobody else.
+            for _ in 0..20 {
+                assert!(guard.answered(ask("owner", "192.0.2.1"), &right("owner")));
+            }
+            assert!(guard.goes(ask("owner", "10.2.0.1")).1.is_some());
+            guard.wait(5);
+            assert!(!guard.answered(ask("owner", "10.2.0.2"), &refused(Refused::WrongPassword)), "one in a while");
+            assert!(guard.answered(ask("owner", "10.2.0.3"), &right("owner")));
+        }
+    }
+
+    #[test]
+    fn guesses_at_the_same_time_are_no_more_than_those_one_after_the_other() {
+        let mut guard = Guard::new(Policy::default());
+        let guesses: Vec<_> = (0..40).map(|guess| guard.goes(sign_in("owner", &format!("10.0.0.{guess}")))).collect();
+        assert_eq!(guesses.iter().filter(|(_, guarded)| guarded.is_none()).count(), 10);
+    }
+
+    #[test]
+    fn forty_behind_one_address_sign_in_and_the_wrong_ones_keep_out_nobody_who_is_known() {
+        let mut guard = Guard::new(Policy::default());
+        for person in 0..40 {
+            assert!(!guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &right("p")));
+        }
+        // Three of them mistype: from there only those are looked at who have signed in there before.
+        for person in 0..3 {
+            guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &refused(Refused::WrongPassword));
+        }
+        assert_eq!(guard.goes(sign_in("p9", "192.0.2.1")).1, Some(2));
+        assert_eq!(guard.goes(sign_in("p9", "192.0.2.2")).1, None);
+        // But who guesses a password of the room next door is stopped, though its owner comes from the same address.
+        let mut guard = Guard::new(Policy::default());
+        for _ in 0..3 {
+            guard.answered(sign_in("p1", "192.0.2.1"), &refused(Refused::WrongPassword));
+        }
+        let too_fast = |retry| Some(Err(TooFast { retry, why: Spam::Guesses }.into()));
+        assert_eq!(guard.asks(sign_in("p1", "192.0.2.1")), too_fast(2));
+        guard.wait(2);
+        guard.answered(sign_in("p1", "192.0.2.1"), &refused(Refused::WrongPassword));
+        assert_eq!(guard.asks(change("p1", "192.0.2.1")), too_fast(4));
+    }
+
+    #[test]
+    fn two_passwords_of_a_neighbourhood_are_looked_at_and_the_others_wait() {
+        let mut guard = Guard::new(Policy::default());
+        let (first, _) = guard.goes(sign_in("a", "2001:db8:1:2::1"));
+        guard.goes(register("b", "2001:db8:1:2::2", None));
+        for waits in [
+            sign_in("c", "2001:db8:1:2:ffff::1"),
+            change("d", "2001:db8:1:2::1"),
+            register("e", "2001:db8:1:2::", Some("x")),
+        ] {
+            assert_eq!(guard.asks(waits), None);
+        }
+        guard.goes(sign_in("c", "2001:db8:1:3::1"));
+        guard.accounts.settle(first, &refused(Refused::Busy), guard.now);
+        guard.goes(sign_in("c", "2001:db8:1:2:ffff::1"));
+        assert_eq!(guard.asks(sign_in("d", "2001:db8:1:2::9")), None);
+    }
+
+    #[test]
+    fn names_that_were_registered_are_counted_and_nothing_else_is() {
+        let mut guard = Guard::new(Policy { register_burst: 4, register_per_hour: 2, ..Policy::default() });
+        let too_many = |retry| Some(Err(TooFast { retry, why: Spam::Registrations }.into()));
+        for person in 0..3 {
+            guard.answered(register(&format!("p{person}"), "192.0.2.1", None), &right("p"));
+            guard.answered(register(&format!("q{person}"), "192.0.2.1", Some("a code")), &right("q"));
+            guard.answered(register("admin", "192.0.2.1", None), &refused(Refused::Reserved(name("admin"))));
+        }
+        // One more may be; while it is looked at the next one waits for what comes of it.
+        let (last, _) = guard.goes(register("p3", "192.0.2.1", None));
+        assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), None);
+        guard.accounts.settle(last, &right("p3"), guard.now);
+        assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), too_many(1_800));
+        guard.answered(register("q4", "192.0.2.1", Some("a code")), &right("q4"));
+        guard.answered(register("p4", "192.0.2.2", None), &right("p4"));
+        guard.wait(1_800);
+        guard.answered(register("p5", "192.0.2.1", None), &right("p5"));
+        assert_eq!(guard.asks(register("p6", "192.0.2.1", None)), too_many(1_800));
+    }
+
+    #[test]
+    fn a_code_that_is_guessed_makes_its_address_wait() {
+        let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
+        for _ in 0..3 {
+            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(Refused::BadInvitation));
+        }
+        let too_fast = Some(Err(TooFast { retry: 2, why: Spam::Guesses }.into()));
+        assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_those_who_have_left() {
+        let mut guard = Guard::new(Policy::default());
+        for (step, who) in ["a", "b", "c"].iter().cycle().take(300).enumerate() {
+            let address = format!("10.0.0.{}", step % 7);
+            let answer = match step % 5 {
+                0 => right(who),
+                1 => refused(Refused::BadInvitation),
+                2 => refused(Refused::Busy),
+                _ => refused(Refused::WrongPassword),
+            };
+            let question = match step % 4 {
+                0 => register(who, &address, None),
+                1 => register(who, &address, Some("x")),
+                2 => change(who, &address),
+                _ => sign_in(who, &address),
+            };
+            if let Some(Ok((number, _))) = guard.asks(question) {
+                guard.accounts.settle(number, &answer, guard.now);
+            }
+        }
+        let Accounts { wrong_from, wrong_for, wrong_there, registered, trials, .. } = &guard.accounts;
+        assert!(trials.is_empty());
+        assert!(!(wrong_from.is_empty() || wrong_for.is_empty() || wrong_there.is_empty() || registered.is_empty()));
+        guard.wait(2 * 60 * 60);
+        let Accounts { wrong_from, wrong_for, wrong_there, registered, .. } = &guard.accounts;
+        assert!(wrong_from.is_empty() && wrong_for.is_empty() && wrong_there.is_empty() && registered.is_empty());
+    }
+
+    #[test]
+    fn a_code_is_told_from_a_password_with_spaces() {
+        for (words, is_private, password, code) in [
+            ("correct-horse", false, "correct-horse", None),
+            ("correct horse ", false, "correct horse ", None),
+            ("correct horse k7qf-9d2m-x4tr", false, "correct horse", Some("k7qf-9d2m-x4tr")),
+            ("correct horse k7qf 9d2m x4tr", false, "correct horse k7qf 9d2m x4tr", None),
+            ("correct horse k7qf 9d2m x4tr", true, "correct horse", Some("k7qf 9d2m x4tr")),
+            ("correct horse K7QF-9D2M-X4TR", true, "correct horse", Some("K7QF-9D2M-X4TR")),
+            ("correct-horse mistyped", true, "correct-horse", Some("mistyped")),
+            ("correct-horse ", true, "correct-horse ", None),
+            ("k7qf-9d2m-x4tr", false, "k7qf-9d2m-x4tr", None),
+            ("ñandú ñandú-ñandú", false, "ñandú ñandú-ñandú", None),
+        ] {
+            assert_eq!(split_code(words, is_private), (password, code), "{words}");
+        }
+    }
+}

@@ -1,0 +1,1344 @@
+//! The router and its store: a turn is kept before anybody hears of it, and whoever asks for something that only the store
+//! knows waits for the answer without holding up anybody else.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::accounts::{Accounts, Admission};
+use super::{Router, Turn, reads};
+use crate::chat::limit::seconds_up;
+use crate::chat::message::{Client, Message, Onlooker, Reply, Sought};
+use crate::chat::room::Room;
+use crate::chat::ticket::Ticket;
+use crate::features::archive::store::{
+    Answer, Contents, Keeping, Question, Record, Refused, Report, Store, can_be_found,
+};
+use crate::features::moderation::sanction::{Sanction, Sanctions};
+use crate::model::audit::Act;
+use crate::model::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
+use crate::model::names::{ClientId, RoomName};
+use crate::model::now::{Moment, Now};
+use crate::model::refusal::Refusal;
+use crate::model::roles::Policy;
+use crate::model::spam::{Spam, TooFast};
+use crate::model::text::Text;
+use crate::protocol::parse::Request;
+
+/// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
+const KEPT_WITHIN: Duration = Duration::from_secs(10);
+/// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
+const SEED_FOR: Duration = Duration::from_secs(10);
+/// How long somebody waits for an answer of the store.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is kept, and where, and what was asked.
+pub(super) struct Archive {
+    store: Box<dyn Store>,
+    pub(super) accounts: Accounts,
+    turn: u64,
+    /// What this turn has to keep.
+    lines: Vec<Arc<Envelope>>,
+    changed: BTreeSet<RoomName>,
+    forgotten: Vec<(RoomName, u64)>,
+    acts: Vec<Act>,
+    /// The bans and mutes of the server, if they changed.
+    sanctions: Option<Box<[Sanction]>>,
+    /// The turn that is being kept. Until it is, nobody hears of it, and what comes waits.
+    held: Option<(u64, Moment)>,
+    waiting: VecDeque<Message>,
+    /// Why nothing is kept at the moment.
+    trouble: Option<Text>,
+    /// It did not answer in time, and nobody waits for it until it has kept all that it was given.
+    is_lost: bool,
+    /// What was said before the start, for the taps that come in the first moments.
+    seed: Vec<Arc<Envelope>>,
+    seeded: Option<Moment>,
+    questions: BTreeMap<u64, Asked>,
+    /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
+    to_ask: Vec<(u64, Question)>,
+    /// Those that wait for the pace of reading, with when that is over.
+    paced: Vec<(Moment, u64, Question)>,
+    /// Those that the store has and has not answered yet.
+    in_store: BTreeSet<u64>,
+    last_question: u64,
+}
+
+/// Who waits for an answer, and what to do with it.
+struct Asked {
+    asker: Asker,
+    then: Then,
+    until: Moment,
+    /// Of a long one: where it is counted among those that take turns.
+    place: Option<IpAddr>,
+}
+
+pub(super) enum Asker {
+    Client {
+        id: ClientId,
+        verb: &'static str,
+        tag: Option<Tag>,
+    },
+    Door(Reply),
+    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
+    Onlooker(Onlooker, Reply),
+    /// They were told already that it takes too long.
+    Nobody,
+}
+
+/// What to do with an answer.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// Show it as a page of history, with what memory has behind it.
+    Page { room: RoomName, limit: usize, after: Option<u64>, behind: Vec<Arc<Envelope>>, export: bool },
+    /// Show what was found.
+    Found { room: Option<RoomName> },
+    /// Change a line that was older than memory.
+    Change { room: RoomName, target: u64, what: What },
+    /// Show what was done by power.
+    Audit,
+    /// Show it as it is.
+    Shown,
+    /// What comes of it changes the accounts.
+    Account(super::accounts::Then),
+}
+
+/// The requests of somebody who waits for an answer: they are carried out when it is there.
+#[derive(Default)]
+pub(crate) struct Patience {
+    pub(super) asked: Option<u64>,
+    rest: VecDeque<(Vec<Request>, Ticket)>,
+    leave: Option<Leave>,
+}
+
+impl Archive {
+    /// Whether a turn is being kept.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Whether a client waits for an answer.
+    #[cfg(test)]
+    pub(super) fn is_asked_by(&self, by: ClientId) -> bool {
+        self.questions.values().any(|asked| matches!(asked.asker, Asker::Client { id, .. } if id == by))
+    }
+
+    /// What is still to be asked.
+    pub(super) fn waiting_to_ask(&self) -> impl Iterator<Item = &Question> {
+        self.to_ask.iter().map(|(_, question)| question)
+    }
+
+    /// How many messages wait until it is.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+impl Router {
+    /// Gives the router a store, with what is in it. To be done before the first turn.
+    pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
+        // The files were restored by whoever has the disk.
+        let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
+        let trusted = time.unwrap_or(now.wall);
+        self.forgotten_id = forgotten_id;
+        self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
+        let mut seed: Vec<Arc<Envelope>> = Vec::new();
+        for stored in rooms {
+            seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
+            let room = Room::restored(stored, self.history, now, trusted);
+            self.rooms.insert(room.name.clone(), room);
+        }
+        self.sanctions = Sanctions::restored(sanctions, now, trusted);
+        // It is looked at in the first turn.
+        self.next_lift = Some(now.mono);
+        self.registry.lock().policy = Some(policy);
+        self.archive = Some(Archive {
+            store,
+            accounts: Accounts::new(accounts, policy),
+            turn: 0,
+            lines: Vec::new(),
+            changed: BTreeSet::new(),
+            forgotten: Vec::new(),
+            acts: Vec::new(),
+            sanctions: None,
+            held: None,
+            waiting: VecDeque::new(),
+            trouble: None,
+            is_lost: false,
+            seed,
+            seeded: None,
+            questions: BTreeMap::new(),
+            to_ask: Vec::new(),
+            paced: Vec::new(),
+            in_store: BTreeSet::new(),
+            last_question: 0,
+        });
+    }
+
+    /// Whether the store has yet to say what became of a turn, or of a question that it was asked.
+    pub fn waits_for_store(&self) -> bool {
+        self.archive.as_ref().is_some_and(|archive| archive.held.is_some() || !archive.in_store.is_empty())
+    }
+
+    /// What a tap that comes now has to know to be up to date: the rooms, and what was said in them.
+    pub(super) fn so_far(&self, now: chrono::DateTime<chrono::Utc>) -> Vec<Arc<Envelope>> {
+        let Some(archive) = &self.archive else { return Vec::new() };
+        let mut events = archive.seed.clone();
+        for room in self.rooms.values() {
+            if archive.seed.is_empty() {
+                events.extend(room.history.oldest_first().cloned());
+            }
+            if let Some((by, text)) = &room.topic {
+                let topic = Event::Topic { room: room.name.clone(), by: by.clone(), text: text.clone() };
+                events.push(Envelope::new(now, topic));
+            }
+            if room.modes().as_str() != "+" {
+                let by = crate::model::names::Name::server();
+                let mode = Event::Mode { room: room.name.clone(), by, did: "set", modes: room.modes() };
+                events.push(Envelope::new(now, mode));
+            }
+        }
+        events
+    }
+
+    /// Whether what is said now is on a disk when its author is told so.
+    pub(super) fn keeps(&self) -> bool {
+        self.archive.as_ref().is_none_or(|archive| archive.trouble.is_none())
+    }
+
+    /// Something that was said or changed is to be kept.
+    pub(super) fn record_line(&mut self, room: &RoomName, line: &Arc<Envelope>) {
+        let Some(archive) = &mut self.archive else { return };
+        archive.lines.push(line.clone());
+        if let Some(room) = self.rooms.get_mut(room).filter(|room| !room.is_kept) {
+            room.is_kept = true;
+            archive.changed.insert(room.name.clone());
+        }
+    }
+
+    /// A room is not what it was.
+    pub(super) fn record_room(&mut self, name: &RoomName) {
+        let Some(archive) = &mut self.archive else { return };
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.is_kept = true;
+            archive.changed.insert(room.name.clone());
+        }
+    }
+
+    /// Others are banned from the server, or muted everywhere.
+    pub(super) fn record_sanctions(&mut self) {
+        if let Some(archive) = &mut self.archive {
+            archive.sanctions = Some(self.sanctions.kept().into());
+        }
+    }
+
+    /// A room is no more, and what was said in it is forgotten.
+    pub(super) fn record_forgotten(&mut self, name: &RoomName, last_id: u64) {
+        let Some(archive) = &mut self.archive else { return };
+        archive.changed.remove(name);
+        archive.lines.retain(|line| match &line.event {
+            Event::Said(speech) => speech.room != *name,
+            Event::Changed(change) => change.room != *name,
+            _ => true,
+        });
+        archive.forgotten.push((name.clone(), last_id));
+    }
+
+    /// Something was done by power.
+    pub(super) fn record_act(&mut self, act: Act) {
+        match &mut self.archive {
+            Some(archive) => archive.acts.push(act),
+            None => self.operators.remember(act),
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// A turn with a store. What comes while the turn before is being kept waits.
+    pub(super) fn take_all_kept(&mut self, messages: impl Iterator<Item = Message>) {
+        let Some(archive) = &mut self.router.archive else { return };
+        let mut coming = std::mem::take(&mut archive.waiting);
+        let (mut failed, mut recovered) = (None, false);
+        for message in messages {
+            match message {
+                Message::Store(Report::Kept(turn)) => {
+                    archive.held.take_if(|(held, _)| *held <= turn);
+                    if turn >= archive.turn && std::mem::take(&mut archive.is_lost) {
+                        recovered = archive.trouble.take().is_some();
+                    }
+                }
+                Message::Store(Report::NotKept { turn, why }) => {
+                    archive.held.take_if(|(held, _)| *held <= turn);
+                    failed = Some(why);
+                }
+                Message::Store(Report::Recovered) => {
+                    recovered = archive.trouble.take().is_some();
+                    failed = None;
+                }
+                other => coming.push_back(other),
+            }
+        }
+        if archive.held.take_if(|(_, since)| self.now.mono.saturating_duration_since(*since) >= KEPT_WITHIN).is_some() {
+            archive.is_lost = true;
+            failed = Some(Text::own("the store does not answer; its log may say why"));
+        }
+        if archive.held.is_some() {
+            archive.waiting = coming;
+            return;
+        }
+        if let Some(why) = failed
+            && archive.trouble.replace(why.clone()).is_none()
+        {
+            log::error!("what is said is not kept: {why}");
+            let text = format!("What is said from here on is not kept, and would be gone after a restart: {why}.");
+            self.tell_all(Event::Note { room: None, text: Text::own(text) });
+        }
+        if recovered {
+            log::warn!("everything that was said is kept again");
+            self.tell_all(Event::Note { room: None, text: Text::own("Everything that was said is kept again.") });
+        }
+        // The turn before is kept: now people may hear of it.
+        self.ask_store();
+        self.flush();
+        self.router.flush_taps();
+        let mut coming = coming.into_iter();
+        self.take_all(&mut coming);
+        if let Some(archive) = &mut self.router.archive {
+            archive.waiting.extend(coming);
+        }
+    }
+
+    /// Hands the store what this turn changed. Returns whether people may hear of it at once.
+    pub(super) fn keep(&mut self) -> bool {
+        let Some(archive) = &mut self.router.archive else { return true };
+        let rooms = &self.router.rooms;
+        let record = Record {
+            turn: archive.turn + 1,
+            lines: std::mem::take(&mut archive.lines),
+            rooms: std::mem::take(&mut archive.changed)
+                .iter()
+                .filter_map(|name| Some(rooms.get(name)?.state()))
+                .collect(),
+            forgotten: std::mem::take(&mut archive.forgotten),
+            acts: std::mem::take(&mut archive.acts),
+            sanctions: archive.sanctions.take(),
+        };
+        if record.is_empty() {
+            return archive.held.is_none();
+        }
+        archive.turn = record.turn;
+        let turn = record.turn;
+        match archive.store.keep(record) {
+            // It may still come to it.
+            Keeping::Wait if archive.is_lost => true,
+            Keeping::Go => true,
+            Keeping::Wait => {
+                archive.held = Some((turn, self.now.mono));
+                false
+            }
+        }
+    }
+
+    /// Before the last words: what was said in this turn has to be kept first. Returns false where the end has to wait for
+    /// that; it comes again by itself then.
+    pub(super) fn may_end(&mut self) -> bool {
+        if self.keep() {
+            return true;
+        }
+        if let Some(archive) = &mut self.router.archive {
+            archive.waiting.push_front(Message::Shutdown);
+        }
+        false
+    }
+
+    /// Whether the rest of the messages has to wait.
+    pub(super) fn is_held(&self) -> bool {
+        self.router.archive.as_ref().is_some_and(Archive::is_held)
+    }
+
+    // ---- questions ----
+
+    /// Asks the store for a client, who waits for the answer.
+    pub(super) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
+        let from = self.clients.get(id).and_then(Client::address);
+        let asker = Asker::Client { id, verb, tag: tag.clone() };
+        match self.put_paced(question, asker, then, (from, Some(id)), reads::PATIENCE) {
+            Ok((number, wait)) => {
+                if let Some(client) = self.clients.get_mut(id) {
+                    client.state.patience.get_or_insert_default().asked = Some(number);
+                }
+                if !wait.is_zero() {
+                    self.tell(id, Event::Warn(Warning::Reads(seconds_up(wait))));
+                }
+            }
+            Err((_, error)) => self.refuse(id, Some(Text::own(verb)), tag, error),
+        }
+    }
+
+    /// Asks the store for somebody who reads by a call, if they may.
+    pub(super) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
+        let may = match &mut question {
+            Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
+                self.look(who, &Sought::Room(room.clone())).map(drop)
+            }
+            Question::Search { room: None, hidden, .. } => {
+                self.look(who, &Sought::Everything).map(|unreadable| *hidden = unreadable)
+            }
+            _ => Err(Refusal::no_store("history")),
+        };
+        let asked = match may {
+            Ok(()) => {
+                let (asker, place) = (Asker::Onlooker(who, reply), (Some(who.address), who.client));
+                self.put_paced(question, asker, Then::Shown, place, Duration::ZERO).map(drop)
+            }
+            Err(error) => Err((Asker::Onlooker(who, reply), error)),
+        };
+        if let Err((Asker::Onlooker(_, reply), error)) = asked {
+            reply(Answer::Refused(error.into()));
+        }
+    }
+
+    /// Asks the store something at the pace of reading, by which the asker may have to wait: for how long, and under which number.
+    fn put_paced(
+        &mut self,
+        question: Question,
+        asker: Asker,
+        then: Then,
+        (from, by): (Option<IpAddr>, Option<ClientId>),
+        patience: Duration,
+    ) -> Result<(u64, Duration), (Asker, Refusal)> {
+        let now = self.now.mono;
+        let reads = &mut self.router.reads;
+        let Some(archive) = &mut self.router.archive else { return Err((asker, Refusal::no_store("history"))) };
+        if let Question::Search { words, .. } = &question
+            && let Err(error) = can_be_found(words)
+        {
+            return Err((asker, error));
+        }
+        let place = reads.place(from);
+        let wait = match question.cost().map(|units| reads.charge(place, units, patience, now)) {
+            Some(Err(error)) => return Err((asker, error)),
+            Some(Ok(wait)) => wait,
+            None => Duration::ZERO,
+        };
+        archive.last_question += 1;
+        let number = archive.last_question;
+        let is_long = question.is_long();
+        if !is_long && wait.is_zero() {
+            archive.to_ask.push((number, question));
+        } else if !is_long {
+            archive.paced.push((now + wait, number, question));
+        } else if let Err(error) = reads.wait(place, (number, question), by, (now + wait, now)) {
+            return Err((asker, error));
+        }
+        let place = is_long.then_some(place);
+        // A caller can come again, and is told when.
+        let patience = if matches!(asker, Asker::Onlooker(..)) { reads::PATIENCE } else { ANSWER_WITHIN };
+        archive.questions.insert(number, Asked { asker, then, until: now + wait + patience, place });
+        place.into_iter().for_each(|place| self.take_turns(place));
+        Ok((number, wait))
+    }
+
+    /// Whoever's turn it is in a neighbourhood asks the store. Who does not wait any more is passed over.
+    fn take_turns(&mut self, place: IpAddr) {
+        while let Some((number, question)) = self.router.reads.next(place, self.now.mono) {
+            let Some(archive) = &mut self.router.archive else { return };
+            let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
+                Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
+                Some(Asker::Nobody) | None => false,
+                Some(Asker::Door(_) | Asker::Onlooker(..)) => true,
+            };
+            if is_there {
+                return archive.to_ask.push((number, question));
+            }
+            archive.questions.remove(&number);
+            self.router.reads.done(place, number);
+        }
+    }
+
+    /// Asks what had to wait for the pace of reading.
+    fn ask_paced(&mut self) {
+        let now = self.now.mono;
+        if let Some(archive) = &mut self.router.archive {
+            let due = archive.paced.extract_if(.., |(at, ..)| *at <= now);
+            archive.to_ask.extend(due.map(|(_, number, question)| (number, question)));
+        }
+        for place in self.router.reads.tick(now) {
+            self.take_turns(place);
+        }
+    }
+
+    /// Asks the store for a door that has a question of its own.
+    pub(super) fn ask_for_door(&mut self, question: Question, is_private: bool, reply: Reply) {
+        match self.of_door(question, is_private) {
+            Ok((question, then)) => {
+                // There is a store, or it would have been refused.
+                let _number = self.put(question, Asker::Door(reply), then);
+            }
+            Err(error) => reply(Answer::Refused(error.into())),
+        }
+    }
+
+    /// `None` if there is no store.
+    pub(super) fn put(&mut self, question: Question, asker: Asker, then: Then) -> Option<u64> {
+        let archive = self.router.archive.as_mut()?;
+        archive.last_question += 1;
+        let number = archive.last_question;
+        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
+        archive.to_ask.push((number, question));
+        Some(number)
+    }
+
+    /// Asks the store what was asked in turns that are kept. Passwords wait here until others of their neighbourhood are answered.
+    pub(super) fn ask_store(&mut self) {
+        loop {
+            let (refused, freed) = self.ask_what_may_be();
+            if refused.is_empty() && freed.is_empty() {
+                return;
+            }
+            // The next of a neighbourhood takes its turn by that.
+            for (number, error) in refused {
+                self.answered(number, Answer::Refused(error));
+            }
+            freed.into_iter().for_each(|place| self.take_turns(place));
+        }
+    }
+
+    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question nobody waits for.
+    fn ask_what_may_be(&mut self) -> (Vec<(u64, Refused)>, Vec<IpAddr>) {
+        let now = self.now.mono;
+        let (mut refused, mut freed) = (Vec::new(), Vec::new());
+        let Some(archive) = &mut self.router.archive else { return (refused, freed) };
+        for (number, mut question) in std::mem::take(&mut archive.to_ask) {
+            let is_wanted = |asked: &Asked| match &asked.asker {
+                Asker::Client { id, .. } => self.clients.get(*id).is_some(),
+                Asker::Door(_) | Asker::Onlooker(..) => true,
+                // They were told that it takes too long: it is not done behind their back.
+                Asker::Nobody => false,
+            };
+            if !archive.questions.get(&number).is_some_and(is_wanted) {
+                if let Some(place) = archive.questions.remove(&number).and_then(|asked| asked.place) {
+                    self.router.reads.done(place, number);
+                    freed.push(place);
+                }
+                continue;
+            }
+            match archive.accounts.admit(number, &mut question, now) {
+                Admission::Later => archive.to_ask.push((number, question)),
+                Admission::Never(error) => refused.push((number, error.into())),
+                Admission::Now if archive.is_lost || archive.store.ask(number, question).is_err() => {
+                    refused.push((number, Refused::Busy));
+                }
+                Admission::Now => {
+                    archive.in_store.insert(number);
+                }
+            }
+        }
+        (refused, freed)
+    }
+
+    /// The store has something to say that is not about a turn.
+    pub(super) fn report(&mut self, report: Report) {
+        match report {
+            Report::Answer(number, answer) => {
+                if let Some(archive) = &mut self.router.archive {
+                    archive.in_store.remove(&number);
+                }
+                self.answered(number, answer);
+            }
+            Report::Purged(rooms) => self.purged(rooms),
+            // Looked at before the turn began.
+            Report::Kept(_) | Report::NotKept { .. } | Report::Recovered => {}
+        }
+    }
+
+    fn answered(&mut self, number: u64, answer: Answer) {
+        let Some(archive) = &mut self.router.archive else { return };
+        let Some(Asked { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
+        if let Some(place) = place {
+            self.router.reads.done(place, number);
+            self.take_turns(place);
+        }
+        if let Then::Account(then) = &then {
+            self.account_answered(number, then, &answer);
+        }
+        match asker {
+            Asker::Client { id, verb, tag } => {
+                self.guarded(id, |turn| {
+                    let outcome = match answer {
+                        Answer::Refused(refused) => Err(refused.into()),
+                        answer => turn.with_answer(id, then, answer),
+                    };
+                    turn.answer(id, verb, tag, outcome);
+                });
+                self.go_on(id);
+            }
+            Asker::Door(reply) => reply(answer),
+            Asker::Onlooker(who, reply) => reply(self.shown(who, answer)),
+            Asker::Nobody => {}
+        }
+    }
+
+    /// What somebody may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
+    fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
+        match (answer, self.look(who, &Sought::Everything)) {
+            (Answer::Lines { mut lines, more }, Ok(hidden)) => {
+                lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
+                Answer::Lines { lines, more }
+            }
+            (Answer::Lines { .. }, Err(error)) => Answer::Refused(error.into()),
+            (answer, _) => answer,
+        }
+    }
+
+    /// Lets go of what has waited for too long, on either side.
+    pub(super) fn give_up_waiting(&mut self) {
+        let now = self.now.mono;
+        let Some(archive) = &mut self.router.archive else { return };
+        if now.saturating_duration_since(*archive.seeded.get_or_insert(now)) >= SEED_FOR {
+            archive.seed = Vec::new();
+        }
+        archive.accounts.tick(now);
+        let (mut late, mut never_asked) = (Vec::new(), Vec::new());
+        for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
+            // Others of their neighbourhood need not wait for it.
+            let is_asked = asked.place.take().is_none_or(|place| self.router.reads.done(place, *number));
+            if !is_asked {
+                never_asked.push(*number);
+            }
+            let too_fast = Refusal::from(TooFast { retry: 1, why: Spam::Reads });
+            // The answer may still come, and may still change an account.
+            match std::mem::replace(&mut asked.asker, Asker::Nobody) {
+                Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
+                Asker::Door(reply) => reply(Answer::Refused(Refused::Busy)),
+                Asker::Onlooker(_, reply) => {
+                    reply(Answer::Refused(if is_asked { Refused::Busy } else { too_fast.into() }));
+                }
+                Asker::Nobody => {}
+            }
+        }
+        for number in never_asked {
+            archive.questions.remove(&number);
+        }
+        for (id, verb, tag) in late {
+            self.refuse(id, Some(Text::own(verb)), tag, Refused::Busy.into());
+            self.go_on(id);
+        }
+        self.ask_paced();
+    }
+
+    // ---- those who wait ----
+
+    /// Carries out the requests of a message, as far as the client does not have to wait for an answer.
+    pub(super) fn requests(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
+        if let Some(patience) = self.patience(id) {
+            return patience.rest.push_back((requests, ticket));
+        }
+        self.carry_on(id, requests, ticket);
+    }
+
+    fn carry_on(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
+        let mut requests = requests.into_iter();
+        while let Some(request) = requests.next() {
+            self.guarded(id, |turn| turn.request(id, request));
+            if let Some(patience) = self.patience(id) {
+                // The ticket comes back with the answer that is waited for, or with those behind it.
+                return patience.rest.push_front((requests.collect(), ticket));
+            }
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            // Its reader waits for the ticket, and TCP holds the peer back.
+            match client.state.errors.until(self.now.mono) {
+                Some(until) => client.state.slowed.push((until, ticket)),
+                None => client.sender.hold(ticket),
+            }
+        }
+    }
+
+    /// The client does not wait any more.
+    pub(super) fn go_on(&mut self, id: ClientId) {
+        if let Some(patience) = self.clients.get_mut(id).and_then(|client| client.state.patience.as_mut()) {
+            patience.asked = None;
+        }
+        loop {
+            let Some(client) = self.clients.get_mut(id) else { return };
+            let Some(patience) = &mut client.state.patience else { return };
+            if patience.asked.is_some() {
+                return;
+            }
+            match (patience.rest.pop_front(), patience.leave.take()) {
+                (Some((requests, ticket)), leave) => {
+                    patience.leave = leave;
+                    self.carry_on(id, requests, ticket);
+                }
+                (None, Some(why)) => return self.remove(id, why),
+                (None, None) => {
+                    client.state.patience = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The client's patience, if it waits for an answer.
+    fn patience(&mut self, id: ClientId) -> Option<&mut Patience> {
+        let patience = self.clients.get_mut(id)?.state.patience.as_mut()?;
+        patience.asked.is_some().then_some(&mut **patience)
+    }
+
+    /// A client will send nothing more. What it sent is done first, also where its connection broke: a lost one may only be half
+    /// closed without TLS's goodbye, as by `ncat --ssl`, and what came whole was meant.
+    pub(super) fn departed(&mut self, id: ClientId, why: Leave) {
+        if matches!(why, Leave::Closed | Leave::Lost)
+            && let Some(patience) = self.patience(id)
+        {
+            patience.leave = Some(why);
+            return;
+        }
+        self.remove(id, why);
+    }
+
+    fn purged(&mut self, rooms: Vec<(RoomName, u64)>) {
+        for (name, first_id) in rooms {
+            let Some(room) = self.router.rooms.get_mut(&name) else { continue };
+            room.first_id = room.first_id.max(first_id);
+            room.history.forget_before(first_id);
+            if let Some(files) = &self.router.files {
+                files.forget(&name, Some(first_id));
+            }
+            self.settle_room(&name);
+        }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chat::message::Client;
+    use crate::chat::outbox::Outbox;
+    use crate::chat::registry::Registry;
+    use crate::chat::ticket::Credits;
+    use crate::config::Config;
+    use crate::features::archive::store::{Account, Busy};
+    use crate::metrics::Metrics;
+    use crate::model::event::{Done, Speech};
+    use crate::model::names::Name;
+    use crate::model::now::Now;
+    use crate::model::roles::Role;
+    use crate::protocol::parse::parse;
+    use crate::testing::{Scrape, Shelf, quick};
+
+    /// A store that does nothing by itself: the test says when something is kept.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<Mutex<Given>>);
+
+    #[derive(Default)]
+    struct Given {
+        records: Vec<Record>,
+        questions: Vec<(u64, Question)>,
+        is_full: bool,
+    }
+
+    impl Slow {
+        fn given<T>(&self, look: impl FnOnce(&mut Given) -> T) -> T {
+            look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+    }
+
+    impl Store for Slow {
+        fn keep(&mut self, record: Record) -> Keeping {
+            self.given(|given| given.records.push(record));
+            Keeping::Wait
+        }
+
+        fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
+            self.given(|given| {
+                if given.is_full {
+                    return Err(Busy);
+                }
+                given.questions.push((number, question));
+                Ok(())
+            })
+        }
+    }
+
+    /// A router with that store, and the shelves of its clients.
+    struct House {
+        router: Router,
+        store: Slow,
+        shelves: Vec<Shelf>,
+        now: Now,
+    }
+
+    impl House {
+        fn new(change: impl FnOnce(&mut Config)) -> House {
+            let now = Now::read();
+            let mut config = quick();
+            config.history = 3;
+            change(&mut config);
+            let mut router = Router::new(&config, Registry::new(), Arc::new(Metrics::new(now.mono)));
+            let store = Slow::default();
+            router.keep_in(Box::new(store.clone()), Contents::default(), Policy::default(), Now::read());
+            House { router, store, shelves: Vec::new(), now }
+        }
+
+        /// People who have signed on, and what they got by that is read away.
+        fn with(names: &[&str]) -> House {
+            House::new_with(names, |_| {})
+        }
+
+        fn new_with(names: &[&str], change: impl FnOnce(&mut Config)) -> House {
+            let mut house = House::new(change);
+            for name in names {
+                let shelf = Shelf::default();
+                let id = ClientId(house.shelves.len() + 1);
+                house.shelves.push(shelf.clone());
+                let client = Client::new(id, Outbox::new(Box::new(shelf), 1 << 20), "127.0.0.1:1", "line");
+                house.turn([Message::ClientJoined(client)]);
+                house.says(id.0, &format!("JOIN:{name}"));
+            }
+            house.shelves.iter().for_each(|shelf| drop(shelf.take()));
+            house
+        }
+
+        fn turn<const N: usize>(&mut self, messages: [Message; N]) {
+            self.router.turn(messages, self.now);
+        }
+
+        fn says(&mut self, who: usize, line: &str) {
+            self.turn([said(who, line)]);
+        }
+
+        fn kept(&mut self) {
+            let turn = self.store.given(|given| given.records.last().map_or(0, |record| record.turn));
+            self.turn([Message::Store(Report::Kept(turn))]);
+        }
+
+        fn hears(&self, who: usize) -> Vec<Event> {
+            let batches = self.shelves[who - 1].take();
+            batches.iter().flat_map(|batch| batch.envelopes.to_vec()).map(|envelope| envelope.event.clone()).collect()
+        }
+
+        fn after(&mut self, wait: Duration) {
+            self.now.mono += wait;
+            self.turn([]);
+        }
+    }
+
+    fn said(who: usize, line: &str) -> Message {
+        let request = parse(&Text::new(line).unwrap()).unwrap();
+        Message::Requests(ClientId(who), vec![request], Ticket::free())
+    }
+
+    fn words(events: &[Event]) -> Vec<String> {
+        let word = |event: &Event| match event {
+            Event::Said(Speech { text, .. }) => Some(text.to_string()),
+            _ => None,
+        };
+        events.iter().filter_map(word).collect()
+    }
+
+    #[test]
+    fn nobody_hears_of_a_turn_before_it_is_kept_and_what_comes_waits() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "MSG=1:one");
+        assert!(house.hears(1).is_empty() && house.hears(2).is_empty(), "neither the line nor the answer");
+        // Also not by a private question, by leaving, or because time goes by.
+        house.turn([said(2, "LIST"), said(1, "two"), Message::ClientLeft(ClientId(2), Leave::Closed)]);
+        house.after(Duration::from_secs(5));
+        assert!(house.hears(1).is_empty() && house.hears(2).is_empty());
+        assert_eq!(house.store.given(|given| given.records.len()), 1, "what waits is not done yet");
+        house.kept();
+        assert_eq!(words(&house.hears(2)), ["one"]);
+        assert!(matches!(house.hears(1)[..], [Event::Done { done: Done::Said { id: 1, kept: true, .. }, .. }]));
+        // What waited was the next turn, with a line in it, so that the goodbye waits as well.
+        assert!(house.hears(2).is_empty());
+        house.kept();
+        let last = house.hears(2);
+        assert_eq!(words(&last), ["two"]);
+        assert!(matches!(last.last(), Some(Event::Bye { .. })), "{last:?}");
+    }
+
+    #[test]
+    fn what_waits_for_the_store_is_no_slow_client_in_the_figures() {
+        let mut house = House::with(&["ani", "budi"]);
+        let figures = |house: &House| {
+            let mut text = String::new();
+            house.router.metrics.append(&mut text);
+            let seen = Scrape::parse(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+            ["chat_people", "chat_inbox_messages", "chat_outbox_clients"].map(|name| seen.value(name).unwrap_or(-1.0))
+        };
+        house.after(Duration::from_secs(2));
+        assert_eq!(figures(&house), [2.0, 0.0, 0.0]);
+        house.says(1, "MSG=1:one");
+        house.turn([said(2, "two"), said(2, "three")]);
+        house.after(Duration::from_secs(2));
+        assert_eq!(figures(&house), [2.0, 2.0, 0.0]);
+        house.kept();
+        assert_eq!(figures(&house), [2.0, 0.0, 0.0], "what waited is the turn that is kept now");
+    }
+
+    #[test]
+    fn what_changes_nothing_waits_for_nothing() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "/w budi psst");
+        assert!(matches!(house.hears(2)[..], [Event::Whispered { .. }]));
+        assert!(house.store.given(|given| given.records.is_empty()), "whispers are kept nowhere");
+    }
+
+    #[test]
+    fn the_end_waits_for_what_was_said_before_it() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.turn([said(1, "the last words"), Message::Shutdown]);
+        assert!(house.router.is_open() && house.hears(2).is_empty());
+        house.kept();
+        assert!(!house.router.is_open());
+        assert_eq!(words(&house.hears(2)), ["the last words"]);
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_the_chat_goes_on_and_says_so() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "MSG=1:one");
+        let why = Text::own("the disk is full");
+        house.turn([Message::Store(Report::NotKept { turn: 1, why })]);
+        let heard = house.hears(2);
+        assert_eq!(words(&heard), ["one"]);
+        let note = "What is said from here on is not kept, and would be gone after a restart: the disk is full.";
+        assert!(heard.iter().any(|event| matches!(event, Event::Note { text, .. } if **text == *note)), "{heard:?}");
+        house.hears(1);
+        house.says(1, "MSG=2:two");
+        house.turn([Message::Store(Report::NotKept { turn: 2, why: Text::own("the disk is full") })]);
+        assert!(matches!(house.hears(1)[..], [Event::Done { done: Done::Said { id: 2, kept: false, .. }, .. }]));
+        house.hears(2);
+        house.turn([Message::Store(Report::Recovered)]);
+        assert!(matches!(house.hears(2)[..], [Event::Note { .. }]), "said once that all is well");
+        house.says(1, "MSG=3:three");
+        house.kept();
+        let own = house.hears(1);
+        assert!(matches!(own.last(), Some(Event::Done { done: Done::Said { kept: true, .. }, .. })), "{own:?}");
+    }
+
+    #[test]
+    fn a_store_that_says_nothing_is_not_waited_for_until_it_has_kept_everything() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.says(1, "MSG=1:one");
+        house.after(KEPT_WITHIN);
+        assert_eq!(words(&house.hears(2)), ["one"]);
+        house.says(1, "two");
+        assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it");
+        house.says(2, "SEARCH:one");
+        assert!(matches!(house.hears(2)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
+        // It was only slow: when it has kept everything, it is waited for again.
+        house.turn([Message::Store(Report::Kept(1))]);
+        assert!(house.hears(2).is_empty(), "the second turn is not kept yet");
+        house.kept();
+        assert!(matches!(house.hears(2)[..], [Event::Note { .. }]));
+        house.says(1, "three");
+        assert!(house.hears(2).is_empty());
+        house.kept();
+        assert_eq!(words(&house.hears(2)), ["three"]);
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_keeps_their_turn_and_holds_up_nobody() {
+        let mut house = House::with(&["ani", "budi"]);
+        let credits = Credits::new(1);
+        let request = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let lines = vec![request("SEARCH:x"), request("PING:1")];
+        house.turn([Message::Requests(ClientId(1), lines, credits.try_take().unwrap())]);
+        // The end of the input is no reason to go without the answer.
+        house.turn([said(1, "PING:2"), Message::ClientLeft(ClientId(1), Leave::Closed), said(2, "PING:3")]);
+        assert!(matches!(house.hears(2)[..], [Event::Pong(_)]), "others go on");
+        assert!(house.hears(1).is_empty() && !credits.are_back(1));
+        let number = house.store.given(|given| given.questions[0].0);
+        let answer = Answer::Lines { lines: Vec::new(), more: None };
+        house.turn([Message::Store(Report::Answer(number, answer.clone()))]);
+        let heard = house.hears(1);
+        assert!(
+            matches!(heard[..], [Event::Block(_), Event::Pong(_), Event::Pong(_), Event::Bye { .. }]),
+            "in the order of the questions: {heard:?}"
+        );
+        assert!(credits.are_back(1));
+        // An answer that nobody waits for does no harm.
+        house.turn([Message::Store(Report::Answer(number, answer))]);
+    }
+
+    #[test]
+    fn what_a_lost_client_sent_behind_its_question_is_done() {
+        for (last, why) in [("QUIT", "quit"), ("PING:1", "connection lost")] {
+            let mut house = House::with(&["ani", "budi"]);
+            house.turn([said(1, "SEARCH:x"), said(1, "the words"), said(1, last)]);
+            house.turn([Message::ClientLeft(ClientId(1), Leave::Lost)]);
+            assert!(house.hears(2).is_empty(), "ani is still waited for");
+            let number = house.store.given(|given| given.questions[0].0);
+            let answer = Answer::Lines { lines: Vec::new(), more: None };
+            house.turn([Message::Store(Report::Answer(number, answer))]);
+            house.kept();
+            let heard = house.hears(2);
+            assert_eq!(words(&heard), ["the words"]);
+            assert!(matches!(heard.last(), Some(Event::Left { why: left, .. }) if left.reason() == why), "{heard:?}");
+            assert!(
+                matches!(house.hears(1).last(), Some(Event::Bye { .. })),
+                "and the answers are there for who still reads"
+            );
+        }
+    }
+
+    #[test]
+    fn a_question_without_an_answer_ends_after_a_while_and_a_full_store_says_so_at_once() {
+        let mut house = House::with(&["ani"]);
+        house.turn([said(1, "SEARCH:x"), said(1, "PING:1")]);
+        house.after(ANSWER_WITHIN);
+        assert!(matches!(house.hears(1)[..], [Event::Refused { ref error, .. }, Event::Pong(_)] if is_busy(error)));
+        house.store.given(|given| given.is_full = true);
+        house.says(1, "SEARCH:x");
+        assert!(matches!(house.hears(1)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
+    }
+
+    fn asked(house: &House) -> Vec<u64> {
+        house.store.given(|given| given.questions.iter().map(|(number, _)| *number).collect())
+    }
+
+    #[test]
+    fn people_behind_one_address_search_in_turns_and_each_is_answered() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        let mut seen = Vec::new();
+        for who in 1..=3 {
+            let numbers = asked(&house);
+            let number = *numbers.last().unwrap();
+            assert_eq!(numbers.len(), who, "one at a time");
+            let (lines, more) = (Vec::new(), None);
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more }))]);
+            seen.push(house.hears(who).iter().filter(|event| matches!(event, Event::Block(_))).count());
+        }
+        assert_eq!(seen, [1, 1, 1]);
+    }
+
+    #[test]
+    fn who_has_gone_does_not_keep_the_others_from_their_turn() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.turn([said(1, "SEARCH:fish"), said(2, "SEARCH:fish"), said(3, "SEARCH:fish")]);
+        house.turn([Message::ClientLeft(ClientId(2), Leave::Lost)]);
+        // The store says nothing to the first one, who is refused after a while.
+        house.after(ANSWER_WITHIN);
+        let is_refused = |event: &Event| matches!(event, Event::Refused { error, .. } if is_busy(error));
+        assert!(house.hears(1).iter().any(is_refused) && house.hears(3).iter().any(is_refused));
+        assert!(
+            house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
+            "the one that the store has"
+        );
+        // It is not asked again for anybody who does not wait any more.
+        house.says(3, "SEARCH:fish");
+        assert_eq!(asked(&house).len(), 2);
+    }
+
+    #[test]
+    fn who_reads_faster_than_the_pace_waits_with_words_and_past_that_is_refused() {
+        let names = ["ani", "budi", "citra"];
+        let mut house = House::new_with(&names, |config| (config.read_burst, config.reads_per_second) = (10, 2.0));
+        let answer = |house: &mut House| {
+            let number = *asked(house).last().unwrap();
+            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines: Vec::new(), more: None }))]);
+        };
+        house.says(1, "SEARCH:fish");
+        answer(&mut house);
+        assert!(matches!(house.hears(1)[..], [Event::Block(_)]));
+        house.turn([said(2, "SEARCH:fish"), said(2, "PING:1")]);
+        assert!(matches!(house.hears(2)[..], [Event::Warn(Warning::Reads(5))]));
+        house.says(3, "SEARCH:fish");
+        let refused = Refusal::from(TooFast { retry: 10, why: Spam::Reads });
+        assert!(matches!(&house.hears(3)[..], [Event::Refused { error, .. }] if *error == refused));
+        assert_eq!(asked(&house).len(), 1);
+        house.after(Duration::from_secs(5));
+        assert_eq!(asked(&house).len(), 2);
+        answer(&mut house);
+        assert!(matches!(house.hears(2)[..], [Event::Block(_), Event::Pong(_)]), "nothing is lost");
+    }
+
+    /// A search by a call in the next turn, and where its answer comes.
+    fn searches(house: &mut House, who: Onlooker) -> std::sync::mpsc::Receiver<Answer> {
+        let (reply, answer) = std::sync::mpsc::channel();
+        let question =
+            Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
+        let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+        house.turn([Message::Read { who, question: Box::new(question), reply }]);
+        answer
+    }
+
+    #[test]
+    fn a_call_past_the_pace_is_refused_at_once_and_talk_is_not() {
+        let mut house = House::new_with(&["ani"], |config| (config.read_burst, config.reads_per_second) = (11, 2.0));
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let looks = |house: &mut House, what: Sought| {
+            let (reply, answer) = std::sync::mpsc::channel();
+            house.turn([Message::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }]);
+            answer.recv().unwrap().is_ok()
+        };
+        let search = |house: &mut House| searches(house, who).try_recv().ok();
+        assert!(search(&mut house).is_none(), "the store is asked");
+        assert!(looks(&mut house, Sought::Everything));
+        let refused = search(&mut house);
+        let too_fast = Refused::Other(TooFast { retry: 5, why: Spam::Reads }.into());
+        assert!(matches!(&refused, Some(Answer::Refused(refused)) if *refused == too_fast), "{refused:?}");
+        assert!(!looks(&mut house, Sought::Everything) && !looks(&mut house, Sought::Room(RoomName::lobby())));
+        assert!(looks(&mut house, Sought::Entry) && looks(&mut house, Sought::File(None)));
+        house.says(1, "hello");
+        house.kept();
+        assert!(!house.hears(1).iter().any(|event| matches!(event, Event::Refused { .. })));
+    }
+
+    #[test]
+    fn a_call_whose_turn_does_not_come_is_told_to_come_again() {
+        let mut house = House::with(&["ani"]);
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let search = |house: &mut House| searches(house, who);
+        let (first, second) = (search(&mut house), search(&mut house));
+        house.after(reads::PATIENCE);
+        assert!(matches!(first.try_recv(), Ok(Answer::Refused(Refused::Busy))));
+        let too_fast = Refused::Other(TooFast { retry: 1, why: Spam::Reads }.into());
+        assert!(matches!(second.try_recv(), Ok(Answer::Refused(refused)) if refused == too_fast));
+        assert_eq!(asked(&house).len(), 1);
+    }
+
+    #[test]
+    fn a_call_is_not_shown_what_was_closed_while_it_waited() {
+        let mut house = House::with(&["ani", "budi"]);
+        house.turn([said(1, "/join #den"), said(1, "a secret fish")]);
+        house.kept();
+        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let (reply, answer) = std::sync::mpsc::channel();
+        let question =
+            Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };
+        let reply: Reply = Box::new(move |said| drop(reply.send(said)));
+        house.turn([Message::Read { who, question: Box::new(question), reply }]);
+        let lines = house.store.given(|given| given.records.last().unwrap().lines.clone());
+        assert_eq!(lines.len(), 1);
+        house.says(1, "/mode +k hush");
+        house.kept();
+        let number = *asked(&house).last().unwrap();
+        house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more: None }))]);
+        assert!(matches!(answer.try_recv(), Ok(Answer::Lines { lines, .. }) if lines.is_empty()));
+    }
+
+    #[test]
+    fn a_question_comes_behind_the_lines_that_were_said_before_it() {
+        let mut house = House::with(&["ani"]);
+        house.turn([said(1, "a fish"), said(1, "SEARCH:fish")]);
+        assert!(house.store.given(|given| given.questions.is_empty()), "the store does not know the line yet");
+        house.kept();
+        assert_eq!(house.store.given(|given| given.questions.len()), 1);
+    }
+
+    #[test]
+    fn a_room_that_is_forgotten_in_the_turn_of_its_lines_leaves_no_line() {
+        let mut house = House::with(&["ani", "budi"]);
+        let lines = ["/join #den", "/mode +i", "a secret", "/part", "hello"].map(|line| said(1, line));
+        house.turn(lines);
+        let record = house.store.given(|given| given.records.remove(0));
+        let den = RoomName::parse("#den").unwrap();
+        assert_eq!(record.forgotten, [(den, 1)]);
+        assert_eq!(record.rooms.len(), 1, "the lobby, for its first line");
+        assert!(record.lines.iter().all(|line| line.room() == Some(&RoomName::lobby())));
+        assert_eq!(record.acts.len(), 1, "that it was closed stands in the audit");
+    }
+
+    impl House {
+        /// Asks for something that needs the store, which answers this.
+        fn asks(&mut self, who: usize, line: &str, answer: Answer) {
+            let before = self.store.given(|given| given.questions.len());
+            self.says(who, line);
+            let asked = self.store.given(|given| given.questions.get(before).map(|(number, _)| *number));
+            if let Some(number) = asked {
+                self.turn([Message::Store(Report::Answer(number, answer))]);
+            }
+        }
+
+        fn is_refused(&self, who: usize) -> Option<Refusal> {
+            self.hears(who).into_iter().find_map(|event| match event {
+                Event::Refused { error, .. } => Some(error),
+                _ => None,
+            })
+        }
+    }
+
+    fn is_busy(refusal: &Refusal) -> bool {
+        *refusal == Refused::Busy.into()
+    }
+
+    fn member(who: &str) -> Answer {
+        let account = Account { name: Name::parse(who).unwrap(), role: Role::Member };
+        Answer::Account { account, token: None, known_there: true }
+    }
+
+    #[test]
+    fn who_may_not_be_here_any_more_goes_and_the_others_stay() {
+        let mut house = House::with(&["ani", "budi", "citra"]);
+        house.asks(2, "REGISTER:correct horse", member("budi"));
+        // Without a name yet, and so without anything to lose: they may sign in.
+        let shelf = Shelf::default();
+        house.shelves.push(shelf.clone());
+        house.turn([Message::ClientJoined(Client::new(
+            ClientId(4),
+            Outbox::new(Box::new(shelf), 1 << 20),
+            "a:1",
+            "line",
+        ))]);
+        (1..=4).for_each(|who| drop(house.hears(who)));
+        let private = Policy { private: true, ..Policy::default() };
+        house.turn([Message::Rules(private)]);
+        for guest in [1, 3] {
+            assert!(matches!(house.hears(guest).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })), "{guest}");
+        }
+        let left = |event: &Event| matches!(event, Event::Left { .. });
+        assert_eq!(house.hears(2).iter().filter(|event| left(event)).count(), 2);
+        assert!(house.hears(4).is_empty());
+        house.says(4, "JOIN:dewi");
+        assert_eq!(house.is_refused(4).map(|refusal| refusal.code()), Some(crate::model::code::Code::MembersOnly));
+        house.asks(4, "LOGIN:dewi correct horse", member("dewi"));
+        house.says(4, "LOGOUT:");
+        assert!(matches!(house.hears(4).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })));
+        house.turn([Message::Rules(Policy::default())]);
+        house.says(2, "LOGOUT:");
+        let heard = house.hears(2);
+        assert!(
+            heard.iter().any(|event| matches!(event, Event::Done { done: Done::SignedOut { .. }, .. })),
+            "{heard:?}"
+        );
+    }
+
+    #[test]
+    fn a_wall_clock_that_jumps_alone_ends_no_wait_and_makes_none_longer() {
+        for days in [400, -400] {
+            let mut house = House::with(&["ani", "budi"]);
+            house.router.limiter = crate::chat::limit::RateLimiter::new(1, 0);
+            let policy = Policy { register_burst: 1, register_per_hour: 1, ..Policy::default() };
+            house.turn([Message::Rules(policy)]);
+            for _ in 0..3 {
+                house.asks(1, "LOGIN:dewi a guess", Answer::Refused(Refused::WrongPassword));
+            }
+            house.asks(2, "REGISTER:correct horse", member("budi"));
+            house.says(1, "one");
+            house.kept();
+            house.says(1, "two");
+            (1..=2).for_each(|who| drop(house.hears(who)));
+            house.now.wall += chrono::TimeDelta::days(days);
+            house.after(Duration::from_secs(1));
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(Refused::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(TooFast { retry: 1, why: Spam::Guesses }.into()));
+            house.asks(1, "REGISTER:correct horse", member("ani"));
+            assert_eq!(house.is_refused(1), Some(TooFast { retry: 3_599, why: Spam::Registrations }.into()));
+            house.says(1, "three");
+            assert_eq!(house.is_refused(1), Some(TooFast { retry: 29, why: Spam::Muted }.into()));
+            house.now.wall -= chrono::TimeDelta::days(2 * days);
+            house.after(Duration::from_secs(3_600));
+            house.says(1, "four");
+            house.kept();
+            assert_eq!(house.is_refused(1), None);
+            house.asks(1, "LOGIN:dewi a guess", Answer::Refused(Refused::WrongPassword));
+            assert_eq!(house.is_refused(1), Some(Refused::WrongPassword.into()));
+        }
+    }
+
+    #[test]
+    fn forty_who_sign_in_at_once_behind_one_address_wait_and_none_is_refused() {
+        let names: Vec<String> = (0..40).map(|number| format!("p{number}x")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut house = House::with(&names);
+        let asked = |given: &mut Given| given.questions.len();
+        (1..=40).for_each(|who| house.says(who, "REGISTER:correct horse"));
+        assert_eq!(house.store.given(asked), 2, "two at a time");
+        for done in 0..40 {
+            let (number, name) = house.store.given(|given| match &given.questions[done] {
+                (number, Question::Register { name, .. }) => (*number, name.clone()),
+                other => panic!("{other:?}"),
+            });
+            house.turn([Message::Store(Report::Answer(number, member(name.as_str())))]);
+        }
+        for who in 1..=40 {
+            let heard = house.hears(who);
+            assert!(
+                heard.iter().any(|event| matches!(event, Event::Done { done: Done::Registered { .. }, .. })),
+                "{heard:?}"
+            );
+        }
+        // Who has left, and who was told that it takes too long, is not registered behind their back.
+        (1..=5).for_each(|who| house.says(who, "PASSWD:correct-horse another-horse"));
+        house.turn([Message::ClientLeft(ClientId(3), Leave::Lost)]);
+        house.after(ANSWER_WITHIN);
+        assert_eq!(house.is_refused(5), Some(Refused::Busy.into()));
+        for done in 40..42 {
+            let number = house.store.given(|given| given.questions[done].0);
+            house.turn([Message::Store(Report::Answer(number, member("p")))]);
+        }
+        house.after(Duration::from_secs(1));
+        assert_eq!(house.store.given(asked), 42);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Say(usize),
+        Whisper,
+        Quit(usize),
+        Search(usize),
+        Kept,
+        Time,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1..4usize).prop_map(Step::Say),
+            1 => Just(Step::Whisper),
+            1 => (1..4usize).prop_map(Step::Quit),
+            1 => (1..4usize).prop_map(Step::Search),
+            3 => Just(Step::Kept),
+            1 => Just(Step::Time),
+        ]
+    }
+
+    proptest! {
+        /// However turns and the store take turns: whatever anybody has heard of a room stands in a record that is kept.
+        #[test]
+        fn what_anybody_has_seen_is_kept(steps in proptest::collection::vec(step(), 1..60)) {
+            let mut house = House::with(&["ani", "budi", "citra"]);
+            let (mut kept, mut number) = (Vec::<u64>::new(), 0);
+            for step in steps {
+                match step {
+                    Step::Say(who) => {
+                        number += 1;
+                        house.says(who, &format!("MSG={number}:line {number}"));
+                    }
+                    Step::Whisper => house.says(1, "/w budi psst"),
+                    Step::Quit(who) => house.says(who, "QUIT"),
+                    Step::Search(who) => house.says(who, "SEARCH:line"),
+                    Step::Kept => {
+                        let ids = |given: &mut Given| {
+                            let lines = given.records.iter().flat_map(|record| &record.lines);
+                            lines.filter_map(|line| line.id()).collect::<Vec<u64>>()
+                        };
+                        kept = house.store.given(ids);
+                        house.kept();
+                    }
+                    // Less than the store is waited for.
+                    Step::Time => house.after(Duration::from_millis(100)),
+                }
+                for who in 1..=3 {
+                    for event in house.hears(who) {
+                        let id = match &event {
+                            Event::Said(speech) => speech.id,
+                            Event::Done { done: Done::Said { id, .. }, .. } => *id,
+                            _ => continue,
+                        };
+                        prop_assert!(kept.contains(&id), "line {id} was heard of and is not kept");
+                    }
+                }
+            }
+        }
+    }
+}

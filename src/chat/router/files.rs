@@ -1,0 +1,165 @@
+//! Files in the chat: offers, the lines that whole uploads become, and what ends with a line or a person.
+
+use std::sync::Arc;
+
+use super::Turn;
+use super::commands::Answer;
+use crate::chat::message::{Placed, Settled};
+use crate::config::Config;
+use crate::features::files::{FileError, Files, OFFER_FOR, Offer, Owner, To, Token};
+use crate::metrics::Metrics;
+use crate::model::command::Recipient;
+use crate::model::event::{Done, Envelope, Event, Greeting, Items, SharedFile, Speech, Version};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+
+/// A file that people were told of.
+struct Shared {
+    placed: Placed,
+    line: Arc<Envelope>,
+    /// Of a whisper: the two people.
+    readers: Option<[ClientId; 2]>,
+}
+
+impl super::Router {
+    /// Lets people send files. To be done before the first turn.
+    pub fn pass_files(&mut self, files: Arc<Files>, config: &Config) {
+        self.greeting = Arc::new(Greeting { files: Some(files.port()), ..Greeting::clone(&self.greeting) });
+        self.files = Some(files);
+        self.reload(config);
+    }
+}
+
+impl Turn<'_> {
+    fn files(&self) -> Result<&Arc<Files>, Refusal> {
+        self.router.files.as_ref().ok_or(Refusal::NO_FILES)
+    }
+
+    /// Offers a file: whoever may speak there may send it there.
+    pub(super) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
+        self.files()?;
+        let from = self.name_of(id)?;
+        let to = match to {
+            Recipient::Room(room) => To::Room(self.speakable(id, &room)?.name.clone()),
+            Recipient::Person(name) => {
+                self.not_muted(id, None)?;
+                let found = self.clients.named(&name).ok_or_else(|| Refusal::no_such_user(&name))?;
+                To::Person(found, self.name_of(found)?)
+            }
+        };
+        let account = self.is_signed_in(id).then_some(from);
+        let address = self.clients.get(id).and_then(|client| client.address());
+        let offer = Offer { by: id, owner: Owner::of(account, address, id), to, bytes, name };
+        let granted = self.files()?.offer(offer, self.now.mono)?;
+        Ok(Answer::Done(Done::Offered { granted, expires: OFFER_FOR }))
+    }
+
+    /// What a room has to fetch.
+    pub(super) fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
+        let files = self.files()?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        Ok(Answer::Block(Some(room.name.clone()), Items::Files(files.of_room(&room.name))))
+    }
+
+    /// A file is here, whole. It becomes a line, or goes.
+    pub(super) fn uploaded(&mut self, token: Token, reply: Settled) {
+        let Some(files) = self.router.files.clone() else { return reply(Err(FileError::Withdrawn)) };
+        let Some(offer) = files.claim(token) else { return reply(Err(FileError::Withdrawn)) };
+        let file = SharedFile { bytes: offer.bytes, token };
+        let said = match offer.to.clone() {
+            To::Room(room) => self.say_file(&offer, &room, file),
+            To::Person(to, name) => self.whisper_file(&offer, to, &name, file),
+        };
+        match said {
+            Ok(Shared { placed, line, readers }) => {
+                files.keep(token, offer, line, readers, self.now.mono);
+                reply(Ok(placed));
+            }
+            Err(error) => {
+                files.discard(token, &offer);
+                let why = FileError::Refused(error);
+                self.tell_of_failure(offer.by, &offer.to, &offer.name, &why);
+                reply(Err(why));
+            }
+        }
+    }
+
+    /// A line in a room, which its author sees as well: it was not typed, and its id and token are news.
+    fn say_file(&mut self, offer: &Offer, room: &RoomName, file: SharedFile) -> Result<Shared, Refusal> {
+        let id = offer.by;
+        let from = self.name_of(id)?;
+        let name = self.speakable(id, room)?.name.clone();
+        self.show_speaker(id);
+        let (signed, by) = (self.is_signed_in(id), self.person(id));
+        let (said, line) = self.log(None, &name, |number| {
+            let (room, text) = (name.clone(), offer.name.clone());
+            let (re, version, cid) = (None, Version::First, None);
+            Event::Said(Speech {
+                room,
+                id: number,
+                by,
+                from,
+                act: false,
+                re,
+                version,
+                signed,
+                cid,
+                file: Some(file),
+                text,
+            })
+        });
+        let line = line.ok_or_else(|| Refusal::no_such_room(&name))?;
+        Metrics::count(&self.router.metrics.messages);
+        Ok(Shared { placed: Placed::Room(name, said), line, readers: None })
+    }
+
+    fn whisper_file(&mut self, offer: &Offer, to: ClientId, shown: &Name, file: SharedFile) -> Result<Shared, Refusal> {
+        let name = self.clients.get(to).and_then(|client| client.name.clone());
+        let name = name.ok_or_else(|| Refusal::no_such_user(shown))?;
+        let (by, from) = (self.person(offer.by), self.name_of(offer.by)?);
+        let readers = [by, self.person(to)];
+        let line = Event::Whispered { by, from, to: name.clone(), file: Some(file), text: offer.name.clone() };
+        let line = Envelope::new(self.now.wall, line);
+        self.hand_whisper(offer.by, &name, &line, true);
+        Metrics::count(&self.router.metrics.messages);
+        Ok(Shared { placed: Placed::Person(name), line, readers: Some(readers) })
+    }
+
+    /// Says to whoever offered a file why it does not come.
+    pub(super) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
+        let (room, whom) = match to {
+            To::Room(room) => (Some(room.clone()), room.to_string()),
+            To::Person(_, name) => (None, name.to_string()),
+        };
+        let text = match why {
+            FileError::Withdrawn => Text::own(format!("{name} does not get to {whom}, for you left before it came.")),
+            why => Text::own(format!("{name} did not get to {whom}: {why}")),
+        };
+        self.tell(by, Event::Note { room, text });
+    }
+
+    /// Nobody came with these in time.
+    pub(super) fn expire_files(&mut self) {
+        let Some(files) = self.router.files.clone() else { return };
+        for offer in files.expire(self.now.mono) {
+            let (room, minutes) =
+                (if let To::Room(room) = &offer.to { Some(room.clone()) } else { None }, OFFER_FOR.as_secs() / 60);
+            let text = format!(
+                "{} was not sent in {minutes} minutes, so its token is worth nothing now. /send gives another.",
+                offer.name
+            );
+            self.tell(offer.by, Event::Note { room, text: Text::own(text) });
+        }
+    }
+
+    /// Whoever leaves a room, or the chat, sends nothing there any more.
+    pub(super) fn withdraw_files(&mut self, id: ClientId, room: Option<&RoomName>) {
+        let Some(files) = &self.router.files else { return };
+        let why = if self.router.open { FileError::Withdrawn } else { FileError::Stopping };
+        for Offer { by, to, name, .. } in files.withdraw(id, room) {
+            self.tell_of_failure(by, &to, &name, &why);
+        }
+    }
+}

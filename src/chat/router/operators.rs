@@ -1,0 +1,446 @@
+//! The server's operators: who is one by the operator key, and what is written down of all that is done by power.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::archive::{ANSWER_WITHIN, Asker, Then};
+use super::commands::Answer;
+use super::{Router, Turn};
+use crate::chat::limit::Guesses;
+use crate::chat::message::{Message, Order, Reply};
+use crate::chat::room::Room;
+use crate::config::{Change, Config};
+use crate::features::archive::store::{Answer as Told, Question, Refused};
+use crate::model::address::neighbourhood;
+use crate::model::audit::{Act, Entry};
+use crate::model::code::Code;
+use crate::model::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::now::Moment;
+use crate::model::operator_key::OperatorKey;
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::secrets::Secret;
+use crate::model::text::Text;
+use crate::protocol::render::while_of;
+use crate::sync::mpsc::SyncSender;
+
+/// So many wrong keys from one address, and so long until the next.
+const TRIES: u32 = 3;
+const TRIES_IN: Duration = Duration::from_secs(60);
+
+/// What the router knows of the server's operators.
+pub(super) struct Operators {
+    key: Option<OperatorKey>,
+    /// Wrong keys, by address.
+    wrong: Guesses<IpAddr>,
+    /// Whether nobody new is let in. A restart lifts it.
+    lockdown: bool,
+    ending: Option<Ending>,
+    /// Whom to tell that somebody wants the settings read again.
+    rehash: Option<SyncSender<u64>>,
+    rehashing: Vec<Rehashing>,
+    last_rehash: u64,
+    /// What was done by power, where no store keeps it.
+    acts: VecDeque<Entry>,
+    last_act: u64,
+}
+
+/// The server is to stop.
+struct Ending {
+    at: Moment,
+    /// How many seconds there were when everybody was told.
+    told: u64,
+}
+
+/// An operator who waits for the settings to be read again.
+struct Rehashing {
+    number: u64,
+    by: Doer,
+    /// Nobody, if they were told already that it takes too long.
+    asker: Option<(ClientId, Option<Tag>)>,
+    until: Moment,
+}
+
+/// The most acts that are remembered where no store keeps them.
+const ACTS: usize = 500;
+/// When everybody is told how many seconds are left.
+const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
+
+/// Who does something by power, as the log and the audit name them.
+#[derive(Clone, Debug)]
+pub(super) struct Doer {
+    name: Text,
+    /// For the log only.
+    from: Option<IpAddr>,
+}
+
+impl Operators {
+    pub(super) fn new() -> Operators {
+        Operators {
+            key: None,
+            wrong: Guesses::strict(TRIES, TRIES_IN),
+            lockdown: false,
+            ending: None,
+            rehash: None,
+            rehashing: Vec::new(),
+            last_rehash: 0,
+            acts: VecDeque::new(),
+            last_act: 0,
+        }
+    }
+
+    pub(super) fn set_key(&mut self, key: Option<OperatorKey>) {
+        self.key = key;
+    }
+
+    pub(super) fn is_locked_down(&self) -> bool {
+        self.lockdown
+    }
+
+    /// Keeps an act in memory.
+    pub(super) fn remember(&mut self, act: Act) {
+        self.last_act += 1;
+        self.acts.push_back(Entry { number: self.last_act, act });
+        if self.acts.len() > ACTS {
+            self.acts.pop_front();
+        }
+    }
+
+    /// A page of what is in memory.
+    fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Entry>, Option<u64>) {
+        let older = self.acts.iter().filter(|entry| before.is_none_or(|before| entry.number < before));
+        Entry::page(older.cloned().collect(), limit)
+    }
+}
+
+impl Doer {
+    /// Somebody who has the operator key at the page's door.
+    pub(super) fn page(from: Option<IpAddr>) -> Doer {
+        // No name can look like this.
+        Doer { name: Text::own("(page)"), from }
+    }
+}
+
+impl Router {
+    /// Lets operators have the settings read again, by whoever gets the numbers.
+    pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
+        self.operators.rehash = Some(rehash);
+    }
+}
+
+impl Turn<'_> {
+    /// Goes on with other settings. Whoever is an operator by a key that is none any more is one no more.
+    pub(super) fn reload(&mut self, config: &Config) {
+        let is_other_key = self.router.operators.key != config.operator_key;
+        self.router.reload(config);
+        self.rename_those_like_the_server();
+        if !is_other_key {
+            return;
+        }
+        for id in self.clients.ids() {
+            if let Some(client) = self.clients.get_mut(id)
+                && std::mem::take(&mut client.state.is_operator)
+            {
+                let text = Text::own("The operator key is another now, so you are an operator no more.");
+                self.tell(id, Event::Role { role: self.role(id), text });
+            }
+        }
+    }
+
+    pub(super) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
+        self.router.operators.key.as_ref().ok_or(OperatorKey::NONE)
+    }
+
+    /// `OPER`: the connection is an operator from now on, and no other is by it.
+    pub(super) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
+        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
+        let (by, is_private) = (self.doer(id), client.is_private());
+        self.look_at_key(key, &by, is_private)?;
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state.is_operator = true;
+        }
+        self.act(&by, "oper", None, "", "");
+        Ok(Answer::Done(Done::Operator))
+    }
+
+    /// The one place where it is decided whether somebody has the operator key.
+    pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
+        self.has_operator_key()?;
+        if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
+            return Err(Refusal::NEEDS_TLS);
+        }
+        let now = self.now.mono;
+        let operators = &mut self.router.operators;
+        // Whoever has one address of a network in IPv6 has all of them.
+        let near = by.from.map(neighbourhood);
+        if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
+            return Err(Refused::Guarded(retry).into());
+        }
+        if operators.key.as_ref().is_some_and(|right| right.is(key.reveal())) {
+            return Ok(());
+        }
+        near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
+        wrong(by.from, format_args!("operator key by {}", by.name));
+        Err(OperatorKey::WRONG)
+    }
+
+    // ---- commands ----
+
+    fn must_be(&self, id: ClientId, role: Role) -> Result<(), Refusal> {
+        if self.role(id) < role { Err(Refusal::not_allowed(role)) } else { Ok(()) }
+    }
+
+    /// `ANNOUNCE`.
+    pub(super) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
+        self.must_be(id, Role::Op)?;
+        self.announce_by(&self.doer(id), text);
+        Ok(Answer::Done(Done::Nothing))
+    }
+
+    fn announce_by(&mut self, by: &Doer, text: Text) {
+        self.act(by, "announce", None, "", &text);
+        self.take(Message::Broadcast(text));
+    }
+
+    /// `LOCKDOWN`.
+    pub(super) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
+        self.must_be(id, Role::Op)?;
+        if std::mem::replace(&mut self.router.operators.lockdown, on) != on {
+            let by = self.doer(id);
+            self.act(&by, "lockdown", None, "", if on { "on" } else { "off" });
+            let text = if on {
+                format!("{} locks the server down: nobody new is let in.", by.name)
+            } else {
+                format!("{} lifts the lockdown: everybody is let in again.", by.name)
+            };
+            let note = Envelope::new(self.now.wall, Event::Note { room: None, text: Text::own(text) });
+            for operator in self.clients.ids() {
+                if operator != id && self.role(operator) >= Role::Op {
+                    self.push(operator, &note);
+                }
+            }
+        }
+        Ok(Answer::Done(Done::Lockdown(on)))
+    }
+
+    /// `FORGET`.
+    pub(super) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
+        self.must_be(id, Role::Op)?;
+        let by = self.doer(id);
+        let name = self.forget_by(&by, name)?;
+        Ok(Answer::Done(Done::Forgotten(name)))
+    }
+
+    /// Ends a room with all that was said in it, its bans and its operators. Whoever is in it has to go.
+    fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
+        if *name == RoomName::lobby() {
+            let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
+            return Err(Refusal::bad_argument(name, right));
+        }
+        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
+        let name = room.name.clone();
+        // The operators go last, so that no other is made on the way.
+        let (ops, others): (Vec<ClientId>, Vec<ClientId>) = room.members.iter().partition(|id| room.ops.contains(id));
+        let all: Vec<ClientId> = ops.into_iter().chain(others).collect();
+        self.act(by, "forget", Some(&name), "", "");
+        let words = Text::own(format!("{} ended the room", by.name));
+        self.put_out(&all, &name, &Leave::Kicked(Some(words)), None);
+        if let Some(last_id) = self.router.rooms.get(&name).map(Room::last_id) {
+            self.forget_room(&name, last_id);
+        }
+        Ok(name)
+    }
+
+    /// `SHUTDOWN`.
+    pub(super) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
+        self.must_be(id, Role::Admin)?;
+        let (by, seconds) = (self.doer(id), after.as_secs());
+        self.act(&by, "shutdown", None, "", &format!("in {}", while_of(seconds)));
+        self.router.operators.ending = Some(Ending { at: self.now.mono + after, told: seconds });
+        // At once, where it is to be at once.
+        self.router.next_tick = None;
+        if seconds > 0 {
+            self.tell_time_left(seconds);
+        }
+        Ok(Answer::Done(Done::Stopping(Some(seconds))))
+    }
+
+    /// `SHUTDOWN:cancel`.
+    pub(super) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+        self.must_be(id, Role::Admin)?;
+        if self.router.operators.ending.take().is_none() {
+            let right = "The server is not about to stop. SHUTDOWN:30s would make it.";
+            return Err(Refusal::bad_argument("cancel", right));
+        }
+        let by = self.doer(id);
+        self.act(&by, "shutdown", None, "", "cancelled");
+        self.tell_all(Event::Note { room: None, text: Text::own("The server does not stop; it goes on.") });
+        Ok(Answer::Done(Done::Stopping(None)))
+    }
+
+    fn tell_time_left(&mut self, seconds: u64) {
+        let text = Text::own(format!("The server stops in {}.", while_of(seconds)));
+        self.tell_all(Event::Note { room: None, text });
+    }
+
+    /// `AUDIT`.
+    pub(super) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
+        self.must_be(id, Role::Op)?;
+        if self.router.archive.is_some() {
+            return Ok(Answer::Ask(Question::Audit { before, limit }, Then::Audit));
+        }
+        let (acts, more) = self.router.operators.page(before, limit);
+        Ok(Answer::Block(None, Items::Audit { acts, more }))
+    }
+
+    /// An operator at a door wants something.
+    pub(super) fn ordered(&mut self, order: Order, by: &Doer, reply: Reply) {
+        match order {
+            Order::Announce(text) => {
+                self.announce_by(by, text);
+                reply(Told::Done);
+            }
+            Order::Forget(room) => {
+                reply(self.forget_by(by, &room).map_or_else(|refusal| Told::Refused(refusal.into()), |_| Told::Done));
+            }
+            Order::Kick { person, why } => {
+                let all: Vec<ClientId> =
+                    self.clients.iter().filter(|client| client.person() == person).map(|client| client.id).collect();
+                let name = all.first().and_then(|id| self.name_of(*id).ok());
+                let Some(name) = name else {
+                    return reply(Told::Refused(Refusal::no_such_user(person).into()));
+                };
+                self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
+                let what = Measure::Kicked { person, name: name.clone(), why: why.clone() };
+                self.tell_those_around(name.as_str(), None, Event::Moderated { room: None, by: None, what });
+                // Whoever came by several connections goes by all of them.
+                all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
+                reply(Told::Done);
+            }
+            Order::Audit { before, limit } if self.router.archive.is_some() => {
+                let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
+            }
+            Order::Audit { before, limit } => {
+                let (acts, more) = self.router.operators.page(before, limit);
+                reply(Told::Acts { acts, more });
+            }
+        }
+    }
+
+    // ---- reading the settings again ----
+
+    /// `REHASH`.
+    pub(super) fn rehash(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+        self.must_be(id, Role::Admin)?;
+        let operators = &mut self.router.operators;
+        let Some(rehash) = &operators.rehash else {
+            let why = "This server was started without settings that can be read again; nothing has changed.";
+            return Err(Refusal::fixed(Code::SettingsNotRead, why));
+        };
+        operators.last_rehash += 1;
+        if rehash.try_send(operators.last_rehash).is_err() {
+            let why = "The settings are being read already, for too many at once; try again in a moment.";
+            return Err(Refusal::fixed(Code::SettingsNotRead, why));
+        }
+        Ok(Answer::Rehash(operators.last_rehash))
+    }
+
+    /// Somebody waits until the settings were read again, with all that they ask for meanwhile.
+    pub(super) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
+        let by = self.doer(id);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state.patience.get_or_insert_default().asked = Some(number);
+        let (asker, until) = (Some((id, tag)), self.now.mono + ANSWER_WITHIN);
+        self.router.operators.rehashing.push(Rehashing { number, by, asker, until });
+    }
+
+    /// The settings were read again.
+    pub(super) fn rehashed(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
+        let rehashing = &mut self.router.operators.rehashing;
+        let Some(place) = rehashing.iter().position(|rehashing| rehashing.number == number) else { return };
+        let Rehashing { by, asker, .. } = rehashing.remove(place);
+        if let Ok(changes) = &outcome {
+            let keys: Vec<&str> = changes.iter().map(|change| change.key).collect();
+            self.act(&by, "rehash", None, "", &if keys.is_empty() { "nothing changed".into() } else { keys.join(" ") });
+        }
+        let Some((id, tag)) = asker else { return };
+        let answer = match outcome {
+            Ok(changes) => Ok(Answer::Block(None, Items::Settings(changes))),
+            Err(why) => Err(Refusal::new(Code::SettingsNotRead, format!("Nothing has changed: {why}"))),
+        };
+        self.guarded(id, |turn| turn.answer(id, "REHASH", tag, answer));
+        self.go_on(id);
+    }
+
+    // ---- time ----
+
+    /// Once a second.
+    pub(super) fn tick_operators(&mut self) {
+        let now = self.now.mono;
+        let operators = &mut self.router.operators;
+        operators.wrong.tick(now);
+        let late = operators.rehashing.iter_mut().filter(|rehashing| rehashing.until <= now);
+        let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|rehashing| rehashing.asker.take()).collect();
+        for (id, tag) in late {
+            let why = "The settings are still being read. The log will say what has changed.";
+            self.refuse(id, Some(Text::own("REHASH")), tag, Refusal::fixed(Code::SettingsNotRead, why));
+            self.go_on(id);
+        }
+        self.count_down();
+    }
+
+    /// Tells everybody how long there is, and stops the server when there is nothing left.
+    fn count_down(&mut self) {
+        let Some(ending) = &mut self.router.operators.ending else { return };
+        let left = ending.at.saturating_duration_since(self.now.mono);
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        if seconds == 0 {
+            self.router.operators.ending = None;
+            log::info!("stopping, as an operator wants it");
+            self.take(Message::Shutdown);
+        } else if MARKS.iter().any(|mark| seconds <= *mark && *mark < ending.told) {
+            ending.told = seconds;
+            self.tell_time_left(seconds);
+        }
+    }
+
+    // ---- what is written down ----
+
+    /// Somebody who does something by power.
+    pub(super) fn doer(&self, id: ClientId) -> Doer {
+        let client = self.clients.get(id);
+        let name = client.and_then(|client| client.name.as_ref()).map_or("-", Name::as_str);
+        Doer { name: Text::own(name), from: client.and_then(|client| client.address()) }
+    }
+
+    /// Something was done by power: it is a line of the log, and kept in the audit. The line is a contract
+    /// (deploy/README.md): what was typed stands behind a colon and nowhere else, and nothing in it can begin a line.
+    pub(super) fn act(&mut self, by: &Doer, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
+        let place = room.map_or("*", RoomName::as_str);
+        let whom = if target.is_empty() { "-" } else { target };
+        let words = if detail.is_empty() { String::new() } else { format!(": {}", detail.escape_debug()) };
+        log::info!(target: "chat_server::act", "act: {} {} {what} {place} {whom}{words}", shown(by.from), by.name);
+        self.router.record_act(Act {
+            at: self.now.wall,
+            by: by.name.clone(),
+            what: Text::own(what),
+            room: room.cloned(),
+            target: Text::own(target),
+            detail: Text::own(detail),
+        });
+    }
+}
+
+/// Somebody has shown something wrong that only its owner can know. The line is a contract (deploy/README.md), by which others
+/// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
+pub(super) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
+    log::warn!(target: "chat_server::auth", "auth: {} wrong {what}", shown(from));
+}
+
+fn shown(address: Option<IpAddr>) -> String {
+    // A door that cannot know an address says that it is none.
+    address.filter(|address| !address.is_unspecified()).map_or_else(|| "-".into(), |address| address.to_string())
+}

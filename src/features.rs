@@ -1,0 +1,8 @@
+//! What the chat can do beyond joining, speaking, listing and leaving. Each feature has a folder.
+
+pub mod archive;
+pub mod files;
+pub mod lab;
+pub mod line_editing;
+pub mod moderation;
+pub mod operators;

@@ -1,0 +1,4 @@
+//! The archive: a store keeps what is said, and clients search and export it.
+
+pub mod export;
+pub mod store;

@@ -1,0 +1,102 @@
+//! Why a store does not do what it was asked: what the router decides by, and its words.
+
+use std::fmt;
+
+use crate::model::code::Code;
+use crate::model::names::Name;
+use crate::model::refusal::Refusal;
+use crate::model::spam::{Spam, TooFast};
+
+/// Why a store, or the router before it, does not do what was asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// The name belongs to an account.
+    NameTaken(Name),
+    /// The name looks like this one, which is taken.
+    LooksLike(Name),
+    /// The name is one of the server's own, or looks like this one of them.
+    Reserved(Name),
+    /// No account has the name.
+    NoSuchName(Name),
+    /// The password is wrong, or the name. Which of the two is not said.
+    WrongPassword,
+    /// The token is worth nothing any more.
+    SignedOut,
+    /// A name can only be registered with the code of an invitation.
+    NoInvitation,
+    /// The code is unknown, used up or too old.
+    BadInvitation,
+    /// Passwords are guessed ([`Question::SignIn`](super::Question::SignIn)), for so many seconds yet.
+    Guarded(u64),
+    /// The search index is made anew, and so many lines are not in it yet.
+    Indexing(u64),
+    /// The store does not answer, or has too much to do.
+    Busy,
+    /// Anything else. No program decides by it.
+    Other(Refusal),
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Refused {
+        Refused::Other(refusal)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Refusal {
+        let (code, words) = match refused {
+            Refused::NameTaken(name) => {
+                let words = format!(
+                    "\"{name}\" belongs to somebody. If that is you: LOGIN:{name} <password>. If not, take another name."
+                );
+                (Code::NameRegistered, words)
+            }
+            Refused::LooksLike(name) => {
+                let words = format!("That looks too much like \"{name}\", which is taken. Take another name.");
+                (Code::NameRegistered, words)
+            }
+            Refused::Reserved(name) => {
+                let words =
+                    format!("\"{name}\" is a name of the server, and that would be taken for it. Take another name.");
+                (Code::NameRegistered, words)
+            }
+            Refused::NoSuchName(name) => return Refusal::no_such_user(name),
+            Refused::WrongPassword => {
+                let words = "That name and that password do not belong together.";
+                return Refusal::fixed(Code::BadPassword, words);
+            }
+            Refused::SignedOut => {
+                return Refusal::fixed(Code::BadPassword, "You were signed out. Sign in again with your password.");
+            }
+            Refused::NoInvitation => {
+                let words = "Here one needs an invitation. With its code: REGISTER:<name> <password> <code>.";
+                return Refusal::fixed(Code::NeedsInvitation, words);
+            }
+            Refused::BadInvitation => {
+                let words = "That code is not good, or was used before. Ask whoever invited you for another.";
+                return Refusal::fixed(Code::NeedsInvitation, words);
+            }
+            Refused::Guarded(retry) => return TooFast { retry, why: Spam::Guesses }.into(),
+            Refused::Indexing(left) => {
+                let words =
+                    format!("The search index is being made anew, and {left} lines are left. Try again in a minute.");
+                (Code::StoreUnavailable, words)
+            }
+            Refused::Busy => {
+                let words =
+                    "The store has too much to do, or does not answer. The chat goes on; try that again in a moment.";
+                return Refusal::fixed(Code::StoreUnavailable, words);
+            }
+            Refused::Other(refusal) => return refusal,
+        };
+        Refusal::new(code, words)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Refusal::from(self.clone()).fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,0 +1,576 @@
+//! The glass wall: what the server's threads are doing at this moment, for people who want to learn from it (`--lab`).
+//!
+//! Nobody takes a picture unless somebody asks for one. Each connection notes when it began to wait in a read or in a write
+//! (`Watched`); the system says of every thread whether it works or sleeps; the router adds what waits for whom.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::chat::ticket::Credits;
+use crate::config::Config;
+use crate::features::lab::chaos::{Chaos, Faulty};
+use crate::model::names::{ClientId, Name};
+use crate::net::connection::{Link, serve};
+use crate::net::intake::MESSAGES;
+use crate::net::server::{Arrival, ServerHandle};
+use crate::process::{self, Task};
+use crate::protocol::dialect::{LineDecoder, LineEncoder};
+
+pub mod chaos;
+
+/// How often those who watch get a picture.
+pub(crate) const EVERY: Duration = Duration::from_secs(1);
+/// The most threads and queues that are shown, so that a picture fits a screen however many people are here.
+const THREADS: usize = 24;
+pub(crate) const QUEUES: usize = 12;
+/// The server's own threads, which come first.
+const OWN: [&str; 4] = ["router", "accept", "metrics", "lab"];
+/// How many of the last turns are shown.
+const TURNS: usize = 256;
+
+/// What one server's threads note of themselves, and the last picture of them.
+pub struct Lab {
+    /// What goes wrong here on purpose.
+    chaos: Chaos,
+    started: Instant,
+    seats: Mutex<BTreeMap<ClientId, Arc<Seat>>>,
+    picture: Mutex<Arc<Picture>>,
+    /// The last turns, the oldest overwritten: how many messages, and how many microseconds.
+    turns: [AtomicU64; TURNS],
+    turn: AtomicUsize,
+    /// How many people get a picture each second.
+    pub(crate) watchers: AtomicUsize,
+}
+
+/// What the threads of one connection note.
+#[derive(Default)]
+struct Seat {
+    credits: OnceLock<Credits>,
+    reading: Since,
+    writing: Since,
+}
+
+/// Since when a thread waits for its peer: microseconds after the lab was opened, and one more; 0 while it does not.
+#[derive(Default)]
+struct Since(AtomicU64);
+
+/// The server's threads at one moment.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Picture {
+    /// Those that are shown, the server's own first.
+    pub(crate) threads: Vec<Thread>,
+    /// How many there are in all.
+    pub(crate) all: usize,
+    /// For each client, how many of its messages are under way.
+    pub(crate) tickets: HashMap<ClientId, usize>,
+    /// The last turns by their size.
+    pub(crate) turns: Vec<Turns>,
+}
+
+/// One thread.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Its name; the system keeps 15 letters of it.
+    pub name: String,
+    /// The client it works for, and that client's name.
+    pub client: Option<(ClientId, Option<Name>)>,
+    /// The system's letter: `R` works, `S` sleeps, `D` waits for a disk.
+    pub state: char,
+    /// The processor time it has had.
+    pub cpu: Duration,
+    /// What it does.
+    pub doing: Doing,
+}
+
+/// What a thread is doing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doing {
+    /// It works, or is about to.
+    Working,
+    /// It reads, and for so long nothing has come.
+    Reading(Duration),
+    /// It writes, and for so long the peer has taken nothing.
+    Writing(Duration),
+    /// It reads no more before the client has read its answers.
+    AwaitingTicket,
+    /// Its client was too fast, and is read again later.
+    Paced,
+    /// Nothing is to be written.
+    AwaitingBatch,
+    /// The router: nothing is to be done.
+    AwaitingMessage,
+    /// It accepts, and nobody comes.
+    Accepting,
+    /// It sleeps in a function of the system, as far as that tells.
+    Asleep(String),
+}
+
+/// How many turns of the router there were of one size.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Turns {
+    /// The fewest messages.
+    pub from: u64,
+    /// The most.
+    pub to: u64,
+    /// So many turns.
+    pub count: usize,
+    /// The longest of them.
+    pub longest: Duration,
+}
+
+/// What waits for one client.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Which.
+    pub id: ClientId,
+    /// Its name, if it has one.
+    pub name: Option<Name>,
+    /// Events that wait at the router.
+    pub events: usize,
+    /// Their bytes.
+    pub outbox: usize,
+    /// Bytes that wait at its writer.
+    pub queue: usize,
+    /// Its messages that are under way.
+    pub tickets: usize,
+}
+
+/// All that `INSPECT` shows.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The threads, as many as are shown.
+    pub threads: Vec<Thread>,
+    /// How many there are in all.
+    pub all_threads: usize,
+    /// Messages that wait for the router, and how many can.
+    pub inbox: (u64, usize),
+    /// What waits for clients, the most first, as many as are shown.
+    pub queues: Vec<Queue>,
+    /// How many clients there are in all.
+    pub all_clients: usize,
+    /// The last turns of the router by their size.
+    pub turns: Vec<Turns>,
+}
+
+impl Picture {
+    /// A server with one client, as the tests of the router alone see one.
+    pub(crate) fn of_one_client() -> Picture {
+        let threads = [
+            ("router", None, Doing::AwaitingMessage),
+            ("client-1", Some((ClientId(1), None)), Doing::Reading(Duration::ZERO)),
+            ("write-1", Some((ClientId(1), None)), Doing::Writing(Duration::from_millis(3_200))),
+        ];
+        let threads = threads.map(|(name, client, doing)| {
+            let (name, cpu) = (name.to_string(), Duration::ZERO);
+            Thread { name, client, state: 'S', cpu, doing }
+        });
+        let turns = vec![Turns { from: 1, to: 1, count: 1, longest: Duration::ZERO }];
+        Picture { all: threads.len(), threads: threads.to_vec(), tickets: HashMap::new(), turns }
+    }
+}
+
+impl Inspection {
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.threads.len() + 1 + self.queues.len() + self.turns.len()
+    }
+}
+
+/// Says why a lab may not be opened with these settings, or nothing if it may: what it shows, and what it breaks, is for people
+/// on this machine.
+///
+/// # Errors
+/// What is in the way, and what to do.
+pub fn may_open(config: &Config) -> Result<(), String> {
+    if !config.lab {
+        return match config.chaos.is_off() {
+            true => Ok(()),
+            false => {
+                Err("chaos breaks connections on purpose, so it needs the lab\n  try: --lab --chaos stall=1".into())
+            }
+        };
+    }
+    is_for_this_machine("--addr", &config.addr, "127.0.0.1:7878")?;
+    is_for_this_machine("--files", &config.files, "127.0.0.1:7879")
+}
+
+/// Whether nobody comes to a lab by this address from elsewhere. One that is off is good.
+///
+/// # Errors
+/// What is in the way, and what to do: `flag` with `remedy`.
+pub fn is_for_this_machine(flag: &str, addr: &str, remedy: &str) -> Result<(), String> {
+    if !is_open_to_others(addr) {
+        return Ok(());
+    }
+    Err(format!(
+        "the lab shows the server from inside and breaks it on purpose, but {addr} can be reached from other machines\n  \
+         try: {flag} {remedy}, or --lab off"
+    ))
+}
+
+/// Whether another machine could connect to this address. One that cannot be found is for whoever listens to complain about.
+fn is_open_to_others(addr: &str) -> bool {
+    addr.to_socket_addrs().is_ok_and(|mut found| found.any(|addr| !addr.ip().to_canonical().is_loopback()))
+}
+
+impl Lab {
+    /// A lab with nobody in it.
+    pub(crate) fn new(chaos: Chaos, now: Instant) -> Lab {
+        Lab {
+            chaos,
+            started: now,
+            seats: Mutex::default(),
+            picture: Mutex::default(),
+            turns: [const { AtomicU64::new(0) }; TURNS],
+            turn: AtomicUsize::new(0),
+            watchers: AtomicUsize::new(0),
+        }
+    }
+
+    /// The lab's thread: as long as somebody watches it takes a picture each second, and says so. It ends with whoever wakes
+    /// it.
+    pub(crate) fn run(&self, wake: &Receiver<()>, taken: impl Fn()) {
+        while wake.recv().is_ok() {
+            while self.is_watched() {
+                self.look(Instant::now());
+                taken();
+                if let Err(RecvTimeoutError::Disconnected) = wake.recv_timeout(EVERY) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether somebody gets a picture each second.
+    pub fn is_watched(&self) -> bool {
+        self.watchers.load(Relaxed) > 0
+    }
+
+    /// Takes a picture. Reads files of the system, so it is never the router who does it.
+    pub fn look(&self, now: Instant) {
+        let tasks = process::tasks();
+        let seats = self.seats().clone();
+        let now = self.clock(now);
+        let mut threads: Vec<Thread> = tasks.into_iter().map(|task| thread(task, &seats, now)).collect();
+        let all = threads.len();
+        threads.sort_by_cached_key(|thread| {
+            let stuck = match thread.doing {
+                Doing::Writing(since) => since,
+                _ => Duration::ZERO,
+            };
+            let client = thread.client.as_ref().map(|(id, _)| *id);
+            let is_ours = OWN.iter().any(|own| thread.name.starts_with(own));
+            (!is_ours, client.is_some(), std::cmp::Reverse(stuck), client, thread.name.clone())
+        });
+        threads.truncate(THREADS);
+        let out = |seat: &Seat| MESSAGES.saturating_sub(seat.credits.get().map_or(MESSAGES, Credits::free));
+        let tickets = seats.iter().map(|(id, seat)| (*id, out(seat))).collect();
+        self.show(Picture { threads, all, tickets, turns: self.last_turns() });
+    }
+
+    /// Puts a picture in the place of the last one.
+    pub(crate) fn show(&self, picture: Picture) {
+        *self.picture.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(picture);
+    }
+
+    /// The last picture.
+    pub(crate) fn picture(&self) -> Arc<Picture> {
+        // Held for as long as it takes to copy a pointer.
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes a turn of the router.
+    pub(crate) fn turned(&self, messages: u64, took: Duration) {
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let place = self.turn.fetch_add(1, Relaxed) % TURNS;
+        self.turns[place].store(messages << 32 | u64::from(micros), Relaxed);
+    }
+
+    /// Shows how many tickets of a client are out.
+    pub(crate) fn lend(&self, id: ClientId, credits: &Credits) {
+        if let Some(seat) = self.seats().get(&id) {
+            // Each connection has one purse, and says so once.
+            let _there_already = seat.credits.set(credits.clone());
+        }
+    }
+
+    fn last_turns(&self) -> Vec<Turns> {
+        let mut sizes: BTreeMap<u32, Turns> = BTreeMap::new();
+        for turn in &self.turns {
+            let turn = turn.load(Relaxed);
+            let (messages, took) = (turn >> 32, Duration::from_micros(turn & u64::from(u32::MAX)));
+            let Some(power) = messages.checked_ilog2() else { continue };
+            let (from, to) = (1 << power, (2 << power) - 1);
+            let size = sizes.entry(power).or_insert(Turns { from, to, count: 0, longest: Duration::ZERO });
+            size.count += 1;
+            size.longest = size.longest.max(took);
+        }
+        sizes.into_values().collect()
+    }
+
+    fn clock(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    fn seats(&self) -> MutexGuard<'_, BTreeMap<ClientId, Arc<Seat>>> {
+        // Only ever added to and taken from, so it cannot be left half done.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves a client behind the glass wall, and with what is to go wrong with it.
+pub(crate) fn serve_watched(lab: &Lab, arrival: &Arrival, handle: &ServerHandle) {
+    let Arrival { id, ref socket, accepted, .. } = *arrival;
+    let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+    match lab.chaos.fault_of(id) {
+        None => serve(&Watched::new(lab, id, &**socket), id, accepted, decoder, encoder, handle),
+        Some(fault) => {
+            let faulty = Faulty::new(socket, fault, id, handle);
+            serve(&Watched::new(lab, id, &faulty), id, accepted, decoder, encoder, handle);
+        }
+    }
+}
+
+/// A link that notes since when somebody waits for its peer.
+struct Watched<'a, L> {
+    link: &'a L,
+    lab: &'a Lab,
+    id: ClientId,
+    seat: Arc<Seat>,
+}
+
+impl<'a, L: Link> Watched<'a, L> {
+    fn new(lab: &'a Lab, id: ClientId, link: &'a L) -> Self {
+        let seat = Arc::<Seat>::default();
+        lab.seats().insert(id, seat.clone());
+        Watched { link, lab, id, seat }
+    }
+
+    /// Waits, and notes that it does: until something moves, for a timeout only looks at the time and waits on.
+    fn wait(&self, since: &Since, act: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+        since.begin(self.lab.clock(Instant::now()));
+        let moved = act();
+        if moved.is_ok() {
+            since.end();
+        }
+        moved
+    }
+}
+
+impl<L> Drop for Watched<'_, L> {
+    fn drop(&mut self) {
+        self.lab.seats().remove(&self.id);
+    }
+}
+
+impl<L: Link> Link for Watched<'_, L> {
+    fn socket(&self) -> &TcpStream {
+        self.link.socket()
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wait(&self.seat.reading, || self.link.read(buffer))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait(&self.seat.writing, || self.link.write(bytes))
+    }
+
+    fn answer(&self, bytes: &[u8]) -> io::Result<()> {
+        self.link.answer(bytes)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.link.finish()
+    }
+
+    fn close(&self) {
+        self.link.close();
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.link.is_encrypted()
+    }
+}
+
+impl Since {
+    fn begin(&self, now: Duration) {
+        let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX - 1);
+        // What began before goes on.
+        let _waits_already = self.0.compare_exchange(0, micros + 1, Relaxed, Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(0, Relaxed);
+    }
+
+    /// How long it has been.
+    fn until(&self, now: Duration) -> Option<Duration> {
+        let began = self.0.load(Relaxed).checked_sub(1)?;
+        Some(now.saturating_sub(Duration::from_micros(began)))
+    }
+}
+
+/// What the system says of a thread, and what its connection has noted.
+fn thread(task: Task, seats: &BTreeMap<ClientId, Arc<Seat>>, now: Duration) -> Thread {
+    let Task { name, state, cpu, waits_in } = task;
+    let number = |prefix: &str| name.strip_prefix(prefix).and_then(|number| number.parse().ok()).map(ClientId);
+    let (reader, writer) = (number("client-"), number("write-"));
+    let seat = |id: Option<ClientId>| id.and_then(|id| seats.get(&id));
+    let asleep = Doing::Asleep(waits_in.clone());
+    let doing = if state == 'R' {
+        Doing::Working
+    } else if let Some(seat) = seat(reader) {
+        // Behind a long answer it waits for all of them, with one still free.
+        let free = seat.credits.get().map_or(MESSAGES, Credits::free);
+        let awaits_ticket = free == 0 || free < MESSAGES && waits_in.contains("futex");
+        match seat.reading.until(now) {
+            Some(since) => Doing::Reading(since),
+            None if awaits_ticket => Doing::AwaitingTicket,
+            // Where the system does not say in what it sleeps, this is nearly always why.
+            None if waits_in.is_empty() || waits_in.contains("nanosleep") => Doing::Paced,
+            None => asleep,
+        }
+    } else if let Some(seat) = seat(writer) {
+        seat.writing.until(now).map_or(Doing::AwaitingBatch, Doing::Writing)
+    } else if name == "router" {
+        Doing::AwaitingMessage
+    } else if name == "metrics" || name.starts_with("accept") {
+        Doing::Accepting
+    } else {
+        asleep
+    };
+    Thread { name, client: reader.or(writer).map(|id| (id, None)), state, cpu, doing }
+}
+
+impl Doing {
+    /// One word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Doing::Working => "work",
+            Doing::Reading(_) => "read",
+            Doing::Writing(_) => "write",
+            Doing::AwaitingTicket => "ticket",
+            Doing::Paced => "pace",
+            Doing::AwaitingBatch => "batch",
+            Doing::AwaitingMessage => "message",
+            Doing::Accepting => "accept",
+            Doing::Asleep(_) => "sleep",
+        }
+    }
+
+    /// For how long, where that is known.
+    pub fn since(&self) -> Option<Duration> {
+        match self {
+            Doing::Reading(since) | Doing::Writing(since) => Some(*since),
+            Doing::Working
+            | Doing::AwaitingTicket
+            | Doing::Paced
+            | Doing::AwaitingBatch
+            | Doing::AwaitingMessage
+            | Doing::Accepting
+            | Doing::Asleep(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doing::Working => f.write_str("at work"),
+            Doing::Reading(since) => write!(f, "reading since {:.1} s", since.as_secs_f64()),
+            Doing::Writing(since) => write!(f, "blocked in write since {:.1} s", since.as_secs_f64()),
+            Doing::AwaitingTicket => f.write_str("waits: its answers are unread"),
+            Doing::Paced => f.write_str("held back: it was too fast"),
+            Doing::AwaitingBatch => f.write_str("waits for something to write"),
+            Doing::AwaitingMessage => f.write_str("waits for a message"),
+            Doing::Accepting => f.write_str("waits for a connection"),
+            Doing::Asleep(place) if place.is_empty() => f.write_str("asleep"),
+            Doing::Asleep(place) => write!(f, "asleep in {place}"),
+        }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lab_opens_on_this_machine_only() {
+        let with = |addr: &str, lab| Config { addr: addr.into(), lab, ..Config::default() };
+        for addr in ["127.0.0.1:0", "[::1]:7878", "localhost:7878", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(may_open(&with(addr, true)), Ok(()), "{addr}");
+        }
+        for addr in ["0.0.0.0:7878", "[::]:7878", "192.0.2.1:7878"] {
+            let refused = may_open(&with(addr, true)).unwrap_err();
+            assert!(refused.contains(addr) && refused.contains("try: --addr 127.0.0.1:7878"), "{refused}");
+            assert_eq!(may_open(&with(addr, false)), Ok(()), "without a lab any address is good");
+        }
+        let files = Config { files: "0.0.0.0:0".into(), ..with("127.0.0.1:0", true) };
+        assert!(may_open(&files).unwrap_err().contains("try: --files 127.0.0.1:7879, or --lab off"));
+        let chaos = Config { chaos: "stall=1".parse().unwrap(), ..Config::default() };
+        assert!(may_open(&chaos).unwrap_err().contains("try: --lab --chaos"));
+        assert_eq!(may_open(&Config { lab: true, ..chaos }), Ok(()));
+    }
+
+    #[test]
+    fn turns_are_counted_by_their_size_and_the_oldest_make_way() {
+        let lab = Lab::new(Chaos::default(), Instant::now());
+        let micros = Duration::from_micros;
+        for (messages, took) in [(1, 5), (1, 9), (3, 7), (256, 900)] {
+            lab.turned(messages, micros(took));
+        }
+        let turns = |from, to, count, longest| Turns { from, to, count, longest: micros(longest) };
+        assert_eq!(lab.last_turns(), [turns(1, 1, 2, 9), turns(2, 3, 1, 7), turns(256, 511, 1, 900)]);
+        (0..TURNS).for_each(|_| lab.turned(4, micros(1)));
+        assert_eq!(lab.last_turns(), [turns(4, 7, TURNS, 1)]);
+    }
+
+    #[test]
+    fn a_timeout_does_not_make_a_wait_begin_anew() {
+        let since = Since::default();
+        let at = Duration::from_secs;
+        assert_eq!(since.until(at(1)), None);
+        since.begin(at(1));
+        since.begin(at(2));
+        assert_eq!(since.until(at(4)), Some(at(3)));
+        since.end();
+        assert_eq!(since.until(at(4)), None);
+    }
+
+    /// Threads as the system names them; who waits where is what their connection has noted.
+    #[test]
+    fn a_thread_is_shown_with_what_it_waits_for() {
+        let seat = Arc::<Seat>::default();
+        let seats = BTreeMap::from([(ClientId(7), seat.clone())]);
+        let shown = |name: &str, state, waits_in: &str| {
+            let task = Task { name: name.into(), state, cpu: Duration::ZERO, waits_in: waits_in.into() };
+            thread(task, &seats, Duration::from_secs(5)).doing.to_string()
+        };
+        assert_eq!(shown("router", 'S', "futex_do_wait"), "waits for a message");
+        assert_eq!(shown("router", 'R', ""), "at work");
+        assert_eq!(shown("accept-tls", 'S', "inet_csk_accept"), "waits for a connection");
+        assert_eq!(shown("write-7", 'S', "futex_do_wait"), "waits for something to write");
+        seat.writing.begin(Duration::from_millis(1_800));
+        assert_eq!(shown("write-7", 'S', "wait_woken"), "blocked in write since 3.2 s");
+        assert_eq!(shown("client-7", 'S', "hrtimer_nanosleep"), "held back: it was too fast");
+        let credits = Credits::new(MESSAGES);
+        assert!(seat.credits.set(credits.clone()).is_ok());
+        assert_eq!(shown("client-7", 'S', "futex_do_wait"), "asleep in futex_do_wait");
+        let _one = credits.try_take().unwrap();
+        assert_eq!(shown("client-7", 'S', "futex_do_wait"), "waits: its answers are unread");
+        assert_eq!(shown("client-7", 'S', "hrtimer_nanosleep"), "held back: it was too fast");
+        let _others: Vec<_> = (1..MESSAGES).map(|_| credits.try_take().unwrap()).collect();
+        assert_eq!(shown("client-7", 'S', "futex_do_wait"), "waits: its answers are unread");
+        seat.reading.begin(Duration::from_secs(1));
+        assert_eq!(shown("client-7", 'S', "wait_woken"), "reading since 4.0 s");
+        assert_eq!(shown("client-8", 'S', "wait_woken"), "asleep in wait_woken", "it is not ours to know");
+        assert_eq!(shown("store-writer", 'S', ""), "asleep");
+    }
+}

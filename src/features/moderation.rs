@@ -1,0 +1,3 @@
+//! Moderation: who is muted, who is banned, and for how long.
+
+pub mod sanction;

@@ -1,0 +1,3 @@
+//! Operators of the server: they announce, lock down, reload and stop it.
+
+pub mod rehash;

@@ -1,0 +1,260 @@
+//! Who and where: client numbers, names and room names, each looked at once and never again.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::model::code::Code;
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+
+/// The most characters a name, or a room name with its `#`, can have.
+pub const MAX_NAME: usize = 32;
+
+/// The number of one connection. It is never given twice, so a late report about it can hurt nobody else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ClientId(pub usize);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client {}", self.0)
+    }
+}
+
+/// Client numbers are ours and count up, so they need no protection against chosen keys: one multiplication spreads
+/// them. A turn looks up every receiver of every line.
+#[derive(Default)]
+pub(crate) struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+/// A person's name: a letter or `_`, then letters, digits, `_` and `-`; 1 to 32 characters; compared without case.
+///
+/// ```
+/// use chat_server::model::names::Name;
+/// let ani = Name::parse("ani").unwrap();
+/// assert_eq!(ani, Name::parse("Ani").unwrap());
+/// assert!(Name::parse("two words").is_err());
+/// ```
+#[derive(Clone, Eq)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// The name under which the server itself does something.
+    pub(crate) fn server() -> Name {
+        Name("server".into())
+    }
+
+    /// Looks a name over.
+    ///
+    /// # Errors
+    /// [`Code::NoName`] if there is nothing, [`Code::BadName`] if the rule above is broken.
+    pub fn parse(name: &str) -> Result<Name, Refusal> {
+        if name.is_empty() {
+            return Err(Refusal::fixed(Code::NoName, "A name is missing. JOIN:ani makes you ani."));
+        }
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if starts_well && name.len() <= MAX_NAME && name.bytes().all(is_name_byte) {
+            Ok(Name(name.into()))
+        } else {
+            let shown = shown(name);
+            let words = format!(
+                "\"{shown}\" cannot be a name. A name is 1 to 32 letters, digits, _ or -, and starts with a letter or _."
+            );
+            Err(Refusal::new(Code::BadName, words))
+        }
+    }
+
+    /// The name as its owner wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// This name with a number behind it, shortened where it would be too long: `ani` → `ani2`.
+    pub fn numbered(&self, number: usize) -> Name {
+        let number = number.to_string();
+        let kept = self.0.len().min(MAX_NAME - number.len());
+        Name(format!("{}{number}", &self.0[..kept]).into())
+    }
+}
+
+/// A room's name: `#`, then 1 to 31 letters, digits, `_` and `-`; compared without case.
+#[derive(Clone, Eq)]
+pub struct RoomName(Arc<str>);
+
+impl RoomName {
+    /// Looks a room name over.
+    ///
+    /// # Errors
+    /// [`Code::NoSuchRoom`], with a hint where only the `#` is missing.
+    pub fn parse(name: &str) -> Result<RoomName, Refusal> {
+        match name.strip_prefix('#') {
+            Some(rest) if can_be_room(rest) => Ok(RoomName(name.into())),
+            _ => Err(no_room(&shown(name))),
+        }
+    }
+
+    /// The room everyone starts in.
+    pub fn lobby() -> RoomName {
+        RoomName("#lobby".into())
+    }
+
+    /// The name as the room's first visitor wrote it, with its `#`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether this can stand behind the `#` of a room.
+fn can_be_room(rest: &str) -> bool {
+    (1..MAX_NAME).contains(&rest.len()) && rest.bytes().all(is_name_byte)
+}
+
+/// Why this cannot be a room.
+fn no_room(shown: &str) -> Refusal {
+    let words = if shown.is_empty() {
+        "Which room? Rooms start with #, as in #rust. /rooms shows them.".into()
+    } else if can_be_room(shown) {
+        format!("Rooms start with #. Did you mean #{shown}?")
+    } else {
+        format!("\"{shown}\" cannot be a room. A room is # and then 1 to 31 letters, digits, _ or -.")
+    };
+    Refusal::new(Code::NoSuchRoom, words)
+}
+
+impl Refusal {
+    /// No user has that name. Of what cannot be a name at most its first 40 characters are shown.
+    pub fn no_such_user(name: impl fmt::Display) -> Refusal {
+        let words = format!("Nobody here is called \"{}\". LIST shows who is on.", shown(&name.to_string()));
+        Refusal::new(Code::NoSuchUser, words)
+    }
+
+    /// No room has that name.
+    pub fn no_such_room(room: &RoomName) -> Refusal {
+        let words = format!("There is no room {room}. /rooms shows them, /join #name opens a new one.");
+        Refusal::new(Code::NoSuchRoom, words)
+    }
+
+    /// The client has to be in the room for this.
+    pub fn not_in_room(room: &RoomName) -> Refusal {
+        Refusal::new(Code::NotInRoom, format!("You are not in {room}. /join {room} takes you there."))
+    }
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+}
+
+/// What somebody typed, cut to a length that fits into an answer.
+fn shown(typed: &str) -> Text {
+    Text::new(&typed.chars().take(40).collect::<String>()).unwrap_or_default()
+}
+
+macro_rules! compared_without_case {
+    ($($name:ident),*) => {$(
+        impl PartialEq for $name {
+            fn eq(&self, other: &$name) -> bool {
+                self.0.eq_ignore_ascii_case(&other.0)
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                for byte in self.0.bytes() {
+                    state.write_u8(byte.to_ascii_lowercase());
+                }
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &$name) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &$name) -> std::cmp::Ordering {
+                let (own, other) = (self.0.bytes(), other.0.bytes());
+                own.map(|b| b.to_ascii_lowercase()).cmp(other.map(|b| b.to_ascii_lowercase()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+compared_without_case!(Name, RoomName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_follow_the_rule() {
+        for good in ["a", "_", "ani", "Ani-2_x", &"n".repeat(32)] {
+            assert!(Name::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["1abc", "-a", "two words", "bob:x", "é", "#ani", "a.b", &"n".repeat(33)] {
+            assert_eq!(Name::parse(bad).unwrap_err().code(), Code::BadName, "{bad}");
+        }
+        assert_eq!(Name::parse("").unwrap_err().code(), Code::NoName);
+    }
+
+    #[test]
+    fn rooms_follow_the_rule() {
+        for good in ["#a", "#1", "#rust-id_2", &format!("#{}", "r".repeat(31))] {
+            assert!(RoomName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "#", "rust", "#a b", "#a:b", "##", &format!("#{}", "r".repeat(32))] {
+            assert_eq!(RoomName::parse(bad).unwrap_err().code(), Code::NoSuchRoom, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_room_is_not_proposed_as_one() {
+        let said = |room: &str| RoomName::parse(room).map_or_else(|e| e.to_string(), |_| "a room".into());
+        assert_eq!(said("rust"), "Rooms start with #. Did you mean #rust?");
+        for none in ["#", "#café", "#no:where", "café", "#rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr"] {
+            assert!(said(none).contains("cannot be a room. A room is # and then"), "{none}: {}", said(none));
+        }
+    }
+
+    #[test]
+    fn case_does_not_make_another_name() {
+        let seen: HashSet<Name> = ["Ani", "ANI", "ani"].iter().map(|n| Name::parse(n).unwrap()).collect();
+        assert_eq!(seen.len(), 1);
+        assert_eq!(RoomName::parse("#Lobby").unwrap(), RoomName::lobby());
+    }
+
+    #[test]
+    fn a_numbered_name_is_a_name() {
+        let long = Name::parse(&"n".repeat(32)).unwrap();
+        assert!(Name::parse(long.numbered(17).as_str()).is_ok());
+        assert_eq!(Name::parse("ani").unwrap().numbered(2).as_str(), "ani2");
+    }
+}

@@ -1,0 +1,13 @@
+//! Sockets and threads: accepts clients, reads their lines, writes their batches, and ends them in time.
+
+pub(crate) mod accepting;
+pub(crate) mod turning_away;
+pub mod queue;
+pub mod connections;
+pub mod intake;
+pub mod outgoing;
+pub mod parting;
+pub mod connection;
+pub mod live;
+pub mod telnet;
+pub mod server;

@@ -1,0 +1,478 @@
+//! One client, from hello to goodbye: a thread that reads it and a thread that writes to it.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
+
+use crate::chat::message::{Client, Message};
+use crate::chat::outbox::Outbox;
+use crate::chat::ticket::Credits;
+use crate::features::lab::serve_watched;
+use crate::model::event::{Envelope, Event, Leave, Wire};
+use crate::model::names::ClientId;
+use crate::model::now::Now;
+use crate::net::intake::{Intake, MESSAGES, Next};
+use crate::net::outgoing::{Outgoing, Patience};
+use crate::net::parting::{LINGER, Parting};
+use crate::net::queue::{QueueReceiver, queue};
+use crate::net::server::{Arrival, ServerHandle, Transport};
+use crate::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
+use crate::protocol::render::render;
+
+/// The stack of a client's threads. Nothing in them recurses or keeps more than a page on it.
+pub const STACK: usize = 128 * 1024;
+
+/// The most bytes of one read: of a client that says a line now and then, and of one that sends much.
+const QUIET: usize = 512;
+const BUSY: usize = 16 * 1024;
+/// A blocked write comes back this often to look at the time.
+const WRITE_TICK: Duration = Duration::from_millis(500);
+/// Whoever sees a peer off comes back this often to look at the time.
+const LEAVING_TICK: Duration = Duration::from_millis(20);
+/// Whoever is slowed down looks this often whether the router has let go.
+const PAUSE_TICK: Duration = Duration::from_millis(100);
+
+/// The transport of the standard library: two threads for each client.
+#[derive(Default)]
+pub struct Threads;
+
+impl Transport for Threads {
+    fn start<'scope, 'env>(
+        &'env self,
+        arrival: Arrival,
+        scope: &'scope Scope<'scope, 'env>,
+        handle: &'env ServerHandle,
+    ) -> io::Result<()> {
+        let thread = thread::Builder::new().name(format!("client-{}", arrival.id.0)).stack_size(STACK);
+        let client = move || {
+            // The arrival as a whole, for its place in the server ends with it.
+            let arrival = &arrival;
+            let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+            match handle.lab() {
+                None => serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle),
+                Some(lab) => serve_watched(lab, arrival, handle),
+            }
+        };
+        thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
+    }
+}
+
+impl Threads {
+    /// How many threads a client has to itself: what a machine can hold depends on it ([`machine`](crate::machine)).
+    pub const PER_CLIENT: u64 = 2;
+}
+
+/// What a client's bytes go over: a socket, or something on top of one. One thread reads it and another writes to it.
+pub trait Link: Send + Sync {
+    /// The socket below, for its address, its options and its end.
+    fn socket(&self) -> &TcpStream;
+
+    /// Reads some bytes; 0 is the end of what the peer sends.
+    ///
+    /// # Errors
+    /// As a socket's: a timeout when the socket's own has passed, and [`ErrorKind::Interrupted`] where something came that
+    /// is nothing yet. In both cases the reader looks at the time.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes some of the bytes and says how many. After an error that was a timeout the same bytes are offered again, for
+    /// some of them may be on their way already.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// The reader's own few bytes, past whatever the writer is at.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn answer(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Says to the peer that all is written. It is read on.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn finish(&self) -> io::Result<()>;
+
+    /// Ends the connection in both directions. That it is over already is no error.
+    fn close(&self) {
+        let _closed_already = self.socket().shutdown(Shutdown::Both);
+    }
+
+    /// Whether nobody on the way can read what goes over it.
+    fn is_encrypted(&self) -> bool;
+}
+
+impl Link for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&mut &*self).read(buffer)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&mut &*self).write(bytes)
+    }
+
+    fn answer(&self, bytes: &[u8]) -> io::Result<()> {
+        (&mut &*self).write_all(bytes)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        false
+    }
+}
+
+/// Serves one client until it is gone, on this thread and one more. Both have ended when it returns.
+///
+/// `accepted` is when the connection was taken: the sign-on limit counts from there.
+pub fn serve(
+    link: &impl Link,
+    id: ClientId,
+    accepted: Instant,
+    decoder: impl Decoder,
+    encoder: impl Encoder,
+    handle: &ServerHandle,
+) {
+    let config = handle.config();
+    let origin = prepare(link.socket(), id);
+    let (sender, receiver) = queue(config.outbox_bytes);
+    let hangup = receiver.hangup();
+    let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
+    let mut client = Client::new(id, outbox, origin, decoder.door());
+    client.is_encrypted = link.is_encrypted();
+    handle.send(Message::ClientJoined(client));
+    let mut departure = Departure { id, why: Leave::Crashed, handle };
+    // Nothing is ever sent here. That the reader drops its end is the message: it is awake, and sees the peer off.
+    let (reading, still_reading) = mpsc::channel::<()>();
+
+    thread::scope(|scope| {
+        let write = move || {
+            let outgoing = Outgoing::new(encoder, config.slow_secs);
+            if catch_unwind(AssertUnwindSafe(|| write_all(link, id, outgoing, receiver, handle))).is_err() {
+                handle.caught_panic(id, "writing to it");
+                handle.send(Message::ClientLeft(id, Leave::Crashed));
+            }
+            if let Err(RecvTimeoutError::Timeout) = still_reading.recv_timeout(LINGER) {
+                // It sleeps, for nothing has come since. That wakes it, and what comes in this moment is read all the same.
+                let _closed_already = link.socket().shutdown(Shutdown::Read);
+            }
+        };
+        let writer = thread::Builder::new().name(format!("write-{}", id.0)).stack_size(STACK);
+        let writer = match writer.spawn_scoped(scope, write) {
+            Ok(writer) => writer,
+            Err(error) => {
+                log::error!("{id}: no thread to write with: {error}");
+                departure.why = Leave::Full;
+                drop(departure);
+                return turn_away(link, id);
+            }
+        };
+        let credits = Credits::new(MESSAGES);
+        if let Some(lab) = handle.lab() {
+            lab.lend(id, &credits);
+        }
+        let mut intake = Box::new(Intake::new(id, accepted, decoder, credits, hangup, handle));
+        let mut at_end = false;
+        match catch_unwind(AssertUnwindSafe(|| read(link, id, &mut intake, handle, &mut at_end))) {
+            Ok(why) => departure.why = why,
+            Err(_) => handle.caught_panic(id, "reading it"),
+        }
+        // Dropped before the scope waits for the writer: the writer ends only when the router has heard this.
+        drop(departure);
+        drop(reading);
+        see_off(link, at_end, || writer.is_finished());
+    });
+    link.close();
+}
+
+/// There is a client and no thread to write to it: it hears so from the one that would have read it.
+fn turn_away(link: &impl Link, id: ClientId) {
+    if let Err(error) = link.answer(&bye(Leave::Full)).and_then(|()| link.finish()) {
+        log::debug!("{id}: gone before it was turned away: {error}");
+    }
+    see_off(link, false, || true);
+}
+
+/// The last line to a client that the router does not know.
+pub(crate) fn bye(why: Leave) -> Vec<u8> {
+    render(&Envelope::new(Now::read().wall, Event::Bye { why, name: None }), Wire::Line)
+}
+
+/// Makes a new socket ready for chat, and says where it comes from.
+pub fn prepare(socket: &TcpStream, id: ClientId) -> String {
+    let origin = socket.peer_addr().map_or("gone".into(), |peer| peer.to_string());
+    // Without this a line waits for the acknowledgement of the one before it, 40 ms and more.
+    if let Err(error) = socket.set_nodelay(true).and_then(|()| socket.set_write_timeout(Some(WRITE_TICK))) {
+        log::debug!("{id} ({origin}): {error}");
+    }
+    origin
+}
+
+/// Tells the router that a client is gone, whatever way its reader ends.
+pub struct Departure<'a> {
+    /// Which client.
+    pub id: ClientId,
+    /// Why; what it is made with is what stands when the reader panics.
+    pub why: Leave,
+    /// How to tell.
+    pub handle: &'a ServerHandle,
+}
+
+impl Drop for Departure<'_> {
+    fn drop(&mut self) {
+        self.handle.send(Message::ClientLeft(self.id, self.why.clone()));
+    }
+}
+
+// ---- reading ----
+
+/// Reads a client on this thread until there is a reason to stop, which is returned. Whether the peer has closed its
+/// side stands in `at_end`, also after a panic.
+pub fn read(
+    link: &impl Link,
+    id: ClientId,
+    intake: &mut Intake<impl Decoder>,
+    handle: &ServerHandle,
+    at_end: &mut bool,
+) -> Leave {
+    // On the heap and not on the stack, where a page that was touched once stays for as long as the thread.
+    let mut buffer = vec![0; QUIET];
+    let mut bytes: &[u8] = &[];
+    let (mut armed, mut wanted) = (None, QUIET);
+    loop {
+        let now = Instant::now();
+        match intake.next(&mut bytes, now) {
+            Next::Send(message) => handle.send(message),
+            Next::Answer(answer) => {
+                if let Err(error) = link.answer(&answer) {
+                    log::debug!("{id}: cannot answer its telnet: {error}");
+                }
+            }
+            Next::Pause(until) => thread::sleep(until.saturating_duration_since(now).min(PAUSE_TICK)),
+            Next::Tickets(count) => intake.credits().wait_for(count),
+            Next::Leave(why) => return why,
+            Next::Read(until) => {
+                if let Some(until) = until {
+                    arm(link.socket(), id, until.saturating_duration_since(now), &mut armed);
+                }
+                bytes = &[];
+                buffer.resize(wanted, 0);
+                buffer.shrink_to(wanted);
+                match link.read(&mut buffer) {
+                    Ok(0) => {
+                        *at_end = true;
+                        intake.end();
+                    }
+                    Ok(count) => {
+                        // Whoever sends much is read in large pieces, as long as it lasts.
+                        wanted = if count == buffer.len() {
+                            BUSY
+                        } else if count <= QUIET {
+                            QUIET
+                        } else {
+                            wanted
+                        };
+                        bytes = &buffer[..count];
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) if is_timeout(&error) => armed = None,
+                    Err(error) => {
+                        log::debug!("{id}: cannot read it: {error}");
+                        *at_end = true;
+                        return Leave::Lost;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lets the next read come back in time. Asks the kernel only where that is needed: a timeout that comes too early does no
+/// harm.
+fn arm(socket: &TcpStream, id: ClientId, wait: Duration, armed: &mut Option<Duration>) {
+    let wait = wait.max(Duration::from_millis(1));
+    if armed.is_none_or(|armed| wait < armed) {
+        match socket.set_read_timeout(Some(wait)) {
+            Ok(()) => *armed = Some(wait),
+            Err(error) => log::debug!("{id}: cannot set its deadline: {error}"),
+        }
+    }
+}
+
+/// Reads away what the peer still sends, so that closing does not turn into a reset that eats our last words. `is_closed` says
+/// whether all of those are written and our side is closed. The connection is to be closed when this and the writing has ended.
+pub fn see_off(link: &impl Link, at_end: bool, is_closed: impl Fn() -> bool) {
+    if at_end || link.socket().set_read_timeout(Some(LEAVING_TICK)).is_err() {
+        return;
+    }
+    let (mut parting, mut buffer) = (Parting::default(), vec![0; BUSY]);
+    loop {
+        if !parting.is_closed() && is_closed() {
+            parting.closed(Instant::now());
+        }
+        if parting.reads() {
+            match link.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => parting.heard(count, Instant::now()),
+                // Something has come that is nothing yet.
+                Err(error) if error.kind() == ErrorKind::Interrupted => parting.heard(0, Instant::now()),
+                Err(error) if is_timeout(&error) => {}
+                Err(_) => return,
+            }
+        } else {
+            thread::sleep(LEAVING_TICK);
+        }
+        // Only behind the read: what came while this thread did not get to run counts.
+        if parting.is_over(Instant::now()) {
+            return;
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+// ---- writing ----
+
+/// Writes what comes, until the router lets go and all is written, or until the peer takes nothing more.
+fn write_all(
+    link: &impl Link,
+    id: ClientId,
+    mut outgoing: Outgoing<impl Encoder>,
+    queue: QueueReceiver,
+    handle: &ServerHandle,
+) {
+    while let Some(batch) = queue.recv() {
+        outgoing.add(batch);
+        outgoing.add_all(&queue);
+        if let Err(error) = write(link, id, &mut outgoing, &queue, handle) {
+            log::debug!("{id}: cannot write to it: {error}");
+            return;
+        }
+    }
+    let _closed_already = link.finish();
+}
+
+/// Writes everything in time, or fails. A peer that is too slow is reported to the router, which has some last words for
+/// it, and gets a little more time to read them.
+///
+/// # Errors
+/// What the system says to the socket, and [`ErrorKind::TimedOut`] when the peer had all the time there is.
+pub fn write(
+    link: &impl Link,
+    id: ClientId,
+    outgoing: &mut Outgoing<impl Encoder>,
+    queue: &QueueReceiver,
+    handle: &ServerHandle,
+) -> io::Result<()> {
+    while !outgoing.piece().is_empty() {
+        let piece = outgoing.piece();
+        let whole = piece.len();
+        let taken = match link.write(piece) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => 0,
+            Err(error) => return Err(error),
+        };
+        outgoing.wrote(taken, queue);
+        // After a part as well: a peer that takes a byte at a time must not keep us for ever.
+        if taken < whole {
+            match outgoing.patience(Instant::now(), queue.hangup().is_over()) {
+                Patience::Until(_) => {}
+                Patience::TooSlow => handle.send(Message::ClientLeft(id, Leave::TooSlow)),
+                Patience::Over => return Err(ErrorKind::TimedOut.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+    use crate::protocol::dialect::{LineDecoder, LineEncoder};
+    use crate::testing::{DEADLINE, TestClient, TestServer, quick};
+
+    /// `/crash` panics in the router, `CRASH-CLIENT:` in the thread that reads the client.
+    #[test]
+    fn a_panic_ends_its_own_client_and_nobody_elses() {
+        let mut config = quick();
+        config.max_clients = 2;
+        let server = TestServer::with(config);
+        let mut ani = server.join("ani");
+        for (round, crash) in ["/crash", "CRASH-CLIENT:", "/crash", "CRASH-CLIENT:"].into_iter().enumerate() {
+            // The name, the place and the room are there again each time.
+            let mut budi = until_let_in(&server);
+            budi.send("JOIN:budi");
+            budi.until("* OK JOIN room=#lobby users=2: ...");
+            budi.send("/join #tea");
+            budi.until("* OK JOIN room=#tea users=1 op=yes: ...");
+            budi.send(crash);
+            let heard = budi.rest();
+            assert!(heard.last().is_some_and(|line| line.contains(" BYE 500 internal-error: ")), "{crash}: {heard:?}");
+            ani.until("* LEFT #lobby budi: our fault");
+            ani.send(&format!("MSG={round}:still here"));
+            ani.hears(&format!("* OK MSG tag={round} room=#lobby id={}", round + 1));
+        }
+        assert_eq!(server.handle().metrics().panics.load(Relaxed), 4);
+        server.stop().unwrap();
+    }
+
+    /// An encoder with a bug that shows when somebody speaks.
+    struct Faulty(LineEncoder);
+
+    impl Encoder for Faulty {
+        fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
+            assert!(!matches!(envelope.event, Event::Said(_)), "the test asked for it");
+            self.0.encode(envelope, out);
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_writing_thread_ends_its_own_client_as_well() {
+        let server = TestServer::start();
+        let mut ani = server.join("ani");
+        let door = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut budi = TestClient::connect(door.local_addr().unwrap());
+        let (socket, _) = door.accept().unwrap();
+        let handle = server.handle().clone();
+        let serving = move || {
+            let (id, encoder) = (handle.next_id(), Faulty(LineEncoder::default()));
+            serve(&socket, id, Instant::now(), LineDecoder::default(), encoder, &handle);
+        };
+        let served = thread::Builder::new().name("other-door".into()).spawn(serving).unwrap();
+        budi.send("JOIN:budi");
+        ani.until("* JOINED #lobby budi");
+        ani.send("MSG:this breaks his encoder");
+        ani.until("* LEFT #lobby budi: our fault");
+        assert!(budi.rest().iter().all(|line| !line.contains(" MSG ")));
+        served.join().unwrap();
+        ani.settle();
+        server.stop().unwrap();
+    }
+
+    /// The place is free when the threads have ended, which nobody is told of: knock until it is.
+    fn until_let_in(server: &TestServer) -> TestClient {
+        let began = Instant::now();
+        loop {
+            let mut client = server.connect();
+            if client.line().is_some_and(|line| line.contains(" HELLO ")) {
+                return client;
+            }
+            assert!(began.elapsed() < DEADLINE, "no place became free");
+        }
+    }
+}

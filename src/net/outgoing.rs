@@ -1,0 +1,207 @@
+//! What is still to be written to one client, as bytes, and how long that may take. No socket, no thread.
+//!
+//! Every transport writes to its clients by this, so that a slow one has the same time on all of them.
+
+use std::time::{Duration, Instant};
+
+use crate::chat::outbox::{Batch, Run};
+use crate::chat::ticket::Ticket;
+use crate::net::queue::QueueReceiver;
+use crate::protocol::dialect::Encoder;
+
+/// The most bytes that are written in one go, and for which `slow_secs` is counted.
+const PIECE: usize = 64 * 1024;
+/// How long a peer may take for what is left when its connection ends.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The writing side of one client.
+pub struct Outgoing<E> {
+    encoder: E,
+    out: Vec<u8>,
+    written: usize,
+    /// Of the queue, what `out` is made of.
+    batches: usize,
+    bytes: usize,
+    /// Kept until their answers are written.
+    tickets: Vec<Ticket>,
+    /// How long a piece may take; zero is for ever.
+    slow: Duration,
+    /// Since when the peer owes us to take the piece.
+    began: Option<Instant>,
+    /// Since when the router knows that this client has to go.
+    told: Option<Instant>,
+}
+
+/// What is to be done about a peer that has not taken all yet.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// Wait for it, and look again at this time. `None` is for ever.
+    Until(Option<Instant>),
+    /// Tell the router, which has some last words for it, that it is too slow, and look again.
+    TooSlow,
+    /// It had all the time there is.
+    Over,
+}
+
+impl<E: Encoder> Outgoing<E> {
+    /// Nothing yet. `slow` is how long a peer may take for 64 KiB; zero is for ever.
+    pub fn new(encoder: E, slow: Duration) -> Outgoing<E> {
+        Outgoing {
+            encoder,
+            out: Vec::new(),
+            written: 0,
+            batches: 0,
+            bytes: 0,
+            tickets: Vec::new(),
+            slow,
+            began: None,
+            told: None,
+        }
+    }
+
+    /// Puts a batch of the queue behind what is there.
+    pub fn add(&mut self, batch: Batch) {
+        self.batches += 1;
+        self.bytes += batch.bytes;
+        match self.encoder.shared(&batch.envelopes) {
+            Some(bytes) => self.out.extend_from_slice(bytes),
+            None => batch.envelopes.iter().for_each(|envelope| self.encoder.encode(envelope, &mut self.out)),
+        }
+        self.encoder.settle(&mut self.out);
+        self.tickets.extend(batch.tickets);
+    }
+
+    /// Adds what waits in the queue, as long as there is not enough for a piece. Returns whether there was anything.
+    pub fn add_all(&mut self, queue: &QueueReceiver) -> bool {
+        let before = self.batches;
+        while self.out.len() < PIECE
+            && let Some(batch) = queue.try_recv()
+        {
+            self.add(batch);
+        }
+        self.batches > before
+    }
+
+    /// A run's bytes, for somebody who tries to write them past the queue: those that others get as well, or made in
+    /// `scratch`, whatever was in it.
+    pub fn encode<'a>(&mut self, run: &'a Run, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if let Some(bytes) = self.encoder.shared(run) {
+            return bytes;
+        }
+        scratch.clear();
+        run.iter().for_each(|envelope| self.encoder.encode(envelope, scratch));
+        self.encoder.settle(scratch);
+        scratch
+    }
+
+    /// Keeps what could not be written past the queue, with the tickets of its answers.
+    pub fn keep(&mut self, rest: &[u8], tickets: Vec<Ticket>) {
+        self.out.extend_from_slice(rest);
+        self.tickets.extend(tickets);
+    }
+
+    /// What has to be written next: empty when all is written.
+    pub fn piece(&self) -> &[u8] {
+        &self.out[self.written..self.out.len().min((self.written / PIECE + 1) * PIECE)]
+    }
+
+    /// The peer has taken so many bytes of the piece. When it was the last, the queue has room again and the tickets go
+    /// back.
+    pub fn wrote(&mut self, count: usize, queue: &QueueReceiver) {
+        self.written += count;
+        // Only progress to the end of a piece begins a new one: taking nothing is what patience runs out over.
+        if count > 0 && self.written.is_multiple_of(PIECE) {
+            self.began = None;
+        }
+        if self.written == self.out.len() {
+            queue.written(std::mem::take(&mut self.batches), std::mem::take(&mut self.bytes));
+            self.began = None;
+            self.written = 0;
+            self.tickets.clear();
+            self.out.clear();
+            self.out.shrink_to(512);
+        }
+    }
+
+    /// How long to wait for the peer, which has not taken the whole piece. `let_go` is whether the router has let go of
+    /// it already.
+    pub fn patience(&mut self, now: Instant, let_go: bool) -> Patience {
+        let began = *self.began.get_or_insert(now);
+        if let_go {
+            self.told.get_or_insert(now);
+        }
+        match self.told {
+            Some(told) if now >= told + GRACE => Patience::Over,
+            Some(told) => Patience::Until(Some(told + GRACE)),
+            None if self.slow.is_zero() => Patience::Until(None),
+            None if now >= began + self.slow => {
+                self.told = Some(now);
+                Patience::TooSlow
+            }
+            None => Patience::Until(Some(began + self.slow)),
+        }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::chat::outbox::Deliver;
+    use crate::model::event::{Envelope, Event};
+    use crate::model::text::Text;
+    use crate::net::queue::queue;
+    use crate::protocol::dialect::LineEncoder;
+
+    const SLOW: Duration = Duration::from_secs(10);
+
+    /// Something over one piece, from a queue.
+    fn full() -> (Outgoing<LineEncoder>, QueueReceiver, impl Deliver) {
+        let (mut sender, receiver) = queue(1 << 20);
+        let words = Text::new(&"x".repeat(1_000)).expect("a text");
+        let note = Envelope::new(DateTime::UNIX_EPOCH, Event::Note { room: None, text: words });
+        let batch = Batch { envelopes: vec![note; 70].into(), bytes: 70_000, tickets: Vec::new() };
+        assert!(sender.deliver(batch).is_ok());
+        let mut outgoing = Outgoing::new(LineEncoder::default(), SLOW);
+        assert!(outgoing.add_all(&receiver));
+        (outgoing, receiver, sender)
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_has_the_limit_and_a_little_more() {
+        let (mut outgoing, queue, _sender) = full();
+        let start = Instant::now();
+        for second in 0..10 {
+            outgoing.wrote(0, &queue);
+            let until = Patience::Until(Some(start + SLOW));
+            assert_eq!(outgoing.patience(start + Duration::from_secs(second), false), until);
+        }
+        assert_eq!(outgoing.patience(start + SLOW, false), Patience::TooSlow);
+        assert_eq!(outgoing.patience(start + SLOW, true), Patience::Until(Some(start + SLOW + GRACE)));
+        assert_eq!(outgoing.patience(start + SLOW + GRACE, true), Patience::Over);
+    }
+
+    #[test]
+    fn a_peer_that_takes_a_piece_in_time_has_the_limit_again_for_the_next() {
+        let (mut outgoing, queue, sender) = full();
+        let start = Instant::now();
+        outgoing.wrote(PIECE - 1, &queue);
+        assert_eq!(outgoing.patience(start, false), Patience::Until(Some(start + SLOW)));
+        outgoing.wrote(1, &queue);
+        let later = start + Duration::from_secs(9);
+        assert_eq!(outgoing.patience(later, false), Patience::Until(Some(later + SLOW)));
+        assert_eq!(sender.waiting(), 70_000, "it counts until all is written");
+        outgoing.wrote(outgoing.piece().len(), &queue);
+        assert_eq!((outgoing.piece().len(), sender.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn whom_the_router_let_go_has_a_little_time_whatever_it_takes() {
+        let (mut outgoing, queue, _sender) = full();
+        let start = Instant::now();
+        assert_eq!(outgoing.patience(start, true), Patience::Until(Some(start + GRACE)));
+        outgoing.wrote(PIECE, &queue);
+        assert_eq!(outgoing.patience(start + GRACE, true), Patience::Over);
+    }
+}

@@ -1,0 +1,217 @@
+//! The way from the router to one writer thread: an mpsc channel of batches, bounded in batches and in bytes.
+
+use crate::chat::outbox::{Batch, Deliver, Undelivered};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+
+/// How many batches wait for a writer at most. One more place is kept for the last words.
+pub const MAX_BATCHES: usize = 15;
+
+/// Makes a queue for batches that together cost at most `max_bytes`; one batch alone always fits.
+pub fn queue(max_bytes: usize) -> (QueueSender, QueueReceiver) {
+    let (sender, receiver) = mpsc::sync_channel(MAX_BATCHES + 1);
+    let load = Arc::new(Load::default());
+    (QueueSender { sender, load: load.clone(), max_bytes }, QueueReceiver { receiver, load })
+}
+
+/// What both ends know of the queue.
+#[derive(Default)]
+struct Load {
+    batches: AtomicUsize,
+    bytes: AtomicUsize,
+    /// The router has let go.
+    closed: AtomicBool,
+    /// The writer has ended. What it had not written stays counted, so the counts alone would say "full" for ever.
+    abandoned: AtomicBool,
+}
+
+/// The router's end.
+pub struct QueueSender {
+    sender: SyncSender<Batch>,
+    load: Arc<Load>,
+    max_bytes: usize,
+}
+
+/// The writer's end.
+pub struct QueueReceiver {
+    receiver: Receiver<Batch>,
+    load: Arc<Load>,
+}
+
+/// Tells the reader of the same client whether the router has let go of it.
+#[derive(Clone)]
+pub struct Hangup(Arc<Load>);
+
+impl QueueSender {
+    fn send(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        self.load.batches.fetch_add(1, Ordering::Relaxed);
+        self.load.bytes.fetch_add(batch.bytes, Ordering::Relaxed);
+        match self.sender.try_send(batch) {
+            Ok(()) => Ok(()),
+            // Cannot be full: the counts above it are checked before. A queue that is not counted right ends.
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Undelivered::Gone),
+        }
+    }
+}
+
+impl Deliver for QueueSender {
+    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        if self.load.abandoned.load(Ordering::Acquire) {
+            return Err(Undelivered::Gone);
+        }
+        let batches = self.load.batches.load(Ordering::Acquire);
+        let bytes = self.load.bytes.load(Ordering::Acquire);
+        if batches >= MAX_BATCHES || (batches > 0 && bytes + batch.bytes > self.max_bytes) {
+            return Err(Undelivered::Full(batch));
+        }
+        self.send(batch)
+    }
+
+    fn last_words(&mut self, batch: Batch) {
+        // The place behind MAX_BATCHES is kept for this one. If the writer is gone, nobody is there to hear it.
+        let _gone = self.send(batch);
+    }
+
+    fn waiting(&self) -> usize {
+        self.load.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for QueueSender {
+    fn drop(&mut self) {
+        self.load.closed.store(true, Ordering::Release);
+    }
+}
+
+/// A [`QueueSender`] for a transport whose writer has no thread to wait with: it is woken when something was put in,
+/// and when the router has let go.
+pub struct WakingSender<W: Fn() + Send> {
+    /// None only while it is dropped, for the writer must find it gone when it is woken.
+    queue: Option<QueueSender>,
+    wake: W,
+}
+
+impl<W: Fn() + Send> WakingSender<W> {
+    /// Calls `wake` on the router's thread: it must be quick.
+    pub fn new(queue: QueueSender, wake: W) -> WakingSender<W> {
+        WakingSender { queue: Some(queue), wake }
+    }
+}
+
+impl<W: Fn() + Send> Deliver for WakingSender<W> {
+    fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        let delivered = self.queue.as_mut().map_or(Err(Undelivered::Gone), |queue| queue.deliver(batch));
+        if delivered.is_ok() {
+            (self.wake)();
+        }
+        delivered
+    }
+
+    fn last_words(&mut self, batch: Batch) {
+        // Dropped right after this, which wakes.
+        if let Some(queue) = &mut self.queue {
+            queue.last_words(batch);
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.queue.as_ref().map_or(0, QueueSender::waiting)
+    }
+}
+
+impl<W: Fn() + Send> Drop for WakingSender<W> {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        (self.wake)();
+    }
+}
+
+impl Drop for QueueReceiver {
+    fn drop(&mut self) {
+        self.load.abandoned.store(true, Ordering::Release);
+    }
+}
+
+impl QueueReceiver {
+    /// Waits for the next batch; `None` when the router has let go and all is taken.
+    pub fn recv(&self) -> Option<Batch> {
+        self.receiver.recv().ok()
+    }
+
+    /// The next batch if it is there already. After [`Hangup::is_over`] was seen, `None` is the end.
+    pub fn try_recv(&self) -> Option<Batch> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// Says that a batch is written, so that its place is free.
+    pub fn written(&self, batches: usize, bytes: usize) {
+        self.load.bytes.fetch_sub(bytes, Ordering::Release);
+        self.load.batches.fetch_sub(batches, Ordering::Release);
+    }
+
+    /// For the reader, and for the writer's deadline.
+    pub fn hangup(&self) -> Hangup {
+        Hangup(self.load.clone())
+    }
+}
+
+impl Hangup {
+    /// Whether the router has let go of this client: what it still sends is in vain.
+    pub fn is_over(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    fn batch(bytes: usize) -> Batch {
+        Batch { bytes, ..Batch::default() }
+    }
+
+    #[test]
+    fn it_is_bounded_in_batches_and_keeps_a_place_for_the_last_words() {
+        let (mut sender, receiver) = queue(1_000);
+        for _ in 0..MAX_BATCHES {
+            assert!(sender.deliver(batch(1)).is_ok());
+        }
+        assert!(matches!(sender.deliver(batch(1)), Err(Undelivered::Full(Batch { bytes: 1, .. }))));
+        sender.last_words(batch(7));
+        drop(sender);
+        let sizes: Vec<usize> = std::iter::from_fn(|| receiver.recv()).map(|b| b.bytes).collect();
+        assert_eq!((sizes.len(), sizes[MAX_BATCHES]), (MAX_BATCHES + 1, 7));
+    }
+
+    #[test]
+    fn it_is_bounded_in_bytes_but_one_batch_always_fits() {
+        let (mut sender, receiver) = queue(1_000);
+        assert!(sender.deliver(batch(5_000)).is_ok());
+        assert!(matches!(sender.deliver(batch(1)), Err(Undelivered::Full(_))));
+        assert_eq!(sender.waiting(), 5_000);
+        receiver.recv().unwrap();
+        receiver.written(1, 5_000);
+        assert!(sender.deliver(batch(999)).is_ok());
+    }
+
+    #[test]
+    fn a_full_queue_whose_writer_has_ended_is_gone_and_not_full() {
+        let (mut sender, receiver) = queue(1_000);
+        assert!(sender.deliver(batch(1_000)).is_ok());
+        receiver.recv().unwrap();
+        drop(receiver);
+        assert!(matches!(sender.deliver(batch(1)), Err(Undelivered::Gone)));
+    }
+
+    #[test]
+    fn each_end_learns_that_the_other_is_gone() {
+        let (mut sender, receiver) = queue(1_000);
+        let hangup = receiver.hangup();
+        drop(receiver);
+        assert!(matches!(sender.deliver(batch(1)), Err(Undelivered::Gone)));
+        assert!(!hangup.is_over());
+        drop(sender);
+        assert!(hangup.is_over());
+    }
+}

@@ -1,0 +1,304 @@
+//! The line protocol, inward: one clean line becomes one request (PROTOCOL.md section 2, "Client lines").
+
+use crate::model::code::Code;
+use crate::model::command::{Command, Verb};
+use crate::model::event::{Foreign, Tag};
+use crate::model::refusal::Refusal;
+use crate::model::text::{BYTE_ORDER_MARK, Text};
+
+/// One line of a client, read as far as it can be without knowing the chat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The word to know the answer by.
+    pub tag: Option<Tag>,
+    /// The verb, if the line had one that we know. Plain text is `MSG`.
+    pub verb: Option<&'static Verb>,
+    /// The verb as typed, where we do not know it.
+    pub typed: Option<Text>,
+    /// The command, or why it is none.
+    pub what: Result<Command, Refusal>,
+    /// How the same line reads before sign-on, when it is text otherwise: there `join:ani` is a verb.
+    pub early: Option<Box<Request>>,
+}
+
+impl Request {
+    /// A line that could not be read at all.
+    pub fn refused(error: Refusal) -> Request {
+        Request { tag: None, verb: None, typed: None, what: Err(error), early: None }
+    }
+
+    /// A request for a verb of the table, as if it had been typed.
+    pub fn of(name: &'static str, what: Result<Command, Refusal>) -> Request {
+        Request { tag: None, verb: Verb::named(name), typed: None, what, early: None }
+    }
+
+    /// The verb for the answer: the table's, or what was typed.
+    pub fn shown_verb(&self) -> Option<Text> {
+        self.verb.map(|verb| Text::own(verb.name)).or_else(|| self.typed.clone())
+    }
+}
+
+/// Reads one line. `None` is a line without anything in it.
+///
+/// ```
+/// use chat_server::{model::command::Command, protocol::parse::parse, model::text::Text};
+/// let request = parse(&Text::new("/list").unwrap()).unwrap();
+/// assert_eq!(request.what, Ok(Command::List(None)));
+/// assert!(matches!(parse(&Text::new("hello").unwrap()).unwrap().what, Ok(Command::Say { .. })));
+/// ```
+pub fn parse(line: &Text) -> Option<Request> {
+    let words = line.as_str();
+    if words.trim().is_empty() {
+        return None;
+    }
+    if words.starts_with(BYTE_ORDER_MARK) {
+        // Some editors put one in front of a file. What is behind it may be a password, which must not be said for it.
+        return parse(&line.slice(BYTE_ORDER_MARK.len_utf8()..words.len()));
+    }
+    if let Some(request) = verb_line(line, str::to_string, is_verb) {
+        return Some(request);
+    }
+    if is_bare(words.trim_end()) {
+        return Some(known(None, words.trim_end(), Text::default()));
+    }
+    if words.starts_with("//") {
+        return Some(spoken(line.slice(1..words.len())));
+    }
+    if words.starts_with('/') {
+        return Some(slash_line(line));
+    }
+    let early = early_line(line).map(Box::new);
+    Some(Request { early, ..spoken(line.clone()) })
+}
+
+/// The whole-line words. This set is frozen for version 1.
+fn is_bare(word: &str) -> bool {
+    matches!(word, "QUIT" | "LIST" | "HELP" | "PING")
+}
+
+/// `VERB:args` or `VERB=tag:args`; `folded` makes the verb upper case where case does not matter.
+fn verb_line(line: &Text, folded: fn(&str) -> String, is_verb: fn(&str) -> bool) -> Option<Request> {
+    // A verb and a tag together have at most 16 + 1 + 32 bytes, so most text is told apart by looking at few.
+    let colon = line.bytes().take(50).position(|b| b == b':')?;
+    let head = &line[..colon];
+    let (word, tag) = match head.split_once('=') {
+        Some((word, tag)) => (word, Some(tag)),
+        None => (head, None),
+    };
+    if !is_verb(word) || !tag.is_none_or(is_tag) {
+        return None;
+    }
+    let tag = tag.map(|tag| line.slice(word.len() + 1..word.len() + 1 + tag.len()));
+    Some(known(tag, &folded(word), line.slice(colon + 1..line.len())))
+}
+
+fn is_verb(word: &str) -> bool {
+    (2..=16).contains(&word.len())
+        && word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_tag(tag: &str) -> bool {
+    (1..=32).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// A line that is text for people who have a name may be a verb in small letters for people who have none.
+fn early_line(line: &Text) -> Option<Request> {
+    let word = line.trim().to_ascii_uppercase();
+    if is_bare(&word) {
+        return Some(known(None, &word, Text::default()));
+    }
+    verb_line(line, str::to_ascii_uppercase, |word| is_verb(&word.to_ascii_uppercase()))
+}
+
+fn slash_line(line: &Text) -> Request {
+    let (word, args) = line.slice(1..line.len()).split_word();
+    let is_word = word.len() <= 16
+        && line.as_str()[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '?')
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'?');
+    if !is_word {
+        return unknown(None, Text::default());
+    }
+    match Verb::slashed(&word) {
+        Some(verb) if verb.secret => request(None, verb, line.slice(1..line.len()).split_exactly().1),
+        Some(verb) => request(None, verb, args),
+        None => unknown(None, Text::own(word.to_ascii_uppercase())),
+    }
+}
+
+fn spoken(text: Text) -> Request {
+    Request::of("MSG", Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
+}
+
+fn known(tag: Option<Tag>, name: &str, args: Text) -> Request {
+    match Verb::named(name) {
+        Some(verb) => request(tag, verb, args),
+        None => unknown(tag, Text::own(name)),
+    }
+}
+
+fn request(tag: Option<Tag>, verb: &'static Verb, args: Text) -> Request {
+    Request { tag, verb: Some(verb), typed: None, what: verb.read(args), early: None }
+}
+
+/// An unknown verb is never spoken aloud: a mistyped `LOGN:ani secret` must not reach the room.
+fn unknown(tag: Option<Tag>, verb: Text) -> Request {
+    let what = Err(unknown_verb(&verb));
+    Request { tag, verb: None, typed: (!verb.is_empty()).then_some(verb), what, early: None }
+}
+
+fn unknown_verb(verb: &str) -> Refusal {
+    let words = match Verb::near(verb) {
+        _ if verb.is_empty() => {
+            "A command is a slash and a word, as in /help. To say a line that starts with a slash, write two.".into()
+        }
+        Some(near) => {
+            format!("No such command. To say it aloud, put MSG: in front. Did you mean {}?", near.name)
+        }
+        None => "No such command. To say it aloud, put MSG: in front. /help shows what there is.".into(),
+    };
+    Refusal::new(Code::UnknownVerb, words)
+}
+
+/// Tells by the first line of a connection whether somebody took this port for another protocol's.
+///
+/// A web page can make a browser send lines of its choice to any port of this machine, so an HTTP request must end
+/// at its first line and never reach the chat.
+pub fn foreign(first_line: &[u8]) -> Option<Foreign> {
+    const METHODS: [&[u8]; 10] =
+        [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"CONNECT ", b"TRACE ", b"PRI "];
+    const IRC: [&[u8]; 4] = [b"CAP ", b"NICK ", b"USER ", b"PASS "];
+    let http = METHODS.iter().any(|method| first_line.starts_with(method));
+    if http && first_line.windows(6).any(|part| part == b" HTTP/") {
+        Some(Foreign::Http)
+    } else if first_line.starts_with(&[0x16, 0x03]) {
+        Some(Foreign::Tls)
+    } else if is_socks(first_line) {
+        Some(Foreign::Socks)
+    } else if first_line.starts_with(b"SSH-") {
+        Some(Foreign::Ssh)
+    } else if IRC.iter().any(|word| first_line.starts_with(word)) {
+        Some(Foreign::Irc)
+    } else {
+        None
+    }
+}
+
+/// SOCKS 5 opens with its version, a number, and so many bytes that each name a way to log in.
+///
+/// Version 4 needs no rule: its first byte is Ctrl-D, which says goodbye.
+fn is_socks(begun: &[u8]) -> bool {
+    matches!(begun, [5, count @ 1..10, ways @ ..] if ways.len() == usize::from(*count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::names::{Name, RoomName};
+
+    fn read(line: &str) -> Option<Request> {
+        parse(&Text::new(line).unwrap())
+    }
+
+    fn command(line: &str) -> Result<Command, Refusal> {
+        read(line).unwrap().what
+    }
+
+    fn says(words: &str) -> Result<Command, Refusal> {
+        Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::new(words).unwrap() })
+    }
+
+    #[test]
+    fn the_seed_works_letter_by_letter() {
+        let ani = Name::parse("ani").unwrap();
+        assert_eq!(command("JOIN:ani"), Ok(Command::Join(ani.clone())));
+        assert_eq!(command("MSG:hello"), says("hello"));
+        assert_eq!(command("QUIT"), Ok(Command::Quit(None)));
+        assert_eq!(command("LIST"), Ok(Command::List(None)));
+        assert_eq!(command("/help"), Ok(Command::Help(None)));
+        assert_eq!(command("/list"), Ok(Command::List(None)));
+        assert_eq!(
+            command("/whisper ani psst"),
+            Ok(Command::Whisper { to: ani.clone(), text: Text::new("psst").unwrap() })
+        );
+        assert_eq!(command("/nick ani"), Ok(Command::Nick(ani)));
+    }
+
+    #[test]
+    fn only_what_looks_like_a_verb_is_one() {
+        for text in ["Re: yes", "http://x", "LIST of things", "HELP ME NOW", "msg:hi", "LIST now", "A: b", "NICK=$:x"] {
+            assert_eq!(command(text), says(text), "{text}");
+        }
+        assert_eq!(command("MSG:TODO: milk"), says("TODO: milk"));
+        assert_eq!(command("//help is a command"), says("/help is a command"));
+        assert_eq!(command("TODO: milk").unwrap_err().code(), Code::UnknownVerb);
+    }
+
+    #[test]
+    fn a_byte_order_mark_makes_no_line_another_one() {
+        for line in ["JOIN:ani", "join:ani", "/login ani secret", "QUIT", "hello", "/foo"] {
+            assert_eq!(read(&format!("\u{feff}{line}")), read(line), "{line}");
+        }
+        assert_eq!(read("\u{feff}"), None);
+    }
+
+    #[test]
+    fn msg_is_private_behind_a_slash() {
+        assert!(matches!(command("/msg bob secret"), Ok(Command::Whisper { .. })));
+    }
+
+    #[test]
+    fn a_tag_comes_along() {
+        let request = read("NICK=7:citra").unwrap();
+        assert_eq!(request.tag.as_deref(), Some("7"));
+        assert_eq!(request.what, Ok(Command::Nick(Name::parse("citra").unwrap())));
+        assert_eq!(read("LOGN=a-1:x").unwrap().tag.as_deref(), Some("a-1"));
+    }
+
+    #[test]
+    fn unknown_commands_name_the_nearest() {
+        let refusal = command("/whsper bob hi").unwrap_err();
+        assert_eq!(refusal.code(), Code::UnknownVerb);
+        assert!(refusal.to_string().ends_with(" Did you mean WHISPER?"), "{refusal}");
+        for line in ["/", "/ x", "/123", "/usr/bin is full"] {
+            assert_eq!(command(line).unwrap_err().code(), Code::UnknownVerb, "{line}");
+        }
+    }
+
+    #[test]
+    fn small_letters_are_a_second_reading() {
+        let request = read("join:ani").unwrap();
+        assert_eq!(request.what, says("join:ani"));
+        assert_eq!(request.early.unwrap().what, Ok(Command::Join(Name::parse("ani").unwrap())));
+        assert_eq!(read("quit").unwrap().early.unwrap().what, Ok(Command::Quit(None)));
+        assert!(read("good morning").unwrap().early.is_none());
+    }
+
+    #[test]
+    fn empty_lines_are_nothing() {
+        assert_eq!(read(""), None);
+        assert_eq!(read("   "), None);
+    }
+
+    #[test]
+    fn rooms_and_people_are_told_apart_by_the_hash() {
+        assert_eq!(
+            command("JOIN:#rust key"),
+            Ok(Command::Enter { room: RoomName::parse("#rust").unwrap(), key: Some(Text::new("key").unwrap()) })
+        );
+    }
+
+    #[test]
+    fn other_protocols_are_known_by_their_first_line() {
+        assert_eq!(foreign(b"GET / HTTP/1.1"), Some(Foreign::Http));
+        assert_eq!(foreign(b"POST /chat HTTP/1.0"), Some(Foreign::Http));
+        assert_eq!(foreign(b"\x16\x03\x01"), Some(Foreign::Tls));
+        assert_eq!(foreign(b"SSH-2.0-OpenSSH_9"), Some(Foreign::Ssh));
+        assert_eq!(foreign(b"CAP LS 302"), Some(Foreign::Irc));
+        assert_eq!(foreign(b"\x05\x02\x00\x02"), Some(Foreign::Socks));
+        assert_eq!(foreign(b"\x05\x02\x00"), None, "not all of it has come");
+        for ours in ["JOIN:ani", "GET me a tea", "NICK:ani", "SSH"] {
+            assert_eq!(foreign(ours.as_bytes()), None, "{ours}");
+        }
+    }
+}
