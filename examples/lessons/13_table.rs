@@ -432,14 +432,25 @@ impl fmt::Display for ChatError {
 /// What happens, as it is told to clients. All who are told share one, and the history too.
 enum Event {
     Hello,
-    Welcome { name: Name, others: Vec<Name> },
+    Welcome {
+        name: Name,
+        others: Vec<Name>,
+    },
     Joined(Name),
     Left(Name),
     BeginHistory(usize),
     EndHistory,
-    Said { id: u64, from: Name, text: String },
+    Said {
+        id: u64,
+        from: Name,
+        text: String,
+    },
     Names(Vec<Name>),
-    Stats { turns: usize, events: usize, batches: usize },
+    Stats {
+        turns: usize,
+        events: usize,
+        batches: usize,
+    },
     Gap(usize),
     Pong(String),
     Help(&'static Verb),

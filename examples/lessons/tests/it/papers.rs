@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The lessons in their order.
-const LADDER: [&str; 13] = [
+const LADDER: [&str; 14] = [
     "01_echo",
     "02_queue",
     "03_mutex",
@@ -18,6 +18,7 @@ const LADDER: [&str; 13] = [
     "11_turns",
     "12_doors",
     "13_table",
+    "14_limits",
 ];
 const LANGUAGES: [&str; 2] = ["en", "id"];
 
