@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The lessons in their order.
-const LADDER: [&str; 14] = [
+const LADDER: [&str; 15] = [
     "01_echo",
     "02_queue",
     "03_mutex",
@@ -19,6 +19,7 @@ const LADDER: [&str; 14] = [
     "12_doors",
     "13_table",
     "14_limits",
+    "15_tests",
 ];
 const LANGUAGES: [&str; 2] = ["en", "id"];
 
