@@ -29,8 +29,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/chat/router/moderation.rs", 590),
     ("src/net/server.rs", 490),
     ("src/net/telnet.rs", 400),
-    ("src/testing.rs", 1020),
-    ("src/testing/memory.rs", 430),
     ("crates/chat_bench/src/load.rs", 540),
     ("crates/chat_store/src/writer.rs", 450),
     ("crates/chat_web/src/handlers.rs", 700),
