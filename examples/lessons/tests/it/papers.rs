@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The lessons in their order.
-const LADDER: [&str; 16] = [
+const LADDER: [&str; 17] = [
     "01_echo",
     "02_queue",
     "03_mutex",
@@ -21,6 +21,7 @@ const LADDER: [&str; 16] = [
     "14_limits",
     "15_tests",
     "16_tokio",
+    "17_pool",
 ];
 const LANGUAGES: [&str; 2] = ["en", "id"];
 
