@@ -23,6 +23,8 @@ use crate::process::{self, Task};
 use crate::protocol::dialect::{LineDecoder, LineEncoder};
 
 pub mod chaos;
+pub(crate) mod glass;
+mod rules;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
