@@ -74,19 +74,19 @@ const RINGS: &[(&str, &str)] = &[
     ),
     (
         "src",
-        "features::archive::export features::files features::files::disk features::files::door chat::history net::intake features::lab",
+        "features::archive::export features::figures features::files features::files::disk features::files::door chat::history net::intake",
     ),
     (
         "src",
-        "chat::message metrics chat::news chat::outbox net::outgoing protocol::parse net::queue chat::registry features::operators::rehash",
+        "features::lab chat::message metrics chat::news chat::outbox net::outgoing protocol::parse net::queue chat::registry",
     ),
     (
         "src",
-        "protocol::render chat::room chat::router chat::router::accounts chat::router::archive chat::router::commands chat::router::glass",
+        "features::operators::rehash protocol::render chat::room chat::router chat::router::accounts chat::router::archive",
     ),
     (
         "src",
-        "chat::router::operators chat::router::reads net::server features::archive::store testing testing::scrape features::figures",
+        "chat::router::commands chat::router::glass chat::router::operators chat::router::reads net::server features::archive::store",
     ),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
