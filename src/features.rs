@@ -24,6 +24,7 @@ pub use state::Features;
 
 pub mod accounts;
 pub mod archive;
+pub(crate) mod figures;
 pub mod files;
 pub mod lab;
 pub mod line_editing;
