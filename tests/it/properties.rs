@@ -592,8 +592,11 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             Event::Mode { room, by, did: "gave the room a key", modes }
         }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
-        (option::of(room()), name(), text())
-            .prop_map(|(room, name, text)| Event::Feature(FeatureEvent::new(Waved { room, name, text }))),
+        (option::of(room()), name(), text()).prop_map(|(room, name, text)| Event::Feature(FeatureEvent::new(Waved {
+            room,
+            name,
+            text
+        }))),
         select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
         (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt { what: Prompt::Login(name), is_hidden }),

@@ -334,7 +334,7 @@ const HANDLERS = {
     return [{ what: 'rooms' }];
   },
 
-  /** Something of a feature, which has no frame of its own: a line between the messages, which nobody can write. */
+  /** Something of a feature, which has no frame of its own: a line between the messages, which no user can write. */
   Feature(state, event) {
     const room = event.room ? state.rooms.get(event.room) : currentRoom(state);
     if (!room) return [];
