@@ -14,6 +14,7 @@ pub mod feature;
 pub mod spam;
 pub mod roles;
 pub mod secrets;
+pub mod reload;
 pub mod audit;
 pub mod command;
 pub mod event;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::config;
 use crate::features::files::{Granted, Token};
 use crate::features::lab::Inspection;
 use crate::features::moderation::sanction;
@@ -16,6 +15,7 @@ use crate::model::command::{Choice, Prompt, Terminal, Verb};
 use crate::model::feature::FeatureEvent;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::reload;
 use crate::model::roles::Role;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
@@ -572,7 +572,7 @@ pub enum Items {
     /// `STATS`: figures.
     Stats(Vec<Stat>),
     /// `REHASH`: the settings that are not what they were.
-    Settings(Vec<config::Change>),
+    Settings(Vec<reload::Change>),
     /// `AUDIT`: what was done by power.
     Audit {
         /// The acts, oldest first.
