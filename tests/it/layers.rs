@@ -9,16 +9,32 @@ use crate::source::{Package, packages, rings};
 /// those above it in this list; `chat` and `protocol` do not import each other.
 const LAYERS: &[&str] = &[
     "model",
+    "config",
+    "metrics",
     "chat",
     "protocol",
     "net",
+    // What features know and hold.
     "features::moderation",
     "features::archive",
-    "features::accounts",
     "features::operators",
+    "features::accounts",
+    "features::archive::state",
     "features::files",
     "features::line_editing",
     "features::lab",
+    "features::figures",
+    "features::state",
+    // What they do with it.
+    "features::presence",
+    "features::rooms",
+    "features::messages",
+    "features::moderation::rules",
+    "features::accounts::rules",
+    "features::archive::rules",
+    "features::operators::rules",
+    "features::files::rules",
+    "features::lab::rules",
     "features",
     "program",
 ];
@@ -26,13 +42,6 @@ const LAYERS: &[&str] = &[
 /// Modules that do not lie in the folder of their layer. Nothing is added here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("sync", "model"),
-    ("chat::router::accounts", "features::accounts"),
-    ("chat::router::archive", "features::archive"),
-    ("chat::router::files", "features::files"),
-    ("chat::router::glass", "features::lab"),
-    ("chat::router::moderation", "features::moderation"),
-    ("chat::router::operators", "features::operators"),
-    ("chat::router::reads", "features::archive"),
     ("protocol::render::inspection", "features::lab"),
     ("protocol::render::moderation", "features::moderation"),
 ];
@@ -42,33 +51,15 @@ const UPWARD: &[(&str, &str)] = &[
     ("model::command", "features::files features::moderation::sanction"),
     ("net::connection", "features::lab"),
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
-    ("model::event", "config features::files features::lab features::moderation::sanction"),
-    ("features::files", "config metrics"),
-    ("features::files::door", "config metrics"),
+    ("model::event", "features::files features::lab features::moderation::sanction"),
     ("net::intake", "features::line_editing::editor"),
-    ("features::lab", "config process"),
-    ("net::live", "config"),
-    ("chat::message", "config features::files protocol::parse features::archive::store"),
-    ("features::operators::rehash", "config"),
-    ("protocol::render", "config features::archive::export"),
+    ("chat::message", "features::files protocol::parse features::archive::store"),
+    ("protocol::render", "features::archive::export"),
     ("chat::room", "features::moderation::sanction features::archive::store"),
-    ("chat::router", "config features::files metrics protocol::parse chat::router::archive chat::router::glass"),
-    (
-        "chat::router",
-        "chat::router::operators chat::router::reads features::moderation::sanction features::archive::store",
-    ),
-    ("chat::router::accounts", "chat::router::operators"),
-    ("chat::router::archive", "chat::router::accounts"),
-    (
-        "chat::router::commands",
-        "features::files metrics protocol::parse chat::router::archive features::archive::store",
-    ),
-    ("chat::router::files", "config metrics"),
-    ("chat::router::moderation", "chat::router::reads"),
-    ("chat::router::operators", "config"),
+    ("chat::router::requests", "protocol::parse"),
     (
         "net::server",
-        "config metrics::exporter features::files features::files::door features::lab metrics features::operators::rehash features::archive::store",
+        "features features::figures features::files features::files::door features::lab features::operators::rehash features::archive::store",
     ),
     ("net::telnet", "features::line_editing::editor"),
 ];
@@ -77,25 +68,28 @@ const UPWARD: &[(&str, &str)] = &[
 const RINGS: &[(&str, &str)] = &[
     (
         "src",
-        "features::lab::chaos model::command config net::connection protocol::dialect protocol::dialect::paste model::event features::archive::export metrics::exporter features::files",
+        "features::lab::chaos model::command net::connection protocol::dialect protocol::dialect::paste model::event",
     ),
     (
         "src",
-        "features::files::disk features::files::door chat::history net::intake features::lab net::live chat::message metrics chat::news chat::outbox net::outgoing protocol::parse",
+        "features::archive::export features::figures features::files features::files::disk features::files::door chat::history net::intake",
     ),
-    ("src", "net::queue chat::registry features::operators::rehash protocol::render chat::room chat::router"),
     (
         "src",
-        "chat::router::accounts chat::router::archive chat::router::commands chat::router::glass chat::router::operators",
+        "features::lab chat::message metrics chat::news chat::outbox net::outgoing protocol::parse net::queue chat::registry",
     ),
-    ("src", "chat::router::reads net::server features::archive::store"),
+    ("src", "features::operators::rehash protocol::render chat::room chat::router chat::hooks chat::router::requests"),
+    (
+        "src",
+        "chat::router::commands features features::accounts::state features::archive::reads features::archive::state features::lab::glass features::operators::state features::state net::server features::archive::store",
+    ),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
     (
         "crates/chat_web/src",
-        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue",
+        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",
     ),
-    ("crates/chat_web/src", "routes session session::held session::task state websocket"),
+    ("crates/chat_web/src", "session::task state websocket"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 
@@ -103,7 +97,8 @@ const RINGS: &[(&str, &str)] = &[
 fn layer(module: &str) -> &'static str {
     let is_in = |folder: &&str| module == *folder || module.starts_with(&format!("{folder}::"));
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| module == *other).map(|(_, layer)| *layer);
-    elsewhere.or_else(|| LAYERS.iter().copied().find(is_in)).unwrap_or("program")
+    let nearest = LAYERS.iter().copied().filter(is_in).max_by_key(|folder| folder.len());
+    elsewhere.or(nearest).unwrap_or("program")
 }
 
 /// How far up a layer is.
