@@ -1,4 +1,4 @@
-//! Names that belong to somebody: who may have which, signing in and out, several connections of one person, and who may do
+//! Registered names: who may have which, signing in and out, several connections of one person, and who may do
 //! what.
 
 use std::collections::HashMap;
@@ -78,11 +78,11 @@ pub(super) enum Admission {
 pub(super) enum Then {
     /// There is a new account.
     Registered,
-    /// Somebody showed who they are, or did not.
+    /// A user showed who they are, or did not.
     SignedIn,
     /// A password is another.
     PasswordChanged { name: Name, by: Option<ClientId> },
-    /// Everybody who came in by this account is out.
+    /// All connections of this account are out.
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
     Granted { by: Doer },
@@ -133,7 +133,7 @@ impl Accounts {
             | Question::ChangePassword { name, from, .. } => (name.clone(), *from),
             _ => return Admission::Now,
         };
-        // Whoever has one address of a network in IPv6 has all of them.
+        // A peer with one address of a network in IPv6 has all of them.
         let near = from.map(neighbourhood);
         if near.is_some() && self.at_work(|trial| trial.near() == near) >= AT_ONCE {
             return Admission::Later;
@@ -254,12 +254,12 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a name belongs to somebody.
+    /// Whether a name is registered.
     pub(super) fn is_registered(&self, name: &Name) -> bool {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
     }
 
-    /// Whether somebody may take a name without showing anything.
+    /// Whether a client may take a name without a password.
     pub(super) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         let own = self.name_of(id).ok();
         if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
@@ -274,7 +274,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether somebody of that name would be taken for the server, for a member, or for another who is here.
+    /// Whether a user of that name would be taken for the server, for a member, or for another who is here.
     fn not_taken_for_another(&self, name: &Name, own: Option<&Name>) -> Result<(), Refusal> {
         if let Some(reserved) = reserved(name, &self.router.greeting.name) {
             return Err(Refused::Reserved(reserved).into());
@@ -284,7 +284,7 @@ impl Turn<'_> {
         alike.next().map_or(Ok(()), |other| Err(Refused::LooksLike(other.clone()).into()))
     }
 
-    /// Whether somebody without an account may come in. Operators always may.
+    /// Whether a guest may come in. Operators always may.
     pub(super) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
         if self.router.operators.is_locked_down() && self.role(id) < Role::Op {
             return Err(LOCKED_DOWN);
@@ -298,7 +298,7 @@ impl Turn<'_> {
         !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
     }
 
-    /// What somebody may do on the whole server: by the operator key, or by their account.
+    /// What a user may do on the whole server: by the operator key, or by their account.
     pub(super) fn role(&self, id: ClientId) -> Role {
         if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
             return Role::Admin;
@@ -306,7 +306,7 @@ impl Turn<'_> {
         self.role_of_account(id)
     }
 
-    /// What somebody's account may do.
+    /// What a client's account may do.
     pub(super) fn role_of_account(&self, id: ClientId) -> Role {
         let Some(name) = self.clients.get(id).filter(|client| client.state.signed_in).and_then(|c| c.name.as_ref())
         else {
@@ -315,12 +315,12 @@ impl Turn<'_> {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
-    /// What whoever has that name's account may do.
+    /// What the account of that name may do.
     pub(super) fn role_of_name(&self, name: &Name) -> Role {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
-    /// Whether somebody may keep order in a room: its operators, and those of the server.
+    /// Whether a user may moderate a room: its operators, and those of the server.
     pub(super) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
         room.ops.contains(&id) || self.role(id) >= Role::Op
     }
@@ -409,7 +409,7 @@ impl Turn<'_> {
         self.signed_out(id)
     }
 
-    /// Somebody signs out: they go on as a guest where there may be any, and else leave.
+    /// A user signs out: they go on as a guest where guests are allowed, and else leave.
     fn signed_out(&mut self, id: ClientId) -> Result<Told, Refusal> {
         if self.is_for_members(id) {
             return Ok(Told::Leave(Leave::MembersOnly));
@@ -463,7 +463,7 @@ impl Turn<'_> {
         self.clients.get(id).is_some_and(Client::is_private)
     }
 
-    /// The one place where it is decided whether a password may be tried, whoever brings it and by whatever door; when it is,
+    /// The one place where it is decided whether a password may be tried, for every client and door; when it is,
     /// [`Accounts::admit`] says.
     fn checked(
         &mut self,
@@ -529,14 +529,14 @@ impl Turn<'_> {
         if let Some(reserved) = reserved(name, &self.router.greeting.name) {
             return Err(Refused::Reserved(reserved).into());
         }
-        // Whoever is in already may make their name their own.
+        // A user who is in already may register their name.
         let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
         if is_new && self.router.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
     }
 
     // ---- answers ----
 
-    /// What an answer changes for all, whoever asked, and whether they are still there.
+    /// What an answer changes for all, also when the client that asked is gone.
     pub(super) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
         let now = self.now.mono;
         let Ok(accounts) = self.accounts_mut() else { return };
@@ -567,13 +567,13 @@ impl Turn<'_> {
                 self.act(by, "invite", None, "", "");
             }
             (Then::SignedOut { name, by }, Answer::Done) => self.let_go_of(name, *by),
-            // Whoever else came in by the old one has to show the new one.
+            // Other connections that came in by the old one have to show the new one.
             (Then::PasswordChanged { name, by, .. }, Answer::Account { .. }) => self.let_go_of(name, *by),
             _ => {}
         }
     }
 
-    /// Everybody who came by an account is let go, but for one.
+    /// All connections of an account are disconnected, but for one.
     fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
@@ -607,7 +607,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The name that somebody has is theirs from now on.
+    /// The name of a user is registered as theirs from now on.
     fn own(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.state.signed_in = true;
@@ -621,7 +621,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Somebody is who they say: they get their name, and share it and its rooms with their other connections.
+    /// A user has signed in: they get their name, and share it and its rooms with their other connections.
     fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, Refusal> {
         let name = account.name.clone();
         if self.name_of(id).is_ok() {
@@ -644,7 +644,7 @@ impl Turn<'_> {
         }
         let holder = self.clients.named(&name);
         if let Some(holder) = holder.filter(|holder| !self.is_signed_in(*holder)) {
-            // Somebody took the name while it was being registered.
+            // Another user took the name while it was being registered.
             self.rename_away(holder)?;
         }
         let holder = self.clients.named(&name);
@@ -662,7 +662,7 @@ impl Turn<'_> {
             self.come_in(id, &room)?;
             return Ok(Told::In(done(self, room.clone()), room));
         };
-        // Whoever was somebody else until now leaves as that, and comes as the one who is there already.
+        // A client that had another name until now leaves under that, and joins the connections of the account.
         if before.is_some() {
             self.leave_all(id, &Leave::Parted);
         }
@@ -684,7 +684,7 @@ impl Turn<'_> {
             client.state.away = away;
         }
         for name in rooms {
-            // They may come from where the room lets nobody in from.
+            // They may come from an address that the room bans.
             if self.router.rooms.get(&name).is_some_and(|room| self.not_banned_from(id, room).is_ok()) {
                 self.go_in(id, &name)?;
             }
@@ -696,7 +696,7 @@ impl Turn<'_> {
         Ok(Told::In(done(self, room.clone()), room))
     }
 
-    /// The connection is nobody's any more: it gets a name that is free.
+    /// The connection belongs to no account any more: it gets a name that is free.
     fn sign_out(&mut self, id: ClientId) -> Result<Name, Refusal> {
         let name = self.name_of(id)?;
         let is_alone = self.connections(id).len() == 1;
@@ -747,7 +747,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Gives somebody a name that is free, since theirs belongs to another, or to them no more.
+    /// Gives a client a name that is free, since its own belongs to another, or to it no more.
     fn rename_away(&mut self, id: ClientId) -> Result<Name, Refusal> {
         self.rename_for(id, "belongs to an account")
     }
@@ -770,7 +770,7 @@ impl Turn<'_> {
         Ok(free)
     }
 
-    /// A name like this one that is nobody's, and that nobody is taken for another by.
+    /// A name like this one that is free, and that looks like no other user's.
     pub(super) fn free_name(&self, name: &Name) -> Name {
         let is_free = |free: &Name| {
             self.clients.named(free).is_none()
@@ -792,7 +792,7 @@ impl Turn<'_> {
     }
 }
 
-/// The password, all of it, and the code of an invitation behind it. Where nobody comes in without a code the last word is one;
+/// The password, all of it, and the code of an invitation behind it. Where a code is required the last word is one;
 /// elsewhere only what looks like one is, since a password may have spaces.
 fn split_code(words: &str, is_private: bool) -> (&str, Option<&str>) {
     let is_group = |group: &str| group.len() == 4 && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -933,7 +933,7 @@ mod tests {
                 let address = format!("10.0.{}.{}", guess / 100, guess % 100);
                 let (number, guarded) = guard.goes(ask("owner", &address));
                 looked_at += usize::from(guarded.is_none());
-                // Nobody is known there, so the store refuses; and so it does where it has too much to do.
+                // No user is known there, so the store refuses; and so it does where it has too much to do.
                 let answer = match guarded {
                     Some(retry) => refused(Refused::Guarded(retry)),
                     None => refused(Refused::WrongPassword),
@@ -942,7 +942,7 @@ mod tests {
                 guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(Refused::Busy));
             }
             assert_eq!(looked_at, 10, "and not one more, whatever was refused in between");
-            // The owner comes in from where they came before, however often, and opens the name for nobody else.
+            // The owner comes in from where they came before, however often, and opens the name for no other.
             for _ in 0..20 {
                 assert!(guard.answered(ask("owner", "192.0.2.1"), &right("owner")));
             }

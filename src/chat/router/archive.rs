@@ -1,5 +1,5 @@
-//! The router and its store: a turn is kept before anybody hears of it, and whoever asks for something that only the store
-//! knows waits for the answer without holding up anybody else.
+//! The router and its store: a turn is kept before a client hears of it, and a client that asks for something that only the store
+//! knows waits for the answer without holding up another.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ use crate::protocol::parse::Request;
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
 const SEED_FOR: Duration = Duration::from_secs(10);
-/// How long somebody waits for an answer of the store.
+/// How long a client waits for an answer of the store.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is kept, and where, and what was asked.
@@ -45,12 +45,12 @@ pub(super) struct Archive {
     acts: Vec<Act>,
     /// The bans and mutes of the server, if they changed.
     sanctions: Option<Box<[Sanction]>>,
-    /// The turn that is being kept. Until it is, nobody hears of it, and what comes waits.
+    /// The turn that is being kept. Until it is, no client hears of it, and what comes waits.
     held: Option<(u64, Moment)>,
     waiting: VecDeque<Message>,
     /// Why nothing is kept at the moment.
     trouble: Option<Text>,
-    /// It did not answer in time, and nobody waits for it until it has kept all that it was given.
+    /// It did not answer in time, and the router does not wait for it until it has kept all that it was given.
     is_lost: bool,
     /// What was said before the start, for the taps that come in the first moments.
     seed: Vec<Arc<Envelope>>,
@@ -81,7 +81,7 @@ pub(super) enum Asker {
         tag: Option<Tag>,
     },
     Door(Reply),
-    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
+    /// A user who reads by a call. What they may not read when the answer comes is not shown.
     Onlooker(Onlooker, Reply),
     /// They were told already that it takes too long.
     Nobody,
@@ -104,7 +104,7 @@ pub(super) enum Then {
     Account(super::accounts::Then),
 }
 
-/// The requests of somebody who waits for an answer: they are carried out when it is there.
+/// The requests of a client that waits for an answer: they are carried out when it is there.
 #[derive(Default)]
 pub(crate) struct Patience {
     pub(super) asked: Option<u64>,
@@ -138,7 +138,7 @@ impl Archive {
 impl Router {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
-        // The files were restored by whoever has the disk.
+        // The files were restored on the disk.
         let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
@@ -376,7 +376,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks the store for somebody who reads by a call, if they may.
+    /// Asks the store for a user who reads by a call, if they may.
     pub(super) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
         let may = match &mut question {
             Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
@@ -440,7 +440,7 @@ impl Turn<'_> {
         Ok((number, wait))
     }
 
-    /// Whoever's turn it is in a neighbourhood asks the store. Who does not wait any more is passed over.
+    /// The next question of a neighbourhood goes to the store. A client that does not wait any more is passed over.
     fn take_turns(&mut self, place: IpAddr) {
         while let Some((number, question)) = self.router.reads.next(place, self.now.mono) {
             let Some(archive) = &mut self.router.archive else { return };
@@ -505,7 +505,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question nobody waits for.
+    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question no client waits for.
     fn ask_what_may_be(&mut self) -> (Vec<(u64, Refused)>, Vec<IpAddr>) {
         let now = self.now.mono;
         let (mut refused, mut freed) = (Vec::new(), Vec::new());
@@ -580,7 +580,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What somebody may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
+    /// What a user may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
     fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
         match (answer, self.look(who, &Sought::Everything)) {
             (Answer::Lines { mut lines, more }, Ok(hidden)) => {
@@ -931,7 +931,7 @@ mod tests {
         house.after(KEPT_WITHIN);
         assert_eq!(words(&house.hears(2)), ["one"]);
         house.says(1, "two");
-        assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it");
+        assert_eq!(words(&house.hears(2)), ["two"], "no client waits for it");
         house.says(2, "SEARCH:one");
         assert!(matches!(house.hears(2)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
         // It was only slow: when it has kept everything, it is waited for again.
@@ -965,7 +965,7 @@ mod tests {
             "in the order of the questions: {heard:?}"
         );
         assert!(credits.are_back(1));
-        // An answer that nobody waits for does no harm.
+        // An answer for which no client waits does no harm.
         house.turn([Message::Store(Report::Answer(number, answer))]);
     }
 
@@ -1034,7 +1034,7 @@ mod tests {
             house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
             "the one that the store has"
         );
-        // It is not asked again for anybody who does not wait any more.
+        // It is not asked again for a client that does not wait any more.
         house.says(3, "SEARCH:fish");
         assert_eq!(asked(&house).len(), 2);
     }
@@ -1303,7 +1303,7 @@ mod tests {
     }
 
     proptest! {
-        /// However turns and the store take turns: whatever anybody has heard of a room stands in a record that is kept.
+        /// However turns and the store take turns: whatever a client has heard of a room stands in a record that is kept.
         #[test]
         fn what_anybody_has_seen_is_kept(steps in proptest::collection::vec(step(), 1..60)) {
             let mut house = House::with(&["ani", "budi", "citra"]);

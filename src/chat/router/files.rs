@@ -36,7 +36,7 @@ impl Turn<'_> {
         self.router.files.as_ref().ok_or(Refusal::NO_FILES)
     }
 
-    /// Offers a file: whoever may speak there may send it there.
+    /// Offers a file: a user who may speak there may send it there.
     pub(super) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
         self.files()?;
         let from = self.name_of(id)?;
@@ -127,7 +127,7 @@ impl Turn<'_> {
         Ok(Shared { placed: Placed::Person(name), line, readers: Some(readers) })
     }
 
-    /// Says to whoever offered a file why it does not come.
+    /// Tells the user who offered a file why it does not come.
     pub(super) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
         let (room, whom) = match to {
             To::Room(room) => (Some(room.clone()), room.to_string()),
@@ -140,7 +140,7 @@ impl Turn<'_> {
         self.tell(by, Event::Note { room, text });
     }
 
-    /// Nobody came with these in time.
+    /// These files did not come in time.
     pub(super) fn expire_files(&mut self) {
         let Some(files) = self.router.files.clone() else { return };
         for offer in files.expire(self.now.mono) {
@@ -154,7 +154,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whoever leaves a room, or the chat, sends nothing there any more.
+    /// A user who leaves a room, or the chat, sends nothing there any more.
     pub(super) fn withdraw_files(&mut self, id: ClientId, room: Option<&RoomName>) {
         let Some(files) = &self.router.files else { return };
         let why = if self.router.open { FileError::Withdrawn } else { FileError::Stopping };

@@ -36,10 +36,10 @@ pub(super) struct Operators {
     key: Option<OperatorKey>,
     /// Wrong keys, by address.
     wrong: Guesses<IpAddr>,
-    /// Whether nobody new is let in. A restart lifts it.
+    /// Whether new users are refused. A restart lifts it.
     lockdown: bool,
     ending: Option<Ending>,
-    /// Whom to tell that somebody wants the settings read again.
+    /// Where to ask that the settings are read again.
     rehash: Option<SyncSender<u64>>,
     rehashing: Vec<Rehashing>,
     last_rehash: u64,
@@ -51,7 +51,7 @@ pub(super) struct Operators {
 /// The server is to stop.
 struct Ending {
     at: Moment,
-    /// How many seconds there were when everybody was told.
+    /// How many seconds there were when all clients were told.
     told: u64,
 }
 
@@ -59,14 +59,14 @@ struct Ending {
 struct Rehashing {
     number: u64,
     by: Doer,
-    /// Nobody, if they were told already that it takes too long.
+    /// `None`, if the operator was told already that it takes too long.
     asker: Option<(ClientId, Option<Tag>)>,
     until: Moment,
 }
 
 /// The most acts that are remembered where no store keeps them.
 const ACTS: usize = 500;
-/// When everybody is told how many seconds are left.
+/// When all clients are told how many seconds are left.
 const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
 
 /// Who does something by power, as the log and the audit name them.
@@ -117,7 +117,7 @@ impl Operators {
 }
 
 impl Doer {
-    /// Somebody who has the operator key at the page's door.
+    /// A user with the operator key at the page's door.
     pub(super) fn page(from: Option<IpAddr>) -> Doer {
         // No name can look like this.
         Doer { name: Text::own("(page)"), from }
@@ -125,14 +125,14 @@ impl Doer {
 }
 
 impl Router {
-    /// Lets operators have the settings read again, by whoever gets the numbers.
+    /// Lets operators have the settings read again, by the thread that gets the numbers.
     pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
         self.operators.rehash = Some(rehash);
     }
 }
 
 impl Turn<'_> {
-    /// Goes on with other settings. Whoever is an operator by a key that is none any more is one no more.
+    /// Goes on with other settings. Operators by a key that does not hold any more lose their rights.
     pub(super) fn reload(&mut self, config: &Config) {
         let is_other_key = self.router.operators.key != config.operator_key;
         self.router.reload(config);
@@ -166,7 +166,7 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Operator))
     }
 
-    /// The one place where it is decided whether somebody has the operator key.
+    /// The one place where it is decided whether a user has the operator key.
     pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
@@ -174,7 +174,7 @@ impl Turn<'_> {
         }
         let now = self.now.mono;
         let operators = &mut self.router.operators;
-        // Whoever has one address of a network in IPv6 has all of them.
+        // A peer with one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
         if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
             return Err(Refused::Guarded(retry).into());
@@ -234,7 +234,7 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Forgotten(name)))
     }
 
-    /// Ends a room with all that was said in it, its bans and its operators. Whoever is in it has to go.
+    /// Ends a room with all that was said in it, its bans and its operators. Its members have to leave.
     fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
             let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
@@ -316,7 +316,7 @@ impl Turn<'_> {
                 self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
                 let what = Measure::Kicked { person, name: name.clone(), why: why.clone() };
                 self.tell_those_around(name.as_str(), None, Event::Moderated { room: None, by: None, what });
-                // Whoever came by several connections goes by all of them.
+                // A user with several connections goes by all of them.
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
                 reply(Told::Done);
             }
@@ -348,7 +348,7 @@ impl Turn<'_> {
         Ok(Answer::Rehash(operators.last_rehash))
     }
 
-    /// Somebody waits until the settings were read again, with all that they ask for meanwhile.
+    /// An operator waits until the settings were read again, with all that they ask for meanwhile.
     pub(super) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
         let by = self.doer(id);
         let Some(client) = self.clients.get_mut(id) else { return };
@@ -392,7 +392,7 @@ impl Turn<'_> {
         self.count_down();
     }
 
-    /// Tells everybody how long there is, and stops the server when there is nothing left.
+    /// Tells all clients how long there is, and stops the server when there is nothing left.
     fn count_down(&mut self) {
         let Some(ending) = &mut self.router.operators.ending else { return };
         let left = ending.at.saturating_duration_since(self.now.mono);
@@ -409,7 +409,7 @@ impl Turn<'_> {
 
     // ---- what is written down ----
 
-    /// Somebody who does something by power.
+    /// The actor: a user with an operator's rights.
     pub(super) fn doer(&self, id: ClientId) -> Doer {
         let client = self.clients.get(id);
         let name = client.and_then(|client| client.name.as_ref()).map_or("-", Name::as_str);
@@ -434,7 +434,7 @@ impl Turn<'_> {
     }
 }
 
-/// Somebody has shown something wrong that only its owner can know. The line is a contract (deploy/README.md), by which others
+/// A client has shown a wrong secret. The line is a contract (deploy/README.md), by which others
 /// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
 pub(super) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
     log::warn!(target: "chat_server::auth", "auth: {} wrong {what}", shown(from));
