@@ -1,29 +1,28 @@
 //! Registered names: who may have which, signing in and out, several connections of one person, and who may do
 //! what.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::Turn;
-use super::archive;
-use super::commands::Answer as Told;
-use super::operators::{Doer, wrong};
-use crate::chat::limit::{Allowance, Guesses};
 use crate::chat::message::Client;
 use crate::chat::room::Room;
+use crate::chat::router::{Answer as Told, Turn};
+use crate::features::accounts::state::{Accounts, Then};
+use crate::features::archive::state as archive;
 use crate::features::archive::store::{Account, Answer, Question, Refused};
+use crate::features::operators::state::Doer;
+use crate::features::state::{Features, Later};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
+use crate::model::command::Prompt;
 use crate::model::event::{Done, Envelope, Event, Leave};
-use crate::model::looks::{Looks, reserved};
+use crate::model::looks::reserved;
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
 use crate::model::roles::{Policy, Role};
 use crate::model::secrets::{Proof, Secret};
-use crate::model::spam::{Spam, TooFast};
 use crate::model::text::Text;
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
 /// The accounts of this server, as the router knows them: names and roles, no secrets.
 pub(super) struct Accounts {
     by_name: HashMap<Name, Account>,
@@ -94,11 +93,15 @@ pub(super) enum Then {
 
 /// The most passwords of one neighbourhood that the store looks at at once, that wait for that, and that wait in all.
 const AT_ONCE: usize = 2;
+=======
+/// The most passwords of one neighbourhood that wait until the store looks at them, and that wait in all.
+>>>>>>> main:src/features/accounts/rules.rs
 const WAITING: usize = 64;
 const WAITING_IN_ALL: usize = 1_024;
 /// How long the code of an invitation is, as it is shown: `k7qf-9d2m-x4tr`.
 const CODE: usize = 14;
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
 impl Accounts {
     pub(super) fn new(accounts: Vec<Account>, policy: Policy) -> Accounts {
         let mut looks = Looks::default();
@@ -208,6 +211,8 @@ impl Trial {
     }
 }
 
+=======
+>>>>>>> main:src/features/accounts/rules.rs
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
     Code::MembersOnly,
     "Only members come in here: LOGIN:<name> <password>, or, with an invitation, REGISTER:<name> <password> <code>.",
@@ -224,23 +229,28 @@ fn signed_in_as(name: &Name) -> Refusal {
 
 impl Refusal {
     /// A password would be readable on its way here.
-    pub(super) const NEEDS_TLS: Refusal = Refusal::fixed(
+    pub(crate) const NEEDS_TLS: Refusal = Refusal::fixed(
         Code::NeedsTls,
         "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it.",
     );
 }
 
-impl Turn<'_> {
+impl Turn<'_, Features> {
     fn accounts(&self) -> Option<&Accounts> {
-        self.router.archive.as_ref().map(|archive| &archive.accounts)
+        self.router.features.archive.as_ref().map(|archive| &archive.accounts)
     }
 
     fn accounts_mut(&mut self) -> Result<&mut Accounts, Refusal> {
-        self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or_else(|| Refusal::no_store("accounts"))
+        self.router
+            .features
+            .archive
+            .as_mut()
+            .map(|archive| &mut archive.accounts)
+            .ok_or_else(|| Refusal::no_store("accounts"))
     }
 
     /// Other rules from now on. Where only members may be, who is none has to go.
-    pub(super) fn set_rules(&mut self, policy: Policy) {
+    pub(crate) fn set_rules(&mut self, policy: Policy) {
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.policy = policy;
         accounts.registered.set(policy.register_burst, policy.register_per_hour);
@@ -254,6 +264,7 @@ impl Turn<'_> {
         }
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// Whether a name is registered.
     pub(super) fn is_registered(&self, name: &Name) -> bool {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
@@ -261,6 +272,15 @@ impl Turn<'_> {
 
     /// Whether a client may take a name without a password.
     pub(super) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
+=======
+    /// Whether a name belongs to somebody.
+    pub(crate) fn is_registered(&self, name: &Name) -> bool {
+        self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
+    }
+
+    /// Whether somebody may take a name without showing anything.
+    pub(crate) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
+>>>>>>> main:src/features/accounts/rules.rs
         let own = self.name_of(id).ok();
         if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
             if self.is_signed_in(id) && own.is_some_and(|own| own == *name) {
@@ -270,10 +290,11 @@ impl Turn<'_> {
         }
         match own {
             Some(own) if self.is_signed_in(id) => Err(signed_in_as(&own)),
-            own => self.not_taken_for_another(name, own.as_ref()),
+            own => self.is_distinct(name, own.as_ref(), self.account_like(name)),
         }
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// Whether a user of that name would be taken for the server, for a member, or for another who is here.
     fn not_taken_for_another(&self, name: &Name, own: Option<&Name>) -> Result<(), Refusal> {
         if let Some(reserved) = reserved(name, &self.router.greeting.name) {
@@ -287,6 +308,16 @@ impl Turn<'_> {
     /// Whether a guest may come in. Operators always may.
     pub(super) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
         if self.router.operators.is_locked_down() && self.role(id) < Role::Op {
+=======
+    /// A name of an account that looks like this one.
+    pub(crate) fn account_like(&self, name: &Name) -> Option<&Name> {
+        self.accounts()?.looks.like(name).next()
+    }
+
+    /// Whether somebody without an account may come in. Operators always may.
+    pub(crate) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
+        if self.router.features.operators.is_locked_down() && self.role(id) < Role::Op {
+>>>>>>> main:src/features/accounts/rules.rs
             return Err(LOCKED_DOWN);
         }
         if self.is_for_members(id) { Err(MEMBERS_ONLY) } else { Ok(()) }
@@ -298,16 +329,26 @@ impl Turn<'_> {
         !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// What a user may do on the whole server: by the operator key, or by their account.
     pub(super) fn role(&self, id: ClientId) -> Role {
+=======
+    /// What somebody may do on the whole server: by the operator key, or by their account.
+    pub(crate) fn role(&self, id: ClientId) -> Role {
+>>>>>>> main:src/features/accounts/rules.rs
         if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
             return Role::Admin;
         }
         self.role_of_account(id)
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// What a client's account may do.
     pub(super) fn role_of_account(&self, id: ClientId) -> Role {
+=======
+    /// What somebody's account may do.
+    pub(crate) fn role_of_account(&self, id: ClientId) -> Role {
+>>>>>>> main:src/features/accounts/rules.rs
         let Some(name) = self.clients.get(id).filter(|client| client.state.signed_in).and_then(|c| c.name.as_ref())
         else {
             return Role::Member;
@@ -315,6 +356,7 @@ impl Turn<'_> {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// What the account of that name may do.
     pub(super) fn role_of_name(&self, name: &Name) -> Role {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
@@ -322,33 +364,43 @@ impl Turn<'_> {
 
     /// Whether a user may moderate a room: its operators, and those of the server.
     pub(super) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
+=======
+    /// What whoever has that name's account may do.
+    pub(crate) fn role_of_name(&self, name: &Name) -> Role {
+        self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
+    }
+
+    /// Whether somebody may keep order in a room: its operators, and those of the server.
+    pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
+>>>>>>> main:src/features/accounts/rules.rs
         room.ops.contains(&id) || self.role(id) >= Role::Op
-    }
-
-    /// The first connection of the person who has this one: what others know them by.
-    pub(super) fn person(&self, id: ClientId) -> ClientId {
-        self.clients.get(id).map_or(id, Client::person)
-    }
-
-    /// Whether two are the same person: one connection, or one account.
-    pub(super) fn is_same(&self, id: ClientId, by: ClientId, signed: bool, from: &Name) -> bool {
-        self.person(id) == by
-            || signed
-                && self.is_signed_in(id)
-                && self.clients.get(id).is_some_and(|client| client.name.as_ref() == Some(from))
-    }
-
-    /// All connections of the person who has this one, this one first.
-    pub(super) fn connections(&self, id: ClientId) -> Vec<ClientId> {
-        let name = self.clients.get(id).and_then(|client| client.name.clone());
-        let others = name.iter().flat_map(|name| self.clients.all_named(name)).filter(|other| *other != id);
-        std::iter::once(id).chain(others).collect()
     }
 
     // ---- commands ----
 
+    /// A command whose password, or key, is asked for.
+    pub(crate) fn prompt(&mut self, id: ClientId, what: Prompt) -> Result<Told<Features>, Refusal> {
+        match what {
+            Prompt::OperatorKey => drop(self.has_operator_key()?),
+            _ => drop(self.accounts_mut()?),
+        }
+        self.ask_for_secret(id, what)
+    }
+
+    /// Asks for a password, where it would be looked at: else it would be on its way, for others to read, before it is refused.
+    fn ask_for_secret(&mut self, id: ClientId, what: Prompt) -> Result<Told<Features>, Refusal> {
+        let takes_plain = self.clients.policy.is_some_and(|policy| policy.plain_passwords);
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
+        if !client.is_private() && !takes_plain {
+            return Err(Refusal::NEEDS_TLS);
+        }
+        client.state.is_prompted = true;
+        let is_hidden = client.state.is_edited || client.state.is_hidden;
+        Ok(Told::Event(Event::Prompt { what, is_hidden }))
+    }
+
     /// `REGISTER`: for who has a name already all of it is the password; else name, password and perhaps a code.
-    pub(super) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told, Refusal> {
+    pub(crate) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told<Features>, Refusal> {
         const USAGE: &str = "REGISTER:<password> for the name you have, or REGISTER:<name> <password> [code]";
         self.accounts_mut()?;
         if self.is_signed_in(id) {
@@ -372,19 +424,24 @@ impl Turn<'_> {
         let from = self.address(id)?;
         let question = Question::Register { name, secret, invite, needs_invite: false, token: false, from };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
-        Ok(Told::Ask(question, then))
+        Ok(Told::Later(Later::Ask(question, then)))
     }
 
     /// `LOGIN`.
-    pub(super) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told, Refusal> {
+    pub(crate) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told<Features>, Refusal> {
         let from = self.address(id)?;
         let question = Question::SignIn { proof, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
-        Ok(Told::Ask(question, then))
+        Ok(Told::Later(Later::Ask(question, then)))
     }
 
     /// `PASSWD`.
-    pub(super) fn change_password(&mut self, id: ClientId, old: Secret, new: Secret) -> Result<Told, Refusal> {
+    pub(crate) fn change_password(
+        &mut self,
+        id: ClientId,
+        old: Secret,
+        new: Secret,
+    ) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
             return Err(Refusal::NOT_SIGNED_IN);
@@ -392,11 +449,11 @@ impl Turn<'_> {
         let (name, from) = (self.name_of(id)?, self.address(id)?);
         let question = Question::ChangePassword { name, old, new, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
-        Ok(Told::Ask(question, then))
+        Ok(Told::Later(Later::Ask(question, then)))
     }
 
     /// `LOGOUT`: this connection, or all of the account.
-    pub(super) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told, Refusal> {
+    pub(crate) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
             return Err(Refusal::NOT_SIGNED_IN);
@@ -404,13 +461,18 @@ impl Turn<'_> {
         let name = self.name_of(id)?;
         if everywhere {
             let then = Then::SignedOut { name: name.clone(), by: Some(id) };
-            return Ok(Told::Ask(Question::SignOut { name, token: None }, archive::Then::Account(then)));
+            return Ok(Told::Later(Later::Ask(Question::SignOut { name, token: None }, archive::Then::Account(then))));
         }
         self.signed_out(id)
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// A user signs out: they go on as a guest where guests are allowed, and else leave.
     fn signed_out(&mut self, id: ClientId) -> Result<Told, Refusal> {
+=======
+    /// Somebody signs out: they go on as a guest where there may be any, and else leave.
+    fn signed_out(&mut self, id: ClientId) -> Result<Told<Features>, Refusal> {
+>>>>>>> main:src/features/accounts/rules.rs
         if self.is_for_members(id) {
             return Ok(Told::Leave(Leave::MembersOnly));
         }
@@ -419,7 +481,7 @@ impl Turn<'_> {
     }
 
     /// `ROLE`.
-    pub(super) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told, Refusal> {
+    pub(crate) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told<Features>, Refusal> {
         let known = self.accounts_mut()?.by_name.get(&name).cloned();
         let known = known.ok_or_else(|| Refusal::no_such_user(&name))?;
         let Some(role) = role else { return Ok(Told::Done(Done::Role { name: known.name, role: known.role })) };
@@ -427,17 +489,20 @@ impl Turn<'_> {
             return Err(Refusal::not_allowed(Role::Admin));
         }
         let then = archive::Then::Account(Then::Granted { by: self.doer(id) });
-        Ok(Told::Ask(Question::Grant { name: known.name, role }, then))
+        Ok(Told::Later(Later::Ask(Question::Grant { name: known.name, role }, then)))
     }
 
     /// `INVITECODE`.
-    pub(super) fn invite_code(&mut self, id: ClientId) -> Result<Told, Refusal> {
+    pub(crate) fn invite_code(&mut self, id: ClientId) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if self.role(id) < Role::Op {
             return Err(Refusal::not_allowed(Role::Op));
         }
         let by = self.name_of(id)?;
-        Ok(Told::Ask(Question::Invite { by }, archive::Then::Account(Then::Invited { by: self.doer(id) })))
+        Ok(Told::Later(Later::Ask(
+            Question::Invite { by },
+            archive::Then::Account(Then::Invited { by: self.doer(id) }),
+        )))
     }
 
     // ---- what is allowed ----
@@ -447,12 +512,12 @@ impl Turn<'_> {
     }
 
     /// A door's question, if it may be asked.
-    pub(super) fn of_door(
+    pub(crate) fn of_door(
         &mut self,
         question: Question,
         is_private: bool,
     ) -> Result<(Question, archive::Then), Refusal> {
-        if self.router.archive.is_none() {
+        if self.router.features.archive.is_none() {
             return Err(Refusal::no_store("accounts"));
         }
         let from = question.from();
@@ -505,7 +570,7 @@ impl Turn<'_> {
 
     /// Whether so many passwords wait already, of that neighbourhood or in all.
     fn is_crowded(&self, from: Option<IpAddr>) -> bool {
-        let Some(archive) = &self.router.archive else { return false };
+        let Some(archive) = &self.router.features.archive else { return false };
         let near = from.map(neighbourhood);
         let (mut here, mut all) = (0, 0);
         for question in archive.waiting_to_ask().filter(|question| question.has_password()) {
@@ -531,13 +596,18 @@ impl Turn<'_> {
         }
         // A user who is in already may register their name.
         let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
-        if is_new && self.router.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
+        if is_new && self.router.features.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
     }
 
     // ---- answers ----
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// What an answer changes for all, also when the client that asked is gone.
     pub(super) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
+=======
+    /// What an answer changes for all, whoever asked, and whether they are still there.
+    pub(crate) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
+>>>>>>> main:src/features/accounts/rules.rs
         let now = self.now.mono;
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.settle(number, answer, now);
@@ -584,7 +654,7 @@ impl Turn<'_> {
     }
 
     /// What an answer means for the client who asked.
-    pub(super) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told, Refusal> {
+    pub(crate) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
         match (then, answer) {
             (Then::Registered, Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {
@@ -616,21 +686,26 @@ impl Turn<'_> {
             let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.ops.contains(&id)) else { continue };
             if name.clone().is_some_and(|name| room.op_accounts.insert(name)) {
                 let room = room.name.clone();
-                self.router.record_room(&room);
+                self.record_room(&room);
             }
         }
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// A user has signed in: they get their name, and share it and its rooms with their other connections.
     fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, Refusal> {
+=======
+    /// Somebody is who they say: they get their name, and share it and its rooms with their other connections.
+    fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told<Features>, Refusal> {
+>>>>>>> main:src/features/accounts/rules.rs
         let name = account.name.clone();
         if self.name_of(id).is_ok() {
             self.may_have_account(&name, self.address(id)?, false)?;
         } else if account.role < Role::Op {
-            self.may_be_called(id, &name)?;
+            self.not_banned_as(id, &name)?;
         }
         let before = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?.name.clone();
-        let done = |turn: &Turn<'_>, room: RoomName| {
+        let done = |turn: &Turn<'_, Features>, room: RoomName| {
             let users = turn.router.rooms.get(&room).map_or(0, Room::people);
             Done::SignedIn { name: account.name.clone(), role: account.role, person: turn.person(id), room, users }
         };
@@ -729,7 +804,7 @@ impl Turn<'_> {
     }
 
     /// Guests who could be taken for the server, which calls itself another name now, get another name.
-    pub(super) fn rename_those_like_the_server(&mut self) {
+    pub(crate) fn rename_those_like_the_server(&mut self) {
         let is_reserved = |name: &&Name| reserved(name, &self.router.greeting.name).is_some();
         let names = self.clients.iter().filter_map(|client| client.name.as_ref());
         let names: Vec<Name> = names.filter(is_reserved).cloned().collect();
@@ -770,6 +845,7 @@ impl Turn<'_> {
         Ok(free)
     }
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     /// A name like this one that is free, and that looks like no other user's.
     pub(super) fn free_name(&self, name: &Name) -> Name {
         let is_free = |free: &Name| {
@@ -780,6 +856,8 @@ impl Turn<'_> {
         (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
     }
 
+=======
+>>>>>>> main:src/features/accounts/rules.rs
     /// Takes one connection out of all its rooms.
     fn leave_all(&mut self, id: ClientId, why: &Leave) {
         self.catch_up(id);
@@ -841,10 +919,9 @@ impl Question {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
+<<<<<<< HEAD:src/chat/router/accounts.rs
     fn name(name: &str) -> Name {
         Name::parse(name).unwrap()
     }
@@ -1062,6 +1139,8 @@ mod tests {
         assert!(wrong_from.is_empty() && wrong_for.is_empty() && wrong_there.is_empty() && registered.is_empty());
     }
 
+=======
+>>>>>>> main:src/features/accounts/rules.rs
     #[test]
     fn a_code_is_told_from_a_password_with_spaces() {
         for (words, is_private, password, code) in [

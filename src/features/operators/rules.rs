@@ -1,24 +1,21 @@
 //! The server's operators: who is one by the operator key, and what is written down of all that is done by power.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::archive::{ANSWER_WITHIN, Asker, Then};
-use super::commands::Answer;
-use super::{Router, Turn};
-use crate::chat::limit::Guesses;
 use crate::chat::message::{Message, Order, Reply};
 use crate::chat::room::Room;
+use crate::chat::router::{Router, Turn};
 use crate::config::{Change, Config};
+use crate::features::archive::rules::ANSWER_WITHIN;
+use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
+use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
+use crate::features::state::{Answer, Features, Later};
 use crate::model::address::neighbourhood;
-use crate::model::audit::{Act, Entry};
+use crate::model::audit::Act;
 use crate::model::code::Code;
 use crate::model::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::now::Moment;
 use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
@@ -27,6 +24,7 @@ use crate::model::text::Text;
 use crate::protocol::render::while_of;
 use crate::sync::mpsc::SyncSender;
 
+<<<<<<< HEAD:src/chat/router/operators.rs
 /// So many wrong keys from one address, and so long until the next.
 const TRIES: u32 = 3;
 const TRIES_IN: Duration = Duration::from_secs(60);
@@ -126,11 +124,19 @@ impl Doer {
 
 impl Router {
     /// Lets operators have the settings read again, by the thread that gets the numbers.
+=======
+/// When everybody is told how many seconds are left.
+const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
+
+impl Router<Features> {
+    /// Lets operators have the settings read again, by whoever gets the numbers.
+>>>>>>> main:src/features/operators/rules.rs
     pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
-        self.operators.rehash = Some(rehash);
+        self.features.operators.rehash = Some(rehash);
     }
 }
 
+<<<<<<< HEAD:src/chat/router/operators.rs
 impl Turn<'_> {
     /// Goes on with other settings. Operators by a key that does not hold any more lose their rights.
     pub(super) fn reload(&mut self, config: &Config) {
@@ -138,8 +144,15 @@ impl Turn<'_> {
         self.router.reload(config);
         self.rename_those_like_the_server();
         if !is_other_key {
+=======
+impl Turn<'_, Features> {
+    /// Other settings are in force. Whoever is an operator by a key that is none any more is one no more.
+    pub(crate) fn reload_key(&mut self, config: &Config) {
+        if self.router.features.operators.key == config.operator_key {
+>>>>>>> main:src/features/operators/rules.rs
             return;
         }
+        self.router.features.operators.key = config.operator_key.clone();
         for id in self.clients.ids() {
             if let Some(client) = self.clients.get_mut(id)
                 && std::mem::take(&mut client.state.is_operator)
@@ -150,12 +163,12 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
-        self.router.operators.key.as_ref().ok_or(OperatorKey::NONE)
+    pub(crate) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
+        self.router.features.operators.key.as_ref().ok_or(OperatorKey::NONE)
     }
 
     /// `OPER`: the connection is an operator from now on, and no other is by it.
-    pub(super) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
+    pub(crate) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
         let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let (by, is_private) = (self.doer(id), client.is_private());
         self.look_at_key(key, &by, is_private)?;
@@ -166,15 +179,25 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Operator))
     }
 
+<<<<<<< HEAD:src/chat/router/operators.rs
     /// The one place where it is decided whether a user has the operator key.
     pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
+=======
+    /// The one place where it is decided whether somebody has the operator key.
+    pub(crate) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
+>>>>>>> main:src/features/operators/rules.rs
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
             return Err(Refusal::NEEDS_TLS);
         }
         let now = self.now.mono;
+<<<<<<< HEAD:src/chat/router/operators.rs
         let operators = &mut self.router.operators;
         // A peer with one address of a network in IPv6 has all of them.
+=======
+        let operators = &mut self.router.features.operators;
+        // Whoever has one address of a network in IPv6 has all of them.
+>>>>>>> main:src/features/operators/rules.rs
         let near = by.from.map(neighbourhood);
         if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
             return Err(Refused::Guarded(retry).into());
@@ -194,7 +217,7 @@ impl Turn<'_> {
     }
 
     /// `ANNOUNCE`.
-    pub(super) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
+    pub(crate) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         self.announce_by(&self.doer(id), text);
         Ok(Answer::Done(Done::Nothing))
@@ -206,9 +229,9 @@ impl Turn<'_> {
     }
 
     /// `LOCKDOWN`.
-    pub(super) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
+    pub(crate) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
-        if std::mem::replace(&mut self.router.operators.lockdown, on) != on {
+        if std::mem::replace(&mut self.router.features.operators.lockdown, on) != on {
             let by = self.doer(id);
             self.act(&by, "lockdown", None, "", if on { "on" } else { "off" });
             let text = if on {
@@ -227,7 +250,7 @@ impl Turn<'_> {
     }
 
     /// `FORGET`.
-    pub(super) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
+    pub(crate) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         let by = self.doer(id);
         let name = self.forget_by(&by, name)?;
@@ -255,11 +278,11 @@ impl Turn<'_> {
     }
 
     /// `SHUTDOWN`.
-    pub(super) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
+    pub(crate) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
         let (by, seconds) = (self.doer(id), after.as_secs());
         self.act(&by, "shutdown", None, "", &format!("in {}", while_of(seconds)));
-        self.router.operators.ending = Some(Ending { at: self.now.mono + after, told: seconds });
+        self.router.features.operators.ending = Some(Ending { at: self.now.mono + after, told: seconds });
         // At once, where it is to be at once.
         self.router.next_tick = None;
         if seconds > 0 {
@@ -269,9 +292,9 @@ impl Turn<'_> {
     }
 
     /// `SHUTDOWN:cancel`.
-    pub(super) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+    pub(crate) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
-        if self.router.operators.ending.take().is_none() {
+        if self.router.features.operators.ending.take().is_none() {
             let right = "The server is not about to stop. SHUTDOWN:30s would make it.";
             return Err(Refusal::bad_argument("cancel", right));
         }
@@ -287,17 +310,17 @@ impl Turn<'_> {
     }
 
     /// `AUDIT`.
-    pub(super) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
+    pub(crate) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
-        if self.router.archive.is_some() {
-            return Ok(Answer::Ask(Question::Audit { before, limit }, Then::Audit));
+        if self.router.features.archive.is_some() {
+            return Ok(Answer::Later(Later::Ask(Question::Audit { before, limit }, Then::Audit)));
         }
-        let (acts, more) = self.router.operators.page(before, limit);
+        let (acts, more) = self.router.features.operators.page(before, limit);
         Ok(Answer::Block(None, Items::Audit { acts, more }))
     }
 
     /// An operator at a door wants something.
-    pub(super) fn ordered(&mut self, order: Order, by: &Doer, reply: Reply) {
+    pub(crate) fn ordered(&mut self, order: Order, by: &Doer, reply: Reply) {
         match order {
             Order::Announce(text) => {
                 self.announce_by(by, text);
@@ -320,11 +343,11 @@ impl Turn<'_> {
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
                 reply(Told::Done);
             }
-            Order::Audit { before, limit } if self.router.archive.is_some() => {
+            Order::Audit { before, limit } if self.router.features.archive.is_some() => {
                 let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
             }
             Order::Audit { before, limit } => {
-                let (acts, more) = self.router.operators.page(before, limit);
+                let (acts, more) = self.router.features.operators.page(before, limit);
                 reply(Told::Acts { acts, more });
             }
         }
@@ -333,9 +356,9 @@ impl Turn<'_> {
     // ---- reading the settings again ----
 
     /// `REHASH`.
-    pub(super) fn rehash(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+    pub(crate) fn rehash(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
-        let operators = &mut self.router.operators;
+        let operators = &mut self.router.features.operators;
         let Some(rehash) = &operators.rehash else {
             let why = "This server was started without settings that can be read again; nothing has changed.";
             return Err(Refusal::fixed(Code::SettingsNotRead, why));
@@ -345,21 +368,25 @@ impl Turn<'_> {
             let why = "The settings are being read already, for too many at once; try again in a moment.";
             return Err(Refusal::fixed(Code::SettingsNotRead, why));
         }
-        Ok(Answer::Rehash(operators.last_rehash))
+        Ok(Answer::Later(Later::Rehash(operators.last_rehash)))
     }
 
+<<<<<<< HEAD:src/chat/router/operators.rs
     /// An operator waits until the settings were read again, with all that they ask for meanwhile.
     pub(super) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
+=======
+    /// Somebody waits until the settings were read again, with all that they ask for meanwhile.
+    pub(crate) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
+>>>>>>> main:src/features/operators/rules.rs
         let by = self.doer(id);
-        let Some(client) = self.clients.get_mut(id) else { return };
-        client.state.patience.get_or_insert_default().asked = Some(number);
+        self.block(id);
         let (asker, until) = (Some((id, tag)), self.now.mono + ANSWER_WITHIN);
-        self.router.operators.rehashing.push(Rehashing { number, by, asker, until });
+        self.router.features.operators.rehashing.push(Rehashing { number, by, asker, until });
     }
 
     /// The settings were read again.
-    pub(super) fn rehashed(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
-        let rehashing = &mut self.router.operators.rehashing;
+    pub(crate) fn rehashed(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
+        let rehashing = &mut self.router.features.operators.rehashing;
         let Some(place) = rehashing.iter().position(|rehashing| rehashing.number == number) else { return };
         let Rehashing { by, asker, .. } = rehashing.remove(place);
         if let Ok(changes) = &outcome {
@@ -372,33 +399,33 @@ impl Turn<'_> {
             Err(why) => Err(Refusal::new(Code::SettingsNotRead, format!("Nothing has changed: {why}"))),
         };
         self.guarded(id, |turn| turn.answer(id, "REHASH", tag, answer));
-        self.go_on(id);
+        self.resume(id);
     }
 
     // ---- time ----
 
     /// Once a second.
-    pub(super) fn tick_operators(&mut self) {
+    pub(crate) fn tick_operators(&mut self) {
         let now = self.now.mono;
-        let operators = &mut self.router.operators;
+        let operators = &mut self.router.features.operators;
         operators.wrong.tick(now);
         let late = operators.rehashing.iter_mut().filter(|rehashing| rehashing.until <= now);
         let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|rehashing| rehashing.asker.take()).collect();
         for (id, tag) in late {
             let why = "The settings are still being read. The log will say what has changed.";
             self.refuse(id, Some(Text::own("REHASH")), tag, Refusal::fixed(Code::SettingsNotRead, why));
-            self.go_on(id);
+            self.resume(id);
         }
         self.count_down();
     }
 
     /// Tells all clients how long there is, and stops the server when there is nothing left.
     fn count_down(&mut self) {
-        let Some(ending) = &mut self.router.operators.ending else { return };
+        let Some(ending) = &mut self.router.features.operators.ending else { return };
         let left = ending.at.saturating_duration_since(self.now.mono);
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         if seconds == 0 {
-            self.router.operators.ending = None;
+            self.router.features.operators.ending = None;
             log::info!("stopping, as an operator wants it");
             self.take(Message::Shutdown);
         } else if MARKS.iter().any(|mark| seconds <= *mark && *mark < ending.told) {
@@ -409,8 +436,13 @@ impl Turn<'_> {
 
     // ---- what is written down ----
 
+<<<<<<< HEAD:src/chat/router/operators.rs
     /// The actor: a user with an operator's rights.
     pub(super) fn doer(&self, id: ClientId) -> Doer {
+=======
+    /// Somebody who does something by power.
+    pub(crate) fn doer(&self, id: ClientId) -> Doer {
+>>>>>>> main:src/features/operators/rules.rs
         let client = self.clients.get(id);
         let name = client.and_then(|client| client.name.as_ref()).map_or("-", Name::as_str);
         Doer { name: Text::own(name), from: client.and_then(|client| client.address()) }
@@ -418,12 +450,12 @@ impl Turn<'_> {
 
     /// Something was done by power: it is a line of the log, and kept in the audit. The line is a contract
     /// (deploy/README.md): what was typed stands behind a colon and nowhere else, and nothing in it can begin a line.
-    pub(super) fn act(&mut self, by: &Doer, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
+    pub(crate) fn act(&mut self, by: &Doer, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
         let place = room.map_or("*", RoomName::as_str);
         let whom = if target.is_empty() { "-" } else { target };
         let words = if detail.is_empty() { String::new() } else { format!(": {}", detail.escape_debug()) };
         log::info!(target: "chat_server::act", "act: {} {} {what} {place} {whom}{words}", shown(by.from), by.name);
-        self.router.record_act(Act {
+        self.record_act(Act {
             at: self.now.wall,
             by: by.name.clone(),
             what: Text::own(what),
@@ -433,6 +465,7 @@ impl Turn<'_> {
         });
     }
 }
+<<<<<<< HEAD:src/chat/router/operators.rs
 
 /// A client has shown a wrong secret. The line is a contract (deploy/README.md), by which others
 /// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
@@ -444,3 +477,5 @@ fn shown(address: Option<IpAddr>) -> String {
     // A door that cannot know an address says that it is none.
     address.filter(|address| !address.is_unspecified()).map_or_else(|| "-".into(), |address| address.to_string())
 }
+=======
+>>>>>>> main:src/features/operators/rules.rs
