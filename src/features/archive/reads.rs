@@ -15,17 +15,10 @@ use crate::model::refusal::Refusal;
 use crate::model::spam::{Spam, TooFast};
 
 /// What one read takes of the pace: a call that looks at what is in memory or a page of the store, and a search.
-<<<<<<< HEAD:src/chat/router/reads.rs
-pub(super) const PAGE: u32 = 1;
-pub(super) const SEARCH: u32 = 10;
-/// How long a client on a connection waits for its pace before it is refused. A call is refused at once.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-=======
 pub(crate) const PAGE: u32 = 1;
 pub(crate) const SEARCH: u32 = 10;
-/// How long somebody on a connection waits for their pace before they are refused. By a call one is refused at once.
+/// How long a client on a connection waits for its pace before it is refused. A call is refused at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
->>>>>>> main:src/features/archive/reads.rs
 /// The most questions of one neighbourhood that wait for their turn, how many of them may be one session's, and how many
 /// those of calls without a session, so that these leave room for the others.
 const WAITING: usize = 64;
@@ -67,13 +60,8 @@ impl Reads {
         self.lanes.values_mut().for_each(|lane| lane.pace.set(burst, per_second));
     }
 
-<<<<<<< HEAD:src/chat/router/reads.rs
     /// The address under which a user is counted. Users without one are counted together.
-    pub(super) fn place(&self, from: Option<IpAddr>) -> IpAddr {
-=======
-    /// Under which address somebody is counted. Who has none is counted with all others that have none.
     pub(crate) fn place(&self, from: Option<IpAddr>) -> IpAddr {
->>>>>>> main:src/features/archive/reads.rs
         let shared = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let place = from.map_or(shared, neighbourhood);
         if self.lanes.len() >= LANES && !self.lanes.contains_key(&place) { shared } else { place }
@@ -140,13 +128,8 @@ impl Reads {
         lane.waiting.len() == waiting
     }
 
-<<<<<<< HEAD:src/chat/router/reads.rs
     /// The neighbourhoods in which a client waits for a turn. Those that are as if they had never read are forgotten.
-    pub(super) fn tick(&mut self, now: Moment) -> Vec<IpAddr> {
-=======
-    /// The neighbourhoods in which somebody waits for a turn. Those that are as if they had never read are forgotten.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<IpAddr> {
->>>>>>> main:src/features/archive/reads.rs
         self.lanes.retain(|_, lane| lane.asked.is_some() || !lane.waiting.is_empty() || !lane.pace.is_full_at(now));
         self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(place, _)| *place).collect()
     }

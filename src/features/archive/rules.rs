@@ -33,119 +33,10 @@ use crate::model::text::Text;
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
 const SEED_FOR: Duration = Duration::from_secs(10);
-<<<<<<< HEAD:src/chat/router/archive.rs
 /// How long a client waits for an answer of the store.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// What is kept, and where, and what was asked.
-pub(super) struct Archive {
-    store: Box<dyn Store>,
-    pub(super) accounts: Accounts,
-    turn: u64,
-    /// What this turn has to keep.
-    lines: Vec<Arc<Envelope>>,
-    changed: BTreeSet<RoomName>,
-    forgotten: Vec<(RoomName, u64)>,
-    acts: Vec<Act>,
-    /// The bans and mutes of the server, if they changed.
-    sanctions: Option<Box<[Sanction]>>,
-    /// The turn that is being kept. Until it is, no client hears of it, and what comes waits.
-    held: Option<(u64, Moment)>,
-    waiting: VecDeque<Message>,
-    /// Why nothing is kept at the moment.
-    trouble: Option<Text>,
-    /// It did not answer in time, and the router does not wait for it until it has kept all that it was given.
-    is_lost: bool,
-    /// What was said before the start, for the taps that come in the first moments.
-    seed: Vec<Arc<Envelope>>,
-    seeded: Option<Moment>,
-    questions: BTreeMap<u64, Asked>,
-    /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
-    to_ask: Vec<(u64, Question)>,
-    /// Those that wait for the pace of reading, with when that is over.
-    paced: Vec<(Moment, u64, Question)>,
-    /// Those that the store has and has not answered yet.
-    in_store: BTreeSet<u64>,
-    last_question: u64,
-}
-
-/// Who waits for an answer, and what to do with it.
-struct Asked {
-    asker: Asker,
-    then: Then,
-    until: Moment,
-    /// Of a long one: where it is counted among those that take turns.
-    place: Option<IpAddr>,
-}
-
-pub(super) enum Asker {
-    Client {
-        id: ClientId,
-        verb: &'static str,
-        tag: Option<Tag>,
-    },
-    Door(Reply),
-    /// A user who reads by a call. What they may not read when the answer comes is not shown.
-    Onlooker(Onlooker, Reply),
-    /// They were told already that it takes too long.
-    Nobody,
-}
-
-/// What to do with an answer.
-#[derive(Debug)]
-pub(super) enum Then {
-    /// Show it as a page of history, with what memory has behind it.
-    Page { room: RoomName, limit: usize, after: Option<u64>, behind: Vec<Arc<Envelope>>, export: bool },
-    /// Show what was found.
-    Found { room: Option<RoomName> },
-    /// Change a line that was older than memory.
-    Change { room: RoomName, target: u64, what: What },
-    /// Show what was done by power.
-    Audit,
-    /// Show it as it is.
-    Shown,
-    /// What comes of it changes the accounts.
-    Account(super::accounts::Then),
-}
-
-/// The requests of a client that waits for an answer: they are carried out when it is there.
-#[derive(Default)]
-pub(crate) struct Patience {
-    pub(super) asked: Option<u64>,
-    rest: VecDeque<(Vec<Request>, Ticket)>,
-    leave: Option<Leave>,
-}
-
-impl Archive {
-    /// Whether a turn is being kept.
-    pub(super) fn is_held(&self) -> bool {
-        self.held.is_some()
-    }
-
-    /// Whether a client waits for an answer.
-    #[cfg(test)]
-    pub(super) fn is_asked_by(&self, by: ClientId) -> bool {
-        self.questions.values().any(|asked| matches!(asked.asker, Asker::Client { id, .. } if id == by))
-    }
-
-    /// What is still to be asked.
-    pub(super) fn waiting_to_ask(&self) -> impl Iterator<Item = &Question> {
-        self.to_ask.iter().map(|(_, question)| question)
-    }
-
-    /// How many messages wait until it is.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-}
-
-impl Router {
-=======
-/// How long somebody waits for an answer of the store.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl Router<Features> {
->>>>>>> main:src/features/archive/rules.rs
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored on the disk.
@@ -337,13 +228,8 @@ impl Turn<'_, Features> {
         }
     }
 
-<<<<<<< HEAD:src/chat/router/archive.rs
     /// Asks the store for a user who reads by a call, if they may.
-    pub(super) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
-=======
-    /// Asks the store for somebody who reads by a call, if they may.
     pub(crate) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
->>>>>>> main:src/features/archive/rules.rs
         let may = match &mut question {
             Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
                 self.look(who, &Sought::Room(room.clone())).map(drop)
@@ -670,7 +556,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// What the store's answer means for whoever asked.
+    /// What the store's answer means for the client that asked.
     pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),

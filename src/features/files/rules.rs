@@ -44,13 +44,8 @@ impl Turn<'_, Features> {
         self.router.features.files.as_ref().ok_or(Refusal::NO_FILES)
     }
 
-<<<<<<< HEAD:src/chat/router/files.rs
     /// Offers a file: a user who may speak there may send it there.
-    pub(super) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
-=======
-    /// Offers a file: whoever may speak there may send it there.
     pub(crate) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
->>>>>>> main:src/features/files/rules.rs
         self.files()?;
         let from = self.name_of(id)?;
         let to = match to {
@@ -140,13 +135,8 @@ impl Turn<'_, Features> {
         Ok(Shared { placed: Placed::Person(name), line, readers: Some(readers) })
     }
 
-<<<<<<< HEAD:src/chat/router/files.rs
     /// Tells the user who offered a file why it does not come.
-    pub(super) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
-=======
-    /// Says to whoever offered a file why it does not come.
     pub(crate) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
->>>>>>> main:src/features/files/rules.rs
         let (room, whom) = match to {
             To::Room(room) => (Some(room.clone()), room.to_string()),
             To::Person(_, name) => (None, name.to_string()),
@@ -158,15 +148,9 @@ impl Turn<'_, Features> {
         self.tell(by, Event::Note { room, text });
     }
 
-<<<<<<< HEAD:src/chat/router/files.rs
     /// These files did not come in time.
-    pub(super) fn expire_files(&mut self) {
-        let Some(files) = self.router.files.clone() else { return };
-=======
-    /// Nobody came with these in time.
     pub(crate) fn expire_files(&mut self) {
         let Some(files) = self.router.features.files.clone() else { return };
->>>>>>> main:src/features/files/rules.rs
         for offer in files.expire(self.now.mono) {
             let (room, minutes) =
                 (if let To::Room(room) = &offer.to { Some(room.clone()) } else { None }, OFFER_FOR.as_secs() / 60);
@@ -178,15 +162,9 @@ impl Turn<'_, Features> {
         }
     }
 
-<<<<<<< HEAD:src/chat/router/files.rs
     /// A user who leaves a room, or the chat, sends nothing there any more.
-    pub(super) fn withdraw_files(&mut self, id: ClientId, room: Option<&RoomName>) {
-        let Some(files) = &self.router.files else { return };
-=======
-    /// Whoever leaves a room, or the chat, sends nothing there any more.
     pub(crate) fn withdraw_files(&mut self, id: ClientId, room: Option<&RoomName>) {
         let Some(files) = &self.router.features.files else { return };
->>>>>>> main:src/features/files/rules.rs
         let why = if self.router.open { FileError::Withdrawn } else { FileError::Stopping };
         for Offer { by, to, name, .. } in files.withdraw(id, room) {
             self.tell_of_failure(by, &to, &name, &why);

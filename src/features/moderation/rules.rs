@@ -65,39 +65,24 @@ impl Turn<'_, Features> {
         Suspect { id, name, address: client.and_then(|client| client.address()) }
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
     /// What keeps a user out of a room, or off the server. Nothing keeps the server's operators out.
-    pub(super) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
-=======
-    /// What keeps somebody out of a room, or off the server. Nothing does with the server's operators.
     pub(crate) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
->>>>>>> main:src/features/moderation/rules.rs
         if sanctions.is_empty() || self.role(id) >= Role::Op {
             return None;
         }
         sanctions.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
     /// Whether a user is let into a room, as far as bans go.
-    pub(super) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
-=======
-    /// Whether somebody is let into a room, as far as bans go.
     pub(crate) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
->>>>>>> main:src/features/moderation/rules.rs
         match self.ban_on(id, &room.sanctions) {
             Some(told) => Err(told.banned_from(&room.name, None)),
             None => Ok(()),
         }
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
     /// Whether a user may read what is said in a room.
-    pub(super) fn may_read(&self, id: ClientId, room: &Room) -> bool {
-=======
-    /// Whether somebody may read what is said in a room.
     pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
->>>>>>> main:src/features/moderation/rules.rs
         room.may_read(id) && self.ban_on(id, &room.sanctions).is_none()
     }
 
@@ -168,56 +153,15 @@ impl Turn<'_, Features> {
         Some(held.told(self.now.mono))
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
     /// The rights of a user beyond those of all users.
-    pub(super) fn rights(&self, id: ClientId) -> Rights {
-=======
-    /// What somebody may do beyond what everybody may.
     pub(crate) fn rights(&self, id: ClientId) -> Rights {
->>>>>>> main:src/features/moderation/rules.rs
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         let is_ruled = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.may_rule(id, room));
         Rights { role: self.role(id), rooms: rooms.filter(is_ruled).cloned().collect() }
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
-    /// Whether a user may read what is said in a room, as far as bans do not keep them out. A user without a connection is in no room.
-    ///
-    /// # Errors
-    /// What [`outside`](Self::outside) says.
-    pub(super) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
-        let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
-        if may_read { Ok(()) } else { Err(self.outside(id, room)) }
-    }
-
-    /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
-    /// stands in no list, and a user who names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
-    /// so it would be a lie to call it none elsewhere.
-    pub(super) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
-        if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
-            Refusal::new(
-                Code::InviteOnly,
-                format!("{0} is by invitation. Ask somebody inside for /invite <your-name> {0}.", room.name),
-            )
-        } else {
-            Refusal::not_in_room(&room.name)
-        }
-    }
-
-    /// Whether a user may come into a room however it is closed: who was invited, and its operators with an account.
-    pub(super) fn is_expected(&self, id: ClientId, room: &Room) -> bool {
-        let is_own = |client: &Client| {
-            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.op_accounts.contains(name))
-        };
-        room.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
-    }
-
     /// Whether a user may have that name, here and in the rooms they are in.
-    pub(super) fn may_be_called(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
-=======
-    /// Whether somebody may be called that, here and in the rooms they are in.
     pub(crate) fn not_banned_as(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
->>>>>>> main:src/features/moderation/rules.rs
         if self.role(id) >= Role::Op {
             return Ok(());
         }
@@ -253,15 +197,9 @@ impl Turn<'_, Features> {
         Err(held.told(self.now.mono).banned(is_named.then_some(name)))
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
     /// What keeps a user from speaking: in a room, or in private.
-    pub(super) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
-        if self.router.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
-=======
-    /// What keeps somebody from speaking: in a room, or in private.
     pub(crate) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
         if self.router.features.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
->>>>>>> main:src/features/moderation/rules.rs
             return Ok(());
         }
         if self.role(id) >= Role::Op {
@@ -275,32 +213,15 @@ impl Turn<'_, Features> {
         found.map_or(Ok(()), Err)
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
     /// What keeps a user from words that all their rooms would read: a name, why they are away, the last ones.
-    pub(super) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
-=======
-    /// What keeps somebody from words that all their rooms would read: a name, why they are away, the last ones.
     pub(crate) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
->>>>>>> main:src/features/moderation/rules.rs
         self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
-    /// A client from a banned address is not let in at all.
-    pub(super) fn turn_away_banned(&mut self, id: ClientId) {
-        if let Some(told) = self.ban_on(id, &self.router.sanctions) {
-            self.remove(id, Leave::Banned(told.why));
-        }
-    }
-
     /// A user has another name now, under which they may not be in all of their rooms.
-    pub(super) fn leave_forbidden(&mut self, id: ClientId) {
-=======
-    /// Somebody has another name now, under which they may not be in all of their rooms.
     pub(crate) fn leave_forbidden(&mut self, id: ClientId) {
->>>>>>> main:src/features/moderation/rules.rs
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
@@ -594,13 +515,8 @@ impl Turn<'_, Features> {
         }
     }
 
-<<<<<<< HEAD:src/chat/router/moderation.rs
     /// Tells a user, and all who are in a room with them.
-    pub(super) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
-=======
-    /// Tells everybody who is in a room with somebody, and them.
     pub(crate) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
->>>>>>> main:src/features/moderation/rules.rs
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         let Ok(name) = Name::parse(whom) else { return };

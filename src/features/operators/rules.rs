@@ -24,132 +24,20 @@ use crate::model::text::Text;
 use crate::protocol::render::while_of;
 use crate::sync::mpsc::SyncSender;
 
-<<<<<<< HEAD:src/chat/router/operators.rs
-/// So many wrong keys from one address, and so long until the next.
-const TRIES: u32 = 3;
-const TRIES_IN: Duration = Duration::from_secs(60);
-
-/// What the router knows of the server's operators.
-pub(super) struct Operators {
-    key: Option<OperatorKey>,
-    /// Wrong keys, by address.
-    wrong: Guesses<IpAddr>,
-    /// Whether new users are refused. A restart lifts it.
-    lockdown: bool,
-    ending: Option<Ending>,
-    /// Where to ask that the settings are read again.
-    rehash: Option<SyncSender<u64>>,
-    rehashing: Vec<Rehashing>,
-    last_rehash: u64,
-    /// What was done by power, where no store keeps it.
-    acts: VecDeque<Entry>,
-    last_act: u64,
-}
-
-/// The server is to stop.
-struct Ending {
-    at: Moment,
-    /// How many seconds there were when all clients were told.
-    told: u64,
-}
-
-/// An operator who waits for the settings to be read again.
-struct Rehashing {
-    number: u64,
-    by: Doer,
-    /// `None`, if the operator was told already that it takes too long.
-    asker: Option<(ClientId, Option<Tag>)>,
-    until: Moment,
-}
-
-/// The most acts that are remembered where no store keeps them.
-const ACTS: usize = 500;
 /// When all clients are told how many seconds are left.
 const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
 
-/// Who does something by power, as the log and the audit name them.
-#[derive(Clone, Debug)]
-pub(super) struct Doer {
-    name: Text,
-    /// For the log only.
-    from: Option<IpAddr>,
-}
-
-impl Operators {
-    pub(super) fn new() -> Operators {
-        Operators {
-            key: None,
-            wrong: Guesses::strict(TRIES, TRIES_IN),
-            lockdown: false,
-            ending: None,
-            rehash: None,
-            rehashing: Vec::new(),
-            last_rehash: 0,
-            acts: VecDeque::new(),
-            last_act: 0,
-        }
-    }
-
-    pub(super) fn set_key(&mut self, key: Option<OperatorKey>) {
-        self.key = key;
-    }
-
-    pub(super) fn is_locked_down(&self) -> bool {
-        self.lockdown
-    }
-
-    /// Keeps an act in memory.
-    pub(super) fn remember(&mut self, act: Act) {
-        self.last_act += 1;
-        self.acts.push_back(Entry { number: self.last_act, act });
-        if self.acts.len() > ACTS {
-            self.acts.pop_front();
-        }
-    }
-
-    /// A page of what is in memory.
-    fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Entry>, Option<u64>) {
-        let older = self.acts.iter().filter(|entry| before.is_none_or(|before| entry.number < before));
-        Entry::page(older.cloned().collect(), limit)
-    }
-}
-
-impl Doer {
-    /// A user with the operator key at the page's door.
-    pub(super) fn page(from: Option<IpAddr>) -> Doer {
-        // No name can look like this.
-        Doer { name: Text::own("(page)"), from }
-    }
-}
-
-impl Router {
-    /// Lets operators have the settings read again, by the thread that gets the numbers.
-=======
-/// When everybody is told how many seconds are left.
-const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
-
 impl Router<Features> {
-    /// Lets operators have the settings read again, by whoever gets the numbers.
->>>>>>> main:src/features/operators/rules.rs
+    /// Lets operators have the settings read again, by the thread that gets the numbers.
     pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
         self.features.operators.rehash = Some(rehash);
     }
 }
 
-<<<<<<< HEAD:src/chat/router/operators.rs
-impl Turn<'_> {
-    /// Goes on with other settings. Operators by a key that does not hold any more lose their rights.
-    pub(super) fn reload(&mut self, config: &Config) {
-        let is_other_key = self.router.operators.key != config.operator_key;
-        self.router.reload(config);
-        self.rename_those_like_the_server();
-        if !is_other_key {
-=======
 impl Turn<'_, Features> {
     /// Other settings are in force. Whoever is an operator by a key that is none any more is one no more.
     pub(crate) fn reload_key(&mut self, config: &Config) {
         if self.router.features.operators.key == config.operator_key {
->>>>>>> main:src/features/operators/rules.rs
             return;
         }
         self.router.features.operators.key = config.operator_key.clone();
@@ -179,25 +67,15 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Done::Operator))
     }
 
-<<<<<<< HEAD:src/chat/router/operators.rs
     /// The one place where it is decided whether a user has the operator key.
-    pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
-=======
-    /// The one place where it is decided whether somebody has the operator key.
     pub(crate) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
->>>>>>> main:src/features/operators/rules.rs
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
             return Err(Refusal::NEEDS_TLS);
         }
         let now = self.now.mono;
-<<<<<<< HEAD:src/chat/router/operators.rs
-        let operators = &mut self.router.operators;
-        // A peer with one address of a network in IPv6 has all of them.
-=======
         let operators = &mut self.router.features.operators;
-        // Whoever has one address of a network in IPv6 has all of them.
->>>>>>> main:src/features/operators/rules.rs
+        // A peer with one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
         if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
             return Err(Refused::Guarded(retry).into());
@@ -371,13 +249,8 @@ impl Turn<'_, Features> {
         Ok(Answer::Later(Later::Rehash(operators.last_rehash)))
     }
 
-<<<<<<< HEAD:src/chat/router/operators.rs
     /// An operator waits until the settings were read again, with all that they ask for meanwhile.
-    pub(super) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
-=======
-    /// Somebody waits until the settings were read again, with all that they ask for meanwhile.
     pub(crate) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
->>>>>>> main:src/features/operators/rules.rs
         let by = self.doer(id);
         self.block(id);
         let (asker, until) = (Some((id, tag)), self.now.mono + ANSWER_WITHIN);
@@ -436,13 +309,8 @@ impl Turn<'_, Features> {
 
     // ---- what is written down ----
 
-<<<<<<< HEAD:src/chat/router/operators.rs
     /// The actor: a user with an operator's rights.
-    pub(super) fn doer(&self, id: ClientId) -> Doer {
-=======
-    /// Somebody who does something by power.
     pub(crate) fn doer(&self, id: ClientId) -> Doer {
->>>>>>> main:src/features/operators/rules.rs
         let client = self.clients.get(id);
         let name = client.and_then(|client| client.name.as_ref()).map_or("-", Name::as_str);
         Doer { name: Text::own(name), from: client.and_then(|client| client.address()) }
@@ -465,17 +333,3 @@ impl Turn<'_, Features> {
         });
     }
 }
-<<<<<<< HEAD:src/chat/router/operators.rs
-
-/// A client has shown a wrong secret. The line is a contract (deploy/README.md), by which others
-/// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
-pub(super) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
-    log::warn!(target: "chat_server::auth", "auth: {} wrong {what}", shown(from));
-}
-
-fn shown(address: Option<IpAddr>) -> String {
-    // A door that cannot know an address says that it is none.
-    address.filter(|address| !address.is_unspecified()).map_or_else(|| "-".into(), |address| address.to_string())
-}
-=======
->>>>>>> main:src/features/operators/rules.rs
