@@ -13,6 +13,7 @@ pub mod spam;
 pub mod roles;
 pub mod secrets;
 pub mod audit;
+pub mod args;
 pub mod command;
 pub mod event;
 pub mod operator_key;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::features::files::file_name;
 use crate::features::moderation::sanction::{self, Network, Whom};
-use crate::model::code::Code;
+use crate::model::args::{Args, Pair, duration, user, wrong};
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -437,8 +437,9 @@ pub(crate) fn is_reaction(emoji: &str) -> bool {
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;
 
-/// How long a server that is told to stop goes on, where nothing else is said.
+/// How long a server that is told to stop goes on, where nothing else is said, and at most.
 const LEFT: Duration = Duration::from_secs(30);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One row of the command table: what the parser knows and `/help` shows.
 pub struct Verb {
@@ -466,7 +467,7 @@ pub struct Verb {
     /// Whether it is about a connection of lines, or what it brings stands outside its answer: a `PONG`, a paste, pictures,
     /// the end. A door of frames has a way of its own for that, or none.
     pub lines: bool,
-    parse: fn(Text, &'static Verb) -> Result<Command, Refusal>,
+    parse: fn(Args) -> Result<Command, Refusal>,
 }
 
 impl Verb {
@@ -501,7 +502,7 @@ impl Verb {
     /// # Errors
     /// What the table in PROTOCOL.md (section 8, "Malformed lines") says: a missing argument, a bad name, and so on.
     pub fn read(&'static self, args: Text) -> Result<Command, Refusal> {
-        (self.parse)(args, self)
+        (self.parse)(Args::new(args, self.usage))
     }
 
     /// What keeps a door of frames from carrying out a command of this verb. Such a door gives each request one answer, and
@@ -543,7 +544,7 @@ const fn verb(
     slashes: &'static [&'static str],
     usage: &'static str,
     help: &'static str,
-    parse: fn(Text, &'static Verb) -> Result<Command, Refusal>,
+    parse: fn(Args) -> Result<Command, Refusal>,
 ) -> Verb {
     let (early, loud, stored, files, secret, long, lines) = (false, false, false, false, false, false, false);
     Verb { name, slashes, usage, help, early, loud, stored, files, secret, long, lines, parse }
@@ -580,61 +581,58 @@ const fn loud(verb: Verb) -> Verb {
 /// Every verb, in the order in which `/help` shows them.
 pub static VERBS: &[Verb] = &[
     long(loud(early(verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join)))),
-    loud(verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args, _| {
-        Ok(say(None, some_text(args)?))
+    loud(verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args| {
+        Ok(say(None, args.text()?))
     })),
-    loud(verb("SAY", &["say"], "/say #room <text>", "say it in another room", |args, verb| {
-        let (room, text) = args.split_word();
-        if room.is_empty() {
-            return Err(Refusal::missing_argument(verb.usage));
-        }
-        Ok(say(Some(RoomName::parse(&room)?), some_text(text)?))
+    loud(verb("SAY", &["say"], "/say #room <text>", "say it in another room", |mut args| {
+        let room = RoomName::parse(&args.word()?)?;
+        Ok(say(Some(room), args.text()?))
     })),
-    loud(verb("ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args, _| {
-        Ok(Command::Say { room: None, re: None, cid: None, act: true, text: some_text(args)? })
+    loud(verb("ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args| {
+        Ok(Command::Say { room: None, re: None, cid: None, act: true, text: args.text()? })
     })),
     loud(verb(
         "ANSWER",
         &["answer", "re"],
         "/answer [#room] <id|last> <text>",
         "say it as an answer to a line",
-        |args, verb| {
-            let (room, re, text) = line_first(args, verb)?;
-            Ok(Command::Say { room, re: Some(re), cid: None, act: false, text: some_text(text)? })
+        |mut args| {
+            let (room, re) = (args.room()?, line(&mut args)?);
+            Ok(Command::Say { room, re: Some(re), cid: None, act: false, text: args.text()? })
         },
     )),
-    loud(verb("EDIT", &["edit"], "/edit [#room] <id|last> <text>", "correct a line of yours", |args, verb| {
-        let (room, line, text) = line_first(args, verb)?;
-        Ok(Command::Change { room, line, what: What::Edited(some_text(text)?) })
+    loud(verb("EDIT", &["edit"], "/edit [#room] <id|last> <text>", "correct a line of yours", |mut args| {
+        let (room, line) = (args.room()?, line(&mut args)?);
+        Ok(Command::Change { room, line, what: What::Edited(args.text()?) })
     })),
-    loud(verb("DELETE", &["delete"], "/delete [#room] <id|last>", "delete a line of yours", |args, verb| {
-        match line_first(args, verb)? {
-            (room, line, more) if more.is_empty() => Ok(Command::Change { room, line, what: What::Deleted }),
-            (.., more) => Err(bad(&more, verb.usage)),
-        }
+    loud(verb("DELETE", &["delete"], "/delete [#room] <id|last>", "delete a line of yours", |mut args| {
+        let (room, line) = (args.room()?, line(&mut args)?);
+        args.finish()?;
+        Ok(Command::Change { room, line, what: What::Deleted })
     })),
     loud(verb(
         "REACT",
         &["react"],
         "/react [#room] <id|last> <emoji>",
         "react to a line: /react last 👍",
-        |args, verb| {
-            let (room, line, emoji) = line_first(args, verb)?;
-            Ok(Command::Change { room, line, what: What::Reacted(some_emoji(emoji, verb)?) })
+        |mut args| {
+            let (room, line) = (args.room()?, line(&mut args)?);
+            Ok(Command::Change { room, line, what: What::Reacted(emoji(args)?) })
         },
     )),
-    loud(verb("UNREACT", &["unreact"], "/unreact [#room] <id|last> <emoji>", "take a reaction back", |args, verb| {
-        let (room, line, emoji) = line_first(args, verb)?;
-        Ok(Command::Change { room, line, what: What::Unreacted(some_symbol(emoji, verb)?) })
+    loud(verb("UNREACT", &["unreact"], "/unreact [#room] <id|last> <emoji>", "take a reaction back", |mut args| {
+        let (room, line) = (args.room()?, line(&mut args)?);
+        Ok(Command::Change { room, line, what: What::Unreacted(symbol(args)?) })
     })),
     lines(loud(verb(
         "PASTE",
         &["paste"],
         "/paste, then lines, then a single dot",
         "send several lines as one block",
-        |args, _| {
+        |args| {
             let right = "Nothing stands behind /paste: the lines follow below it. /room #name chooses before where they are said.";
-            if args.trim().is_empty() { Ok(Command::PasteBegins) } else { Err(bad(&args, right)) }
+            args.explained(right).finish()?;
+            Ok(Command::PasteBegins)
         },
     ))),
     loud(verb(
@@ -642,111 +640,91 @@ pub static VERBS: &[Verb] = &[
         &["whisper", "w", "tell", "msg"],
         "/whisper <user> <message>",
         "say it to one person only",
-        |args, verb| {
-            let (name, text) = args.split_word();
-            if name.is_empty() || text.trim().is_empty() {
-                return Err(Refusal::missing_argument(verb.usage));
+        |mut args| {
+            let name = args.word()?;
+            if args.is_empty() {
+                return Err(args.missing());
             }
-            Ok(Command::Whisper { to: somebody(&name)?, text })
+            Ok(Command::Whisper { to: user(&name)?, text: args.all() })
         },
     )),
-    loud(verb("REPLY", &["reply", "r"], "/reply <message>", "answer the last whisper", |args, _| {
-        Ok(Command::Reply(some_text(args)?))
+    loud(verb("REPLY", &["reply", "r"], "/reply <message>", "answer the last whisper", |args| {
+        Ok(Command::Reply(args.text()?))
     })),
-    loud(verb("NICK", &["nick"], "/nick <newname>", "change your name", |args, _| {
-        Ok(Command::Nick(Name::parse(args.trim())?))
+    loud(verb("NICK", &["nick"], "/nick <newname>", "change your name", |args| {
+        Ok(Command::Nick(Name::parse(args.as_str())?))
     })),
-    long(verb("LIST", &["list"], "/list [#room]", "show who is on", |args, _| Ok(Command::List(some_room(&args)?)))),
-    long(verb("WHO", &["who"], "/who <name>", "show one person", |args, verb| {
-        Ok(Command::Who(somebody(one_word(&args, verb)?)?))
-    })),
-    long(verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_, _| {
+    long(verb("LIST", &["list"], "/list [#room]", "show who is on", |args| Ok(Command::List(args.last_room()?)))),
+    long(verb("WHO", &["who"], "/who <name>", "show one person", |args| Ok(Command::Who(args.last_name()?)))),
+    long(verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_| {
         Ok(Command::Rooms)
     })),
-    loud(verb("PART", &["part"], "/part [#room]", "leave a room", |args, _| Ok(Command::Part(some_room(&args)?)))),
-    verb("ROOM", &["room"], "/room #room", "make another of your rooms the current one", |args, _| {
-        Ok(Command::Room(some_room(&args)?))
+    loud(verb("PART", &["part"], "/part [#room]", "leave a room", |args| Ok(Command::Part(args.last_room()?)))),
+    verb("ROOM", &["room"], "/room #room", "make another of your rooms the current one", |args| {
+        Ok(Command::Room(args.last_room()?))
     }),
     loud(verb(
         "TOPIC",
         &["topic"],
         "/topic [#room] [text]",
         "read the topic, set it, or clear it with -",
-        |args, _| {
-            let (room, text) = room_first(args)?;
-            let text = text.trimmed();
-            Ok(Command::Topic { room, text: (!text.is_empty()).then_some(text) })
-        },
+        |mut args| Ok(Command::Topic { room: args.room()?, text: args.rest() }),
     )),
-    loud(verb("INVITE", &["invite"], "/invite <name> [#room]", "let somebody into a closed room", |args, verb| {
-        let (name, rest) = args.split_word();
-        if name.is_empty() {
-            return Err(Refusal::missing_argument(verb.usage));
-        }
-        Ok(Command::Invite { name: somebody(&name)?, room: some_room(&rest)? })
+    loud(verb("INVITE", &["invite"], "/invite <name> [#room]", "let somebody into a closed room", |mut args| {
+        Ok(Command::Invite { name: args.name()?, room: args.last_room()? })
     })),
     loud(verb("MODE", &["mode"], "/mode [#room] [+i|+k key|+m|+t]", "show or change a room's modes", mode)),
-    verb("OP", &["op"], "/op [#room] <name>", "make somebody an operator of the room", |args, verb| {
-        let (scope, name) = somebody_there(args, verb)?;
-        Ok(Command::Moderate { scope, deed: Deed::Op(name) })
+    verb("OP", &["op"], "/op [#room] <name>", "make somebody an operator of the room", |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Op(user(&name)?) })
     }),
-    verb("DEOP", &["deop"], "/deop [#room] <name>", "make somebody an operator no more", |args, verb| {
-        let (scope, name) = somebody_there(args, verb)?;
-        Ok(Command::Moderate { scope, deed: Deed::Deop(name) })
+    verb("DEOP", &["deop"], "/deop [#room] <name>", "make somebody an operator no more", |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Deop(user(&name)?) })
     }),
-    verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send somebody out of the room", |args, verb| {
-        let (scope, name, rest) = whom_first(args, verb)?;
-        Ok(Command::Moderate { scope, deed: Deed::Kick { name: somebody(&name)?, why: reason(&rest)? } })
+    verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send somebody out of the room", |mut args| {
+        let (scope, name) = (scope(&mut args)?, args.name()?);
+        Ok(Command::Moderate { scope, deed: Deed::Kick { name, why: reason(args)? } })
     }),
     verb(
         "MUTE",
         &["mute"],
         "/mute [#room|*] <name> [10m] [why]",
         "let somebody not speak, for a time or until UNMUTE",
-        |args, verb| {
-            let (scope, name, rest) = whom_first(args, verb)?;
-            let (time, why) = time_and_reason(rest)?;
-            Ok(Command::Moderate { scope, deed: Deed::Mute { name: somebody(&name)?, time, why } })
+        |mut args| {
+            let (scope, name) = (scope(&mut args)?, args.word()?);
+            let (time, why) = (time(&mut args)?, reason(args)?);
+            Ok(Command::Moderate { scope, deed: Deed::Mute { name: user(&name)?, time, why } })
         },
     ),
-    verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let somebody speak again", |args, verb| {
-        let (scope, name) = somebody_there(args, verb)?;
-        Ok(Command::Moderate { scope, deed: Deed::Unmute(name) })
+    verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let somebody speak again", |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Unmute(user(&name)?) })
     }),
     verb(
         "BAN",
         &["ban"],
         "/ban [#room|*] <name|address/bits> [1d] [why]",
         "send somebody out and keep them out, for a time or until UNBAN",
-        |args, verb| {
-            let (scope, whom, rest) = whom_first(args, verb)?;
-            let (time, why) = time_and_reason(rest)?;
-            Ok(Command::Moderate { scope, deed: Deed::Ban { whom: banned(&whom)?, time, why } })
+        |mut args| {
+            let (scope, whom) = (scope(&mut args)?, args.word()?);
+            let (time, why) = (time(&mut args)?, reason(args)?);
+            Ok(Command::Moderate { scope, deed: Deed::Ban { whom: target(&whom)?, time, why } })
         },
     ),
-    verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let somebody come again", |args, verb| {
-        let (scope, whom, rest) = whom_first(args, verb)?;
-        if !rest.is_empty() {
-            return Err(bad(&rest, verb.usage));
-        }
-        Ok(Command::Moderate { scope, deed: Deed::Unban(banned(&whom)?) })
+    verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let somebody come again", |mut args| {
+        let (scope, whom) = (scope(&mut args)?, last_word(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Unban(target(&whom)?) })
     }),
-    long(verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |args, verb| {
-        match scope_first(args)? {
-            (scope, rest) if rest.is_empty() => Ok(Command::Bans(scope)),
-            (_, rest) => Err(bad(&rest, verb.usage)),
-        }
+    long(verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |mut args| {
+        let scope = scope(&mut args)?;
+        args.finish()?;
+        Ok(Command::Bans(scope))
     })),
-    verb(
-        "FORGET",
-        &["forget"],
-        "/forget #room",
-        "operators: forget a room, with all that was said in it",
-        |args, verb| match some_room(&args)? {
-            Some(room) => Ok(Command::Forget(room)),
-            None => Err(Refusal::missing_argument(verb.usage)),
-        },
-    ),
+    verb("FORGET", &["forget"], "/forget #room", "operators: forget a room, with all that was said in it", |args| {
+        let missing = args.missing();
+        Ok(Command::Forget(args.last_room()?.ok_or(missing)?))
+    }),
     long(verb(
         "HISTORY",
         &["history"],
@@ -766,30 +744,18 @@ pub static VERBS: &[Verb] = &[
         &["export"],
         "/export [#room] [after=id] [limit=n]",
         "get what was said, as lines of JSON",
-        |args, verb| {
-            let (room, rest) = room_first(args)?;
-            let (mut after, mut limit) = (0, MAX_PAGE);
-            for word in rest.split_whitespace() {
-                let bad = || bad(&Text::own(word), verb.usage);
-                match word.split_once('=').and_then(|(key, value)| Some((key, value.parse::<u64>().ok()?))) {
-                    Some(("after", id)) => after = id,
-                    Some(("limit", n)) if (1..=MAX_PAGE as u64).contains(&n) => limit = n as usize,
-                    _ => return Err(bad()),
-                }
-            }
-            Ok(Command::Export { room, after, limit })
-        },
+        export,
     ))),
     long(secret(stored(early(verb(
         "REGISTER",
         &["register"],
         "/register <password>, or REGISTER:<name> <password> [code]",
         "make the name you have your own",
-        |args, _| match args.as_str() {
+        |args| match args.all().as_str() {
             words if words.trim().is_empty() => Ok(Command::Prompt(Prompt::Register)),
             // It may be a habit, and would be a part of the password.
-            words if words.starts_with(' ') => Err(bad(
-                &Text::own("a space behind the command"),
+            words if words.starts_with(' ') => Err(wrong(
+                "a space behind the command",
                 "If your password begins with one: REGISTER: alone, and the password in the next line.",
             )),
             words => Ok(Command::Register(Secret::new(words))),
@@ -800,32 +766,29 @@ pub static VERBS: &[Verb] = &[
         &["login"],
         "/login <name> [password]",
         "sign in to a name of yours",
-        |args, _| {
-            let (name, secret) = args.split_exactly();
-            let name = Name::parse(&name)?;
-            Ok(match secret.as_str() {
+        |mut args| {
+            let name = Name::parse(&args.word_before_secret())?;
+            Ok(match args.all().as_str() {
                 secret if secret.trim().is_empty() => Command::Prompt(Prompt::Login(name)),
                 secret => Command::Login(Proof::Password(name, Secret::new(secret))),
             })
         },
     ))))),
-    stored(verb(
-        "LOGOUT",
-        &["logout"],
-        "/logout [all]",
-        "sign out; with all: everywhere you are signed in",
-        |args, verb| match args.trim() {
+    stored(verb("LOGOUT", &["logout"], "/logout [all]", "sign out; with all: everywhere you are signed in", |args| {
+        match args.as_str() {
             "" => Ok(Command::Logout { everywhere: false }),
             "all" => Ok(Command::Logout { everywhere: true }),
-            _ => Err(bad(&args, verb.usage)),
-        },
-    )),
-    secret(stored(verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |args, verb| {
-        let (old, new) = args.split_exactly();
-        match (old.as_str(), new.as_str()) {
-            ("", _) => Ok(Command::Prompt(Prompt::OldPassword)),
-            (_, new) if new.trim().is_empty() => Err(Refusal::missing_argument(verb.usage)),
-            (old, new) => Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) }),
+            _ => Err(args.unfit()),
+        }
+    })),
+    secret(stored(verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |mut args| {
+        let old = args.word_before_secret();
+        if old.is_empty() {
+            Ok(Command::Prompt(Prompt::OldPassword))
+        } else if args.is_empty() {
+            Err(args.missing())
+        } else {
+            Ok(Command::Passwd { old: Secret::new(old.as_str()), new: Secret::new(args.all().as_str()) })
         }
     }))),
     stored(verb(
@@ -833,16 +796,13 @@ pub static VERBS: &[Verb] = &[
         &["role"],
         "/role <name> [member|op|admin]",
         "show or set what an account may do",
-        |args, verb| {
-            let (name, role) = args.split_word();
-            if name.is_empty() {
-                return Err(Refusal::missing_argument(verb.usage));
-            }
-            let role = match role.trim() {
+        |mut args| {
+            let name = args.word()?;
+            let role = match args.as_str() {
                 "" => None,
-                word => Some(Role::named(word).ok_or_else(|| bad(&role, "A role is member, op or admin."))?),
+                word => Some(Role::named(word).ok_or_else(|| wrong(word, "A role is member, op or admin."))?),
             };
-            Ok(Command::Role { name: somebody(&name)?, role })
+            Ok(Command::Role { name: user(&name)?, role })
         },
     )),
     stored(verb(
@@ -850,57 +810,51 @@ pub static VERBS: &[Verb] = &[
         &["invitecode"],
         "/invitecode",
         "make a code with which one person can register",
-        |_, _| Ok(Command::InviteCode),
+        |_| Ok(Command::InviteCode),
     )),
     secret(early(verb(
         "OPER",
         &["oper"],
         "/oper [key]",
         "be an operator of this server, by its operator key",
-        |args, _| {
-            Ok(match args.trim() {
+        |args| {
+            Ok(match args.as_str() {
                 "" => Command::Prompt(Prompt::OperatorKey),
                 key => Command::Oper(Secret::new(key)),
             })
         },
     ))),
-    verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell everybody something", |args, _| {
-        Ok(Command::Announce(some_text(args)?.trimmed()))
+    verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell everybody something", |args| {
+        Ok(Command::Announce(args.text()?.trimmed()))
     }),
-    verb(
-        "LOCKDOWN",
-        &["lockdown"],
-        "/lockdown on|off",
-        "operators: let nobody new in, or everybody again",
-        |args, verb| {
-            let on = on_or_off(&args, verb)?.ok_or(Refusal::missing_argument(verb.usage))?;
-            Ok(Command::Lockdown(on))
-        },
-    ),
-    long(verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_, _| Ok(Command::Rehash))),
+    verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: let nobody new in, or everybody again", |args| {
+        let missing = args.missing();
+        Ok(Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
+    }),
+    long(verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| Ok(Command::Rehash))),
     verb(
         "SHUTDOWN",
         &["shutdown"],
         "/shutdown [30s|5m|cancel]",
         "operators: stop the server after a while, half a minute if not said",
-        |args, _| match args.trim() {
+        |args| match args.as_str() {
             "" => Ok(Command::Shutdown(Some(LEFT))),
             "cancel" => Ok(Command::Shutdown(None)),
-            word => Ok(Command::Shutdown(Some(
-                some_time(word).ok_or_else(|| bad(&args, "It is a time up to a day, as 30s, 5m or 1h, or cancel."))?,
-            ))),
+            word => match duration(word).filter(|time| *time <= DAY) {
+                Some(time) => Ok(Command::Shutdown(Some(time))),
+                None => Err(wrong(word, "It is a time up to a day, as 30s, 5m or 1h, or cancel.")),
+            },
         },
     ),
     long(verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit)),
-    loud(verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args, _| {
-        let why = args.trimmed();
-        Ok(Command::Away((!why.is_empty()).then_some(why)))
+    loud(verb("AWAY", &["away"], "/away [why]", "say that you are away; /away alone: you are back", |args| {
+        Ok(Command::Away(args.rest()))
     })),
-    verb("IGNORE", &["ignore"], "/ignore <name>", "hear nothing more from somebody", |args, verb| {
-        Ok(Command::Ignore(somebody(one_word(&args, verb)?)?))
+    verb("IGNORE", &["ignore"], "/ignore <name>", "hear nothing more from somebody", |args| {
+        Ok(Command::Ignore(args.last_name()?))
     }),
-    verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear somebody again", |args, verb| {
-        Ok(Command::Unignore(somebody(one_word(&args, verb)?)?))
+    verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear somebody again", |args| {
+        Ok(Command::Unignore(args.last_name()?))
     }),
     lines(early(verb(
         "OPT",
@@ -914,43 +868,28 @@ pub static VERBS: &[Verb] = &[
         &["telnet"],
         "/telnet [on|off]",
         "telnet only: what comes in does not break the line you type, and has a number",
-        |args, verb| Ok(Command::Telnet(on_or_off(&args, verb)?)),
+        |args| Ok(Command::Telnet(args.on_or_off()?)),
     ))),
     lines(verb(
         "TYPING",
         &["typing"],
         "TYPING:[#room] [off]",
         "tell those who want to know that you are typing, or not any more",
-        |args, verb| {
-            let (room, rest) = room_first(args)?;
-            match rest.trim() {
-                "" | "on" => Ok(Command::Typing { room, on: true }),
-                "off" => Ok(Command::Typing { room, on: false }),
-                _ => Err(bad(&rest, verb.usage)),
-            }
-        },
+        |mut args| Ok(Command::Typing { room: args.room()?, on: args.on_or_off()?.unwrap_or(true) }),
     )),
-    lines(early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args, _| {
-        match args.trimmed() {
-            token if token.len() > 100 => Err(bad(&token, "A token has at most 100 bytes.")),
-            token => Ok(Command::Ping(token)),
+    lines(early(verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args| match args.as_str() {
+        token if token.len() > 100 => Err(wrong(token, "A token has at most 100 bytes.")),
+        _ => Ok(Command::Ping(args.all().trimmed())),
+    }))),
+    early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_| Ok(Command::Why))),
+    long(early(verb("HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args| {
+        let word = args.as_str().trim_start_matches('/').trim_end_matches(':');
+        match Verb::slashed(word).or_else(|| Verb::named(&word.to_ascii_uppercase())) {
+            Some(verb) => Ok(Command::Help(Some(verb))),
+            None if word.is_empty() => Ok(Command::Help(None)),
+            None => Err(wrong(args.as_str(), "/help alone shows every command.")),
         }
     }))),
-    early(verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_, _| Ok(Command::Why))),
-    long(early(verb(
-        "HELP",
-        &["help", "h", "?"],
-        "/help [command]",
-        "show the commands, or one of them",
-        |args, _| {
-            let word = args.trim().trim_start_matches('/').trim_end_matches(':');
-            match Verb::slashed(word).or_else(|| Verb::named(&word.to_ascii_uppercase())) {
-                Some(verb) => Ok(Command::Help(Some(verb))),
-                None if word.is_empty() => Ok(Command::Help(None)),
-                None => Err(bad(&args.trimmed(), "/help alone shows every command.")),
-            }
-        },
-    ))),
     files(loud(verb(
         "SEND",
         &["send"],
@@ -958,45 +897,66 @@ pub static VERBS: &[Verb] = &[
         "get a token to send a file by: PUT and the token, then the file, to the file port",
         send_file,
     ))),
-    long(files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args, _| {
-        Ok(Command::Files(some_room(&args)?))
+    long(files(verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args| {
+        Ok(Command::Files(args.last_room()?))
     }))),
-    long(verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_, _| Ok(Command::Stats))),
+    long(verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_| Ok(Command::Stats))),
     long(lines(verb(
         "INSPECT",
         &["inspect"],
         "/inspect [on|off]",
         "look inside a server that was started with --lab; on: each second",
-        |args, verb| Ok(Command::Inspect { watch: on_or_off(&args, verb)? }),
+        |args| Ok(Command::Inspect { watch: args.on_or_off()? }),
     ))),
-    lines(early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args, _| {
-        let words = args.trimmed();
-        Ok(Command::Quit((!words.is_empty()).then_some(words)))
-    }))),
+    lines(early(verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args| Ok(Command::Quit(args.rest()))))),
     #[cfg(test)]
-    early(verb("CRASH", &["crash"], "/crash", "panic in the router", |_, _| Ok(Command::Crash))),
+    early(verb("CRASH", &["crash"], "/crash", "panic in the router", |_| Ok(Command::Crash))),
     #[cfg(test)]
-    early(verb("CRASH-CLIENT", &[], "CRASH-CLIENT:", "panic in the client's thread", |_, _| {
+    early(verb("CRASH-CLIENT", &[], "CRASH-CLIENT:", "panic in the client's thread", |_| {
         panic!("the test asked for it")
     })),
 ];
 
-fn join(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
-    if !args.trim_start().starts_with('#') {
-        return Ok(Command::Join(Name::parse(args.trim())?));
+fn say(room: Option<RoomName>, text: Text) -> Command {
+    Command::Say { room, re: None, cid: None, act: false, text }
+}
+
+fn join(mut args: Args) -> Result<Command, Refusal> {
+    if !args.as_str().starts_with('#') {
+        return Ok(Command::Join(Name::parse(args.as_str())?));
     }
-    let (room, rest) = args.split_word();
-    let (key, more) = rest.split_word();
-    if !more.is_empty() {
-        return Err(bad(&more, verb.usage));
-    }
+    let (room, key) = (args.next_word(), args.next_word());
+    args.finish()?;
     Ok(Command::Enter { room: RoomName::parse(&room)?, key: (!key.is_empty()).then_some(key) })
 }
 
-fn mode(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
-    let (room, rest) = room_first(args)?;
-    let (flag, argument) = rest.split_word();
-    let (key, more) = argument.split_word();
+/// A line of a room: its number, or `last`.
+fn line(args: &mut Args) -> Result<Line, Refusal> {
+    match args.word()?.as_str() {
+        "last" => Ok(Line::Last),
+        digits => digits.parse().map(Line::Id).map_err(|_| args.misread(digits)),
+    }
+}
+
+/// One emoji.
+fn emoji(args: Args) -> Result<Text, Refusal> {
+    let emoji = symbol(args.clone())?;
+    if is_reaction(&emoji) { Ok(emoji) } else { Err(args.explained(NO_EMOJI).unfit()) }
+}
+
+/// One symbol. What is to be taken back may be from a time when a word could be a reaction.
+fn symbol(args: Args) -> Result<Text, Refusal> {
+    match args.as_str() {
+        "" => Err(args.missing()),
+        symbol if symbol.len() > MAX_EMOJI || symbol.contains(char::is_whitespace) => Err(wrong(symbol, NO_EMOJI)),
+        _ => Ok(args.all().trimmed()),
+    }
+}
+
+fn mode(mut args: Args) -> Result<Command, Refusal> {
+    let room = args.room()?;
+    let mut left = args.clone();
+    let (flag, key) = (left.next_word(), left.next_word());
     let change = match (flag.as_str(), key.is_empty()) {
         ("", _) => None,
         ("+i", true) => Some(ModeChange::InviteOnly(true)),
@@ -1005,293 +965,163 @@ fn mode(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
         ("-m", true) => Some(ModeChange::Moderated(false)),
         ("+t", true) => Some(ModeChange::TopicLock(true)),
         ("-t", true) => Some(ModeChange::TopicLock(false)),
-        ("+k", false) if more.is_empty() => Some(ModeChange::Key(Some(key))),
-        ("+k", true) => return Err(Refusal::missing_argument(verb.usage)),
-        ("-k", _) if more.is_empty() => Some(ModeChange::Key(None)),
-        _ => return Err(bad(&rest, "One of +i, +k <key>, +m, +t, or the same with a minus.")),
+        ("+k", false) if left.is_empty() => Some(ModeChange::Key(Some(key))),
+        ("+k", true) => return Err(args.missing()),
+        ("-k", _) if left.is_empty() => Some(ModeChange::Key(None)),
+        _ => return Err(args.explained("One of +i, +k <key>, +m, +t, or the same with a minus.").unfit()),
     };
     Ok(Command::Mode { room, change })
 }
 
-/// `[#room|*] …`, as the verbs that keep order begin.
-fn scope_first(args: Text) -> Result<(Scope, Text), Refusal> {
-    let (word, rest) = args.split_word();
-    match word.as_str() {
-        "*" => Ok((Scope::Server, rest)),
-        room if room.starts_with('#') => Ok((Scope::Room(RoomName::parse(room)?), rest)),
-        _ => Ok((Scope::Current, args.trimmed())),
+/// Where the verbs that keep order apply: `[#room|*]`.
+fn scope(args: &mut Args) -> Result<Scope, Refusal> {
+    if args.as_str().split(' ').next() == Some("*") {
+        args.next_word();
+        return Ok(Scope::Server);
     }
+    Ok(args.room()?.map_or(Scope::Current, Scope::Room))
 }
 
-/// `[#room|*] <name> …`.
-fn whom_first(args: Text, verb: &'static Verb) -> Result<(Scope, Text, Text), Refusal> {
-    let (scope, rest) = scope_first(args)?;
-    let (whom, rest) = rest.split_word();
-    if whom.is_empty() {
-        return Err(Refusal::missing_argument(verb.usage));
-    }
-    Ok((scope, whom, rest))
-}
-
-/// `[#room|*] <name>` and nothing more.
-fn somebody_there(args: Text, verb: &'static Verb) -> Result<(Scope, Name), Refusal> {
-    let (scope, name, rest) = whom_first(args, verb)?;
-    if !rest.is_empty() {
-        return Err(bad(&rest, verb.usage));
-    }
-    Ok((scope, somebody(&name)?))
+/// A word, and nothing behind it.
+fn last_word(mut args: Args) -> Result<Text, Refusal> {
+    let word = args.word()?;
+    args.finish()?;
+    Ok(word)
 }
 
 /// A name, or what can only be an address.
-fn banned(word: &Text) -> Result<Whom, Refusal> {
+fn target(word: &str) -> Result<Whom, Refusal> {
     if !word.contains(['.', ':', '/']) {
-        return somebody(word).map(Whom::Name);
+        return user(word).map(Whom::Name);
     }
     let right = "An address is written 192.0.2.7, 192.0.2.0/24 (8 to 32 bits) or 2001:db8::/48 (16 to 128).";
-    Network::parse(word).map(Whom::Network).ok_or_else(|| bad(word, right))
+    Network::parse(word).map(Whom::Network).ok_or_else(|| wrong(word, right))
 }
 
-/// `[10m] [why]`.
-fn time_and_reason(args: Text) -> Result<(Option<Duration>, Option<Text>), Refusal> {
-    let (word, rest) = args.split_word();
-    match sanction::duration(&word) {
-        Some(Ok(time)) => Ok((Some(time), reason(&rest)?)),
-        Some(Err(())) => Err(bad(&word, "A time is written 30s, 10m, 2h, 1d or 2w, and is a year at most.")),
-        None => Ok((None, reason(&args)?)),
+/// `[10m]`.
+fn time(args: &mut Args) -> Result<Option<Duration>, Refusal> {
+    let right = "A time is written 30s, 10m, 2h, 1d or 2w, and is a year at most.";
+    args.duration(Duration::from_secs(1)..=sanction::LONGEST, right)
+}
+
+/// `[why]`.
+fn reason(args: Args) -> Result<Option<Text>, Refusal> {
+    match args.rest() {
+        Some(why) if why.len() > sanction::MAX_REASON => Err(Refusal::line_too_long(sanction::MAX_REASON, why.len())),
+        why => Ok(why),
     }
 }
 
-fn reason(words: &Text) -> Result<Option<Text>, Refusal> {
-    let words = words.trimmed();
-    if words.len() > sanction::MAX_REASON {
-        return Err(Refusal::line_too_long(sanction::MAX_REASON, words.len()));
-    }
-    Ok((!words.is_empty()).then_some(words))
-}
+/// What is said where a page of lines is too long, or none.
+const PAGE: &str = "It is 1 to 500 lines.";
 
-fn history(args: Text, _: &'static Verb) -> Result<Command, Refusal> {
+fn history(mut args: Args) -> Result<Command, Refusal> {
     const RIGHT: &str = "It is written /history [#room] [n] [before=id] [after=id] [limit=n], with at most 500 lines.";
-    let (room, mut rest) = room_first(args)?;
-    let mut query = HistoryQuery { room, ..HistoryQuery::default() };
-    loop {
-        let (word, more) = rest.split_word();
-        if word.is_empty() {
-            return Ok(Command::History(query));
+    let mut query = HistoryQuery { room: args.room()?, ..HistoryQuery::default() };
+    args = args.explained(RIGHT);
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("before") => query.before = Some(option.number()?),
+            Some("after") => query.after = Some(option.number()?),
+            None | Some("limit") => query.limit = Some(option.number_in(1..=MAX_PAGE, RIGHT)?),
+            _ => return Err(option.unfit()),
         }
-        let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad(&word, RIGHT));
-        match word.split_once('=') {
-            Some(("before", id)) => query.before = Some(number(id)?),
-            Some(("after", id)) => query.after = Some(number(id)?),
-            Some(("limit", n)) => query.limit = Some(number(n)? as usize),
-            None => query.limit = Some(number(&word)? as usize),
-            Some(_) => return Err(bad(&word, RIGHT)),
-        }
-        if query.limit.is_some_and(|n| n == 0 || n > MAX_PAGE) {
-            return Err(bad(&word, RIGHT));
-        }
-        rest = more;
     }
+    Ok(Command::History(query))
 }
 
-fn search(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
-    let (room, rest) = room_first(args)?;
-    let (mut words, mut before, mut limit) = (Vec::new(), None, 50);
-    for word in rest.split_whitespace() {
-        // Only these two are ours; anything else with an equals sign may be what is looked for.
-        let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad(&Text::own(word), verb.usage));
-        match word.split_once('=') {
-            Some(("before", id)) => before = Some(number(id)?),
-            Some(("limit", n)) => match number(n)? {
-                n if (1..=MAX_PAGE as u64).contains(&n) => limit = n as usize,
-                _ => return Err(bad(&Text::own(word), "It is 1 to 500 lines.")),
-            },
-            _ => words.push(word),
+fn search(mut args: Args) -> Result<Command, Refusal> {
+    let (room, mut words, mut before, mut limit) = (args.room()?, Vec::new(), None, 50);
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("before") => before = Some(option.number()?),
+            Some("limit") => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+            // Anything else with an equals sign may be what is looked for.
+            _ => words.push(option),
         }
     }
     if words.is_empty() {
-        return Err(Refusal::missing_argument(verb.usage));
+        return Err(args.missing());
     }
-    Ok(Command::Search { room, words: Text::own(words.join(" ")), before, limit })
+    let words = words.iter().map(Pair::as_str).collect::<Vec<_>>().join(" ");
+    Ok(Command::Search { room, words: Text::own(words), before, limit })
 }
 
-/// A time as people write it: `30`, `30s`, `5m`, `1h`. `None` where it is none, or more than a day.
-fn some_time(word: &str) -> Option<Duration> {
-    let digits = word.trim_end_matches(['s', 'm', 'h']);
-    let unit = match &word[digits.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        _ => return None,
-    };
-    let seconds = digits.parse::<u64>().ok()?.checked_mul(unit)?;
-    (seconds <= 24 * 60 * 60).then(|| Duration::from_secs(seconds))
+fn export(mut args: Args) -> Result<Command, Refusal> {
+    let (room, mut after, mut limit) = (args.room()?, 0, MAX_PAGE);
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("after") => after = option.number()?,
+            Some("limit") => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+            _ => return Err(option.unfit()),
+        }
+    }
+    Ok(Command::Export { room, after, limit })
 }
 
-fn audit(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
+fn audit(mut args: Args) -> Result<Command, Refusal> {
     let (mut before, mut limit) = (None, 50);
-    for word in args.split_whitespace() {
-        let number = |digits: &str| digits.parse::<u64>().map_err(|_| bad(&Text::own(word), verb.usage));
-        match word.split_once('=') {
-            Some(("before", id)) => before = Some(number(id)?),
-            None => match number(word)? {
-                n if (1..=MAX_PAGE as u64).contains(&n) => limit = n as usize,
-                _ => return Err(bad(&Text::own(word), "It is 1 to 500 lines.")),
-            },
-            Some(_) => return Err(bad(&Text::own(word), verb.usage)),
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("before") => before = Some(option.number()?),
+            None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+            _ => return Err(option.unfit()),
         }
     }
     Ok(Command::Audit { before, limit })
 }
 
-fn send_file(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
-    let (to, rest) = args.split_word();
-    let (bytes, name) = rest.split_word();
-    if to.is_empty() || bytes.is_empty() || name.trim().is_empty() {
-        return Err(Refusal::missing_argument(verb.usage));
+fn send_file(mut args: Args) -> Result<Command, Refusal> {
+    let (to, bytes) = (args.word()?, args.word()?);
+    if args.is_empty() {
+        return Err(args.missing());
     }
-    let to =
-        if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(somebody(&to)?) };
+    let to = if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(user(&to)?) };
     match bytes.parse() {
-        Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&name) }),
-        _ => Err(bad(&bytes, "It is how many bytes the file has, 1 or more.")),
+        Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&args.all()) }),
+        _ => Err(wrong(&bytes, "It is how many bytes the file has, 1 or more.")),
     }
 }
 
-fn options(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
+fn options(mut args: Args) -> Result<Command, Refusal> {
     let mut choices = Vec::new();
-    let mut rest = args;
-    loop {
-        let (word, more) = rest.split_word();
-        if word.is_empty() && choices.is_empty() {
-            return Err(Refusal::missing_argument(verb.usage));
+    while let Some(option) = args.option() {
+        choices.push(choice(&option)?);
+    }
+    if choices.is_empty() { Err(args.missing()) } else { Ok(Command::Options(choices)) }
+}
+
+fn choice(option: &Pair) -> Result<Choice, Refusal> {
+    Ok(match (option.key().unwrap_or_default(), option.value()) {
+        ("history", "off") => Choice::History(0),
+        ("history", n) => match n.parse() {
+            Ok(n) if n <= MAX_PAGE => Choice::History(n),
+            _ => return Err(option.wrong("It is off, or 0 to 500 lines.")),
+        },
+        ("time", "s") => Choice::Millis(false),
+        ("time", "ms") => Choice::Millis(true),
+        ("view", "full") => Choice::View(View::Full),
+        ("view", "short") => Choice::View(View::Short),
+        ("view", "plain") => Choice::View(View::Plain),
+        ("ids", _) => Choice::Ids(option.is_on()?),
+        ("tz", "server") => Choice::Zone(None),
+        ("tz", offset) => {
+            let right = "It is server, utc, or an offset from UTC such as +07:00.";
+            Choice::Zone(Some(Zone::offset_of(offset).ok_or_else(|| option.wrong(right))?))
         }
-        if word.is_empty() {
-            return Ok(Command::Options(choices));
-        }
-        let switch = |value: &str| match value {
-            "on" => Ok(true),
-            "off" => Ok(false),
-            _ => Err(bad(&word, "It is on or off.")),
-        };
-        let Some((key, value)) = word.split_once('=') else { return Err(bad(&word, verb.usage)) };
-        choices.push(match (key, value) {
-            ("history", "off") => Choice::History(0),
-            ("history", n) => match n.parse() {
-                Ok(n) if n <= MAX_PAGE => Choice::History(n),
-                _ => return Err(bad(&word, "It is off, or 0 to 500 lines.")),
-            },
-            ("time", "s") => Choice::Millis(false),
-            ("time", "ms") => Choice::Millis(true),
-            ("view", "full") => Choice::View(View::Full),
-            ("view", "short") => Choice::View(View::Short),
-            ("view", "plain") => Choice::View(View::Plain),
-            ("ids", value) => Choice::Ids(switch(value)?),
-            ("tz", "server") => Choice::Zone(None),
-            ("tz", value) => {
-                let right = "It is server, utc, or an offset from UTC such as +07:00.";
-                Choice::Zone(Some(Zone::offset_of(value).ok_or_else(|| bad(&word, right))?))
-            }
-            ("echo", value) => Choice::Echo(switch(value)?),
-            ("presence", "off") => Choice::Presence(Presence::Off),
-            ("presence", "brief") => Choice::Presence(Presence::Brief),
-            ("presence", "auto") => Choice::Presence(Presence::Auto),
-            ("presence", "full") => Choice::Presence(Presence::Full),
-            ("typing", value) => Choice::Typing(switch(value)?),
-            ("ping", "off") => Choice::Ping(0),
-            ("ping", seconds) => match seconds.parse() {
-                Ok(n @ (0 | 10..=3600)) => Choice::Ping(n),
-                _ => return Err(bad(&word, "It is off, or 10 to 3600 seconds.")),
-            },
-            _ => return Err(bad(&word, verb.usage)),
-        });
-        rest = more;
-    }
-}
-
-/// `on`, `off` or nothing.
-fn on_or_off(args: &Text, verb: &Verb) -> Result<Option<bool>, Refusal> {
-    match args.trim() {
-        "" => Ok(None),
-        "on" => Ok(Some(true)),
-        "off" => Ok(Some(false)),
-        _ => Err(bad(args, verb.usage)),
-    }
-}
-
-impl Refusal {
-    /// An argument is missing; `usage` is how the command is written.
-    pub fn missing_argument(usage: &str) -> Refusal {
-        Refusal::new(Code::MissingArgument, format!("Something is missing. It is written {usage}."))
-    }
-}
-
-fn bad(what: &Text, right: &'static str) -> Refusal {
-    let end = what.char_indices().nth(60).map_or(what.len(), |(i, _)| i);
-    Refusal::bad_argument(&what[..end], right)
-}
-
-fn say(room: Option<RoomName>, text: Text) -> Command {
-    Command::Say { room, re: None, cid: None, act: false, text }
-}
-
-/// `[#room] <id|last> …`, as the verbs about a line begin.
-fn line_first(args: Text, verb: &'static Verb) -> Result<(Option<RoomName>, Line, Text), Refusal> {
-    let (room, rest) = room_first(args)?;
-    let (which, rest) = rest.split_word();
-    let line = match which.as_str() {
-        "" => return Err(Refusal::missing_argument(verb.usage)),
-        "last" => Line::Last,
-        digits => Line::Id(digits.parse().map_err(|_| bad(&which, verb.usage))?),
-    };
-    Ok((room, line, rest))
-}
-
-/// One emoji.
-fn some_emoji(args: Text, verb: &'static Verb) -> Result<Text, Refusal> {
-    match some_symbol(args, verb)? {
-        emoji if is_reaction(&emoji) => Ok(emoji),
-        other => Err(bad(&other, NO_EMOJI)),
-    }
-}
-
-/// One symbol. What is to be taken back may be from a time when a word could be a reaction.
-fn some_symbol(args: Text, verb: &'static Verb) -> Result<Text, Refusal> {
-    match args.trimmed() {
-        symbol if symbol.is_empty() => Err(Refusal::missing_argument(verb.usage)),
-        symbol if symbol.len() > MAX_EMOJI || symbol.contains(char::is_whitespace) => Err(bad(&symbol, NO_EMOJI)),
-        symbol => Ok(symbol),
-    }
-}
-
-fn some_text(args: Text) -> Result<Text, Refusal> {
-    if args.is_blank() { Err(Refusal::NO_TEXT) } else { Ok(args) }
-}
-
-fn one_word<'a>(args: &'a Text, verb: &'static Verb) -> Result<&'a str, Refusal> {
-    match args.trim() {
-        "" => Err(Refusal::missing_argument(verb.usage)),
-        word => Ok(word),
-    }
-}
-
-/// A name that should belong to somebody: what cannot be a name belongs to nobody.
-fn somebody(name: &str) -> Result<Name, Refusal> {
-    Name::parse(name).map_err(|refusal| match refusal.code() {
-        Code::BadName => Refusal::no_such_user(name),
-        _ => refusal,
+        ("echo", _) => Choice::Echo(option.is_on()?),
+        ("presence", "off") => Choice::Presence(Presence::Off),
+        ("presence", "brief") => Choice::Presence(Presence::Brief),
+        ("presence", "auto") => Choice::Presence(Presence::Auto),
+        ("presence", "full") => Choice::Presence(Presence::Full),
+        ("typing", _) => Choice::Typing(option.is_on()?),
+        ("ping", "off") => Choice::Ping(0),
+        ("ping", seconds) => match seconds.parse() {
+            Ok(n @ (0 | 10..=3600)) => Choice::Ping(n),
+            _ => return Err(option.wrong("It is off, or 10 to 3600 seconds.")),
+        },
+        _ => return Err(option.unfit()),
     })
-}
-
-fn some_room(args: &Text) -> Result<Option<RoomName>, Refusal> {
-    match args.trim() {
-        "" => Ok(None),
-        room => RoomName::parse(room).map(Some),
-    }
-}
-
-fn room_first(args: Text) -> Result<(Option<RoomName>, Text), Refusal> {
-    let (word, rest) = args.split_word();
-    if word.starts_with('#') { Ok((Some(RoomName::parse(&word)?), rest)) } else { Ok((None, args)) }
 }
 
 /// How many letters must be put in, taken out, changed or swapped with their neighbour to make one word of the other
