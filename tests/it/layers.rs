@@ -88,7 +88,7 @@ const RINGS: &[(&str, &str)] = &[
         "src",
         "chat::router::accounts chat::router::archive chat::router::commands chat::router::glass chat::router::operators",
     ),
-    ("src", "chat::router::reads net::server features::archive::store testing testing::scrape"),
+    ("src", "chat::router::reads net::server features::archive::store"),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
     (
