@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
+use crate::metrics::process::soft_limit;
+
 /// A thread maps its stack, the guard page behind it, and the same for its signal stack.
 const MAPS_PER_THREAD: u64 = 4;
 /// What the server needs besides its clients.
@@ -100,11 +102,6 @@ fn pids_max_files(groups: &str) -> Vec<String> {
         files.extend(ancestors.map(|group| format!("{base}{}/pids.max", group.trim_end_matches('/'))));
     }
     files
-}
-
-/// The soft limit of a row of `/proc/self/limits`; `None` if it is unlimited.
-pub(crate) fn soft_limit(limits: &str, row: &str) -> Option<u64> {
-    limits.lines().find_map(|line| line.strip_prefix(row))?.split_whitespace().next()?.parse().ok()
 }
 
 /// Says why so many clients cannot be held here and what to do about it, or nothing if they can.
@@ -245,15 +242,6 @@ mod tests {
                 assert!(raised.clients >= wanted.max(USUAL), "{refused}");
             }
         }
-    }
-
-    #[test]
-    fn soft_limits_are_read() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max processes             96365                96365                processes \n\
-                      Max open files            unlimited            unlimited            files     \n";
-        assert_eq!(soft_limit(limits, "Max processes"), Some(96_365));
-        assert_eq!(soft_limit(limits, "Max open files"), None);
     }
 
     #[test]
