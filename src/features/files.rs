@@ -29,6 +29,7 @@ mod disk;
 pub mod door;
 mod refusal;
 mod rules;
+pub mod verbs;
 
 use disk::Disk;
 pub use refusal::FileError;
