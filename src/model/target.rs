@@ -68,9 +68,9 @@ fn masked(address: IpAddr, bits: u8) -> IpAddr {
 /// Whom a ban or a mute holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Whom {
-    /// Whoever has that name, and the connections that had it when it was said, whatever they are called later.
+    /// The user with that name, and the connections that had it at that time, also under a later name.
     Name(Name),
-    /// Whoever comes from there.
+    /// All connections from these addresses.
     Network(Network),
 }
 

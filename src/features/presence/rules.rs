@@ -63,7 +63,6 @@ impl Turn<'_, Features> {
     }
 
     /// `IGNORE`.
-
     pub(crate) fn ignore(&mut self, id: ClientId, name: Name) -> Result<Answer, Refusal> {
         if self.clients.named(&name).is_none() {
             return Err(Refusal::no_such_user(&name));
