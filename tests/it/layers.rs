@@ -48,7 +48,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Imports that point up or sideways today: the module, and what it imports. Nothing is added here: what two layers need moves down.
 const UPWARD: &[(&str, &str)] = &[
-    ("model::command", "features::files features::moderation::sanction"),
     ("net::connection", "features::lab"),
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
     ("model::event", "features::files features::lab features::moderation::sanction"),

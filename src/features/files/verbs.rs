@@ -1,6 +1,6 @@
 //! The verbs of files: offer one, and list them.
 
-use crate::features::files::file_name;
+use crate::features::files::name::file_name;
 use crate::model::args::{Args, user, wrong};
 use crate::model::command::{Command, Recipient};
 use crate::model::names::RoomName;
