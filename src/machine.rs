@@ -13,7 +13,7 @@ const MAPS_PER_THREAD: u64 = 4;
 /// What the server needs besides its clients.
 const OWN_THREADS: u64 = 64;
 const OWN_DESCRIPTORS: u64 = 64;
-/// So many clients fit at least where somebody raises a limit.
+/// So many clients fit at least where the operator raises a limit.
 const USUAL: u64 = 10_000;
 
 /// One limit of the system, in clients.
@@ -110,7 +110,7 @@ pub fn cannot_hold(max_clients: usize, threads_per_client: u64) -> Option<String
 }
 
 /// Makes sure that this machine can hold so many clients: what was asked for is refused with the reason, but the default
-/// gives way, for the usual 1024 open files should not stop anybody from a first look. Returns a note for the person if
+/// gives way, for the usual 1024 open files should not stop a first try. Returns a note for the person if
 /// it did.
 ///
 /// # Errors

@@ -89,7 +89,7 @@ impl Text {
         Text { line: self.line.clone(), start: self.start + range.start, end: self.start + range.end }
     }
 
-    /// Whether nobody would see anything of it.
+    /// Whether it consists of invisible characters only.
     pub fn is_blank(&self) -> bool {
         self.as_str().chars().all(is_invisible)
     }
