@@ -11,13 +11,14 @@ use crate::features::moderation::sanction;
 use crate::model::audit::Entry;
 use crate::model::code::Code;
 pub use crate::model::command::What;
-use crate::model::command::{Choice, Prompt, Terminal, Verb};
+use crate::model::command::{Choice, Prompt, Terminal};
 use crate::model::feature::FeatureEvent;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::reload;
 use crate::model::roles::Role;
 use crate::model::text::Text;
+use crate::model::verb::Verb;
 use crate::model::zone::Zone;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
