@@ -4,7 +4,7 @@ use crate::chat::hooks::Hooks;
 use crate::chat::router::{Answer, Turn};
 use crate::model::args::Args;
 use crate::model::command::Command;
-use crate::model::event::{Done, Envelope, Event};
+use crate::model::event::{Done, Event};
 use crate::model::feature::{FeatureCommand, FeatureEvent, Told};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
@@ -58,7 +58,7 @@ fn throw<F: Hooks>(turn: &mut Turn<'_, F>, id: ClientId, roll: Roll) -> Result<A
     let room = turn.room_or_current(id, None)?;
     let room = turn.speakable(id, &room)?.name.clone();
     // Of a random number of 64 bits the remainder is even enough: no side is ahead by more than one in 10^16.
-    let fell = (0..roll.count).map(|_| 1 + turn.draw() % u64::from(roll.sides)).collect();
+    let fell = (0..roll.count).map(|_| 1 + turn.now.draw() % u64::from(roll.sides)).collect();
     let rolled = Rolled { room: room.clone(), name: name.clone(), roll, fell };
     turn.tell_room_from(&room, &name, Event::Feature(FeatureEvent::new(rolled)));
     Ok(Answer::Said(Done::Nothing))
