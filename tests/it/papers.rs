@@ -168,7 +168,8 @@ fn every_lock_of_the_core_has_its_row() {
         let count = code.map(|line| line.matches("Mutex<").count() + line.matches("RwLock<").count()).sum::<usize>();
         locks.extend(vec![path.strip_prefix("src").expect("a path of src").display().to_string(); count]);
     }
-    let mut told: Vec<String> = table("docs/threads.md", "| lock | holds | held for |").iter().map(|row| row[0].clone()).collect();
+    let mut told: Vec<String> =
+        table("docs/threads.md", "| lock | holds | held for |").iter().map(|row| row[0].clone()).collect();
     told.iter_mut()
         .for_each(|cell| *cell = cell.split(['(', ')']).nth(1).expect("a link to its file").replacen("../src/", "", 1));
     locks.sort();
@@ -180,7 +181,8 @@ fn every_lock_of_the_core_has_its_row() {
 #[test]
 fn every_hook_has_its_row() {
     let source = read("src/chat/hooks.rs");
-    let hooks = source.split("\npub trait Hooks").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the trait");
+    let hooks =
+        source.split("\npub trait Hooks").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the trait");
     let methods = hooks.split("\n    fn ").skip(1).filter_map(|rest| Some(rest.split_once('(')?.0.to_string()));
     let mut methods: Vec<String> = methods.collect();
     let rows = table("ARCHITECTURE.md", "| hooks | what they decide or are told | default |");
