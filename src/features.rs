@@ -108,9 +108,7 @@ pub mod rooms;
 pub(crate) mod state;
 
 /// What carries out the commands of the features: each takes those of its own type.
-const COMMANDS: &[CarryOut] = &[
-    dice::carry_out,
-];
+const COMMANDS: &[CarryOut] = &[dice::carry_out];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
 

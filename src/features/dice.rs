@@ -70,7 +70,10 @@ impl Told for Rolled {
     }
 
     fn line(&self) -> Parts {
-        Parts::new("ROLL").field(&self.name).field(format_args!("{}d{}", self.roll.count, self.roll.sides)).text(self.sum())
+        Parts::new("ROLL")
+            .field(&self.name)
+            .field(format_args!("{}d{}", self.roll.count, self.roll.sides))
+            .text(self.sum())
     }
 
     fn sentence(&self) -> String {

@@ -118,7 +118,10 @@ mod tests {
     #[test]
     fn the_same_chance_draws_the_same_numbers() {
         let mut now = Now { chance: 0, ..Now::read() };
-        assert_eq!([now.draw(), now.draw(), now.draw()], [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]);
+        assert_eq!(
+            [now.draw(), now.draw(), now.draw()],
+            [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]
+        );
         assert_ne!(Now::read().chance, Now::read().chance);
     }
 

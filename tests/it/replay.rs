@@ -259,7 +259,11 @@ fn text(words: &str) -> Text {
 }
 
 fn start() -> Now {
-    Now { mono: Moment::from_micros(1_000_000), wall: DateTime::from_timestamp(1_700_000_000, 0).expect("a time"), chance: 0 }
+    Now {
+        mono: Moment::from_micros(1_000_000),
+        wall: DateTime::from_timestamp(1_700_000_000, 0).expect("a time"),
+        chance: 0,
+    }
 }
 
 /// A router on which a history is played, and all that came of it.
