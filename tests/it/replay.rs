@@ -64,6 +64,7 @@ const LINES: &[&str] = &[
     "NICK:N",
     "/list",
     "/list R",
+    "ROLL:3d6",
     "WHO:N",
     "/rooms",
     "/part",
