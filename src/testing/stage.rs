@@ -32,7 +32,7 @@ pub trait Stage {
     fn restart(&mut self);
 }
 
-/// Whether a line is as the pattern says. The words are compared one by one; see the module's table.
+/// Whether a line is as the pattern says. The words are compared one by one; see `chat_conformance::play`.
 pub fn matches(pattern: &str, line: &str) -> bool {
     let (pattern, open) = match pattern.strip_suffix("...") {
         Some(start) => (start, true),
