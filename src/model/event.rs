@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::config;
 use crate::features::files::{Granted, Token};
 use crate::features::lab::Inspection;
 use crate::features::moderation::sanction;
@@ -13,8 +12,10 @@ use crate::model::audit::Entry;
 use crate::model::code::Code;
 pub use crate::model::command::What;
 use crate::model::command::{Choice, Prompt, Terminal, Verb};
+use crate::model::feature::FeatureEvent;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::reload;
 use crate::model::roles::Role;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
@@ -174,6 +175,8 @@ pub enum Event {
         /// The same in words.
         text: Text,
     },
+    /// Something of a feature, which has no variant of its own here.
+    Feature(FeatureEvent),
     /// The server has something to say, in one room or to all.
     Note {
         /// Where; `None` is everywhere.
@@ -569,7 +572,7 @@ pub enum Items {
     /// `STATS`: figures.
     Stats(Vec<Stat>),
     /// `REHASH`: the settings that are not what they were.
-    Settings(Vec<config::Change>),
+    Settings(Vec<reload::Change>),
     /// `AUDIT`: what was done by power.
     Audit {
         /// The acts, oldest first.
@@ -883,6 +886,7 @@ impl Envelope {
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),
             Event::Pong(token) => LINE + 3 * token.len(),
+            Event::Feature(event) => LINE + event.cost(),
             Event::Block(block) => {
                 LINE + match &block.items {
                     Items::List(users) => users.iter().map(User::cost).sum(),

@@ -20,6 +20,7 @@ mod properties;
 mod replay;
 mod source;
 mod typing;
+mod words;
 
 use chat_server::testing::Engine;
 

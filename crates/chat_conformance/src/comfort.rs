@@ -13,7 +13,7 @@ impl Raw {
         Raw(server.connect().bytes(), Vec::new())
     }
 
-    /// Somebody called ani, in comfort mode.
+    /// A client called ani, in comfort mode.
     fn comfortable(server: &TestServer) -> Raw {
         let mut ani = Raw::connect(server);
         ani.sends(b"JOIN:ani\r\n/telnet on\r\n");

@@ -104,7 +104,7 @@ pub fn one_flooder_does_not_hold_up_the_others(engine: Engine) {
     let flood =
         std::thread::Builder::new().name("flood".into()).spawn(move || stream.write_all(lines.as_bytes())).unwrap();
     flooder.until("* PONG 100");
-    // The flood is under way. The answer to somebody else comes while most of it still waits.
+    // The flood is under way. The answer to another client comes while most of it still waits.
     ani.settle();
     let done = server.handle().metrics().deliveries.load(std::sync::atomic::Ordering::Relaxed);
     assert!(done < LINES as u64 - 1_000, "answered behind {done} of {LINES} lines of the flood");

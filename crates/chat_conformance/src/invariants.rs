@@ -94,13 +94,16 @@ fn run(engine: Engine, seed: u64) -> u64 {
         let seat = crowd.dice.roll(CLIENTS);
         crowd.operate(seat);
         if operation % 25 == 0 {
-            // I10: what waits is bounded, whoever reads or not.
+            // I10: what waits is bounded, whether a client reads or not.
             let waiting = crowd.server.handle().registry().snapshot().waiting;
             assert!(waiting <= CLIENTS * (2 * outbox + 64 * 1024), "I10: {waiting} bytes wait");
         }
     }
     let gaps = crowd.finish(outbox == SMALL_OUTBOX);
-    assert!(outbox == SMALL_OUTBOX || gaps == 0, "I4: everybody stayed under the limits, and there were {gaps} gaps");
+    assert!(
+        outbox == SMALL_OUTBOX || gaps == 0,
+        "I4: every client stayed under the limits, and there were {gaps} gaps"
+    );
     gaps
 }
 
@@ -218,7 +221,7 @@ impl Crowd {
         self.sign_on(seat);
     }
 
-    /// Takes the seat's own name, or where somebody has that, one that nobody wants.
+    /// Takes the seat's own name, or where another client has that, a name that no client wants.
     fn sign_on(&mut self, seat: usize) {
         self.ask(seat, "JOIN", NAMES[seat]);
         let (life, _) = self.seats[seat];
@@ -227,10 +230,10 @@ impl Crowd {
 
     /// Everything that was sent is heard, and then the logs are read.
     fn finish(mut self, runs_over: bool) -> u64 {
-        // Whoever was cut is noticed when the system says so; a ping later there is nobody but those who are here.
+        // The server notices a cut connection when the system reports it; after a ping it knows only the clients that are here.
         let began = Instant::now();
         while self.server.handle().registry().snapshot().clients > CLIENTS {
-            assert!(began.elapsed() < DEADLINE, "somebody who is gone is still known");
+            assert!(began.elapsed() < DEADLINE, "a client that is gone is still known");
             self.settle(0);
         }
         // First all that was asked is done by the router, then all that came of it is read.
@@ -266,7 +269,7 @@ impl Crowd {
         let registered = self.server.handle().registry().names();
         let registered: BTreeSet<String> = registered.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
         assert_eq!(names, registered, "I6");
-        // I4: whoever is in a room has all of it, to the last line.
+        // I4: a client in a room has all of it, to the last line.
         let mut ends: HashMap<&str, u64> = HashMap::new();
         for (witness, _) in still_here {
             assert!(!witness.ended);
@@ -279,7 +282,7 @@ impl Crowd {
     }
 }
 
-/// I5: a whisper that was answered with OK was heard by exactly one, from the sender's name; any other by nobody.
+/// I5: a whisper that was answered with OK was heard by exactly one, from the sender's name; any other by no client.
 fn check_whispers(witnesses: &[(Witness, &Log)], record: &Record) {
     let mut heard: HashMap<&str, usize> = HashMap::new();
     for (_, _, words) in witnesses.iter().flat_map(|(witness, _)| &witness.whispers) {

@@ -65,27 +65,27 @@ pub fn one_name_goes_to_one_of_many_who_want_it(engine: Engine) {
 pub fn everybody_hears_an_announcement(engine: Engine) {
     let server = engine.start();
     let mut ani = server.join("ani");
-    let mut nobody = server.connect();
+    let mut unnamed = server.connect();
     server.handle().announce(Text::new("Cake at four.").unwrap());
     ani.hears("* NOTE *: Cake at four.");
-    assert_eq!(nobody.settle().len(), 1, "without a name one hears only HELLO");
+    assert_eq!(unnamed.settle().len(), 1, "without a name a client hears only HELLO");
 }
 
 pub fn the_end_tells_everybody_and_joins_every_thread(engine: Engine) {
     let server = engine.start();
     let mut ani = server.join("ani");
-    let mut nobody = server.connect();
-    nobody.settle();
+    let mut unnamed = server.connect();
+    unnamed.settle();
     server.stop().unwrap();
     ani.hears("* NOTE *: The server is stopping.");
     ani.hears("* BYE 503 shutting-down: The server is stopping.");
     assert_eq!(ani.line(), None);
-    nobody.hears("* BYE 503 shutting-down: ...");
+    unnamed.hears("* BYE 503 shutting-down: ...");
 }
 
 pub fn the_end_comes_in_the_middle_of_much_talk(engine: Engine) {
     let server = engine.start();
-    // There before the talk begins, which may be over sooner than somebody joins.
+    // There before the talk begins, which may be over sooner than a client joins.
     let mut ani = server.join("ani");
     let talkers: Vec<_> = (0..20)
         .map(|i| {

@@ -28,7 +28,7 @@ pub fn a_full_server_says_so_and_has_a_place_when_somebody_leaves(engine: Engine
     until_let_in(&server);
 }
 
-/// The place is free when the thread of the one who left has ended, which nobody is told of: knock until it is.
+/// The place is free when the thread of the one who left has ended, which no client is told of: connect until it is.
 fn until_let_in(server: &TestServer) -> TestClient {
     let began = Instant::now();
     loop {
@@ -73,7 +73,7 @@ pub fn limits_can_change_while_people_are_here(engine: Engine) {
     budi.until("* NOTE * one");
     budi.until("* NOTE * two");
     ani.until("* JOINED #lobby budi");
-    // More than there may be: all of them stay, and nobody comes.
+    // More than there may be: all of them stay, and no other is let in.
     server.handle().reload(Config { max_clients: 1, history: 2, ..other });
     server.connect().hears("* BYE 511 server-full: ...");
     ani.send("HISTORY:");
@@ -196,7 +196,7 @@ pub fn lines_of_a_paste_that_may_not_begin_are_no_commands(engine: Engine) {
     assert!(heard[1].contains(" ERR 451 not-signed-on PASTE tag=1: ") && heard[2].ends_with(" PONG x"), "{heard:?}");
 }
 
-/// A paste within its own bounds is said, or has to wait; nobody is muted for it, or for lines in it that are the same.
+/// A paste within its own bounds is said, or has to wait; no client is muted for it, or for lines in it that are the same.
 pub fn who_pastes_much_is_not_muted(engine: Engine) {
     let server = short(engine, |config| {
         config.spam_lines = 30;

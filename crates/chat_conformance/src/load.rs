@@ -1,4 +1,4 @@
-//! Many at once: five hundred people in one room, and everybody hears everything, once, in one order.
+//! Many at once: five hundred clients in one room, and each hears everything, once, in one order.
 
 use std::collections::HashMap;
 

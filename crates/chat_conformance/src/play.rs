@@ -1,7 +1,7 @@
 //! Plays transcripts.
 //!
 //! A transcript is a conversation that is run on a [`Stage`]: the bare router, or a real server. What a client gets
-//! must be said in it, line by line; a line that nobody asked for is a failure.
+//! must be said in it, line by line; a line that the transcript does not have is a failure.
 //!
 //! ```text
 //! // Whispers are for one person only.
@@ -13,7 +13,7 @@
 //!
 //! | line | meaning |
 //! | --- | --- |
-//! | `set key value` | a setting (of `chat.toml`), before anybody comes |
+//! | `set key value` | a setting (of `chat.toml`), before a client connects |
 //! | `kept`, `kept private` | the server has a store; private: only accounts come in |
 //! | `account ani secret-word admin` | this account is there from the start |
 //! | `with ani budi` | they connect and join; what they get by that is read away |
@@ -21,7 +21,7 @@
 //! | `ani connects from 192.0.2.7` | the same from there; only the bare router believes it |
 //! | `ani> words` | she sends a line; `\xNN` is a byte, `\{3000 x}` a repeated letter; who is new connects first |
 //! | `ani< words` | she gets this line; `*` stands for anything within a word, `...` at the end for any rest; what stands at `{code}` is what `{code}` means in later lines |
-//! | `door connects to files` | `door` is a connection to the file door; its answer is read before anybody else's |
+//! | `door connects to files` | `door` is a connection to the file door; its answer is read before any other client's |
 //! | `ani<< words` | the same, and other lines may come before it |
 //! | `ani hangs up` | she closes her sending half |
 //! | `ani is gone` | her connection has ended, and she got nothing more |
@@ -29,7 +29,7 @@
 //! | `ani stops reading` | what is for her waits; only on the bare router, where no system keeps a part of it |
 //! | `ani reads on` | she takes what waited |
 //! | `settings burst 7` | the settings' file says this from now on; only the bare router has one |
-//! | `restart` | the server stops and starts again: everybody is gone, and what is kept is there |
+//! | `restart` | the server stops and starts again: no client is connected, and what is kept is there |
 
 use std::collections::{HashMap, VecDeque};
 
@@ -41,7 +41,7 @@ use chat_server::testing::{MemoryStore, Setup, Stage, matches, quick};
 /// Plays a transcript on a stage that is made with its settings.
 ///
 /// # Panics
-/// If somebody gets another line than the transcript says, or one it does not say.
+/// If a client gets another line than the transcript says, or one it does not say.
 #[track_caller]
 pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -> S) {
     let mut setup = Setup::from(quick());
@@ -94,7 +94,7 @@ struct Player<'a, S> {
     known: HashMap<String, String>,
 }
 
-/// What somebody got and the transcript has not asked for yet.
+/// What a client got and the transcript has not asked for yet.
 #[derive(Default)]
 struct Heard {
     waiting: VecDeque<String>,
@@ -158,7 +158,7 @@ impl<S: Stage> Player<'_, S> {
             _ if rest.starts_with(" connects from ") => {
                 self.sync_other(who);
                 let address = rest.rsplit(' ').next().unwrap_or_default();
-                assert!(self.stage.connect_from(who, address), "{place}: everybody is on this machine here");
+                assert!(self.stage.connect_from(who, address), "{place}: every client is on this machine here");
                 self.seats.insert(who.into(), Heard::default());
             }
             " hangs up" => {
@@ -200,7 +200,7 @@ impl<S: Stage> Player<'_, S> {
         if let Some(speaker) = self.speaker.take() {
             self.sync(&speaker);
         }
-        assert!(self.stage.reads(who, on), "{place}: on this stage nobody knows how much waits");
+        assert!(self.stage.reads(who, on), "{place}: this stage does not know how much waits");
         self.seats.entry(who.into()).or_default().stalled = !on;
     }
 
@@ -239,9 +239,9 @@ impl<S: Stage> Player<'_, S> {
     fn join(&mut self, who: &str) {
         self.connect(who);
         self.say(who, &format!("JOIN:{who}"));
-        let everybody: Vec<String> = self.seats.keys().cloned().collect();
+        let names: Vec<String> = self.seats.keys().cloned().collect();
         self.sync(who);
-        for who in everybody {
+        for who in names {
             self.sync(&who);
             self.seats.entry(who).or_default().waiting.clear();
         }
@@ -315,9 +315,9 @@ impl<S: Stage> Player<'_, S> {
         if let Some(speaker) = self.speaker.take() {
             self.sync(&speaker);
         }
-        let mut everybody: Vec<String> = self.seats.keys().cloned().collect();
-        everybody.sort();
-        for who in everybody {
+        let mut names: Vec<String> = self.seats.keys().cloned().collect();
+        names.sort();
+        for who in names {
             self.sync(&who);
             let waiting = &self.seats[&who].waiting;
             assert!(waiting.is_empty(), "{}: {who} also got, unasked for: {waiting:#?}", self.title);

@@ -209,7 +209,13 @@ impl Program {
     /// Waits until it has ended by itself, and returns its exit code and all that it has shown.
     #[track_caller]
     pub fn ends(&mut self) -> (Option<i32>, String) {
-        let until = Instant::now() + DEADLINE;
+        self.ends_within(DEADLINE)
+    }
+
+    /// The same for a program that works longer than the deadline of what only waits.
+    #[track_caller]
+    pub fn ends_within(&mut self, time: Duration) -> (Option<i32>, String) {
+        let until = Instant::now() + time;
         loop {
             match self.piece(until) {
                 Ok(piece) => self.shown.extend(piece),

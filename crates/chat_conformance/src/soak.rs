@@ -58,7 +58,7 @@ struct Log {
 }
 
 impl Log {
-    /// Every id of the room comes once and in order: in somebody's words, in the answer to one's own, or in a gap.
+    /// Every id of the room comes once and in order: in another client's words, in the answer to its own, or in a gap.
     fn note(&mut self, line: &str) {
         let head = line.split(": ").next().unwrap_or_default();
         let words: Vec<&str> = head.split(' ').collect();
@@ -113,7 +113,7 @@ fn talk(client: &mut TestClient, dice: &mut Dice, log: &mut Log) {
     client.settle().iter().for_each(|line| log.note(line));
 }
 
-/// The end of the bad weather: everybody can see it, and whoever waits is woken by it.
+/// The end of the bad weather: every person sees it, and one that waits is woken by it.
 #[derive(Default)]
 struct Weather {
     over: Mutex<bool>,

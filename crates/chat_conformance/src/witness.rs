@@ -39,7 +39,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// One to whom every line of its rooms is due: it ignores nobody, and its own words are answered.
+    /// A client to which every line of its rooms is due: it ignores no name, and its own words are answered.
     /// Where outboxes run over, coming and going falls out first, and nothing stands in its place.
     pub fn of_everything(but_presence: bool) -> Witness {
         Witness { complete: true, blind: but_presence, ..Witness::default() }
@@ -146,13 +146,13 @@ impl Witness {
             somewhere = true;
             let was = people.remove(&old);
             if old != new {
-                // I6: the new name was nobody's.
+                // I6: no client had the new name.
                 assert!(was.is_none() || people.get(&new) != Some(&true), "I6: {raw}");
                 people.remove(&new);
             }
             people.extend(was.map(|was| (new.clone(), was)));
         }
-        assert!(somewhere, "I7: nobody of that name is here: {raw}");
+        assert!(somewhere, "I7: no client of that name is here: {raw}");
     }
 
     fn answered(&mut self, tag: Option<String>, line: Line) {
@@ -222,7 +222,7 @@ impl Witness {
 }
 
 impl Record {
-    /// The same number is the same line for everybody.
+    /// The same number is the same line for every client.
     fn said(&mut self, line: &Line, rule: &str) {
         let key = (line.field(0).to_ascii_lowercase(), line.number(1));
         let words = (line.field(2).to_string(), line.text.clone().unwrap_or_default());
@@ -230,7 +230,7 @@ impl Record {
         assert_eq!(*known, words, "{rule}: {line:?}");
     }
 
-    /// Whether somebody heard these words in a room.
+    /// Whether a client heard these words in a room.
     pub fn has(&self, words: &str) -> bool {
         self.said.values().any(|(_, said)| said == words)
     }

@@ -37,7 +37,7 @@ impl Tmux {
         while tmux.group.is_empty() {
             tmux.group = tmux.run(&begin).trim().to_string();
             assert!(Instant::now() < until, "tmux does not start");
-            // Nobody tells when it listens.
+            // Tmux does not tell when it listens.
             thread::park_timeout(Duration::from_millis(5));
         }
         tmux
@@ -98,7 +98,7 @@ impl Tmux {
                 return;
             }
             assert!(Instant::now() < until, "wanted {wanted} on\n{screen}");
-            // Nobody tells when a screen changes.
+            // Tmux does not tell when a screen changes.
             thread::park_timeout(Duration::from_millis(20));
         }
     }
@@ -202,7 +202,7 @@ pub fn arrows_move_and_bring_back_what_was_said(engine: Engine) {
     ani.ends_with(&["> hllo 👨‍👩‍👧日"]);
     ani.presses(&["Home", "Right", "e", "End", "Left", "BSpace", "DC", "Left", "Left", "X", "C-e", "!"]);
     ani.ends_with(&["> hellXo !"]);
-    // In the middle of a line that has two rows, when somebody speaks.
+    // In the middle of a line that has two rows, when another client speaks.
     ani.presses(&["C-a"]);
     let long = "x".repeat(90);
     ani.types(&long);

@@ -14,7 +14,7 @@ fn answer_to(engine: Engine, bytes: &[u8]) -> String {
     let mut stranger = server.connect();
     stranger.send_bytes(bytes);
     let heard = stranger.rest();
-    assert_eq!(ani.settle(), [] as [String; 0], "nobody hears of a stranger");
+    assert_eq!(ani.settle(), [] as [String; 0], "no client hears of a stranger");
     assert_eq!(server.handle().metrics().foreign(), 1, "it is counted: {heard:#?}");
     assert!(heard[0].contains(" HELLO 1 "), "{heard:#?}");
     heard[1..].join("\n")
@@ -104,7 +104,7 @@ pub fn putty_speaks_first_and_is_refused_each_wish(engine: Engine) {
     putty.stream().read_exact(&mut refusals).unwrap();
     assert_eq!(refusals, *b"\xff\xfe\x1f\xff\xfe\x20\xff\xfe\x18\xff\xfe\x27\xff\xfc\x01\xff\xfe\x03\xff\xfc\x03");
     putty.hears("* OK JOIN room=#lobby users=1: You are ani, alone in #lobby.");
-    // A window size comes at any time, also in the middle of a line, and without anybody having asked.
+    // A window size comes at any time, also in the middle of a line, and without a question.
     putty.send_bytes(b"PING:a\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0b\r\0");
     putty.hears("* PONG ab");
 }

@@ -4,7 +4,7 @@ use chat_server::testing::{Engine, TestClient, TestServer};
 
 use crate::program::{Program, is_here};
 
-/// A server, a listener called budi, and somebody with telnet who has signed on as ani.
+/// A server, a listener called budi, and a telnet that has signed on as ani.
 fn with_telnet(engine: Engine) -> Option<(TestServer, TestClient, Program)> {
     if !is_here("telnet") || !is_here("script") {
         return None;
