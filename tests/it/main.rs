@@ -5,6 +5,7 @@ mod days;
 mod figures;
 mod files;
 mod forging;
+mod kernel;
 mod lab;
 mod layers;
 mod lengths;
