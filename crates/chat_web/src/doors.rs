@@ -1,0 +1,14 @@
+//! The ways in: the REST calls, the WebSocket, files, the operators' calls, and the page itself (docs/protocol.md).
+
+pub(crate) mod caller;
+pub(crate) mod extract;
+pub(crate) mod users;
+pub(crate) mod messages;
+pub(crate) mod pages;
+pub(crate) mod search;
+pub(crate) mod about;
+pub(crate) mod accounts;
+pub(crate) mod admin;
+pub(crate) mod files;
+pub(crate) mod websocket;
+pub(crate) mod assets;
