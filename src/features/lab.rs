@@ -14,15 +14,16 @@ use std::time::{Duration, Instant};
 
 use crate::chat::ticket::Credits;
 use crate::config::Config;
-use crate::features::lab::chaos::{Chaos, Faulty};
+use crate::config::chaos::Chaos;
+use crate::features::lab::chaos::Faulty;
+use crate::metrics::process::{self, Task};
 use crate::model::names::{ClientId, Name};
 use crate::net::connection::{Link, serve};
 use crate::net::intake::MESSAGES;
 use crate::net::server::{Arrival, ServerHandle};
-use crate::process::{self, Task};
 use crate::protocol::dialect::{LineDecoder, LineEncoder};
 
-pub mod chaos;
+mod chaos;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
