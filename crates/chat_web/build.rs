@@ -8,11 +8,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 // The tag is made by the same lines as at run time.
-include!("src/doors/tag.rs");
+include!("src/handlers/tag.rs");
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=static");
-    println!("cargo:rerun-if-changed=src/doors/tag.rs");
+    println!("cargo:rerun-if-changed=src/handlers/tag.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("static");
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut files = Vec::new();

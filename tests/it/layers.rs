@@ -90,11 +90,6 @@ const RINGS: &[(&str, &str)] = &[
     ),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
-    (
-        "crates/chat_web/src",
-        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",
-    ),
-    ("crates/chat_web/src", "session::task state websocket"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 

@@ -15,20 +15,22 @@
 #![warn(missing_docs)]
 
 mod lock;
-mod values;
+mod error;
+mod models;
 mod http;
 mod config;
 mod session;
 mod state;
 mod task;
-mod doors;
+mod handlers;
+mod websocket;
 mod server;
 
 pub use config::{Times, WebConfig};
+pub use error::problems::PROBLEMS;
 pub use server::Web;
 pub use server::openapi::openapi;
 pub use state::AppState;
 pub use state::receipts::{Receipt, Receipts};
 pub use state::rooms::{Page, PageQuery, RoomLog, Rooms};
 pub use state::sockets::OpenSockets;
-pub use values::problems::PROBLEMS;

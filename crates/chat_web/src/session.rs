@@ -18,10 +18,10 @@ pub(crate) mod ask;
 pub(crate) mod queue;
 
 use crate::lock::lock;
-use crate::values::frames::ServerFrame;
-use crate::values::ids::random_token;
-use crate::values::names::bare;
-use crate::values::objects::Author;
+use crate::models::frames::ServerFrame;
+use crate::models::ids::random_token;
+use crate::models::names::bare;
+use crate::models::objects::Author;
 use ask::{Answer, Ask};
 use queue::FrameReceiver;
 

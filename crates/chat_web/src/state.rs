@@ -21,7 +21,7 @@ pub(crate) mod router;
 pub(crate) mod frames;
 
 use crate::config::WebConfig;
-use crate::values::ids::Ids;
+use crate::models::ids::Ids;
 use figures::Figures;
 use receipts::Receipts;
 use rooms::Rooms;

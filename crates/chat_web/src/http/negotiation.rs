@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::values::error::AppError;
+use crate::error::AppError;
 
 /// The encodings that an answer may have, by `Accept-Encoding` (RFC 9110, section 12.5.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

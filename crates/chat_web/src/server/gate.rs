@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use chat_server::config::hosts::{Authority, Called, Hosts, Site};
 
 use crate::config::WebConfig;
+use crate::error::AppError;
 use crate::http::peer::Peer;
 use crate::state::AppState;
-use crate::values::error::AppError;
 
 /// What a browser says of where a call comes from, by HTTPS and to this machine (the Fetch Metadata of the W3C).
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

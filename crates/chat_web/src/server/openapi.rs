@@ -9,10 +9,10 @@ use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Responses};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::doors::{about, accounts, admin, files, messages, pages, search, users};
+use crate::error::PROBLEM;
+use crate::handlers::{about, accounts, admin, files, messages, pages, search, users};
 use crate::http::cookies;
 use crate::state::AppState;
-use crate::values::error::PROBLEM;
 
 #[derive(OpenApi)]
 #[openapi(info(

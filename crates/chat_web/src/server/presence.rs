@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::models::objects::{Author, Presence, User};
 use crate::state::AppState;
-use crate::values::objects::{Author, Presence, User};
 
 /// How often users are looked at.
 const EVERY: Duration = Duration::from_secs(5);

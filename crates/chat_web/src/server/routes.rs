@@ -18,11 +18,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::gate::gate;
 use super::openapi::api;
-use crate::doors::{about, assets, files, websocket};
+use crate::error::{AppError, Problem};
+use crate::handlers::{about, assets, files};
 use crate::http::negotiation::{self, OnlyCompressed};
+use crate::models::ids::random_uuid;
 use crate::state::AppState;
-use crate::values::error::{AppError, Problem};
-use crate::values::ids::random_uuid;
+use crate::websocket;
 
 /// The most bytes of a body.
 const BODY: usize = 64 * 1024;

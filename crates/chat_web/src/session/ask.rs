@@ -9,7 +9,7 @@ use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
 
-use crate::values::objects::Message;
+use crate::models::objects::Message;
 
 /// A frame, or a REST call, in the core's words.
 #[derive(Debug)]

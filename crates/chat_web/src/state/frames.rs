@@ -8,10 +8,10 @@ use chat_server::model::event::{Envelope, Event, Measure, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
 
 use super::AppState;
-use crate::values::frames::ServerFrame;
-use crate::values::names::{bare, timestamp};
-use crate::values::objects::FileInfo;
-use crate::values::render::{changed_frame, message, plain, warning_code};
+use crate::models::frames::ServerFrame;
+use crate::models::names::{bare, timestamp};
+use crate::models::objects::FileInfo;
+use crate::models::render::{changed_frame, message, plain, warning_code};
 
 /// The frame of an event that looks the same to everybody, rendered by the first session that needs it; the others share its bytes.
 pub(crate) fn rendered(state: &AppState, envelope: &Arc<Envelope>) -> Option<Utf8Bytes> {

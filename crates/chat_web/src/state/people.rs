@@ -7,8 +7,8 @@ use chat_server::model::names::{Name, RoomName};
 use chat_server::model::now::Moment;
 
 use super::AppState;
-use crate::values::names::{bare, room_key};
-use crate::values::objects::{Author, Presence, Room, User};
+use crate::models::names::{bare, room_key};
+use crate::models::objects::{Author, Presence, Room, User};
 
 impl AppState {
     /// A user of whom only the name is known. The id is nil where no such user is on.

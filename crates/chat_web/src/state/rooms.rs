@@ -10,9 +10,9 @@ use dashmap::DashMap;
 use uuid::Uuid;
 
 use crate::lock::lock;
-use crate::values::names::{bare, room_key};
-use crate::values::objects::Message;
-use crate::values::render::apply;
+use crate::models::names::{bare, room_key};
+use crate::models::objects::Message;
+use crate::models::render::apply;
 
 /// The most messages that are kept of one room, and of all; and the most bytes that those of all cost.
 const ROOM_MESSAGES: usize = 20_000;

@@ -11,9 +11,9 @@ use chat_server::model::names::RoomName;
 use tokio::sync::oneshot;
 
 use super::AppState;
-use crate::values::error::AppError;
-use crate::values::objects::Message;
-use crate::values::render::messages;
+use crate::error::AppError;
+use crate::models::objects::Message;
+use crate::models::render::messages;
 
 impl AppState {
     /// Hands a message to the router. Its inbox is for all: where it is full, this task waits and nobody else.

@@ -7,10 +7,10 @@ use chat_server::model::names::RoomName;
 
 use super::receipts::Receipt;
 use super::{AppState, Online};
-use crate::values::frames::ServerFrame;
-use crate::values::names::room_key;
-use crate::values::objects::{Author, Message, Presence};
-use crate::values::render;
+use crate::models::frames::ServerFrame;
+use crate::models::names::room_key;
+use crate::models::objects::{Author, Message, Presence};
+use crate::models::render;
 
 impl AppState {
     /// Takes in an event of the tap.

@@ -9,11 +9,11 @@ use chat_server::model::text::Text;
 
 use super::Task;
 use super::pending::{Pending, Wanted};
+use crate::models::frames::{Ack, ServerFrame};
+use crate::models::render::error_frame;
 use crate::session::ask::Outcome;
 use crate::session::{Asker, SocketId};
 use crate::state::frames::rendered;
-use crate::values::frames::{Ack, ServerFrame};
-use crate::values::render::error_frame;
 
 impl Task {
     pub(super) async fn event(&mut self, envelope: &Arc<Envelope>) {

@@ -12,14 +12,14 @@ use tokio::sync::oneshot;
 
 use super::Task;
 use super::pending::Wanted;
+use crate::error::AppError;
+use crate::models::frames::{Ack, ServerFrame};
+use crate::models::names::{bare, room_key};
+use crate::models::render::unfit;
 use crate::session::ask::{Ask, Outcome};
 use crate::session::queue::{FrameReceiver, Out, frames};
 use crate::session::{Asker, Input, SocketId};
 use crate::state::receipts::Receipt;
-use crate::values::error::AppError;
-use crate::values::frames::{Ack, ServerFrame};
-use crate::values::names::{bare, room_key};
-use crate::values::render::unfit;
 
 /// The most sockets of one session.
 const SOCKETS: usize = 8;

@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::Task;
 use super::pending::{Pending, Wanted};
+use crate::models::frames::{Ack, CommandInfo, ServerFrame};
+use crate::models::names::{bare, timestamp};
+use crate::models::objects::{AuditEntry, Room, User, figure};
+use crate::models::render::{message, plain};
 use crate::session::queue::Out;
-use crate::values::frames::{Ack, CommandInfo, ServerFrame};
-use crate::values::names::{bare, timestamp};
-use crate::values::objects::{AuditEntry, Room, User, figure};
-use crate::values::render::{message, plain};
 
 impl Task {
     pub(super) async fn block(&mut self, envelope: &Envelope, block: &Block, pending: Pending) {

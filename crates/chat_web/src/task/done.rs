@@ -9,13 +9,13 @@ use chat_server::model::text::Text;
 
 use super::Task;
 use super::pending::{Pending, Wanted};
+use crate::models::frames::{Ack, ServerFrame};
+use crate::models::names::{bare, room_key, timestamp};
+use crate::models::objects::{Message, Presence};
+use crate::models::render::{changed_frame, message, plain};
 use crate::session::Asker;
 use crate::session::ask::Outcome;
 use crate::state::receipts::Receipt;
-use crate::values::frames::{Ack, ServerFrame};
-use crate::values::names::{bare, room_key, timestamp};
-use crate::values::objects::{Message, Presence};
-use crate::values::render::{changed_frame, message, plain};
 
 impl Task {
     pub(super) async fn done(&mut self, envelope: &Arc<Envelope>, done: &Done, pending: Pending) {

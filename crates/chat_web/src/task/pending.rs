@@ -6,10 +6,10 @@ use chat_server::model::event::What;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::text::Text;
 
+use crate::models::frames::Span;
+use crate::models::names::bare;
 use crate::session::{Asker, SocketId};
 use crate::state::receipts::Receipt;
-use crate::values::frames::Span;
-use crate::values::names::bare;
 
 /// A request under way.
 pub(super) struct Pending {

@@ -10,12 +10,12 @@ use chat_server::model::names::RoomName;
 
 use super::Task;
 use super::pending::{Missed, Resume, Wanted};
+use crate::models::frames::{ServerFrame, Span};
+use crate::models::names::{bare, room_key};
+use crate::models::render::id_in_room;
 use crate::session::Asker;
 use crate::session::queue::Out;
 use crate::state::frames::rendered;
-use crate::values::frames::{ServerFrame, Span};
-use crate::values::names::{bare, room_key};
-use crate::values::render::id_in_room;
 
 /// The most lines that one `HISTORY` of a resume asks for: of the longest they come to about as much as may wait for a socket.
 const RESUME_PAGE: usize = 100;

@@ -6,14 +6,14 @@ use axum::extract::ws::Utf8Bytes;
 use chat_server::model::names::RoomName;
 
 use super::Task;
+use crate::models::client_frames::FRAME_BYTES;
+use crate::models::frames::{Limits, Minute, Rate, ServerFrame, ServerInfo};
+use crate::models::ids::random_token;
+use crate::models::names::{bare, room_key};
+use crate::models::objects::OwnRoom;
+use crate::models::render::commands;
 use crate::session::queue::Out;
 use crate::session::{RENEWED, SocketId};
-use crate::values::client_frames::FRAME_BYTES;
-use crate::values::frames::{Limits, Minute, Rate, ServerFrame, ServerInfo};
-use crate::values::ids::random_token;
-use crate::values::names::{bare, room_key};
-use crate::values::objects::OwnRoom;
-use crate::values::render::commands;
 
 impl Task {
     pub(super) fn hello(&self) -> ServerFrame {

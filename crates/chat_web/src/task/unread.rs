@@ -8,9 +8,9 @@ use chat_server::model::text::Text;
 
 use super::Task;
 use super::whispers::Whisper;
+use crate::models::names::timestamp;
 use crate::session::SocketId;
 use crate::session::queue::Out;
-use crate::values::names::timestamp;
 
 /// How much of a whisper its author is reminded of, in bytes.
 const REMINDER: usize = 200;

@@ -6,8 +6,8 @@ use chat_server::model::names::Name;
 use tokio::sync::oneshot;
 
 use super::Task;
-use crate::values::frames::ServerFrame;
-use crate::values::names::{bare, room_key};
+use crate::models::frames::ServerFrame;
+use crate::models::names::{bare, room_key};
 
 impl Task {
     /// Follows what others decide: that the user is an operator or not, or has to leave a room; and by which modes a room is closed.

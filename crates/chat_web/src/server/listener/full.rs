@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::values::error::{AppError, PROBLEM};
+use crate::error::{AppError, PROBLEM};
 
 /// How long, and for how many bytes, what a client still sends is read and thrown away behind a refusal: a socket that is closed
 /// with bytes unread is reset, and the client, or the proxy before it, never sees why.

@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::error::AppError;
 use crate::http::negotiation::{self, Encodings};
 use crate::state::AppState;
-use crate::values::error::AppError;
 
 /// One file of the page, as build.rs packs it.
 struct Asset {

@@ -15,14 +15,14 @@ use futures_util::stream::SplitStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
+use crate::models::client_frames::ClientFrame;
+use crate::models::frames::ServerFrame;
+use crate::models::input::{emoji_of, is_cid, one_line};
+use crate::models::names::room_name;
+use crate::models::render::error_frame;
 use crate::session::ask::Ask;
 use crate::session::{Session, SocketId};
 use crate::state::AppState;
-use crate::values::client_frames::ClientFrame;
-use crate::values::frames::ServerFrame;
-use crate::values::input::{emoji_of, is_cid, one_line};
-use crate::values::names::room_name;
-use crate::values::render::error_frame;
 
 /// Why a socket's reader ends.
 pub(super) enum End {

@@ -11,12 +11,12 @@ use chat_server::chat::message::{Onlooker, Sought};
 use chat_server::model::names::ClientId;
 use chat_server::net::connections::{Permit, TurnedAway};
 
+use crate::error::AppError;
 use crate::http::cookies::{self, Cookies};
 use crate::http::peer::Peer;
 use crate::session::Session;
 use crate::state::AppState;
 use crate::task::{self, Entry, NoSession};
-use crate::values::error::AppError;
 
 /// What every handler is given.
 pub(crate) type Shared = State<Arc<AppState>>;

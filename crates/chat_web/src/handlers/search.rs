@@ -20,11 +20,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::caller::{Shared, Viewer};
 use super::extract::{PathParam, QueryParams, no_store, number};
 use super::pages::{LARGEST_PAGE, limit_of};
+use crate::error::{AppError, Problem, retry_of};
+use crate::models::names::room_name;
+use crate::models::objects::Message;
+use crate::models::render::messages;
 use crate::state::AppState;
-use crate::values::error::{AppError, Problem, retry_of};
-use crate::values::names::room_name;
-use crate::values::objects::Message;
-use crate::values::render::messages;
 
 /// How long an export waits where more than its share is read from its address.
 const EXPORT_WAIT: Duration = Duration::from_secs(60);

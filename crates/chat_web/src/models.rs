@@ -6,6 +6,4 @@ pub(crate) mod objects;
 pub(crate) mod frames;
 pub(crate) mod client_frames;
 pub(crate) mod input;
-pub(crate) mod error;
-pub(crate) mod problems;
 pub(crate) mod render;

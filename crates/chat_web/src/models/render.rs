@@ -9,11 +9,11 @@ use chat_server::model::refusal::Refusal;
 use chat_server::protocol::render::render;
 use uuid::Uuid;
 
-use super::error::retry_of;
 use super::frames::{CommandInfo, ServerFrame};
 use super::ids::{Ids, message_id};
 use super::names::{bare, timestamp};
 use super::objects::{Author, FileInfo, Message};
+use crate::error::retry_of;
 
 /// A message of a room as REST shows it.
 pub(crate) fn message(ids: Ids, envelope: &Envelope, speech: &Speech) -> Message {

@@ -17,13 +17,13 @@ use tokio::time::{sleep, timeout};
 mod reader;
 mod writer;
 
-use super::caller::{may_come_from, session_of, token_of};
+use crate::error::AppError;
+use crate::handlers::caller::{may_come_from, session_of, token_of};
 use crate::http::peer::Peer;
+use crate::models::client_frames::FRAME_BYTES;
 use crate::session::{RENEWED, Session, SocketId};
 use crate::state::AppState;
 use crate::state::sockets::SocketGuard;
-use crate::values::client_frames::FRAME_BYTES;
-use crate::values::error::AppError;
 use reader::{End, read};
 use writer::{Sink, write};
 

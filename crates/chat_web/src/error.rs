@@ -13,7 +13,9 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::problems::PROBLEMS;
+pub(crate) mod problems;
+
+use problems::PROBLEMS;
 
 /// A refusal.
 #[derive(Debug, Error)]

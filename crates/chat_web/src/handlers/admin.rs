@@ -19,12 +19,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::extract::{JsonBody, QueryParams, number};
+use crate::error::{AppError, Problem};
 use crate::http::peer::Peer;
+use crate::models::input::one_line;
+use crate::models::names::room_name;
+use crate::models::objects::{AuditEntry, Room, User};
 use crate::state::AppState;
-use crate::values::error::{AppError, Problem};
-use crate::values::input::one_line;
-use crate::values::names::room_name;
-use crate::values::objects::{AuditEntry, Room, User};
 
 /// How many acts a page of the audit has if nothing is said, and at most.
 const PAGE: usize = 50;

@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use super::caller::{Shared, SignedOn, Viewer};
 use super::extract::{JsonBody, PathParam};
+use crate::error::{AppError, Problem};
+use crate::models::input::{is_cid, one_line};
+use crate::models::names::room_name;
+use crate::models::objects::Message;
 use crate::session::ask::{Ask, Outcome};
-use crate::values::error::{AppError, Problem};
-use crate::values::input::{is_cid, one_line};
-use crate::values::names::room_name;
-use crate::values::objects::Message;
 
 /// Something to say.
 #[derive(Debug, Deserialize, ToSchema)]

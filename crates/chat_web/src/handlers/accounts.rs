@@ -22,13 +22,13 @@ use uuid::Uuid;
 
 use super::caller::{Shared, SignedOn, permit, session_of, sign_on};
 use super::extract::{JsonBody, QueryParams, no_store};
+use crate::error::{AppError, Problem};
 use crate::http::cookies::{ACCOUNT, Cookies, SESSION};
 use crate::http::peer::Peer;
+use crate::models::objects::Author;
 use crate::session::Session;
 use crate::state::AppState;
 use crate::task::Entry;
-use crate::values::error::{AppError, Problem};
-use crate::values::objects::Author;
 
 /// For how long a browser stays signed in.
 const ACCOUNT_SECONDS: u64 = 90 * 24 * 60 * 60;

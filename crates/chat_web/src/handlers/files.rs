@@ -29,10 +29,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::caller::{Shared, SignedOn, Viewer};
 use super::extract::{PathParam, QueryParams};
+use crate::error::{AppError, Problem};
 use crate::http::peer::Peer;
+use crate::models::names::{bare, room_name};
 use crate::session::ask::{Ask, Outcome};
-use crate::values::error::{AppError, Problem};
-use crate::values::names::{bare, room_name};
 
 /// The pieces of a body that wait for the disk. A browser that is faster waits.
 const PIECES: usize = 8;

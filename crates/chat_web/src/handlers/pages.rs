@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::caller::{Shared, Viewer};
 use super::extract::{PathParam, QueryParams, number};
+use crate::error::{AppError, Problem};
 use crate::http::negotiation;
+use crate::models::names::room_name;
+use crate::models::objects::Message;
 use crate::state::AppState;
 use crate::state::rooms::{Page, PageQuery};
-use crate::values::error::{AppError, Problem};
-use crate::values::names::room_name;
-use crate::values::objects::Message;
 
 /// How many messages a page has if nothing is said, and at most.
 const PAGE: usize = 50;

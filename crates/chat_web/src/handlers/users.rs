@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::caller::{Shared, SignedOn, Viewer, permit, sign_on};
 use super::extract::{JsonBody, PathParam, no_store};
+use crate::error::{AppError, Problem};
 use crate::http::cookies::{self, Cookies};
 use crate::http::peer::Peer;
+use crate::models::names::bare;
+use crate::models::objects::{Author, User};
 use crate::task::Entry;
-use crate::values::error::{AppError, Problem};
-use crate::values::names::bare;
-use crate::values::objects::{Author, User};
 
 /// A name to come in with.
 #[derive(Debug, Deserialize, ToSchema)]

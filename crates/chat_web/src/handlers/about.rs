@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 
 use super::caller::{Shared, Viewer};
 use super::extract::PathParam;
+use crate::error::problems::PROBLEMS;
+use crate::error::{AppError, Problem};
+use crate::models::objects::Room;
 use crate::state::AppState;
-use crate::values::error::{AppError, Problem};
-use crate::values::objects::Room;
-use crate::values::problems::PROBLEMS;
 
 /// The rooms one may know of
 ///

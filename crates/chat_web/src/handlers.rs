@@ -10,5 +10,4 @@ pub(crate) mod about;
 pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod files;
-pub(crate) mod websocket;
 pub(crate) mod assets;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query};
 use axum::http::{HeaderName, header};
 
-use crate::values::error::AppError;
+use crate::error::AppError;
 
 /// A JSON body; what is wrong with it is a problem like any other.
 #[derive(FromRequest)]
