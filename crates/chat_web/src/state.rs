@@ -83,7 +83,7 @@ impl AppState {
             ids: Ids::new(),
             started: Instant::now(),
             users: DashMap::new(),
-            rooms: Rooms::new(),
+            rooms: Rooms::default(),
             receipts: Receipts::default(),
             sessions: Sessions::default(),
             sockets: OpenSockets::default(),

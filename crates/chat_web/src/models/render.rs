@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use chat_server::model::command::{Command, Unfit, VERBS, Verb};
 use chat_server::model::event::{Change, Envelope, Event, Speech, Version, Warning, What, Wire};
+use chat_server::model::feature::FeatureEvent;
+use chat_server::model::parts::Parts;
 use chat_server::model::refusal::Refusal;
 use chat_server::protocol::render::render;
 use uuid::Uuid;
@@ -93,6 +95,20 @@ pub(crate) fn apply(message: &mut Message, change: &Change, who: Uuid) {
     }
 }
 
+/// An event of a feature that has no frame of its own.
+pub(crate) fn feature_frame(event: &FeatureEvent, at: String) -> ServerFrame {
+    let Parts { kind, fields, pairs, text } = event.line().clone();
+    ServerFrame::Feature {
+        kind,
+        room: event.room().map(bare),
+        at,
+        fields,
+        pairs: pairs.into_iter().map(|(key, value)| (key, value.to_string())).collect(),
+        text: text.unwrap_or_default(),
+        sentence: event.sentence().to_string(),
+    }
+}
+
 /// A change to a line as a frame.
 pub(crate) fn changed_frame(change: &Change, from: Author, at: String) -> ServerFrame {
     let (room, seq, target) = (bare(&change.room), change.id, change.target);
@@ -173,4 +189,40 @@ pub(crate) fn commands() -> &'static [CommandInfo] {
         shown.map(CommandInfo::of).collect()
     });
     &COMMANDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chat_server::model::feature::Told;
+    use chat_server::model::names::RoomName;
+
+    #[derive(Debug)]
+    struct Waved(RoomName);
+
+    impl Told for Waved {
+        fn room(&self) -> Option<&RoomName> {
+            Some(&self.0)
+        }
+
+        fn line(&self) -> Parts {
+            Parts::new("WAVE").field("ani").pair("times", 2_u64).text("hello")
+        }
+
+        fn sentence(&self) -> String {
+            "ani waves twice: hello".into()
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_feature_has_a_frame_of_its_own() {
+        let frame = feature_frame(&FeatureEvent::new(Waved(RoomName::lobby())), "now".into());
+        assert_eq!(
+            serde_json::to_value(frame).unwrap(),
+            serde_json::json!({
+                "type": "Feature", "kind": "WAVE", "room": "lobby", "at": "now", "fields": ["ani"],
+                "pairs": { "times": "2" }, "text": "hello", "sentence": "ani waves twice: hello",
+            })
+        );
+    }
 }

@@ -11,7 +11,7 @@ use super::AppState;
 use crate::models::frames::ServerFrame;
 use crate::models::names::{bare, timestamp};
 use crate::models::objects::FileInfo;
-use crate::models::render::{changed_frame, message, plain, warning_code};
+use crate::models::render::{changed_frame, feature_frame, message, plain, warning_code};
 
 /// The frame of an event that looks the same to everybody, rendered by the first session that needs it; the others share its bytes.
 pub(crate) fn rendered(state: &AppState, envelope: &Arc<Envelope>) -> Option<Utf8Bytes> {
@@ -71,6 +71,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         }
         Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
         Event::Moderated { room, by, what } => moderated(state, envelope, room.as_ref(), by.as_ref(), what),
+        Event::Feature(event) => feature_frame(event, at),
         Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },

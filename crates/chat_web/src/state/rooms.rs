@@ -99,9 +99,9 @@ impl ByAge {
     }
 }
 
-impl Rooms {
+impl Default for Rooms {
     /// The lobby alone, which is always there.
-    pub fn new() -> Rooms {
+    fn default() -> Rooms {
         let lobby = RoomLog { name: bare(&RoomName::lobby()), modes: "+".into(), ..RoomLog::default() };
         Rooms {
             logs: DashMap::from_iter([(lobby.name.clone(), lobby)]),
@@ -110,7 +110,9 @@ impl Rooms {
             by_age: Mutex::default(),
         }
     }
+}
 
+impl Rooms {
     /// Keeps a message, if it is new. The author's own session may be quicker than the tap, or so late that the room is
     /// forgotten: what was said in a closed room must not come back.
     pub fn keep(&self, message: Message) {
