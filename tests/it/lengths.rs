@@ -31,8 +31,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/features/moderation/rules.rs", 520),
     ("src/net/server.rs", 490),
     ("src/net/telnet.rs", 400),
-    ("crates/chat_bench/src/load.rs", 540),
-    ("crates/chat_store/src/writer.rs", 450),
     ("crates/chatd/src/settings.rs", 620),
 ];
 
@@ -42,7 +40,6 @@ const FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/protocol/render.rs", "block", 90),
     ("src/protocol/render.rs", "done", 135),
     ("src/protocol/render.rs", "event", 105),
-    ("crates/chat_bench/src/floor.rs", "run", 85),
     ("crates/chatd/src/serve.rs", "serve", 110),
 ];
 
