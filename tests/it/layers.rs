@@ -65,11 +65,6 @@ const RINGS: &[(&str, &str)] = &[
     ("src", "features::lab"),
     ("src", "features::operators::rehash chat::router chat::hooks chat::router::requests"),
     ("src", "chat::router::commands features features::lab::glass features::state net::server"),
-    (
-        "crates/chat_web/src",
-        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",
-    ),
-    ("crates/chat_web/src", "session::task state websocket"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 
