@@ -18,7 +18,7 @@ use crate::model::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure}
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::target::Whom;
+use crate::model::sanction::Whom;
 use crate::model::text::Text;
 
 /// No connection has this number.

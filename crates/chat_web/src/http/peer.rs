@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chat_server::config::hosts;
-use chat_server::model::target::Network;
+use chat_server::model::sanction::Network;
 
 /// Who calls where that cannot be known. No connection comes from this address, so no limit, ban or guess of it is that of
 /// anybody else; and it is not this machine.
