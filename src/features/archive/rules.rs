@@ -5,20 +5,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::chat::history::Page;
 use crate::chat::hooks::{Commit, PAGE};
 use crate::chat::limit::seconds_up;
 use crate::chat::message::{Client, Message, Onlooker, Reply, Sought};
-use crate::chat::room::Room;
 use crate::chat::router::{Answer as Told, Router, Turn};
 use crate::features::accounts::state::{Accounts, Admission};
-use crate::features::archive::reads;
 use crate::features::archive::state::{Archive, Asked, Asker, Then};
 use crate::features::archive::store::{
-    Answer, Contents, Keeping, Question, Record, Refused, Report, Store, can_be_found,
+    Answer, Contents, Keeping, Question, Record, Refused, Report, Store, StoredRoom, can_be_found,
 };
+use crate::features::archive::{reads, store};
 use crate::features::moderation::sanction::Sanctions;
-use crate::features::state::{Features, Later};
+use crate::features::state::{Features, Later, Room, RoomState};
 use crate::model::audit::Act;
 use crate::model::command::HistoryQuery;
 use crate::model::event::{Envelope, Event, Greeting, Items, Tag, Warning};
@@ -70,7 +71,7 @@ impl Router<Features> {
             if archive.seed.is_empty() {
                 events.extend(room.history.oldest_first().cloned());
             }
-            if let Some((by, text)) = &room.topic {
+            if let Some((by, text)) = &room.features.topic {
                 let topic = Event::Topic { room: room.name.clone(), by: by.clone(), text: text.clone() };
                 events.push(Envelope::new(now, topic));
             }
@@ -94,8 +95,8 @@ impl Turn<'_, Features> {
     pub(crate) fn record_line(&mut self, room: &RoomName, line: &Arc<Envelope>) {
         let Some(archive) = &mut self.router.features.archive else { return };
         archive.lines.push(line.clone());
-        if let Some(room) = self.router.rooms.get_mut(room).filter(|room| !room.is_kept) {
-            room.is_kept = true;
+        if let Some(room) = self.router.rooms.get_mut(room).filter(|room| !room.features.is_kept) {
+            room.features.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
     }
@@ -104,7 +105,7 @@ impl Turn<'_, Features> {
     pub(crate) fn record_room(&mut self, name: &RoomName) {
         let Some(archive) = &mut self.router.features.archive else { return };
         if let Some(room) = self.router.rooms.get_mut(name) {
-            room.is_kept = true;
+            room.features.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
     }
@@ -189,7 +190,7 @@ impl Turn<'_, Features> {
             lines: std::mem::take(&mut archive.lines),
             rooms: std::mem::take(&mut archive.changed)
                 .iter()
-                .filter_map(|name| Some(rooms.get(name)?.state()))
+                .filter_map(|name| Some(rooms.get(name)?.stored()))
                 .collect(),
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
@@ -501,14 +502,15 @@ impl Turn<'_, Features> {
         let (lines, more) = room.history.page(before, after, limit);
         let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
         let end = before.unwrap_or(u64::MAX).min(in_memory);
-        let is_kept =
-            self.router.features.archive.is_some() && room.first_id < end && after.is_none_or(|after| after + 1 < end);
+        let is_kept = self.router.features.archive.is_some()
+            && room.features.first_id < end
+            && after.is_none_or(|after| after + 1 < end);
         if !is_kept || (after.is_none() && more.is_some()) {
             return Older::Here((lines, more));
         }
         let left = limit - lines.len();
         if after.is_none() && left == 0 {
-            return Older::Here((lines, (room.first_id < in_memory).then_some(in_memory)));
+            return Older::Here((lines, (room.features.first_id < in_memory).then_some(in_memory)));
         }
         let limit = if after.is_some() { limit } else { left };
         Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
@@ -597,12 +599,44 @@ impl Turn<'_, Features> {
     fn purged(&mut self, rooms: Vec<(RoomName, u64)>) {
         for (name, first_id) in rooms {
             let Some(room) = self.router.rooms.get_mut(&name) else { continue };
-            room.first_id = room.first_id.max(first_id);
+            room.features.first_id = room.features.first_id.max(first_id);
             room.history.forget_before(first_id);
             if let Some(files) = &self.router.features.files {
                 files.forget(&name, Some(first_id));
             }
             self.settle_room(&name);
+        }
+    }
+}
+
+impl Room {
+    /// A room as a store kept it.
+    fn restored(stored: StoredRoom, history_lines: usize, now: Now, trusted: DateTime<Utc>) -> Room {
+        let StoredRoom { state, last_id, first_id, lines } = stored;
+        let mut room = Room::new(state.name, history_lines, last_id, RoomState::default());
+        let own = &mut room.features;
+        (own.topic, own.key, own.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
+        own.invite_only = state.invite_only;
+        own.sanctions = Sanctions::restored(state.sanctions, now, trusted);
+        // What only operators can change went with the last of them, unless some come again.
+        let has_ops = !own.op_accounts.is_empty();
+        (own.moderated, own.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
+        (own.first_id, own.is_kept) = (first_id, true);
+        lines.into_iter().for_each(|(id, line)| room.history.push(id, line));
+        room
+    }
+
+    /// What a store keeps of it, besides what was said.
+    fn stored(&self) -> store::RoomState {
+        store::RoomState {
+            name: self.name.clone(),
+            topic: self.features.topic.clone(),
+            invite_only: self.features.invite_only,
+            key: self.features.key.clone(),
+            moderated: self.features.moderated,
+            topic_lock: self.features.topic_lock,
+            ops: self.features.op_accounts.iter().cloned().collect(),
+            sanctions: self.features.sanctions.kept(),
         }
     }
 }
