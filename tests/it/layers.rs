@@ -55,7 +55,6 @@ const UPWARD: &[(&str, &str)] = &[
     ("net::intake", "features::line_editing::editor"),
     ("chat::message", "features::files protocol::parse features::archive::store"),
     ("protocol::render", "features::archive::export"),
-    ("chat::room", "features::moderation::sanction features::archive::store"),
     ("chat::router::requests", "protocol::parse"),
     (
         "net::server",
@@ -83,13 +82,6 @@ const RINGS: &[(&str, &str)] = &[
         "src",
         "chat::router::commands features features::accounts::state features::archive::reads features::archive::state features::lab::glass features::operators::state features::state net::server features::archive::store",
     ),
-    ("crates/chat_bench/src", "protocol web"),
-    ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
-    (
-        "crates/chat_web/src",
-        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",
-    ),
-    ("crates/chat_web/src", "session::task state websocket"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 

@@ -163,7 +163,7 @@ impl Turn<'_, Features> {
                 let sanctions = std::mem::take(&mut room.features.sanctions);
                 self.forget_room(name, last_id);
                 if sanctions.has_bans() {
-                    // Whoever is banned is not to be the first in a new one, either.
+                    // A banned user is not to be the first in a new one, either.
                     let features = RoomState { sanctions, first_id: last_id + 1, ..RoomState::default() };
                     let again = Room::new(name.clone(), self.router.history, last_id, features);
                     self.router.rooms.insert(name.clone(), again);
@@ -179,7 +179,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Makes somebody in a room its operator, by all their connections; and whenever they come, if they have an account.
+    /// Makes a member an operator of the room, by all their connections; and whenever they come, if they have an account.
     pub(crate) fn make_op(&mut self, id: ClientId, name: &RoomName) {
         let account =
             self.clients.get(id).filter(|client| client.state.signed_in).and_then(|client| client.name.clone());
@@ -232,7 +232,7 @@ impl Turn<'_, Features> {
     }
 
     /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
-    /// stands in no list, and whoever names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
+    /// stands in no list, and a user who names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
     /// so it would be a lie to call it none elsewhere.
     pub(crate) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
         if room.features.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
