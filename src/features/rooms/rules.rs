@@ -222,7 +222,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Whether a user may read what is said in a room, as far as bans do not keep them out. Whoever has no connection is nowhere.
+    /// Whether a user may read what is said in a room, as far as bans do not keep them out. A user without a connection is nowhere.
     ///
     /// # Errors
     /// What [`outside`](Self::outside) says.
