@@ -40,18 +40,12 @@ const LAYERS: &[&str] = &[
 ];
 
 /// Modules that do not lie in the folder of their layer. Nothing is added here.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("sync", "model"),
-    ("protocol::render::inspection", "features::lab"),
-    ("protocol::render::moderation", "features::moderation"),
-];
+const ELSEWHERE: &[(&str, &str)] = &[("sync", "model")];
 
 /// Imports that point up or sideways today: the module, and what it imports. Nothing is added here: what two layers need moves down.
 const UPWARD: &[(&str, &str)] = &[
-    ("model::command", "features::files features::moderation::sanction"),
     ("net::connection", "features::lab"),
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
-    ("model::event", "features::files features::lab features::moderation::sanction"),
     ("net::intake", "features::line_editing::editor"),
     ("chat::message", "features::files protocol::parse features::archive::store"),
     ("protocol::render", "features::archive::export"),
@@ -66,23 +60,11 @@ const UPWARD: &[(&str, &str)] = &[
 
 /// Modules that stand in a ring today, by package. Nothing is added here.
 const RINGS: &[(&str, &str)] = &[
-    (
-        "src",
-        "features::lab::chaos model::command net::connection protocol::dialect protocol::dialect::paste model::event",
-    ),
-    (
-        "src",
-        "features::archive::export features::figures features::files features::files::disk features::files::door chat::history net::intake",
-    ),
-    (
-        "src",
-        "features::lab chat::message metrics chat::news chat::outbox net::outgoing protocol::parse net::queue chat::registry",
-    ),
-    ("src", "features::operators::rehash protocol::render chat::room chat::router chat::hooks chat::router::requests"),
-    (
-        "src",
-        "chat::router::commands features features::accounts::state features::archive::reads features::archive::state features::lab::glass features::operators::state features::state net::server features::archive::store",
-    ),
+    ("src", "features::lab::chaos net::connection"),
+    ("src", "features::figures features::files features::files::disk features::files::door net::intake"),
+    ("src", "features::lab"),
+    ("src", "features::operators::rehash chat::router chat::hooks chat::router::requests"),
+    ("src", "chat::router::commands features features::lab::glass features::state net::server"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 

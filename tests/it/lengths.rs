@@ -22,7 +22,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/features/files.rs", 590),
     ("src/features/files/door.rs", 410),
     ("src/net/intake.rs", 460),
-    ("src/features/lab.rs", 400),
     ("src/protocol/render.rs", 760),
     ("src/chat/router.rs", 630),
     ("src/features/accounts/rules.rs", 560),
