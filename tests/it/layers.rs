@@ -49,7 +49,6 @@ const UPWARD: &[(&str, &str)] = &[
     ("net::intake", "features::line_editing::editor"),
     ("chat::message", "features::files protocol::parse features::archive::store"),
     ("protocol::render", "features::archive::export"),
-    ("chat::room", "features::moderation::sanction features::archive::store"),
     ("chat::router::requests", "protocol::parse"),
     (
         "net::server",
