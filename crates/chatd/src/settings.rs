@@ -8,7 +8,7 @@ use chat_server::config::hosts::Site;
 use chat_server::config::{
     Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Set, Setting, When, address_or_off,
 };
-use chat_server::model::target::Network;
+use chat_server::model::sanction::Network;
 use chat_server::model::text::without_mark;
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;
@@ -753,8 +753,8 @@ mod tests {
         let secret = wrong("operator_key = \"short\"");
         assert!(secret.contains("should have 16 to 256 bytes") && !secret.contains("\"short\""), "{secret}");
         for secret in ["operator_key = KEY", "operator_key = \"KEY", "operator_key = 'KEY' KEY", "operator_key KEY"] {
-            let secret = wrong(&format!("name = \"x\"\n{}", secret.replace("KEY", "a-key-that-nobody-reads")));
-            assert!(secret.contains("chat.toml, line 2: ") && !secret.contains("nobody"), "{secret}");
+            let secret = wrong(&format!("name = \"x\"\n{}", secret.replace("KEY", "a-key-that-is-not-shown")));
+            assert!(secret.contains("chat.toml, line 2: ") && !secret.contains("not-shown"), "{secret}");
         }
         assert!(wrong("name = ").contains("chat.toml: TOML parse error"));
     }

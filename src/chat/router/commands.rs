@@ -87,7 +87,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::In(Done::Welcome { name, room: room.clone(), users }, room))
     }
 
-    /// Somebody has a name now, and goes into their first room. Returns how many are in it.
+    /// A client has a name now, and goes into its first room. Returns how many are in it.
     pub(crate) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, Refusal> {
         let name = self.name_of(id)?;
         if let Some(client) = self.clients.get_mut(id) {
@@ -116,7 +116,7 @@ impl<F: Hooks> Turn<'_, F> {
         let mut users = 0;
         // One person goes in by all their connections.
         for connection in self.connections(id).into_iter().rev() {
-            // But not by one that comes from where nobody may come from.
+            // But not by one that comes from a banned address.
             let room = self.router.rooms.get(&name);
             if connection != id && !room.is_some_and(|room| F::may_follow(self, connection, room)) {
                 continue;
@@ -128,7 +128,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
         }
         let (room, op) = match self.router.rooms.get(&name) {
-            Some(room) => (room.name.clone(), room.ops.contains(&id)),
+            Some(room) => (room.name.clone(), F::is_op(id, room)),
             None => (name, false),
         };
         Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
@@ -143,13 +143,14 @@ impl<F: Hooks> Turn<'_, F> {
         let opener = self.may_open(id)?;
         if rooms.len() >= self.router.max_rooms {
             // What is kept is not given up for a room that is new.
-            let is_empty = |room: &&Room| room.members.is_empty() && room.name != RoomName::lobby();
+            let is_empty = |room: &&Room<F::Room>| room.members.is_empty() && room.name != RoomName::lobby();
             let empty = rooms.values().filter(is_empty).filter(|room| !F::is_lasting(self, room));
             let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
             let (oldest, last_id) = oldest.ok_or_else(|| no_place_for_rooms(self.router.max_rooms))?;
             self.forget_room(&oldest, last_id);
         }
-        let mut room = Room::new(name.clone(), self.router.history, self.router.forgotten_id);
+        let mut room =
+            Room::new(name.clone(), self.router.history, self.router.forgotten_id, F::room(self.router.forgotten_id));
         room.opener = Some(opener);
         self.router.rooms.insert(name.clone(), room);
         if let Some(client) = self.clients.get_mut(id) {
@@ -158,7 +159,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(())
     }
 
-    /// Whether somebody may open one more room: of those that are there, so many may have been opened within a day by one person,
+    /// Whether a user may open one more room: of those that are there, so many may have been opened within a day by one person,
     /// and so many from one address. The server's operators may always.
     fn may_open(&self, id: ClientId) -> Result<Opener, Refusal> {
         let (person, now) = (self.person(id), self.now.mono);
@@ -185,10 +186,10 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Opener { person: Some(person), account, near, at: now })
     }
 
-    /// Puts somebody into a room that exists, makes it current, and tells the others. Returns how many are in it.
+    /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many are in it.
     pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
         let who = self.name_of(id)?;
-        let (signed_in, person, now) = (self.is_signed_in(id), self.person(id), self.now.mono);
+        let (person, now) = (self.person(id), self.now.mono);
         let client = self.clients.get(id);
         let is_quiet = client.is_some_and(|client| client.state.announce_at.is_some());
         let near = client.and_then(Client::address).map(neighbourhood);
@@ -197,11 +198,6 @@ impl<F: Hooks> Turn<'_, F> {
             return Err(Refusal::no_such_room(name));
         };
         let name = room.name.clone();
-        let is_first = room.members.is_empty() && room.op_accounts.is_empty() && name != RoomName::lobby();
-        let is_op = signed_in && room.op_accounts.contains(&who) || others.iter().any(|other| room.ops.contains(other));
-        if is_op {
-            room.ops.insert(id);
-        }
         let is_double = others.iter().any(|other| room.members.contains(other));
         let is_hidden = if is_double {
             others.iter().any(|other| room.unannounced.contains(other))
@@ -213,14 +209,11 @@ impl<F: Hooks> Turn<'_, F> {
         }
         room.doubles += usize::from(is_double);
         room.members.insert(id);
-        room.invited.retain(|invited| *invited != id);
         // What was said before is history for those who come in now.
         let _unheard = room.news.take_rest(id);
         let is_new_crowd = room.count_heads();
         let users = room.people();
-        if is_first {
-            self.make_op(id, &name);
-        }
+        F::entered(self, id, &name);
         if let Some(client) = self.clients.get_mut(id) {
             client.state.rooms.push(name.clone());
             client.state.current = Some(name.clone());
@@ -237,18 +230,15 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(users)
     }
 
-    /// What somebody sees who has just come in: the topic, and what was said.
+    /// What a client sees that has just come in: the topic, and what was said.
     pub(crate) fn show_room(&mut self, id: ClientId, name: &RoomName) {
         let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
         let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
         let (lines, more) = room.history.page(None, None, lines);
-        let older = || lines.first().and_then(|line| line.id()).filter(|first| room.is_kept && room.first_id < *first);
+        let older = || lines.first().and_then(|line| line.id()).filter(|first| F::first_id(room) < *first);
         let more = more.or_else(older);
         let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
-        if let Some((by, text)) = &room.topic {
-            let topic = Event::Topic { room: name.clone(), by: by.clone(), text: text.clone() };
-            self.tell(id, topic);
-        }
+        F::show_room(self, id, name);
         if !lines.is_empty() {
             let items = Items::History { lines, more };
             self.tell(id, Event::Block(Block { tag: None, room: Some(name.clone()), items }));
@@ -306,14 +296,14 @@ impl<F: Hooks> Turn<'_, F> {
         self.say(id, room, lines, false, None, None)
     }
 
-    /// A room into which somebody may speak.
-    pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+    /// A room into which a user may speak.
+    pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.readable(id, name)?;
         F::may_speak(self, id, room)?;
         Ok(room)
     }
 
-    /// Puts something into a room's log under the next id, which it returns with it, and hands it to everybody in the room but
+    /// Puts something into a room's log under the next id, which it returns with it, and hands it to all members but
     /// the one who did it: their own words need no echo. `None` where there is no such room.
     pub(crate) fn log(
         &mut self,
@@ -384,7 +374,7 @@ impl<F: Hooks> Turn<'_, F> {
     /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
     pub(crate) fn hand_whisper(&mut self, id: ClientId, to: &Name, whisper: &Arc<Envelope>, untyped: bool) {
         let Some(from) = self.clients.get(id).and_then(|client| client.name.clone()) else { return };
-        // Whoever ignores somebody does not get it, and whoever is ignored does not learn it: it looks delivered.
+        // Whoever ignores somebody does not get it, and a user ignored does not learn it: it looks delivered.
         let is_ignored = self.clients.named(to).and_then(|to| self.clients.get(to)).is_some_and(|to| to.ignores(&from));
         let mut hearing = Vec::new();
         if !is_ignored {
@@ -418,7 +408,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Renamed(new)))
     }
 
-    /// Gives somebody another name, and tells whom it concerns.
+    /// Gives a user another name, and tells the clients that it concerns.
     pub(crate) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), Refusal> {
         let old = self.name_of(id)?;
         if !self.clients.rename(id, new.clone()) {
@@ -487,11 +477,8 @@ impl<F: Hooks> Turn<'_, F> {
             .map(|room| RoomInfo {
                 name: room.name.clone(),
                 users: room.people(),
-                modes: room.modes(),
-                topic: match &room.topic {
-                    Some((_, text)) if F::may_read(self, id, room).is_ok() => text.clone(),
-                    _ => Text::default(),
-                },
+                modes: F::modes(room),
+                topic: F::topic(self, id, room),
             })
             .collect();
         rooms.sort_by(|a, b| a.name.cmp(&b.name));
@@ -548,8 +535,8 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(F::history(self, room, &query))
     }
 
-    /// A room whose talk somebody may know of.
-    pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+    /// A room whose talk a user may know of.
+    pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         F::may_read(self, id, room)?;
         Ok(room)
@@ -622,7 +609,7 @@ impl Refusal {
     }
 }
 
-/// What somebody is told in a room with so many people that coming and going is not shown.
+/// What a user is told in a room with so many members that coming and going is not shown.
 fn crowd() -> Text {
     Text::own(format!(
         "More than {CROWD} people are here: who comes and goes is not shown. OPT:presence=full shows it."

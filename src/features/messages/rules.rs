@@ -1,11 +1,10 @@
 //! What becomes of a line that was said: it is corrected, deleted, or somebody reacts to it.
 
-use crate::chat::room::Room;
 use crate::chat::router::Turn;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
 use crate::features::files::file_name;
-use crate::features::state::{Answer, Features, Later};
+use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::code::Code;
 use crate::model::command::{Line, NO_EMOJI, is_reaction};
 use crate::model::event::{Change, Done, Event, Speech, Version, What};
@@ -19,7 +18,7 @@ const MAX_REACTIONS: usize = 20;
 const MAX_REACTIONS_EACH: usize = 5;
 
 impl Turn<'_, Features> {
-    /// Corrects or deletes a line, or puts a reaction to it. Whoever has the line on the screen hears of it, and whoever
+    /// Corrects or deletes a line, or puts a reaction to it. A user with the line on the screen hears of it, and one who
     /// comes later finds it changed.
     pub(crate) fn change(
         &mut self,
@@ -40,7 +39,7 @@ impl Turn<'_, Features> {
         let name = room.name.clone();
         if let Line::Id(target) = line
             && self.router.features.archive.is_some()
-            && (room.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
+            && (room.features.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
         {
             // Older than memory.
             let (before, after) = (target + 1, Some(target - 1));
@@ -126,7 +125,7 @@ impl Turn<'_, Features> {
         Ok(true)
     }
 
-    /// Whether somebody has that reaction on a line; two that differ only in their style are one.
+    /// Whether a user has that reaction on a line; two that differ only in their style are one.
     fn has_reacted(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> bool {
         let kind = without_selectors(emoji);
         let reactions = room.reactions(target);
