@@ -24,6 +24,7 @@ use crate::net::server::{Arrival, ServerHandle};
 use crate::protocol::dialect::{LineDecoder, LineEncoder};
 
 mod chaos;
+mod inspection;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);

@@ -1,50 +1,76 @@
 //! What `INSPECT` shows: rows for programs, and for people a table that fits eighty columns.
 
-use super::Lines;
+use chrono::{DateTime, Utc};
+
 use crate::features::lab::{Inspection, Queue, Thread, Turns};
 use crate::model::names::{ClientId, Name};
+use crate::model::parts::Parts;
+use crate::model::row::{Reader, Table};
+
+/// About what a row costs, in bytes.
+const LINE: usize = 96;
 
 /// The longest bar.
 const BAR: usize = 24;
 /// How much of a name fits into the table.
 const NAME: usize = 15;
 
-impl Lines {
-    pub(super) fn inspection(&mut self, inspection: &Inspection) {
-        for Thread { name, client, state, cpu, doing } in &inspection.threads {
-            self.line("THREAD")
-                // A thread may have no name.
+impl Table for Inspection {
+    fn count(&self) -> usize {
+        self.rows()
+    }
+
+    fn cost(&self) -> usize {
+        LINE * self.rows()
+    }
+
+    fn lines(&self, put: &mut dyn FnMut(Option<DateTime<Utc>>, &Parts)) {
+        for Thread { name, client, state, cpu, doing } in &self.threads {
+            // A thread may have no name.
+            let line = Parts::new("THREAD")
                 .field(if name.is_empty() { "-" } else { name })
-                .pair("state", state)
-                .pair("cpu", cpu.as_millis())
+                .pair("state", state.to_string())
+                .pair("cpu", cpu.as_millis().to_string())
                 .pair("wait", doing.word())
-                .maybe("ms", doing.since().map(|since| since.as_millis()))
+                .maybe("ms", doing.since().map(|since| since.as_millis().to_string()))
                 .maybe("client", client.as_ref().and_then(|(_, name)| name.as_ref()))
                 .text(doing);
+            put(None, &line);
         }
-        let (messages, room) = inspection.inbox;
-        self.line("QUEUE").field("router").pair("messages", messages).pair("max", room).text("the router's inbox");
-        for Queue { id, name, events, outbox, queue, tickets } in &inspection.queues {
-            self.line("QUEUE")
+        let (messages, room) = self.inbox;
+        let line = Parts::new("QUEUE").field("router").pair("messages", messages).pair("max", room);
+        put(None, &line.text("the router's inbox"));
+        for Queue { id, name, events, outbox, queue, tickets } in &self.queues {
+            let line = Parts::new("QUEUE")
                 .field(of(*id))
-                .pair("events", events)
-                .pair("outbox", outbox)
-                .pair("queue", queue)
-                .pair("tickets", tickets)
-                .maybe("client", name.as_ref())
-                .text("what waits for a client, in bytes at the router and at its writer");
+                .pair("events", *events)
+                .pair("outbox", *outbox)
+                .pair("queue", *queue)
+                .pair("tickets", *tickets)
+                .maybe("client", name.as_ref());
+            put(None, &line.text("what waits for a client, in bytes at the router and at its writer"));
         }
-        for turns in &inspection.turns {
-            self.line("TURNS")
+        for turns in &self.turns {
+            let line = Parts::new("TURNS")
                 .field(sizes(turns))
                 .pair("count", turns.count)
-                .pair("longest", turns.longest.as_micros())
-                .text("of the last turns: messages, how many such turns, the longest in microseconds");
+                .pair("longest", turns.longest.as_micros().to_string());
+            put(None, &line.text("of the last turns: messages, how many such turns, the longest in microseconds"));
         }
     }
 
-    pub(super) fn inspection_for_people(&mut self, inspection: &Inspection) {
-        if self.wire.is_short() { self.table(inspection) } else { self.sentences(inspection) }
+    fn sentences(&self, reader: Reader, say: &mut dyn FnMut(&str)) {
+        let mut shown = Shown(say);
+        if reader.is_short { shown.table(self) } else { shown.sentences(self) }
+    }
+}
+
+/// An inspection for people, line by line.
+struct Shown<'a>(&'a mut dyn FnMut(&str));
+
+impl Shown<'_> {
+    fn say(&mut self, words: std::fmt::Arguments<'_>) {
+        (self.0)(&words.to_string());
     }
 
     fn table(&mut self, inspection: &Inspection) {
@@ -100,7 +126,7 @@ impl Lines {
 
     /// A row whose last cell may be empty.
     fn row(&mut self, words: std::fmt::Arguments<'_>) {
-        self.say(words.to_string().trim_end());
+        (self.0)(words.to_string().trim_end());
     }
 
     fn left_out(&mut self, count: usize, what: &str) {

@@ -1,0 +1,56 @@
+//! What is told of files: their tokens, and what an offer of one gets. The files themselves are the feature's.
+
+use std::fmt;
+
+/// What a file is known by: 128 bits from the system's random source, which cannot be guessed. With it a client may fetch the file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Token(u128);
+
+impl Token {
+    /// Reads one: 32 digits from 0 to f.
+    ///
+    /// ```
+    /// use chat_server::model::file::Token;
+    /// let token = Token::parse("9f2c41d0000000000000000000000007").unwrap();
+    /// assert_eq!(token.to_string(), "9f2c41d0000000000000000000000007");
+    /// assert!(Token::parse("../../etc/passwd").is_none());
+    /// ```
+    pub fn parse(token: &str) -> Option<Token> {
+        let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        if token.len() != 32 || !token.bytes().all(is_digit) {
+            return None;
+        }
+        u128::from_str_radix(token, 16).ok().map(Token)
+    }
+
+    /// The token of a number, for tests that have to know it.
+    pub(crate) fn of(number: u128) -> Token {
+        Token(number)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// A file that somebody passes on by a line. It is fetched by its token, and goes when the line is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedFile {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What it is fetched by.
+    pub token: Token,
+}
+
+/// What an offer gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Granted {
+    /// Good for one upload, and then for fetching the file.
+    pub token: Token,
+    /// The port of the file door.
+    pub port: u16,
+    /// The most bytes of a file, 0 for any number.
+    pub max: u64,
+}
