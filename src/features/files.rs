@@ -4,7 +4,6 @@
 //! held for a few lines and never while a file or a socket is touched (PROTOCOL.md section 14, "Files").
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -20,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::event::{Envelope, Event, SharedFile, Speech};
+use crate::model::file::{Granted, Token};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
@@ -28,6 +28,7 @@ use crate::model::text::Text;
 mod disk;
 pub mod door;
 mod refusal;
+mod rules;
 
 use disk::Disk;
 pub use refusal::FileError;
@@ -749,7 +750,7 @@ mod tests {
     fn a_file_goes_by_the_time_that_is_trusted_and_by_the_running_time() {
         let files = Files::open(&Config { file_hours: 24, ..Config::default() }, 0).unwrap();
         let (now, said_at) = (Moment::now(), DateTime::UNIX_EPOCH);
-        let token = Token(7);
+        let token = Token::of(7);
         let file = files.disk.create(token).unwrap();
         files.disk.complete(token, &file).unwrap();
         let (room, from, text) = (RoomName::lobby(), Name::parse("ani").unwrap(), Text::own("plan.txt"));

@@ -24,7 +24,10 @@ use crate::net::server::{Arrival, ServerHandle};
 use crate::protocol::dialect::{LineDecoder, LineEncoder};
 
 mod chaos;
+
+pub(crate) mod glass;
 mod inspection;
+mod rules;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::model::event::Block;
 use crate::model::names::RoomName;
 use crate::model::parts::Parts;
 use crate::model::row::Row;
@@ -48,6 +49,18 @@ impl Entry {
         acts.drain(..rest);
         let more = acts.first().filter(|_| rest > 0).map(|entry| entry.number);
         (acts, more)
+    }
+}
+
+impl Entry {
+    /// `AUDIT`: acts, the oldest first. There are more: ask with `before=` that number.
+    pub fn block(acts: Vec<Entry>, more: Option<u64>) -> Block {
+        let head = match acts.len() {
+            0 => "There are no acts by power.".into(),
+            1 => "1 act by power:".into(),
+            count => format!("{count} acts by power:"),
+        };
+        Block { more, head: head.into(), ..Block::new("AUDIT", acts) }
     }
 }
 

@@ -142,7 +142,6 @@ pub enum Done {
     Nothing,
 }
 
-
 /// An answer that is read and not acted upon: pairs for programs, and words for people.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Words {

@@ -23,7 +23,7 @@ impl Token {
         u128::from_str_radix(token, 16).ok().map(Token)
     }
 
-    /// The token of a number, for tests that have to know it.
+    /// The token of a number, which is to come from a random source, or from a test that has to know it.
     pub(crate) fn of(number: u128) -> Token {
         Token(number)
     }

@@ -7,10 +7,14 @@ use std::sync::Arc;
 use crate::model::code::Code;
 pub use crate::model::glyph::is_harmful;
 use crate::model::glyph::is_invisible;
+use crate::model::parts::Value;
 use crate::model::refusal::Refusal;
 
 /// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md section 3, "Server lines").
 pub const MAX_TEXT: usize = 3_500;
+
+/// The most bytes of what stands in a line beside many fields: a topic, and why a user is away.
+pub const MAX_SHORT: usize = 1_024;
 
 /// Clean UTF-8: no control character but the ones that were made visible, no bidirectional override.
 ///
@@ -193,6 +197,12 @@ pub(crate) fn edits(a: &str, b: &str) -> usize {
         }
     }
     cost[a.len()][b.len()]
+}
+
+impl From<&Text> for Value {
+    fn from(text: &Text) -> Value {
+        Value::from(text.as_str())
+    }
 }
 
 #[cfg(test)]

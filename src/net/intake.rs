@@ -555,6 +555,7 @@ mod tests {
     use crate::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::chat::router::Router;
     use crate::config::Config;
+    use crate::features::Features;
     use crate::metrics::Metrics;
     use crate::model::command::VERBS;
     use crate::model::now::Now;
@@ -584,7 +585,7 @@ mod tests {
 
     /// A router whose clients come without sockets.
     struct Desk {
-        router: Router,
+        router: Router<Features>,
         handle: ServerHandle,
         now: Now,
         began: Instant,

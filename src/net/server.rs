@@ -8,10 +8,12 @@ use std::sync::{OnceLock, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use crate::chat::hooks::Hooks;
 use crate::chat::message::Message;
 use crate::chat::registry::Registry;
 use crate::chat::router::{Router, TURN};
 use crate::config::Config;
+use crate::features::Features;
 use crate::features::archive::store::{Contents, Store};
 use crate::features::figures::Exporter;
 use crate::features::files::Files;
@@ -247,7 +249,7 @@ impl Server {
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
         let Server { listener, others, transports, exporter, files, inbox, handle, kept, rehash } = self;
         let shared = &*handle.shared;
-        let mut router = Router::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
+        let mut router = Router::<Features>::new(&shared.live.get(), shared.registry.clone(), shared.metrics.clone());
         if let Some(door) = &files {
             let known = kept.as_ref().map_or(&[][..], |(_, contents, _)| &contents.files);
             let (now, time) = (Now::read(), kept.as_ref().and_then(|(_, contents, _)| contents.time));
@@ -518,7 +520,7 @@ impl Drop for StopAccepting<'_> {
 }
 
 /// The router's thread: one message is waited for, what else is there comes along, and that is a turn.
-pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
+pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Message>, metrics: &Metrics) {
     while router.is_open() {
         let first = match inbox.recv_timeout(router.patience()) {
             Ok(message) => Some(message),
@@ -539,7 +541,7 @@ pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics:
         if count > 0 {
             let took = began.elapsed();
             metrics.turned(count, took);
-            router.turned(count, took);
+            F::turned(&router, count, took);
         }
     }
 }

@@ -182,6 +182,7 @@ fn stamp(out: &mut String, at: DateTime<Utc>, millis: bool) {
 mod tests {
     use super::*;
     use crate::model::code::Code;
+    use crate::model::event::{Event, Speech, Version};
     use crate::model::names::{ClientId, Name};
     use crate::model::refusal::Refusal;
     use crate::model::text::Text;

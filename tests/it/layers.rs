@@ -14,14 +14,27 @@ const LAYERS: &[&str] = &[
     "chat",
     "protocol",
     "net",
+    // What features know and hold.
     "features::moderation",
     "features::archive",
-    "features::accounts",
     "features::operators",
+    "features::accounts",
+    "features::archive::state",
     "features::files",
     "features::line_editing",
     "features::lab",
     "features::figures",
+    "features::state",
+    // What they do with it.
+    "features::presence",
+    "features::rooms",
+    "features::messages",
+    "features::moderation::rules",
+    "features::accounts::rules",
+    "features::archive::rules",
+    "features::operators::rules",
+    "features::files::rules",
+    "features::lab::rules",
     "features",
     "program",
 ];
@@ -29,13 +42,6 @@ const LAYERS: &[&str] = &[
 /// Modules that do not lie in the folder of their layer. Nothing is added here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("sync", "model"),
-    ("chat::router::accounts", "features::accounts"),
-    ("chat::router::archive", "features::archive"),
-    ("chat::router::files", "features::files"),
-    ("chat::router::glass", "features::lab"),
-    ("chat::router::moderation", "features::moderation"),
-    ("chat::router::operators", "features::operators"),
-    ("chat::router::reads", "features::archive"),
     ("protocol::render::inspection", "features::lab"),
     ("protocol::render::moderation", "features::moderation"),
 ];
@@ -50,18 +56,10 @@ const UPWARD: &[(&str, &str)] = &[
     ("chat::message", "features::files protocol::parse features::archive::store"),
     ("protocol::render", "features::archive::export"),
     ("chat::room", "features::moderation::sanction features::archive::store"),
-    (
-        "chat::router",
-        "features::files protocol::parse chat::router::archive chat::router::glass chat::router::operators chat::router::reads",
-    ),
-    ("chat::router", "features::moderation::sanction features::archive::store"),
-    ("chat::router::accounts", "chat::router::operators"),
-    ("chat::router::archive", "chat::router::accounts"),
-    ("chat::router::commands", "features::files protocol::parse chat::router::archive features::archive::store"),
-    ("chat::router::moderation", "chat::router::reads"),
+    ("chat::router::requests", "protocol::parse"),
     (
         "net::server",
-        "features::figures features::files features::files::door features::lab features::operators::rehash features::archive::store",
+        "features features::figures features::files features::files::door features::lab features::operators::rehash features::archive::store",
     ),
     ("net::telnet", "features::line_editing::editor"),
 ];
@@ -80,13 +78,10 @@ const RINGS: &[(&str, &str)] = &[
         "src",
         "features::lab chat::message metrics chat::news chat::outbox net::outgoing protocol::parse net::queue chat::registry",
     ),
+    ("src", "features::operators::rehash protocol::render chat::room chat::router chat::hooks chat::router::requests"),
     (
         "src",
-        "features::operators::rehash protocol::render chat::room chat::router chat::router::accounts chat::router::archive",
-    ),
-    (
-        "src",
-        "chat::router::commands chat::router::glass chat::router::operators chat::router::reads net::server features::archive::store",
+        "chat::router::commands features features::accounts::state features::archive::reads features::archive::state features::lab::glass features::operators::state features::state net::server features::archive::store",
     ),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
@@ -102,7 +97,8 @@ const RINGS: &[(&str, &str)] = &[
 fn layer(module: &str) -> &'static str {
     let is_in = |folder: &&str| module == *folder || module.starts_with(&format!("{folder}::"));
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| module == *other).map(|(_, layer)| *layer);
-    elsewhere.or_else(|| LAYERS.iter().copied().find(is_in)).unwrap_or("program")
+    let nearest = LAYERS.iter().copied().filter(is_in).max_by_key(|folder| folder.len());
+    elsewhere.or(nearest).unwrap_or("program")
 }
 
 /// How far up a layer is.

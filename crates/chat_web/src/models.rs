@@ -2,8 +2,9 @@
 
 use chat_server::model::audit::Entry;
 use chat_server::model::command::Verb;
-use chat_server::model::event::{RoomInfo, SharedFile, Stat, User as Listed};
+use chat_server::model::event::SharedFile;
 use chat_server::model::names::RoomName;
+use chat_server::model::rows::{RoomInfo, Stat, User as Listed};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

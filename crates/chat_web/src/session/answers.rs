@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use chat_server::chat::message::Message as ToRouter;
+use chat_server::features::moderation::list::BanInfo;
 use chat_server::features::moderation::sanction::Kind;
-use chat_server::model::command::Command;
-use chat_server::model::event::{
-    BanInfo, Block, Change, Done, Envelope, Event, Items, Leave, Measure, Speech, Version,
-};
+use chat_server::model::audit::Entry;
+use chat_server::model::command::{Command, Verb};
+use chat_server::model::event::{Block, Change, Done, Envelope, Event, Leave, Measure, Rows, Speech, Version};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
+use chat_server::model::rows::{RoomInfo, Stat, User as Listed};
 use chat_server::model::text::Text;
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -288,8 +290,8 @@ impl Task {
 
     pub(super) async fn block(&mut self, envelope: &Envelope, block: &Block, pending: Pending) {
         let Pending { asker, what, .. } = pending;
-        match (&block.items, what) {
-            (Items::List(users), Wanted::Roster(room)) => {
+        match (&block.rows, what) {
+            (rows, Wanted::Roster(room)) if let Some(users) = rows.open::<Listed>() => {
                 let users = users.iter().map(|user| User::listed(user, self.id_of(&user.name))).collect();
                 let people = frame(&ServerFrame::People { room: bare(&room), users });
                 match asker.socket {
@@ -297,44 +299,40 @@ impl Task {
                     None => self.tell_all(people),
                 }
             }
-            (Items::History { lines, more }, Wanted::Resumed { resume, missed }) => {
-                self.resume_page(resume, missed, lines, *more).await;
+            (Rows::Lines(lines), Wanted::Resumed { resume, missed }) => {
+                self.resume_page(resume, missed, lines, block.more).await;
             }
-            (items, _) => {
-                let value = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
-                let (what, items) = match items {
-                    Items::List(users) => {
-                        let users = users.iter().map(|user| User::listed(user, self.id_of(&user.name)));
-                        ("LIST", users.map(|user| value(serde_json::to_value(user))).collect())
-                    }
-                    Items::Who(user) => {
-                        let user = User::listed(user, self.id_of(&user.name));
-                        ("WHO", vec![value(serde_json::to_value(user))])
-                    }
-                    Items::Rooms(rooms) => {
-                        let rooms = rooms.iter().map(|room| Room::listed(room, self.state.last_seq(&room.name)));
-                        ("ROOMS", rooms.map(|room| value(serde_json::to_value(room))).collect())
-                    }
-                    Items::Help(verbs) => {
-                        let rows = verbs.iter().map(|verb| CommandInfo::of(verb));
-                        ("HELP", rows.map(|row| value(serde_json::to_value(row))).collect())
-                    }
-                    Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
-                    Items::Audit { acts, .. } => {
-                        let acts = acts.iter().map(AuditEntry::of);
-                        ("AUDIT", acts.map(|act| value(serde_json::to_value(act))).collect())
-                    }
-                    Items::Settings(_) => ("REHASH", Vec::new()),
-                    Items::History { .. } => ("HISTORY", Vec::new()),
-                    Items::Found { .. } => ("SEARCH", Vec::new()),
-                    Items::Export { .. } => ("EXPORT", Vec::new()),
-                    Items::Files(lines) => ("FILES", self.files(lines)),
-                    Items::Bans(bans) => ("BANS", bans.iter().map(ban).collect()),
-                    Items::Inspection(_) => ("INSPECT", Vec::new()),
-                };
-                let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
+            (rows, _) => {
+                let items = self.items(rows, block.kind);
+                let ack = Ack { what: Some(block.kind.into()), text: Some(plain(envelope)), items, ..Ack::default() };
                 self.ack(asker, ack);
             }
+        }
+    }
+
+    /// The rows that have a form here. Others are in the answer's text.
+    fn items(&self, rows: &Rows, kind: &str) -> Vec<Value> {
+        if let Some(users) = rows.open::<Listed>() {
+            return json(users.iter().map(|user| User::listed(user, self.id_of(&user.name))));
+        }
+        if let Some(rooms) = rows.open::<RoomInfo>() {
+            return json(rooms.iter().map(|room| Room::listed(room, self.state.last_seq(&room.name))));
+        }
+        if let Some(verbs) = rows.open::<&'static Verb>() {
+            return json(verbs.iter().map(|verb| CommandInfo::of(verb)));
+        }
+        if let Some(stats) = rows.open::<Stat>() {
+            return stats.iter().map(figure).collect();
+        }
+        if let Some(acts) = rows.open::<Entry>() {
+            return json(acts.iter().map(AuditEntry::of));
+        }
+        if let Some(bans) = rows.open::<BanInfo>() {
+            return bans.iter().map(ban).collect();
+        }
+        match rows {
+            Rows::Lines(lines) if kind == "FILES" => self.files(lines),
+            _ => Vec::new(),
         }
     }
 
@@ -432,6 +430,10 @@ impl Task {
         }
         self.state.sessions.remove(&self.session.token());
     }
+}
+
+fn json(rows: impl Iterator<Item = impl Serialize>) -> Vec<Value> {
+    rows.map(|row| serde_json::to_value(row).unwrap_or_default()).collect()
 }
 
 /// A row of `BANS`.

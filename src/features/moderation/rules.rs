@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::commands::Answer;
-use super::{Router, Turn, reads};
 use crate::chat::message::{Client, Onlooker, Rights, Sought};
 use crate::chat::room::Room;
+use crate::chat::router::{IN_NO_ROOM, Router, Turn};
+use crate::features::archive::reads;
+use crate::features::moderation::list::{self, BanInfo};
 use crate::features::moderation::sanction::{
     Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words,
 };
+use crate::features::rooms::rules::not_room_op;
+use crate::features::state::{Answer, Features};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Deed, Scope};
-use crate::model::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
+use crate::model::event::{Envelope, Event, Leave, Measure, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
@@ -23,32 +26,38 @@ use crate::model::text::Text;
 /// No connection has this number.
 const NOBODY: ClientId = ClientId(usize::MAX);
 
-impl Router {
+impl Router<Features> {
     /// The bans and mutes of a room, or of the server.
     fn sanctions_of(&mut self, room: Option<&RoomName>) -> Option<&mut Sanctions> {
         match room {
             Some(room) => self.rooms.get_mut(room).map(|room| &mut room.sanctions),
-            None => Some(&mut self.sanctions),
+            None => Some(&mut self.features.sanctions),
         }
+    }
+
+    /// A connection is gone: no ban or mute needs its number any more.
+    pub(crate) fn forget_sanctioned(&mut self, id: ClientId) {
+        self.features.sanctions.forget(id);
+        self.rooms.values_mut().for_each(|room| room.sanctions.forget(id));
     }
 
     /// When the first of all bans and mutes is over.
     fn find_next_lift(&mut self) {
-        let all = std::iter::once(&self.sanctions).chain(self.rooms.values().map(|room| &room.sanctions));
-        self.next_lift = all.filter_map(Sanctions::next_end).min();
+        let all = std::iter::once(&self.features.sanctions).chain(self.rooms.values().map(|room| &room.sanctions));
+        self.features.next_lift = all.filter_map(Sanctions::next_end).min();
     }
+}
 
-    /// They changed, and are to be kept.
+impl Turn<'_, Features> {
+    /// Bans or mutes changed, and are to be kept.
     fn record_sanctions_of(&mut self, room: Option<&RoomName>) {
-        self.find_next_lift();
+        self.router.find_next_lift();
         match room {
             Some(room) => self.record_room(room),
             None => self.record_sanctions(),
         }
     }
-}
 
-impl Turn<'_> {
     // ---- what holds ----
 
     fn suspect(&self, id: ClientId) -> Suspect<'_> {
@@ -58,7 +67,7 @@ impl Turn<'_> {
     }
 
     /// What keeps somebody out of a room, or off the server. Nothing does with the server's operators.
-    pub(super) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
+    pub(crate) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
         if sanctions.is_empty() || self.role(id) >= Role::Op {
             return None;
         }
@@ -66,7 +75,7 @@ impl Turn<'_> {
     }
 
     /// Whether somebody is let into a room, as far as bans go.
-    pub(super) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
+    pub(crate) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
         match self.ban_on(id, &room.sanctions) {
             Some(told) => Err(told.banned_from(&room.name, None)),
             None => Ok(()),
@@ -74,14 +83,14 @@ impl Turn<'_> {
     }
 
     /// Whether somebody may read what is said in a room.
-    pub(super) fn may_read(&self, id: ClientId, room: &Room) -> bool {
+    pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
         room.may_read(id) && self.ban_on(id, &room.sanctions).is_none()
     }
 
     /// What somebody may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
     /// rooms that are hidden from them, where they want everything.
-    pub(super) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
-        if let Some(told) = self.ban_on_onlooker(who, &self.router.sanctions) {
+    pub(crate) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
+        if let Some(told) = self.ban_on_onlooker(who, &self.router.features.sanctions) {
             return Err(told.banned(None));
         }
         let banned_from = |room: &Room| {
@@ -124,9 +133,9 @@ impl Turn<'_> {
     }
 
     /// The same for a call, which counts as a page that is read.
-    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
+    pub(crate) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
         if matches!(what, Sought::Everything | Sought::Room(_)) {
-            let reads = &mut self.router.reads;
+            let reads = &mut self.router.features.reads;
             let place = reads.place(Some(who.address));
             reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
         }
@@ -146,52 +155,21 @@ impl Turn<'_> {
     }
 
     /// What somebody may do beyond what everybody may.
-    pub(super) fn rights(&self, id: ClientId) -> Rights {
+    pub(crate) fn rights(&self, id: ClientId) -> Rights {
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         let is_ruled = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.may_rule(id, room));
         Rights { role: self.role(id), rooms: rooms.filter(is_ruled).cloned().collect() }
     }
 
-    /// Whether a user may read what is said in a room, as far as bans do not keep them out. Whoever has no connection is nowhere.
-    ///
-    /// # Errors
-    /// What [`outside`](Self::outside) says.
-    pub(super) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
-        let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
-        if may_read { Ok(()) } else { Err(self.outside(id, room)) }
-    }
-
-    /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
-    /// stands in no list, and whoever names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
-    /// so it would be a lie to call it none elsewhere.
-    pub(super) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
-        if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
-            Refusal::new(
-                Code::InviteOnly,
-                format!("{0} is by invitation. Ask somebody inside for /invite <your-name> {0}.", room.name),
-            )
-        } else {
-            Refusal::not_in_room(&room.name)
-        }
-    }
-
-    /// Whether a user may come into a room however it is closed: who was invited, and its operators with an account.
-    pub(super) fn is_expected(&self, id: ClientId, room: &Room) -> bool {
-        let is_own = |client: &Client| {
-            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.op_accounts.contains(name))
-        };
-        room.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
-    }
-
     /// Whether somebody may be called that, here and in the rooms they are in.
-    pub(super) fn may_be_called(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
+    pub(crate) fn not_banned_as(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         if self.role(id) >= Role::Op {
             return Ok(());
         }
         let address = self.clients.get(id).and_then(|client| client.address());
         let suspect = Suspect { id, name: Some(name), address };
         let is_named = |held: &Held| held.sanction.whom.name() == Some(name);
-        if let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) {
+        if let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) {
             return Err(held.told(self.now.mono).banned(is_named(held).then_some(name)));
         }
         // Whoever has no name yet will be in the lobby.
@@ -210,19 +188,19 @@ impl Turn<'_> {
 
     /// Whether somebody may have that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
     /// on the name is told only behind the right password.
-    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), Refusal> {
+    pub(crate) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), Refusal> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
         let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
-        let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
+        let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let is_named = held.sanction.whom.name() == Some(name);
         Err(held.told(self.now.mono).banned(is_named.then_some(name)))
     }
 
     /// What keeps somebody from speaking: in a room, or in private.
-    pub(super) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
-        if self.router.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
+    pub(crate) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
+        if self.router.features.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
             return Ok(());
         }
         if self.role(id) >= Role::Op {
@@ -232,26 +210,19 @@ impl Turn<'_> {
             sanctions.on(Kind::Mute, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
         };
         let here = room.and_then(|room| Some(on(&room.sanctions)?.muted(Some(&room.name))));
-        let found = here.or_else(|| Some(on(&self.router.sanctions)?.muted(None)));
+        let found = here.or_else(|| Some(on(&self.router.features.sanctions)?.muted(None)));
         found.map_or(Ok(()), Err)
     }
 
     /// What keeps somebody from words that all their rooms would read: a name, why they are away, the last ones.
-    pub(super) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
+    pub(crate) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
         self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
     }
 
-    /// Somebody who comes from where nobody may come from is not let in at all.
-    pub(super) fn turn_away_banned(&mut self, id: ClientId) {
-        if let Some(told) = self.ban_on(id, &self.router.sanctions) {
-            self.remove(id, Leave::Banned(told.why));
-        }
-    }
-
     /// Somebody has another name now, under which they may not be in all of their rooms.
-    pub(super) fn leave_forbidden(&mut self, id: ClientId) {
+    pub(crate) fn leave_forbidden(&mut self, id: ClientId) {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
@@ -263,7 +234,7 @@ impl Turn<'_> {
 
     // ---- what is done ----
 
-    pub(super) fn moderate(&mut self, id: ClientId, scope: Scope, deed: Deed) -> Result<Answer, Refusal> {
+    pub(crate) fn moderate(&mut self, id: ClientId, scope: Scope, deed: Deed) -> Result<Answer, Refusal> {
         let room = self.ruled(id, scope)?;
         match deed {
             Deed::Op(name) => self.op(id, some_room(room, &name)?, name),
@@ -277,9 +248,9 @@ impl Turn<'_> {
     }
 
     /// `BANS`. Addresses are shown to those who can lift what stands there.
-    pub(super) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, Refusal> {
+    pub(crate) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, Refusal> {
         let (room, sanctions, rules) = match scope {
-            Scope::Server => (self.ruled(id, Scope::Server)?, &self.router.sanctions, true),
+            Scope::Server => (self.ruled(id, Scope::Server)?, &self.router.features.sanctions, true),
             Scope::Current | Scope::Room(_) => {
                 let named = if let Scope::Room(room) = scope { Some(room) } else { None };
                 let name = self.room_or_current(id, named)?;
@@ -295,7 +266,7 @@ impl Turn<'_> {
             let whom = (rules || whom.name().is_some()).then(|| Text::own(whom.to_string()));
             BanInfo { kind: *kind, whom, since: *since, told: held.told(self.now.mono) }
         });
-        Ok(Answer::Block(room, Items::Bans(shown.collect())))
+        Ok(Answer::Block(list::bans(room, shown.collect())))
     }
 
     /// The room in which somebody may keep order, or `None` for the whole server.
@@ -308,7 +279,7 @@ impl Turn<'_> {
         };
         match self.router.rooms.get(&name) {
             Some(room) if self.may_rule(id, room) => Ok(Some(room.name.clone())),
-            _ => Err(super::commands::not_room_op(&self.readable(id, &name)?.name)),
+            _ => Err(not_room_op(&self.readable(id, &name)?.name)),
         }
     }
 
@@ -345,7 +316,7 @@ impl Turn<'_> {
             let what = Measure::Op { person: self.person(target), name: name.clone() };
             self.tell_measure(id, Some(&room), "op", name.as_str(), "", what);
         }
-        Ok(done(Some(room), name.as_str(), None))
+        Ok(done("op", Some(room), name.as_str(), None))
     }
 
     fn deop(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, Refusal> {
@@ -364,11 +335,11 @@ impl Turn<'_> {
         }
         there.ops.retain(|op| !all.contains(op));
         if there.op_accounts.remove(&name) {
-            self.router.record_room(&room);
+            self.record_room(&room);
         }
         let what = Measure::Deop { person: target.map(|target| self.person(target)), name: name.clone() };
         self.tell_measure(id, Some(&room), "deop", name.as_str(), "", what);
-        Ok(done(Some(room), name.as_str(), None))
+        Ok(done("deop", Some(room), name.as_str(), None))
     }
 
     fn kick(&mut self, id: ClientId, room: Option<RoomName>, name: Name, why: Option<Text>) -> Result<Answer, Refusal> {
@@ -388,7 +359,7 @@ impl Turn<'_> {
             Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words)), None),
             None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
         }
-        Ok(done(room, name.as_str(), None))
+        Ok(done("kick", room, name.as_str(), None))
     }
 
     fn mute(
@@ -409,7 +380,7 @@ impl Turn<'_> {
         let seconds = time.map(|time| time.as_secs());
         let what = Measure::Muted { name: name.clone(), seconds, why: why.clone() };
         self.tell_measure(id, room.as_ref(), "mute", name.as_str(), &details(seconds, why.as_ref()), what);
-        Ok(done(room, name.as_str(), seconds))
+        Ok(done("mute", room, name.as_str(), seconds))
     }
 
     fn ban(
@@ -447,7 +418,7 @@ impl Turn<'_> {
                     room.op_accounts.remove(who);
                     room.invited.retain(|id| !all.contains(id));
                 }
-                let Some(room) = self.router.rooms.get(name) else { return Ok(done(None, &shown, seconds)) };
+                let Some(room) = self.router.rooms.get(name) else { return Ok(done("ban", None, &shown, seconds)) };
                 let members: Vec<ClientId> = room.members.iter().copied().collect();
                 let out: Vec<ClientId> =
                     members.into_iter().filter(|id| self.ban_on(*id, &room.sanctions).is_some()).collect();
@@ -459,13 +430,13 @@ impl Turn<'_> {
             }
             None => {
                 for id in self.clients.ids() {
-                    if self.ban_on(id, &self.router.sanctions).is_some() {
+                    if self.ban_on(id, &self.router.features.sanctions).is_some() {
                         self.remove(id, Leave::Banned(Some(words.clone())));
                     }
                 }
             }
         }
-        Ok(done(room, &shown, seconds))
+        Ok(done("ban", room, &shown, seconds))
     }
 
     fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, whom: Whom) -> Result<Answer, Refusal> {
@@ -476,7 +447,7 @@ impl Turn<'_> {
             let what = if kind == Kind::Mute { "muted" } else { "banned" };
             return Err(not_listed(&whom, room.as_ref(), what));
         }
-        self.router.record_sanctions_of(room.as_ref());
+        self.record_sanctions_of(room.as_ref());
         for sanction in lifted {
             let (act, what) = match (kind, sanction.whom.name()) {
                 (Kind::Mute, Some(name)) => ("unmute", Measure::Unmuted(name.clone())),
@@ -485,7 +456,8 @@ impl Turn<'_> {
             };
             self.tell_measure(id, room.as_ref(), act, &sanction.whom.to_string(), "", what);
         }
-        Ok(done(room, &whom.to_string(), None))
+        let act = if kind == Kind::Mute { "unmute" } else { "unban" };
+        Ok(done(act, room, &whom.to_string(), None))
     }
 
     // ---- how it is done ----
@@ -506,7 +478,7 @@ impl Turn<'_> {
         let sanction = Sanction { kind, whom, by, why, since: self.now.wall, until: None };
         let now = self.now.mono;
         let Some(sanctions) = self.router.sanctions_of(room) else {
-            return Err(room.map_or(super::IN_NO_ROOM, Refusal::not_in_room));
+            return Err(room.map_or(IN_NO_ROOM, Refusal::not_in_room));
         };
         let full = |_| {
             let words =
@@ -519,7 +491,7 @@ impl Turn<'_> {
                 client.state.is_listed = true;
             }
         }
-        self.router.record_sanctions_of(room);
+        self.record_sanctions_of(room);
         Ok(())
     }
 
@@ -546,7 +518,7 @@ impl Turn<'_> {
     }
 
     /// Tells everybody who is in a room with somebody, and them.
-    pub(super) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
+    pub(crate) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         let Ok(name) = Name::parse(whom) else { return };
@@ -556,26 +528,6 @@ impl Turn<'_> {
         let around: BTreeSet<ClientId> =
             around.copied().chain(all.iter().copied()).filter(|id| but != Some(*id)).collect();
         around.into_iter().for_each(|id| self.push(id, &envelope));
-    }
-
-    /// Connections leave a room. They are told as the others are, but for the one that asked for it.
-    pub(super) fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
-        for id in all.iter().copied().rev() {
-            self.catch_up(id);
-            let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
-                continue;
-            };
-            client.state.rooms.retain(|room| room != name);
-            if client.state.current.as_ref() == Some(name) {
-                client.state.current = client.state.rooms.last().cloned();
-            }
-            let (person, who) = (client.person(), client.name.clone());
-            if let Some(who) = who.clone().filter(|_| asked != Some(id)) {
-                let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone() };
-                self.tell(id, left);
-            }
-            self.leave_room(id, person, who, name, why);
-        }
     }
 
     /// `kicked by ani: spam`
@@ -592,20 +544,20 @@ impl Turn<'_> {
     }
 
     /// Lifts what is over.
-    pub(super) fn lift_what_is_over(&mut self) {
+    pub(crate) fn lift_what_is_over(&mut self) {
         let now = self.now.mono;
-        if self.router.next_lift.take_if(|at| *at <= now).is_none() {
+        if self.router.features.next_lift.take_if(|at| *at <= now).is_none() {
             return;
         }
         let mut over: Vec<(Option<RoomName>, Sanction)> =
-            self.router.sanctions.expire(now).into_iter().map(|sanction| (None, sanction)).collect();
+            self.router.features.sanctions.expire(now).into_iter().map(|sanction| (None, sanction)).collect();
         for room in self.router.rooms.values_mut() {
             let name = room.name.clone();
             over.extend(room.sanctions.expire(now).into_iter().map(|sanction| (Some(name.clone()), sanction)));
         }
         self.router.find_next_lift();
         for (room, sanction) in over {
-            self.router.record_sanctions_of(room.as_ref());
+            self.record_sanctions_of(room.as_ref());
             let what = match (sanction.kind, sanction.whom.name()) {
                 (Kind::Mute, Some(name)) => Measure::Unmuted(name.clone()),
                 // Only names are muted.
@@ -625,8 +577,23 @@ impl Turn<'_> {
     }
 }
 
-fn done(room: Option<RoomName>, whom: &str, seconds: Option<u64>) -> Answer {
-    Answer::Done(Done::Moderated { room, whom: Text::own(whom), seconds })
+/// The answer to who has changed what a client, or an address, may do.
+fn done(act: &str, room: Option<RoomName>, whom: &str, seconds: Option<u64>) -> Answer {
+    let scope = room.as_ref().map_or("*", RoomName::as_str);
+    let place = room.as_ref().map_or("this server", RoomName::as_str);
+    let inside = room.as_ref().map_or_else(|| "anywhere".into(), |room| format!("in {room}"));
+    let time = seconds.map_or_else(String::new, |seconds| format!(" for {}", in_words(seconds)));
+    let words = match act {
+        "op" => format!("{whom} is an operator of {place}."),
+        "deop" => format!("{whom} is no operator of {place} any more."),
+        "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
+        "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {scope} {whom} lifts it."),
+        "unmute" => format!("{whom} can speak {inside} again."),
+        "ban" => format!("{whom} is banned from {place}{time}. /unban {scope} {whom} lifts it."),
+        _ => format!("{whom} may come to {place} again."),
+    };
+    let words = Words::new(words).with("to", whom).with("room", scope);
+    Answer::Done(seconds.into_iter().fold(words, |words, seconds| words.with("for", seconds)).into())
 }
 
 /// `for 10 min: spam`, for the log and the audit.

@@ -1,212 +1,32 @@
 //! Names that belong to somebody: who may have which, signing in and out, several connections of one person, and who may do
 //! what.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::Turn;
-use super::archive;
-use super::commands::Answer as Told;
-use super::operators::{Doer, wrong};
-use crate::chat::limit::{Allowance, Guesses};
 use crate::chat::message::Client;
 use crate::chat::room::Room;
+use crate::chat::router::{Answer as Told, Turn};
+use crate::features::accounts::state::{Accounts, Then};
+use crate::features::archive::state as archive;
 use crate::features::archive::store::{Account, Answer, Question, Refused};
+use crate::features::operators::state::Doer;
+use crate::features::state::{Features, Later};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
-use crate::model::event::{Done, Envelope, Event, Leave};
-use crate::model::looks::{Looks, reserved};
+use crate::model::command::Prompt;
+use crate::model::event::{Done, Envelope, Event, Leave, Words};
+use crate::model::looks::reserved;
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
 use crate::model::roles::{Policy, Role};
 use crate::model::secrets::{Proof, Secret};
-use crate::model::spam::{Spam, TooFast};
 use crate::model::text::Text;
 
-/// The accounts of this server, as the router knows them: names and roles, no secrets.
-pub(super) struct Accounts {
-    by_name: HashMap<Name, Account>,
-    /// The names of `by_name` by what they look like.
-    looks: Looks,
-    policy: Policy,
-    /// Wrong passwords and codes, by neighbourhood of addresses.
-    wrong_from: Guesses<IpAddr>,
-    /// Wrong passwords, by name.
-    wrong_for: Guesses<Name>,
-    /// Wrong passwords for a name from a neighbourhood: its owner, too, may come from there.
-    wrong_there: Guesses<(Name, IpAddr)>,
-    /// Names that were registered without an invitation, by neighbourhood.
-    registered: Allowance<IpAddr>,
-    /// What the store looks at.
-    trials: Vec<Trial>,
-}
-
-/// A password that the store looks at.
-struct Trial {
-    /// The question's.
-    number: u64,
-    name: Name,
-    from: Option<IpAddr>,
-    what: What,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    /// A name is registered, without an invitation.
-    Registering,
-    /// A name is registered, with a code, which may be a guess.
-    Invited,
-    /// A password is tried; if it is wrong it counts for its name.
-    Guess,
-    /// The same, while the name is guarded: only its owner's addresses are looked at.
-    Guarded,
-}
-
-/// Whether a question may go to the store.
-pub(super) enum Admission {
-    /// Yes.
-    Now,
-    /// When one of its neighbourhood is answered.
-    Later,
-    /// It is refused.
-    Never(Refusal),
-}
-
-/// What an answer changes, besides what its asker is told.
-#[derive(Clone, Debug)]
-pub(super) enum Then {
-    /// There is a new account.
-    Registered,
-    /// Somebody showed who they are, or did not.
-    SignedIn,
-    /// A password is another.
-    PasswordChanged { name: Name, by: Option<ClientId> },
-    /// Everybody who came in by this account is out.
-    SignedOut { name: Name, by: Option<ClientId> },
-    /// An account has another role.
-    Granted { by: Doer },
-    /// There is a code for one more.
-    Invited { by: Doer },
-    /// Nothing.
-    Nothing,
-}
-
-/// The most passwords of one neighbourhood that the store looks at at once, that wait for that, and that wait in all.
-const AT_ONCE: usize = 2;
+/// The most passwords of one neighbourhood that wait until the store looks at them, and that wait in all.
 const WAITING: usize = 64;
 const WAITING_IN_ALL: usize = 1_024;
 /// How long the code of an invitation is, as it is shown: `k7qf-9d2m-x4tr`.
 const CODE: usize = 14;
-
-impl Accounts {
-    pub(super) fn new(accounts: Vec<Account>, policy: Policy) -> Accounts {
-        let mut looks = Looks::default();
-        accounts.iter().for_each(|account| looks.add(&account.name));
-        Accounts {
-            by_name: accounts.into_iter().map(|account| (account.name.clone(), account)).collect(),
-            looks,
-            policy,
-            // So many wrong ones in a minute, and each more doubles the wait.
-            wrong_from: Guesses::new(3),
-            wrong_for: Guesses::new(10),
-            wrong_there: Guesses::new(3),
-            registered: Allowance::new(policy.register_burst, policy.register_per_hour),
-            trials: Vec::new(),
-        }
-    }
-
-    /// Once a second.
-    pub(super) fn tick(&mut self, now: Moment) {
-        self.wrong_from.tick(now);
-        self.wrong_for.tick(now);
-        self.wrong_there.tick(now);
-        self.registered.tick(now);
-    }
-
-    /// Whether the store may be asked now. Two passwords of a neighbourhood are looked at at once, the others wait: forty people
-    /// behind one address are no attack, and who attacks from one cannot fill the store.
-    pub(super) fn admit(&mut self, number: u64, question: &mut Question, now: Moment) -> Admission {
-        let (name, from) = match question {
-            Question::Register { name, from, .. }
-            | Question::SignIn { proof: Proof::Password(name, _), from, .. }
-            | Question::ChangePassword { name, from, .. } => (name.clone(), *from),
-            _ => return Admission::Now,
-        };
-        // Whoever has one address of a network in IPv6 has all of them.
-        let near = from.map(neighbourhood);
-        if near.is_some() && self.at_work(|trial| trial.near() == near) >= AT_ONCE {
-            return Admission::Later;
-        }
-        let guesses = |retry| Admission::Never(TooFast { retry, why: Spam::Guesses }.into());
-        let wait_here = near.and_then(|near| self.wrong_from.wait(&near, now));
-        let what = match question {
-            Question::Register { invite: None, .. } => {
-                let ahead = self.at_work(|trial| trial.near() == near && trial.what == What::Registering) as u32;
-                match near.and_then(|near| self.registered.wait(&near, ahead, now)) {
-                    Some(_) if ahead > 0 => return Admission::Later,
-                    Some(retry) => return Admission::Never(TooFast { retry, why: Spam::Registrations }.into()),
-                    None => What::Registering,
-                }
-            }
-            Question::Register { .. } => match wait_here {
-                Some(retry) => return guesses(retry),
-                None => What::Invited,
-            },
-            Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => {
-                if let Some(retry) = near.and_then(|near| self.wrong_there.wait(&(name.clone(), near), now)) {
-                    return guesses(retry);
-                }
-                // Those under way may all be wrong.
-                let ahead = self.at_work(|trial| trial.name == name && trial.what == What::Guess);
-                let is_full = ahead >= self.wrong_for.left(&name) as usize;
-                let wait_for = self.wrong_for.wait(&name, now).or(is_full.then_some(1));
-                *guarded = wait_here.max(wait_for);
-                if wait_for.is_some() { What::Guarded } else { What::Guess }
-            }
-            _ => return Admission::Now,
-        };
-        self.trials.push(Trial { number, name, from, what });
-        Admission::Now
-    }
-
-    /// The store has looked at a password. What was wrong is counted, and what was registered; nothing else changes a count.
-    fn settle(&mut self, number: u64, answer: &Answer, now: Moment) {
-        let Some(place) = self.trials.iter().position(|trial| trial.number == number) else { return };
-        let trial = self.trials.swap_remove(place);
-        let near = trial.near();
-        match answer {
-            Answer::Refused(Refused::WrongPassword) => {
-                wrong(trial.from, format_args!("password for {}", trial.name));
-                if let Some(near) = near {
-                    self.wrong_from.wrong(near, now);
-                    self.wrong_there.wrong((trial.name.clone(), near), now);
-                }
-                if trial.what == What::Guess {
-                    self.wrong_for.wrong(trial.name, now);
-                }
-            }
-            Answer::Refused(Refused::BadInvitation) => {
-                wrong(trial.from, format_args!("invitation"));
-                near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
-            }
-            Answer::Account { .. } if trial.what == What::Registering => {
-                near.into_iter().for_each(|near| self.registered.take(near, now));
-            }
-            _ => {}
-        }
-    }
-
-    fn at_work(&self, is_meant: impl Fn(&Trial) -> bool) -> usize {
-        self.trials.iter().filter(|trial| is_meant(trial)).count()
-    }
-}
-
-impl Trial {
-    fn near(&self) -> Option<IpAddr> {
-        self.from.map(neighbourhood)
-    }
-}
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
     Code::MembersOnly,
@@ -224,23 +44,28 @@ fn signed_in_as(name: &Name) -> Refusal {
 
 impl Refusal {
     /// A password would be readable on its way here.
-    pub(super) const NEEDS_TLS: Refusal = Refusal::fixed(
+    pub(crate) const NEEDS_TLS: Refusal = Refusal::fixed(
         Code::NeedsTls,
         "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it.",
     );
 }
 
-impl Turn<'_> {
+impl Turn<'_, Features> {
     fn accounts(&self) -> Option<&Accounts> {
-        self.router.archive.as_ref().map(|archive| &archive.accounts)
+        self.router.features.archive.as_ref().map(|archive| &archive.accounts)
     }
 
     fn accounts_mut(&mut self) -> Result<&mut Accounts, Refusal> {
-        self.router.archive.as_mut().map(|archive| &mut archive.accounts).ok_or_else(|| Refusal::no_store("accounts"))
+        self.router
+            .features
+            .archive
+            .as_mut()
+            .map(|archive| &mut archive.accounts)
+            .ok_or_else(|| Refusal::no_store("accounts"))
     }
 
     /// Other rules from now on. Where only members may be, who is none has to go.
-    pub(super) fn set_rules(&mut self, policy: Policy) {
+    pub(crate) fn set_rules(&mut self, policy: Policy) {
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.policy = policy;
         accounts.registered.set(policy.register_burst, policy.register_per_hour);
@@ -255,12 +80,12 @@ impl Turn<'_> {
     }
 
     /// Whether a name belongs to somebody.
-    pub(super) fn is_registered(&self, name: &Name) -> bool {
+    pub(crate) fn is_registered(&self, name: &Name) -> bool {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
     }
 
     /// Whether somebody may take a name without showing anything.
-    pub(super) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
+    pub(crate) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         let own = self.name_of(id).ok();
         if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
             if self.is_signed_in(id) && own.is_some_and(|own| own == *name) {
@@ -270,23 +95,18 @@ impl Turn<'_> {
         }
         match own {
             Some(own) if self.is_signed_in(id) => Err(signed_in_as(&own)),
-            own => self.not_taken_for_another(name, own.as_ref()),
+            own => self.is_distinct(name, own.as_ref(), self.account_like(name)),
         }
     }
 
-    /// Whether somebody of that name would be taken for the server, for a member, or for another who is here.
-    fn not_taken_for_another(&self, name: &Name, own: Option<&Name>) -> Result<(), Refusal> {
-        if let Some(reserved) = reserved(name, &self.router.greeting.name) {
-            return Err(Refused::Reserved(reserved).into());
-        }
-        let members = self.accounts().into_iter().flat_map(|accounts| accounts.looks.like(name));
-        let mut alike = members.chain(self.clients.looks.like(name).filter(|other| Some(*other) != own));
-        alike.next().map_or(Ok(()), |other| Err(Refused::LooksLike(other.clone()).into()))
+    /// A name of an account that looks like this one.
+    pub(crate) fn account_like(&self, name: &Name) -> Option<&Name> {
+        self.accounts()?.looks.like(name).next()
     }
 
     /// Whether somebody without an account may come in. Operators always may.
-    pub(super) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
-        if self.router.operators.is_locked_down() && self.role(id) < Role::Op {
+    pub(crate) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
+        if self.router.features.operators.is_locked_down() && self.role(id) < Role::Op {
             return Err(LOCKED_DOWN);
         }
         if self.is_for_members(id) { Err(MEMBERS_ONLY) } else { Ok(()) }
@@ -299,7 +119,7 @@ impl Turn<'_> {
     }
 
     /// What somebody may do on the whole server: by the operator key, or by their account.
-    pub(super) fn role(&self, id: ClientId) -> Role {
+    pub(crate) fn role(&self, id: ClientId) -> Role {
         if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
             return Role::Admin;
         }
@@ -307,7 +127,7 @@ impl Turn<'_> {
     }
 
     /// What somebody's account may do.
-    pub(super) fn role_of_account(&self, id: ClientId) -> Role {
+    pub(crate) fn role_of_account(&self, id: ClientId) -> Role {
         let Some(name) = self.clients.get(id).filter(|client| client.state.signed_in).and_then(|c| c.name.as_ref())
         else {
             return Role::Member;
@@ -316,39 +136,40 @@ impl Turn<'_> {
     }
 
     /// What whoever has that name's account may do.
-    pub(super) fn role_of_name(&self, name: &Name) -> Role {
+    pub(crate) fn role_of_name(&self, name: &Name) -> Role {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
     /// Whether somebody may keep order in a room: its operators, and those of the server.
-    pub(super) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
+    pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
         room.ops.contains(&id) || self.role(id) >= Role::Op
-    }
-
-    /// The first connection of the person who has this one: what others know them by.
-    pub(super) fn person(&self, id: ClientId) -> ClientId {
-        self.clients.get(id).map_or(id, Client::person)
-    }
-
-    /// Whether two are the same person: one connection, or one account.
-    pub(super) fn is_same(&self, id: ClientId, by: ClientId, signed: bool, from: &Name) -> bool {
-        self.person(id) == by
-            || signed
-                && self.is_signed_in(id)
-                && self.clients.get(id).is_some_and(|client| client.name.as_ref() == Some(from))
-    }
-
-    /// All connections of the person who has this one, this one first.
-    pub(super) fn connections(&self, id: ClientId) -> Vec<ClientId> {
-        let name = self.clients.get(id).and_then(|client| client.name.clone());
-        let others = name.iter().flat_map(|name| self.clients.all_named(name)).filter(|other| *other != id);
-        std::iter::once(id).chain(others).collect()
     }
 
     // ---- commands ----
 
+    /// A command whose password, or key, is asked for.
+    pub(crate) fn prompt(&mut self, id: ClientId, what: Prompt) -> Result<Told<Features>, Refusal> {
+        match what {
+            Prompt::OperatorKey => drop(self.has_operator_key()?),
+            _ => drop(self.accounts_mut()?),
+        }
+        self.ask_for_secret(id, what)
+    }
+
+    /// Asks for a password, where it would be looked at: else it would be on its way, for others to read, before it is refused.
+    fn ask_for_secret(&mut self, id: ClientId, what: Prompt) -> Result<Told<Features>, Refusal> {
+        let takes_plain = self.clients.policy.is_some_and(|policy| policy.plain_passwords);
+        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
+        if !client.is_private() && !takes_plain {
+            return Err(Refusal::NEEDS_TLS);
+        }
+        client.state.is_prompted = true;
+        let is_hidden = client.state.is_edited || client.state.is_hidden;
+        Ok(Told::Event(Event::Prompt { what, is_hidden }))
+    }
+
     /// `REGISTER`: for who has a name already all of it is the password; else name, password and perhaps a code.
-    pub(super) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told, Refusal> {
+    pub(crate) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told<Features>, Refusal> {
         const USAGE: &str = "REGISTER:<password> for the name you have, or REGISTER:<name> <password> [code]";
         self.accounts_mut()?;
         if self.is_signed_in(id) {
@@ -372,19 +193,24 @@ impl Turn<'_> {
         let from = self.address(id)?;
         let question = Question::Register { name, secret, invite, needs_invite: false, token: false, from };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
-        Ok(Told::Ask(question, then))
+        Ok(Told::Later(Later::Ask(question, then)))
     }
 
     /// `LOGIN`.
-    pub(super) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told, Refusal> {
+    pub(crate) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told<Features>, Refusal> {
         let from = self.address(id)?;
         let question = Question::SignIn { proof, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
-        Ok(Told::Ask(question, then))
+        Ok(Told::Later(Later::Ask(question, then)))
     }
 
     /// `PASSWD`.
-    pub(super) fn change_password(&mut self, id: ClientId, old: Secret, new: Secret) -> Result<Told, Refusal> {
+    pub(crate) fn change_password(
+        &mut self,
+        id: ClientId,
+        old: Secret,
+        new: Secret,
+    ) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
             return Err(Refusal::NOT_SIGNED_IN);
@@ -392,11 +218,11 @@ impl Turn<'_> {
         let (name, from) = (self.name_of(id)?, self.address(id)?);
         let question = Question::ChangePassword { name, old, new, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
-        Ok(Told::Ask(question, then))
+        Ok(Told::Later(Later::Ask(question, then)))
     }
 
     /// `LOGOUT`: this connection, or all of the account.
-    pub(super) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told, Refusal> {
+    pub(crate) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
             return Err(Refusal::NOT_SIGNED_IN);
@@ -404,13 +230,13 @@ impl Turn<'_> {
         let name = self.name_of(id)?;
         if everywhere {
             let then = Then::SignedOut { name: name.clone(), by: Some(id) };
-            return Ok(Told::Ask(Question::SignOut { name, token: None }, archive::Then::Account(then)));
+            return Ok(Told::Later(Later::Ask(Question::SignOut { name, token: None }, archive::Then::Account(then))));
         }
         self.signed_out(id)
     }
 
     /// Somebody signs out: they go on as a guest where there may be any, and else leave.
-    fn signed_out(&mut self, id: ClientId) -> Result<Told, Refusal> {
+    fn signed_out(&mut self, id: ClientId) -> Result<Told<Features>, Refusal> {
         if self.is_for_members(id) {
             return Ok(Told::Leave(Leave::MembersOnly));
         }
@@ -419,7 +245,7 @@ impl Turn<'_> {
     }
 
     /// `ROLE`.
-    pub(super) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told, Refusal> {
+    pub(crate) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told<Features>, Refusal> {
         let known = self.accounts_mut()?.by_name.get(&name).cloned();
         let known = known.ok_or_else(|| Refusal::no_such_user(&name))?;
         let Some(role) = role else { return Ok(Told::Done(Done::Role { name: known.name, role: known.role })) };
@@ -427,17 +253,20 @@ impl Turn<'_> {
             return Err(Refusal::not_allowed(Role::Admin));
         }
         let then = archive::Then::Account(Then::Granted { by: self.doer(id) });
-        Ok(Told::Ask(Question::Grant { name: known.name, role }, then))
+        Ok(Told::Later(Later::Ask(Question::Grant { name: known.name, role }, then)))
     }
 
     /// `INVITECODE`.
-    pub(super) fn invite_code(&mut self, id: ClientId) -> Result<Told, Refusal> {
+    pub(crate) fn invite_code(&mut self, id: ClientId) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if self.role(id) < Role::Op {
             return Err(Refusal::not_allowed(Role::Op));
         }
         let by = self.name_of(id)?;
-        Ok(Told::Ask(Question::Invite { by }, archive::Then::Account(Then::Invited { by: self.doer(id) })))
+        Ok(Told::Later(Later::Ask(
+            Question::Invite { by },
+            archive::Then::Account(Then::Invited { by: self.doer(id) }),
+        )))
     }
 
     // ---- what is allowed ----
@@ -447,12 +276,12 @@ impl Turn<'_> {
     }
 
     /// A door's question, if it may be asked.
-    pub(super) fn of_door(
+    pub(crate) fn of_door(
         &mut self,
         question: Question,
         is_private: bool,
     ) -> Result<(Question, archive::Then), Refusal> {
-        if self.router.archive.is_none() {
+        if self.router.features.archive.is_none() {
             return Err(Refusal::no_store("accounts"));
         }
         let from = question.from();
@@ -505,7 +334,7 @@ impl Turn<'_> {
 
     /// Whether so many passwords wait already, of that neighbourhood or in all.
     fn is_crowded(&self, from: Option<IpAddr>) -> bool {
-        let Some(archive) = &self.router.archive else { return false };
+        let Some(archive) = &self.router.features.archive else { return false };
         let near = from.map(neighbourhood);
         let (mut here, mut all) = (0, 0);
         for question in archive.waiting_to_ask().filter(|question| question.has_password()) {
@@ -531,13 +360,13 @@ impl Turn<'_> {
         }
         // Whoever is in already may make their name their own.
         let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
-        if is_new && self.router.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
+        if is_new && self.router.features.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
     }
 
     // ---- answers ----
 
     /// What an answer changes for all, whoever asked, and whether they are still there.
-    pub(super) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
+    pub(crate) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
         let now = self.now.mono;
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.settle(number, answer, now);
@@ -584,7 +413,7 @@ impl Turn<'_> {
     }
 
     /// What an answer means for the client who asked.
-    pub(super) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told, Refusal> {
+    pub(crate) fn with_account(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
         match (then, answer) {
             (Then::Registered, Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {
@@ -599,7 +428,11 @@ impl Turn<'_> {
             (Then::Granted { .. }, Answer::Granted(account)) => {
                 Ok(Told::Done(Done::Role { name: account.name, role: account.role }))
             }
-            (Then::Invited { .. }, Answer::Code { code, until }) => Ok(Told::Done(Done::Code { code, until })),
+            (Then::Invited { .. }, Answer::Code { code, until }) => {
+                let words = format!("With this one person can come in: REGISTER:<name> <password> {code}");
+                let words = Words::new(words).with("code", &code).with("until", until.format("%Y-%m-%d").to_string());
+                Ok(Told::Done(words.into()))
+            }
             _ => {
                 log::error!("the store answered something else than it was asked");
                 Err(Refused::Busy.into())
@@ -616,21 +449,21 @@ impl Turn<'_> {
             let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.ops.contains(&id)) else { continue };
             if name.clone().is_some_and(|name| room.op_accounts.insert(name)) {
                 let room = room.name.clone();
-                self.router.record_room(&room);
+                self.record_room(&room);
             }
         }
     }
 
     /// Somebody is who they say: they get their name, and share it and its rooms with their other connections.
-    fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told, Refusal> {
+    fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told<Features>, Refusal> {
         let name = account.name.clone();
         if self.name_of(id).is_ok() {
             self.may_have_account(&name, self.address(id)?, false)?;
         } else if account.role < Role::Op {
-            self.may_be_called(id, &name)?;
+            self.not_banned_as(id, &name)?;
         }
         let before = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?.name.clone();
-        let done = |turn: &Turn<'_>, room: RoomName| {
+        let done = |turn: &Turn<'_, Features>, room: RoomName| {
             let users = turn.router.rooms.get(&room).map_or(0, Room::people);
             Done::SignedIn { name: account.name.clone(), role: account.role, person: turn.person(id), room, users }
         };
@@ -729,7 +562,7 @@ impl Turn<'_> {
     }
 
     /// Guests who could be taken for the server, which calls itself another name now, get another name.
-    pub(super) fn rename_those_like_the_server(&mut self) {
+    pub(crate) fn rename_those_like_the_server(&mut self) {
         let is_reserved = |name: &&Name| reserved(name, &self.router.greeting.name).is_some();
         let names = self.clients.iter().filter_map(|client| client.name.as_ref());
         let names: Vec<Name> = names.filter(is_reserved).cloned().collect();
@@ -768,16 +601,6 @@ impl Turn<'_> {
             }
         }
         Ok(free)
-    }
-
-    /// A name like this one that is nobody's, and that nobody is taken for another by.
-    pub(super) fn free_name(&self, name: &Name) -> Name {
-        let is_free = |free: &Name| {
-            self.clients.named(free).is_none()
-                && !self.is_registered(free)
-                && self.not_taken_for_another(free, Some(name)).is_ok()
-        };
-        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
     }
 
     /// Takes one connection out of all its rooms.
@@ -841,226 +664,7 @@ impl Question {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn name(name: &str) -> Name {
-        Name::parse(name).unwrap()
-    }
-
-    fn from(address: &str) -> Option<IpAddr> {
-        Some(address.parse().unwrap())
-    }
-
-    fn sign_in(who: &str, address: &str) -> Question {
-        let proof = Proof::Password(name(who), Secret::new("correct horse"));
-        Question::SignIn { proof, token: false, from: from(address), guarded: None }
-    }
-
-    fn change(who: &str, address: &str) -> Question {
-        let (name, old, new) = (name(who), Secret::new("correct horse"), Secret::new("another horse"));
-        Question::ChangePassword { name, old, new, token: false, from: from(address), guarded: None }
-    }
-
-    fn register(who: &str, address: &str, code: Option<&str>) -> Question {
-        let (name, secret, invite) = (name(who), Secret::new("correct horse"), code.map(Text::own));
-        Question::Register { name, secret, invite, needs_invite: false, token: false, from: from(address) }
-    }
-
-    fn right(who: &str) -> Answer {
-        let account = Account { name: name(who), role: Role::Member };
-        Answer::Account { account, token: None, known_there: true }
-    }
-
-    fn refused(refused: Refused) -> Answer {
-        Answer::Refused(refused)
-    }
-
-    /// The rules, with a clock.
-    struct Guard {
-        accounts: Accounts,
-        asked: u64,
-        now: Moment,
-    }
-
-    impl Guard {
-        fn new(policy: Policy) -> Guard {
-            Guard { accounts: Accounts::new(Vec::new(), policy), asked: 0, now: Moment::default() }
-        }
-
-        fn wait(&mut self, seconds: u64) {
-            self.now += Duration::from_secs(seconds);
-            self.accounts.tick(self.now);
-        }
-
-        /// Its number, and whether only those who are known there are looked at; or the refusal; `None`: it waits.
-        fn asks(&mut self, mut question: Question) -> Option<Result<(u64, Option<u64>), Refusal>> {
-            self.asked += 1;
-            match self.accounts.admit(self.asked, &mut question, self.now) {
-                Admission::Now => Some(Ok((
-                    self.asked,
-                    match question {
-                        Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => guarded,
-                        _ => None,
-                    },
-                ))),
-                Admission::Later => None,
-                Admission::Never(error) => Some(Err(error)),
-            }
-        }
-
-        #[track_caller]
-        fn goes(&mut self, question: Question) -> (u64, Option<u64>) {
-            self.asks(question).expect("it does not wait").expect("it is not refused")
-        }
-
-        /// Asks, and is answered at once. Whether only those who are known there were looked at.
-        #[track_caller]
-        fn answered(&mut self, question: Question, answer: &Answer) -> bool {
-            let (number, guarded) = self.goes(question);
-            self.accounts.settle(number, answer, self.now);
-            guarded.is_some()
-        }
-    }
-
-    #[test]
-    fn a_refusal_makes_no_guess_undone_and_a_guarded_name_stays_so() {
-        for ask in [sign_in, change] {
-            let mut guard = Guard::new(Policy::default());
-            let mut looked_at = 0;
-            for guess in 0..120 {
-                let address = format!("10.0.{}.{}", guess / 100, guess % 100);
-                let (number, guarded) = guard.goes(ask("owner", &address));
-                looked_at += usize::from(guarded.is_none());
-                // Nobody is known there, so the store refuses; and so it does where it has too much to do.
-                let answer = match guarded {
-                    Some(retry) => refused(Refused::Guarded(retry)),
-                    None => refused(Refused::WrongPassword),
-                };
-                guard.accounts.settle(number, &answer, guard.now);
-                guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(Refused::Busy));
-            }
-            assert_eq!(looked_at, 10, "and not one more, whatever was refused in between");
-            // The owner comes in from where they came before, however often, and opens the name for nobody else.
-            for _ in 0..20 {
-                assert!(guard.answered(ask("owner", "192.0.2.1"), &right("owner")));
-            }
-            assert!(guard.goes(ask("owner", "10.2.0.1")).1.is_some());
-            guard.wait(5);
-            assert!(!guard.answered(ask("owner", "10.2.0.2"), &refused(Refused::WrongPassword)), "one in a while");
-            assert!(guard.answered(ask("owner", "10.2.0.3"), &right("owner")));
-        }
-    }
-
-    #[test]
-    fn guesses_at_the_same_time_are_no_more_than_those_one_after_the_other() {
-        let mut guard = Guard::new(Policy::default());
-        let guesses: Vec<_> = (0..40).map(|guess| guard.goes(sign_in("owner", &format!("10.0.0.{guess}")))).collect();
-        assert_eq!(guesses.iter().filter(|(_, guarded)| guarded.is_none()).count(), 10);
-    }
-
-    #[test]
-    fn forty_behind_one_address_sign_in_and_the_wrong_ones_keep_out_nobody_who_is_known() {
-        let mut guard = Guard::new(Policy::default());
-        for person in 0..40 {
-            assert!(!guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &right("p")));
-        }
-        // Three of them mistype: from there only those are looked at who have signed in there before.
-        for person in 0..3 {
-            guard.answered(sign_in(&format!("p{person}"), "192.0.2.1"), &refused(Refused::WrongPassword));
-        }
-        assert_eq!(guard.goes(sign_in("p9", "192.0.2.1")).1, Some(2));
-        assert_eq!(guard.goes(sign_in("p9", "192.0.2.2")).1, None);
-        // But who guesses a password of the room next door is stopped, though its owner comes from the same address.
-        let mut guard = Guard::new(Policy::default());
-        for _ in 0..3 {
-            guard.answered(sign_in("p1", "192.0.2.1"), &refused(Refused::WrongPassword));
-        }
-        let too_fast = |retry| Some(Err(TooFast { retry, why: Spam::Guesses }.into()));
-        assert_eq!(guard.asks(sign_in("p1", "192.0.2.1")), too_fast(2));
-        guard.wait(2);
-        guard.answered(sign_in("p1", "192.0.2.1"), &refused(Refused::WrongPassword));
-        assert_eq!(guard.asks(change("p1", "192.0.2.1")), too_fast(4));
-    }
-
-    #[test]
-    fn two_passwords_of_a_neighbourhood_are_looked_at_and_the_others_wait() {
-        let mut guard = Guard::new(Policy::default());
-        let (first, _) = guard.goes(sign_in("a", "2001:db8:1:2::1"));
-        guard.goes(register("b", "2001:db8:1:2::2", None));
-        for waits in [
-            sign_in("c", "2001:db8:1:2:ffff::1"),
-            change("d", "2001:db8:1:2::1"),
-            register("e", "2001:db8:1:2::", Some("x")),
-        ] {
-            assert_eq!(guard.asks(waits), None);
-        }
-        guard.goes(sign_in("c", "2001:db8:1:3::1"));
-        guard.accounts.settle(first, &refused(Refused::Busy), guard.now);
-        guard.goes(sign_in("c", "2001:db8:1:2:ffff::1"));
-        assert_eq!(guard.asks(sign_in("d", "2001:db8:1:2::9")), None);
-    }
-
-    #[test]
-    fn names_that_were_registered_are_counted_and_nothing_else_is() {
-        let mut guard = Guard::new(Policy { register_burst: 4, register_per_hour: 2, ..Policy::default() });
-        let too_many = |retry| Some(Err(TooFast { retry, why: Spam::Registrations }.into()));
-        for person in 0..3 {
-            guard.answered(register(&format!("p{person}"), "192.0.2.1", None), &right("p"));
-            guard.answered(register(&format!("q{person}"), "192.0.2.1", Some("a code")), &right("q"));
-            guard.answered(register("admin", "192.0.2.1", None), &refused(Refused::Reserved(name("admin"))));
-        }
-        // One more may be; while it is looked at the next one waits for what comes of it.
-        let (last, _) = guard.goes(register("p3", "192.0.2.1", None));
-        assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), None);
-        guard.accounts.settle(last, &right("p3"), guard.now);
-        assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), too_many(1_800));
-        guard.answered(register("q4", "192.0.2.1", Some("a code")), &right("q4"));
-        guard.answered(register("p4", "192.0.2.2", None), &right("p4"));
-        guard.wait(1_800);
-        guard.answered(register("p5", "192.0.2.1", None), &right("p5"));
-        assert_eq!(guard.asks(register("p6", "192.0.2.1", None)), too_many(1_800));
-    }
-
-    #[test]
-    fn a_code_that_is_guessed_makes_its_address_wait() {
-        let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
-        for _ in 0..3 {
-            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(Refused::BadInvitation));
-        }
-        let too_fast = Some(Err(TooFast { retry: 2, why: Spam::Guesses }.into()));
-        assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);
-    }
-
-    #[test]
-    fn nothing_is_kept_of_those_who_have_left() {
-        let mut guard = Guard::new(Policy::default());
-        for (step, who) in ["a", "b", "c"].iter().cycle().take(300).enumerate() {
-            let address = format!("10.0.0.{}", step % 7);
-            let answer = match step % 5 {
-                0 => right(who),
-                1 => refused(Refused::BadInvitation),
-                2 => refused(Refused::Busy),
-                _ => refused(Refused::WrongPassword),
-            };
-            let question = match step % 4 {
-                0 => register(who, &address, None),
-                1 => register(who, &address, Some("x")),
-                2 => change(who, &address),
-                _ => sign_in(who, &address),
-            };
-            if let Some(Ok((number, _))) = guard.asks(question) {
-                guard.accounts.settle(number, &answer, guard.now);
-            }
-        }
-        let Accounts { wrong_from, wrong_for, wrong_there, registered, trials, .. } = &guard.accounts;
-        assert!(trials.is_empty());
-        assert!(!(wrong_from.is_empty() || wrong_for.is_empty() || wrong_there.is_empty() || registered.is_empty()));
-        guard.wait(2 * 60 * 60);
-        let Accounts { wrong_from, wrong_for, wrong_there, registered, .. } = &guard.accounts;
-        assert!(wrong_from.is_empty() && wrong_for.is_empty() && wrong_there.is_empty() && registered.is_empty());
-    }
 
     #[test]
     fn a_code_is_told_from_a_password_with_spaces() {
