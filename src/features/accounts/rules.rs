@@ -1,4 +1,4 @@
-//! Names that belong to somebody: who may have which, signing in and out, several connections of one person, and who may do
+//! Registered names: who may have which, signing in and out, several connections of one person, and who may do
 //! what.
 
 use std::net::IpAddr;
@@ -79,12 +79,12 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Whether a name belongs to somebody.
+    /// Whether a name is registered.
     pub(crate) fn is_registered(&self, name: &Name) -> bool {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
     }
 
-    /// Whether somebody may take a name without showing anything.
+    /// Whether a client may take a name without a password.
     pub(crate) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         let own = self.name_of(id).ok();
         if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
@@ -104,7 +104,7 @@ impl Turn<'_, Features> {
         self.accounts()?.looks.like(name).next()
     }
 
-    /// Whether somebody without an account may come in. Operators always may.
+    /// Whether a guest may come in. Operators always may.
     pub(crate) fn may_visit(&self, id: ClientId) -> Result<(), Refusal> {
         if self.router.features.operators.is_locked_down() && self.role(id) < Role::Op {
             return Err(LOCKED_DOWN);
@@ -118,7 +118,7 @@ impl Turn<'_, Features> {
         !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
     }
 
-    /// What somebody may do on the whole server: by the operator key, or by their account.
+    /// What a user may do on the whole server: by the operator key, or by their account.
     pub(crate) fn role(&self, id: ClientId) -> Role {
         if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
             return Role::Admin;
@@ -126,7 +126,7 @@ impl Turn<'_, Features> {
         self.role_of_account(id)
     }
 
-    /// What somebody's account may do.
+    /// What a client's account may do.
     pub(crate) fn role_of_account(&self, id: ClientId) -> Role {
         let Some(name) = self.clients.get(id).filter(|client| client.state.signed_in).and_then(|c| c.name.as_ref())
         else {
@@ -135,12 +135,12 @@ impl Turn<'_, Features> {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
-    /// What whoever has that name's account may do.
+    /// What the account of that name may do.
     pub(crate) fn role_of_name(&self, name: &Name) -> Role {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
-    /// Whether somebody may keep order in a room: its operators, and those of the server.
+    /// Whether a user may moderate a room: its operators, and those of the server.
     pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
         room.ops.contains(&id) || self.role(id) >= Role::Op
     }
@@ -235,7 +235,7 @@ impl Turn<'_, Features> {
         self.signed_out(id)
     }
 
-    /// Somebody signs out: they go on as a guest where there may be any, and else leave.
+    /// A user signs out: they go on as a guest where guests are allowed, and else leave.
     fn signed_out(&mut self, id: ClientId) -> Result<Told<Features>, Refusal> {
         if self.is_for_members(id) {
             return Ok(Told::Leave(Leave::MembersOnly));
@@ -292,7 +292,7 @@ impl Turn<'_, Features> {
         self.clients.get(id).is_some_and(Client::is_private)
     }
 
-    /// The one place where it is decided whether a password may be tried, whoever brings it and by whatever door; when it is,
+    /// The one place where it is decided whether a password may be tried, for every client and door; when it is,
     /// [`Accounts::admit`] says.
     fn checked(
         &mut self,
@@ -358,14 +358,14 @@ impl Turn<'_, Features> {
         if let Some(reserved) = reserved(name, &self.router.greeting.name) {
             return Err(Refused::Reserved(reserved).into());
         }
-        // Whoever is in already may make their name their own.
+        // A user who is in already may register their name.
         let is_new = client.is_none_or(|id| self.name_of(id).is_err() && self.role(id) < Role::Op);
         if is_new && self.router.features.operators.is_locked_down() { Err(LOCKED_DOWN) } else { Ok(()) }
     }
 
     // ---- answers ----
 
-    /// What an answer changes for all, whoever asked, and whether they are still there.
+    /// What an answer changes for all, also when the client that asked is gone.
     pub(crate) fn account_answered(&mut self, number: u64, then: &Then, answer: &Answer) {
         let now = self.now.mono;
         let Ok(accounts) = self.accounts_mut() else { return };
@@ -396,13 +396,13 @@ impl Turn<'_, Features> {
                 self.act(by, "invite", None, "", "");
             }
             (Then::SignedOut { name, by }, Answer::Done) => self.let_go_of(name, *by),
-            // Whoever else came in by the old one has to show the new one.
+            // Other connections that came in by the old one have to show the new one.
             (Then::PasswordChanged { name, by, .. }, Answer::Account { .. }) => self.let_go_of(name, *by),
             _ => {}
         }
     }
 
-    /// Everybody who came by an account is let go, but for one.
+    /// All connections of an account are disconnected, but for one.
     fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
@@ -440,7 +440,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// The name that somebody has is theirs from now on.
+    /// The name of a user is registered as theirs from now on.
     fn own(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.state.signed_in = true;
@@ -454,7 +454,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Somebody is who they say: they get their name, and share it and its rooms with their other connections.
+    /// A user has signed in: they get their name, and share it and its rooms with their other connections.
     fn sign_in(&mut self, id: ClientId, account: &Account) -> Result<Told<Features>, Refusal> {
         let name = account.name.clone();
         if self.name_of(id).is_ok() {
@@ -477,7 +477,7 @@ impl Turn<'_, Features> {
         }
         let holder = self.clients.named(&name);
         if let Some(holder) = holder.filter(|holder| !self.is_signed_in(*holder)) {
-            // Somebody took the name while it was being registered.
+            // Another user took the name while it was being registered.
             self.rename_away(holder)?;
         }
         let holder = self.clients.named(&name);
@@ -495,7 +495,7 @@ impl Turn<'_, Features> {
             self.come_in(id, &room)?;
             return Ok(Told::In(done(self, room.clone()), room));
         };
-        // Whoever was somebody else until now leaves as that, and comes as the one who is there already.
+        // A client that had another name until now leaves under that, and joins the connections of the account.
         if before.is_some() {
             self.leave_all(id, &Leave::Parted);
         }
@@ -517,7 +517,7 @@ impl Turn<'_, Features> {
             client.state.away = away;
         }
         for name in rooms {
-            // They may come from where the room lets nobody in from.
+            // They may come from an address that the room bans.
             if self.router.rooms.get(&name).is_some_and(|room| self.not_banned_from(id, room).is_ok()) {
                 self.go_in(id, &name)?;
             }
@@ -529,7 +529,7 @@ impl Turn<'_, Features> {
         Ok(Told::In(done(self, room.clone()), room))
     }
 
-    /// The connection is nobody's any more: it gets a name that is free.
+    /// The connection belongs to no account any more: it gets a name that is free.
     fn sign_out(&mut self, id: ClientId) -> Result<Name, Refusal> {
         let name = self.name_of(id)?;
         let is_alone = self.connections(id).len() == 1;
@@ -580,7 +580,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Gives somebody a name that is free, since theirs belongs to another, or to them no more.
+    /// Gives a client a name that is free, since its own belongs to another, or to it no more.
     fn rename_away(&mut self, id: ClientId) -> Result<Name, Refusal> {
         self.rename_for(id, "belongs to an account")
     }
@@ -615,7 +615,7 @@ impl Turn<'_, Features> {
     }
 }
 
-/// The password, all of it, and the code of an invitation behind it. Where nobody comes in without a code the last word is one;
+/// The password, all of it, and the code of an invitation behind it. Where a code is required the last word is one;
 /// elsewhere only what looks like one is, since a password may have spaces.
 fn split_code(words: &str, is_private: bool) -> (&str, Option<&str>) {
     let is_group = |group: &str| group.len() == 4 && group.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -17,7 +17,7 @@ use crate::model::spam::{Spam, TooFast};
 /// What one read takes of the pace: a call that looks at what is in memory or a page of the store, and a search.
 pub(crate) const PAGE: u32 = 1;
 pub(crate) const SEARCH: u32 = 10;
-/// How long somebody on a connection waits for their pace before they are refused. By a call one is refused at once.
+/// How long a client on a connection waits for its pace before it is refused. A call is refused at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// The most questions of one neighbourhood that wait for their turn, how many of them may be one session's, and how many
 /// those of calls without a session, so that these leave room for the others.
@@ -60,7 +60,7 @@ impl Reads {
         self.lanes.values_mut().for_each(|lane| lane.pace.set(burst, per_second));
     }
 
-    /// Under which address somebody is counted. Who has none is counted with all others that have none.
+    /// The address under which a user is counted. Users without one are counted together.
     pub(crate) fn place(&self, from: Option<IpAddr>) -> IpAddr {
         let shared = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let place = from.map_or(shared, neighbourhood);
@@ -128,7 +128,7 @@ impl Reads {
         lane.waiting.len() == waiting
     }
 
-    /// The neighbourhoods in which somebody waits for a turn. Those that are as if they had never read are forgotten.
+    /// The neighbourhoods in which a client waits for a turn. Those that are as if they had never read are forgotten.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<IpAddr> {
         self.lanes.retain(|_, lane| lane.asked.is_some() || !lane.waiting.is_empty() || !lane.pace.is_full_at(now));
         self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(place, _)| *place).collect()
@@ -223,7 +223,7 @@ mod tests {
         reads.done(here, 3);
         reads.done(there, 4);
         assert!(reads.tick(now).is_empty());
-        assert!(reads.lanes.is_empty(), "as if nobody had ever read");
+        assert!(reads.lanes.is_empty(), "as if no user had ever read");
     }
 
     #[test]

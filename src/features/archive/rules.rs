@@ -1,5 +1,5 @@
-//! The router and its store: a turn is kept before anybody hears of it, and whoever asks for something that only the store
-//! knows waits for the answer without holding up anybody else.
+//! The router and its store: a turn is kept before a client hears of it, and a client that asks for something that only the store
+//! knows waits for the answer without holding up another.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,13 +35,13 @@ use crate::model::text::Text;
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
 const SEED_FOR: Duration = Duration::from_secs(10);
-/// How long somebody waits for an answer of the store.
+/// How long a client waits for an answer of the store.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl Router<Features> {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
-        // The files were restored by whoever has the disk.
+        // The files were restored on the disk.
         let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
@@ -230,7 +230,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Asks the store for somebody who reads by a call, if they may.
+    /// Asks the store for a user who reads by a call, if they may.
     pub(crate) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
         let may = match &mut question {
             Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
@@ -296,7 +296,7 @@ impl Turn<'_, Features> {
         Ok((number, wait))
     }
 
-    /// Whoever's turn it is in a neighbourhood asks the store. Who does not wait any more is passed over.
+    /// The next question of a neighbourhood goes to the store. A client that does not wait any more is passed over.
     fn take_turns(&mut self, place: IpAddr) {
         while let Some((number, question)) = self.router.features.reads.next(place, self.now.mono) {
             let Some(archive) = &mut self.router.features.archive else { return };
@@ -361,7 +361,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question nobody waits for.
+    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question no client waits for.
     fn ask_what_may_be(&mut self) -> (Vec<(u64, Refused)>, Vec<IpAddr>) {
         let now = self.now.mono;
         let (mut refused, mut freed) = (Vec::new(), Vec::new());
@@ -436,7 +436,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// What somebody may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
+    /// What a user may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
     fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
         match (answer, self.look(who, &Sought::Everything)) {
             (Answer::Lines { mut lines, more }, Ok(hidden)) => {
@@ -558,7 +558,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// What the store's answer means for whoever asked.
+    /// What the store's answer means for the client that asked.
     pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),
@@ -838,7 +838,7 @@ mod tests {
         house.after(KEPT_WITHIN);
         assert_eq!(words(&house.hears(2)), ["one"]);
         house.says(1, "two");
-        assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it");
+        assert_eq!(words(&house.hears(2)), ["two"], "no client waits for it");
         house.says(2, "SEARCH:one");
         assert!(matches!(house.hears(2)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
         // It was only slow: when it has kept everything, it is waited for again.
@@ -872,7 +872,7 @@ mod tests {
             "in the order of the questions: {heard:?}"
         );
         assert!(credits.are_back(1));
-        // An answer that nobody waits for does no harm.
+        // An answer for which no client waits does no harm.
         house.turn([Message::Store(Report::Answer(number, answer))]);
     }
 
@@ -941,7 +941,7 @@ mod tests {
             house.router.features.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
             "the one that the store has"
         );
-        // It is not asked again for anybody who does not wait any more.
+        // It is not asked again for a client that does not wait any more.
         house.says(3, "SEARCH:fish");
         assert_eq!(asked(&house).len(), 2);
     }
@@ -1210,7 +1210,7 @@ mod tests {
     }
 
     proptest! {
-        /// However turns and the store take turns: whatever anybody has heard of a room stands in a record that is kept.
+        /// However turns and the store take turns: whatever a client has heard of a room stands in a record that is kept.
         #[test]
         fn what_anybody_has_seen_is_kept(steps in proptest::collection::vec(step(), 1..60)) {
             let mut house = House::with(&["ani", "budi", "citra"]);

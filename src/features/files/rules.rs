@@ -46,7 +46,7 @@ impl Turn<'_, Features> {
         self.router.features.files.as_ref().ok_or(Refusal::NO_FILES)
     }
 
-    /// Offers a file: whoever may speak there may send it there.
+    /// Offers a file: a user who may speak there may send it there.
     pub(crate) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
         self.files()?;
         let from = self.name_of(id)?;
@@ -142,7 +142,7 @@ impl Turn<'_, Features> {
         Ok(Shared { placed: Placed::Person(name), line, readers: Some(readers) })
     }
 
-    /// Says to whoever offered a file why it does not come.
+    /// Tells the user who offered a file why it does not come.
     pub(crate) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
         let (room, whom) = match to {
             To::Room(room) => (Some(room.clone()), room.to_string()),
@@ -155,7 +155,7 @@ impl Turn<'_, Features> {
         self.tell(by, Event::Note { room, text });
     }
 
-    /// Nobody came with these in time.
+    /// These files did not come in time.
     pub(crate) fn expire_files(&mut self) {
         let Some(files) = self.router.features.files.clone() else { return };
         for offer in files.expire(self.now.mono) {
@@ -169,7 +169,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Whoever leaves a room, or the chat, sends nothing there any more.
+    /// A user who leaves a room, or the chat, sends nothing there any more.
     pub(crate) fn withdraw_files(&mut self, id: ClientId, room: Option<&RoomName>) {
         let Some(files) = &self.router.features.files else { return };
         let why = if self.router.open { FileError::Withdrawn } else { FileError::Stopping };

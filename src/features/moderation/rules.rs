@@ -66,7 +66,7 @@ impl Turn<'_, Features> {
         Suspect { id, name, address: client.and_then(|client| client.address()) }
     }
 
-    /// What keeps somebody out of a room, or off the server. Nothing does with the server's operators.
+    /// What keeps a user out of a room, or off the server. Nothing keeps the server's operators out.
     pub(crate) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
         if sanctions.is_empty() || self.role(id) >= Role::Op {
             return None;
@@ -74,7 +74,7 @@ impl Turn<'_, Features> {
         sanctions.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
     }
 
-    /// Whether somebody is let into a room, as far as bans go.
+    /// Whether a user is let into a room, as far as bans go.
     pub(crate) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
         match self.ban_on(id, &room.sanctions) {
             Some(told) => Err(told.banned_from(&room.name, None)),
@@ -82,12 +82,12 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Whether somebody may read what is said in a room.
+    /// Whether a user may read what is said in a room.
     pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
         room.may_read(id) && self.ban_on(id, &room.sanctions).is_none()
     }
 
-    /// What somebody may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
+    /// What a user may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
     /// rooms that are hidden from them, where they want everything.
     pub(crate) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
         if let Some(told) = self.ban_on_onlooker(who, &self.router.features.sanctions) {
@@ -154,14 +154,14 @@ impl Turn<'_, Features> {
         Some(held.told(self.now.mono))
     }
 
-    /// What somebody may do beyond what everybody may.
+    /// The rights of a user beyond those of all users.
     pub(crate) fn rights(&self, id: ClientId) -> Rights {
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         let is_ruled = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.may_rule(id, room));
         Rights { role: self.role(id), rooms: rooms.filter(is_ruled).cloned().collect() }
     }
 
-    /// Whether somebody may be called that, here and in the rooms they are in.
+    /// Whether a user may have that name, here and in the rooms they are in.
     pub(crate) fn not_banned_as(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         if self.role(id) >= Role::Op {
             return Ok(());
@@ -172,7 +172,7 @@ impl Turn<'_, Features> {
         if let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) {
             return Err(held.told(self.now.mono).banned(is_named(held).then_some(name)));
         }
-        // Whoever has no name yet will be in the lobby.
+        // A client without a name will be in the lobby.
         let client = self.clients.get(id);
         let rooms = client.map_or_else(Vec::new, |client| match client.name {
             Some(_) => client.state.rooms.clone(),
@@ -186,7 +186,7 @@ impl Turn<'_, Features> {
         Ok(())
     }
 
-    /// Whether somebody may have that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
+    /// Whether a client may use that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
     /// on the name is told only behind the right password.
     pub(crate) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), Refusal> {
         if self.role_of_name(name) >= Role::Op {
@@ -198,7 +198,7 @@ impl Turn<'_, Features> {
         Err(held.told(self.now.mono).banned(is_named.then_some(name)))
     }
 
-    /// What keeps somebody from speaking: in a room, or in private.
+    /// What keeps a user from speaking: in a room, or in private.
     pub(crate) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
         if self.router.features.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
             return Ok(());
@@ -214,14 +214,14 @@ impl Turn<'_, Features> {
         found.map_or(Ok(()), Err)
     }
 
-    /// What keeps somebody from words that all their rooms would read: a name, why they are away, the last ones.
+    /// What keeps a user from words that all their rooms would read: a name, why they are away, the last ones.
     pub(crate) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
         self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
     }
 
-    /// Somebody has another name now, under which they may not be in all of their rooms.
+    /// A user has another name now, under which they may not be in all of their rooms.
     pub(crate) fn leave_forbidden(&mut self, id: ClientId) {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
@@ -269,7 +269,7 @@ impl Turn<'_, Features> {
         Ok(Answer::Block(list::bans(room, shown.collect())))
     }
 
-    /// The room in which somebody may keep order, or `None` for the whole server.
+    /// The room that a user may moderate, or `None` for the whole server.
     fn ruled(&self, id: ClientId, scope: Scope) -> Result<Option<RoomName>, Refusal> {
         let name = match scope {
             Scope::Server if self.role(id) >= Role::Op => return Ok(None),
@@ -283,7 +283,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Looks whether that can be done to somebody. Returns the name as its owner writes it.
+    /// Checks whether that can be done to a user. Returns the name as its owner writes it.
     fn subject(&self, id: ClientId, name: &Name) -> Result<Name, Refusal> {
         if self.name_of(id)? == *name {
             let right = "That is you. /part leaves a room, /quit the server.";
@@ -370,7 +370,7 @@ impl Turn<'_, Features> {
         time: Option<Duration>,
         why: Option<Text>,
     ) -> Result<Answer, Refusal> {
-        // A name that nobody has may be a slip; but somebody who has just gone must not come back to speak.
+        // A name that no user has may be a slip; but a user who has just gone must not come back to speak.
         if self.clients.named(&name).is_none() && !self.is_registered(&name) && !self.was_heard(room.as_ref(), &name) {
             return Err(Refusal::no_such_user(&name));
         }
@@ -517,7 +517,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Tells everybody who is in a room with somebody, and them.
+    /// Tells a user, and all who are in a room with them.
     pub(crate) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
@@ -537,7 +537,7 @@ impl Turn<'_, Features> {
         Text::own(format!("{what}{by}{why}"))
     }
 
-    /// Whether somebody of that name spoke there, as far as memory goes.
+    /// Whether a user of that name spoke there, as far as memory goes.
     fn was_heard(&self, room: Option<&RoomName>, name: &Name) -> bool {
         let mut rooms = self.router.rooms.values().filter(|at| room.is_none_or(|room| at.name == *room));
         rooms.any(|room| room.last_line(|line| line.from == *name).is_some())

@@ -25,11 +25,11 @@ use crate::model::text::Text;
 use crate::protocol::render::while_of;
 use crate::sync::mpsc::SyncSender;
 
-/// When everybody is told how many seconds are left.
+/// When all clients are told how many seconds are left.
 const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
 
 impl Router<Features> {
-    /// Lets operators have the settings read again, by whoever gets the numbers.
+    /// Lets operators have the settings read again, by the thread that gets the numbers.
     pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
         self.features.operators.rehash = Some(rehash);
     }
@@ -68,7 +68,7 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Done::Operator))
     }
 
-    /// The one place where it is decided whether somebody has the operator key.
+    /// The one place where it is decided whether a user has the operator key.
     pub(crate) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
@@ -76,7 +76,7 @@ impl Turn<'_, Features> {
         }
         let now = self.now.mono;
         let operators = &mut self.router.features.operators;
-        // Whoever has one address of a network in IPv6 has all of them.
+        // A peer with one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
         if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
             return Err(Refused::Guarded(retry).into());
@@ -141,7 +141,7 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Words::new(words).with("room", &name).into()))
     }
 
-    /// Ends a room with all that was said in it, its bans and its operators. Whoever is in it has to go.
+    /// Ends a room with all that was said in it, its bans and its operators. Its members have to leave.
     fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
             let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
@@ -224,7 +224,7 @@ impl Turn<'_, Features> {
                 self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
                 let what = Measure::Kicked { person, name: name.clone(), why: why.clone() };
                 self.tell_those_around(name.as_str(), None, Event::Moderated { room: None, by: None, what });
-                // Whoever came by several connections goes by all of them.
+                // A user with several connections goes by all of them.
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
                 reply(Told::Done);
             }
@@ -256,7 +256,7 @@ impl Turn<'_, Features> {
         Ok(Answer::Later(Later::Rehash(operators.last_rehash)))
     }
 
-    /// Somebody waits until the settings were read again, with all that they ask for meanwhile.
+    /// An operator waits until the settings were read again, with all that they ask for meanwhile.
     pub(crate) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
         let by = self.doer(id);
         self.block(id);
@@ -299,7 +299,7 @@ impl Turn<'_, Features> {
         self.count_down();
     }
 
-    /// Tells everybody how long there is, and stops the server when there is nothing left.
+    /// Tells all clients how long there is, and stops the server when there is nothing left.
     fn count_down(&mut self) {
         let Some(ending) = &mut self.router.features.operators.ending else { return };
         let left = ending.at.saturating_duration_since(self.now.mono);
@@ -316,7 +316,7 @@ impl Turn<'_, Features> {
 
     // ---- what is written down ----
 
-    /// Somebody who does something by power.
+    /// The actor: a user with an operator's rights.
     pub(crate) fn doer(&self, id: ClientId) -> Doer {
         let client = self.clients.get(id);
         let name = client.and_then(|client| client.name.as_ref()).map_or("-", Name::as_str);

@@ -7,7 +7,7 @@ use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
 impl Lines {
-    /// A measure, as programs read it. Who did it is `*` where a time is over or where it came from the dashboard, and whoever is
+    /// A measure, as programs read it. Who did it is `*` where a time is over or where it came from the dashboard, and a user
     /// banned by address is `*`, too.
     pub(super) fn measure(&mut self, room: &Option<RoomName>, by: &Option<Name>, what: &Measure) {
         let (kind, whom, seconds, why) = match what {
