@@ -3,3 +3,4 @@
 pub mod list;
 mod rules;
 pub mod sanction;
+mod words;

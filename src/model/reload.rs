@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::model::event::Block;
 use crate::model::parts::Parts;
 use crate::model::row::Row;
 use crate::model::zone::Zone;
@@ -67,18 +66,6 @@ impl fmt::Display for Change {
             When::NextClient => write!(f, "{key} is {new} for those who come from now on, and was {old}"),
             When::Restart => write!(f, "{key} stays {old}; {new} waits for a restart"),
         }
-    }
-}
-
-impl Change {
-    /// `REHASH`: the settings that are not what they were.
-    pub fn block(changes: Vec<Change>) -> Block {
-        let head = match changes.len() {
-            0 => "The settings were read again: none has changed.".into(),
-            1 => "1 setting changed:".into(),
-            count => format!("{count} settings changed:"),
-        };
-        Block { head: head.into(), ..Block::new("REHASH", changes) }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::spam::PASTE_UNIT;
 use crate::model::text::Text;
 use crate::net::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::protocol::parse::{self, Request};
-use crate::protocol::render::Look;
+use crate::protocol::render::look::Look;
 
 mod paste;
 

@@ -11,12 +11,11 @@ use crate::model::zone::Zone;
 
 mod done;
 mod events;
-mod look;
+pub(crate) mod look;
 mod moderation;
 mod people;
 mod words;
 
-pub(crate) use look::Look;
 pub(crate) use words::{answer_to, while_of};
 
 /// The lines of an envelope on one of the line wires, each with its CR LF. People read UTC.

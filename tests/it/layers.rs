@@ -42,7 +42,6 @@ const LAYERS: &[&str] = &[
 /// Modules that do not lie in the folder of their layer. Nothing is added here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("sync", "model"),
-    ("protocol::render::inspection", "features::lab"),
     ("protocol::render::moderation", "features::moderation"),
 ];
 
@@ -51,10 +50,8 @@ const UPWARD: &[(&str, &str)] = &[
     ("model::command", "features::files features::moderation::sanction"),
     ("net::connection", "features::lab"),
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
-    ("model::event", "features::files features::lab features::moderation::sanction"),
     ("net::intake", "features::line_editing::editor"),
     ("chat::message", "features::files protocol::parse features::archive::store"),
-    ("protocol::render", "features::archive::export"),
     ("chat::room", "features::moderation::sanction features::archive::store"),
     ("chat::router::requests", "protocol::parse"),
     (

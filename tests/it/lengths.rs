@@ -23,7 +23,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/features/files/door.rs", 410),
     ("src/net/intake.rs", 460),
     ("src/features/lab.rs", 400),
-    ("src/protocol/render.rs", 760),
     ("src/chat/router.rs", 630),
     ("src/features/accounts/rules.rs", 560),
     ("src/features/archive/rules.rs", 540),
@@ -45,9 +44,6 @@ const FILES: &[(&str, usize)] = &[
 /// Functions that may be longer.
 const FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/net/intake.rs", "next", 95),
-    ("src/protocol/render.rs", "block", 90),
-    ("src/protocol/render.rs", "done", 135),
-    ("src/protocol/render.rs", "event", 105),
     ("crates/chat_bench/src/floor.rs", "run", 85),
     ("crates/chat_web/src/frames.rs", "public_frame", 85),
     ("crates/chat_web/src/session/answers.rs", "done", 140),

@@ -525,7 +525,7 @@ fn block() -> impl Strategy<Value = Block> {
         text().prop_map(|text| {
             let motd = |words: &str| format!("{words:?}");
             let (old, new) = (motd(""), motd(&text));
-            config::Change::block(vec![config::Change { key: "motd", old, new, when: When::AtOnce, is_path: false }])
+            Block::new("REHASH", vec![config::Change { key: "motd", old, new, when: When::AtOnce, is_path: false }])
         }),
         (vec(entry(), 0..4), more()).prop_map(|(acts, more)| Entry::block(acts, more)),
         (option::of(room()), vec(ban(), 0..4)).prop_map(|(room, listed)| bans(room, listed)),

@@ -55,8 +55,10 @@ impl<F: Hooks> Turn<'_, F> {
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {
                 let refusal = self.clients.get(id).and_then(|client| client.state.refusal.clone());
-                let nothing = || Words::fixed("Nothing was refused.").into();
-                Ok(Answer::Done(refusal.map_or_else(nothing, |(at, refusal)| Done::Why(at, refusal))))
+                Ok(Answer::Done(match refusal {
+                    Some((at, refusal)) => Done::Why(at, refusal),
+                    None => Words::fixed("Nothing was refused.").into(),
+                }))
             }
             Command::Help(verb) => Ok(Answer::Block(Block::help(self.help(id, verb)))),
             Command::Stats => Ok(Answer::Block(Block::stats(self.stats()))),
@@ -635,15 +637,13 @@ impl Client {
 
 /// Whether lines are edited here (comfort mode); `None`: the client's telnet is asked for it.
 fn line_editing(is_on: Option<bool>) -> Words {
-    match is_on {
-        Some(true) => Words::fixed("Lines are edited here; /telnet off ends it.").with("telnet", "on"),
-        Some(false) => {
-            let words = "Lines are edited by your own client; /telnet on changes that, in telnet.";
-            Words::fixed(words).with("telnet", "off")
-        }
-        None => {
-            let words = "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.";
-            Words::fixed(words).with("telnet", "asked")
-        }
-    }
+    let (state, words) = match is_on {
+        Some(true) => ("on", "Lines are edited here; /telnet off ends it."),
+        Some(false) => ("off", "Lines are edited by your own client; /telnet on changes that, in telnet."),
+        None => (
+            "asked",
+            "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
+        ),
+    };
+    Words::fixed(words).with("telnet", state)
 }

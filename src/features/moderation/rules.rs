@@ -9,6 +9,7 @@ use crate::chat::room::Room;
 use crate::chat::router::{IN_NO_ROOM, Router, Turn};
 use crate::features::archive::reads;
 use crate::features::moderation::list::{self, BanInfo};
+use crate::features::moderation::words::done;
 use crate::features::moderation::sanction::{
     Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words,
 };
@@ -17,7 +18,7 @@ use crate::features::state::{Answer, Features};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Deed, Scope};
-use crate::model::event::{Envelope, Event, Leave, Measure, Words};
+use crate::model::event::{Envelope, Event, Leave, Measure};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
@@ -316,7 +317,7 @@ impl Turn<'_, Features> {
             let what = Measure::Op { person: self.person(target), name: name.clone() };
             self.tell_measure(id, Some(&room), "op", name.as_str(), "", what);
         }
-        Ok(done("op", Some(room), name.as_str(), None))
+        Ok(Answer::Done(done("op", Some(room), name.as_str(), None).into()))
     }
 
     fn deop(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, Refusal> {
@@ -339,7 +340,7 @@ impl Turn<'_, Features> {
         }
         let what = Measure::Deop { person: target.map(|target| self.person(target)), name: name.clone() };
         self.tell_measure(id, Some(&room), "deop", name.as_str(), "", what);
-        Ok(done("deop", Some(room), name.as_str(), None))
+        Ok(Answer::Done(done("deop", Some(room), name.as_str(), None).into()))
     }
 
     fn kick(&mut self, id: ClientId, room: Option<RoomName>, name: Name, why: Option<Text>) -> Result<Answer, Refusal> {
@@ -359,7 +360,7 @@ impl Turn<'_, Features> {
             Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words)), None),
             None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
         }
-        Ok(done("kick", room, name.as_str(), None))
+        Ok(Answer::Done(done("kick", room, name.as_str(), None).into()))
     }
 
     fn mute(
@@ -380,7 +381,7 @@ impl Turn<'_, Features> {
         let seconds = time.map(|time| time.as_secs());
         let what = Measure::Muted { name: name.clone(), seconds, why: why.clone() };
         self.tell_measure(id, room.as_ref(), "mute", name.as_str(), &details(seconds, why.as_ref()), what);
-        Ok(done("mute", room, name.as_str(), seconds))
+        Ok(Answer::Done(done("mute", room, name.as_str(), seconds).into()))
     }
 
     fn ban(
@@ -418,7 +419,7 @@ impl Turn<'_, Features> {
                     room.op_accounts.remove(who);
                     room.invited.retain(|id| !all.contains(id));
                 }
-                let Some(room) = self.router.rooms.get(name) else { return Ok(done("ban", None, &shown, seconds)) };
+                let Some(room) = self.router.rooms.get(name) else { return Ok(Answer::Done(done("ban", None, &shown, seconds).into())) };
                 let members: Vec<ClientId> = room.members.iter().copied().collect();
                 let out: Vec<ClientId> =
                     members.into_iter().filter(|id| self.ban_on(*id, &room.sanctions).is_some()).collect();
@@ -436,7 +437,7 @@ impl Turn<'_, Features> {
                 }
             }
         }
-        Ok(done("ban", room, &shown, seconds))
+        Ok(Answer::Done(done("ban", room, &shown, seconds).into()))
     }
 
     fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, whom: Whom) -> Result<Answer, Refusal> {
@@ -457,7 +458,7 @@ impl Turn<'_, Features> {
             self.tell_measure(id, room.as_ref(), act, &sanction.whom.to_string(), "", what);
         }
         let act = if kind == Kind::Mute { "unmute" } else { "unban" };
-        Ok(done(act, room, &whom.to_string(), None))
+        Ok(Answer::Done(done(act, room, &whom.to_string(), None).into()))
     }
 
     // ---- how it is done ----
@@ -575,25 +576,6 @@ impl Turn<'_, Features> {
             }
         }
     }
-}
-
-/// The answer to who has changed what a client, or an address, may do.
-fn done(act: &str, room: Option<RoomName>, whom: &str, seconds: Option<u64>) -> Answer {
-    let scope = room.as_ref().map_or("*", RoomName::as_str);
-    let place = room.as_ref().map_or("this server", RoomName::as_str);
-    let inside = room.as_ref().map_or_else(|| "anywhere".into(), |room| format!("in {room}"));
-    let time = seconds.map_or_else(String::new, |seconds| format!(" for {}", in_words(seconds)));
-    let words = match act {
-        "op" => format!("{whom} is an operator of {place}."),
-        "deop" => format!("{whom} is no operator of {place} any more."),
-        "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
-        "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {scope} {whom} lifts it."),
-        "unmute" => format!("{whom} can speak {inside} again."),
-        "ban" => format!("{whom} is banned from {place}{time}. /unban {scope} {whom} lifts it."),
-        _ => format!("{whom} may come to {place} again."),
-    };
-    let words = Words::new(words).with("to", whom).with("room", scope);
-    Answer::Done(seconds.into_iter().fold(words, |words, seconds| words.with("for", seconds)).into())
 }
 
 /// `for 10 min: spam`, for the log and the audit.

@@ -15,10 +15,11 @@ use crate::model::address::neighbourhood;
 use crate::model::audit::Act;
 use crate::model::audit::Entry;
 use crate::model::code::Code;
-use crate::model::event::{Done, Envelope, Event, Leave, Measure, Tag, Words};
+use crate::model::event::{Block, Done, Envelope, Event, Leave, Measure, Tag, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
+use crate::model::rows::counted;
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
@@ -275,7 +276,7 @@ impl Turn<'_, Features> {
         }
         let Some((id, tag)) = asker else { return };
         let answer = match outcome {
-            Ok(changes) => Ok(Answer::Block(Change::block(changes))),
+            Ok(changes) => Ok(Answer::Block(changed_settings(changes))),
             Err(why) => Err(Refusal::new(Code::SettingsNotRead, format!("Nothing has changed: {why}"))),
         };
         self.guarded(id, |turn| turn.answer(id, "REHASH", tag, answer));
@@ -339,4 +340,13 @@ impl Turn<'_, Features> {
             detail: Text::own(detail),
         });
     }
+}
+
+/// `REHASH`: the settings that are not what they were.
+fn changed_settings(changes: Vec<Change>) -> Block {
+    let head = match changes.len() {
+        0 => "The settings were read again: none has changed.".into(),
+        count => format!("{} changed:", counted(count, "setting")),
+    };
+    Block { head: head.into(), ..Block::new("REHASH", changes) }
 }
