@@ -80,8 +80,6 @@ const RINGS: &[(&str, &str)] = &[
         "src",
         "chat::router::commands features features::accounts::state features::archive::reads features::archive::state features::lab::glass features::operators::state features::state net::server features::archive::store",
     ),
-    ("crates/chat_bench/src", "protocol web"),
-    ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
     (
         "crates/chat_web/src",
         "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",

@@ -13,7 +13,7 @@ const LINES: &[(&str, usize)] = &[
     ("crates/chat_bench", 19),
     ("crates/chat_direct", 0),
     ("crates/chat_pool", 0),
-    ("crates/chat_store", 80),
+    ("crates/chat_store", 77),
     ("crates/chat_tls", 0),
     ("crates/chat_tokio", 0),
     ("crates/chat_web", 186),
