@@ -12,13 +12,15 @@ use crate::chat::room::Room;
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::model::code::Code;
-use crate::model::command::{Command, HistoryQuery, Verb};
+use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Block, Envelope, Leave, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::rows::Stat;
 use crate::model::text::Text;
+use crate::model::verb::{Verb, Verbs};
+use crate::model::verbs::KERNEL;
 
 /// Whether clients may hear of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +35,9 @@ pub enum Commit {
 pub trait Hooks: Sized {
     /// What has to be found out before a command is answered; see [`Answer::Later`].
     type Later;
+
+    /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
+    const VERBS: &'static Verbs;
 
     /// The features at the start, with these settings.
     fn new(config: &Config) -> Self;
@@ -231,6 +236,7 @@ pub struct NoFeatures;
 
 impl Hooks for NoFeatures {
     type Later = Infallible;
+    const VERBS: &'static Verbs = &KERNEL;
 
     fn new(_: &Config) -> NoFeatures {
         NoFeatures

@@ -27,10 +27,13 @@ use crate::model::text::Text;
 
 mod disk;
 pub mod door;
+pub mod name;
 mod refusal;
 mod rules;
+pub mod verbs;
 
 use disk::Disk;
+pub use name::file_name;
 pub use refusal::FileError;
 
 const NO_PLACE: Refusal = Refusal::fixed(
@@ -56,8 +59,6 @@ const MAX_FILES: usize = 10_000;
 const TOKENS: usize = 256;
 /// The most files that `FILES` shows of one room: the newest.
 const SHOWN: usize = 100;
-/// The most bytes of a file's name.
-pub const MAX_FILE_NAME: usize = 200;
 /// So many wrong tokens from one address are free; each one more makes it wait.
 const FREE_GUESSES: u32 = 10;
 /// One address has at most this part of all places for transfers.
@@ -707,26 +708,6 @@ impl Drop for Upload {
             self.files.disk.remove(self.token);
         }
     }
-}
-
-/// A name to show, from what a user typed: the last part of a path, of a length that fits into a line. What is left of
-/// it does no harm, for nothing is ever stored under it.
-///
-/// ```
-/// use chat_server::{features::files::file_name, model::text::Text};
-/// let name = |typed: &str| file_name(&Text::new(typed).unwrap()).to_string();
-/// assert_eq!(name("/home/ani/laporan akhir.pdf"), "laporan akhir.pdf");
-/// assert_eq!(name(r"..\..\x.txt"), "x.txt");
-/// assert_eq!(name("../.."), "file");
-/// ```
-pub fn file_name(typed: &Text) -> Text {
-    let start = typed.rfind(['/', '\\']).map_or(0, |at| at + 1);
-    let mut name = typed.slice(start..typed.len()).trimmed();
-    if name.len() > MAX_FILE_NAME {
-        let end = (0..=MAX_FILE_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
-        name = name.slice(0..end);
-    }
-    if name.is_blank() || matches!(name.as_str(), "." | "..") { Text::own("file") } else { name }
 }
 
 impl Envelope {

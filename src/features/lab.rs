@@ -28,6 +28,7 @@ mod chaos;
 pub(crate) mod glass;
 mod inspection;
 mod rules;
+pub mod verbs;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
@@ -332,7 +333,7 @@ impl Lab {
 /// Serves a client behind the glass wall, and with what is to go wrong with it.
 pub(crate) fn serve_watched(lab: &Lab, arrival: &Arrival, handle: &ServerHandle) {
     let Arrival { id, ref socket, accepted, .. } = *arrival;
-    let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+    let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
     match lab.chaos.fault_of(id) {
         None => serve(&Watched::new(lab, id, &**socket), id, accepted, decoder, encoder, handle),
         Some(fault) => {

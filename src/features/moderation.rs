@@ -3,4 +3,5 @@
 pub mod list;
 mod rules;
 pub mod sanction;
+pub mod verbs;
 mod words;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::model::command::Verb;
 use crate::model::event::{Block, Envelope};
 use crate::model::names::{Name, RoomName};
 use crate::model::parts::Parts;
 use crate::model::roles::Role;
 use crate::model::row::Row;
 use crate::model::text::Text;
+use crate::model::verb::Verb;
 use crate::model::zone::Zone;
 
 /// About what a row costs besides its words, in bytes.

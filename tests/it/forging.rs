@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use chat_server::model::command::{Prompt, VERBS, What};
+use chat_server::features::VERBS;
+use chat_server::model::command::{Prompt, What};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Leave, Measure, Rows, SharedFile, Speech, Version, Warning, Wire,
 };

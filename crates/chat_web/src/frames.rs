@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
-use chat_server::model::command::{Command, Unfit, VERBS, Verb};
+use chat_server::features::VERBS;
+use chat_server::model::command::Command;
 use chat_server::model::event::{Change, Envelope, Event, Measure, Warning, What, Wire};
 use chat_server::model::feature::FeatureEvent;
 use chat_server::model::names::{ClientId, Name};
 use chat_server::model::parts::Parts;
 use chat_server::model::refusal::Refusal;
+use chat_server::model::verb::{Unfit, Verb};
 use chat_server::protocol::render::render;
 
 use crate::models::{Author, CommandInfo, FileInfo, ServerFrame, bare, timestamp};

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chat_server::chat::message::Message;
-use chat_server::features::moderation::sanction::Network;
+use chat_server::model::target::Network;
 use chat_server::net::server::ServerHandle;
 use tokio::sync::watch;
 use uuid::Uuid;

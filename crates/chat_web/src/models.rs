@@ -1,10 +1,10 @@
 //! What the page sends and gets: the frames of docs/protocol.md, and the objects of the REST calls.
 
 use chat_server::model::audit::Entry;
-use chat_server::model::command::Verb;
 use chat_server::model::event::SharedFile;
 use chat_server::model::names::RoomName;
 use chat_server::model::rows::{RoomInfo, Stat, User as Listed};
+use chat_server::model::verb::Verb;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chat_server::config::hosts;
-use chat_server::features::moderation::sanction::Network;
+use chat_server::model::target::Network;
 
 use crate::state::AppState;
 

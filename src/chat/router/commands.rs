@@ -10,8 +10,9 @@ use crate::chat::message::{Client, Message};
 use crate::chat::room::{Opener, Room};
 use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
+use crate::model::args::wrong;
 use crate::model::code::Code;
-use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence, VERBS, Verb};
+use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence};
 use crate::model::event::{Block, Change, Done, Envelope, Event, Leave, Speech, Version, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -60,7 +61,7 @@ impl<F: Hooks> Turn<'_, F> {
                     None => Words::fixed("Nothing was refused.").into(),
                 }))
             }
-            Command::Help(verb) => Ok(Answer::Block(Block::help(self.help(id, verb)))),
+            Command::Help(word) => self.help(id, word),
             Command::Stats => Ok(Answer::Block(Block::stats(self.stats()))),
             // Last words are words, too.
             Command::Quit(words) => {
@@ -572,13 +573,16 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Options(choices)))
     }
 
-    fn help(&self, id: ClientId, verb: Option<&'static Verb>) -> Vec<&'static Verb> {
+    fn help(&self, id: ClientId, word: Option<Text>) -> Result<Answer<F>, Refusal> {
         let early = self.clients.get(id).is_none_or(|client| client.name.is_none());
-        match verb {
-            Some(verb) => vec![verb],
+        let verbs = match word {
+            Some(word) => {
+                vec![F::VERBS.meant(&word).ok_or_else(|| wrong(&word, "/help alone shows every command."))?]
+            }
             // Before sign-on only what can be done then.
-            None => VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
-        }
+            None => F::VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
+        };
+        Ok(Answer::Block(Block::help(verbs)))
     }
 
     fn stats(&self) -> Vec<Stat> {

@@ -9,10 +9,8 @@ use crate::chat::room::Room;
 use crate::chat::router::{IN_NO_ROOM, Router, Turn};
 use crate::features::archive::reads;
 use crate::features::moderation::list::{self, BanInfo};
+use crate::features::moderation::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, in_words};
 use crate::features::moderation::words::done;
-use crate::features::moderation::sanction::{
-    Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words,
-};
 use crate::features::rooms::rules::not_room_op;
 use crate::features::state::{Answer, Features};
 use crate::model::address::neighbourhood;
@@ -22,6 +20,7 @@ use crate::model::event::{Envelope, Event, Leave, Measure};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+use crate::model::target::Whom;
 use crate::model::text::Text;
 
 /// No connection has this number.
@@ -419,7 +418,9 @@ impl Turn<'_, Features> {
                     room.op_accounts.remove(who);
                     room.invited.retain(|id| !all.contains(id));
                 }
-                let Some(room) = self.router.rooms.get(name) else { return Ok(Answer::Done(done("ban", None, &shown, seconds).into())) };
+                let Some(room) = self.router.rooms.get(name) else {
+                    return Ok(Answer::Done(done("ban", None, &shown, seconds).into()));
+                };
                 let members: Vec<ClientId> = room.members.iter().copied().collect();
                 let out: Vec<ClientId> =
                     members.into_iter().filter(|id| self.ban_on(*id, &room.sanctions).is_some()).collect();

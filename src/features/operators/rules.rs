@@ -19,8 +19,8 @@ use crate::model::event::{Block, Done, Envelope, Event, Leave, Measure, Tag, Wor
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
-use crate::model::rows::counted;
 use crate::model::roles::Role;
+use crate::model::rows::counted;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
 use crate::protocol::render::while_of;
