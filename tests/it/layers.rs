@@ -76,11 +76,6 @@ const RINGS: &[(&str, &str)] = &[
         "src",
         "chat::router::commands features features::accounts::state features::archive::reads features::archive::state features::lab::glass features::operators::state features::state net::server features::archive::store",
     ),
-    (
-        "crates/chat_web/src",
-        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",
-    ),
-    ("crates/chat_web/src", "session::task state websocket"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 

@@ -1,0 +1,98 @@
+//! The answers that are lists.
+
+use std::sync::Arc;
+
+use chat_server::features::moderation::list::BanInfo;
+use chat_server::features::moderation::sanction::Kind;
+use chat_server::model::audit::Entry;
+use chat_server::model::event::{Block, Envelope, Event, Rows};
+use chat_server::model::names::Name;
+use chat_server::model::row::Row;
+use chat_server::model::rows::{RoomInfo, User as Listed};
+use chat_server::model::verb::Verb;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Task;
+use super::pending::{Pending, Wanted};
+use crate::models::frames::{Ack, CommandInfo, ServerFrame};
+use crate::models::names::{bare, timestamp};
+use crate::models::objects::{AuditEntry, Room, User, figure};
+use crate::models::render::{message, plain};
+use crate::session::queue::Out;
+
+impl Task {
+    pub(super) async fn block(&mut self, envelope: &Envelope, block: &Block, pending: Pending) {
+        let Pending { asker, what, .. } = pending;
+        match (&block.rows, what) {
+            (rows, Wanted::Roster(room)) if let Some(users) = rows.open::<Listed>() => {
+                let users = users.iter().map(|user| User::listed(user, self.id_of(&user.name))).collect();
+                let people = ServerFrame::People { room: bare(&room), users }.bytes();
+                match asker.socket {
+                    Some(socket) => self.push(socket, Out::Frame(people)),
+                    None => self.push_all(&people),
+                }
+            }
+            (Rows::Lines(lines), Wanted::Resumed { resume, missed }) => {
+                self.resume_page(resume, missed, lines, block.more).await;
+            }
+            _ => {
+                let (what, items) = (Some(block.kind.into()), self.items(block));
+                self.ack(asker, Ack { what, text: Some(plain(envelope)), items, ..Ack::default() });
+            }
+        }
+    }
+
+    /// The list for programs. Some lists have only a text.
+    fn items(&self, block: &Block) -> Vec<Value> {
+        let rows = &block.rows;
+        let user = |user: &Listed| json(&User::listed(user, self.id_of(&user.name)));
+        let room = |room: &RoomInfo| json(&Room::listed(room, self.state.rooms.last_seq(&room.name)));
+        if let Rows::Lines(lines) = rows {
+            return if block.kind == "FILES" { self.files(lines) } else { Vec::new() };
+        }
+        let items =
+            all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
+        let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb))));
+        items.or_else(|| all(rows, |act: &Entry| json(&AuditEntry::of(act)))).unwrap_or_default()
+    }
+
+    fn files(&self, lines: &[Arc<Envelope>]) -> Vec<Value> {
+        let as_message = |line: &Arc<Envelope>| match &line.event {
+            Event::Said(speech) => Some(json(&message(self.state.ids, line, speech))),
+            _ => None,
+        };
+        lines.iter().filter_map(as_message).collect()
+    }
+
+    pub(super) fn id_of(&self, name: &Name) -> Uuid {
+        if self.session.name().as_ref() == Some(name) {
+            self.session.author().id
+        } else {
+            self.state.author_named(name).id
+        }
+    }
+}
+
+/// Rows of one type, as values.
+fn all<R: Row>(rows: &Rows, value: impl Fn(&R) -> Value) -> Option<Vec<Value>> {
+    Some(rows.open()?.iter().map(value).collect())
+}
+
+/// A row of `BANS`.
+fn ban(ban: &BanInfo) -> Value {
+    serde_json::json!({
+        "whom": ban.whom.as_deref(),
+        "what": if ban.kind == Kind::Mute { "muted" } else { "banned" },
+        "by": ban.told.by.as_str(),
+        "since": timestamp(ban.since),
+        "seconds": ban.told.retry,
+        "reason": ban.told.why.as_deref(),
+    })
+}
+
+/// Strings and numbers in plain structs: serde_json cannot fail on them.
+fn json(item: &impl Serialize) -> Value {
+    serde_json::to_value(item).unwrap_or_default()
+}
