@@ -575,7 +575,7 @@ impl<F: Hooks> Turn<'_, F> {
 
     fn help(&self, id: ClientId, word: Option<Text>) -> Result<Answer<F>, Refusal> {
         let early = self.clients.get(id).is_none_or(|client| client.name.is_none());
-        let verbs = match word {
+        let verbs = match word.filter(|word| word.as_str() != "/") {
             Some(word) => {
                 vec![F::VERBS.meant(&word).ok_or_else(|| wrong(&word, "/help alone shows every command."))?]
             }
