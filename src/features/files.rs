@@ -19,7 +19,6 @@ use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::event::{Envelope, Event, SharedFile, Speech};
-use crate::model::file::{Granted, Token};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
@@ -27,13 +26,12 @@ use crate::model::text::Text;
 
 mod disk;
 pub mod door;
-pub mod name;
 mod refusal;
 mod rules;
 pub mod verbs;
 
+pub use crate::model::file::{Granted, MAX_FILE_NAME, To, Token};
 use disk::Disk;
-pub use name::file_name;
 pub use refusal::FileError;
 
 const NO_PLACE: Refusal = Refusal::fixed(
@@ -63,15 +61,6 @@ const SHOWN: usize = 100;
 const FREE_GUESSES: u32 = 10;
 /// One address has at most this part of all places for transfers.
 const SHARE_OF_PLACES: usize = 2;
-
-/// Where a file goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum To {
-    /// Into a room.
-    Room(RoomName),
-    /// To one person, who may have another name by the time it is there.
-    Person(ClientId, Name),
-}
 
 /// Whose bytes count together: those of an account, or of an address, since a name without an account is quickly another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -1,6 +1,12 @@
-//! What is told of files: their tokens, and what an offer of one gets. The files themselves are the feature's.
+//! What users and programs know of files that are passed on: tokens, names, where one goes.
 
 use std::fmt;
+
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::text::Text;
+
+/// The most bytes of a file's name.
+pub const MAX_FILE_NAME: usize = 200;
 
 /// What a file is known by: 128 bits from the system's random source, which cannot be guessed. With it a client may fetch the file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,7 +29,7 @@ impl Token {
         u128::from_str_radix(token, 16).ok().map(Token)
     }
 
-    /// The token of a number, which is to come from a random source, or from a test that has to know it.
+    /// The token of so many random bits.
     pub(crate) fn of(number: u128) -> Token {
         Token(number)
     }
@@ -33,6 +39,15 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
     }
+}
+
+/// Where a file goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum To {
+    /// Into a room.
+    Room(RoomName),
+    /// To one person, who may have another name by the time it is there.
+    Person(ClientId, Name),
 }
 
 /// A file that somebody passes on by a line. It is fetched by its token, and goes when the line is deleted.
@@ -53,4 +68,24 @@ pub struct Granted {
     pub port: u16,
     /// The most bytes of a file, 0 for any number.
     pub max: u64,
+}
+
+/// A name to show, from what a user typed: the last part of a path, of a length that fits into a line. What is left of
+/// it does no harm, for nothing is ever stored under it.
+///
+/// ```
+/// use chat_server::model::{file::file_name, text::Text};
+/// let name = |typed: &str| file_name(&Text::new(typed).unwrap()).to_string();
+/// assert_eq!(name("/home/ani/laporan akhir.pdf"), "laporan akhir.pdf");
+/// assert_eq!(name(r"..\..\x.txt"), "x.txt");
+/// assert_eq!(name("../.."), "file");
+/// ```
+pub fn file_name(typed: &Text) -> Text {
+    let start = typed.rfind(['/', '\\']).map_or(0, |at| at + 1);
+    let mut name = typed.slice(start..typed.len()).trimmed();
+    if name.len() > MAX_FILE_NAME {
+        let end = (0..=MAX_FILE_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+        name = name.slice(0..end);
+    }
+    if name.is_blank() || matches!(name.as_str(), "." | "..") { Text::own("file") } else { name }
 }

@@ -1,8 +1,8 @@
 //! The verbs of files: offer one, and list them.
 
-use crate::features::files::name::file_name;
 use crate::model::args::{Args, user, wrong};
 use crate::model::command::{Command, Recipient};
+use crate::model::file::file_name;
 use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::verb::{Needs, Verb, verb};

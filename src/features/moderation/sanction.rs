@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::code::Code;
+use crate::model::measure::in_words;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{CONFIRMED_AFTER, Moment, Now};
 use crate::model::refusal::Refusal;
@@ -273,23 +274,6 @@ impl Sanctions {
     pub fn has_bans(&self) -> bool {
         self.0.iter().any(|held| held.sanction.kind == Kind::Ban)
     }
-}
-
-/// A length of time for people, in its two largest units: `2 h 5 min`.
-pub fn in_words(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let mut rest = seconds;
-    let mut words = Vec::new();
-    for (size, unit) in units {
-        if rest >= size && words.len() < 2 {
-            words.push(format!("{} {unit}", rest / size));
-            rest %= size;
-        } else if !words.is_empty() {
-            // Two units that are not neighbours say more than is meant.
-            break;
-        }
-    }
-    if words.is_empty() { "0 s".into() } else { words.join(" ") }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a user is answered who mutes, bans, sends away or makes an operator.
 
-use crate::features::moderation::sanction::in_words;
 use crate::model::event::Words;
+use crate::model::measure::in_words;
 use crate::model::names::RoomName;
 
 /// The answer to who has changed what a client, or an address, may do.

@@ -1,8 +1,8 @@
 //! How it is written that order is kept: `KICKED`, `MUTED`, `BANNED` and the others, and the list of `BANS`.
 
 use super::{Lines, everywhere};
-use crate::features::moderation::sanction::in_words;
 use crate::model::event::Measure;
+use crate::model::measure::in_words;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
