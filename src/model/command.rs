@@ -6,8 +6,8 @@ use crate::model::feature::FeatureCommand;
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::roles::Role;
+use crate::model::sanction::Whom;
 use crate::model::secrets::{Proof, Secret};
-use crate::model::target::Whom;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
 

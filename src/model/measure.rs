@@ -52,20 +52,3 @@ pub enum Measure {
     /// Somebody may come again; `None` as in `Banned`.
     Unbanned(Option<Name>),
 }
-
-/// A length of time for people, in its two largest units: `2 h 5 min`.
-pub fn in_words(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let mut rest = seconds;
-    let mut words = Vec::new();
-    for (size, unit) in units {
-        if rest >= size && words.len() < 2 {
-            words.push(format!("{} {unit}", rest / size));
-            rest %= size;
-        } else if !words.is_empty() {
-            // Two units that are not neighbours say more than is meant.
-            break;
-        }
-    }
-    if words.is_empty() { "0 s".into() } else { words.join(" ") }
-}

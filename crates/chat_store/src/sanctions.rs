@@ -2,7 +2,7 @@
 
 use chat_server::features::moderation::sanction::{Kind, Sanction};
 use chat_server::model::names::Name;
-use chat_server::model::target::{Network, Whom};
+use chat_server::model::sanction::{Network, Whom};
 use chat_server::model::text::Text;
 use chrono::DateTime;
 use rusqlite::{Connection, Row, params};

@@ -16,11 +16,11 @@ use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Deed, Scope};
 use crate::model::event::{Envelope, Event, Leave, Measure};
-use crate::model::measure::in_words;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::target::Whom;
+use crate::model::sanction::Whom;
+use crate::model::sanction::in_words;
 use crate::model::text::Text;
 
 /// No connection has this number.

@@ -2,54 +2,17 @@
 //! an argument.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::code::Code;
-use crate::model::measure::in_words;
-use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::names::{ClientId, Name};
 use crate::model::now::{CONFIRMED_AFTER, Moment, Now};
-use crate::model::refusal::Refusal;
-use crate::model::target::Whom;
-use crate::model::text::Text;
+pub use crate::model::sanction::{Kind, LONGEST, MAX_REASON, Network, Sanction, Told, Whom, in_words};
 
 /// The most bans and mutes of one room, and the most that hold on the whole server.
 pub const MAX_SANCTIONS: usize = 200;
-/// The most bytes of a reason.
-pub const MAX_REASON: usize = 200;
-/// The longest time for which a user can be banned or muted; without a time it is until it is lifted.
-pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
-
-/// What a sanction keeps a user from.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Kind {
-    /// From speaking.
-    Mute,
-    /// From being there at all.
-    Ban,
-}
-
-/// A ban or a mute, as it is shown and kept. The wall's time in it is for people, and for the time between two runs of the
-/// server.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sanction {
-    /// From what.
-    pub kind: Kind,
-    /// Whom.
-    pub whom: Whom,
-    /// Who said so.
-    pub by: Name,
-    /// Why, if anything was said.
-    pub why: Option<Text>,
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// Until when; `None` is until it is lifted.
-    pub until: Option<DateTime<Utc>>,
-}
-
 /// A sanction in force.
 #[derive(Debug)]
 pub struct Held {
@@ -81,70 +44,6 @@ impl Held {
 
     fn is_over(&self, now: Moment) -> bool {
         self.until.is_some_and(|until| until <= now)
-    }
-}
-
-/// What a client under a sanction is told.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Told {
-    /// Seconds until it is over; `None` is until it is lifted.
-    pub retry: Option<u64>,
-    /// Who said so.
-    pub by: Name,
-    /// Why.
-    pub why: Option<Text>,
-}
-
-/// `by ani, for 9 min more: spam`
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "by {}", self.by)?;
-        if let Some(seconds) = self.retry {
-            write!(f, ", for {} more", in_words(seconds))?;
-        }
-        match &self.why {
-            Some(why) => write!(f, ": {}", why.trim_end_matches('.')),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Told {
-    fn refusal(&self, code: Code, words: String) -> Refusal {
-        let refusal = Refusal::new(code, words);
-        match self.retry {
-            Some(retry) => refusal.with("retry", retry),
-            None => refusal,
-        }
-    }
-
-    /// What a user is told who is muted: in a room, or everywhere.
-    pub fn muted(&self, room: Option<&RoomName>) -> Refusal {
-        let words = match room {
-            Some(room) => format!("You are muted in {room} {self}."),
-            None => format!("You are muted everywhere {self}."),
-        };
-        self.refusal(Code::CannotSpeak, words)
-    }
-
-    /// What a user is told who may not come to the server; `name` is what is banned, where it is not the user.
-    pub fn banned(&self, name: Option<&Name>) -> Refusal {
-        let words = match name {
-            Some(name) => format!("The name {name} is banned {self}."),
-            None => format!("You are banned from this server {self}."),
-        };
-        self.refusal(Code::Banned, words)
-    }
-
-    /// The same for a room.
-    pub fn banned_from(&self, room: &RoomName, name: Option<&Name>) -> Refusal {
-        let words = match name {
-            Some(name) => {
-                format!("{name} is banned from {room} {self}. Its operators can lift that: /unban {room} {name}.")
-            }
-            None => format!("You are banned from {room} {self}. Its operators can lift that."),
-        };
-        self.refusal(Code::BannedFromRoom, words)
     }
 }
 
@@ -372,14 +271,5 @@ mod tests {
         }
         assert_eq!(sanctions.add(mute("more"), None, [], now), Err(Full));
         assert_eq!(sanctions.add(mute("p7"), None, [], now), Ok(()));
-    }
-
-    #[test]
-    fn times_are_written_in_two_units_at_most() {
-        for (seconds, words) in
-            [(0, "0 s"), (59, "59 s"), (600, "10 min"), (7_500, "2 h 5 min"), (86_405, "1 d"), (90_000, "1 d 1 h")]
-        {
-            assert_eq!(in_words(seconds), words);
-        }
     }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::features::moderation::sanction::{LONGEST, MAX_REASON};
 use crate::model::args::{Args, user, wrong};
 use crate::model::command::{Command, Deed, Scope};
 use crate::model::refusal::Refusal;
-use crate::model::target::{Network, Whom};
+use crate::model::sanction::{LONGEST, MAX_REASON, Network, Whom};
 use crate::model::text::Text;
 use crate::model::verb::{Verb, verb};
 

@@ -1,8 +1,8 @@
 //! What a user is answered who mutes, bans, sends away or makes an operator.
 
 use crate::model::event::Words;
-use crate::model::measure::in_words;
 use crate::model::names::RoomName;
+use crate::model::sanction::in_words;
 
 /// The answer to who has changed what a client, or an address, may do.
 pub(super) fn done(act: &str, room: Option<RoomName>, whom: &str, seconds: Option<u64>) -> Words {

@@ -2,8 +2,8 @@
 
 use super::{Lines, everywhere};
 use crate::model::event::Measure;
-use crate::model::measure::in_words;
 use crate::model::names::{Name, RoomName};
+use crate::model::sanction::in_words;
 use crate::model::text::Text;
 
 impl Lines {

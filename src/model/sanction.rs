@@ -1,14 +1,25 @@
-//! Whom moderation holds: a user by name, or a network of addresses.
+//! The words of bans and mutes: whom they hold, for how long, and what a user is told of them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
-use crate::model::names::Name;
+use chrono::{DateTime, Utc};
+
+use crate::model::code::Code;
+use crate::model::names::{Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+
+/// The most bytes of a reason.
+pub const MAX_REASON: usize = 200;
+/// The longest time for which a user can be banned or muted; without a time it is until it is lifted.
+pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// An address and how many of its first bits count: `192.0.2.0/24`.
 ///
 /// ```
-/// use chat_server::model::target::Network;
+/// use chat_server::model::sanction::Network;
 /// let network = Network::parse("192.0.2.77/24").unwrap();
 /// assert_eq!(network.to_string(), "192.0.2.0/24");
 /// assert!(network.holds("192.0.2.1".parse().unwrap()));
@@ -93,6 +104,114 @@ impl fmt::Display for Whom {
     }
 }
 
+/// What a sanction keeps a user from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// From speaking.
+    Mute,
+    /// From being there at all.
+    Ban,
+}
+
+/// A ban or a mute, as it is shown and kept. The wall's time in it is for people, and for the time between two runs of the
+/// server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sanction {
+    /// From what.
+    pub kind: Kind,
+    /// Whom.
+    pub whom: Whom,
+    /// Who said so.
+    pub by: Name,
+    /// Why, if anything was said.
+    pub why: Option<Text>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Until when; `None` is until it is lifted.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// What a client under a sanction is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// Seconds until it is over; `None` is until it is lifted.
+    pub retry: Option<u64>,
+    /// Who said so.
+    pub by: Name,
+    /// Why.
+    pub why: Option<Text>,
+}
+
+/// `by ani, for 9 min more: spam`
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {}", self.by)?;
+        if let Some(seconds) = self.retry {
+            write!(f, ", for {} more", in_words(seconds))?;
+        }
+        match &self.why {
+            Some(why) => write!(f, ": {}", why.trim_end_matches('.')),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Told {
+    fn refusal(&self, code: Code, words: String) -> Refusal {
+        let refusal = Refusal::new(code, words);
+        match self.retry {
+            Some(retry) => refusal.with("retry", retry),
+            None => refusal,
+        }
+    }
+
+    /// What a user is told who is muted: in a room, or everywhere.
+    pub fn muted(&self, room: Option<&RoomName>) -> Refusal {
+        let words = match room {
+            Some(room) => format!("You are muted in {room} {self}."),
+            None => format!("You are muted everywhere {self}."),
+        };
+        self.refusal(Code::CannotSpeak, words)
+    }
+
+    /// What a user is told who may not come to the server; `name` is what is banned, where it is not the user.
+    pub fn banned(&self, name: Option<&Name>) -> Refusal {
+        let words = match name {
+            Some(name) => format!("The name {name} is banned {self}."),
+            None => format!("You are banned from this server {self}."),
+        };
+        self.refusal(Code::Banned, words)
+    }
+
+    /// The same for a room.
+    pub fn banned_from(&self, room: &RoomName, name: Option<&Name>) -> Refusal {
+        let words = match name {
+            Some(name) => {
+                format!("{name} is banned from {room} {self}. Its operators can lift that: /unban {room} {name}.")
+            }
+            None => format!("You are banned from {room} {self}. Its operators can lift that."),
+        };
+        self.refusal(Code::BannedFromRoom, words)
+    }
+}
+
+/// A length of time for people, in its two largest units: `2 h 5 min`.
+pub fn in_words(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (size, unit) in units {
+        if rest >= size && words.len() < 2 {
+            words.push(format!("{} {unit}", rest / size));
+            rest %= size;
+        } else if !words.is_empty() {
+            // Two units that are not neighbours say more than is meant.
+            break;
+        }
+    }
+    if words.is_empty() { "0 s".into() } else { words.join(" ") }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -132,6 +251,15 @@ mod tests {
             prop_assert_eq!(network.holds(ip(other)), same);
             let IpAddr::V4(v4) = ip(other) else { unreachable!() };
             prop_assert_eq!(network.holds(IpAddr::V6(v4.to_ipv6_mapped())), same);
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_two_units_at_most() {
+        for (seconds, words) in
+            [(0, "0 s"), (59, "59 s"), (600, "10 min"), (7_500, "2 h 5 min"), (86_405, "1 d"), (90_000, "1 d 1 h")]
+        {
+            assert_eq!(in_words(seconds), words);
         }
     }
 }
