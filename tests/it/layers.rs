@@ -48,7 +48,6 @@ const UPWARD: &[(&str, &str)] = &[
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
     ("net::intake", "features::line_editing::editor"),
     ("chat::message", "features::files protocol::parse features::archive::store"),
-    ("chat::room", "features::moderation::sanction features::archive::store"),
     ("chat::router::requests", "protocol::parse"),
     (
         "net::server",
