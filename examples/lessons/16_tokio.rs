@@ -99,7 +99,7 @@ async fn accept(
     let mut clients = JoinSet::new();
     loop {
         // Whichever comes first; the others are dropped, which is all that it takes to wait no longer. No connection has to be made
-        // to wake anybody.
+        // to wake a thread.
         tokio::select! {
             _ = stopping.changed() => break,
             // What has ended is taken out, or the set would grow with each client there ever was.
@@ -126,7 +126,7 @@ async fn listen(argument: usize, default: &str) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(&addr)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
-    // Not `println!`, which panics where nobody reads what it prints.
+    // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
@@ -372,7 +372,7 @@ fn some_text(text: &str) -> Result<Command, ChatError> {
     if text.trim().is_empty() { Err(ChatError::NoText) } else { Ok(Command::Say(text.into())) }
 }
 
-/// A name that was looked over. There is no other way to get one, so whoever has one need not look again.
+/// A name that was checked. There is no other way to get one, so code that has one need not check again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Name(String);
 
@@ -389,7 +389,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// What somebody asked for and does not get. Nothing about sockets is in here: those fail with `io::Error`, which ends a
+/// What a client asked for and does not get. Nothing about sockets is in here: those fail with `io::Error`, which ends a
 /// connection, and this is only an answer.
 enum ChatError {
     NoSuchRoom,
@@ -517,7 +517,7 @@ impl fmt::Display for Event {
 
 fn list(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(|name| name.0.as_str()).collect();
-    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+    if names.is_empty() { "no user".into() } else { names.join(", ") }
 }
 
 /// What the router can be told. It takes one after the other, in the order in which they were sent.
@@ -542,7 +542,7 @@ async fn route(mut inbox: Receiver<Message>) {
     }
 }
 
-/// Somebody who is connected: perhaps a name, and the way to them.
+/// A client: perhaps a name, and the way to it.
 struct Client {
     name: Option<Name>,
     sender: Outbox,
@@ -609,7 +609,7 @@ impl Outbox {
     }
 
     /// Hands over what is pending, or counts it where there is no room. Never waits: the router would wait with it, and
-    /// with the router everybody.
+    /// with the router all clients.
     fn flush(&mut self) {
         let mut batch = mem::take(&mut self.pending);
         let events = batch.len();
@@ -651,7 +651,7 @@ impl History {
     }
 }
 
-/// The chat itself. It has its map to itself, so nobody has to lock anything, and knows no socket and no thread.
+/// The chat itself. It has its map to itself, so no thread has to lock anything, and knows no socket and no thread.
 #[derive(Default)]
 struct Router {
     clients: HashMap<usize, Client>,
@@ -733,7 +733,7 @@ impl Router {
                 self.tell(id, &Event::Bye.into());
                 self.remove(id);
             }
-            (Command::Crash, _) => panic!("somebody asked for it"),
+            (Command::Crash, _) => panic!("a client asked for it"),
         }
         Ok(())
     }
@@ -762,7 +762,7 @@ impl Router {
         }
     }
 
-    /// Says goodbye to everybody. What was said before is in their outboxes already, and so it arrives before the goodbye.
+    /// Says goodbye to all clients. What was said before is in their outboxes already, and so it arrives before the goodbye.
     fn shut_down(&mut self) {
         self.has_ended = true;
         for (_, mut client) in self.clients.drain() {
@@ -772,7 +772,7 @@ impl Router {
         }
     }
 
-    /// Tells what was said before. Nobody can say anything in between, for nobody but this thread does anything here: what
+    /// Tells what was said before. No other line comes in between, for only this thread does anything here: what
     /// is new comes behind the history, and nothing comes twice.
     fn tell_history(&mut self, id: usize) {
         if !self.history.ring.is_empty() {
@@ -789,7 +789,7 @@ impl Router {
         }
     }
 
-    /// Puts an event into the outbox of everybody who has a name, but not into this one's.
+    /// Puts an event into the outbox of each client with a name, except this one's.
     fn tell_others(&mut self, but: usize, event: &Arc<Event>) {
         for (id, client) in &mut self.clients {
             if *id != but && client.name.is_some() {
@@ -798,7 +798,7 @@ impl Router {
         }
     }
 
-    /// Everybody's name, in alphabetical order.
+    /// The names of all clients, in alphabetical order.
     fn names(&self) -> Vec<Name> {
         let mut names: Vec<Name> = self.clients.values().filter_map(|client| client.name.clone()).collect();
         names.sort_unstable();
@@ -806,9 +806,9 @@ impl Router {
     }
 }
 
-/// A line for whoever runs the server.
+/// A line for the operator of the server.
 fn log(words: fmt::Arguments) {
-    let _nobody_reads_it = writeln!(io::stderr(), "{words}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
 }
 
 /// Dice that all can see. Everything of this feature stands in here; outside of it there is one row of the table.
