@@ -11,7 +11,7 @@ use crate::model::event::{Foreign, Leave, Stat};
 use crate::model::now::Moment;
 use crate::process;
 
-pub(crate) mod exporter;
+pub mod exporter;
 pub mod exposition;
 
 /// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.

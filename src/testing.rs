@@ -56,12 +56,14 @@ use crate::chat::registry::Registry;
 use crate::chat::router::Router;
 use crate::chat::ticket::Ticket;
 use crate::config::{Config, SETTINGS};
+use crate::features::archive::kept::Kept;
 use crate::features::archive::store::Report;
-use crate::features::files::door::{Desk, Peer};
+use crate::features::files::door::{Desk, FileDoor, Peer};
 use crate::features::files::{Files, Token};
-use crate::features::lab::{Lab, Picture};
+use crate::features::lab::{Lab, Picture, watched};
 use crate::features::operators::rehash::WAITING;
 use crate::metrics::Metrics;
+use crate::metrics::exporter::Exporter;
 use crate::model::command::Command;
 use crate::model::event::{Leave, Warning};
 use crate::model::names::{ClientId, Name};
@@ -178,6 +180,7 @@ impl Dial for Plain {
 /// this is dropped.
 pub struct TestServerOn<T, D = Plain> {
     handle: ServerHandle,
+    figures: Option<SocketAddr>,
     thread: Option<JoinHandle<io::Result<()>>>,
     parts: PhantomData<(T, D)>,
 }
@@ -197,20 +200,29 @@ impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
     /// If it cannot be started.
     pub fn with(setup: impl Into<Setup>) -> Self {
         let Setup { config, kept, .. } = setup.into();
-        let files = (config.files != "off").then(|| TcpListener::bind(&config.files).expect("a free port for files"));
-        let mut server = Server::bind(config).expect("a free port on loopback");
-        if let Some(files) = files {
-            server.pass_files(files).expect("a folder for files");
-        }
+        let mut server = Server::bind(config.clone()).expect("a free port on loopback");
         let handle = server.handle();
-        if let Some((memory, policy)) = kept {
+        let listen = |addr: &str| TcpListener::bind(addr).expect("a free port on loopback");
+        let exporter = (config.metrics != "off").then(|| Exporter::on(listen(&config.metrics)).expect("an address"));
+        let figures = exporter.as_ref().map(Exporter::addr);
+        exporter.into_iter().for_each(|exporter| server.with(exporter));
+        let kept = kept.map(|(memory, policy)| {
             let router = handle.clone();
-            let (store, contents) = memory.open(move |report| router.send(Message::Store(report)));
-            server.keep_in(store, contents, policy);
+            (memory.open(move |report| router.send(Message::Store(report))), policy)
+        });
+        if config.files != "off" {
+            let known = kept.as_ref().map(|((_, contents), _)| contents);
+            server.with(FileDoor::open(listen(&config.files), &config, known).expect("a folder for files"));
         }
-        let run = move || server.run_on(&T::default());
+        if let Some(((store, contents), policy)) = kept {
+            server.with(Kept::new(store, contents, policy));
+        }
+        let run = move || match watched::open(&mut server) {
+            Some(watched) => server.run_on(&watched),
+            None => server.run_on(&T::default()),
+        };
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
-        TestServerOn { handle, thread: Some(thread), parts: PhantomData }
+        TestServerOn { handle, figures, thread: Some(thread), parts: PhantomData }
     }
 }
 
@@ -225,7 +237,23 @@ impl<T, D: Dial> TestServerOn<T, D> {
     /// # Panics
     /// If there is none: it is on with the setting `files`.
     pub fn file_door(&self) -> TestClient {
-        TestClient::connect(self.handle.files_addr().expect("files are passed on"))
+        TestClient::connect((Ipv4Addr::LOCALHOST, self.files().port()).into())
+    }
+
+    /// Its files.
+    ///
+    /// # Panics
+    /// As [`file_door`](Self::file_door).
+    pub fn files(&self) -> Arc<Files> {
+        self.handle.find().expect("files are passed on")
+    }
+
+    /// The address of its figures.
+    ///
+    /// # Panics
+    /// If there is none: they are on with the setting `metrics`.
+    pub fn figures(&self) -> SocketAddr {
+        self.figures.expect("figures are served")
     }
 
     /// Its handle.

@@ -30,7 +30,7 @@ impl Chat {
     fn start() -> Chat {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let operator_key = OperatorKey::new("a key that nobody types").ok();
-        let server = Server::on(listener, None, Config { operator_key, ..quick() }).expect("a server");
+        let server = Server::on(listener, Config { operator_key, ..quick() }).expect("a server");
         let handle = server.handle();
         let thread = thread::spawn(move || server.run().expect("it runs"));
         Chat { handle, thread: Some(thread) }

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::chat::message::{Placed, Sought};
 use chat_server::features::files::door::{Clock, TICK, finish};
-use chat_server::features::files::{Fetched, FileError, Place as FilePlace, Reader, Upload, file_name};
+use chat_server::features::files::{Fetched, FileError, Files, Place as FilePlace, Reader, Upload, file_name};
 use chat_server::metrics::Metrics;
 use chat_server::model::command::Recipient;
 use chat_server::model::names::Name;
@@ -104,7 +104,7 @@ pub async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AppError> {
-    let files = state.handle.files().ok_or(chat_server::model::refusal::Refusal::NO_FILES)?.clone();
+    let files = state.handle.find::<Files>().ok_or(chat_server::model::refusal::Refusal::NO_FILES)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let bytes = length.ok_or(AppError::NoLength)?;
     if bytes == 0 {
@@ -190,7 +190,7 @@ pub async fn download(
     peer: Peer,
     Place(token): Place<String>,
 ) -> Result<Response, AppError> {
-    let files = state.handle.files().ok_or(chat_server::model::refusal::Refusal::NO_FILES)?.clone();
+    let files = state.handle.find::<Files>().ok_or(chat_server::model::refusal::Refusal::NO_FILES)?;
     let place = files.place(peer.address.ip()).map_err(AppError::File)?;
     let reader = who.person().map_or(Reader::Nobody, Reader::Person);
     let address = peer.address.ip();
