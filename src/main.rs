@@ -165,8 +165,8 @@ fn opened(config: &Config) -> Result<Server, String> {
         |flag: &str, addr: &str| TcpListener::bind(addr).map_err(|error| machine::cannot_listen(flag, addr, &error));
     let is_on = |addr: &str| !matches!(addr, "off" | "");
     let listener = listen("--addr", &config.addr)?;
-    let mut server = Server::on(listener, config.clone())
-        .map_err(|error| machine::cannot_listen("--addr", &config.addr, &error))?;
+    let mut server =
+        Server::on(listener, config.clone()).map_err(|error| machine::cannot_listen("--addr", &config.addr, &error))?;
     if is_on(&config.metrics) {
         let exporter = Exporter::on(listen("--metrics", &config.metrics)?)
             .map_err(|error| machine::cannot_listen("--metrics", &config.metrics, &error))?;

@@ -35,12 +35,17 @@ struct Shared {
     connections: Arc<Connections>,
     next_id: AtomicUsize,
     stop: AtomicBool,
-    /// Of all listeners: a thread that is blocked in accept is woken at the end.
-    listeners: Mutex<Vec<SocketAddr>>,
-    /// What the parts of the server have for its doors, at most one of each type.
-    shares: Mutex<Vec<std::sync::Arc<Share>>>,
-    samplers: Mutex<Vec<Box<Sampler>>>,
+    parts: Mutex<Parts>,
     figures: Mutex<Vec<Box<Figures>>>,
+}
+
+/// What the parts of the server have left here.
+struct Parts {
+    /// Of all listeners: a thread that is blocked in accept is woken at the end.
+    listeners: Vec<SocketAddr>,
+    /// For doors, at most one of each type.
+    shares: Vec<std::sync::Arc<Share>>,
+    samplers: Vec<std::sync::Arc<Sampler>>,
 }
 
 type Share = dyn Any + Send + Sync;
@@ -59,9 +64,7 @@ impl ServerHandle {
             connections: Connections::new(config.max_clients, config.max_per_address),
             next_id: AtomicUsize::new(1),
             stop: AtomicBool::new(false),
-            listeners: Mutex::new(vec![addr]),
-            shares: Mutex::default(),
-            samplers: Mutex::default(),
+            parts: Mutex::new(Parts { listeners: vec![addr], shares: Vec::new(), samplers: Vec::new() }),
             figures: Mutex::default(),
             live: Live::new(config),
         };
@@ -105,7 +108,10 @@ impl ServerHandle {
     pub fn sample_for(&self, command: &Command) {
         match command {
             Command::Stats => self.metrics().sample_process(),
-            Command::Inspect { .. } => lock(&self.shared.samplers).iter().for_each(|sample| sample(command)),
+            Command::Inspect { .. } => {
+                let samplers = self.shared.parts().samplers.clone();
+                samplers.iter().for_each(|sample| sample(command));
+            }
             // The way of each line of chat: no lock.
             _ => {}
         }
@@ -163,23 +169,23 @@ impl ServerHandle {
 
     /// Another listener of this server. At the end a connection to it wakes the thread that is blocked in its accept.
     pub fn wake_at_the_end(&self, listener: SocketAddr) {
-        lock(&self.shared.listeners).push(listener);
+        self.shared.parts().listeners.push(listener);
     }
 
     /// Lets doors find something by its type ([`find`](Self::find)): a part calls this when it joins the server.
     pub fn share<T: Send + Sync + 'static>(&self, what: std::sync::Arc<T>) {
-        lock(&self.shared.shares).push(what);
+        self.shared.parts().shares.push(what);
     }
 
     /// What a part of this server has shared, if it has such a part.
     pub fn find<T: Send + Sync + 'static>(&self) -> Option<std::sync::Arc<T>> {
-        lock(&self.shared.shares).iter().find_map(|share| share.clone().downcast().ok())
+        self.shared.parts().shares.iter().find_map(|share| share.clone().downcast().ok())
     }
 
     /// Has `sample` called for each command that wants to know something of the system, on the thread of the client that sends it
     /// and before the router gets it.
     pub fn sample_by(&self, sample: impl Fn(&Command) + Send + Sync + 'static) {
-        lock(&self.shared.samplers).push(Box::new(sample));
+        self.shared.parts().samplers.push(std::sync::Arc::new(sample));
     }
 
     // ---- figures ----
@@ -193,14 +199,14 @@ impl ServerHandle {
     /// else, and writes behind what is there ([`Exposition`](crate::metrics::exposition::Exposition) knows how). It must be quick,
     /// and use other names than those before it. It lives as long as the server, so it should not hold a handle to it.
     pub fn add_figures(&self, figures: impl Fn(&mut String) + Send + Sync + 'static) {
-        lock(&self.shared.figures).push(Box::new(figures));
+        self.shared.figures().push(Box::new(figures));
     }
 
     /// All figures, for Prometheus: the server's own and those that were added.
     pub fn figures(&self) -> String {
         let mut text = String::new();
         self.shared.metrics.append(&mut text);
-        for add in lock(&self.shared.figures).iter() {
+        for add in self.shared.figures().iter() {
             let mut own = String::new();
             if catch_unwind(AssertUnwindSafe(|| add(&mut own))).is_ok() {
                 text.push_str(&own);
@@ -267,14 +273,21 @@ impl ServerHandle {
     }
 
     fn wake_all(&self) {
-        let listeners = lock(&self.shared.listeners).clone();
+        let listeners = self.shared.parts().listeners.clone();
         listeners.into_iter().for_each(wake);
     }
 }
 
-/// Nothing behind the locks here can be half done: the lists are only ever added to.
-fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
-    list.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    // Nothing behind either lock can be half done: the lists are only ever added to.
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Vec<Box<Figures>>> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Makes a blocked accept return, by connecting to it. The standard library has no other way.

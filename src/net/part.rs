@@ -75,7 +75,7 @@ impl<'scope, 'env> Starting<'scope, 'env> {
     /// The system has no thread for it.
     pub fn accept(&self, name: &str, listener: &'env TcpListener, transport: &'env dyn Transport) -> io::Result<()> {
         let (taken, handle) = (self.taken.clone(), self.handle);
-        self.thread(name, move || take_all(listener, transport, &taken, handle))
+        self.thread(name, move || take(listener, transport, &taken, handle))
     }
 
     /// Where a peer that was refused is left, so that it can read why.
@@ -86,18 +86,18 @@ impl<'scope, 'env> Starting<'scope, 'env> {
 
 /// Takes connections and does nothing else, for the system keeps only 128 of them for this thread: one more that comes has to wait a
 /// second before the system tries it again.
-fn take_all<'env>(
+fn take<'env>(
     listener: &TcpListener,
     transport: &'env dyn Transport,
     taken: &SyncSender<Taken<'env>>,
     handle: &ServerHandle,
 ) {
-    let take = |accepted: io::Result<(TcpStream, SocketAddr)>| {
+    let hand_on = |accepted: io::Result<(TcpStream, SocketAddr)>| {
         let (socket, peer) = accepted.map_err(|error| failed("cannot take connections", &error))?;
         let sent = taken.send(Taken { socket: Arc::new(socket), peer, at: Instant::now(), transport });
         Ok(if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
-    accepting::each(accepting::connections(listener, || handle.is_stopping()), take, thread::sleep);
+    accepting::each(accepting::connections(listener, || handle.is_stopping()), hand_on, thread::sleep);
 }
 
 /// Another listener for clients, such as a TLS port beside the plain one: they have a transport of their own, and share all else,
@@ -116,6 +116,11 @@ impl<T: Transport + Send> Door<T> {
     /// The listener has no address.
     pub fn new(name: &str, listener: TcpListener, transport: T) -> io::Result<Door<T>> {
         Ok(Door { thread: format!("accept-{name}"), addr: listener.local_addr()?, listener, transport })
+    }
+
+    /// The address that is really listened on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
     }
 }
 

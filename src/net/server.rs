@@ -6,26 +6,24 @@ use std::ops::ControlFlow;
 use std::thread::{self, Scope};
 use std::time::Instant;
 
-use crate::chat::message::Message;
+use crate::chat::message::{INBOX, Message};
 use crate::chat::router::{Router, TURN};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::now::Now;
-pub use crate::net::accepting::{Pause, is_peers_fault};
 use crate::net::accepting::{self, failed};
+pub use crate::net::accepting::{Pause, is_peers_fault};
 use crate::net::connection::Threads;
 use crate::net::connections::TurnedAway;
 pub use crate::net::handle::ServerHandle;
-pub use crate::net::part::{Door, Part, Starting};
 use crate::net::part::Taken;
+pub use crate::net::part::{Door, Part, Starting};
 pub use crate::net::transport::{Arrival, Transport};
 use crate::net::turning_away::{Goodbyes, goodbyes, see_off};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
-/// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
-pub(crate) const INBOX: usize = 1_024;
 /// The most connections that are taken and not yet started.
 const WAITING: usize = 1_024;
 

@@ -1,25 +1,25 @@
 //! A store in memory: what every store has to do, in its simplest form. Tests of the core keep their chat in it, and real
 //! stores are compared with it.
 
+mod accounts;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use chrono::{DateTime, Utc};
+use accounts::Accounts;
 
 use crate::features::archive::store::{
-    Account, Answer, Busy, Contents, Keeping, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
+    Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom,
 };
 use crate::features::moderation::sanction::Sanction;
 use crate::model::audit::{Act, Entry};
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::glyph::is_unspaced;
-use crate::model::looks::are_alike;
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::secrets::{Proof, Secret};
+use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
 /// What is kept. Clones are the same; it outlives the servers that use it, one after the other.
@@ -30,9 +30,7 @@ pub struct MemoryStore(Arc<Mutex<Memory>>);
 struct Memory {
     rooms: BTreeMap<RoomName, Kept>,
     forgotten_id: u64,
-    accounts: BTreeMap<Name, Owner>,
-    codes: Vec<String>,
-    codes_made: u64,
+    accounts: Accounts,
     acts: Vec<Act>,
     /// What the router has handed over, and what it has asked.
     records: Vec<Record>,
@@ -41,7 +39,6 @@ struct Memory {
     /// Why it cannot write at the moment, and what waits for that.
     trouble: Option<&'static str>,
     backlog: VecDeque<Record>,
-    numbers: u64,
 }
 
 struct Kept {
@@ -49,13 +46,6 @@ struct Kept {
     last_id: u64,
     first_id: u64,
     lines: BTreeMap<u64, Arc<Envelope>>,
-}
-
-struct Owner {
-    account: Account,
-    password: Secret,
-    tokens: Vec<Secret>,
-    known: Vec<std::net::IpAddr>,
 }
 
 enum Job {
@@ -109,14 +99,12 @@ impl MemoryStore {
 
     /// The accounts, with their passwords, for tests that make the same ones elsewhere.
     pub fn accounts(&self) -> Vec<(Account, Secret)> {
-        self.lock().accounts.values().map(|owner| (owner.account.clone(), owner.password.clone())).collect()
+        self.lock().accounts.all().map(|(account, password)| (account.clone(), password.clone())).collect()
     }
 
     /// An account that is there from the start.
     pub fn add(&self, name: &Name, password: &str, role: Role) {
-        let account = Account { name: name.clone(), role };
-        let owner = Owner { account, password: Secret::new(password), tokens: Vec::new(), known: Vec::new() };
-        self.lock().accounts.insert(name.clone(), owner);
+        self.lock().accounts.add(name, Secret::new(password), role);
     }
 
     /// From now on it can write nothing, for this reason; or it can again.
@@ -168,7 +156,7 @@ impl Memory {
         Contents {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
-            accounts: self.accounts.values().map(|owner| owner.account.clone()).collect(),
+            accounts: self.accounts.all().map(|(account, _)| account.clone()).collect(),
             sanctions: self.sanctions.clone(),
             time: None,
             files: self
@@ -236,48 +224,21 @@ impl Memory {
                 Ok(self.search(room.as_ref(), &hidden, &words, before, limit))
             }
             Question::Register { name, secret, invite, needs_invite, token, from } => {
-                self.register(name, secret, invite, needs_invite, token, from)
+                self.accounts.register(name, secret, invite, needs_invite, token, from)
             }
-            Question::SignIn { proof, token, from, guarded } => self.sign_in(proof, token, from, guarded),
-            Question::ChangePassword { name, guarded: Some(retry), from, .. } if !self.is_known_there(&name, from) => {
-                Err(Refused::Guarded(retry))
+            Question::SignIn { proof, token, from, guarded } => self.accounts.sign_in(proof, token, from, guarded),
+            Question::ChangePassword { name, old, new, token, guarded, from } => {
+                self.accounts.change_password(&name, (&old, new), token, (guarded, from))
             }
-            Question::ChangePassword { name, old, new, token, .. } => match self.accounts.get_mut(&name) {
-                Some(owner) if owner.password == old => {
-                    if new.reveal().len() < 8 {
-                        return Answer::Refused(weak());
-                    }
-                    owner.password = new;
-                    owner.tokens.clear();
-                    Ok(self.proven(&name, token, None))
-                }
-                _ => Err(Refused::WrongPassword),
-            },
-            Question::SignOut { name, token } => {
-                if let Some(owner) = self.accounts.get_mut(&name) {
-                    owner.tokens.retain(|other| token.as_ref().is_some_and(|token| token != other));
-                }
-                Ok(Answer::Done)
-            }
-            Question::Grant { name, role } => match self.accounts.get_mut(&name) {
-                Some(owner) => {
-                    owner.account.role = role;
-                    Ok(Answer::Granted(owner.account.clone()))
-                }
-                None => Err(Refused::NoSuchName(name.clone())),
-            },
+            Question::SignOut { name, token } => Ok(self.accounts.sign_out(&name, token.as_ref())),
+            Question::Grant { name, role } => self.accounts.grant(name, role),
             Question::Audit { before, limit } => {
                 let all = self.acts.iter().zip(1..).map(|(act, number)| Entry { number, act: act.clone() });
                 let older = all.filter(|entry| before.is_none_or(|before| entry.number < before));
                 let (acts, more) = Entry::page(older.collect(), limit);
                 Ok(Answer::Acts { acts, more })
             }
-            Question::Invite { .. } => {
-                self.codes_made += 1;
-                let code = format!("code-{}", self.codes_made);
-                self.codes.push(code.clone());
-                Ok(Answer::Code { code: Text::own(code), until: DateTime::<Utc>::MAX_UTC })
-            }
+            Question::Invite { .. } => Ok(self.accounts.invite()),
         };
         answer.unwrap_or_else(Answer::Refused)
     }
@@ -325,75 +286,6 @@ impl Memory {
         let from = found.len().saturating_sub(limit);
         let more = found.get(from).and_then(|line| line.id()).filter(|_| from > 0 && room.is_some());
         Answer::Lines { lines: found[from..].iter().map(|line| (*line).clone()).collect(), more }
-    }
-
-    fn register(
-        &mut self,
-        name: Name,
-        secret: Secret,
-        invite: Option<Text>,
-        needs_invite: bool,
-        token: bool,
-        from: Option<std::net::IpAddr>,
-    ) -> Result<Answer, Refused> {
-        if secret.reveal().len() < 8 {
-            return Err(weak());
-        }
-        let place = invite.as_ref().and_then(|code| self.codes.iter().position(|other| *other == **code));
-        if place.is_none() && (needs_invite || invite.is_some()) {
-            return Err(if invite.is_some() { Refused::BadInvitation } else { Refused::NoInvitation });
-        }
-        if let Some(owner) = self.accounts.get(&name) {
-            return Err(Refused::NameTaken(owner.account.name.clone()));
-        }
-        if let Some(other) = self.accounts.keys().find(|other| are_alike(other, &name)) {
-            return Err(Refused::LooksLike(other.clone()));
-        }
-        place.map(|place| self.codes.remove(place));
-        let account = Account { name: name.clone(), role: Role::Member };
-        let owner = Owner { account, password: secret, tokens: Vec::new(), known: Vec::new() };
-        self.accounts.insert(name.clone(), owner);
-        Ok(self.proven(&name, token, from))
-    }
-
-    fn sign_in(
-        &mut self,
-        proof: Proof,
-        token: bool,
-        from: Option<std::net::IpAddr>,
-        guarded: Option<u64>,
-    ) -> Result<Answer, Refused> {
-        match proof {
-            Proof::Password(name, secret) => {
-                if let Some(retry) = guarded.filter(|_| !self.is_known_there(&name, from)) {
-                    return Err(Refused::Guarded(retry));
-                }
-                let owner = self.accounts.get(&name).ok_or(Refused::WrongPassword)?;
-                if owner.password != secret {
-                    return Err(Refused::WrongPassword);
-                }
-                Ok(self.proven(&name, token, from))
-            }
-            Proof::Token(secret) => {
-                let owner = self.accounts.values().find(|owner| owner.tokens.contains(&secret));
-                let name = owner.ok_or(Refused::SignedOut)?.account.name.clone();
-                Ok(self.proven(&name, token, from))
-            }
-        }
-    }
-
-    fn is_known_there(&self, name: &Name, from: Option<std::net::IpAddr>) -> bool {
-        self.accounts.get(name).zip(from).is_some_and(|(owner, from)| owner.known.contains(&from))
-    }
-
-    fn proven(&mut self, name: &Name, token: bool, from: Option<std::net::IpAddr>) -> Answer {
-        self.numbers += 1;
-        let token = token.then(|| Secret::new(format!("token-{}", self.numbers)));
-        let Some(owner) = self.accounts.get_mut(name) else { return Answer::Refused(Refused::WrongPassword) };
-        owner.tokens.extend(token.clone());
-        let known_there = from.is_some_and(|from| owner.known.contains(&from));
-        owner.known.extend(from);
-        Answer::Account { account: owner.account.clone(), token, known_there }
     }
 }
 
@@ -453,10 +345,6 @@ fn kept(line: &Arc<Envelope>) -> Arc<Envelope> {
         other => other.clone(),
     };
     Envelope::new(line.at, event)
-}
-
-fn weak() -> Refused {
-    Refusal::bad_argument("That password", "A password has 8 letters or more.").into()
 }
 
 /// Names as they stand in a test.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::DEADLINE;
+use super::setup::DEADLINE;
 
 /// The figures of a server at one moment.
 pub struct Scrape {

@@ -40,7 +40,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
 /// Imports that point up or sideways today: the module, and what it imports. Nothing is added here: what two layers need moves down.
 const UPWARD: &[(&str, &str)] = &[
     ("model::command", "features::files features::moderation::sanction"),
-    ("net::connection", "features::lab"),
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
     ("model::event", "config features::files features::lab features::moderation::sanction"),
     ("features::files", "config metrics"),
@@ -66,10 +65,8 @@ const UPWARD: &[(&str, &str)] = &[
     ("chat::router::files", "config metrics"),
     ("chat::router::moderation", "chat::router::reads"),
     ("chat::router::operators", "config"),
-    (
-        "net::server",
-        "config metrics::exporter features::files features::files::door features::lab metrics features::operators::rehash features::archive::store",
-    ),
+    ("net::handle", "config metrics"),
+    ("net::server", "config metrics"),
     ("net::telnet", "features::line_editing::editor"),
 ];
 
@@ -77,18 +74,20 @@ const UPWARD: &[(&str, &str)] = &[
 const RINGS: &[(&str, &str)] = &[
     (
         "src",
-        "features::lab::chaos model::command config net::connection protocol::dialect protocol::dialect::paste model::event features::archive::export metrics::exporter features::files",
+        "chat::history chat::message chat::news chat::outbox chat::registry chat::room chat::router chat::router::accounts chat::router::archive",
     ),
     (
         "src",
-        "features::files::disk features::files::door chat::history net::intake features::lab net::live chat::message metrics chat::news chat::outbox net::outgoing protocol::parse",
+        "chat::router::commands chat::router::glass chat::router::operators chat::router::reads config features::archive::export features::archive::store features::files features::files::disk",
     ),
-    ("src", "net::queue chat::registry features::operators::rehash protocol::render chat::room chat::router"),
     (
         "src",
-        "chat::router::accounts chat::router::archive chat::router::commands chat::router::glass chat::router::operators",
+        "features::lab features::lab::chaos metrics model::command model::event net::connection net::handle net::intake net::live",
     ),
-    ("src", "chat::router::reads net::server features::archive::store testing testing::scrape"),
+    (
+        "src",
+        "net::outgoing net::queue net::transport protocol::dialect protocol::dialect::paste protocol::parse protocol::render",
+    ),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
     (

@@ -26,6 +26,7 @@ mod source;
 mod transcripts;
 mod typing;
 mod wire;
+mod words;
 mod witness;
 
 // The tests of other transports take in some of these modules, with another server and another way to this folder.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_server::config::{ConfigError, Origin};
+use chat_server::config::{Config, ConfigError, Origin};
 use chat_server::features::archive::store::Contents;
 use chat_server::features::files::door::FileDoor;
 use chat_server::features::lab::watched;
@@ -101,39 +101,11 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
     };
-    let mut addrs = Addrs::default();
-    if !matches!(core.metrics.as_str(), "off" | "") {
-        let exporter = match listen(&core.metrics).and_then(Exporter::on) {
-            Ok(exporter) => exporter,
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", &core.metrics, &error)),
+    let addrs =
+        match open_doors(&mut server, &settings, core, data.as_ref().map(|(_, contents)| contents), tls.as_ref()) {
+            Ok(addrs) => addrs,
+            Err(problem) => return fail(UNAVAILABLE, &problem),
         };
-        addrs.figures = Some(exporter.addr());
-        server.with(exporter);
-    }
-    if !matches!(core.files.as_str(), "off" | "") {
-        let door = match listen(&core.files) {
-            Ok(door) => door,
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &core.files, &error)),
-        };
-        let door = match FileDoor::open(door, core, data.as_ref().map(|(_, contents)| contents)) {
-            Ok(door) => door,
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_keep_files(&core.files_dir, &error)),
-        };
-        addrs.files = Some(door.addr());
-        server.with(door);
-    }
-    if let Some(tls) = &tls {
-        let addr = &settings.tls.addr;
-        let opened = listen(addr).and_then(|door| {
-            addrs.tls = Some(door.local_addr()?);
-            server.with(Door::new("tls", door, tls.clone())?);
-            Ok(())
-        });
-        if let Err(error) = opened {
-            return fail(UNAVAILABLE, &machine::cannot_listen("--tls", addr, &error));
-        }
-        tls::report(tls);
-    }
     let handle = server.handle();
     let store = match data.map(|data| data::keep(&mut server, data, settings.data.policy)).transpose() {
         Ok(store) => store,
@@ -200,6 +172,47 @@ struct Addrs {
     tls: Option<SocketAddr>,
     files: Option<SocketAddr>,
     figures: Option<SocketAddr>,
+}
+
+/// Opens the doors of the server beside the line door and the page's.
+///
+/// # Errors
+/// Which one cannot be opened, and what to try.
+fn open_doors(
+    server: &mut Server,
+    settings: &Settings,
+    core: &Config,
+    known: Option<&Contents>,
+    tls: Option<&Tls>,
+) -> Result<Addrs, String> {
+    let open = |flag, addr: &str| {
+        let closed = |error| machine::cannot_listen(flag, addr, &error);
+        listener::listen(addr, core.slow_secs).map_err(closed)
+    };
+    let is_on = |addr: &str| !matches!(addr, "off" | "");
+    let mut addrs = Addrs::default();
+    if is_on(&core.metrics) {
+        let door = open("--metrics", &core.metrics)?;
+        let exporter =
+            Exporter::on(door).map_err(|error| machine::cannot_listen("--metrics", &core.metrics, &error))?;
+        addrs.figures = Some(exporter.addr());
+        server.with(exporter);
+    }
+    if is_on(&core.files) {
+        let door = FileDoor::open(open("--files", &core.files)?, core, known);
+        let door = door.map_err(|error| machine::cannot_keep_files(&core.files_dir, &error))?;
+        addrs.files = Some(door.addr());
+        server.with(door);
+    }
+    if let Some(tls) = tls {
+        let addr = &settings.tls.addr;
+        let door = Door::new("tls", open("--tls", addr)?, tls.clone());
+        let door = door.map_err(|error| machine::cannot_listen("--tls", addr, &error))?;
+        addrs.tls = Some(door.addr());
+        server.with(door);
+        tls::report(tls);
+    }
+    Ok(addrs)
 }
 
 /// Where each door is, one a line.

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::commands::Answer;
 use super::{Router, Turn};
+use crate::chat::message::INBOX;
 use crate::features::lab::{Inspection, Lab, QUEUES, Queue};
 use crate::model::code::Code;
 use crate::model::event::{Block, Done, Envelope, Event, Items};
 use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
-use crate::net::server::INBOX;
 
 /// The lab, and who looks into it all the time.
 pub(super) struct Glass {

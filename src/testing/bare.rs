@@ -1,0 +1,393 @@
+//! The router alone, with a clock that moves only when told.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::setup::{DEADLINE, Setup};
+use super::shelf::Shelf;
+use super::stage::Stage;
+use crate::chat::message::{Client, Message};
+use crate::chat::outbox::{Batch, Outbox};
+use crate::chat::registry::Registry;
+use crate::chat::router::Router;
+use crate::chat::ticket::Ticket;
+use crate::config::{Config, SETTINGS};
+use crate::features::archive::store::Report;
+use crate::features::files::door::{Desk, Peer};
+use crate::features::files::{Files, Token};
+use crate::features::lab::{Lab, Picture};
+use crate::features::operators::rehash::WAITING;
+use crate::metrics::Metrics;
+use crate::model::command::Command;
+use crate::model::event::{Leave, Warning};
+use crate::model::names::ClientId;
+use crate::model::now::Now;
+use crate::model::text::Text;
+use crate::net::intake::is_ahead;
+use crate::net::telnet::{Input, Splitter};
+use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
+use crate::protocol::parse::Request;
+use crate::sync::mpsc;
+
+/// The router alone: no socket, no thread, and a clock that moves only when told.
+pub struct Bare {
+    setup: Setup,
+    router: Router,
+    /// What the store has to say.
+    reports: mpsc::Receiver<Report>,
+    /// Who wants the settings read again, the settings in force, and what there is to read. Nothing, until something is
+    /// written there.
+    rehashes: mpsc::Receiver<u64>,
+    in_force: Config,
+    file: Option<Result<Config, String>>,
+    now: Now,
+    clients: HashMap<String, Seat>,
+    /// How many have connected: a number is never given twice.
+    connected: usize,
+    files: Option<Arc<Files>>,
+    /// Those who came to the file door.
+    transfers: HashMap<String, Script>,
+}
+
+/// What somebody sends to the file door, and then what they got: there is no socket, so all of it is sent before any of it
+/// is read.
+#[derive(Default)]
+struct Script {
+    sent: VecDeque<u8>,
+    has_hung_up: bool,
+    is_over: bool,
+    /// How often more was waited for.
+    waits: usize,
+    got: Vec<u8>,
+}
+
+impl Peer for Script {
+    fn read(&mut self, buffer: &mut [u8], _: Duration) -> io::Result<usize> {
+        let count = self.sent.read(buffer)?;
+        if count == 0 && !self.has_hung_up {
+            self.waits += 1;
+            assert!(self.waits < 3, "the file door waits for more: say what comes, or hang up");
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.got.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+}
+
+/// One client of the bare router.
+struct Seat {
+    id: ClientId,
+    splitter: Splitter,
+    decoder: LineDecoder,
+    encoder: LineEncoder,
+    shelf: Shelf,
+    lines: VecDeque<String>,
+}
+
+impl Bare {
+    /// A router with these settings.
+    pub fn new(setup: impl Into<Setup>) -> Bare {
+        Bare::at(setup, Now::read())
+    }
+
+    /// The same, at this time.
+    pub fn at(setup: impl Into<Setup>, now: Now) -> Bare {
+        let setup = setup.into();
+        let (router, files, reports) = router(&setup, now);
+        let in_force = setup.config.clone();
+        let (_nobody, rehashes) = mpsc::sync_channel(0);
+        Bare {
+            setup,
+            router,
+            reports,
+            rehashes,
+            in_force,
+            file: None,
+            now,
+            clients: HashMap::new(),
+            connected: 0,
+            files,
+            transfers: HashMap::new(),
+        }
+    }
+
+    /// One turn with these messages, and those it takes until the store has said all that is waited for.
+    ///
+    /// # Panics
+    /// If the store says nothing before the deadline.
+    pub fn turn(&mut self, messages: Vec<Message>) {
+        self.router.turn(messages, self.now);
+        while self.router.is_open() && self.router.waits_for_store() {
+            let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
+            self.router.turn([Message::Store(report)], self.now);
+        }
+        while let Ok(number) = self.rehashes.try_recv() {
+            let read = self.file.clone().unwrap_or_else(|| Ok(self.in_force.clone()));
+            let messages = match read {
+                Ok(mut new) => {
+                    let changes = self.in_force.changes(&new);
+                    new.keep_until_restart(&self.in_force);
+                    self.in_force = new.clone();
+                    vec![Message::Reload(Arc::new(new)), Message::Rehashed(number, Ok(changes))]
+                }
+                Err(wrong) => vec![Message::Rehashed(number, Err(Text::own(wrong)))],
+            };
+            self.turn(messages);
+        }
+        if let Some(files) = &self.files {
+            files.tidy_once();
+        }
+    }
+
+    /// Has the file door do what somebody sent to it.
+    fn transfer(&mut self, who: &str, script: Script) -> Script {
+        let files = self.files.clone().expect("files are passed on");
+        let (config, metrics) = (self.setup.config.clone(), Metrics::new(self.now.mono));
+        let bare = RefCell::new(self);
+        let send = |message| bare.borrow_mut().turn(vec![message]);
+        let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let (config, metrics, files) = (&config, &metrics, &files);
+        let mut desk = Desk { peer: script, from, files, config, metrics, send: &send, is_stopping: &|| false };
+        desk.serve(who);
+        Script { is_over: true, ..desk.peer }
+    }
+
+    /// The router.
+    #[cfg(test)]
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Only the clock on the wall is set to another time.
+    #[cfg(test)]
+    pub(crate) fn set_the_clock(&mut self, by: chrono::Duration) {
+        self.now.wall += by;
+    }
+
+    /// The number of somebody's connection.
+    #[cfg(test)]
+    pub(crate) fn id_of(&mut self, who: &str) -> ClientId {
+        self.seat(who).id
+    }
+
+    /// All that the router has handed to somebody since it was taken last, or read.
+    pub fn take(&mut self, who: &str) -> Vec<Batch> {
+        self.seat(who).shelf.take()
+    }
+
+    /// How many batches the router has handed to somebody since the last line was read.
+    pub fn batches(&mut self, who: &str) -> usize {
+        self.seat(who).shelf.len()
+    }
+
+    fn seat(&mut self, who: &str) -> &mut Seat {
+        self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
+    }
+}
+
+fn files_of(setup: &Setup) -> io::Result<Arc<Files>> {
+    if !setup.counted_tokens {
+        return Files::open(&setup.config, 7879);
+    }
+    let mut numbers = 1u128..;
+    let draw = move |count| Ok(numbers.by_ref().take(count).map(Token::of).collect());
+    Files::drawing(&setup.config, 7879, Box::new(draw))
+}
+
+/// A router, and what comes from its store.
+fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receiver<Report>) {
+    let mut router = Router::new(&setup.config, Registry::new(), Arc::new(Metrics::new(now.mono)));
+    let (said, reports) = mpsc::channel();
+    let files = (setup.config.files != "off").then(|| files_of(setup).expect("a folder for files"));
+    if let Some(files) = &files {
+        router.pass_files(files.clone(), &setup.config);
+    }
+    if let Some((memory, policy)) = &setup.kept {
+        let (store, contents) = memory.open(move |report| drop(said.send(report)));
+        router.keep_in(store, contents, *policy, now);
+    }
+    if setup.config.lab {
+        // There are no threads here, but somebody may want to see how they would be shown.
+        let lab = Lab::new(setup.config.chaos, Instant::now());
+        lab.show(Picture::of_one_client());
+        let _nobody_is_woken = router.show(Arc::new(lab));
+    }
+    (router, files, reports)
+}
+
+impl Stage for Bare {
+    fn connect(&mut self, who: &str) {
+        self.connect_from(who, "127.0.0.1");
+    }
+
+    fn connect_from(&mut self, who: &str, address: &str) -> bool {
+        self.connected += 1;
+        let (id, shelf) = (ClientId(self.connected), Shelf::default());
+        let outbox = Outbox::new(Box::new(shelf.clone()), self.setup.config.outbox_bytes);
+        self.turn(vec![Message::ClientJoined(Client::new(id, outbox, format!("{address}:1"), "line"))]);
+        let splitter = Splitter::new(self.setup.config.line_bytes);
+        let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+        self.clients.insert(who.into(), Seat { id, splitter, decoder, encoder, shelf, lines: VecDeque::new() });
+        true
+    }
+
+    fn connect_to_files(&mut self, who: &str) -> bool {
+        self.transfers.insert(who.into(), Script::default());
+        true
+    }
+
+    fn send(&mut self, who: &str, bytes: &[u8]) {
+        if let Some(script) = self.transfers.get_mut(who) {
+            return script.sent.extend(bytes);
+        }
+        let max = self.setup.config.line_bytes;
+        let mut bytes = bytes;
+        loop {
+            let Seat { id, splitter, decoder, .. } = self.seat(who);
+            let id = *id;
+            let Some(input) = splitter.next(&mut bytes) else { break };
+            if let Some(meant) = meaning(input, decoder, max) {
+                self.turn(vec![meant.message(id)]);
+            }
+            let is_prompted = self.router.registry().is_prompted(id);
+            let is_signed_on = self.router.registry().is_signed_on(id);
+            let Seat { splitter, decoder, .. } = self.seat(who);
+            match is_prompted {
+                true => {}
+                false if is_ahead(bytes) => decoder.prompt_refused(),
+                false => decoder.prompt_no_more(),
+            }
+            if decoder.is_pasting() && !is_signed_on {
+                decoder.paste_refused(is_ahead(bytes));
+            }
+            splitter.set_secret(decoder.is_prompting());
+            splitter.set_keeps_empty(decoder.is_pasting());
+        }
+        let Seat { id, splitter, decoder, .. } = self.seat(who);
+        if splitter.is_inside_line()
+            && let Some(why) = decoder.glance(splitter.begun())
+        {
+            let left = Message::ClientLeft(*id, why);
+            self.turn(vec![left]);
+        }
+    }
+
+    fn next(&mut self, who: &str) -> Option<String> {
+        if let Some(script) = self.transfers.remove(who) {
+            let mut script = if script.is_over { script } else { self.transfer(who, script) };
+            let end = script.got.iter().position(|b| *b == b'\n').map_or(script.got.len(), |at| at + 1);
+            let line: Vec<u8> = script.got.drain(..end).collect();
+            self.transfers.insert(who.into(), script);
+            let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_string();
+            return (end > 0).then_some(line);
+        }
+        let Seat { encoder, shelf, lines, .. } = self.seat(who);
+        for batch in shelf.take() {
+            let mut out = Vec::new();
+            batch.envelopes.iter().for_each(|envelope| encoder.encode(envelope, &mut out));
+            lines.extend(String::from_utf8_lossy(&out).lines().map(String::from));
+        }
+        lines.pop_front()
+    }
+
+    fn hang_up(&mut self, who: &str) {
+        if let Some(script) = self.transfers.get_mut(who) {
+            script.has_hung_up = true;
+            return;
+        }
+        let max = self.setup.config.line_bytes;
+        let Seat { id, splitter, decoder, .. } = self.seat(who);
+        let id = *id;
+        let mut messages = Vec::new();
+        if let Some(input) = splitter.finish() {
+            messages.extend(meaning(input, decoder, max).map(|meant| meant.message(id)));
+        }
+        if let Decoded::Request(request) = decoder.finish() {
+            messages.push(Meant::Request(request).message(id));
+        }
+        messages.push(Message::ClientLeft(id, Leave::Closed));
+        self.turn(messages);
+    }
+
+    fn wait(&mut self, seconds: u64) -> bool {
+        for _ in 0..seconds {
+            self.now.mono += Duration::from_secs(1);
+            self.now.wall += chrono::Duration::seconds(1);
+            self.turn(Vec::new());
+        }
+        true
+    }
+
+    fn reads(&mut self, who: &str, on: bool) -> bool {
+        self.seat(who).shelf.set_full(!on);
+        // A turn hands over what waited.
+        self.turn(Vec::new());
+        true
+    }
+
+    fn edit(&mut self, key: &str, value: &str) -> bool {
+        if self.file.is_none() {
+            let (sender, rehashes) = mpsc::sync_channel(WAITING);
+            self.router.rehash_by(sender);
+            self.rehashes = rehashes;
+        }
+        let mut file = self.file.take().and_then(Result::ok).unwrap_or_else(|| self.in_force.clone());
+        let setting = SETTINGS.iter().find(|setting| setting.key == key);
+        let set = setting.map_or(Err("is no setting".into()), |setting| setting.apply(&mut file, value));
+        self.file = Some(set.map(|()| file).map_err(|wrong| format!("{key} {wrong}")));
+        true
+    }
+
+    fn restart(&mut self) {
+        self.turn(vec![Message::Shutdown]);
+        self.clients.clear();
+        self.connected = 0;
+        // The old one, and its store's thread, end before the new one begins.
+        self.transfers.clear();
+        (self.router, self.files, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
+        (self.router, self.files, self.reports) = router(&self.setup, self.now);
+    }
+}
+
+/// What an input means to the router, as a connection's reader would put it.
+enum Meant {
+    Request(Request),
+    Leave(Leave),
+    Interrupt(bool),
+}
+
+impl Meant {
+    fn message(self, id: ClientId) -> Message {
+        match self {
+            Meant::Request(request) => Message::Requests(id, vec![request], Ticket::free()),
+            Meant::Leave(why) => Message::ClientLeft(id, why),
+            Meant::Interrupt(true) => Message::Warn(id, Warning::PasteLeft),
+            Meant::Interrupt(false) => Message::Warn(id, Warning::Interrupt),
+        }
+    }
+}
+
+fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant> {
+    let meant = |decoded| match decoded {
+        Decoded::Nothing => None,
+        Decoded::Request(request) => Some(Meant::Request(request)),
+        Decoded::Leave(why) => Some(Meant::Leave(why)),
+    };
+    match input {
+        Input::Line(line) => meant(decoder.decode(line)),
+        Input::TooLong(got) => meant(decoder.too_long(max, got)),
+        Input::Endless => Some(Meant::Leave(Leave::Endless)),
+        // What nobody offered nobody can agree to.
+        Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
+        Input::Interrupt => Some(Meant::Interrupt(decoder.interrupt())),
+        Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),
+    }
+}

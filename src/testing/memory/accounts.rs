@@ -1,0 +1,156 @@
+//! The accounts of a store in memory.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+
+use crate::features::archive::store::{Account, Answer, Refused};
+use crate::model::looks::are_alike;
+use crate::model::names::Name;
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::secrets::{Proof, Secret};
+use crate::model::text::Text;
+
+/// Accounts, and the invitations that are not used yet.
+#[derive(Default)]
+pub(super) struct Accounts {
+    owners: BTreeMap<Name, Owner>,
+    codes: Vec<String>,
+    codes_made: u64,
+    tokens_made: u64,
+}
+
+struct Owner {
+    account: Account,
+    password: Secret,
+    tokens: Vec<Secret>,
+    known: Vec<IpAddr>,
+}
+
+impl Accounts {
+    /// All of them, with their passwords.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Account, &Secret)> {
+        self.owners.values().map(|owner| (&owner.account, &owner.password))
+    }
+
+    /// A new account, or the same one anew.
+    pub(super) fn add(&mut self, name: &Name, password: Secret, role: Role) {
+        let account = Account { name: name.clone(), role };
+        let owner = Owner { account, password, tokens: Vec::new(), known: Vec::new() };
+        self.owners.insert(name.clone(), owner);
+    }
+
+    pub(super) fn register(
+        &mut self,
+        name: Name,
+        secret: Secret,
+        invite: Option<Text>,
+        needs_invite: bool,
+        token: bool,
+        from: Option<IpAddr>,
+    ) -> Result<Answer, Refused> {
+        if secret.reveal().len() < 8 {
+            return Err(weak());
+        }
+        let place = invite.as_ref().and_then(|code| self.codes.iter().position(|other| *other == **code));
+        if place.is_none() && (needs_invite || invite.is_some()) {
+            return Err(if invite.is_some() { Refused::BadInvitation } else { Refused::NoInvitation });
+        }
+        if let Some(owner) = self.owners.get(&name) {
+            return Err(Refused::NameTaken(owner.account.name.clone()));
+        }
+        if let Some(other) = self.owners.keys().find(|other| are_alike(other, &name)) {
+            return Err(Refused::LooksLike(other.clone()));
+        }
+        place.map(|place| self.codes.remove(place));
+        self.add(&name, secret, Role::Member);
+        Ok(self.proven(&name, token, from))
+    }
+
+    pub(super) fn sign_in(
+        &mut self,
+        proof: Proof,
+        token: bool,
+        from: Option<IpAddr>,
+        guarded: Option<u64>,
+    ) -> Result<Answer, Refused> {
+        match proof {
+            Proof::Password(name, secret) => {
+                if let Some(retry) = guarded.filter(|_| !self.is_known_there(&name, from)) {
+                    return Err(Refused::Guarded(retry));
+                }
+                let owner = self.owners.get(&name).ok_or(Refused::WrongPassword)?;
+                if owner.password != secret {
+                    return Err(Refused::WrongPassword);
+                }
+                Ok(self.proven(&name, token, from))
+            }
+            Proof::Token(secret) => {
+                let owner = self.owners.values().find(|owner| owner.tokens.contains(&secret));
+                let name = owner.ok_or(Refused::SignedOut)?.account.name.clone();
+                Ok(self.proven(&name, token, from))
+            }
+        }
+    }
+
+    pub(super) fn change_password(
+        &mut self,
+        name: &Name,
+        (old, new): (&Secret, Secret),
+        token: bool,
+        (guarded, from): (Option<u64>, Option<IpAddr>),
+    ) -> Result<Answer, Refused> {
+        if let Some(retry) = guarded.filter(|_| !self.is_known_there(name, from)) {
+            return Err(Refused::Guarded(retry));
+        }
+        let owner = self.owners.get_mut(name).filter(|owner| owner.password == *old).ok_or(Refused::WrongPassword)?;
+        if new.reveal().len() < 8 {
+            return Err(weak());
+        }
+        owner.password = new;
+        owner.tokens.clear();
+        Ok(self.proven(name, token, None))
+    }
+
+    /// Forgets this token of the name, or all of them.
+    pub(super) fn sign_out(&mut self, name: &Name, token: Option<&Secret>) -> Answer {
+        if let Some(owner) = self.owners.get_mut(name) {
+            owner.tokens.retain(|other| token.is_some_and(|token| token != other));
+        }
+        Answer::Done
+    }
+
+    pub(super) fn grant(&mut self, name: Name, role: Role) -> Result<Answer, Refused> {
+        let owner = self.owners.get_mut(&name).ok_or(Refused::NoSuchName(name))?;
+        owner.account.role = role;
+        Ok(Answer::Granted(owner.account.clone()))
+    }
+
+    /// A code that is good for one registration.
+    pub(super) fn invite(&mut self) -> Answer {
+        self.codes_made += 1;
+        let code = format!("code-{}", self.codes_made);
+        self.codes.push(code.clone());
+        Answer::Code { code: Text::own(code), until: DateTime::<Utc>::MAX_UTC }
+    }
+
+    fn is_known_there(&self, name: &Name, from: Option<IpAddr>) -> bool {
+        self.owners.get(name).zip(from).is_some_and(|(owner, from)| owner.known.contains(&from))
+    }
+
+    fn proven(&mut self, name: &Name, token: bool, from: Option<IpAddr>) -> Answer {
+        self.tokens_made += 1;
+        let token = token.then(|| Secret::new(format!("token-{}", self.tokens_made)));
+        let Some(owner) = self.owners.get_mut(name) else { return Answer::Refused(Refused::WrongPassword) };
+        owner.tokens.extend(token.clone());
+        let known_there = from.is_some_and(|from| owner.known.contains(&from));
+        owner.known.extend(from);
+        Answer::Account { account: owner.account.clone(), token, known_there }
+    }
+}
+
+fn weak() -> Refused {
+    Refusal::bad_argument("That password", "A password has 8 letters or more.").into()
+}

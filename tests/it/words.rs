@@ -1,0 +1,93 @@
+//! Comments, papers and what users read name their subject: a client, a user, an operator, a reader. Lines with a pronoun in its place
+//! are counted here, and the numbers may only go down.
+
+use std::fs;
+use std::path::Path;
+
+/// Words that stand for a subject without naming it.
+const WORDS: &[&str] = &["somebody", "someone", "nobody", "whoever", "anybody", "anyone", "everybody", "everyone"];
+
+/// How many lines with one of these words there are: a group of files, and its number. A test's own folder belongs to `tests`.
+const LINES: &[(&str, usize)] = &[
+    ("crates/chat", 37),
+    ("crates/chat_bench", 20),
+    ("crates/chat_direct", 3),
+    ("crates/chat_pool", 29),
+    ("crates/chat_store", 84),
+    ("crates/chat_tls", 21),
+    ("crates/chat_tokio", 3),
+    ("crates/chat_web", 188),
+    ("crates/chatd", 47),
+    ("deploy", 38),
+    ("docs", 120),
+    ("examples", 181),
+    ("papers", 120),
+    ("src", 480),
+    ("tests", 485),
+];
+
+/// What is read: source files, papers, pages, transcripts and settings.
+const ENDINGS: &[&str] =
+    &["rs", "md", "chat", "html", "js", "mjs", "css", "json", "toml", "sh", "yml", "service", "conf"];
+
+/// The group of a file by its path below the workspace.
+fn group(path: &Path) -> String {
+    let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
+    match parts.as_slice() {
+        ["crates", _, "tests", ..] | ["crates", "chat_conformance", ..] | ["examples", _, "tests", ..] => {
+            "tests".into()
+        }
+        ["src", "testing" | "testing.rs", ..] => "tests".into(),
+        ["crates", name, ..] => format!("crates/{name}"),
+        [folder, _, ..] => folder.to_string(),
+        _ => "papers".into(),
+    }
+}
+
+fn lines_with_a_word(text: &str) -> usize {
+    let has = |line: &str| {
+        let mut words = line.split(|c: char| !c.is_alphabetic());
+        words.any(|word| WORDS.iter().any(|listed| word.eq_ignore_ascii_case(listed)))
+    };
+    text.lines().filter(|line| has(line)).count()
+}
+
+/// The files of the repository that hold text, without builds, hidden folders and the list of these words.
+fn texts(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with('.') || name.starts_with("target") || name == "node_modules" || name == "words.rs" {
+            continue;
+        }
+        if path.is_dir() {
+            texts(&path, found);
+        } else if path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending)) {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn a_text_names_its_subject() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut files, mut counts) = (Vec::new(), std::collections::BTreeMap::<String, usize>::new());
+    texts(root, &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let path = file.strip_prefix(root).expect("a file of this workspace");
+        *counts.entry(group(path)).or_default() += lines_with_a_word(&text);
+    }
+    println!("{counts:?}");
+    for (group, count) in counts {
+        let bound = LINES.iter().find(|(listed, _)| *listed == group).map_or(0, |(_, bound)| *bound);
+        assert!(
+            count <= bound,
+            "{group} has {count} lines with one of {WORDS:?}, at most {bound} are allowed: name the client, user, operator or reader"
+        );
+        assert!(
+            count + bound / 4 >= bound,
+            "{group} has only {count} lines with such a word: put that into LINES of tests/it/words.rs"
+        );
+    }
+}
