@@ -1,8 +1,8 @@
 //! A chat server on the standard library: a reading thread for each client, one that writes, and one router thread.
 //!
 //! A line becomes a [`Command`](model::command::Command), the router turns commands into [`Event`](model::event::Event)s, and an event
-//! becomes bytes again at the edge. The folders are layers, and each imports only those above it in this list: `model` (words), `chat`
-//! (state), `protocol` (bytes), `net` (sockets and threads), `features`.
+//! becomes bytes again at the edge. The folders are layers, and each imports only those above it in this list: `model` (words),
+//! `config` (settings), `metrics` (figures), `chat` (state), `protocol` (bytes), `net` (sockets and threads), `features`.
 //!
 //! ```no_run
 //! use chat_server::{config::Config, net::server::Server};
@@ -18,15 +18,14 @@
 mod sync;
 
 pub mod model;
+pub mod config;
+pub mod metrics;
 pub mod chat;
 pub mod protocol;
 pub mod net;
 pub mod features;
 
-pub mod config;
-pub mod metrics;
 pub mod machine;
-mod process;
 pub mod program;
 
 // For tests, here and in every crate that builds on this one.

@@ -6,12 +6,14 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
+use crate::metrics::process::soft_limit;
+
 /// A thread maps its stack, the guard page behind it, and the same for its signal stack.
 const MAPS_PER_THREAD: u64 = 4;
 /// What the server needs besides its clients.
 const OWN_THREADS: u64 = 64;
 const OWN_DESCRIPTORS: u64 = 64;
-/// So many clients fit at least where somebody raises a limit.
+/// So many clients fit at least where the operator raises a limit.
 const USUAL: u64 = 10_000;
 
 /// One limit of the system, in clients.
@@ -102,18 +104,13 @@ fn pids_max_files(groups: &str) -> Vec<String> {
     files
 }
 
-/// The soft limit of a row of `/proc/self/limits`; `None` if it is unlimited.
-pub(crate) fn soft_limit(limits: &str, row: &str) -> Option<u64> {
-    limits.lines().find_map(|line| line.strip_prefix(row))?.split_whitespace().next()?.parse().ok()
-}
-
 /// Says why so many clients cannot be held here and what to do about it, or nothing if they can.
 pub fn cannot_hold(max_clients: usize, threads_per_client: u64) -> Option<String> {
     refusal(max_clients as u64, tightest_limit(threads_per_client)?)
 }
 
 /// Makes sure that this machine can hold so many clients: what was asked for is refused with the reason, but the default
-/// gives way, for the usual 1024 open files should not stop anybody from a first look. Returns a note for the person if
+/// gives way, for the usual 1024 open files should not stop a first try. Returns a note for the person if
 /// it did.
 ///
 /// # Errors
@@ -245,15 +242,6 @@ mod tests {
                 assert!(raised.clients >= wanted.max(USUAL), "{refused}");
             }
         }
-    }
-
-    #[test]
-    fn soft_limits_are_read() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max processes             96365                96365                processes \n\
-                      Max open files            unlimited            unlimited            files     \n";
-        assert_eq!(soft_limit(limits, "Max processes"), Some(96_365));
-        assert_eq!(soft_limit(limits, "Max open files"), None);
     }
 
     #[test]

@@ -4,15 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::chat::registry::Snapshot;
 use crate::metrics::exposition::{Exposition, Histogram, Kind};
 use crate::model::code::Code;
 use crate::model::event::{Foreign, Leave, Stat};
 use crate::model::now::Moment;
-use crate::process;
 
-pub mod exporter;
 pub mod exposition;
+pub(crate) mod process;
 
 /// Bounds of the turns' sizes, in messages, and of their times, in nanoseconds.
 const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -85,6 +83,21 @@ pub struct Metrics {
     seen: Mutex<Snapshot>,
     threads: AtomicU64,
     memory_kib: AtomicU64,
+}
+
+/// How many clients and users there are at one moment, and what waits for them.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Open connections that the router knows.
+    pub clients: usize,
+    /// Those of them that signed on.
+    pub people: usize,
+    /// Bytes that wait for clients, in all.
+    pub waiting: usize,
+    /// For how many clients any wait.
+    pub behind: usize,
+    /// The connections by door.
+    pub doors: Vec<(&'static str, usize)>,
 }
 
 /// One figure with its name, explanation and kind, if Prometheus gets it in this form as well.

@@ -12,6 +12,7 @@ pub mod glyph;
 pub mod spam;
 pub mod roles;
 pub mod secrets;
+pub mod reload;
 pub mod audit;
 pub mod command;
 pub mod event;

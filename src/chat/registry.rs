@@ -5,6 +5,7 @@ use std::hash::BuildHasherDefault;
 use std::sync::PoisonError;
 
 use crate::chat::message::Client;
+use crate::metrics::Snapshot;
 use crate::model::looks::Looks;
 use crate::model::names::{ClientId, Name, NumberHasher, RoomName};
 use crate::model::now::Moment;
@@ -39,21 +40,6 @@ impl Holders {
     fn all(&self) -> impl Iterator<Item = ClientId> {
         std::iter::once(self.first).chain(self.others.iter().copied())
     }
-}
-
-/// What the registry holds at one moment, for figures.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Snapshot {
-    /// Open connections that the router knows.
-    pub clients: usize,
-    /// Those of them that have a name.
-    pub people: usize,
-    /// Bytes that wait for clients, in all.
-    pub waiting: usize,
-    /// For how many clients any wait.
-    pub behind: usize,
-    /// The connections by door.
-    pub doors: Vec<(&'static str, usize)>,
 }
 
 /// One person at one moment, for those who show who is on.

@@ -45,7 +45,7 @@ impl Refusal {
     );
 }
 
-/// How long somebody has to begin sending what was offered.
+/// How long a user has to begin sending an offered file.
 pub const OFFER_FOR: Duration = Duration::from_secs(300);
 /// The most files that one person has offered and not sent yet.
 const OFFERS_EACH: usize = 20;
@@ -62,7 +62,7 @@ const FREE_GUESSES: u32 = 10;
 /// One address has at most this part of all places for transfers.
 const SHARE_OF_PLACES: usize = 2;
 
-/// What a file is known by: 128 bits from the system's random source, which nobody guesses. Whoever has it may fetch the file.
+/// What a file is known by: 128 bits from the system's random source, which cannot be guessed. With it a client may fetch the file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Token(u128);
 
@@ -109,9 +109,9 @@ pub enum To {
 pub enum Owner {
     /// An account.
     Account(Name),
-    /// Somebody without one.
+    /// A guest, by address.
     Address(IpAddr),
-    /// Somebody of whom not even that is known.
+    /// A user of whom not even the address is known.
     Client(ClientId),
 }
 
@@ -126,7 +126,7 @@ impl Owner {
     }
 }
 
-/// A file that somebody wants to send.
+/// A file that a user wants to send.
 #[derive(Clone, Debug)]
 pub struct Offer {
     /// By which connection. The offer ends with it.
@@ -204,7 +204,7 @@ pub struct Files {
     draw: Mutex<Draw>,
     port: u16,
     shelf: Mutex<Shelf>,
-    /// Somebody has to tidy up.
+    /// There are files to remove.
     chores: Condvar,
 }
 
@@ -412,7 +412,7 @@ impl Files {
         lines.split_off(lines.len().saturating_sub(SHOWN))
     }
 
-    /// Lets go of what is too old. Returns the offers that nobody came for.
+    /// Lets go of what is too old. Returns the offers for which no file came.
     pub(crate) fn expire(&self, now: Moment) -> Vec<Offer> {
         let mut shelf = self.lock();
         shelf.guesses.tick(now);
@@ -436,7 +436,7 @@ impl Files {
 
     // ---- what those do who move the bytes ----
 
-    /// Takes a place for a transfer with somebody at this address.
+    /// Takes a place for a transfer with a peer at this address.
     ///
     /// # Errors
     /// [`FileError::Full`].
@@ -530,7 +530,7 @@ impl Files {
             Ok(tokens) => self.lock().tokens.extend(tokens),
             Err(error) => {
                 log::error!("files: no random numbers: {error}");
-                // Slower than it would fail, and faster than anybody sends 128 files.
+                // Slower than it would fail, and faster than a user sends 128 files.
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
@@ -598,7 +598,7 @@ impl Shelf {
         (!life.is_zero()).then(|| now + life.saturating_sub(age.to_std().unwrap_or_default()))
     }
 
-    /// Looks a token up for somebody. Whoever has many wrong ones has to wait, and guesses nothing meanwhile.
+    /// Looks a token up for a peer. After many wrong tokens the address has to wait, and cannot guess meanwhile.
     fn guess<T>(
         &mut self,
         token: &str,
@@ -640,11 +640,11 @@ impl Drop for Place {
 /// Who wants to fetch a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reader {
-    /// By the file door: nobody else has the token.
+    /// By the file door: the token is the proof.
     WhoeverHasTheToken,
-    /// Somebody who is known to their door by this number, as others know them.
+    /// A user whom the door knows by this number, as others know them.
     Person(ClientId),
-    /// Somebody who is known to a door that knows people, and is none.
+    /// A request at a door that knows its users, by none of them.
     Nobody,
 }
 
@@ -687,7 +687,7 @@ impl Upload {
         self.offer.bytes - self.written
     }
 
-    /// Whether somebody still waits for it.
+    /// Whether a transfer still waits for it.
     ///
     /// # Errors
     /// [`FileError::Withdrawn`].
@@ -709,7 +709,7 @@ impl Upload {
         Ok(())
     }
 
-    /// All bytes are here: from now on the file stands under its token. It is not known to anybody before the router has
+    /// All bytes are here: from now on the file stands under its token. No client knows of it before the router has
     /// said so ([`Message::Uploaded`](crate::chat::message::Message::Uploaded)).
     ///
     /// # Errors
@@ -727,7 +727,7 @@ impl Upload {
         self.is_done = true;
     }
 
-    /// The server stops: nothing is left of it here, and the router tells whoever offered it.
+    /// The server stops: nothing is left of it here, and the router tells the user who offered it.
     pub fn leave_to_the_router(mut self) {
         self.file = None;
         self.files.disk.remove(self.token);
@@ -752,8 +752,8 @@ impl Drop for Upload {
     }
 }
 
-/// A name for people, from what somebody typed: the last part of a path, of a length that fits into a line. What is left of
-/// it harms nobody, for nothing is ever stored under it.
+/// A name to show, from what a user typed: the last part of a path, of a length that fits into a line. What is left of
+/// it does no harm, for nothing is ever stored under it.
 ///
 /// ```
 /// use chat_server::{features::files::file_name, model::text::Text};

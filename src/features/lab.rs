@@ -10,14 +10,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chat::ticket::Credits;
+use crate::chat::ticket::{Credits, MESSAGES};
 use crate::config::Config;
-use crate::features::lab::chaos::Chaos;
+use crate::config::chaos::Chaos;
+use crate::metrics::process::{self, Task};
 use crate::model::names::{ClientId, Name};
-use crate::net::intake::MESSAGES;
-use crate::process::{self, Task};
 
-pub mod chaos;
+mod chaos;
 pub mod watched;
 
 /// How often those who watch get a picture.

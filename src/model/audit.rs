@@ -1,11 +1,11 @@
-//! What was done by somebody with power over others, as the audit shows it.
+//! What was done with an operator's rights, as the audit shows it.
 
 use chrono::{DateTime, Utc};
 
 use crate::model::names::RoomName;
 use crate::model::text::Text;
 
-/// Something that was done by somebody with power over others, for the audit.
+/// One act with an operator's rights, for the audit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Act {
     /// When.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::config;
 use crate::features::files::{Granted, Token};
 use crate::features::lab::Inspection;
 use crate::features::moderation::sanction;
@@ -15,6 +14,7 @@ pub use crate::model::command::What;
 use crate::model::command::{Choice, Prompt, Terminal, Verb};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::reload;
 use crate::model::roles::Role;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
@@ -569,7 +569,7 @@ pub enum Items {
     /// `STATS`: figures.
     Stats(Vec<Stat>),
     /// `REHASH`: the settings that are not what they were.
-    Settings(Vec<config::Change>),
+    Settings(Vec<reload::Change>),
     /// `AUDIT`: what was done by power.
     Audit {
         /// The acts, oldest first.

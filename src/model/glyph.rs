@@ -7,7 +7,7 @@
 //! one (`क्ष`), which are taken one by one.
 //!
 //! Terminals do not agree on emoji that are made of several: where one shows a family in two columns another shows its
-//! members in six. So what is told here is the most that any of them takes, and nobody should count on less being right.
+//! members in six. So what is told here is the most that any of them takes; do not rely on a smaller number.
 
 /// How many columns a character takes: 0, 1 or 2. It is no control character.
 pub fn width(c: char) -> usize {
@@ -46,12 +46,12 @@ pub fn columns(cluster: &str) -> usize {
     columns
 }
 
-/// Would this character move somebody's cursor, ring a bell, or turn the order of the letters around?
+/// Would this character move a terminal's cursor, ring its bell, or reverse the order of letters?
 pub fn is_harmful(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether nobody sees anything of a character: white space, and what has no shape of its own.
+/// Whether a character is invisible: white space, and characters without a shape of their own.
 pub fn is_invisible(c: char) -> bool {
     c.is_whitespace() || c > '\u{7F}' && is_in(&INVISIBLE, c)
 }

@@ -1,10 +1,10 @@
-//! What names look like: whoever is called `al1ce` or `aIice` is taken for `alice`, and `Server` for the server.
+//! What names look like: a user called `al1ce` or `aIice` is taken for `alice`, and `Server` for the server.
 
 use std::collections::HashMap;
 
 use crate::model::names::Name;
 
-/// What nobody is called, or looks like: it would be taken for the server, or for whoever runs it.
+/// Names that no user may have, or resemble: they would be taken for the server, or for its operator.
 const RESERVED: [&str; 18] = [
     "admin",
     "administrator",

@@ -11,7 +11,7 @@ use crate::model::text::Text;
 /// The most characters a name, or a room name with its `#`, can have.
 pub const MAX_NAME: usize = 32;
 
-/// The number of one connection. It is never given twice, so a late report about it can hurt nobody else.
+/// The number of one connection. It is never given twice, so a late report about it cannot concern another connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClientId(pub usize);
 
@@ -159,7 +159,7 @@ fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
-/// What somebody typed, cut to a length that fits into an answer.
+/// What a user typed, cut to a length that fits into an answer.
 fn shown(typed: &str) -> Text {
     Text::new(&typed.chars().take(40).collect::<String>()).unwrap_or_default()
 }

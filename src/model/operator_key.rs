@@ -1,5 +1,5 @@
-//! The operator key: whoever knows it may do what the server's own people may. It is compared in constant time, and shown to
-//! nobody.
+//! The operator key: with it a user has the rights of an operator of the server. It is compared in constant time, and never
+//! shown.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ impl OperatorKey {
     /// Takes a key from the settings.
     ///
     /// # Errors
-    /// What it should be instead: nobody could type it, or guessing it would be too easy.
+    /// What it should be instead: this one cannot be typed, or is too easy to guess.
     pub fn new(key: &str) -> Result<OperatorKey, &'static str> {
         // As it would come by a line.
         let is_typed = Text::new(key).is_ok_and(|text| text.as_str() == key) && key.trim() == key;

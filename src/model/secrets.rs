@@ -1,4 +1,4 @@
-//! Passwords, keys and tokens, and how somebody shows who they are by them.
+//! Passwords, keys and tokens, and how a user proves with one that a name is theirs.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::model::names::Name;
 use crate::model::refusal::Refusal;
 use crate::model::text::is_harmful;
 
-/// A password, a key or a token: it is shown to nobody, not even in a debug line.
+/// A password, a key or a token: it is never shown, not even in a debug line.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -16,7 +16,7 @@ impl Secret {
         Secret(secret.into())
     }
 
-    /// The words themselves, for whoever has to compare or hash them.
+    /// The secret itself, for code that compares or hashes it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -42,7 +42,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How somebody shows that a name is theirs.
+/// How a user proves that a name is theirs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Proof {
     /// By its password.

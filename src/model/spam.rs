@@ -1,4 +1,4 @@
-//! Why somebody is too fast, and how that is said. No state, no time: those are in [`limit`](crate::chat::limit).
+//! Why a client is too fast, and how that is said. No state, no time: those are in [`limit`](crate::chat::limit).
 
 use crate::model::code::Code;
 use crate::model::refusal::Refusal;

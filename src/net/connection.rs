@@ -264,7 +264,7 @@ pub fn read(
                         intake.end();
                     }
                     Ok(count) => {
-                        // Whoever sends much is read in large pieces, as long as it lasts.
+                        // A client that sends much is read in large pieces, as long as it lasts.
                         wanted = if count == buffer.len() {
                             BUSY
                         } else if count <= QUIET {

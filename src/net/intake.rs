@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::chat::limit::Bucket;
 use crate::chat::message::Message;
 use crate::chat::ticket::Credits;
+pub use crate::chat::ticket::MESSAGES;
 use crate::features::line_editing::editor::{News, shown};
 use crate::model::command::{Command, Terminal};
 use crate::model::event::{Leave, Warning};
@@ -20,8 +21,6 @@ use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder};
 use crate::protocol::parse::Request;
 
-/// The most messages of one client under way: what a transport makes its [`Credits`] with.
-pub const MESSAGES: usize = 2;
 /// The most requests in one message to the router.
 const REQUESTS: usize = 32;
 /// Before sign-on a client may send this much.

@@ -4,7 +4,6 @@ use std::fmt::{Display, Write};
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
-use crate::config::When;
 use crate::features::archive::export::json;
 use crate::model::audit::Entry;
 use crate::model::command::{Choice, Presence, Prompt, View};
@@ -13,6 +12,7 @@ use crate::model::event::{
     Wire,
 };
 use crate::model::names::RoomName;
+use crate::model::reload::When;
 use crate::model::roles::Role;
 use crate::model::zone::Zone;
 

@@ -12,10 +12,10 @@ use super::setup::{Setup, quick};
 use super::stage::Stage;
 use crate::chat::message::Message;
 use crate::features::archive::kept::Kept;
+use crate::features::figures::Exporter;
 use crate::features::files::Files;
 use crate::features::files::door::FileDoor;
 use crate::features::lab::watched;
-use crate::metrics::exporter::Exporter;
 use crate::net::connection::Threads;
 use crate::net::server::{Server, ServerHandle, Transport};
 

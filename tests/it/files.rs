@@ -203,7 +203,7 @@ fn whoever_leaves_takes_the_upload_along() {
     let mut door = house.begins(&token, b"x");
     house.until("it is on its way", |house| house.lies_there() == 1);
     ani.send("QUIT");
-    door.hears("ERR 494 bad-token: Whoever offered it has left, or may not send it any more.");
+    door.hears("ERR 494 bad-token: The user who offered it has left, or may not send it any more.");
     house.until("nothing is left", |house| house.lies_there() == 0);
     // And where the one leaves whom it is for, the other is told when it is there.
     let mut citra = house.server.join("citra");

@@ -9,6 +9,8 @@ use crate::source::{Package, packages, rings};
 /// those above it in this list; `chat` and `protocol` do not import each other.
 const LAYERS: &[&str] = &[
     "model",
+    "config",
+    "metrics",
     "chat",
     "protocol",
     "net",
@@ -19,6 +21,7 @@ const LAYERS: &[&str] = &[
     "features::files",
     "features::line_editing",
     "features::lab",
+    "features::figures",
     "features",
     "program",
 ];
@@ -41,32 +44,20 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const UPWARD: &[(&str, &str)] = &[
     ("model::command", "features::files features::moderation::sanction"),
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
-    ("model::event", "config features::files features::lab features::moderation::sanction"),
-    ("features::files", "config metrics"),
-    ("features::files::door", "config metrics"),
+    ("model::event", "features::files features::lab features::moderation::sanction"),
     ("net::intake", "features::line_editing::editor"),
-    ("features::lab", "config process"),
-    ("net::live", "config"),
-    ("chat::message", "config features::files protocol::parse features::archive::store"),
-    ("features::operators::rehash", "config"),
-    ("protocol::render", "config features::archive::export"),
+    ("chat::message", "features::files protocol::parse features::archive::store"),
+    ("protocol::render", "features::archive::export"),
     ("chat::room", "features::moderation::sanction features::archive::store"),
-    ("chat::router", "config features::files metrics protocol::parse chat::router::archive chat::router::glass"),
     (
         "chat::router",
-        "chat::router::operators chat::router::reads features::moderation::sanction features::archive::store",
+        "features::files protocol::parse chat::router::archive chat::router::glass chat::router::operators chat::router::reads",
     ),
+    ("chat::router", "features::moderation::sanction features::archive::store"),
     ("chat::router::accounts", "chat::router::operators"),
     ("chat::router::archive", "chat::router::accounts"),
-    (
-        "chat::router::commands",
-        "features::files metrics protocol::parse chat::router::archive features::archive::store",
-    ),
-    ("chat::router::files", "config metrics"),
+    ("chat::router::commands", "features::files protocol::parse chat::router::archive features::archive::store"),
     ("chat::router::moderation", "chat::router::reads"),
-    ("chat::router::operators", "config"),
-    ("net::handle", "config metrics"),
-    ("net::server", "config metrics"),
     ("net::telnet", "features::line_editing::editor"),
 ];
 
@@ -74,27 +65,17 @@ const UPWARD: &[(&str, &str)] = &[
 const RINGS: &[(&str, &str)] = &[
     (
         "src",
-        "chat::history chat::message chat::news chat::outbox chat::registry chat::room chat::router chat::router::accounts chat::router::archive",
+        "chat::message chat::registry chat::router chat::router::accounts chat::router::archive chat::router::commands",
     ),
-    (
-        "src",
-        "chat::router::commands chat::router::glass chat::router::operators chat::router::reads config features::archive::export features::archive::store features::files features::files::disk",
-    ),
-    (
-        "src",
-        "features::lab features::lab::chaos metrics model::command model::event net::connection net::handle net::intake net::live",
-    ),
-    (
-        "src",
-        "net::outgoing net::queue net::transport protocol::dialect protocol::dialect::paste protocol::parse protocol::render",
-    ),
+    ("src", "chat::router::glass chat::router::operators"),
+    ("src", "features::files features::files::disk metrics model::command model::event"),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
     (
         "crates/chat_web/src",
-        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue",
+        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",
     ),
-    ("crates/chat_web/src", "routes session session::held session::task state websocket"),
+    ("crates/chat_web/src", "session::task state websocket"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::stream::Stream;
 
-/// What the session is told. Connections carry a number, so that the last words of an old one hurt nobody.
+/// What the session is told. Connections carry a number, so that the last words of an old one do no harm.
 pub(crate) enum Event {
     /// A line, and whether it was hidden as it was typed.
     Typed(String, bool),

@@ -114,7 +114,7 @@ fn forget_secrets(editor: &mut Editor<Typing, FileHistory>) {
     }
 }
 
-/// The terminal's columns; 0 if nobody knows.
+/// The terminal's columns; 0 if unknown.
 fn columns(editor: &mut Editor<Typing, FileHistory>) -> usize {
     editor.dimensions().map_or(0, |(columns, _)| usize::from(columns))
 }
@@ -220,7 +220,7 @@ fn history_file() -> Option<PathBuf> {
     open.open(&file).ok().map(|_there| file)
 }
 
-/// What the editor asks while somebody types.
+/// What the editor asks while the user types.
 struct Typing {
     words: Arc<Words>,
     /// Whether there is nothing on the line; the editor does not say when Ctrl-C comes.
@@ -299,7 +299,7 @@ fn candidates(words: &Words, typed: &str) -> (usize, Vec<String>) {
     } else if word.is_empty() && start == 0 {
         Vec::new()
     } else {
-        // Whoever is spoken to stands first, with a comma: a colon could look like a command.
+        // The user spoken to stands first, with a comma: a colon could look like a command.
         let end = if start == 0 { ", " } else { " " };
         let names = words.names();
         let names = names.names().filter(|name| begins(name)).map(|name| format!("{name}{end}"));

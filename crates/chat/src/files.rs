@@ -63,7 +63,7 @@ fn from_home(path: &str) -> PathBuf {
     }
 }
 
-/// A name for a file of ours, from what somebody else has called theirs: no folder, nothing hidden.
+/// A name for a file of ours, from what another user has called theirs: no folder, nothing hidden.
 pub(crate) fn safe_name(name: &str) -> PathBuf {
     let is_odd = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
     let name: String = name.chars().map(|c| if is_odd(c) { '_' } else { c }).collect();
@@ -263,7 +263,7 @@ impl Transfer {
         Ok(String::from_utf8_lossy(&line).trim_end().to_string())
     }
 
-    /// A bar that is drawn by whoever prints for the person, so that it does not fall into what they type.
+    /// A bar that is drawn by the thread that prints, so that it does not fall into what the user types.
     fn bar(&self, size: u64, name: &str) -> ProgressBar {
         let screen = Screen { number: self.number, events: self.events.clone() };
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen), DRAWN);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-/// `eprintln!` would panic where nobody reads.
+/// `eprintln!` would panic where stderr is closed.
 pub(crate) fn complain(text: &str) {
     let _nobody_reads = writeln!(io::stderr(), "{text}");
 }

@@ -141,7 +141,7 @@ fn hear(stream: &Stream, window: &Window, plain: bool) -> io::Result<Option<u64>
         };
         if is_read {
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-                // What is in the pipe behind us is said, also when nobody reads the answers.
+                // What is in the pipe behind us is said, also when the answers are not read.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => is_read = false,
                 written => written.map_err(|error| io::Error::other(not_written(&error)))?,
             }
@@ -224,7 +224,7 @@ impl Sender {
                 self.give_passwords(asked, None, &mut input)?;
             }
         }
-        // Behind lines of a paste QUIT would be another; this is the same anywhere. Nobody knows what is missing of the paste, so
+        // Behind lines of a paste QUIT would be another; this is the same anywhere. What is missing of the paste is unknown, so
         // the server refuses it.
         self.stream.write_all(if self.pasting { b"\x04" } else { b"QUIT\n" })
     }

@@ -377,7 +377,7 @@ fn listen(number: u32, server: &Server, events: &SyncSender<Event>) {
     let _nobody_asks_any_more = events.send(Event::Cut(number, why));
 }
 
-/// Half of the pause and up to the whole of it, so that not everybody comes back in the same instant.
+/// Half of the pause and up to the whole of it, so that not all clients come back in the same instant.
 fn jittered(pause: u64) -> Duration {
     let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
     let half = Duration::from_millis(pause * 500);

@@ -43,7 +43,7 @@ pub(crate) enum Stream {
 pub(crate) struct Tls {
     socket: TcpStream,
     conn: Mutex<ClientConnection>,
-    /// Whoever writes has this while it encrypts and writes, for records are numbered. It is taken before `conn`.
+    /// The writing thread holds this while it encrypts and writes, for records are numbered. It is taken before `conn`.
     order: Mutex<()>,
     /// What was read and is not decrypted yet; only the reader looks at it.
     raw: Mutex<Vec<u8>>,
@@ -193,7 +193,7 @@ impl Tls {
             if let Some(count) = self.decrypt(&mut raw, buffer)? {
                 return Ok(count);
             }
-            // A new key has to be answered. Where somebody writes, that thread takes the answer along.
+            // A new key has to be answered. While another thread writes, that thread takes the answer along.
             if lock(&self.conn).wants_write()
                 && let Ok(_order) = self.order.try_lock()
             {
@@ -231,7 +231,7 @@ impl Tls {
         Ok(count)
     }
 
-    /// Writes what the connection has for the server. `order` is held by whoever calls.
+    /// Writes what the connection has for the server. The caller holds `order`.
     fn flush(&self) -> io::Result<()> {
         loop {
             let mut out = Vec::new();
@@ -247,7 +247,7 @@ impl Tls {
         }
     }
 
-    /// Says that this is the end and no cut, unless somebody is stuck in the middle of a line.
+    /// Says that this is the end and no cut, unless a thread is stuck in the middle of a line.
     fn say_goodbye(&self) {
         if let Ok(_order) = self.order.try_lock() {
             lock(&self.conn).send_close_notify();
@@ -279,7 +279,7 @@ fn explained(error: io::Error) -> io::Error {
             "it wants to see a certificate of yours: --cert FILE --key FILE".into()
         }
         Some(rustls::Error::AlertReceived(AlertDescription::InternalError)) => {
-            "it has no place now, for anybody or for this address, or something is wrong with it; try again later"
+            "it has no place now, for any client or for this address, or something is wrong with it; try again later"
                 .into()
         }
         Some(rustls::Error::AlertReceived(alert)) => format!("it refuses us by TLS: {alert:?}"),

@@ -1,7 +1,7 @@
 //! How the chat looks to a person: one calm line for each thing that happens, names in one column.
 //!
-//! What stands in that column says what a line is, and nobody can forge it: a name is somebody's words, `-name-` a whisper, `~` what
-//! somebody says in the third person, `*` and `--` what the server tells, `!` a refusal or a warning.
+//! What stands in that column says what a line is, and no user can forge it: behind a name stand that user's words, `-name-` a whisper, `~` what
+//! a user says in the third person, `*` and `--` what the server tells, `!` a refusal or a warning.
 
 mod blocks;
 
@@ -100,7 +100,7 @@ impl View {
             "BYE" => self.quiet(line, text),
             "HELLO" => self.quiet(line, &format!("connected to {}", line.pair("name").unwrap_or("the chat"))),
             "PROMPT" => self.quiet(line, text),
-            // A sign of life that nobody asked for.
+            // A sign of life that this program did not ask for.
             "PONG" if first == "*" => String::new(),
             "PONG" => self.quiet(line, format!("pong {first}").trim_end()),
             "" => String::new(),
@@ -163,7 +163,7 @@ impl View {
         self.marked(line, "*", DIM, &format!("{place}{who} sends {size} bytes, {fetch}: {}", line.text))
     }
 
-    /// How order was kept. Somebody banned by address is `*`, and so is who did it where a time is over.
+    /// A line about moderation. A user banned by address is `*`, and so is the actor where a time is over.
     fn order(&mut self, line: &Line) -> String {
         let (room, who, by) = (line.field(0), line.field(1), line.field(2));
         let who = if who == "*" { "an address" } else { who };
@@ -199,7 +199,7 @@ impl View {
         self.quiet(line, &format!("{} {what} line {target} of {}{words}", line.field(2), line.field(0)))
     }
 
-    /// What somebody said. Who it was stands in the column of the marks, where no words of others come.
+    /// What a user said. The name stands in the column of the marks, where no words of others come.
     fn said(&mut self, line: &Line, shown: &str, who: &str, words: &str) -> String {
         self.marked(line, shown, colour_of(who), words)
     }
@@ -398,7 +398,7 @@ mod tests {
         assert_eq!(folded("a  b", 20, 20, 80), "a  b");
     }
 
-    /// Whatever somebody writes, also what the client shows of another line or the end of it, is shown as theirs.
+    /// Whatever a user writes, also what the client shows of another line or the end of it, is shown as theirs.
     #[test]
     fn nothing_that_can_be_written_looks_like_another_line() {
         let server = [

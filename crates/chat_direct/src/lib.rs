@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// A thread for each client, and none that writes while everybody reads.
+    /// A thread for each client, and none that writes while all clients read.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_client_costs_one_thread() {

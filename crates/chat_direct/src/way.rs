@@ -66,7 +66,7 @@ struct Way<E> {
 }
 
 struct State<E> {
-    /// Here while nobody writes; a writer has it while it does.
+    /// Here while no thread writes; a writer has it while it does.
     outgoing: Option<Outgoing<E>>,
     /// Here until there is a writer.
     receiver: Option<QueueReceiver>,
@@ -133,7 +133,7 @@ impl<E: Encoder + 'static> Deliver for Sender<E> {
 
 impl<E: Encoder + 'static> Drop for Sender<E> {
     fn drop(&mut self) {
-        // First this, for whoever looks whether it is over must find that it is.
+        // First this, for a thread that looks whether it is over must find that it is.
         drop(self.queue.take());
         let mut state = self.way.lock();
         if !state.behind {

@@ -25,9 +25,9 @@ use crate::workers::{Job, Shared};
 /// The most bytes of one read: of a client that says a line now and then, and of one that sends much.
 const QUIET: usize = 512;
 const BUSY: usize = 16 * 1024;
-/// So many reads are one share of the work; whoever has more to say goes to the back of the queue.
+/// So many reads are one share of the work; a client with more to read goes to the back of the queue.
 const SHARE: usize = 4;
-/// So many bytes of answers to telnet wait at most; whoever takes none is not read from.
+/// So many bytes of answers to telnet wait at most; a client that takes none is not read from.
 const ANSWERS: usize = 1_024;
 /// How soon it is tried again where the router's inbox is full.
 const RETRY: Duration = Duration::from_millis(1);
@@ -39,9 +39,9 @@ pub(crate) struct Client<D, E> {
     turnstile: Turnstile,
     workers: Arc<Shared<Client<D, E>>>,
     watch: Watch<Client<D, E>>,
-    /// The socket has said that there is something to read, and nobody has found the end of it.
+    /// The socket has said that there is something to read, and no read has found the end of it.
     readable: AtomicBool,
-    /// What only the worker has that is at it; the turnstile sees to that, so nobody ever waits for this lock.
+    /// What only the current worker has; the turnstile sees to that, so no thread ever waits for this lock.
     work: Mutex<Work<D, E>>,
 }
 
@@ -149,7 +149,7 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
 
     fn leave(&self, work: &mut Work<D, E>, why: Leave) {
         work.phase = Phase::Leaving(Parting::default());
-        // Behind what is still unsent, of which there is nothing: whoever leaves has handed over what it said.
+        // Behind what is still unsent, of which there is nothing: a client that leaves has handed over what it said.
         work.unsent = Some(Message::ClientLeft(self.arrival.id, why));
     }
 
@@ -181,7 +181,7 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
     fn talk(&self, work: &mut Work<D, E>) -> Wait {
         // What the intake wants done.
         let (reads, until) = loop {
-            // They come past the queue, so tickets do not hold them back. Whoever is let go is to leave all the same.
+            // They come past the queue, so tickets do not hold them back. A disconnected client leaves all the same.
             if work.answers.len() >= ANSWERS && !work.queue.hangup().is_over() {
                 break (false, None);
             }
@@ -240,12 +240,12 @@ impl<D: Decoder + 'static, E: Encoder + 'static> Client<D, E> {
         match (&mut &*self.arrival.socket).read(&mut work.buffer) {
             Ok(0) => {
                 work.intake.end();
-                // Whoever reads again finds the end again.
+                // The next read finds the end again.
                 self.readable.store(true, Ordering::Release);
                 Wait::Again
             }
             Ok(count) => {
-                // Whoever sends much is read in large pieces, as long as it lasts.
+                // A client that sends much is read in large pieces, as long as it lasts.
                 work.busy = count == work.buffer.len() || work.busy && count > QUIET;
                 work.to = count;
                 self.readable.store(true, Ordering::Release);

@@ -33,13 +33,13 @@ pub type Pool = PoolOf<LineDecoder, LineEncoder>;
 
 /// The same for any dialect.
 pub struct PoolOf<D: Decoder + 'static, E: Encoder + 'static> {
-    // In this order: when it is dropped nobody is called any more before the workers end.
+    // In this order: when it is dropped no client is called any more before the workers end.
     readiness: Readiness<Client<D, E>>,
     workers: Workers<Client<D, E>>,
 }
 
 impl<D: Decoder + 'static, E: Encoder + 'static> Default for PoolOf<D, E> {
-    /// As many workers as the machine has cores, and at least two, so that there is somebody to steal from.
+    /// As many workers as the machine has cores, and at least two, so that there is another worker to steal from.
     ///
     /// # Panics
     /// If the system has no threads for it.

@@ -18,7 +18,7 @@ const EVENTS: usize = 1_024;
 /// What wakes the thread itself. Clients count from 1.
 const SELF: Token = Token(0);
 
-/// Whoever can be called.
+/// What readiness calls.
 pub(crate) trait Ready: Send + Sync + 'static {
     /// Something has happened, so a worker is to look at it.
     fn call(self: &Arc<Self>);
@@ -170,7 +170,7 @@ impl<C: Ready> Watched<C> {
         }
     }
 
-    /// A function of its own, so that nobody is called while the lock is held.
+    /// A function of its own, so that no client is called while the lock is held.
     fn due(&self, now: Instant) -> Option<Arc<C>> {
         self.state().due(now)
     }
@@ -189,7 +189,7 @@ impl<C: Ready> Drop for Readiness<C> {
         } else if let Some(thread) = self.thread.take() {
             let _did_not_panic = thread.join();
         }
-        // Whoever is left holds a way to here; without this both would stay for ever.
+        // A client that is left holds a way to here; without this both would stay for ever.
         let left = std::mem::take(&mut self.watch.0.state().clients);
         drop(left);
     }
@@ -213,7 +213,7 @@ mod tests {
         assert!(state.set_alarm(at(900), 1));
         assert!(state.set_alarm(at(5), 2), "the thread has to wake earlier now");
         assert!(!state.set_alarm(at(7), 3));
-        // Somebody who is slowed down again and again, with a far deadline in between each time.
+        // A client that is slowed down again and again, with a far deadline in between each time.
         for round in 0..1_000 {
             state.set_alarm(at(round % 3), 1);
             state.set_alarm(at(900), 1);

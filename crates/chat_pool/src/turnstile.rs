@@ -1,4 +1,4 @@
-//! Lets one worker at a time at a connection, and makes sure that nobody's call is missed.
+//! Lets one worker at a time at a connection, and makes sure that no call is missed.
 
 #[cfg(not(test))]
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,7 +13,7 @@ const IDLE: u8 = 0;
 const QUEUED: u8 = 1;
 /// A worker is at it.
 const RUNNING: u8 = 2;
-/// A worker is at it, and somebody called since it began: what it found may be old.
+/// A worker is at it, and there was a call since it began: what it found may be old.
 const CALLED: u8 = 3;
 
 /// What stands between a connection and those who want something done for it.
@@ -35,7 +35,7 @@ const CALLED: u8 = 3;
 pub(crate) struct Turnstile(AtomicU8);
 
 impl Turnstile {
-    /// Somebody wants it looked at. Returns whether the caller has to put it into a queue.
+    /// Asks for a look at it. Returns whether the caller has to put it into a queue.
     pub(crate) fn call(&self) -> bool {
         let step = |state| {
             Some(match state {
@@ -57,7 +57,7 @@ impl Turnstile {
         let rest = if again { QUEUED } else { IDLE };
         match self.0.compare_exchange(RUNNING, rest, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => again,
-            // Somebody called meanwhile.
+            // There was a call meanwhile.
             Err(_) => {
                 self.0.swap(QUEUED, Ordering::AcqRel);
                 true
@@ -82,9 +82,9 @@ mod tests {
             assert!(turnstile.call());
             assert!(!turnstile.call());
             turnstile.begin();
-            assert!(!turnstile.call(), "whoever is at it queues it");
+            assert!(!turnstile.call(), "the worker at it queues it");
             assert!(!turnstile.call());
-            assert!(turnstile.end(false), "since somebody called");
+            assert!(turnstile.end(false), "since there was a call");
             turnstile.begin();
             assert!(!turnstile.end(false));
             assert!(turnstile.call());
@@ -108,7 +108,7 @@ mod tests {
             Desk { turnstile: Turnstile::default(), news: none(), seen: none(), hand: UnsafeCell::new(()) }
         }
 
-        /// Puts something down and calls. Whoever has to queue it runs it at once.
+        /// Puts something down and calls. The caller that has to queue it runs it at once.
         fn bring(&self, which: usize) {
             self.news[which].store(true, Ordering::Relaxed);
             if self.turnstile.call() {

@@ -1,7 +1,7 @@
 //! The pool: a few workers, a queue for each of them and one for all, and the rule that who has nothing to do steals.
 //!
 //! Why not one queue for all? Every worker would stand at its door. Here a worker takes a handful from the common queue into
-//! its own, works through that without meeting anybody, and when it is through, takes from the others what they have not
+//! its own, works through that without meeting another worker, and when it is through, takes from the others what they have not
 //! come to: so none is idle while another has more than it can do at once.
 
 use std::io;
@@ -75,13 +75,13 @@ impl<J: Job> Shared<J> {
             if let Some(job) = self.find(number, own) {
                 if job.run() {
                     // Behind all that waits anywhere, and not into the own queue: that would never become empty, and the
-                    // common one would wait for ever. Nobody is woken for it, since this one looks there next.
+                    // common one would wait for ever. No worker is woken for it, since this one looks there next.
                     self.common.push(job);
                 }
                 continue;
             }
             // First on the list, then a last look, then to sleep: a job that comes before the look is found by it, and
-            // whoever brings one later finds us on the list.
+            // a thread that brings one later finds us on the list.
             self.asleep().push((number, thread::current()));
             if !self.stop.load(Ordering::Acquire) && !self.has_work() {
                 thread::park();
@@ -99,7 +99,7 @@ impl<J: Job> Shared<J> {
                     .steal_batch_and_pop(own)
                     .or_else(|| others.map(|(_, stealer)| stealer.steal_batch_and_pop(own)).collect())
             })
-            // Somebody was in the way: once more.
+            // Another worker was in the way: once more.
             .find(|stolen| !stolen.is_retry())
             .and_then(|stolen| stolen.success())
         })
@@ -201,7 +201,7 @@ mod tests {
         over.store(true, Ordering::Release);
     }
 
-    /// One that does not end until another is done: with one worker stuck in it, the other is done by somebody who stole it
+    /// One that does not end until another is done: with one worker stuck in it, the other is done by a worker that stole it
     /// or took it.
     #[test]
     fn what_stands_behind_a_long_job_is_done_by_others() {
@@ -215,7 +215,7 @@ mod tests {
                 match &**self {
                     Either::Long(long) => {
                         let waits = long.0.lock().unwrap().take().unwrap();
-                        waits.recv_timeout(Duration::from_secs(20)).expect("somebody else does the other");
+                        waits.recv_timeout(Duration::from_secs(20)).expect("another worker does the other");
                     }
                     Either::Short(first, second) => {
                         first.lock().unwrap().send("done".into()).unwrap();

@@ -24,7 +24,7 @@ pub struct Files {
     pub cert: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// Who signs the certificates of clients. Where this is set, whoever has none does not come in.
+    /// The CA of the clients' certificates. Where this is set, a client without one is refused.
     pub client_ca: Option<PathBuf>,
 }
 
@@ -118,7 +118,7 @@ impl Certificates {
         }
         if let Some(key) = &self.open_key {
             let key = key.display();
-            warnings.push(format!("everybody on this machine may read the key in {key}\n  try: chmod 600 {key}"));
+            warnings.push(format!("every user of this machine may read the key in {key}\n  try: chmod 600 {key}"));
         }
         warnings
     }
@@ -169,7 +169,7 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let has = |words: &[u8]| text.windows(words.len()).any(|part| part == words);
     if has(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(b"Proc-Type: 4,ENCRYPTED") {
         return Err(TlsError(format!(
-            "the key in {shown} has a passphrase, which nobody could type at a start\n  \
+            "the key in {shown} has a passphrase, which cannot be typed at a start\n  \
              try: openssl pkey -in {shown} -out key.pem, and chmod 600 key.pem"
         )));
     }
@@ -209,7 +209,7 @@ fn ownership(path: &Path) -> String {
             let (owner, mode) = (user(file.uid()), file.mode() & 0o777);
             format!("\n  {us}; the file belongs to {owner}, with mode {mode:o}\n  try: chown, or chgrp and chmod 640")
         }
-        Err(_) => format!("\n  {us}; a folder above the file lets nobody else in"),
+        Err(_) => format!("\n  {us}; a folder above the file keeps that user out"),
     }
 }
 
@@ -229,7 +229,7 @@ fn user(uid: u32) -> String {
     name.map_or_else(|| format!("user {uid}"), |name| format!("user {name}"))
 }
 
-/// Whether everybody may read it.
+/// Whether all users of the machine may read it.
 #[cfg(unix)]
 fn is_open(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -18,7 +18,7 @@ const HANDSHAKE: u8 = 0x16;
 /// A fatal alert, `internal_error`: what those get for whom there is no place. Nothing is read of them before.
 const NO_PLACE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
 
-/// Why somebody did not come in.
+/// Why a client did not come in.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// What came first is no TLS.
@@ -128,7 +128,7 @@ impl Wait<'_> {
     }
 }
 
-/// The last of somebody who did not come in: who spoke no TLS learns what this door wants.
+/// The last words to a client that did not come in: one without TLS learns what this door wants.
 pub(crate) fn part(mut socket: &TcpStream, failure: &Failure) {
     let port = socket.local_addr().map_or(0, |addr| addr.port());
     if matches!(failure, Failure::Plain | Failure::Silent) {
@@ -143,7 +143,7 @@ pub(crate) fn part(mut socket: &TcpStream, failure: &Failure) {
     see_off(socket, false, || true);
 }
 
-/// Tells somebody for whom there is no place, before their first byte.
+/// Tells a client for which there is no place, before its first byte.
 pub(crate) fn refuse(mut socket: &TcpStream) {
     if let Err(error) = socket.write_all(&NO_PLACE) {
         log::debug!("gone before it was turned away: {error}");

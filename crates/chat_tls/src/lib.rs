@@ -13,19 +13,19 @@
 //!
 //! # One connection, two threads, two locks
 //!
-//! A TLS connection has one state for both directions: whoever decrypts may have to answer (a new key, an alert), and what is
+//! A TLS connection has one state for both directions: the thread that decrypts may have to answer (a new key, an alert), and what is
 //! encrypted must leave in the order in which it was encrypted, for each record is numbered. A thread that waits for bytes
 //! while it holds that state would keep the other from writing for as long as the peer is silent. So the state is taken as
 //! what it is, a machine between buffers, and no socket is touched while it is locked:
 //!
 //! | lock | who takes it | held for |
 //! | --- | --- | --- |
-//! | `order` | whoever writes to the socket | encrypting a record and writing it: at most a tick of half a second |
-//! | `conn` | whoever needs the state | arithmetic only: no system call is made under it |
+//! | `order` | the thread that writes to the socket | encrypting a record and writing it: at most a tick of half a second |
+//! | `conn` | a thread that needs the state | arithmetic only: no system call is made under it |
 //!
-//! (A third keeps what the reader has read and not decrypted; nobody else takes it.)
+//! (A third keeps what the reader has read and not decrypted; no other thread takes it.)
 //! `order` is always taken before `conn`, never behind it. The reader reads the socket without either, then takes `conn` to
-//! decrypt. Where that leaves something to send, it only *tries* to take `order`: if somebody is writing, that thread looks
+//! decrypt. Where that leaves something to send, it only *tries* to take `order`: if another thread writes, that thread looks
 //! for more when it has let go, so nothing is forgotten, and a peer that takes nothing cannot stop us from reading what it
 //! says (its own `QUIT`, or the end of it all).
 //!
@@ -87,7 +87,7 @@ impl Tls {
         Ok(Tls(Arc::new(Shared { certificates, counters: Counters::default() })))
     }
 
-    /// Loads certificates anew, from the same files or from others. Handshakes from now on use them; whoever is connected
+    /// Loads certificates anew, from the same files or from others. Handshakes from now on use them; a client that is connected
     /// stays so. After an error everything is as it was.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Tls {
         Ok(())
     }
 
-    /// What should be said to an operator about the certificates in use: one that has expired, a key that everybody may
+    /// What should be said to an operator about the certificates in use: one that has expired, a key that every user may
     /// read.
     pub fn warnings(&self) -> Vec<String> {
         self.certificates().warnings()

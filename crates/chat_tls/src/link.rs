@@ -73,7 +73,7 @@ impl TlsLink {
         }
     }
 
-    /// Writes what is encrypted, and then what the connection wants to send. A part is as good as a timeout: whoever calls
+    /// Writes what is encrypted, and then what the connection wants to send. A part is as good as a timeout: the caller
     /// looks at the time.
     fn flush(&self, sending: &mut Sending) -> io::Result<()> {
         loop {
@@ -104,12 +104,12 @@ impl TlsLink {
         }
     }
 
-    /// Sends what the connection wants to say on its own account, unless somebody is writing: that thread comes here
+    /// Sends what the connection wants to say on its own account, unless another thread is writing: that thread comes here
     /// afterwards.
     fn flush_unless_busy(&self) {
         while lock(&self.conn).is_ok_and(|conn| conn.wants_write()) {
             let Ok(mut sending) = self.order.try_lock() else { return };
-            // The peer takes nothing. Whoever gets the rest of that record out takes this along.
+            // The peer takes nothing. The thread that gets the rest of that record out takes this along.
             if !sending.bytes.is_empty() {
                 return;
             }
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(heard[written..], b"\xff\xfc\x06".repeat(20));
     }
 
-    /// Whoever asks and asks, and reads no answer, is not answered for ever: there is a bound, and a wait.
+    /// A client that asks and asks, and reads no answer, is not answered for ever: there is a bound, and a wait.
     #[test]
     fn answers_that_nobody_reads_are_bounded() {
         let (_client, server) = ends(&TLS13);

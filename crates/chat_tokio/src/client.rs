@@ -26,7 +26,7 @@ const QUIET: usize = 512;
 const BUSY: usize = 16 * 1024;
 /// So many reads are one share of the work; then others have their turn, however much more has come.
 const SHARE: usize = 4;
-/// So many bytes of answers to telnet wait at most; whoever takes none is not read from.
+/// So many bytes of answers to telnet wait at most; a client that takes none is not read from.
 const ANSWERS: usize = 1_024;
 /// How long a task waits while the router's inbox is full.
 const RETRY: Duration = Duration::from_millis(1);
@@ -153,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
                 read = self.read.read(&mut self.buffer), if reads => match read {
                     Ok(0) => self.intake.end(),
                     Ok(count) => {
-                        // Whoever sends much is read in large pieces, as long as it lasts.
+                        // A client that sends much is read in large pieces, as long as it lasts.
                         self.busy = count == self.buffer.len() || self.busy && count > QUIET;
                         self.to = count;
                         share += 1;
@@ -177,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
     /// Does what the intake wants done, as far as nothing has to be waited for.
     async fn look(&mut self) -> Result<Wait, Leave> {
         loop {
-            // They come past the queue, so tickets do not hold them back. Whoever is let go is to leave all the same.
+            // They come past the queue, so tickets do not hold them back. A disconnected client leaves all the same.
             if self.answers.len() >= ANSWERS && !self.queue.hangup().is_over() {
                 return Ok(Wait::Ticket);
             }

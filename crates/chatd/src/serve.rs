@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use chat_server::config::{Config, ConfigError, Origin};
 use chat_server::features::archive::store::Contents;
+use chat_server::features::figures::Exporter;
 use chat_server::features::files::door::FileDoor;
 use chat_server::features::lab::watched;
 use chat_server::features::operators::rehash::Rehashes;
-use chat_server::metrics::exporter::Exporter;
 use chat_server::metrics::exposition::{Exposition, Kind};
 use chat_server::model::roles::Role;
 use chat_server::net::server::{Door, Server, ServerHandle};

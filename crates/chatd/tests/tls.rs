@@ -325,7 +325,7 @@ fn what_is_wrong_with_a_certificate_is_one_clear_error() {
     assert!(code == Some(0) && said.contains("The settings are good") && error.is_empty(), "{error}");
     fs::set_permissions(dir.join("key.pem"), fs::Permissions::from_mode(0o644)).expect("a mode");
     let (code, _, error) = check(&files(&dir));
-    assert!(code == Some(0) && error.contains("warning: everybody on this machine may read the key"), "{error}");
+    assert!(code == Some(0) && error.contains("warning: every user of this machine may read the key"), "{error}");
 }
 
 /// As root, every file can be read: so it is run as somebody else.

@@ -76,7 +76,7 @@ impl Disk {
         private(OpenOptions::new().write(true).create_new(true)).open(self.part(token))
     }
 
-    /// A file is whole. Where it outlives the server it is on the disk before anybody hears of it.
+    /// A file is whole. Where it outlives the server it is on the disk before a client hears of it.
     pub(super) fn complete(&self, token: Token, file: &File) -> io::Result<()> {
         if !self.is_fresh {
             file.sync_all()?;
@@ -143,7 +143,7 @@ impl Drop for Disk {
     }
 }
 
-/// Removes what servers of the same user have left beside a directory when they were killed: nobody holds the lock in it.
+/// Removes what servers of the same user have left beside a directory when they were killed: no process holds the lock in it.
 #[cfg(unix)]
 fn sweep(own: &Path) {
     use std::os::unix::fs::MetadataExt;

@@ -36,7 +36,7 @@ const FIRST_LINE: Duration = Duration::from_secs(10);
 const MAX_LINE: usize = 1_024;
 /// A blocked read or write comes back this often to look at the time.
 pub const TICK: Duration = Duration::from_millis(500);
-/// Whoever has sent all that was announced may have more: so long it is waited for. Many netcats do not say that they are done.
+/// How long the door waits for more bytes than were announced. Many netcats do not say that they are done.
 const MORE: Duration = Duration::from_millis(300);
 /// So many bytes have to move in `slow_secs`.
 const STRIDE: u64 = 64 * 1024;
@@ -226,7 +226,7 @@ impl<P: Peer> Desk<'_, P> {
         let began = Instant::now();
         let outcome = match self.first_line(began) {
             Ok(Some(begun)) => self.carry_out(&begun, began),
-            // Nobody said anything, or another protocol was answered.
+            // The peer said nothing, or another protocol was answered.
             Ok(None) => return,
             Err(error) => Err(error),
         };
@@ -404,7 +404,7 @@ impl<P: Peer> Desk<'_, P> {
 }
 
 /// The end of an upload, by whatever door: `came` says whether all bytes have come. If so it is said in the chat, which may take
-/// some seconds, and if not, whoever offered it is told why.
+/// some seconds, and if not, the user who offered it is told why.
 ///
 /// # Errors
 /// Why there is no file. Nothing is left of it then.

@@ -24,7 +24,7 @@ pub enum FileError {
     },
     /// 494: there is nothing under that token, or not any more.
     BadToken,
-    /// 494: whoever offered it has left, or may not send it any more.
+    /// 494: the user who offered it has left, or may not send it any more.
     Withdrawn,
     /// 495: it has another size than was said.
     WrongSize {
@@ -41,7 +41,7 @@ pub enum FileError {
     NoSpace,
     /// 511: as many transfers are under way as there may be, or as one address may have.
     Full,
-    /// Never sent: the connection broke, so nobody is there to read it.
+    /// Never sent: the connection is broken.
     Lost,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for FileError {
             FileError::BadToken => {
                 write!(f, "There is nothing under that token, or not any more. /files in the chat shows what there is.")
             }
-            FileError::Withdrawn => write!(f, "Whoever offered it has left, or may not send it any more."),
+            FileError::Withdrawn => write!(f, "The user who offered it has left, or may not send it any more."),
             FileError::WrongSize { got: Some(got), wanted } => write!(f, "{got} of {wanted} bytes came."),
             FileError::WrongSize { got: None, wanted } => {
                 write!(f, "More than the {wanted} bytes came that were offered.")

@@ -18,7 +18,7 @@ use crate::model::text::Text;
 pub const MAX_SANCTIONS: usize = 200;
 /// The most bytes of a reason.
 pub const MAX_REASON: usize = 200;
-/// The longest time for which somebody can be banned or muted; without a time it is until it is lifted.
+/// The longest time for which a user can be banned or muted; without a time it is until it is lifted.
 pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// An address and how many of its first bits count: `192.0.2.0/24`.
@@ -84,9 +84,9 @@ fn masked(address: IpAddr, bits: u8) -> IpAddr {
 /// Whom a ban or a mute holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Whom {
-    /// Whoever has that name, and the connections that had it when it was said, whatever they are called later.
+    /// The user with that name, and the connections that had it at that time, also under a later name.
     Name(Name),
-    /// Whoever comes from there.
+    /// All connections from these addresses.
     Network(Network),
 }
 
@@ -109,7 +109,7 @@ impl fmt::Display for Whom {
     }
 }
 
-/// What a sanction keeps somebody from.
+/// What a sanction keeps a user from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
     /// From speaking.
@@ -141,7 +141,7 @@ pub struct Sanction {
 pub struct Held {
     /// What it is.
     pub sanction: Sanction,
-    /// When it is over. Only this counts as long as the server runs: whoever sets the clock lifts nothing.
+    /// When it is over. Only this counts as long as the server runs: setting the clock lifts nothing.
     pub until: Option<Moment>,
     connections: BTreeSet<ClientId>,
 }
@@ -153,7 +153,7 @@ impl Held {
         Some(left.as_secs() + u64::from(left.subsec_nanos() > 0))
     }
 
-    /// What whoever it holds is told.
+    /// What a client under this sanction is told.
     pub fn told(&self, now: Moment) -> Box<Told> {
         let Sanction { by, why, .. } = &self.sanction;
         Box::new(Told { retry: self.left(now), by: by.clone(), why: why.clone() })
@@ -170,7 +170,7 @@ impl Held {
     }
 }
 
-/// What somebody is told whom a sanction holds.
+/// What a client under a sanction is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Told {
     /// Seconds until it is over; `None` is until it is lifted.
@@ -234,7 +234,7 @@ impl Told {
     }
 }
 
-/// Somebody, as far as sanctions know people.
+/// What sanctions know of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Suspect<'a> {
     /// The connection.
@@ -296,7 +296,7 @@ impl Sanctions {
         Ok(())
     }
 
-    /// Ends those of that kind for these: a name that somebody has now ends what holds their connection under another, too.
+    /// Ends those of that kind for these: the current name of a connection also ends what holds it under an earlier name.
     /// Returns what it was.
     pub fn lift(&mut self, kind: Kind, whom: &Whom, connections: &[ClientId]) -> Vec<Sanction> {
         self.take(|held| {
@@ -322,7 +322,7 @@ impl Sanctions {
         }
     }
 
-    /// The sanction of that kind that holds somebody; of several the one that lasts longest.
+    /// The sanction of that kind that holds a client; of several the one that lasts longest.
     pub fn on(&self, kind: Kind, suspect: Suspect<'_>, now: Moment) -> Option<&Held> {
         let holds = |held: &&Held| {
             held.sanction.kind == kind
@@ -351,12 +351,12 @@ impl Sanctions {
         self.0.iter().map(|held| held.sanction.clone()).collect()
     }
 
-    /// Whether nobody is held: the least that each line of the chat asks.
+    /// Whether there is no sanction at all: the cheap check for each line of the chat.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether anybody is banned.
+    /// Whether there is a ban.
     pub fn has_bans(&self) -> bool {
         self.0.iter().any(|held| held.sanction.kind == Kind::Ban)
     }
@@ -471,7 +471,7 @@ mod tests {
         sanctions.forget(ClientId(1));
         assert!(!on(&sanctions, 1, "other"));
         sanctions.add(mute("budi"), None, [ClientId(3)], now).unwrap();
-        // By the name that somebody has now, what holds their connection is lifted.
+        // By the current name of a connection, what holds it is lifted.
         assert_eq!(sanctions.lift(Kind::Mute, &Whom::Name(name("other")), &[ClientId(3)]), [mute("budi")]);
         assert!(!on(&sanctions, 3, "budi"));
         assert_eq!(sanctions.lift(Kind::Mute, &Whom::Name(name("budi")), &[]), []);

@@ -84,7 +84,7 @@ impl Conversation {
         self.own(&format!("connected again, as {name}"));
         let current = self.view.current.clone();
         let mut names: Vec<String> = self.rooms.iter().map(|room| room.name.clone()).collect();
-        // The server puts everybody into the lobby first, so it is first for us, too.
+        // The server puts all users into the lobby first, so it is first for us, too.
         match names.iter().position(|room| room.eq_ignore_ascii_case(&lobby)) {
             Some(place) => {
                 self.rooms[..=place].rotate_right(1);

@@ -1,4 +1,4 @@
-//! What the server says: the answers to what was asked, and all that nobody asked for.
+//! What the server says: the answers to what was asked, and all other events.
 
 use chat_server::model::command::Verb;
 

@@ -52,7 +52,7 @@ impl Conversation {
         }
     }
 
-    /// Leaves. Without a connection there is nobody to say goodbye to.
+    /// Leaves. Without a connection no goodbye is sent.
     pub(crate) fn quit(&mut self, line: &str) {
         self.quitting = true;
         if self.stage != Stage::Apart {

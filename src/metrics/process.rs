@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::machine::soft_limit;
 use crate::metrics::exposition::Exposition;
 
 /// The kernel counts time for programs in hundredths of a second, whatever its own clock is (USER_HZ of every machine that
@@ -46,6 +45,11 @@ pub(crate) fn append(out: &mut Exposition) {
             seconds,
         );
     }
+}
+
+/// The soft limit of a row of `/proc/self/limits`; `None` if it is unlimited.
+pub(crate) fn soft_limit(limits: &str, row: &str) -> Option<u64> {
+    limits.lines().find_map(|line| line.strip_prefix(row))?.split_whitespace().next()?.parse().ok()
 }
 
 /// One thread of this process, as the system sees it.
@@ -101,6 +105,15 @@ mod tests {
         let stat = "71 (a) b (c) S 1 71 71 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 9 0 3000 1000000 500";
         assert_eq!(cpu_seconds(stat), Some(3.0));
         assert_eq!(cpu_seconds("71 (a) S 1"), None);
+    }
+
+    #[test]
+    fn soft_limits_are_read() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max processes             96365                96365                processes \n\
+                      Max open files            unlimited            unlimited            files     \n";
+        assert_eq!(soft_limit(limits, "Max processes"), Some(96_365));
+        assert_eq!(soft_limit(limits, "Max open files"), None);
     }
 
     #[test]
