@@ -146,7 +146,7 @@ fn hear(server: &TcpStream, tell: &Sender<Verdict>) -> io::Result<()> {
             _ => {}
         }
         let verdict = match words[..] {
-            // What a pipe has to say is said, also when nobody reads the answers.
+            // What a pipe has to say is said, also when the answers are not read.
             _ if is_typed && !is_read => return Ok(()),
             ["BYE", "200", ..] => return Ok(()),
             ["BYE", code, ..] => return Err(io::Error::other(format!("the server closed the connection ({code})"))),
@@ -199,7 +199,7 @@ fn speak(server: &mut TcpStream, verdicts: &Receiver<Verdict>) -> io::Result<()>
         line.iter_mut().filter(|byte| **byte == 0xFF).for_each(|byte| *byte = 0xFE);
         line.push(b'\n');
         server.write_all(&line)?;
-        // What stands behind a question must not be sent as words that everybody hears.
+        // What stands behind a question must not be sent as words that all users hear.
         verdict = match is_question {
             true => verdicts.recv_timeout(SILENCE).unwrap_or(Verdict::Refuses),
             false => Verdict::Accepts,
@@ -253,7 +253,7 @@ fn harmless(line: &str) -> String {
     line.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// `println!` would panic where nobody reads any more, which is no failure: `false`.
+/// `println!` would panic where stdout is closed, which is no failure: `false`.
 fn print(text: &str) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -269,5 +269,5 @@ fn refuse(why: &str) {
 }
 
 fn complain(text: &str) {
-    let _nobody_reads = writeln!(io::stderr(), "{text}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{text}");
 }

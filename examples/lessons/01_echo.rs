@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
     // The numbers count up and none is given twice: whatever says "client 7", however late, means this one.
     for (id, socket) in (1..).zip(listener.incoming()) {
         if let Err(error) = socket.and_then(|socket| start(id, socket)) {
-            // No descriptor or no thread is left. Who is in talks on; who comes next finds a place when somebody has
+            // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
             log(format_args!("client {id} has no place: {error}"));
             thread::sleep(Duration::from_millis(100));
@@ -27,7 +27,7 @@ fn listen() -> io::Result<TcpListener> {
     let addr = env::args_os().nth(1).map_or("127.0.0.1:7878".into(), |addr| addr.to_string_lossy().into_owned());
     let listener = TcpListener::bind(&addr)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
-    // Not `println!`, which panics where nobody reads what it prints.
+    // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
@@ -54,7 +54,7 @@ fn serve(socket: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A line for whoever runs the server.
+/// A line for the operator of the server.
 fn log(words: fmt::Arguments) {
-    let _nobody_reads_it = writeln!(io::stderr(), "{words}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
 }

@@ -1,4 +1,4 @@
-//! Lesson 3: a chat. New: a map of everybody's queues, which all threads share behind a mutex.
+//! Lesson 3: a chat. New: a map of all clients' queues, which all threads share behind a mutex.
 //!
 //! `cargo run -p lessons --bin 03_mutex`, then `telnet localhost 7878` in two other terminals.
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, fmt, thread};
 
-/// Everybody who is here: the way to each, by number. A clone is another handle for the same map.
+/// All clients that are here: the way to each, by number. A clone is another handle for the same map.
 type Clients = Arc<Mutex<HashMap<usize, Sender<String>>>>;
 
 fn main() -> io::Result<()> {
@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
     // The numbers count up and none is given twice: whatever says "client 7", however late, means this one.
     for (id, socket) in (1..).zip(listener.incoming()) {
         if let Err(error) = socket.and_then(|socket| start(id, socket, &clients)) {
-            // No descriptor or no thread is left. Who is in talks on; who comes next finds a place when somebody has
+            // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
             log(format_args!("client {id} has no place: {error}"));
             thread::sleep(Duration::from_millis(100));
@@ -33,7 +33,7 @@ fn listen() -> io::Result<TcpListener> {
     let addr = env::args_os().nth(1).map_or("127.0.0.1:7878".into(), |addr| addr.to_string_lossy().into_owned());
     let listener = TcpListener::bind(&addr)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
-    // Not `println!`, which panics where nobody reads what it prints.
+    // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
@@ -89,9 +89,9 @@ fn enter(clients: &Clients, id: usize, sender: Sender<String>) {
     clients.insert(id, sender);
 }
 
-/// Puts a line into everybody's queue but the speaker's.
+/// Puts a line into the queue of each client, except the speaker's.
 fn say(clients: &Clients, from: usize, line: &str) {
-    // The lock is held for the whole loop, so that everybody hears all lines in the same order. It is short because
+    // The lock is held for the whole loop, so that all clients hear all lines in the same order. It is short because
     // nothing in here waits: such a queue always has room. To write to a socket in here would be another thing.
     for (id, sender) in lock(clients).iter() {
         if *id != from {
@@ -100,13 +100,13 @@ fn say(clients: &Clients, from: usize, line: &str) {
     }
 }
 
-/// The map, for as long as the guard lives. A poisoned lock says that somebody panicked while they held it; our map is
+/// The map, for as long as the guard lives. A poisoned lock says that a thread panicked while it held it; our map is
 /// whole between any two steps, so the others go on with it.
 fn lock(clients: &Clients) -> MutexGuard<'_, HashMap<usize, Sender<String>>> {
     clients.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A line for whoever runs the server.
+/// A line for the operator of the server.
 fn log(words: fmt::Arguments) {
-    let _nobody_reads_it = writeln!(io::stderr(), "{words}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
 }

@@ -1,4 +1,4 @@
-//! Lesson 4: a registry. New: names; one type that owns the map and its rules; and a guard that sees everybody out.
+//! Lesson 4: a registry. New: names; one type that owns the map and its rules; and a guard that reports every departure.
 //!
 //! `cargo run -p lessons --bin 04_registry`, then `telnet localhost 7878` in two other terminals.
 
@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
     // The numbers count up and none is given twice: whatever says "client 7", however late, means this one.
     for (id, socket) in (1..).zip(listener.incoming()) {
         if let Err(error) = socket.and_then(|socket| start(id, socket, &registry)) {
-            // No descriptor or no thread is left. Who is in talks on; who comes next finds a place when somebody has
+            // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
             log(format_args!("client {id} has no place: {error}"));
             thread::sleep(Duration::from_millis(100));
@@ -30,7 +30,7 @@ fn listen() -> io::Result<TcpListener> {
     let addr = env::args_os().nth(1).map_or("127.0.0.1:7878".into(), |addr| addr.to_string_lossy().into_owned());
     let listener = TcpListener::bind(&addr)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
-    // Not `println!`, which panics where nobody reads what it prints.
+    // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
@@ -77,7 +77,7 @@ fn write(mut socket: TcpStream, queue: Receiver<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// Somebody who is connected: perhaps a name, and the way to them.
+/// A client: perhaps a name, and the way to it.
 struct Client {
     name: Option<String>,
     sender: Sender<String>,
@@ -124,7 +124,7 @@ impl Registry {
         }
     }
 
-    /// A poisoned lock says that somebody panicked while they held it; our map is whole between any two steps, so the
+    /// A poisoned lock says that a thread panicked while it held it; our map is whole between any two steps, so the
     /// others go on with it.
     fn lock(&self) -> MutexGuard<'_, HashMap<usize, Client>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -138,7 +138,7 @@ fn tell(clients: &HashMap<usize, Client>, id: usize, line: &str) {
     }
 }
 
-/// Puts a line into the queue of everybody who has a name, but not into this one's.
+/// Puts a line into the queue of each client with a name, except this one's.
 fn tell_others(clients: &HashMap<usize, Client>, but: usize, line: &str) {
     for (id, client) in clients {
         if *id != but && client.name.is_some() {
@@ -147,11 +147,11 @@ fn tell_others(clients: &HashMap<usize, Client>, but: usize, line: &str) {
     }
 }
 
-/// Everybody's name, in alphabetical order.
+/// The names of all clients, in alphabetical order.
 fn names(clients: &HashMap<usize, Client>) -> String {
     let mut names: Vec<&str> = clients.values().filter_map(|client| client.name.as_deref()).collect();
     names.sort_unstable();
-    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+    if names.is_empty() { "no user".into() } else { names.join(", ") }
 }
 
 /// Takes a client out of the registry, in whatever way its thread ends: at the end, by `?`, or by a panic.
@@ -166,7 +166,7 @@ impl Drop for Departure {
     }
 }
 
-/// A line for whoever runs the server.
+/// A line for the operator of the server.
 fn log(words: fmt::Arguments) {
-    let _nobody_reads_it = writeln!(io::stderr(), "{words}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
 }

@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
     // The numbers count up and none is given twice: whatever says "client 7", however late, means this one.
     for (id, socket) in (1..).zip(listener.incoming()) {
         if let Err(error) = socket.and_then(|socket| start(id, socket, &router)) {
-            // No descriptor or no thread is left. Who is in talks on; who comes next finds a place when somebody has
+            // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
             log(format_args!("client {id} has no place: {error}"));
             thread::sleep(Duration::from_millis(100));
@@ -30,7 +30,7 @@ fn listen() -> io::Result<TcpListener> {
     let addr = env::args_os().nth(1).map_or("127.0.0.1:7878".into(), |addr| addr.to_string_lossy().into_owned());
     let listener = TcpListener::bind(&addr)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
-    // Not `println!`, which panics where nobody reads what it prints.
+    // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
@@ -89,7 +89,7 @@ enum Message {
     Line(usize, String),
 }
 
-/// The router's thread: it ends when nobody is left who could send something.
+/// The router's thread: it ends when no sender is left.
 fn route(inbox: Receiver<Message>) {
     let mut router = Router::default();
     for message in inbox {
@@ -97,13 +97,13 @@ fn route(inbox: Receiver<Message>) {
     }
 }
 
-/// Somebody who is connected: perhaps a name, and the way to them.
+/// A client: perhaps a name, and the way to it.
 struct Client {
     name: Option<String>,
     sender: Sender<String>,
 }
 
-/// The chat itself. It has its map to itself, so nobody has to lock anything, and knows no socket and no thread.
+/// The chat itself. It has its map to itself, so no thread has to lock anything, and knows no socket and no thread.
 #[derive(Default)]
 struct Router {
     clients: HashMap<usize, Client>,
@@ -155,7 +155,7 @@ impl Router {
         }
     }
 
-    /// Puts a line into the queue of everybody who has a name, but not into this one's.
+    /// Puts a line into the queue of each client with a name, except this one's.
     fn tell_others(&self, but: usize, line: &str) {
         for (id, client) in &self.clients {
             if *id != but && client.name.is_some() {
@@ -164,11 +164,11 @@ impl Router {
         }
     }
 
-    /// Everybody's name, in alphabetical order.
+    /// The names of all clients, in alphabetical order.
     fn names(&self) -> String {
         let mut names: Vec<&str> = self.clients.values().filter_map(|client| client.name.as_deref()).collect();
         names.sort_unstable();
-        if names.is_empty() { "nobody".into() } else { names.join(", ") }
+        if names.is_empty() { "no user".into() } else { names.join(", ") }
     }
 }
 
@@ -184,7 +184,7 @@ impl Drop for Departure {
     }
 }
 
-/// A line for whoever runs the server.
+/// A line for the operator of the server.
 fn log(words: fmt::Arguments) {
-    let _nobody_reads_it = writeln!(io::stderr(), "{words}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
 }

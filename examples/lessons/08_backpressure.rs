@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     // The numbers count up and none is given twice: whatever says "client 7", however late, means this one.
     for (id, socket) in (1..).zip(listener.incoming()) {
         if let Err(error) = socket.and_then(|socket| start(id, socket, &router)) {
-            // No descriptor or no thread is left. Who is in talks on; who comes next finds a place when somebody has
+            // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
             log(format_args!("client {id} has no place: {error}"));
             thread::sleep(Duration::from_millis(100));
@@ -42,7 +42,7 @@ fn listen() -> io::Result<TcpListener> {
     let addr = env::args_os().nth(1).map_or("127.0.0.1:7878".into(), |addr| addr.to_string_lossy().into_owned());
     let listener = TcpListener::bind(&addr)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
-    // Not `println!`, which panics where nobody reads what it prints.
+    // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
@@ -129,7 +129,7 @@ fn parse(line: &str) -> Result<Command, ChatError> {
     match line.split_once(':') {
         Some(("JOIN", name)) => Ok(Command::Join(Name::parse(name.trim())?)),
         Some(("MSG", text)) => some_text(text),
-        // A word in capitals was meant as a command. To say it to everybody would be the worst guess.
+        // A word in capitals was meant as a command. To say it to all users would be the worst guess.
         Some((verb, _)) if !verb.is_empty() && verb.bytes().all(|b| b.is_ascii_uppercase()) => {
             Err(ChatError::UnknownVerb(verb.into()))
         }
@@ -148,7 +148,7 @@ fn some_text(text: &str) -> Result<Command, ChatError> {
     if text.trim().is_empty() { Err(ChatError::NoText) } else { Ok(Command::Say(text.into())) }
 }
 
-/// A name that was looked over. There is no other way to get one, so whoever has one need not look again.
+/// A name that was checked. There is no other way to get one, so code that has one need not check again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Name(String);
 
@@ -165,7 +165,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// What somebody asked for and does not get. Nothing about sockets is in here: those fail with `io::Error`, which ends a
+/// What a client asked for and does not get. Nothing about sockets is in here: those fail with `io::Error`, which ends a
 /// connection, and this is only an answer.
 enum ChatError {
     NoText,
@@ -246,7 +246,7 @@ impl fmt::Display for Event {
 
 fn list(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(|name| name.0.as_str()).collect();
-    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+    if names.is_empty() { "no user".into() } else { names.join(", ") }
 }
 
 /// What the router can be told. It takes one after the other, in the order in which they were sent.
@@ -256,7 +256,7 @@ enum Message {
     Request(usize, Result<Command, ChatError>),
 }
 
-/// The router's thread: it ends when nobody is left who could send something.
+/// The router's thread: it ends when no sender is left.
 fn route(inbox: Receiver<Message>) {
     let mut router = Router::default();
     for message in inbox {
@@ -264,7 +264,7 @@ fn route(inbox: Receiver<Message>) {
     }
 }
 
-/// Somebody who is connected: perhaps a name, and the way to them.
+/// A client: perhaps a name, and the way to it.
 struct Client {
     name: Option<Name>,
     sender: Outbox,
@@ -278,7 +278,7 @@ struct Outbox {
 
 impl Outbox {
     /// Puts an event into the queue, or counts it where there is no room. Never waits: the router would wait with it, and
-    /// with the router everybody.
+    /// with the router all clients.
     fn push(&mut self, event: &Arc<Event>) {
         if self.missed > 0 && self.sender.try_send(Event::Gap(self.missed).into()).is_ok() {
             self.missed = 0;
@@ -309,7 +309,7 @@ impl History {
     }
 }
 
-/// The chat itself. It has its map to itself, so nobody has to lock anything, and knows no socket and no thread.
+/// The chat itself. It has its map to itself, so no thread has to lock anything, and knows no socket and no thread.
 #[derive(Default)]
 struct Router {
     clients: HashMap<usize, Client>,
@@ -380,7 +380,7 @@ impl Router {
         }
     }
 
-    /// Tells what was said before. Nobody can say anything in between, for nobody but this thread does anything here: what
+    /// Tells what was said before. No other line comes in between, for only this thread does anything here: what
     /// is new comes behind the history, and nothing comes twice.
     fn tell_history(&mut self, id: usize) {
         if !self.history.ring.is_empty() {
@@ -397,7 +397,7 @@ impl Router {
         }
     }
 
-    /// Puts an event into the queue of everybody who has a name, but not into this one's.
+    /// Puts an event into the queue of each client with a name, except this one's.
     fn tell_others(&mut self, but: usize, event: &Arc<Event>) {
         for (id, client) in &mut self.clients {
             if *id != but && client.name.is_some() {
@@ -406,7 +406,7 @@ impl Router {
         }
     }
 
-    /// Everybody's name, in alphabetical order.
+    /// The names of all clients, in alphabetical order.
     fn names(&self) -> Vec<Name> {
         let mut names: Vec<Name> = self.clients.values().filter_map(|client| client.name.clone()).collect();
         names.sort_unstable();
@@ -426,7 +426,7 @@ impl Drop for Departure {
     }
 }
 
-/// A line for whoever runs the server.
+/// A line for the operator of the server.
 fn log(words: fmt::Arguments) {
-    let _nobody_reads_it = writeln!(io::stderr(), "{words}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
 }

@@ -40,7 +40,7 @@ fn main() -> io::Result<()> {
         ("accept-irc", Dialect::Irc, listen(2, "127.0.0.1:6667")?),
     ];
     let (stop, next_id) = (&AtomicBool::new(false), &AtomicUsize::new(1));
-    // The scope ends when each thread that was started in it has ended. Nobody has to keep a list of them.
+    // The scope ends when each thread that was started in it has ended. There is no list of them to keep.
     thread::scope(move |scope| {
         let (router, inbox) = mpsc::sync_channel(INBOX);
         thread::Builder::new().name("router".into()).spawn_scoped(scope, || route(inbox))?;
@@ -56,13 +56,13 @@ fn main() -> io::Result<()> {
         stop.store(true, Ordering::Release);
         let _the_router_has_gone = router.send(Message::Shutdown);
         // Nothing but a connection wakes a thread that waits for one.
-        let _nobody_listens = addrs.into_iter().map(TcpStream::connect).collect::<Vec<_>>();
+        let _refused = addrs.into_iter().map(TcpStream::connect).collect::<Vec<_>>();
         io::Result::Ok(())
     })?;
     writeln!(io::stdout(), "stopped: every thread has ended")
 }
 
-/// Waits until somebody types `quit`. An input that ends without it, such as /dev/null, is no reason to stop.
+/// Waits until the operator types `quit`. An input that ends without it, such as /dev/null, is no reason to stop.
 fn wait_for_quit() {
     if !io::stdin().lines().map_while(Result::ok).any(|line| line.trim() == "quit") {
         loop {
@@ -88,7 +88,7 @@ fn accept<'scope>(
         // several now who give them, so it takes an atomic step.
         let id = next_id.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = socket.and_then(|socket| start(id, socket, dialect, &router, scope)) {
-            // No descriptor or no thread is left. Who is in talks on; who comes next finds a place when somebody has
+            // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
             log(format_args!("client {id} has no place: {error}"));
             thread::sleep(Duration::from_millis(100));
@@ -101,7 +101,7 @@ fn listen(argument: usize, default: &str) -> io::Result<TcpListener> {
     let addr = env::args_os().nth(argument).map_or(default.into(), |addr| addr.to_string_lossy().into_owned());
     let listener = TcpListener::bind(&addr)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
-    // Not `println!`, which panics where nobody reads what it prints.
+    // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
@@ -150,8 +150,8 @@ fn start<'scope>(
     Ok(())
 }
 
-/// Makes an error of a panic. "Unwind safe" asks whether somebody goes on with what a panic may have left half done. Here
-/// nobody does: what the closure was working with is dropped.
+/// Makes an error of a panic. "Unwind safe" asks whether code goes on with what a panic may have left half done. Here
+/// none does: what the closure was working with is dropped.
 fn guarded(serve: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     catch_unwind(AssertUnwindSafe(serve))
         .unwrap_or_else(|_panic| Err(io::Error::other("a panic; its words stand above")))
@@ -292,7 +292,7 @@ fn parse(line: &str) -> Result<Command, ChatError> {
         Some(("JOIN", name)) => Ok(Command::Join(Name::parse(name.trim())?)),
         Some(("MSG", text)) => some_text(text),
         Some(("PING", token)) => Ok(Command::Ping(token.into())),
-        // A word in capitals was meant as a command. To say it to everybody would be the worst guess.
+        // A word in capitals was meant as a command. To say it to all users would be the worst guess.
         Some((verb, _)) if !verb.is_empty() && verb.bytes().all(|b| b.is_ascii_uppercase()) => {
             Err(ChatError::UnknownVerb(verb.into()))
         }
@@ -301,7 +301,7 @@ fn parse(line: &str) -> Result<Command, ChatError> {
         None if line == "QUIT" => Ok(Command::Quit),
         // One bug for the router, and one for the thread that reads the client.
         None if line == "CRASH" => Ok(Command::Crash),
-        None if line == "CRASH-CLIENT" => panic!("somebody asked for it"),
+        None if line == "CRASH-CLIENT" => panic!("a client asked for it"),
         Some(_) | None => some_text(&line),
     }
 }
@@ -315,7 +315,7 @@ fn some_text(text: &str) -> Result<Command, ChatError> {
     if text.trim().is_empty() { Err(ChatError::NoText) } else { Ok(Command::Say(text.into())) }
 }
 
-/// A name that was looked over. There is no other way to get one, so whoever has one need not look again.
+/// A name that was checked. There is no other way to get one, so code that has one need not check again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Name(String);
 
@@ -332,7 +332,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// What somebody asked for and does not get. Nothing about sockets is in here: those fail with `io::Error`, which ends a
+/// What a client asked for and does not get. Nothing about sockets is in here: those fail with `io::Error`, which ends a
 /// connection, and this is only an answer.
 enum ChatError {
     NoSuchRoom,
@@ -427,7 +427,7 @@ impl fmt::Display for Event {
 
 fn list(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(|name| name.0.as_str()).collect();
-    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+    if names.is_empty() { "no user".into() } else { names.join(", ") }
 }
 
 /// What the router can be told. It takes one after the other, in the order in which they were sent.
@@ -450,7 +450,7 @@ fn route(inbox: Receiver<Message>) {
     }
 }
 
-/// Somebody who is connected: perhaps a name, and the way to them.
+/// A client: perhaps a name, and the way to it.
 struct Client {
     name: Option<Name>,
     sender: Outbox,
@@ -475,7 +475,7 @@ impl Outbox {
     }
 
     /// Hands over what is pending, or counts it where there is no room. Never waits: the router would wait with it, and
-    /// with the router everybody.
+    /// with the router all clients.
     fn flush(&mut self) {
         let mut batch = mem::take(&mut self.pending);
         let events = batch.len();
@@ -517,7 +517,7 @@ impl History {
     }
 }
 
-/// The chat itself. It has its map to itself, so nobody has to lock anything, and knows no socket and no thread.
+/// The chat itself. It has its map to itself, so no thread has to lock anything, and knows no socket and no thread.
 #[derive(Default)]
 struct Router {
     clients: HashMap<usize, Client>,
@@ -586,7 +586,7 @@ impl Router {
                 self.tell(id, &Event::Bye.into());
                 self.remove(id);
             }
-            (Command::Crash, _) => panic!("somebody asked for it"),
+            (Command::Crash, _) => panic!("a client asked for it"),
         }
         Ok(())
     }
@@ -615,7 +615,7 @@ impl Router {
         }
     }
 
-    /// Says goodbye to everybody. What was said before is in their outboxes already, and so it arrives before the goodbye.
+    /// Says goodbye to all clients. What was said before is in their outboxes already, and so it arrives before the goodbye.
     fn shut_down(&mut self) {
         self.has_ended = true;
         for (_, mut client) in self.clients.drain() {
@@ -625,7 +625,7 @@ impl Router {
         }
     }
 
-    /// Tells what was said before. Nobody can say anything in between, for nobody but this thread does anything here: what
+    /// Tells what was said before. No other line comes in between, for only this thread does anything here: what
     /// is new comes behind the history, and nothing comes twice.
     fn tell_history(&mut self, id: usize) {
         if !self.history.ring.is_empty() {
@@ -642,7 +642,7 @@ impl Router {
         }
     }
 
-    /// Puts an event into the outbox of everybody who has a name, but not into this one's.
+    /// Puts an event into the outbox of each client with a name, except this one's.
     fn tell_others(&mut self, but: usize, event: &Arc<Event>) {
         for (id, client) in &mut self.clients {
             if *id != but && client.name.is_some() {
@@ -651,7 +651,7 @@ impl Router {
         }
     }
 
-    /// Everybody's name, in alphabetical order.
+    /// The names of all clients, in alphabetical order.
     fn names(&self) -> Vec<Name> {
         let mut names: Vec<Name> = self.clients.values().filter_map(|client| client.name.clone()).collect();
         names.sort_unstable();
@@ -671,7 +671,7 @@ impl Drop for Departure {
     }
 }
 
-/// A line for whoever runs the server.
+/// A line for the operator of the server.
 fn log(words: fmt::Arguments) {
-    let _nobody_reads_it = writeln!(io::stderr(), "{words}");
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
 }

@@ -5,8 +5,8 @@
 //!    a flush: what is pushed in a turn may have to be kept by a store before anybody sees any of it.
 //! 2. It never reorders: what was pushed first is written first.
 //! 3. It is bounded, in items and in bytes, whenever it was flushed. Past the bound, coming and going is dropped first, then room speech,
-//!    oldest first; a `GAP` stands in the place of what was dropped. Answers and whispers are never dropped: a client
-//!    for whom only those are left is let go.
+//!    oldest first; a `GAP` stands in the place of what was dropped. Answers, whispers and what has no number to be asked for again
+//!    (topics, notes, events of features) are never dropped: a client for whom only those are left is let go.
 //! 4. The last words are kept: the transport has room for them even when it is full.
 //!
 //! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes

@@ -150,7 +150,7 @@ pub static SETTINGS: &[Setting] = &[
     setting!(name, words, "the server's name in its first line"),
     Setting {
         key: "motd",
-        help: "said to everybody who comes in; \\n begins a new line; empty for nothing",
+        help: "said to every client that comes in; \\n begins a new line; empty for nothing",
         quoted: true,
         get: |config| config.motd.clone(),
         set: Set::Text(|config, value| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::features::files::file_name;
 use crate::features::moderation::sanction::{self, Network, Whom};
 use crate::model::code::Code;
+use crate::model::feature::FeatureCommand;
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -215,6 +216,8 @@ pub enum Command {
         /// `None` is once; else each second, or not any more.
         watch: Option<bool>,
     },
+    /// What a feature can do; it opens its own.
+    Feature(FeatureCommand),
     /// Goodbye.
     Quit(Option<Text>),
     /// Panics where it is told to: the tests' way to show what a panic costs.

@@ -12,6 +12,7 @@ use crate::model::audit::Entry;
 use crate::model::code::Code;
 pub use crate::model::command::What;
 use crate::model::command::{Choice, Prompt, Terminal, Verb};
+use crate::model::feature::FeatureEvent;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::reload;
@@ -174,6 +175,8 @@ pub enum Event {
         /// The same in words.
         text: Text,
     },
+    /// Something of a feature, which has no variant of its own here.
+    Feature(FeatureEvent),
     /// The server has something to say, in one room or to all.
     Note {
         /// Where; `None` is everywhere.
@@ -883,6 +886,7 @@ impl Envelope {
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),
             Event::Pong(token) => LINE + 3 * token.len(),
+            Event::Feature(event) => LINE + event.cost(),
             Event::Block(block) => {
                 LINE + match &block.items {
                     Items::List(users) => users.iter().map(User::cost).sum(),

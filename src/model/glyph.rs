@@ -51,6 +51,11 @@ pub fn is_harmful(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Words in which each of those characters is made visible.
+pub fn harmless(words: String) -> String {
+    if words.contains(is_harmful) { words.replace(is_harmful, "\u{FFFD}") } else { words }
+}
+
 /// Whether a character is invisible: white space, and characters without a shape of their own.
 pub fn is_invisible(c: char) -> bool {
     c.is_whitespace() || c > '\u{7F}' && is_in(&INVISIBLE, c)

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::code::Code;
-use crate::model::glyph::is_harmful;
+use crate::model::glyph::harmless;
+use crate::model::parts::Value;
 
 /// A refusal: a code, pairs for programs, and words that say what to do next. It is made where the reason is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,15 +13,6 @@ pub struct Refusal {
     code: Code,
     pairs: Vec<(&'static str, Value)>,
     words: Cow<'static, str>,
-}
-
-/// The value of a pair: `retry=30`, `try=ani2`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Value {
-    /// Of `retry` in seconds, of `max` and `got` in what the words name.
-    Number(u64),
-    /// A name.
-    Word(Box<str>),
 }
 
 impl Refusal {
@@ -43,11 +35,7 @@ impl Refusal {
     /// A refusal in words of this moment. Characters that could move a terminal's cursor are made visible, as in a
     /// [`Text`](crate::model::text::Text).
     pub fn new(code: Code, words: impl Into<String>) -> Refusal {
-        let mut words: String = words.into();
-        if words.contains(is_harmful) {
-            words = words.replace(is_harmful, "\u{FFFD}");
-        }
-        Refusal { code, pairs: Vec::new(), words: Cow::Owned(words) }
+        Refusal { code, pairs: Vec::new(), words: Cow::Owned(harmless(words.into())) }
     }
 
     /// An argument is not what the command takes.
@@ -102,33 +90,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-impl From<u64> for Value {
-    fn from(number: u64) -> Value {
-        Value::Number(number)
-    }
-}
-
-impl From<usize> for Value {
-    fn from(number: usize) -> Value {
-        Value::Number(number as u64)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(word: &str) -> Value {
-        Value::Word(word.into())
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Number(number) => number.fmt(f),
-            Value::Word(word) => word.fmt(f),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,9 @@ use crate::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, Speech, Stat, User, Version, Warning, What,
     Wire,
 };
+use crate::model::feature::FeatureEvent;
 use crate::model::names::RoomName;
+use crate::model::parts::Parts;
 use crate::model::reload::When;
 use crate::model::roles::Role;
 use crate::model::zone::Zone;
@@ -317,6 +319,7 @@ impl Lines {
                 self.line("NOTE").field(room).text(format_args!("{name} is the operator of {room} now."));
             }
             Event::Moderated { room, by, what } => self.measure(room, by, what),
+            Event::Feature(event) => self.feature(event),
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
             Event::Role { text, .. } => self.line("NOTE").field("*").text(text),
             Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
@@ -347,6 +350,21 @@ impl Lines {
                     .field(code.slug())
                     .text(last_words(why, name.as_ref().map(|n| n.as_str())));
             }
+        }
+    }
+
+    fn feature(&mut self, event: &FeatureEvent) {
+        let Parts { kind, fields, pairs, text } = event.line();
+        let mut line = self.line(kind).field(event.room().map_or("*", RoomName::as_str));
+        for field in fields {
+            line = line.field(field);
+        }
+        for (key, value) in pairs {
+            line = line.pair(key, value);
+        }
+        match text {
+            Some(text) => line.text(text),
+            None => line.end(),
         }
     }
 

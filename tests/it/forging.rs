@@ -9,6 +9,7 @@ use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, Measure, RoomInfo, SharedFile, Speech, User, Version, Warning,
     Wire,
 };
+use chat_server::model::feature::FeatureEvent;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
@@ -16,7 +17,7 @@ use chat_server::protocol::render::render;
 use chrono::DateTime;
 use proptest::prelude::*;
 
-use crate::properties::{event, name, room, text};
+use crate::properties::{Waved, event, name, room, text};
 
 const VIEWS: [Wire; 4] = [Wire::Short, Wire::ShortIds, Wire::Plain, Wire::PlainIds];
 
@@ -157,6 +158,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
             what,
         })
     };
+    let waved = |room| Event::Feature(FeatureEvent::new(Waved { room, name: ani(), text: text() }));
     let done = |done| Event::Done { verb: "VERB", tag: None, done };
     let block = |items| Event::Block(Block { tag: None, room: Some(lobby()), items });
     let measure = |what| Event::Moderated { room: Some(rust()), by: Some(ani()), what };
@@ -194,6 +196,8 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("unmute", measure(Measure::Unmuted(budi()))),
         ("ban", measure(Measure::Banned { name: Some(budi()), seconds: None, why: Some(text()) })),
         ("unban", measure(Measure::Unbanned(None))),
+        ("waved", waved(None)),
+        ("waved elsewhere", waved(Some(rust()))),
         ("announcement", Event::Note { room: None, text: text() }),
         (
             "note",

@@ -4,6 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use chat_server::model::command::Command;
+use chat_server::model::event::Event;
+use chat_server::protocol::parse::Request;
+
 use crate::layers::{modules_of, root};
 use crate::source::packages;
 
@@ -96,6 +100,14 @@ fn functions_are_short() {
     }
     found.extend(bounds.keys().map(|(file, name)| format!("{file} has no function {name}: take it out of the list")));
     assert!(found.is_empty(), "FUNCTIONS in tests/it/lengths.rs:\n{}", found.join("\n"));
+}
+
+/// What goes through the queues in great numbers keeps its size: what a variant has that is rare, or large, stands behind a pointer.
+#[test]
+fn what_is_passed_on_is_small() {
+    let sizes = [size_of::<Event>(), size_of::<Command>(), size_of::<Request>()];
+    println!("Event, Command, Request: {sizes:?} bytes");
+    assert!(sizes.iter().zip([192, 104, 184]).all(|(size, most)| *size <= most), "{sizes:?}");
 }
 
 /// What is read of the card: the model, the chat, the parser, and the threads around it.

@@ -21,8 +21,10 @@ use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
     Version, Warning, What, Wire,
 };
+use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::model::now::Moment;
+use chat_server::model::parts::Parts;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::roles::Role;
 use chat_server::model::spam::{Spam, TooFast};
@@ -531,6 +533,28 @@ fn entry() -> impl Strategy<Value = Entry> {
     )
 }
 
+/// An event of a feature that no door knows.
+#[derive(Debug)]
+pub(crate) struct Waved {
+    pub(crate) room: Option<RoomName>,
+    pub(crate) name: Name,
+    pub(crate) text: Text,
+}
+
+impl Told for Waved {
+    fn room(&self) -> Option<&RoomName> {
+        self.room.as_ref()
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("WAVE").field(&self.name).pair("to", self.name.as_str()).text(&self.text)
+    }
+
+    fn sentence(&self) -> String {
+        format!("{} waves at all: {}", self.name, self.text)
+    }
+}
+
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         (short_text(100), any::<usize>()).prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting {
@@ -568,6 +592,11 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             Event::Mode { room, by, did: "gave the room a key", modes }
         }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
+        (option::of(room()), name(), text()).prop_map(|(room, name, text)| Event::Feature(FeatureEvent::new(Waved {
+            room,
+            name,
+            text
+        }))),
         select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
         (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt { what: Prompt::Login(name), is_hidden }),
@@ -616,6 +645,11 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
             let room = room.as_ref().map_or("*".into(), RoomName::to_string);
             Some(("NOTE", vec![room], text.to_string()))
         }
+        Event::Feature(event) => {
+            let Waved { room, name, text } = event.open()?;
+            let room = room.as_ref().map_or("*".into(), RoomName::to_string);
+            Some(("WAVE", vec![room, name.to_string()], text.to_string()))
+        }
         _ => None,
     }
 }
@@ -654,7 +688,7 @@ proptest! {
             if let Some((kind, fields, text)) = read_back(&event) {
                 let wire::Line { kind: got, fields: got_fields, pairs, text: got_text } = &lines[0];
                 prop_assert_eq!((got.as_str(), got_fields, got_text.as_deref()), (kind, &fields, Some(text.as_str())));
-                prop_assert!(pairs.iter().all(|(key, _)| matches!(key.as_str(), "re" | "edited" | "deleted")));
+                prop_assert!(pairs.iter().all(|(key, _)| matches!(key.as_str(), "re" | "edited" | "deleted" | "to")));
             }
             if let Event::Pong(token) = &event {
                 prop_assert_eq!(lines[0].field(0), token.as_str());

@@ -9,21 +9,21 @@ const WORDS: &[&str] = &["somebody", "someone", "nobody", "whoever", "anybody", 
 
 /// How many lines with one of these words there are: a group of files, and its number. A test's own folder belongs to `tests`.
 const LINES: &[(&str, usize)] = &[
-    ("crates/chat", 13),
-    ("crates/chat_bench", 20),
+    ("crates/chat", 5),
+    ("crates/chat_bench", 19),
     ("crates/chat_direct", 0),
-    ("crates/chat_pool", 2),
-    ("crates/chat_store", 84),
-    ("crates/chat_tls", 2),
+    ("crates/chat_pool", 0),
+    ("crates/chat_store", 80),
+    ("crates/chat_tls", 0),
     ("crates/chat_tokio", 0),
-    ("crates/chat_web", 188),
+    ("crates/chat_web", 186),
     ("crates/chatd", 47),
-    ("deploy", 38),
-    ("docs", 120),
-    ("examples", 181),
-    ("papers", 120),
-    ("src", 413),
-    ("tests", 485),
+    ("deploy", 0),
+    ("docs", 1),
+    ("examples", 0),
+    ("papers", 35),
+    ("src", 388),
+    ("tests", 417),
 ];
 
 /// What is read: source files, papers, pages, transcripts and settings.
@@ -46,7 +46,7 @@ fn group(path: &Path) -> String {
 
 fn lines_with_a_word(text: &str) -> usize {
     let has = |line: &str| {
-        let mut words = line.split(|c: char| !c.is_alphabetic());
+        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
         words.any(|word| WORDS.iter().any(|listed| word.eq_ignore_ascii_case(listed)))
     };
     text.lines().filter(|line| has(line)).count()

@@ -13,7 +13,7 @@ pub(crate) const LINE: u64 = 64 * 1024;
 pub(crate) struct Line {
     pub(crate) at: Option<DateTime<Utc>>,
     pub(crate) kind: String,
-    fields: Vec<String>,
+    pub(crate) fields: Vec<String>,
     pairs: Vec<(String, String)>,
     pub(crate) text: String,
 }

@@ -104,9 +104,12 @@ impl View {
             "PONG" if first == "*" => String::new(),
             "PONG" => self.quiet(line, format!("pong {first}").trim_end()),
             "" => String::new(),
-            // From a newer server. Its text, if it has one, was written for people.
-            kind if text.is_empty() => self.quiet(line, &format!("{} {first} {second}", kind.to_lowercase())),
-            _ => self.quiet(line, text),
+            // Of a newer server, or of a feature: who did what is in the fields, and the text may be but a part of it.
+            kind => {
+                let colon = if text.is_empty() { "" } else { ": " };
+                let fields = line.fields.join(" ");
+                self.quiet(line, &format!("{} {fields}{colon}{text}", kind.to_lowercase()))
+            }
         }
     }
 
@@ -360,6 +363,13 @@ mod tests {
                     10:00            ~  #rust citra waves\n\
                     10:01           --  budi left #lobby (quit)\n\
                     10:01            !  Nobody here is called \"x\". (no-such-user)\n";
+        assert_eq!(shown(&mut view(false), &lines), seen);
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_shown_with_all_that_is_said_of_it() {
+        let lines = ["2026-08-21T10:00:12Z WAVE #lobby budi all to=ani: hello", "2026-08-21T10:00:13Z NOD #lobby budi"];
+        let seen = "10:00           --  wave #lobby budi all: hello\n10:00           --  nod #lobby budi\n";
         assert_eq!(shown(&mut view(false), &lines), seen);
     }
 

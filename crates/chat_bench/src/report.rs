@@ -326,7 +326,7 @@ fn definitions(page: &mut String) {
          back, except on the page's door, where these are not counted.\n\
          - **The floor** is the least that a server can do: one thread, lines go to every other socket as they came, one write for \
          each receiver and turn; no names, no parsing, no history. It takes what is there and waits for nothing, so a server that \
-         gathers more into a turn can get past it where everybody sends at once.\n\
+         gathers more into a turn can get past it where all clients send at once.\n\
          - **CPU** is user and system time of the server's process alone, in steps of 10 ms. **KiB per client** is the growth of its \
          resident memory while the clients came in. **÷ ngircd** or another name: how many times the figure of the peer that is \
          best in it.\n\

@@ -6,7 +6,9 @@ use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
 use chat_server::model::command::{Command, Unfit, VERBS, Verb};
 use chat_server::model::event::{Change, Envelope, Event, Measure, Warning, What, Wire};
+use chat_server::model::feature::FeatureEvent;
 use chat_server::model::names::{ClientId, Name};
+use chat_server::model::parts::Parts;
 use chat_server::model::refusal::Refusal;
 use chat_server::protocol::render::render;
 
@@ -94,6 +96,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
                 text: plain(envelope),
             }
         }
+        Event::Feature(event) => feature_frame(event, at),
         Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
@@ -113,6 +116,20 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         | Event::Pong(_)
         | Event::Bye { .. } => return None,
     })
+}
+
+/// An event of a feature that has no frame of its own.
+fn feature_frame(event: &FeatureEvent, at: String) -> ServerFrame {
+    let Parts { kind, fields, pairs, text } = event.line().clone();
+    ServerFrame::Feature {
+        kind,
+        room: event.room().map(bare),
+        at,
+        fields,
+        pairs: pairs.into_iter().map(|(key, value)| (key, value.to_string())).collect(),
+        text: text.unwrap_or_default(),
+        sentence: event.sentence().to_string(),
+    }
 }
 
 /// A change to a line as a frame.
@@ -195,4 +212,40 @@ pub fn commands() -> &'static [CommandInfo] {
         shown.map(CommandInfo::of).collect()
     });
     &COMMANDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chat_server::model::feature::Told;
+    use chat_server::model::names::RoomName;
+
+    #[derive(Debug)]
+    struct Waved(RoomName);
+
+    impl Told for Waved {
+        fn room(&self) -> Option<&RoomName> {
+            Some(&self.0)
+        }
+
+        fn line(&self) -> Parts {
+            Parts::new("WAVE").field("ani").pair("times", 2_u64).text("hello")
+        }
+
+        fn sentence(&self) -> String {
+            "ani waves twice: hello".into()
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_feature_has_a_frame_of_its_own() {
+        let frame = feature_frame(&FeatureEvent::new(Waved(RoomName::lobby())), "now".into());
+        assert_eq!(
+            serde_json::to_value(frame).unwrap(),
+            serde_json::json!({
+                "type": "Feature", "kind": "WAVE", "room": "lobby", "at": "now", "fields": ["ani"],
+                "pairs": { "times": "2" }, "text": "hello", "sentence": "ani waves twice: hello",
+            })
+        );
+    }
 }

@@ -288,6 +288,20 @@ pub enum ServerFrame {
         /// The same in words.
         text: String,
     },
+    /// Something of a feature, which has no frame of its own.
+    Feature {
+        /// As the kind of the server line: `ROLL`.
+        kind: &'static str,
+        /// `null` is everywhere.
+        room: Option<String>,
+        at: String,
+        /// The fields behind the room.
+        fields: Vec<String>,
+        pairs: BTreeMap<&'static str, String>,
+        text: String,
+        /// The same as a sentence for people, which begins with a name.
+        sentence: String,
+    },
     Notice {
         room: Option<String>,
         at: String,

@@ -268,6 +268,7 @@ impl Turn<'_> {
             Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
             Command::Inspect { watch } => self.inspect(id, watch),
+            Command::Feature(_) => Err(Refusal::fixed(Code::UnknownVerb, "This server does not know that feature.")),
             // Last words are words, too.
             Command::Quit(words) => {
                 Ok(Answer::Leave(Leave::Quit(words.filter(|_| self.not_muted_anywhere(id).is_ok()))))

@@ -77,6 +77,10 @@ impl Lines {
                 self.happened(format_args!("{room}: {name} is the operator of {room} now."));
             }
             Event::Moderated { room, by, what } => self.measure_for_people(room, by, what),
+            Event::Feature(event) => {
+                let room = event.room().map_or_else(String::new, elsewhere);
+                self.happened(format_args!("{room}{}", event.sentence()));
+            }
             Event::Note { room: Some(room), text } => self.happened(format_args!("{room}: {text}")),
             Event::Note { room: None, text } | Event::Role { text, .. } => {
                 self.happened(format_args!("The server says: {text}"));

@@ -334,6 +334,14 @@ const HANDLERS = {
     return [{ what: 'rooms' }];
   },
 
+  /** Something of a feature, which has no frame of its own: a line between the messages, which no user can write. */
+  Feature(state, event) {
+    const room = event.room ? state.rooms.get(event.room) : currentRoom(state);
+    if (!room) return [];
+    note(state, room, 'feature', { what: event.kind, text: event.sentence, at: event.at });
+    return [{ what: 'timeline', room: room.id }];
+  },
+
   Notice(state, event) {
     const changes = [];
     for (const room of event.room ? [state.rooms.get(event.room)].filter(Boolean) : [currentRoom(state)].filter(Boolean)) {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as store from '../../static/js/store.js';
 import * as merge from '../../static/js/merge.js';
+import { check } from '../../static/js/wire.js';
 
 const ME = { id: 'me', name: 'ana' };
 const BUDI = { id: 'b', name: 'budi' };
@@ -47,6 +48,17 @@ test('a replay counts once, an edit not at all, a name counts as a call', () => 
 test('what was missed while one was elsewhere is unread from the start, on a first visit it is not', () => {
   assert.deepEqual([begun('i', 50, 40).room.unread, begun('i', 50, 40).room.line], [10, 40]);
   assert.equal(begun('i', 50, 0).room.unread, 0);
+});
+
+test('something of a feature is a line of the room it is about, and no message', () => {
+  const { room, take } = begun();
+  const waved = { type: 'Feature', kind: 'WAVE', room: 'lobby', at: AT, fields: ['budi'], pairs: {}, text: 'hi', sentence: 'budi waves at all: hi' };
+  assert.deepEqual(take(check(waved)), ['timeline']);
+  assert.deepEqual(room.notes.map(({ kind, text }) => [kind, text]), [['feature', 'budi waves at all: hi']]);
+  assert.deepEqual([room.tl.order, room.unread], [[], 0]);
+  assert.deepEqual(take(check({ ...waved, room: 'elsewhere' })), []);
+  take(check({ ...waved, room: undefined }));
+  assert.equal(room.notes.length, 2, 'where it is everywhere, it is here');
 });
 
 test('a hole asks to be mended; a gap too wide forgets what is before it', () => {

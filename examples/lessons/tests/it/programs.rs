@@ -74,7 +74,7 @@ enum Seat {
     Program(Lines),
 }
 
-/// A lesson's program as a stage. Somebody called `console` types into the program itself.
+/// A lesson's program as a stage. A player called `console` types into the program itself.
 struct Lesson {
     program: Lines,
     /// What the program has printed and the transcript has not asked for.
@@ -84,7 +84,7 @@ struct Lesson {
     /// What people connect with, before address and port; nothing for sockets of our own.
     netcat: &'static [&'static str],
     seats: HashMap<String, Seat>,
-    /// The answers to what the player sends to see whether somebody was heard. The first lessons have no such command, so
+    /// The answers to what the player sends to see whether another player was heard. The first lessons have no such command, so
     /// their transcripts are written so that each line is heard before the next is sent.
     pongs: HashMap<String, VecDeque<String>>,
 }
@@ -215,9 +215,9 @@ fn every_lesson_plays_its_transcript() {
     }
 }
 
-/// Then nobody got more than the transcript says, for the end of a connection is where nothing more can come.
+/// Then no player got more than the transcript says, for the end of a connection is where nothing more can come.
 #[test]
-fn everybody_in_a_transcript_is_gone_at_its_end() {
+fn every_player_of_a_transcript_is_gone_at_its_end() {
     for (name, text) in lessons() {
         let who = |line: &str| line.split([' ', '<', '>']).next().unwrap_or_default().to_string();
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("//")).collect();
@@ -249,7 +249,7 @@ fn people_with_telnet_and_netcat_in_one_conversation() {
     let mut ani = Program::on_a_terminal(&format!("telnet 127.0.0.1 {}", lesson.doors[0].port()));
     ani.sees("HELLO: JOIN:<your-name> comes in, LIST shows who is here, QUIT leaves\r\n");
     ani.types("JOIN:ani\r");
-    ani.sees("OK JOIN: you are ani; here before you: nobody\r\n");
+    ani.sees("OK JOIN: you are ani; here before you: no user\r\n");
     let mut budi = Program::start(&["nc.openbsd", "127.0.0.1", &lesson.doors[1].port().to_string()]);
     budi.types("NICK budi\n");
     budi.sees(":chat 353 budi = #lobby :ani budi\r\n");
@@ -266,7 +266,7 @@ fn people_with_telnet_and_netcat_in_one_conversation() {
 }
 
 #[test]
-fn the_end_of_lesson_10_is_no_error_and_leaves_nobody_listening() {
+fn the_end_of_lesson_10_is_no_error_and_leaves_no_listener() {
     let mut lesson = Lesson::start("10_shutdown");
     let mut ani = lesson.join("ani");
     lesson.program.send(b"what?\nquit\n");

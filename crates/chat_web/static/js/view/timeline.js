@@ -104,7 +104,7 @@ export function timelineView(app) {
     }
     const { kind, who, text, items } = first;
     if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
-    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), operator: t('operator', { who }), notice: text, moderated: kind === 'moderated' && moderated(first) }[kind];
+    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), operator: t('operator', { who }), notice: text, feature: text, moderated: kind === 'moderated' && moderated(first) }[kind];
     return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
   }
 

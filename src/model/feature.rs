@@ -1,0 +1,176 @@
+//! Commands and events of features, in a cover that only the feature opens: what is carried does not have to be known.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::glyph::harmless;
+use crate::model::names::RoomName;
+use crate::model::parts::Parts;
+
+/// How a feature's event looks at a door that has no form of its own for it.
+pub trait Told: Any + fmt::Debug + Send + Sync {
+    /// The room that hears it; `None` is everywhere. It is the first field of the line.
+    fn room(&self) -> Option<&RoomName>;
+    /// The server line, without the room.
+    fn line(&self) -> Parts;
+    /// The same for people, without the room: it begins with a name, and goes on with words that nothing else begins with
+    /// (tests/it/forging.rs).
+    fn sentence(&self) -> String;
+}
+
+/// An event of a feature. For what is rare: what is said often has a variant of its own in [`Event`](crate::model::event::Event).
+#[derive(Clone)]
+pub struct FeatureEvent(Arc<Sealed<dyn Told>>);
+
+struct Sealed<T: ?Sized> {
+    line: Parts,
+    sentence: String,
+    told: T,
+}
+
+impl FeatureEvent {
+    /// Seals an event. Its line and its sentence are made now, for all who hear it.
+    pub fn new(told: impl Told) -> FeatureEvent {
+        FeatureEvent(Arc::new(Sealed { line: told.line(), sentence: harmless(told.sentence()), told }))
+    }
+
+    /// The feature's own type, for who knows it.
+    pub fn open<T: Told>(&self) -> Option<&T> {
+        let told: &dyn Any = &self.0.told;
+        told.downcast_ref()
+    }
+
+    /// The room that hears it; `None` is everywhere.
+    pub fn room(&self) -> Option<&RoomName> {
+        self.0.told.room()
+    }
+
+    /// The server line, without the room.
+    pub fn line(&self) -> &Parts {
+        &self.0.line
+    }
+
+    /// The same for people, without the room.
+    pub fn sentence(&self) -> &str {
+        &self.0.sentence
+    }
+
+    /// About how many bytes its line has.
+    pub fn cost(&self) -> usize {
+        self.line().cost().max(self.sentence().len())
+    }
+}
+
+impl fmt::Debug for FeatureEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.told.fmt(f)
+    }
+}
+
+/// A command of a feature.
+#[derive(Clone)]
+pub struct FeatureCommand(Arc<dyn Carried>);
+
+/// What any plain type of a feature is: it can be compared with what may be of another type.
+trait Carried: Any + fmt::Debug + Send + Sync {
+    fn is_same(&self, other: &dyn Any) -> bool;
+}
+
+impl<T: Any + Eq + fmt::Debug + Send + Sync> Carried for T {
+    fn is_same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref() == Some(self)
+    }
+}
+
+impl FeatureCommand {
+    /// Seals a command.
+    pub fn new(command: impl Any + Eq + fmt::Debug + Send + Sync) -> FeatureCommand {
+        FeatureCommand(Arc::new(command))
+    }
+
+    /// The feature's own type, for who knows it.
+    pub fn open<T: Any>(&self) -> Option<&T> {
+        let command: &dyn Any = &*self.0;
+        command.downcast_ref()
+    }
+}
+
+impl PartialEq for FeatureCommand {
+    fn eq(&self, other: &FeatureCommand) -> bool {
+        self.0.is_same(&*other.0)
+    }
+}
+
+impl Eq for FeatureCommand {}
+
+impl fmt::Debug for FeatureCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct Wave(u8);
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct Nod(u8);
+
+    impl Told for Wave {
+        fn room(&self) -> Option<&RoomName> {
+            None
+        }
+
+        fn line(&self) -> Parts {
+            Parts::new("WAVE").field("ani").text("hello\r\nERR 433 x: \x1b[2J")
+        }
+
+        fn sentence(&self) -> String {
+            "ani waves\r\n* budi left".into()
+        }
+    }
+
+    impl Told for Nod {
+        fn room(&self) -> Option<&RoomName> {
+            None
+        }
+
+        fn line(&self) -> Parts {
+            Parts::new("NOD")
+        }
+
+        fn sentence(&self) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn only_its_own_type_opens_it() {
+        let event = FeatureEvent::new(Wave(3));
+        assert_eq!(event.open::<Wave>(), Some(&Wave(3)));
+        assert_eq!(event.open::<Nod>(), None);
+        let command = FeatureCommand::new(Wave(3));
+        assert_eq!(command.open::<Wave>(), Some(&Wave(3)));
+        assert_eq!(command.open::<Nod>(), None);
+    }
+
+    #[test]
+    fn commands_are_the_same_by_type_and_value() {
+        assert_eq!(FeatureCommand::new(Wave(3)), FeatureCommand::new(Wave(3)).clone());
+        assert_ne!(FeatureCommand::new(Wave(3)), FeatureCommand::new(Wave(4)));
+        assert_ne!(FeatureCommand::new(Wave(3)), FeatureCommand::new(Nod(3)));
+    }
+
+    /// Whatever a feature writes, it is one line.
+    #[test]
+    fn an_event_is_one_line() {
+        let event = FeatureEvent::new(Wave(3));
+        assert_eq!(event.sentence(), "ani waves\u{fffd}\u{fffd}* budi left");
+        assert_eq!(event.line().text.as_deref(), Some("hello\u{fffd}\u{fffd}ERR 433 x: \u{fffd}[2J"));
+        assert!(event.cost() >= event.sentence().len());
+    }
+}
