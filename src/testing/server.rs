@@ -60,7 +60,8 @@ impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
         if let Some(((store, contents), policy)) = kept {
             server.with(Kept::new(store, contents, policy));
         }
-        let run = move || match watched::open(&mut server) {
+        let watched = watched::open(&mut server);
+        let run = move || match watched {
             Some(watched) => server.run_on(&watched),
             None => server.run_on(&T::default()),
         };
