@@ -10,3 +10,4 @@ pub mod room;
 pub mod message;
 pub mod registry;
 pub mod router;
+pub mod hooks;

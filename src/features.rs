@@ -1,9 +1,292 @@
-//! What the chat can do beyond joining, speaking, listing and leaving. Each feature has a folder.
+//! What the chat can do beyond joining, speaking, listing and leaving. Each feature has a folder; this file is the table of them,
+//! and the order in which they are asked.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::hooks::{Commit, Hooks};
+use crate::chat::message::{Client, Message};
+use crate::chat::room::Room;
+use crate::chat::router::{Answer, Router, Turn};
+use crate::config::Config;
+use crate::features::archive::reads::Reads;
+use crate::features::archive::store::Answer as StoreAnswer;
+use crate::features::moderation::sanction::Sanctions;
+use crate::features::operators::state::{Doer, Operators};
+use crate::model::command::{Command, HistoryQuery, Verb};
+use crate::model::event::{Envelope, Leave, Stat, Tag};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::text::Text;
+
+pub use state::Features;
+
+pub mod accounts;
 pub mod archive;
 pub mod figures;
 pub mod files;
 pub mod lab;
 pub mod line_editing;
+pub mod messages;
 pub mod moderation;
 pub mod operators;
+pub mod presence;
+pub mod rooms;
+pub(crate) mod state;
+
+/// A server with all features.
+pub type Server = crate::net::server::Server<Features>;
+
+impl Hooks for Features {
+    type Later = state::Later;
+
+    fn new(config: &Config) -> Features {
+        Features {
+            reads: Reads::new(config.read_burst, config.reads_per_second),
+            sanctions: Sanctions::default(),
+            next_lift: None,
+            archive: None,
+            files: None,
+            glass: None,
+            operators: Operators::new(config.operator_key.clone()),
+        }
+    }
+
+    fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
+        match command {
+            Command::Who(name) => turn.who(id, &name),
+            Command::Reply(text) => turn.reply(id, text),
+            Command::Away(why) => turn.away(id, why),
+            Command::Ignore(name) => turn.ignore(id, name),
+            Command::Unignore(name) => turn.unignore(id, name),
+            Command::Typing { room, on } => turn.typing(id, room, on),
+            Command::Topic { room, text } => turn.topic(id, room, text),
+            Command::Invite { name, room } => turn.invite(id, name, room),
+            Command::Mode { room, change } => turn.mode(id, room, change),
+            Command::Change { room, line, what } => turn.change(id, room, line, what),
+            Command::Moderate { scope, deed } => turn.moderate(id, scope, deed),
+            Command::Bans(scope) => turn.bans(id, scope),
+            Command::Prompt(prompt) => turn.prompt(id, prompt),
+            Command::Register(words) => turn.register(id, &words),
+            Command::Login(proof) => turn.login(id, proof),
+            Command::Logout { everywhere } => turn.logout(id, everywhere),
+            Command::Passwd { old, new } => turn.change_password(id, old, new),
+            Command::Role { name, role } => turn.grant(id, name, role),
+            Command::InviteCode => turn.invite_code(id),
+            Command::Oper(key) => turn.oper(id, &key),
+            Command::Announce(text) => turn.announce(id, text),
+            Command::Forget(room) => turn.forget_by_order(id, &room),
+            Command::Lockdown(on) => turn.lockdown(id, on),
+            Command::Rehash => turn.rehash(id),
+            Command::Shutdown(Some(after)) => turn.stop_after(id, after),
+            Command::Shutdown(None) => turn.stop_no_more(id),
+            Command::Audit { before, limit } => turn.audit(id, before, limit),
+            Command::Search { room, words, before, limit } => turn.search(id, room, words, before, limit),
+            Command::Export { room, after, limit } => turn.export(id, room, after, limit),
+            Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
+            Command::Files(room) => turn.list_files(id, room),
+            Command::Inspect { watch } => turn.inspect(id, watch),
+            // The kernel carries these out.
+            _ => Err(Refusal::NO_TEXT),
+        }
+    }
+
+    fn later(turn: &mut Turn<'_, Self>, id: ClientId, verb: &'static str, tag: Option<Tag>, later: state::Later) {
+        match later {
+            state::Later::Ask(question, then) => turn.ask(id, verb, tag, question, then),
+            state::Later::Rehash(number) => turn.wait_for_rehash(id, number, tag),
+        }
+    }
+
+    fn message(turn: &mut Turn<'_, Self>, message: Message) {
+        match message {
+            Message::Ask { question, is_private, reply } => turn.ask_for_door(question, is_private, reply),
+            Message::Look { who, what, reply } => reply(turn.looked(who, &what)),
+            Message::Read { who, question, reply } => turn.read_for_door(who, *question, reply),
+            Message::Rights { client, reply } => reply(turn.rights(client)),
+            Message::Store(report) => turn.report(report),
+            Message::Uploaded { token, reply } => turn.uploaded(token, reply),
+            Message::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
+            Message::Sampled => turn.show_watchers(),
+            Message::Rehashed(number, outcome) => turn.rehashed(number, outcome),
+            Message::Operator { key, from, is_private, reply } => {
+                let outcome = turn.look_at_key(&key, &Doer::page(from), is_private);
+                reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
+            }
+            Message::Order { order, from, reply } => turn.ordered(order, &Doer::page(from), reply),
+            Message::Rules(policy) => turn.set_rules(policy),
+            // The kernel takes these.
+            Message::ClientJoined(_)
+            | Message::ClientLeft(..)
+            | Message::Requests(..)
+            | Message::Warn(..)
+            | Message::Tell(..)
+            | Message::Tap(_)
+            | Message::Broadcast(_)
+            | Message::DirectMessage { .. }
+            | Message::Reload(_)
+            | Message::Shutdown => {}
+        }
+    }
+
+    fn may_connect(turn: &Turn<'_, Self>, id: ClientId) -> Result<(), Leave> {
+        turn.ban_on(id, &turn.router.features.sanctions).map_or(Ok(()), |told| Err(Leave::Banned(told.why)))
+    }
+
+    fn may_sign_on(turn: &Turn<'_, Self>, id: ClientId) -> Result<(), Refusal> {
+        turn.may_visit(id)
+    }
+
+    fn may_be_called(turn: &Turn<'_, Self>, id: ClientId, name: &Name) -> Result<(), Refusal> {
+        turn.may_take(id, name)?;
+        turn.not_banned_as(id, name)
+    }
+
+    fn is_free(turn: &Turn<'_, Self>, name: &Name, like: &Name) -> bool {
+        !turn.is_registered(name) && turn.is_distinct(name, Some(like), turn.account_like(name)).is_ok()
+    }
+
+    fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
+        turn.not_banned_from(id, room)?;
+        turn.may_pass_door(id, room, key)
+    }
+
+    fn may_follow(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
+        turn.not_banned_from(id, room).is_ok()
+    }
+
+    fn may_open_many(turn: &Turn<'_, Self>, id: ClientId) -> bool {
+        turn.role(id) >= Role::Op
+    }
+
+    fn is_lasting(turn: &Turn<'_, Self>, room: &Room) -> bool {
+        let is_worth_it = room.is_worth_keeping() || !room.op_accounts.is_empty();
+        room.is_kept && turn.router.features.archive.is_some() && is_worth_it
+    }
+
+    fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
+        // A room with a key may be known by those who have none; one by invitation may not.
+        !room.invite_only || room.members.contains(&id)
+    }
+
+    fn may_read(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
+        turn.not_banned_from(id, room)?;
+        turn.not_outside(Some(id), room)
+    }
+
+    fn may_speak(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
+        turn.not_muted(id, Some(room))?;
+        turn.may_speak_in(id, room)
+    }
+
+    fn may_speak_everywhere(turn: &Turn<'_, Self>, id: ClientId) -> Result<(), Refusal> {
+        turn.not_muted_anywhere(id)
+    }
+
+    fn may_whisper(turn: &Turn<'_, Self>, from: ClientId, to: Option<ClientId>) -> Result<(), Refusal> {
+        // Who is muted everywhere can still ask an operator why.
+        if to.is_some_and(|to| turn.role(to) >= Role::Op) { Ok(()) } else { turn.not_muted(from, None) }
+    }
+
+    fn account_role(turn: &Turn<'_, Self>, client: &Client) -> Option<Role> {
+        client.state.signed_in.then(|| turn.role_of_account(client.id))
+    }
+
+    fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
+        let features = &turn.router.features;
+        (!verb.stored || features.archive.is_some()) && (!verb.files || features.files.is_some())
+    }
+
+    fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
+        turn.router.features.reads.set(config.read_burst, config.reads_per_second);
+        turn.router.reload_files(config);
+        turn.rename_those_like_the_server();
+        turn.reload_key(config);
+    }
+
+    fn leaving(turn: &mut Turn<'_, Self>, id: ClientId, room: Option<&RoomName>) {
+        turn.withdraw_files(id, room);
+    }
+
+    fn left(turn: &mut Turn<'_, Self>, client: &Client) {
+        turn.router.stop_showing(client.id);
+        if client.state.is_listed {
+            turn.router.forget_sanctioned(client.id);
+        }
+    }
+
+    fn said(turn: &mut Turn<'_, Self>, room: &RoomName, line: &Arc<Envelope>) {
+        turn.record_line(room, line);
+    }
+
+    fn room_changed(turn: &mut Turn<'_, Self>, room: &RoomName) {
+        turn.record_room(room);
+    }
+
+    fn room_forgotten(turn: &mut Turn<'_, Self>, room: &Room, last_id: u64) {
+        if room.is_kept {
+            turn.record_forgotten(&room.name, last_id);
+        }
+        if let Some(files) = &turn.router.features.files {
+            files.forget(&room.name, None);
+        }
+    }
+
+    fn tick(turn: &mut Turn<'_, Self>) {
+        turn.give_up_waiting();
+        turn.expire_files();
+        turn.lift_what_is_over();
+        turn.tick_operators();
+    }
+
+    fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {
+        turn.begin_kept(messages)
+    }
+
+    fn commit(turn: &mut Turn<'_, Self>) -> Commit {
+        turn.keep()
+    }
+
+    fn committed(turn: &mut Turn<'_, Self>) {
+        turn.ask_store();
+    }
+
+    fn keeps(router: &Router<Self>) -> bool {
+        router.keeps()
+    }
+
+    fn history(turn: &Turn<'_, Self>, room: &Room, query: &HistoryQuery) -> Answer<Self> {
+        turn.page_of_history(room, query)
+    }
+
+    fn so_far(turn: &Turn<'_, Self>) -> Vec<Arc<Envelope>> {
+        turn.router.so_far(turn.now.wall)
+    }
+
+    fn stats(turn: &Turn<'_, Self>, stats: &mut Vec<Stat>) {
+        let (router, features) = (&*turn.router, &turn.router.features);
+        if let Some(files) = &features.files {
+            files.count(&router.metrics);
+            stats.extend(router.metrics.file_stats());
+        }
+        if features.archive.is_some() {
+            let text = "1: what is said is kept; 0: it would be gone after a restart";
+            stats.push(Stat { key: "kept", value: u64::from(router.keeps()), text });
+        }
+        let text = "1: nobody new is let in; 0: everybody is";
+        stats.push(Stat { key: "lockdown", value: u64::from(features.operators.is_locked_down()), text });
+    }
+
+    fn count(router: &Router<Self>) {
+        if let Some(files) = &router.features.files {
+            files.count(&router.metrics);
+        }
+    }
+
+    fn turned(router: &Router<Self>, messages: u64, took: Duration) {
+        if let Some(glass) = &router.features.glass {
+            glass.lab.turned(messages, took);
+        }
+    }
+}

@@ -9,12 +9,13 @@ use std::thread;
 mod journal;
 
 use chat_server::config::{self, Change, Config, ConfigError, Loaded, Origin, Task};
+use chat_server::features::Server;
 use chat_server::features::figures::Exporter;
 use chat_server::features::files::door::FileDoor;
 use chat_server::features::lab::watched;
 use chat_server::features::operators::rehash::Rehashes;
 use chat_server::net::connection::Threads;
-use chat_server::net::server::{Server, ServerHandle};
+use chat_server::net::server::ServerHandle;
 use chat_server::program::{complain, print};
 use chat_server::{features::lab, machine, program};
 use journal::Journal;

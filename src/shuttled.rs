@@ -18,6 +18,7 @@ use crate::chat::outbox::{Batch, Outbox};
 use crate::chat::registry::Registry;
 use crate::chat::router::Router;
 use crate::chat::ticket::{Credits, Ticket};
+use crate::features::Features;
 use crate::metrics::Metrics;
 use crate::model::command::Command;
 use crate::model::event::{Done, Event, Leave, Speech, Warning};
@@ -57,7 +58,7 @@ struct House {
 
 fn start(inbox: usize) -> House {
     let (registry, metrics) = (Registry::new(), Arc::new(Metrics::new(Moment::now())));
-    let router = Router::new(&quick(), registry.clone(), metrics.clone());
+    let router = Router::<Features>::new(&quick(), registry.clone(), metrics.clone());
     let (sender, receiver) = sync_channel(inbox);
     let router = thread::spawn(move || {
         run_router(router, &receiver, &metrics);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::event::Envelope;
 
-/// The most bytes that the lines of one page of history cost, so that a block cannot fill anybody's queue.
+/// The most bytes that the lines of one page of history cost, so that a block cannot fill a client's queue.
 const PAGE_BYTES: usize = 128 * 1024;
 
 /// The last lines of a room, oldest first.

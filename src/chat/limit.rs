@@ -7,7 +7,7 @@ use crate::model::names::ClientId;
 use crate::model::now::Moment;
 use crate::model::spam::{PASTE_UNIT, Spam, TooFast};
 
-/// A token bucket: `burst` lines at once, then `per_second`. Whoever is faster has to wait; nothing is refused.
+/// A token bucket: `burst` lines at once, then `per_second`. A faster client has to wait; nothing is refused.
 pub struct Bucket {
     burst: f64,
     per_second: f64,
@@ -121,7 +121,7 @@ impl<K: Ord + Clone> Allowance<K> {
         self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
 
-    /// Whether nothing is known of anyone.
+    /// Whether nothing is known of any client.
     pub fn is_empty(&self) -> bool {
         self.by.is_empty()
     }
@@ -137,7 +137,7 @@ pub struct Paces<K> {
     by: BTreeMap<K, Bucket>,
 }
 
-/// The most that are remembered. Whoever comes beyond that is taken for one who was too fast.
+/// The most that are remembered. A client beyond that is taken for one that was too fast.
 const MAX_PACED: usize = 10_000;
 
 impl<K: Ord> Paces<K> {
@@ -239,14 +239,14 @@ impl<K: Ord + Clone> Guesses<K> {
         self.by.retain(|_, guess| now < guess.until + WINDOW.max(guess.until.saturating_duration_since(guess.last)));
     }
 
-    /// Whether nothing is known of anyone.
+    /// Whether nothing is known of any client.
     pub fn is_empty(&self) -> bool {
         self.by.is_empty()
     }
 }
 
 /// Counts what one client is refused. A person errs now and then; a program that does not read its answers errs all the time,
-/// and is read more slowly, which nobody else notices. Nothing is lost, and nobody is sent away for it.
+/// and is read more slowly, which no other client notices. Nothing is lost, and no client is disconnected for it.
 #[derive(Default)]
 pub struct Errors {
     recent: VecDeque<Moment>,
@@ -347,7 +347,7 @@ impl RateLimiter {
         RateLimiter { lines, repeats, talkers: HashMap::new() }
     }
 
-    /// Other limits from now on. Whoever is muted stays so for its time.
+    /// Other limits from now on. A muted client stays so for its time.
     pub fn set(&mut self, lines: u32, repeats: u32) {
         (self.lines, self.repeats) = (lines, repeats);
     }
@@ -377,13 +377,13 @@ impl RateLimiter {
         if talker.strikes.len() >= LAST_STRIKE {
             return Verdict::GiveUp;
         }
-        // After the mute everybody starts afresh; otherwise the next line would be one too many again.
+        // After the mute a client starts afresh; otherwise the next line would be one too many again.
         talker.recent.clear();
         talker.muted_until = Some(now + MUTE);
         Verdict::Refuse(TooFast { retry: MUTE.as_secs(), why })
     }
 
-    /// Asks for a paste of so many lines, of which [`PASTE_UNIT`] count as one. It passes whole or is refused whole, and nobody is muted for it: pastes have
+    /// Asks for a paste of so many lines, of which [`PASTE_UNIT`] count as one. It passes whole or is refused whole, and no client is muted for it: pastes have
     /// the limit of lines for themselves, and one that costs more than that costs all of it.
     pub fn take_paste(&mut self, id: ClientId, lines: usize, now: Moment) -> Verdict {
         if self.lines == 0 && self.repeats == 0 {
@@ -414,7 +414,7 @@ impl RateLimiter {
         self.talkers.contains_key(&id)
     }
 
-    /// Forgets somebody who is gone.
+    /// Forgets a client that is gone.
     pub fn forget(&mut self, id: ClientId) {
         self.talkers.remove(&id);
     }
@@ -463,7 +463,7 @@ mod tests {
         let later = start + Duration::from_secs(1);
         (1..=2 * MAX_GUESSERS).for_each(|other| guesses.wrong(other, later));
         assert_eq!(guesses.by.len(), MAX_GUESSERS);
-        assert!(guesses.wait(&0, later).is_some(), "names that nobody has push nobody's guard out");
+        assert!(guesses.wait(&0, later).is_some(), "names that no user has push no user's guard out");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Everything the router is ever told, and the client as the router knows it.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -7,7 +8,6 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::limit::Errors;
 use crate::chat::outbox::{Deliver, Outbox};
-use crate::chat::router::Patience;
 use crate::config::{Change, Config};
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To, Token};
@@ -242,8 +242,8 @@ pub(crate) struct State {
     pub(crate) is_operator: bool,
     /// As whom others know it, if not as itself: the first connection of its account.
     pub(crate) person: Option<ClientId>,
-    /// Set while it waits for an answer of the store, and what it has asked for since.
-    pub(crate) patience: Option<Box<Patience>>,
+    /// Set while it waits for an answer, with what it has asked for since.
+    pub(crate) blocked: Option<Box<Blocked>>,
     /// Who whispered last.
     pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, Refusal)>,
@@ -267,6 +267,15 @@ pub(crate) struct State {
     /// Lines that were no good and bytes that were sent, before there was a name.
     pub(crate) bad_lines: u32,
     pub(crate) early_bytes: usize,
+}
+
+/// The requests of a client that waits for an answer: they are carried out when it is there.
+#[derive(Default)]
+pub(crate) struct Blocked {
+    pub(crate) is_waiting: bool,
+    pub(crate) rest: VecDeque<(Vec<Request>, Ticket)>,
+    /// Set where the client has gone meanwhile.
+    pub(crate) leave: Option<Leave>,
 }
 
 impl State {

@@ -1,8 +1,8 @@
 //! What was said in one room in this turn of the router, told once for all who hear it.
 //!
 //! Handing each line to each member would be a thousand small steps for each line. So a line only goes into the room's news,
-//! and at the end of the turn all who have heard nothing of it get the same [`Run`], shared down to its bytes. Whoever gets
-//! something of their own in between (an answer, a whisper) is first given the news up to there, so that everybody sees
+//! and at the end of the turn all who have heard nothing of it get the same [`Run`], shared down to its bytes. A client that gets
+//! something of their own in between (an answer, a whisper) is first given the news up to there, so that all clients see
 //! everything in the order in which it happened.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use crate::model::names::{ClientId, NumberHasher};
 pub struct News {
     /// The lines, each with its number among all that was said in this turn.
     said: Vec<(usize, Arc<Envelope>)>,
-    /// How many of them somebody has heard who does not stand at the beginning.
+    /// How many of them a client has heard that does not stand at the beginning.
     heard: HashMap<ClientId, usize, BuildHasherDefault<NumberHasher>>,
 }
 

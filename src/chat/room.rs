@@ -154,7 +154,7 @@ impl Room {
         !self.history.is_empty() || self.is_kept && self.first_id <= self.last_id()
     }
 
-    /// Whether there is something for those who come when nobody is in it: what was said, or a topic.
+    /// Whether an empty room has something for the next users: what was said, or a topic.
     pub fn is_worth_keeping(&self) -> bool {
         self.has_log() || self.topic.is_some()
     }
@@ -247,13 +247,13 @@ impl Room {
         }
     }
 
-    /// Whether everybody may come in. What is said in an open room is no secret, so everybody may also read it,
+    /// Whether all users may come in. What is said in an open room is no secret, so all users may also read it,
     /// and speak into it from outside.
     pub fn is_open(&self) -> bool {
         !self.invite_only && self.key.is_none()
     }
 
-    /// Whether somebody may read what is said here, unless they are banned.
+    /// Whether a user may read what is said here, unless they are banned.
     pub fn may_read(&self, id: ClientId) -> bool {
         self.is_open() || self.members.contains(&id)
     }

@@ -1,48 +1,37 @@
 //! The chat itself: the one place where its state changes. Messages in, events out; no socket, no thread, no clock.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::chat::hooks::{Commit, Hooks};
 use crate::chat::limit::{Paces, RateLimiter};
 use crate::chat::message::{Client, Message};
 use crate::chat::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
 use crate::chat::registry::{Clients, Registry};
 use crate::chat::room::Room;
 use crate::config::Config;
-use crate::features::archive::store::Answer as Reply;
-use crate::features::files::Files;
-use crate::features::moderation::sanction::Sanctions;
 use crate::metrics::Metrics;
 use crate::model::address::Neighbourhood;
 use crate::model::code::Code;
-use crate::model::command::{BRIEF_ROOM, Command, Presence, Terminal};
-use crate::model::event::{Done, Envelope, Event, Greeting, Leave, Warning};
+use crate::model::command::{BRIEF_ROOM, Presence};
+use crate::model::event::{Done, Envelope, Event, Greeting, Leave};
+use crate::model::looks::reserved;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{Moment, Now};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
-use crate::protocol::parse::Request;
 
-mod accounts;
-mod archive;
 mod commands;
-mod files;
-mod glass;
-mod moderation;
-mod operators;
-mod reads;
+mod requests;
 
-use archive::Archive;
-pub(crate) use archive::Patience;
-use glass::Glass;
-use operators::{Doer, Operators};
-use reads::Reads;
+pub(crate) use commands::already_there;
+pub use requests::Answer;
 
 /// There is no current room.
-const IN_NO_ROOM: Refusal = Refusal::fixed(Code::NotInRoom, "You are in no room. /join #lobby takes you to the lobby.");
+pub(crate) const IN_NO_ROOM: Refusal =
+    Refusal::fixed(Code::NotInRoom, "You are in no room. /join #lobby takes you to the lobby.");
 /// How often the router looks at the time when nothing else happens.
 pub const TICK: Duration = Duration::from_secs(1);
 /// How often it tries again where a client's queue was full.
@@ -60,70 +49,60 @@ const UNANNOUNCED: Duration = Duration::from_secs(10);
 /// The chat's state, and the rules by which it changes.
 ///
 /// It works in turns: it takes what waits, changes the state, and then hands each client one batch.
-pub struct Router {
-    registry: Registry,
+pub struct Router<F> {
+    pub(crate) registry: Registry,
     /// In an order: what reaches clients must not hang on how a map is laid out in memory.
-    rooms: BTreeMap<RoomName, Room>,
+    pub(crate) rooms: BTreeMap<RoomName, Room>,
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
-    forgotten_id: u64,
-    limiter: RateLimiter,
-    /// How fast what was said is read.
-    reads: Reads,
-    /// Who is banned from the server, and who is muted everywhere.
-    sanctions: Sanctions,
-    /// When the first ban or mute anywhere is over.
-    next_lift: Option<Moment>,
-    spam_errors: u32,
-    greeting: Arc<Greeting>,
-    motd: Vec<Text>,
-    max_rooms: usize,
-    rooms_each: usize,
-    rooms_each_address: usize,
+    pub(crate) forgotten_id: u64,
+    pub(crate) limiter: RateLimiter,
+    pub(crate) spam_errors: u32,
+    pub(crate) greeting: Arc<Greeting>,
+    pub(crate) motd: Vec<Text>,
+    pub(crate) max_rooms: usize,
+    pub(crate) rooms_each: usize,
+    pub(crate) rooms_each_address: usize,
     /// Arrivals in rooms, by neighbourhood of addresses; `None` are those of whom none is known.
-    arrivals: Paces<Option<Neighbourhood>>,
-    history: usize,
-    history_on_join: usize,
-    limits: Vec<(&'static str, u64, &'static str)>,
-    metrics: Arc<Metrics>,
+    pub(crate) arrivals: Paces<Option<Neighbourhood>>,
+    pub(crate) history: usize,
+    pub(crate) history_on_join: usize,
+    pub(crate) limits: Vec<(&'static str, u64, &'static str)>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Clients with something in their outbox.
-    unsent: Vec<ClientId>,
+    pub(crate) unsent: Vec<ClientId>,
     /// Rooms with news of this turn, and how many lines that is in all of them.
-    spoken: Vec<RoomName>,
-    said: usize,
+    pub(crate) spoken: Vec<RoomName>,
+    pub(crate) said: usize,
     /// Those who ignore somebody, and those who want to know of all coming and going: to be looked at one by one.
-    ignorers: BTreeSet<ClientId>,
-    watchers: BTreeSet<ClientId>,
-    taps: Vec<Tap>,
+    pub(crate) ignorers: BTreeSet<ClientId>,
+    pub(crate) watchers: BTreeSet<ClientId>,
+    pub(crate) taps: Vec<Tap>,
     /// Those who have left in this turn, with their last words: like anything else they go out when it is over.
-    leaving: Vec<(Box<Client>, Arc<Envelope>)>,
-    /// What is kept of the chat, and where; `None` if nothing is.
-    archive: Option<Archive>,
-    /// What is known of files; `None` if none are passed on.
-    files: Option<Arc<Files>>,
-    /// The glass wall; `None` where nobody may look inside.
-    glass: Option<Glass>,
-    operators: Operators,
-    incidents: u64,
+    pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
+    /// Messages that wait until the turn before is committed.
+    pub(crate) waiting: VecDeque<Message>,
+    /// Whether the last turn is not committed yet: until it is, no client hears of it.
+    pub(crate) is_uncommitted: bool,
+    /// The state of the features.
+    pub(crate) features: F,
+    pub(crate) incidents: u64,
     /// How many numbers were given to people who have no connection of that number.
-    spare_people: usize,
-    next_tick: Option<Moment>,
+    pub(crate) spare_people: usize,
+    pub(crate) next_tick: Option<Moment>,
     /// When the figures want to know next how the clients are.
-    next_look: Option<Moment>,
-    open: bool,
+    pub(crate) next_look: Option<Moment>,
+    pub(crate) open: bool,
 }
 
-impl Router {
+impl<F: Hooks> Router<F> {
     /// A router with an empty lobby.
-    pub fn new(config: &Config, registry: Registry, metrics: Arc<Metrics>) -> Router {
+    pub fn new(config: &Config, registry: Registry, metrics: Arc<Metrics>) -> Router<F> {
         let lobby = Room::new(RoomName::lobby(), config.history, 0);
         let mut router = Router {
             registry,
             rooms: BTreeMap::from([(RoomName::lobby(), lobby)]),
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
-            reads: Reads::new(config.read_burst, config.reads_per_second),
-            sanctions: Sanctions::default(),
-            next_lift: None,
             spam_errors: config.spam_errors,
             greeting: greeting(config, false, None),
             motd: Vec::new(),
@@ -142,32 +121,26 @@ impl Router {
             watchers: BTreeSet::new(),
             taps: Vec::new(),
             leaving: Vec::new(),
-            archive: None,
-            files: None,
-            glass: None,
-            operators: Operators::new(),
+            waiting: VecDeque::new(),
+            is_uncommitted: false,
+            features: F::new(config),
             incidents: 0,
             spare_people: 0,
             next_tick: None,
             next_look: None,
             open: true,
         };
-        router.reload(config);
+        router.follow(config);
         router
     }
 
     /// Goes on with other settings: for what is said from now on, and for rooms as they are.
-    pub fn reload(&mut self, config: &Config) {
+    fn follow(&mut self, config: &Config) {
         self.greeting = greeting(config, self.greeting.stored, self.greeting.files);
-        if let Some(files) = &self.files {
-            files.reload(config);
-        }
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
-        self.reads.set(config.read_burst, config.reads_per_second);
         self.spam_errors = config.spam_errors;
-        self.operators.set_key(config.operator_key.clone());
         self.max_rooms = config.max_rooms;
         (self.rooms_each, self.rooms_each_address) = (config.rooms_each, config.rooms_each_address);
         self.arrivals.set(config.arrivals);
@@ -182,13 +155,10 @@ impl Router {
             ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
             ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
         ];
-        if self.files.is_some() {
-            self.limits.push(("limit-file", config.file_bytes, "most bytes of a file"));
-        }
     }
 
     /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
-    fn publish(&mut self, envelope: &Arc<Envelope>) {
+    pub(crate) fn publish(&mut self, envelope: &Arc<Envelope>) {
         for tap in &mut self.taps {
             tap.pending.push(envelope.clone());
         }
@@ -218,9 +188,7 @@ impl Router {
 
     /// A connection is gone, and its number will never come again: lists of rooms it may not be in forget it.
     fn unlist(&mut self, id: ClientId) {
-        self.sanctions.forget(id);
         for room in self.rooms.values_mut() {
-            room.sanctions.forget(id);
             room.invited.retain(|invited| *invited != id);
             if let Some(opener) = &mut room.opener {
                 opener.person = opener.person.filter(|person| *person != id);
@@ -229,7 +197,7 @@ impl Router {
     }
 
     /// A number for a person that no connection has: those count from the other end.
-    fn spare_person(&mut self) -> ClientId {
+    pub(crate) fn spare_person(&mut self) -> ClientId {
         self.spare_people += 1;
         ClientId(usize::MAX - self.spare_people)
     }
@@ -253,22 +221,14 @@ impl Router {
     pub fn turn(&mut self, messages: impl IntoIterator<Item = Message>, now: Now) {
         let registry = self.registry.clone();
         let mut clients = registry.lock();
-        let mut turn = Turn { router: self, clients: &mut clients, now };
-        if turn.router.archive.is_some() {
-            turn.take_all_kept(messages.into_iter());
-        } else {
-            turn.take_all(messages.into_iter());
-        }
+        Turn { router: self, clients: &mut clients, now }.run(messages.into_iter());
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
-        let held = self.archive.as_ref().map_or(0, Archive::waiting);
-        self.metrics.held.store(held as u64, Relaxed);
+        self.metrics.held.store(self.waiting.len() as u64, Relaxed);
         // Behind the turn, for what was handed over does not wait; and not while the store still has to keep it.
-        if self.next_look.is_none_or(|at| at <= now.mono) && !self.archive.as_ref().is_some_and(Archive::is_held) {
+        if self.next_look.is_none_or(|at| at <= now.mono) && !self.is_uncommitted {
             self.next_look = Some(now.mono + TICK);
-            if let Some(files) = &self.files {
-                files.count(&self.metrics);
-            }
+            F::count(self);
             self.metrics.see(clients.snapshot());
         }
     }
@@ -279,52 +239,66 @@ fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> 
 }
 
 /// Somebody who watches what happens in public.
-struct Tap {
+pub(crate) struct Tap {
     deliver: Box<dyn Deliver>,
     pending: Vec<Arc<Envelope>>,
 }
 
 /// A turn under way: the router, the locked registry and the time.
-struct Turn<'a> {
-    router: &'a mut Router,
-    clients: &'a mut Clients,
-    now: Now,
+pub struct Turn<'a, F> {
+    pub(crate) router: &'a mut Router<F>,
+    pub(crate) clients: &'a mut Clients,
+    pub(crate) now: Now,
 }
 
-impl Turn<'_> {
-    /// Takes messages and hands out what comes of them, as soon as it is kept.
-    fn take_all(&mut self, messages: impl Iterator<Item = Message>) {
-        for message in messages {
+impl<F: Hooks> Turn<'_, F> {
+    /// Takes messages, unless the turn before is not committed yet, and hands out what comes of them as soon as that is committed.
+    fn run(&mut self, mut messages: impl Iterator<Item = Message>) {
+        if F::begin(self, &mut messages) == Commit::Later {
+            return self.router.waiting.extend(messages);
+        }
+        if std::mem::take(&mut self.router.is_uncommitted) {
+            self.hand_out();
+        }
+        // One after the other: what comes while others are carried out may come along.
+        while let Some(message) = self.router.waiting.pop_front().or_else(|| messages.next()) {
             self.take(message);
-            if !self.router.open || self.is_held() {
+            if !self.router.open || self.router.is_uncommitted {
                 break;
             }
         }
+        self.router.waiting.extend(messages);
         self.tick();
-        if self.keep() {
-            self.ask_store();
-            self.flush();
-            self.router.flush_taps();
+        if self.commit() == Commit::Now {
+            self.hand_out();
+        }
+        if !self.router.open {
+            self.router.waiting.clear();
         }
     }
 
-    fn take(&mut self, message: Message) {
+    /// Commits what has changed since it was done last.
+    pub(crate) fn commit(&mut self) -> Commit {
+        self.router.is_uncommitted |= F::commit(self) == Commit::Later;
+        if self.router.is_uncommitted { Commit::Later } else { Commit::Now }
+    }
+
+    /// All that was done is committed: clients hear of it.
+    pub(crate) fn hand_out(&mut self) {
+        F::committed(self);
+        self.flush();
+        self.router.flush_taps();
+    }
+
+    pub(crate) fn take(&mut self, message: Message) {
         match message {
             Message::ClientJoined(client) => self.connected(client),
             Message::ClientLeft(id, why) => self.departed(id, why),
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
-            Message::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
-            Message::Look { who, what, reply } => reply(self.looked(who, &what)),
-            Message::Read { who, question, reply } => self.read_for_door(who, *question, reply),
-            Message::Rights { client, reply } => reply(self.rights(client)),
-            Message::Store(report) => self.report(report),
-            Message::Uploaded { token, reply } => self.uploaded(token, reply),
-            Message::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
             Message::Tell(id, text) => self.tell(id, Event::Note { room: None, text }),
-            Message::Sampled => self.show_watchers(),
             Message::Tap(deliver) => {
-                let pending = self.router.so_far(self.now.wall);
+                let pending = F::so_far(self);
                 self.router.taps.push(Tap { deliver, pending });
             }
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
@@ -335,61 +309,34 @@ impl Turn<'_> {
                     }
                 });
             }
-            Message::Reload(config) => self.reload(&config),
-            Message::Rehashed(number, outcome) => self.rehashed(number, outcome),
-            Message::Operator { key, from, is_private, reply } => {
-                let by = Doer::page(from);
-                reply(
-                    self.look_at_key(&key, &by, is_private)
-                        .map_or_else(|refusal| Reply::Refused(refusal.into()), |()| Reply::Done),
-                );
+            Message::Reload(config) => {
+                self.router.follow(&config);
+                F::reload(self, &config);
             }
-            Message::Order { order, from, reply } => self.ordered(order, &Doer::page(from), reply),
-            Message::Rules(policy) => self.set_rules(policy),
-            // Where something was said in this turn, the end waits until it is kept.
-            Message::Shutdown if !self.may_end() => {}
+            // Where something was said in this turn, the end waits until it is committed.
+            Message::Shutdown if self.commit() == Commit::Later => self.router.waiting.push_front(Message::Shutdown),
             Message::Shutdown => self.shut_down(),
+            message => F::message(self, message),
         }
     }
 
-    /// Does something for a client so that a panic in it hurts that client only.
-    fn guarded(&mut self, id: ClientId, act: impl FnOnce(&mut Self)) {
-        if catch_unwind(AssertUnwindSafe(|| act(self))).is_ok() {
-            return;
-        }
-        self.router.incidents += 1;
-        let incident = self.router.incidents;
-        Metrics::count(&self.router.metrics.panics);
-        log::error!("{id}: a request of it panicked (incident {incident}); the panic's own message stands above");
-        // What the panic left half done: the index of names is built anew, and nobody is in a room without knowing.
-        self.clients.mend();
-        for room in self.router.rooms.values_mut() {
-            let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
-            room.members.retain(is_in);
-            room.ops.retain(is_in);
-            room.unannounced.retain(is_in);
-        }
-        let words = format!("Something broke on our side, sorry. It is in the log as incident {incident}.");
-        self.refuse(id, None, None, Refusal::new(Code::InternalError, words).with("incident", incident));
-        self.remove(id, Leave::Crashed);
-    }
-
-    fn connected(&mut self, client: Box<Client>) {
+    pub(crate) fn connected(&mut self, client: Box<Client>) {
         log::info!("{client} connected by {}", client.door);
         let id = client.id;
         self.clients.add(client);
         self.tell(id, Event::Hello(self.router.greeting.clone()));
-        self.turn_away_banned(id);
+        if let Err(why) = F::may_connect(self, id) {
+            self.remove(id, why);
+        }
     }
 
     /// The only exit. The first who calls it wins; all others find nobody.
-    fn remove(&mut self, id: ClientId, why: Leave) {
+    pub(crate) fn remove(&mut self, id: ClientId, why: Leave) {
         self.catch_up(id);
-        self.withdraw_files(id, None);
+        F::leaving(self, id, None);
         let Some(mut client) = self.clients.remove(id) else { return };
         self.router.ignorers.remove(&id);
         self.router.watchers.remove(&id);
-        self.router.stop_showing(id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(&why);
         if let Leave::Foreign(foreign) = why {
@@ -399,6 +346,7 @@ impl Turn<'_> {
         if client.state.is_listed {
             self.router.unlist(id);
         }
+        F::left(self, &client);
         if let Some(name) = client.name.clone()
             && self.clients.named(&name).is_none()
         {
@@ -413,8 +361,15 @@ impl Turn<'_> {
 
     /// Takes somebody out of a room's lists and tells the others, if they were told of the coming, and unless the same person is
     /// there by another connection.
-    fn leave_room(&mut self, id: ClientId, person: ClientId, who: Option<Name>, name: &RoomName, why: &Leave) {
-        self.withdraw_files(id, Some(name));
+    pub(crate) fn leave_room(
+        &mut self,
+        id: ClientId,
+        person: ClientId,
+        who: Option<Name>,
+        name: &RoomName,
+        why: &Leave,
+    ) {
+        F::leaving(self, id, Some(name));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
         room.ops.remove(&id);
@@ -433,7 +388,7 @@ impl Turn<'_> {
 
     /// A room without people is open again, and one that was closed is forgotten with all that was said in it. One
     /// without an operator gets the one in it who has been connected longest.
-    fn settle_room(&mut self, name: &RoomName) {
+    pub(crate) fn settle_room(&mut self, name: &RoomName) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.members.is_empty() {
             if !room.op_accounts.is_empty() {
@@ -446,7 +401,7 @@ impl Turn<'_> {
                 let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
                 self.router.publish(&Envelope::new(self.now.wall, emptied));
                 if had_modes {
-                    self.router.record_room(name);
+                    F::room_changed(self, name);
                 }
             } else {
                 let last_id = room.last_id();
@@ -457,7 +412,7 @@ impl Turn<'_> {
                     let mut again = Room::new(name.clone(), self.router.history, last_id);
                     again.sanctions = sanctions;
                     self.router.rooms.insert(name.clone(), again);
-                    self.router.record_room(name);
+                    F::room_changed(self, name);
                 }
             }
         } else if room.ops.is_empty() && room.op_accounts.is_empty() && *name != RoomName::lobby() {
@@ -470,35 +425,32 @@ impl Turn<'_> {
     }
 
     /// Makes somebody in a room its operator, by all their connections; and whenever they come, if they have an account.
-    fn make_op(&mut self, id: ClientId, name: &RoomName) {
+    pub(crate) fn make_op(&mut self, id: ClientId, name: &RoomName) {
         let account =
             self.clients.get(id).filter(|client| client.state.signed_in).and_then(|client| client.name.clone());
         let all = self.connections(id);
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.ops.extend(all.into_iter().filter(|id| room.members.contains(id)));
         if account.is_some_and(|account| room.op_accounts.insert(account)) {
-            self.router.record_room(name);
+            F::room_changed(self, name);
         }
     }
 
     /// A room of that name that is opened later counts on from here.
-    fn forget_room(&mut self, name: &RoomName, last_id: u64) {
+    pub(crate) fn forget_room(&mut self, name: &RoomName, last_id: u64) {
         self.router.forgotten_id = self.router.forgotten_id.max(last_id);
-        if self.router.rooms.remove(name).is_some_and(|room| room.is_kept) {
-            self.router.record_forgotten(name, last_id);
-        }
-        if let Some(files) = &self.router.files {
-            files.forget(name, None);
+        if let Some(room) = self.router.rooms.remove(name) {
+            F::room_forgotten(self, &room, last_id);
         }
         self.router.publish(&Envelope::new(self.now.wall, Event::Forgotten(name.clone())));
     }
 
-    fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         self.router.open = false;
         self.tell_all(Event::Note { room: None, text: Text::own("The server is stopping.") });
         for id in self.clients.ids() {
             // Everybody goes at once, so nobody is told of everybody else.
-            self.withdraw_files(id, None);
+            F::leaving(self, id, None);
             if let Some(client) = self.clients.remove(id) {
                 self.router.metrics.left(&Leave::Shutdown);
                 let bye = Event::Bye { why: Leave::Shutdown, name: client.name.clone() };
@@ -508,70 +460,9 @@ impl Turn<'_> {
         self.router.unsent.clear();
     }
 
-    fn request(&mut self, id: ClientId, request: Request) {
-        let Some(client) = self.clients.get_mut(id) else { return };
-        let request = match request {
-            // Keys are no lines: they count for nothing, need no name, and wait for nobody.
-            Request { what: Ok(Command::Terminal(terminal)), .. } => {
-                match terminal {
-                    Terminal::On => (client.state.is_edited, client.state.is_hidden) = (true, false),
-                    Terminal::Off => client.state.is_edited = false,
-                    Terminal::Hide => client.state.is_hidden = true,
-                    Terminal::Show => client.state.is_hidden = false,
-                    Terminal::Offer
-                    | Terminal::Size(..)
-                    | Terminal::Typed(..)
-                    | Terminal::Entered(_)
-                    | Terminal::Clear
-                    | Terminal::Full => {}
-                }
-                return self.push(id, &Envelope::new(self.now.wall, Event::Terminal(terminal)));
-            }
-            request => request,
-        };
-        client.state.last_line = Some(self.now.mono);
-        client.state.is_prompted = false;
-        if client.name.is_some() {
-            return self.carry_out(id, request);
-        }
-        // Without a name a line may have a second reading: `join:ani` is a verb here.
-        let request = match request.early {
-            Some(early) => *early,
-            None => request,
-        };
-        match (request.verb, &request.what) {
-            (Some(verb), Ok(_)) if verb.early => {}
-            (verb, Ok(_)) => {
-                let verb = verb.map(|verb| Text::own(verb.name));
-                return self.refuse(id, verb, request.tag, Refusal::NOT_SIGNED_ON);
-            }
-            (_, Err(_)) => {}
-        }
-        self.carry_out(id, request);
-    }
-
-    fn refuse(&mut self, id: ClientId, verb: Option<Text>, tag: Option<Text>, error: Refusal) {
-        self.router.metrics.refused(error.code());
-        let Some(client) = self.clients.get_mut(id) else { return };
-        // Not in words: those repeat what was typed, which may have been a password in the place of a name.
-        log::debug!("{client}: refused: {}", error.code());
-        client.state.refusal = Some((self.now.wall, error.clone()));
-        let early = client.name.is_none();
-        client.state.bad_lines += u32::from(early);
-        let enough = early && client.state.bad_lines >= EARLY_BAD_LINES;
-        let is_slowed = client.state.errors.count(self.router.spam_errors, self.now.mono);
-        self.tell(id, Event::Refused { verb, tag, error });
-        if is_slowed {
-            self.tell(id, Event::Warn(Warning::Errors));
-        }
-        if enough {
-            self.remove(id, Leave::Flood);
-        }
-    }
-
     // ---- telling ----
 
-    fn tell(&mut self, id: ClientId, event: Event) {
+    pub(crate) fn tell(&mut self, id: ClientId, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         let Some(client) = self.clients.get_mut(id) else { return };
         if client.name.is_none() {
@@ -583,11 +474,11 @@ impl Turn<'_> {
         self.push(id, &envelope);
     }
 
-    fn done(&mut self, id: ClientId, verb: &'static str, tag: Option<Text>, done: Done) {
+    pub(crate) fn done(&mut self, id: ClientId, verb: &'static str, tag: Option<Text>, done: Done) {
         self.tell(id, Event::Done { verb, tag, done });
     }
 
-    fn tell_all(&mut self, event: Event) {
+    pub(crate) fn tell_all(&mut self, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         for id in self.clients.ids() {
@@ -598,7 +489,7 @@ impl Turn<'_> {
     }
 
     /// Tells everybody in a room but one.
-    fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
+    pub(crate) fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         self.spread(name, but, None, envelope);
@@ -606,7 +497,13 @@ impl Turn<'_> {
 
     /// Puts something into a room's news, which everybody in it hears at the end of the turn, but for one, and for those
     /// who ignore its author.
-    fn spread(&mut self, name: &RoomName, but: Option<ClientId>, from: Option<&Name>, envelope: Arc<Envelope>) {
+    pub(crate) fn spread(
+        &mut self,
+        name: &RoomName,
+        but: Option<ClientId>,
+        from: Option<&Name>,
+        envelope: Arc<Envelope>,
+    ) {
         let Some(room) = self.router.rooms.get(name) else { return };
         let ignores = |id: &ClientId| {
             room.members.contains(id)
@@ -628,7 +525,7 @@ impl Turn<'_> {
     }
 
     /// Gives somebody what was said in the rooms they are in and they have not heard: before anything of their own.
-    fn catch_up(&mut self, id: ClientId) {
+    pub(crate) fn catch_up(&mut self, id: ClientId) {
         if self.router.spoken.is_empty() {
             return;
         }
@@ -648,7 +545,7 @@ impl Turn<'_> {
     }
 
     /// Puts something into somebody's outbox, behind what was said before it.
-    fn push(&mut self, id: ClientId, envelope: &Arc<Envelope>) {
+    pub(crate) fn push(&mut self, id: ClientId, envelope: &Arc<Envelope>) {
         self.catch_up(id);
         if let Some(client) = self.clients.get_mut(id) {
             push(client, &mut self.router.unsent, &self.router.metrics, envelope);
@@ -656,7 +553,7 @@ impl Turn<'_> {
     }
 
     /// Tells a room of somebody's coming or going, as far as its people want to know.
-    fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
+    pub(crate) fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         for id in self.wanting_presence(name) {
@@ -667,7 +564,7 @@ impl Turn<'_> {
     }
 
     /// Those in a room who want to know who comes and goes there. In a crowd that are few, and only they are looked at.
-    fn wanting_presence(&self, name: &RoomName) -> Vec<ClientId> {
+    pub(crate) fn wanting_presence(&self, name: &RoomName) -> Vec<ClientId> {
         let Some(room) = self.router.rooms.get(name) else { return Vec::new() };
         if room.is_crowded {
             return self.router.watchers.iter().copied().filter(|id| room.members.contains(id)).collect();
@@ -680,16 +577,13 @@ impl Turn<'_> {
     // ---- time ----
 
     /// What has to be done because time went by, at most once a second.
-    fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         let now = self.now.mono;
         if self.router.next_tick.is_some_and(|at| now < at) {
             return;
         }
         self.router.next_tick = Some(now + TICK);
-        self.give_up_waiting();
-        self.expire_files();
-        self.lift_what_is_over();
-        self.tick_operators();
+        F::tick(self);
         let (mut announced, mut pinged) = (Vec::new(), Vec::new());
         for client in self.clients.iter_mut() {
             client.state.slowed.retain(|(until, _)| *until > now);
@@ -714,7 +608,7 @@ impl Turn<'_> {
     }
 
     /// Tells those of a client's rooms that it is there that do not know it yet.
-    fn show_arrival(&mut self, id: ClientId) {
+    pub(crate) fn show_arrival(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.state.announce_at = None;
         let (Some(who), rooms) = (client.name.clone(), client.state.rooms.clone()) else { return };
@@ -729,7 +623,7 @@ impl Turn<'_> {
     }
 
     /// Whoever is heard of in a room is announced before that, unless by their own wish they are not.
-    fn show_speaker(&mut self, id: ClientId) {
+    pub(crate) fn show_speaker(&mut self, id: ClientId) {
         let is_quiet = |client: &Client| client.state.options.presence == Presence::Off;
         if self.clients.get(id).is_some_and(|client| client.state.announce_at.is_some() && !is_quiet(client)) {
             self.show_arrival(id);
@@ -737,7 +631,7 @@ impl Turn<'_> {
     }
 
     /// Hands each client its batch. Whoever cannot be helped any more is let go, which may give others something.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let mut waits = Vec::new();
         while !self.router.spoken.is_empty() || !self.router.unsent.is_empty() || !self.router.leaving.is_empty() {
             self.hand_out_news();
@@ -762,7 +656,7 @@ impl Turn<'_> {
 
     /// Hands round what was said in the rooms: whoever has heard nothing of it, and is in no other room that has news, gets
     /// what all of them get.
-    fn hand_out_news(&mut self) {
+    pub(crate) fn hand_out_news(&mut self) {
         let spoken = std::mem::take(&mut self.router.spoken);
         let in_several =
             |clients: &Clients, id: &ClientId| clients.get(*id).is_some_and(|client| client.state.rooms.len() > 1);
@@ -803,24 +697,63 @@ impl Turn<'_> {
     // ---- questions that several commands ask ----
 
     /// Whether somebody has shown that their name is theirs.
-    fn is_signed_in(&self, id: ClientId) -> bool {
+    pub(crate) fn is_signed_in(&self, id: ClientId) -> bool {
         self.clients.get(id).is_some_and(|client| client.state.signed_in)
     }
 
-    fn name_of(&self, id: ClientId) -> Result<Name, Refusal> {
+    pub(crate) fn name_of(&self, id: ClientId) -> Result<Name, Refusal> {
         self.clients.get(id).and_then(|client| client.name.clone()).ok_or(Refusal::NOT_SIGNED_ON)
     }
 
     /// The room that a command means: the named one, or the current one.
-    fn room_or_current(&self, id: ClientId, room: Option<RoomName>) -> Result<RoomName, Refusal> {
+    pub(crate) fn room_or_current(&self, id: ClientId, room: Option<RoomName>) -> Result<RoomName, Refusal> {
         let current = || self.clients.get(id).and_then(|client| client.state.current.clone());
         room.or_else(current).ok_or(IN_NO_ROOM)
+    }
+
+    /// The first connection of the person who has this one: what others know them by.
+    pub(crate) fn person(&self, id: ClientId) -> ClientId {
+        self.clients.get(id).map_or(id, Client::person)
+    }
+
+    /// Whether two are the same person: one connection, or one account.
+    pub(crate) fn is_same(&self, id: ClientId, by: ClientId, signed: bool, from: &Name) -> bool {
+        self.person(id) == by
+            || signed
+                && self.is_signed_in(id)
+                && self.clients.get(id).is_some_and(|client| client.name.as_ref() == Some(from))
+    }
+
+    /// All connections of the person who has this one, this one first.
+    pub(crate) fn connections(&self, id: ClientId) -> Vec<ClientId> {
+        let name = self.clients.get(id).and_then(|client| client.name.clone());
+        let others = name.iter().flat_map(|name| self.clients.all_named(name)).filter(|other| *other != id);
+        std::iter::once(id).chain(others).collect()
+    }
+
+    /// A name like this one that no client and no account has, and that is not taken for another one.
+    pub(crate) fn free_name(&self, name: &Name) -> Name {
+        let is_free = |free: &Name| self.clients.named(free).is_none() && F::is_free(self, free, name);
+        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
+    }
+
+    /// Whether a name would not be taken for the server, for a name that looks like it, or for another client. `own` is the name
+    /// that the client has now, `like` another name that looks like the new one, as a feature knows it.
+    ///
+    /// # Errors
+    /// For which name it would be taken.
+    pub(crate) fn is_distinct(&self, name: &Name, own: Option<&Name>, like: Option<&Name>) -> Result<(), Refusal> {
+        if let Some(reserved) = reserved(name, &self.router.greeting.name) {
+            return Err(Refusal::reserved(&reserved));
+        }
+        let alike = like.or_else(|| self.clients.looks.like(name).find(|other| Some(*other) != own));
+        alike.map_or(Ok(()), |other| Err(Refusal::looks_like(other)))
     }
 }
 
 impl Client {
     /// In a room that is not crowded.
-    fn wants_presence(&self, small_room: bool) -> bool {
+    pub(crate) fn wants_presence(&self, small_room: bool) -> bool {
         match self.state.options.presence {
             Presence::Off => false,
             Presence::Brief => small_room,
@@ -845,6 +778,7 @@ mod tests {
     use super::*;
     use crate::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::chat::ticket::{Credits, Ticket};
+    use crate::features::Features;
     use crate::model::command::{Unfit, VERBS};
     use crate::protocol::parse::parse;
     use crate::testing::{Bare, Shelf, Stage, matches, quick};
@@ -1086,7 +1020,7 @@ mod tests {
         let key = crate::model::operator_key::OperatorKey::new("a-key-that-is-long-enough").unwrap();
         let config = Config { operator_key: Some(key), ..quick() };
         let (registry, shelf) = (Registry::new(), Shelf::default());
-        let mut router = Router::new(&config, registry, Arc::new(Metrics::new(Moment::now())));
+        let mut router = Router::<Features>::new(&config, registry, Arc::new(Metrics::new(Moment::now())));
         let mut turn = |message| {
             router.turn([message], Now::read());
             let batches = shelf.take();
@@ -1319,7 +1253,7 @@ mod tests {
     // ---- what is kept of who is gone ----
 
     /// Where the router knows a client by its number, besides what was said. Others may remember who whispered to them last.
-    fn traces(router: &Router, id: ClientId) -> Vec<String> {
+    fn traces(router: &Router<Features>, id: ClientId) -> Vec<String> {
         let mut found = Vec::new();
         let mut note = |place: &str, is_there: bool| found.extend(is_there.then(|| place.to_string()));
         note("the registry", router.registry.lock().get(id).is_some());
@@ -1330,9 +1264,9 @@ mod tests {
         note("those who leave", router.leaving.iter().any(|(client, _)| client.id == id));
         note(
             "bans and mutes of the server",
-            router.sanctions.iter().any(|held| held.connections().any(|held| held == id)),
+            router.features.sanctions.iter().any(|held| held.connections().any(|held| held == id)),
         );
-        note("questions", router.archive.as_ref().is_some_and(|archive| archive.is_asked_by(id)));
+        note("questions", router.features.archive.as_ref().is_some_and(|archive| archive.is_asked_by(id)));
         for room in router.rooms.values() {
             let name = &room.name;
             note(&format!("the members of {name}"), room.members.contains(&id));
@@ -1519,14 +1453,14 @@ mod tests {
     #[test]
     fn what_a_panic_left_half_done_is_mended() {
         let (metrics, registry) = (Arc::new(Metrics::new(Moment::now())), Registry::new());
-        let mut router = Router::new(&quick(), registry.clone(), metrics.clone());
+        let mut router = Router::<Features>::new(&quick(), registry.clone(), metrics.clone());
         let shelves = [1, 2].map(|id| {
             let shelf = Shelf::default();
             let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
             router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], Now::read());
             shelf
         });
-        let ask = |router: &mut Router, id, line: &str| {
+        let ask = |router: &mut Router<Features>, id, line: &str| {
             let request = parse(&Text::new(line).unwrap()).unwrap();
             let message = Message::Requests(ClientId(id), vec![request], Ticket::free());
             router.turn([message], Now::read());
@@ -1764,7 +1698,7 @@ mod tests {
                 Err(Undelivered::Full(batch))
             }
         }
-        let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
+        let mut router = Router::<Features>::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
         assert_eq!(router.patience(), TICK);
         let outbox = Outbox::new(Box::new(Full), 1 << 20);
         router.turn([Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line"))], Now::read());

@@ -2,7 +2,7 @@
 //!
 //! A page anywhere can give a name of its own the address of this machine (DNS rebinding); its browser then takes what
 //! listens here for that page's own server. It does tell the name, in `Host`, so a server that answers to its own names alone
-//! is safe from that. A name that came by HTTPS is a right one, for nobody else has a certificate for it.
+//! is safe from that. A name that came by HTTPS is a right one, for no other server has a certificate for it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

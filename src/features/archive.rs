@@ -2,4 +2,7 @@
 
 pub mod export;
 pub mod kept;
+pub(crate) mod reads;
+pub(crate) mod rules;
+pub(crate) mod state;
 pub mod store;

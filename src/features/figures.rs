@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::chat::hooks::Hooks;
 use crate::config::hosts::{Called, Hosts};
 use crate::model::address::neighbourhood;
 use crate::net::accepting::{self, failed};
@@ -87,7 +88,7 @@ impl Exporter {
     }
 }
 
-impl Part for Exporter {
+impl<F: Hooks> Part<F> for Exporter {
     fn join(&mut self, handle: &ServerHandle) {
         handle.wake_at_the_end(self.addr);
     }

@@ -28,6 +28,7 @@ use crate::model::text::Text;
 mod disk;
 pub mod door;
 mod refusal;
+mod rules;
 
 use disk::Disk;
 pub use refusal::FileError;

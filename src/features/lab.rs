@@ -17,6 +17,8 @@ use crate::metrics::process::{self, Task};
 use crate::model::names::{ClientId, Name};
 
 mod chaos;
+pub(crate) mod glass;
+mod rules;
 pub mod watched;
 
 /// How often those who watch get a picture.

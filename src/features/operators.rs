@@ -1,3 +1,5 @@
 //! Operators of the server: they announce, lock down, reload and stop it.
 
 pub mod rehash;
+mod rules;
+pub(crate) mod state;

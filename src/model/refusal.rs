@@ -43,6 +43,18 @@ impl Refusal {
         Refusal::new(Code::BadArgument, format!("\"{what}\" does not fit here. {right}"))
     }
 
+    /// A name would be taken for that one, which another client or account has.
+    pub fn looks_like(name: impl fmt::Display) -> Refusal {
+        let words = format!("That looks too much like \"{name}\", which is taken. Take another name.");
+        Refusal::new(Code::NameRegistered, words)
+    }
+
+    /// A name would be taken for that one, which is the server's.
+    pub fn reserved(name: impl fmt::Display) -> Refusal {
+        let words = format!("\"{name}\" is a name of the server, and that would be taken for it. Take another name.");
+        Refusal::new(Code::NameRegistered, words)
+    }
+
     /// In other words, with the same code and pairs.
     #[must_use]
     pub fn reworded(self, words: impl Into<String>) -> Refusal {

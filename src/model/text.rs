@@ -12,6 +12,9 @@ use crate::model::refusal::Refusal;
 /// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md section 3, "Server lines").
 pub const MAX_TEXT: usize = 3_500;
 
+/// The most bytes of what stands in a line beside many fields: a topic, and why a user is away.
+pub const MAX_SHORT: usize = 1_024;
+
 /// Clean UTF-8: no control character but the ones that were made visible, no bidirectional override.
 ///
 /// A `Text` is a window on a shared line, so cutting a piece out of it copies nothing.

@@ -57,7 +57,7 @@ impl Connections {
         Arc::new(Connections { open: Mutex::new(open), closed: Condvar::new() })
     }
 
-    /// Changes the limits for those who come. Whoever is connected stays, though there may be more than so many.
+    /// Changes the limits for new clients. Connected clients stay, though there may be more than so many.
     pub(crate) fn set_limits(&self, max: usize, max_per_address: usize) {
         let mut open = self.lock();
         (open.max, open.max_per_address) = (max, max_per_address);
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(full(5, here), None, "the address has a place again as well");
         assert!(!connections.wait_until_closed(Instant::now()));
         connections.set_limits(2, 1);
-        assert_eq!(full(6, there), Some(TurnedAway::ServerFull), "nobody has to go, and nobody comes");
+        assert_eq!(full(6, there), Some(TurnedAway::ServerFull), "no client has to go, and none comes");
         connections.set_limits(0, 1);
         assert_eq!(full(7, here), Some(TurnedAway::AddressFull));
     }

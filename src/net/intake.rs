@@ -554,11 +554,12 @@ mod tests {
     use crate::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::chat::router::Router;
     use crate::config::Config;
+    use crate::features::Features;
+    use crate::features::Server;
     use crate::metrics::Metrics;
     use crate::model::command::VERBS;
     use crate::model::now::Now;
     use crate::net::queue::queue;
-    use crate::net::server::Server;
     use crate::protocol::dialect::LineDecoder;
     use crate::protocol::parse::parse;
     use crate::testing::{Bare, Stage, TestServer, quick};
@@ -583,7 +584,7 @@ mod tests {
 
     /// A router whose clients come without sockets.
     struct Desk {
-        router: Router,
+        router: Router<Features>,
         handle: ServerHandle,
         now: Now,
         began: Instant,

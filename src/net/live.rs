@@ -1,4 +1,4 @@
-//! Settings that may change while the server runs. Whoever needs them all the time follows them: a look at one number says
+//! Settings that may change while the server runs. A thread that needs them all the time follows them: a look at one number says
 //! whether they are still the same, so that no reader takes a lock for each line.
 
 use std::sync::PoisonError;

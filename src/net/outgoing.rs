@@ -82,7 +82,7 @@ impl<E: Encoder> Outgoing<E> {
         self.batches > before
     }
 
-    /// A run's bytes, for somebody who tries to write them past the queue: those that others get as well, or made in
+    /// A run's bytes, for code that tries to write them past the queue: those that others get as well, or made in
     /// `scratch`, whatever was in it.
     pub fn encode<'a>(&mut self, run: &'a Run, scratch: &'a mut Vec<u8>) -> &'a [u8] {
         if let Some(bytes) = self.encoder.shared(run) {

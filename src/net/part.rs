@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::thread::{self, Scope};
 use std::time::Instant;
 
+use crate::chat::hooks::Hooks;
 use crate::chat::router::Router;
 use crate::net::accepting::{self, failed};
 use crate::net::connection::STACK;
@@ -17,13 +18,13 @@ use crate::sync::mpsc::SyncSender;
 
 /// A part of a server, such as the files' door or a store: [`Server::with`](crate::net::server::Server::with) puts it in, and each
 /// hook is called once, in this order.
-pub trait Part: Send {
+pub trait Part<F: Hooks>: Send {
     /// It is put into a server that does not run yet: its listener, what it shares with doors, and its figures are left with the
     /// handle here.
     fn join(&mut self, _handle: &ServerHandle) {}
 
     /// Gives the router what it has for it, before the first turn.
-    fn prepare(&mut self, _router: &mut Router, _handle: &ServerHandle) {}
+    fn prepare(&mut self, _router: &mut Router<F>, _handle: &ServerHandle) {}
 
     /// Starts its threads. They have to end when the server stops.
     ///
@@ -124,7 +125,7 @@ impl<T: Transport + Send> Door<T> {
     }
 }
 
-impl<T: Transport + Send> Part for Door<T> {
+impl<F: Hooks, T: Transport + Send> Part<F> for Door<T> {
     fn join(&mut self, handle: &ServerHandle) {
         handle.wake_at_the_end(self.addr);
     }

@@ -69,7 +69,7 @@ impl Deliver for QueueSender {
     }
 
     fn last_words(&mut self, batch: Batch) {
-        // The place behind MAX_BATCHES is kept for this one. If the writer is gone, nobody is there to hear it.
+        // The place behind MAX_BATCHES is kept for this one. If the writer is gone, there is no client to tell.
         let _gone = self.send(batch);
     }
 

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::thread::{self, Scope};
 use std::time::Instant;
 
+use crate::chat::hooks::Hooks;
 use crate::chat::message::{INBOX, Message};
 use crate::chat::router::{Router, TURN};
 use crate::config::Config;
@@ -27,29 +28,29 @@ use crate::sync::mpsc::{self, Receiver, RecvTimeoutError};
 /// The most connections that are taken and not yet started.
 const WAITING: usize = 1_024;
 
-/// A server that is bound and not yet running.
+/// A server that is bound and not yet running, with the features `F`. That with all of them is [`features::Server`](crate::features::Server).
 ///
 /// ```no_run
-/// use chat_server::{config::Config, net::server::Server};
+/// use chat_server::{config::Config, features::Server};
 /// let server = Server::bind(Config::default())?;
 /// let handle = server.handle();
 /// std::thread::spawn(move || handle.shutdown()); // from anywhere, at any time
 /// server.run()?; // every thread has ended when it returns
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct Server {
+pub struct Server<F> {
     listener: TcpListener,
     inbox: Receiver<Message>,
     handle: ServerHandle,
-    parts: Vec<Box<dyn Part>>,
+    parts: Vec<Box<dyn Part<F>>>,
 }
 
-impl Server {
+impl<F: Hooks + Send + 'static> Server<F> {
     /// Binds the line door's address. The other doors of the settings are parts ([`with`](Self::with)).
     ///
     /// # Errors
     /// What the system says to the address.
-    pub fn bind(config: Config) -> io::Result<Server> {
+    pub fn bind(config: Config) -> io::Result<Server<F>> {
         Server::on(TcpListener::bind(&config.addr)?, config)
     }
 
@@ -57,14 +58,14 @@ impl Server {
     ///
     /// # Errors
     /// The listener has no address.
-    pub fn on(listener: TcpListener, config: Config) -> io::Result<Server> {
+    pub fn on(listener: TcpListener, config: Config) -> io::Result<Server<F>> {
         let (sender, inbox) = mpsc::sync_channel(INBOX);
         let handle = ServerHandle::new(sender, listener.local_addr()?, config);
         Ok(Server { listener, inbox, handle, parts: Vec::new() })
     }
 
     /// Puts a part into the server. Parts are asked in the order in which they are put in.
-    pub fn with(&mut self, mut part: impl Part + 'static) {
+    pub fn with(&mut self, mut part: impl Part<F> + 'static) {
         part.join(&self.handle);
         self.parts.push(Box::new(part));
     }
@@ -88,7 +89,7 @@ impl Server {
     /// As [`run`](Self::run).
     pub fn run_on(self, transport: &dyn Transport) -> io::Result<()> {
         let Server { listener, inbox, handle, mut parts } = self;
-        let mut router = Router::new(&handle.config(), handle.registry().clone(), handle.metrics().clone());
+        let mut router = Router::<F>::new(&handle.config(), handle.registry().clone(), handle.metrics().clone());
         parts.iter_mut().for_each(|part| part.prepare(&mut router, &handle));
         let (all, listener, handle) = (&mut parts, &listener, &handle);
         let ended = thread::scope(|scope| {
@@ -127,7 +128,7 @@ impl Drop for StopAccepting<'_> {
 }
 
 /// The router's thread: one message is waited for, all that are there by then come along, and that is a turn.
-pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics: &Metrics) {
+pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Message>, metrics: &Metrics) {
     while router.is_open() {
         let first = match inbox.recv_timeout(router.patience()) {
             Ok(message) => Some(message),
@@ -148,7 +149,7 @@ pub(crate) fn run_router(mut router: Router, inbox: &Receiver<Message>, metrics:
         if count > 0 {
             let took = began.elapsed();
             metrics.turned(count, took);
-            router.turned(count, took);
+            F::turned(&router, count, took);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bytes to lines: every line end there is, telnet's commands, and the letters that telnet eats.
 //!
-//! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is offered unless somebody asks
+//! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is offered unless the user asks
 //! for it (`/telnet on`, a password); what a client asks for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
 
 use crate::features::line_editing::editor::{Editor, Key, News, shown};
@@ -199,7 +199,7 @@ impl Splitter {
         !matches!(std::mem::take(&mut self.editing), Editing::There)
     }
 
-    /// Whether the client edits its lines, and nobody has asked it for anything else.
+    /// Whether the client edits its lines, and was not asked for anything else.
     pub fn is_plain(&self) -> bool {
         matches!(self.editing, Editing::There)
     }

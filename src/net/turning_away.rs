@@ -43,7 +43,7 @@ impl Goodbyes {
     }
 }
 
-/// Sees them off until there is no way to here any more, or the server stops: then nobody is waited for.
+/// Sees them off until there is no way to here any more, or the server stops: then no peer is waited for.
 pub(crate) fn see_off(coming: &Receiver<Arc<TcpStream>>, is_stopping: impl Fn() -> bool) {
     let mut leaving: Vec<Leaving> = Vec::new();
     while !is_stopping() {

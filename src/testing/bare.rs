@@ -16,6 +16,7 @@ use crate::chat::registry::Registry;
 use crate::chat::router::Router;
 use crate::chat::ticket::Ticket;
 use crate::config::{Config, SETTINGS};
+use crate::features::Features;
 use crate::features::archive::store::Report;
 use crate::features::files::door::{Desk, Peer};
 use crate::features::files::{Files, Token};
@@ -36,7 +37,7 @@ use crate::sync::mpsc;
 /// The router alone: no socket, no thread, and a clock that moves only when told.
 pub struct Bare {
     setup: Setup,
-    router: Router,
+    router: Router<Features>,
     /// What the store has to say.
     reports: mpsc::Receiver<Report>,
     /// Who wants the settings read again, the settings in force, and what there is to read. Nothing, until something is
@@ -162,7 +163,7 @@ impl Bare {
 
     /// The router.
     #[cfg(test)]
-    pub(crate) fn router(&self) -> &Router {
+    pub(crate) fn router(&self) -> &Router<Features> {
         &self.router
     }
 
@@ -203,7 +204,7 @@ fn files_of(setup: &Setup) -> io::Result<Arc<Files>> {
 }
 
 /// A router, and what comes from its store.
-fn router(setup: &Setup, now: Now) -> (Router, Option<Arc<Files>>, mpsc::Receiver<Report>) {
+fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, mpsc::Receiver<Report>) {
     let mut router = Router::new(&setup.config, Registry::new(), Arc::new(Metrics::new(now.mono)));
     let (said, reports) = mpsc::channel();
     let files = (setup.config.files != "off").then(|| files_of(setup).expect("a folder for files"));

@@ -11,13 +11,14 @@ use super::client::{Dial, Plain, TestClient};
 use super::setup::{Setup, quick};
 use super::stage::Stage;
 use crate::chat::message::Message;
+use crate::features::Server;
 use crate::features::archive::kept::Kept;
 use crate::features::figures::Exporter;
 use crate::features::files::Files;
 use crate::features::files::door::FileDoor;
 use crate::features::lab::watched;
 use crate::net::connection::Threads;
-use crate::net::server::{Server, ServerHandle, Transport};
+use crate::net::server::{ServerHandle, Transport};
 
 /// A server on a thread of its own, its clients on the transport `T`, which they reach by `D`. It stops and is joined when
 /// this is dropped.

@@ -14,14 +14,32 @@ const LAYERS: &[&str] = &[
     "chat",
     "protocol",
     "net",
+    // What features know and hold.
     "features::moderation",
     "features::archive",
-    "features::accounts",
     "features::operators",
+    "features::accounts",
+    "features::archive::state",
     "features::files",
     "features::line_editing",
     "features::lab",
     "features::figures",
+    "features::state",
+    // The parts of a server that they bring.
+    "features::archive::kept",
+    "features::files::door",
+    "features::lab::watched",
+    "features::operators::rehash",
+    // What they do with it.
+    "features::presence",
+    "features::rooms",
+    "features::messages",
+    "features::moderation::rules",
+    "features::accounts::rules",
+    "features::archive::rules",
+    "features::operators::rules",
+    "features::files::rules",
+    "features::lab::rules",
     "features",
     "program",
 ];
@@ -29,13 +47,6 @@ const LAYERS: &[&str] = &[
 /// Modules that do not lie in the folder of their layer. Nothing is added here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("sync", "model"),
-    ("chat::router::accounts", "features::accounts"),
-    ("chat::router::archive", "features::archive"),
-    ("chat::router::files", "features::files"),
-    ("chat::router::glass", "features::lab"),
-    ("chat::router::moderation", "features::moderation"),
-    ("chat::router::operators", "features::operators"),
-    ("chat::router::reads", "features::archive"),
     ("protocol::render::inspection", "features::lab"),
     ("protocol::render::moderation", "features::moderation"),
 ];
@@ -49,25 +60,13 @@ const UPWARD: &[(&str, &str)] = &[
     ("chat::message", "features::files protocol::parse features::archive::store"),
     ("protocol::render", "features::archive::export"),
     ("chat::room", "features::moderation::sanction features::archive::store"),
-    (
-        "chat::router",
-        "features::files protocol::parse chat::router::archive chat::router::glass chat::router::operators chat::router::reads",
-    ),
-    ("chat::router", "features::moderation::sanction features::archive::store"),
-    ("chat::router::accounts", "chat::router::operators"),
-    ("chat::router::archive", "chat::router::accounts"),
-    ("chat::router::commands", "features::files protocol::parse chat::router::archive features::archive::store"),
-    ("chat::router::moderation", "chat::router::reads"),
+    ("chat::router::requests", "protocol::parse"),
     ("net::telnet", "features::line_editing::editor"),
 ];
 
 /// Modules that stand in a ring today, by package. Nothing is added here.
 const RINGS: &[(&str, &str)] = &[
-    (
-        "src",
-        "chat::message chat::registry chat::router chat::router::accounts chat::router::archive chat::router::commands",
-    ),
-    ("src", "chat::router::glass chat::router::operators"),
+    ("src", "chat::hooks chat::router chat::router::commands chat::router::requests"),
     ("src", "features::files features::files::disk metrics model::command model::event"),
     ("crates/chat_bench/src", "protocol web"),
     ("crates/chat_store/src", "crate db desk hashing lock questions reader writer"),
@@ -83,7 +82,8 @@ const RINGS: &[(&str, &str)] = &[
 fn layer(module: &str) -> &'static str {
     let is_in = |folder: &&str| module == *folder || module.starts_with(&format!("{folder}::"));
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| module == *other).map(|(_, layer)| *layer);
-    elsewhere.or_else(|| LAYERS.iter().copied().find(is_in)).unwrap_or("program")
+    let nearest = LAYERS.iter().copied().filter(is_in).max_by_key(|folder| folder.len());
+    elsewhere.or(nearest).unwrap_or("program")
 }
 
 /// How far up a layer is.

@@ -22,7 +22,7 @@ const LINES: &[(&str, usize)] = &[
     ("docs", 1),
     ("examples", 0),
     ("papers", 35),
-    ("src", 388),
+    ("src", 276),
     ("tests", 417),
 ];
 

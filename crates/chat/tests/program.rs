@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use chat_server::config::Loaded;
+use chat_server::features::Server;
 use chat_server::features::files::door::FileDoor;
-use chat_server::net::server::Server;
 use chat_server::testing::{tied, tied_words};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chat");

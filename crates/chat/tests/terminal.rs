@@ -12,8 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
+use chat_server::features::Server;
 use chat_server::model::operator_key::OperatorKey;
-use chat_server::net::server::{Server, ServerHandle};
+use chat_server::net::server::ServerHandle;
 use chat_server::testing::{quick, tied};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, tcgetattr};

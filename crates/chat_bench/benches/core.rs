@@ -8,6 +8,7 @@ use chat_server::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
 use chat_server::chat::registry::Registry;
 use chat_server::chat::router::Router;
 use chat_server::chat::ticket::Ticket;
+use chat_server::features::Features;
 use chat_server::metrics::Metrics;
 use chat_server::model::event::Wire;
 use chat_server::model::names::ClientId;
@@ -49,7 +50,7 @@ fn request(line: &str) -> Request {
 }
 
 /// A router with so many people in the lobby; the last one's mail is kept.
-fn crowd(clients: usize) -> (Router, Last) {
+fn crowd(clients: usize) -> (Router<Features>, Last) {
     let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
     let last = Last::default();
     for number in 1..=clients {

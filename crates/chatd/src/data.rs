@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use chat_server::chat::message::Message;
+use chat_server::features::Server;
 use chat_server::features::archive::kept::Kept;
 use chat_server::features::archive::store::Contents;
 use chat_server::model::roles::Policy;
-use chat_server::net::server::Server;
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Strength};
 
 /// The settings of the data.

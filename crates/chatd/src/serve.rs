@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chat_server::config::{Config, ConfigError, Origin};
+use chat_server::features::Server;
 use chat_server::features::archive::store::Contents;
 use chat_server::features::figures::Exporter;
 use chat_server::features::files::door::FileDoor;
@@ -16,7 +17,7 @@ use chat_server::features::lab::watched;
 use chat_server::features::operators::rehash::Rehashes;
 use chat_server::metrics::exposition::{Exposition, Kind};
 use chat_server::model::roles::Role;
-use chat_server::net::server::{Door, Server, ServerHandle};
+use chat_server::net::server::{Door, ServerHandle};
 use chat_server::program::{complain, print};
 use chat_server::{features::lab, machine};
 use chat_store::{Guard, OpenError};

@@ -2,6 +2,7 @@
 
 use crate::chat::router::Router;
 use crate::features::archive::store::{Contents, Store};
+use crate::features::state::Features;
 use crate::model::now::Now;
 use crate::model::roles::Policy;
 use crate::net::server::{Part, ServerHandle};
@@ -17,8 +18,8 @@ impl Kept {
     }
 }
 
-impl Part for Kept {
-    fn prepare(&mut self, router: &mut Router, _: &ServerHandle) {
+impl Part<Features> for Kept {
+    fn prepare(&mut self, router: &mut Router<Features>, _: &ServerHandle) {
         if let Some((store, contents, policy)) = self.0.take() {
             router.keep_in(store, contents, policy, Now::read());
         }

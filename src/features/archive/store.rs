@@ -1,4 +1,4 @@
-//! What a server with a store asks of it: to keep a turn before anybody hears of it, to find what is older than memory, and
+//! What a server with a store asks of it: to keep a turn before any client hears of it, to find what is older than memory, and
 //! to know accounts. This package has none: without one the chat lives in memory. `crates/chat_store` is one, on SQLite.
 
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ pub use refused::Refused;
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
 /// router what became of it by [`Message::Store`](crate::chat::message::Message::Store).
 pub trait Store: Send {
-    /// Takes what one turn changed. Nobody has heard of it yet.
+    /// Takes what one turn changed. No client has heard of it yet.
     fn keep(&mut self, record: Record) -> Keeping;
 
     /// Asks something. The answer comes as [`Report::Answer`] with the same number.
@@ -106,7 +106,7 @@ pub struct Contents {
     pub rooms: Vec<StoredRoom>,
     /// The greatest id that any forgotten room had given.
     pub forgotten_id: u64,
-    /// Everybody who owns a name.
+    /// All accounts.
     pub accounts: Vec<Account>,
     /// Who is banned from the server and who is muted everywhere.
     pub sanctions: Vec<Sanction>,
@@ -129,7 +129,7 @@ pub struct StoredRoom {
     pub lines: Vec<(u64, Arc<Envelope>)>,
 }
 
-/// A name that belongs to somebody.
+/// A registered name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
     /// The name, as it was registered.
@@ -152,7 +152,7 @@ pub enum Question {
         after: Option<u64>,
         /// The most lines.
         limit: usize,
-        /// Whether it is one of many that make an export, which holds up nobody else's page.
+        /// Whether it is one of many that make an export, which holds up no other user's page.
         export: bool,
     },
     /// The newest lines that have all these words.
@@ -183,7 +183,7 @@ pub enum Question {
         /// From where: the owner of a name is known by this later.
         from: Option<IpAddr>,
     },
-    /// Look whether somebody is who they say.
+    /// Check a password or a token.
     SignIn {
         /// How they show it.
         proof: Proof,
@@ -284,7 +284,7 @@ pub enum Answer {
         account: Account,
         /// The token that was asked for.
         token: Option<Secret>,
-        /// Whether somebody had signed in to it from there before. Who guesses passwords has not.
+        /// Whether its user had signed in from there before. A guesser of passwords has not.
         known_there: bool,
     },
     /// To `Grant`: what it is now.

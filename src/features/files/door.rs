@@ -18,6 +18,7 @@ use crate::chat::message::{Message, Onlooker, Placed, Sought};
 use crate::chat::router::Router;
 use crate::config::Config;
 use crate::features::archive::store::Contents;
+use crate::features::state::Features;
 use crate::metrics::Metrics;
 use crate::model::event::Foreign;
 use crate::model::names::RoomName;
@@ -104,13 +105,13 @@ impl FileDoor {
     }
 }
 
-impl Part for FileDoor {
+impl Part<Features> for FileDoor {
     fn join(&mut self, handle: &ServerHandle) {
         handle.wake_at_the_end(self.addr);
         handle.share(self.files.clone());
     }
 
-    fn prepare(&mut self, router: &mut Router, handle: &ServerHandle) {
+    fn prepare(&mut self, router: &mut Router<Features>, handle: &ServerHandle) {
         router.pass_files(self.files.clone(), &handle.config());
     }
 

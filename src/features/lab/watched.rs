@@ -12,6 +12,7 @@ use crate::chat::message::Message;
 use crate::chat::router::Router;
 use crate::chat::ticket::Credits;
 use crate::features::lab::chaos::Faulty;
+use crate::features::state::Features;
 use crate::model::command::Command;
 use crate::model::names::ClientId;
 use crate::net::connection::{Link, STACK, serve};
@@ -22,7 +23,7 @@ use crate::protocol::dialect::{LineDecoder, LineEncoder};
 pub struct WatchedThreads(Arc<Lab>);
 
 /// Opens the lab of a server, if its settings want one: the server is to run on what this returns.
-pub fn open(server: &mut Server) -> Option<WatchedThreads> {
+pub fn open(server: &mut Server<Features>) -> Option<WatchedThreads> {
     let config = server.handle().config();
     let lab = config.lab.then(|| Arc::new(Lab::new(config.chaos, Instant::now())))?;
     server.with(Glass { lab: lab.clone(), wake: None });
@@ -35,7 +36,7 @@ struct Glass {
     wake: Option<Receiver<()>>,
 }
 
-impl Part for Glass {
+impl Part<Features> for Glass {
     fn join(&mut self, handle: &ServerHandle) {
         handle.share(self.lab.clone());
         let lab = self.lab.clone();
@@ -46,7 +47,7 @@ impl Part for Glass {
         });
     }
 
-    fn prepare(&mut self, router: &mut Router, _: &ServerHandle) {
+    fn prepare(&mut self, router: &mut Router<Features>, _: &ServerHandle) {
         self.wake = Some(router.show(self.lab.clone()));
     }
 

@@ -4,6 +4,7 @@
 use crate::chat::message::Message;
 use crate::chat::router::Router;
 use crate::config::{Change, ConfigError};
+use crate::features::state::Features;
 use crate::model::text::Text;
 use crate::net::server::{Part, Server, ServerHandle};
 use crate::sync::mpsc::{self, Receiver, SyncSender};
@@ -27,8 +28,8 @@ pub struct Rehash {
 /// Without this part `REHASH` says that there is nothing to read.
 struct Asking(Option<SyncSender<u64>>);
 
-impl Part for Asking {
-    fn prepare(&mut self, router: &mut Router, _: &ServerHandle) {
+impl Part<Features> for Asking {
+    fn prepare(&mut self, router: &mut Router<Features>, _: &ServerHandle) {
         // It is the only sender, so that the other end sees the end of the router.
         if let Some(ask) = self.0.take() {
             router.rehash_by(ask);
@@ -38,7 +39,7 @@ impl Part for Asking {
 
 impl Rehashes {
     /// Lets the operators of a server have its settings read again. The caller takes what comes here, on a thread of its own.
-    pub fn of(server: &mut Server) -> Rehashes {
+    pub fn of(server: &mut Server<Features>) -> Rehashes {
         let (ask, numbers) = mpsc::sync_channel(WAITING);
         server.with(Asking(Some(ask)));
         Rehashes { numbers, handle: server.handle() }

@@ -7,7 +7,7 @@ use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
 impl Lines {
-    /// A measure, as programs read it. Who did it is `*` where a time is over or where it came from the dashboard, and whoever is
+    /// A measure, as programs read it. Who did it is `*` where a time is over or where it came from the dashboard, and a user
     /// banned by address is `*`, too.
     pub(super) fn measure(&mut self, room: &Option<RoomName>, by: &Option<Name>, what: &Measure) {
         let (kind, whom, seconds, why) = match what {
@@ -34,7 +34,7 @@ impl Lines {
         self.happened(format_args!("{place}{words}"));
     }
 
-    /// What somebody is answered who kept order.
+    /// The answer to an act of moderation.
     pub(super) fn done_moderating(verb: &str, room: &Option<RoomName>, whom: &Text, seconds: Option<u64>) -> String {
         let place = room.as_ref().map_or_else(|| "this server".into(), |room| room.to_string());
         let inside = room.as_ref().map_or_else(|| "anywhere".into(), |room| format!("in {room}"));

@@ -4,7 +4,8 @@
 use std::net::TcpListener;
 use std::thread;
 
-use chat_server::net::server::{Door, Server};
+use chat_server::features::Server;
+use chat_server::net::server::Door;
 use chat_server::testing::{TestServerOn, quick};
 use chat_tls::{Files, Tls};
 use kit::{Dev, Trusting, pki};

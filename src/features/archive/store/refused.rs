@@ -51,15 +51,8 @@ impl From<Refused> for Refusal {
                 );
                 (Code::NameRegistered, words)
             }
-            Refused::LooksLike(name) => {
-                let words = format!("That looks too much like \"{name}\", which is taken. Take another name.");
-                (Code::NameRegistered, words)
-            }
-            Refused::Reserved(name) => {
-                let words =
-                    format!("\"{name}\" is a name of the server, and that would be taken for it. Take another name.");
-                (Code::NameRegistered, words)
-            }
+            Refused::LooksLike(name) => return Refusal::looks_like(name),
+            Refused::Reserved(name) => return Refusal::reserved(name),
             Refused::NoSuchName(name) => return Refusal::no_such_user(name),
             Refused::WrongPassword => {
                 let words = "That name and that password do not belong together.";

@@ -1,144 +1,45 @@
-//! The router and its store: a turn is kept before anybody hears of it, and whoever asks for something that only the store
-//! knows waits for the answer without holding up anybody else.
+//! The router and its store: a turn is kept before a client hears of it, and a client that asks for something that only the store
+//! knows waits for the answer without holding up another.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::accounts::{Accounts, Admission};
-use super::{Router, Turn, reads};
+use crate::chat::history::Page;
+use crate::chat::hooks::{Commit, PAGE};
 use crate::chat::limit::seconds_up;
 use crate::chat::message::{Client, Message, Onlooker, Reply, Sought};
 use crate::chat::room::Room;
-use crate::chat::ticket::Ticket;
+use crate::chat::router::{Answer as Told, Router, Turn};
+use crate::features::accounts::state::{Accounts, Admission};
+use crate::features::archive::reads;
+use crate::features::archive::state::{Archive, Asked, Asker, Then};
 use crate::features::archive::store::{
     Answer, Contents, Keeping, Question, Record, Refused, Report, Store, can_be_found,
 };
-use crate::features::moderation::sanction::{Sanction, Sanctions};
+use crate::features::moderation::sanction::Sanctions;
+use crate::features::state::{Features, Later};
 use crate::model::audit::Act;
-use crate::model::event::{Envelope, Event, Greeting, Leave, Tag, Warning, What};
+use crate::model::command::HistoryQuery;
+use crate::model::event::{Envelope, Event, Greeting, Items, Tag, Warning};
 use crate::model::names::{ClientId, RoomName};
-use crate::model::now::{Moment, Now};
+use crate::model::now::Now;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Policy;
 use crate::model::spam::{Spam, TooFast};
 use crate::model::text::Text;
-use crate::protocol::parse::Request;
 
 /// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
 const SEED_FOR: Duration = Duration::from_secs(10);
-/// How long somebody waits for an answer of the store.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client waits for an answer of the store.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// What is kept, and where, and what was asked.
-pub(super) struct Archive {
-    store: Box<dyn Store>,
-    pub(super) accounts: Accounts,
-    turn: u64,
-    /// What this turn has to keep.
-    lines: Vec<Arc<Envelope>>,
-    changed: BTreeSet<RoomName>,
-    forgotten: Vec<(RoomName, u64)>,
-    acts: Vec<Act>,
-    /// The bans and mutes of the server, if they changed.
-    sanctions: Option<Box<[Sanction]>>,
-    /// The turn that is being kept. Until it is, nobody hears of it, and what comes waits.
-    held: Option<(u64, Moment)>,
-    waiting: VecDeque<Message>,
-    /// Why nothing is kept at the moment.
-    trouble: Option<Text>,
-    /// It did not answer in time, and nobody waits for it until it has kept all that it was given.
-    is_lost: bool,
-    /// What was said before the start, for the taps that come in the first moments.
-    seed: Vec<Arc<Envelope>>,
-    seeded: Option<Moment>,
-    questions: BTreeMap<u64, Asked>,
-    /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
-    to_ask: Vec<(u64, Question)>,
-    /// Those that wait for the pace of reading, with when that is over.
-    paced: Vec<(Moment, u64, Question)>,
-    /// Those that the store has and has not answered yet.
-    in_store: BTreeSet<u64>,
-    last_question: u64,
-}
-
-/// Who waits for an answer, and what to do with it.
-struct Asked {
-    asker: Asker,
-    then: Then,
-    until: Moment,
-    /// Of a long one: where it is counted among those that take turns.
-    place: Option<IpAddr>,
-}
-
-pub(super) enum Asker {
-    Client {
-        id: ClientId,
-        verb: &'static str,
-        tag: Option<Tag>,
-    },
-    Door(Reply),
-    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
-    Onlooker(Onlooker, Reply),
-    /// They were told already that it takes too long.
-    Nobody,
-}
-
-/// What to do with an answer.
-#[derive(Debug)]
-pub(super) enum Then {
-    /// Show it as a page of history, with what memory has behind it.
-    Page { room: RoomName, limit: usize, after: Option<u64>, behind: Vec<Arc<Envelope>>, export: bool },
-    /// Show what was found.
-    Found { room: Option<RoomName> },
-    /// Change a line that was older than memory.
-    Change { room: RoomName, target: u64, what: What },
-    /// Show what was done by power.
-    Audit,
-    /// Show it as it is.
-    Shown,
-    /// What comes of it changes the accounts.
-    Account(super::accounts::Then),
-}
-
-/// The requests of somebody who waits for an answer: they are carried out when it is there.
-#[derive(Default)]
-pub(crate) struct Patience {
-    pub(super) asked: Option<u64>,
-    rest: VecDeque<(Vec<Request>, Ticket)>,
-    leave: Option<Leave>,
-}
-
-impl Archive {
-    /// Whether a turn is being kept.
-    pub(super) fn is_held(&self) -> bool {
-        self.held.is_some()
-    }
-
-    /// Whether a client waits for an answer.
-    #[cfg(test)]
-    pub(super) fn is_asked_by(&self, by: ClientId) -> bool {
-        self.questions.values().any(|asked| matches!(asked.asker, Asker::Client { id, .. } if id == by))
-    }
-
-    /// What is still to be asked.
-    pub(super) fn waiting_to_ask(&self) -> impl Iterator<Item = &Question> {
-        self.to_ask.iter().map(|(_, question)| question)
-    }
-
-    /// How many messages wait until it is.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-}
-
-impl Router {
+impl Router<Features> {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
-        // The files were restored by whoever has the disk.
+        // The files were restored on the disk.
         let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
@@ -149,41 +50,21 @@ impl Router {
             let room = Room::restored(stored, self.history, now, trusted);
             self.rooms.insert(room.name.clone(), room);
         }
-        self.sanctions = Sanctions::restored(sanctions, now, trusted);
+        self.features.sanctions = Sanctions::restored(sanctions, now, trusted);
         // It is looked at in the first turn.
-        self.next_lift = Some(now.mono);
+        self.features.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
-        self.archive = Some(Archive {
-            store,
-            accounts: Accounts::new(accounts, policy),
-            turn: 0,
-            lines: Vec::new(),
-            changed: BTreeSet::new(),
-            forgotten: Vec::new(),
-            acts: Vec::new(),
-            sanctions: None,
-            held: None,
-            waiting: VecDeque::new(),
-            trouble: None,
-            is_lost: false,
-            seed,
-            seeded: None,
-            questions: BTreeMap::new(),
-            to_ask: Vec::new(),
-            paced: Vec::new(),
-            in_store: BTreeSet::new(),
-            last_question: 0,
-        });
+        self.features.archive = Some(Archive::new(store, Accounts::new(accounts, policy), seed));
     }
 
     /// Whether the store has yet to say what became of a turn, or of a question that it was asked.
     pub fn waits_for_store(&self) -> bool {
-        self.archive.as_ref().is_some_and(|archive| archive.held.is_some() || !archive.in_store.is_empty())
+        self.features.archive.as_ref().is_some_and(|archive| archive.held.is_some() || !archive.in_store.is_empty())
     }
 
     /// What a tap that comes now has to know to be up to date: the rooms, and what was said in them.
-    pub(super) fn so_far(&self, now: chrono::DateTime<chrono::Utc>) -> Vec<Arc<Envelope>> {
-        let Some(archive) = &self.archive else { return Vec::new() };
+    pub(crate) fn so_far(&self, now: chrono::DateTime<chrono::Utc>) -> Vec<Arc<Envelope>> {
+        let Some(archive) = &self.features.archive else { return Vec::new() };
         let mut events = archive.seed.clone();
         for room in self.rooms.values() {
             if archive.seed.is_empty() {
@@ -203,39 +84,41 @@ impl Router {
     }
 
     /// Whether what is said now is on a disk when its author is told so.
-    pub(super) fn keeps(&self) -> bool {
-        self.archive.as_ref().is_none_or(|archive| archive.trouble.is_none())
+    pub(crate) fn keeps(&self) -> bool {
+        self.features.archive.as_ref().is_none_or(|archive| archive.trouble.is_none())
     }
+}
 
+impl Turn<'_, Features> {
     /// Something that was said or changed is to be kept.
-    pub(super) fn record_line(&mut self, room: &RoomName, line: &Arc<Envelope>) {
-        let Some(archive) = &mut self.archive else { return };
+    pub(crate) fn record_line(&mut self, room: &RoomName, line: &Arc<Envelope>) {
+        let Some(archive) = &mut self.router.features.archive else { return };
         archive.lines.push(line.clone());
-        if let Some(room) = self.rooms.get_mut(room).filter(|room| !room.is_kept) {
+        if let Some(room) = self.router.rooms.get_mut(room).filter(|room| !room.is_kept) {
             room.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
     }
 
     /// A room is not what it was.
-    pub(super) fn record_room(&mut self, name: &RoomName) {
-        let Some(archive) = &mut self.archive else { return };
-        if let Some(room) = self.rooms.get_mut(name) {
+    pub(crate) fn record_room(&mut self, name: &RoomName) {
+        let Some(archive) = &mut self.router.features.archive else { return };
+        if let Some(room) = self.router.rooms.get_mut(name) {
             room.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
     }
 
     /// Others are banned from the server, or muted everywhere.
-    pub(super) fn record_sanctions(&mut self) {
-        if let Some(archive) = &mut self.archive {
-            archive.sanctions = Some(self.sanctions.kept().into());
+    pub(crate) fn record_sanctions(&mut self) {
+        if let Some(archive) = &mut self.router.features.archive {
+            archive.sanctions = Some(self.router.features.sanctions.kept().into());
         }
     }
 
     /// A room is no more, and what was said in it is forgotten.
-    pub(super) fn record_forgotten(&mut self, name: &RoomName, last_id: u64) {
-        let Some(archive) = &mut self.archive else { return };
+    pub(crate) fn record_forgotten(&mut self, name: &RoomName, last_id: u64) {
+        let Some(archive) = &mut self.router.features.archive else { return };
         archive.changed.remove(name);
         archive.lines.retain(|line| match &line.event {
             Event::Said(speech) => speech.room != *name,
@@ -246,19 +129,16 @@ impl Router {
     }
 
     /// Something was done by power.
-    pub(super) fn record_act(&mut self, act: Act) {
-        match &mut self.archive {
+    pub(crate) fn record_act(&mut self, act: Act) {
+        match &mut self.router.features.archive {
             Some(archive) => archive.acts.push(act),
-            None => self.operators.remember(act),
+            None => self.router.features.operators.remember(act),
         }
     }
-}
 
-impl Turn<'_> {
-    /// A turn with a store. What comes while the turn before is being kept waits.
-    pub(super) fn take_all_kept(&mut self, messages: impl Iterator<Item = Message>) {
-        let Some(archive) = &mut self.router.archive else { return };
-        let mut coming = std::mem::take(&mut archive.waiting);
+    /// Looks at what the store has to say of turns. While the turn before is being kept everything else waits.
+    pub(crate) fn begin_kept(&mut self, messages: &mut dyn Iterator<Item = Message>) -> Commit {
+        let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
         let (mut failed, mut recovered) = (None, false);
         for message in messages {
             match message {
@@ -276,7 +156,7 @@ impl Turn<'_> {
                     recovered = archive.trouble.take().is_some();
                     failed = None;
                 }
-                other => coming.push_back(other),
+                other => self.router.waiting.push_back(other),
             }
         }
         if archive.held.take_if(|(_, since)| self.now.mono.saturating_duration_since(*since) >= KEPT_WITHIN).is_some() {
@@ -284,8 +164,7 @@ impl Turn<'_> {
             failed = Some(Text::own("the store does not answer; its log may say why"));
         }
         if archive.held.is_some() {
-            archive.waiting = coming;
-            return;
+            return Commit::Later;
         }
         if let Some(why) = failed
             && archive.trouble.replace(why.clone()).is_none()
@@ -298,20 +177,12 @@ impl Turn<'_> {
             log::warn!("everything that was said is kept again");
             self.tell_all(Event::Note { room: None, text: Text::own("Everything that was said is kept again.") });
         }
-        // The turn before is kept: now people may hear of it.
-        self.ask_store();
-        self.flush();
-        self.router.flush_taps();
-        let mut coming = coming.into_iter();
-        self.take_all(&mut coming);
-        if let Some(archive) = &mut self.router.archive {
-            archive.waiting.extend(coming);
-        }
+        Commit::Now
     }
 
-    /// Hands the store what this turn changed. Returns whether people may hear of it at once.
-    pub(super) fn keep(&mut self) -> bool {
-        let Some(archive) = &mut self.router.archive else { return true };
+    /// Hands the store what has changed since it was done last.
+    pub(crate) fn keep(&mut self) -> Commit {
+        let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
         let rooms = &self.router.rooms;
         let record = Record {
             turn: archive.turn + 1,
@@ -325,49 +196,30 @@ impl Turn<'_> {
             sanctions: archive.sanctions.take(),
         };
         if record.is_empty() {
-            return archive.held.is_none();
+            return Commit::Now;
         }
         archive.turn = record.turn;
         let turn = record.turn;
         match archive.store.keep(record) {
             // It may still come to it.
-            Keeping::Wait if archive.is_lost => true,
-            Keeping::Go => true,
+            Keeping::Wait if archive.is_lost => Commit::Now,
+            Keeping::Go => Commit::Now,
             Keeping::Wait => {
                 archive.held = Some((turn, self.now.mono));
-                false
+                Commit::Later
             }
         }
-    }
-
-    /// Before the last words: what was said in this turn has to be kept first. Returns false where the end has to wait for
-    /// that; it comes again by itself then.
-    pub(super) fn may_end(&mut self) -> bool {
-        if self.keep() {
-            return true;
-        }
-        if let Some(archive) = &mut self.router.archive {
-            archive.waiting.push_front(Message::Shutdown);
-        }
-        false
-    }
-
-    /// Whether the rest of the messages has to wait.
-    pub(super) fn is_held(&self) -> bool {
-        self.router.archive.as_ref().is_some_and(Archive::is_held)
     }
 
     // ---- questions ----
 
     /// Asks the store for a client, who waits for the answer.
-    pub(super) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
+    pub(crate) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
         let from = self.clients.get(id).and_then(Client::address);
         let asker = Asker::Client { id, verb, tag: tag.clone() };
         match self.put_paced(question, asker, then, (from, Some(id)), reads::PATIENCE) {
-            Ok((number, wait)) => {
-                if let Some(client) = self.clients.get_mut(id) {
-                    client.state.patience.get_or_insert_default().asked = Some(number);
-                }
+            Ok((_number, wait)) => {
+                self.block(id);
                 if !wait.is_zero() {
                     self.tell(id, Event::Warn(Warning::Reads(seconds_up(wait))));
                 }
@@ -376,8 +228,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks the store for somebody who reads by a call, if they may.
-    pub(super) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
+    /// Asks the store for a user who reads by a call, if they may.
+    pub(crate) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
         let may = match &mut question {
             Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
                 self.look(who, &Sought::Room(room.clone())).map(drop)
@@ -409,8 +261,10 @@ impl Turn<'_> {
         patience: Duration,
     ) -> Result<(u64, Duration), (Asker, Refusal)> {
         let now = self.now.mono;
-        let reads = &mut self.router.reads;
-        let Some(archive) = &mut self.router.archive else { return Err((asker, Refusal::no_store("history"))) };
+        let reads = &mut self.router.features.reads;
+        let Some(archive) = &mut self.router.features.archive else {
+            return Err((asker, Refusal::no_store("history")));
+        };
         if let Question::Search { words, .. } = &question
             && let Err(error) = can_be_found(words)
         {
@@ -440,10 +294,10 @@ impl Turn<'_> {
         Ok((number, wait))
     }
 
-    /// Whoever's turn it is in a neighbourhood asks the store. Who does not wait any more is passed over.
+    /// The next question of a neighbourhood goes to the store. A client that does not wait any more is passed over.
     fn take_turns(&mut self, place: IpAddr) {
-        while let Some((number, question)) = self.router.reads.next(place, self.now.mono) {
-            let Some(archive) = &mut self.router.archive else { return };
+        while let Some((number, question)) = self.router.features.reads.next(place, self.now.mono) {
+            let Some(archive) = &mut self.router.features.archive else { return };
             let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
                 Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
                 Some(Asker::Nobody) | None => false,
@@ -453,24 +307,24 @@ impl Turn<'_> {
                 return archive.to_ask.push((number, question));
             }
             archive.questions.remove(&number);
-            self.router.reads.done(place, number);
+            self.router.features.reads.done(place, number);
         }
     }
 
     /// Asks what had to wait for the pace of reading.
     fn ask_paced(&mut self) {
         let now = self.now.mono;
-        if let Some(archive) = &mut self.router.archive {
+        if let Some(archive) = &mut self.router.features.archive {
             let due = archive.paced.extract_if(.., |(at, ..)| *at <= now);
             archive.to_ask.extend(due.map(|(_, number, question)| (number, question)));
         }
-        for place in self.router.reads.tick(now) {
+        for place in self.router.features.reads.tick(now) {
             self.take_turns(place);
         }
     }
 
     /// Asks the store for a door that has a question of its own.
-    pub(super) fn ask_for_door(&mut self, question: Question, is_private: bool, reply: Reply) {
+    pub(crate) fn ask_for_door(&mut self, question: Question, is_private: bool, reply: Reply) {
         match self.of_door(question, is_private) {
             Ok((question, then)) => {
                 // There is a store, or it would have been refused.
@@ -481,8 +335,8 @@ impl Turn<'_> {
     }
 
     /// `None` if there is no store.
-    pub(super) fn put(&mut self, question: Question, asker: Asker, then: Then) -> Option<u64> {
-        let archive = self.router.archive.as_mut()?;
+    pub(crate) fn put(&mut self, question: Question, asker: Asker, then: Then) -> Option<u64> {
+        let archive = self.router.features.archive.as_mut()?;
         archive.last_question += 1;
         let number = archive.last_question;
         archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
@@ -491,7 +345,7 @@ impl Turn<'_> {
     }
 
     /// Asks the store what was asked in turns that are kept. Passwords wait here until others of their neighbourhood are answered.
-    pub(super) fn ask_store(&mut self) {
+    pub(crate) fn ask_store(&mut self) {
         loop {
             let (refused, freed) = self.ask_what_may_be();
             if refused.is_empty() && freed.is_empty() {
@@ -505,11 +359,11 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question nobody waits for.
+    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question no client waits for.
     fn ask_what_may_be(&mut self) -> (Vec<(u64, Refused)>, Vec<IpAddr>) {
         let now = self.now.mono;
         let (mut refused, mut freed) = (Vec::new(), Vec::new());
-        let Some(archive) = &mut self.router.archive else { return (refused, freed) };
+        let Some(archive) = &mut self.router.features.archive else { return (refused, freed) };
         for (number, mut question) in std::mem::take(&mut archive.to_ask) {
             let is_wanted = |asked: &Asked| match &asked.asker {
                 Asker::Client { id, .. } => self.clients.get(*id).is_some(),
@@ -519,7 +373,7 @@ impl Turn<'_> {
             };
             if !archive.questions.get(&number).is_some_and(is_wanted) {
                 if let Some(place) = archive.questions.remove(&number).and_then(|asked| asked.place) {
-                    self.router.reads.done(place, number);
+                    self.router.features.reads.done(place, number);
                     freed.push(place);
                 }
                 continue;
@@ -539,10 +393,10 @@ impl Turn<'_> {
     }
 
     /// The store has something to say that is not about a turn.
-    pub(super) fn report(&mut self, report: Report) {
+    pub(crate) fn report(&mut self, report: Report) {
         match report {
             Report::Answer(number, answer) => {
-                if let Some(archive) = &mut self.router.archive {
+                if let Some(archive) = &mut self.router.features.archive {
                     archive.in_store.remove(&number);
                 }
                 self.answered(number, answer);
@@ -554,10 +408,10 @@ impl Turn<'_> {
     }
 
     fn answered(&mut self, number: u64, answer: Answer) {
-        let Some(archive) = &mut self.router.archive else { return };
+        let Some(archive) = &mut self.router.features.archive else { return };
         let Some(Asked { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
         if let Some(place) = place {
-            self.router.reads.done(place, number);
+            self.router.features.reads.done(place, number);
             self.take_turns(place);
         }
         if let Then::Account(then) = &then {
@@ -572,7 +426,7 @@ impl Turn<'_> {
                     };
                     turn.answer(id, verb, tag, outcome);
                 });
-                self.go_on(id);
+                self.resume(id);
             }
             Asker::Door(reply) => reply(answer),
             Asker::Onlooker(who, reply) => reply(self.shown(who, answer)),
@@ -580,7 +434,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What somebody may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
+    /// What a user may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
     fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
         match (answer, self.look(who, &Sought::Everything)) {
             (Answer::Lines { mut lines, more }, Ok(hidden)) => {
@@ -593,9 +447,9 @@ impl Turn<'_> {
     }
 
     /// Lets go of what has waited for too long, on either side.
-    pub(super) fn give_up_waiting(&mut self) {
+    pub(crate) fn give_up_waiting(&mut self) {
         let now = self.now.mono;
-        let Some(archive) = &mut self.router.archive else { return };
+        let Some(archive) = &mut self.router.features.archive else { return };
         if now.saturating_duration_since(*archive.seeded.get_or_insert(now)) >= SEED_FOR {
             archive.seed = Vec::new();
         }
@@ -603,7 +457,7 @@ impl Turn<'_> {
         let (mut late, mut never_asked) = (Vec::new(), Vec::new());
         for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
             // Others of their neighbourhood need not wait for it.
-            let is_asked = asked.place.take().is_none_or(|place| self.router.reads.done(place, *number));
+            let is_asked = asked.place.take().is_none_or(|place| self.router.features.reads.done(place, *number));
             if !is_asked {
                 never_asked.push(*number);
             }
@@ -623,80 +477,121 @@ impl Turn<'_> {
         }
         for (id, verb, tag) in late {
             self.refuse(id, Some(Text::own(verb)), tag, Refused::Busy.into());
-            self.go_on(id);
+            self.resume(id);
         }
         self.ask_paced();
     }
 
-    // ---- those who wait ----
+    // ---- commands ----
 
-    /// Carries out the requests of a message, as far as the client does not have to wait for an answer.
-    pub(super) fn requests(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
-        if let Some(patience) = self.patience(id) {
-            return patience.rest.push_back((requests, ticket));
-        }
-        self.carry_on(id, requests, ticket);
-    }
-
-    fn carry_on(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
-        let mut requests = requests.into_iter();
-        while let Some(request) = requests.next() {
-            self.guarded(id, |turn| turn.request(id, request));
-            if let Some(patience) = self.patience(id) {
-                // The ticket comes back with the answer that is waited for, or with those behind it.
-                return patience.rest.push_front((requests.collect(), ticket));
-            }
-        }
-        if let Some(client) = self.clients.get_mut(id) {
-            // Its reader waits for the ticket, and TCP holds the peer back.
-            match client.state.errors.until(self.now.mono) {
-                Some(until) => client.state.slowed.push((until, ticket)),
-                None => client.sender.hold(ticket),
+    /// `HISTORY`.
+    pub(crate) fn page_of_history(&self, room: &Room, query: &HistoryQuery) -> Told<Features> {
+        let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(PAGE));
+        match self.older(room, before, after, limit, false) {
+            Older::Here((lines, more)) => Told::Block(Some(room.name.clone()), Items::History { lines, more }),
+            Older::InStore(question, behind) => {
+                let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
+                Told::Later(Later::Ask(question, then))
             }
         }
     }
 
-    /// The client does not wait any more.
-    pub(super) fn go_on(&mut self, id: ClientId) {
-        if let Some(patience) = self.clients.get_mut(id).and_then(|client| client.state.patience.as_mut()) {
-            patience.asked = None;
+    /// A page, or, where memory does not have all of it, what to ask the store for, and what memory has behind that.
+    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize, export: bool) -> Older {
+        let (lines, more) = room.history.page(before, after, limit);
+        let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
+        let end = before.unwrap_or(u64::MAX).min(in_memory);
+        let is_kept =
+            self.router.features.archive.is_some() && room.first_id < end && after.is_none_or(|after| after + 1 < end);
+        if !is_kept || (after.is_none() && more.is_some()) {
+            return Older::Here((lines, more));
         }
-        loop {
-            let Some(client) = self.clients.get_mut(id) else { return };
-            let Some(patience) = &mut client.state.patience else { return };
-            if patience.asked.is_some() {
-                return;
+        let left = limit - lines.len();
+        if after.is_none() && left == 0 {
+            return Older::Here((lines, (room.first_id < in_memory).then_some(in_memory)));
+        }
+        let limit = if after.is_some() { limit } else { left };
+        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
+    }
+
+    /// `SEARCH`.
+    pub(crate) fn search(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        words: Text,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Told<Features>, Refusal> {
+        if self.router.features.archive.is_none() {
+            return Err(Refusal::no_store("history to search in"));
+        }
+        let room = match room {
+            Some(name) => Some(self.readable(id, &name)?.name.clone()),
+            None => None,
+        };
+        let unreadable = self.router.rooms.values().filter(|room| !self.can_read(id, room));
+        let hidden = unreadable.map(|room| room.name.clone()).collect();
+        let question = Question::Search { room: room.clone(), hidden, words, before, limit };
+        Ok(Told::Later(Later::Ask(question, Then::Found { room })))
+    }
+
+    /// `EXPORT`.
+    pub(crate) fn export(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Told<Features>, Refusal> {
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        let name = room.name.clone();
+        match self.older(room, None, Some(after), limit, true) {
+            Older::Here((lines, more)) => Ok(Told::Block(Some(name), Items::Export { lines, more })),
+            Older::InStore(question, behind) => {
+                let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };
+                Ok(Told::Later(Later::Ask(question, then)))
             }
-            match (patience.rest.pop_front(), patience.leave.take()) {
-                (Some((requests, ticket)), leave) => {
-                    patience.leave = leave;
-                    self.carry_on(id, requests, ticket);
+        }
+    }
+
+    /// What the store's answer means for the client that asked.
+    pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
+        match (then, answer) {
+            (Then::Account(then), answer) => self.with_account(id, then, answer),
+            (Then::Audit, Answer::Acts { acts, more }) => Ok(Told::Block(None, Items::Audit { acts, more })),
+            // Looked at again: a room may have been closed in the meantime.
+            (Then::Page { room, limit, after, behind, export }, Answer::Lines { mut lines, mut more }) => {
+                let room = self.readable(id, &room)?.name.clone();
+                if after.is_none() || more.is_none() {
+                    let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
+                    lines.extend(behind.iter().take(place).cloned());
+                    if after.is_some() && place < behind.len() {
+                        more = lines.last().and_then(|line| line.id());
+                    }
                 }
-                (None, Some(why)) => return self.remove(id, why),
-                (None, None) => {
-                    client.state.patience = None;
-                    return;
+                let items = if export { Items::Export { lines, more } } else { Items::History { lines, more } };
+                Ok(Told::Block(Some(room), items))
+            }
+            (Then::Found { room }, Answer::Lines { mut lines, more }) => {
+                let may_read = |line: &Arc<Envelope>| {
+                    line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| self.can_read(id, room))
+                };
+                lines.retain(may_read);
+                Ok(Told::Block(room, Items::Found { lines, more }))
+            }
+            (Then::Change { room, target, what }, Answer::Lines { lines, .. }) => {
+                match lines.first().map(|line| &line.event) {
+                    Some(Event::Said(old)) if old.id == target => self.change_line(id, &old.clone(), what),
+                    _ => Err(Refusal::no_such_id(Some(target), &room)),
                 }
             }
+            _ => {
+                log::error!("the store answered something else than it was asked");
+                Err(Refused::Busy.into())
+            }
         }
-    }
-
-    /// The client's patience, if it waits for an answer.
-    fn patience(&mut self, id: ClientId) -> Option<&mut Patience> {
-        let patience = self.clients.get_mut(id)?.state.patience.as_mut()?;
-        patience.asked.is_some().then_some(&mut **patience)
-    }
-
-    /// A client will send nothing more. What it sent is done first, also where its connection broke: a lost one may only be half
-    /// closed without TLS's goodbye, as by `ncat --ssl`, and what came whole was meant.
-    pub(super) fn departed(&mut self, id: ClientId, why: Leave) {
-        if matches!(why, Leave::Closed | Leave::Lost)
-            && let Some(patience) = self.patience(id)
-        {
-            patience.leave = Some(why);
-            return;
-        }
-        self.remove(id, why);
     }
 
     fn purged(&mut self, rooms: Vec<(RoomName, u64)>) {
@@ -704,12 +599,20 @@ impl Turn<'_> {
             let Some(room) = self.router.rooms.get_mut(&name) else { continue };
             room.first_id = room.first_id.max(first_id);
             room.history.forget_before(first_id);
-            if let Some(files) = &self.router.files {
+            if let Some(files) = &self.router.features.files {
                 files.forget(&name, Some(first_id));
             }
             self.settle_room(&name);
         }
     }
+}
+
+/// Where a page of history is.
+enum Older {
+    /// In memory.
+    Here(Page),
+    /// In the store, who is to be asked this, and the end of it in memory.
+    InStore(Question, Vec<Arc<Envelope>>),
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -722,11 +625,11 @@ mod tests {
     use crate::chat::message::Client;
     use crate::chat::outbox::Outbox;
     use crate::chat::registry::Registry;
-    use crate::chat::ticket::Credits;
+    use crate::chat::ticket::{Credits, Ticket};
     use crate::config::Config;
     use crate::features::archive::store::{Account, Busy};
     use crate::metrics::Metrics;
-    use crate::model::event::{Done, Speech};
+    use crate::model::event::{Done, Leave, Speech};
     use crate::model::names::Name;
     use crate::model::now::Now;
     use crate::model::roles::Role;
@@ -769,7 +672,7 @@ mod tests {
 
     /// A router with that store, and the shelves of its clients.
     struct House {
-        router: Router,
+        router: Router<Features>,
         store: Slow,
         shelves: Vec<Shelf>,
         now: Now,
@@ -931,7 +834,7 @@ mod tests {
         house.after(KEPT_WITHIN);
         assert_eq!(words(&house.hears(2)), ["one"]);
         house.says(1, "two");
-        assert_eq!(words(&house.hears(2)), ["two"], "nobody waits for it");
+        assert_eq!(words(&house.hears(2)), ["two"], "no client waits for it");
         house.says(2, "SEARCH:one");
         assert!(matches!(house.hears(2)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
         // It was only slow: when it has kept everything, it is waited for again.
@@ -965,7 +868,7 @@ mod tests {
             "in the order of the questions: {heard:?}"
         );
         assert!(credits.are_back(1));
-        // An answer that nobody waits for does no harm.
+        // An answer for which no client waits does no harm.
         house.turn([Message::Store(Report::Answer(number, answer))]);
     }
 
@@ -1031,10 +934,10 @@ mod tests {
         let is_refused = |event: &Event| matches!(event, Event::Refused { error, .. } if is_busy(error));
         assert!(house.hears(1).iter().any(is_refused) && house.hears(3).iter().any(is_refused));
         assert!(
-            house.router.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
+            house.router.features.archive.as_ref().is_some_and(|archive| archive.questions.len() == 1),
             "the one that the store has"
         );
-        // It is not asked again for anybody who does not wait any more.
+        // It is not asked again for a client that does not wait any more.
         house.says(3, "SEARCH:fish");
         assert_eq!(asked(&house).len(), 2);
     }
@@ -1303,7 +1206,7 @@ mod tests {
     }
 
     proptest! {
-        /// However turns and the store take turns: whatever anybody has heard of a room stands in a record that is kept.
+        /// However turns and the store take turns: whatever a client has heard of a room stands in a record that is kept.
         #[test]
         fn what_anybody_has_seen_is_kept(steps in proptest::collection::vec(step(), 1..60)) {
             let mut house = House::with(&["ani", "budi", "citra"]);

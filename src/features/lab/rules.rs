@@ -3,45 +3,30 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver};
 
-use super::commands::Answer;
-use super::{Router, Turn};
 use crate::chat::message::INBOX;
+use crate::chat::router::{Router, Turn};
+use crate::features::lab::glass::Glass;
 use crate::features::lab::{Inspection, Lab, QUEUES, Queue};
+use crate::features::state::{Answer, Features};
 use crate::model::code::Code;
 use crate::model::event::{Block, Done, Envelope, Event, Items};
 use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
 
-/// The lab, and who looks into it all the time.
-pub(super) struct Glass {
-    lab: Arc<Lab>,
-    /// Lets the lab's thread take pictures as long as somebody watches. It ends when this is dropped.
-    wake: SyncSender<()>,
-    watchers: BTreeSet<ClientId>,
-}
-
-impl Router {
+impl Router<Features> {
     /// Lets people look inside. Who waits on what is returned takes a picture whenever something comes, and says so by
     /// [`Message::Sampled`](crate::chat::message::Message::Sampled).
     pub fn show(&mut self, lab: Arc<Lab>) -> Receiver<()> {
         let (wake, woken) = mpsc::sync_channel(1);
-        self.glass = Some(Glass { lab, wake, watchers: BTreeSet::new() });
+        self.features.glass = Some(Glass { lab, wake, watchers: BTreeSet::new() });
         woken
     }
 
-    /// Notes for the lab, if there is one, what a turn was.
-    pub(crate) fn turned(&self, messages: u64, took: Duration) {
-        if let Some(glass) = &self.glass {
-            glass.lab.turned(messages, took);
-        }
-    }
-
     /// Somebody is gone, or does not want to watch any more.
-    pub(super) fn stop_showing(&mut self, id: ClientId) {
-        if let Some(glass) = &mut self.glass
+    pub(crate) fn stop_showing(&mut self, id: ClientId) {
+        if let Some(glass) = &mut self.features.glass
             && glass.watchers.remove(&id)
         {
             glass.lab.watchers.store(glass.watchers.len(), Relaxed);
@@ -54,9 +39,9 @@ const NO_LAB: Refusal = Refusal::fixed(
     "This server was not started as a lab, so nobody looks inside. One that was: cargo run -- --lab (docs/lab.md).",
 );
 
-impl Turn<'_> {
-    pub(super) fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, Refusal> {
-        let Some(glass) = &mut self.router.glass else { return Err(NO_LAB) };
+impl Turn<'_, Features> {
+    pub(crate) fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, Refusal> {
+        let Some(glass) = &mut self.router.features.glass else { return Err(NO_LAB) };
         match watch {
             None => return Ok(Answer::Block(None, self.inspection().ok_or(NO_LAB)?)),
             Some(true) => {
@@ -71,8 +56,8 @@ impl Turn<'_> {
     }
 
     /// Gives the picture that was just taken to all who watch. Whoever has not taken the last one gets none.
-    pub(super) fn show_watchers(&mut self) {
-        let watchers = self.router.glass.as_ref().map_or_else(BTreeSet::new, |glass| glass.watchers.clone());
+    pub(crate) fn show_watchers(&mut self) {
+        let watchers = self.router.features.glass.as_ref().map_or_else(BTreeSet::new, |glass| glass.watchers.clone());
         let Some(items) = self.inspection().filter(|_| !watchers.is_empty()) else { return };
         let picture = Envelope::new(self.now.wall, Event::Block(Block { tag: None, room: None, items }));
         for id in watchers {
@@ -84,7 +69,7 @@ impl Turn<'_> {
 
     /// The last picture, with names beside the threads, and what waits for each client.
     fn inspection(&self) -> Option<Items> {
-        let picture = self.router.glass.as_ref()?.lab.picture();
+        let picture = self.router.features.glass.as_ref()?.lab.picture();
         let mut threads = picture.threads.clone();
         for (id, name) in threads.iter_mut().filter_map(|thread| thread.client.as_mut()) {
             *name = self.clients.get(*id).and_then(|client| client.name.clone());

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Turn;
-use super::commands::Answer;
 use crate::chat::message::{Placed, Settled};
+use crate::chat::router::{Router, Turn};
 use crate::config::Config;
 use crate::features::files::{FileError, Files, OFFER_FOR, Offer, Owner, To, Token};
+use crate::features::state::{Answer, Features};
 use crate::metrics::Metrics;
 use crate::model::command::Recipient;
 use crate::model::event::{Done, Envelope, Event, Greeting, Items, SharedFile, Speech, Version};
@@ -22,22 +22,30 @@ struct Shared {
     readers: Option<[ClientId; 2]>,
 }
 
-impl super::Router {
+impl Router<Features> {
     /// Lets people send files. To be done before the first turn.
     pub fn pass_files(&mut self, files: Arc<Files>, config: &Config) {
         self.greeting = Arc::new(Greeting { files: Some(files.port()), ..Greeting::clone(&self.greeting) });
-        self.files = Some(files);
-        self.reload(config);
+        self.features.files = Some(files);
+        self.reload_files(config);
+    }
+
+    /// Goes on with other settings.
+    pub(crate) fn reload_files(&mut self, config: &Config) {
+        if let Some(files) = &self.features.files {
+            files.reload(config);
+            self.limits.push(("limit-file", config.file_bytes, "most bytes of a file"));
+        }
     }
 }
 
-impl Turn<'_> {
+impl Turn<'_, Features> {
     fn files(&self) -> Result<&Arc<Files>, Refusal> {
-        self.router.files.as_ref().ok_or(Refusal::NO_FILES)
+        self.router.features.files.as_ref().ok_or(Refusal::NO_FILES)
     }
 
-    /// Offers a file: whoever may speak there may send it there.
-    pub(super) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
+    /// Offers a file: a user who may speak there may send it there.
+    pub(crate) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
         self.files()?;
         let from = self.name_of(id)?;
         let to = match to {
@@ -56,7 +64,7 @@ impl Turn<'_> {
     }
 
     /// What a room has to fetch.
-    pub(super) fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
+    pub(crate) fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let files = self.files()?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
@@ -64,8 +72,8 @@ impl Turn<'_> {
     }
 
     /// A file is here, whole. It becomes a line, or goes.
-    pub(super) fn uploaded(&mut self, token: Token, reply: Settled) {
-        let Some(files) = self.router.files.clone() else { return reply(Err(FileError::Withdrawn)) };
+    pub(crate) fn uploaded(&mut self, token: Token, reply: Settled) {
+        let Some(files) = self.router.features.files.clone() else { return reply(Err(FileError::Withdrawn)) };
         let Some(offer) = files.claim(token) else { return reply(Err(FileError::Withdrawn)) };
         let file = SharedFile { bytes: offer.bytes, token };
         let said = match offer.to.clone() {
@@ -127,8 +135,8 @@ impl Turn<'_> {
         Ok(Shared { placed: Placed::Person(name), line, readers: Some(readers) })
     }
 
-    /// Says to whoever offered a file why it does not come.
-    pub(super) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
+    /// Tells the user who offered a file why it does not come.
+    pub(crate) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
         let (room, whom) = match to {
             To::Room(room) => (Some(room.clone()), room.to_string()),
             To::Person(_, name) => (None, name.to_string()),
@@ -140,9 +148,9 @@ impl Turn<'_> {
         self.tell(by, Event::Note { room, text });
     }
 
-    /// Nobody came with these in time.
-    pub(super) fn expire_files(&mut self) {
-        let Some(files) = self.router.files.clone() else { return };
+    /// These files did not come in time.
+    pub(crate) fn expire_files(&mut self) {
+        let Some(files) = self.router.features.files.clone() else { return };
         for offer in files.expire(self.now.mono) {
             let (room, minutes) =
                 (if let To::Room(room) = &offer.to { Some(room.clone()) } else { None }, OFFER_FOR.as_secs() / 60);
@@ -154,9 +162,9 @@ impl Turn<'_> {
         }
     }
 
-    /// Whoever leaves a room, or the chat, sends nothing there any more.
-    pub(super) fn withdraw_files(&mut self, id: ClientId, room: Option<&RoomName>) {
-        let Some(files) = &self.router.files else { return };
+    /// A user who leaves a room, or the chat, sends nothing there any more.
+    pub(crate) fn withdraw_files(&mut self, id: ClientId, room: Option<&RoomName>) {
+        let Some(files) = &self.router.features.files else { return };
         let why = if self.router.open { FileError::Withdrawn } else { FileError::Stopping };
         for Offer { by, to, name, .. } in files.withdraw(id, room) {
             self.tell_of_failure(by, &to, &name, &why);

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::commands::Answer;
-use super::{Router, Turn, reads};
 use crate::chat::message::{Client, Onlooker, Rights, Sought};
 use crate::chat::room::Room;
+use crate::chat::router::{IN_NO_ROOM, Router, Turn};
+use crate::features::archive::reads;
 use crate::features::moderation::sanction::{
     Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words,
 };
+use crate::features::rooms::rules::not_room_op;
+use crate::features::state::{Answer, Features};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Deed, Scope};
@@ -23,32 +25,38 @@ use crate::model::text::Text;
 /// No connection has this number.
 const NOBODY: ClientId = ClientId(usize::MAX);
 
-impl Router {
+impl Router<Features> {
     /// The bans and mutes of a room, or of the server.
     fn sanctions_of(&mut self, room: Option<&RoomName>) -> Option<&mut Sanctions> {
         match room {
             Some(room) => self.rooms.get_mut(room).map(|room| &mut room.sanctions),
-            None => Some(&mut self.sanctions),
+            None => Some(&mut self.features.sanctions),
         }
+    }
+
+    /// A connection is gone: no ban or mute needs its number any more.
+    pub(crate) fn forget_sanctioned(&mut self, id: ClientId) {
+        self.features.sanctions.forget(id);
+        self.rooms.values_mut().for_each(|room| room.sanctions.forget(id));
     }
 
     /// When the first of all bans and mutes is over.
     fn find_next_lift(&mut self) {
-        let all = std::iter::once(&self.sanctions).chain(self.rooms.values().map(|room| &room.sanctions));
-        self.next_lift = all.filter_map(Sanctions::next_end).min();
+        let all = std::iter::once(&self.features.sanctions).chain(self.rooms.values().map(|room| &room.sanctions));
+        self.features.next_lift = all.filter_map(Sanctions::next_end).min();
     }
+}
 
-    /// They changed, and are to be kept.
+impl Turn<'_, Features> {
+    /// Bans or mutes changed, and are to be kept.
     fn record_sanctions_of(&mut self, room: Option<&RoomName>) {
-        self.find_next_lift();
+        self.router.find_next_lift();
         match room {
             Some(room) => self.record_room(room),
             None => self.record_sanctions(),
         }
     }
-}
 
-impl Turn<'_> {
     // ---- what holds ----
 
     fn suspect(&self, id: ClientId) -> Suspect<'_> {
@@ -57,31 +65,31 @@ impl Turn<'_> {
         Suspect { id, name, address: client.and_then(|client| client.address()) }
     }
 
-    /// What keeps somebody out of a room, or off the server. Nothing does with the server's operators.
-    pub(super) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
+    /// What keeps a user out of a room, or off the server. Nothing keeps the server's operators out.
+    pub(crate) fn ban_on(&self, id: ClientId, sanctions: &Sanctions) -> Option<Box<Told>> {
         if sanctions.is_empty() || self.role(id) >= Role::Op {
             return None;
         }
         sanctions.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
     }
 
-    /// Whether somebody is let into a room, as far as bans go.
-    pub(super) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
+    /// Whether a user is let into a room, as far as bans go.
+    pub(crate) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
         match self.ban_on(id, &room.sanctions) {
             Some(told) => Err(told.banned_from(&room.name, None)),
             None => Ok(()),
         }
     }
 
-    /// Whether somebody may read what is said in a room.
-    pub(super) fn may_read(&self, id: ClientId, room: &Room) -> bool {
+    /// Whether a user may read what is said in a room.
+    pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
         room.may_read(id) && self.ban_on(id, &room.sanctions).is_none()
     }
 
-    /// What somebody may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
+    /// What a user may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
     /// rooms that are hidden from them, where they want everything.
-    pub(super) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
-        if let Some(told) = self.ban_on_onlooker(who, &self.router.sanctions) {
+    pub(crate) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
+        if let Some(told) = self.ban_on_onlooker(who, &self.router.features.sanctions) {
             return Err(told.banned(None));
         }
         let banned_from = |room: &Room| {
@@ -124,9 +132,9 @@ impl Turn<'_> {
     }
 
     /// The same for a call, which counts as a page that is read.
-    pub(super) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
+    pub(crate) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
         if matches!(what, Sought::Everything | Sought::Room(_)) {
-            let reads = &mut self.router.reads;
+            let reads = &mut self.router.features.reads;
             let place = reads.place(Some(who.address));
             reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
         }
@@ -145,56 +153,25 @@ impl Turn<'_> {
         Some(held.told(self.now.mono))
     }
 
-    /// What somebody may do beyond what everybody may.
-    pub(super) fn rights(&self, id: ClientId) -> Rights {
+    /// The rights of a user beyond those of all users.
+    pub(crate) fn rights(&self, id: ClientId) -> Rights {
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         let is_ruled = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.may_rule(id, room));
         Rights { role: self.role(id), rooms: rooms.filter(is_ruled).cloned().collect() }
     }
 
-    /// Whether a user may read what is said in a room, as far as bans do not keep them out. Whoever has no connection is nowhere.
-    ///
-    /// # Errors
-    /// What [`outside`](Self::outside) says.
-    pub(super) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
-        let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
-        if may_read { Ok(()) } else { Err(self.outside(id, room)) }
-    }
-
-    /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
-    /// stands in no list, and whoever names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
-    /// so it would be a lie to call it none elsewhere.
-    pub(super) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
-        if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
-            Refusal::new(
-                Code::InviteOnly,
-                format!("{0} is by invitation. Ask somebody inside for /invite <your-name> {0}.", room.name),
-            )
-        } else {
-            Refusal::not_in_room(&room.name)
-        }
-    }
-
-    /// Whether a user may come into a room however it is closed: who was invited, and its operators with an account.
-    pub(super) fn is_expected(&self, id: ClientId, room: &Room) -> bool {
-        let is_own = |client: &Client| {
-            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.op_accounts.contains(name))
-        };
-        room.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
-    }
-
-    /// Whether somebody may be called that, here and in the rooms they are in.
-    pub(super) fn may_be_called(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
+    /// Whether a user may have that name, here and in the rooms they are in.
+    pub(crate) fn not_banned_as(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         if self.role(id) >= Role::Op {
             return Ok(());
         }
         let address = self.clients.get(id).and_then(|client| client.address());
         let suspect = Suspect { id, name: Some(name), address };
         let is_named = |held: &Held| held.sanction.whom.name() == Some(name);
-        if let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) {
+        if let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) {
             return Err(held.told(self.now.mono).banned(is_named(held).then_some(name)));
         }
-        // Whoever has no name yet will be in the lobby.
+        // A client without a name will be in the lobby.
         let client = self.clients.get(id);
         let rooms = client.map_or_else(Vec::new, |client| match client.name {
             Some(_) => client.state.rooms.clone(),
@@ -208,21 +185,21 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether somebody may have that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
+    /// Whether a client may use that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
     /// on the name is told only behind the right password.
-    pub(super) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), Refusal> {
+    pub(crate) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), Refusal> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
         let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
-        let Some(held) = self.router.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
+        let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let is_named = held.sanction.whom.name() == Some(name);
         Err(held.told(self.now.mono).banned(is_named.then_some(name)))
     }
 
-    /// What keeps somebody from speaking: in a room, or in private.
-    pub(super) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
-        if self.router.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
+    /// What keeps a user from speaking: in a room, or in private.
+    pub(crate) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
+        if self.router.features.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
             return Ok(());
         }
         if self.role(id) >= Role::Op {
@@ -232,26 +209,19 @@ impl Turn<'_> {
             sanctions.on(Kind::Mute, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
         };
         let here = room.and_then(|room| Some(on(&room.sanctions)?.muted(Some(&room.name))));
-        let found = here.or_else(|| Some(on(&self.router.sanctions)?.muted(None)));
+        let found = here.or_else(|| Some(on(&self.router.features.sanctions)?.muted(None)));
         found.map_or(Ok(()), Err)
     }
 
-    /// What keeps somebody from words that all their rooms would read: a name, why they are away, the last ones.
-    pub(super) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
+    /// What keeps a user from words that all their rooms would read: a name, why they are away, the last ones.
+    pub(crate) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
         self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
     }
 
-    /// Somebody who comes from where nobody may come from is not let in at all.
-    pub(super) fn turn_away_banned(&mut self, id: ClientId) {
-        if let Some(told) = self.ban_on(id, &self.router.sanctions) {
-            self.remove(id, Leave::Banned(told.why));
-        }
-    }
-
-    /// Somebody has another name now, under which they may not be in all of their rooms.
-    pub(super) fn leave_forbidden(&mut self, id: ClientId) {
+    /// A user has another name now, under which they may not be in all of their rooms.
+    pub(crate) fn leave_forbidden(&mut self, id: ClientId) {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
@@ -263,7 +233,7 @@ impl Turn<'_> {
 
     // ---- what is done ----
 
-    pub(super) fn moderate(&mut self, id: ClientId, scope: Scope, deed: Deed) -> Result<Answer, Refusal> {
+    pub(crate) fn moderate(&mut self, id: ClientId, scope: Scope, deed: Deed) -> Result<Answer, Refusal> {
         let room = self.ruled(id, scope)?;
         match deed {
             Deed::Op(name) => self.op(id, some_room(room, &name)?, name),
@@ -277,9 +247,9 @@ impl Turn<'_> {
     }
 
     /// `BANS`. Addresses are shown to those who can lift what stands there.
-    pub(super) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, Refusal> {
+    pub(crate) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, Refusal> {
         let (room, sanctions, rules) = match scope {
-            Scope::Server => (self.ruled(id, Scope::Server)?, &self.router.sanctions, true),
+            Scope::Server => (self.ruled(id, Scope::Server)?, &self.router.features.sanctions, true),
             Scope::Current | Scope::Room(_) => {
                 let named = if let Scope::Room(room) = scope { Some(room) } else { None };
                 let name = self.room_or_current(id, named)?;
@@ -298,7 +268,7 @@ impl Turn<'_> {
         Ok(Answer::Block(room, Items::Bans(shown.collect())))
     }
 
-    /// The room in which somebody may keep order, or `None` for the whole server.
+    /// The room that a user may moderate, or `None` for the whole server.
     fn ruled(&self, id: ClientId, scope: Scope) -> Result<Option<RoomName>, Refusal> {
         let name = match scope {
             Scope::Server if self.role(id) >= Role::Op => return Ok(None),
@@ -308,11 +278,11 @@ impl Turn<'_> {
         };
         match self.router.rooms.get(&name) {
             Some(room) if self.may_rule(id, room) => Ok(Some(room.name.clone())),
-            _ => Err(super::commands::not_room_op(&self.readable(id, &name)?.name)),
+            _ => Err(not_room_op(&self.readable(id, &name)?.name)),
         }
     }
 
-    /// Looks whether that can be done to somebody. Returns the name as its owner writes it.
+    /// Checks whether that can be done to a user. Returns the name as its owner writes it.
     fn subject(&self, id: ClientId, name: &Name) -> Result<Name, Refusal> {
         if self.name_of(id)? == *name {
             let right = "That is you. /part leaves a room, /quit the server.";
@@ -364,7 +334,7 @@ impl Turn<'_> {
         }
         there.ops.retain(|op| !all.contains(op));
         if there.op_accounts.remove(&name) {
-            self.router.record_room(&room);
+            self.record_room(&room);
         }
         let what = Measure::Deop { person: target.map(|target| self.person(target)), name: name.clone() };
         self.tell_measure(id, Some(&room), "deop", name.as_str(), "", what);
@@ -399,7 +369,7 @@ impl Turn<'_> {
         time: Option<Duration>,
         why: Option<Text>,
     ) -> Result<Answer, Refusal> {
-        // A name that nobody has may be a slip; but somebody who has just gone must not come back to speak.
+        // A name that no user has may be a slip; but a user who has just gone must not come back to speak.
         if self.clients.named(&name).is_none() && !self.is_registered(&name) && !self.was_heard(room.as_ref(), &name) {
             return Err(Refusal::no_such_user(&name));
         }
@@ -459,7 +429,7 @@ impl Turn<'_> {
             }
             None => {
                 for id in self.clients.ids() {
-                    if self.ban_on(id, &self.router.sanctions).is_some() {
+                    if self.ban_on(id, &self.router.features.sanctions).is_some() {
                         self.remove(id, Leave::Banned(Some(words.clone())));
                     }
                 }
@@ -476,7 +446,7 @@ impl Turn<'_> {
             let what = if kind == Kind::Mute { "muted" } else { "banned" };
             return Err(not_listed(&whom, room.as_ref(), what));
         }
-        self.router.record_sanctions_of(room.as_ref());
+        self.record_sanctions_of(room.as_ref());
         for sanction in lifted {
             let (act, what) = match (kind, sanction.whom.name()) {
                 (Kind::Mute, Some(name)) => ("unmute", Measure::Unmuted(name.clone())),
@@ -506,7 +476,7 @@ impl Turn<'_> {
         let sanction = Sanction { kind, whom, by, why, since: self.now.wall, until: None };
         let now = self.now.mono;
         let Some(sanctions) = self.router.sanctions_of(room) else {
-            return Err(room.map_or(super::IN_NO_ROOM, Refusal::not_in_room));
+            return Err(room.map_or(IN_NO_ROOM, Refusal::not_in_room));
         };
         let full = |_| {
             let words =
@@ -519,7 +489,7 @@ impl Turn<'_> {
                 client.state.is_listed = true;
             }
         }
-        self.router.record_sanctions_of(room);
+        self.record_sanctions_of(room);
         Ok(())
     }
 
@@ -545,8 +515,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Tells everybody who is in a room with somebody, and them.
-    pub(super) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
+    /// Tells a user, and all who are in a room with them.
+    pub(crate) fn tell_those_around(&mut self, whom: &str, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         let Ok(name) = Name::parse(whom) else { return };
@@ -558,26 +528,6 @@ impl Turn<'_> {
         around.into_iter().for_each(|id| self.push(id, &envelope));
     }
 
-    /// Connections leave a room. They are told as the others are, but for the one that asked for it.
-    pub(super) fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
-        for id in all.iter().copied().rev() {
-            self.catch_up(id);
-            let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
-                continue;
-            };
-            client.state.rooms.retain(|room| room != name);
-            if client.state.current.as_ref() == Some(name) {
-                client.state.current = client.state.rooms.last().cloned();
-            }
-            let (person, who) = (client.person(), client.name.clone());
-            if let Some(who) = who.clone().filter(|_| asked != Some(id)) {
-                let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone() };
-                self.tell(id, left);
-            }
-            self.leave_room(id, person, who, name, why);
-        }
-    }
-
     /// `kicked by ani: spam`
     fn words_of_leaving(&self, id: ClientId, what: &str, why: Option<&Text>) -> Text {
         let by = self.name_of(id).map_or_else(|_| String::new(), |by| format!(" by {by}"));
@@ -585,27 +535,27 @@ impl Turn<'_> {
         Text::own(format!("{what}{by}{why}"))
     }
 
-    /// Whether somebody of that name spoke there, as far as memory goes.
+    /// Whether a user of that name spoke there, as far as memory goes.
     fn was_heard(&self, room: Option<&RoomName>, name: &Name) -> bool {
         let mut rooms = self.router.rooms.values().filter(|at| room.is_none_or(|room| at.name == *room));
         rooms.any(|room| room.last_line(|line| line.from == *name).is_some())
     }
 
     /// Lifts what is over.
-    pub(super) fn lift_what_is_over(&mut self) {
+    pub(crate) fn lift_what_is_over(&mut self) {
         let now = self.now.mono;
-        if self.router.next_lift.take_if(|at| *at <= now).is_none() {
+        if self.router.features.next_lift.take_if(|at| *at <= now).is_none() {
             return;
         }
         let mut over: Vec<(Option<RoomName>, Sanction)> =
-            self.router.sanctions.expire(now).into_iter().map(|sanction| (None, sanction)).collect();
+            self.router.features.sanctions.expire(now).into_iter().map(|sanction| (None, sanction)).collect();
         for room in self.router.rooms.values_mut() {
             let name = room.name.clone();
             over.extend(room.sanctions.expire(now).into_iter().map(|sanction| (Some(name.clone()), sanction)));
         }
         self.router.find_next_lift();
         for (room, sanction) in over {
-            self.router.record_sanctions_of(room.as_ref());
+            self.record_sanctions_of(room.as_ref());
             let what = match (sanction.kind, sanction.whom.name()) {
                 (Kind::Mute, Some(name)) => Measure::Unmuted(name.clone()),
                 // Only names are muted.

@@ -1,24 +1,21 @@
 //! The server's operators: who is one by the operator key, and what is written down of all that is done by power.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::archive::{ANSWER_WITHIN, Asker, Then};
-use super::commands::Answer;
-use super::{Router, Turn};
-use crate::chat::limit::Guesses;
 use crate::chat::message::{Message, Order, Reply};
 use crate::chat::room::Room;
+use crate::chat::router::{Router, Turn};
 use crate::config::{Change, Config};
+use crate::features::archive::rules::ANSWER_WITHIN;
+use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
+use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
+use crate::features::state::{Answer, Features, Later};
 use crate::model::address::neighbourhood;
-use crate::model::audit::{Act, Entry};
+use crate::model::audit::Act;
 use crate::model::code::Code;
 use crate::model::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::now::Moment;
 use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
@@ -27,119 +24,23 @@ use crate::model::text::Text;
 use crate::protocol::render::while_of;
 use crate::sync::mpsc::SyncSender;
 
-/// So many wrong keys from one address, and so long until the next.
-const TRIES: u32 = 3;
-const TRIES_IN: Duration = Duration::from_secs(60);
-
-/// What the router knows of the server's operators.
-pub(super) struct Operators {
-    key: Option<OperatorKey>,
-    /// Wrong keys, by address.
-    wrong: Guesses<IpAddr>,
-    /// Whether nobody new is let in. A restart lifts it.
-    lockdown: bool,
-    ending: Option<Ending>,
-    /// Whom to tell that somebody wants the settings read again.
-    rehash: Option<SyncSender<u64>>,
-    rehashing: Vec<Rehashing>,
-    last_rehash: u64,
-    /// What was done by power, where no store keeps it.
-    acts: VecDeque<Entry>,
-    last_act: u64,
-}
-
-/// The server is to stop.
-struct Ending {
-    at: Moment,
-    /// How many seconds there were when everybody was told.
-    told: u64,
-}
-
-/// An operator who waits for the settings to be read again.
-struct Rehashing {
-    number: u64,
-    by: Doer,
-    /// Nobody, if they were told already that it takes too long.
-    asker: Option<(ClientId, Option<Tag>)>,
-    until: Moment,
-}
-
-/// The most acts that are remembered where no store keeps them.
-const ACTS: usize = 500;
-/// When everybody is told how many seconds are left.
+/// When all clients are told how many seconds are left.
 const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
 
-/// Who does something by power, as the log and the audit name them.
-#[derive(Clone, Debug)]
-pub(super) struct Doer {
-    name: Text,
-    /// For the log only.
-    from: Option<IpAddr>,
-}
-
-impl Operators {
-    pub(super) fn new() -> Operators {
-        Operators {
-            key: None,
-            wrong: Guesses::strict(TRIES, TRIES_IN),
-            lockdown: false,
-            ending: None,
-            rehash: None,
-            rehashing: Vec::new(),
-            last_rehash: 0,
-            acts: VecDeque::new(),
-            last_act: 0,
-        }
-    }
-
-    pub(super) fn set_key(&mut self, key: Option<OperatorKey>) {
-        self.key = key;
-    }
-
-    pub(super) fn is_locked_down(&self) -> bool {
-        self.lockdown
-    }
-
-    /// Keeps an act in memory.
-    pub(super) fn remember(&mut self, act: Act) {
-        self.last_act += 1;
-        self.acts.push_back(Entry { number: self.last_act, act });
-        if self.acts.len() > ACTS {
-            self.acts.pop_front();
-        }
-    }
-
-    /// A page of what is in memory.
-    fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Entry>, Option<u64>) {
-        let older = self.acts.iter().filter(|entry| before.is_none_or(|before| entry.number < before));
-        Entry::page(older.cloned().collect(), limit)
-    }
-}
-
-impl Doer {
-    /// Somebody who has the operator key at the page's door.
-    pub(super) fn page(from: Option<IpAddr>) -> Doer {
-        // No name can look like this.
-        Doer { name: Text::own("(page)"), from }
-    }
-}
-
-impl Router {
-    /// Lets operators have the settings read again, by whoever gets the numbers.
+impl Router<Features> {
+    /// Lets operators have the settings read again, by the thread that gets the numbers.
     pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
-        self.operators.rehash = Some(rehash);
+        self.features.operators.rehash = Some(rehash);
     }
 }
 
-impl Turn<'_> {
-    /// Goes on with other settings. Whoever is an operator by a key that is none any more is one no more.
-    pub(super) fn reload(&mut self, config: &Config) {
-        let is_other_key = self.router.operators.key != config.operator_key;
-        self.router.reload(config);
-        self.rename_those_like_the_server();
-        if !is_other_key {
+impl Turn<'_, Features> {
+    /// Other settings are in force. Whoever is an operator by a key that is none any more is one no more.
+    pub(crate) fn reload_key(&mut self, config: &Config) {
+        if self.router.features.operators.key == config.operator_key {
             return;
         }
+        self.router.features.operators.key = config.operator_key.clone();
         for id in self.clients.ids() {
             if let Some(client) = self.clients.get_mut(id)
                 && std::mem::take(&mut client.state.is_operator)
@@ -150,12 +51,12 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
-        self.router.operators.key.as_ref().ok_or(OperatorKey::NONE)
+    pub(crate) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
+        self.router.features.operators.key.as_ref().ok_or(OperatorKey::NONE)
     }
 
     /// `OPER`: the connection is an operator from now on, and no other is by it.
-    pub(super) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
+    pub(crate) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
         let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let (by, is_private) = (self.doer(id), client.is_private());
         self.look_at_key(key, &by, is_private)?;
@@ -166,15 +67,15 @@ impl Turn<'_> {
         Ok(Answer::Done(Done::Operator))
     }
 
-    /// The one place where it is decided whether somebody has the operator key.
-    pub(super) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
+    /// The one place where it is decided whether a user has the operator key.
+    pub(crate) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
             return Err(Refusal::NEEDS_TLS);
         }
         let now = self.now.mono;
-        let operators = &mut self.router.operators;
-        // Whoever has one address of a network in IPv6 has all of them.
+        let operators = &mut self.router.features.operators;
+        // A peer with one address of a network in IPv6 has all of them.
         let near = by.from.map(neighbourhood);
         if let Some(retry) = near.and_then(|near| operators.wrong.wait(&near, now)) {
             return Err(Refused::Guarded(retry).into());
@@ -194,7 +95,7 @@ impl Turn<'_> {
     }
 
     /// `ANNOUNCE`.
-    pub(super) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
+    pub(crate) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         self.announce_by(&self.doer(id), text);
         Ok(Answer::Done(Done::Nothing))
@@ -206,9 +107,9 @@ impl Turn<'_> {
     }
 
     /// `LOCKDOWN`.
-    pub(super) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
+    pub(crate) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
-        if std::mem::replace(&mut self.router.operators.lockdown, on) != on {
+        if std::mem::replace(&mut self.router.features.operators.lockdown, on) != on {
             let by = self.doer(id);
             self.act(&by, "lockdown", None, "", if on { "on" } else { "off" });
             let text = if on {
@@ -227,14 +128,14 @@ impl Turn<'_> {
     }
 
     /// `FORGET`.
-    pub(super) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
+    pub(crate) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         let by = self.doer(id);
         let name = self.forget_by(&by, name)?;
         Ok(Answer::Done(Done::Forgotten(name)))
     }
 
-    /// Ends a room with all that was said in it, its bans and its operators. Whoever is in it has to go.
+    /// Ends a room with all that was said in it, its bans and its operators. Its members have to leave.
     fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
             let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
@@ -255,11 +156,11 @@ impl Turn<'_> {
     }
 
     /// `SHUTDOWN`.
-    pub(super) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
+    pub(crate) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
         let (by, seconds) = (self.doer(id), after.as_secs());
         self.act(&by, "shutdown", None, "", &format!("in {}", while_of(seconds)));
-        self.router.operators.ending = Some(Ending { at: self.now.mono + after, told: seconds });
+        self.router.features.operators.ending = Some(Ending { at: self.now.mono + after, told: seconds });
         // At once, where it is to be at once.
         self.router.next_tick = None;
         if seconds > 0 {
@@ -269,9 +170,9 @@ impl Turn<'_> {
     }
 
     /// `SHUTDOWN:cancel`.
-    pub(super) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+    pub(crate) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
-        if self.router.operators.ending.take().is_none() {
+        if self.router.features.operators.ending.take().is_none() {
             let right = "The server is not about to stop. SHUTDOWN:30s would make it.";
             return Err(Refusal::bad_argument("cancel", right));
         }
@@ -287,17 +188,17 @@ impl Turn<'_> {
     }
 
     /// `AUDIT`.
-    pub(super) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
+    pub(crate) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
-        if self.router.archive.is_some() {
-            return Ok(Answer::Ask(Question::Audit { before, limit }, Then::Audit));
+        if self.router.features.archive.is_some() {
+            return Ok(Answer::Later(Later::Ask(Question::Audit { before, limit }, Then::Audit)));
         }
-        let (acts, more) = self.router.operators.page(before, limit);
+        let (acts, more) = self.router.features.operators.page(before, limit);
         Ok(Answer::Block(None, Items::Audit { acts, more }))
     }
 
     /// An operator at a door wants something.
-    pub(super) fn ordered(&mut self, order: Order, by: &Doer, reply: Reply) {
+    pub(crate) fn ordered(&mut self, order: Order, by: &Doer, reply: Reply) {
         match order {
             Order::Announce(text) => {
                 self.announce_by(by, text);
@@ -316,15 +217,15 @@ impl Turn<'_> {
                 self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
                 let what = Measure::Kicked { person, name: name.clone(), why: why.clone() };
                 self.tell_those_around(name.as_str(), None, Event::Moderated { room: None, by: None, what });
-                // Whoever came by several connections goes by all of them.
+                // A user with several connections goes by all of them.
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
                 reply(Told::Done);
             }
-            Order::Audit { before, limit } if self.router.archive.is_some() => {
+            Order::Audit { before, limit } if self.router.features.archive.is_some() => {
                 let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
             }
             Order::Audit { before, limit } => {
-                let (acts, more) = self.router.operators.page(before, limit);
+                let (acts, more) = self.router.features.operators.page(before, limit);
                 reply(Told::Acts { acts, more });
             }
         }
@@ -333,9 +234,9 @@ impl Turn<'_> {
     // ---- reading the settings again ----
 
     /// `REHASH`.
-    pub(super) fn rehash(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+    pub(crate) fn rehash(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
-        let operators = &mut self.router.operators;
+        let operators = &mut self.router.features.operators;
         let Some(rehash) = &operators.rehash else {
             let why = "This server was started without settings that can be read again; nothing has changed.";
             return Err(Refusal::fixed(Code::SettingsNotRead, why));
@@ -345,21 +246,20 @@ impl Turn<'_> {
             let why = "The settings are being read already, for too many at once; try again in a moment.";
             return Err(Refusal::fixed(Code::SettingsNotRead, why));
         }
-        Ok(Answer::Rehash(operators.last_rehash))
+        Ok(Answer::Later(Later::Rehash(operators.last_rehash)))
     }
 
-    /// Somebody waits until the settings were read again, with all that they ask for meanwhile.
-    pub(super) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
+    /// An operator waits until the settings were read again, with all that they ask for meanwhile.
+    pub(crate) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
         let by = self.doer(id);
-        let Some(client) = self.clients.get_mut(id) else { return };
-        client.state.patience.get_or_insert_default().asked = Some(number);
+        self.block(id);
         let (asker, until) = (Some((id, tag)), self.now.mono + ANSWER_WITHIN);
-        self.router.operators.rehashing.push(Rehashing { number, by, asker, until });
+        self.router.features.operators.rehashing.push(Rehashing { number, by, asker, until });
     }
 
     /// The settings were read again.
-    pub(super) fn rehashed(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
-        let rehashing = &mut self.router.operators.rehashing;
+    pub(crate) fn rehashed(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
+        let rehashing = &mut self.router.features.operators.rehashing;
         let Some(place) = rehashing.iter().position(|rehashing| rehashing.number == number) else { return };
         let Rehashing { by, asker, .. } = rehashing.remove(place);
         if let Ok(changes) = &outcome {
@@ -372,33 +272,33 @@ impl Turn<'_> {
             Err(why) => Err(Refusal::new(Code::SettingsNotRead, format!("Nothing has changed: {why}"))),
         };
         self.guarded(id, |turn| turn.answer(id, "REHASH", tag, answer));
-        self.go_on(id);
+        self.resume(id);
     }
 
     // ---- time ----
 
     /// Once a second.
-    pub(super) fn tick_operators(&mut self) {
+    pub(crate) fn tick_operators(&mut self) {
         let now = self.now.mono;
-        let operators = &mut self.router.operators;
+        let operators = &mut self.router.features.operators;
         operators.wrong.tick(now);
         let late = operators.rehashing.iter_mut().filter(|rehashing| rehashing.until <= now);
         let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|rehashing| rehashing.asker.take()).collect();
         for (id, tag) in late {
             let why = "The settings are still being read. The log will say what has changed.";
             self.refuse(id, Some(Text::own("REHASH")), tag, Refusal::fixed(Code::SettingsNotRead, why));
-            self.go_on(id);
+            self.resume(id);
         }
         self.count_down();
     }
 
-    /// Tells everybody how long there is, and stops the server when there is nothing left.
+    /// Tells all clients how long there is, and stops the server when there is nothing left.
     fn count_down(&mut self) {
-        let Some(ending) = &mut self.router.operators.ending else { return };
+        let Some(ending) = &mut self.router.features.operators.ending else { return };
         let left = ending.at.saturating_duration_since(self.now.mono);
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         if seconds == 0 {
-            self.router.operators.ending = None;
+            self.router.features.operators.ending = None;
             log::info!("stopping, as an operator wants it");
             self.take(Message::Shutdown);
         } else if MARKS.iter().any(|mark| seconds <= *mark && *mark < ending.told) {
@@ -409,8 +309,8 @@ impl Turn<'_> {
 
     // ---- what is written down ----
 
-    /// Somebody who does something by power.
-    pub(super) fn doer(&self, id: ClientId) -> Doer {
+    /// The actor: a user with an operator's rights.
+    pub(crate) fn doer(&self, id: ClientId) -> Doer {
         let client = self.clients.get(id);
         let name = client.and_then(|client| client.name.as_ref()).map_or("-", Name::as_str);
         Doer { name: Text::own(name), from: client.and_then(|client| client.address()) }
@@ -418,12 +318,12 @@ impl Turn<'_> {
 
     /// Something was done by power: it is a line of the log, and kept in the audit. The line is a contract
     /// (deploy/README.md): what was typed stands behind a colon and nowhere else, and nothing in it can begin a line.
-    pub(super) fn act(&mut self, by: &Doer, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
+    pub(crate) fn act(&mut self, by: &Doer, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
         let place = room.map_or("*", RoomName::as_str);
         let whom = if target.is_empty() { "-" } else { target };
         let words = if detail.is_empty() { String::new() } else { format!(": {}", detail.escape_debug()) };
         log::info!(target: "chat_server::act", "act: {} {} {what} {place} {whom}{words}", shown(by.from), by.name);
-        self.router.record_act(Act {
+        self.record_act(Act {
             at: self.now.wall,
             by: by.name.clone(),
             what: Text::own(what),
@@ -432,15 +332,4 @@ impl Turn<'_> {
             detail: Text::own(detail),
         });
     }
-}
-
-/// Somebody has shown something wrong that only its owner can know. The line is a contract (deploy/README.md), by which others
-/// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
-pub(super) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
-    log::warn!(target: "chat_server::auth", "auth: {} wrong {what}", shown(from));
-}
-
-fn shown(address: Option<IpAddr>) -> String {
-    // A door that cannot know an address says that it is none.
-    address.filter(|address| !address.is_unspecified()).map_or_else(|| "-".into(), |address| address.to_string())
 }

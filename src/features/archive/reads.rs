@@ -15,10 +15,10 @@ use crate::model::refusal::Refusal;
 use crate::model::spam::{Spam, TooFast};
 
 /// What one read takes of the pace: a call that looks at what is in memory or a page of the store, and a search.
-pub(super) const PAGE: u32 = 1;
-pub(super) const SEARCH: u32 = 10;
-/// How long somebody on a connection waits for their pace before they are refused. By a call one is refused at once.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PAGE: u32 = 1;
+pub(crate) const SEARCH: u32 = 10;
+/// How long a client on a connection waits for its pace before it is refused. A call is refused at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// The most questions of one neighbourhood that wait for their turn, how many of them may be one session's, and how many
 /// those of calls without a session, so that these leave room for the others.
 const WAITING: usize = 64;
@@ -28,7 +28,7 @@ const WAITING_WITHOUT: usize = WAITING / 2;
 const LANES: usize = 4_096;
 
 /// The neighbourhoods that have read a moment ago.
-pub(super) struct Reads {
+pub(crate) struct Reads {
     burst: u32,
     per_second: f64,
     lanes: BTreeMap<IpAddr, Lane>,
@@ -50,18 +50,18 @@ struct Waiting {
 
 impl Reads {
     /// So many reads at once and so many a second, for each neighbourhood; 0 switches the pace off.
-    pub(super) fn new(burst: u32, per_second: f64) -> Reads {
+    pub(crate) fn new(burst: u32, per_second: f64) -> Reads {
         Reads { burst, per_second, lanes: BTreeMap::new() }
     }
 
     /// Another pace from now on.
-    pub(super) fn set(&mut self, burst: u32, per_second: f64) {
+    pub(crate) fn set(&mut self, burst: u32, per_second: f64) {
         (self.burst, self.per_second) = (burst, per_second);
         self.lanes.values_mut().for_each(|lane| lane.pace.set(burst, per_second));
     }
 
-    /// Under which address somebody is counted. Who has none is counted with all others that have none.
-    pub(super) fn place(&self, from: Option<IpAddr>) -> IpAddr {
+    /// The address under which a user is counted. Users without one are counted together.
+    pub(crate) fn place(&self, from: Option<IpAddr>) -> IpAddr {
         let shared = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let place = from.map_or(shared, neighbourhood);
         if self.lanes.len() >= LANES && !self.lanes.contains_key(&place) { shared } else { place }
@@ -71,7 +71,7 @@ impl Reads {
     ///
     /// # Errors
     /// That would be longer than `patience`. Nothing is counted then.
-    pub(super) fn charge(
+    pub(crate) fn charge(
         &mut self,
         place: IpAddr,
         units: u32,
@@ -93,7 +93,7 @@ impl Reads {
     ///
     /// # Errors
     /// So many wait already that this one is refused.
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &mut self,
         place: IpAddr,
         (number, question): (u64, Question),
@@ -111,7 +111,7 @@ impl Reads {
     }
 
     /// The question whose turn it is in a neighbourhood, if there is one. The store is to be asked it.
-    pub(super) fn next(&mut self, place: IpAddr, now: Moment) -> Option<(u64, Question)> {
+    pub(crate) fn next(&mut self, place: IpAddr, now: Moment) -> Option<(u64, Question)> {
         let lane = self.lanes.get_mut(&place).filter(|lane| lane.asked.is_none())?;
         lane.waiting.front().filter(|waiting| waiting.not_before <= now)?;
         let Waiting { number, question, .. } = lane.waiting.pop_front()?;
@@ -120,7 +120,7 @@ impl Reads {
     }
 
     /// A long question has its answer, or is not waited for any more. Returns whether the store was asked it.
-    pub(super) fn done(&mut self, place: IpAddr, number: u64) -> bool {
+    pub(crate) fn done(&mut self, place: IpAddr, number: u64) -> bool {
         let Some(lane) = self.lanes.get_mut(&place) else { return true };
         lane.asked.take_if(|asked| *asked == number);
         let waiting = lane.waiting.len();
@@ -128,8 +128,8 @@ impl Reads {
         lane.waiting.len() == waiting
     }
 
-    /// The neighbourhoods in which somebody waits for a turn. Those that are as if they had never read are forgotten.
-    pub(super) fn tick(&mut self, now: Moment) -> Vec<IpAddr> {
+    /// The neighbourhoods in which a client waits for a turn. Those that are as if they had never read are forgotten.
+    pub(crate) fn tick(&mut self, now: Moment) -> Vec<IpAddr> {
         self.lanes.retain(|_, lane| lane.asked.is_some() || !lane.waiting.is_empty() || !lane.pace.is_full_at(now));
         self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(place, _)| *place).collect()
     }
@@ -146,7 +146,7 @@ impl Reads {
 
 impl Question {
     /// What it takes of the pace of reading; `None` for one that reads nothing that was said.
-    pub(super) fn cost(&self) -> Option<u32> {
+    pub(crate) fn cost(&self) -> Option<u32> {
         match self {
             Question::Page { .. } => Some(PAGE),
             Question::Search { .. } => Some(SEARCH),
@@ -155,7 +155,7 @@ impl Question {
     }
 
     /// Whether it is long, so that one neighbourhood has one of it in the store at a time.
-    pub(super) fn is_long(&self) -> bool {
+    pub(crate) fn is_long(&self) -> bool {
         matches!(self, Question::Search { .. } | Question::Page { export: true, .. })
     }
 }
@@ -223,7 +223,7 @@ mod tests {
         reads.done(here, 3);
         reads.done(there, 4);
         assert!(reads.tick(now).is_empty());
-        assert!(reads.lanes.is_empty(), "as if nobody had ever read");
+        assert!(reads.lanes.is_empty(), "as if no user had ever read");
     }
 
     #[test]

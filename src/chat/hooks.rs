@@ -1,0 +1,241 @@
+//! What the kernel asks features, and what it tells them: the list of hooks is the list of all that a feature can do.
+//!
+//! A hook has no `self`: the state of the features lies in `turn.router.features`, so that a feature may call the kernel and the
+//! kernel the features again without two borrows of one thing. Each hook has a default, which allows or does nothing.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::message::{Client, Message};
+use crate::chat::room::Room;
+use crate::chat::router::{Answer, Router, Turn};
+use crate::config::Config;
+use crate::model::code::Code;
+use crate::model::command::{Command, HistoryQuery, Verb};
+use crate::model::event::{Envelope, Items, Leave, Stat, Tag};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::text::Text;
+
+/// Whether clients may hear of a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Commit {
+    /// At once.
+    Now,
+    /// Not before [`Hooks::begin`] says so. Until then all messages wait.
+    Later,
+}
+
+/// All features of a router, as its kernel sees them. [`NoFeatures`] is none.
+pub trait Hooks: Sized {
+    /// What has to be found out before a command is answered; see [`Answer::Later`].
+    type Later;
+
+    /// The features at the start, with these settings.
+    fn new(config: &Config) -> Self;
+
+    // ---- what clients and doors want of a feature ----
+
+    /// Carries out a command that the kernel does not know.
+    ///
+    /// # Errors
+    /// The feature refuses it.
+    fn carry_out(_: &mut Turn<'_, Self>, _: ClientId, _: Command) -> Result<Answer<Self>, Refusal> {
+        Err(NOT_HERE)
+    }
+
+    /// Finds out what an answer waits for. The client is blocked until [`Turn::resume`] if the feature blocks it.
+    fn later(turn: &mut Turn<'_, Self>, who: ClientId, verb: &'static str, tag: Option<Tag>, later: Self::Later);
+
+    /// Takes a message that the kernel does not know.
+    fn message(_: &mut Turn<'_, Self>, _: Message) {}
+
+    // ---- whether something is allowed ----
+
+    /// Whether a connection may stay. It has no name yet.
+    ///
+    /// # Errors
+    /// Why it is closed.
+    fn may_connect(_: &Turn<'_, Self>, _: ClientId) -> Result<(), Leave> {
+        Ok(())
+    }
+
+    /// Whether a client may sign on without showing who it is.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_sign_on(_: &Turn<'_, Self>, _: ClientId) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether a client may have a name that no other client has.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_be_called(turn: &Turn<'_, Self>, who: ClientId, name: &Name) -> Result<(), Refusal> {
+        turn.is_distinct(name, turn.name_of(who).ok().as_ref(), None)
+    }
+
+    /// Whether a name could be given to a client that did not ask for it. `like` is the name it has.
+    fn is_free(turn: &Turn<'_, Self>, name: &Name, like: &Name) -> bool {
+        turn.is_distinct(name, Some(like), None).is_ok()
+    }
+
+    /// Whether a client may come into a room. `key` is what it gave as the room's key.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_enter(_: &Turn<'_, Self>, _: ClientId, _: &Room, _key: Option<&Text>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether a further connection of a user may be in a room that the user is in.
+    fn may_follow(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> bool {
+        true
+    }
+
+    /// Whether a client may open any number of rooms within a day.
+    fn may_open_many(_: &Turn<'_, Self>, _: ClientId) -> bool {
+        false
+    }
+
+    /// Whether a room must not make way for a new one although no client is in it.
+    fn is_lasting(_: &Turn<'_, Self>, _: &Room) -> bool {
+        false
+    }
+
+    /// Whether the list of rooms shows a room to a client.
+    fn may_know_of(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> bool {
+        true
+    }
+
+    /// Whether a client may read what is said in a room.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_read(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether a client that may read in a room may speak there. It is asked for each line: no allocation where it allows.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_speak(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether a client may say something that all its rooms hear: a new name, its last words.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_speak_everywhere(_: &Turn<'_, Self>, _: ClientId) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether a client may whisper; `to` is `None` where no client has the name.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_whisper(_: &Turn<'_, Self>, _from: ClientId, _to: Option<ClientId>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// The role of a client's account, as others see it; `None` if it is signed in to none.
+    fn account_role(_: &Turn<'_, Self>, _: &Client) -> Option<Role> {
+        None
+    }
+
+    /// Whether a verb does something on this server.
+    fn offers(_: &Turn<'_, Self>, _: &Verb) -> bool {
+        true
+    }
+
+    // ---- what happened ----
+
+    /// Other settings are in force, which the kernel follows already.
+    fn reload(_: &mut Turn<'_, Self>, _: &Config) {}
+
+    /// A client is about to leave a room, or with `None` the server, and can still be told something.
+    fn leaving(_: &mut Turn<'_, Self>, _: ClientId, _room: Option<&RoomName>) {}
+
+    /// A connection is gone, and its number is never given again: everything about it is to be forgotten.
+    fn left(_: &mut Turn<'_, Self>, _: &Client) {}
+
+    /// A line was said in a room, or was changed.
+    fn said(_: &mut Turn<'_, Self>, _: &RoomName, _: &Arc<Envelope>) {}
+
+    /// A room is not what it was: its topic, its modes, its operators.
+    fn room_changed(_: &mut Turn<'_, Self>, _: &RoomName) {}
+
+    /// A room was forgotten; the next one of its name counts on behind `last_id`.
+    fn room_forgotten(_: &mut Turn<'_, Self>, _: &Room, _last_id: u64) {}
+
+    /// Time went by: called once a second.
+    fn tick(_: &mut Turn<'_, Self>) {}
+
+    // ---- a turn ----
+
+    /// Before a turn: whether what [`commit`](Self::commit) left for later is committed. The feature may take the messages; those
+    /// that it does not know go to [`Router::waiting`].
+    fn begin(_: &mut Turn<'_, Self>, _: &mut dyn Iterator<Item = Message>) -> Commit {
+        Commit::Now
+    }
+
+    /// Commits what this turn changed, before a client hears of it.
+    fn commit(_: &mut Turn<'_, Self>) -> Commit {
+        Commit::Now
+    }
+
+    /// What the turns changed is committed, and clients are about to hear of it.
+    fn committed(_: &mut Turn<'_, Self>) {}
+
+    /// Whether what is said now is on a disk when its author is told so.
+    fn keeps(_: &Router<Self>) -> bool {
+        true
+    }
+
+    /// A page of a room's history for a client that may read it: as far as memory goes, or more.
+    fn history(_: &Turn<'_, Self>, room: &Room, query: &HistoryQuery) -> Answer<Self> {
+        let (lines, more) = room.history.page(query.before, query.after, query.limit.unwrap_or(PAGE));
+        Answer::Block(Some(room.name.clone()), Items::History { lines, more })
+    }
+
+    /// What a tap that comes now has to be shown first.
+    fn so_far(_: &Turn<'_, Self>) -> Vec<Arc<Envelope>> {
+        Vec::new()
+    }
+
+    /// Adds to the figures of `/stats`.
+    fn stats(_: &Turn<'_, Self>, _: &mut Vec<Stat>) {}
+
+    /// Counts for the metrics, once a second.
+    fn count(_: &Router<Self>) {}
+
+    /// A turn of so many messages took so long.
+    fn turned(_: &Router<Self>, _messages: u64, _took: Duration) {}
+}
+
+/// The lines of a page of history where a client does not say how many.
+pub(crate) const PAGE: usize = 50;
+
+const NOT_HERE: Refusal =
+    Refusal::fixed(Code::UnknownVerb, "This server does not have that command. /help shows those it has.");
+
+/// A router with this plays the kernel alone: names, rooms, lines, whispers, lists, history, limits.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct NoFeatures;
+
+impl Hooks for NoFeatures {
+    type Later = Infallible;
+
+    fn new(_: &Config) -> NoFeatures {
+        NoFeatures
+    }
+
+    fn later(_: &mut Turn<'_, NoFeatures>, _: ClientId, _: &'static str, _: Option<Tag>, later: Infallible) {
+        match later {}
+    }
+}

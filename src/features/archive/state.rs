@@ -1,0 +1,121 @@
+//! What the router knows of its store: what it has to keep, and who waits for which answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::chat::message::{Onlooker, Reply};
+use crate::features::accounts::state::{self as accounts, Accounts};
+use crate::features::archive::store::{Question, Store};
+use crate::features::moderation::sanction::Sanction;
+use crate::model::audit::Act;
+use crate::model::event::{Envelope, Tag, What};
+use crate::model::names::{ClientId, RoomName};
+use crate::model::now::Moment;
+use crate::model::text::Text;
+
+/// What is kept, and where, and what was asked.
+pub(crate) struct Archive {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) accounts: Accounts,
+    pub(crate) turn: u64,
+    /// What this turn has to keep.
+    pub(crate) lines: Vec<Arc<Envelope>>,
+    pub(crate) changed: BTreeSet<RoomName>,
+    pub(crate) forgotten: Vec<(RoomName, u64)>,
+    pub(crate) acts: Vec<Act>,
+    /// The bans and mutes of the server, if they changed.
+    pub(crate) sanctions: Option<Box<[Sanction]>>,
+    /// The turn that is being kept, and since when. Until it is, no client hears of it.
+    pub(crate) held: Option<(u64, Moment)>,
+    /// Why nothing is kept at the moment.
+    pub(crate) trouble: Option<Text>,
+    /// It did not answer in time, and nobody waits for it until it has kept all that it was given.
+    pub(crate) is_lost: bool,
+    /// What was said before the start, for the taps that come in the first moments.
+    pub(crate) seed: Vec<Arc<Envelope>>,
+    pub(crate) seeded: Option<Moment>,
+    pub(crate) questions: BTreeMap<u64, Asked>,
+    /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
+    pub(crate) to_ask: Vec<(u64, Question)>,
+    /// Those that wait for the pace of reading, with when that is over.
+    pub(crate) paced: Vec<(Moment, u64, Question)>,
+    /// Those that the store has and has not answered yet.
+    pub(crate) in_store: BTreeSet<u64>,
+    pub(crate) last_question: u64,
+}
+
+/// Who waits for an answer, and what to do with it.
+pub(crate) struct Asked {
+    pub(crate) asker: Asker,
+    pub(crate) then: Then,
+    pub(crate) until: Moment,
+    /// Of a long one: where it is counted among those that take turns.
+    pub(crate) place: Option<IpAddr>,
+}
+
+pub(crate) enum Asker {
+    Client {
+        id: ClientId,
+        verb: &'static str,
+        tag: Option<Tag>,
+    },
+    Door(Reply),
+    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
+    Onlooker(Onlooker, Reply),
+    /// They were told already that it takes too long.
+    Nobody,
+}
+
+/// What to do with an answer.
+#[derive(Debug)]
+pub enum Then {
+    /// Show it as a page of history, with what memory has behind it.
+    Page { room: RoomName, limit: usize, after: Option<u64>, behind: Vec<Arc<Envelope>>, export: bool },
+    /// Show what was found.
+    Found { room: Option<RoomName> },
+    /// Change a line that was older than memory.
+    Change { room: RoomName, target: u64, what: What },
+    /// Show what was done by power.
+    Audit,
+    /// Show it as it is.
+    Shown,
+    /// What comes of it changes the accounts.
+    Account(accounts::Then),
+}
+
+impl Archive {
+    pub(crate) fn new(store: Box<dyn Store>, accounts: Accounts, seed: Vec<Arc<Envelope>>) -> Archive {
+        Archive {
+            store,
+            accounts,
+            turn: 0,
+            lines: Vec::new(),
+            changed: BTreeSet::new(),
+            forgotten: Vec::new(),
+            acts: Vec::new(),
+            sanctions: None,
+            held: None,
+            trouble: None,
+            is_lost: false,
+            seed,
+            seeded: None,
+            questions: BTreeMap::new(),
+            to_ask: Vec::new(),
+            paced: Vec::new(),
+            in_store: BTreeSet::new(),
+            last_question: 0,
+        }
+    }
+
+    /// Whether a client waits for an answer.
+    #[cfg(test)]
+    pub(crate) fn is_asked_by(&self, by: ClientId) -> bool {
+        self.questions.values().any(|asked| matches!(asked.asker, Asker::Client { id, .. } if id == by))
+    }
+
+    /// What is still to be asked.
+    pub(crate) fn waiting_to_ask(&self) -> impl Iterator<Item = &Question> {
+        self.to_ask.iter().map(|(_, question)| question)
+    }
+}

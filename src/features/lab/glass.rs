@@ -1,0 +1,16 @@
+//! Who looks into the lab all the time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use crate::features::lab::Lab;
+use crate::model::names::ClientId;
+
+/// The lab, and who looks into it all the time.
+pub(crate) struct Glass {
+    pub(crate) lab: Arc<Lab>,
+    /// Lets the lab's thread take pictures as long as somebody watches. It ends when this is dropped.
+    pub(crate) wake: SyncSender<()>,
+    pub(crate) watchers: BTreeSet<ClientId>,
+}

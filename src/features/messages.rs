@@ -1,0 +1,3 @@
+//! Messages: a line is corrected or deleted, and users react to it.
+
+pub(crate) mod rules;

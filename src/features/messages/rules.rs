@@ -1,0 +1,151 @@
+//! What becomes of a line that was said: it is corrected, deleted, or somebody reacts to it.
+
+use crate::chat::room::Room;
+use crate::chat::router::Turn;
+use crate::features::archive::state::Then;
+use crate::features::archive::store::Question;
+use crate::features::files::file_name;
+use crate::features::state::{Answer, Features, Later};
+use crate::model::code::Code;
+use crate::model::command::{Line, NO_EMOJI, is_reaction};
+use crate::model::event::{Change, Done, Event, Speech, Version, What};
+use crate::model::glyph::without_selectors;
+use crate::model::names::{ClientId, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+
+/// The most different emoji on one line, and the most of one user.
+const MAX_REACTIONS: usize = 20;
+const MAX_REACTIONS_EACH: usize = 5;
+
+impl Turn<'_, Features> {
+    /// Corrects or deletes a line, or puts a reaction to it. Whoever has the line on the screen hears of it, and whoever
+    /// comes later finds it changed.
+    pub(crate) fn change(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        line: Line,
+        what: What,
+    ) -> Result<Answer, Refusal> {
+        self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.speakable(id, &name)?;
+        let own = matches!(what, What::Edited(_) | What::Deleted);
+        let is_own = |line: &Speech| self.is_same(id, line.by, line.signed, &line.from);
+        let found = match line {
+            Line::Id(target) => room.line(target),
+            Line::Last => room.last_line(|line| !own || is_own(line)),
+        };
+        let name = room.name.clone();
+        if let Line::Id(target) = line
+            && self.router.features.archive.is_some()
+            && (room.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
+        {
+            // Older than memory.
+            let (before, after) = (target + 1, Some(target - 1));
+            let question = Question::Page { room: name.clone(), before, after, limit: 1, export: false };
+            return Ok(Answer::Later(Later::Ask(question, Then::Change { room: name, target, what })));
+        }
+        let missing = || Refusal::no_such_id(if let Line::Id(id) = line { Some(id) } else { None }, &name);
+        let old = found.ok_or_else(missing)?.clone();
+        self.change_line(id, &old, what)
+    }
+
+    /// The same, where it is known what the line is.
+    pub(crate) fn change_line(&mut self, id: ClientId, old: &Speech, mut what: What) -> Result<Answer, Refusal> {
+        let from = self.name_of(id)?;
+        let room = self.speakable(id, &old.room)?;
+        if old.version == Version::Deleted {
+            return Err(Refusal::no_such_id(Some(old.id), &room.name));
+        }
+        let is_own = self.is_same(id, old.by, old.signed, &old.from);
+        let may = match what {
+            What::Edited(_) => is_own,
+            What::Deleted => is_own || self.may_rule(id, room),
+            What::Reacted(_) | What::Unreacted(_) => true,
+        };
+        if !may {
+            let words = format!("Only {}, who said it, can change that line.", old.from);
+            return Err(Refusal::new(Code::Protected, words));
+        }
+        if let (What::Edited(text), Some(_)) = (&mut what, old.file) {
+            *text = file_name(text);
+        }
+        let is_new = match &mut what {
+            What::Edited(text) if text.is_blank() => return Err(Refusal::NO_TEXT),
+            What::Edited(text) => *text != old.text,
+            What::Deleted => true,
+            What::Reacted(emoji) => self.may_react(id, room, old.id, emoji)?,
+            What::Unreacted(emoji) => self.has_reacted(id, room, old.id, emoji),
+        };
+        let name = room.name.clone();
+        if !is_new {
+            let (id, target, author, text) = (old.id, old.id, old.from.clone(), old.text.clone());
+            return Ok(Answer::Done(Done::Changed { room: name, id, target, author, text, what }));
+        }
+        self.show_speaker(id);
+        if let Some(room) = self.router.rooms.get_mut(&name) {
+            room.apply(old, &what);
+        }
+        if let (Some(file), Some(files)) = (old.file, &self.router.features.files) {
+            match &what {
+                What::Edited(name) => files.rename(file.token, name),
+                What::Deleted => files.remove(file.token),
+                What::Reacted(_) | What::Unreacted(_) => {}
+            }
+        }
+        if what == What::Deleted && !is_own {
+            let (by, detail) = (self.doer(id), format!("line {}", old.id));
+            self.act(&by, "delete", Some(&name), old.from.as_str(), &detail);
+        }
+        let (room, target, author, text) = (name.clone(), old.id, old.from.clone(), old.text.clone());
+        let (signed, by) = (self.is_signed_in(id), self.person(id));
+        let change = Change { room, id: 0, by, from, target, author: author.clone(), signed, what: what.clone() };
+        let (last, _) = self.log(Some(id), &name, |id| Event::Changed(Change { id, ..change }));
+        Ok(Answer::Done(Done::Changed { room: name, id: last, target, author, text, what }))
+    }
+
+    /// Whether a reaction is a new one. It is written as it stands there already, if it does.
+    fn may_react(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> Result<bool, Refusal> {
+        if !is_reaction(emoji) {
+            return Err(Refusal::bad_argument(&emoji, NO_EMOJI));
+        }
+        if self.has_reacted(id, room, target, emoji) {
+            return Ok(false);
+        }
+        let reactions = room.reactions(target);
+        let is_own = |by: &&Change| self.is_same(id, by.by, by.signed, &by.from);
+        if reactions.iter().filter(|reaction| reaction.by.iter().any(is_own)).count() >= MAX_REACTIONS_EACH {
+            return Err(too_many_reactions(true));
+        }
+        let is_known = reactions.iter().any(|reaction| reaction.emoji == emoji);
+        if !is_known && reactions.len() >= MAX_REACTIONS {
+            return Err(too_many_reactions(false));
+        }
+        Ok(true)
+    }
+
+    /// Whether somebody has that reaction on a line; two that differ only in their style are one.
+    fn has_reacted(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> bool {
+        let kind = without_selectors(emoji);
+        let reactions = room.reactions(target);
+        let Some(standing) = reactions.iter().find(|known| without_selectors(known.emoji) == kind) else {
+            return false;
+        };
+        *emoji = standing.emoji.clone();
+        standing.by.iter().any(|by| self.is_same(id, by.by, by.signed, &by.from))
+    }
+}
+
+/// A line has as many reactions as it may: of one user, or different ones.
+fn too_many_reactions(own: bool) -> Refusal {
+    let (max, words) = if own {
+        let words = "reactions on that line already. Take one back first: /unreact.";
+        (MAX_REACTIONS_EACH, format!("You have {MAX_REACTIONS_EACH} {words}"))
+    } else {
+        let words = "different reactions already. Use one of those that are there.";
+        (MAX_REACTIONS, format!("That line has {MAX_REACTIONS} {words}"))
+    };
+    Refusal::new(Code::ListFull, words).with("max", max)
+}

@@ -1,0 +1,116 @@
+//! What the router knows of the server's operators, and how wrong keys are counted and written to the log.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::chat::limit::Guesses;
+use crate::model::audit::{Act, Entry};
+use crate::model::event::Tag;
+use crate::model::names::ClientId;
+use crate::model::now::Moment;
+use crate::model::operator_key::OperatorKey;
+use crate::model::text::Text;
+use crate::sync::mpsc::SyncSender;
+
+/// So many wrong keys from one address, and so long until the next.
+const TRIES: u32 = 3;
+const TRIES_IN: Duration = Duration::from_secs(60);
+
+/// What the router knows of the server's operators.
+pub(crate) struct Operators {
+    pub(crate) key: Option<OperatorKey>,
+    /// Wrong keys, by address.
+    pub(crate) wrong: Guesses<IpAddr>,
+    /// Whether nobody new is let in. A restart lifts it.
+    pub(crate) lockdown: bool,
+    pub(crate) ending: Option<Ending>,
+    /// Whom to tell that somebody wants the settings read again.
+    pub(crate) rehash: Option<SyncSender<u64>>,
+    pub(crate) rehashing: Vec<Rehashing>,
+    pub(crate) last_rehash: u64,
+    /// What was done by power, where no store keeps it.
+    acts: VecDeque<Entry>,
+    last_act: u64,
+}
+
+/// The server is to stop.
+pub(crate) struct Ending {
+    pub(crate) at: Moment,
+    /// How many seconds there were when everybody was told.
+    pub(crate) told: u64,
+}
+
+/// An operator who waits for the settings to be read again.
+pub(crate) struct Rehashing {
+    pub(crate) number: u64,
+    pub(crate) by: Doer,
+    /// Nobody, if they were told already that it takes too long.
+    pub(crate) asker: Option<(ClientId, Option<Tag>)>,
+    pub(crate) until: Moment,
+}
+
+/// The most acts that are remembered where no store keeps them.
+const ACTS: usize = 500;
+/// Who does something by power, as the log and the audit name them.
+#[derive(Clone, Debug)]
+pub struct Doer {
+    pub(crate) name: Text,
+    /// For the log only.
+    pub(crate) from: Option<IpAddr>,
+}
+
+impl Operators {
+    pub(crate) fn new(key: Option<OperatorKey>) -> Operators {
+        Operators {
+            key,
+            wrong: Guesses::strict(TRIES, TRIES_IN),
+            lockdown: false,
+            ending: None,
+            rehash: None,
+            rehashing: Vec::new(),
+            last_rehash: 0,
+            acts: VecDeque::new(),
+            last_act: 0,
+        }
+    }
+
+    pub(crate) fn is_locked_down(&self) -> bool {
+        self.lockdown
+    }
+
+    /// Keeps an act in memory.
+    pub(crate) fn remember(&mut self, act: Act) {
+        self.last_act += 1;
+        self.acts.push_back(Entry { number: self.last_act, act });
+        if self.acts.len() > ACTS {
+            self.acts.pop_front();
+        }
+    }
+
+    /// A page of what is in memory.
+    pub(crate) fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Entry>, Option<u64>) {
+        let older = self.acts.iter().filter(|entry| before.is_none_or(|before| entry.number < before));
+        Entry::page(older.cloned().collect(), limit)
+    }
+}
+
+impl Doer {
+    /// Somebody who has the operator key at the page's door.
+    pub(crate) fn page(from: Option<IpAddr>) -> Doer {
+        // No name can look like this.
+        Doer { name: Text::own("(page)"), from }
+    }
+}
+
+/// Somebody has shown something wrong that only its owner can know. The line is a contract (deploy/README.md), by which others
+/// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
+pub(crate) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
+    log::warn!(target: "chat_server::auth", "auth: {} wrong {what}", shown(from));
+}
+
+pub(crate) fn shown(address: Option<IpAddr>) -> String {
+    // A door that cannot know an address says that it is none.
+    address.filter(|address| !address.is_unspecified()).map_or_else(|| "-".into(), |address| address.to_string())
+}

@@ -1,0 +1,3 @@
+//! Presence: who is away, who is typing, and whom a user ignores.
+
+pub(crate) mod rules;

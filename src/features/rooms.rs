@@ -1,0 +1,3 @@
+//! Rooms: topics, modes, keys, invitations, and the operators of a room.
+
+pub(crate) mod rules;

@@ -1,0 +1,213 @@
+//! What a room is like beyond who is in it: its topic, its modes, and who is invited.
+
+use crate::chat::message::Client;
+use crate::chat::room::Room;
+use crate::chat::router::{Turn, already_there};
+use crate::features::state::{Answer, Features};
+use crate::model::code::Code;
+use crate::model::command::ModeChange;
+use crate::model::event::{Done, Event};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::text::{MAX_SHORT, Text};
+
+/// The most users who are invited to one room.
+const MAX_INVITED: usize = 200;
+
+impl Turn<'_, Features> {
+    /// `TOPIC`.
+    pub(crate) fn topic(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        text: Option<Text>,
+    ) -> Result<Answer, Refusal> {
+        let by = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        let name = room.name.clone();
+        let Some(text) = text else {
+            return Ok(Answer::Done(Done::Topic { room: name, topic: room.topic.clone() }));
+        };
+        if text.is_blank() {
+            return Err(Refusal::NO_TEXT);
+        }
+        if text.len() > MAX_SHORT {
+            return Err(Refusal::line_too_long(MAX_SHORT, text.len()));
+        }
+        if !room.members.contains(&id) {
+            return Err(Refusal::not_in_room(&name));
+        }
+        self.not_muted(id, Some(room))?;
+        if room.topic_lock && !self.may_rule(id, room) {
+            return Err(not_room_op(&name));
+        }
+        self.show_speaker(id);
+        let topic = (text.as_str() != "-").then(|| (by.clone(), text));
+        let shown = topic.as_ref().map_or_else(Text::default, |(_, text)| text.clone());
+        if let Some(room) = self.router.rooms.get_mut(&name) {
+            room.topic = topic.clone();
+        }
+        self.record_room(&name);
+        self.tell_room(&name, Some(id), Event::Topic { room: name.clone(), by, text: shown });
+        Ok(Answer::Done(Done::Topic { room: name, topic }))
+    }
+
+    /// `INVITE`.
+    pub(crate) fn invite(&mut self, id: ClientId, whom: Name, room: Option<RoomName>) -> Result<Answer, Refusal> {
+        let by = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let guest = self.clients.named(&whom).ok_or_else(|| Refusal::no_such_user(&whom))?;
+        let room = match self.router.rooms.get(&name) {
+            Some(room) if room.members.contains(&id) => room,
+            _ => return Err(Refusal::not_in_room(&self.readable(id, &name)?.name)),
+        };
+        let name = room.name.clone();
+        if !room.is_open() && !self.may_rule(id, room) {
+            return Err(not_room_op(&name));
+        }
+        if room.members.contains(&guest) {
+            return Err(already_there(&name));
+        }
+        self.not_muted(id, Some(room))?;
+        // An invitation is no way around a ban.
+        if let Some(told) = self.ban_on(guest, &room.sanctions) {
+            return Err(told.banned_from(&room.name, Some(&whom)));
+        }
+        let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
+        for guest in &guests {
+            if let Some(client) = self.clients.get_mut(*guest) {
+                client.state.is_listed = true;
+            }
+        }
+        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
+        room.invited.retain(|invited| !guests.contains(invited));
+        room.invited.extend(guests);
+        // Who is invited may never come. The oldest invitations make way, so that the list is bounded.
+        let over = room.invited.len().saturating_sub(MAX_INVITED);
+        room.invited.drain(..over);
+        if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
+            let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
+            self.tell(guest, Event::Note { room: Some(name.clone()), text });
+        }
+        Ok(Answer::Done(Done::Invited { name: self.name_of(guest)?, room: name }))
+    }
+
+    /// `MODE`.
+    pub(crate) fn mode(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        change: Option<ModeChange>,
+    ) -> Result<Answer, Refusal> {
+        let by = self.name_of(id)?;
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        let name = room.name.clone();
+        let Some(change) = change else {
+            return Ok(Answer::Done(Done::Modes { room: name, modes: room.modes() }));
+        };
+        if !room.members.contains(&id) {
+            return Err(Refusal::not_in_room(&name));
+        }
+        if !self.may_rule(id, room) {
+            return Err(not_room_op(&name));
+        }
+        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
+        let did = match change {
+            ModeChange::InviteOnly(on) => {
+                room.invite_only = on;
+                if on { "made the room invite-only" } else { "opened the room to everybody" }
+            }
+            ModeChange::Key(key) => {
+                room.key = key;
+                if room.key.is_some() { "gave the room a key" } else { "took the key away" }
+            }
+            ModeChange::Moderated(on) => {
+                room.moderated = on;
+                if on { "lets only operators speak" } else { "lets everybody speak" }
+            }
+            ModeChange::TopicLock(on) => {
+                room.topic_lock = on;
+                if on { "lets only operators set the topic" } else { "lets everybody set the topic" }
+            }
+        };
+        let modes = room.modes();
+        self.show_speaker(id);
+        self.record_room(&name);
+        let doer = self.doer(id);
+        self.act(&doer, "mode", Some(&name), "", &modes);
+        self.tell_room(&name, Some(id), Event::Mode { room: name.clone(), by, did, modes: modes.clone() });
+        Ok(Answer::Done(Done::Modes { room: name, modes }))
+    }
+
+    /// Whether a user may read what is said in a room, as far as bans do not keep them out. Whoever has no connection is nowhere.
+    ///
+    /// # Errors
+    /// What [`outside`](Self::outside) says.
+    pub(crate) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
+        let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
+        if may_read { Ok(()) } else { Err(self.outside(id, room)) }
+    }
+
+    /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
+    /// stands in no list, and whoever names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
+    /// so it would be a lie to call it none elsewhere.
+    pub(crate) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
+        if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
+            Refusal::new(
+                Code::InviteOnly,
+                format!("{0} is by invitation. Ask somebody inside for /invite <your-name> {0}.", room.name),
+            )
+        } else {
+            Refusal::not_in_room(&room.name)
+        }
+    }
+
+    /// Whether a user may come into a room however it is closed: who was invited, and its operators with an account.
+    pub(crate) fn is_expected(&self, id: ClientId, room: &Room) -> bool {
+        let is_own = |client: &Client| {
+            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.op_accounts.contains(name))
+        };
+        room.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
+    }
+
+    /// Whether a client may come into a room, as far as its owners have closed it.
+    ///
+    /// # Errors
+    /// The room is by invitation, or has a key.
+    pub(crate) fn may_pass_door(&self, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
+        if self.is_expected(id, room) {
+            return Ok(());
+        }
+        if room.invite_only {
+            return Err(self.outside(Some(id), room));
+        }
+        if room.key.is_some() && room.key.as_ref() != key {
+            let words = format!("{0} has a key. /join {0} <key> opens it.", room.name);
+            return Err(Refusal::new(Code::BadKey, words));
+        }
+        Ok(())
+    }
+
+    /// Whether a client may speak in a room, as far as the room is moderated.
+    ///
+    /// # Errors
+    /// Only its operators may.
+    pub(crate) fn may_speak_in(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
+        if room.moderated && !self.may_rule(id, room) {
+            let words = format!(
+                "{} is moderated: only its operators speak. Whisper to one of them, or /join another room.",
+                room.name
+            );
+            return Err(Refusal::new(Code::CannotSpeak, words));
+        }
+        Ok(())
+    }
+}
+
+/// Only the operators of the room may do this.
+pub(crate) fn not_room_op(room: &RoomName) -> Refusal {
+    let words = format!("Only the operators of {room} may do that. Ask one of them; who opens a room is its first.");
+    Refusal::new(Code::NotRoomOp, words)
+}
