@@ -7,6 +7,7 @@ mod files;
 mod forging;
 mod goodbyes;
 mod invariants;
+mod kernel;
 mod lab;
 mod layers;
 mod lengths;

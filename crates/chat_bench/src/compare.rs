@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Failure, STOP};
+use crate::failure::Failure;
+use crate::load::STOP;
 use crate::machine::Machine;
 use crate::measure::{Figures, Times, run};
 use crate::output::note;

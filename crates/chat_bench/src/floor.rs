@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 
 const LISTENER: Token = Token(usize::MAX);
 const BUFFER: usize = 64 * 1024;
@@ -71,77 +71,104 @@ impl Floor {
         let mut poll = Poll::new()?;
         let mut events = Events::with_capacity(1_024);
         poll.registry().register(&mut self.listener, LISTENER, Interest::READABLE)?;
-        let mut peers: BTreeMap<usize, Peer> = BTreeMap::new();
-        let (mut next, mut reads) = (0, 0);
-        let mut buffer = vec![0; BUFFER];
-        let (mut said, mut pieces): (Vec<u8>, Vec<Piece>) = (Vec::new(), Vec::new());
+        let mut room = Room::default();
+        let (mut reads, mut buffer) = (0, vec![0; BUFFER]);
         while go_on() {
             match poll.poll(&mut events, Some(Duration::from_millis(100))) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 Err(_) | Ok(()) => {}
             }
-            let mut gone = Vec::new();
             for event in &events {
-                if event.token() == LISTENER {
-                    loop {
-                        match self.listener.accept() {
-                            Ok((mut stream, _)) => {
-                                stream.set_nodelay(true)?;
-                                let interest = Interest::READABLE | Interest::WRITABLE;
-                                poll.registry().register(&mut stream, Token(next), interest)?;
-                                let mut peer = Peer { stream, held: Vec::new(), out: b"HELLO\n".to_vec() };
-                                if peer.flush() {
-                                    peers.insert(next, peer);
-                                }
-                                next += 1;
-                            }
-                            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                            Err(error) => return Err(error),
-                        }
-                    }
-                    continue;
-                }
-                let Token(author) = event.token();
-                let Some(peer) = peers.get_mut(&author) else { continue };
-                let start = said.len();
-                if !peer.read(&mut buffer, &mut said) || (event.is_writable() && !peer.flush()) {
-                    gone.push(author);
-                }
-                if said.len() > start {
-                    reads += 1;
-                    pieces.push(Piece { author, start, end: said.len() });
+                match event.token() {
+                    LISTENER => room.accept(&self.listener, poll.registry())?,
+                    Token(author) => reads += u64::from(room.hear(author, event.is_writable(), &mut buffer)),
                 }
             }
-            if let Some(mischief) = self.mischief.filter(|_| reads > SPARED)
-                && let Some(piece) = pieces.first_mut()
-                && let Some(spoilt) = spoil(mischief, &said[piece.start..piece.end])
-            {
+            if reads > SPARED && self.mischief.is_some_and(|mischief| room.spoil_first(mischief)) {
                 self.mischief = None;
-                said.splice(piece.start..piece.end, spoilt.iter().copied());
-                let (old, new) = (piece.end, piece.start + spoilt.len());
-                pieces.iter_mut().for_each(|piece| {
-                    if piece.start >= old {
-                        piece.start = piece.start + new - old;
-                    }
-                    if piece.end >= old {
-                        piece.end = piece.end + new - old;
-                    }
-                });
             }
-            if !said.is_empty() {
-                for (id, peer) in &mut peers {
-                    if !peer.deliver(*id, &said, &pieces) {
-                        gone.push(*id);
+            room.deliver(poll.registry())?;
+        }
+        Ok(())
+    }
+}
+
+/// Those who are connected, and what they said in this turn of the loop.
+#[derive(Default)]
+struct Room {
+    peers: BTreeMap<usize, Peer>,
+    next: usize,
+    said: Vec<u8>,
+    pieces: Vec<Piece>,
+    gone: Vec<usize>,
+}
+
+impl Room {
+    /// Takes all connections that wait.
+    fn accept(&mut self, listener: &TcpListener, registry: &Registry) -> io::Result<()> {
+        loop {
+            match listener.accept() {
+                Ok((mut stream, _)) => {
+                    stream.set_nodelay(true)?;
+                    registry.register(&mut stream, Token(self.next), Interest::READABLE | Interest::WRITABLE)?;
+                    let mut peer = Peer { stream, held: Vec::new(), out: b"HELLO\n".to_vec() };
+                    if peer.flush() {
+                        self.peers.insert(self.next, peer);
                     }
+                    self.next += 1;
                 }
-                said.clear();
-                pieces.clear();
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
             }
-            for id in gone {
-                if let Some(mut peer) = peers.remove(&id) {
-                    poll.registry().deregister(&mut peer.stream)?;
+        }
+    }
+
+    /// Reads what a peer said, and sends it what waits where it can be written to. Returns whether it said a whole line.
+    fn hear(&mut self, author: usize, is_writable: bool, buffer: &mut [u8]) -> bool {
+        let Some(peer) = self.peers.get_mut(&author) else { return false };
+        let start = self.said.len();
+        if !peer.read(buffer, &mut self.said) || (is_writable && !peer.flush()) {
+            self.gone.push(author);
+        }
+        let end = self.said.len();
+        if end > start {
+            self.pieces.push(Piece { author, start, end });
+        }
+        end > start
+    }
+
+    /// Does something wrong with the first piece, if it has enough lines for that.
+    fn spoil_first(&mut self, mischief: Mischief) -> bool {
+        let Some(piece) = self.pieces.first() else { return false };
+        let Some(spoilt) = spoil(mischief, &self.said[piece.start..piece.end]) else { return false };
+        let (old, new) = (piece.end, piece.start + spoilt.len());
+        self.said.splice(piece.start..piece.end, spoilt);
+        for piece in &mut self.pieces {
+            if piece.start >= old {
+                piece.start = piece.start + new - old;
+            }
+            if piece.end >= old {
+                piece.end = piece.end + new - old;
+            }
+        }
+        true
+    }
+
+    /// Sends what was said to all others, and parts with those who are gone.
+    fn deliver(&mut self, registry: &Registry) -> io::Result<()> {
+        if !self.said.is_empty() {
+            for (id, peer) in &mut self.peers {
+                if !peer.deliver(*id, &self.said, &self.pieces) {
+                    self.gone.push(*id);
                 }
+            }
+            self.said.clear();
+            self.pieces.clear();
+        }
+        for id in self.gone.drain(..) {
+            if let Some(mut peer) = self.peers.remove(&id) {
+                registry.deregister(&mut peer.stream)?;
             }
         }
         Ok(())

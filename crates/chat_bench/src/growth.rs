@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::chart::{Curve, Plot, curves};
 use crate::compare::{self, Choice, Results};
-use crate::load::{Failure, STOP};
+use crate::failure::Failure;
+use crate::load::STOP;
 use crate::measure::{Figures, Times, run};
 use crate::output::note;
 use crate::servers::SERVERS;

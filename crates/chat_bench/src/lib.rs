@@ -3,8 +3,10 @@
 //! In reading order: what a message says and what a receiver checks, the languages, the load, the floor, processes, the two
 //! tables (servers and workloads), one run, and what is made of many.
 
+pub mod failure;
 pub mod stamp;
 pub mod check;
+pub mod seen;
 pub mod protocol;
 mod web;
 pub mod output;

@@ -4,163 +4,36 @@
 //! way until the last of its receivers has it, and then its sender sends the next one. At a fixed rate each message has a
 //! time at which it is due, and latency counts from there: a server that holds the load up does not hide it by that.
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
-use crate::check::Checks;
-use crate::protocol::{Dialect, Seen, Session};
-use crate::stamp::{MAX_SEQUENCE, STAMP_BYTES, Stamp};
+use crate::failure::{Failure, failure};
+use crate::seen::Seen;
+use crate::stamp::{MAX_SEQUENCE, Stamp};
 
-/// The most clients.
-pub const MAX_CLIENTS: usize = 10_000;
+mod conn;
+mod plan;
+mod tally;
+
+use conn::Conn;
+pub use plan::{BACKLOG, MAX_CLIENTS, Pace, Plan};
+use tally::Tally;
+
 /// How many clients may be on their way in at once.
 const COMING_IN: usize = 1_000;
-/// How many connections `std`'s listener holds while nobody accepts them.
-pub const BACKLOG: usize = 128;
 /// Read at once, so also the longest line or frame.
 const BUFFER: usize = 256 * 1024;
 /// The most messages of one sender under way at a fixed rate; a server that is further behind has failed.
 const FAR_BEHIND: usize = 100_000;
 /// How often a signal is looked for where nothing happens.
 const TICK: Duration = Duration::from_millis(100);
-/// Words of servers that are kept.
-const KEPT: usize = 20;
 
 /// Set by Ctrl-C; every wait of the load looks at it.
 pub static STOP: AtomicBool = AtomicBool::new(false);
-
-/// How fast is sent.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Pace {
-    /// Nothing.
-    Silent,
-    /// So many messages of each sender under way, always.
-    Window(usize),
-    /// So many messages a second, of all senders together.
-    Rate(f64),
-}
-
-/// What is to be done.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// In which language.
-    pub dialect: Dialect,
-    /// Where: an address of this machine.
-    pub addr: SocketAddr,
-    /// How many connections may wait for the server's first byte at once: those that its listener holds. Past that the
-    /// system drops them, and tries again a second later, and a time of joining would be one of trying again.
-    pub knocking: usize,
-    /// How many clients join, at most [`MAX_CLIENTS`].
-    pub clients: usize,
-    /// How many of them send.
-    pub senders: usize,
-    /// How fast.
-    pub pace: Pace,
-    /// Bytes of a message, at least [`STAMP_BYTES`].
-    pub bytes: usize,
-    /// How many never read once they are in.
-    pub stalled: usize,
-    /// Whether the last one sends as much as it can.
-    pub flooder: bool,
-}
-
-/// Why there is no figure.
-#[derive(Debug)]
-pub struct Failure(pub String);
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure(error.to_string())
-    }
-}
-
-fn failure<T>(words: String) -> Result<T, Failure> {
-    Err(Failure(words))
-}
-
-/// One client.
-struct Conn {
-    stream: TcpStream,
-    session: Session,
-    connected: bool,
-    heard: bool,
-    joined: bool,
-    open: bool,
-    /// The beginning of a line whose end has not come.
-    held: Vec<u8>,
-    /// What is to be sent, and how much of it has been.
-    out: Vec<u8>,
-    written: usize,
-}
-
-struct Sender {
-    sent: u32,
-    /// At how many receivers each message is still missing, the oldest first.
-    under_way: VecDeque<u32>,
-}
-
-impl Sender {
-    fn arrived(&mut self, sequence: u32) {
-        let oldest = self.sent - self.under_way.len() as u32;
-        if let Some(missing) = sequence.checked_sub(oldest).and_then(|place| self.under_way.get_mut(place as usize)) {
-            *missing = missing.saturating_sub(1);
-        }
-        while self.under_way.front() == Some(&0) {
-            self.under_way.pop_front();
-        }
-    }
-}
-
-/// What the receivers saw.
-struct Tally {
-    checks: Checks,
-    senders: Vec<Sender>,
-    latency: Histogram<u64>,
-    deliveries: u64,
-    joined: usize,
-    trouble: Vec<String>,
-    /// The server is being stopped: nothing that it says now is a fault.
-    ending: bool,
-}
-
-impl Tally {
-    #[inline]
-    fn message(&mut self, receiver: usize, stamp: Stamp, now: u64) {
-        let sender = stamp.sender as usize;
-        // Some servers show an author the own words.
-        if sender == receiver {
-            return;
-        }
-        let sent = self.senders.get(sender).map_or(0, |sender| sender.sent);
-        if !self.checks.take(receiver, sender, stamp.sequence, sent) {
-            return;
-        }
-        self.deliveries += 1;
-        self.latency.saturating_record(now.saturating_sub(stamp.nanos) / 1_000);
-        self.senders[sender].arrived(stamp.sequence);
-    }
-
-    fn trouble(&mut self, words: String) {
-        if !self.ending && self.trouble.len() < KEPT {
-            self.trouble.push(words);
-        }
-    }
-}
 
 /// What was counted so far.
 #[derive(Clone, Copy, Debug)]
@@ -194,35 +67,13 @@ impl Load {
     /// # Errors
     /// If the address is not of this machine, the numbers make no sense, or the system does not give enough descriptors.
     pub fn new(plan: Plan) -> Result<Load, Failure> {
-        if !plan.addr.ip().is_loopback() {
-            return failure(format!("{} is not on this machine: a load is for one's own loopback only", plan.addr));
-        }
-        let special = plan.stalled + usize::from(plan.flooder);
-        if plan.clients == 0 || plan.clients > MAX_CLIENTS || plan.senders + special > plan.clients {
-            let Plan { clients, senders, .. } = plan;
-            return failure(format!(
-                "{clients} clients with {senders} senders and {special} that misbehave: at most {MAX_CLIENTS}, and each is one of them"
-            ));
-        }
-        if plan.senders > 0 && plan.clients - special < 2 {
-            return failure("nobody would hear the sender: take more clients".into());
-        }
-        descriptors(plan.clients)?;
-        let tally = Tally {
-            checks: Checks::new(plan.clients, plan.senders),
-            senders: (0..plan.senders).map(|_| Sender { sent: 0, under_way: VecDeque::new() }).collect(),
-            latency: Histogram::new_with_bounds(1, 60_000_000, 3).map_err(|error| Failure(error.to_string()))?,
-            deliveries: 0,
-            joined: 0,
-            trouble: Vec::new(),
-            ending: false,
-        };
+        let plan = plan.checked()?;
         Ok(Load {
             poll: Poll::new()?,
             events: Events::with_capacity(1_024),
             conns: Vec::with_capacity(plan.clients),
             heard: 0,
-            tally,
+            tally: Tally::new(plan.clients, plan.senders)?,
             began: Instant::now(),
             buffer: vec![0; BUFFER],
             sending: false,
@@ -230,7 +81,7 @@ impl Load {
             next_sender: 0,
             last_bytes: Instant::now(),
             flood_more: false,
-            plan: Plan { bytes: plan.bytes.max(STAMP_BYTES), ..plan },
+            plan,
         })
     }
 
@@ -259,7 +110,7 @@ impl Load {
         }
         let took = start.elapsed();
         for index in 0..self.plan.clients {
-            if self.is_stalled(index) {
+            if self.plan.is_stalled(index) {
                 self.poll.registry().deregister(&mut self.conns[index].stream)?;
             }
         }
@@ -295,10 +146,10 @@ impl Load {
         let mut moved = (Instant::now(), self.tally.deliveries);
         while start.elapsed() < time {
             self.turn(start + time)?;
-            self.sound()?;
+            self.tally.sound()?;
             if moved.1 != self.tally.deliveries {
                 moved = (Instant::now(), self.tally.deliveries);
-            } else if moved.0.elapsed() > Duration::from_secs(10) && self.under_way() > 0 {
+            } else if moved.0.elapsed() > Duration::from_secs(10) && self.tally.under_way() > 0 {
                 break;
             }
         }
@@ -312,17 +163,16 @@ impl Load {
     pub fn finish(&mut self, patience: Duration) -> Result<(), Failure> {
         self.sending = false;
         let end = Instant::now() + patience;
-        while self.under_way() > 0 && Instant::now() < end {
+        while self.tally.under_way() > 0 && Instant::now() < end {
             self.turn(end)?;
-            self.sound()?;
+            self.tally.sound()?;
         }
         // What comes twice may come now.
         self.settle(Duration::from_millis(50), Duration::from_secs(1))?;
         let sent: Vec<u32> = self.tally.senders.iter().map(|sender| sender.sent).collect();
-        let Plan { clients, stalled, flooder, .. } = self.plan;
-        let listening = clients - stalled - usize::from(flooder);
+        let listening = self.plan.listening();
         self.tally.checks.finish(|receiver, sender| receiver < listening && receiver != sender, &sent);
-        self.sound()
+        self.tally.sound()
     }
 
     /// Turns for as long as `go_on` says so, while the server ends; what it says now is no fault.
@@ -350,48 +200,10 @@ impl Load {
         taken
     }
 
-    fn under_way(&self) -> usize {
-        self.tally.senders.iter().map(|sender| sender.under_way.len()).sum()
-    }
-
-    fn sound(&self) -> Result<(), Failure> {
-        let checks = &self.tally.checks;
-        if checks.count > 0 {
-            let first: Vec<String> = checks.violations.iter().take(3).map(ToString::to_string).collect();
-            return failure(format!("{} violations: {}", checks.count, first.join("; ")));
-        }
-        match self.tally.trouble.first() {
-            Some(words) => failure(words.clone()),
-            None => Ok(()),
-        }
-    }
-
-    fn is_flooder(&self, index: usize) -> bool {
-        self.plan.flooder && index == self.plan.clients - 1
-    }
-
-    fn is_stalled(&self, index: usize) -> bool {
-        let end = self.plan.clients - usize::from(self.plan.flooder);
-        (end - self.plan.stalled..end).contains(&index)
-    }
-
     fn connect(&mut self) -> Result<(), Failure> {
         let token = Token(self.conns.len());
-        let mut stream = TcpStream::connect(self.plan.addr)?;
-        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        let session = Session::new(self.plan.dialect);
-        let (held, out) = (Vec::new(), Vec::new());
-        self.conns.push(Conn {
-            stream,
-            session,
-            connected: false,
-            heard: false,
-            joined: false,
-            open: true,
-            held,
-            out,
-            written: 0,
-        });
+        let conn = Conn::connect(self.plan.addr, self.plan.dialect, self.poll.registry(), token)?;
+        self.conns.push(conn);
         Ok(())
     }
 
@@ -466,14 +278,14 @@ impl Load {
     }
 
     fn say(&mut self, sender: usize, due: Duration) {
-        let Plan { clients, stalled, flooder, bytes, .. } = self.plan;
+        let bytes = self.plan.bytes;
         let state = &mut self.tally.senders[sender];
         if state.sent == MAX_SEQUENCE {
             return; // a bound, not a wrong number
         }
         let stamp = Stamp { sender: sender as u32, sequence: state.sent, nanos: due.as_nanos() as u64 };
         state.sent += 1;
-        state.under_way.push_back((clients - stalled - usize::from(flooder) - 1) as u32);
+        state.under_way.push_back((self.plan.listening() - 1) as u32);
         let mut text = Vec::with_capacity(bytes);
         stamp.write(bytes, &mut text);
         let Conn { session, out, .. } = &mut self.conns[sender];
@@ -497,80 +309,46 @@ impl Load {
 
     fn writable(&mut self, index: usize) {
         let conn = &mut self.conns[index];
-        if !conn.open {
-            return;
+        if conn.open
+            && let Err(words) = conn.writable(&format!("b{index}"))
+        {
+            self.gone(index, &words);
         }
-        if !conn.connected {
-            match conn.stream.take_error() {
-                Ok(None) if conn.stream.peer_addr().is_ok() => {}
-                Ok(None) => return, // not yet
-                Ok(Some(error)) | Err(error) => return self.gone(index, &format!("no connection: {error}")),
-            }
-            conn.connected = true;
-            // A client that waits for more to send would measure itself.
-            let _refused = conn.stream.set_nodelay(true);
-            conn.session.open(&format!("b{index}"), &mut conn.out);
-        }
-        self.flush(index);
     }
 
     fn flush(&mut self, index: usize) {
-        let conn = &mut self.conns[index];
-        while conn.written < conn.out.len() {
-            match conn.stream.write(&conn.out[conn.written..]) {
-                Ok(count) => conn.written += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.gone(index, &format!("cannot write: {error}")),
-            }
-        }
-        conn.out.clear();
-        conn.written = 0;
-        if conn.out.capacity() > 4 * BUFFER {
-            conn.out = Vec::new();
+        if let Err(words) = self.conns[index].flush() {
+            self.gone(index, &words);
         }
     }
 
     fn readable(&mut self, index: usize) {
-        let stalled = self.is_stalled(index);
-        let misbehaves = stalled || self.is_flooder(index);
+        let stalled = self.plan.is_stalled(index);
+        let misbehaves = stalled || self.plan.is_flooder(index);
         loop {
             let Load { conns, buffer, tally, began, heard, .. } = self;
             let conn = &mut conns[index];
             if !conn.open || (conn.joined && stalled) {
                 return;
             }
-            let held = conn.held.len();
-            if held == buffer.len() {
-                return self.gone(index, "it got a line without an end");
-            }
-            buffer[..held].copy_from_slice(&conn.held);
-            let count = match conn.stream.read(&mut buffer[held..]) {
-                Ok(0) => return self.gone(index, "the server closed the connection"),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return self.gone(index, &error.to_string()),
+            let filled = match conn.fill(buffer) {
+                Ok(Some(filled)) => filled,
+                Ok(None) => break,
+                Err(words) => return self.gone(index, &words),
             };
             if !std::mem::replace(&mut conn.heard, true) {
                 *heard += 1;
             }
             let now = began.elapsed().as_nanos() as u64;
-            let filled = held + count;
-            let used = conn.session.read(&buffer[..filled], &mut conn.out, &mut |seen| match seen {
+            conn.take(&buffer[..filled], |seen, is_in| match seen {
                 Seen::Message(_) if misbehaves => {}
                 Seen::Message(stamp) => tally.message(index, stamp, now),
-                Seen::Joined => {
-                    conn.joined = true;
-                    tally.joined += 1;
-                }
-                Seen::Trouble(_) if misbehaves && conn.joined => {}
+                Seen::Joined => tally.joined += 1,
+                Seen::Trouble(_) if misbehaves && is_in => {}
                 Seen::Trouble(line) => {
                     tally.trouble(format!("client {index} was told: {}", String::from_utf8_lossy(line)));
                 }
             });
-            conn.held.clear();
-            conn.held.extend_from_slice(&buffer[used..filled]);
             // Less than there was room for: nothing is left to read, and the system tells when there is.
             if filled < buffer.len() {
                 break;
@@ -583,30 +361,13 @@ impl Load {
     }
 
     fn gone(&mut self, index: usize, words: &str) {
-        let misbehaves = (self.is_flooder(index) || self.is_stalled(index)) && self.conns[index].joined;
-        self.conns[index].open = false;
-        self.conns[index].out.clear();
-        self.conns[index].written = 0;
-        let _already = self.poll.registry().deregister(&mut self.conns[index].stream);
+        let conn = &mut self.conns[index];
+        let misbehaves = (self.plan.is_flooder(index) || self.plan.is_stalled(index)) && conn.joined;
+        conn.open = false;
+        conn.forget_sent();
+        let _already = self.poll.registry().deregister(&mut conn.stream);
         if !misbehaves {
             self.tally.trouble(format!("client {index}: {words}"));
         }
-    }
-}
-
-/// Raises the soft limit of open files as far as the system allows.
-fn descriptors(clients: usize) -> Result<(), Failure> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let needed = clients as u64 + 100;
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|soft| soft >= needed) {
-        return Ok(());
-    }
-    let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    match getrlimit(Resource::Nofile).current {
-        Some(soft) if soft < needed => failure(format!(
-            "{clients} clients need {needed} open files, and this system allows {soft}: raise the hard limit (ulimit -Hn {needed})"
-        )),
-        _ => Ok(()),
     }
 }

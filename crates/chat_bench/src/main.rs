@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_bench::compare::Choice;
+use chat_bench::failure::Failure;
 use chat_bench::floor::Floor;
-use chat_bench::load::{Failure, MAX_CLIENTS, STOP};
+use chat_bench::load::{MAX_CLIENTS, STOP};
 use chat_bench::measure::{self, Figures, Times};
 use chat_bench::output::{note, print};
 use chat_bench::protocol::Dialect;

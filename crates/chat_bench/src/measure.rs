@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{BACKLOG, Failure, Load, Plan};
+use crate::failure::Failure;
+use crate::load::{BACKLOG, Load, Plan};
 use crate::proc::{Process, Usage};
 use crate::protocol::Dialect;
 use crate::servers::Server;

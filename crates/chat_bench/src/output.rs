@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 
-use crate::load::Failure;
+use crate::failure::Failure;
 
 /// Figures that were asked for.
 ///

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::load::{Failure, STOP};
+use crate::failure::Failure;
+use crate::load::STOP;
 
 /// How long a server may take until it listens.
 const STARTS_IN: Duration = Duration::from_secs(15);

@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use crate::seen::Seen;
 use crate::stamp::Stamp;
 use crate::web::Web;
 
@@ -16,17 +17,6 @@ pub enum Dialect {
     Irc,
     /// The page's WebSocket (docs/protocol.md).
     Web,
-}
-
-/// What a server said, as far as the load cares.
-#[derive(PartialEq, Eq, Debug)]
-pub enum Seen<'a> {
-    /// This client is in, and hears the others from now on.
-    Joined,
-    /// A measured message.
-    Message(Stamp),
-    /// The server refuses something, or leaves something out: no client of a fair measurement should see that.
-    Trouble(&'a [u8]),
 }
 
 /// One client's side of a conversation.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::chart::{Bar, Panel, bars, number};
 use crate::compare::{Of, Results, Spread};
+use crate::failure::Failure;
 use crate::growth::Growth;
-use crate::load::Failure;
 use crate::machine::Machine;
 use crate::measure::Figures;
 use crate::servers::{Part, SERVERS, Server};

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::load::{BACKLOG, Failure};
+use crate::failure::Failure;
+use crate::load::BACKLOG;
 use crate::proc::{Process, Ready};
 use crate::protocol::Dialect;
 use crate::workloads::{Door, Limits};

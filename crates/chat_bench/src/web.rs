@@ -10,7 +10,7 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::protocol::Seen;
+use crate::seen::Seen;
 use crate::stamp::Stamp;
 
 /// How far a client is.

@@ -1,16 +1,15 @@
 //! The database file: how it is opened, and how one that an older version made becomes what this one needs.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use crate::lock::Lock;
+use crate::errors::{FILE, OpenError, from_io, from_sqlite};
+use crate::lock::hand_over;
 
-/// The file's name in its directory.
-pub const FILE: &str = "chat.db";
 /// What stands in the file's header: "chat" in ASCII.
 const APPLICATION: i32 = 0x6368_6174;
 /// How long a connection waits for somebody else's lock, for instance that of a person with the `sqlite3` shell.
@@ -155,89 +154,6 @@ pub(crate) const MIGRATIONS: &[&str] = &[
      ) STRICT;",
 ];
 
-/// Why there is no store.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another server, or another program, has the data.
-    #[error(
-        "the data in {} is in use{}\n  try: stop that server, or give this one a directory of its own: --data DIR",
-        .dir.display(),
-        .pid.map_or(String::new(), |pid| format!(" by process {pid}"))
-    )]
-    InUse {
-        /// Which directory.
-        dir: PathBuf,
-        /// By which process, as far as that is known.
-        pid: Option<u32>,
-    },
-    /// The file is not what it was.
-    #[error(
-        "the database {} is damaged: {what}\n  try: chatd check, to see how much; then put a backup in its place (with the server stopped; {FILE}-wal and {FILE}-shm have to go)",
-        .file.display()
-    )]
-    Damaged {
-        /// Which file.
-        file: PathBuf,
-        /// What SQLite says.
-        what: String,
-    },
-    /// A newer chatd made it.
-    #[error(
-        "the database {} is of version {found}, and this chatd knows versions up to {known}: a newer one made it\n  try: that newer chatd, or a backup from before it",
-        .file.display()
-    )]
-    Newer {
-        /// Which file.
-        file: PathBuf,
-        /// Its version.
-        found: usize,
-        /// The last that is known here.
-        known: usize,
-    },
-    /// It is a database, but not ours.
-    #[error("{} is a database of another program\n  try: another directory: --data DIR", .0.display())]
-    Foreign(PathBuf),
-    /// It may not be written.
-    #[error("cannot write to {}: {what}\n  try: as the user of the server, or as root (sudo); or another directory: --data DIR; --data off keeps nothing", .path.display())]
-    ReadOnly {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system says.
-        what: String,
-    },
-    /// Anything else.
-    #[error("cannot open the data in {}: {what}\n  try: another directory: --data DIR; --data off keeps nothing", .path.display())]
-    Other {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system, or SQLite, says.
-        what: String,
-    },
-}
-
-/// Makes the directory if there is none, and takes the lock in it.
-pub(crate) fn lock(dir: &Path) -> Result<Lock, OpenError> {
-    // A service's data may be where only root looks.
-    let is_there = match fs::metadata(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(from_io(dir, &error)),
-        found => found.is_ok_and(|found| found.is_dir()),
-    };
-    if !is_there {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| from_io(dir, &error))?;
-    }
-    Lock::take(dir)
-}
-
-/// What root makes in the directory of another user becomes that user's: a server that runs as that user could not open it. SQLite
-/// does the same for the files beside the database.
-pub(crate) fn hand_over(made: &File, dir: &Path) -> std::io::Result<()> {
-    let (owner, own) = (fs::metadata(dir)?, made.metadata()?);
-    if own.uid() == 0 && owner.uid() != 0 {
-        std::os::unix::fs::fchown(made, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    Ok(())
-}
-
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. Whoever calls
 /// this has the lock.
 pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
@@ -328,29 +244,4 @@ fn migrate(db: &mut Connection, file: &Path, found: usize) -> Result<(), OpenErr
         }
     }
     Ok(())
-}
-
-/// What an error of the system means for whoever starts a server.
-pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> OpenError {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let (path, what) = (path.to_path_buf(), error.to_string());
-    match error.kind() {
-        PermissionDenied | ReadOnlyFilesystem => OpenError::ReadOnly { path, what },
-        _ => OpenError::Other { path, what },
-    }
-}
-
-/// What an error of SQLite means for whoever starts a server.
-pub(crate) fn from_sqlite(file: &Path, error: &rusqlite::Error) -> OpenError {
-    let (path, what) = (file.to_path_buf(), error.to_string());
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Damaged { file: path, what },
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            OpenError::InUse { dir: file.parent().unwrap_or(file).to_path_buf(), pid: None }
-        }
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly { path, what },
-        // It could be read, but makes no sense.
-        None => OpenError::Damaged { file: path, what },
-        _ => OpenError::Other { path, what },
-    }
 }

@@ -3,21 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use chat_server::features::archive::store::{Answer, Busy, Keeping, Question, Record, Refused, Report, Store};
+use chat_server::features::archive::store::{Answer, Busy, Question, Refused, Report};
+use chat_server::model::text::Text;
 use rusqlite::Connection;
 
-use crate::Durability;
-use crate::backlog::{Backlog, cost};
+use crate::backlog::Backlog;
+use crate::durability::Durability;
 use crate::figures::Figures;
-use crate::questions::Accounts;
-use crate::reader::audit;
 
 /// The most questions that wait for a thread of the store.
 const QUESTIONS: usize = 256;
-/// With `relaxed`: so many lines, or bytes, may wait before the router has to.
-const ROWS_AHEAD: usize = 20_000;
-const BYTES_AHEAD: usize = 16 * 1024 * 1024;
-
 /// Something to be done with a connection. What it returns is the question's answer; `None` if somebody else answers.
 pub(crate) type Job = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send>;
 
@@ -170,7 +165,7 @@ impl Desk {
         (self.0.report)(report);
     }
 
-    fn ask_writer(&self, writing: &mut Writing, number: u64, ask: Ask) -> Result<(), Busy> {
+    pub(crate) fn ask_writer(&self, writing: &mut Writing, number: u64, ask: Ask) -> Result<(), Busy> {
         if writing.asks.len() >= QUESTIONS || writing.ended {
             return Err(Busy);
         }
@@ -192,6 +187,26 @@ impl Desk {
         Ok(())
     }
 
+    /// The writer has ended, or broke down: it is waited for no more.
+    pub(crate) fn end_writing(&self, broke_down: bool) {
+        let mut writing = self.0.writing();
+        writing.ended = true;
+        let waited_for = writing.waited_for.take();
+        let asks = std::mem::take(&mut writing.asks);
+        drop(writing);
+        for (number, _) in asks {
+            self.fail(number);
+        }
+        if broke_down {
+            log::error!(
+                "the store's writer panicked; the panic's own message stands above. Nothing is kept from here on"
+            );
+            self.0.figures.set_trouble(true);
+            let why = Text::new("the store broke down by a fault of ours; start the server anew").unwrap_or_default();
+            self.report(Report::NotKept { turn: waited_for.unwrap_or(u64::MAX), why });
+        }
+    }
+
     /// Tells the threads to end: the readers at once, the writer when all is written.
     pub(crate) fn stop(&self) {
         self.0.writing().stopping = true;
@@ -209,62 +224,5 @@ impl Shared {
 
     pub(crate) fn reading(&self) -> MutexGuard<'_, Reading> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The router's end.
-pub(crate) struct Front {
-    pub(crate) desk: Desk,
-    pub(crate) accounts: Accounts,
-}
-
-impl Front {
-    /// A page that ends in the middle of what was done is worse than one that comes a little later.
-    fn read(&self, number: u64, ask: Ask) -> Result<(), Busy> {
-        let mut writing = self.desk.0.writing();
-        if writing.backlog.is_empty() || writing.in_trouble {
-            drop(writing);
-            self.desk.ask_reader(number, ask)
-        } else {
-            self.desk.ask_writer(&mut writing, number, ask)
-        }
-    }
-}
-
-impl Store for Front {
-    fn keep(&mut self, record: Record) -> Keeping {
-        let shared = &self.desk.0;
-        let mut writing = shared.writing();
-        let turn = record.turn;
-        let bytes = cost(&record);
-        let in_trouble = writing.in_trouble;
-        if writing.ended {
-            // Nobody is left to write it, which the writer has said.
-            return Keeping::Go;
-        }
-        shared.figures.lost(writing.backlog.push(record, bytes, in_trouble));
-        shared.figures.set_backlog(&writing.backlog);
-        shared.to_write.notify_one();
-        let is_room = writing.backlog.rows() < ROWS_AHEAD && writing.backlog.bytes() < BYTES_AHEAD;
-        if in_trouble || shared.durability == Durability::Relaxed && is_room {
-            return Keeping::Go;
-        }
-        writing.waited_for = Some(turn);
-        Keeping::Wait
-    }
-
-    fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
-        match question {
-            // What a search looks in has to be brought up to date first.
-            Question::Search { .. } => self.desk.ask_writer(&mut self.desk.0.writing(), number, Ask::Lines(question)),
-            Question::Page { .. } => self.read(number, Ask::Lines(question)),
-            Question::Audit { before, limit } => {
-                let look = move |db: &Connection| {
-                    audit(db, before, limit).map(|(acts, more)| Some(Answer::Acts { acts, more }))
-                };
-                self.read(number, Ask::Job(Box::new(look)))
-            }
-            other => self.accounts.ask(number, other),
-        }
     }
 }

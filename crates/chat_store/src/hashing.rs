@@ -132,8 +132,8 @@ mod tests {
     use chat_server::features::archive::store::{Answer, Refused, Report};
 
     use super::*;
-    use crate::Durability;
     use crate::backlog::Backlog;
+    use crate::durability::Durability;
 
     #[test]
     fn half_of_the_places_are_kept_for_those_who_are_known_there() {

@@ -69,7 +69,10 @@ mod backlog;
 mod calendar;
 mod db;
 mod desk;
+mod durability;
+mod errors;
 mod fault;
+mod front;
 mod figures;
 mod hashing;
 mod index;
@@ -83,10 +86,13 @@ mod purge;
 mod questions;
 mod reader;
 mod sanctions;
+mod searches;
 mod tools;
+mod wal;
 mod writer;
 
-pub use db::{FILE, OpenError};
+pub use durability::Durability;
+pub use errors::{FILE, OpenError};
 pub use figures::Figures;
 pub use offline::{Listed, Offline, OfflineError, list_accounts};
 pub use passwords::Strength;
@@ -96,7 +102,9 @@ pub use tools::{Findings, ToolError, backup, check, export};
 use accounts::Known;
 use backlog::Backlog;
 use calendar::Calendar;
-use desk::{Desk, Front, Kind};
+use desk::{Desk, Kind};
+use errors::from_sqlite;
+use front::Front;
 use hashing::Hashing;
 use keep::Keeper;
 use lock::Lock;
@@ -107,37 +115,6 @@ use writer::Writer;
 /// What may wait in memory while nothing can be written: lines, and bytes.
 const BACKLOG_ROWS: usize = 200_000;
 const BACKLOG_BYTES: usize = 64 * 1024 * 1024;
-
-/// What a turn has to survive before anybody hears of it.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub enum Durability {
-    /// Nothing: what was said in the last tenth of a second may be gone after a crash.
-    Relaxed,
-    /// The end of the process, in whatever way. A power cut may take the last seconds.
-    #[default]
-    Commit,
-    /// A power cut, as far as the disk tells the truth.
-    Full,
-}
-
-impl Durability {
-    /// All there are, the cheapest first.
-    pub const ALL: [Durability; 3] = [Durability::Relaxed, Durability::Commit, Durability::Full];
-
-    /// Its word: `relaxed`, `commit`, `full`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Durability::Relaxed => "relaxed",
-            Durability::Commit => "commit",
-            Durability::Full => "full",
-        }
-    }
-
-    /// The durability of a word.
-    pub fn named(word: &str) -> Option<Durability> {
-        Durability::ALL.into_iter().find(|durability| durability.word() == word)
-    }
-}
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -176,9 +153,9 @@ impl Sqlite {
     /// # Errors
     /// Somebody else has it, it is damaged, it cannot be written, or whatever else [`OpenError`] knows.
     pub fn open(options: Options) -> Result<(Sqlite, Contents), OpenError> {
-        let lock = db::lock(&options.dir)?;
+        let lock = Lock::make(&options.dir)?;
         let db = db::open(&options.dir)?;
-        let wrong = |error: rusqlite::Error| db::from_sqlite(&options.dir.join(FILE), &error);
+        let wrong = |error: rusqlite::Error| from_sqlite(&options.dir.join(FILE), &error);
         let mut contents = load::contents(&db).map_err(wrong)?;
         let (shown, now) = (Utc::now(), Instant::now());
         let mut calendar = Calendar::load(&db, shown, now).map_err(wrong)?;

@@ -1,14 +1,24 @@
 //! One server for each directory: a file that is locked as long as its server lives, with the number of its process in it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::db::{OpenError, from_io, hand_over};
+use crate::errors::{OpenError, from_io};
 
 /// The file's name.
 const NAME: &str = "chat.lock";
+
+/// What root makes in the directory of another user becomes that user's: a server that runs as that user could not open it. SQLite
+/// does the same for the files beside the database.
+pub(crate) fn hand_over(made: &File, dir: &Path) -> std::io::Result<()> {
+    let (owner, own) = (fs::metadata(dir)?, made.metadata()?);
+    if own.uid() == 0 && owner.uid() != 0 {
+        std::os::unix::fs::fchown(made, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
+}
 
 /// A directory is ours. The system takes the lock back when the process ends, in whatever way; the file stays.
 pub(crate) struct Lock(File);
@@ -56,5 +66,18 @@ impl Lock {
             log::warn!("cannot write to {}: {error}", path.display());
         }
         Ok(Lock(file))
+    }
+
+    /// Takes a directory, which is made if there is none.
+    pub(crate) fn make(dir: &Path) -> Result<Lock, OpenError> {
+        // A service's data may be where only root looks.
+        let is_there = match fs::metadata(dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(from_io(dir, &error)),
+            found => found.is_ok_and(|found| found.is_dir()),
+        };
+        if !is_there {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| from_io(dir, &error))?;
+        }
+        Lock::take(dir)
     }
 }

@@ -12,7 +12,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::accounts::{self, New};
-use crate::db::{self, OpenError};
+use crate::db;
+use crate::errors::{FILE, OpenError, from_sqlite};
 use crate::keep::audit;
 use crate::lines::name;
 use crate::lock::Lock;
@@ -53,7 +54,7 @@ pub fn list_accounts(dir: &Path) -> Result<Vec<Listed>, ToolError> {
         })?;
         found.collect()
     };
-    listed().map_err(|error| db::from_sqlite(&dir.join(db::FILE), &error).into())
+    listed().map_err(|error| from_sqlite(&dir.join(FILE), &error).into())
 }
 
 /// The accounts of a server that does not run. What is done here stands in the audit.
@@ -86,7 +87,7 @@ impl Offline {
     /// # Errors
     /// A server has it: there the verbs `ROLE` and `INVITECODE` do this. Or whatever else [`OpenError`] knows.
     pub fn open(dir: &Path, strength: Strength) -> Result<Offline, OpenError> {
-        let lock = db::lock(dir)?;
+        let lock = Lock::make(dir)?;
         Ok(Offline { db: db::open(dir)?, strength, _lock: lock })
     }
 

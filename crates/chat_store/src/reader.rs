@@ -278,8 +278,9 @@ mod tests {
 
     use super::*;
     use crate::backlog::Backlog;
+    use crate::db;
+    use crate::durability::Durability;
     use crate::figures::Figures;
-    use crate::{Durability, db};
 
     fn of(room: Option<&str>, words: &str) -> Question {
         let room = room.map(|room| RoomName::parse(room).unwrap());

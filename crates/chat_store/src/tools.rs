@@ -13,10 +13,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::db::{self, FILE, MIGRATIONS, OpenError, from_sqlite};
+use crate::db::{self, MIGRATIONS};
+use crate::errors::{FILE, OpenError, from_io, from_sqlite};
 use crate::index;
 use crate::keep::folded;
 use crate::lines::{COLUMNS, line, room_name};
+use crate::lock::Lock;
 
 /// How long a backup waits for a lock of somebody else.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -149,7 +151,7 @@ pub fn check(dir: &Path) -> Result<Findings, ToolError> {
     findings.looked_at("ids", ids(&db, version));
     if version == MIGRATIONS.len() {
         drop(db);
-        match db::lock(dir) {
+        match Lock::make(dir) {
             // Nobody else writes, so this may.
             Ok(_lock) => findings.looked_at("search index", compared(dir)),
             Err(OpenError::InUse { .. }) => {
@@ -279,7 +281,7 @@ pub(crate) fn open(dir: &Path) -> Result<Connection, ToolError> {
     match fs::metadata(&file) {
         Ok(found) if found.is_file() => {}
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(ToolError::Open(db::from_io(&file, &error)));
+            return Err(ToolError::Open(from_io(&file, &error)));
         }
         _ => return Err(ToolError::NoData(dir.into())),
     }

@@ -1,6 +1,5 @@
 //! The thread that writes: turns first, then questions, then what can wait.
 
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::PoisonError;
@@ -12,12 +11,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::backlog::Entry;
 use crate::calendar::Calendar;
-use crate::db::{BUSY, FILE, WAL_BYTES};
-use crate::desk::{Ask, Desk};
+use crate::desk::{Ask, Desk, Job};
+use crate::durability::Durability;
 use crate::fault::why;
+use crate::index;
 use crate::keep::Keeper;
 use crate::purge::Purge;
-use crate::{Durability, index};
+use crate::searches::{Outcome, Searches};
+use crate::wal::{Wal, checkpoint};
 
 /// With `relaxed`: a commit waits so long, or for so many lines.
 const GATHER: Duration = Duration::from_millis(100);
@@ -33,15 +34,6 @@ const STEP: Duration = Duration::from_millis(4);
 const HURRY: Duration = Duration::from_millis(100);
 /// With so many lines the index has to move, whatever there is to write.
 const LAG: i64 = 100_000;
-/// A search waits no longer than this for the index. It goes on without what the index lacks, unless that is more than so many
-/// lines: while the index is made anew after an upgrade it would find next to nothing, and nobody would know.
-const PATIENCE: Duration = Duration::from_secs(2);
-const BEHIND: i64 = 1_000;
-/// The write-ahead log is written back into the database when there is time, this long after the last time; sooner if deleted
-/// words are in it, or if it is long; at once if so many of its pages wait for that.
-const WRITE_BACK: Duration = Duration::from_secs(30);
-const WIPE: Duration = Duration::from_secs(1);
-const WAL_PAGES: i64 = 4_096;
 /// How long the end may take for what could also wait.
 const LAST_STEPS: Duration = Duration::from_secs(5);
 /// How long it sleeps where nothing is to be done.
@@ -60,19 +52,14 @@ pub(crate) struct Writer {
     is_lost: bool,
     /// Not before this.
     retry: Option<Instant>,
-    /// Searches that wait for the index to have all up to a row.
-    searches: Vec<(i64, Instant, u64, Ask)>,
+    searches: Searches,
     /// With `relaxed`: since when lines wait for others to go with.
     gathers_since: Option<Instant>,
     /// What can wait has failed, and is not tried before this.
     rests_until: Option<Instant>,
     /// When the last step was.
     stepped: Instant,
-    /// Something was written since the write-ahead log was written back, and when that was.
-    is_dirty: bool,
-    written_back: Instant,
-    /// How long the file of the write-ahead log was then.
-    wal_bytes: u64,
+    wal: Wal,
 }
 
 /// What the writer was woken for.
@@ -94,6 +81,7 @@ impl Writer {
     ) -> Writer {
         Writer {
             db,
+            wal: Wal::new(dir.clone()),
             dir,
             desk,
             keeper,
@@ -102,13 +90,10 @@ impl Writer {
             batch: Vec::new(),
             is_lost: false,
             retry: None,
-            searches: Vec::new(),
+            searches: Searches::default(),
             gathers_since: None,
             rests_until: None,
             stepped: Instant::now(),
-            is_dirty: true,
-            written_back: Instant::now(),
-            wal_bytes: 0,
         }
     }
 
@@ -116,29 +101,12 @@ impl Writer {
     pub(crate) fn run(mut self) {
         // However it ends, nobody waits for it after that.
         let desk = self.desk.clone();
-        self.measure();
+        self.wal.measure(&self.desk.0.figures);
         let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
-        let mut writing = desk.0.writing();
-        writing.ended = true;
-        let waited_for = writing.waited_for.take();
-        let asks = std::mem::take(&mut writing.asks);
-        drop(writing);
-        for (number, _) in asks {
-            desk.fail(number);
-        }
-        if ended.is_err() {
-            log::error!(
-                "the store's writer panicked; the panic's own message stands above. Nothing is kept from here on"
-            );
-            desk.0.figures.set_trouble(true);
-            let text = "the store broke down by a fault of ours; start the server anew";
-            let why = chat_server::model::text::Text::new(text).unwrap_or_default();
-            desk.report(Report::NotKept { turn: waited_for.unwrap_or(u64::MAX), why });
-        }
+        desk.end_writing(ended.is_err());
     }
 
     fn work(&mut self) {
-        self.measure();
         loop {
             let round = self.wait();
             if round.write {
@@ -206,13 +174,8 @@ impl Writer {
     fn work_at(&self, quiet_at: Instant) -> Option<Instant> {
         let quiet_at = self.rests_until.map_or(quiet_at, |at| at.max(quiet_at));
         let at_once = self.lag() > 0 || self.keeper.has_forgotten || self.purge.is_at_work();
-        let write_back_at = self.is_dirty.then(|| (self.written_back + self.write_back_after()).max(quiet_at));
+        let write_back_at = self.wal.due(self.keeper.has_wiped).map(|due| due.max(quiet_at));
         if at_once { Some(quiet_at) } else { [write_back_at, self.purge.due()].into_iter().flatten().min() }
-    }
-
-    /// How long after the last time the write-ahead log is written back.
-    fn write_back_after(&self) -> Duration {
-        if self.keeper.has_wiped || self.wal_bytes > WAL_BYTES { WIPE } else { WRITE_BACK }
     }
 
     /// How many rows the index is behind.
@@ -258,7 +221,7 @@ impl Writer {
             Ok(done)
         });
         self.is_lost = done.is_err();
-        self.is_dirty = true;
+        self.wal.is_dirty = true;
         done
     }
 
@@ -309,32 +272,18 @@ impl Writer {
     fn ask(&mut self, number: u64, ask: Ask) {
         match ask {
             Ask::Lines(Question::Search { .. }) if self.rests_until.is_none() => {
-                self.searches.push((self.keeper.next_seq - 1, Instant::now() + PATIENCE, number, ask));
+                self.searches.push(self.keeper.next_seq - 1, number, ask);
             }
             Ask::Lines(_) => self.pass_on(number, ask),
             // It would fail as well, and may take a second for that.
             Ask::Job(_) if self.retry.is_some() => self.desk.fail(number),
-            Ask::Job(job) => self.answer(number, |db| {
-                let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-                let answer = job(&transaction)?;
-                transaction.commit()?;
-                Ok(answer)
-            }),
-            Ask::Note(job) => self.answer(number, |db| {
-                // What is only looked at needs no lock, and no place on the disk.
-                let transaction = Transaction::new_unchecked(db, TransactionBehavior::Deferred)?;
-                let answer = job(&transaction)?;
-                if let Err(error) = transaction.commit() {
-                    log::warn!("the store could not write what it was told by the way: {error}");
-                }
-                Ok(answer)
-            }),
+            Ask::Job(job) => self.answer(number, carry_out(&self.db, job)),
+            Ask::Note(job) => self.answer(number, note(&self.db, job)),
         }
     }
 
-    fn answer(&mut self, number: u64, ask: impl FnOnce(&Connection) -> rusqlite::Result<Option<Answer>>) {
-        let answer = ask(&self.db);
-        self.is_dirty = true;
+    fn answer(&mut self, number: u64, answer: rusqlite::Result<Option<Answer>>) {
+        self.wal.is_dirty = true;
         match answer {
             Ok(Some(answer)) => self.desk.answer(number, answer),
             Ok(None) => {}
@@ -351,15 +300,10 @@ impl Writer {
 
     /// Searches that the index is ready for, or that have waited long enough.
     fn send_searches(&mut self) {
-        let now = Instant::now();
-        for (seq, patience, number, ask) in std::mem::take(&mut self.searches) {
-            let left = seq - self.keeper.indexed;
-            if left <= 0 || self.rests_until.is_some() || now >= patience && left <= BEHIND {
-                self.pass_on(number, ask);
-            } else if now >= patience {
-                self.desk.answer(number, Answer::Refused(Refused::Indexing(left.unsigned_abs())));
-            } else {
-                self.searches.push((seq, patience, number, ask));
+        for (number, outcome) in self.searches.take(self.keeper.indexed, self.rests_until.is_some()) {
+            match outcome {
+                Outcome::Ready(ask) => self.pass_on(number, ask),
+                Outcome::Behind(left) => self.desk.answer(number, Answer::Refused(Refused::Indexing(left))),
             }
         }
     }
@@ -427,52 +371,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the write-ahead log back into the database: all of it when there is time, a part when it is long.
     fn write_back(&mut self, is_quiet: bool) {
-        if !self.is_dirty {
-            return;
+        if self.wal.write_back(&self.db, self.keeper.has_wiped, is_quiet, &self.desk.0.figures) {
+            self.keeper.has_wiped = false;
         }
-        let is_due = is_quiet && self.written_back.elapsed() >= self.write_back_after();
-        if !is_due && self.wal_pages() < WAL_PAGES {
-            return;
-        }
-        match self.checkpoint(if is_due { "TRUNCATE" } else { "PASSIVE" }) {
-            Ok(true) => {
-                // Of what was written back in a hurry the words, and the file's length, are still to go.
-                self.is_dirty = !is_due;
-                self.keeper.has_wiped &= !is_due;
-            }
-            Ok(false) => log::debug!("somebody reads what is in the write-ahead log; it stays a while"),
-            Err(error) => log::warn!("the write-ahead log stays as it is for now: {error}"),
-        }
-        self.written_back = Instant::now();
-        self.measure();
-    }
-
-    /// How many pages stand in the write-ahead log that the database does not have.
-    fn wal_pages(&self) -> i64 {
-        let pages = self
-            .db
-            .prepare_cached("PRAGMA wal_checkpoint(NOOP)")
-            .and_then(|mut noop| noop.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)));
-        pages.unwrap_or(0)
-    }
-
-    /// Whether all of it was written back.
-    fn checkpoint(&self, how: &str) -> rusqlite::Result<bool> {
-        // Whoever reads is not waited for: the chat would have to wait as well.
-        self.db.busy_timeout(Duration::ZERO)?;
-        let done = self.db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
-            Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
-        });
-        self.db.busy_timeout(BUSY)?;
-        done
-    }
-
-    fn measure(&mut self) {
-        let size = |name: &str| fs::metadata(self.dir.join(name)).map_or(0, |file| file.len());
-        self.wal_bytes = size(&format!("{FILE}-wal"));
-        self.desk.0.figures.set_sizes(size(FILE), self.wal_bytes);
     }
 
     /// The end: all is written, or as much as can be.
@@ -485,10 +387,30 @@ impl Writer {
         // What is not done here is done after the next start.
         while self.lag() > 0 && Instant::now() < deadline && self.try_step().is_ok() {}
         let saved = self.calendar.save(&self.db, Utc::now(), Instant::now());
-        let tidied =
-            saved.and_then(|()| self.db.execute_batch("PRAGMA optimize")).and_then(|()| self.checkpoint("TRUNCATE"));
+        let tidied = saved
+            .and_then(|()| self.db.execute_batch("PRAGMA optimize"))
+            .and_then(|()| checkpoint(&self.db, "TRUNCATE"));
         if let Err(error) = tidied {
             log::warn!("the store could not tidy up at its end; nothing is lost by that: {error}");
         }
     }
+}
+
+/// Does what a question asks for in a transaction of its own.
+fn carry_out(db: &Connection, job: Job) -> rusqlite::Result<Option<Answer>> {
+    let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    let answer = job(&transaction)?;
+    transaction.commit()?;
+    Ok(answer)
+}
+
+/// The same; the answer is good even if what it writes cannot be written.
+fn note(db: &Connection, job: Job) -> rusqlite::Result<Option<Answer>> {
+    // What is only looked at needs no lock, and no place on the disk.
+    let transaction = Transaction::new_unchecked(db, TransactionBehavior::Deferred)?;
+    let answer = job(&transaction)?;
+    if let Err(error) = transaction.commit() {
+        log::warn!("the store could not write what it was told by the way: {error}");
+    }
+    Ok(answer)
 }

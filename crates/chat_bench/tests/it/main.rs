@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use chat_bench::failure::Failure;
 use chat_bench::floor::{Floor, Mischief};
-use chat_bench::load::{BACKLOG, Failure, Load, Pace, Plan};
+use chat_bench::load::{BACKLOG, Load, Pace, Plan};
 use chat_bench::measure::Figures;
 use chat_bench::protocol::Dialect;
 use chat_server::config::Config;
