@@ -140,7 +140,7 @@ impl Metrics {
             foreign: [const { AtomicU64::new(0) }; Foreign::ALL.len()],
             turn_messages: Histogram::new(&SIZES, 1),
             turn_nanos: Histogram::new(&TIMES, 1_000_000_000),
-            // There is always a line door, also before anybody came by it.
+            // There is always a line door, also before a client came by it.
             seen: Mutex::new(Snapshot { doors: vec![("line", 0)], ..Snapshot::default() }),
             threads: AtomicU64::new(0),
             memory_kib: AtomicU64::new(0),
@@ -180,10 +180,10 @@ impl Metrics {
         self.turn_nanos.count(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// Notes how the clients are. Never waits: while somebody reads the figures, the ones before are good enough.
+    /// Notes how the clients are. Never waits: while a call reads the figures, the ones before are good enough.
     pub(crate) fn see(&self, mut snapshot: Snapshot) {
         let Ok(mut seen) = self.seen.try_lock() else { return };
-        // A door by which nobody is in any more is at zero and not gone.
+        // A door without clients is at zero and not gone.
         for (door, _) in &seen.doors {
             if !snapshot.doors.iter().any(|(known, _)| known == door) {
                 snapshot.doors.push((door, 0));
@@ -192,7 +192,7 @@ impl Metrics {
         *seen = snapshot;
     }
 
-    /// Asks the system for this process's threads and memory. Reads a file, so the router does not do it: whoever
+    /// Asks the system for this process's threads and memory. Reads a file, so the router does not do it: the thread that
     /// wants the figures asks first. Where there is no /proc the figures stay 0.
     pub fn sample_process(&self) {
         self.threads.store(process::status("Threads:").unwrap_or(0), Relaxed);
@@ -270,7 +270,7 @@ impl Metrics {
         figures.map(|Figure { key, text, value, .. }| Stat { key, value, text }).collect()
     }
 
-    /// Writes all of it for Prometheus. Waits for nobody; how the clients are is at most a second old.
+    /// Writes all of it for Prometheus. Does not wait; how the clients are is at most a second old.
     pub fn append(&self, text: &mut String) {
         let mut out = Exposition::new(text);
         let version = [("version", env!("CARGO_PKG_VERSION"))];

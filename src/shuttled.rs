@@ -46,7 +46,7 @@ fn try_all(test: impl Fn() + Send + Sync + Clone + 'static) {
     run(PctScheduler::new(3, SCHEDULES), test);
 }
 
-/// A router on its thread, with a clock: where nobody says anything, a message without an effect makes it turn, as the
+/// A router on its thread, with a clock: where no client says anything, a message without an effect makes it turn, as the
 /// time-out of its inbox does elsewhere.
 struct House {
     inbox: SyncSender<Message>,
@@ -116,7 +116,7 @@ fn client(id: usize, habit: Habit, inbox: &SyncSender<Message>, max_bytes: usize
         for line in habit.lines {
             let request = parse(&Text::new(line).unwrap()).unwrap();
             credits.wait_for(1);
-            let ticket = credits.try_take().expect("nobody else takes them");
+            let ticket = credits.try_take().expect("no other thread takes them");
             if to_router.send(Message::Requests(id, vec![request], ticket)).is_err() || hangup.is_over() {
                 break;
             }
@@ -189,7 +189,7 @@ fn all_asked([read, write]: [JoinHandle<Vec<Event>>; 2]) -> [JoinHandle<Vec<Even
     [thread::spawn(Vec::new), write]
 }
 
-/// Three talk and one listens; then all stop. Nobody misses a word, all hear the same in one order, and the server ends.
+/// Three talk and one listens; then all stop. No client misses a word, all hear the same in one order, and the server ends.
 #[test]
 fn shuttle_nothing_is_lost_below_the_bound_and_the_order_is_one() {
     const TALK: [[&str; 4]; 3] = [
@@ -199,7 +199,7 @@ fn shuttle_nothing_is_lost_below_the_bound_and_the_order_is_one() {
     ];
     try_all(|| {
         let house = start(4);
-        // The listener is in before anybody talks.
+        // The listener is in before the others talk.
         let mut clients = vec![all_asked(client(1, Habit { lines: &["JOIN:dewi"], ..STAYS }, &house.inbox, 1 << 16))];
         let talkers: Vec<_> =
             (0..3).map(|i| client(i + 2, Habit { lines: &TALK[i], ..STAYS }, &house.inbox, 1 << 16)).collect();
@@ -219,7 +219,7 @@ fn shuttle_nothing_is_lost_below_the_bound_and_the_order_is_one() {
     });
 }
 
-/// The end comes in the middle of the talk: everybody who is in has the last words as the last, and nothing hangs.
+/// The end comes in the middle of the talk: every client has the last words as the last, and nothing hangs.
 #[test]
 fn shuttle_the_end_in_the_middle_of_talk_wakes_everybody() {
     const TALK: [&[&str]; 4] = [
@@ -239,7 +239,7 @@ fn shuttle_the_end_in_the_middle_of_talk_wakes_everybody() {
     });
 }
 
-/// Peers that go away, politely or not, while their queue is full: tickets come back, nobody stays as a ghost.
+/// Peers that go away, politely or not, while their queue is full: tickets come back, no client stays as a ghost.
 #[test]
 fn shuttle_broken_writers_leave_no_ghost_and_give_their_tickets_back() {
     const PINGS: &[&str] = &["JOIN:ani", "PING:a", "PING:b", "PING:c", "PING:d"];
@@ -254,7 +254,7 @@ fn shuttle_broken_writers_leave_no_ghost_and_give_their_tickets_back() {
             client(4, Habit { lines: &["JOIN:dewi", "QUIT", "x"], ..STAYS }, inbox, 1 << 16),
         ];
         let clients: Vec<_> = clients.into_iter().map(all_asked).collect();
-        // All of them are gone for the router as well, before anybody stops it.
+        // All of them are gone for the router as well, before it is stopped.
         while house.registry.snapshot().clients > 0 {
             thread::yield_now();
         }
@@ -294,7 +294,7 @@ fn shuttle_past_the_bound_a_gap_says_what_is_missing() {
 
 static GAPS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
-/// Every place is given back, and whoever waits for the last of them is woken.
+/// Every place is given back, and a thread that waits for the last of them is woken.
 #[test]
 fn shuttle_permits_come_back_and_the_one_who_waits_is_woken() {
     use crate::net::connections::Connections;

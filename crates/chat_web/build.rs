@@ -1,4 +1,4 @@
-//! Packs the page's files: each is in the binary as it is and compressed, with its tag, and nobody has to keep a list.
+//! Packs the page's files: each is in the binary as it is and compressed, with its tag, so that no list has to be kept.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 // The tag is made by the same lines as at run time.
-include!("src/tag.rs");
+include!("src/handlers/tag.rs");
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=static");
-    println!("cargo:rerun-if-changed=src/tag.rs");
+    println!("cargo:rerun-if-changed=src/handlers/tag.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("static");
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut files = Vec::new();

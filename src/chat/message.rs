@@ -42,7 +42,7 @@ pub enum Placed {
 /// Called once with what became of an upload, by the router's thread: it must be quick.
 pub type Settled = Box<dyn FnOnce(Result<Placed, FileError>) + Send>;
 
-/// What somebody wants of the router.
+/// A message to the router.
 pub enum Message {
     /// A connection was made. It has no name yet.
     ClientJoined(Box<Client>),
@@ -56,7 +56,7 @@ pub enum Message {
     Tell(ClientId, Text),
     /// A picture of the server's threads was taken, for those who watch.
     Sampled,
-    /// Somebody watches from now on what happens in public.
+    /// A door watches from now on what happens in public.
     Tap(Box<dyn Deliver>),
     /// The server has something to say to all.
     Broadcast(Text),
@@ -73,12 +73,12 @@ pub enum Message {
     Ask {
         /// What it wants.
         question: Question,
-        /// Whether nobody else can read what comes from there: passwords are taken from nowhere else.
+        /// Whether no third party can read what comes from there: passwords are taken from nowhere else.
         is_private: bool,
         /// Where the answer goes.
         reply: Reply,
     },
-    /// A door by which somebody reads in calls of their own wants to know what they may read.
+    /// A door whose users read by calls wants to know what a user may read.
     Look {
         /// Who.
         who: Onlooker,
@@ -87,7 +87,7 @@ pub enum Message {
         /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
         reply: Box<dyn FnOnce(Result<Vec<RoomName>, Refusal>) + Send>,
     },
-    /// Somebody reads what was said in calls of their own: a page, or a search. Whether they may, and how fast, is decided here.
+    /// A user reads what was said by a call: a page, or a search. Whether they may, and how fast, is decided here.
     Read {
         /// Who.
         who: Onlooker,
@@ -96,7 +96,7 @@ pub enum Message {
         /// Where the answer goes.
         reply: Reply,
     },
-    /// A door wants to know what somebody may do, to offer that and nothing else.
+    /// A door wants to know what a user may do, to offer that and nothing else.
     Rights {
         /// Whose connection.
         client: ClientId,
@@ -127,18 +127,18 @@ pub enum Message {
     Reload(Arc<Config>),
     /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
     Rehashed(u64, Result<Vec<Change>, Text>),
-    /// Somebody at a door has shown this as the operator key. The answer is [`Answer::Done`], or a refusal.
+    /// A user at a door has shown this as the operator key. The answer is [`Answer::Done`], or a refusal.
     Operator {
         /// What they have shown.
         key: Secret,
         /// From where.
         from: Option<IpAddr>,
-        /// Whether nobody else can read what comes from there.
+        /// Whether no third party can read what comes from there.
         is_private: bool,
         /// Where the answer goes.
         reply: Reply,
     },
-    /// Somebody who has shown the key wants something done.
+    /// A user who has shown the key wants something done.
     Order {
         /// What.
         order: Order,
@@ -149,11 +149,11 @@ pub enum Message {
     },
     /// Other rules for accounts are. Without a store there are no accounts, and it does nothing.
     Rules(Policy),
-    /// Say goodbye to everybody and end.
+    /// Say goodbye to all clients and end.
     Shutdown,
 }
 
-/// Somebody who reads without hearing: by a call, which may have no connection, or come from elsewhere than it did.
+/// A user who reads by a call, which may have no connection, or come from another address than it.
 #[derive(Clone, Copy, Debug)]
 pub struct Onlooker {
     /// Their connection, if they have one.
@@ -177,7 +177,7 @@ pub enum Sought {
     FileByToken(Option<RoomName>),
 }
 
-/// What somebody may do beyond what everybody may.
+/// The rights of a user beyond those of all users.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rights {
     /// On the whole server.
@@ -188,7 +188,7 @@ pub struct Rights {
 
 /// What an operator at a door may want.
 pub enum Order {
-    /// Tell everybody something.
+    /// Send a line to all users.
     Announce(Text),
     /// Send a person away, by all their connections.
     Kick {
@@ -327,7 +327,7 @@ impl Client {
         self.origin.parse().ok().map(|origin: SocketAddr| origin.ip().to_canonical())
     }
 
-    /// Whether nobody else can read what comes from there.
+    /// Whether no third party can read what comes from there.
     pub fn is_private(&self) -> bool {
         self.is_encrypted || self.address().is_none_or(|address| address.is_loopback())
     }

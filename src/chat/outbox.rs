@@ -2,7 +2,7 @@
 //!
 //! # The contract
 //! 1. It never blocks: not in [`Outbox::push`], not in [`Outbox::flush`], whatever the client does. Nothing goes out but by
-//!    a flush: what is pushed in a turn may have to be kept by a store before anybody sees any of it.
+//!    a flush: what is pushed in a turn may have to be kept by a store before a client sees any of it.
 //! 2. It never reorders: what was pushed first is written first.
 //! 3. It is bounded, in items and in bytes, whenever it was flushed. Past the bound, coming and going is dropped first, then room speech,
 //!    oldest first; a `GAP` stands in the place of what was dropped. Answers, whispers and what has no number to be asked for again
@@ -144,7 +144,7 @@ pub struct Outbox {
     /// How many of the bytes are those of the longest block.
     block: usize,
     max_bytes: usize,
-    /// How many lines were missed since somebody asked.
+    /// How many lines were missed since the last question.
     lost: u64,
     ended: Option<Flushed>,
     deliver: Box<dyn Deliver>,
@@ -176,7 +176,7 @@ impl Outbox {
         }
         self.bytes += envelope.cost();
         self.pending.push(envelope.clone());
-        // What is past the bound falls out when it is handed over and not before: nobody may have any of a turn as long as
+        // What is past the bound falls out when it is handed over and not before: no client may have any of a turn as long as
         // it goes on, and the transport may have room for all of it.
         first
     }

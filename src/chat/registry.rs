@@ -180,7 +180,7 @@ impl Clients {
         self.by_name.get(name).into_iter().flat_map(Holders::all)
     }
 
-    /// Gives a client a name, if nobody else has it. Returns whether it did.
+    /// Gives a client a name, if no other has it. Returns whether it did.
     pub(crate) fn rename(&mut self, id: ClientId, name: Name) -> bool {
         if self.all_named(&name).any(|owner| owner != id) {
             return false;

@@ -73,7 +73,7 @@ pub struct Router<F> {
     /// Rooms with news of this turn, and how many lines that is in all of them.
     pub(crate) spoken: Vec<RoomName>,
     pub(crate) said: usize,
-    /// Those who ignore somebody, and those who want to know of all coming and going: to be looked at one by one.
+    /// Clients that cannot get the shared batch unchecked: `ignorers` have an ignore list, `watchers` set `presence=full`.
     pub(crate) ignorers: BTreeSet<ClientId>,
     pub(crate) watchers: BTreeSet<ClientId>,
     pub(crate) taps: Vec<Tap>,
@@ -212,7 +212,7 @@ impl<F: Hooks> Router<F> {
         &self.registry
     }
 
-    /// How long the next turn may wait for a message: shorter where somebody was slow a moment ago and may not be now.
+    /// How long the next turn may wait for a message: shorter where a client was slow a moment ago and may not be now.
     pub fn patience(&self) -> Duration {
         if self.unsent.is_empty() { TICK } else { RETRY }
     }
@@ -238,7 +238,7 @@ fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> 
     Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files, zone: config.tz })
 }
 
-/// Somebody who watches what happens in public.
+/// A door that watches what happens in public.
 pub(crate) struct Tap {
     deliver: Box<dyn Deliver>,
     pending: Vec<Arc<Envelope>>,
@@ -330,7 +330,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// The only exit. The first who calls it wins; all others find nobody.
+    /// The only exit. The first call wins; all later ones find no such client.
     pub(crate) fn remove(&mut self, id: ClientId, why: Leave) {
         self.catch_up(id);
         F::leaving(self, id, None);
@@ -359,7 +359,7 @@ impl<F: Hooks> Turn<'_, F> {
         self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
     }
 
-    /// Takes somebody out of a room's lists and tells the others, if they were told of the coming, and unless the same person is
+    /// Takes a client out of a room's lists and tells the others, if they were told of the coming, and unless the same person is
     /// there by another connection.
     pub(crate) fn leave_room(
         &mut self,
@@ -408,7 +408,7 @@ impl<F: Hooks> Turn<'_, F> {
                 let sanctions = std::mem::take(&mut room.sanctions);
                 self.forget_room(name, last_id);
                 if sanctions.has_bans() {
-                    // Whoever is banned is not to be the first in a new one, either.
+                    // A banned user is not to be the first in a new one, either.
                     let mut again = Room::new(name.clone(), self.router.history, last_id);
                     again.sanctions = sanctions;
                     self.router.rooms.insert(name.clone(), again);
@@ -424,7 +424,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Makes somebody in a room its operator, by all their connections; and whenever they come, if they have an account.
+    /// Makes a member an operator of the room, by all their connections; and whenever they come, if they have an account.
     pub(crate) fn make_op(&mut self, id: ClientId, name: &RoomName) {
         let account =
             self.clients.get(id).filter(|client| client.state.signed_in).and_then(|client| client.name.clone());
@@ -449,7 +449,7 @@ impl<F: Hooks> Turn<'_, F> {
         self.router.open = false;
         self.tell_all(Event::Note { room: None, text: Text::own("The server is stopping.") });
         for id in self.clients.ids() {
-            // Everybody goes at once, so nobody is told of everybody else.
+            // All clients go at once, so none is told of the others.
             F::leaving(self, id, None);
             if let Some(client) = self.clients.remove(id) {
                 self.router.metrics.left(&Leave::Shutdown);
@@ -488,14 +488,14 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Tells everybody in a room but one.
+    /// Tells all members of a room but one.
     pub(crate) fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         self.spread(name, but, None, envelope);
     }
 
-    /// Puts something into a room's news, which everybody in it hears at the end of the turn, but for one, and for those
+    /// Puts something into a room's news, which all members hear at the end of the turn, but for one, and for those
     /// who ignore its author.
     pub(crate) fn spread(
         &mut self,
@@ -524,7 +524,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Gives somebody what was said in the rooms they are in and they have not heard: before anything of their own.
+    /// Gives a client the news of its rooms that it has not heard: before anything of its own.
     pub(crate) fn catch_up(&mut self, id: ClientId) {
         if self.router.spoken.is_empty() {
             return;
@@ -544,7 +544,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Puts something into somebody's outbox, behind what was said before it.
+    /// Puts something into a client's outbox, behind what was said before it.
     pub(crate) fn push(&mut self, id: ClientId, envelope: &Arc<Envelope>) {
         self.catch_up(id);
         if let Some(client) = self.clients.get_mut(id) {
@@ -552,7 +552,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Tells a room of somebody's coming or going, as far as its people want to know.
+    /// Tells a room that a user comes or goes, as far as its members want to know.
     pub(crate) fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
@@ -622,7 +622,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Whoever is heard of in a room is announced before that, unless by their own wish they are not.
+    /// A member is announced before the room hears of them, unless by their own wish they are not.
     pub(crate) fn show_speaker(&mut self, id: ClientId) {
         let is_quiet = |client: &Client| client.state.options.presence == Presence::Off;
         if self.clients.get(id).is_some_and(|client| client.state.announce_at.is_some() && !is_quiet(client)) {
@@ -630,7 +630,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Hands each client its batch. Whoever cannot be helped any more is let go, which may give others something.
+    /// Hands each client its batch. A client that cannot keep up any more is disconnected, which may give others something.
     pub(crate) fn flush(&mut self) {
         let mut waits = Vec::new();
         while !self.router.spoken.is_empty() || !self.router.unsent.is_empty() || !self.router.leaving.is_empty() {
@@ -654,7 +654,7 @@ impl<F: Hooks> Turn<'_, F> {
         self.router.unsent = waits;
     }
 
-    /// Hands round what was said in the rooms: whoever has heard nothing of it, and is in no other room that has news, gets
+    /// Hands round what was said in the rooms: a client that has heard nothing of it, and is in no other room that has news, gets
     /// what all of them get.
     pub(crate) fn hand_out_news(&mut self) {
         let spoken = std::mem::take(&mut self.router.spoken);
@@ -696,7 +696,7 @@ impl<F: Hooks> Turn<'_, F> {
 
     // ---- questions that several commands ask ----
 
-    /// Whether somebody has shown that their name is theirs.
+    /// Whether a client has shown that its name is its own.
     pub(crate) fn is_signed_in(&self, id: ClientId) -> bool {
         self.clients.get(id).is_some_and(|client| client.state.signed_in)
     }
@@ -1121,7 +1121,7 @@ mod tests {
         hears(&mut stage, "budi", "* WHISPER ani budi: psst");
         hears(&mut stage, "budi", "* NICK ani anita");
         while stage.next("ani").is_some() {}
-        // The answer goes to the person, whatever they are called, and nobody is reached by the old name.
+        // The answer goes to the person, whatever they are called, and no user is reached by the old name.
         stage.send("budi", b"/r what?\n/w ani hello\n/w anita hello\n");
         hears(&mut stage, "budi", "* OK REPLY to=anita");
         hears(&mut stage, "budi", "* ERR 401 no-such-user WHISPER: ...");
@@ -1129,7 +1129,7 @@ mod tests {
         hears(&mut stage, "ani", "* WHISPER budi anita: what?");
         hears(&mut stage, "ani", "* WHISPER budi anita: hello");
         assert_eq!(stage.next("ani"), None);
-        // Whoever takes the old name is somebody else.
+        // A user who takes the old name is another one.
         stage.connect("other");
         stage.send("other", b"JOIN:ani\n");
         while stage.next("other").is_some() {}
@@ -1163,7 +1163,7 @@ mod tests {
                         assert!(room.insert(new.into()), "{line}");
                         count += 1;
                     }
-                    assert!(count > 0, "nobody knows them: {line}");
+                    assert!(count > 0, "no tap knows them: {line}");
                 }
                 ["MSG", room, _, who, ..] => {
                     let is_known = self.0.get(room).is_some_and(|room| room.contains(who));
@@ -1185,7 +1185,7 @@ mod tests {
     }
 
     proptest! {
-        /// Nobody leaves who did not come, nobody comes twice, nobody speaks who is not there, and who stays is known in the end.
+        /// No user leaves who did not come, comes twice, or speaks without being there, and those who stay are known in the end.
         #[test]
         fn comings_and_goings_are_pairs_however_many_come(moves in proptest::collection::vec(movement(), 1..80)) {
             let memory = crate::testing::MemoryStore::default();
@@ -1333,7 +1333,7 @@ mod tests {
                     "!time" => drop(stage.wait(7)),
                     line => stage.send(&who, format!("{line}\n").as_bytes()),
                 }
-                // They may have sent away somebody else.
+                // They may have sent away another user.
                 for place in 0..PEOPLE.len() {
                     let (id, _) = numbers[seats[place]];
                     if stage.router().registry.lock().get(id).is_none() {
@@ -1442,14 +1442,14 @@ mod tests {
         assert!(credits[1].are_back(2), "others have their own");
         stage.wait(1);
         assert!(credits[0].are_back(2));
-        // Whoever goes takes nothing along.
+        // A client that goes takes nothing along.
         wrong(&mut stage, 0, 30);
         assert!(!credits[0].are_back(2));
         stage.turn(vec![Message::ClientLeft(ClientId(1), Leave::Lost)]);
         assert!(credits[0].are_back(2));
     }
 
-    /// A panic may strike between two steps that belong together: here somebody is in a room's lists and does not know.
+    /// A panic may strike between two steps that belong together: here a client is in a room's lists and does not know.
     #[test]
     fn what_a_panic_left_half_done_is_mended() {
         let (metrics, registry) = (Arc::new(Metrics::new(Moment::now())), Registry::new());
@@ -1476,8 +1476,8 @@ mod tests {
         let cake = RoomName::parse("#cake").unwrap();
         router.rooms.get_mut(&cake).unwrap().ops.insert(ClientId(1));
         ask(&mut router, 1, "/crash");
-        assert_eq!(router.rooms[&cake].ops, [ClientId(2)].into(), "nobody is an operator from outside");
-        assert!(!router.rooms.contains_key(&tea), "a room with nobody in it is forgotten");
+        assert_eq!(router.rooms[&cake].ops, [ClientId(2)].into(), "no user is an operator from outside");
+        assert!(!router.rooms.contains_key(&tea), "a room without members is forgotten");
         assert_eq!(registry.names(), [Name::parse("budi").unwrap()]);
         assert_eq!(metrics.panics.load(Relaxed), 1);
         drop(shelves);

@@ -66,7 +66,7 @@ impl Purse {
 }
 
 impl Ticket {
-    /// A ticket for a message that nobody counts.
+    /// A ticket for a message that is not counted.
     pub fn free() -> Ticket {
         Ticket(None)
     }

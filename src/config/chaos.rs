@@ -43,7 +43,7 @@ impl Fault {
 }
 
 impl Chaos {
-    /// Whether nobody misbehaves.
+    /// Whether no client misbehaves.
     pub fn is_off(&self) -> bool {
         *self == Chaos::default()
     }

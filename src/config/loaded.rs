@@ -281,12 +281,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_shown() {
-        const KEY: &str = "a-key-that-nobody-reads";
+        const KEY: &str = "a-key-that-is-not-shown";
         let loaded = load(&[], &[("CHAT_OPERATOR_KEY", KEY)]).unwrap();
         assert!(loaded.config.operator_key.as_ref().is_some_and(|key| key.is(KEY)));
         assert!(loaded.printed().contains("\noperator_key = (set) "), "{}", loaded.printed());
         assert!(!format!("{loaded:?}").contains(KEY));
-        for flag in [&["--operator-key", KEY][..], &["--operator-key=a-key-that-nobody-reads"]] {
+        for flag in [&["--operator-key", KEY][..], &["--operator-key=a-key-that-is-not-shown"]] {
             let wrong = load(flag, &[]).unwrap_err();
             assert!(
                 wrong.exit_code() == 2 && wrong.to_string().contains("\n  try: CHAT_OPERATOR_KEY in the environment")

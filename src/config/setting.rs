@@ -39,7 +39,7 @@ impl<C> Set<C> {
 /// Where a value came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// Nobody set it.
+    /// It was not set.
     Default,
     /// The file, at that line.
     File(String, usize),
@@ -109,7 +109,7 @@ impl ConfigError {
         ConfigError::with_path(text, &format!("cannot read the file of settings: {error}; the log has its path"))
     }
 
-    /// A value is not what it should be. A `secret` is shown to nobody, a path to no user.
+    /// A value is not what it should be. A `secret` is never shown, a path to no user.
     pub fn wrong<C>(key: &str, set: &Set<C>, right: &str, value: &OsStr, origin: &Origin, secret: bool) -> ConfigError {
         const HIDDEN: &str = "what was given";
         let shown = value.to_str().map_or_else(|| format!("{value:?}"), |value| format!("{value:?}"));

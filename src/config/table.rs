@@ -123,7 +123,7 @@ macro_rules! setting {
 /// What it should be instead.
 pub fn address(value: &str) -> Result<String, String> {
     let good = value.rsplit_once(':').is_some_and(|(host, port)| {
-        // The colons of IPv6 stand in brackets, or nobody could tell which of them is before the port.
+        // The colons of IPv6 stand in brackets, or it would be unclear which of them is before the port.
         let bracketed = host.starts_with('[') && host.ends_with(']');
         !host.is_empty() && (bracketed || !host.contains(':')) && port.parse::<u16>().is_ok()
     });
@@ -340,7 +340,7 @@ impl Setting {
         if self.quoted && !is_hidden { format!("{value:?}") } else { value }
     }
 
-    /// Whether its value is shown to nobody. It has no flag: those stand in the list of processes, for everybody to read.
+    /// Whether its value is never shown. It has no flag: those stand in the list of processes, for every user of the machine to read.
     pub fn is_secret(&self) -> bool {
         self.key == "operator_key"
     }
@@ -353,7 +353,7 @@ impl Setting {
     /// Says what is wrong with a flag for a secret.
     pub fn no_flag(&self) -> ConfigError {
         ConfigError::usage(format!(
-            "{} would stand in the list of processes, where everybody on this machine can read it\n  \
+            "{} would stand in the list of processes, where every user of this machine can read it\n  \
              try: {} in the environment, or {} in the file; and take another key, if this was the real one",
             self.flag(),
             self.variable(),
@@ -361,7 +361,7 @@ impl Setting {
         ))
     }
 
-    /// When another value holds. `None`: nobody has thought about it, and a test fails.
+    /// When another value holds. `None`: it was forgotten, and a test fails.
     pub fn when(&self) -> Option<When> {
         Some(match self.key {
             "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "rooms_each" | "rooms_each_address"

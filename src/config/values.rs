@@ -16,7 +16,7 @@ pub struct Config {
     pub addr: String,
     /// The server's name in its first line.
     pub name: Text,
-    /// Said to everybody who comes in, line by line; empty for nothing.
+    /// Said to every client that comes in, line by line; empty for nothing.
     pub motd: String,
     /// Whose clock the views for people show.
     pub tz: Zone,
@@ -90,7 +90,7 @@ pub struct Config {
     pub lab: bool,
     /// What goes wrong on purpose, in the lab.
     pub chaos: Chaos,
-    /// Whoever knows it is an operator; `None`: nobody is.
+    /// A user who knows it is an operator; `None`: no user is.
     pub operator_key: Option<OperatorKey>,
 }
 

@@ -108,7 +108,7 @@ impl RoomName {
         }
     }
 
-    /// The room everyone starts in.
+    /// The room all users start in.
     pub fn lobby() -> RoomName {
         RoomName("#lobby".into())
     }

@@ -5,7 +5,7 @@ use std::fmt;
 /// When another value of a setting holds, if the settings are read again while the server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
-    /// At once, for everybody.
+    /// At once, for all clients.
     AtOnce,
     /// For those who connect from then on.
     NextClient,

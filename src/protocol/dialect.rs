@@ -281,7 +281,7 @@ impl Decoder for LineDecoder {
     }
 
     fn finish(&mut self) -> Decoded {
-        // What is missing of it nobody knows.
+        // What is missing of it is unknown.
         if let Some(Begun { paste, .. }) = &mut self.paste {
             paste.fail(PASTE_UNFINISHED);
         }
@@ -571,7 +571,7 @@ mod tests {
         assert_eq!(prompted[1], register(" two words "));
         assert_eq!(prompted[3], Err(NEVER_MIND));
         assert_eq!(prompted[6], passwd(" old ", " new "));
-        // By habit, and nobody would know it by heart.
+        // By habit, and without knowing it by heart.
         for line in ["REGISTER: two words", "/register  two words"] {
             assert!(matches!(&requests(&[line])[0], Err(error) if error.code() == Code::BadArgument), "{line}");
         }

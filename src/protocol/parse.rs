@@ -160,7 +160,7 @@ fn unknown_verb(verb: &str) -> Refusal {
     Refusal::new(Code::UnknownVerb, words)
 }
 
-/// Tells by the first line of a connection whether somebody took this port for another protocol's.
+/// Tells by the first line of a connection whether the client speaks another protocol.
 ///
 /// A web page can make a browser send lines of its choice to any port of this machine, so an HTTP request must end
 /// at its first line and never reach the chat.

@@ -68,11 +68,6 @@ const UPWARD: &[(&str, &str)] = &[
 const RINGS: &[(&str, &str)] = &[
     ("src", "chat::hooks chat::router chat::router::commands chat::router::requests"),
     ("src", "features::files features::files::disk metrics model::command model::event"),
-    (
-        "crates/chat_web/src",
-        "accounts admin assets cookies crate figures files frames gate handlers listener peer queue routes session session::held",
-    ),
-    ("crates/chat_web/src", "session::task state websocket"),
     ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 

@@ -29,12 +29,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/chat/router/commands.rs", 560),
     ("src/features/moderation/rules.rs", 520),
     ("src/net/telnet.rs", 400),
-    ("crates/chat_web/src/handlers.rs", 700),
-    ("crates/chat_web/src/listener.rs", 490),
-    ("crates/chat_web/src/models.rs", 520),
-    ("crates/chat_web/src/session/answers.rs", 460),
-    ("crates/chat_web/src/state.rs", 620),
-    ("crates/chat_web/src/websocket.rs", 400),
     ("crates/chatd/src/settings.rs", 620),
 ];
 
@@ -44,9 +38,6 @@ const FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/protocol/render.rs", "block", 90),
     ("src/protocol/render.rs", "done", 135),
     ("src/protocol/render.rs", "event", 105),
-    ("crates/chat_web/src/frames.rs", "public_frame", 85),
-    ("crates/chat_web/src/session/answers.rs", "done", 140),
-    ("crates/chat_web/src/websocket.rs", "write", 105),
     ("crates/chatd/src/serve.rs", "serve", 90),
 ];
 

@@ -126,9 +126,9 @@ fn without_tests(source: &str) -> String {
         .to_string()
 }
 
-/// The cells of a table of docs/threads.md, by its heading.
-fn table(heading: &str) -> Vec<Vec<String>> {
-    let page = read("docs/threads.md");
+/// The cells of a table of a page, by its heading.
+fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let page = read(page);
     let (_, rows) = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no table {heading}"));
     let rows = rows.lines().skip(1).take_while(|line| line.starts_with("| "));
     rows.map(|row| row.trim_matches(['|', ' ']).split(" | ").map(String::from).collect()).collect()
@@ -152,7 +152,7 @@ fn every_thread_has_its_row() {
         named.extend(of_parts.map(String::from));
     }
     named.extend(["store-reader", "store-search"].map(String::from)); // named by a loop
-    let rows = table("| thread | owns | waits on | ends when |");
+    let rows = table("docs/threads.md", "| thread | owns | waits on | ends when |");
     let told: BTreeSet<String> =
         rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2)).map(String::from).collect();
     assert_eq!(named, told, "left: the threads of the code; right: those of docs/threads.md");
@@ -167,12 +167,29 @@ fn every_lock_of_the_core_has_its_row() {
         let count = code.map(|line| line.matches("Mutex<").count() + line.matches("RwLock<").count()).sum::<usize>();
         locks.extend(vec![path.strip_prefix("src").expect("a path of src").display().to_string(); count]);
     }
-    let mut told: Vec<String> = table("| lock | holds | held for |").iter().map(|row| row[0].clone()).collect();
+    let mut told: Vec<String> =
+        table("docs/threads.md", "| lock | holds | held for |").iter().map(|row| row[0].clone()).collect();
     told.iter_mut()
         .for_each(|cell| *cell = cell.split(['(', ')']).nth(1).expect("a link to its file").replacen("../src/", "", 1));
     locks.sort();
     told.sort();
     assert_eq!(locks, told, "left: the locks of src/; right: those of docs/threads.md");
+}
+
+/// ARCHITECTURE.md names each hook of the kernel once.
+#[test]
+fn every_hook_has_its_row() {
+    let source = read("src/chat/hooks.rs");
+    let hooks =
+        source.split("\npub trait Hooks").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the trait");
+    let methods = hooks.split("\n    fn ").skip(1).filter_map(|rest| Some(rest.split_once('(')?.0.to_string()));
+    let mut methods: Vec<String> = methods.collect();
+    let rows = table("ARCHITECTURE.md", "| hooks | what they decide or are told | default |");
+    let mut told: Vec<String> =
+        rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2)).map(String::from).collect();
+    methods.sort();
+    told.sort();
+    assert_eq!(methods, told, "left: the hooks of src/chat/hooks.rs; right: those of ARCHITECTURE.md");
 }
 
 /// README.md's table of limits: each default is the one that the server starts with.

@@ -127,11 +127,11 @@ fn a_wrong_flag_is_a_wrong_command_line() {
 
 #[test]
 fn a_secret_is_no_flag_and_is_not_printed() {
-    const KEY: &str = "a-key-that-nobody-reads";
+    const KEY: &str = "a-key-that-is-not-shown";
     refuses(
         &["--operator-key", KEY],
         USAGE,
-        "error: --operator-key would stand in the list of processes, where everybody on this machine can read it\n  \
+        "error: --operator-key would stand in the list of processes, where every user of this machine can read it\n  \
          try: CHAT_OPERATOR_KEY in the environment, or operator_key in the file; and take another key, if this was the real one",
     );
     let (code, printed, errors) = run(&["--print-config"], &[("CHAT_OPERATOR_KEY", KEY)]);

@@ -13,6 +13,10 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
+pub(crate) mod problems;
+
+use problems::PROBLEMS;
+
 /// A refusal.
 #[derive(Debug, Error)]
 pub enum AppError {
@@ -126,7 +130,7 @@ pub enum AppError {
 }
 
 /// The media type of a [`Problem`].
-pub const PROBLEM: &str = "application/problem+json";
+pub(crate) const PROBLEM: &str = "application/problem+json";
 
 /// RFC 9457.
 #[derive(Debug, Serialize, ToSchema)]
@@ -163,97 +167,6 @@ pub struct FieldError {
     pub pointer: String,
     /// What is wrong.
     pub detail: String,
-}
-
-/// Every kind of problem: its code, its status, what it is, and what to do. `/problems/{code}` shows it.
-pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
-    of(Code::NoSuchUser, "There is nobody of this name or id", "GET /api/users shows who is on."),
-    of(Code::NoSuchRoom, "There is no such room", "GET /api/rooms shows the rooms. Entering a room opens it."),
-    ("no-such-message", 404, "There is no such message", "It may be older than what is kept."),
-    of(Code::NoSuchId, "There is no such message", "It may be older than what is kept, or deleted."),
-    ("not-found", 404, "There is nothing at this address", "GET /api/openapi.json describes what there is."),
-    ("method-not-allowed", 405, "Not with this method", "The Allow header says which methods there are."),
-    ("upgrade-required", 426, "This address is for WebSockets", "Connect with Upgrade: websocket."),
-    ("bad-request", 400, "The request cannot be understood", "The detail says which part."),
-    ("bad-json", 400, "The body is no JSON", "The detail says where it breaks."),
-    ("wrong-fields", 422, "The body has not the right fields", "The detail says which."),
-    of(Code::BadArgument, "An argument is not what is wanted", "The detail says what would be right."),
-    of(Code::BadPassword, "That name and that password do not belong together", "Try again, or take another name."),
-    of(Code::NeedsInvitation, "One needs an invitation", "Ask whoever is in for a code."),
-    of(Code::NoStore, "This server keeps nothing", "One that does: cargo run -p chatd."),
-    of(Code::LockedDown, "Nobody new is let in", "Sign in if you have an account, or try again later."),
-    of(Code::SettingsNotRead, "The settings were not read again", "The detail says why; nothing has changed."),
-    of(
-        Code::NameRegistered,
-        "The name is an account's, or too much like one that is taken",
-        "Sign in if it is yours, or take another name.",
-    ),
-    of(Code::MembersOnly, "Only members come in", "Sign in, or register with an invitation."),
-    of(Code::NeedsTls, "Others could read your password", "Come by HTTPS, or from the server's own machine."),
-    of(Code::NotSignedIn, "First one has to sign in", "Sign in, or register the name you have."),
-    of(Code::StoreUnavailable, "The store does not answer", "Try again in a moment."),
-    of(Code::BadName, "That cannot be a name", "A letter or _, then letters, digits, _ and -, at most 32."),
-    of(Code::NoName, "A name is missing", "Send {\"name\":\"…\"}."),
-    of(Code::NameInUse, "The name is taken", "The field try proposes one that is free."),
-    of(Code::NoText, "There is nothing to say", "Send {\"text\":\"…\"} with at least one letter."),
-    of(Code::LineTooLong, "The text is too long", "Send it in pieces."),
-    of(Code::NotUtf8, "The text is no UTF-8", "Send UTF-8."),
-    ("unsupported-media-type", 415, "The body is to be JSON", "Send the header Content-Type: application/json."),
-    ("not-acceptable", 406, "No form of the answer is accepted", "Accept gzip, or leave Accept-Encoding out."),
-    ("not-matched", 412, "It is not what it was", "Fetch it anew, without If-Match."),
-    ("too-large", 413, "The body is too large", "It may have 64 KiB."),
-    of(Code::NotSignedOn, "Nobody is signed on", "POST /api/users gives a cookie and a token."),
-    of(Code::AlreadySignedOn, "There is a name already", "Change it with /nick."),
-    ("operator-key-missing", 401, "This is for operators", "Send the operator key as Authorization: Bearer …"),
-    of(Code::NotOperator, "This is for operators", "Send the operator key as Authorization: Bearer …"),
-    (
-        "no-operators",
-        403,
-        "There is no operator key",
-        "Set operator_key in the settings; or use an admin's account in the chat.",
-    ),
-    ("foreign-origin", 403, "A page of another site asks", "An operator can allow it with web_origins."),
-    ("unknown-host", 421, "Another server is meant", "An operator can add the name in Host to web_hosts."),
-    ("unknown-proxy", 400, "A proxy asks that is not known", "An operator can name it in web_proxies."),
-    ("idempotency-key-reused", 422, "The key was used for another message", "Use a new key for new words."),
-    of(
-        Code::CannotSpeak,
-        "You cannot speak there",
-        "The room is moderated, or you are muted: ask one of its operators.",
-    ),
-    of(Code::Banned, "You, or that name, may not come here", "The operators of the server can lift it."),
-    of(Code::BannedFromRoom, "You, or that name, may not come into this room", "Its operators can lift it."),
-    of(Code::UserNotInRoom, "They are not in that room", "Look who is."),
-    of(Code::ListFull, "So many are banned or muted already", "Lift one first."),
-    of(Code::NotListed, "There is nothing to lift", "/bans shows what there is."),
-    of(Code::NotInRoom, "You are not in this room", "Enter it first."),
-    of(Code::AlreadyThere, "You are in this room already", "Nothing has to be done."),
-    ("room-closed", 403, "This room is closed", "Its people can invite you."),
-    of(Code::InviteOnly, "Only the invited may enter", "Ask somebody in the room for an invitation."),
-    of(Code::BadKey, "The room has another key", "Ask somebody in the room for it."),
-    of(Code::NotRoomOp, "Only the room's operators may do this", "Ask one of them."),
-    of(Code::Protected, "Only its author may change this", "Nothing can be done about it."),
-    of(Code::TooManyRooms, "Too many rooms", "Leave one first."),
-    of(Code::NoFiles, "No files are passed on here", "An operator can allow it with --files."),
-    of(Code::FileTooBig, "The file is too big", "Make it smaller, or send it in parts."),
-    of(Code::TooManyFiles, "You have too many files here", "Delete one of them, or wait until one is too old."),
-    of(Code::NoSpace, "There is no place for files", "Try again later."),
-    ("length-required", 411, "The size is missing", "Send Content-Length."),
-    of(Code::BadToken, "There is no such file", "It may be too old, or deleted with its line."),
-    of(Code::WrongSize, "Another size than was said", "Send the file again."),
-    of(Code::TooSlow, "Too little came for too long", "Send the file again."),
-    of(Code::MissingArgument, "Something is missing", "The detail says what."),
-    of(Code::UnknownVerb, "There is no such command", "/help shows them."),
-    of(Code::TooFast, "Too fast", "Wait as long as Retry-After says."),
-    of(Code::ServerFull, "The server is full", "Try again later."),
-    ("timeout", 408, "This took too long", "Try again."),
-    of(Code::InternalError, "Something broke on our side", "Try again; the log has the details."),
-    ("stopping", 503, "The server is stopping", "Try again in a moment."),
-];
-
-/// The row of a code that the chat says no with at every door.
-const fn of(code: Code, title: &'static str, advice: &'static str) -> (&'static str, u16, &'static str, &'static str) {
-    (code.slug(), code.status(), title, advice)
 }
 
 impl AppError {
@@ -348,7 +261,7 @@ impl AppError {
 }
 
 /// Seconds after which what was too fast can be tried again.
-pub fn retry_of(refusal: &Refusal) -> Option<u64> {
+pub(crate) fn retry_of(refusal: &Refusal) -> Option<u64> {
     refusal.number("retry").filter(|_| refusal.code() == Code::TooFast)
 }
 
@@ -395,6 +308,17 @@ impl From<QueryRejection> for AppError {
 impl From<PathRejection> for AppError {
     fn from(_: PathRejection) -> AppError {
         AppError::NotFound
+    }
+}
+
+impl From<FileError> for AppError {
+    fn from(error: FileError) -> AppError {
+        match error {
+            FileError::Refused(error) => AppError::Chat(error),
+            FileError::Stopping => AppError::Stopping,
+            FileError::Disk => AppError::Internal,
+            error => AppError::File(error),
+        }
     }
 }
 

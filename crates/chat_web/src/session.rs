@@ -1,369 +1,196 @@
-//! One person on the page: a client of the router like any other, with any number of WebSockets and REST calls.
+//! A session as handlers and sockets see it: what they may read at once, and the queue to the session's task.
 //!
-//! A task of its own stands between: it turns frames into requests and events into frames. That one person may lose
-//! every socket and come back half a minute later, and nobody else notices.
+//! A session is a client of the router like any other, with any number of WebSockets and REST calls. It may lose every socket and
+//! get another one half a minute later, and no other user notices.
 
-use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use chat_server::chat::limit::Bucket;
-use chat_server::chat::message::Rights;
-use chat_server::chat::outbox::{Batch, Outbox};
-use chat_server::features::files::Token;
-use chat_server::model::command::{Line, Recipient};
-use chat_server::model::event::What;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::Moment;
-use chat_server::model::refusal::Refusal;
-use chat_server::model::roles::Role;
-use chat_server::model::secrets::Proof;
-use chat_server::model::text::Text;
-use chat_server::net::connections::Permit;
 use chat_server::net::live::Follower;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-mod task;
-mod orders;
-mod answers;
-mod held;
+pub(crate) mod ask;
+pub(crate) mod queue;
 
-use crate::models::{Author, Message, ServerFrame, bare};
-use crate::peer::Peer;
-use crate::queue::{FrameReceiver, batches};
-use crate::state::{AppState, random_token};
-use held::Held;
-use task::Task;
+use crate::lock::lock;
+use crate::models::frames::ServerFrame;
+use crate::models::ids::random_token;
+use crate::models::names::bare;
+use crate::models::objects::Author;
+use ask::{Answer, Ask};
+use queue::FrameReceiver;
 
-/// The most orders that wait for a session; whoever gives them waits there.
-const ORDERS: usize = 64;
-/// The most batches from the router that wait.
-const BATCHES: usize = 16;
+/// The most inputs that wait for a session's task; the senders of more wait.
+const INPUTS: usize = 64;
 /// The longest a request may stay without an answer: as long as the router lives it answers within a turn.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// How a socket ends whose session has got another token since.
-pub const RENEWED: (u16, &str) = (4011, "this session has another token: connect again");
+pub(crate) const RENEWED: (u16, &str) = (4011, "this session has another token: connect again");
 
 /// The number of one WebSocket.
-pub type SocketId = u64;
+pub(crate) type SocketId = u64;
 
-/// One session, as handlers and sockets see it.
+/// One session.
 pub struct Session {
     /// The session's own id.
     pub id: Uuid,
     /// The connection at the router.
     pub client: ClientId,
-    /// From where the session was made.
+    /// The address that the session was made from.
     pub address: IpAddr,
     known: RwLock<Known>,
     pace: Mutex<(Bucket, Follower)>,
-    orders: mpsc::Sender<Order>,
+    inputs: mpsc::Sender<Input>,
 }
 
-/// What handlers want to know at once.
+/// What handlers read at once.
 #[derive(Default)]
-struct Known {
-    /// By which the person is known again.
-    token: String,
-    name: Option<Name>,
-    /// As whom the others know this person, if not by this session's connection: the first one of the account.
-    person: Option<(ClientId, Uuid)>,
-    /// Whether the name is theirs.
-    is_signed_in: bool,
-    rooms: Vec<RoomName>,
+pub struct Known {
+    /// By which the session is found.
+    pub token: String,
+    /// The user's name.
+    pub name: Option<Name>,
+    /// The connection and the public id by which others know this user, where it is not this session's: the account's first.
+    pub person: Option<(ClientId, Uuid)>,
+    /// Whether the name is an account's that the user has signed in to.
+    pub is_signed_in: bool,
+    /// The rooms that the user is in.
+    pub rooms: Vec<RoomName>,
 }
 
-/// What goes to a socket.
-#[derive(Debug)]
-pub enum Out {
-    /// A frame.
-    Frame(Utf8Bytes),
-    /// A part of a resume. The session goes on with it when this is written ([`Session::written`]).
-    Page {
-        /// Its frames.
-        frames: Vec<Utf8Bytes>,
-        /// Of which resume.
-        resume: u64,
+/// What the session's task is told.
+pub enum Input {
+    /// There is one more socket.
+    Attach {
+        /// Its number.
+        socket: SocketId,
+        /// Gets the socket's queue.
+        attached: oneshot::Sender<FrameReceiver>,
     },
-    /// The end.
-    End {
-        /// The last frame. It is one with the close, so that nothing comes between.
-        goodbye: Option<Utf8Bytes>,
-        /// The close code.
-        code: u16,
-        /// The close reason.
-        reason: String,
-    },
-}
-
-impl Out {
-    /// How many bytes it has.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Out::Frame(frame) => frame.len(),
-            Out::Page { frames, .. } => frames.iter().map(|frame| frame.len()).sum(),
-            Out::End { goodbye, reason, .. } => goodbye.as_ref().map_or(0, |frame| frame.len()) + reason.len(),
-        }
-    }
-}
-
-/// What somebody wants of a session.
-enum Order {
-    Attach { socket: SocketId, attached: oneshot::Sender<FrameReceiver> },
+    /// A socket is gone.
     Detach(SocketId),
-    Ask { ask: Ask, asker: Asker },
-    Send { socket: SocketId, frame: ServerFrame },
+    /// A socket or a call asks for something.
+    Ask {
+        /// What it asks for.
+        ask: Ask,
+        /// Who is told what comes of it.
+        asker: Asker,
+    },
+    /// A frame of the door's own is to stand among the others.
+    Send {
+        /// The socket.
+        socket: SocketId,
+        /// The frame.
+        frame: ServerFrame,
+    },
+    /// A part of this resume is written.
     Written(u64),
+    /// A call came by REST.
     Touch,
+    /// The session is to end. The sender is told when it has.
     SignOut(oneshot::Sender<()>),
 }
 
-/// Who waits for what comes of an [`Ask`].
+/// Who waits for what comes of an [`Ask`]: a socket, or a call.
 #[derive(Default)]
-struct Asker {
-    socket: Option<SocketId>,
-    reference: Option<u64>,
-    answer: Option<oneshot::Sender<Answer>>,
-}
-
-/// A frame, or a REST call, in the core's words.
-#[derive(Debug)]
-pub enum Ask {
-    /// Say something.
-    Say {
-        /// Where.
-        room: RoomName,
-        /// By which a repeat is known.
-        cid: Option<String>,
-        /// The words.
-        text: Text,
-        /// The line that is answered.
-        re: Option<Line>,
-        /// Whether it is third person.
-        act: bool,
-    },
-    /// Change a line.
-    Change {
-        /// Where.
-        room: RoomName,
-        /// Which.
-        line: Line,
-        /// How.
-        what: What,
-    },
-    /// Whisper.
-    Whisper {
-        /// By which the client knows it.
-        cid: Option<String>,
-        /// To whom.
-        to: Name,
-        /// The words.
-        text: Text,
-    },
-    /// A line of the line protocol.
-    Line {
-        /// The room it is meant in.
-        room: Option<RoomName>,
-        /// The line.
-        line: Text,
-    },
-    /// Offer a file.
-    Offer {
-        /// To whom.
-        to: Recipient,
-        /// How many bytes it has.
-        bytes: u64,
-        /// Its name.
-        name: Text,
-    },
-    /// Typing, or not any more.
-    Typing(RoomName, bool),
-    /// Read so far.
-    Read(RoomName, u64),
-    /// Everything after these numbers, and the whispers since that time.
-    Resume(BTreeMap<String, u64>, Option<String>),
-}
-
-/// What came of an [`Ask`].
-pub type Answer = Result<Told, Refusal>;
-
-/// What came of an [`Ask`] that was carried out.
-#[derive(Debug)]
-pub enum Told {
-    /// A message was said, or had been.
-    Said {
-        /// The message.
-        message: Box<Message>,
-        /// Whether it had been said before.
-        duplicate: bool,
-    },
-    /// The `cid` was used for other words.
-    Conflict,
-    /// It had been said before, in a room that is forgotten.
-    Forgotten,
-    /// A file may come, by this token.
-    Offered(Token),
-    /// Anything else.
-    Done,
-}
-
-/// How somebody comes in.
-#[derive(Debug)]
-pub enum Entry {
-    /// With a name that is nobody's.
-    Guest(Name),
-    /// With an account, which they have shown to be theirs.
-    Member(Proof),
-}
-
-/// Why there is no session.
-#[derive(Debug)]
-pub enum NoSession {
-    /// The chat said no.
-    Refused(Refusal),
-    /// The chat has turned them away, or is not there any more.
-    Gone,
+pub struct Asker {
+    /// The socket that asked.
+    pub socket: Option<SocketId>,
+    /// The client's own number for it.
+    pub reference: Option<u64>,
+    /// The call that asked.
+    pub answer: Option<oneshot::Sender<Answer>>,
 }
 
 impl Session {
-    /// Signs somebody on and starts the session's task.
-    ///
-    /// # Errors
-    /// The chat's refusal, as for a name that is taken.
-    pub async fn open(
-        state: Arc<AppState>,
-        entry: Entry,
-        peer: Peer,
-        place: Permit,
-    ) -> Result<Arc<Session>, NoSession> {
-        let client = place.id();
-        let (orders, from_doors) = mpsc::channel(ORDERS);
-        let settings = state.handle.follow();
+    /// A session without a task, and what its task is told. `settings` say how fast calls may speak.
+    pub fn new(id: Uuid, client: ClientId, address: IpAddr, settings: Follower) -> (Session, mpsc::Receiver<Input>) {
+        let (inputs, receiver) = mpsc::channel(INPUTS);
         let pace = Bucket::new(settings.config().burst, settings.config().per_second, Moment::now());
-        let outbox_bytes = settings.config().outbox_bytes;
-        let session = Arc::new(Session {
-            id: state.user_id(client),
-            client,
-            address: peer.address.ip(),
-            known: RwLock::new(Known { token: random_token(), ..Known::default() }),
-            pace: Mutex::new((pace, settings)),
-            orders,
-        });
-        let (to_task, batches) = batches(BATCHES, outbox_bytes);
-        let outbox = Outbox::new(Box::new(to_task), outbox_bytes);
-        let (signed_on, answer) = oneshot::channel();
-        let now = Instant::now();
-        let task = Task {
-            place: Some(place),
-            state,
-            session: session.clone(),
-            batches,
-            under_way: Batch::default(),
-            next_event: 0,
-            orders: from_doors,
-            max_bytes: outbox_bytes,
-            room: Arc::default(),
-            sockets: HashMap::new(),
-            behind: HashMap::new(),
-            pending: HashMap::new(),
-            resumes: HashMap::new(),
-            read: HashMap::new(),
-            held: Held::default(),
-            seen: HashMap::new(),
-            rights: Rights { role: Role::Member, rooms: Vec::new() },
-            current: None,
-            awaits_secret: None,
-            next_tag: 0,
-            last_order: now,
-            empty_since: None,
-            timed_out: false,
-            signing_out: Vec::new(),
-            signed_on: Some(signed_on),
-        };
-        tokio::spawn(task.run(entry, peer, outbox));
-        match answer.await {
-            Ok(Ok(())) => Ok(session),
-            Ok(Err(error)) => Err(NoSession::Refused(error)),
-            Err(_) => Err(NoSession::Gone),
-        }
+        let known = RwLock::new(Known { token: random_token(), ..Known::default() });
+        (Session { id, client, address, known, pace: Mutex::new((pace, settings)), inputs }, receiver)
     }
 
-    /// The token by which the person is known again, as it is now.
+    /// The token by which the session is found, as it is now.
     pub fn token(&self) -> String {
         self.look().token.clone()
     }
 
-    /// The name, as it is now.
+    /// The user's name, as it is now.
     pub fn name(&self) -> Option<Name> {
         self.look().name.clone()
     }
 
-    /// Who this is, to others.
+    /// The user as others see it.
     pub fn author(&self) -> Author {
+        // One guard: a thread that takes this lock twice for reading waits for ever where a writer comes in between.
+        let known = self.look();
         Author {
-            id: self.look().person.map_or(self.id, |(_, id)| id),
-            name: self.name().map_or_else(String::new, |name| name.to_string()),
+            id: known.person.map_or(self.id, |(_, id)| id),
+            name: known.name.as_ref().map_or_else(String::new, Name::to_string),
         }
     }
 
-    /// The number that the others know this person by.
+    /// The connection by which others know this user.
     pub fn person(&self) -> ClientId {
         self.look().person.map_or(self.client, |(person, _)| person)
     }
 
-    /// Whether the name is this person's own.
+    /// Whether the name is an account's that the user has signed in to.
     pub fn is_signed_in(&self) -> bool {
         self.look().is_signed_in
     }
 
-    /// The rooms this person is in.
+    /// The rooms that the user is in.
     pub fn rooms(&self) -> Vec<RoomName> {
         self.look().rooms.clone()
     }
 
-    /// Whether this person is in a room, by its name without `#`.
+    /// Whether the user is in a room, by its name without `#`.
     pub fn is_in(&self, room: &str) -> bool {
         self.look().rooms.iter().any(|name| bare(name).eq_ignore_ascii_case(room))
     }
 
-    /// Gives a socket to the session, which greets it. `None` if the session is over.
+    /// Gives a socket to the session, which sends it the frame `Hello`. `None` if the session is over.
     pub async fn attach(&self, socket: SocketId) -> Option<FrameReceiver> {
         let (attached, answer) = oneshot::channel();
-        self.orders.send(Order::Attach { socket, attached }).await.ok()?;
+        self.inputs.send(Input::Attach { socket, attached }).await.ok()?;
         answer.await.ok()
     }
 
     /// Takes a socket away again.
     pub async fn detach(&self, socket: SocketId) {
-        let _over = self.orders.send(Order::Detach(socket)).await;
+        let _over = self.inputs.send(Input::Detach(socket)).await;
     }
 
-    /// Asks for something; what comes of it goes to that socket, with the client's own number for it. Waits while the
-    /// session has much to do. False if it is over.
+    /// Asks for something; what comes of it goes to that socket, with the client's own number for it. Waits while the session's
+    /// queue is full. False if the session is over.
     pub async fn ask(&self, socket: SocketId, reference: Option<u64>, ask: Ask) -> bool {
         let asker = Asker { socket: Some(socket), reference, answer: None };
-        self.orders.send(Order::Ask { ask, asker }).await.is_ok()
+        self.inputs.send(Input::Ask { ask, asker }).await.is_ok()
     }
 
     /// Says that a part of a resume is written.
     pub async fn written(&self, resume: u64) {
-        let _over = self.orders.send(Order::Written(resume)).await;
+        let _over = self.inputs.send(Input::Written(resume)).await;
     }
 
-    /// Puts a frame of the door's own among the others.
+    /// Puts a frame of the door's own among the others. False if the session is over.
     pub async fn tell(&self, socket: SocketId, frame: ServerFrame) -> bool {
-        self.orders.send(Order::Send { socket, frame }).await.is_ok()
+        self.inputs.send(Input::Send { socket, frame }).await.is_ok()
     }
 
     /// Asks for something and waits for what comes of it. `None` if the session is over.
     pub async fn carry_out(&self, ask: Ask) -> Option<Answer> {
         let (answer, told) = oneshot::channel();
         let asker = Asker { answer: Some(answer), ..Asker::default() };
-        self.orders.send(Order::Ask { ask, asker }).await.ok()?;
+        self.inputs.send(Input::Ask { ask, asker }).await.ok()?;
         tokio::time::timeout(ANSWER, told).await.ok()?.ok()
     }
 
@@ -372,7 +199,7 @@ impl Session {
     /// # Errors
     /// Seconds to wait: a call cannot be made slower as a socket can.
     pub fn take_pace(&self) -> Result<(), u64> {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pace = lock(&self.pace);
         let (pace, settings) = &mut *pace;
         if settings.refresh() {
             pace.set(settings.config().burst, settings.config().per_second);
@@ -387,22 +214,23 @@ impl Session {
 
     /// A sign of life by REST.
     pub async fn touch(&self) {
-        let _over = self.orders.send(Order::Touch).await;
+        let _over = self.inputs.send(Input::Touch).await;
     }
 
     /// Ends the session, as `QUIT` does. When this returns, the name is free.
     pub async fn sign_out(&self) {
         let (out, over) = oneshot::channel();
-        if self.orders.send(Order::SignOut(out)).await.is_ok() {
+        if self.inputs.send(Input::SignOut(out)).await.is_ok() {
             let _over = tokio::time::timeout(ANSWER, over).await;
         }
     }
 
-    fn look(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+    fn look(&self) -> RwLockReadGuard<'_, Known> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn know(&self, change: impl FnOnce(&mut Known)) {
+    /// Changes what handlers read.
+    pub fn know(&self, change: impl FnOnce(&mut Known)) {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
     }
 }

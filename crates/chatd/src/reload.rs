@@ -13,7 +13,7 @@ use crate::journal::{self, Journal};
 use crate::serve::look_over;
 use crate::settings::{Loaded, Settings};
 
-/// When a setting holds. `None`: nobody has thought about it, and a test fails.
+/// When a setting holds. `None`: it was forgotten, and a test fails.
 pub(crate) fn when(key: &str) -> Option<When> {
     Some(match key {
         // This log can change while it is written.

@@ -86,7 +86,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::In(Done::Welcome { name, room: room.clone(), users }, room))
     }
 
-    /// Somebody has a name now, and goes into their first room. Returns how many are in it.
+    /// A client has a name now, and goes into its first room. Returns how many are in it.
     pub(crate) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, Refusal> {
         let name = self.name_of(id)?;
         if let Some(client) = self.clients.get_mut(id) {
@@ -115,7 +115,7 @@ impl<F: Hooks> Turn<'_, F> {
         let mut users = 0;
         // One person goes in by all their connections.
         for connection in self.connections(id).into_iter().rev() {
-            // But not by one that comes from where nobody may come from.
+            // But not by one that comes from a banned address.
             let room = self.router.rooms.get(&name);
             if connection != id && !room.is_some_and(|room| F::may_follow(self, connection, room)) {
                 continue;
@@ -157,7 +157,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(())
     }
 
-    /// Whether somebody may open one more room: of those that are there, so many may have been opened within a day by one person,
+    /// Whether a user may open one more room: of those that are there, so many may have been opened within a day by one person,
     /// and so many from one address. The server's operators may always.
     fn may_open(&self, id: ClientId) -> Result<Opener, Refusal> {
         let (person, now) = (self.person(id), self.now.mono);
@@ -184,7 +184,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Opener { person: Some(person), account, near, at: now })
     }
 
-    /// Puts somebody into a room that exists, makes it current, and tells the others. Returns how many are in it.
+    /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many are in it.
     pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
         let who = self.name_of(id)?;
         let (signed_in, person, now) = (self.is_signed_in(id), self.person(id), self.now.mono);
@@ -236,7 +236,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(users)
     }
 
-    /// What somebody sees who has just come in: the topic, and what was said.
+    /// What a client sees that has just come in: the topic, and what was said.
     pub(crate) fn show_room(&mut self, id: ClientId, name: &RoomName) {
         let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
         let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
@@ -305,14 +305,14 @@ impl<F: Hooks> Turn<'_, F> {
         self.say(id, room, lines, false, None, None)
     }
 
-    /// A room into which somebody may speak.
+    /// A room into which a user may speak.
     pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
         let room = self.readable(id, name)?;
         F::may_speak(self, id, room)?;
         Ok(room)
     }
 
-    /// Puts something into a room's log under the next id, which it returns with it, and hands it to everybody in the room but
+    /// Puts something into a room's log under the next id, which it returns with it, and hands it to all members but
     /// the one who did it: their own words need no echo. `None` where there is no such room.
     pub(crate) fn log(
         &mut self,
@@ -383,7 +383,7 @@ impl<F: Hooks> Turn<'_, F> {
     /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
     pub(crate) fn hand_whisper(&mut self, id: ClientId, to: &Name, whisper: &Arc<Envelope>, untyped: bool) {
         let Some(from) = self.clients.get(id).and_then(|client| client.name.clone()) else { return };
-        // Whoever ignores somebody does not get it, and whoever is ignored does not learn it: it looks delivered.
+        // Whoever ignores somebody does not get it, and a user ignored does not learn it: it looks delivered.
         let is_ignored = self.clients.named(to).and_then(|to| self.clients.get(to)).is_some_and(|to| to.ignores(&from));
         let mut hearing = Vec::new();
         if !is_ignored {
@@ -417,7 +417,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Renamed(new)))
     }
 
-    /// Gives somebody another name, and tells whom it concerns.
+    /// Gives a user another name, and tells the clients that it concerns.
     pub(crate) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), Refusal> {
         let old = self.name_of(id)?;
         if !self.clients.rename(id, new.clone()) {
@@ -547,7 +547,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(F::history(self, room, &query))
     }
 
-    /// A room whose talk somebody may know of.
+    /// A room whose talk a user may know of.
     pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         F::may_read(self, id, room)?;
@@ -618,7 +618,7 @@ impl Refusal {
     }
 }
 
-/// What somebody is told in a room with so many people that coming and going is not shown.
+/// What a user is told in a room with so many members that coming and going is not shown.
 fn crowd() -> Text {
     Text::own(format!(
         "More than {CROWD} people are here: who comes and goes is not shown. OPT:presence=full shows it."

@@ -43,7 +43,7 @@ impl<F: Hooks> Turn<'_, F> {
         let incident = self.router.incidents;
         Metrics::count(&self.router.metrics.panics);
         log::error!("{id}: a request of it panicked (incident {incident}); the panic's own message stands above");
-        // What the panic left half done: the index of names is built anew, and nobody is in a room without knowing.
+        // What the panic left half done: the index of names is built anew, and the members' own lists of rooms follow the rooms.
         self.clients.mend();
         for room in self.router.rooms.values_mut() {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
@@ -134,7 +134,7 @@ impl<F: Hooks> Turn<'_, F> {
     fn request(&mut self, id: ClientId, request: Request) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let request = match request {
-            // Keys are no lines: they count for nothing, need no name, and wait for nobody.
+            // Keys are no lines: they count for nothing, need no name, and do not wait.
             Request { what: Ok(Command::Terminal(terminal)), .. } => {
                 match terminal {
                     Terminal::On => (client.state.is_edited, client.state.is_hidden) = (true, false),
@@ -214,7 +214,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Tells somebody what came of a request.
+    /// Tells a client what came of a request.
     pub(crate) fn answer(
         &mut self,
         id: ClientId,

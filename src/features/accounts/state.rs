@@ -69,11 +69,11 @@ pub(crate) enum Admission {
 pub enum Then {
     /// There is a new account.
     Registered,
-    /// Somebody showed who they are, or did not.
+    /// A user showed who they are, or did not.
     SignedIn,
     /// A password is another.
     PasswordChanged { name: Name, by: Option<ClientId> },
-    /// Everybody who came in by this account is out.
+    /// All connections of this account are out.
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
     Granted { by: Doer },
@@ -120,7 +120,7 @@ impl Accounts {
             | Question::ChangePassword { name, from, .. } => (name.clone(), *from),
             _ => return Admission::Now,
         };
-        // Whoever has one address of a network in IPv6 has all of them.
+        // A peer with one address of a network in IPv6 has all of them.
         let near = from.map(neighbourhood);
         if near.is_some() && self.at_work(|trial| trial.near() == near) >= AT_ONCE {
             return Admission::Later;
@@ -292,7 +292,7 @@ mod tests {
                 let address = format!("10.0.{}.{}", guess / 100, guess % 100);
                 let (number, guarded) = guard.goes(ask("owner", &address));
                 looked_at += usize::from(guarded.is_none());
-                // Nobody is known there, so the store refuses; and so it does where it has too much to do.
+                // No user is known there, so the store refuses; and so it does where it has too much to do.
                 let answer = match guarded {
                     Some(retry) => refused(Refused::Guarded(retry)),
                     None => refused(Refused::WrongPassword),
@@ -301,7 +301,7 @@ mod tests {
                 guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(Refused::Busy));
             }
             assert_eq!(looked_at, 10, "and not one more, whatever was refused in between");
-            // The owner comes in from where they came before, however often, and opens the name for nobody else.
+            // The owner comes in from where they came before, however often, and opens the name for no other.
             for _ in 0..20 {
                 assert!(guard.answered(ask("owner", "192.0.2.1"), &right("owner")));
             }

@@ -30,7 +30,7 @@ pub(crate) struct Archive {
     pub(crate) held: Option<(u64, Moment)>,
     /// Why nothing is kept at the moment.
     pub(crate) trouble: Option<Text>,
-    /// It did not answer in time, and nobody waits for it until it has kept all that it was given.
+    /// It did not answer in time, and the router does not wait for it until it has kept all that it was given.
     pub(crate) is_lost: bool,
     /// What was said before the start, for the taps that come in the first moments.
     pub(crate) seed: Vec<Arc<Envelope>>,
@@ -61,7 +61,7 @@ pub(crate) enum Asker {
         tag: Option<Tag>,
     },
     Door(Reply),
-    /// Somebody who reads by a call. What they may not read when the answer comes is not shown.
+    /// A user who reads by a call. What they may not read when the answer comes is not shown.
     Onlooker(Onlooker, Reply),
     /// They were told already that it takes too long.
     Nobody,

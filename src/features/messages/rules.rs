@@ -19,7 +19,7 @@ const MAX_REACTIONS: usize = 20;
 const MAX_REACTIONS_EACH: usize = 5;
 
 impl Turn<'_, Features> {
-    /// Corrects or deletes a line, or puts a reaction to it. Whoever has the line on the screen hears of it, and whoever
+    /// Corrects or deletes a line, or puts a reaction to it. A user with the line on the screen hears of it, and one who
     /// comes later finds it changed.
     pub(crate) fn change(
         &mut self,
@@ -126,7 +126,7 @@ impl Turn<'_, Features> {
         Ok(true)
     }
 
-    /// Whether somebody has that reaction on a line; two that differ only in their style are one.
+    /// Whether a user has that reaction on a line; two that differ only in their style are one.
     fn has_reacted(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> bool {
         let kind = without_selectors(emoji);
         let reactions = room.reactions(target);

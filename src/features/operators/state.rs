@@ -23,10 +23,10 @@ pub(crate) struct Operators {
     pub(crate) key: Option<OperatorKey>,
     /// Wrong keys, by address.
     pub(crate) wrong: Guesses<IpAddr>,
-    /// Whether nobody new is let in. A restart lifts it.
+    /// Whether new users are refused. A restart lifts it.
     pub(crate) lockdown: bool,
     pub(crate) ending: Option<Ending>,
-    /// Whom to tell that somebody wants the settings read again.
+    /// Where to ask that the settings are read again.
     pub(crate) rehash: Option<SyncSender<u64>>,
     pub(crate) rehashing: Vec<Rehashing>,
     pub(crate) last_rehash: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Operators {
 /// The server is to stop.
 pub(crate) struct Ending {
     pub(crate) at: Moment,
-    /// How many seconds there were when everybody was told.
+    /// How many seconds there were when all clients were told.
     pub(crate) told: u64,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Ending {
 pub(crate) struct Rehashing {
     pub(crate) number: u64,
     pub(crate) by: Doer,
-    /// Nobody, if they were told already that it takes too long.
+    /// `None`, if the operator was told already that it takes too long.
     pub(crate) asker: Option<(ClientId, Option<Tag>)>,
     pub(crate) until: Moment,
 }
@@ -97,14 +97,14 @@ impl Operators {
 }
 
 impl Doer {
-    /// Somebody who has the operator key at the page's door.
+    /// A user with the operator key at the page's door.
     pub(crate) fn page(from: Option<IpAddr>) -> Doer {
         // No name can look like this.
         Doer { name: Text::own("(page)"), from }
     }
 }
 
-/// Somebody has shown something wrong that only its owner can know. The line is a contract (deploy/README.md), by which others
+/// A client has shown a wrong secret. The line is a contract (deploy/README.md), by which others
 /// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
 pub(crate) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
     log::warn!(target: "chat_server::auth", "auth: {} wrong {what}", shown(from));

@@ -92,7 +92,7 @@ impl Turn<'_, Features> {
         let now = self.now.mono;
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let soon = |at| now.saturating_duration_since(at) < TYPING_EVERY;
-        // To begin again has to wait; whoever was said to type may stop at any time.
+        // To begin again has to wait; a user who was said to type may stop at any time.
         let news = if on { !client.state.last_typing.is_some_and(soon) } else { client.state.is_typing };
         if news {
             self.show_speaker(id);

@@ -141,7 +141,7 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }
 
-    /// Whether a user may read what is said in a room, as far as bans do not keep them out. Whoever has no connection is nowhere.
+    /// Whether a user may read what is said in a room, as far as bans do not keep them out. A user without a connection is in no room.
     ///
     /// # Errors
     /// What [`outside`](Self::outside) says.
@@ -151,7 +151,7 @@ impl Turn<'_, Features> {
     }
 
     /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
-    /// stands in no list, and whoever names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
+    /// stands in no list, and a user who names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
     /// so it would be a lie to call it none elsewhere.
     pub(crate) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
         if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {

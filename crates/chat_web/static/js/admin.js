@@ -1,4 +1,4 @@
-// Admin: the operators' dashboard. Figures each second, charts drawn here, and two acts: to send away and to tell everybody.
+// Admin: the operators' dashboard. Figures each second, charts drawn here, and two actions: kick and announce.
 import { $, h, svg, avatar, reconcile } from './dom.js';
 import { admin } from './api.js';
 import { span } from './time.js';
@@ -95,7 +95,7 @@ function show({ server, totals, doors, rooms, people, stats }) {
   reconcile($('#stats'), stats.map((one) => ({ key: one.key, sig: String(one.value), make: () => h('div', {}, h('dt', {}, one.text), h('dd', {}, number.format(one.value))) })));
 }
 
-/** The newest acts first, as whoever looks wants to see what has just been done. */
+/** The newest acts first: an operator looks for what was just done. */
 function showAudit({ acts }) {
   reconcile($('#audit'), acts.toReversed().map((act) => ({ key: String(act.number), sig: '', make: () => h('tr', {},
     h('td', {}, h('time', { datetime: act.at }, act.at.slice(0, 19).replace('T', ' '))), h('td', {}, act.by), h('td', {}, act.what), h('td', {}, act.room ?? ''), h('td', {}, act.target ?? ''), h('td', { dir: 'auto' }, act.detail ?? '')) })));

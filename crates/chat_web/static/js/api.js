@@ -15,7 +15,7 @@ async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
   throw Object.assign(new Error(words), { status: response.status, code: json?.code, proposed: json?.try ?? json?.proposed ?? json?.suggestion ?? /Try "?([A-Za-z_][A-Za-z0-9_-]*)/i.exec(words)?.[1], retryAfter: Number(response.headers.get('retry-after')) || 0 });
 }
 
-/** A session that the browser keeps. Where it keeps no cookies, each call would be a stranger's, and one's own name taken: the session is ended again. */
+/** A session whose cookie the browser keeps. Without cookies each call would be without a session, and the name taken: it is ended again. */
 async function kept(session) {
   try { await me(); } catch (error) {
     if (error.status !== 401) return session;
@@ -31,7 +31,7 @@ export const me = () => call('/api/me');
 export const keepCookie = (token) => call('/api/me/cookie', { method: 'PUT', headers: { authorization: `Bearer ${token}` } });
 export const signOut = () => call('/api/me', { method: 'DELETE' });
 
-/** What the server offers to whoever is not in yet: `accounts`, and whether it is `private`. */
+/** What the server offers before sign-on: `accounts`, and whether it is `private`. */
 export const server = () => call('/api/server');
 // A password takes its time, and others may be before one.
 export const register = (name, password, code) => call('/api/accounts', { method: 'POST', body: { name, password, ...(code ? { code } : {}) }, ms: 30000 }).then(kept);

@@ -26,7 +26,7 @@ export function set(el, props) {
 /** Whether a key belongs to an input method that is still at a word. Safari says so by the number alone, after the word has ended (WebKit 165004). */
 export const isComposing = (e) => e.isComposing || e.keyCode === 229;
 
-/** Types into a field, in place of what stands from `from` to `to`, so that Ctrl+Z takes it back: no other call keeps the undo list in every browser. */
+/** Replaces `from` to `to` of a field so that Ctrl+Z undoes it: no other call keeps the undo list in every browser. */
 export function typeInto(field, text, from = field.selectionStart, to = field.selectionEnd) {
   field.focus({ preventScroll: true });
   field.setSelectionRange(from, to);

@@ -1,4 +1,4 @@
-// Later: what nobody needs to read and to write: the dialogs, the emoji with their names. Fetched when the page is idle.
+// Later: what reading and writing do not need: dialogs, emoji with their names. Fetched when the page is idle.
 import { h } from './dom.js';
 import { loadEmoji } from './emoji.js';
 

@@ -14,7 +14,7 @@ export const start = () => ({ at: 'idle', attempt: 0, due: 0, socket: false });
 
 const STOP = { 1000: 'left', 1003: 'bug', 1007: 'bug', 1009: 'bug', 4000: 'bug', 4002: 'kicked', 4003: 'banned' };
 
-/** Full jitter: somewhere from nothing to twice as long at each attempt; all who were cut together do not come back together. */
+/** Full jitter, at most twice as long at each attempt: clients that were cut together do not come back together. */
 export function backoff(attempt, rand) {
   const top = Math.min(T.most, T.first * 2 ** Math.min(attempt, 10));
   return Math.round(T.first + rand * Math.max(0, top - T.first));

@@ -55,7 +55,7 @@ const app = {
   open(id, focus = true) {
     if (!state.rooms.has(id)) return;
     closeDrawers();
-    // At once, not in a view transition: what is typed in its first frame would go to the room one has left.
+    // Without a view transition: what is typed in its first frame would go to the room before.
     take({ type: 'open', room: id });
     if (focus && matchMedia('(hover: hover)').matches) composer.focus();
   },
@@ -119,7 +119,7 @@ const app = {
     });
     if (!sent) { if (!quiet) composer.put(text); toast(t('needsLine')); }
   },
-  /** In a talk between two a command without a room would act in the lobby, before everybody: it is said here, or not done. */
+  /** In a whisper view a command without a room would act in the lobby: it acts here, or is refused. */
   meantForRoom(text, room) {
     const [, word, rest] = /^\/(\S+)\s*(.*)/.exec(text) ?? [];
     const is = (...names) => names.includes(word?.toLowerCase());
@@ -133,7 +133,7 @@ const app = {
     return true;
   },
   holdsSecret: (text) => holdsSecret(text, state.commands),
-  /** What is typed in a room waits there, but for passwords and keys: those are kept nowhere. */
+  /** What is typed in a room waits there; passwords and keys are kept nowhere. */
   keepDraft: (room, text) => setDraft(room, holdsSecret(text, state.commands) ? '' : text),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
   saveEdit(m, text) {
@@ -180,7 +180,7 @@ const app = {
   typing(room, on) { if (!room.startsWith('@')) send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room }); },
   personMenu: (anchor, name) => who.personMenu(anchor, name),
   focusComposer: () => composer.focus(),
-  /** Sends files to whoever reads here. They are read off the event at once: later it has none. */
+  /** Sends files to the view. They are read off the event at once: later it has none. */
   sendFiles(files, sent) { const all = [...files ?? []], room = app.room(); if (all.length && room) lately((parts) => parts.uploads.add(all, room, sent)); return all.length > 0; },
   heavy: (...asked) => lately((parts) => parts.heavy(...asked)),
   sorry: (text) => toast(text, { kind: 'warn' }),
@@ -207,13 +207,13 @@ const app = {
   /** Who comes into a room and who speaks there; and what is done with one person. */
   roomOrder: (room) => lately((parts) => parts.order.open(room)),
   orderFor: (verb, name) => lately((parts) => parts.order.person(verb, name, app.room())),
-  /** Keeps order. The server tells everybody else; whoever did it sees it in the same words. `room`: null is everywhere. */
+  /** A moderation action. The server tells the other users; this user sees the same text. `room`: null is everywhere. */
   async deed(verb, room, name, { time = '', seconds = null, reason = '' } = {}) {
     await app.order([`/${verb}`, room === null ? '*' : `#${room}`, name, time, reason].filter(Boolean).join(' '));
     const named = !/[.:/]/.test(name);
     take({ type: 'Moderated', room, what: DID[verb], user: named ? { name } : null, by: state.me.name, seconds, reason: reason || null, at: new Date(now()).toISOString(), text: '' });
   },
-  /** A command whose answer goes to whoever gave it. */
+  /** A command whose answer goes to the caller. */
   order: (text) => new Promise((done, fail) => { if (!ask({ type: 'Command', line: text, room: 'lobby' }, done, (error) => fail(new Error(error.title)))) fail(new Error(t('needsLine'))); }),
   async goTo(room, seq) { app.open(room, false); if (!app.room().loaded) await past.load(room); timeline.render(); await timeline.goTo(seq); },
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
@@ -232,7 +232,7 @@ const app = {
   },
   /** Registers the name one has. */
   makeMine: (password) => app.order(`/register ${password}`).then(() => app.stayIn(password)).then(() => toast(t('nowYours', { name: state.me.name }))),
-  /** Becomes somebody who has an account. */
+  /** Signs in with an account. */
   logIn: (name, password) => app.order(`/login ${name} ${password}`).then(() => app.stayIn(password)),
   /** Asks for the cookie by which this browser stays signed in. */
   async stayIn(password) {
@@ -263,7 +263,7 @@ function confirmUnsent() { toast(t('unsentStay', { n: box.items.length }), { kin
 const timeline = timelineView(app), composer = composerView(app), rooms = roomsView(app), who = peopleView(app);
 shortcuts(app);
 
-/** Does something with the parts that come later; they are there but for the first moment, and where that went wrong. */
+/** Calls a part of later.js, which may not be loaded yet. */
 async function lately(act) {
   try { act(await later(app)); } catch (error) { console.warn(error); toast(t('needsLine')); }
 }
@@ -272,7 +272,7 @@ const past = pastOf(state, take, () => line.at === 'live', (words) => toast(word
 
 /* ---- events in, changes out ---- */
 
-/** One thing that goes wrong does not take the rest with it; it is reported as any error is. */
+/** Reports an error and goes on with the rest. */
 function safely(act) {
   try { act(); } catch (error) { setTimeout(() => { throw error; }); }
 }
@@ -332,7 +332,7 @@ function header() {
   $('#orderbtn').hidden = room.dm;
 }
 
-/** A restart forgot that we were in there. What waits for a room that lets us in no more is handed back to its author. */
+/** A restart forgot who was in the room. Where it is closed now, what waits for it goes back to its author. */
 function rejoin(room) {
   ask({ type: 'Command', line: `/join #${room.id}`, room: 'lobby' }, () => {}, (error) => {
     if (error.cut) return;
@@ -368,7 +368,7 @@ function heard({ room, message: m, mine, pings }) {
   if (!shown && room !== state.current) toast(`${m.from.name}${where}: ${words.slice(0, 140)}`, { action: { label: t('show'), run: () => app.open(room) } });
 }
 
-/** The session has another token. What this browser comes back by has to follow, or its next connection finds no session. */
+/** The session has another token. The cookie has to follow, or the next connection finds no session. */
 let kept = Promise.resolve();
 function keepToken(token, tries = 3) {
   kept = api.keepCookie(token).catch((error) => { if (!error.status && tries > 1) return keepToken(token, tries - 1); console.warn(error); });
@@ -415,7 +415,7 @@ const EFFECTS = {
 };
 let downSince = 0;
 
-/** What there is only where the server keeps things: it may be another one since it was back. */
+/** What only a server with a store has: after a restart it may be another one. */
 async function lookAtOffer() {
   try { state.offer = await api.server(); } catch { return; }
   $('#searchbtn').hidden = !state.offer.accounts;
@@ -526,7 +526,7 @@ async function begin() {
   }
 }
 
-/** Who is signed in comes in by the cookie of then; null where that is worth nothing any more. */
+/** Signs in by the cookie; null where it is not valid any more. */
 const welcomeBack = async () => prefs.account ? api.comeBack().catch(() => null) : null;
 
 function iAm(user) {
@@ -556,7 +556,7 @@ async function signOnAgain() {
       let owned = false;
       const user = await (prefs.account ? api.comeBack() : null)
         ?? await api.signOn(state.me.name).catch((error) => { if (error.status !== 409 && error.code !== 'members-only') throw error; owned = error.code !== 'name-in-use'; return null; });
-      // Somebody has the name, perhaps our own ghost for a moment more: only a person can choose another, or show whose it is.
+      // The name is taken, perhaps still by our own dead connection: only the user can choose another, or prove whose it is.
       iAm(user ?? await signInAgain(owned));
     }
     feed({ type: 'signed' });
@@ -578,7 +578,7 @@ async function signInAgain(owned) {
 
 const banner = () => showBanner(() => ({ line, unsent: box.items.length, since: downSince }), (type) => feed({ type }));
 
-/** An open dialog shows what has changed; one that is not open is none of ours, and perhaps not there yet. */
+/** An open dialog shows what has changed. */
 function redrawSettings() { if ($('#settings[open]')) lately((parts) => parts.settings.redraw()); }
 
 function redrawOrder() { if ($('#order[open]')) lately((parts) => parts.order.redraw()); }
@@ -616,7 +616,7 @@ addEventListener('online', () => feed({ type: 'online' }));
 addEventListener('offline', banner);
 addEventListener('focus', () => app.watched());
 addEventListener('blur', () => { const room = app.room(); if (room && !room.unread) take({ type: 'unlined', room: room.id }); });
-/** After this long asleep, or out of sight, a socket may only look open: a short wait shows it. A clock that was set costs a ping. */
+/** After so long asleep or hidden, a socket may only look open: a short wait shows it. A clock that was set costs a ping. */
 const SLEPT_MS = 30000;
 const look = (seen) => { const slept = sinceLook() > SLEPT_MS; if (seen || slept) feed({ type: 'visible', slept }); };
 document.addEventListener('visibilitychange', () => { if (document.hidden) return void sinceLook(); look(true); app.watched(); });

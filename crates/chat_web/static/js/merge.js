@@ -119,7 +119,7 @@ function fold(tl, message) {
 const sorted = (reactions) => [...reactions].filter(([, names]) => names.size)
   .map(([emoji, names]) => [emoji, [...names].sort()]).sort((a, b) => a[0] < b[0] ? -1 : 1);
 
-/** Forgets everything before `seq`: after a gap too wide to fetch, the past is paged in again when somebody scrolls there. */
+/** Forgets everything before `seq`: after a gap too wide to fetch, the user pages the past in again by scrolling. */
 export function forgetBefore(tl, seq) {
   for (const old of tl.order.splice(0, place(tl, seq))) {
     if (tl.msgs.get(old).cid) tl.cids.delete(tl.msgs.get(old).cid);

@@ -20,7 +20,7 @@ export function outbox(storage, at = Date.now(), now = performance.now()) {
     try {
       const item = JSON.parse(storage.getItem(key));
       if (!item.cid || typeof item.text !== 'string') continue;
-      // What seems to come from the future was said before the clock was set back: nobody knows how long ago.
+      // A time in the future is from before the clock was set back: its age is not known.
       items.push({ ...item, since: now, state: item.state === 'failed' || Math.abs(at - item.at) > STALE_MS ? 'failed' : 'queued' });
     } catch { /* Not ours, or half written: leave it. */ }
   }
@@ -44,7 +44,7 @@ export function add(box, what, at = Date.now(), now = performance.now()) {
 
 export const find = (box, cid) => box.items.find((item) => item.cid === cid);
 
-/** The next one to send, or null: while one is under way, or while the server has asked for patience, nothing goes. `may`: whether its room is open to us. */
+/** The next one to send; null while one is under way, or while the server has asked to wait. `may`: whether its room is open to us. */
 export function next(box, now, may = () => true) {
   if (now < box.wait || box.items.some((item) => item.state === 'sent')) return null;
   return box.items.find((item) => item.state === 'queued' && may(item)) ?? null;
@@ -65,7 +65,7 @@ export function sent(box, cid, ref, now = performance.now()) {
 }
 
 const lately = (box, now) => box.gone.filter(({ at }) => now - at < 60000);
-/** The words that the server counts together with the next ones: those of the last minute, and those that go before them. */
+/** The messages that the server counts together with the next ones: those of the last minute, and those queued before. */
 export const said = (box, now = performance.now()) => [...lately(box, now), ...box.items.filter((item) => item.state === 'queued')].map(({ text }) => text);
 
 /** Acknowledged, or seen in the room: it is not ours to keep any more. */

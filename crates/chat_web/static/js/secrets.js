@@ -1,4 +1,4 @@
-// Secrets: which typed lines hold, or ask for, a password or a key. Such a line is kept nowhere and said to nobody.
+// Secrets: which typed lines hold, or ask for, a password or a key. Such a line is not stored and not sent as a message.
 
 /** What a line asks for, by the server's own table: {name, secret, rest}; null where it is speech, or not known. */
 export function commandOf(line, commands) {

@@ -3,7 +3,7 @@ import * as merge from './merge.js';
 import { mentions, sameName } from './names.js';
 
 export const TYPING_MS = 6000;
-/** A gap wider than this is not fetched: the past is paged in again when somebody scrolls there. */
+/** A wider gap is not fetched: the user pages the past in again by scrolling. */
 export const WIDE = 200;
 const MOST_NOTES = 200;
 
@@ -47,7 +47,7 @@ export function reduce(state, event, ctx = { now: 0, watching: false }) {
 const isMe = (state, person) => !!state.me && !!person && (person.id && state.me.id ? person.id === state.me.id : sameName(person.name, state.me.name));
 const isNew = (room, seq) => seq > room.lastSeq;
 
-/** Whether this name was ever met here: who is called does not become another when they leave. */
+/** Whether this name was ever seen here: a mention stays one when its user leaves. */
 export const isKnown = (state, name) => state.names.has(name.toLowerCase());
 function meet(state, { name }) {
   // Behind all others: the one that was met the longest time ago makes way.
@@ -68,7 +68,7 @@ function note(state, room, kind, fields) {
   if (room.notes.length > MOST_NOTES) room.notes.shift();
 }
 
-/** Another log took the place of this one (a restart that kept nothing): begin again with an empty timeline. */
+/** The log is another one, after a restart without a store: begin with an empty timeline. */
 function reset(room, info = {}) {
   Object.assign(room, { tl: merge.timeline(), loaded: room.dm, lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, line: null, unread: 0, pinged: 0, notes: [], lost: [] });
 }
@@ -96,7 +96,7 @@ function logged(state, event, ctx) {
   return changes;
 }
 
-/** A message nobody has seen yet: unread counts, the unread line, mentions. */
+/** A message that is not seen yet: unread counts, the unread line, mentions. */
 function arrived(state, room, event, ctx) {
   const mine = isMe(state, event.from);
   const pings = !mine && (room.dm || mentions(event.text, state.me?.name));
@@ -134,7 +134,7 @@ const HANDLERS = {
       Object.assign(room, { joined: true, topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op });
       if (other || (info.last_seq ?? 0) < merge.last(room.tl)) { reset(room, info); changes.push({ what: 'reload', room: room.id }, { what: 'timeline', room: room.id }); }
     }
-    // A restart forgets who was where: such a room is kept on the page, to be entered again.
+    // A restart forgets who was in a room: it stays on the page, to be entered again.
     for (const room of state.rooms.values()) if (!room.dm && !named.has(room.id)) room.joined = false;
     return changes;
   },
@@ -243,7 +243,7 @@ const HANDLERS = {
       note(state, room, 'renamed', { who: event.old, text: event.user.name, at: event.at });
       changes.push({ what: 'people', room: room.id }, { what: 'timeline', room: room.id });
     }
-    // The conversation with somebody goes along with their new name.
+    // A conversation follows the new name of its user.
     const dm = state.rooms.get(`@${event.old}`);
     if (dm && !state.rooms.has(`@${event.user.name}`)) {
       state.rooms.delete(dm.id);
@@ -309,7 +309,7 @@ const HANDLERS = {
     return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
   },
 
-  /** Somebody kept order. What was done to oneself is also said aloud, for the room may be gone from the page with it. */
+  /** A moderation action. One against this user is also announced: the room may leave the page with it. */
   Moderated(state, event) {
     const room = event.room ? state.rooms.get(event.room) : currentRoom(state);
     const mine = !!event.user && isMe(state, event.user);

@@ -9,7 +9,7 @@ export const onServer = (at) => new Date(at).getTime() + ahead;
 export const now = () => Date.now() + ahead;
 
 let looked = Date.now();
-/** How long it is since this was called last, in ms, with the sleep of the machine, which performance.now() leaves out in some browsers. A clock that is set makes it wrong once. */
+/** Milliseconds since the last call, the sleep of the machine included, which performance.now() leaves out in some browsers. Wrong once after a clock was set. */
 export function sinceLook() {
   const before = looked;
   looked = Date.now();

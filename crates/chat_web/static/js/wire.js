@@ -85,7 +85,7 @@ export function encode(frame) {
   return JSON.stringify(small);
 }
 
-/** 22 letters and digits, 131 bits: made up by us, known to nobody else. */
+/** 22 random letters and digits, 131 bits. */
 export function newCid(bytes = crypto.getRandomValues(new Uint8Array(22))) {
   const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
   return Array.from(bytes, (b) => letters[b % 62]).join('');

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
 pub use chat_server::testing::{DEADLINE, MemoryStore, Setup, TestClient, TestServer, matches, quick};
-use chat_web::sockets::OpenSockets;
-use chat_web::{Web, WebConfig};
+use chat_web::{OpenSockets, Web, WebConfig};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite;
 use tungstenite::client::IntoClientRequest;
@@ -34,8 +33,8 @@ impl Stage {
     pub fn with(setup: impl Into<Setup>, web: WebConfig) -> Stage {
         let server = TestServer::with(setup);
         let web = WebConfig { addr: "127.0.0.1:0".into(), ..web };
-        let sockets = web.sockets.clone();
         let web = Web::start(server.handle().clone(), web).expect("a free port on loopback");
+        let sockets = web.sockets().clone();
         Stage { server: Some(server), web: Some(web), sockets }
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::kit::{Call, Reply, Stage, call};
 
 fn document() -> Value {
-    serde_json::to_value(chat_web::routes::openapi()).expect("JSON")
+    serde_json::to_value(chat_web::openapi()).expect("JSON")
 }
 
 /// `REWRITE=1 cargo test -p chat_web openapi` writes the snapshot anew.

@@ -9,11 +9,11 @@ use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
 use chat_server::model::event::{Change, Envelope, Event, Speech, Version, What};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
-use chat_web::WebConfig;
-use chat_web::state::{AppState, PageQuery, Receipt};
+use chat_web::{AppState, PageQuery, Receipt, WebConfig};
 use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::kit::{DEADLINE, Stage, TestClient, TestServer, call};
 
@@ -160,7 +160,7 @@ proptest! {
             state.take(&envelope(event));
         }
         for query in queries {
-            let got = state.page("LOBBY", query);
+            let got = state.rooms.page("LOBBY", query);
             let wanted = page(&lines, query);
             let seqs: Vec<u64> = got.messages.iter().map(|message| message.seq).collect();
             prop_assert_eq!(&seqs, &wanted, "{:?}", query);
@@ -173,7 +173,7 @@ proptest! {
                     reactions: message.reactions.clone(),
                 };
                 prop_assert_eq!(&line, &lines[&message.seq]);
-                prop_assert_eq!(state.messages.get(&message.id).map(|kept| kept.seq), Some(message.seq));
+                prop_assert_eq!(state.rooms.messages.get(&message.id).map(|kept| kept.seq), Some(message.seq));
             }
             let first = wanted.first().filter(|first| lines.keys().any(|seq| seq < first));
             let newer = wanted.last().filter(|last| lines.keys().any(|seq| seq > last));
@@ -188,22 +188,22 @@ fn the_oldest_messages_make_way() {
     let state = state();
     let rooms: Vec<RoomName> = (0..6).map(|i| RoomName::parse(&format!("#r{i}")).expect("a room")).collect();
     // A room that the tap has not brought yet is there, and has nothing in it.
-    let first = state.page("r0", PageQuery { limit: 1, ..PageQuery::default() });
+    let first = state.rooms.page("r0", PageQuery { limit: 1, ..PageQuery::default() });
     assert!(first.messages.is_empty() && first.prev.is_none() && first.last_seq == 0);
     for room in &rooms {
         for id in 1..=EACH + 5 {
             state.take(&envelope(said(room, id, "hi")));
         }
-        let kept = state.rooms.get(&room.as_str()[1..]).expect("the room").messages.len() as u64;
+        let kept = state.rooms.logs.get(&room.as_str()[1..]).expect("the room").messages.len() as u64;
         assert_eq!(kept, EACH);
     }
     // 100,000 in all; what fell out is found nowhere.
-    let kept: usize = state.rooms.iter().map(|log| log.messages.len()).sum();
-    assert_eq!(kept, state.messages.len());
+    let kept: usize = state.rooms.logs.iter().map(|log| log.messages.len()).sum();
+    assert_eq!(kept, state.rooms.messages.len());
     assert!(kept <= 100_000, "{kept}");
-    let oldest = state.page("r0", PageQuery { after: Some(0), limit: 1, ..PageQuery::default() });
+    let oldest = state.rooms.page("r0", PageQuery { after: Some(0), limit: 1, ..PageQuery::default() });
     assert!(oldest.messages.first().is_none_or(|message| message.seq > 5));
-    let newest = state.page("r5", PageQuery { limit: 1, ..PageQuery::default() });
+    let newest = state.rooms.page("r5", PageQuery { limit: 1, ..PageQuery::default() });
     assert_eq!((newest.messages[0].seq, newest.last_seq), (EACH + 5, EACH + 5));
 }
 
@@ -216,19 +216,19 @@ fn what_is_kept_is_bounded_in_bytes() {
     for id in 2..=19_900 {
         state.take(&envelope(said(&room, id, &words)));
     }
-    let bytes: usize = state.messages.iter().map(|message| message.text.len()).sum();
+    let bytes: usize = state.rooms.messages.iter().map(|message| message.text.len()).sum();
     assert!((50 << 20..=64 << 20).contains(&bytes), "{bytes}");
-    assert_eq!(state.messages.len(), state.rooms.get("long").expect("the room").messages.len());
-    let newest = state.page("long", PageQuery { limit: 1, ..PageQuery::default() });
+    assert_eq!(state.rooms.messages.len(), state.rooms.logs.get("long").expect("the room").messages.len());
+    let newest = state.rooms.page("long", PageQuery { limit: 1, ..PageQuery::default() });
     assert_eq!(newest.messages[0].seq, 19_900);
     // The same of what is remembered by a cid.
     let (client, name) = (ClientId(7), name(7));
-    let receipt = |seq| Receipt::Said { room: "long".into(), seq, id: state.instance, text: words.clone() };
+    let receipt = |seq| Receipt::Said { room: "long".into(), seq, id: Uuid::nil(), text: words.clone() };
     for seq in 0..6_000 {
-        state.remember(client, &name, &format!("cid-{seq:012}"), &receipt(seq));
+        state.receipts.remember(client, &name, &format!("cid-{seq:012}"), &receipt(seq));
     }
-    assert_eq!(state.receipt(client, &name, "cid-000000000000"), None);
-    assert_eq!(state.receipt(client, &name, "cid-000000005999"), Some(receipt(5_999)));
+    assert_eq!(state.receipts.find(client, &name, "cid-000000000000"), None);
+    assert_eq!(state.receipts.find(client, &name, "cid-000000005999"), Some(receipt(5_999)));
 }
 
 /// A tap that has no room once, and goes away then.

@@ -6,8 +6,7 @@ use std::thread;
 
 use chat_server::config::Config;
 use chat_server::model::operator_key::OperatorKey;
-use chat_web::WebConfig;
-use chat_web::error::PROBLEMS;
+use chat_web::{PROBLEMS, WebConfig};
 use serde_json::{Value, json};
 
 use crate::kit::{Call, KEY, Reply, Stage, Ws, call, eventually, get, post, quick};

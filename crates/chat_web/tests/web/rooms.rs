@@ -317,8 +317,7 @@ fn a_socket_that_reads_nothing_is_let_go_of() {
     let (_, mut stalled) = stage.page("stalled");
     let mut talker = stage.line("talker");
     let text = "x".repeat(1_900);
-    let sockets = stage.web.as_ref().expect("open").state().config.sockets.clone();
-    assert_eq!(sockets.count(), 1);
+    assert_eq!(stage.sockets.count(), 1);
     crate::kit::eventually(
         "the socket's end",
         || {
@@ -326,7 +325,7 @@ fn a_socket_that_reads_nothing_is_let_go_of() {
             stalled.send(&json!({"type": "Ping"}));
             (0..200).for_each(|_| talker.send(&text));
             talker.settle();
-            sockets.count()
+            stage.sockets.count()
         },
         |count| *count == 0,
     );

@@ -24,7 +24,7 @@ export function banner(look, go) {
       again(500);
       break;
     }
-    // A reconnect of a moment is nobody's business.
+    // A short reconnect is not shown.
     default: if (since && performance.now() - since > 400) show('waiting', `${t('reconnecting')}${unsent}`); else if (since) again(420); else bar.hidden = true;
   }
 }

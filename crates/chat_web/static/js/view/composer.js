@@ -58,7 +58,7 @@ export function composerView(app) {
   $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => typeInto(input, char)));
   input.addEventListener('paste', (e) => { if (takes(e.clipboardData)) e.preventDefault(); });
 
-  /** Files are sent; words that are too many for the field are offered as a file. False: they are for the browser to put in. */
+  /** Sends files; offers a text that is too long for the field as a file. False: the browser inserts it. */
   function takes(data) {
     if (app.sendFiles(filesIn(data))) return true;
     const text = data?.getData('text/plain') ?? '';
@@ -90,7 +90,7 @@ export function composerView(app) {
       app.heavy(text, spam, () => { if (here === room && input.value.trim() === text) empty(); });
       return;
     }
-    // Emptied before anything is done: a command may lead into another room, and this one would keep what stands here as its draft.
+    // Emptied first: a command may lead into another room, and the text would stay here as a draft.
     empty();
     if (secret) app.command(raw);
     else if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);

@@ -50,7 +50,7 @@ export function messageView(app, goTo, fresh) {
     return el;
   }
 
-  /** A picture stands in a place that has its size before it comes; anything else, and what is no picture after all, is a card. */
+  /** A picture has its size before it is loaded; everything else, and what turns out to be no picture, is a card. */
   function shared({ token, bytes }, name) {
     const href = `/files/${token}`;
     const card = () => h('a.file', { href, download: name }, icon('file'), h('span.fname', {}, name), ' ', h('span.fsize', {}, bytesOf(bytes, lang)));

@@ -1,4 +1,4 @@
-// Order: who comes into a room and who speaks there, and for how long somebody is silent or kept out, and why.
+// Order: who enters a room and who speaks there, and for how long and why a user is muted or banned.
 import { h } from '../dom.js';
 import { t, lang } from '../i18n.js';
 import { span } from '../time.js';

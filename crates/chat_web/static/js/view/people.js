@@ -33,7 +33,7 @@ export function peopleView(app) {
     ]);
   }
 
-  /** What whoever keeps order here can do with somebody. The server says who does, and decides again. */
+  /** What an operator can do with a user. The server says who is one, and decides again. */
   function order(name) {
     const room = currentRoom(app.state);
     if (!room?.op || room.dm) return [];

@@ -1,4 +1,4 @@
-// Secret: asks for the password or the key that a command needs, where nobody reads along and nothing keeps it.
+// Secret: asks for the password or the key that a command needs, in a field that hides it and stores nothing.
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
 import { dialog as makeDialog } from './dialog.js';

@@ -141,7 +141,7 @@ export function timelineView(app) {
     // While one reads further up the window does not grow: what comes is behind "Later messages".
     if (!view.stick && view.end === null && room.tl.order.length - view.start > MOST) view.end = view.start + MOST;
     if (view.stick && view.end === null) {
-      // The far side is let go while nobody looks at it.
+      // The far side is dropped while it is out of view.
       if (room.tl.order.length > KEEP * 2 && !room.dm) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
       if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length) view.start = Math.max(0, room.tl.order.length - TAIL);
     }
@@ -322,7 +322,7 @@ export function timelineView(app) {
   };
 }
 
-/** What was done to keep order, in the reader's language. Nobody lifts what ends by itself; the dashboard's operator has no name. */
+/** A moderation action in the user's language. Without a name: an action that ended by itself, or one of the dashboard. */
 export function moderated({ what, who, by, seconds, reason }) {
   const whom = who || t('anAddress');
   return [t(`did_${what}`, { who: whom }), seconds ? t('forTime', { time: span(seconds, lang) }) : '', by ? t('byWhom', { by }) : what.startsWith('un') ? t('timeOver') : ''].filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');

@@ -1,0 +1,75 @@
+//! The settings of this door.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chat_server::features::moderation::sanction::Network;
+
+/// The settings of this door.
+#[derive(Clone, Debug)]
+pub struct WebConfig {
+    /// Where to listen: `127.0.0.1:3000`.
+    pub addr: String,
+    /// Sites besides our own whose pages may use the API: `https://example.org`.
+    pub origins: Vec<String>,
+    /// Proxies: what they say of who asks is believed.
+    pub proxies: Vec<Network>,
+    /// Serve the page from here instead of from the binary, for people who work on it.
+    pub dir: Option<PathBuf>,
+    /// How long a person stays in the chat after the last socket is gone.
+    pub grace: Duration,
+    /// How long this door waits for what.
+    pub times: Times,
+}
+
+/// How long this door waits for what. The defaults are those of docs/protocol.md; tests have no such patience.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// How long a request's head may take, from the connection or from its first byte.
+    pub head: Duration,
+    /// How long a connection may stay without a call.
+    pub idle: Duration,
+    /// How often the server pings.
+    pub heartbeat: Duration,
+    /// How long a socket may say nothing: two pings and what they take.
+    pub silence: Duration,
+    /// How long a socket may take to read what is written to it.
+    pub write: Duration,
+    /// How long a socket's queue may be full while the next events wait for it.
+    pub stuck: Duration,
+    /// How long a goodbye may take.
+    pub closing: Duration,
+    /// How long a session lasts that has no socket and never had one, since the last call by REST.
+    pub unattended: Duration,
+    /// How long [`Web::stop`](crate::Web::stop) waits for calls and sockets to end.
+    pub stopping: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(20),
+            heartbeat: Duration::from_secs(25),
+            silence: Duration::from_secs(60),
+            write: Duration::from_secs(15),
+            stuck: Duration::from_secs(2),
+            closing: Duration::from_secs(2),
+            unattended: Duration::from_secs(5 * 60),
+            stopping: Duration::from_secs(3),
+        }
+    }
+}
+
+impl Default for WebConfig {
+    fn default() -> WebConfig {
+        WebConfig {
+            addr: "127.0.0.1:3000".into(),
+            origins: Vec::new(),
+            proxies: Vec::new(),
+            dir: None,
+            grace: Duration::from_secs(30),
+            times: Times::default(),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From where a call comes, and whether others can read it on its way: straight, or by proxies that are known.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use chat_server::config::hosts;
+use chat_server::features::moderation::sanction::Network;
+
+/// Who calls where that cannot be known. No connection comes from this address, so no limit, ban or guess of it is that of
+/// anybody else; and it is not this machine.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// From where a call comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    /// The address. Behind a known proxy it is the one that the proxy names.
+    pub address: SocketAddr,
+    /// Whether the browser came by HTTPS.
+    pub is_tls: bool,
+}
+
+impl Peer {
+    /// Whether nobody else can read a password on its way here.
+    pub(crate) fn is_private(self) -> bool {
+        self.is_tls || self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// Who calls on that socket. What headers say of it counts from a known proxy only; `None` if they come from another one
+    /// on this machine: without them all its people would be taken for this machine, and with them they could be anybody.
+    pub(crate) fn of(socket: Option<SocketAddr>, headers: &HeaderMap, proxies: &[Network]) -> Option<Peer> {
+        let socket = socket.unwrap_or(SocketAddr::new(UNKNOWN, 0));
+        let straight = Peer { address: socket, is_tls: false };
+        if !is_forwarded(headers) {
+            return Some(straight);
+        }
+        let is_proxy = |address: IpAddr| proxies.iter().any(|proxy| proxy.holds(address));
+        if !is_proxy(socket.ip()) {
+            return (!socket.ip().to_canonical().is_loopback()).then_some(straight);
+        }
+        // Each proxy adds whom it has heard at the end. What stands before the first who is no proxy of ours was written by
+        // anybody, and a browser on a proxy's own machine is not on this one for us: others may stand behind it.
+        let list = values(headers, "x-forwarded-for");
+        let asked = list.iter().rev().map(|entry| hosts::address(entry)).find(|read| !read.is_some_and(is_proxy));
+        let address = asked.flatten().filter(|address| !address.is_loopback()).unwrap_or(UNKNOWN);
+        // Each has to have come by HTTPS: what was plain on a part of its way can be read there.
+        let protos = values(headers, "x-forwarded-proto");
+        let is_tls = !protos.is_empty() && protos.iter().all(|proto| proto.eq_ignore_ascii_case("https"));
+        Some(Peer { address: SocketAddr::new(address, socket.port()), is_tls })
+    }
+}
+
+/// Whether a call says that it was passed on.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        name.starts_with("x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+    })
+}
+
+/// The members of a list that may stand in several headers; what is no text is an empty one.
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    let texts = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    texts.flat_map(|text| text.split(',')).map(str::trim).collect()
+}
+
+impl From<&Parts> for Peer {
+    fn from(parts: &Parts) -> Peer {
+        let unknown = Peer { address: SocketAddr::new(UNKNOWN, 0), is_tls: false };
+        parts.extensions.get::<Peer>().copied().unwrap_or(unknown)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Peer, Infallible> {
+        Ok(Peer::from(&*parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The address and whether it is private; nothing where the call is refused.
+    fn peer(proxies: &str, socket: &str, headers: &[(&'static str, &'static str)]) -> Option<(String, bool)> {
+        let proxies: Vec<Network> = proxies.split_whitespace().map(|proxy| Network::parse(proxy).unwrap()).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let peer = Peer::of(Some(socket.parse().unwrap()), &map, &proxies)?;
+        Some((peer.address.ip().to_string(), peer.is_private()))
+    }
+
+    fn is(address: &str, private: bool) -> Option<(String, bool)> {
+        Some((address.to_string(), private))
+    }
+
+    fn forwarded(address: &'static str, proto: &'static str) -> [(&'static str, &'static str); 2] {
+        [("x-forwarded-for", address), ("x-forwarded-proto", proto)]
+    }
+
+    #[test]
+    fn without_known_proxies_headers_count_for_nothing() {
+        assert_eq!(peer("", "127.0.0.1:5", &[]), is("127.0.0.1", true));
+        assert_eq!(peer("", "192.0.2.7:5", &[]), is("192.0.2.7", false));
+        assert_eq!(peer("", "192.0.2.7:5", &forwarded("127.0.0.1", "https")), is("192.0.2.7", false));
+        for socket in ["127.0.0.1:5", "[::1]:5", "[::ffff:127.0.0.1]:5"] {
+            for name in ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "x-real-ip"] {
+                assert_eq!(peer("", socket, &[(name, "192.0.2.7")]), None, "{socket} {name}");
+                assert_eq!(peer("10.0.0.0/24", socket, &[(name, "192.0.2.7")]), None, "{socket} {name}");
+            }
+        }
+        assert_eq!(peer("10.0.0.0/24", "10.0.1.1:5", &forwarded("192.0.2.7", "https")), is("10.0.1.1", false));
+    }
+
+    #[test]
+    fn a_known_proxy_says_who_asks() {
+        let here = |headers: &[_]| peer("127.0.0.1 ::1 10.0.0.0/24", "127.0.0.1:5", headers);
+        assert_eq!(here(&[]), is("127.0.0.1", true), "it is this machine itself");
+        assert_eq!(here(&forwarded("192.0.2.7", "https")), is("192.0.2.7", true));
+        assert_eq!(here(&forwarded("192.0.2.7", "http")), is("192.0.2.7", false));
+        for (written, right) in [
+            ("192.0.2.7:4711", "192.0.2.7"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+        ] {
+            assert_eq!(here(&forwarded(written, "http")), is(right, false));
+        }
+        let other = peer("10.0.0.0/24", "10.0.0.9:5", &forwarded("192.0.2.7", "https"));
+        assert_eq!(other, is("192.0.2.7", true));
+    }
+
+    #[test]
+    fn a_list_is_read_from_the_right_over_known_proxies() {
+        let here = |headers: &[_]| peer("127.0.0.1 10.0.0.0/24", "127.0.0.1:5", headers);
+        assert_eq!(here(&forwarded("127.0.0.1, 192.0.2.7", "http")), is("192.0.2.7", false));
+        assert_eq!(here(&forwarded("203.0.113.5, 192.0.2.7, 10.0.0.1, 10.0.0.2", "http")), is("192.0.2.7", false));
+        assert_eq!(here(&forwarded("192.0.2.7, unknown, 10.0.0.1", "http")), is("0.0.0.0", false));
+        let twice = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-for", "192.0.2.7, 10.0.0.1")];
+        assert_eq!(here(&twice), is("192.0.2.7", false));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_neither_this_machine_nor_private() {
+        let here = |headers: &[_]| peer("127.0.0.1", "127.0.0.1:5", headers);
+        for unreadable in ["unknown", "_hidden", "192.0.2.7, ", "", "192.0.2.7;proto=http", "::ffff:192.0.2.7%eth0"] {
+            assert_eq!(here(&forwarded(unreadable, "http")), is("0.0.0.0", false), "{unreadable}");
+            assert_eq!(here(&forwarded(unreadable, "https")), is("0.0.0.0", true), "{unreadable}");
+        }
+        for nowhere in ["127.0.0.1", "127.0.0.1, 127.0.0.1", "::1", "127.8.8.8"] {
+            assert_eq!(here(&forwarded(nowhere, "http")), is("0.0.0.0", false), "{nowhere}");
+        }
+        for alone in [("forwarded", "for=192.0.2.7;proto=https"), ("x-real-ip", "192.0.2.7"), ("x-forwarded-host", "x")]
+        {
+            assert_eq!(here(&[alone]), is("0.0.0.0", false), "{alone:?}");
+        }
+        // HTTPS is certain only where all of the way was.
+        for (proto, is_tls) in
+            [("https", true), ("HTTPS", true), ("http, https", false), ("https, http", false), ("", false)]
+        {
+            assert_eq!(here(&forwarded("192.0.2.7", proto)), is("192.0.2.7", is_tls), "{proto}");
+        }
+        let twice = [("x-forwarded-proto", "http"), ("x-forwarded-proto", "https"), ("x-forwarded-for", "192.0.2.7")];
+        assert_eq!(here(&twice), is("192.0.2.7", false));
+    }
+}

@@ -1,0 +1,8 @@
+//! Locks whose holders cannot panic half-way: maps and numbers, so that a poisoned lock has nothing broken behind it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Takes the lock, also where a thread panicked that held it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,320 @@
+//! The frames that the server sends (docs/protocol.md, section 2.1).
+
+use std::collections::BTreeMap;
+
+use axum::extract::ws::Utf8Bytes;
+use chat_server::model::command::Verb;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::objects::{Author, FileInfo, Message, OwnRoom, Presence, User};
+
+/// A frame from the server.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type")]
+#[allow(missing_docs, reason = "docs/protocol.md explains each frame and field")]
+pub enum ServerFrame {
+    Hello {
+        v: u32,
+        session: Uuid,
+        you: Author,
+        /// `member`, `op` or `admin`, on the whole server.
+        role: &'static str,
+        heartbeat_ms: u64,
+        limits: Limits,
+        rooms: Vec<OwnRoom>,
+        commands: &'static [CommandInfo],
+        server: ServerInfo,
+    },
+    People {
+        room: String,
+        users: Vec<User>,
+    },
+    Message(Message),
+    Token {
+        token: String,
+    },
+    MessageEdited {
+        room: String,
+        seq: u64,
+        target: u64,
+        from: Author,
+        at: String,
+        text: String,
+    },
+    MessageDeleted {
+        room: String,
+        seq: u64,
+        target: u64,
+        from: Author,
+        at: String,
+    },
+    Reaction {
+        room: String,
+        seq: u64,
+        target: u64,
+        from: Author,
+        at: String,
+        emoji: String,
+        on: bool,
+    },
+    UserJoined {
+        room: String,
+        user: Author,
+        at: String,
+    },
+    UserLeft {
+        room: String,
+        user: Author,
+        at: String,
+        reason: String,
+    },
+    UserRenamed {
+        user: Author,
+        old: String,
+        at: String,
+    },
+    UserTyping {
+        room: String,
+        user: Author,
+    },
+    UserStoppedTyping {
+        room: String,
+        user: Author,
+    },
+    Presence {
+        user: Author,
+        state: Presence,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        away: Option<String>,
+    },
+    Whisper {
+        from: Author,
+        to: Author,
+        at: String,
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cid: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<FileInfo>,
+    },
+    /// What this person may do is something else now.
+    Rights {
+        /// `member`, `op` or `admin`, on the whole server.
+        role: &'static str,
+        /// Those of their rooms in which they keep order.
+        rooms: Vec<String>,
+    },
+    /// A room is open or closed by other modes now.
+    Modes {
+        room: String,
+        modes: String,
+    },
+    Topic {
+        room: String,
+        from: Author,
+        at: String,
+        text: String,
+    },
+    Operator {
+        room: String,
+        user: Author,
+        at: String,
+    },
+    /// Somebody kept order.
+    Moderated {
+        /// `null` is everywhere.
+        room: Option<String>,
+        /// `op`, `deop`, `kicked`, `muted`, `unmuted`, `banned` or `unbanned`.
+        what: &'static str,
+        /// Whom; `null` is whoever comes from an address.
+        user: Option<Author>,
+        /// Who did it; `null` where a time is over.
+        by: Option<String>,
+        /// For how long, in seconds, if it has an end.
+        seconds: Option<u64>,
+        reason: Option<String>,
+        at: String,
+        /// The same in words.
+        text: String,
+    },
+    /// Something of a feature, which has no frame of its own.
+    Feature {
+        /// As the kind of the server line: `ROLL`.
+        kind: &'static str,
+        /// `null` is everywhere.
+        room: Option<String>,
+        at: String,
+        /// The fields behind the room.
+        fields: Vec<String>,
+        pairs: BTreeMap<&'static str, String>,
+        text: String,
+        /// The same as a sentence for people, which begins with a name.
+        sentence: String,
+    },
+    Notice {
+        room: Option<String>,
+        at: String,
+        text: String,
+    },
+    Warning {
+        code: &'static str,
+        text: String,
+    },
+    RoomEntered {
+        room: OwnRoom,
+    },
+    RoomLeft {
+        room: String,
+    },
+    Read {
+        room: String,
+        seq: u64,
+    },
+    Ack(Ack),
+    Error {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
+        code: String,
+        status: u16,
+        title: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+    Resumed {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
+        rooms: BTreeMap<String, Span>,
+    },
+    Gap {
+        room: String,
+        missing_from: u64,
+        to: u64,
+    },
+    Pong {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
+    },
+    Goodbye {
+        reason: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reconnect_in_ms: Option<u64>,
+    },
+}
+
+impl ServerFrame {
+    /// The frame as it goes over the socket.
+    pub fn bytes(&self) -> Utf8Bytes {
+        // Maps with string keys and plain values: serde_json cannot fail on them.
+        serde_json::to_string(self).unwrap_or_else(|_| String::from("{}")).into()
+    }
+}
+
+/// The answer to a frame that was carried out.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Ack {
+    /// The `ref` of the frame.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<u64>,
+    /// The `cid` of what was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cid: Option<String>,
+    /// Where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
+    /// The number it got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The message's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// Whether it had been sent before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+    /// The command that was carried out: `NICK`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// What telnet would see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The items of a list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<serde_json::Value>,
+}
+
+/// What a client may send.
+#[derive(Clone, Debug, Serialize)]
+pub struct Limits {
+    /// The most bytes of a message's text.
+    pub text_bytes: usize,
+    /// The most bytes of a frame.
+    pub frame_bytes: usize,
+    /// How fast.
+    pub rate: Rate,
+    /// How much of it within a minute.
+    pub minute: Minute,
+}
+
+/// A client that sends more within 60 seconds is muted for 30 seconds. 0 is no limit.
+#[derive(Clone, Debug, Serialize)]
+pub struct Minute {
+    /// Lines.
+    pub lines: u32,
+    /// Times the same line.
+    pub same: u32,
+}
+
+/// So many at once, then so many a second.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rate {
+    /// At once.
+    pub burst: u32,
+    /// A second, after that.
+    pub per_s: f64,
+}
+
+/// One row of the command table.
+#[derive(Clone, Debug, Serialize)]
+pub struct CommandInfo {
+    /// The verb.
+    pub name: &'static str,
+    /// What is typed behind a slash.
+    pub slashes: &'static [&'static str],
+    /// How it is written.
+    pub usage: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    /// Whether a password or a key stands behind it: what is typed is to be kept nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+impl CommandInfo {
+    /// A row as frames show it.
+    pub fn of(verb: &'static Verb) -> CommandInfo {
+        let Verb { name, slashes, usage, help, secret, .. } = *verb;
+        CommandInfo { name, slashes, usage, help, secret }
+    }
+}
+
+/// What the server says of itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServerInfo {
+    /// Its name, from the settings.
+    pub name: String,
+    /// Its version.
+    pub version: &'static str,
+    /// Another one after each start: what was numbered before is not comparable.
+    pub instance: Uuid,
+    /// Its clock, in milliseconds since 1970.
+    pub time_ms: i64,
+}
+
+/// The numbers that a resume brought.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Span {
+    /// The first that was asked for.
+    pub from: u64,
+    /// The last that came.
+    pub to: u64,
+}

@@ -1,0 +1,211 @@
+//! The page's listener: how many connections there are, of which addresses, and for how long each may do what.
+//!
+//! A connection costs a descriptor, and those are for all doors together. So there is a limit in all and one for each
+//! neighbourhood of addresses, which also hold for WebSockets, and a connection that is not in a call makes way where one is needed.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use chat_server::machine;
+use chat_server::metrics::Metrics;
+use chat_server::model::address::neighbourhood;
+use chat_server::net::server::{Pause, ServerHandle, is_peers_fault};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+mod full;
+mod track;
+pub(super) mod slots;
+mod wire;
+
+use crate::config::WebConfig;
+use crate::lock::lock;
+use full::{Full, LINGER, see_off};
+use slots::{Most, Slots};
+use track::Track;
+use wire::{TrackedBody, Wire};
+
+/// How long a connection of a known proxy may stay without a call: it has the calls of many users to bring.
+const IDLE_PROXY: Duration = Duration::from_secs(180);
+/// The most bytes of a head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// The log is warned so often at most that connections are turned away.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+/// The most connections that are told at a time why there is no slot; more are closed without an answer. Their descriptors are among
+/// those that [`slots`] keeps back.
+const REFUSALS: usize = 32;
+
+/// What each connection needs.
+struct Door {
+    app: TowerToHyperService<Router>,
+    handle: ServerHandle,
+    config: WebConfig,
+    slots: Slots,
+    descriptors: Option<u64>,
+    /// When the log was warned last.
+    warned: Mutex<Option<Instant>>,
+    /// Connections that are told why there is no slot.
+    refusals: Arc<Semaphore>,
+}
+
+/// Takes connections until it is told to stop, and returns when the last of them has ended; WebSockets are none any more.
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    handle: ServerHandle,
+    config: WebConfig,
+    slots: Slots,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let descriptors = machine::open_files();
+    let app = TowerToHyperService::new(app);
+    let (warned, refusals) = (Mutex::default(), Arc::new(Semaphore::new(REFUSALS)));
+    let door = Arc::new(Door { app, handle, config, slots, descriptors, warned, refusals });
+    let (alive, ended) = watch::channel(());
+    let mut pause = Pause::default();
+    loop {
+        let accepted = tokio::select! {
+            _gone = stopped.wait_for(|stop| *stop) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                pause = Pause::default();
+                if let Some((wire, track)) = door.let_in(socket, peer) {
+                    let (door, stopped, ended) = (door.clone(), stopped.clone(), ended.clone());
+                    tokio::spawn(async move {
+                        door.carry(wire, track, peer, stopped).await;
+                        drop(ended);
+                    });
+                }
+            }
+            Err(error) if is_peers_fault(&error) => {
+                tracing::debug!(%error, "a connection was gone before it was taken")
+            }
+            Err(error) => {
+                let pause = pause.after_failure();
+                tracing::error!(%error, ?pause, "the page's door cannot take connections, and pauses");
+                tokio::select! {
+                    _gone = stopped.wait_for(|stop| *stop) => break,
+                    () = sleep(pause) => {}
+                }
+            }
+        }
+    }
+    drop((listener, ended));
+    alive.closed().await;
+}
+
+impl Door {
+    fn let_in(&self, socket: TcpStream, peer: SocketAddr) -> Option<(Wire, Arc<Track>)> {
+        let is_proxy = self.config.proxies.iter().any(|proxy| proxy.holds(peer.ip()));
+        let near = (!is_proxy).then(|| neighbourhood(peer.ip()));
+        let times = &self.config.times;
+        let track = Track::new(times.head, if is_proxy { times.idle.max(IDLE_PROXY) } else { times.idle });
+        let slot = match self.slots.admit(near, &track, Most::of(&self.handle, self.descriptors)) {
+            Ok(slot) => slot,
+            Err(full) => {
+                self.turn_away(socket, peer, full);
+                return None;
+            }
+        };
+        // A frame that waits until the one before it was acknowledged comes 40 ms late (Nagle against delayed ACK).
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a socket of the page sends late");
+        }
+        let wire = Wire::new(socket, slot, track.clone(), self.handle.config().slow_secs);
+        Some((wire, track))
+    }
+
+    fn turn_away(&self, socket: TcpStream, peer: SocketAddr, full: Full) {
+        Metrics::count(&self.handle.metrics().turned_away);
+        let mut warned = lock(&self.warned);
+        if warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
+            *warned = Some(Instant::now());
+            tracing::warn!(%peer, "turned away at the page's door: {} allows no more connections", full.setting());
+        }
+        let Ok(permit) = self.refusals.clone().try_acquire_owned() else { return };
+        tokio::spawn(async move {
+            if let Ok(Err(error)) = timeout(LINGER, see_off(socket, full)).await {
+                tracing::debug!(%peer, %error, "gone before it was turned away");
+            }
+            drop(permit);
+        });
+    }
+
+    /// One connection, until it ends or becomes a WebSocket.
+    async fn carry(&self, wire: Wire, track: Arc<Track>, peer: SocketAddr, mut stopped: watch::Receiver<bool>) {
+        let service = service_fn(|request| self.answer(request, peer, &track));
+        let mut builder = http1::Builder::new();
+        builder.max_header_size(HEAD_BYTES);
+        let connection = builder.serve_connection(TokioIo::new(wire), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        // Often enough that no deadline is missed by more than half of it.
+        let often = self.config.times.head.min(self.config.times.idle) / 2;
+        let mut look = std::pin::pin!(sleep(often));
+        let mut is_ending = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%peer, %error, "a connection broke");
+                    }
+                    return;
+                }
+                () = track.leave.notified() => {
+                    if track.is_before_a_call() {
+                        return;
+                    }
+                    // Where a call has begun meanwhile it is carried out.
+                    connection.as_mut().graceful_shutdown();
+                }
+                _gone = stopped.wait_for(|stop| *stop), if !is_ending => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = look.as_mut() => {
+                    let now = Instant::now();
+                    let next = match track.deadline() {
+                        Some(deadline) if deadline <= now && track.is_before_a_call() => return,
+                        Some(deadline) if deadline <= now => {
+                            connection.as_mut().graceful_shutdown();
+                            now + often
+                        }
+                        Some(deadline) => deadline.min(now + often),
+                        None => now + often,
+                    };
+                    look.as_mut().reset(next);
+                }
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        track: &Arc<Track>,
+    ) -> Result<hyper::Response<TrackedBody>, Infallible> {
+        track.called();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.app.call(request).await?;
+        let status = response.status();
+        track.refused.store(status.is_client_error() || status.is_server_error(), Ordering::Relaxed);
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            track.upgraded();
+        }
+        Ok(response.map(|body| TrackedBody::new(body, track.clone())))
+    }
+}

@@ -1,0 +1,71 @@
+//! What a connection is told for which there is no slot.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::error::{AppError, PROBLEM};
+
+/// How long, and for how many bytes, what a client still sends is read and thrown away behind a refusal: a socket that is closed
+/// with bytes unread is reset, and the client, or the proxy before it, never sees why.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER_BYTES: usize = 16 << 20;
+
+/// Why there is no slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Full {
+    /// Nor will there be one while this address has so many.
+    Address(usize),
+    Door,
+}
+
+impl Full {
+    /// What the operator can change.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Full::Address(_) => "max_per_address",
+            Full::Door => "the number of open files",
+        }
+    }
+
+    fn refusal(self) -> AppError {
+        AppError::Full(match self {
+            Full::Address(most) => format!(
+                "There are {most} connections from your address, as many as it may have. Close a tab or a program that is connected, and \
+                 try again. An operator can allow more with max_per_address."
+            ),
+            Full::Door => "The server has as many connections as it can hold. Try again in a moment.".into(),
+        })
+    }
+
+    /// The whole answer: nothing of the call is looked at.
+    fn answer(self) -> String {
+        let refusal = self.refusal();
+        let body = serde_json::to_string(&refusal.problem()).unwrap_or_default();
+        let retry = refusal.retry_after().unwrap_or_default();
+        format!(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {retry}\r\nContent-Type: {PROBLEM}\r\nCache-Control: no-store\r\n\
+             X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+/// Says why there is no slot, and reads away what is still sent.
+pub(super) async fn see_off(mut socket: TcpStream, full: Full) -> io::Result<()> {
+    // To some clients an answer that comes before their call is none.
+    let _silent = timeout(LINGER / 2, socket.readable()).await;
+    socket.write_all(full.answer().as_bytes()).await?;
+    socket.shutdown().await?;
+    let (mut rest, mut left) = ([0; 8 * 1024], LINGER_BYTES);
+    while left > 0 {
+        match socket.read(&mut rest).await? {
+            0 => break,
+            count => left = left.saturating_sub(count),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Events as frames, as far as ids have to be looked up for them.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::ws::Utf8Bytes;
+use chat_server::model::event::{Envelope, Event, Measure, Wire};
+use chat_server::model::names::{ClientId, Name, RoomName};
+
+use super::AppState;
+use crate::models::frames::ServerFrame;
+use crate::models::names::{bare, timestamp};
+use crate::models::objects::FileInfo;
+use crate::models::render::{changed_frame, feature_frame, message, plain, warning_code};
+
+/// The frame of an event that looks the same to everybody, rendered by the first session that needs it; the others share its bytes.
+pub(crate) fn rendered(state: &AppState, envelope: &Arc<Envelope>) -> Option<Utf8Bytes> {
+    let bytes = envelope.on(Wire::Json, |envelope| match public_frame(state, envelope) {
+        Some(frame) => serde_json::to_vec(&frame).unwrap_or_default(),
+        None => Vec::new(),
+    });
+    if bytes.is_empty() {
+        return None;
+    }
+    // serde_json writes UTF-8.
+    Utf8Bytes::try_from(Bytes::from_owner(Rendered(envelope.clone()))).ok()
+}
+
+/// An envelope as its frame's bytes, once they are made.
+struct Rendered(Arc<Envelope>);
+
+impl AsRef<[u8]> for Rendered {
+    fn as_ref(&self) -> &[u8] {
+        self.0.on(Wire::Json, |_| Vec::new())
+    }
+}
+
+fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
+    let at = timestamp(envelope.at);
+    let author = |by: ClientId, name: &Name| state.ids.author(by, name);
+    Some(match &envelope.event {
+        Event::Said(speech) => ServerFrame::Message(message(state.ids, envelope, speech)),
+        Event::Changed(change) => changed_frame(change, author(change.by, &change.from), at),
+        Event::Whispered { by, from, to, file, text } => ServerFrame::Whisper {
+            from: author(*by, from),
+            to: state.author_named(to),
+            at,
+            text: text.to_string(),
+            cid: None,
+            file: file.map(FileInfo::from),
+        },
+        Event::Joined { room, by, name } => ServerFrame::UserJoined { room: bare(room), user: author(*by, name), at },
+        Event::Left { room, by, name, why } => {
+            ServerFrame::UserLeft { room: bare(room), user: author(*by, name), at, reason: why.reason().into() }
+        }
+        Event::Renamed { by, old, new } => {
+            ServerFrame::UserRenamed { user: author(*by, new), old: old.to_string(), at }
+        }
+        Event::Topic { room, by, text } => {
+            let from = state.author_named(by);
+            ServerFrame::Topic { room: bare(room), from, at, text: text.to_string() }
+        }
+        Event::Typing { room, by, name, on: true } => {
+            ServerFrame::UserTyping { room: bare(room), user: author(*by, name) }
+        }
+        Event::Typing { room, by, name, on: false } => {
+            ServerFrame::UserStoppedTyping { room: bare(room), user: author(*by, name) }
+        }
+        Event::Mode { room, by, did, modes } => {
+            ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
+        }
+        Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
+        Event::Moderated { room, by, what } => moderated(state, envelope, room.as_ref(), by.as_ref(), what),
+        Event::Feature(event) => feature_frame(event, at),
+        Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
+        Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
+        Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
+        Event::Gap { room, first, last, .. } => ServerFrame::Gap { room: bare(room), missing_from: *first, to: *last },
+        // Answers are made for one socket, and the rest is for other doors.
+        Event::Hello(_)
+        | Event::Done { .. }
+        | Event::Refused { .. }
+        | Event::Block(_)
+        | Event::SignedOn { .. }
+        | Event::SignedOff { .. }
+        | Event::Forgotten(_)
+        | Event::Emptied { .. }
+        | Event::PasteBegins
+        | Event::Prompt { .. }
+        | Event::Terminal(_)
+        | Event::Pong(_)
+        | Event::Bye { .. } => return None,
+    })
+}
+
+fn moderated(
+    state: &AppState,
+    envelope: &Envelope,
+    room: Option<&RoomName>,
+    by: Option<&Name>,
+    what: &Measure,
+) -> ServerFrame {
+    let author = |person: ClientId, name: &Name| state.ids.author(person, name);
+    let named = |name: &Name| state.author_named(name);
+    let (word, user, seconds, reason) = match what {
+        Measure::Op { person, name } => ("op", Some(author(*person, name)), &None, &None),
+        Measure::Deop { person, name } => {
+            ("deop", Some(person.map_or_else(|| named(name), |person| author(person, name))), &None, &None)
+        }
+        Measure::Kicked { person, name, why } => ("kicked", Some(author(*person, name)), &None, why),
+        Measure::Muted { name, seconds, why } => ("muted", Some(named(name)), seconds, why),
+        Measure::Unmuted(name) => ("unmuted", Some(named(name)), &None, &None),
+        Measure::Banned { name, seconds, why } => ("banned", name.as_ref().map(named), seconds, why),
+        Measure::Unbanned(name) => ("unbanned", name.as_ref().map(named), &None, &None),
+    };
+    ServerFrame::Moderated {
+        room: room.map(bare),
+        what: word,
+        user,
+        by: by.map(Name::to_string),
+        seconds: *seconds,
+        reason: reason.as_ref().map(|why| why.to_string()),
+        at: timestamp(envelope.at),
+        text: plain(envelope),
+    }
+}

@@ -1,0 +1,84 @@
+//! What this door asks the router, and how long it waits for a place in the router's inbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_server::chat::message::{Message as ToRouter, Onlooker, Reply, Sought};
+use chat_server::features::archive::store::{Answer, Question};
+use chat_server::model::code::Code;
+use chat_server::model::event::Envelope;
+use chat_server::model::names::RoomName;
+use tokio::sync::oneshot;
+
+use super::AppState;
+use crate::error::AppError;
+use crate::models::objects::Message;
+use crate::models::render::messages;
+
+impl AppState {
+    /// Hands a message to the router. Its inbox is for all: where it is full, this task waits and nobody else.
+    pub async fn tell_router(&self, message: ToRouter) {
+        let mut message = message;
+        while let Err(back) = self.handle.try_send(message) {
+            message = back;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Asks the router whether somebody may read that. Returns the rooms that are hidden from them, where it is everything.
+    ///
+    /// # Errors
+    /// Why they may not: there is no such room, it is closed, or they are kept out.
+    pub async fn look(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell_router(ToRouter::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }).await;
+        answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_look)
+    }
+
+    /// What is not in memory any more: the lines before a page, from the router's store, and where there is still more. Nothing
+    /// if there is no store.
+    ///
+    /// # Errors
+    /// As [`AppState::read`].
+    pub async fn older(
+        &self,
+        who: Onlooker,
+        room: &RoomName,
+        before: u64,
+        limit: usize,
+    ) -> Result<(Vec<Message>, Option<u64>), AppError> {
+        match self.read(who, Question::Page { room: room.clone(), before, after: None, limit, export: false }).await {
+            Ok((lines, more)) => Ok((messages(self.ids, &lines), more)),
+            Err(AppError::Chat(refusal)) if refusal.code() == Code::NoStore => Ok((Vec::new(), None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was said, of the router's store: lines, and where to go on.
+    ///
+    /// # Errors
+    /// Why somebody may not read that, or has to wait.
+    pub async fn read(&self, who: Onlooker, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
+        match self
+            .answer(|reply| ToRouter::Read { who, question: Box::new(question), reply })
+            .await
+            .ok_or(AppError::Stopping)?
+        {
+            Answer::Lines { lines, more } => Ok((lines, more)),
+            Answer::Refused(refused) => Err(AppError::of_look(refused.into())),
+            _ => Err(AppError::Internal),
+        }
+    }
+
+    /// Asks the router's store. `is_private` matters for passwords only. `None` if there is no answer.
+    pub async fn ask(&self, question: Question, is_private: bool) -> Option<Answer> {
+        self.answer(|reply| ToRouter::Ask { question, is_private, reply }).await
+    }
+
+    /// Tells the router something that it answers; `None` where it has ended.
+    pub async fn answer(&self, message: impl FnOnce(Reply) -> ToRouter) -> Option<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.tell_router(message(Box::new(move |said| drop(reply.send(said))))).await;
+        answer.await.ok()
+    }
+}

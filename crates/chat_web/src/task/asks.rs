@@ -1,0 +1,275 @@
+//! What sockets and REST calls ask of a session: each becomes a request to the router, with a tag to know its answer by.
+
+use std::time::Instant;
+
+use chat_server::model::command::{Command, Line};
+use chat_server::model::event::What;
+use chat_server::model::names::RoomName;
+use chat_server::model::refusal::Refusal;
+use chat_server::model::text::Text;
+use chat_server::protocol::parse;
+use tokio::sync::oneshot;
+
+use super::Task;
+use super::pending::Wanted;
+use crate::error::AppError;
+use crate::models::frames::{Ack, ServerFrame};
+use crate::models::names::{bare, room_key};
+use crate::models::render::unfit;
+use crate::session::ask::{Ask, Outcome};
+use crate::session::queue::{FrameReceiver, Out, frames};
+use crate::session::{Asker, Input, SocketId};
+use crate::state::receipts::Receipt;
+
+/// The most sockets of one session.
+const SOCKETS: usize = 8;
+
+impl Task {
+    pub(super) async fn input(&mut self, input: Input) {
+        self.last_input = Instant::now();
+        match input {
+            Input::Attach { socket, attached } => self.attach(socket, attached).await,
+            Input::Detach(socket) => self.drop_socket(socket),
+            Input::Ask { ask, asker } => self.ask(ask, asker).await,
+            Input::Send { socket, frame } => self.tell_socket(socket, &frame),
+            Input::Written(resume) => self.continue_resume(resume).await,
+            Input::Touch => {}
+            Input::SignOut(out) => {
+                self.signing_out.push(out);
+                self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
+            }
+        }
+    }
+
+    async fn attach(&mut self, socket: SocketId, attached: oneshot::Sender<FrameReceiver>) {
+        let (frames, receiver) = frames(self.space.clone());
+        let _waits = attached.send(receiver);
+        if self.timed_out {
+            let (code, reason) = (4001, "the session is over".into());
+            frames.push(Out::End { goodbye: None, code, reason });
+            return;
+        }
+        // The numbers rise. After another network the oldest are those that are dead and do not show it yet.
+        if self.sockets.len() >= SOCKETS
+            && let Some(oldest) = self.sockets.keys().min().copied()
+        {
+            self.end_socket(oldest, None, 1013, "too many connections of one session: the oldest makes way");
+        }
+        self.sockets.insert(socket, frames);
+        self.empty_since = None;
+        self.tell_socket(socket, &self.hello());
+        for room in self.session.rooms() {
+            self.roster(Some(socket), room).await;
+        }
+    }
+
+    async fn ask(&mut self, ask: Ask, asker: Asker) {
+        if let Some(socket) = self.may_be_the_secret(&ask, &asker) {
+            return self.tell_socket(socket, &maybe_secret(asker.reference));
+        }
+        match ask {
+            Ask::Say { room, cid, text, re, act } => self.say(asker, room, cid, text, re, act).await,
+            Ask::Change { room, line, what } => {
+                let verb = match what {
+                    What::Edited(_) => "EDIT",
+                    What::Deleted => "DELETE",
+                    What::Reacted(_) => "REACT",
+                    What::Unreacted(_) => "UNREACT",
+                };
+                let command = Command::Change { room: Some(room), line, what: what.clone() };
+                self.request(asker, verb, command, Wanted::Changed(what)).await;
+            }
+            Ask::Offer { to, bytes, name } => {
+                self.request(asker, "SEND", Command::SendFile { to, bytes, name }, Wanted::Offered).await;
+            }
+            Ask::Whisper { cid, to, text } => {
+                let wanted = Wanted::Whispered { to: Some(to.clone()), cid, text: text.clone() };
+                self.send(asker, "WHISPER", Command::Whisper { to, text }, wanted).await;
+            }
+            Ask::Line { room, line } => self.line(asker, room, &line).await,
+            Ask::Typing(room, on) => {
+                let command = Command::Typing { room: Some(room), on };
+                self.request(Asker::default(), "TYPING", command, Wanted::Nothing).await;
+            }
+            Ask::Read(room, seq) => self.mark_read(&room, seq, asker.socket),
+            Ask::Resume(rooms, whispers) => {
+                if let Some(socket) = asker.socket {
+                    self.give_whispers(socket, whispers.as_deref());
+                }
+                self.resume(asker, rooms).await;
+            }
+        }
+    }
+
+    /// Notes how far the user has read, and tells the other sockets.
+    fn mark_read(&mut self, room: &RoomName, seq: u64, asker: Option<SocketId>) {
+        if !self.session.is_in(&bare(room)) {
+            return;
+        }
+        // A mark past the last line would hide those that come next.
+        let last = self.seen.get(&room_key(room)).copied().unwrap_or(0).max(self.state.rooms.last_seq(room));
+        let read = self.read.entry(room_key(room)).or_default();
+        *read = seq.min(last).max(*read);
+        let frame = ServerFrame::Read { room: bare(room), seq: *read };
+        let others: Vec<SocketId> = self.sockets.keys().copied().filter(|other| Some(*other) != asker).collect();
+        others.into_iter().for_each(|other| self.tell_socket(other, &frame));
+    }
+
+    /// The asker's socket, where the command before this one lacked its secret, so that these words may be it: a person types it
+    /// in the next line, as by telnet, and it must not be said aloud. Typing and read marks come by themselves and change nothing.
+    fn may_be_the_secret(&mut self, ask: &Ask, asker: &Asker) -> Option<SocketId> {
+        let socket = self.awaits_secret.filter(|socket| asker.socket == Some(*socket))?;
+        let is_speech = match ask {
+            Ask::Typing(..) | Ask::Read(..) | Ask::Resume(..) => return None,
+            Ask::Say { .. } => true,
+            Ask::Line { line, .. } => {
+                parse::parse(line).is_some_and(|request| matches!(request.what, Ok(Command::Say { .. })))
+            }
+            Ask::Change { .. } | Ask::Whisper { .. } | Ask::Offer { .. } => false,
+        };
+        self.awaits_secret = None;
+        is_speech.then_some(socket)
+    }
+
+    async fn say(
+        &mut self,
+        asker: Asker,
+        room: RoomName,
+        cid: Option<String>,
+        text: Text,
+        re: Option<Line>,
+        act: bool,
+    ) {
+        let re = match re {
+            Some(Line::Id(id)) => Some(id),
+            Some(Line::Last) => match self.state.rooms.last_message(&room) {
+                Some(last) => Some(last),
+                None => return self.refused(asker, &Refusal::no_such_id(None, &room)),
+            },
+            None => None,
+        };
+        let (to, re_id, own) =
+            (Some(room.clone()), re.map(Line::Id), cid.as_deref().and_then(|cid| Text::new(cid).ok()));
+        let command = Command::Say { room: to, re: re_id, cid: own, act, text: text.clone() };
+        let verb = if re.is_some() { "ANSWER" } else { "SAY" };
+        self.send(asker, verb, command, Wanted::Said { room, cid, text, re, act }).await;
+    }
+
+    /// Asks the router for something that may have a `cid`, unless it was asked before: then the answer is the first one's.
+    async fn send(&mut self, asker: Asker, verb: &'static str, command: Command, wanted: Wanted) {
+        let Some(cid) = wanted.cid() else { return self.request(asker, verb, command, wanted).await };
+        if let Some(name) = self.session.name()
+            && let Some(receipt) = self.state.receipts.find(self.session.client, &name, cid)
+        {
+            let same = wanted.is_of(&receipt);
+            return self.sent_before(asker, cid.to_string(), receipt, same);
+        }
+        let first = self.pending.values_mut().find(|pending| pending.what.cid() == Some(cid));
+        if let Some(first) = first {
+            let same = first.what.is_same(&wanted);
+            first.repeats.push((asker, same));
+            return;
+        }
+        self.request(asker, verb, command, wanted).await;
+    }
+
+    fn sent_before(&mut self, asker: Asker, cid: String, receipt: Receipt, same: bool) {
+        let Asker { socket, reference, answer } = asker;
+        if let Some(answer) = answer {
+            let told = match &receipt {
+                Receipt::Said { id, .. } if same => match self.state.rooms.messages.get(id) {
+                    Some(message) => Outcome::Said { message: Box::new(message.clone()), duplicate: true },
+                    None => Outcome::Forgotten,
+                },
+                _ => Outcome::Conflict,
+            };
+            let _gone = answer.send(Ok(told));
+        }
+        let Some(socket) = socket else { return };
+        if !same {
+            let error = AppError::KeyReused.problem();
+            let (code, status, title) = (error.code.into(), error.status, error.detail);
+            return self
+                .tell_socket(socket, &ServerFrame::Error { reference, code, status, title, retry_after_ms: None });
+        }
+        let ack = Ack { reference, cid: Some(cid), duplicate: true, ..Ack::default() };
+        let ack = match receipt {
+            Receipt::Said { room, seq, id, .. } => Ack { room: Some(room), seq: Some(seq), id: Some(id), ..ack },
+            Receipt::Whispered { .. } => ack,
+        };
+        self.tell_socket(socket, &ServerFrame::Ack(ack));
+    }
+
+    /// Remembers what came of something with a `cid`, and answers those who asked for it again meanwhile.
+    pub(super) fn remember(&mut self, cid: Option<&str>, receipt: &Receipt, repeats: Vec<(Asker, bool)>) {
+        let (Some(cid), Some(name)) = (cid, self.session.name()) else { return };
+        self.state.receipts.remember(self.session.client, &name, cid, receipt);
+        for (asker, same) in repeats {
+            self.sent_before(asker, cid.to_string(), receipt.clone(), same);
+        }
+    }
+
+    /// Any line of the line protocol. What it says is as if it had come in its own frame.
+    async fn line(&mut self, asker: Asker, room: Option<RoomName>, line: &Text) {
+        let Some(request) = parse::parse(line) else { return self.refused(asker, &Refusal::NO_TEXT) };
+        if let (Some(verb), Ok(command)) = (request.verb, &request.what)
+            && let Some(error) = unfit(verb, command)
+        {
+            if matches!(command, Command::Prompt(_)) {
+                // Words that follow may be the secret.
+                self.awaits_secret = asker.socket;
+            }
+            return self.refused(asker, &error);
+        }
+        let verb = request.verb.map_or("", |verb| verb.name);
+        let here = room.clone().or_else(|| self.current.clone()).unwrap_or_else(RoomName::lobby);
+        match request.what {
+            Err(error) => self.refused(asker, &error),
+            Ok(Command::Say { room, re, act, text, .. }) => {
+                self.say(asker, room.unwrap_or(here), None, text, re, act).await;
+            }
+            Ok(Command::Change { room, line, what }) => {
+                let command = Command::Change { room: Some(room.unwrap_or(here)), line, what: what.clone() };
+                self.request(asker, verb, command, Wanted::Changed(what)).await;
+            }
+            Ok(Command::Whisper { to, text }) => {
+                let wanted = Wanted::Whispered { to: Some(to.clone()), cid: None, text: text.clone() };
+                self.request(asker, verb, Command::Whisper { to, text }, wanted).await;
+            }
+            Ok(Command::Reply(text)) => {
+                let wanted = Wanted::Whispered { to: None, cid: None, text: text.clone() };
+                self.request(asker, verb, Command::Reply(text), wanted).await;
+            }
+            Ok(command) => {
+                if let Some(room) =
+                    room.filter(|room| self.current.as_ref() != Some(room) && self.session.is_in(&bare(room)))
+                {
+                    self.current = Some(room.clone());
+                    self.request(Asker::default(), "ROOM", Command::Room(Some(room)), Wanted::Nothing).await;
+                }
+                self.state.handle.sample_for(&command);
+                let sets_topic = matches!(command, Command::Topic { text: Some(_), .. });
+                let wanted = if sets_topic { Wanted::TopicSet } else { Wanted::Answered };
+                self.request(asker, verb, command, wanted).await;
+            }
+        }
+    }
+
+    pub(super) async fn roster(&mut self, socket: Option<SocketId>, room: RoomName) {
+        let command = Command::List(Some(room.clone()));
+        self.request(Asker { socket, ..Asker::default() }, "LIST", command, Wanted::Roster(room)).await;
+    }
+}
+
+/// The refusal of words that may be a secret.
+fn maybe_secret(reference: Option<u64>) -> ServerFrame {
+    let title =
+        "This was not said: it may be the password or key that the command before it lacks. To say it, send it again.";
+    ServerFrame::Error {
+        reference,
+        code: "bad-argument".into(),
+        status: 422,
+        title: title.into(),
+        retry_after_ms: None,
+    }
+}
