@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::chat::hooks::{Commit, Hooks};
 use crate::chat::message::{Client, Message};
-use crate::chat::room::Room;
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::archive::reads::Reads;
@@ -19,6 +18,8 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::text::Text;
+
+use state::{Room, RoomState};
 
 pub use state::Features;
 
@@ -40,6 +41,11 @@ pub type Server = crate::net::server::Server<Features>;
 
 impl Hooks for Features {
     type Later = state::Later;
+    type Room = RoomState;
+
+    fn room(last_id: u64) -> RoomState {
+        RoomState { first_id: last_id + 1, ..RoomState::default() }
+    }
 
     fn new(config: &Config) -> Features {
         Features {
@@ -161,13 +167,13 @@ impl Hooks for Features {
     }
 
     fn is_lasting(turn: &Turn<'_, Self>, room: &Room) -> bool {
-        let is_worth_it = room.is_worth_keeping() || !room.op_accounts.is_empty();
-        room.is_kept && turn.router.features.archive.is_some() && is_worth_it
+        let is_worth_it = room.is_worth_keeping() || !room.features.op_accounts.is_empty();
+        room.features.is_kept && turn.router.features.archive.is_some() && is_worth_it
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
         // A room with a key may be known by those who have none; one by invitation may not.
-        !room.invite_only || room.members.contains(&id)
+        !room.features.invite_only || room.members.contains(&id)
     }
 
     fn may_read(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
@@ -193,6 +199,25 @@ impl Hooks for Features {
         client.state.signed_in.then(|| turn.role_of_account(client.id))
     }
 
+    fn is_op(id: ClientId, room: &Room) -> bool {
+        room.features.ops.contains(&id)
+    }
+
+    fn modes(room: &Room) -> Text {
+        room.modes()
+    }
+
+    fn topic(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Text {
+        match &room.features.topic {
+            Some((_, text)) if turn.can_read(id, room) => text.clone(),
+            _ => Text::default(),
+        }
+    }
+
+    fn first_id(room: &Room) -> u64 {
+        if room.features.is_kept { room.features.first_id } else { u64::MAX }
+    }
+
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
         let features = &turn.router.features;
         (!verb.stored || features.archive.is_some()) && (!verb.files || features.files.is_some())
@@ -207,12 +232,16 @@ impl Hooks for Features {
 
     fn leaving(turn: &mut Turn<'_, Self>, id: ClientId, room: Option<&RoomName>) {
         turn.withdraw_files(id, room);
+        if let Some(room) = room {
+            turn.take_ops(id, room);
+        }
     }
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
         if client.state.is_listed {
             turn.router.forget_sanctioned(client.id);
+            turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));
         }
     }
 
@@ -220,12 +249,26 @@ impl Hooks for Features {
         turn.record_line(room, line);
     }
 
-    fn room_changed(turn: &mut Turn<'_, Self>, room: &RoomName) {
-        turn.record_room(room);
+    fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
+        turn.give_ops(id, room);
+    }
+
+    fn show_room(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
+        turn.show_topic(id, room);
+    }
+
+    fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
+        turn.settle_room(room);
+    }
+
+    fn mend(turn: &mut Turn<'_, Self>) {
+        for room in turn.router.rooms.values_mut() {
+            room.features.ops.retain(|op| room.members.contains(op));
+        }
     }
 
     fn room_forgotten(turn: &mut Turn<'_, Self>, room: &Room, last_id: u64) {
-        if room.is_kept {
+        if room.features.is_kept {
             turn.record_forgotten(&room.name, last_id);
         }
         if let Some(files) = &turn.router.features.files {

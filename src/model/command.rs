@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::features::files::file_name;
-use crate::features::moderation::sanction::{self, Network, Whom};
 use crate::model::code::Code;
 use crate::model::feature::FeatureCommand;
+use crate::model::file::file_name;
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+use crate::model::sanction::{self, Network, Whom};
 use crate::model::secrets::{Proof, Secret};
 use crate::model::text::{Text, edits};
 use crate::model::zone::Zone;

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::features::files::{Granted, Token};
-use crate::features::lab::Inspection;
-use crate::features::moderation::sanction;
 use crate::model::audit::Entry;
 use crate::model::code::Code;
 pub use crate::model::command::What;
 use crate::model::command::{Choice, Prompt, Terminal, Verb};
 use crate::model::feature::FeatureEvent;
+use crate::model::file::{Granted, Token};
+use crate::model::inspection::Inspection;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::reload;
 use crate::model::roles::Role;
+use crate::model::sanction;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
 

@@ -25,12 +25,9 @@ use chat_server::testing::{Setup, Shelf, Stage, matches, quick};
 /// The transcripts that the kernel plays as the whole server does, and those of its own folder.
 const PLAYED: &[&str] = &[
     "seed",
-    "names",
     "foreign",
     "presence",
     "newrooms",
-    "toomany",
-    "twenty",
     "time/errors",
     "time/mute",
     "time/repeats",

@@ -25,7 +25,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/protocol/render.rs", 760),
     ("src/chat/router.rs", 630),
     ("src/features/accounts/rules.rs", 560),
-    ("src/features/archive/rules.rs", 540),
     ("src/chat/router/commands.rs", 560),
     ("src/features/moderation/rules.rs", 520),
     ("src/net/telnet.rs", 400),

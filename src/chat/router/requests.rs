@@ -48,9 +48,9 @@ impl<F: Hooks> Turn<'_, F> {
         for room in self.router.rooms.values_mut() {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
             room.members.retain(is_in);
-            room.ops.retain(is_in);
             room.unannounced.retain(is_in);
         }
+        F::mend(self);
         let words = format!("Something broke on our side, sorry. It is in the log as incident {incident}.");
         self.refuse(id, None, None, Refusal::new(Code::InternalError, words).with("incident", incident));
         self.remove(id, Leave::Crashed);
