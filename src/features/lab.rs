@@ -20,6 +20,7 @@ use crate::model::names::ClientId;
 mod chaos;
 pub(crate) mod glass;
 mod rules;
+pub mod verbs;
 pub mod watched;
 
 /// How often those who watch get a picture.

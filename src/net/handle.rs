@@ -14,6 +14,7 @@ use crate::model::command::Command;
 use crate::model::names::ClientId;
 use crate::model::now::Moment;
 use crate::model::text::Text;
+use crate::model::verb::Verbs;
 use crate::net::connections::{Connections, Permit, TurnedAway};
 use crate::net::live::{Follower, Live};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -30,6 +31,7 @@ pub struct ServerHandle {
 struct Shared {
     live: Arc<Live>,
     addr: SocketAddr,
+    verbs: &'static Verbs,
     registry: Registry,
     metrics: Arc<Metrics>,
     connections: Arc<Connections>,
@@ -56,9 +58,15 @@ type Figures = dyn Fn(&mut String) + Send + Sync;
 
 impl ServerHandle {
     /// A handle to a server that listens on `addr`, and whose router reads the other end of `inbox`.
-    pub(super) fn new(inbox: SyncSender<Message>, addr: SocketAddr, config: Config) -> ServerHandle {
+    pub(super) fn new(
+        inbox: SyncSender<Message>,
+        addr: SocketAddr,
+        config: Config,
+        verbs: &'static Verbs,
+    ) -> ServerHandle {
         let shared = Shared {
             addr,
+            verbs,
             registry: Registry::new(),
             metrics: Arc::new(Metrics::new(Moment::now())),
             connections: Connections::new(config.max_clients, config.max_per_address),
@@ -120,6 +128,11 @@ impl ServerHandle {
     /// The clients that are connected.
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
+    }
+
+    /// All verbs of this server.
+    pub fn verbs(&self) -> &'static Verbs {
+        self.shared.verbs
     }
 
     // ---- places ----

@@ -60,7 +60,7 @@ impl<F: Hooks + Send + 'static> Server<F> {
     /// The listener has no address.
     pub fn on(listener: TcpListener, config: Config) -> io::Result<Server<F>> {
         let (sender, inbox) = mpsc::sync_channel(INBOX);
-        let handle = ServerHandle::new(sender, listener.local_addr()?, config);
+        let handle = ServerHandle::new(sender, listener.local_addr()?, config, F::VERBS);
         Ok(Server { listener, inbox, handle, parts: Vec::new() })
     }
 

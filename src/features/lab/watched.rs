@@ -89,7 +89,7 @@ impl WatchedThreads {
     /// Serves one client, with the fault that the settings have for it.
     fn serve(&self, arrival: &Arrival, handle: &ServerHandle) {
         let Arrival { id, ref socket, accepted, .. } = *arrival;
-        let (lab, decoder, encoder) = (&*self.0, LineDecoder::default(), LineEncoder::default());
+        let (lab, decoder, encoder) = (&*self.0, LineDecoder::new(handle.verbs()), LineEncoder::default());
         match lab.chaos.fault_of(id) {
             None => serve(&Watched::new(lab, id, &**socket), id, accepted, decoder, encoder, handle),
             Some(fault) => {
