@@ -14,11 +14,13 @@ use crate::chat::ticket::{Credits, MESSAGES};
 use crate::config::Config;
 use crate::config::chaos::Chaos;
 use crate::metrics::process::{self, Task};
-pub use crate::model::inspection::{Doing, Inspection, Queue, Thread, Turns};
 use crate::model::names::ClientId;
+pub use inspection::{Doing, Inspection, Queue, Thread, Turns};
 
 mod chaos;
+
 pub(crate) mod glass;
+mod inspection;
 mod rules;
 pub mod verbs;
 pub mod watched;
