@@ -24,7 +24,7 @@ use crate::model::verbs as kernel;
 
 use state::{Room, RoomState};
 
-pub use state::Features;
+pub use state::{Features, Server};
 
 /// All verbs, in the order in which `/help` shows them: a verb that is new has its row here.
 pub static VERBS: Verbs = Verbs::new(&[
@@ -105,9 +105,6 @@ pub mod operators;
 pub mod presence;
 pub mod rooms;
 pub(crate) mod state;
-
-/// A server with all features.
-pub type Server = crate::net::server::Server<Features>;
 
 impl Hooks for Features {
     type Later = state::Later;
