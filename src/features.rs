@@ -25,7 +25,7 @@ use crate::model::verbs as kernel;
 
 use state::{Room, RoomState};
 
-pub use state::Features;
+pub use state::{Features, Server};
 
 /// All verbs, in the order in which `/help` shows them: a verb that is new has its row here.
 pub static VERBS: Verbs = Verbs::new(&[
@@ -98,7 +98,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 pub mod accounts;
 pub mod archive;
 pub mod dice;
-pub(crate) mod figures;
+pub mod figures;
 pub mod files;
 pub mod lab;
 pub mod line_editing;

@@ -5,7 +5,7 @@
 //! `config` (settings), `metrics` (figures), `chat` (state), `protocol` (bytes), `net` (sockets and threads), `features`.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, net::server::Server};
+//! use chat_server::{config::Config, features::Server};
 //! Server::bind(Config { addr: "127.0.0.1:0".into(), ..Config::default() })?.run()?;
 //! # Ok::<(), std::io::Error>(())
 //! ```

@@ -9,9 +9,13 @@ use std::thread;
 mod journal;
 
 use chat_server::config::{self, Change, Config, ConfigError, Loaded, Origin, Task};
+use chat_server::features::Server;
+use chat_server::features::figures::Exporter;
+use chat_server::features::files::door::FileDoor;
+use chat_server::features::lab::watched;
 use chat_server::features::operators::rehash::Rehashes;
 use chat_server::net::connection::Threads;
-use chat_server::net::server::{Server, ServerHandle};
+use chat_server::net::server::ServerHandle;
 use chat_server::program::{complain, print};
 use chat_server::{features::lab, machine, program};
 use journal::Journal;
@@ -123,7 +127,7 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = stop_on_signal(server.handle()) {
         return fail(1, &format!("error: cannot listen for signals: {error}"));
     }
-    let (operators, reader) = (server.rehashes(), server.handle());
+    let (operators, reader) = (Rehashes::of(&mut server), server.handle());
     let settings = thread::Builder::new().name("settings".into()).spawn(move || reread_for(operators, &reader));
     let settings = match settings {
         Ok(thread) => thread,
@@ -135,7 +139,10 @@ fn serve(config: Config) -> ExitCode {
         log::error!("{problem}");
     }
     greet(&config, addr.port());
-    let ended = server.run();
+    let ended = match watched::open(&mut server) {
+        Some(watched) => server.run_on(&watched),
+        None => server.run(),
+    };
     // It ends with the router.
     let _panic_was_logged = settings.join();
     if ended.is_ok() {
@@ -159,19 +166,19 @@ fn opened(config: &Config) -> Result<Server, String> {
         |flag: &str, addr: &str| TcpListener::bind(addr).map_err(|error| machine::cannot_listen(flag, addr, &error));
     let is_on = |addr: &str| !matches!(addr, "off" | "");
     let listener = listen("--addr", &config.addr)?;
-    let figures = is_on(&config.metrics).then(|| listen("--metrics", &config.metrics)).transpose()?;
-    let mut server = Server::on(listener, figures, config.clone())
-        .map_err(|error| machine::cannot_listen("--addr", &config.addr, &error))?;
+    let mut server =
+        Server::on(listener, config.clone()).map_err(|error| machine::cannot_listen("--addr", &config.addr, &error))?;
+    if is_on(&config.metrics) {
+        let exporter = Exporter::on(listen("--metrics", &config.metrics)?)
+            .map_err(|error| machine::cannot_listen("--metrics", &config.metrics, &error))?;
+        log::info!("figures on http://{}/metrics", exporter.addr());
+        server.with(exporter);
+    }
     if is_on(&config.files) {
-        let passed = server.pass_files(listen("--files", &config.files)?);
-        passed.map_err(|error| machine::cannot_keep_files(&config.files_dir, &error))?;
-    }
-    let handle = server.handle();
-    if let Some(metrics) = handle.metrics_addr() {
-        log::info!("figures on http://{metrics}/metrics");
-    }
-    if let Some(files) = handle.files_addr() {
-        log::info!("files on {files}");
+        let door = FileDoor::open(listen("--files", &config.files)?, config, None)
+            .map_err(|error| machine::cannot_keep_files(&config.files_dir, &error))?;
+        log::info!("files on {}", door.addr());
+        server.with(door);
     }
     Ok(server)
 }

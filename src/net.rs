@@ -10,4 +10,7 @@ pub mod parting;
 pub mod connection;
 pub mod live;
 pub mod telnet;
+pub mod handle;
+pub mod transport;
+pub mod part;
 pub mod server;

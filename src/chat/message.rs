@@ -25,6 +25,9 @@ use crate::sync::Arc;
 
 pub use crate::chat::ticket::{Credits, Ticket};
 
+/// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
+pub const INBOX: usize = 1_024;
+
 /// Called once with the answer to a question, by the router's thread: it must be quick.
 pub type Reply = Box<dyn FnOnce(Answer) + Send>;
 

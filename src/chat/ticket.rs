@@ -2,6 +2,9 @@
 
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+/// The most messages of one client under way: what a transport makes its [`Credits`] with.
+pub const MESSAGES: usize = 2;
+
 /// How many messages of one client may be under way, from its reader through the router to its writer: a flooder can
 /// fill neither the router's queue nor its own.
 #[derive(Clone)]

@@ -8,11 +8,12 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::chat::hooks::Hooks;
 use crate::config::hosts::{Called, Hosts};
 use crate::model::address::neighbourhood;
 use crate::net::accepting::{self, failed};
 use crate::net::connection::STACK;
-use crate::net::server::ServerHandle;
+use crate::net::server::{Part, ServerHandle, Starting};
 use crate::sync::Mutex;
 
 /// How long one call may take, from its connection to its last byte.
@@ -23,8 +24,8 @@ const MAX_HEAD: usize = 8 * 1024;
 const CALLS: usize = 8;
 const CALLS_EACH: usize = 4;
 
-/// The listener for the figures.
-pub(crate) struct Exporter {
+/// The listener for the figures: a part of a server.
+pub struct Exporter {
     listener: TcpListener,
     addr: SocketAddr,
     calls: Mutex<HashMap<IpAddr, usize>>,
@@ -38,16 +39,20 @@ struct Place<'a> {
 
 impl Exporter {
     /// Serves the figures on a listener.
-    pub(crate) fn on(listener: TcpListener) -> io::Result<Exporter> {
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn on(listener: TcpListener) -> io::Result<Exporter> {
         Ok(Exporter { addr: listener.local_addr()?, listener, calls: Mutex::default() })
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    /// The address that is really listened on.
+    pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Serves until the server stops and this listener is woken. Every thread has ended when it returns.
-    pub(crate) fn run(&self, handle: &ServerHandle) {
+    fn run(&self, handle: &ServerHandle) {
         thread::scope(|scope| {
             let take = |accepted: io::Result<(TcpStream, SocketAddr)>| {
                 let (socket, peer) = accepted.map_err(|error| failed("metrics: cannot take connections", &error))?;
@@ -80,6 +85,17 @@ impl Exporter {
         }
         calls.insert(address, own + 1);
         Some(Place { exporter: self, address })
+    }
+}
+
+impl<F: Hooks> Part<F> for Exporter {
+    fn join(&mut self, handle: &ServerHandle) {
+        handle.wake_at_the_end(self.addr);
+    }
+
+    fn start<'scope, 'env>(&'env mut self, starting: &Starting<'scope, 'env>) -> io::Result<()> {
+        let handle = starting.handle();
+        starting.thread("metrics", move || self.run(handle))
     }
 }
 

@@ -5,23 +5,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chat::ticket::Credits;
+use crate::chat::ticket::{Credits, MESSAGES};
 use crate::config::Config;
 use crate::config::chaos::Chaos;
-use crate::features::lab::chaos::Faulty;
 use crate::metrics::process::{self, Task};
 use crate::model::names::ClientId;
-use crate::net::connection::{Link, serve};
-use crate::net::intake::MESSAGES;
-use crate::net::server::{Arrival, ServerHandle};
-use crate::protocol::dialect::{LineDecoder, LineEncoder};
 pub use inspection::{Doing, Inspection, Queue, Thread, Turns};
 
 mod chaos;
@@ -30,6 +23,7 @@ pub(crate) mod glass;
 mod inspection;
 mod rules;
 pub mod verbs;
+pub mod watched;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
@@ -148,20 +142,6 @@ impl Lab {
         }
     }
 
-    /// The lab's thread: as long as somebody watches it takes a picture each second, and says so. It ends with whoever wakes
-    /// it.
-    pub(crate) fn run(&self, wake: &Receiver<()>, taken: impl Fn()) {
-        while wake.recv().is_ok() {
-            while self.is_watched() {
-                self.look(Instant::now());
-                taken();
-                if let Err(RecvTimeoutError::Disconnected) = wake.recv_timeout(EVERY) {
-                    return;
-                }
-            }
-        }
-    }
-
     /// Whether somebody gets a picture each second.
     pub fn is_watched(&self) -> bool {
         self.watchers.load(Relaxed) > 0
@@ -207,14 +187,6 @@ impl Lab {
         self.turns[place].store(messages << 32 | u64::from(micros), Relaxed);
     }
 
-    /// Shows how many tickets of a client are out.
-    pub(crate) fn lend(&self, id: ClientId, credits: &Credits) {
-        if let Some(seat) = self.seats().get(&id) {
-            // Each connection has one purse, and says so once.
-            let _there_already = seat.credits.set(credits.clone());
-        }
-    }
-
     fn last_turns(&self) -> Vec<Turns> {
         let mut sizes: BTreeMap<u32, Turns> = BTreeMap::new();
         for turn in &self.turns {
@@ -236,81 +208,6 @@ impl Lab {
     fn seats(&self) -> MutexGuard<'_, BTreeMap<ClientId, Arc<Seat>>> {
         // Only ever added to and taken from, so it cannot be left half done.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Serves a client behind the glass wall, and with what is to go wrong with it.
-pub(crate) fn serve_watched(lab: &Lab, arrival: &Arrival, handle: &ServerHandle) {
-    let Arrival { id, ref socket, accepted, .. } = *arrival;
-    let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
-    match lab.chaos.fault_of(id) {
-        None => serve(&Watched::new(lab, id, &**socket), id, accepted, decoder, encoder, handle),
-        Some(fault) => {
-            let faulty = Faulty::new(socket, fault, id, handle);
-            serve(&Watched::new(lab, id, &faulty), id, accepted, decoder, encoder, handle);
-        }
-    }
-}
-
-/// A link that notes since when somebody waits for its peer.
-struct Watched<'a, L> {
-    link: &'a L,
-    lab: &'a Lab,
-    id: ClientId,
-    seat: Arc<Seat>,
-}
-
-impl<'a, L: Link> Watched<'a, L> {
-    fn new(lab: &'a Lab, id: ClientId, link: &'a L) -> Self {
-        let seat = Arc::<Seat>::default();
-        lab.seats().insert(id, seat.clone());
-        Watched { link, lab, id, seat }
-    }
-
-    /// Waits, and notes that it does: until something moves, for a timeout only looks at the time and waits on.
-    fn wait(&self, since: &Since, act: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
-        since.begin(self.lab.clock(Instant::now()));
-        let moved = act();
-        if moved.is_ok() {
-            since.end();
-        }
-        moved
-    }
-}
-
-impl<L> Drop for Watched<'_, L> {
-    fn drop(&mut self) {
-        self.lab.seats().remove(&self.id);
-    }
-}
-
-impl<L: Link> Link for Watched<'_, L> {
-    fn socket(&self) -> &TcpStream {
-        self.link.socket()
-    }
-
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.wait(&self.seat.reading, || self.link.read(buffer))
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.wait(&self.seat.writing, || self.link.write(bytes))
-    }
-
-    fn answer(&self, bytes: &[u8]) -> io::Result<()> {
-        self.link.answer(bytes)
-    }
-
-    fn finish(&self) -> io::Result<()> {
-        self.link.finish()
-    }
-
-    fn close(&self) {
-        self.link.close();
-    }
-
-    fn is_encrypted(&self) -> bool {
-        self.link.is_encrypted()
     }
 }
 

@@ -18,6 +18,9 @@ use crate::model::text::Text;
 /// What a feature's command answers.
 pub(crate) type Answer = router::Answer<Features>;
 
+/// A server with all features.
+pub type Server = crate::net::server::Server<Features>;
+
 /// All that a server can do beyond the kernel, with its state.
 pub struct Features {
     /// How fast what was said is read.

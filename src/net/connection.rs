@@ -10,17 +10,15 @@ use std::time::{Duration, Instant};
 use crate::chat::message::{Client, Message};
 use crate::chat::outbox::Outbox;
 use crate::chat::ticket::Credits;
-use crate::features::lab::serve_watched;
-use crate::model::event::{Envelope, Event, Leave, Wire};
+use crate::model::event::Leave;
 use crate::model::names::ClientId;
-use crate::model::now::Now;
+use crate::net::handle::ServerHandle;
 use crate::net::intake::{Intake, MESSAGES, Next};
 use crate::net::outgoing::{Outgoing, Patience};
 use crate::net::parting::{LINGER, Parting};
 use crate::net::queue::{QueueReceiver, queue};
-use crate::net::server::{Arrival, ServerHandle, Transport};
+use crate::net::transport::{Arrival, Transport, bye};
 use crate::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
-use crate::protocol::render::render;
 
 /// The stack of a client's threads. Nothing in them recurses or keeps more than a page on it.
 pub const STACK: usize = 128 * 1024;
@@ -51,10 +49,7 @@ impl Transport for Threads {
             // The arrival as a whole, for its place in the server ends with it.
             let arrival = &arrival;
             let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
-            match handle.lab() {
-                None => serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle),
-                Some(lab) => serve_watched(lab, arrival, handle),
-            }
+            serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle);
         };
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
@@ -101,8 +96,11 @@ pub trait Link: Send + Sync {
         let _closed_already = self.socket().shutdown(Shutdown::Both);
     }
 
-    /// Whether nobody on the way can read what goes over it.
+    /// Whether nothing on the way can read what goes over it.
     fn is_encrypted(&self) -> bool;
+
+    /// The tickets of the client behind this link, for one that shows how many are out.
+    fn lend(&self, _credits: &Credits) {}
 }
 
 impl Link for TcpStream {
@@ -177,9 +175,7 @@ pub fn serve(
             }
         };
         let credits = Credits::new(MESSAGES);
-        if let Some(lab) = handle.lab() {
-            lab.lend(id, &credits);
-        }
+        link.lend(&credits);
         let mut intake = Box::new(Intake::new(id, accepted, decoder, credits, hangup, handle));
         let mut at_end = false;
         match catch_unwind(AssertUnwindSafe(|| read(link, id, &mut intake, handle, &mut at_end))) {
@@ -200,11 +196,6 @@ fn turn_away(link: &impl Link, id: ClientId) {
         log::debug!("{id}: gone before it was turned away: {error}");
     }
     see_off(link, false, || true);
-}
-
-/// The last line to a client that the router does not know.
-pub(crate) fn bye(why: Leave) -> Vec<u8> {
-    render(&Envelope::new(Now::read().wall, Event::Bye { why, name: None }), Wire::Line)
 }
 
 /// Makes a new socket ready for chat, and says where it comes from.
@@ -403,6 +394,7 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
     use super::*;
+    use crate::model::event::{Envelope, Event};
     use crate::protocol::dialect::{LineDecoder, LineEncoder};
     use crate::testing::{DEADLINE, TestClient, TestServer, quick};
 

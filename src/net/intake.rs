@@ -8,21 +8,20 @@ use std::time::{Duration, Instant};
 use crate::chat::limit::Bucket;
 use crate::chat::message::Message;
 use crate::chat::ticket::Credits;
+pub use crate::chat::ticket::MESSAGES;
 use crate::features::line_editing::editor::{News, shown};
 use crate::model::command::{Command, Terminal};
 use crate::model::event::{Leave, Warning};
 use crate::model::names::ClientId;
 use crate::model::text::Text;
 use crate::model::verbs::QUIT;
+use crate::net::handle::ServerHandle;
 use crate::net::live::Follower;
 use crate::net::queue::Hangup;
-use crate::net::server::ServerHandle;
 use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder};
 use crate::protocol::parse::Request;
 
-/// The most messages of one client under way: what a transport makes its [`Credits`] with.
-pub const MESSAGES: usize = 2;
 /// The most requests in one message to the router.
 const REQUESTS: usize = 32;
 /// Before sign-on a client may send this much.
@@ -557,11 +556,11 @@ mod tests {
     use crate::chat::router::Router;
     use crate::config::Config;
     use crate::features::Features;
+    use crate::features::Server;
     use crate::features::VERBS;
     use crate::metrics::Metrics;
     use crate::model::now::Now;
     use crate::net::queue::queue;
-    use crate::net::server::Server;
     use crate::protocol::dialect::LineDecoder;
     use crate::protocol::parse::parse;
     use crate::testing::{Bare, Stage, TestServer, quick};

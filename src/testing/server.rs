@@ -1,15 +1,21 @@
 //! A server on a free port, with the clients on any transport.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::client::{Dial, Plain, TestClient};
 use super::setup::{Setup, quick};
 use crate::chat::message::Message;
+use crate::features::Server;
+use crate::features::archive::kept::Kept;
+use crate::features::figures::Exporter;
+use crate::features::files::Files;
+use crate::features::files::door::FileDoor;
+use crate::features::lab::watched;
 use crate::net::connection::{Link, Threads};
-use crate::net::server::{Server, ServerHandle, Transport};
+use crate::net::server::{ServerHandle, Transport};
 
 /// What is tested: a transport, and how the clients of a test reach it.
 #[derive(Clone, Copy)]
@@ -44,20 +50,30 @@ impl Engine {
     /// If it cannot be started.
     pub fn with(self, setup: impl Into<Setup>) -> TestServer {
         let Setup { config, kept, .. } = setup.into();
-        let files = (config.files != "off").then(|| TcpListener::bind(&config.files).expect("a free port for files"));
-        let mut server = Server::bind(config).expect("a free port on loopback");
-        if let Some(files) = files {
-            server.pass_files(files).expect("a folder for files");
-        }
+        let mut server = Server::bind(config.clone()).expect("a free port on loopback");
         let handle = server.handle();
-        if let Some((memory, policy)) = kept {
+        let listen = |addr: &str| TcpListener::bind(addr).expect("a free port on loopback");
+        let exporter = (config.metrics != "off").then(|| Exporter::on(listen(&config.metrics)).expect("an address"));
+        let figures = exporter.as_ref().map(Exporter::addr);
+        exporter.into_iter().for_each(|exporter| server.with(exporter));
+        let kept = kept.map(|(memory, policy)| {
             let router = handle.clone();
-            let (store, contents) = memory.open(move |report| router.send(Message::Store(report)));
-            server.keep_in(store, contents, policy);
+            (memory.open(move |report| router.send(Message::Store(report))), policy)
+        });
+        if config.files != "off" {
+            let known = kept.as_ref().map(|((_, contents), _)| contents);
+            server.with(FileDoor::open(listen(&config.files), &config, known).expect("a folder for files"));
         }
-        let run = move || (self.run)(server);
+        if let Some(((store, contents), policy)) = kept {
+            server.with(Kept::new(store, contents, policy));
+        }
+        let watched = watched::open(&mut server);
+        let run = move || match watched {
+            Some(watched) => server.run_on(&watched),
+            None => (self.run)(server),
+        };
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
-        TestServer { handle, thread: Some(thread), dial: self.dial }
+        TestServer { handle, figures, thread: Some(thread), dial: self.dial }
     }
 
     /// A line as the transcripts have it: see [`Dial::heard`].
@@ -69,6 +85,7 @@ impl Engine {
 /// A server on a thread of its own. It stops and is joined when this is dropped.
 pub struct TestServer {
     handle: ServerHandle,
+    figures: Option<SocketAddr>,
     thread: Option<JoinHandle<io::Result<()>>>,
     dial: fn(SocketAddr) -> Arc<dyn Link>,
 }
@@ -94,7 +111,23 @@ impl TestServer {
     /// # Panics
     /// If there is none: it is on with the setting `files`.
     pub fn file_door(&self) -> TestClient {
-        TestClient::connect(self.handle.files_addr().expect("files are passed on"))
+        TestClient::connect((Ipv4Addr::LOCALHOST, self.files().port()).into())
+    }
+
+    /// Its files.
+    ///
+    /// # Panics
+    /// As [`file_door`](Self::file_door).
+    pub fn files(&self) -> Arc<Files> {
+        self.handle.find().expect("files are passed on")
+    }
+
+    /// The address of its figures.
+    ///
+    /// # Panics
+    /// If there is none: they are on with the setting `metrics`.
+    pub fn figures(&self) -> SocketAddr {
+        self.figures.expect("figures are served")
     }
 
     /// Its handle.

@@ -29,7 +29,7 @@ fn asked(addr: SocketAddr, head: &str) -> String {
 #[test]
 fn several_are_served_at_a_time() {
     let server = watched();
-    let addr = server.handle().metrics_addr().expect("it serves figures");
+    let addr = server.figures();
     let silent: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(addr).expect("it takes them")).collect();
     let half = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-a: ";
     (&silent[0]).write_all(half.as_bytes()).expect("it reads");
@@ -55,7 +55,7 @@ fn watched() -> TestServer {
 }
 
 fn scrape(server: &TestServer) -> Scrape {
-    Scrape::of(server.handle().metrics_addr().expect("it serves figures"))
+    Scrape::of(server.figures())
 }
 
 /// Looks until it is so: how the clients are is seen once a second.

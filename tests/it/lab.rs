@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use chat_server::config::Config;
+use chat_server::features::lab::Lab;
 use chat_server::testing::{TestClient, TestServer, matches, quick};
 
 use chat_conformance::witness::{Record, Witness, check_one_order};
@@ -25,7 +26,8 @@ fn picture(client: &mut TestClient) -> Vec<String> {
 #[test]
 fn a_picture_comes_each_second_until_it_is_switched_off() {
     let server = TestServer::with(lab("off"));
-    let watching = || server.handle().lab().is_some_and(chat_server::features::lab::Lab::is_watched);
+    let lab = server.handle().find::<Lab>().expect("a lab");
+    let watching = || lab.is_watched();
     let mut ani = server.join("ani");
     let mut budi = server.join("budi");
     ani.settle();

@@ -25,14 +25,13 @@ const FILES: &[(&str, usize)] = &[
     ("src/features/accounts/rules.rs", 560),
     ("src/chat/router/commands.rs", 560),
     ("src/features/moderation/rules.rs", 520),
-    ("src/net/server.rs", 490),
     ("src/net/telnet.rs", 400),
     ("crates/chatd/src/settings.rs", 620),
 ];
 
 /// Functions that may be longer.
 const FUNCTIONS: &[(&str, &str, usize)] =
-    &[("src/net/intake.rs", "next", 95), ("crates/chatd/src/serve.rs", "serve", 110)];
+    &[("src/net/intake.rs", "next", 95), ("crates/chatd/src/serve.rs", "serve", 90)];
 
 /// The most code lines of the card: what is read in an afternoon. It is to become 3,600.
 const CARD: usize = 7_300;

@@ -146,11 +146,10 @@ fn every_thread_has_its_row() {
             let name = name.split_once('{').map_or_else(|| name.to_string(), |(stem, _)| format!("{stem}N"));
             named.insert(name);
         }
+        // Those that a part of the server starts: `starting.thread("lab", …)`.
+        let of_parts = source.split(".thread(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        named.extend(of_parts.map(String::from));
     }
-    // The server's helpers beside the router: `aside(scope, "lab", …)`.
-    let helpers = read("src/net/server.rs");
-    let helpers = helpers.split("aside(scope, \"").skip(1).filter_map(|rest| rest.split('"').next());
-    named.extend(helpers.map(String::from));
     named.extend(["store-reader", "store-search"].map(String::from)); // named by a loop
     let rows = table("docs/threads.md", "| thread | owns | waits on | ends when |");
     let told: BTreeSet<String> =

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use chat_conformance::program::{tied, tied_words};
 use chat_server::config::Loaded;
-use chat_server::net::server::Server;
+use chat_server::features::Server;
+use chat_server::features::files::door::FileDoor;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chat");
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -28,9 +29,10 @@ fn server() {
     let loaded = Loaded::new(flags.lines().map(Into::into), |name| std::env::var_os(name)).expect("good settings");
     let config = loaded.config;
     let listener = TcpListener::bind(&config.addr).expect("a free port");
-    let mut server = Server::on(listener, None, config.clone()).expect("a server");
+    let mut server = Server::on(listener, config.clone()).expect("a server");
     if !matches!(config.files.as_str(), "off" | "") {
-        server.pass_files(TcpListener::bind(&config.files).expect("a free port")).expect("a file door");
+        let door = TcpListener::bind(&config.files).expect("a free port");
+        server.with(FileDoor::open(door, &config, None).expect("a file door"));
     }
     println!("listening on {}", server.handle().addr());
     server.run().expect("it runs until it is killed");

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use chat_conformance::program::tied;
 use chat_server::config::Config;
+use chat_server::features::Server;
 use chat_server::model::operator_key::OperatorKey;
-use chat_server::net::server::{Server, ServerHandle};
+use chat_server::net::server::ServerHandle;
 use chat_server::testing::quick;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
@@ -31,7 +32,7 @@ impl Chat {
     fn start() -> Chat {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let operator_key = OperatorKey::new("a key that nobody types").ok();
-        let server = Server::on(listener, None, Config { operator_key, ..quick() }).expect("a server");
+        let server = Server::on(listener, Config { operator_key, ..quick() }).expect("a server");
         let handle = server.handle();
         let thread = thread::spawn(move || server.run().expect("it runs"));
         Chat { handle, thread: Some(thread) }

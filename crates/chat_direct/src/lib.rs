@@ -6,7 +6,7 @@
 //! on which another thread blocks in a read, which is why this is a crate of its own.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, net::server::Server};
+//! use chat_server::{config::Config, features::Server};
 //! Server::bind(Config::default())?.run_on(&chat_direct::Direct::default())?;
 //! # Ok::<(), std::io::Error>(())
 //! ```

@@ -5,7 +5,7 @@
 //! thread that waits (`readiness.rs`), and what is to be done for a client (`client.rs`).
 //!
 //! ```no_run
-//! use chat_server::{config::Config, net::server::Server};
+//! use chat_server::{config::Config, features::Server};
 //! Server::bind(Config::default())?.run_on(&chat_pool::Pool::default())?;
 //! # Ok::<(), std::io::Error>(())
 //! ```

@@ -1,12 +1,12 @@
 //! A transport that speaks TLS 1.2 and 1.3, with two threads for each client, as the core's own has them.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, net::server::Server};
+//! use chat_server::{config::Config, features::Server, net::server::Door};
 //! use chat_tls::{Files, Tls};
 //! let tls = Tls::load(&Files { cert: "cert.pem".into(), key: "key.pem".into(), client_ca: None })?;
 //! let mut server = Server::bind(Config::default())?;
 //! let door = std::net::TcpListener::bind("127.0.0.1:7880")?;
-//! server.also("tls", door, tls.clone())?; // beside the plain door, in the same chat
+//! server.with(Door::new("tls", door, tls.clone())?); // beside the plain door, in the same chat
 //! server.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

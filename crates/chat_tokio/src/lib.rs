@@ -4,7 +4,7 @@
 //! at once (bytes that came, room to write, news from the router, a deadline), and never holds a thread while it does.
 //!
 //! ```no_run
-//! use chat_server::{config::Config, net::server::Server};
+//! use chat_server::{config::Config, features::Server};
 //! Server::bind(Config::default())?.run_on(&chat_tokio::Tokio::default())?;
 //! # Ok::<(), std::io::Error>(())
 //! ```

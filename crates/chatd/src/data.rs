@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use chat_server::chat::message::Message;
+use chat_server::features::Server;
+use chat_server::features::archive::kept::Kept;
 use chat_server::features::archive::store::Contents;
 use chat_server::model::roles::Policy;
-use chat_server::net::server::{Server, ServerHandle};
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Strength};
 
 /// The settings of the data.
@@ -80,12 +81,11 @@ impl Data {
 /// The system has no thread or no file for it.
 pub(crate) fn keep(
     server: &mut Server,
-    handle: &ServerHandle,
     (sqlite, contents): (Sqlite, Contents),
     policy: Policy,
 ) -> std::io::Result<Guard> {
-    let router = handle.clone();
+    let router = server.handle();
     let (store, guard) = sqlite.start(move |report| router.send(Message::Store(report)))?;
-    server.keep_in(store, contents, policy);
+    server.with(Kept::new(store, contents, policy));
     Ok(guard)
 }

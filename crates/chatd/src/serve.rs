@@ -8,11 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_server::config::{ConfigError, Origin};
+use chat_server::config::{Config, ConfigError, Origin};
+use chat_server::features::Server;
 use chat_server::features::archive::store::Contents;
+use chat_server::features::figures::Exporter;
+use chat_server::features::files::door::FileDoor;
+use chat_server::features::lab::watched;
+use chat_server::features::operators::rehash::Rehashes;
 use chat_server::metrics::exposition::{Exposition, Kind};
 use chat_server::model::roles::Role;
-use chat_server::net::server::{Server, ServerHandle};
+use chat_server::net::server::{Door, ServerHandle};
 use chat_server::program::{complain, print};
 use chat_server::{features::lab, machine};
 use chat_store::{Guard, OpenError};
@@ -93,40 +98,17 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(listener) => listener,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
     };
-    let figures = match core.metrics.as_str() {
-        "off" | "" => None,
-        addr => match listen(addr) {
-            Ok(listener) => Some(listener),
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--metrics", addr, &error)),
-        },
-    };
-    let mut server = match Server::on(listener, figures, core.clone()) {
+    let mut server = match Server::on(listener, core.clone()) {
         Ok(server) => server,
         Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--addr", &core.addr, &error)),
     };
-    if !matches!(core.files.as_str(), "off" | "") {
-        let door = match listen(&core.files) {
-            Ok(door) => door,
-            Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--files", &core.files, &error)),
+    let addrs =
+        match open_doors(&mut server, &settings, core, data.as_ref().map(|(_, contents)| contents), tls.as_ref()) {
+            Ok(addrs) => addrs,
+            Err(problem) => return fail(UNAVAILABLE, &problem),
         };
-        if let Err(error) = server.pass_files(door) {
-            return fail(UNAVAILABLE, &machine::cannot_keep_files(&core.files_dir, &error));
-        }
-    }
-    let mut tls_addr = None;
-    if let Some(tls) = &tls {
-        let addr = &settings.tls.addr;
-        let opened = listen(addr).and_then(|door| {
-            tls_addr = Some(door.local_addr()?);
-            server.also("tls", door, tls.clone())
-        });
-        if let Err(error) = opened {
-            return fail(UNAVAILABLE, &machine::cannot_listen("--tls", addr, &error));
-        }
-        tls::report(tls);
-    }
     let handle = server.handle();
-    let store = match data.map(|data| data::keep(&mut server, &handle, data, settings.data.policy)).transpose() {
+    let store = match data.map(|data| data::keep(&mut server, data, settings.data.policy)).transpose() {
         Ok(store) => store,
         Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
     };
@@ -151,7 +133,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(signals) => signals,
         Err(error) => return fail(1, &format!("error: cannot listen for signals: {error}")),
     };
-    let printed = print(&doors(&handle, web.as_ref(), tls_addr));
+    let printed = print(&doors(&handle, web.as_ref(), &addrs));
     if let Err(problem) = &printed {
         tracing::error!("{problem}");
     }
@@ -159,15 +141,18 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         &settings,
         (settings::file(matches), has_admin),
         handle.addr().port(),
-        tls_addr,
+        addrs.tls,
         web.as_ref().map(Web::addr),
         started,
     );
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
-    let operators = server.rehashes();
-    let ended = signals.while_running(&notify, &mut live, operators, || server.run_on(&*engine));
+    let operators = Rehashes::of(&mut server);
+    let ended = signals.while_running(&notify, &mut live, operators, || match watched::open(&mut server) {
+        Some(watched) => server.run_on(&watched),
+        None => server.run_on(&*engine),
+    });
     if let Some(web) = web {
         web.stop();
     }
@@ -182,13 +167,62 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     printed.map_or_else(|problem| fail(1, &format!("error: {problem}")), |()| ExitCode::SUCCESS)
 }
 
+/// Where the doors beside the line door are.
+#[derive(Default)]
+struct Addrs {
+    tls: Option<SocketAddr>,
+    files: Option<SocketAddr>,
+    figures: Option<SocketAddr>,
+}
+
+/// Opens the doors of the server beside the line door and the page's.
+///
+/// # Errors
+/// Which one cannot be opened, and what to try.
+fn open_doors(
+    server: &mut Server,
+    settings: &Settings,
+    core: &Config,
+    known: Option<&Contents>,
+    tls: Option<&Tls>,
+) -> Result<Addrs, String> {
+    let open = |flag, addr: &str| {
+        let closed = |error| machine::cannot_listen(flag, addr, &error);
+        listener::listen(addr, core.slow_secs).map_err(closed)
+    };
+    let is_on = |addr: &str| !matches!(addr, "off" | "");
+    let mut addrs = Addrs::default();
+    if is_on(&core.metrics) {
+        let door = open("--metrics", &core.metrics)?;
+        let exporter =
+            Exporter::on(door).map_err(|error| machine::cannot_listen("--metrics", &core.metrics, &error))?;
+        addrs.figures = Some(exporter.addr());
+        server.with(exporter);
+    }
+    if is_on(&core.files) {
+        let door = FileDoor::open(open("--files", &core.files)?, core, known);
+        let door = door.map_err(|error| machine::cannot_keep_files(&core.files_dir, &error))?;
+        addrs.files = Some(door.addr());
+        server.with(door);
+    }
+    if let Some(tls) = tls {
+        let addr = &settings.tls.addr;
+        let door = Door::new("tls", open("--tls", addr)?, tls.clone());
+        let door = door.map_err(|error| machine::cannot_listen("--tls", addr, &error))?;
+        addrs.tls = Some(door.addr());
+        server.with(door);
+        tls::report(tls);
+    }
+    Ok(addrs)
+}
+
 /// Where each door is, one a line.
-fn doors(handle: &ServerHandle, web: Option<&Web>, tls: Option<SocketAddr>) -> String {
+fn doors(handle: &ServerHandle, web: Option<&Web>, addrs: &Addrs) -> String {
     let mut lines = vec![format!("listening on {}", handle.addr())];
     lines.extend(web.map(|web| format!("page on http://{}", web.addr())));
-    lines.extend(tls.map(|addr| format!("tls on {addr}")));
-    lines.extend(handle.files_addr().map(|addr| format!("files on {addr}")));
-    lines.extend(handle.metrics_addr().map(|addr| format!("figures on http://{addr}/metrics")));
+    lines.extend(addrs.tls.map(|addr| format!("tls on {addr}")));
+    lines.extend(addrs.files.map(|addr| format!("files on {addr}")));
+    lines.extend(addrs.figures.map(|addr| format!("figures on http://{addr}/metrics")));
     lines.push(String::new());
     lines.join("\n")
 }

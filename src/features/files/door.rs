@@ -15,14 +15,18 @@ use std::time::{Duration, Instant};
 
 use super::{FileError, Files, Place, Reader, Upload};
 use crate::chat::message::{Message, Onlooker, Placed, Sought};
+use crate::chat::router::Router;
 use crate::config::Config;
+use crate::features::archive::store::Contents;
+use crate::features::state::Features;
 use crate::metrics::Metrics;
 use crate::model::event::Foreign;
 use crate::model::names::RoomName;
+use crate::model::now::Now;
 use crate::net::accepting::{self, failed};
 use crate::net::connection::{Link, STACK};
 use crate::net::parting::LINGER;
-use crate::net::server::ServerHandle;
+use crate::net::server::{Part, ServerHandle, Starting};
 use crate::net::turning_away::Goodbyes;
 use crate::protocol::parse::foreign;
 use crate::protocol::render::answer_to;
@@ -44,29 +48,34 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// The bytes of one read.
 const PIECE: usize = 64 * 1024;
 
-/// The listener for files.
-pub(crate) struct FileDoor {
+/// The listener for files: a part of a server.
+pub struct FileDoor {
     listener: TcpListener,
     addr: SocketAddr,
     files: Arc<Files>,
 }
 
 impl FileDoor {
-    /// Takes transfers from a listener.
-    pub(crate) fn new(listener: TcpListener, files: Arc<Files>) -> io::Result<FileDoor> {
-        Ok(FileDoor { addr: listener.local_addr()?, listener, files })
+    /// Passes files on by a listener; they lie in the directory of the settings. What is in it from before is there again as far as
+    /// the store knows of it (`known`), and else removed.
+    ///
+    /// # Errors
+    /// The listener has no address, the directory cannot be used, or there is no random source.
+    pub fn open(listener: TcpListener, config: &Config, known: Option<&Contents>) -> io::Result<FileDoor> {
+        let addr = listener.local_addr()?;
+        let (files, now) = (Files::open(config, addr.port())?, Now::read());
+        let (lines, trusted) = known.map_or((&[][..], None), |contents| (&contents.files[..], contents.time));
+        files.restore(lines, now.mono, trusted.unwrap_or(now.wall));
+        Ok(FileDoor { addr, listener, files })
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    /// The address that is really listened on.
+    pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    pub(crate) fn files(&self) -> &Arc<Files> {
-        &self.files
-    }
-
     /// Serves until the server stops. Every thread has ended when it returns.
-    pub(crate) fn run(&self, handle: &ServerHandle, away: &Goodbyes) {
+    fn run(&self, handle: &ServerHandle, away: &Goodbyes) {
         thread::scope(|scope| {
             let tidy = thread::Builder::new().name("tidy-files".into()).stack_size(STACK);
             if let Err(error) = tidy.spawn_scoped(scope, || self.files.tidy()) {
@@ -93,6 +102,26 @@ impl FileDoor {
             accepting::each(accepting::connections(&self.listener, || handle.is_stopping()), take, thread::sleep);
             self.files.close();
         });
+    }
+}
+
+impl Part<Features> for FileDoor {
+    fn join(&mut self, handle: &ServerHandle) {
+        handle.wake_at_the_end(self.addr);
+        handle.share(self.files.clone());
+    }
+
+    fn prepare(&mut self, router: &mut Router<Features>, handle: &ServerHandle) {
+        router.pass_files(self.files.clone(), &handle.config());
+    }
+
+    fn start<'scope, 'env>(&'env mut self, starting: &Starting<'scope, 'env>) -> io::Result<()> {
+        let (handle, away) = (starting.handle(), starting.away());
+        starting.thread("accept-files", move || self.run(handle, &away))
+    }
+
+    fn end(&mut self) {
+        self.files.end();
     }
 }
 

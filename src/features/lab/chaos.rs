@@ -15,7 +15,7 @@ use crate::config::chaos::Fault;
 use crate::model::names::ClientId;
 use crate::model::text::Text;
 use crate::net::connection::Link;
-use crate::net::server::ServerHandle;
+use crate::net::handle::ServerHandle;
 
 /// What stalls, panics or is reset does so behind this many lines, so that there was somebody with a name.
 const LINES: usize = 3;

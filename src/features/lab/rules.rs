@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, Receiver};
 
+use crate::chat::message::INBOX;
 use crate::chat::router::{Router, Turn};
 use crate::features::lab::glass::Glass;
 use crate::features::lab::{Inspection, Lab, QUEUES, Queue};
@@ -13,7 +14,6 @@ use crate::model::code::Code;
 use crate::model::event::{Block, Envelope, Event, Words};
 use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
-use crate::net::server::INBOX;
 
 impl Router<Features> {
     /// Lets people look inside. Who waits on what is returned takes a picture whenever something comes, and says so by

@@ -2,10 +2,12 @@
 //! thread of their own, and says what has changed.
 
 use crate::chat::message::Message;
+use crate::chat::router::Router;
 use crate::config::{Change, ConfigError};
+use crate::features::state::Features;
 use crate::model::text::Text;
-use crate::net::server::ServerHandle;
-use crate::sync::mpsc::Receiver;
+use crate::net::server::{Part, Server, ServerHandle};
+use crate::sync::mpsc::{self, Receiver, SyncSender};
 
 /// The most operators who wait for it at once.
 pub(crate) const WAITING: usize = 8;
@@ -23,9 +25,24 @@ pub struct Rehash {
     outcome: Option<Result<Vec<Change>, Text>>,
 }
 
+/// Without this part `REHASH` says that there is nothing to read.
+struct Asking(Option<SyncSender<u64>>);
+
+impl Part<Features> for Asking {
+    fn prepare(&mut self, router: &mut Router<Features>, _: &ServerHandle) {
+        // It is the only sender, so that the other end sees the end of the router.
+        if let Some(ask) = self.0.take() {
+            router.rehash_by(ask);
+        }
+    }
+}
+
 impl Rehashes {
-    pub(crate) fn new(numbers: Receiver<u64>, handle: ServerHandle) -> Rehashes {
-        Rehashes { numbers, handle }
+    /// Lets the operators of a server have its settings read again. The caller takes what comes here, on a thread of its own.
+    pub fn of(server: &mut Server<Features>) -> Rehashes {
+        let (ask, numbers) = mpsc::sync_channel(WAITING);
+        server.with(Asking(Some(ask)));
+        Rehashes { numbers, handle: server.handle() }
     }
 }
 

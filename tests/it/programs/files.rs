@@ -82,7 +82,7 @@ fn is_the_same(a: &Path, b: &Path) {
 #[test]
 fn each_netcat_sends_a_file_and_fetches_it_byte_for_byte() {
     let (server, folder) = (server(|_| {}), Folder::new("each"));
-    let port = server.handle().files_addr().expect("files are passed on").port();
+    let port = server.files().port();
     let mut ani = server.join("ani");
     // A size that ends with no piece of anything, and one byte.
     for (name, size) in [("foto.bin", 300 * 1_024 + 7), ("satu.bin", 1)] {
@@ -104,7 +104,7 @@ fn each_netcat_sends_a_file_and_fetches_it_byte_for_byte() {
 #[test]
 fn each_netcat_shows_why_a_file_did_not_go() {
     let (server, folder) = (server(|_| {}), Folder::new("why"));
-    let port = server.handle().files_addr().expect("files are passed on").port();
+    let port = server.files().port();
     let mut ani = server.join("ani");
     let sent = folder.file("big.bin", 3 * MIB);
     for (_, command) in PROGRAMS.iter().filter(|(program, _)| is_here(program)) {
@@ -122,7 +122,7 @@ fn a_hundred_mebibytes_arrive_byte_for_byte_while_people_chat() {
         return;
     }
     let (server, folder) = (server(|config| config.file_bytes = 200 * MIB as u64), Folder::new("big"));
-    let port = server.handle().files_addr().expect("files are passed on").port();
+    let port = server.files().port();
     let (mut ani, mut budi) = (server.join("ani"), server.join("budi"));
     let sent = folder.file("big.bin", 100 * MIB);
     let token = offer(&mut ani, 100 * MIB as u64, "big.bin");

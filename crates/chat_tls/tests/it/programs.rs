@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::thread;
 
 use chat_conformance::program::{Program, is_here};
-use chat_server::net::server::Server;
+use chat_server::features::Server;
+use chat_server::net::server::Door;
 use chat_server::testing::{DEADLINE, quick};
 use chat_tls::{Files, Tls};
 
@@ -175,7 +176,7 @@ fn keys_of_every_kind() {
         let mut server = Server::bind(quick()).expect("a free port");
         let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let connect = format!("localhost:{}", door.local_addr().expect("an address").port());
-        server.also("tls", door, tls).expect("an address");
+        server.with(Door::new("tls", door, tls).expect("an address"));
         let handle = server.handle();
         let running = thread::Builder::new().name("server".into()).spawn(move || server.run()).expect("a thread");
         for version in ["-tls1_2", "-tls1_3"] {

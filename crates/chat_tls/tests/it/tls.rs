@@ -7,8 +7,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
+use chat_server::features::Server;
 use chat_server::net::connection::Link;
-use chat_server::net::server::{Server, ServerHandle};
+use chat_server::net::server::{Door, ServerHandle};
 use chat_server::testing::{DEADLINE, TestClient, quick};
 use chat_tls::{Files, Tls};
 use rcgen::ExtendedKeyUsagePurpose;
@@ -35,7 +36,7 @@ impl Both {
         let mut server = Server::bind(config).expect("a free port");
         let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = door.local_addr().expect("an address");
-        server.also("tls", door, tls.clone()).expect("an address");
+        server.with(Door::new("tls", door, tls.clone()).expect("an address"));
         let handle = server.handle();
         let thread = thread::Builder::new().name("server".into()).spawn(move || server.run()).expect("a thread");
         Both { pki, tls, addr, handle, thread: Some(thread) }
@@ -158,7 +159,8 @@ fn a_server_that_was_told_to_stop_before_it_ran_ends() {
     let tls = Tls::load(&Pki::new().files()).expect("good certificates");
     let mut server = Server::bind(quick()).expect("a free port");
     server.handle().shutdown();
-    server.also("tls", TcpListener::bind("127.0.0.1:0").expect("a free port"), tls).expect("an address");
+    let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    server.with(Door::new("tls", door, tls).expect("an address"));
     server.run().expect("a good end");
 }
 

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Html;
 use chat_server::chat::message::Sought;
 use chat_server::config::hosts::Authority;
+use chat_server::features::files::Files;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,7 +67,7 @@ pub(crate) struct Offer {
 #[utoipa::path(get, path = "/server", tag = "server", responses((status = 200, description = "Before one has a name", body = Offer)))]
 pub(crate) async fn offer(State(state): Shared, headers: HeaderMap) -> Json<Offer> {
     let policy = state.handle.registry().policy();
-    let files = state.handle.files().map(|_| state.handle.config().file_bytes);
+    let files = state.handle.find::<Files>().map(|_| state.handle.config().file_bytes);
     let door = state.handle.addr();
     let line = (!door.ip().is_loopback() || names_this_machine(&headers)).then_some(door.port());
     Json(Offer { accounts: policy.is_some(), private: policy.is_some_and(|policy| policy.private), files, line })

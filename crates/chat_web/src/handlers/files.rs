@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::chat::message::{Placed, Sought};
 use chat_server::features::files::door::{Clock, TICK, finish};
-use chat_server::features::files::{Fetched, FileError, Place, Reader, Upload};
+use chat_server::features::files::{Fetched, FileError, Files, Place, Reader, Upload};
 use chat_server::metrics::Metrics;
 use chat_server::model::command::Recipient;
 use chat_server::model::file::file_name;
@@ -103,7 +103,7 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AppError> {
-    let files = state.handle.files().ok_or(Refusal::NO_FILES)?.clone();
+    let files = state.handle.find::<Files>().ok_or(Refusal::NO_FILES)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let bytes = length.ok_or(AppError::NoLength)?;
     if bytes == 0 {
@@ -189,7 +189,7 @@ pub(crate) async fn download(
     peer: Peer,
     PathParam(token): PathParam<String>,
 ) -> Result<Response, AppError> {
-    let files = state.handle.files().ok_or(Refusal::NO_FILES)?.clone();
+    let files = state.handle.find::<Files>().ok_or(Refusal::NO_FILES)?;
     let place = files.place(peer.address.ip()).map_err(AppError::File)?;
     let reader = viewer.person().map_or(Reader::Nobody, Reader::Person);
     let address = peer.address.ip();

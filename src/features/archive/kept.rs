@@ -1,0 +1,27 @@
+//! The part of a server that keeps what is said.
+
+use crate::chat::router::Router;
+use crate::features::archive::store::{Contents, Store};
+use crate::features::state::Features;
+use crate::model::now::Now;
+use crate::model::roles::Policy;
+use crate::net::server::{Part, ServerHandle};
+
+/// A store for a server, what is in it, and the rules for accounts: what is in it is there when clients come, and what they say is
+/// kept.
+pub struct Kept(Option<(Box<dyn Store>, Contents, Policy)>);
+
+impl Kept {
+    /// A store that is open, and what it says is in it.
+    pub fn new(store: Box<dyn Store>, contents: Contents, policy: Policy) -> Kept {
+        Kept(Some((store, contents, policy)))
+    }
+}
+
+impl Part<Features> for Kept {
+    fn prepare(&mut self, router: &mut Router<Features>, _: &ServerHandle) {
+        if let Some((store, contents, policy)) = self.0.take() {
+            router.keep_in(store, contents, policy, Now::read());
+        }
+    }
+}
