@@ -19,6 +19,7 @@ use crate::features::figures::Exporter;
 use crate::features::files::Files;
 use crate::features::files::door::FileDoor;
 use crate::features::lab::Lab;
+use crate::features::message::Call;
 use crate::features::operators::rehash::{Rehashes, WAITING as WAITING_REHASHES};
 use crate::metrics::Metrics;
 use crate::model::command::Command;
@@ -285,7 +286,7 @@ impl Server {
             }
             if let Some((wake, lab)) = lab {
                 let handle = &handle;
-                let watch = move || lab.run(&wake, || handle.send(Message::Sampled));
+                let watch = move || lab.run(&wake, || handle.send(Call::Sampled.into()));
                 aside(scope, "lab", watch).inspect_err(give_up)?;
             }
             let (line, waiting) = mpsc::sync_channel(WAITING);

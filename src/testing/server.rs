@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use super::client::{Dial, Plain, TestClient};
 use super::setup::{Setup, quick};
-use crate::chat::message::Message;
+use crate::features::message::Call;
 use crate::net::connection::{Link, Threads};
 use crate::net::server::{Server, ServerHandle, Transport};
 
@@ -52,7 +52,7 @@ impl Engine {
         let handle = server.handle();
         if let Some((memory, policy)) = kept {
             let router = handle.clone();
-            let (store, contents) = memory.open(move |report| router.send(Message::Store(report)));
+            let (store, contents) = memory.open(move |report| router.send(Call::Store(report).into()));
             server.keep_in(store, contents, policy);
         }
         let run = move || (self.run)(server);

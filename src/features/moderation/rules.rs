@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::chat::message::{Client, Onlooker, Rights, Sought};
+use crate::chat::message::Client;
 use crate::chat::router::{IN_NO_ROOM, Router, Turn};
 use crate::features::archive::reads;
+use crate::features::message::{Onlooker, Rights, Sought};
 use crate::features::moderation::sanction::{
     Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words,
 };
