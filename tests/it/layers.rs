@@ -55,7 +55,7 @@ const UPWARD: &[(&str, &str)] = &[
     ("chat::router::requests", "protocol::parse"),
     (
         "net::server",
-        "features features::figures features::files features::files::door features::lab features::operators::rehash features::archive::store",
+        "features features::figures features::files features::files::door features::lab features::message features::operators::rehash features::archive::store",
     ),
     ("net::telnet", "features::line_editing::editor"),
 ];
