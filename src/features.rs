@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::hooks::{Commit, Hooks};
-use crate::chat::message::{Client, Message};
+use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::archive::reads::Reads;
 use crate::features::archive::store::Answer as StoreAnswer;
+use crate::features::message::Call;
 use crate::features::moderation::sanction::Sanctions;
 use crate::features::operators::state::{Doer, Operators};
 use crate::model::command::{Command, HistoryQuery};
@@ -102,6 +103,7 @@ pub mod figures;
 pub mod files;
 pub mod lab;
 pub mod line_editing;
+pub mod message;
 pub mod messages;
 pub mod moderation;
 pub mod operators;
@@ -185,34 +187,24 @@ impl Hooks for Features {
         }
     }
 
-    fn message(turn: &mut Turn<'_, Self>, message: Message) {
-        match message {
-            Message::Ask { question, is_private, reply } => turn.ask_for_door(question, is_private, reply),
-            Message::Look { who, what, reply } => reply(turn.looked(who, &what)),
-            Message::Read { who, question, reply } => turn.read_for_door(who, *question, reply),
-            Message::Rights { client, reply } => reply(turn.rights(client)),
-            Message::Store(report) => turn.report(report),
-            Message::Uploaded { token, reply } => turn.uploaded(token, reply),
-            Message::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
-            Message::Sampled => turn.show_watchers(),
-            Message::Rehashed(number, outcome) => turn.rehashed(number, outcome),
-            Message::Operator { key, from, is_private, reply } => {
+    fn message(turn: &mut Turn<'_, Self>, message: FeatureMessage) {
+        let Some(call) = message.open::<Call>() else { return };
+        match call {
+            Call::Ask { question, is_private, reply } => turn.ask_for_door(question, is_private, reply),
+            Call::Look { who, what, reply } => reply(turn.looked(who, &what)),
+            Call::Read { who, question, reply } => turn.read_for_door(who, *question, reply),
+            Call::Rights { client, reply } => reply(turn.rights(client)),
+            Call::Store(report) => turn.report(report),
+            Call::Uploaded { token, reply } => turn.uploaded(token, reply),
+            Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
+            Call::Sampled => turn.show_watchers(),
+            Call::Rehashed(number, outcome) => turn.rehashed(number, outcome),
+            Call::Operator { key, from, is_private, reply } => {
                 let outcome = turn.look_at_key(&key, &Doer::page(from), is_private);
                 reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
             }
-            Message::Order { order, from, reply } => turn.ordered(order, &Doer::page(from), reply),
-            Message::Rules(policy) => turn.set_rules(policy),
-            // The kernel takes these.
-            Message::ClientJoined(_)
-            | Message::ClientLeft(..)
-            | Message::Requests(..)
-            | Message::Warn(..)
-            | Message::Tell(..)
-            | Message::Tap(_)
-            | Message::Broadcast(_)
-            | Message::DirectMessage { .. }
-            | Message::Reload(_)
-            | Message::Shutdown => {}
+            Call::Order { order, from, reply } => turn.ordered(order, &Doer::page(from), reply),
+            Call::Rules(policy) => turn.set_rules(policy),
         }
     }
 

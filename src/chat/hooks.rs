@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::message::{Client, Message};
+use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::room::Room;
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
@@ -60,8 +60,8 @@ pub trait Hooks: Sized {
     /// Finds out what an answer waits for. The client is blocked until [`Turn::resume`] if the feature blocks it.
     fn later(turn: &mut Turn<'_, Self>, who: ClientId, verb: &'static str, tag: Option<Tag>, later: Self::Later);
 
-    /// Takes a message that the kernel does not know.
-    fn message(_: &mut Turn<'_, Self>, _: Message) {}
+    /// Takes a message that only a feature opens.
+    fn message(_: &mut Turn<'_, Self>, _: FeatureMessage) {}
 
     // ---- whether something is allowed ----
 

@@ -1,5 +1,6 @@
 //! Everything the router is ever told, and the client as the router knows it.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,17 +9,12 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::limit::Errors;
 use crate::chat::outbox::{Deliver, Outbox};
-use crate::config::{Change, Config};
-use crate::features::archive::store::{Answer, Question, Report};
-use crate::features::files::FileError;
+use crate::config::Config;
 use crate::model::command::{Choice, Presence};
 use crate::model::event::{Leave, Warning};
-use crate::model::file::{To, Token};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
-use crate::model::roles::{Policy, Role};
-use crate::model::secrets::Secret;
 use crate::model::text::Text;
 use crate::protocol::parse::Request;
 use crate::sync::Arc;
@@ -27,21 +23,6 @@ pub use crate::chat::ticket::{Credits, Ticket};
 
 /// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
 pub const INBOX: usize = 1_024;
-
-/// Called once with the answer to a question, by the router's thread: it must be quick.
-pub type Reply = Box<dyn FnOnce(Answer) + Send>;
-
-/// Where a file has got to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Placed {
-    /// Into a room, as the line of this id.
-    Room(RoomName, u64),
-    /// To one person.
-    Person(Name),
-}
-
-/// Called once with what became of an upload, by the router's thread: it must be quick.
-pub type Settled = Box<dyn FnOnce(Result<Placed, FileError>) + Send>;
 
 /// A message to the router.
 pub enum Message {
@@ -55,8 +36,6 @@ pub enum Message {
     Warn(ClientId, Warning),
     /// The server has something to say to one client.
     Tell(ClientId, Text),
-    /// A picture of the server's threads was taken, for those who watch.
-    Sampled,
     /// A door watches from now on what happens in public.
     Tap(Box<dyn Deliver>),
     /// The server has something to say to all.
@@ -70,143 +49,32 @@ pub enum Message {
         /// The words.
         content: Text,
     },
-    /// A door wants something of the store; the answer is for the door.
-    Ask {
-        /// What it wants.
-        question: Question,
-        /// Whether no third party can read what comes from there: passwords are taken from nowhere else.
-        is_private: bool,
-        /// Where the answer goes.
-        reply: Reply,
-    },
-    /// A door whose users read by calls wants to know what a user may read.
-    Look {
-        /// Who.
-        who: Onlooker,
-        /// What.
-        what: Sought,
-        /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
-        reply: Box<dyn FnOnce(Result<Vec<RoomName>, Refusal>) + Send>,
-    },
-    /// A user reads what was said by a call: a page, or a search. Whether they may, and how fast, is decided here.
-    Read {
-        /// Who.
-        who: Onlooker,
-        /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
-        question: Box<Question>,
-        /// Where the answer goes.
-        reply: Reply,
-    },
-    /// A door wants to know what a user may do, to offer that and nothing else.
-    Rights {
-        /// Whose connection.
-        client: ClientId,
-        /// Where the answer goes.
-        reply: Box<dyn FnOnce(Rights) + Send>,
-    },
-    /// A file is here, whole, and is to become a line.
-    Uploaded {
-        /// What it was granted by.
-        token: Token,
-        /// Where the answer goes.
-        reply: Settled,
-    },
-    /// A file does not come.
-    UploadFailed {
-        /// Who offered it.
-        by: ClientId,
-        /// Where it was to go.
-        to: To,
-        /// Its name.
-        name: Text,
-        /// Why.
-        why: FileError,
-    },
-    /// The store has something to say.
-    Store(Report),
     /// Other settings are in force.
     Reload(Arc<Config>),
-    /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
-    Rehashed(u64, Result<Vec<Change>, Text>),
-    /// A user at a door has shown this as the operator key. The answer is [`Answer::Done`], or a refusal.
-    Operator {
-        /// What they have shown.
-        key: Secret,
-        /// From where.
-        from: Option<IpAddr>,
-        /// Whether no third party can read what comes from there.
-        is_private: bool,
-        /// Where the answer goes.
-        reply: Reply,
-    },
-    /// A user who has shown the key wants something done.
-    Order {
-        /// What.
-        order: Order,
-        /// From where, for the log.
-        from: Option<IpAddr>,
-        /// Where the answer goes.
-        reply: Reply,
-    },
-    /// Other rules for accounts are. Without a store there are no accounts, and it does nothing.
-    Rules(Policy),
+    /// Something for a feature, which alone opens it.
+    Feature(FeatureMessage),
     /// Say goodbye to all clients and end.
     Shutdown,
 }
 
-/// A user who reads by a call, which may have no connection, or come from another address than it.
-#[derive(Clone, Copy, Debug)]
-pub struct Onlooker {
-    /// Their connection, if they have one.
-    pub client: Option<ClientId>,
-    /// From where the call comes.
-    pub address: IpAddr,
-}
+/// A message for a feature: the kernel carries it and does not know what it is.
+pub struct FeatureMessage(Box<dyn Any + Send>);
 
-/// What an [`Onlooker`] wants to read.
-#[derive(Clone, Debug)]
-pub enum Sought {
-    /// Nothing but to come in, which counts as no reading.
-    Entry,
-    /// Whatever there is.
-    Everything,
-    /// What was said in a room.
-    Room(RoomName),
-    /// A file of a room, or one that was whispered, whose readers are looked at where it is opened.
-    File(Option<RoomName>),
-    /// The same at a door that knows no session: the token was shown, and beside it counts from where.
-    FileByToken(Option<RoomName>),
-}
+impl FeatureMessage {
+    /// Seals what a feature is to get.
+    pub fn new(call: impl Any + Send) -> FeatureMessage {
+        FeatureMessage(Box::new(call))
+    }
 
-/// The rights of a user beyond those of all users.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rights {
-    /// On the whole server.
-    pub role: Role,
-    /// Those of their rooms in which they keep order: all of them, for the server's operators.
-    pub rooms: Vec<RoomName>,
-}
+    /// What is inside, if it is of that type.
+    pub fn peek<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
 
-/// What an operator at a door may want.
-pub enum Order {
-    /// Send a line to all users.
-    Announce(Text),
-    /// Send a person away, by all their connections.
-    Kick {
-        /// As whom others know them.
-        person: ClientId,
-        /// Why, for them and their rooms.
-        why: Option<Text>,
-    },
-    /// End a room, with all that was said in it.
-    Forget(RoomName),
-    /// Show what was done by power.
-    Audit {
-        /// Only acts with a smaller number.
-        before: Option<u64>,
-        /// The most of them.
-        limit: usize,
-    },
+    /// Opens it; `None` where it is of another type.
+    pub fn open<T: Any>(self) -> Option<T> {
+        self.0.downcast().ok().map(|call| *call)
+    }
 }
 
 /// One connection: a number, perhaps a name, and a sender. Dropping the sender is how the server disconnects.

@@ -315,7 +315,7 @@ impl<F: Hooks> Turn<'_, F> {
             // Where something was said in this turn, the end waits until it is committed.
             Message::Shutdown if self.commit() == Commit::Later => self.router.waiting.push_front(Message::Shutdown),
             Message::Shutdown => self.shut_down(),
-            message => F::message(self, message),
+            Message::Feature(message) => F::message(self, message),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::features::archive::store::Report;
 use crate::features::files::Files;
 use crate::features::files::door::{Desk, Peer};
 use crate::features::lab::{Lab, Picture};
+use crate::features::message::Call;
 use crate::features::operators::rehash::WAITING;
 use crate::metrics::Metrics;
 use crate::model::command::Command;
@@ -131,7 +132,7 @@ impl Bare {
         self.router.turn(messages, self.now);
         while self.router.is_open() && self.router.waits_for_store() {
             let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
-            self.router.turn([Message::Store(report)], self.now);
+            self.router.turn([Call::Store(report).into()], self.now);
         }
         while let Ok(number) = self.rehashes.try_recv() {
             let read = self.file.clone().unwrap_or_else(|| Ok(self.in_force.clone()));
@@ -140,9 +141,9 @@ impl Bare {
                     let changes = self.in_force.changes(&new);
                     new.keep_until_restart(&self.in_force);
                     self.in_force = new.clone();
-                    vec![Message::Reload(Arc::new(new)), Message::Rehashed(number, Ok(changes))]
+                    vec![Message::Reload(Arc::new(new)), Call::Rehashed(number, Ok(changes)).into()]
                 }
-                Err(wrong) => vec![Message::Rehashed(number, Err(Text::own(wrong)))],
+                Err(wrong) => vec![Call::Rehashed(number, Err(Text::own(wrong))).into()],
             };
             self.turn(messages);
         }

@@ -7,13 +7,13 @@ use std::thread::{self, JoinHandle};
 
 use super::client::{Dial, Plain, TestClient};
 use super::setup::{Setup, quick};
-use crate::chat::message::Message;
 use crate::features::Server;
 use crate::features::archive::kept::Kept;
 use crate::features::figures::Exporter;
 use crate::features::files::Files;
 use crate::features::files::door::FileDoor;
 use crate::features::lab::watched;
+use crate::features::message::Call;
 use crate::net::connection::{Link, Threads};
 use crate::net::server::{ServerHandle, Transport};
 
@@ -58,7 +58,7 @@ impl Engine {
         exporter.into_iter().for_each(|exporter| server.with(exporter));
         let kept = kept.map(|(memory, policy)| {
             let router = handle.clone();
-            (memory.open(move |report| router.send(Message::Store(report))), policy)
+            (memory.open(move |report| router.send(Call::Store(report).into())), policy)
         });
         if config.files != "off" {
             let known = kept.as_ref().map(|((_, contents), _)| contents);

@@ -19,8 +19,11 @@ const LAYERS: &[&str] = &[
     "features::archive",
     "features::operators",
     "features::accounts",
-    "features::archive::state",
     "features::files",
+    "features::message",
+    "features::archive::state",
+    "features::files::door",
+    "features::operators::rehash",
     "features::line_editing",
     "features::lab",
     "features::figures",
@@ -51,7 +54,7 @@ const ELSEWHERE: &[(&str, &str)] = &[("sync", "model"), ("protocol::render::mode
 const UPWARD: &[(&str, &str)] = &[
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
     ("net::intake", "features::line_editing::editor"),
-    ("chat::message", "features::files protocol::parse features::archive::store"),
+    ("chat::message", "protocol::parse"),
     ("chat::router::requests", "protocol::parse"),
     ("net::telnet", "features::line_editing::editor"),
 ];

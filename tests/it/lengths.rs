@@ -24,7 +24,7 @@ const FILES: &[(&str, usize)] = &[
     ("src/features.rs", 360),
     ("src/features/accounts/rules.rs", 560),
     ("src/chat/router/commands.rs", 560),
-    ("src/features/moderation/rules.rs", 520),
+    ("src/features/moderation/rules.rs", 460),
     ("src/net/telnet.rs", 400),
     ("crates/chatd/src/settings.rs", 620),
 ];

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use chat_server::chat::message::{Message, Onlooker, Order, Sought};
+use chat_server::chat::message::Message;
 use chat_server::chat::outbox::Batch;
 use chat_server::chat::ticket::Ticket;
 use chat_server::config::Config;
 use chat_server::features::VERBS;
 use chat_server::features::archive::store::Question;
+use chat_server::features::message::{Call, Onlooker, Order, Sought};
 use chat_server::model::event::{Leave, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::{Moment, Now};
@@ -385,17 +386,17 @@ impl Play {
             Step::Store(trouble) => return self.memory.fail(*trouble),
             Step::Restart => return self.restart(),
             Step::Lost(seat) => Message::ClientLeft(self.id(*seat), Leave::Lost),
-            Step::Look(seat, room) => Message::Look {
-                who: onlooker(Some(self.id(*seat))),
-                what: Sought::Room(name(room)),
-                reply: self.reply(),
-            },
+            Step::Look(seat, room) => {
+                Call::Look { who: onlooker(Some(self.id(*seat))), what: Sought::Room(name(room)), reply: self.reply() }
+                    .into()
+            }
             Step::Page(seat, room) => {
                 let question =
                     Question::Page { room: name(room), before: u64::MAX, after: None, limit: 5, export: false };
-                Message::Read { who: onlooker(Some(self.id(*seat))), question: Box::new(question), reply: self.reply() }
+                Call::Read { who: onlooker(Some(self.id(*seat))), question: Box::new(question), reply: self.reply() }
+                    .into()
             }
-            Step::Rights(seat) => Message::Rights { client: self.id(*seat), reply: self.reply() },
+            Step::Rights(seat) => Call::Rights { client: self.id(*seat), reply: self.reply() }.into(),
             Step::SignIn(name, password) => {
                 let proof = chat_server::model::secrets::Proof::Password(
                     Name::parse(name).expect("a name"),
@@ -403,11 +404,11 @@ impl Play {
                 );
                 let from = Some([192, 0, 2, 9].into());
                 let question = Question::SignIn { proof, token: true, from, guarded: None };
-                Message::Ask { question, is_private: true, reply: self.reply() }
+                Call::Ask { question, is_private: true, reply: self.reply() }.into()
             }
             Step::Key(right) => {
                 let key = Secret::new(if *right { KEY } else { "another key" });
-                Message::Operator { key, from: Some([192, 0, 2, 9].into()), is_private: true, reply: self.reply() }
+                Call::Operator { key, from: Some([192, 0, 2, 9].into()), is_private: true, reply: self.reply() }.into()
             }
             Step::Kick(seat) => self.order(Order::Kick { person: self.id(*seat), why: None }),
             Step::Announce(words) => self.order(Order::Announce(text(words))),
@@ -421,7 +422,7 @@ impl Play {
     }
 
     fn order(&self, order: Order) -> Message {
-        Message::Order { order, from: None, reply: self.reply() }
+        Call::Order { order, from: None, reply: self.reply() }.into()
     }
 
     fn connect(&mut self, seat: usize, from: u8) {

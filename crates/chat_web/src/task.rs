@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_server::chat::message::{Client, Message as ToRouter, Rights};
+use chat_server::chat::message::{Client, Message as ToRouter};
 use chat_server::chat::outbox::{Batch, Outbox};
 use chat_server::chat::ticket::Ticket;
 use chat_server::features::VERBS;
+use chat_server::features::message::Rights;
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;

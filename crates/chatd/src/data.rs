@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use chat_server::chat::message::Message;
 use chat_server::features::Server;
 use chat_server::features::archive::kept::Kept;
 use chat_server::features::archive::store::Contents;
+use chat_server::features::message::Call;
 use chat_server::model::roles::Policy;
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Strength};
 
@@ -85,7 +85,7 @@ pub(crate) fn keep(
     policy: Policy,
 ) -> std::io::Result<Guard> {
     let router = server.handle();
-    let (store, guard) = sqlite.start(move |report| router.send(Message::Store(report)))?;
+    let (store, guard) = sqlite.start(move |report| router.send(Call::Store(report).into()))?;
     server.with(Kept::new(store, contents, policy));
     Ok(guard)
 }

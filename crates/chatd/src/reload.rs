@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_server::chat::message::Message;
 use chat_server::config::{Change, ConfigError, SETTINGS, When};
+use chat_server::features::message::Call;
 use chat_server::net::server::ServerHandle;
 use chat_tls::Tls;
 use clap::ArgMatches;
@@ -75,7 +75,7 @@ impl Live<'_> {
         }
         self.journal.set(filter);
         self.handle.reload(settings.core.clone());
-        self.handle.send(Message::Rules(settings.data.policy));
+        self.handle.send(Call::Rules(settings.data.policy).into());
         *self.settings = settings;
         Ok(changes)
     }

@@ -324,7 +324,7 @@ impl Turn<'_, Features> {
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
             Question::Grant { .. } => Then::Granted { by: Doer::page(from) },
             Question::Invite { .. } => Then::Invited { by: Doer::page(from) },
-            // What was said is read by `Message::Read`, which looks whether one may.
+            // What was said is read by `Call::Read`, which looks whether one may.
             Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };

@@ -13,6 +13,7 @@ use crate::features::accounts::state::Accounts;
 use crate::features::archive::state::Archive;
 use crate::features::archive::store;
 use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, StoredRoom};
+use crate::features::message::Call;
 use crate::features::moderation::sanction::Sanctions;
 use crate::features::state::{Features, Room, RoomState};
 use crate::model::audit::Act;
@@ -137,22 +138,29 @@ impl Turn<'_, Features> {
         let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
         let (mut failed, mut recovered) = (None, false);
         for message in messages {
-            match message {
-                Message::Store(Report::Kept(turn)) => {
+            let report = match message {
+                Message::Feature(sealed) if sealed.peek().is_some_and(is_about_turns) => sealed.open::<Call>(),
+                other => {
+                    self.router.waiting.push_back(other);
+                    continue;
+                }
+            };
+            match report {
+                Some(Call::Store(Report::Kept(turn))) => {
                     archive.held.take_if(|(held, _)| *held <= turn);
                     if turn >= archive.turn && std::mem::take(&mut archive.is_lost) {
                         recovered = archive.trouble.take().is_some();
                     }
                 }
-                Message::Store(Report::NotKept { turn, why }) => {
+                Some(Call::Store(Report::NotKept { turn, why })) => {
                     archive.held.take_if(|(held, _)| *held <= turn);
                     failed = Some(why);
                 }
-                Message::Store(Report::Recovered) => {
+                Some(Call::Store(Report::Recovered)) => {
                     recovered = archive.trouble.take().is_some();
                     failed = None;
                 }
-                other => self.router.waiting.push_back(other),
+                _ => {}
             }
         }
         if archive.held.take_if(|(_, since)| self.now.mono.saturating_duration_since(*since) >= KEPT_WITHIN).is_some() {
@@ -220,6 +228,11 @@ impl Turn<'_, Features> {
     }
 }
 
+/// Whether the store says something about a turn or about itself, which is looked at before anything else.
+fn is_about_turns(call: &Call) -> bool {
+    matches!(call, Call::Store(Report::Kept(_) | Report::NotKept { .. } | Report::Recovered))
+}
+
 impl Room {
     /// A room as a store kept it.
     fn restored(stored: StoredRoom, history_lines: usize, now: Now, trusted: DateTime<Utc>) -> Room {
@@ -259,7 +272,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::chat::message::{Client, Onlooker, Reply, Sought};
+    use crate::chat::message::Client;
     use crate::chat::outbox::Outbox;
     use crate::chat::registry::Registry;
     use crate::chat::ticket::{Credits, Ticket};
@@ -267,6 +280,7 @@ mod tests {
     use crate::features::VERBS;
     use crate::features::archive::reads;
     use crate::features::archive::store::{Account, Answer, Busy, Question, Refused};
+    use crate::features::message::{Onlooker, Reply, Sought};
     use crate::metrics::Metrics;
     use crate::model::event::{Done, Leave, Speech, Warning};
     use crate::model::names::{ClientId, Name};
@@ -360,7 +374,7 @@ mod tests {
 
         fn kept(&mut self) {
             let turn = self.store.given(|given| given.records.last().map_or(0, |record| record.turn));
-            self.turn([Message::Store(Report::Kept(turn))]);
+            self.turn([Call::Store(Report::Kept(turn)).into()]);
         }
 
         fn hears(&self, who: usize) -> Vec<Event> {
@@ -450,17 +464,17 @@ mod tests {
         let mut house = House::with(&["ani", "budi"]);
         house.says(1, "MSG=1:one");
         let why = Text::own("the disk is full");
-        house.turn([Message::Store(Report::NotKept { turn: 1, why })]);
+        house.turn([Call::Store(Report::NotKept { turn: 1, why }).into()]);
         let heard = house.hears(2);
         assert_eq!(words(&heard), ["one"]);
         let note = "What is said from here on is not kept, and would be gone after a restart: the disk is full.";
         assert!(heard.iter().any(|event| matches!(event, Event::Note { text, .. } if **text == *note)), "{heard:?}");
         house.hears(1);
         house.says(1, "MSG=2:two");
-        house.turn([Message::Store(Report::NotKept { turn: 2, why: Text::own("the disk is full") })]);
+        house.turn([Call::Store(Report::NotKept { turn: 2, why: Text::own("the disk is full") }).into()]);
         assert!(matches!(house.hears(1)[..], [Event::Done { done: Done::Said { id: 2, kept: false, .. }, .. }]));
         house.hears(2);
-        house.turn([Message::Store(Report::Recovered)]);
+        house.turn([Call::Store(Report::Recovered).into()]);
         assert!(matches!(house.hears(2)[..], [Event::Note { .. }]), "said once that all is well");
         house.says(1, "MSG=3:three");
         house.kept();
@@ -479,7 +493,7 @@ mod tests {
         house.says(2, "SEARCH:one");
         assert!(matches!(house.hears(2)[..], [Event::Refused { ref error, .. }] if is_busy(error)));
         // It was only slow: when it has kept everything, it is waited for again.
-        house.turn([Message::Store(Report::Kept(1))]);
+        house.turn([Call::Store(Report::Kept(1)).into()]);
         assert!(house.hears(2).is_empty(), "the second turn is not kept yet");
         house.kept();
         assert!(matches!(house.hears(2)[..], [Event::Note { .. }]));
@@ -502,7 +516,7 @@ mod tests {
         assert!(house.hears(1).is_empty() && !credits.are_back(1));
         let number = house.store.given(|given| given.questions[0].0);
         let answer = Answer::Lines { lines: Vec::new(), more: None };
-        house.turn([Message::Store(Report::Answer(number, answer.clone()))]);
+        house.turn([Call::Store(Report::Answer(number, answer.clone())).into()]);
         let heard = house.hears(1);
         assert!(
             matches!(heard[..], [Event::Block(_), Event::Pong(_), Event::Pong(_), Event::Bye { .. }]),
@@ -510,7 +524,7 @@ mod tests {
         );
         assert!(credits.are_back(1));
         // An answer for which no client waits does no harm.
-        house.turn([Message::Store(Report::Answer(number, answer))]);
+        house.turn([Call::Store(Report::Answer(number, answer)).into()]);
     }
 
     #[test]
@@ -522,7 +536,7 @@ mod tests {
             assert!(house.hears(2).is_empty(), "ani is still waited for");
             let number = house.store.given(|given| given.questions[0].0);
             let answer = Answer::Lines { lines: Vec::new(), more: None };
-            house.turn([Message::Store(Report::Answer(number, answer))]);
+            house.turn([Call::Store(Report::Answer(number, answer)).into()]);
             house.kept();
             let heard = house.hears(2);
             assert_eq!(words(&heard), ["the words"]);
@@ -559,7 +573,7 @@ mod tests {
             let number = *numbers.last().unwrap();
             assert_eq!(numbers.len(), who, "one at a time");
             let (lines, more) = (Vec::new(), None);
-            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more }))]);
+            house.turn([Call::Store(Report::Answer(number, Answer::Lines { lines, more })).into()]);
             seen.push(house.hears(who).iter().filter(|event| matches!(event, Event::Block(_))).count());
         }
         assert_eq!(seen, [1, 1, 1]);
@@ -589,7 +603,7 @@ mod tests {
         let mut house = House::new_with(&names, |config| (config.read_burst, config.reads_per_second) = (10, 2.0));
         let answer = |house: &mut House| {
             let number = *asked(house).last().unwrap();
-            house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines: Vec::new(), more: None }))]);
+            house.turn([Call::Store(Report::Answer(number, Answer::Lines { lines: Vec::new(), more: None })).into()]);
         };
         house.says(1, "SEARCH:fish");
         answer(&mut house);
@@ -612,7 +626,7 @@ mod tests {
         let question =
             Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
         let reply: Reply = Box::new(move |said| drop(reply.send(said)));
-        house.turn([Message::Read { who, question: Box::new(question), reply }]);
+        house.turn([Call::Read { who, question: Box::new(question), reply }.into()]);
         answer
     }
 
@@ -622,7 +636,7 @@ mod tests {
         let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
         let looks = |house: &mut House, what: Sought| {
             let (reply, answer) = std::sync::mpsc::channel();
-            house.turn([Message::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }]);
+            house.turn([Call::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()]);
             answer.recv().unwrap().is_ok()
         };
         let search = |house: &mut House| searches(house, who).try_recv().ok();
@@ -661,13 +675,13 @@ mod tests {
         let question =
             Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };
         let reply: Reply = Box::new(move |said| drop(reply.send(said)));
-        house.turn([Message::Read { who, question: Box::new(question), reply }]);
+        house.turn([Call::Read { who, question: Box::new(question), reply }.into()]);
         let lines = house.store.given(|given| given.records.last().unwrap().lines.clone());
         assert_eq!(lines.len(), 1);
         house.says(1, "/mode +k hush");
         house.kept();
         let number = *asked(&house).last().unwrap();
-        house.turn([Message::Store(Report::Answer(number, Answer::Lines { lines, more: None }))]);
+        house.turn([Call::Store(Report::Answer(number, Answer::Lines { lines, more: None })).into()]);
         assert!(matches!(answer.try_recv(), Ok(Answer::Lines { lines, .. }) if lines.is_empty()));
     }
 
@@ -700,7 +714,7 @@ mod tests {
             self.says(who, line);
             let asked = self.store.given(|given| given.questions.get(before).map(|(number, _)| *number));
             if let Some(number) = asked {
-                self.turn([Message::Store(Report::Answer(number, answer))]);
+                self.turn([Call::Store(Report::Answer(number, answer)).into()]);
             }
         }
 
@@ -736,7 +750,7 @@ mod tests {
         ))]);
         (1..=4).for_each(|who| drop(house.hears(who)));
         let private = Policy { private: true, ..Policy::default() };
-        house.turn([Message::Rules(private)]);
+        house.turn([Call::Rules(private).into()]);
         for guest in [1, 3] {
             assert!(matches!(house.hears(guest).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })), "{guest}");
         }
@@ -748,7 +762,7 @@ mod tests {
         house.asks(4, "LOGIN:dewi correct horse", member("dewi"));
         house.says(4, "LOGOUT:");
         assert!(matches!(house.hears(4).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })));
-        house.turn([Message::Rules(Policy::default())]);
+        house.turn([Call::Rules(Policy::default()).into()]);
         house.says(2, "LOGOUT:");
         let heard = house.hears(2);
         assert!(
@@ -763,7 +777,7 @@ mod tests {
             let mut house = House::with(&["ani", "budi"]);
             house.router.limiter = crate::chat::limit::RateLimiter::new(1, 0);
             let policy = Policy { register_burst: 1, register_per_hour: 1, ..Policy::default() };
-            house.turn([Message::Rules(policy)]);
+            house.turn([Call::Rules(policy).into()]);
             for _ in 0..3 {
                 house.asks(1, "LOGIN:dewi a guess", Answer::Refused(Refused::WrongPassword));
             }
@@ -803,7 +817,7 @@ mod tests {
                 (number, Question::Register { name, .. }) => (*number, name.clone()),
                 other => panic!("{other:?}"),
             });
-            house.turn([Message::Store(Report::Answer(number, member(name.as_str())))]);
+            house.turn([Call::Store(Report::Answer(number, member(name.as_str()))).into()]);
         }
         for who in 1..=40 {
             let heard = house.hears(who);
@@ -819,7 +833,7 @@ mod tests {
         assert_eq!(house.is_refused(5), Some(Refused::Busy.into()));
         for done in 40..42 {
             let number = house.store.given(|given| given.questions[done].0);
-            house.turn([Message::Store(Report::Answer(number, member("p")))]);
+            house.turn([Call::Store(Report::Answer(number, member("p"))).into()]);
         }
         house.after(Duration::from_secs(1));
         assert_eq!(house.store.given(asked), 42);

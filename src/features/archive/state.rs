@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::chat::message::{Onlooker, Reply};
 use crate::features::accounts::state::{self as accounts, Accounts};
 use crate::features::archive::store::{Question, Store};
+use crate::features::message::{Onlooker, Reply};
 use crate::features::moderation::sanction::Sanction;
 use crate::model::audit::Act;
 use crate::model::event::{Envelope, Tag, What};

@@ -23,7 +23,7 @@ mod refused;
 pub use refused::Refused;
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
-/// router what became of it by [`Message::Store`](crate::chat::message::Message::Store).
+/// router what became of it by [`Call::Store`](crate::features::message::Call::Store).
 pub trait Store: Send {
     /// Takes what one turn changed. No client has heard of it yet.
     fn keep(&mut self, record: Record) -> Keeping;

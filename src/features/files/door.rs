@@ -14,10 +14,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{FileError, Files, Place, Reader, Upload};
-use crate::chat::message::{Message, Onlooker, Placed, Sought};
+use crate::chat::message::Message;
 use crate::chat::router::Router;
 use crate::config::Config;
 use crate::features::archive::store::Contents;
+use crate::features::message::{Call, Onlooker, Placed, Sought};
 use crate::features::state::Features;
 use crate::metrics::Metrics;
 use crate::model::event::Foreign;
@@ -381,7 +382,7 @@ impl<P: Peer> Desk<'_, P> {
         let who = Onlooker { client: None, address: self.from };
         let (reply, answer) = mpsc::sync_channel(1);
         let reply = Box::new(move |said| drop(reply.try_send(said)));
-        (self.send)(Message::Look { who, what: Sought::FileByToken(room), reply });
+        (self.send)(Call::Look { who, what: Sought::FileByToken(room), reply }.into());
         let said = answer.recv_timeout(ROUTER).map_err(|_| FileError::Stopping)?;
         said.map(drop).map_err(FileError::Refused)
     }
@@ -431,7 +432,7 @@ pub fn finish(
         Ok(_) => Metrics::count(&metrics.uploads),
         // Where the chat itself ended it, its people were told by then.
         Err(FileError::Withdrawn | FileError::Refused(_) | FileError::Stopping) => {}
-        Err(why) => send(Message::UploadFailed { by, to, name, why: why.clone() }),
+        Err(why) => send(Call::UploadFailed { by, to, name, why: why.clone() }.into()),
     }
     placed
 }
@@ -439,7 +440,7 @@ pub fn finish(
 /// Has a whole upload said in the chat, and waits for that.
 fn settle(upload: Upload, send: &dyn Fn(Message)) -> Result<Placed, FileError> {
     let (reply, answer) = mpsc::sync_channel(1);
-    send(Message::Uploaded { token: upload.token(), reply: Box::new(move |said| drop(reply.try_send(said))) });
+    send(Call::Uploaded { token: upload.token(), reply: Box::new(move |said| drop(reply.try_send(said))) }.into());
     match answer.recv_timeout(ROUTER) {
         Ok(said) => {
             // An upload that was withdrawn was never the router's to remove.

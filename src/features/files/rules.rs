@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::chat::message::{Placed, Settled};
 use crate::chat::router::{Router, Turn};
 use crate::config::Config;
 use crate::features::files::{FileError, Files, OFFER_FOR, Offer, Owner, To};
+use crate::features::message::{Placed, Settled};
 use crate::features::state::{Answer, Features};
 use crate::metrics::Metrics;
 use crate::model::command::Recipient;

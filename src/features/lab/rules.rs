@@ -17,7 +17,7 @@ use crate::model::refusal::Refusal;
 
 impl Router<Features> {
     /// Lets people look inside. Who waits on what is returned takes a picture whenever something comes, and says so by
-    /// [`Message::Sampled`](crate::chat::message::Message::Sampled).
+    /// [`Call::Sampled`](crate::features::message::Call::Sampled).
     pub fn show(&mut self, lab: Arc<Lab>) -> Receiver<()> {
         let (wake, woken) = mpsc::sync_channel(1);
         self.features.glass = Some(Glass { lab, wake, watchers: BTreeSet::new() });

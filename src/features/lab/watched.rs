@@ -8,10 +8,10 @@ use std::thread::{self, Scope};
 use std::time::Instant;
 
 use super::{EVERY, Lab, Seat, Since};
-use crate::chat::message::Message;
 use crate::chat::router::Router;
 use crate::chat::ticket::Credits;
 use crate::features::lab::chaos::Faulty;
+use crate::features::message::Call;
 use crate::features::state::Features;
 use crate::model::command::Command;
 use crate::model::names::ClientId;
@@ -54,7 +54,7 @@ impl Part<Features> for Glass {
     fn start<'scope, 'env>(&'env mut self, starting: &Starting<'scope, 'env>) -> io::Result<()> {
         let Some(wake) = self.wake.take() else { return Ok(()) };
         let (lab, handle) = (&self.lab, starting.handle());
-        starting.thread("lab", move || take_pictures(lab, &wake, || handle.send(Message::Sampled)))
+        starting.thread("lab", move || take_pictures(lab, &wake, || handle.send(Call::Sampled.into())))
     }
 }
 

@@ -4,15 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::chat::message::{Client, Onlooker, Rights, Sought};
 use crate::chat::router::{IN_NO_ROOM, Router, Turn};
-use crate::features::archive::reads;
 use crate::features::moderation::list::{self, BanInfo};
 use crate::features::moderation::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told};
 use crate::features::moderation::words::done;
 use crate::features::rooms::rules::not_room_op;
 use crate::features::state::{Answer, Features, Room};
-use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Deed, Scope};
 use crate::model::event::{Envelope, Event, Leave, Measure};
@@ -22,6 +19,8 @@ use crate::model::roles::Role;
 use crate::model::sanction::Whom;
 use crate::model::sanction::in_words;
 use crate::model::text::Text;
+
+mod look;
 
 /// No connection has this number.
 const NOBODY: ClientId = ClientId(usize::MAX);
@@ -86,80 +85,6 @@ impl Turn<'_, Features> {
     /// Whether a user may read what is said in a room.
     pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
         room.may_read(id) && self.ban_on(id, &room.features.sanctions).is_none()
-    }
-
-    /// What a user may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
-    /// rooms that are hidden from them, where they want everything.
-    pub(crate) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
-        if let Some(told) = self.ban_on_onlooker(who, &self.router.features.sanctions) {
-            return Err(told.banned(None));
-        }
-        let banned_from = |room: &Room| {
-            let told = self.ban_on_onlooker(who, &room.features.sanctions)?;
-            Some(told.banned_from(&room.name, None))
-        };
-        let (by_token, room) = match what {
-            Sought::FileByToken(room) => (true, room.as_ref()),
-            Sought::File(room) => (false, room.as_ref()),
-            Sought::Room(room) => (false, Some(room)),
-            Sought::Entry => (false, None),
-            Sought::Everything => {
-                let is_hidden =
-                    |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
-                if who.client.is_none() {
-                    self.may_visit(NOBODY)?;
-                }
-                return Ok(self.router.rooms.values().filter(is_hidden).map(|room| room.name.clone()).collect());
-            }
-        };
-        let is_vouched_for = |room| by_token && self.has_company(who.address, room);
-        if who.client.is_none() && !is_vouched_for(None) {
-            self.may_visit(NOBODY)?;
-        }
-        let Some(name) = room else { return Ok(Vec::new()) };
-        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
-        banned_from(room).map_or(Ok(()), Err)?;
-        if !is_vouched_for(Some(room)) {
-            self.not_outside(who.client, room)?;
-        }
-        Ok(Vec::new())
-    }
-
-    /// Whether one who has a name, in a room or anywhere, is connected from the same place: beside a token that is what the file
-    /// door takes for belonging there, since it knows no session.
-    fn has_company(&self, from: IpAddr, room: Option<&Room>) -> bool {
-        let is_in = |client: &&Client| room.is_none_or(|room| room.members.contains(&client.id));
-        let mut inside = self.clients.iter().filter(|client| client.name.is_some()).filter(is_in);
-        inside.any(|client| client.address().map(neighbourhood) == Some(neighbourhood(from)))
-    }
-
-    /// The same for a call, which counts as a page that is read.
-    pub(crate) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
-        if matches!(what, Sought::Everything | Sought::Room(_)) {
-            let reads = &mut self.router.features.reads;
-            let place = reads.place(Some(who.address));
-            reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
-        }
-        self.look(who, what)
-    }
-
-    /// The ban on their connection, or on where they call from.
-    fn ban_on_onlooker(&self, who: Onlooker, sanctions: &Sanctions) -> Option<Box<Told>> {
-        if sanctions.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {
-            return None;
-        }
-        let mut suspect = self.suspect(who.client.unwrap_or(NOBODY));
-        let on_connection = sanctions.on(Kind::Ban, suspect, self.now.mono);
-        suspect.address = Some(who.address);
-        let held = on_connection.or_else(|| sanctions.on(Kind::Ban, suspect, self.now.mono))?;
-        Some(held.told(self.now.mono))
-    }
-
-    /// The rights of a user beyond those of all users.
-    pub(crate) fn rights(&self, id: ClientId) -> Rights {
-        let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
-        let is_ruled = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.may_rule(id, room));
-        Rights { role: self.role(id), rooms: rooms.filter(is_ruled).cloned().collect() }
     }
 
     /// Whether a user may have that name, here and in the rooms they are in.

@@ -1,9 +1,9 @@
 //! `REHASH`: an operator wants the settings read again. The router reads no files, so whoever runs the server does it, on a
 //! thread of their own, and says what has changed.
 
-use crate::chat::message::Message;
 use crate::chat::router::Router;
 use crate::config::{Change, ConfigError};
+use crate::features::message::Call;
 use crate::features::state::Features;
 use crate::model::text::Text;
 use crate::net::server::{Part, Server, ServerHandle};
@@ -69,6 +69,6 @@ impl Rehash {
 impl Drop for Rehash {
     fn drop(&mut self) {
         let broken = || Err(Text::own("reading them broke down; the log has the details"));
-        self.handle.send(Message::Rehashed(self.number, self.outcome.take().unwrap_or_else(broken)));
+        self.handle.send(Call::Rehashed(self.number, self.outcome.take().unwrap_or_else(broken)).into());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crate::chat::message::{Message, Order, Reply};
+use crate::chat::message::Message;
 use crate::chat::router::{Router, Turn};
 use crate::config::{Change, Config};
 use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
+use crate::features::message::{Order, Reply};
 use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::address::neighbourhood;

@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::Html;
-use chat_server::chat::message::Sought;
 use chat_server::config::hosts::Authority;
 use chat_server::features::files::Files;
+use chat_server::features::message::Sought;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -8,8 +8,8 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use chat_server::chat::message::{Message as ToRouter, Order};
 use chat_server::features::archive::store::Answer;
+use chat_server::features::message::{Call, Order};
 use chat_server::model::code::Code;
 use chat_server::model::now::Moment;
 use chat_server::model::refusal::Refusal;
@@ -46,7 +46,7 @@ impl FromRequestParts<Arc<AppState>> for Operator {
         }
         let peer = Peer::from(&*parts);
         let (key, from, is_private) = (Secret::new(given), Some(peer.address.ip()), peer.is_private());
-        match state.answer(|reply| ToRouter::Operator { key, from, is_private, reply }).await {
+        match state.answer(|reply| Call::Operator { key, from, is_private, reply }.into()).await {
             Some(Answer::Refused(refused)) => Err(match Refusal::from(refused) {
                 refusal if refusal.code() == Code::NotOperator => AppError::NoOperators,
                 refusal if refusal.code() == Code::BadPassword => AppError::NotOperator,
@@ -62,7 +62,7 @@ impl Operator {
     /// Gives the router an order, which is then written into the audit.
     async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
         let from = Some(self.from);
-        match state.answer(|reply| ToRouter::Order { order, from, reply }).await {
+        match state.answer(|reply| Call::Order { order, from, reply }.into()).await {
             Some(Answer::Refused(refused)) => Err(AppError::Chat(refused.into())),
             Some(answer) => Ok(answer),
             None => Err(AppError::Stopping),

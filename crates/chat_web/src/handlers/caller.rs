@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use chat_server::chat::message::{Onlooker, Sought};
+use chat_server::features::message::{Onlooker, Sought};
 use chat_server::model::names::ClientId;
 use chat_server::net::connections::{Permit, TurnedAway};
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chat_server::chat::message::Sought;
+use chat_server::features::message::Sought;
 use chat_server::model::command::Line;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};

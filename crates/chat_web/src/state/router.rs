@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_server::chat::message::{Message as ToRouter, Onlooker, Reply, Sought};
+use chat_server::chat::message::Message as ToRouter;
 use chat_server::features::archive::store::{Answer, Question};
+use chat_server::features::message::{Call, Onlooker, Reply, Sought};
 use chat_server::model::code::Code;
 use chat_server::model::event::Envelope;
 use chat_server::model::names::RoomName;
@@ -31,7 +32,7 @@ impl AppState {
     /// Why not: there is no such room, it is closed, or the user is banned.
     pub async fn look(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
         let (reply, answer) = oneshot::channel();
-        self.tell_router(ToRouter::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }).await;
+        self.tell_router(Call::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()).await;
         answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_look)
     }
 
@@ -60,7 +61,7 @@ impl AppState {
     /// Why the user may not read that, or has to wait.
     pub async fn read(&self, who: Onlooker, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
         match self
-            .answer(|reply| ToRouter::Read { who, question: Box::new(question), reply })
+            .answer(|reply| Call::Read { who, question: Box::new(question), reply }.into())
             .await
             .ok_or(AppError::Stopping)?
         {
@@ -72,7 +73,7 @@ impl AppState {
 
     /// Asks the router's store. `is_private` matters for passwords only. `None` if there is no answer.
     pub async fn ask(&self, question: Question, is_private: bool) -> Option<Answer> {
-        self.answer(|reply| ToRouter::Ask { question, is_private, reply }).await
+        self.answer(|reply| Call::Ask { question, is_private, reply }.into()).await
     }
 
     /// Tells the router something that it answers; `None` where it has ended.

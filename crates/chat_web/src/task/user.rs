@@ -1,6 +1,6 @@
 //! Who the user of a session is, and what the user may do: both may change while the session lasts.
 
-use chat_server::chat::message::Message as ToRouter;
+use chat_server::features::message::Call;
 use chat_server::model::event::{Done, Event, Measure};
 use chat_server::model::names::Name;
 use tokio::sync::oneshot;
@@ -48,7 +48,7 @@ impl Task {
     pub(super) async fn read_rights(&mut self) -> bool {
         let (reply, answer) = oneshot::channel();
         let client = self.session.client;
-        let question = ToRouter::Rights { client, reply: Box::new(move |rights| drop(reply.send(rights))) };
+        let question = Call::Rights { client, reply: Box::new(move |rights| drop(reply.send(rights))) }.into();
         self.state.tell_router(question).await;
         // None: the router has ended, and its goodbye is on its way.
         let Ok(rights) = answer.await else { return false };

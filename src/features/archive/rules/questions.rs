@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::{ANSWER_WITHIN, SEED_FOR};
 use crate::chat::limit::seconds_up;
-use crate::chat::message::{Client, Onlooker, Reply, Sought};
+use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::accounts::state::Admission;
 use crate::features::archive::reads;
 use crate::features::archive::state::{Asked, Asker, Then};
 use crate::features::archive::store::{Answer, Question, Refused, Report, can_be_found};
+use crate::features::message::{Onlooker, Reply, Sought};
 use crate::features::state::Features;
 use crate::model::event::{Event, Tag, Warning};
 use crate::model::names::ClientId;

@@ -1,0 +1,174 @@
+//! What doors, the store and the lab want of features; it comes to the router as a [`Message::Feature`].
+
+use std::net::IpAddr;
+
+use crate::chat::message::{FeatureMessage, Message};
+use crate::features::archive::store::{Answer, Question, Report};
+use crate::features::files::FileError;
+use crate::model::file::{To, Token};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::reload::Change;
+use crate::model::roles::{Policy, Role};
+use crate::model::secrets::Secret;
+use crate::model::text::Text;
+
+/// Called once with the answer to a question, by the router's thread: it must be quick.
+pub type Reply = Box<dyn FnOnce(Answer) + Send>;
+
+/// Where a file has got to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Placed {
+    /// Into a room, as the line of this id.
+    Room(RoomName, u64),
+    /// To one person.
+    Person(Name),
+}
+
+/// Called once with what became of an upload, by the router's thread: it must be quick.
+pub type Settled = Box<dyn FnOnce(Result<Placed, FileError>) + Send>;
+
+/// A call for a feature.
+pub enum Call {
+    /// A picture of the server's threads was taken, for those who watch.
+    Sampled,
+    /// A door wants something of the store; the answer is for the door.
+    Ask {
+        /// What it wants.
+        question: Question,
+        /// Whether no third party can read what comes from there: passwords are taken from nowhere else.
+        is_private: bool,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// A door whose users read by calls wants to know what a user may read.
+    Look {
+        /// Who.
+        who: Onlooker,
+        /// What.
+        what: Sought,
+        /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
+        reply: Box<dyn FnOnce(Result<Vec<RoomName>, Refusal>) + Send>,
+    },
+    /// A user reads what was said by a call: a page, or a search. Whether they may, and how fast, is decided here.
+    Read {
+        /// Who.
+        who: Onlooker,
+        /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
+        question: Box<Question>,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// A door wants to know what a user may do, to offer that and nothing else.
+    Rights {
+        /// Whose connection.
+        client: ClientId,
+        /// Where the answer goes.
+        reply: Box<dyn FnOnce(Rights) + Send>,
+    },
+    /// A file is here, whole, and is to become a line.
+    Uploaded {
+        /// What it was granted by.
+        token: Token,
+        /// Where the answer goes.
+        reply: Settled,
+    },
+    /// A file does not come.
+    UploadFailed {
+        /// Who offered it.
+        by: ClientId,
+        /// Where it was to go.
+        to: To,
+        /// Its name.
+        name: Text,
+        /// Why.
+        why: FileError,
+    },
+    /// The store has something to say.
+    Store(Report),
+    /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
+    Rehashed(u64, Result<Vec<Change>, Text>),
+    /// A user at a door has shown this as the operator key. The answer is [`Answer::Done`], or a refusal.
+    Operator {
+        /// What they have shown.
+        key: Secret,
+        /// From where.
+        from: Option<IpAddr>,
+        /// Whether no third party can read what comes from there.
+        is_private: bool,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// A user who has shown the key wants something done.
+    Order {
+        /// What.
+        order: Order,
+        /// From where, for the log.
+        from: Option<IpAddr>,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// Other rules for accounts are. Without a store there are no accounts, and it does nothing.
+    Rules(Policy),
+}
+
+impl From<Call> for Message {
+    fn from(call: Call) -> Message {
+        Message::Feature(FeatureMessage::new(call))
+    }
+}
+
+/// A user who reads by a call, which may have no connection, or come from another address than it.
+#[derive(Clone, Copy, Debug)]
+pub struct Onlooker {
+    /// Their connection, if they have one.
+    pub client: Option<ClientId>,
+    /// From where the call comes.
+    pub address: IpAddr,
+}
+
+/// What an [`Onlooker`] wants to read.
+#[derive(Clone, Debug)]
+pub enum Sought {
+    /// Nothing but to come in, which counts as no reading.
+    Entry,
+    /// Whatever there is.
+    Everything,
+    /// What was said in a room.
+    Room(RoomName),
+    /// A file of a room, or one that was whispered, whose readers are looked at where it is opened.
+    File(Option<RoomName>),
+    /// The same at a door that knows no session: the token was shown, and beside it counts from where.
+    FileByToken(Option<RoomName>),
+}
+
+/// The rights of a user beyond those of all users.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rights {
+    /// On the whole server.
+    pub role: Role,
+    /// Those of their rooms in which they keep order: all of them, for the server's operators.
+    pub rooms: Vec<RoomName>,
+}
+
+/// What an operator at a door may want.
+pub enum Order {
+    /// Send a line to all users.
+    Announce(Text),
+    /// Send a person away, by all their connections.
+    Kick {
+        /// As whom others know them.
+        person: ClientId,
+        /// Why, for them and their rooms.
+        why: Option<Text>,
+    },
+    /// End a room, with all that was said in it.
+    Forget(RoomName),
+    /// Show what was done by power.
+    Audit {
+        /// Only acts with a smaller number.
+        before: Option<u64>,
+        /// The most of them.
+        limit: usize,
+    },
+}
