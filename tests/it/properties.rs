@@ -260,7 +260,10 @@ const NOT_MADE: [&str; 5] = ["PASTE", "REGISTER", "LOGIN", "PASSWD", "OPER"];
 fn every_verb_is_made() {
     let mut runner = TestRunner::deterministic();
     let made: BTreeSet<&str> = (0..5_000).map(|_| command().new_tree(&mut runner).expect("one").current().1).collect();
-    let verbs: BTreeSet<&str> = VERBS.iter().map(|verb| verb.name).filter(|verb| !NOT_MADE.contains(verb)).collect();
+    // A command of a type of its feature's own is read back by the tests of the feature.
+    let is_own = |verb: &Verb| matches!(verb.read(Text::default()), Ok(Command::Feature(_)));
+    let rows = VERBS.iter().filter(|verb| !is_own(verb) && !NOT_MADE.contains(&verb.name));
+    let verbs: BTreeSet<&str> = rows.map(|verb| verb.name).collect();
     assert_eq!(verbs, made, "left: the table; right: what the strategies make");
 }
 
