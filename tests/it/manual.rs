@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use chat_server::config::{Config, SETTINGS};
 use chat_server::features::VERBS;
 use chat_server::model::code::Code;
 use chat_server::model::event::{Envelope, Event, Warning, Wire};
 use chat_server::model::now::Now;
+use chat_server::model::verb::{Needs, Verb};
 use chat_server::protocol::render::render;
 
 fn root() -> &'static Path {
@@ -47,17 +49,53 @@ fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches(['|', ' ']).split(" | ").map(String::from).collect()).collect()
 }
 
-/// A table of PROTOCOL.md that is made from the code. It stands between two markers; a run with `WRITE=1` writes it there.
-fn is_written(marker: &str, table: &str) {
-    let manual = read("PROTOCOL.md");
-    let (begin, end) = (format!("<!-- {marker}: written by WRITE=1 cargo test manual -->\n"), "<!-- end -->\n");
-    let (before, rest) = manual.split_once(&begin).unwrap_or_else(|| panic!("PROTOCOL.md has no {begin}"));
-    let (written, after) = rest.split_once(end).unwrap_or_else(|| panic!("no {end} behind {begin}"));
-    if written != table && std::env::var_os("WRITE").is_some() {
-        let text = [before, &begin, table, end, after].concat();
-        return fs::write(root().join("PROTOCOL.md"), text).expect("PROTOCOL.md can be written");
+/// A part of PROTOCOL.md that is made from the code. It stands between two markers; a run with `WRITE=1` writes it there.
+fn is_written(marker: &str, part: &str) {
+    is_written_in("PROTOCOL.md", ["<!-- ", " -->"], marker, part);
+}
+
+/// The same in any file, whose comments stand between these two.
+fn is_written_in(file: &str, [open, close]: [&str; 2], marker: &str, part: &str) {
+    // Tests run side by side, and several write into one file.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = read(file);
+    let begin = format!("{open}{marker}: written by WRITE=1 cargo test manual{close}\n");
+    let end = format!("{open}end{close}\n");
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{file} has no {begin}"));
+    let (written, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no {end} behind {begin}"));
+    if written != part && std::env::var_os("WRITE").is_some() {
+        // Renamed into place, for other tests read it meanwhile.
+        let (place, new) = (root().join(file), root().join(format!("{file}.new")));
+        fs::write(&new, [before, &begin, part, &end, after].concat()).expect("it can be written");
+        return fs::rename(new, place).expect("it can be renamed");
     }
-    assert_eq!(written, table, "left: PROTOCOL.md; right: the code. WRITE=1 cargo test manual writes it");
+    assert_eq!(written, part, "left: {file}; right: the code. WRITE=1 cargo test manual writes it");
+}
+
+/// Verbs as words of a sentence, in lines of the length that the papers have.
+fn sentence(begin: &str, is_meant: fn(&Verb) -> bool, end: &str) -> String {
+    let names: Vec<String> =
+        VERBS.iter().filter(|verb| is_meant(verb)).map(|verb| format!("`{}`", verb.name)).collect();
+    let mut lines = vec![String::new()];
+    for word in format!("{begin} {}{end}", names.join(", ")).split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + word.len() < 130 {
+            *line += &format!(" {word}");
+        } else {
+            lines.push(word.into());
+        }
+    }
+    format!("\n{}\n\n", lines.join("\n"))
+}
+
+/// The lines that `/help` answers with, of a server on which these verbs do something.
+fn help(does: fn(&Verb) -> bool) -> String {
+    let rows: Vec<&Verb> = VERBS.iter().filter(|verb| does(verb)).collect();
+    let lines = rows.iter().map(|verb| format!("ani< * HELP {}: {}  - {}\n", verb.name, verb.usage, verb.help));
+    format!("ani< * BEGIN HELP * {}\n{}ani< * END HELP *\n", rows.len(), lines.collect::<String>())
 }
 
 fn table_of(heading: &str, when: fn(Code) -> Option<&'static str>) -> String {
@@ -66,8 +104,34 @@ fn table_of(heading: &str, when: fn(Code) -> Option<&'static str>) -> String {
         + &Code::ALL.into_iter().filter_map(row).collect::<String>()
 }
 
+/// The row of a verb that has none yet: how it is written, and its words from `/help`.
+fn new_row(verb: &Verb) -> String {
+    let args = verb.usage.split_once([' ', ':']).map_or("", |(_, args)| args).replace('|', "\\|");
+    let slashes: Vec<String> = verb.slashes.iter().map(|slash| format!("`/{slash}`")).collect();
+    let (slashes, answer) = (slashes.join(", "), if verb.long { "block" } else { "`OK`" });
+    format!("| `{}:{args}` | {slashes} | {} | {answer} |", verb.name, verb.help)
+}
+
+/// The table has a row for each verb, in the order of `/help`. A verb that is new gets one from its words, which may be made richer
+/// by hand; the rows that are there stay as they are.
+fn verbs_written() {
+    let heading = "| verb | slash | does | answer |";
+    let text = section("4. Verbs");
+    let there: Vec<&str> =
+        text.lines().skip_while(|line| *line != heading).skip(2).take_while(|l| l.starts_with('|')).collect();
+    let mut rows: Vec<String> = Vec::new();
+    for verb in VERBS.iter() {
+        let form = format!("`{}:", verb.name);
+        let of: Vec<String> = there.iter().filter(|row| row.contains(&form)).map(ToString::to_string).collect();
+        let of = if of.is_empty() { vec![new_row(verb)] } else { of };
+        rows.extend(of.into_iter().filter(|row| !rows.contains(row)).collect::<Vec<_>>());
+    }
+    is_written("the verbs", &format!("\n{heading}\n| --- | --- | --- | --- |\n{}\n\n", rows.join("\n")));
+}
+
 #[test]
 fn the_manual_has_every_verb_and_every_slash() {
+    verbs_written();
     let text = section("4. Verbs");
     let rows = table(&text, "| verb | slash | does | answer |");
     for verb in VERBS.iter() {
@@ -78,23 +142,15 @@ fn the_manual_has_every_verb_and_every_slash() {
             assert!(same || row[1].contains(&format!("`/{slash}`")), "PROTOCOL.md has no /{slash}");
         }
     }
-    // And no other, and the right ones before sign-on and for the spam window.
+    // And no other.
     let names: BTreeSet<&str> = VERBS.iter().map(|verb| verb.name).collect();
     for row in rows {
         let forms = row[0].split('`').skip(1).step_by(2).filter_map(|form| form.split_once(':'));
         forms.for_each(|(verb, _)| assert!(names.contains(verb), "there is no verb {verb}"));
     }
-    let prose = text.replace('\n', " ");
-    let named = |after: &str| -> BTreeSet<String> {
-        let sentence = prose.split(after).nth(1).and_then(|rest| rest.split(". ").next()).expect(after);
-        let words = sentence.split('`').skip(1).step_by(2);
-        words.map(|word| word.split(':').next().unwrap_or_default().to_string()).collect()
-    };
-    let of = |is: fn(&chat_server::model::verb::Verb) -> bool| -> BTreeSet<String> {
-        VERBS.iter().filter(|verb| is(verb)).map(|verb| verb.name.to_string()).collect()
-    };
-    assert_eq!(named("Before sign-on only"), of(|verb| verb.early));
-    assert_eq!(named("may also be refused with 429:"), of(|verb| verb.loud));
+    is_written("verbs before sign-on", &sentence("Before sign-on only these are heard:", |verb| verb.early, "."));
+    let begin = "What others would hear may also be refused with 429 (`JOIN` of a room, not of a name):";
+    is_written("verbs that others hear", &sentence(begin, |verb| verb.loud, "."));
 }
 
 #[test]
@@ -182,16 +238,13 @@ fn every_verb_is_refused_as_the_manual_says() {
         let codes = fields.nth(1).and_then(|verb| seen.get_mut(verb));
         codes.filter(|_| !EVERYWHERE.contains(&code)).map(|codes| codes.insert(code));
     }
-    let rows = table(&section("4. Verbs"), "| verb | codes |");
-    let said: BTreeMap<String, BTreeSet<u16>> = rows
-        .iter()
-        .map(|row| {
-            let codes = row[1].split(", ").filter(|code| *code != "nothing").map(|code| code.parse().unwrap());
-            (row[0].trim_matches('`').to_string(), codes.collect())
-        })
-        .collect();
-    let seen: BTreeMap<String, BTreeSet<u16>> = seen.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
-    assert_eq!(said, seen, "left: the manual's table; right: what the transcripts see");
+    let row = |verb: &Verb| {
+        let codes: Vec<String> = seen[verb.name].iter().map(u16::to_string).collect();
+        let codes = if codes.is_empty() { "nothing".into() } else { codes.join(", ") };
+        format!("| `{}` | {codes} |\n", verb.name)
+    };
+    let rows: String = VERBS.iter().map(row).collect();
+    is_written("refusals of each verb", &format!("\n| verb | codes |\n| --- | --- |\n{rows}\n"));
 }
 
 #[test]
@@ -214,13 +267,14 @@ fn every_verb_is_played_and_every_refusal_is_seen() {
     }
 }
 
+/// The whole help: in the manual of a server that has all, in the transcript of one that has neither a store nor files.
 #[test]
-fn the_whole_help_is_in_the_manual() {
-    let manual = section("4. Verbs");
-    for verb in VERBS.iter() {
-        let line = format!("\nani< * HELP {}: {}  - {}\n", verb.name, verb.usage, verb.help);
-        assert!(manual.contains(&line), "PROTOCOL.md does not have:{line}");
-    }
+fn the_whole_help_is_in_the_manual_and_played() {
+    let whole = help(|_| true);
+    let talk = format!("\n```chat\nkept\nset files 127.0.0.1:0\nwith ani\nani> /help\n{whole}```\n\n");
+    is_written("the whole help", &talk);
+    let bare = help(|verb| !matches!(verb.needs, Needs::Store | Needs::Files));
+    is_written_in("tests/transcripts/help.chat", ["// ", ""], "the whole help", &format!("ani> /help\n{bare}"));
 }
 
 /// Each default in the table of limits is the one that the server starts with.
