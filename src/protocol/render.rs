@@ -444,9 +444,9 @@ impl Lines {
                 line.pair("room", room).text(format_args!("{room} is no more, nor is anything that was said in it."))
             }
             Done::Lockdown(true) => {
-                line.pair("lockdown", "on").text("Nobody new is let in, but operators and who has an account.");
+                line.pair("lockdown", "on").text("New connections are refused, except operators and registered users.");
             }
-            Done::Lockdown(false) => line.pair("lockdown", "off").text("Everybody is let in again."),
+            Done::Lockdown(false) => line.pair("lockdown", "off").text("All users are let in again."),
             Done::Stopping(Some(seconds)) => line
                 .pair("in", seconds)
                 .text(format_args!("The server stops in {}. SHUTDOWN:cancel takes it back.", while_of(*seconds))),
@@ -502,10 +502,10 @@ impl Lines {
                 line.pair("telnet", "off").text("Lines are edited by your own client; /telnet on changes that, in telnet.")
             }
             Done::Telnet(None) => line.pair("telnet", "asked").text(
-                "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
+                "Asked your telnet for character mode. A > prompt means it worked; without one nothing changes.",
             ),
-            Done::Inspecting(true) => line.text("A picture each second. /inspect off ends it."),
-            Done::Inspecting(false) => line.text("No more pictures."),
+            Done::Inspecting(true) => line.text("A snapshot each second. /inspect off ends it."),
+            Done::Inspecting(false) => line.text("No more snapshots."),
             Done::Why(None) => line.text("Nothing was refused."),
             Done::Nothing => line.end(),
         }
@@ -707,9 +707,9 @@ fn words_of_prompt(what: &Prompt, is_hidden: bool) -> String {
     };
     let seen = match is_hidden {
         true => "It is not shown",
-        false => "It may show on your screen; nobody else sees it",
+        false => "It may show on your screen; no other user sees it",
     };
-    format!("{what}, in the next line. {seen}. An empty line: never mind.")
+    format!("{what}, in the next line. {seen}. An empty line cancels.")
 }
 
 fn with_article(role: Role) -> &'static str {
@@ -737,7 +737,7 @@ fn words_of(warning: Warning) -> String {
         Warning::Reads(seconds) => {
             format!("Much is read and searched from your address, so the answer comes in {seconds} s. Nothing is lost.")
         }
-        Warning::LineMode => "Your telnet does not let me edit lines; all stays as it was.".into(),
+        Warning::LineMode => "Your telnet refuses character mode, so nothing changes.".into(),
         Warning::PasteLeft => {
             "Nothing of your paste will be said, since you pressed Ctrl-C. A single dot (.) ends it.".into()
         }

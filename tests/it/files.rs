@@ -211,7 +211,7 @@ fn whoever_leaves_takes_the_upload_along() {
     budi.send("QUIT");
     budi.rest();
     house.begins(&token, b"abcd").hears("ERR 401 no-such-user: ...");
-    citra.until("* NOTE *: b.bin did not get to budi: Nobody here is called \"budi\". ...");
+    citra.until("* NOTE *: b.bin did not get to budi: No user here is called \"budi\". ...");
     house.until("nothing is left", |house| house.lies_there() == 0);
 }
 

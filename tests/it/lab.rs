@@ -31,7 +31,7 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
     let mut budi = server.join("budi");
     ani.settle();
     ani.send("INSPECT=1:on");
-    ani.hears("* OK INSPECT tag=1: A picture each second. /inspect off ends it.");
+    ani.hears("* OK INSPECT tag=1: A snapshot each second. /inspect off ends it.");
     for _ in 0..2 {
         ani.hears("* BEGIN INSPECT * *");
         let rows = picture(&mut ani);
@@ -44,7 +44,7 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
     ani.send("/inspect on");
     ani.until("* OK INSPECT: A picture ...");
     ani.send("/inspect off");
-    ani.until("* OK INSPECT: No more pictures.");
+    ani.until("* OK INSPECT: No more snapshots.");
     assert!(!watching());
     assert!(ani.settle().is_empty(), "nothing comes behind the last word");
     // Whoever leaves does not watch any more.

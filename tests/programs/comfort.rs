@@ -241,7 +241,7 @@ fn a_prompt_says_that_nothing_is_shown_and_is_left_by_enter() {
         ani.types("/oper\r");
         ani.ends_with(&["The operator key, in the next line. It is not shown. An empty line: never", "mind.", ">"]);
         ani.presses(&["Up", "Up", "C-u", leave]);
-        ani.sees("! Never mind, then: all stays as it was.");
+        ani.sees("! Cancelled.");
         ani.types("/clear");
         ani.ends_with(&["> /clear"]);
         ani.presses(&["C-u", "C-l"]);

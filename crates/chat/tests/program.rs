@@ -638,7 +638,7 @@ fn a_password_at_a_terminal_is_hidden_and_kept_nowhere() {
         ani.types("/oper");
         ani.shows_behind("password> ");
         ani.begins(back);
-        ani.shows_behind("Never mind");
+        ani.shows_behind("Cancelled");
     }
     ani.types("/register hunter3-hunter3");
     ani.types("still here");

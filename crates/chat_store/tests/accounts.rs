@@ -459,7 +459,7 @@ fn whoever_has_the_data_can_make_the_first_administrator() {
         added.map_err(|error| error.to_string())
     };
     add("root", "correct horse", Role::Admin).unwrap();
-    for (who, why) in [("ROOT", "belongs to somebody"), ("r00t", "looks too much like \"root\"")] {
+    for (who, why) in [("ROOT", "is registered"), ("r00t", "looks too much like \"root\"")] {
         assert!(offline.check(&name(who)).unwrap_err().to_string().contains(why), "{who}");
         assert!(add(who, "correct horse", Role::Admin).unwrap_err().contains(why), "{who}");
     }

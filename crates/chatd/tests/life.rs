@@ -153,7 +153,7 @@ fn a_server_becomes_private_and_those_who_may_not_stay_are_let_go() {
     hears(&mut budi, " OK JOIN ");
 }
 
-/// Without accounts everybody would come in.
+/// Without accounts every client would come in.
 #[test]
 fn a_server_that_keeps_nothing_does_not_say_that_it_is_private() {
     let private = |data: &str| kit::output(&["--check-config", "--private", "yes", "--data", data]);

@@ -318,7 +318,7 @@ impl Refusal {
     /// Only users with that role may do this.
     pub fn not_allowed(role: Role) -> Refusal {
         let words = format!(
-            "Only people with the role {} may do that. Whoever has the operator key of this server: /oper.",
+            "Only people with the role {} may do that. With the operator key of this server: /oper.",
             role.word()
         );
         Refusal::new(Code::NotOperator, words)

@@ -36,7 +36,7 @@ impl Router<Features> {
 
 const NO_LAB: Refusal = Refusal::fixed(
     Code::NoLab,
-    "This server was not started as a lab, so nobody looks inside. One that was: cargo run -- --lab (docs/lab.md).",
+    "This server was not started as a lab, so there is nothing to inspect. One that was: cargo run -- --lab (docs/lab.md).",
 );
 
 impl Turn<'_, Features> {

@@ -329,7 +329,7 @@ impl Turn<'_, Features> {
         }
         let others = there.ops.iter().any(|op| !all.contains(op)) || there.op_accounts.iter().any(|op| *op != name);
         if !others {
-            let words = format!("{room} would have no operator then. Make somebody else one first: /op <name>.");
+            let words = format!("{room} would have no operator then. Make another user one first: /op <name>.");
             return Err(Refusal::new(Code::Protected, words));
         }
         there.ops.retain(|op| !all.contains(op));

@@ -113,9 +113,9 @@ impl Turn<'_, Features> {
             let by = self.doer(id);
             self.act(&by, "lockdown", None, "", if on { "on" } else { "off" });
             let text = if on {
-                format!("{} locks the server down: nobody new is let in.", by.name)
+                format!("{} locks the server down: new connections are refused.", by.name)
             } else {
-                format!("{} lifts the lockdown: everybody is let in again.", by.name)
+                format!("{} lifts the lockdown: all users are let in again.", by.name)
             };
             let note = Envelope::new(self.now.wall, Event::Note { room: None, text: Text::own(text) });
             for operator in self.clients.ids() {
@@ -138,7 +138,7 @@ impl Turn<'_, Features> {
     /// Ends a room with all that was said in it, its bans and its operators. Its members have to leave.
     fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
-            let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
+            let right = "All users start there, so it cannot be forgotten. /delete takes lines away.";
             return Err(Refusal::bad_argument(name, right));
         }
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;

@@ -114,4 +114,4 @@ impl Turn<'_, Features> {
 
 /// The client has not been whispered to.
 const NOBODY_TO_ANSWER: Refusal =
-    Refusal::fixed(Code::NoSuchUser, "Nobody has whispered to you yet. /whisper <user> <message> begins.");
+    Refusal::fixed(Code::NoSuchUser, "No user has whispered to you yet. /whisper <user> <message> begins.");

@@ -43,7 +43,7 @@ impl Lines {
         match verb.to_ascii_lowercase().as_str() {
             "op" => format!("{whom} is an operator of {place}."),
             "deop" => format!("{whom} is no operator of {place} any more."),
-            "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
+            "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps a user out."),
             "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {scope} {whom} lifts it."),
             "unmute" => format!("{whom} can speak {inside} again."),
             "ban" => format!("{whom} is banned from {place}{time}. /unban {scope} {whom} lifts it."),
@@ -66,7 +66,7 @@ impl Lines {
     pub(super) fn bans_for_people(&mut self, room: &Option<RoomName>, bans: &[BanInfo]) {
         let place = room.as_ref().map_or("the whole server", RoomName::as_str);
         if bans.is_empty() {
-            return self.say(format_args!("Nobody is banned or muted: {place}."));
+            return self.say(format_args!("No user is banned or muted: {place}."));
         }
         self.say(format_args!("Banned or muted, {place}:"));
         for BanInfo { kind, whom, told, .. } in bans {

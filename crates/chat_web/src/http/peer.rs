@@ -10,7 +10,7 @@ use chat_server::config::hosts;
 use chat_server::features::moderation::sanction::Network;
 
 /// Who calls where that cannot be known. No connection comes from this address, so no limit, ban or guess of it is that of
-/// anybody else; and it is not this machine.
+/// any other; and it is not this machine.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// From where a call comes.
@@ -23,13 +23,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Whether nobody else can read a password on its way here.
+    /// Whether no third party can read a password on its way here.
     pub(crate) fn is_private(self) -> bool {
         self.is_tls || self.address.ip().to_canonical().is_loopback()
     }
 
     /// Who calls on that socket. What headers say of it counts from a known proxy only; `None` if they come from another one
-    /// on this machine: without them all its people would be taken for this machine, and with them they could be anybody.
+    /// on this machine: without them all its people would be taken for this machine, and with them they could be any machine.
     pub(crate) fn of(socket: Option<SocketAddr>, headers: &HeaderMap, proxies: &[Network]) -> Option<Peer> {
         let socket = socket.unwrap_or(SocketAddr::new(UNKNOWN, 0));
         let straight = Peer { address: socket, is_tls: false };
@@ -41,7 +41,7 @@ impl Peer {
             return (!socket.ip().to_canonical().is_loopback()).then_some(straight);
         }
         // Each proxy adds whom it has heard at the end. What stands before the first who is no proxy of ours was written by
-        // anybody, and a browser on a proxy's own machine is not on this one for us: others may stand behind it.
+        // any machine, and a browser on a proxy's own machine is not on this one for us: others may stand behind it.
         let list = values(headers, "x-forwarded-for");
         let asked = list.iter().rev().map(|entry| hosts::address(entry)).find(|read| !read.is_some_and(is_proxy));
         let address = asked.flatten().filter(|address| !address.is_loopback()).unwrap_or(UNKNOWN);

@@ -121,13 +121,13 @@ pub enum ServerFrame {
         user: Author,
         at: String,
     },
-    /// Somebody kept order.
+    /// An act of moderation.
     Moderated {
         /// `null` is everywhere.
         room: Option<String>,
         /// `op`, `deop`, `kicked`, `muted`, `unmuted`, `banned` or `unbanned`.
         what: &'static str,
-        /// Whom; `null` is whoever comes from an address.
+        /// The user; `null` for all users from an address.
         user: Option<Author>,
         /// Who did it; `null` where a time is over.
         by: Option<String>,

@@ -108,7 +108,7 @@ pub struct User {
     pub idle: Option<u64>,
 }
 
-/// Whether somebody is there.
+/// Whether the user is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
@@ -176,7 +176,7 @@ pub(crate) fn figure(stat: &Stat) -> serde_json::Value {
 }
 
 impl Presence {
-    /// What the core knows of somebody, in one word.
+    /// The state of a user in the core, in one word.
     pub fn of(away: bool, idle_secs: u64) -> Presence {
         match (away, idle_secs) {
             (true, _) => Presence::Away,
@@ -210,7 +210,7 @@ pub(crate) struct AuditEntry {
     /// When, RFC 3339 in UTC with milliseconds.
     #[schema(example = "2026-11-22T10:47:03.120Z")]
     at: String,
-    /// By whom: a name, `-` for somebody without one, `(page)` for an operator at the dashboard.
+    /// By whom: a name, `-` for an actor without one, `(page)` for an operator at the dashboard.
     #[schema(example = "ana")]
     by: String,
     /// What: a stable word.

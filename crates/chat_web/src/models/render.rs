@@ -177,7 +177,7 @@ pub(crate) fn warning_code(warning: Warning) -> &'static str {
     }
 }
 
-/// What somebody in telnet would read.
+/// What a user in telnet would read.
 pub(crate) fn plain(envelope: &Envelope) -> String {
     String::from_utf8_lossy(&render(envelope, Wire::Plain)).replace("\r\n", "\n").trim_end().to_string()
 }

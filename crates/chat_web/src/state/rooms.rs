@@ -117,7 +117,7 @@ impl Rooms {
     /// forgotten: what was said in a closed room must not come back.
     pub fn keep(&self, message: Message) {
         let (key, seq, id) = (message.room.to_ascii_lowercase(), message.seq, message.id);
-        // Whoever reads the room's last number finds the message: both change under the room's lock.
+        // A reader of the room's last number finds the message: both change under the room's lock.
         let Some(mut log) = self.logs.get_mut(&key) else { return };
         if seq <= log.base || log.messages.insert(seq, id).is_some() {
             return;
@@ -175,7 +175,7 @@ impl Rooms {
         }
     }
 
-    /// A page of a room's messages. There is nothing in a room that the tap has not brought yet: whoever has just opened it hears
+    /// A page of a room's messages. There is nothing in a room that the tap has not brought yet: a client that has just opened it hears
     /// so by their session, which may be quicker.
     pub fn page(&self, room: &str, query: PageQuery) -> Page {
         let Some(log) = self.logs.get(&room.to_ascii_lowercase()) else {
@@ -222,7 +222,7 @@ impl Rooms {
 }
 
 impl RoomLog {
-    /// Whether everybody may come in and read.
+    /// Whether all users may come in and read.
     pub fn is_open(&self) -> bool {
         !self.modes.contains(['i', 'k'])
     }
