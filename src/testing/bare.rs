@@ -54,7 +54,7 @@ pub struct Bare {
     transfers: HashMap<String, Script>,
 }
 
-/// What somebody sends to the file door, and then what they got: there is no socket, so all of it is sent before any of it
+/// What a client sends to the file door, and then what it got: there is no socket, so all of it is sent before any of it
 /// is read.
 #[derive(Default)]
 struct Script {
@@ -148,7 +148,7 @@ impl Bare {
         }
     }
 
-    /// Has the file door do what somebody sent to it.
+    /// Has the file door do what a client sent to it.
     fn transfer(&mut self, who: &str, script: Script) -> Script {
         let files = self.files.clone().expect("files are passed on");
         let (config, metrics) = (self.setup.config.clone(), Metrics::new(self.now.mono));
@@ -173,18 +173,18 @@ impl Bare {
         self.now.wall += by;
     }
 
-    /// The number of somebody's connection.
+    /// The number of a client's connection.
     #[cfg(test)]
     pub(crate) fn id_of(&mut self, who: &str) -> ClientId {
         self.seat(who).id
     }
 
-    /// All that the router has handed to somebody since it was taken last, or read.
+    /// All that the router has handed to a client since it was taken last, or read.
     pub fn take(&mut self, who: &str) -> Vec<Batch> {
         self.seat(who).shelf.take()
     }
 
-    /// How many batches the router has handed to somebody since the last line was read.
+    /// How many batches the router has handed to a client since the last line was read.
     pub fn batches(&mut self, who: &str) -> usize {
         self.seat(who).shelf.len()
     }
@@ -216,7 +216,7 @@ fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, mps
         router.keep_in(store, contents, *policy, now);
     }
     if setup.config.lab {
-        // There are no threads here, but somebody may want to see how they would be shown.
+        // There are no threads here, but a transcript may show how they would be shown.
         let lab = Lab::new(setup.config.chaos, Instant::now());
         lab.show(Picture::of_one_client());
         let _nobody_is_woken = router.show(Arc::new(lab));
@@ -386,7 +386,7 @@ fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant>
         Input::Line(line) => meant(decoder.decode(line)),
         Input::TooLong(got) => meant(decoder.too_long(max, got)),
         Input::Endless => Some(Meant::Leave(Leave::Endless)),
-        // What nobody offered nobody can agree to.
+        // Without an offer there is nothing to agree to.
         Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
         Input::Interrupt => Some(Meant::Interrupt(decoder.interrupt())),
         Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),

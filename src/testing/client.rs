@@ -13,7 +13,7 @@ pub trait Dial {
     /// Connects.
     ///
     /// # Panics
-    /// If nobody listens there.
+    /// If no server listens there.
     fn dial(addr: SocketAddr) -> Arc<dyn Link>;
 
     /// A line as the transcripts have it, where this door is named by another word than `line`.
@@ -27,7 +27,7 @@ pub struct Plain;
 
 impl Dial for Plain {
     fn dial(addr: SocketAddr) -> Arc<dyn Link> {
-        Arc::new(TcpStream::connect(addr).expect("somebody listens"))
+        Arc::new(TcpStream::connect(addr).expect("a server listens"))
     }
 }
 
@@ -62,7 +62,7 @@ impl TestClient {
     /// Connects.
     ///
     /// # Panics
-    /// If nobody listens there.
+    /// If no server listens there.
     pub fn connect(addr: SocketAddr) -> TestClient {
         TestClient::on(Plain::dial(addr))
     }

@@ -151,7 +151,7 @@ impl Memory {
             first_id: room.first_id,
             lines: room.lines.iter().rev().take(1_000).map(|(id, line)| (*id, line.clone())).rev().collect(),
         });
-        // Whoever could enter a closed room is gone; only its operators come back.
+        // Invitations to a closed room are gone with the connections; only its operators come back.
         let rooms = rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty());
         Contents {
             rooms: rooms.collect(),

@@ -1,40 +1,48 @@
-//! A server on a free port, with the clients on any transport, and a stage of it.
+//! A server on a free port, with the clients on any transport.
 
-use std::collections::HashMap;
 use std::io;
-use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::client::{Dial, Plain, TestClient};
 use super::setup::{Setup, quick};
-use super::stage::Stage;
 use crate::chat::message::Message;
-use crate::net::connection::Threads;
+use crate::net::connection::{Link, Threads};
 use crate::net::server::{Server, ServerHandle, Transport};
 
-/// A server on a thread of its own, its clients on the transport `T`, which they reach by `D`. It stops and is joined when
-/// this is dropped.
-pub struct TestServerOn<T, D = Plain> {
-    handle: ServerHandle,
-    thread: Option<JoinHandle<io::Result<()>>>,
-    parts: PhantomData<(T, D)>,
+/// What is tested: a transport, and how the clients of a test reach it.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    run: fn(Server) -> io::Result<()>,
+    dial: fn(SocketAddr) -> Arc<dyn Link>,
+    heard: fn(String) -> String,
 }
 
-/// The server of this package.
-pub type TestServer = TestServerOn<Threads>;
+impl Engine {
+    /// Two threads for each client, as in this package.
+    pub const THREADS: Engine = Engine::of::<Threads>();
 
-impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
+    /// A transport whose clients come by TCP and nothing else.
+    pub const fn of<T: Transport + Default>() -> Engine {
+        Engine::reached_by::<T, Plain>()
+    }
+
+    /// A transport that its clients reach by `D`.
+    pub const fn reached_by<T: Transport + Default, D: Dial>() -> Engine {
+        Engine { run: |server| server.run_on(&T::default()), dial: D::dial, heard: D::heard }
+    }
+
     /// Starts a server with [`quick`] settings.
-    pub fn start() -> Self {
-        Self::with(quick())
+    pub fn start(self) -> TestServer {
+        self.with(quick())
     }
 
     /// Starts a server with other settings, or with a store.
     ///
     /// # Panics
     /// If it cannot be started.
-    pub fn with(setup: impl Into<Setup>) -> Self {
+    pub fn with(self, setup: impl Into<Setup>) -> TestServer {
         let Setup { config, kept, .. } = setup.into();
         let files = (config.files != "off").then(|| TcpListener::bind(&config.files).expect("a free port for files"));
         let mut server = Server::bind(config).expect("a free port on loopback");
@@ -47,13 +55,35 @@ impl<T: Transport + Default, D: Dial> TestServerOn<T, D> {
             let (store, contents) = memory.open(move |report| router.send(Message::Store(report)));
             server.keep_in(store, contents, policy);
         }
-        let run = move || server.run_on(&T::default());
+        let run = move || (self.run)(server);
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
-        TestServerOn { handle, thread: Some(thread), parts: PhantomData }
+        TestServer { handle, thread: Some(thread), dial: self.dial }
+    }
+
+    /// A line as the transcripts have it: see [`Dial::heard`].
+    pub fn heard(self, line: String) -> String {
+        (self.heard)(line)
     }
 }
 
-impl<T, D: Dial> TestServerOn<T, D> {
+/// A server on a thread of its own. It stops and is joined when this is dropped.
+pub struct TestServer {
+    handle: ServerHandle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    dial: fn(SocketAddr) -> Arc<dyn Link>,
+}
+
+impl TestServer {
+    /// Starts the server of this package with [`quick`] settings.
+    pub fn start() -> TestServer {
+        Engine::THREADS.start()
+    }
+
+    /// Starts the server of this package with other settings, or with a store.
+    pub fn with(setup: impl Into<Setup>) -> TestServer {
+        Engine::THREADS.with(setup)
+    }
+
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.handle.addr()
@@ -74,7 +104,7 @@ impl<T, D: Dial> TestServerOn<T, D> {
 
     /// A connection to it.
     pub fn connect(&self) -> TestClient {
-        TestClient::on(D::dial(self.addr()))
+        TestClient::on((self.dial)(self.addr()))
     }
 
     /// A connection that has signed on; what came by that is read away.
@@ -99,7 +129,7 @@ impl<T, D: Dial> TestServerOn<T, D> {
     }
 }
 
-impl<T, D> Drop for TestServerOn<T, D> {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.handle.shutdown();
         if let Some(thread) = self.thread.take()
@@ -108,66 +138,5 @@ impl<T, D> Drop for TestServerOn<T, D> {
         {
             panic!("the server panicked");
         }
-    }
-}
-
-/// A real server and real sockets.
-pub struct TcpOn<T, D = Plain> {
-    setup: Setup,
-    server: Option<TestServerOn<T, D>>,
-    clients: HashMap<String, TestClient>,
-}
-
-/// The same with the transport of this package.
-pub type Tcp = TcpOn<Threads>;
-
-impl<T: Transport + Default, D: Dial> TcpOn<T, D> {
-    /// A server with these settings.
-    pub fn new(setup: impl Into<Setup>) -> Self {
-        let setup = setup.into();
-        TcpOn { server: Some(TestServerOn::with(setup.clone())), setup, clients: HashMap::new() }
-    }
-}
-
-impl<T, D> TcpOn<T, D> {
-    #[track_caller]
-    fn client(&mut self, who: &str) -> &mut TestClient {
-        self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
-    }
-}
-
-impl<T: Transport + Default, D: Dial> Stage for TcpOn<T, D> {
-    fn connect(&mut self, who: &str) {
-        let server = self.server.as_ref().expect("a server runs");
-        self.clients.insert(who.into(), server.connect());
-    }
-
-    fn send(&mut self, who: &str, bytes: &[u8]) {
-        self.client(who).send_bytes(bytes);
-    }
-
-    fn next(&mut self, who: &str) -> Option<String> {
-        self.client(who).line().map(D::heard)
-    }
-
-    fn hang_up(&mut self, who: &str) {
-        self.client(who).hang_up();
-    }
-
-    fn wait(&mut self, _: u64) -> bool {
-        false
-    }
-
-    fn connect_to_files(&mut self, who: &str) -> bool {
-        let server = self.server.as_ref().expect("a server runs");
-        self.clients.insert(who.into(), server.file_door());
-        true
-    }
-
-    fn restart(&mut self) {
-        self.clients.clear();
-        // One after the other: two at once would have the same store.
-        drop(self.server.take());
-        self.server = Some(TestServerOn::with(self.setup.clone()));
     }
 }

@@ -34,7 +34,7 @@ pub struct Setup {
     pub config: Config,
     /// Where the chat is kept, and the rules for accounts.
     pub kept: Option<(MemoryStore, Policy)>,
-    /// The operator key in words, which the settings show to nobody: for a stage that starts a program.
+    /// The operator key in words, which the settings never show: for a stage that starts a program.
     pub operator_key: Option<String>,
     /// Whether the tokens of files are 1, 2, 3 … instead of random ones.
     pub counted_tokens: bool,

@@ -2,21 +2,21 @@
 
 /// Where a transcript is played.
 pub trait Stage {
-    /// Somebody connects.
+    /// A client connects.
     fn connect(&mut self, who: &str);
-    /// Somebody sends bytes.
+    /// A client sends bytes.
     fn send(&mut self, who: &str, bytes: &[u8]);
-    /// The next line for somebody; `None` when their connection has ended (or, without sockets, nothing is there).
+    /// The next line for a client; `None` when its connection has ended (or, without sockets, nothing is there).
     fn next(&mut self, who: &str) -> Option<String>;
-    /// Somebody closes the sending half.
+    /// A client closes the sending half.
     fn hang_up(&mut self, who: &str);
     /// Time goes by. Returns false where it cannot be moved.
     fn wait(&mut self, seconds: u64) -> bool;
-    /// Somebody stops reading, or reads on. Returns false where nobody can tell how much the system keeps for them.
+    /// A client stops reading, or reads on. Returns false where it is not known how much the system keeps for it.
     fn reads(&mut self, _who: &str, _on: bool) -> bool {
         false
     }
-    /// Somebody connects from another machine. Returns false where that cannot be.
+    /// A client connects from another machine. Returns false where that cannot be.
     fn connect_from(&mut self, _who: &str, _address: &str) -> bool {
         false
     }
@@ -24,15 +24,15 @@ pub trait Stage {
     fn edit(&mut self, _key: &str, _value: &str) -> bool {
         false
     }
-    /// Somebody connects to the file door. Returns false where there is none.
+    /// A client connects to the file door. Returns false where there is none.
     fn connect_to_files(&mut self, _who: &str) -> bool {
         false
     }
-    /// The server stops, and starts again with what it kept. Nobody is connected.
+    /// The server stops, and starts again with what it kept. No client is connected.
     fn restart(&mut self);
 }
 
-/// Whether a line is as the pattern says. The words are compared one by one; see the module's table.
+/// Whether a line is as the pattern says. The words are compared one by one; see `chat_conformance::play`.
 pub fn matches(pattern: &str, line: &str) -> bool {
     let (pattern, open) = match pattern.strip_suffix("...") {
         Some(start) => (start, true),

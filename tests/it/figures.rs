@@ -5,9 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use chat_server::metrics::exposition::Exposition;
-use chat_server::testing::{DEADLINE, Scrape, quick};
-
-use crate::TestServer;
+use chat_server::testing::{DEADLINE, Scrape, TestServer, quick};
 
 /// The first line of the answer to a call. The place of the call before may be given back a moment after its answer, so who finds
 /// none asks again.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_conformance::play::play;
 use chat_server::chat::hooks::NoFeatures;
 use chat_server::chat::message::{Client, Message, Ticket};
 use chat_server::chat::outbox::Outbox;
@@ -19,9 +20,7 @@ use chat_server::model::now::Now;
 use chat_server::model::text::Text;
 use chat_server::net::telnet::{Input, Splitter};
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use chat_server::testing::{Setup, Shelf, Stage, matches, play, quick};
-
-use crate::ROOT;
+use chat_server::testing::{Setup, Shelf, Stage, matches, quick};
 
 /// The transcripts that the kernel plays as the whole server does, and those of its own folder.
 const PLAYED: &[&str] = &[
@@ -134,7 +133,7 @@ impl Stage for Kernel {
 }
 
 fn transcript(path: &str) -> String {
-    let path = Path::new(ROOT).join("tests/transcripts").join(path).with_extension("chat");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(path).with_extension("chat");
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 

@@ -6,10 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use chat_server::config::Config;
-use chat_server::testing::{TestClient, matches, quick};
+use chat_server::testing::{TestClient, TestServer, matches, quick};
 
-use crate::TestServer;
-use crate::witness::{Record, Witness, check_one_order};
+use chat_conformance::witness::{Record, Witness, check_one_order};
 
 fn lab(chaos: &str) -> Config {
     let chaos = chaos.parse().unwrap();

@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::witness::{Record, Witness, check_one_order};
+use chat_conformance::witness::{Record, Witness, check_one_order};
 
 const HISTORY: usize = 7;
 const ON_JOIN: usize = 5;

@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chat_server::config::{Config, SETTINGS};
-
-use crate::TestServer;
+use chat_server::testing::TestServer;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

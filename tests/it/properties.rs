@@ -42,7 +42,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::wire;
+use chat_conformance::wire;
 
 const ANI: ClientId = ClientId(1);
 

@@ -10,9 +10,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use chat_conformance::program::{tied, tied_words};
 use chat_server::config::Loaded;
 use chat_server::net::server::Server;
-use chat_server::testing::{tied, tied_words};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chat");
 const DEADLINE: Duration = Duration::from_secs(30);

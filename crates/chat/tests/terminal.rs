@@ -11,10 +11,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat_conformance::program::tied;
 use chat_server::config::Config;
 use chat_server::model::operator_key::OperatorKey;
 use chat_server::net::server::{Server, ServerHandle};
-use chat_server::testing::{quick, tied};
+use chat_server::testing::quick;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 

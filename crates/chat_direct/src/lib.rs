@@ -103,7 +103,7 @@ mod tests {
     use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
     use chat_server::model::event::{Envelope, Event};
     use chat_server::model::text::Text;
-    use chat_server::testing::TestServerOn;
+    use chat_server::testing::Engine;
 
     use super::*;
 
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_client_costs_one_thread() {
-        let server: TestServerOn<Direct> = TestServerOn::start();
+        let server = Engine::of::<Direct>().start();
         let mut clients = ["ani", "budi", "citra"].map(|name| server.join(name));
         clients[0].send("MSG:hello");
         clients[2].until("* MSG #lobby 1 ani: hello");
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_panic_in_an_encoder_ends_its_client_and_not_the_router() {
-        let server: TestServerOn<Direct> = TestServerOn::start();
+        let server = Engine::of::<Direct>().start();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut peer = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
         let socket = Arc::new(listener.accept().expect("a connection").0);

@@ -9,14 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use chat_conformance::program::is_here;
 use chrono::{DateTime, TimeDelta, Utc};
 use kit::{Chatd, command, hears, says};
-use program::is_here;
 
 mod kit;
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
 
 /// The library that stands between a program and its clock. Debian has it where `ld.so` looks only when it is told.
 fn library() -> PathBuf {

@@ -5,13 +5,10 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chat_conformance::program::is_here;
 use kit::{Chatd, command, output};
-use program::is_here;
 
 mod kit;
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
 
 /// What a shell says to a script, and its exit code.
 fn shell(words: &[&str], script: &str) -> (Option<i32>, String) {

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use chat_server::testing::tied;
+use chat_conformance::program::tied;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How often it is killed, unless CRASHES says otherwise.

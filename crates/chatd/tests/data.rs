@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use chat_server::testing::{TestClient, tied};
+use chat_conformance::program::tied;
+use chat_server::testing::TestClient;
 
 fn chatd(data: &Path) -> Command {
     let mut command = tied(env!("CARGO_BIN_EXE_chatd"));

@@ -11,12 +11,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_server::testing::tied;
-
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
-use program::is_here;
+use chat_conformance::program::{is_here, tied};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The ports that README.md uses. Others, which are free, take their place.

@@ -5,13 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use chat_conformance::program::is_here;
 use kit::{Chatd, command, hears, says};
-use program::is_here;
 
 mod kit;
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
 
 const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/fail2ban/chatd.filter.conf");
 const KEY: &str = "one-key-of-an-operator";

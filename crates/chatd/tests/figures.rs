@@ -10,12 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use chat_server::testing::{DEADLINE, Scrape, TestClient, tied};
-use program::{Program, is_here};
-
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
+use chat_conformance::program::{Program, is_here, tied};
+use chat_server::testing::{DEADLINE, Scrape, TestClient};
 
 /// chatd with every door and a store. It is ended with the test.
 struct Watched {

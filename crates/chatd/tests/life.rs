@@ -8,13 +8,10 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use chat_conformance::program::{Program, is_here};
 use kit::{Chatd, DEADLINE, command, hears, says};
-use program::{Program, is_here};
 
 mod kit;
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
 
 /// A file of settings, and a server that runs with it.
 struct Operated {

@@ -9,11 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 mod kit;
+use chat_conformance::program::is_here;
 use kit::{Chatd, DEADLINE, command};
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
-use program::is_here;
 
 const NAME: &str = "chat.example.org";
 const PASSWORD: &str = "a-long-password-1";

@@ -6,11 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 mod kit;
+use chat_conformance::program::is_here;
 use kit::{Chatd, command, says};
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
-use program::is_here;
 
 /// What a block of commands is known by, and what it has to print.
 const SHOWN: [(&str, &[&str]); 4] = [
@@ -19,7 +16,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
     ("PUT $token", &[]),
     ("chatd backup", &[" bytes, checked", "structure: good", "ids: good"]),
 ];
-/// Commands that other tests run: telnet on a terminal (tests/programs/telnet.rs), TLS (crates/chatd/tests/tls.rs).
+/// Commands that other tests run: telnet on a terminal (the suite of telnet), TLS (crates/chatd/tests/tls.rs).
 const ELSEWHERE: [&str; 2] = ["telnet localhost 7878", "openssl s_client"];
 
 fn root() -> &'static Path {

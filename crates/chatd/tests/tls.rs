@@ -7,12 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use chat_server::testing::{TestClient, tied};
-use program::{Program, is_here};
-
-#[path = "../../../tests/programs/program.rs"]
-#[allow(dead_code, reason = "the root's tests use all of it")]
-mod program;
+use chat_conformance::program::{Program, ended, is_here, tied};
+use chat_server::testing::TestClient;
 
 fn chatd() -> Command {
     let mut command = tied(env!("CARGO_BIN_EXE_chatd"));
@@ -91,7 +87,7 @@ impl Running {
         assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().expect("kill").success());
         let mut log = String::new();
         self.child.stderr.take().expect("a pipe").read_to_string(&mut log).expect("a log");
-        assert_eq!(program::ended(&mut self.child).code(), Some(0), "{log}");
+        assert_eq!(ended(&mut self.child).code(), Some(0), "{log}");
         log
     }
 }

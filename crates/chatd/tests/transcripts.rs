@@ -2,17 +2,66 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::{Arc, OnceLock};
 
+use chat_conformance::play::play;
+use chat_conformance::program::tied;
+use chat_conformance::transcripts;
 use chat_server::config::SETTINGS;
-use chat_server::testing::{Dial, Plain, Setup, Stage, TestClient, play, tied};
+use chat_server::net::connection::Link;
+use chat_server::testing::{DEADLINE, Dial, Plain, Setup, Stage, TestClient};
 use chat_store::{Offline, Strength};
+use chat_tls::TlsLink;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore};
 
-#[path = "../../chat_tls/tests/kit/mod.rs"]
-#[allow(dead_code, reason = "the tests of chat_tls use all of it")]
-mod kit;
+/// A certificate for this machine, which signs itself, and its key.
+struct Certificate {
+    folder: tempfile::TempDir,
+    roots: RootCertStore,
+}
+
+/// The one of all tests here.
+fn certificate() -> &'static Certificate {
+    static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
+    CERTIFICATE.get_or_init(|| {
+        let made = rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = folder.path().join("key.pem");
+        fs::write(folder.path().join("cert.pem"), made.cert.pem()).expect("a file");
+        fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("a mode");
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).expect("a root");
+        Certificate { folder, roots }
+    })
+}
+
+/// Clients that trust it.
+struct Trusting;
+
+impl Dial for Trusting {
+    fn dial(addr: SocketAddr) -> Arc<dyn Link> {
+        let roots = certificate().roots.clone();
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut tls = ClientConnection::new(Arc::new(config), name).expect("a client");
+        let socket = Arc::new(TcpStream::connect(addr).expect("chatd listens"));
+        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        while tls.is_handshaking() {
+            tls.complete_io(&mut &*socket).expect("a handshake");
+        }
+        Arc::new(TlsLink::new(Connection::Client(tls), socket))
+    }
+
+    fn heard(line: String) -> String {
+        line.replace(" idle=0 door=tls", " idle=0 door=line").replace(", idle 0 s, by tls", ", idle 0 s, by line")
+    }
+}
 
 /// A running chatd. It ends with this.
 struct Chatd {
@@ -43,7 +92,7 @@ impl Chatd {
             command.args(["--engine", "threads"]);
         }
         if by_tls {
-            let path = |name: &str| kit::pki().path(name);
+            let path = |name: &str| certificate().folder.path().join(name);
             command.args(["--tls", "127.0.0.1:0", "--tls-cert"]).arg(path("cert.pem"));
             command.arg("--tls-key").arg(path("key.pem"));
         }
@@ -140,20 +189,7 @@ impl<D: Dial> Stage for Program<D> {
 
 /// The transcripts, and the conversations of the manual.
 fn all() -> Vec<(String, String)> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let entries = fs::read_dir(root.join("tests/transcripts")).expect("transcripts");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|kind| kind == "chat"));
-    paths.sort();
-    let mut all: Vec<(String, String)> =
-        paths.iter().map(|path| (path.display().to_string(), fs::read_to_string(path).expect("a text"))).collect();
-    let manual = fs::read_to_string(root.join("PROTOCOL.md")).expect("the manual");
-    for (number, part) in manual.split("```chat\n").skip(1).enumerate() {
-        let block = part.split("```").next().unwrap_or_default();
-        all.push((format!("PROTOCOL.md, conversation {}", number + 1), block.to_string()));
-    }
-    assert!(all.len() > 30, "{} transcripts", all.len());
-    all
+    [transcripts::files("tests/transcripts"), transcripts::manual()].concat()
 }
 
 /// Whether a transcript is about a server that keeps something, or about one that does not; most are about neither.
@@ -184,13 +220,13 @@ fn every_transcript_by_the_plain_door_with_a_store() {
 #[test]
 fn every_transcript_by_tls_without_a_store() {
     for (title, text) in all().into_iter().filter(|(_, text)| !is_about_a_store(text)) {
-        play(&title, &text, |setup| Program::<kit::Trusting>::new(setup, false, true));
+        play(&title, &text, |setup| Program::<Trusting>::new(setup, false, true));
     }
 }
 
 #[test]
 fn every_transcript_by_tls_with_a_store() {
     for (title, text) in all().into_iter().filter(|(title, _)| !is_about_no_store(title)) {
-        play(&title, &text, |setup| Program::<kit::Trusting>::new(setup, true, true));
+        play(&title, &text, |setup| Program::<Trusting>::new(setup, true, true));
     }
 }

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Output, Stdio};
 
-use chat_server::testing::tied;
+use chat_conformance::program::tied;
 use kit::{Chatd, command, hears, says};
 use tempfile::TempDir;
 

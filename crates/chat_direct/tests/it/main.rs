@@ -1,30 +1,12 @@
-//! The root's own tests, with the clients on this transport.
+//! The suites that every engine runs, with the clients on this transport.
 
 use chat_direct::Direct;
-use chat_server::testing::{TcpOn, TestServerOn};
+use chat_server::testing::Engine;
 
-type TestServer = TestServerOn<Direct>;
-type Tcp = TcpOn<Direct>;
-/// Where the transcripts are.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const ENGINE: Engine = Engine::of::<Direct>();
+chat_conformance::suites!(crate::ENGINE);
 
-#[path = "../../../../tests/it/comfort.rs"]
-mod comfort;
-#[path = "../../../../tests/it/goodbyes.rs"]
-mod goodbyes;
-#[path = "../../../../tests/it/invariants.rs"]
-mod invariants;
-#[path = "../../../../tests/it/lifecycle.rs"]
-mod lifecycle;
-#[path = "../../../../tests/it/limits.rs"]
-mod limits;
-#[path = "../../../../tests/it/load.rs"]
-mod load;
-#[path = "../../../../tests/it/soak.rs"]
-mod soak;
-#[path = "../../../../tests/it/transcripts.rs"]
-mod transcripts;
-#[path = "../../../../tests/it/wire.rs"]
-mod wire;
-#[path = "../../../../tests/it/witness.rs"]
-mod witness;
+#[cfg(target_os = "linux")]
+mod programs {
+    chat_conformance::suites_of_programs!(crate::ENGINE);
+}

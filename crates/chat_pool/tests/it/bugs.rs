@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use chat_pool::PoolOf;
 use chat_server::model::event::{Envelope, Event};
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use chat_server::testing::TestServerOn;
+use chat_server::testing::Engine;
 
 /// More than the pool has workers, so that losing one each time would show.
 const ROUNDS: usize = 10;
@@ -39,7 +39,7 @@ impl Encoder for FaultyOut {
 
 #[test]
 fn a_panic_in_a_decoder_ends_its_client_with_last_words_and_nobody_else() {
-    let server: TestServerOn<PoolOf<Faulty, LineEncoder>> = TestServerOn::start();
+    let server = Engine::of::<PoolOf<Faulty, LineEncoder>>().start();
     let mut ani = server.join("ani");
     for round in 0..ROUNDS {
         let mut budi = server.join("budi");
@@ -56,7 +56,7 @@ fn a_panic_in_a_decoder_ends_its_client_with_last_words_and_nobody_else() {
 
 #[test]
 fn a_panic_in_an_encoder_ends_its_client_and_nothing_more_is_written_to_it() {
-    let server: TestServerOn<PoolOf<LineDecoder, FaultyOut>> = TestServerOn::start();
+    let server = Engine::of::<PoolOf<LineDecoder, FaultyOut>>().start();
     let mut ani = server.join("ani");
     for round in 0..ROUNDS {
         let mut budi = server.join("budi");

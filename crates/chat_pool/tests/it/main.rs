@@ -1,32 +1,14 @@
-//! The root's own tests, with the clients on this transport.
+//! The suites that every engine runs, with the clients on this transport.
 
 use chat_pool::Pool;
-use chat_server::testing::{TcpOn, TestServerOn};
-
-type TestServer = TestServerOn<Pool>;
-type Tcp = TcpOn<Pool>;
-/// Where the transcripts are.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use chat_server::testing::Engine;
 
 mod bugs;
 
-#[path = "../../../../tests/it/comfort.rs"]
-mod comfort;
-#[path = "../../../../tests/it/goodbyes.rs"]
-mod goodbyes;
-#[path = "../../../../tests/it/invariants.rs"]
-mod invariants;
-#[path = "../../../../tests/it/lifecycle.rs"]
-mod lifecycle;
-#[path = "../../../../tests/it/limits.rs"]
-mod limits;
-#[path = "../../../../tests/it/load.rs"]
-mod load;
-#[path = "../../../../tests/it/soak.rs"]
-mod soak;
-#[path = "../../../../tests/it/transcripts.rs"]
-mod transcripts;
-#[path = "../../../../tests/it/wire.rs"]
-mod wire;
-#[path = "../../../../tests/it/witness.rs"]
-mod witness;
+const ENGINE: Engine = Engine::of::<Pool>();
+chat_conformance::suites!(crate::ENGINE);
+
+#[cfg(target_os = "linux")]
+mod programs {
+    chat_conformance::suites_of_programs!(crate::ENGINE);
+}

@@ -6,9 +6,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chat_conformance::program::tied;
 use chat_server::features::archive::store::Record;
 use chat_server::model::event::{Envelope, Event, Version, What};
-use chat_server::testing::tied;
 use chat_store::{Durability, check};
 
 use crate::kit::{Talk, changed, options, said};

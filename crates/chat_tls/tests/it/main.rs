@@ -1,33 +1,14 @@
-//! The root's own tests, with the clients on this transport, and what only TLS has.
+//! The suites that every engine runs, with the clients on this transport, and what only TLS has.
 
-use chat_server::testing::{TcpOn, TestServerOn};
+use chat_server::testing::Engine;
 use kit::{Dev, Trusting};
 
-type TestServer = TestServerOn<Dev, Trusting>;
-type Tcp = TcpOn<Dev, Trusting>;
-/// Where the transcripts are.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
-#[path = "../../../../tests/it/comfort.rs"]
-mod comfort;
-#[path = "../../../../tests/it/goodbyes.rs"]
-mod goodbyes;
-#[path = "../../../../tests/it/invariants.rs"]
-mod invariants;
-#[path = "../kit/mod.rs"]
 mod kit;
-#[path = "../../../../tests/it/lifecycle.rs"]
-mod lifecycle;
-#[path = "../../../../tests/it/limits.rs"]
-mod limits;
-#[path = "../../../../tests/it/load.rs"]
-mod load;
-#[path = "../../../../tests/it/soak.rs"]
-mod soak;
+#[cfg(target_os = "linux")]
+mod programs;
 mod tls;
-#[path = "../../../../tests/it/transcripts.rs"]
-mod transcripts;
-#[path = "../../../../tests/it/wire.rs"]
-mod wire;
-#[path = "../../../../tests/it/witness.rs"]
-mod witness;
+#[cfg(target_os = "linux")]
+mod visits;
+
+const ENGINE: Engine = Engine::reached_by::<Dev, Trusting>();
+chat_conformance::suites!(crate::ENGINE);

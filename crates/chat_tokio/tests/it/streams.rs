@@ -9,14 +9,14 @@ use chat_server::model::names::Name;
 use chat_server::model::text::Text;
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder};
 use chat_server::protocol::parse::Request;
-use chat_server::testing::{DEADLINE, TestClient};
+use chat_server::testing::{DEADLINE, TestClient, TestServer};
 use chat_tokio::serve;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::TestServer;
+use crate::ENGINE;
 
 /// A dialect of three words: the first line is a name, every other is said, `bye` is the end. And it has two bugs.
 #[derive(Default)]
@@ -105,7 +105,7 @@ fn runtime() -> Runtime {
 
 #[test]
 fn a_stream_in_memory_with_a_dialect_of_its_own_is_in_the_same_chat() {
-    let (server, runtime) = (TestServer::start(), runtime());
+    let (server, runtime) = (ENGINE.start(), runtime());
     let mut ani = server.join("ani");
     let mut budi = Mumbler::new(&runtime, &server);
     budi.says("budi");
@@ -132,7 +132,7 @@ fn a_stream_in_memory_with_a_dialect_of_its_own_is_in_the_same_chat() {
 
 #[test]
 fn the_end_of_the_server_reaches_every_stream() {
-    let (server, runtime) = (TestServer::start(), runtime());
+    let (server, runtime) = (ENGINE.start(), runtime());
     let mut budi = Mumbler::new(&runtime, &server);
     budi.says("budi");
     assert_eq!(budi.line().as_deref(), Some("in"));
@@ -144,7 +144,7 @@ fn the_end_of_the_server_reaches_every_stream() {
 
 #[test]
 fn a_panic_in_a_decoder_or_an_encoder_ends_its_client_and_nobody_else() {
-    let (server, runtime) = (TestServer::start(), runtime());
+    let (server, runtime) = (ENGINE.start(), runtime());
     let mut ani = server.join("ani");
     let come = |ani: &mut TestClient| {
         let mut budi = Mumbler::new(&runtime, &server);

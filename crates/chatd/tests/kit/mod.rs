@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use chat_server::testing::tied;
+use chat_conformance::program::tied;
 use tempfile::NamedTempFile;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

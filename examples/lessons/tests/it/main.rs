@@ -2,7 +2,4 @@
 #![cfg(target_os = "linux")]
 
 mod papers;
-#[path = "../../../../tests/programs/program.rs"]
-#[allow(dead_code)] // the lessons use a part of it
-mod program;
 mod programs;

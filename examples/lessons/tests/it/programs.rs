@@ -10,9 +10,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use chat_server::testing::{DEADLINE, Stage, TestClient, play, tied};
-
-use crate::program::{Program, ended, is_here};
+use chat_conformance::play::play;
+use chat_conformance::program::{Program, ended, is_here, tied};
+use chat_server::testing::{DEADLINE, Stage, TestClient};
 
 /// The most lines of output that wait to be looked at. A program that shows more waits.
 const LINES: usize = 64;
