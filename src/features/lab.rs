@@ -1,6 +1,6 @@
 //! The glass wall: what the server's threads are doing at this moment, for people who want to learn from it (`--lab`).
 //!
-//! Nobody takes a picture unless somebody asks for one. Each connection notes when it began to wait in a read or in a write
+//! A snapshot is taken only for a client that asks for one. Each connection notes when it began to wait in a read or in a write
 //! (`Watched`); the system says of every thread whether it works or sleeps; the router adds what waits for whom.
 
 use std::collections::{BTreeMap, HashMap};
@@ -108,7 +108,7 @@ pub enum Doing {
     AwaitingBatch,
     /// The router: nothing is to be done.
     AwaitingMessage,
-    /// It accepts, and nobody comes.
+    /// It accepts, and no connection comes.
     Accepting,
     /// It sleeps in a function of the system, as far as that tells.
     Asleep(String),
@@ -203,7 +203,7 @@ pub fn may_open(config: &Config) -> Result<(), String> {
     is_for_this_machine("--files", &config.files, "127.0.0.1:7879")
 }
 
-/// Whether nobody comes to a lab by this address from elsewhere. One that is off is good.
+/// Whether no other machine reaches a lab by this address. One that is off is good.
 ///
 /// # Errors
 /// What is in the way, and what to do: `flag` with `remedy`.
@@ -217,13 +217,13 @@ pub fn is_for_this_machine(flag: &str, addr: &str, remedy: &str) -> Result<(), S
     ))
 }
 
-/// Whether another machine could connect to this address. One that cannot be found is for whoever listens to complain about.
+/// Whether another machine could connect to this address. For one that cannot be found the listener will give the error.
 fn is_open_to_others(addr: &str) -> bool {
     addr.to_socket_addrs().is_ok_and(|mut found| found.any(|addr| !addr.ip().to_canonical().is_loopback()))
 }
 
 impl Lab {
-    /// A lab with nobody in it.
+    /// A lab without clients.
     pub(crate) fn new(chaos: Chaos, now: Instant) -> Lab {
         Lab {
             chaos,
@@ -236,7 +236,7 @@ impl Lab {
         }
     }
 
-    /// The lab's thread: as long as somebody watches it takes a picture each second, and says so. It ends with whoever wakes
+    /// The lab's thread: as long as a client watches it takes a snapshot each second, and says so. It ends with the sender that wakes
     /// it.
     pub(crate) fn run(&self, wake: &Receiver<()>, taken: impl Fn()) {
         while wake.recv().is_ok() {
@@ -250,7 +250,7 @@ impl Lab {
         }
     }
 
-    /// Whether somebody gets a picture each second.
+    /// Whether a client gets a snapshot each second.
     pub fn is_watched(&self) -> bool {
         self.watchers.load(Relaxed) > 0
     }
@@ -340,7 +340,7 @@ pub(crate) fn serve_watched(lab: &Lab, arrival: &Arrival, handle: &ServerHandle)
     }
 }
 
-/// A link that notes since when somebody waits for its peer.
+/// A link that notes since when a thread waits for its peer.
 struct Watched<'a, L> {
     link: &'a L,
     lab: &'a Lab,

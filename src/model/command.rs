@@ -60,7 +60,7 @@ pub enum Command {
         /// The words.
         text: Text,
     },
-    /// Private words for whoever whispered last.
+    /// A private line to the user who whispered last.
     Reply(Text),
     /// Change one's own name.
     Nick(Name),
@@ -81,7 +81,7 @@ pub enum Command {
         /// The new topic.
         text: Option<Text>,
     },
-    /// Let somebody into a room that is closed.
+    /// Let a user into a room that is closed.
     Invite {
         /// Whom.
         name: Name,
@@ -108,9 +108,9 @@ pub enum Command {
     History(HistoryQuery),
     /// Away with a reason, or back (`None`).
     Away(Option<Text>),
-    /// Hear nothing more from somebody.
+    /// Hear nothing more from a user.
     Ignore(Name),
-    /// Hear somebody again.
+    /// Hear a user again.
     Unignore(Name),
     /// Change options of this connection.
     Options(Vec<Choice>),
@@ -136,7 +136,7 @@ pub enum Command {
     Register(Secret),
     /// Show that a name is one's own.
     Login(Proof),
-    /// Be nobody's any more: this connection, or all of the account.
+    /// Sign out: this connection, or all of the account.
     Logout {
         /// All of them, and every browser.
         everywhere: bool,
@@ -159,9 +159,9 @@ pub enum Command {
     InviteCode,
     /// Be an operator, by the operator key.
     Oper(Secret),
-    /// Tell everybody something.
+    /// Send a line to all users.
     Announce(Text),
-    /// Let nobody new in, or everybody again.
+    /// Refuse new users, or accept them again.
     Lockdown(bool),
     /// Have a room be no more.
     Forget(RoomName),
@@ -259,7 +259,7 @@ pub enum Terminal {
     Clear,
     /// The line takes nothing more.
     Full,
-    /// What is typed next is shown to nobody.
+    /// The next line is a secret, and is not shown.
     Hide,
     /// And now it is again.
     Show,
@@ -281,7 +281,7 @@ pub enum What {
     Edited(Text),
     /// It is gone.
     Deleted,
-    /// Somebody feels like this about it.
+    /// A user reacts with this to the line.
     Reacted(Text),
     /// And now does not any more.
     Unreacted(Text),
@@ -300,7 +300,7 @@ pub enum ModeChange {
     TopicLock(bool),
 }
 
-/// To whom somebody wants to send a file.
+/// The recipient of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recipient {
     /// All in a room.
@@ -309,7 +309,7 @@ pub enum Recipient {
     Person(Name),
 }
 
-/// Where somebody keeps order.
+/// Where an act of moderation holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Scope {
     /// In the current room.
@@ -320,21 +320,21 @@ pub enum Scope {
     Server,
 }
 
-/// What somebody does by the power they have in a room, or on the server.
+/// An act of moderation, with an operator's rights in a room or on the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Deed {
-    /// Somebody is an operator of the room.
+    /// A user becomes an operator of the room.
     Op(Name),
     /// And is none any more.
     Deop(Name),
-    /// Somebody has to go, and may come again.
+    /// A user has to leave, and may come again.
     Kick {
         /// Who.
         name: Name,
         /// Why.
         why: Option<Text>,
     },
-    /// Somebody may not speak.
+    /// A user may not speak.
     Mute {
         /// Who.
         name: Name,
@@ -345,7 +345,7 @@ pub enum Deed {
     },
     /// And may again.
     Unmute(Name),
-    /// Somebody has to go and may not come again.
+    /// A user has to leave and may not come again.
     Ban {
         /// Who, or who from there.
         whom: Whom,
@@ -429,7 +429,7 @@ pub const CROWD: usize = 250;
 /// The most bytes of a reaction. The longest emoji there are, families and flags, have less.
 pub const MAX_EMOJI: usize = 40;
 
-/// What is said to whoever reacts with a word, or with nothing to see.
+/// What a user is told who reacts with a word, or with invisible characters.
 pub(crate) const NO_EMOJI: &str = "A reaction is one emoji, as 👍 or ❤️.";
 
 /// Whether a text can be a reaction.
@@ -650,7 +650,7 @@ pub static VERBS: &[Verb] = &[
             if name.is_empty() || text.trim().is_empty() {
                 return Err(Refusal::missing_argument(verb.usage));
             }
-            Ok(Command::Whisper { to: somebody(&name)?, text })
+            Ok(Command::Whisper { to: user(&name)?, text })
         },
     )),
     loud(verb("REPLY", &["reply", "r"], "/reply <message>", "answer the last whisper", |args, _| {
@@ -661,7 +661,7 @@ pub static VERBS: &[Verb] = &[
     })),
     long(verb("LIST", &["list"], "/list [#room]", "show who is on", |args, _| Ok(Command::List(some_room(&args)?)))),
     long(verb("WHO", &["who"], "/who <name>", "show one person", |args, verb| {
-        Ok(Command::Who(somebody(one_word(&args, verb)?)?))
+        Ok(Command::Who(user(one_word(&args, verb)?)?))
     })),
     long(verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_, _| {
         Ok(Command::Rooms)
@@ -686,7 +686,7 @@ pub static VERBS: &[Verb] = &[
         if name.is_empty() {
             return Err(Refusal::missing_argument(verb.usage));
         }
-        Ok(Command::Invite { name: somebody(&name)?, room: some_room(&rest)? })
+        Ok(Command::Invite { name: user(&name)?, room: some_room(&rest)? })
     })),
     loud(verb("MODE", &["mode"], "/mode [#room] [+i|+k key|+m|+t]", "show or change a room's modes", mode)),
     verb("OP", &["op"], "/op [#room] <name>", "make somebody an operator of the room", |args, verb| {
@@ -699,7 +699,7 @@ pub static VERBS: &[Verb] = &[
     }),
     verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send somebody out of the room", |args, verb| {
         let (scope, name, rest) = whom_first(args, verb)?;
-        Ok(Command::Moderate { scope, deed: Deed::Kick { name: somebody(&name)?, why: reason(&rest)? } })
+        Ok(Command::Moderate { scope, deed: Deed::Kick { name: user(&name)?, why: reason(&rest)? } })
     }),
     verb(
         "MUTE",
@@ -709,7 +709,7 @@ pub static VERBS: &[Verb] = &[
         |args, verb| {
             let (scope, name, rest) = whom_first(args, verb)?;
             let (time, why) = time_and_reason(rest)?;
-            Ok(Command::Moderate { scope, deed: Deed::Mute { name: somebody(&name)?, time, why } })
+            Ok(Command::Moderate { scope, deed: Deed::Mute { name: user(&name)?, time, why } })
         },
     ),
     verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let somebody speak again", |args, verb| {
@@ -845,7 +845,7 @@ pub static VERBS: &[Verb] = &[
                 "" => None,
                 word => Some(Role::named(word).ok_or_else(|| bad(&role, "A role is member, op or admin."))?),
             };
-            Ok(Command::Role { name: somebody(&name)?, role })
+            Ok(Command::Role { name: user(&name)?, role })
         },
     )),
     stored(verb(
@@ -900,10 +900,10 @@ pub static VERBS: &[Verb] = &[
         Ok(Command::Away((!why.is_empty()).then_some(why)))
     })),
     verb("IGNORE", &["ignore"], "/ignore <name>", "hear nothing more from somebody", |args, verb| {
-        Ok(Command::Ignore(somebody(one_word(&args, verb)?)?))
+        Ok(Command::Ignore(user(one_word(&args, verb)?)?))
     }),
     verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear somebody again", |args, verb| {
-        Ok(Command::Unignore(somebody(one_word(&args, verb)?)?))
+        Ok(Command::Unignore(user(one_word(&args, verb)?)?))
     }),
     lines(early(verb(
         "OPT",
@@ -1042,13 +1042,13 @@ fn somebody_there(args: Text, verb: &'static Verb) -> Result<(Scope, Name), Refu
     if !rest.is_empty() {
         return Err(bad(&rest, verb.usage));
     }
-    Ok((scope, somebody(&name)?))
+    Ok((scope, user(&name)?))
 }
 
 /// A name, or what can only be an address.
 fn banned(word: &Text) -> Result<Whom, Refusal> {
     if !word.contains(['.', ':', '/']) {
-        return somebody(word).map(Whom::Name);
+        return user(word).map(Whom::Name);
     }
     let right = "An address is written 192.0.2.7, 192.0.2.0/24 (8 to 32 bits) or 2001:db8::/48 (16 to 128).";
     Network::parse(word).map(Whom::Network).ok_or_else(|| bad(word, right))
@@ -1152,8 +1152,7 @@ fn send_file(args: Text, verb: &'static Verb) -> Result<Command, Refusal> {
     if to.is_empty() || bytes.is_empty() || name.trim().is_empty() {
         return Err(Refusal::missing_argument(verb.usage));
     }
-    let to =
-        if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(somebody(&to)?) };
+    let to = if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(user(&to)?) };
     match bytes.parse() {
         Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&name) }),
         _ => Err(bad(&bytes, "It is how many bytes the file has, 1 or more.")),
@@ -1277,8 +1276,8 @@ fn one_word<'a>(args: &'a Text, verb: &'static Verb) -> Result<&'a str, Refusal>
     }
 }
 
-/// A name that should belong to somebody: what cannot be a name belongs to nobody.
-fn somebody(name: &str) -> Result<Name, Refusal> {
+/// The name of a user: what cannot be a name belongs to no user.
+fn user(name: &str) -> Result<Name, Refusal> {
     Name::parse(name).map_err(|refusal| match refusal.code() {
         Code::BadName => Refusal::no_such_user(name),
         _ => refusal,

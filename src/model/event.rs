@@ -48,9 +48,9 @@ pub enum Event {
     },
     /// Several lines that nothing may come between.
     Block(Block),
-    /// Somebody spoke in a room.
+    /// A user spoke in a room.
     Said(Speech),
-    /// Somebody changed a line that was said: corrected it, deleted it, or put a reaction to it.
+    /// A user changed a line: corrected it, deleted it, or put a reaction to it.
     Changed(Change),
     /// Private words.
     Whispered {
@@ -65,7 +65,7 @@ pub enum Event {
         /// The words; of a file its name.
         text: Text,
     },
-    /// Somebody came into a room.
+    /// A user came into a room.
     Joined {
         /// Where.
         room: RoomName,
@@ -74,7 +74,7 @@ pub enum Event {
         /// Who.
         name: Name,
     },
-    /// Somebody left a room.
+    /// A user left a room.
     Left {
         /// Where.
         room: RoomName,
@@ -85,7 +85,7 @@ pub enum Event {
         /// Why.
         why: Leave,
     },
-    /// Somebody has a new name.
+    /// A user has a new name.
     Renamed {
         /// By which connection.
         by: ClientId,
@@ -103,7 +103,7 @@ pub enum Event {
         /// The topic; empty when it was cleared.
         text: Text,
     },
-    /// Somebody is typing, or has stopped without saying anything.
+    /// A user is typing, or has stopped without saying anything.
     Typing {
         /// Where.
         room: RoomName,
@@ -125,7 +125,7 @@ pub enum Event {
         /// The modes as they are now: `+it`.
         modes: Text,
     },
-    /// For taps only: somebody has a name from now on.
+    /// For taps only: a client has a name from now on.
     SignedOn {
         /// The connection.
         by: ClientId,
@@ -134,7 +134,7 @@ pub enum Event {
         /// By which door.
         door: &'static str,
     },
-    /// For taps only: somebody who had a name is gone.
+    /// For taps only: a client that had a name is gone.
     SignedOff {
         /// The connection.
         by: ClientId,
@@ -150,7 +150,7 @@ pub enum Event {
         /// Its modes: `+`.
         modes: Text,
     },
-    /// A room had no operator left; somebody in it is one from now on.
+    /// A room had no operator left; one of its members is an operator from now on.
     Operator {
         /// Where.
         room: RoomName,
@@ -159,7 +159,7 @@ pub enum Event {
         /// The name.
         name: Name,
     },
-    /// Somebody kept order.
+    /// An act of moderation.
     Moderated {
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
@@ -188,7 +188,7 @@ pub enum Event {
     Warn(Warning),
     /// The lines of a paste come now.
     PasteBegins,
-    /// The next line is a password, and is shown to nobody else.
+    /// The next line is a password, and is shown to no other client.
     Prompt {
         /// Which.
         what: Prompt,
@@ -226,7 +226,7 @@ pub struct Speech {
     pub room: RoomName,
     /// The line's number in that room, always rising.
     pub id: u64,
-    /// By which connection: its owner, and nobody else who may have that name later, can change it.
+    /// The connection that said it: only this one, and no later user of that name, can change it.
     pub by: ClientId,
     /// Who.
     pub from: Name,
@@ -239,7 +239,7 @@ pub struct Speech {
     /// Whether its author had signed in: the name is theirs, by whatever connection they come.
     pub signed: bool,
     /// The author's own word for this line, if the door has any, by which a line that is sent twice is known. Dialects show
-    /// it to nobody else.
+    /// it to no other client.
     pub cid: Option<Text>,
     /// The file that is passed on by this line, if it is one.
     pub file: Option<SharedFile>,
@@ -247,7 +247,7 @@ pub struct Speech {
     pub text: Text,
 }
 
-/// A file that somebody passes on by a line. It is fetched by its token, and goes when the line is deleted.
+/// A file that a line passes on. It is fetched by its token, and goes when the line is deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SharedFile {
     /// How many bytes it has.
@@ -256,24 +256,24 @@ pub struct SharedFile {
     pub token: Token,
 }
 
-/// What was done to keep order. Who is banned by an address is not said: nobody learns where others are.
+/// What was done to keep order. Users banned by address are not named: no user learns where others are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Measure {
-    /// Somebody is an operator.
+    /// A user is an operator.
     Op {
         /// As whom others know them.
         person: ClientId,
         /// Who.
         name: Name,
     },
-    /// Somebody is an operator no more.
+    /// A user is an operator no more.
     Deop {
         /// As whom others know them; `None` if they are not here.
         person: Option<ClientId>,
         /// Who.
         name: Name,
     },
-    /// Somebody has to go.
+    /// A user has to leave.
     Kicked {
         /// As whom others know them.
         person: ClientId,
@@ -282,7 +282,7 @@ pub enum Measure {
         /// Why.
         why: Option<Text>,
     },
-    /// Somebody may not speak.
+    /// A user may not speak.
     Muted {
         /// Who.
         name: Name,
@@ -291,18 +291,18 @@ pub enum Measure {
         /// Why.
         why: Option<Text>,
     },
-    /// Somebody may speak again.
+    /// A user may speak again.
     Unmuted(Name),
-    /// Somebody has to go and may not come again.
+    /// A user has to leave and may not come again.
     Banned {
-        /// Who; `None` is whoever comes from an address.
+        /// The user; `None` for all users from an address.
         name: Option<Name>,
         /// For so many seconds; `None` is until it is lifted.
         seconds: Option<u64>,
         /// Why.
         why: Option<Text>,
     },
-    /// Somebody may come again; `None` as in `Banned`.
+    /// A user may come again; `None` as in `Banned`.
     Unbanned(Option<Name>),
 }
 
@@ -333,7 +333,7 @@ pub struct Change {
     pub target: u64,
     /// Who said that line.
     pub author: Name,
-    /// Whether whoever changed it had signed in.
+    /// Whether the author of the change had signed in.
     pub signed: bool,
     /// What is done to it.
     pub what: What,
@@ -384,7 +384,7 @@ pub enum Done {
     },
     /// This is the current room.
     Current(RoomName),
-    /// Signed on, or named anew, as somebody with an account.
+    /// Signed on, or renamed, as a user with an account.
     SignedIn {
         /// The name one has now.
         name: Name,
@@ -411,7 +411,7 @@ pub enum Done {
     PasswordChanged,
     /// An operator of the server by its key, until the connection ends.
     Operator,
-    /// Nobody new is let in from now on, or everybody again.
+    /// New users are refused from now on, or accepted again.
     Lockdown(bool),
     /// A room is no more.
     Forgotten(RoomName),
@@ -478,7 +478,7 @@ pub enum Done {
         /// Who set it, and what it is.
         topic: Option<(Name, Text)>,
     },
-    /// Somebody was invited.
+    /// A user was invited.
     Invited {
         /// Whom.
         name: Name,
@@ -503,7 +503,7 @@ pub enum Done {
     },
     /// Away, or back.
     Away(Option<Text>),
-    /// Somebody is ignored from now on, or not any more.
+    /// A user is ignored from now on, or not any more.
     Ignoring {
         /// Whom.
         name: Name,
@@ -670,7 +670,7 @@ impl Warning {
     ];
 }
 
-/// Why a connection ends, or why somebody left a room.
+/// Why a connection ends, or why a user left a room.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Leave {
     /// `QUIT`, perhaps with words.
@@ -836,7 +836,7 @@ impl BanInfo {
     }
 }
 
-/// An event with its time, shared by all who hear it, and its bytes once somebody needed them.
+/// An event with its time, shared by all clients that get it, and its bytes once a writer needed them.
 #[derive(Debug)]
 pub struct Envelope {
     /// When it happened.

@@ -93,7 +93,7 @@ pub trait Transport: Sync {
         handle: &'env ServerHandle,
     ) -> io::Result<()>;
 
-    /// Tells somebody that there is no place for them. A new socket has room for a line, so this does not wait.
+    /// Tells a client that there is no place for it. A new socket has room for a line, so this does not wait.
     fn turn_away(&self, mut socket: &TcpStream, why: TurnedAway) {
         let why = match why {
             TurnedAway::ServerFull => Leave::Full,
@@ -203,7 +203,7 @@ impl Server {
         Ok(())
     }
 
-    /// Lets operators have the settings read again, by whoever takes what comes here on a thread of their own. Without it
+    /// Lets operators have the settings read again, by the thread that takes what comes here. Without it
     /// `REHASH` says that there is nothing to read.
     pub fn rehashes(&mut self) -> Rehashes {
         let (sender, numbers) = mpsc::sync_channel(WAITING_REHASHES);
@@ -266,7 +266,7 @@ impl Server {
         let ended = thread::scope(|scope| {
             let guard = StopAccepting(&handle);
             let route = move || {
-                // However the router ends, nobody is let into a house without it.
+                // Runs on every exit of the router thread, also after a panic: it stops all accept loops.
                 let _guard = guard;
                 run_router(router, &inbox, &_guard.0.shared.metrics);
             };
@@ -401,7 +401,7 @@ impl ServerHandle {
         &self.shared.registry
     }
 
-    /// Asks the system for what a command wants to know of it. Whoever reads a client does this before the router gets the
+    /// Asks the system for what a command wants to know of it. The reader of a client does this before the router gets the
     /// command, for the router reads no files.
     pub fn sample_for(&self, command: &Command) {
         if *command == Command::Stats {
@@ -422,7 +422,7 @@ impl ServerHandle {
         self.shared.lab.as_deref()
     }
 
-    /// Adds to the figures for Prometheus: `figures` is called whenever somebody asks for them, on a thread that does nothing
+    /// Adds to the figures for Prometheus: `figures` is called for each question, on a thread that does nothing
     /// else, and writes behind what is there ([`Exposition`](crate::metrics::exposition::Exposition) knows how). It must be quick,
     /// and use other names than those before it. It lives as long as the server, so it should not hold a handle to it.
     pub fn add_figures(&self, figures: impl Fn(&mut String) + Send + Sync + 'static) {
@@ -455,7 +455,7 @@ impl ServerHandle {
         self.shared.live.follow()
     }
 
-    /// Puts other settings in force, and nobody is disconnected by that. Limits on lines and time hold for everybody from
+    /// Puts other settings in force, and no client is disconnected by that. Limits on lines and time hold for all clients from
     /// their next line, those on connections for the next who comes; the size of lines and queues (`line_bytes`,
     /// `outbox_bytes`, `slow_secs`) stays what it was for those who are connected. The addresses are not looked at.
     pub fn reload(&self, config: Config) {
@@ -465,7 +465,7 @@ impl ServerHandle {
         self.send(Message::Reload(config));
     }
 
-    /// Says something to everybody.
+    /// Says something to all clients.
     pub fn announce(&self, text: Text) {
         self.send(Message::Broadcast(text));
     }
@@ -475,7 +475,7 @@ impl ServerHandle {
         self.shared.stop.load(Ordering::Acquire)
     }
 
-    /// Stops the server: everybody is told, last words are delivered, and `run` returns. Saying it twice does no harm.
+    /// Stops the server: all clients are told, last words are delivered, and `run` returns. Saying it twice does no harm.
     pub fn shutdown(&self) {
         if !self.shared.stop.swap(true, Ordering::AcqRel) {
             self.send(Message::Shutdown);
@@ -501,7 +501,7 @@ impl Shared {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets everybody who accepts see that the server stops.
+    /// Lets all accepting threads see that the server stops.
     fn wake_all(&self) {
         let others = self.others().clone();
         let files = self.files.get().map(|(addr, _)| *addr);
@@ -547,7 +547,7 @@ pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Messa
 }
 
 /// Lets those who are about to say something say it, so that it goes along in the same turn: a turn costs a wake-up or a
-/// send for each who hears it, however much there is to hear. Costs next to nothing where nobody is about to.
+/// send for each client that hears it, however much there is to hear. Costs next to nothing where no client is about to.
 fn gather(metrics: &Metrics) {
     let mut waiting = 0;
     loop {
@@ -560,7 +560,7 @@ fn gather(metrics: &Metrics) {
     }
 }
 
-/// Takes connections until the server stops, and does nothing else, for the system keeps only 128 of them for us: whoever
+/// Takes connections until the server stops, and does nothing else, for the system keeps only 128 of them for us: a connection that
 /// comes while there are as many has to wait a second before the system tries it again.
 fn take<'env>(
     listener: TcpListener,
@@ -613,7 +613,7 @@ fn wake(addr: SocketAddr) {
         ip => ip,
     };
     if let Err(error) = TcpStream::connect_timeout(&SocketAddr::new(ip, addr.port()), Duration::from_secs(1)) {
-        // Either nobody accepts any more, or accept is failing and looks at the flag by itself.
+        // Either no thread accepts any more, or accept is failing and looks at the flag by itself.
         log::debug!("could not wake the listener on {addr}: {error}");
     }
 }

@@ -800,7 +800,7 @@ fn last_words(why: &Leave, name: Option<&str>) -> String {
     }
 }
 
-/// What somebody gets who took this port for another protocol's: an answer in that protocol, as far as it has one.
+/// The answer to a client that speaks another protocol: in that protocol, as far as it has one.
 pub(crate) fn answer_to(foreign: Foreign) -> &'static str {
     match foreign {
         Foreign::Http => {
@@ -810,7 +810,7 @@ pub(crate) fn answer_to(foreign: Foreign) -> &'static str {
         }
         Foreign::Irc => "ERROR :This port is for telnet and netcat, not for IRC: try `nc HOST PORT`.\r\n",
         Foreign::Ssh => "This port is for telnet and netcat, not for SSH: try `nc HOST PORT`.\r\n",
-        // Both wait for bytes of their own kind, and nobody would read words.
+        // Both wait for bytes of their own kind, and would not show words.
         Foreign::Tls | Foreign::Socks => "",
     }
 }

@@ -97,7 +97,9 @@ pub fn a_password_is_hidden_in_a_client_that_speaks_telnet_and_in_no_other(engin
         if answers {
             ani.until(b"\xff\xfb\x01");
             ani.sends(b"\xff\xfd\x01");
-            ani.until(b" PROMPT password: The operator key, in the next line. It is not shown. An empty line cancels.\r\n");
+            ani.until(
+                b" PROMPT password: The operator key, in the next line. It is not shown. An empty line cancels.\r\n",
+            );
         } else {
             ani.until(
                 b" in the next line. It may show on your screen; no other user sees it. An empty line cancels.\r\n",

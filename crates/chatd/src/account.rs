@@ -97,7 +97,9 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<
                 return Err(no_account());
             }
             let is_there = offline.set_password(name, &password(name)?).map_err(|error| refused(&error))?;
-            is_there.then(|| format!("{name} has another password, and is signed out everywhere\n")).ok_or_else(no_account)
+            is_there
+                .then(|| format!("{name} has another password, and is signed out everywhere\n"))
+                .ok_or_else(no_account)
         }
         _ => {
             let offline = old(dir, data, None)?;

@@ -131,7 +131,7 @@ static OWN: &[Row] = &[
     Row {
         key: "web_proxies",
         help: "proxies that pass the page on to browsers, addresses or networks with spaces between them: 127.0.0.1; what \
-               they say in X-Forwarded-For and X-Forwarded-Proto is believed, and no other", 
+               they say in X-Forwarded-For and X-Forwarded-Proto is believed, and no other",
         quoted: true,
         get: |settings| settings.web.proxies.iter().map(Network::to_string).collect::<Vec<_>>().join(" "),
         set: Set::Text(|settings, value| {

@@ -24,7 +24,7 @@ impl Router<Features> {
         woken
     }
 
-    /// Somebody is gone, or does not want to watch any more.
+    /// A client is gone, or does not want to watch any more.
     pub(crate) fn stop_showing(&mut self, id: ClientId) {
         if let Some(glass) = &mut self.features.glass
             && glass.watchers.remove(&id)
@@ -55,7 +55,7 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Done::Inspecting(watch == Some(true))))
     }
 
-    /// Gives the picture that was just taken to all who watch. Whoever has not taken the last one gets none.
+    /// Gives the snapshot that was just taken to all clients that watch. One that has not taken the last one gets none.
     pub(crate) fn show_watchers(&mut self) {
         let watchers = self.router.features.glass.as_ref().map_or_else(BTreeSet::new, |glass| glass.watchers.clone());
         let Some(items) = self.inspection().filter(|_| !watchers.is_empty()) else { return };
