@@ -41,7 +41,7 @@ impl House {
         door
     }
 
-    /// Asks the router for something until a thing has come to pass that threads do which nobody can wait for.
+    /// Asks the router for something until a thing has come to pass that threads do for which a test cannot wait.
     #[track_caller]
     fn until(&self, what: &str, come_to_pass: impl Fn(&House) -> bool) {
         let (mut pinger, began) = (self.server.connect(), Instant::now());

@@ -1,4 +1,4 @@
-//! The lab: that pictures come as long as somebody watches, and that whatever goes wrong on purpose hurts those it was meant for.
+//! The lab: that pictures come as long as a user watches, and that whatever goes wrong on purpose hurts those it was meant for.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
@@ -46,7 +46,7 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
     ani.until("* OK INSPECT: No more snapshots.");
     assert!(!watching());
     assert!(ani.settle().is_empty(), "nothing comes behind the last word");
-    // Whoever leaves does not watch any more.
+    // A user who leaves does not watch any more.
     ani.send("/inspect on");
     ani.until("* BEGIN INSPECT ...");
     ani.send("QUIT");
@@ -58,7 +58,7 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
 
 // ---- what goes wrong ----
 
-/// Somebody with a fault, who is client 1, and two who are well; whatever came by joining is read away.
+/// A user with a fault, who is client 1, and two who are well; whatever came by joining is read away.
 fn broken_and_well(config: Config) -> (TestServer, TestClient, TestClient, TestClient) {
     let server = TestServer::with(config);
     let mut broken = server.connect();
@@ -205,7 +205,7 @@ fn among_many_who_misbehave_a_pair_talks_on() {
     for (code, count) in [(413, EACH), (500, EACH)] {
         assert!(figures.contains(&format!("chat_goodbyes_total{{code=\"{code}\"}} {count}\n")), "{figures}");
     }
-    // Whoever is left has heard everything, in one order, each line once.
+    // A user who is left has heard everything, in one order, each line once.
     let (mut record, mut witnesses) = (Record::default(), Vec::new());
     for (place, (mut client, mut lines)) in people.into_iter().enumerate() {
         let stays = (2 * EACH..3 * EACH).contains(&place) || place >= 4 * EACH;

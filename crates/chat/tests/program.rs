@@ -84,7 +84,7 @@ impl Chat {
         command.args(["server", "--exact", "--ignored", "--nocapture"]).env(FLAGS, flags);
         command.envs(key.map(|key| ("CHAT_OPERATOR_KEY", key)));
         let mut running = Running::start(&mut command);
-        // Nobody reads the log, and it must not fill its pipe.
+        // The log is not read, and it must not fill its pipe.
         drop(running.0.stderr.take());
         let mut out = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
         let mut lines = out.by_ref().lines().map(|line| line.expect("the server says where it listens"));
@@ -264,7 +264,7 @@ impl Terminal {
     }
 }
 
-/// How often these words stand at the end of a line that somebody said: `10:00   name  words`.
+/// How often these words stand at the end of a line that a user said: `10:00   name  words`.
 fn times_said(screen: &str, name: &str, words: &str) -> usize {
     screen.matches(&format!("{name}  {words}\r\n")).count() + screen.matches(&format!("{name}  {words}\n")).count()
 }
@@ -514,7 +514,7 @@ fn what_cannot_be_shown_is_a_failure() {
 
 #[test]
 fn without_a_server_it_ends_with_69() {
-    // A port that was free a moment ago, and that nobody listens on.
+    // A port that was free a moment ago, and that has no listener.
     let addr = Chat::start("127.0.0.1:0").addr.clone();
     let (code, _, err) = piped(&["--name", "ci", "--addr", &addr], b"x\n");
     assert_eq!(code, 69);
@@ -820,7 +820,7 @@ impl Relay {
                     }
                 }
                 pumps.into_iter().for_each(|pump| pump.join().expect("no panic"));
-                // Until it is mended, whoever comes waits at the door.
+                // Until it is mended, a new connection waits at the door.
                 if !cut || whole.recv() != Ok(true) {
                     return;
                 }

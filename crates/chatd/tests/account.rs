@@ -66,7 +66,7 @@ impl Running {
         Running(child, addr.parse().expect("an address"))
     }
 
-    /// Somebody who says one line, and what they hear of it.
+    /// A user who says one line, and what they hear of it.
     #[track_caller]
     fn hears(&self, line: &str, answer: &str) {
         let mut client = TestClient::connect(self.1);
