@@ -20,9 +20,9 @@ use chat_web::{Web, WebConfig};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-/// How long a client waits for anything.
+/// How long a client waits for a line or a frame.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How far the talker may be ahead of the slowest reader, so that no client misses anything and each count is whole.
+/// How far the talker may be ahead of the slowest reader, so that no reader misses a message and each count is whole.
 const WINDOW: usize = 300;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! What a REST call is refused with: RFC 9457 problems, wherever the fault is found, also in axum.
+//! What a REST call is refused with: RFC 9457 problems, also where axum finds the fault.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ pub enum AppError {
     /// The body is too big.
     #[error("The body has more than 64 KiB.")]
     TooLarge,
-    /// No user is signed on.
+    /// The call has no session.
     #[error("Sign on first: POST /api/users with {{\"name\":\"…\"}} gives a cookie and a token.")]
     NotSignedOn,
     /// No operator key was sent.

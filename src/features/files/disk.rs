@@ -31,7 +31,7 @@ pub(super) fn tokens(count: usize) -> io::Result<Vec<Token>> {
     for _ in 0..count {
         let mut bytes = [0; 16];
         source.read_exact(&mut bytes)?;
-        tokens.push(Token(u128::from_ne_bytes(bytes)));
+        tokens.push(Token::of(u128::from_ne_bytes(bytes)));
     }
     Ok(tokens)
 }

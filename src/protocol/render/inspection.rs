@@ -1,7 +1,7 @@
 //! What `INSPECT` shows: rows for programs, and for people a table that fits eighty columns.
 
 use super::Lines;
-use crate::features::lab::{Inspection, Queue, Thread, Turns};
+use crate::model::inspection::{Inspection, Queue, Thread, Turns};
 use crate::model::names::{ClientId, Name};
 
 /// The longest bar.

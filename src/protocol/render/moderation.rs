@@ -1,9 +1,9 @@
 //! How it is written that order is kept: `KICKED`, `MUTED`, `BANNED` and the others, and the list of `BANS`.
 
 use super::{Lines, date_and_time, everywhere};
-use crate::features::moderation::sanction::{Kind, in_words};
 use crate::model::event::{BanInfo, Measure};
 use crate::model::names::{Name, RoomName};
+use crate::model::sanction::{Kind, in_words};
 use crate::model::text::Text;
 
 impl Lines {
