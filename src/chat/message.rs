@@ -62,7 +62,7 @@ pub enum Message {
     DirectMessage {
         /// Who speaks.
         from: ClientId,
-        /// To whom.
+        /// The recipient.
         to: ClientId,
         /// The words.
         content: Text,
@@ -80,7 +80,7 @@ pub enum Message {
     Look {
         /// Who.
         who: Onlooker,
-        /// What.
+        /// The change.
         what: Sought,
         /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
         reply: Box<dyn FnOnce(Result<Vec<RoomName>, Refusal>) + Send>,
@@ -114,7 +114,7 @@ pub enum Message {
         by: ClientId,
         /// Where it was to go.
         to: To,
-        /// Its name.
+        /// The name, as its owner writes it.
         name: Text,
         /// Why.
         why: FileError,

@@ -19,7 +19,7 @@ pub enum Command {
     Join(Name),
     /// Enter a room and make it the current one.
     Enter {
-        /// Which room.
+        /// The room's name.
         room: RoomName,
         /// The room's key, if it has one.
         key: Option<Text>,
@@ -34,7 +34,7 @@ pub enum Command {
         cid: Option<Text>,
         /// Whether it is `/me waves`: speech in the third person.
         act: bool,
-        /// The words.
+        /// The text, without control characters.
         text: Text,
     },
     /// Do something to a line that was said.
@@ -43,7 +43,7 @@ pub enum Command {
         room: Option<RoomName>,
         /// To which line.
         line: Line,
-        /// What.
+        /// The change.
         what: What,
     },
     /// Several lines as one block.
@@ -52,9 +52,9 @@ pub enum Command {
     PasteBegins,
     /// Private words for one person.
     Whisper {
-        /// To whom.
+        /// The recipient.
         to: Name,
-        /// The words.
+        /// The text, without control characters.
         text: Text,
     },
     /// A private line to the user who whispered last.
@@ -80,7 +80,7 @@ pub enum Command {
     },
     /// Let a user into a room that is closed.
     Invite {
-        /// Whom.
+        /// The user it is for.
         name: Name,
         /// Where; `None` is the current room.
         room: Option<RoomName>,
@@ -94,7 +94,7 @@ pub enum Command {
     },
     /// Keep order.
     Moderate {
-        /// Where.
+        /// The room, or the whole server.
         scope: Scope,
         /// What is to be done.
         deed: Deed,
@@ -119,7 +119,7 @@ pub enum Command {
     Typing {
         /// Where; `None` is the current room.
         room: Option<RoomName>,
-        /// Whether.
+        /// `true` where it begins, `false` where it ends.
         on: bool,
     },
     /// Are you there? The token comes back.
@@ -147,9 +147,9 @@ pub enum Command {
     },
     /// What an account may do; with a role: what it may do from now on.
     Role {
-        /// Whose.
+        /// The name of the account.
         name: Name,
-        /// What.
+        /// The role of the account.
         role: Option<Role>,
     },
     /// A code with which one person can register.
@@ -177,7 +177,7 @@ pub enum Command {
     Search {
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
-        /// The words.
+        /// The words to search for, as typed.
         words: Text,
         /// Only ids below this one, in one room.
         before: Option<u64>,
@@ -195,7 +195,7 @@ pub enum Command {
     },
     /// Send a file, which comes by the file door.
     SendFile {
-        /// To whom.
+        /// The recipient.
         to: Recipient,
         /// How many bytes it has.
         bytes: u64,
@@ -326,18 +326,18 @@ pub enum Deed {
     Deop(Name),
     /// A user has to leave, and may come again.
     Kick {
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// A user may not speak.
     Mute {
-        /// Who.
+        /// The user's name.
         name: Name,
         /// For how long; `None` is until it is lifted.
         time: Option<Duration>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// And may again.
@@ -348,7 +348,7 @@ pub enum Deed {
         whom: Whom,
         /// For how long; `None` is until it is lifted.
         time: Option<Duration>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// And may again.

@@ -44,7 +44,7 @@ pub enum Event {
         verb: Option<Text>,
         /// The request's tag.
         tag: Option<Tag>,
-        /// Why.
+        /// The refusal, with its code and words.
         error: Refusal,
     },
     /// Several lines that nothing may come between.
@@ -59,7 +59,7 @@ pub enum Event {
         by: ClientId,
         /// Who spoke.
         from: Name,
-        /// To whom.
+        /// The recipient.
         to: Name,
         /// The file that is passed on by this, if it is one.
         file: Option<SharedFile>,
@@ -68,22 +68,22 @@ pub enum Event {
     },
     /// A user came into a room.
     Joined {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// By which connection.
         by: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
     },
     /// A user left a room.
     Left {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// By which connection.
         by: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Why.
+        /// What ended it.
         why: Leave,
     },
     /// A user has a new name.
@@ -97,7 +97,7 @@ pub enum Event {
     },
     /// A room's topic, as it is or as it was just set.
     Topic {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// Who set it.
         by: Name,
@@ -106,18 +106,18 @@ pub enum Event {
     },
     /// A user is typing, or has stopped without saying anything.
     Typing {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// By which connection.
         by: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Whether.
+        /// `true` where it begins, `false` where it ends.
         on: bool,
     },
     /// A room's modes were changed.
     Mode {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// Who did it.
         by: Name,
@@ -128,36 +128,36 @@ pub enum Event {
     },
     /// For taps only: a client has a name from now on.
     SignedOn {
-        /// The connection.
+        /// The number of the client's connection.
         by: ClientId,
-        /// The name.
+        /// The name the client has then.
         name: Name,
         /// By which door.
         door: &'static str,
     },
     /// For taps only: a client that had a name is gone.
     SignedOff {
-        /// The connection.
+        /// The number of the client's connection.
         by: ClientId,
-        /// The name.
+        /// The name the client has then.
         name: Name,
     },
     /// For taps only: a closed room is empty, and what was said in it is forgotten.
     Forgotten(RoomName),
     /// For taps only: the last one has left an open room, and with them went what only operators could change: its modes now.
     Emptied {
-        /// Which.
+        /// The room's name.
         room: RoomName,
         /// Its modes: `+`.
         modes: Text,
     },
     /// A room had no operator left; one of its members is an operator from now on.
     Operator {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
-        /// The connection.
+        /// The number of the client's connection.
         by: ClientId,
-        /// The name.
+        /// The name the client has then.
         name: Name,
     },
     /// An act of moderation.
@@ -171,7 +171,7 @@ pub enum Event {
     },
     /// What this client may do on the whole server is something else from now on.
     Role {
-        /// What.
+        /// The role of the account.
         role: Role,
         /// The same in words.
         text: Text,
@@ -182,7 +182,7 @@ pub enum Event {
     Note {
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
-        /// The words.
+        /// The text, without control characters.
         text: Text,
     },
     /// The server warns this client.
@@ -191,7 +191,7 @@ pub enum Event {
     PasteBegins,
     /// The next line is a password, and is shown to no other client.
     Prompt {
-        /// Which.
+        /// The secret that is asked for.
         what: Prompt,
         /// Whether their own terminal does not show it either.
         is_hidden: bool,
@@ -202,7 +202,7 @@ pub enum Event {
     Pong(Text),
     /// Lines of a room that this client did not get, because it read too slowly.
     Gap {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// The first id that was left out.
         first: u64,
@@ -223,13 +223,13 @@ pub enum Event {
 /// One line of a room.
 #[derive(Clone, Debug)]
 pub struct Speech {
-    /// Where.
+    /// The room it happens in.
     pub room: RoomName,
     /// The line's number in that room, always rising.
     pub id: u64,
     /// The connection that said it: only this one, and no later user of that name, can change it.
     pub by: ClientId,
-    /// Who.
+    /// The name of the author.
     pub from: Name,
     /// Whether it is `* ani waves` rather than `ani: hello`.
     pub act: bool,
@@ -264,32 +264,32 @@ pub enum Measure {
     Op {
         /// As whom others know them.
         person: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
     },
     /// A user is an operator no more.
     Deop {
         /// As whom others know them; `None` if they are not here.
         person: Option<ClientId>,
-        /// Who.
+        /// The user's name.
         name: Name,
     },
     /// A user has to leave.
     Kicked {
         /// As whom others know them.
         person: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// A user may not speak.
     Muted {
-        /// Who.
+        /// The user's name.
         name: Name,
         /// For so many seconds; `None` is until it is lifted.
         seconds: Option<u64>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// A user may speak again.
@@ -300,7 +300,7 @@ pub enum Measure {
         name: Option<Name>,
         /// For so many seconds; `None` is until it is lifted.
         seconds: Option<u64>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// A user may come again; `None` as in `Banned`.
@@ -322,7 +322,7 @@ pub enum Version {
 /// A change to a line. It has a number in the room's log like any line.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Where.
+    /// The room it happens in.
     pub room: RoomName,
     /// The change's own number in that room.
     pub id: u64,
@@ -369,7 +369,7 @@ pub enum Done {
     },
     /// In a room.
     Entered {
-        /// Which.
+        /// The room's name.
         room: RoomName,
         /// How many are in it, oneself included.
         users: usize,
@@ -378,7 +378,7 @@ pub enum Done {
     },
     /// Out of a room.
     Parted {
-        /// Which.
+        /// The room's name.
         room: RoomName,
         /// The room that is current now.
         current: Option<RoomName>,
@@ -400,7 +400,7 @@ pub enum Done {
     },
     /// The name one has is one's own from now on.
     Registered {
-        /// The name.
+        /// The name the client has then.
         name: Name,
     },
     /// Not signed in any more.
@@ -420,21 +420,21 @@ pub enum Done {
     Stopping(Option<u64>),
     /// What an account may do.
     Role {
-        /// Whose.
+        /// The name of the account.
         name: Name,
-        /// What.
+        /// The role of the account.
         role: Role,
     },
     /// A code with which one person can register.
     Code {
-        /// The code.
+        /// The invitation's code.
         code: Text,
         /// Until when it is good.
         until: DateTime<Utc>,
     },
     /// Said, with its id. Of a paste: the last of its lines.
     Said {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// The number it got.
         id: u64,
@@ -450,11 +450,11 @@ pub enum Done {
     },
     /// A line is as it was to be.
     Changed {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// The number that the change got; the line's own where there was nothing to change.
         id: u64,
-        /// The line.
+        /// The number of the line in its room.
         target: u64,
         /// Who said it.
         author: Name,
@@ -465,7 +465,7 @@ pub enum Done {
     },
     /// Whispered.
     Whispered {
-        /// To whom.
+        /// The recipient.
         to: Name,
         /// Their away message, if they are away.
         away: Option<Text>,
@@ -474,21 +474,21 @@ pub enum Done {
     Renamed(Name),
     /// The topic, as it is or as it was just set; no author means that there is none.
     Topic {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// Who set it, and what it is.
         topic: Option<(Name, Text)>,
     },
     /// A user was invited.
     Invited {
-        /// Whom.
+        /// The user it is for.
         name: Name,
         /// Where to.
         room: RoomName,
     },
     /// The modes of a room, as they are now: `+it`.
     Modes {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// A plus and the letters, or a plus alone.
         modes: Text,
@@ -506,7 +506,7 @@ pub enum Done {
     Away(Option<Text>),
     /// A user is ignored from now on, or not any more.
     Ignoring {
-        /// Whom.
+        /// The user it is for.
         name: Name,
         /// Whether.
         ignored: bool,
@@ -588,7 +588,7 @@ pub enum Items {
 /// One person, as `LIST` and `WHO` show them.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The name.
+    /// The name the client has then.
     pub name: Name,
     /// Those of the rooms that the asker may know of.
     pub rooms: Vec<RoomName>,
@@ -605,7 +605,7 @@ pub struct User {
 /// One room, as `ROOMS` shows it.
 #[derive(Clone, Debug)]
 pub struct RoomInfo {
-    /// The name.
+    /// The name the client has then.
     pub name: RoomName,
     /// How many are in it.
     pub users: usize,

@@ -374,7 +374,7 @@ impl<F: Hooks> Turn<'_, F> {
     /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
     pub(crate) fn hand_whisper(&mut self, id: ClientId, to: &Name, whisper: &Arc<Envelope>, untyped: bool) {
         let Some(from) = self.clients.get(id).and_then(|client| client.name.clone()) else { return };
-        // Whoever ignores somebody does not get it, and a user ignored does not learn it: it looks delivered.
+        // A user who ignores the sender does not get it, and the sender does not learn it: it looks delivered.
         let is_ignored = self.clients.named(to).and_then(|to| self.clients.get(to)).is_some_and(|to| to.ignores(&from));
         let mut hearing = Vec::new();
         if !is_ignored {

@@ -21,7 +21,7 @@ use crate::model::sanction::Whom;
 use crate::model::text::Text;
 
 /// No connection has this number.
-const NOBODY: ClientId = ClientId(usize::MAX);
+const NO_CONNECTION: ClientId = ClientId(usize::MAX);
 
 impl Router<Features> {
     /// The bans and mutes of a room, or of the server.
@@ -104,14 +104,14 @@ impl Turn<'_, Features> {
                 let is_hidden =
                     |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
                 if who.client.is_none() {
-                    self.may_visit(NOBODY)?;
+                    self.may_visit(NO_CONNECTION)?;
                 }
                 return Ok(self.router.rooms.values().filter(is_hidden).map(|room| room.name.clone()).collect());
             }
         };
         let is_vouched_for = |room| by_token && self.has_company(who.address, room);
         if who.client.is_none() && !is_vouched_for(None) {
-            self.may_visit(NOBODY)?;
+            self.may_visit(NO_CONNECTION)?;
         }
         let Some(name) = room else { return Ok(Vec::new()) };
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
@@ -145,7 +145,7 @@ impl Turn<'_, Features> {
         if sanctions.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {
             return None;
         }
-        let mut suspect = self.suspect(who.client.unwrap_or(NOBODY));
+        let mut suspect = self.suspect(who.client.unwrap_or(NO_CONNECTION));
         let on_connection = sanctions.on(Kind::Ban, suspect, self.now.mono);
         suspect.address = Some(who.address);
         let held = on_connection.or_else(|| sanctions.on(Kind::Ban, suspect, self.now.mono))?;
@@ -190,7 +190,7 @@ impl Turn<'_, Features> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
+        let suspect = Suspect { id: NO_CONNECTION, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let is_named = held.sanction.whom.name() == Some(name);
         Err(held.told(self.now.mono).banned(is_named.then_some(name)))

@@ -34,7 +34,7 @@ impl Router<Features> {
 }
 
 impl Turn<'_, Features> {
-    /// Other settings are in force. Whoever is an operator by a key that is none any more is one no more.
+    /// Other settings are in force. Operators by a key that does not hold any more lose their rights.
     pub(crate) fn reload_key(&mut self, config: &Config) {
         if self.router.features.operators.key == config.operator_key {
             return;
