@@ -233,7 +233,7 @@ pub fn a_prompt_says_that_nothing_is_shown_and_is_left_by_enter(engine: Engine) 
     budi.hears("* MSG #lobby 1 ani: a line");
     for leave in ["Enter", "C-c"] {
         ani.types("/oper\r");
-        ani.ends_with(&["The operator key, in the next line. It is not shown. An empty line", "cancels.", ">"]);
+        ani.ends_with(&["The operator key, in the next line. It is not shown. An empty line cancels", ".", ">"]);
         ani.presses(&["Up", "Up", "C-u", leave]);
         ani.sees("! Cancelled.");
         ani.types("/clear");
