@@ -633,7 +633,7 @@ fn line_editing(is_on: Option<bool>) -> Words {
         Some(false) => ("off", "Lines are edited by your own client; /telnet on changes that, in telnet."),
         None => (
             "asked",
-            "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
+            "Asked your telnet for character mode. A > prompt means it worked; without one nothing changes.",
         ),
     };
     Words::fixed(words).with("telnet", state)

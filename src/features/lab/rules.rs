@@ -53,8 +53,8 @@ impl Turn<'_, Features> {
             Some(false) => self.router.stop_showing(id),
         }
         let words = match watch {
-            Some(true) => "A picture each second. /inspect off ends it.",
-            _ => "No more pictures.",
+            Some(true) => "A snapshot each second. /inspect off ends it.",
+            _ => "No more snapshots.",
         };
         Ok(Answer::Done(Words::fixed(words).into()))
     }

@@ -126,8 +126,8 @@ impl Turn<'_, Features> {
             }
         }
         let words = match on {
-            true => Words::fixed("Nobody new is let in, but operators and who has an account.").with("lockdown", "on"),
-            false => Words::fixed("Everybody is let in again.").with("lockdown", "off"),
+            true => Words::fixed("New connections are refused, except operators and registered users.").with("lockdown", "on"),
+            false => Words::fixed("All users are let in again.").with("lockdown", "off"),
         };
         Ok(Answer::Done(words.into()))
     }
