@@ -631,10 +631,9 @@ fn line_editing(is_on: Option<bool>) -> Words {
     let (state, words) = match is_on {
         Some(true) => ("on", "Lines are edited here; /telnet off ends it."),
         Some(false) => ("off", "Lines are edited by your own client; /telnet on changes that, in telnet."),
-        None => (
-            "asked",
-            "Asked your telnet for character mode. A > prompt means it worked; without one nothing changes.",
-        ),
+        None => {
+            ("asked", "Asked your telnet for character mode. A > prompt means it worked; without one nothing changes.")
+        }
     };
     Words::fixed(words).with("telnet", state)
 }

@@ -126,7 +126,8 @@ impl Turn<'_, Features> {
             }
         }
         let words = match on {
-            true => Words::fixed("New connections are refused, except operators and registered users.").with("lockdown", "on"),
+            true => Words::fixed("New connections are refused, except operators and registered users.")
+                .with("lockdown", "on"),
             false => Words::fixed("All users are let in again.").with("lockdown", "off"),
         };
         Ok(Answer::Done(words.into()))
