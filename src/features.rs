@@ -394,7 +394,7 @@ impl Hooks for Features {
             let text = "1: what is said is kept; 0: it would be gone after a restart";
             stats.push(Stat { key: "kept", value: u64::from(router.keeps()), text });
         }
-        let text = "1: nobody new is let in; 0: everybody is";
+        let text = "1: new connections are refused; 0: all users are let in";
         stats.push(Stat { key: "lockdown", value: u64::from(features.operators.is_locked_down()), text });
     }
 

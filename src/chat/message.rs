@@ -44,7 +44,7 @@ pub enum Message {
     DirectMessage {
         /// Who speaks.
         from: ClientId,
-        /// To whom.
+        /// The recipient.
         to: ClientId,
         /// The words.
         content: Text,

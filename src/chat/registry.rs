@@ -47,7 +47,7 @@ impl Holders {
 pub struct Person {
     /// The number that others know them by: their connection's, or their first one's.
     pub id: ClientId,
-    /// The name.
+    /// The name the client has then.
     pub name: Name,
     /// By which door.
     pub door: &'static str,

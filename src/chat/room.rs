@@ -38,7 +38,7 @@ pub struct Opener {
     pub account: Option<Name>,
     /// From which neighbourhood of addresses.
     pub near: Option<Neighbourhood>,
-    /// When.
+    /// The wall clock's time of the act.
     pub at: Moment,
 }
 

@@ -121,7 +121,7 @@ fn serve(mut socket: &TcpStream, handle: &ServerHandle) -> io::Result<()> {
     while !is_whole(&head) && head.len() <= MAX_HEAD {
         socket.set_read_timeout(Some(left()?))?;
         match socket.read(&mut part)? {
-            // Nothing, or the end of what somebody typed.
+            // Nothing, or the end of what a user typed.
             0 if head.is_empty() => return Ok(()),
             0 => break,
             count => head.extend_from_slice(&part[..count]),

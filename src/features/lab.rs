@@ -1,6 +1,6 @@
 //! The glass wall: what the server's threads are doing at this moment, for people who want to learn from it (`--lab`).
 //!
-//! Nobody takes a picture unless somebody asks for one. Each connection notes when it began to wait in a read or in a write
+//! A snapshot is taken only for a client that asks for one. Each connection notes when it began to wait in a read or in a write
 //! (`Watched`); the system says of every thread whether it works or sleeps; the router adds what waits for whom.
 
 use std::collections::{BTreeMap, HashMap};
@@ -109,7 +109,7 @@ pub fn may_open(config: &Config) -> Result<(), String> {
     is_for_this_machine("--files", &config.files, "127.0.0.1:7879")
 }
 
-/// Whether nobody comes to a lab by this address from elsewhere. One that is off is good.
+/// Whether no other machine reaches a lab by this address. One that is off is good.
 ///
 /// # Errors
 /// What is in the way, and what to do: `flag` with `remedy`.
@@ -123,13 +123,13 @@ pub fn is_for_this_machine(flag: &str, addr: &str, remedy: &str) -> Result<(), S
     ))
 }
 
-/// Whether another machine could connect to this address. One that cannot be found is for whoever listens to complain about.
+/// Whether another machine could connect to this address. For one that cannot be found the listener will give the error.
 fn is_open_to_others(addr: &str) -> bool {
     addr.to_socket_addrs().is_ok_and(|mut found| found.any(|addr| !addr.ip().to_canonical().is_loopback()))
 }
 
 impl Lab {
-    /// A lab with nobody in it.
+    /// A lab without clients.
     pub(crate) fn new(chaos: Chaos, now: Instant) -> Lab {
         Lab {
             chaos,

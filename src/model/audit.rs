@@ -12,9 +12,9 @@ use crate::model::zone::Zone;
 /// One act with an operator's rights, for the audit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Act {
-    /// When.
+    /// The wall clock's time of the act.
     pub at: DateTime<Utc>,
-    /// By whom.
+    /// The name of the actor.
     pub by: Text,
     /// What: `mode`, `delete`, `grant`; a stable word.
     pub what: Text,

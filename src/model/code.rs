@@ -41,7 +41,7 @@ macro_rules! codes {
 codes! {
     Quit 200 "quit" { bye: "`QUIT`, Ctrl-D, or the end of your input" }
     WrongProtocol 400 "wrong-protocol" { bye: "counted, never sent: section 8 has what another protocol gets" }
-    NoSuchUser 401 "no-such-user" { http: 404, irc: 401, err: "nobody here has that name" }
+    NoSuchUser 401 "no-such-user" { http: 404, irc: 401, err: "no user here has that name" }
     NoSuchRoom 403 "no-such-room" { http: 404, irc: 403, err: "no such room, or the `#` is missing" }
     CannotSpeak 404 "cannot-speak" {
         http: 403, irc: 404,
@@ -115,7 +115,7 @@ codes! {
         err: "only people with that role; or there is no operator key",
     }
     NotRoomOp 482 "not-room-op" { http: 403, irc: 482, err: "only operators" }
-    NoLab 483 "no-lab" { err: "nobody may look inside this server, for it was not started with `--lab`" }
+    NoLab 483 "no-lab" { err: "this server was not started with `--lab`" }
     Protected 484 "protected" {
         http: 403,
         err: "only who said a line can change it; a name that you are signed in to is your name; operators of the server cannot be sent away, and the last one of a room stays it",
@@ -142,7 +142,7 @@ codes! {
     NotListed 494 "not-listed" { http: 404, err: "there is nothing to lift, or to take" }
     BadToken 494 "bad-token" { http: 404, file: "there is nothing under it, or not any more" }
     WrongSize 495 "wrong-size" { http: 422, file: "another number of bytes than was said" }
-    LockedDown 496 "locked-down" { http: 403, irc: 465, err: "nobody new is let in at the moment" }
+    LockedDown 496 "locked-down" { http: 403, irc: 465, err: "new connections are refused at the moment" }
     SettingsNotRead 497 "settings-not-read" {
         http: 503,
         err: "the settings were not read again, and the text says why; nothing has changed",
@@ -162,7 +162,7 @@ codes! {
     NoSpace 508 "no-space" { http: 507, err: "there is no place for that file at the moment", file: "the disk is full" }
     ServerFull 511 "server-full" {
         http: 503,
-        bye: "instead of `HELLO`: no place, for anybody or for your address",
+        bye: "instead of `HELLO`: no place, for any client or for your address",
         file: "`file_transfers` are on their way, or half of that with one address",
     }
 }

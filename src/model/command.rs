@@ -19,7 +19,7 @@ pub enum Command {
     Join(Name),
     /// Enter a room and make it the current one.
     Enter {
-        /// Which room.
+        /// The room's name.
         room: RoomName,
         /// The room's key, if it has one.
         key: Option<Text>,
@@ -34,7 +34,7 @@ pub enum Command {
         cid: Option<Text>,
         /// Whether it is `/me waves`: speech in the third person.
         act: bool,
-        /// The words.
+        /// The text, without control characters.
         text: Text,
     },
     /// Do something to a line that was said.
@@ -43,7 +43,7 @@ pub enum Command {
         room: Option<RoomName>,
         /// To which line.
         line: Line,
-        /// What.
+        /// The change.
         what: What,
     },
     /// Several lines as one block.
@@ -52,12 +52,12 @@ pub enum Command {
     PasteBegins,
     /// Private words for one person.
     Whisper {
-        /// To whom.
+        /// The recipient.
         to: Name,
-        /// The words.
+        /// The text, without control characters.
         text: Text,
     },
-    /// Private words for whoever whispered last.
+    /// A private line to the user who whispered last.
     Reply(Text),
     /// Change one's own name.
     Nick(Name),
@@ -78,9 +78,9 @@ pub enum Command {
         /// The new topic.
         text: Option<Text>,
     },
-    /// Let somebody into a room that is closed.
+    /// Let a user into a room that is closed.
     Invite {
-        /// Whom.
+        /// The user it is for.
         name: Name,
         /// Where; `None` is the current room.
         room: Option<RoomName>,
@@ -94,7 +94,7 @@ pub enum Command {
     },
     /// Keep order.
     Moderate {
-        /// Where.
+        /// The room, or the whole server.
         scope: Scope,
         /// What is to be done.
         deed: Deed,
@@ -105,9 +105,9 @@ pub enum Command {
     History(HistoryQuery),
     /// Away with a reason, or back (`None`).
     Away(Option<Text>),
-    /// Hear nothing more from somebody.
+    /// Hear nothing more from a user.
     Ignore(Name),
-    /// Hear somebody again.
+    /// Hear a user again.
     Unignore(Name),
     /// Change options of this connection.
     Options(Vec<Choice>),
@@ -119,7 +119,7 @@ pub enum Command {
     Typing {
         /// Where; `None` is the current room.
         room: Option<RoomName>,
-        /// Whether.
+        /// `true` where it begins, `false` where it ends.
         on: bool,
     },
     /// Are you there? The token comes back.
@@ -133,7 +133,7 @@ pub enum Command {
     Register(Secret),
     /// Show that a name is one's own.
     Login(Proof),
-    /// Be nobody's any more: this connection, or all of the account.
+    /// Sign out: this connection, or all of the account.
     Logout {
         /// All of them, and every browser.
         everywhere: bool,
@@ -147,18 +147,18 @@ pub enum Command {
     },
     /// What an account may do; with a role: what it may do from now on.
     Role {
-        /// Whose.
+        /// The name of the account.
         name: Name,
-        /// What.
+        /// The role of the account.
         role: Option<Role>,
     },
     /// A code with which one person can register.
     InviteCode,
     /// Be an operator, by the operator key.
     Oper(Secret),
-    /// Tell everybody something.
+    /// Send a line to all users.
     Announce(Text),
-    /// Let nobody new in, or everybody again.
+    /// Refuse new users, or accept them again.
     Lockdown(bool),
     /// Have a room be no more.
     Forget(RoomName),
@@ -177,7 +177,7 @@ pub enum Command {
     Search {
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
-        /// The words.
+        /// The words to search for, as typed.
         words: Text,
         /// Only ids below this one, in one room.
         before: Option<u64>,
@@ -195,7 +195,7 @@ pub enum Command {
     },
     /// Send a file, which comes by the file door.
     SendFile {
-        /// To whom.
+        /// The recipient.
         to: Recipient,
         /// How many bytes it has.
         bytes: u64,
@@ -256,7 +256,7 @@ pub enum Terminal {
     Clear,
     /// The line takes nothing more.
     Full,
-    /// What is typed next is shown to nobody.
+    /// The next line is a secret, and is not shown.
     Hide,
     /// And now it is again.
     Show,
@@ -278,7 +278,7 @@ pub enum What {
     Edited(Text),
     /// It is gone.
     Deleted,
-    /// Somebody feels like this about it.
+    /// A user reacts with this to the line.
     Reacted(Text),
     /// And now does not any more.
     Unreacted(Text),
@@ -297,7 +297,7 @@ pub enum ModeChange {
     TopicLock(bool),
 }
 
-/// To whom somebody wants to send a file.
+/// The recipient of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recipient {
     /// All in a room.
@@ -306,7 +306,7 @@ pub enum Recipient {
     Person(Name),
 }
 
-/// Where somebody keeps order.
+/// Where an act of moderation holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Scope {
     /// In the current room.
@@ -317,38 +317,38 @@ pub enum Scope {
     Server,
 }
 
-/// What somebody does by the power they have in a room, or on the server.
+/// An act of moderation, with an operator's rights in a room or on the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Deed {
-    /// Somebody is an operator of the room.
+    /// A user becomes an operator of the room.
     Op(Name),
     /// And is none any more.
     Deop(Name),
-    /// Somebody has to go, and may come again.
+    /// A user has to leave, and may come again.
     Kick {
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
-    /// Somebody may not speak.
+    /// A user may not speak.
     Mute {
-        /// Who.
+        /// The user's name.
         name: Name,
         /// For how long; `None` is until it is lifted.
         time: Option<Duration>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// And may again.
     Unmute(Name),
-    /// Somebody has to go and may not come again.
+    /// A user has to leave and may not come again.
     Ban {
         /// Who, or who from there.
         whom: Whom,
         /// For how long; `None` is until it is lifted.
         time: Option<Duration>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
     /// And may again.
@@ -426,7 +426,7 @@ pub const CROWD: usize = 250;
 /// The most bytes of a reaction. The longest emoji there are, families and flags, have less.
 pub const MAX_EMOJI: usize = 40;
 
-/// What is said to whoever reacts with a word, or with nothing to see.
+/// What a user is told who reacts with a word, or with invisible characters.
 pub(crate) const NO_EMOJI: &str = "A reaction is one emoji, as 👍 or ❤️.";
 
 /// Whether a text can be a reaction.

@@ -28,7 +28,7 @@ pub enum Done {
     },
     /// In a room.
     Entered {
-        /// Which.
+        /// The room's name.
         room: RoomName,
         /// How many are in it, oneself included.
         users: usize,
@@ -37,12 +37,12 @@ pub enum Done {
     },
     /// Out of a room.
     Parted {
-        /// Which.
+        /// The room's name.
         room: RoomName,
         /// The room that is current now.
         current: Option<RoomName>,
     },
-    /// Signed on, or named anew, as somebody with an account.
+    /// Signed on, or renamed, as a user with an account.
     SignedIn {
         /// The name one has now.
         name: Name,
@@ -57,7 +57,7 @@ pub enum Done {
     },
     /// The name one has is one's own from now on.
     Registered {
-        /// The name.
+        /// The name the client has then.
         name: Name,
     },
     /// Not signed in any more.
@@ -71,14 +71,14 @@ pub enum Done {
     Operator,
     /// What an account may do.
     Role {
-        /// Whose.
+        /// The name of the account.
         name: Name,
-        /// What.
+        /// The role of the account.
         role: Role,
     },
     /// Said, with its id. Of a paste: the last of its lines.
     Said {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// The number it got.
         id: u64,
@@ -94,11 +94,11 @@ pub enum Done {
     },
     /// A line is as it was to be.
     Changed {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// The number that the change got; the line's own where there was nothing to change.
         id: u64,
-        /// The line.
+        /// The number of the line in its room.
         target: u64,
         /// Who said it.
         author: Name,
@@ -109,7 +109,7 @@ pub enum Done {
     },
     /// Whispered.
     Whispered {
-        /// To whom.
+        /// The recipient.
         to: Name,
         /// Their away message, if they are away.
         away: Option<Text>,
@@ -118,14 +118,14 @@ pub enum Done {
     Renamed(Name),
     /// The topic, as it is or as it was just set; no author means that there is none.
     Topic {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// Who set it, and what it is.
         topic: Option<(Name, Text)>,
     },
     /// The modes of a room, as they are now: `+it`.
     Modes {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// A plus and the letters, or a plus alone.
         modes: Text,

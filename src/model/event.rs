@@ -43,14 +43,14 @@ pub enum Event {
         verb: Option<Text>,
         /// The request's tag.
         tag: Option<Tag>,
-        /// Why.
+        /// The refusal, with its code and words.
         error: Refusal,
     },
     /// Several lines that nothing may come between.
     Block(Block),
-    /// Somebody spoke in a room.
+    /// A user spoke in a room.
     Said(Speech),
-    /// Somebody changed a line that was said: corrected it, deleted it, or put a reaction to it.
+    /// A user changed a line: corrected it, deleted it, or put a reaction to it.
     Changed(Change),
     /// Private words.
     Whispered {
@@ -58,34 +58,34 @@ pub enum Event {
         by: ClientId,
         /// Who spoke.
         from: Name,
-        /// To whom.
+        /// The recipient.
         to: Name,
         /// The file that is passed on by this, if it is one.
         file: Option<SharedFile>,
         /// The words; of a file its name.
         text: Text,
     },
-    /// Somebody came into a room.
+    /// A user came into a room.
     Joined {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// By which connection.
         by: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
     },
-    /// Somebody left a room.
+    /// A user left a room.
     Left {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// By which connection.
         by: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Why.
+        /// What ended it.
         why: Leave,
     },
-    /// Somebody has a new name.
+    /// A user has a new name.
     Renamed {
         /// By which connection.
         by: ClientId,
@@ -96,27 +96,27 @@ pub enum Event {
     },
     /// A room's topic, as it is or as it was just set.
     Topic {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// Who set it.
         by: Name,
         /// The topic; empty when it was cleared.
         text: Text,
     },
-    /// Somebody is typing, or has stopped without saying anything.
+    /// A user is typing, or has stopped without saying anything.
     Typing {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// By which connection.
         by: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Whether.
+        /// `true` where it begins, `false` where it ends.
         on: bool,
     },
     /// A room's modes were changed.
     Mode {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// Who did it.
         by: Name,
@@ -125,41 +125,41 @@ pub enum Event {
         /// The modes as they are now: `+it`.
         modes: Text,
     },
-    /// For taps only: somebody has a name from now on.
+    /// For taps only: a client has a name from now on.
     SignedOn {
-        /// The connection.
+        /// The number of the client's connection.
         by: ClientId,
-        /// The name.
+        /// The name the client has then.
         name: Name,
         /// By which door.
         door: &'static str,
     },
-    /// For taps only: somebody who had a name is gone.
+    /// For taps only: a client that had a name is gone.
     SignedOff {
-        /// The connection.
+        /// The number of the client's connection.
         by: ClientId,
-        /// The name.
+        /// The name the client has then.
         name: Name,
     },
     /// For taps only: a closed room is empty, and what was said in it is forgotten.
     Forgotten(RoomName),
     /// For taps only: the last one has left an open room, and with them went what only operators could change: its modes now.
     Emptied {
-        /// Which.
+        /// The room's name.
         room: RoomName,
         /// Its modes: `+`.
         modes: Text,
     },
-    /// A room had no operator left; somebody in it is one from now on.
+    /// A room had no operator left; one of its members is an operator from now on.
     Operator {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
-        /// The connection.
+        /// The number of the client's connection.
         by: ClientId,
-        /// The name.
+        /// The name the client has then.
         name: Name,
     },
-    /// Somebody kept order.
+    /// An act of moderation.
     Moderated {
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
@@ -170,7 +170,7 @@ pub enum Event {
     },
     /// What this client may do on the whole server is something else from now on.
     Role {
-        /// What.
+        /// The role of the account.
         role: Role,
         /// The same in words.
         text: Text,
@@ -181,16 +181,16 @@ pub enum Event {
     Note {
         /// Where; `None` is everywhere.
         room: Option<RoomName>,
-        /// The words.
+        /// The text, without control characters.
         text: Text,
     },
     /// The server warns this client.
     Warn(Warning),
     /// The lines of a paste come now.
     PasteBegins,
-    /// The next line is a password, and is shown to nobody else.
+    /// The next line is a password, and is shown to no other client.
     Prompt {
-        /// Which.
+        /// The secret that is asked for.
         what: Prompt,
         /// Whether their own terminal does not show it either.
         is_hidden: bool,
@@ -201,7 +201,7 @@ pub enum Event {
     Pong(Text),
     /// Lines of a room that this client did not get, because it read too slowly.
     Gap {
-        /// Where.
+        /// The room it happens in.
         room: RoomName,
         /// The first id that was left out.
         first: u64,
@@ -330,7 +330,7 @@ impl Wire {
 /// About what a line costs besides its words, in bytes.
 const LINE: usize = 96;
 
-/// An event with its time, shared by all who hear it, and its bytes once somebody needed them.
+/// An event with its time, shared by all clients that get it, and its bytes once a writer needed them.
 #[derive(Debug)]
 pub struct Envelope {
     /// When it happened.

@@ -50,7 +50,7 @@ pub enum To {
     Person(ClientId, Name),
 }
 
-/// A file that somebody passes on by a line. It is fetched by its token, and goes when the line is deleted.
+/// A file that a line passes on. It is fetched by its token, and goes when the line is deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SharedFile {
     /// How many bytes it has.

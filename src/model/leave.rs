@@ -35,7 +35,7 @@ impl Warning {
     ];
 }
 
-/// Why a connection ends, or why somebody left a room.
+/// Why a connection ends, or why a user left a room.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Leave {
     /// `QUIT`, perhaps with words.

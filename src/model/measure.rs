@@ -3,52 +3,52 @@
 use crate::model::names::{ClientId, Name};
 use crate::model::text::Text;
 
-/// What was done to keep order. Who is banned by an address is not said: nobody learns where others are.
+/// What was done to keep order. Users banned by address are not named: no user learns where others are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Measure {
-    /// Somebody is an operator.
+    /// A user is an operator.
     Op {
         /// As whom others know them.
         person: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
     },
-    /// Somebody is an operator no more.
+    /// A user is an operator no more.
     Deop {
         /// As whom others know them; `None` if they are not here.
         person: Option<ClientId>,
-        /// Who.
+        /// The user's name.
         name: Name,
     },
-    /// Somebody has to go.
+    /// A user has to leave.
     Kicked {
         /// As whom others know them.
         person: ClientId,
-        /// Who.
+        /// The user's name.
         name: Name,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
-    /// Somebody may not speak.
+    /// A user may not speak.
     Muted {
-        /// Who.
+        /// The user's name.
         name: Name,
         /// For so many seconds; `None` is until it is lifted.
         seconds: Option<u64>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
-    /// Somebody may speak again.
+    /// A user may speak again.
     Unmuted(Name),
-    /// Somebody has to go and may not come again.
+    /// A user has to leave and may not come again.
     Banned {
-        /// Who; `None` is whoever comes from an address.
+        /// The user; `None` for all users from an address.
         name: Option<Name>,
         /// For so many seconds; `None` is until it is lifted.
         seconds: Option<u64>,
-        /// Why.
+        /// The reason given, if any.
         why: Option<Text>,
     },
-    /// Somebody may come again; `None` as in `Banned`.
+    /// A user may come again; `None` as in `Banned`.
     Unbanned(Option<Name>),
 }

@@ -140,7 +140,7 @@ fn no_room(shown: &str) -> Refusal {
 impl Refusal {
     /// No user has that name. Of what cannot be a name at most its first 40 characters are shown.
     pub fn no_such_user(name: impl fmt::Display) -> Refusal {
-        let words = format!("Nobody here is called \"{}\". LIST shows who is on.", shown(&name.to_string()));
+        let words = format!("No user here is called \"{}\". LIST shows who is on.", shown(&name.to_string()));
         Refusal::new(Code::NoSuchUser, words)
     }
 

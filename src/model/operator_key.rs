@@ -22,7 +22,7 @@ impl OperatorKey {
     /// The server has no key.
     pub(crate) const NONE: Refusal = Refusal::fixed(
         Code::NotOperator,
-        "This server has no operator key. Whoever runs it can set one: operator_key in its settings, or CHAT_OPERATOR_KEY.",
+        "This server has no operator key. To set one: operator_key in its settings, or CHAT_OPERATOR_KEY.",
     );
     /// It is another key.
     pub(crate) const WRONG: Refusal = Refusal::fixed(Code::BadPassword, "That is not the operator key.");

@@ -17,7 +17,7 @@ const LINE: usize = 96;
 /// One person, as `LIST` and `WHO` show them.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The name.
+    /// The name the client has then.
     pub name: Name,
     /// Those of the rooms that the asker may know of.
     pub rooms: Vec<RoomName>,
@@ -34,7 +34,7 @@ pub struct User {
 /// One room, as `ROOMS` shows it.
 #[derive(Clone, Debug)]
 pub struct RoomInfo {
-    /// The name.
+    /// The name the client has then.
     pub name: RoomName,
     /// How many are in it.
     pub users: usize,

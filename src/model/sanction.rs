@@ -138,7 +138,7 @@ pub struct Told {
     pub retry: Option<u64>,
     /// Who said so.
     pub by: Name,
-    /// Why.
+    /// The reason given, if any.
     pub why: Option<Text>,
 }
 

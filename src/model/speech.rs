@@ -8,13 +8,13 @@ use crate::model::text::Text;
 /// One line of a room.
 #[derive(Clone, Debug)]
 pub struct Speech {
-    /// Where.
+    /// The room it happens in.
     pub room: RoomName,
     /// The line's number in that room, always rising.
     pub id: u64,
-    /// By which connection: its owner, and nobody else who may have that name later, can change it.
+    /// The connection that said it: only this one, and no later user of that name, can change it.
     pub by: ClientId,
-    /// Who.
+    /// The name of the author.
     pub from: Name,
     /// Whether it is `* ani waves` rather than `ani: hello`.
     pub act: bool,
@@ -25,7 +25,7 @@ pub struct Speech {
     /// Whether its author had signed in: the name is theirs, by whatever connection they come.
     pub signed: bool,
     /// The author's own word for this line, if the door has any, by which a line that is sent twice is known. Dialects show
-    /// it to nobody else.
+    /// it to no other client.
     pub cid: Option<Text>,
     /// The file that is passed on by this line, if it is one.
     pub file: Option<SharedFile>,
@@ -48,7 +48,7 @@ pub enum Version {
 /// A change to a line. It has a number in the room's log like any line.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Where.
+    /// The room it happens in.
     pub room: RoomName,
     /// The change's own number in that room.
     pub id: u64,
@@ -60,7 +60,7 @@ pub struct Change {
     pub target: u64,
     /// Who said that line.
     pub author: Name,
-    /// Whether whoever changed it had signed in.
+    /// Whether the author of the change had signed in.
     pub signed: bool,
     /// What is done to it.
     pub what: What,

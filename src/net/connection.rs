@@ -28,9 +28,9 @@ const QUIET: usize = 512;
 const BUSY: usize = 16 * 1024;
 /// A blocked write comes back this often to look at the time.
 const WRITE_TICK: Duration = Duration::from_millis(500);
-/// Whoever sees a peer off comes back this often to look at the time.
+/// How often a thread that waits for a peer's end looks at the time.
 const LEAVING_TICK: Duration = Duration::from_millis(20);
-/// Whoever is slowed down looks this often whether the router has let go.
+/// How often a reader that is slowed down looks whether the router has dropped its client.
 const PAUSE_TICK: Duration = Duration::from_millis(100);
 
 /// The transport of the standard library: two threads for each client.
@@ -423,7 +423,7 @@ mod tests {
         server.stop().unwrap();
     }
 
-    /// An encoder with a bug that shows when somebody speaks.
+    /// An encoder with a bug that shows when a user speaks.
     struct Faulty(LineEncoder);
 
     impl Encoder for Faulty {
@@ -456,7 +456,7 @@ mod tests {
         server.stop().unwrap();
     }
 
-    /// The place is free when the threads have ended, which nobody is told of: knock until it is.
+    /// The place is free when the threads have ended, of which there is no report: knock until it is.
     fn until_let_in(server: &TestServer) -> TestClient {
         let began = Instant::now();
         loop {

@@ -173,7 +173,7 @@ impl<D: Decoder> Intake<D> {
     /// What has to be done next. Takes from the front of `bytes` what it could use; the rest is wanted again.
     pub fn next(&mut self, bytes: &mut &[u8], now: Instant) -> Next {
         if self.hangup.is_over() {
-            // The router let go of it for a reason of its own, and has told everybody.
+            // The router dropped the client for a reason of its own, and has told all others.
             return Next::Leave(Leave::Closed);
         }
         loop {
@@ -441,7 +441,7 @@ impl<D: Decoder> Intake<D> {
         // Only now: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
         self.warning = self.interrupted.take().or(self.warning);
         self.tell_the_screen();
-        // Whose lines are edited here may think in the middle of one, as anybody may in whose own terminal it stands.
+        // A user whose lines are edited here may pause in the middle of one, as in a line that their own terminal edits.
         if self.splitter.is_inside_line() && !self.splitter.is_editing() {
             self.clock.line_began.get_or_insert(now);
         } else {
@@ -650,7 +650,10 @@ mod tests {
         let pinned = waiting(&desk) - before;
         assert_eq!(asked, 1);
         assert!((70_000..90_000).contains(&pinned), "{pinned}");
-        assert!(desk.handle.registry().is_signed_on(ClientId(3)), "one long answer is no reason to let go of anybody");
+        assert!(
+            desk.handle.registry().is_signed_on(ClientId(3)),
+            "one long answer is no reason to disconnect a client"
+        );
     }
 
     /// Each verb is asked in a way that is answered, and what its answer is decides whether its row has to say so.

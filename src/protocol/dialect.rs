@@ -23,7 +23,7 @@ pub use paste::{PASTE_BYTES, PASTE_LINES};
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
 
 /// A password was asked for, and its owner has thought better of it.
-const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Never mind, then: all stays as it was.");
+const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Cancelled.");
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]

@@ -101,7 +101,7 @@ fn a_clock_of_ones_own_changes_nobody_elses() {
     let own = Choice::Zone(Zone::offset_of("-02:00"));
     let (mut ani, mut budi) = (client("+07:00", &[SHORT]), client("+07:00", &[SHORT, own]));
     for _ in 0..2 {
-        // Whoever is first, the bytes that are shared have the server's time.
+        // Whichever is first, the bytes that are shared have the server's time.
         let line = said("2026-08-21T04:00:00Z", 1);
         assert_eq!(hears(&mut budi, &line), "02:00 budi: halo\n");
         assert_eq!(hears(&mut ani, &line), "11:00 budi: halo\n");

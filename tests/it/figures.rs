@@ -116,7 +116,7 @@ fn turns_are_measured_and_idle_ones_left_out() {
         ani.settle();
     });
     let after = scrape(&server);
-    // Nobody else speaks, so each of her lines is a turn of its own, and the one under way may not be counted yet.
+    // No other user speaks, so each of her lines is a turn of its own, and the one under way may not be counted yet.
     assert!((99.0..=102.0).contains(&(turns(&after) - turns(&before))), "{}", after.text);
     assert_eq!(after.value("chat_turn_messages_count"), Some(turns(&after)));
     assert!(after.value("chat_turn_messages_sum") >= Some(turns(&after)), "a turn has one message or more");

@@ -41,7 +41,7 @@ impl House {
         door
     }
 
-    /// Asks the router for something until a thing has come to pass that threads do which nobody can wait for.
+    /// Asks the router for something until a thing has come to pass that threads do for which a test cannot wait.
     #[track_caller]
     fn until(&self, what: &str, come_to_pass: impl Fn(&House) -> bool) {
         let (mut pinger, began) = (self.server.connect(), Instant::now());
@@ -211,7 +211,7 @@ fn whoever_leaves_takes_the_upload_along() {
     budi.send("QUIT");
     budi.rest();
     house.begins(&token, b"abcd").hears("ERR 401 no-such-user: ...");
-    citra.until("* NOTE *: b.bin did not get to budi: Nobody here is called \"budi\". ...");
+    citra.until("* NOTE *: b.bin did not get to budi: No user here is called \"budi\". ...");
     house.until("nothing is left", |house| house.lies_there() == 0);
 }
 

@@ -1,4 +1,4 @@
-//! In the views for people nobody can write a line that looks like one of the server's, or like somebody else's (PROTOCOL.md
+//! In the views for people no user can write a line that looks like one of the server's, or like another user's (PROTOCOL.md
 //! section 5, "The views for people"). The forms stand here a second time: a test must not ask the code what is right.
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ use crate::properties::{Waved, event, name, room, text};
 
 const VIEWS: [Wire; 4] = [Wire::Short, Wire::ShortIds, Wire::Plain, Wire::PlainIds];
 
-/// What somebody wrote, as a reader takes it from a line.
+/// What a user wrote, as a reader takes it from a line.
 #[derive(PartialEq, Debug)]
 struct Spoken<'a> {
     how: &'static str,
@@ -66,7 +66,7 @@ fn without_number(words: &str, wire: Wire) -> &str {
     split.filter(|(head, _)| is_number(head)).map_or(words, |(_, rest)| rest)
 }
 
-/// Reads a line that somebody wrote; `None` if it is one of the server's.
+/// Reads a line that a user wrote; `None` if it is one of the server's.
 fn spoken(line: &str, wire: Wire) -> Option<Spoken<'_>> {
     let words = without_number(without_time(line, wire), wire);
     if let Some(rest) = words.strip_prefix(if wire.is_short() { "~ " } else { "Action, " }) {
@@ -96,7 +96,7 @@ fn speech(room: RoomName, from: Name, act: bool, text: Text) -> Speech {
     Speech { room, id: 12, by: ClientId(1), from, act, re: None, version, signed: false, cid: None, file: None, text }
 }
 
-/// Whether it is words of somebody as they were written, or has such in it.
+/// Whether it is words of a user as they were written, or has such in it.
 fn is_speech(event: &Event) -> bool {
     match event {
         Event::Said(Speech { version, file, .. }) => *version != Version::Deleted && file.is_none(),
@@ -140,7 +140,7 @@ proptest! {
     }
 }
 
-/// One event of every kind, in which `text` stands wherever somebody's words can. Those who cannot write it keep their own words.
+/// One event of every kind, in which `text` stands wherever a user's words can. Those who cannot write it keep their own words.
 fn told(text: &Text) -> Vec<(&'static str, Event)> {
     let (ani, budi) = (|| Name::parse("ani").expect("a name"), || Name::parse("budi").expect("a name"));
     let (lobby, rust, by) = (RoomName::lobby, || RoomName::parse("#rust").expect("a room"), ClientId(1));
@@ -231,7 +231,7 @@ fn shape(line: &str, wire: Wire) -> String {
     words.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// Whoever writes what the server writes, or the end of it, or the words of another, wherever words can stand, has another line.
+/// A user who writes what the server writes, or the end of it, or the words of another, wherever words can stand, has another line.
 #[test]
 fn nothing_that_can_be_written_looks_like_another_line() {
     for wire in VIEWS {

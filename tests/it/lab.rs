@@ -1,4 +1,4 @@
-//! The lab: that pictures come as long as somebody watches, and that whatever goes wrong on purpose hurts those it was meant for.
+//! The lab: that pictures come as long as a user watches, and that whatever goes wrong on purpose hurts those it was meant for.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
@@ -32,7 +32,7 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
     let mut budi = server.join("budi");
     ani.settle();
     ani.send("INSPECT=1:on");
-    ani.hears("* OK INSPECT tag=1: A picture each second. /inspect off ends it.");
+    ani.hears("* OK INSPECT tag=1: A snapshot each second. /inspect off ends it.");
     for _ in 0..2 {
         ani.hears("* BEGIN INSPECT * *");
         let rows = picture(&mut ani);
@@ -45,10 +45,10 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
     ani.send("/inspect on");
     ani.until("* OK INSPECT: A picture ...");
     ani.send("/inspect off");
-    ani.until("* OK INSPECT: No more pictures.");
+    ani.until("* OK INSPECT: No more snapshots.");
     assert!(!watching());
     assert!(ani.settle().is_empty(), "nothing comes behind the last word");
-    // Whoever leaves does not watch any more.
+    // A user who leaves does not watch any more.
     ani.send("/inspect on");
     ani.until("* BEGIN INSPECT ...");
     ani.send("QUIT");
@@ -60,7 +60,7 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
 
 // ---- what goes wrong ----
 
-/// Somebody with a fault, who is client 1, and two who are well; whatever came by joining is read away.
+/// A user with a fault, who is client 1, and two who are well; whatever came by joining is read away.
 fn broken_and_well(config: Config) -> (TestServer, TestClient, TestClient, TestClient) {
     let server = TestServer::with(config);
     let mut broken = server.connect();
@@ -207,7 +207,7 @@ fn among_many_who_misbehave_a_pair_talks_on() {
     for (code, count) in [(413, EACH), (500, EACH)] {
         assert!(figures.contains(&format!("chat_goodbyes_total{{code=\"{code}\"}} {count}\n")), "{figures}");
     }
-    // Whoever is left has heard everything, in one order, each line once.
+    // A user who is left has heard everything, in one order, each line once.
     let (mut record, mut witnesses) = (Record::default(), Vec::new());
     for (place, (mut client, mut lines)) in people.into_iter().enumerate() {
         let stays = (2 * EACH..3 * EACH).contains(&place) || place >= 4 * EACH;

@@ -1,4 +1,4 @@
-//! Random histories on the bare router, against a plain reference: after each step everybody has got exactly what the
+//! Random histories on the bare router, against a plain reference: after each step each user has got exactly what the
 //! reference says, line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use chat_conformance::witness::{Record, Witness, check_one_order};
 const HISTORY: usize = 7;
 const ON_JOIN: usize = 5;
 
-/// What somebody does. Who it is stands beside it.
+/// What a user does. Who it is stands beside it.
 #[derive(Clone, Debug)]
 enum Act {
     Join(&'static str),
@@ -152,7 +152,7 @@ impl Model {
         Model { people: BTreeMap::new(), gone: BTreeMap::new(), rooms, forgotten: 0, now: 0 }
     }
 
-    /// What a line costs somebody who has no name yet.
+    /// What a line costs a user who has no name yet.
     fn tell(&mut self, who: usize, line: String) {
         let cost = match line.split(' ').next() {
             Some("HELLO" | "ERR") => 192,
@@ -215,7 +215,7 @@ impl Model {
         (2..).map(|n| format!("{name}{n}")).find(|name| self.named(name).is_none()).unwrap()
     }
 
-    /// One request of somebody, with its verb and the tag that was put to it.
+    /// One request of a user, with its verb and the tag that was put to it.
     fn request(&mut self, who: usize, verb: &str, tag: &str, act: &Act) {
         let early = matches!(act, Act::Join(_) | Act::Opt(..) | Act::Ping | Act::Quit(_));
         let outcome = if self.people[&who].name.is_none() && !early && !matches!(act, Act::Unknown) {
@@ -484,7 +484,7 @@ impl Model {
         Ok(())
     }
 
-    /// The words that somebody says next: the seat's number and how many it has said.
+    /// The words that a user says next: the seat's number and how many it has said.
     fn words(&mut self, who: usize) -> String {
         let person = self.people.get_mut(&who).unwrap();
         person.said += 1;
@@ -689,7 +689,7 @@ impl Play {
         self.witnesses.insert(who, Witness::default());
     }
 
-    /// One step on both, and what everybody got by it.
+    /// One step on both, and what each user got by it.
     fn step(&mut self, seat: usize, act: &Act) -> Result<(), TestCaseError> {
         let who = self.seats[seat];
         let said = self.model.people[&who].said;

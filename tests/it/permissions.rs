@@ -204,7 +204,7 @@ impl Model {
         if is_muted { Err(404) } else { Ok(()) }
     }
 
-    /// Whether somebody may be called that, here and in the rooms they are in; without a name they will be in the lobby.
+    /// Whether a user may be called that, here and in the rooms they are in; without a name they will be in the lobby.
     fn may_be_called(&self, id: usize, name: &str) -> Result<(), u16> {
         if self.role(id) >= Role::Op {
             return Ok(());
@@ -218,7 +218,7 @@ impl Model {
         if rooms.iter().any(|room| self.holds(room, Kind::Ban, id, Some(name))) { Err(474) } else { Ok(()) }
     }
 
-    /// Whether somebody keeps order there.
+    /// Whether a user keeps order there.
     fn ruled(&self, id: usize, scope: &str) -> Result<(), u16> {
         if scope == SERVER {
             return if self.role(id) >= Role::Op { Ok(()) } else { Err(481) };
@@ -229,7 +229,7 @@ impl Model {
         }
     }
 
-    /// Whether that can be done to somebody.
+    /// Whether that can be done to a user.
     fn subject(&self, id: usize, name: &str) -> Result<(), u16> {
         if self.seat(id).name.as_deref() == Some(name) {
             return Err(490);
@@ -361,7 +361,7 @@ impl Model {
         }
     }
 
-    /// Everybody else who came by this account.
+    /// All others who came by this account.
     fn others(&self, id: usize) -> Vec<usize> {
         let mut others = self.connections(id);
         others.pop();
@@ -706,7 +706,7 @@ impl Model {
         Ok(Vec::new())
     }
 
-    /// Everybody is gone at once, and what is kept comes back.
+    /// Each user is gone at once, and what is kept comes back.
     fn restart(&mut self) {
         self.seats.clear();
         self.rooms.retain(|_, room| room.is_kept && (!room.invite_only || !room.accounts.is_empty()));
@@ -720,7 +720,7 @@ impl Model {
             let has_ops = !room.accounts.is_empty();
             room.moderated &= has_ops;
             room.topic_lock &= has_ops;
-            // The connections that said them are nobody now.
+            // The connections that said them are gone now.
             room.lines.values_mut().for_each(|line| line.person = 0);
         }
         self.rooms.entry("#lobby".into()).or_default();
@@ -815,7 +815,7 @@ proptest! {
                     seats = [0; SEATS];
                     continue;
                 }
-                // Whether somebody of that name was heard is another test's.
+                // Whether a user of that name was heard is another test's.
                 Act::Hold(Kind::Mute, _, name) if model.holders(name).is_empty() && !model.accounts.contains_key(name) => {
                     continue;
                 }
@@ -838,7 +838,7 @@ proptest! {
                 stage.wait(61);
             }
         }
-        // Who is in which room, and who rules there, as everybody can see.
+        // Who is in which room, and who rules there, as each user can see.
         for seat in model.seats.values().filter(|seat| seat.name.is_some()) {
             stage.send(&seat.number.to_string(), b"MODE=ops:#tea +t\n");
             let tea = model.rooms.get("#tea");

@@ -66,7 +66,7 @@ pub(crate) fn room() -> impl Strategy<Value = RoomName> {
     "#[A-Za-z0-9_-]{1,31}".prop_map(|name| RoomName::parse(&name).unwrap())
 }
 
-/// Words by somebody who means harm: forged lines, line ends, escape sequences, whatever is long.
+/// Words by a user who means harm: forged lines, line ends, escape sequences, whatever is long.
 fn hostile() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         4 => any::<char>().prop_map(String::from),
@@ -1100,7 +1100,7 @@ proptest! {
 /// What a test does to an outbox.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    /// Somebody speaks in one of two rooms.
+    /// A user speaks in one of two rooms.
     Say {
         room: usize,
         bytes: usize,
@@ -1343,7 +1343,7 @@ proptest! {
 // ---- limits and history ----
 
 proptest! {
-    /// In every window: at most the burst, and what the rate adds. Nobody waits longer than that takes.
+    /// In every window: at most the burst, and what the rate adds. No user waits longer than that takes.
     #[test]
     fn the_bucket_admits_no_more_than_it_says(
         gaps in vec(0u64..900, 1..150), burst in 1u32..12, rate in 1u32..30
@@ -1504,8 +1504,8 @@ fn heard(doings: &[(usize, String)], mut turns: impl FnMut() -> usize) -> Vec<Ve
 }
 
 proptest! {
-    /// What is handed round at the end of a turn comes in the order in which it happened, whatever else somebody gets: how
-    /// the messages fall into turns changes nothing for anybody.
+    /// What is handed round at the end of a turn comes in the order in which it happened, whatever else a user gets: how
+    /// the messages fall into turns changes nothing for any user.
     #[test]
     fn turns_change_nothing_in_what_anybody_hears(doings in doings(), sizes in vec(1usize..20, 1..10)) {
         let one_by_one = heard(&doings, || 1);

@@ -155,7 +155,7 @@ const LINES: &[&str] = &[
 /// One step of a history.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Somebody new on this seat; who was there stays connected, if they were.
+    /// A user new on this seat; who was there stays connected, if they were.
     Connect(usize, u8),
     Line(usize, String),
     /// Several clients' lines in one turn.
@@ -337,7 +337,7 @@ impl Play {
         self.log.extend(log);
     }
 
-    /// The number on a seat; one that nobody has, where nobody sits there.
+    /// The number on a seat; one that no user has, where no user sits there.
     fn id(&self, seat: usize) -> ClientId {
         self.seats[seat].as_ref().map_or(ClientId(9_999), |(_, id)| *id)
     }

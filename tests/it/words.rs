@@ -9,21 +9,21 @@ const WORDS: &[&str] = &["somebody", "someone", "nobody", "whoever", "anybody", 
 
 /// How many lines with one of these words there are: a group of files, and its number. A test's own folder belongs to `tests`.
 const LINES: &[(&str, usize)] = &[
-    ("crates/chat", 5),
-    ("crates/chat_bench", 19),
+    ("crates/chat", 0),
+    ("crates/chat_bench", 1),
     ("crates/chat_direct", 0),
     ("crates/chat_pool", 0),
-    ("crates/chat_store", 77),
+    ("crates/chat_store", 1),
     ("crates/chat_tls", 0),
     ("crates/chat_tokio", 0),
-    ("crates/chat_web", 71),
-    ("crates/chatd", 44),
+    ("crates/chat_web", 10),
+    ("crates/chatd", 1),
     ("deploy", 0),
     ("docs", 1),
     ("examples", 0),
-    ("papers", 35),
-    ("src", 171),
-    ("tests", 415),
+    ("papers", 2),
+    ("src", 20),
+    ("tests", 105),
 ];
 
 /// What is read: source files, papers, pages, transcripts and settings.

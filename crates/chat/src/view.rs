@@ -357,12 +357,12 @@ mod tests {
             "2026-08-21T10:00:12Z MSG #lobby 4 budi: halo ani",
             "2026-08-21T10:00:13Z ACT #rust 9 citra: waves",
             "2026-08-21T10:01:13Z LEFT #lobby budi: quit",
-            "2026-08-21T10:01:14Z ERR 401 no-such-user WHO: Nobody here is called \"x\".",
+            "2026-08-21T10:01:14Z ERR 401 no-such-user WHO: No user here is called \"x\".",
         ];
         let seen = "10:00         budi  halo ani\n\
                     10:00            ~  #rust citra waves\n\
                     10:01           --  budi left #lobby (quit)\n\
-                    10:01            !  Nobody here is called \"x\". (no-such-user)\n";
+                    10:01            !  No user here is called \"x\". (no-such-user)\n";
         assert_eq!(shown(&mut view(false), &lines), seen);
     }
 
@@ -520,7 +520,7 @@ mod tests {
         );
         assert_eq!(
             shown(&mut view(false), &["t BEGIN BANS * 0", "t END BANS *"]).trim(),
-            "--  nobody is banned or muted"
+            "--  no user is banned or muted"
         );
         let audit = [
             "t BEGIN AUDIT * 1",

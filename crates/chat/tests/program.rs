@@ -86,7 +86,7 @@ impl Chat {
         command.args(["server", "--exact", "--ignored", "--nocapture"]).env(FLAGS, flags);
         command.envs(key.map(|key| ("CHAT_OPERATOR_KEY", key)));
         let mut running = Running::start(&mut command);
-        // Nobody reads the log, and it must not fill its pipe.
+        // The log is not read, and it must not fill its pipe.
         drop(running.0.stderr.take());
         let mut out = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
         let mut lines = out.by_ref().lines().map(|line| line.expect("the server says where it listens"));
@@ -266,7 +266,7 @@ impl Terminal {
     }
 }
 
-/// How often these words stand at the end of a line that somebody said: `10:00   name  words`.
+/// How often these words stand at the end of a line that a user said: `10:00   name  words`.
 fn times_said(screen: &str, name: &str, words: &str) -> usize {
     screen.matches(&format!("{name}  {words}\r\n")).count() + screen.matches(&format!("{name}  {words}\n")).count()
 }
@@ -516,7 +516,7 @@ fn what_cannot_be_shown_is_a_failure() {
 
 #[test]
 fn without_a_server_it_ends_with_69() {
-    // A port that was free a moment ago, and that nobody listens on.
+    // A port that was free a moment ago, and that has no listener.
     let addr = Chat::start("127.0.0.1:0").addr.clone();
     let (code, _, err) = piped(&["--name", "ci", "--addr", &addr], b"x\n");
     assert_eq!(code, 69);
@@ -640,7 +640,7 @@ fn a_password_at_a_terminal_is_hidden_and_kept_nowhere() {
         ani.types("/oper");
         ani.shows_behind("password> ");
         ani.begins(back);
-        ani.shows_behind("Never mind");
+        ani.shows_behind("Cancelled");
     }
     ani.types("/register hunter3-hunter3");
     ani.types("still here");
@@ -822,7 +822,7 @@ impl Relay {
                     }
                 }
                 pumps.into_iter().for_each(|pump| pump.join().expect("no panic"));
-                // Until it is mended, whoever comes waits at the door.
+                // Until it is mended, a new connection waits at the door.
                 if !cut || whole.recv() != Ok(true) {
                     return;
                 }

@@ -233,7 +233,7 @@ fn a_stop_gives_the_terminal_back_until_it_goes_on() {
 #[test]
 fn a_password_that_is_typed_for_a_pipe_leaves_the_terminal_as_it_was() {
     let server = Chat::start();
-    // Its output goes elsewhere, so it is a pipe, and the server's answers are seen by nobody.
+    // Its output goes elsewhere, so it is a pipe, and the server's answers are seen by no user.
     let mut shell = tied("sh");
     shell.args(["-c", "exec \"$@\" >/dev/null", "sh", env!("CARGO_BIN_EXE_chat"), "--name", "ani", "--addr"]);
     let mut terminal = Terminal::run(shell.arg(server.handle.addr().to_string()).env("TERM", "xterm"));

@@ -12,7 +12,7 @@ pub enum Fault {
     Doubled,
     /// It came after one that was sent later.
     Reordered,
-    /// It came, and nobody had sent it.
+    /// It came, and no client had sent it.
     Invented,
 }
 
@@ -155,7 +155,7 @@ mod tests {
         assert!(checks.take(0, 0, 3, 9));
         assert!(checks.take(0, 0, 2, 9), "late, but it came");
         assert!(!checks.take(0, 0, 9, 9), "never sent");
-        assert!(!checks.take(0, 1, 0, 9), "by nobody");
+        assert!(!checks.take(0, 1, 0, 9), "by no client");
     }
 
     #[test]

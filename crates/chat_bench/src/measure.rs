@@ -50,7 +50,7 @@ pub struct Figures {
     pub join_cpu_secs: f64,
     /// Resident memory at the end of the measured time.
     pub rss_kib: u64,
-    /// What it grew by for each client that came in, before anybody spoke.
+    /// What it grew by for each client that came in, before a client spoke.
     pub kib_per_client: f64,
     /// Threads at the end of the measured time.
     pub threads: u64,
@@ -90,7 +90,7 @@ pub fn run(server: &Server, workload: &Workload, times: Times) -> Result<Figures
     })
 }
 
-/// Measures a server that somebody else runs; where its process id is known, with what it uses.
+/// Measures a server that another user runs; where its process id is known, with what it uses.
 ///
 /// # Errors
 /// As [`run`].

@@ -1,4 +1,4 @@
-//! What the bench writes: figures on stdout, and how it gets on on stderr. `println!` and `eprintln!` panic where nobody reads.
+//! What the bench writes: figures on stdout, and how it gets on on stderr. `println!` and `eprintln!` panic where stdout or stderr is closed.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};

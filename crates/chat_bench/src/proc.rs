@@ -57,7 +57,7 @@ impl Process {
     /// # Errors
     /// If it cannot be started, ends, or does not listen in time; with its last words.
     pub fn start(mut command: Command, ready: &Ready) -> Result<(Process, SocketAddr), Failure> {
-        // Where it lies is nobody's business in a report.
+        // Where it lies does not belong into a report.
         let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Failure(format!("cannot start {program}: {error}")))?;
@@ -145,7 +145,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         if self.ended().is_none() {
             self.terminate();
-            // Whoever pressed Ctrl-C does not want to wait.
+            // After Ctrl-C the user does not want to wait.
             let patience = if STOP.load(Ordering::Relaxed) { Duration::from_secs(1) } else { ENDS_IN };
             let end = Instant::now() + patience;
             while self.ended().is_none() {

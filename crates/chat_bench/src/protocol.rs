@@ -9,7 +9,7 @@ use crate::web::Web;
 /// A language.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Dialect {
-    /// The floor's: every line goes to everybody else as it is.
+    /// The floor's: every line goes to all others as it is.
     Floor,
     /// Our line protocol (PROTOCOL.md).
     Line,
@@ -53,14 +53,14 @@ impl Session {
     pub fn open(&mut self, name: &str, out: &mut Vec<u8>) {
         match &mut self.talk {
             Talk::Floor => {}
-            // Nobody wants to read ten thousand times who came; and what was said before is not measured.
+            // Ten thousand arrivals are not worth reading; and what was said before is not measured.
             Talk::Line => out.extend(format!("OPT:presence=off history=off\nJOIN:{name}\n").bytes()),
             Talk::Irc => out.extend(format!("NICK {name}\r\nUSER {name} 0 * :{name}\r\n").bytes()),
             Talk::Web(web) => web.open(name, out),
         }
     }
 
-    /// Says something to everybody.
+    /// Says something to all clients.
     pub fn say(&self, text: &[u8], out: &mut Vec<u8>) {
         match &self.talk {
             Talk::Floor => out.extend_from_slice(text),

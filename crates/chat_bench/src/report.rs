@@ -331,7 +331,7 @@ fn definitions(page: &mut String) {
          resident memory while the clients came in. **÷ ngircd** or another name: how many times the figure of the peer that is \
          best in it.\n\
          - Clients of ours ask `OPT:presence=off history=off` before `JOIN`; IRC has no such thing, so its clients are told of \
-         everybody who joins.\n\
+         every arrival.\n\
          - At most so many connections knock at once as the server's listener holds (ngircd 8, InspIRCd 1,000, all others 128): past \
          that the system would drop them and try again a second later.\n\
          - All servers run with their limits off: rate, spam, connections of one address, idling, fake lag and penalties. Only under \

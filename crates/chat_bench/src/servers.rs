@@ -21,7 +21,7 @@ pub enum Part {
     Floor,
     /// One of ours.
     Ours,
-    /// Somebody else's.
+    /// Another project's.
     Peer,
 }
 
@@ -76,7 +76,7 @@ pub static SERVERS: &[Server] = &[
     Server { name: "chatd-web", part: Part::Ours, dialect: Dialect::Web, knocking: BACKLOG, start: Start::Page },
     // Its listener holds ten, which cannot be set.
     peer("ngircd", 8, Start::Ngircd),
-    // It lets everybody in who waits, once a second.
+    // It accepts all waiting clients, once a second.
     peer("inspircd", 1_000, Start::Inspircd),
 ];
 
@@ -191,7 +191,7 @@ impl Server {
                 (command, Ready::Prints("page on http://"))
             }
             Start::Ngircd | Start::Inspircd => {
-                // Between the question and the start somebody else could take the port; then the server says so.
+                // Between the question and the start another process could take the port; then the server says so.
                 let addr = TcpListener::bind(any())?.local_addr()?;
                 let path = folder.path().join("server.conf");
                 fs::write(&path, self.configuration(addr, clients, limits))?;
@@ -199,7 +199,7 @@ impl Server {
             }
         };
         let mut command = command;
-        // Settings of a server that somebody runs are not meant for this one.
+        // Settings of a server that runs here are not meant for this one.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHAT_")) {
             command.env_remove(name);
         }

@@ -141,7 +141,7 @@ impl Workload {
         WORKLOADS.iter().find(|workload| workload.name == name)
     }
 
-    /// Whether somebody speaks.
+    /// Whether a client speaks.
     pub fn speaks(&self) -> bool {
         self.senders > 0
     }

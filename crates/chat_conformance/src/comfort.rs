@@ -83,7 +83,7 @@ pub fn a_client_that_refuses_has_its_line_mode_back(engine: Engine) {
     ani.until(OFFER);
     ani.sends(b"\xff\xfe\x01\xff\xfe\x03\xff\xfc\x1f");
     ani.until(WITHDRAW);
-    ani.until(b"WARN *: Your telnet does not let me edit lines; all stays as it was.\r\n");
+    ani.until(b"WARN *: Your telnet refuses character mode, so nothing changes.\r\n");
     ani.sends(b"PING\r\n");
     ani.until(b" PONG\r\n");
 }
@@ -97,10 +97,12 @@ pub fn a_password_is_hidden_in_a_client_that_speaks_telnet_and_in_no_other(engin
         if answers {
             ani.until(b"\xff\xfb\x01");
             ani.sends(b"\xff\xfd\x01");
-            ani.until(b" PROMPT password: The operator key, in the next line. It is not shown. An empty line: never mind.\r\n");
+            ani.until(
+                b" PROMPT password: The operator key, in the next line. It is not shown. An empty line cancels.\r\n",
+            );
         } else {
             ani.until(
-                b" in the next line. It may show on your screen; nobody else sees it. An empty line: never mind.\r\n",
+                b" in the next line. It may show on your screen; no other user sees it. An empty line cancels.\r\n",
             );
         }
         ani.sends(b"open sesame, 2026\r\nPING\r\n");
@@ -203,9 +205,9 @@ pub fn what_is_hidden_is_shown_again_however_the_prompt_ends(engine: Engine) {
     budi.until("* JOINED #lobby ani");
     // By Enter, by a dot, by Ctrl-C, by a wrong key, by a line that is no UTF-8, and by the right one.
     let ends: [(&[u8], &[u8]); 6] = [
-        (b"\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
-        (b".\r\n", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
-        (b"half\xff\xf4\xff\xfd\x06", b" ERR 412 no-text OPER: Never mind, then: all stays as it was.\r\n"),
+        (b"\r\n", b" ERR 412 no-text OPER: Cancelled.\r\n"),
+        (b".\r\n", b" ERR 412 no-text OPER: Cancelled.\r\n"),
+        (b"half\xff\xf4\xff\xfd\x06", b" ERR 412 no-text OPER: Cancelled.\r\n"),
         (b"wrong\r\n", b" ERR 464 bad-password OPER: That is not the operator key.\r\n"),
         (b"\xff\xff\r\n", b" ERR 488 not-utf8 OPER at=0: "),
         (b"open sesame, 2026\r\n", b" OK OPER role=admin: "),
@@ -213,7 +215,7 @@ pub fn what_is_hidden_is_shown_again_however_the_prompt_ends(engine: Engine) {
     for (number, (end, answer)) in ends.into_iter().enumerate() {
         ani.sends(b"/oper\r\n");
         ani.until(b"\xff\xfb\x01");
-        ani.until(b" It is not shown. An empty line: never mind.\r\n");
+        ani.until(b" It is not shown. An empty line cancels.\r\n");
         ani.sends(end);
         ani.until(b"\xff\xfc\x01");
         ani.until(answer);

@@ -1,6 +1,6 @@
 //! What signing in costs: `cargo run --release -p chat_store --example passwords -- [MIB]`.
 //!
-//! The time of an answer to the right password, to a wrong one, and to a name that nobody has, in turns; then how many a second
+//! The time of an answer to the right password, to a wrong one, and to a name without an account, in turns; then how many a second
 //! there are when many come at once. MIB is the setting `password_mib`.
 
 use std::sync::mpsc::{self, Receiver};
@@ -39,7 +39,7 @@ fn main() {
     let (sender, reports) = mpsc::channel();
     let (mut store, guard) = sqlite.start(move |report| drop(sender.send(report))).unwrap();
     let cases =
-        [("right", "ani", "correct horse"), ("wrong", "ani", "correct zebra"), ("nobody", "budi", "correct horse")];
+        [("right", "ani", "correct horse"), ("wrong", "ani", "correct zebra"), ("unknown", "budi", "correct horse")];
     let mut times = [const { Vec::new() }; 3];
     for _ in 0..TIMES {
         for ((_, name, password), times) in cases.iter().zip(&mut times) {

@@ -39,7 +39,7 @@ pub(crate) const SCHEMA: &str = "
         used    INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX tokens_by_account ON tokens (account, used);
-    CREATE TABLE addresses (             -- from where somebody has signed in
+    CREATE TABLE addresses (             -- from where the user has signed in
         account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
         address TEXT NOT NULL,
         seen    INTEGER NOT NULL,
@@ -65,7 +65,7 @@ const DAY: i64 = 24 * 60 * 60 * 1_000;
 /// Of codes: no letter that looks like another.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// An account that somebody wants.
+/// An account that a user wants.
 pub(crate) struct New<'a> {
     pub(crate) name: &'a Name,
     pub(crate) role: Role,
@@ -74,7 +74,7 @@ pub(crate) struct New<'a> {
 }
 
 impl New<'_> {
-    /// Whether it can be. The server's own names are for whoever runs it to give.
+    /// Whether it can be. The server's own names are for its operator to give.
     ///
     /// # Errors
     /// Why not.
@@ -86,7 +86,7 @@ impl New<'_> {
         looks::reserved(self.name, "").map_or(Ok(()), |reserved| Err(Refused::Reserved(reserved)))
     }
 
-    /// Whether the name, or one that could be taken for it, belongs to nobody.
+    /// Whether neither the name nor one that could be taken for it is registered.
     pub(crate) fn check_owners(&self, db: &Connection) -> Result<(), Refused> {
         let owners = || -> rusqlite::Result<Vec<Name>> {
             let mut find = db.prepare_cached("SELECT name FROM accounts ORDER BY name = ?1 DESC, account")?;
@@ -152,7 +152,7 @@ impl Known {
         from.is_some_and(|from| self.lock().get(name).is_some_and(|places| places.contains(&neighbourhood(from))))
     }
 
-    /// Somebody has come in from there, if that is the answer.
+    /// A user has come in from there, if that is the answer.
     pub(crate) fn add(&self, answer: &Answer, from: Option<IpAddr>) {
         if let (Answer::Account { account, .. }, Some(from)) = (answer, from) {
             self.came(account.name.clone(), neighbourhood(from));
@@ -175,7 +175,7 @@ impl Known {
     }
 }
 
-/// Somebody who comes in: from where, and whether they want a token.
+/// A user who signs in: from where, and whether they want a token.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Visit {
     pub(crate) token: bool,
@@ -211,7 +211,7 @@ pub(crate) fn is_known_there(db: &Connection, name: &Name, from: IpAddr) -> rusq
     db.query_row(known, params![name.as_str(), place(from)], |row| row.get::<_, i64>(0)).map(|count| count > 0)
 }
 
-/// Somebody has shown that they know the password of which `hashed` is the hash. `None` if the account has another by now.
+/// A user has shown that they know the password of which `hashed` is the hash. `None` if the account has another by now.
 pub(crate) fn sign_in(
     db: &Connection,
     name: &Name,
@@ -226,7 +226,7 @@ pub(crate) fn sign_in(
     Ok(Some((account, with_token(db, answer, account, visit, now)?)))
 }
 
-/// What is remembered of somebody who came in: when, and from where.
+/// What is remembered of a user who came in: when, and from where.
 pub(crate) fn remember(db: &Connection, account: i64, visit: Visit, now: i64) -> rusqlite::Result<()> {
     db.execute("UPDATE accounts SET seen = ?2 WHERE account = ?1", params![account, now])?;
     if let Some(from) = visit.from {
@@ -246,7 +246,7 @@ pub(crate) fn renew(db: &Connection, account: i64, renewed: &str) -> rusqlite::R
     db.execute("UPDATE accounts SET hash = ?2 WHERE account = ?1", params![account, renewed]).map(|_| ())
 }
 
-/// Somebody has a token.
+/// A user has a token.
 pub(crate) fn resume(db: &Connection, token: &Secret, visit: Visit, now: i64) -> rusqlite::Result<Answer> {
     let hashed = digest(token.reveal());
     let used = "UPDATE tokens SET used = ?2 WHERE hash = ?1 AND used > ?3 RETURNING account";
@@ -313,7 +313,7 @@ pub(crate) fn invite(db: &Connection, by: &str, now: i64) -> rusqlite::Result<(T
     Ok((Text::new(&code).unwrap_or_default(), until))
 }
 
-/// Takes an account away, with what it may do in rooms: whoever has the name next is somebody else. False if there is none of
+/// Takes an account away, with what it may do in rooms: the next user of the name is another one. False if there is none of
 /// that name.
 pub(crate) fn remove(db: &Connection, name: &Name) -> rusqlite::Result<bool> {
     let mut find = db.prepare("SELECT room, ops FROM rooms WHERE ops != ''")?;
@@ -326,7 +326,7 @@ pub(crate) fn remove(db: &Connection, name: &Name) -> rusqlite::Result<bool> {
     db.execute("DELETE FROM accounts WHERE name = ?1", [name.as_str()]).map(|count| count > 0)
 }
 
-/// Everybody who owns a name.
+/// All accounts.
 pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Account>> {
     let mut find = db.prepare("SELECT name, role FROM accounts ORDER BY name")?;
     let found = find.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
@@ -340,7 +340,7 @@ pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Account>> {
     Ok(accounts)
 }
 
-/// Who an account is, to somebody who comes in by it.
+/// What a user is told of their account who signs in to it.
 fn who(db: &Connection, account: i64, visit: Visit) -> rusqlite::Result<Answer> {
     let (name, role): (Name, String) =
         db.query_row("SELECT name, role FROM accounts WHERE account = ?1", [account], |row| {

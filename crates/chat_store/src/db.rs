@@ -12,7 +12,7 @@ use crate::lock::hand_over;
 
 /// What stands in the file's header: "chat" in ASCII.
 const APPLICATION: i32 = 0x6368_6174;
-/// How long a connection waits for somebody else's lock, for instance that of a person with the `sqlite3` shell.
+/// How long a connection waits for another process's lock, for instance that of an operator with the `sqlite3` shell.
 pub(crate) const BUSY: Duration = Duration::from_secs(1);
 /// The most bytes that the write-ahead log keeps on the disk when nothing in it is needed any more.
 pub(crate) const WAL_BYTES: u64 = 16 * 1024 * 1024;
@@ -154,7 +154,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
      ) STRICT;",
 ];
 
-/// Opens the database for writing, with everything that has to be set, and makes it one of this version. Whoever calls
+/// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller
 /// this has the lock.
 pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
     let file = dir.join(FILE);
@@ -182,7 +182,7 @@ pub(crate) fn open(dir: &Path) -> Result<Connection, OpenError> {
     // What is deleted is overwritten. In the journal it stays until that is begun anew; the writer sees to it.
     db.execute_batch("PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;")
         .map_err(wrong)?;
-    // What it grew to while somebody read for long is given back when it is begun anew.
+    // What it grew to during a long read is given back when it is begun anew.
     db.pragma_update(None, "journal_size_limit", WAL_BYTES).map_err(wrong)?;
     let journal: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(wrong)?;
     if !journal.eq_ignore_ascii_case("wal") {

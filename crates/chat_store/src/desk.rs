@@ -13,20 +13,20 @@ use crate::figures::Figures;
 
 /// The most questions that wait for a thread of the store.
 const QUESTIONS: usize = 256;
-/// Something to be done with a connection. What it returns is the question's answer; `None` if somebody else answers.
+/// Something to be done with a connection. What it returns is the question's answer; `None` if another function answers.
 pub(crate) type Job = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Option<Answer>> + Send>;
 
 /// A question on its way to a thread.
 pub(crate) enum Ask {
     /// One that the store itself answers: a page, or a search.
     Lines(Question),
-    /// One that somebody else's function answers.
+    /// One that another function answers.
     Job(Job),
     /// The same, but its answer is good even if what it writes cannot be written.
     Note(Job),
 }
 
-/// The store's end for everybody: it takes what is to be done, and tells the router what became of it.
+/// The store's end of all questions: it takes what is to be done, and tells the router what became of it.
 #[derive(Clone)]
 pub(crate) struct Desk(pub(crate) Arc<Shared>);
 
@@ -63,7 +63,7 @@ pub(crate) struct Writing {
 pub(crate) struct Reading {
     /// Pages and other short questions.
     pub(crate) short: VecDeque<(u64, Ask)>,
-    /// Searches and exports, which have a reader of their own: nobody's page waits for them.
+    /// Searches and exports, which have a reader of their own: no page waits for them.
     pub(crate) long: VecDeque<(u64, Ask)>,
     pub(crate) stopping: bool,
 }

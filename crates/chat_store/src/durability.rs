@@ -1,6 +1,6 @@
 //! What a line survives once users have seen it.
 
-/// What a turn has to survive before anybody hears of it.
+/// What a turn has to survive before a client hears of it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Durability {
     /// Nothing: what was said in the last tenth of a second may be gone after a crash.

@@ -67,7 +67,7 @@ pub enum OpenError {
     },
 }
 
-/// What an error of the system means for whoever starts a server.
+/// What an error of the system means for the operator who starts a server.
 pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> OpenError {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     let (path, what) = (path.to_path_buf(), error.to_string());
@@ -77,7 +77,7 @@ pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> OpenError {
     }
 }
 
-/// What an error of SQLite means for whoever starts a server.
+/// What an error of SQLite means for the operator who starts a server.
 pub(crate) fn from_sqlite(file: &Path, error: &rusqlite::Error) -> OpenError {
     let (path, what) = (file.to_path_buf(), error.to_string());
     match error.sqlite_error_code() {

@@ -3,7 +3,7 @@
 use chat_server::model::text::Text;
 use rusqlite::{Error, ErrorCode};
 
-/// Why nothing can be written, and what can be done: part of a sentence of the router's. Everybody reads it, so it names no path
+/// Why nothing can be written, and what can be done: part of a sentence of the router's. All users read it, so it names no path
 /// and repeats nothing that SQLite says; the log has both.
 pub(crate) fn why(error: &Error) -> Text {
     let words = match error.sqlite_error_code() {

@@ -1,4 +1,4 @@
-//! What the store counts, for whoever watches the server.
+//! What the store counts, for the figures of the server.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

@@ -40,7 +40,7 @@ impl Store for Front {
         let bytes = cost(&record);
         let in_trouble = writing.in_trouble;
         if writing.ended {
-            // Nobody is left to write it, which the writer has said.
+            // No writer is left, which it has said.
             return Keeping::Go;
         }
         shared.figures.lost(writing.backlog.push(record, bytes, in_trouble));

@@ -142,7 +142,7 @@ mod tests {
         let admitted = (0..100).filter(|_| comes(Caller::Stranger)).count();
         assert_eq!(admitted, STRANGERS);
         assert_eq!((0..100).filter(|_| comes(Caller::Known)).count(), WAITING - STRANGERS);
-        // The first come, first served, and a place that is free again is for whoever comes.
+        // The first come, first served, and a place that is free again is for the next one.
         assert!(hashing.next().is_some_and(|(_, caller, _)| caller == Caller::Stranger));
         assert!(comes(Caller::Stranger) && !comes(Caller::Stranger) && !comes(Caller::Known));
     }

@@ -38,7 +38,7 @@ fn of_usual_width(c: char) -> char {
     if is_other { std::iter::once(c).nfkd().next().unwrap_or(c) } else { c }
 }
 
-/// Compares the index with the lines. Whoever calls this has the lock, and may write.
+/// Compares the index with the lines. The caller has the lock, and may write.
 ///
 /// # Errors
 /// They differ, or the database cannot be read.
@@ -114,7 +114,7 @@ fn is_own(db: &Connection, author: &str, cid: &str, seq: i64) -> rusqlite::Resul
     find.query_row(params![author, cid], |row| Ok(row.get::<_, i64>(0)? == seq))
 }
 
-/// The same line was sent twice and nobody noticed in time. Others have seen both, and ids have no holes: so it stays, but
+/// The same line was sent twice, which was noticed too late. Others have seen both, and ids have no holes: so it stays, but
 /// the author's word is the first one's alone, and the audit has it.
 fn double(db: &Connection, seq: i64, room: i64, id: u64, author: &str, cid: &str) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE log SET cid = NULL WHERE seq = ?1")?.execute([seq])?;

@@ -1,4 +1,4 @@
-//! Turns become rows. Everything in here happens inside a transaction that somebody else begins and ends.
+//! Turns become rows. Everything in here happens inside a transaction that the caller begins and ends.
 
 use std::collections::HashMap;
 
@@ -121,7 +121,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// The row of a room. There is one for each room that somebody spoke in.
+    /// The row of a room. There is one for each room in which a user spoke.
     fn place(&mut self, db: &Connection, name: &RoomName) -> rusqlite::Result<&mut Place> {
         if !self.places.contains_key(name) {
             let found = db
@@ -297,7 +297,7 @@ impl Keeper {
         sanctions::write(db, &folded(name), sanctions)
     }
 
-    /// Nobody finds a room any more. Its lines go little by little.
+    /// A room is not found any more. Its lines go little by little.
     pub(crate) fn forget(&mut self, db: &Connection, name: &RoomName, last_id: u64) -> rusqlite::Result<()> {
         self.places.remove(name);
         self.grown.retain(|other| other != name);
@@ -320,7 +320,7 @@ pub(crate) fn folded(name: &RoomName) -> String {
     name.as_str().to_ascii_lowercase()
 }
 
-/// Writes down what somebody did by power.
+/// Writes down an act with an operator's rights.
 pub(crate) fn audit(db: &Connection, act: &Act) -> rusqlite::Result<()> {
     let Act { at, by, what, room, target, detail } = act;
     let room = room.as_ref().map_or("", RoomName::as_str);

@@ -1,6 +1,6 @@
 //! Keeps a chat in a SQLite file: its rooms, what is said in them, and accounts.
 //!
-//! The router hands over what each of its turns changed ([`Store::keep`]) and lets nobody hear of it before the store has
+//! The router hands over what each of its turns changed ([`Store::keep`]) and lets no client hear of it before the store has
 //! said that it is kept. What that means is a setting:
 //!
 //! | [`Durability`] | who sees a line finds it again after | the router waits | a turn of 1, 80, 640 lines |
@@ -16,9 +16,9 @@
 //! # Threads
 //!
 //! `store-writer` has the only connection that writes. It takes all turns that wait into one transaction, says that they are
-//! kept, and uses the moments without work for what nobody waits for: it brings the search index forward, throws old lines
+//! kept, and uses the moments without work for what no client waits for: it brings the search index forward, throws old lines
 //! away, and writes the write-ahead log back. The `store-reader` answers pages, and `store-search` searches and exports, so that
-//! nobody's page waits for them. A search first waits, two seconds at most, until the index has all that was said before it, and
+//! no page waits for them. A search first waits, two seconds at most, until the index has all that was said before it, and
 //! is ended after a second. The `hash-N` look at passwords.
 //!
 //! # Accounts
@@ -26,13 +26,13 @@
 //! A question with a password goes to `hash-1` or `hash-2` first: at most two are hashed at once, 32 wait, and one more is
 //! [`Busy`](chat_server::features::archive::store::Busy). What comes of it is decided by the writer, one question after the other, and only if the
 //! hash is still the account's; if it is not, the password is looked at once more. So one of many gets a name, a code is good
-//! once, and an old password is worth nothing after the answer to its change. A name that nobody has is as much work as one
-//! that somebody has. Nothing that anybody could sign in with is in the file: passwords are there as argon2id ([`Strength`]),
-//! tokens and codes, which are long and random, as SHA-256. [`Offline`] and [`list_accounts`] are for whoever has the data.
+//! once, and an old password is worth nothing after the answer to its change. A name without an account is as much work as one
+//! with one. Nothing that could be used to sign in is in the file: passwords are there as argon2id ([`Strength`]),
+//! tokens and codes, which are long and random, as SHA-256. [`Offline`] and [`list_accounts`] are for the owner of the data.
 //!
 //! # Trouble
 //!
-//! Where a turn cannot be written (a full disk, somebody else's lock, a disk that fails), the router is told why by
+//! Where a turn cannot be written (a full disk, another process's lock, a disk that fails), the router is told why by
 //! [`Report::NotKept`], and goes on at once. Everything from there on stays in memory, up to 200,000 lines or 64 MiB, and is
 //! tried again each second, in order; [`Report::Recovered`] says that all of it is written. What finds no room is boiled down
 //! to what must not be forgotten: which rooms there are, which ids were given, and what was deleted. The ids that are lost by
@@ -151,7 +151,7 @@ impl Sqlite {
     /// Opens the data in a directory, or makes it, and reads what a server needs to go on.
     ///
     /// # Errors
-    /// Somebody else has it, it is damaged, it cannot be written, or whatever else [`OpenError`] knows.
+    /// Another process has it, it is damaged, it cannot be written, or whatever else [`OpenError`] knows.
     pub fn open(options: Options) -> Result<(Sqlite, Contents), OpenError> {
         let lock = Lock::make(&options.dir)?;
         let db = db::open(&options.dir)?;
@@ -238,7 +238,7 @@ impl Guard {
             let _panic_was_logged = writer.join();
         }
         for reader in self.readers.drain(..) {
-            // Nobody waits for an answer any more. It may be between two statements, so it is told again.
+            // No client waits for an answer any more. It may be between two statements, so it is told again.
             while !reader.is_finished() {
                 if Instant::now() >= deadline {
                     return Err(io::Error::new(io::ErrorKind::TimedOut, "the store's readers did not end in time"));

@@ -92,7 +92,7 @@ fn last_lines(
     Ok(lines)
 }
 
-/// Nobody is in any room when a server starts, so nobody could ever enter one that takes invitations only and has no
+/// No user is in any room when a server starts, so none could ever enter one that takes invitations only and has no
 /// operator who comes back.
 fn forget_unreachable(db: &Connection) -> rusqlite::Result<()> {
     let mut find =
@@ -104,7 +104,7 @@ fn forget_unreachable(db: &Connection) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     let mut keeper = Keeper::new(&transaction)?;
     for (name, last_id) in found {
-        log::info!("{name} is forgotten: it took only who was invited, and nobody is left who could invite");
+        log::info!("{name} is forgotten: it took invited users only, and no user is left who could invite");
         keeper.forget(&transaction, &name, last_id)?;
     }
     transaction.commit()

@@ -1,4 +1,4 @@
-//! The accounts for whoever has the data: to be read at any time, to be changed while the server does not run.
+//! The accounts for the owner of the data: to be read at any time, to be changed while the server does not run.
 
 use std::path::Path;
 
@@ -30,11 +30,11 @@ pub struct Listed {
     pub account: Account,
     /// Since when there is one.
     pub created: DateTime<Utc>,
-    /// When somebody came in by it the last time, if anybody did.
+    /// When a user signed in to it the last time, if ever.
     pub seen: Option<DateTime<Utc>>,
 }
 
-/// Everybody who owns a name. A server may run meanwhile.
+/// All accounts. A server may run meanwhile.
 ///
 /// # Errors
 /// There is no data, or it cannot be read.
@@ -67,7 +67,7 @@ pub struct Offline {
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
-    /// What would be refused to anybody.
+    /// What would be refused to every user.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// SQLite, or the system.
@@ -91,11 +91,11 @@ impl Offline {
         Ok(Offline { db: db::open(dir)?, strength, _lock: lock })
     }
 
-    /// Looks whether an account can be made, before anybody is asked for a password. The server's own names can: they are for
-    /// whoever runs it to give.
+    /// Looks whether an account can be made, before the operator is asked for a password. The server's own names can: they are for
+    /// the operator to give.
     ///
     /// # Errors
-    /// The name, or what looks like it, belongs to somebody.
+    /// The name, or one that looks like it, is registered.
     pub fn check(&self, name: &Name) -> Result<(), OfflineError> {
         Ok(new(name, Role::Member).check_owners(&self.db)?)
     }
@@ -103,14 +103,14 @@ impl Offline {
     /// Makes an account.
     ///
     /// # Errors
-    /// What would be refused to anybody, or what SQLite says.
+    /// What would be refused to every user, or what SQLite says.
     pub fn add(&self, name: &Name, password: &Secret, role: Role) -> Result<(), OfflineError> {
         let hashed = self.hash(name, password)?;
         self.write("register", name.as_str(), role.word(), |db, now| {
             let new = new(name, role);
             new.check_owners(db)?;
             let account = new.insert(db, &hashed, now)?;
-            // Nobody has come in by it.
+            // No user has signed in to it.
             db.execute("UPDATE accounts SET seen = 0 WHERE account = ?1", [account])?;
             Ok(true)
         })
@@ -143,7 +143,7 @@ impl Offline {
         self.write("password", name.as_str(), "", |db, _| Ok(accounts::set_password(db, name, &hashed)?))
     }
 
-    /// Takes an account away, with what it may do in rooms. What was said by it stays; its name is anybody's again. False if
+    /// Takes an account away, with what it may do in rooms. What was said by it stays; its name is free again. False if
     /// there is none of that name.
     ///
     /// # Errors

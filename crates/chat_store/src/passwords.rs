@@ -18,7 +18,7 @@ const MAPPED: usize = 33 * 1024;
 /// 800-63B, 3.1.1.2).
 const SHORTEST: usize = 8;
 const LONGEST: usize = 1_024;
-/// What everybody tries first: a hundred of eight letters and more, put together by hand of what the published lists of leaked
+/// What every guesser tries first: a hundred of eight letters and more, put together by hand of what the published lists of leaked
 /// passwords have in common (rows and columns of the keyboard, digits in a row, `password` and its cousins). It is no copy of one
 /// of them. In any case.
 const COMMON: [&str; 108] = [
@@ -173,7 +173,7 @@ pub(crate) enum Verdict {
     Renew,
 }
 
-/// How much work it is to try a password: for this server once for each sign-in, for whoever stole the file once for each guess.
+/// How much work it is to try a password: for this server once for each sign-in, for a thief of the file once for each guess.
 /// Hashes of less strength are made anew when their owners sign in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Strength {
@@ -214,7 +214,7 @@ impl Strength {
 }
 
 /// Makes hashes and looks at them, by argon2id. It keeps the memory for that while there is work, wiped after each hash. That is
-/// no faster than memory from the system each time, which nobody would wipe.
+/// no faster than memory from the system each time, which would not be wiped.
 pub(crate) struct Hasher {
     strength: Strength,
     memory: Vec<Block>,
@@ -305,7 +305,7 @@ impl Hasher {
         let mut out = [0; Output::MAX_LENGTH];
         let out = out.get_mut(..length).ok_or(io::ErrorKind::InvalidData)?;
         let made = argon2.hash_password_into_with_memory(password.as_bytes(), salt, out, &mut *memory);
-        // What is left in there would tell whoever reads it faster than the hash does whether a guess is right.
+        // What is left in there would tell a reader of it faster than the hash does whether a guess is right.
         memory.fill(Block::new());
         made.map_err(wrong)?;
         Output::new(out).map_err(wrong)
@@ -344,7 +344,7 @@ pub(crate) fn look_at(password: &Password, name: &Name) -> Result<(), Refused> {
     } else if words.trim_end_matches(|c: char| c.is_ascii_digit()).eq_ignore_ascii_case(name.as_str()) {
         no("It should not be your name.")
     } else if COMMON.iter().any(|common| common.eq_ignore_ascii_case(words)) {
-        no("It is one of those that everybody tries first.")
+        no("It is one of those that every guesser tries first.")
     } else {
         Ok(())
     }

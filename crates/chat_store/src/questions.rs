@@ -22,7 +22,7 @@ pub(crate) struct Accounts {
     pub(crate) known: Known,
 }
 
-/// Somebody who wants an account.
+/// A user who wants an account.
 struct Registration {
     name: Name,
     secret: Secret,
@@ -31,7 +31,7 @@ struct Registration {
     visit: Visit,
 }
 
-/// Somebody who says they know a password.
+/// A user who says they know a password.
 struct Trial {
     name: Name,
     secret: Secret,
@@ -40,7 +40,7 @@ struct Trial {
     guarded: Option<u64>,
 }
 
-/// Somebody who wants another password.
+/// A user who wants another password.
 struct Change {
     trial: Trial,
     new: Secret,
@@ -95,7 +95,7 @@ impl Accounts {
     fn register(&self, number: u64, registration: Registration, now: i64) -> Result<(), Busy> {
         let (desk, known) = (self.desk.clone(), self.known.clone());
         self.hashing.submit(number, Caller::Stranger, move |hasher, db| {
-            // Looked at before and after: hashing is work, and somebody may be faster.
+            // Looked at before and after: hashing is work, and another user may be faster.
             let checked = fit(&registration.secret, &registration.name)
                 .and_then(|password| registration.wanted().check(db, now).map(|()| password));
             let password = match checked {
@@ -200,7 +200,7 @@ struct Shown {
 }
 
 impl Trial {
-    /// Looks whether the password is right. For a name that nobody has it is as much work to find out that there is none.
+    /// Looks whether the password is right. For a name without an account it is as much work to find out that there is none.
     fn shown(&self, hasher: &mut Hasher, db: &Connection) -> Result<Shown, Refused> {
         let Trial { name, secret, visit, guarded } = self;
         let broken = |error: &dyn std::fmt::Display| {

@@ -20,7 +20,7 @@ use crate::index;
 use crate::keep::folded;
 use crate::lines::{BEHIND, COLUMNS, line, room_name};
 
-/// The most bytes that the lines of one answer cost, so that they cannot fill anybody's queue.
+/// The most bytes that the lines of one answer cost, so that they cannot fill a client's queue.
 const BYTES: usize = 128 * 1024;
 /// The most lines of one answer.
 const LINES: usize = 1_000;
@@ -246,7 +246,7 @@ fn room(db: &Connection, name: &RoomName) -> rusqlite::Result<Option<i64>> {
         .optional()
 }
 
-/// What somebody typed, in the index's language: all the words, in any order; several in a row in quotes; the beginning of
+/// What a user typed, in the index's language: all the words, in any order; several in a row in quotes; the beginning of
 /// a word with a `*` behind it. Whatever is typed, it is no error. `None` if there is nothing to look for.
 fn query(typed: &str) -> Option<String> {
     let mut phrases = Vec::new();

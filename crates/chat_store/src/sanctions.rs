@@ -32,7 +32,7 @@ pub(crate) fn of(db: &Connection, room: &str) -> rusqlite::Result<Vec<Sanction>>
     let mut find =
         db.prepare_cached("SELECT kind, whom, by, why, since, until FROM sanctions WHERE room = ?1 ORDER BY rowid")?;
     let found = find.query_map([room], sanction)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    // What makes no sense holds nobody.
+    // What makes no sense has no effect.
     Ok(found.into_iter().flatten().collect())
 }
 

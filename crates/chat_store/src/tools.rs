@@ -20,7 +20,7 @@ use crate::keep::folded;
 use crate::lines::{COLUMNS, line, room_name};
 use crate::lock::Lock;
 
-/// How long a backup waits for a lock of somebody else.
+/// How long a backup waits for the lock of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most problems of one kind that a report lists.
 const PROBLEMS: u32 = 20;
@@ -152,7 +152,7 @@ pub fn check(dir: &Path) -> Result<Findings, ToolError> {
     if version == MIGRATIONS.len() {
         drop(db);
         match Lock::make(dir) {
-            // Nobody else writes, so this may.
+            // No other process writes, so this may.
             Ok(_lock) => findings.looked_at("search index", compared(dir)),
             Err(OpenError::InUse { .. }) => {
                 findings.note("search index: not compared with the lines, for a server runs; its structure is above");

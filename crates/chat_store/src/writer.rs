@@ -99,7 +99,7 @@ impl Writer {
 
     /// Writes until it is told to stop and all is written, or cannot be.
     pub(crate) fn run(mut self) {
-        // However it ends, nobody waits for it after that.
+        // However it ends, no thread waits for it after that.
         let desk = self.desk.clone();
         self.wal.measure(&self.desk.0.figures);
         let ended = catch_unwind(AssertUnwindSafe(|| self.work()));
@@ -159,7 +159,7 @@ impl Writer {
                     stopping: writing.stopping,
                 };
             }
-            // Somebody waits for a search.
+            // A user waits for a search.
             let work_at = if self.searches.is_empty() { self.work_at(quiet_at) } else { Some(now) };
             if work_at.is_some_and(|at| now >= at) {
                 return Round { write: false, asks: Vec::new(), is_quiet: true, stopping: false };
@@ -320,7 +320,7 @@ impl Writer {
 
     fn try_step(&mut self) -> rusqlite::Result<()> {
         let deadline = Instant::now() + STEP;
-        // Nobody was promised that this is on the disk: after a power cut it is done again.
+        // There was no promise that this is on the disk: after a power cut it is done again.
         self.sync(false)?;
         let done = self.tidy(deadline);
         self.sync(true)?;

@@ -77,7 +77,7 @@ impl House {
         answer
     }
 
-    /// Who somebody turns out to be, and their token.
+    /// Who a user turns out to be, and their token.
     #[track_caller]
     fn proves(&mut self, question: Question) -> (Account, Option<Secret>) {
         match self.ask(question) {
@@ -172,7 +172,7 @@ fn a_code_is_good_once_however_many_use_it_at_once() {
     assert_eq!(house.refuses(invited("ani", None)), Refused::NoInvitation);
     assert_eq!(house.refuses(invited("ani", Some("abcd-efgh-ijkm"))), Refused::BadInvitation);
     let Answer::Code { code, .. } = house.ask(Question::Invite { by: name("root1") }) else { panic!("no code") };
-    // As somebody types it who reads it from a piece of paper.
+    // As a user types it who reads it from a piece of paper.
     let typed = code.to_uppercase().replace('-', " ");
     let asked: Vec<u64> = (0..4).map(|i| house.put(invited(&format!("guest{i}x"), Some(&typed)))).collect();
     let answers: Vec<Answer> = asked.iter().map(|_| house.answer().1).collect();
@@ -251,7 +251,7 @@ fn a_name_that_is_guessed_is_open_only_to_those_from_where_its_owner_came_before
     assert!(matches!(house.refuses(from(elsewhere, Some(7))), Refused::Guarded(7)));
 }
 
-/// What is logged by anybody in this process.
+/// All that this process logs.
 struct Log(Mutex<String>);
 
 static LOG: Log = Log(Mutex::new(String::new()));
@@ -373,7 +373,7 @@ fn what_cannot_be_hashed_soon_is_refused_at_once_and_strangers_keep_out_nobody_w
     let mut house = House::new();
     house.proves(register("ani", "correct horse"));
     house.proves(from("ani", "192.0.2.1"));
-    // Also after a restart it is known from where somebody came.
+    // Also after a restart it is known from where a user came.
     let mut house = house.again();
     let mut taken = 0;
     // As many strangers as wait, and the two that are at work, and some that are done meanwhile.
@@ -459,7 +459,7 @@ fn whoever_has_the_data_can_make_the_first_administrator() {
         added.map_err(|error| error.to_string())
     };
     add("root", "correct horse", Role::Admin).unwrap();
-    for (who, why) in [("ROOT", "belongs to somebody"), ("r00t", "looks too much like \"root\"")] {
+    for (who, why) in [("ROOT", "is registered"), ("r00t", "looks too much like \"root\"")] {
         assert!(offline.check(&name(who)).unwrap_err().to_string().contains(why), "{who}");
         assert!(add(who, "correct horse", Role::Admin).unwrap_err().contains(why), "{who}");
     }

@@ -24,7 +24,7 @@ pub enum AppError {
     #[error("{0}")]
     Chat(#[from] Refusal),
     /// No user has that id.
-    #[error("Nobody who is on has this id. GET /api/users shows who is.")]
+    #[error("No user who is on has this id. GET /api/users shows who is.")]
     UserNotFound,
     /// No message has that id.
     #[error("No message has this id, or it is not kept any more.")]

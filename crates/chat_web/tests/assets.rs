@@ -114,8 +114,8 @@ fn the_page_stays_small() {
     // files 4 KB: how they are shown stands among the messages, how they are sent is fetched later. So are the sheets by which
     // order is kept, 7 KB with their words. That passwords and keys are asked for, and kept nowhere, is 3 KB. That a paste is not too
     // much, that a menu stays while others talk, that blocked cookies are said, and the like, has cost 13 KB, 5 KB packed.
-    // js/later.js fetches these when the page is idle, and i18n.js a language when somebody reads it. Not to be forgotten
-    // here: whatever is in neither list nobody loads.
+    // js/later.js fetches these when the page is idle, and i18n.js a language when a user reads it. Not to be forgotten
+    // here: what is in neither list is not loaded.
     let late = [
         "later.css",
         "js/emoji_names.js",

@@ -1,4 +1,4 @@
-//! The end: everybody is told, nothing comes after the goodbye, and no thread is left. One test, since it counts threads.
+//! The end: all users are told, nothing comes after the goodbye, and no thread is left. One test, since it counts threads.
 
 mod kit;
 

@@ -1,4 +1,4 @@
-//! `chatd account` and `chatd invite`: who owns which name, for whoever has the data.
+//! `chatd account` and `chatd invite`: the registered names, for the owner of the data.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Read};
@@ -43,7 +43,7 @@ pub(crate) fn commands() -> [Command; 2] {
                 .arg(role().required(true).help("what it may do from now on")),
         )
         .subcommand(Command::new("password").about("Give an account another password").arg(name()))
-        .subcommand(Command::new("remove").about("Take an account away; its name is anybody's again").arg(name()));
+        .subcommand(Command::new("remove").about("Take an account away; its name is free again").arg(name()));
     [account, Command::new("invite").about("Make a code with which one person can register")]
 }
 
@@ -73,7 +73,7 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<
         let role = matches.get_one::<String>("role").and_then(|word| Role::named(word));
         role.ok_or_else(|| "which role?".to_string())
     };
-    let nobody = || format!("nobody here is called \"{name}\"\n  try: chatd account list, which shows all accounts");
+    let no_account = || format!("no account is called \"{name}\"\n  try: chatd account list, which shows all accounts");
     match what {
         "add" => {
             let role = role()?;
@@ -88,23 +88,25 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<
             let running = format!("ROLE:{name} {} in the chat, as an admin", role.word());
             let offline = old(dir, data, Some(&running))?;
             let is_there = offline.grant(name, role).map_err(|error| refused(&error))?;
-            is_there.then(|| format!("{name} is {} now\n", article(role))).ok_or_else(nobody)
+            is_there.then(|| format!("{name} is {} now\n", article(role))).ok_or_else(no_account)
         }
         "password" => {
-            let offline = old(dir, data, Some("PASSWD: in the chat, for whoever knows the old one"))?;
-            // Asked for only if there is somebody to have it.
+            let offline = old(dir, data, Some("PASSWD: in the chat, for a user who knows the old one"))?;
+            // Asked for only if there is such an account.
             if !offline.has(name).map_err(|error| refused(&error))? {
-                return Err(nobody());
+                return Err(no_account());
             }
             let is_there = offline.set_password(name, &password(name)?).map_err(|error| refused(&error))?;
-            is_there.then(|| format!("{name} has another password, and is signed out everywhere\n")).ok_or_else(nobody)
+            is_there
+                .then(|| format!("{name} has another password, and is signed out everywhere\n"))
+                .ok_or_else(no_account)
         }
         _ => {
             let offline = old(dir, data, None)?;
             let is_there = offline.remove(name).map_err(|error| refused(&error))?;
             is_there
-                .then(|| format!("{name} is nobody's name any more; what was said under it stays\n"))
-                .ok_or_else(nobody)
+                .then(|| format!("{name} has no account any more; what was said under it stays\n"))
+                .ok_or_else(no_account)
         }
     }
 }
@@ -147,7 +149,7 @@ fn open(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, Strin
 
 /// The same, where there is something already.
 fn old(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, String> {
-    // What cannot be looked at is said by whoever tries to open it.
+    // What cannot be looked at is told when it is opened.
     match dir.join(FILE).try_exists() {
         Ok(false) => Err(ToolError::NoData(dir.into()).to_string()),
         _ => open(dir, data, running),
@@ -171,7 +173,7 @@ fn article(role: Role) -> &'static str {
     }
 }
 
-/// A password from the terminal, twice and unseen; or the first line of what comes by a pipe. Never an argument: everybody on
+/// A password from the terminal, twice and unseen; or the first line of what comes by a pipe. Never an argument: every user on
 /// the machine can read those.
 fn password(name: &Name) -> Result<Secret, String> {
     if io::stdin().is_terminal() {

@@ -28,7 +28,7 @@ pub(crate) fn command() -> Command {
             Arg::new("dev")
                 .long("dev")
                 .action(ArgAction::SetTrue)
-                .help("yes, for tests: nobody but you trusts this certificate"),
+                .help("yes, for tests: no other machine trusts this certificate"),
         )
         .arg(
             Arg::new("dir")
@@ -55,7 +55,7 @@ pub(crate) fn command() -> Command {
 pub(crate) fn run(matches: &ArgMatches) -> Result<String, String> {
     if !matches.get_flag("dev") {
         return Err("chatd makes certificates for tests only\n  \
-                    try: chatd cert --dev; one that everybody trusts comes from a CA, and tls_cert and tls_key name it"
+                    try: chatd cert --dev; one that all clients trust comes from a CA, and tls_cert and tls_key name it"
             .into());
     }
     let dir = matches.get_one::<PathBuf>("dir").cloned().unwrap_or_else(|| "chat-tls".into());
@@ -68,7 +68,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<String, String> {
     Ok(told(&dir, &hosts, &made))
 }
 
-/// A CA and what it signed. Its key is not kept: nobody, not even who finds the files, can sign more by it.
+/// A CA and what it signed. Its key is not kept: also with these files no more can be signed by it.
 struct Made {
     ca: String,
     cert: String,
@@ -111,7 +111,7 @@ fn write(dir: &Path, made: &Made, force: bool) -> Result<(), String> {
     let files = [("ca.pem", &made.ca, 0o644), ("cert.pem", &made.cert, 0o644), ("key.pem", &made.key, 0o600)];
     if !force && let Some(there) = files.iter().map(|(name, ..)| dir.join(name)).find(|path| path.exists()) {
         return Err(format!(
-            "{} is there already, and somebody may trust it\n  try: --dir DIR for another folder, or --force",
+            "{} is there already, and a client may trust it\n  try: --dir DIR for another folder, or --force",
             there.display()
         ));
     }
@@ -144,7 +144,7 @@ fn told(dir: &Path, hosts: &[String], made: &Made) -> String {
     let _infallible = write!(
         text,
         "Made, good for {DAYS} days:\n  \
-         {ca}  the CA: clients have to trust it. Its key is thrown away, so nobody can sign more by it\n  \
+         {ca}  the CA: clients have to trust it. Its key is thrown away, so no more can be signed by it\n  \
          {cert}  for {}\n  \
          {key}  its key: only you may read it\n\n\
          Start the server:\n  \

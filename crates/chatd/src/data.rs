@@ -14,7 +14,7 @@ use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Stren
 pub(crate) struct Data {
     /// The directory; `None` keeps everything in memory.
     pub(crate) dir: Option<PathBuf>,
-    /// What a turn has to survive before anybody hears of it.
+    /// What a turn has to survive before a client hears of it.
     pub(crate) durability: Durability,
     /// How long lines are kept.
     pub(crate) retention: Retention,
@@ -54,8 +54,8 @@ impl Data {
     /// What does not, and what to do.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.policy.private && self.dir.is_none() {
-            // Without accounts everybody would come in.
-            return Err("private is on, but nothing is kept (data is off), so nobody can have an account\n  \
+            // Without accounts every client would come in.
+            return Err("private is on, but nothing is kept (data is off), so no user can have an account\n  \
                         try: --data DIR, or --private no"
                 .into());
         }

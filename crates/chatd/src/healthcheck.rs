@@ -41,7 +41,7 @@ fn line_door(addr: &str) -> Result<&'static str, String> {
     let mut line = String::new();
     lines.read_line(&mut line).map_err(unanswered)?;
     if line.contains(" 511 ") {
-        // Full is not ill: to start it anew would send everybody away.
+        // Full is not ill: a restart would send all users away.
         return Ok("the line door answers that it is full");
     }
     if !line.contains(" HELLO ") {
@@ -125,7 +125,7 @@ fn unanswered(error: std::io::Error) -> String {
     }
 }
 
-/// The beginning of what somebody else wrote.
+/// The beginning of another program's words.
 fn shortened(line: &str) -> String {
     line.trim_end().chars().take(80).collect()
 }

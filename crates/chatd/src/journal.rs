@@ -21,7 +21,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Starts it. It goes to stderr by a thread of its own: a log that nobody reads must not hold up the chat. The core's
+    /// Starts it. It goes to stderr by a thread of its own: a log that is not read must not hold up the chat. The core's
     /// lines come by the bridge from `log`.
     ///
     /// # Errors

@@ -18,10 +18,10 @@ const SYNOPSIS: &str = r#".SH SYNOPSIS
 const MORE: &str = r#".SH SIGNALS
 .TP
 \fBSIGINT\fR, \fBSIGTERM\fR
-Say goodbye to everybody and stop, within \fBshutdown_secs\fR. The second one does not wait.
+Say goodbye to all users and stop, within \fBshutdown_secs\fR. The second one does not wait.
 .TP
 \fBSIGHUP\fR
-Read the file again. What can change while the server runs does so at once, nobody is disconnected, and the log says what else
+Read the file again. What can change while the server runs does so at once, no client is disconnected, and the log says what else
 waits for a restart. A file with an error changes nothing.
 .PP
 SIGINT and SIGHUP stay ignored where they were ignored when chatd was started: the second by
@@ -33,7 +33,7 @@ the first by a script that starts it with \fB&\fR. That can be seen on Linux onl
 Each flag: \fBCHAT_MAX_CLIENTS\fR for \fB\-\-max\-clients\fR.
 .TP
 \fBCHAT_OPERATOR_KEY\fR
-Whoever knows it is an operator, by \fB/oper\fR and on \fI/admin\fR of the page. It has 16 bytes or more, and is no flag: those
+A user who knows it is an operator, by \fB/oper\fR and on \fI/admin\fR of the page. It has 16 bytes or more, and is no flag: those
 stand in the list of processes. The file has it as \fBoperator_key\fR.
 .TP
 \fBSTATE_DIRECTORY\fR

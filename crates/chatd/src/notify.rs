@@ -1,4 +1,4 @@
-//! What systemd is told: that the server is ready, reloads, lives, and stops (sd_notify(3)). Nobody is told anything where
+//! What systemd is told: that the server is ready, reloads, lives, and stops (sd_notify(3)). Nothing is told where
 //! `NOTIFY_SOCKET` is not set.
 
 use std::env;
@@ -39,7 +39,7 @@ impl Notify {
         Notify { to, watchdog: micros.filter(|micros| *micros > 0).map(Duration::from_micros) }
     }
 
-    /// How long to wait between two [`beat`](Self::beat)s; `None` where nobody listens.
+    /// How long to wait between two [`beat`](Self::beat)s; `None` where no service manager listens.
     pub(crate) fn interval(&self) -> Option<Duration> {
         self.to.as_ref()?;
         Some(self.watchdog.map_or(BEAT, |limit| (limit / 3).min(BEAT)))

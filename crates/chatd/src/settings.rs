@@ -131,7 +131,7 @@ static OWN: &[Row] = &[
     Row {
         key: "web_proxies",
         help: "proxies that pass the page on to browsers, addresses or networks with spaces between them: 127.0.0.1; what \
-               they say in X-Forwarded-For and X-Forwarded-Proto is believed, and nobody else",
+               they say in X-Forwarded-For and X-Forwarded-Proto is believed, and no other",
         quoted: true,
         get: |settings| settings.web.proxies.iter().map(Network::to_string).collect::<Vec<_>>().join(" "),
         set: Set::Text(|settings, value| {
@@ -180,7 +180,7 @@ static OWN: &[Row] = &[
     },
     Row {
         key: "durability",
-        help: "what is kept before anybody hears of it: relaxed (nothing), commit (survives kill -9) or full (a power cut)",
+        help: "what is kept before a client hears of it: relaxed (nothing), commit (survives kill -9) or full (a power cut)",
         quoted: true,
         get: |settings| settings.data.durability.word().into(),
         set: Set::Text(|settings, value| {
@@ -245,7 +245,7 @@ static OWN: &[Row] = &[
     },
     Row {
         key: "password_mib",
-        help: "memory that one guess of a password costs whoever stole the data, and this server each sign-in: 19 MiB or more",
+        help: "memory that one guess of a password costs a thief of the data, and this server each sign-in: 19 MiB or more",
         quoted: false,
         get: |settings| settings.data.strength.memory_mib().to_string(),
         set: Set::Text(|settings, value| {
@@ -280,7 +280,7 @@ static OWN: &[Row] = &[
     },
     Row {
         key: "tls_client_ca",
-        help: "the file with the CA of the clients (PEM): whoever comes by TLS needs a certificate of it. Empty: nobody does",
+        help: "the file with the CA of the clients (PEM): a client at the TLS door needs a certificate of it. Empty: none does",
         quoted: true,
         get: |settings| shown(&settings.tls.client_ca),
         set: Set::Path(|settings, value| set_path(&mut settings.tls.client_ca, value)),
@@ -412,7 +412,7 @@ impl Key {
         }
     }
 
-    /// Whether its value is shown to nobody.
+    /// Whether its value is never shown.
     fn is_secret(self) -> bool {
         match self {
             Key::Core(setting) => setting.is_secret(),
@@ -648,7 +648,7 @@ impl Loaded {
     }
 }
 
-/// What is said of variables that look like ours and are none: somebody waits for them to do something. Others are let be,
+/// What is said of variables that look like ours and are none: the operator expects them to do something. Others are let be,
 /// for a system may set any (Kubernetes sets `CHAT_PORT` for a service that is called chat).
 pub(crate) fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
     let misspelt = |variable: String| {
@@ -672,7 +672,7 @@ fn file_or<'a>(matches: &'a ArgMatches, packaged: &'a Path) -> Option<&'a Path> 
 }
 
 /// A file with every key, its meaning and its default. Where the data of a service is, is known to the service alone unless the
-/// file says it: that is no default of everybody's.
+/// file says it: that is no default for all.
 pub(crate) fn example() -> String {
     let defaults = Settings::default();
     let is_for_a_service = crate::data::state_directory().is_some();
@@ -681,7 +681,7 @@ pub(crate) fn example() -> String {
         format!("\n# {}{}\n{mark}{} = {}\n", key.help(), key.note(), key.name(), key.value(&defaults))
     };
     let head = "# Settings of chatd. Each line is a default; take the # away to change it. 0 switches a limit off.\n\
-                # A change holds after a reload, which disconnects nobody: systemctl reload chatd, or kill -HUP.\n";
+                # A change holds after a reload, which disconnects no client: systemctl reload chatd, or kill -HUP.\n";
     std::iter::once(head.to_string()).chain(keys().map(row)).collect()
 }
 

@@ -17,18 +17,18 @@ use signal_hook::flag;
 use crate::notify::{Notify, Pulse};
 use crate::reload::Live;
 
-/// The exit code of whoever does not wait.
+/// The exit code after a second signal.
 const IMPATIENT: i32 = 130;
 
 /// Signals are taken from now on.
 pub(crate) struct Signals {
     signals: signal_hook::iterator::Signals,
-    /// Whether somebody sits before it.
+    /// Whether stderr is a terminal.
     on_terminal: bool,
 }
 
 impl Signals {
-    /// Takes signals, which wait until there is somebody to hear of them.
+    /// Takes signals, which wait until the server can act on them.
     ///
     /// # Errors
     /// The system has no more descriptors.
@@ -80,7 +80,7 @@ impl Signals {
 
     fn take(&mut self, notify: &Notify, live: &Mutex<&mut Live<'_>>, handle: &ServerHandle) {
         for signal in self.signals.forever() {
-            // A terminal that is closed says so by the same signal, and nobody is there any more to stop the server.
+            // A terminal that is closed says so by the same signal, and no user is there any more to stop the server.
             let has_lost_terminal = self.on_terminal && !io::stdin().is_terminal();
             if signal == SIGHUP && !has_lost_terminal {
                 // What came of it stands in the log.

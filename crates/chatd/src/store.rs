@@ -82,7 +82,7 @@ fn export(matches: &ArgMatches, dir: &Path) -> Result<Ended, String> {
     let since = matches.get_one::<DateTime<Utc>>("since").copied();
     match chat_store::export(dir, room.as_ref(), since, &mut BufWriter::new(io::stdout().lock())) {
         Ok(_) => Ok(Ended::Well(String::new())),
-        // Whoever read it has enough, as `head` does.
+        // The reader has enough, as `head` does.
         Err(ToolError::Write { error, .. }) if error.kind() == ErrorKind::BrokenPipe => Ok(Ended::Well(String::new())),
         Err(error) => Err(error.to_string()),
     }

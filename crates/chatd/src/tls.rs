@@ -14,7 +14,7 @@ pub(crate) struct TlsConfig {
     pub(crate) cert: Option<PathBuf>,
     /// Its key.
     pub(crate) key: Option<PathBuf>,
-    /// Who signs the certificates of clients; where this is set, everybody needs one.
+    /// Who signs the certificates of clients; where this is set, every client needs one.
     pub(crate) client_ca: Option<PathBuf>,
 }
 
@@ -57,7 +57,7 @@ impl TlsConfig {
         Tls::load(&self.files()?).map(Some).map_err(|error| unusable(&error))
     }
 
-    /// Loads the certificates anew, as these settings name them. Whoever is connected stays so, and after an error all is as
+    /// Loads the certificates anew, as these settings name them. A connected client stays so, and after an error all is as
     /// it was. The address does not change.
     ///
     /// # Errors

@@ -66,7 +66,7 @@ impl Running {
         Running(child, addr.parse().expect("an address"))
     }
 
-    /// Somebody who says one line, and what they hear of it.
+    /// A user who says one line, and what they hear of it.
     #[track_caller]
     fn hears(&self, line: &str, answer: &str) {
         let mut client = TestClient::connect(self.1);
@@ -142,7 +142,7 @@ fn what_cannot_be_is_said_with_what_to_do_and_without_the_password() {
     assert!(refuses(Path::new("off"), "account list", "").contains("nothing is kept"));
     does(data, "account add ani", "correct horse\n");
     for (words, stdin, why) in [
-        ("account add ANI", "battery staple\n", "\"ani\" belongs to somebody"),
+        ("account add ANI", "battery staple\n", "\"ani\" is registered"),
         ("account add 9lives", "battery staple\n", "\"9lives\" cannot be a name"),
         ("account add budi --role king", "battery staple\n", "member, op, admin"),
         ("account add budi", "", "there is no password on stdin"),
@@ -151,9 +151,9 @@ fn what_cannot_be_is_said_with_what_to_do_and_without_the_password() {
         ("account add budi", "budibudi1\u{7}", "has no control characters"),
         ("account add elisabeth", "Elisabeth1990\n", "should not be your name"),
         ("account add budi", "PASSWORD123\n", "everybody tries first"),
-        ("account password budi", "battery staple\n", "nobody here is called \"budi\""),
-        ("account role budi op", "", "nobody here is called \"budi\"\n  try: chatd account list"),
-        ("account remove budi", "", "nobody here is called \"budi\""),
+        ("account password budi", "battery staple\n", "no account is called \"budi\""),
+        ("account role budi op", "", "no account is called \"budi\"\n  try: chatd account list"),
+        ("account remove budi", "", "no account is called \"budi\""),
         ("account add budi battery-staple", "", "unexpected argument"),
     ] {
         let error = refuses(data, words, stdin);

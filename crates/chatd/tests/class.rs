@@ -16,7 +16,7 @@ const CLASS: usize = 40;
 /// So many connections a browser opens for one page.
 const BROWSER: usize = 6;
 
-/// Where all wait for each other, and nobody for ever: one who failed never comes.
+/// Where all wait for each other, and none for ever: one that failed never comes.
 #[derive(Default)]
 struct Meeting(Mutex<usize>, Condvar);
 
@@ -156,7 +156,7 @@ fn morning(page: &str, number: usize, all: &Meeting) {
     let reply = browser[2].call("GET", "/api/search?q=morning&limit=10", &key, "");
     assert_eq!(reply.status, 200, "{}", reply.text);
     assert_eq!(reply.body()["messages"].as_array().map(Vec::len), Some(10), "{}", reply.text);
-    // Nobody leaves before all have found it.
+    // No user leaves before all have found it.
     all.wait();
 }
 
@@ -205,7 +205,7 @@ fn the_page_leaves_descriptors_to_the_other_doors() {
     assert!(!chatd.log().contains("cannot take connections"), "{}", chatd.log());
 }
 
-/// What the manual says of limits by address is what a server has that nobody has set.
+/// What the manual says of limits by address is what a server has that no user has set.
 #[test]
 fn the_manual_has_the_limits_by_address_as_they_are() {
     let manual = include_str!("../../../deploy/README.md");

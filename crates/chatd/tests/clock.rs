@@ -1,4 +1,4 @@
-//! Promise P17: a clock that jumps, as one does that was set wrong, changes nothing but the time that is shown. Nobody is
+//! Promise P17: a clock that jumps, as one does that was set wrong, changes nothing but the time that is shown. No user is
 //! disconnected or kept out, ids go on, and what was said stays in the order it was said in.
 #![cfg(target_os = "linux")]
 
@@ -32,7 +32,7 @@ fn set(clock: &Path, days: i64) {
     fs::rename(&next, clock).expect("the clock's file is in place");
 }
 
-/// How many days the server's clock is off, as whoever asks it is shown.
+/// How many days the server's clock is off, as the user who asks it is shown.
 fn shown(person: &mut BufReader<TcpStream>) -> i64 {
     says(person, "PING:clock\n");
     let pong = hears(person, " PONG clock");
@@ -47,7 +47,7 @@ fn a_clock_that_jumps_disturbs_nobody(engine: &str) {
     set(&clock, 0);
     let start = |command: &mut Command| {
         command.args(["--engine", engine, "--data"]).arg(&data);
-        // The clock that counts what has passed is left as it is: nobody can set that one.
+        // The clock that counts what has passed is left as it is: no user can set that one.
         let settings = [("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
         command.env("LD_PRELOAD", library()).env("FAKETIME_TIMESTAMP_FILE", &clock).envs(settings);
         Chatd::run(command)
@@ -69,7 +69,7 @@ fn a_clock_that_jumps_disturbs_nobody(engine: &str) {
             hears(&mut again, &format!(" MSG #lobby {id} budi: jump {id}"));
         }
     }
-    // More than a tick of the server's, in which a deadline by the wrong clock would have ended somebody.
+    // More than a tick of the server's, in which a deadline by the wrong clock would have ended a user.
     for days in [36_500, -7_300, 0] {
         set(&clock, days);
         std::thread::park_timeout(Duration::from_millis(300));

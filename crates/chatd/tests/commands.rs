@@ -97,7 +97,7 @@ fn the_health_check_asks_the_server_of_the_settings() {
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     let full = Chatd::start(&["--max-clients", "1"]);
     let _ani = full.join("ani");
-    // Whoever restarted it would throw everybody out.
+    // A restart would throw all users out.
     assert_eq!(check(&full).1, "the line door answers that it is full, and so does the page\n");
 }
 

@@ -20,7 +20,7 @@ const LISTENERS: usize = 2;
 /// How many lines of one talker are on their way.
 const UNDER_WAY: u64 = 8;
 
-/// A line as somebody knows it: its number in the room, and its words.
+/// A line as a user knows it: its number in the room, and its words.
 type Line = (u64, String);
 
 /// Everything that happened in one round.
@@ -146,7 +146,7 @@ fn said(line: &str) -> Option<Line> {
     }
 }
 
-/// What the server has of the room behind this number, by the way that anybody has: page by page.
+/// What the server has of the room behind this number, by the way that any user has: page by page.
 fn kept_behind(addr: &str, mut after: u64) -> Vec<Line> {
     let (mut stream, reader) = connect(addr, "checker");
     let mut lines = Vec::new();
@@ -205,7 +205,7 @@ fn whatever_anybody_saw_is_there_after_a_crash() {
                 thread::Builder::new().name(format!("person-{number}")).spawn(live).expect("a thread")
             })
             .collect();
-        // Whoever came too late would find nobody.
+        // A late one would find no other.
         for _ in &threads {
             came_in.recv_timeout(DEADLINE).expect("everybody gets in");
         }

@@ -99,7 +99,7 @@ fn check(place: &str, shown: &[String], said: &str) {
     assert!(may_skip || lines.next().is_none(), "{place}: more comes than is shown:\n{said}");
 }
 
-/// The machine of somebody who follows README.md: a folder, a shell, and one server in a second terminal.
+/// The machine of a user who follows README.md: a folder, a shell, and one server in a second terminal.
 struct Operator {
     dir: tempfile::TempDir,
     ports: HashMap<&'static str, String>,
@@ -446,7 +446,7 @@ fn what_is_told_to_the_program_in_the_image_works_there() {
     }
 }
 
-/// A door that the image opens and nobody publishes is one that people are told of in vain.
+/// A door that the image opens and no user publishes is one that people are told of in vain.
 #[test]
 fn each_door_of_the_image_is_published() {
     let run = container_commands().into_iter().find(|line| line.starts_with("docker run -d")).expect("docker run");

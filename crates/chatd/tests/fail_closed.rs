@@ -1,4 +1,4 @@
-//! Promise P19: chatd fails closed. A wrong setting starts nothing, nobody from outside gets in unless told, and nobody else on the
+//! Promise P19: chatd fails closed. A wrong setting starts nothing, no user from outside gets in unless told, and no other user on the
 //! machine reads what is kept.
 #![cfg(unix)]
 
@@ -60,7 +60,7 @@ fn nobody_else_reads_what_is_kept() {
     let dir = tempfile::tempdir().expect("a folder");
     let data = dir.path().join("data");
     let kept = data.to_str().expect("text");
-    // Whatever the shell of whoever starts it lets others do.
+    // Whatever the shell of the user who starts it lets others do.
     let open = |command: &mut Command| {
         let mut shell = Command::new("bash");
         shell.args(["-c", "umask 0; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());

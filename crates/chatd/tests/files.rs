@@ -1,4 +1,4 @@
-//! Files of chatd with a store: they lie beside it, survive a kill, and what nobody knows of is removed at the start.
+//! Files of chatd with a store: they lie beside it, survive a kill, and what no user knows of is removed at the start.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -150,7 +150,7 @@ fn a_server_becomes_private_and_those_who_may_not_stay_are_let_go() {
     hears(&mut budi, " OK JOIN ");
 }
 
-/// Without accounts everybody would come in.
+/// Without accounts every client would come in.
 #[test]
 fn a_server_that_keeps_nothing_does_not_say_that_it_is_private() {
     let private = |data: &str| kit::output(&["--check-config", "--private", "yes", "--data", data]);
@@ -328,7 +328,7 @@ fn an_operator_key_can_be_taken_away() {
     assert_eq!(asks("other-key-of-an-operator"), "200");
 }
 
-/// Somebody takes nothing, and so the end would take an hour.
+/// A user takes nothing, and so the end would take an hour.
 #[test]
 fn a_second_signal_does_not_wait() {
     let patient = ["--shutdown-secs", "3600", "--slow-secs", "3600", "--outbox-bytes", "1048576"];
@@ -352,7 +352,7 @@ fn a_second_signal_does_not_wait() {
     chatd.ends_with(130);
 }
 
-/// Nobody could stop it any more, but by looking for its number.
+/// No user could stop it any more, but by looking for its number.
 #[test]
 fn who_closes_its_terminal_stops_it() {
     if !is_here("script") {

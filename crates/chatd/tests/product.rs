@@ -88,7 +88,7 @@ fn no_engine_keeps_anything_of_those_who_have_left() {
     }
 }
 
-/// Somebody takes nothing, and its last words cannot be written. The process ends all the same, and as it should.
+/// A user takes nothing, and its last words cannot be written. The process ends all the same, and as it should.
 #[test]
 fn every_engine_ends_though_somebody_takes_nothing() {
     for engine in ["direct", "threads", "pool", "tokio"] {

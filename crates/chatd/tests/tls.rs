@@ -295,7 +295,7 @@ fn a_certificate_is_as_it_says_and_is_not_written_over() {
             assert!(names.contains(name), "{names}");
         }
     }
-    // Over a key that everybody may read as well: the new one is a new file.
+    // Over a key that each user may read as well: the new one is a new file.
     fs::set_permissions(dir.join("key.pem"), fs::Permissions::from_mode(0o644)).expect("a mode");
     assert_eq!(output(chatd().args(["cert", "--dev", "--force", "--dir"]).arg(&dir)).0, Some(0));
     assert_ne!(fs::read(dir.join("key.pem")).expect("a key"), before);
@@ -324,7 +324,7 @@ fn what_is_wrong_with_a_certificate_is_one_clear_error() {
     assert!(code == Some(0) && error.contains("warning: every user of this machine may read the key"), "{error}");
 }
 
-/// As root, every file can be read: so it is run as somebody else.
+/// As root, every file can be read: so it is run as another user.
 #[test]
 fn a_key_that_may_not_be_read_names_the_file_and_both_users() {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");

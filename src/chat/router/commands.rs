@@ -378,7 +378,7 @@ impl<F: Hooks> Turn<'_, F> {
     /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
     pub(crate) fn hand_whisper(&mut self, id: ClientId, to: &Name, whisper: &Arc<Envelope>, untyped: bool) {
         let Some(from) = self.clients.get(id).and_then(|client| client.name.clone()) else { return };
-        // Whoever ignores somebody does not get it, and a user ignored does not learn it: it looks delivered.
+        // A user who ignores the sender does not get it, and the sender does not learn it: it looks delivered.
         let is_ignored = self.clients.named(to).and_then(|to| self.clients.get(to)).is_some_and(|to| to.ignores(&from));
         let mut hearing = Vec::new();
         if !is_ignored {
@@ -631,10 +631,9 @@ fn line_editing(is_on: Option<bool>) -> Words {
     let (state, words) = match is_on {
         Some(true) => ("on", "Lines are edited here; /telnet off ends it."),
         Some(false) => ("off", "Lines are edited by your own client; /telnet on changes that, in telnet."),
-        None => (
-            "asked",
-            "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
-        ),
+        None => {
+            ("asked", "Asked your telnet for character mode. A > prompt means it worked; without one nothing changes.")
+        }
     };
     Words::fixed(words).with("telnet", state)
 }

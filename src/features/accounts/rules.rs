@@ -33,7 +33,7 @@ const MEMBERS_ONLY: Refusal = Refusal::fixed(
 );
 const LOCKED_DOWN: Refusal = Refusal::fixed(
     Code::LockedDown,
-    "Nobody new is let in at the moment. Who has an account comes in by LOGIN:<name> <password>; else try again later.",
+    "New connections are refused at the moment. With an account: LOGIN:<name> <password>; else try again later.",
 );
 
 fn signed_in_as(name: &Name) -> Refusal {

@@ -144,7 +144,7 @@ pub enum Question {
     /// A page of a room's log that is older than memory: the newest lines below `before`, or, if `after` is given, the
     /// oldest behind it; always below `before`.
     Page {
-        /// Which room.
+        /// The room's name.
         room: RoomName,
         /// Only smaller ids.
         before: u64,
@@ -198,7 +198,7 @@ pub enum Question {
     },
     /// Change a password. All tokens of the account die.
     ChangePassword {
-        /// Whose.
+        /// The name of the account.
         name: Name,
         /// The one until now.
         old: Secret,
@@ -213,14 +213,14 @@ pub enum Question {
     },
     /// Make one token of an account worth nothing, or all of them.
     SignOut {
-        /// Whose.
+        /// The name of the account.
         name: Name,
         /// Which; `None` is all.
         token: Option<Secret>,
     },
     /// Give an account a role.
     Grant {
-        /// Whom.
+        /// The user it is for.
         name: Name,
         /// Which.
         role: Role,
@@ -291,7 +291,7 @@ pub enum Answer {
     Granted(Account),
     /// To `Invite`.
     Code {
-        /// The code.
+        /// The invitation's code.
         code: Text,
         /// Until when it is good.
         until: DateTime<Utc>,
@@ -318,7 +318,7 @@ impl Refusal {
     /// Only users with that role may do this.
     pub fn not_allowed(role: Role) -> Refusal {
         let words = format!(
-            "Only people with the role {} may do that. Whoever has the operator key of this server: /oper.",
+            "Only people with the role {} may do that. With the operator key of this server: /oper.",
             role.word()
         );
         Refusal::new(Code::NotOperator, words)

@@ -1,6 +1,6 @@
 //! Clients that misbehave from inside, on purpose: a link that stalls, panics, splits, is reset or dribbles (`--chaos`).
 //!
-//! Nobody needs a bad network to see what one does. What happens here happens below the server's own code, between it and the
+//! Shows without a bad network what one does. What happens here happens below the server's own code, between it and the
 //! socket, so that all above is as it always is: the same threads, limits and patience.
 
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ use crate::model::text::Text;
 use crate::net::connection::Link;
 use crate::net::handle::ServerHandle;
 
-/// What stalls, panics or is reset does so behind this many lines, so that there was somebody with a name.
+/// What stalls, panics or is reset does so behind this many lines, so that the client has a name by then.
 const LINES: usize = 3;
 /// A stalled write comes back this often, to see whether its connection is still there.
 const TICK: Duration = Duration::from_millis(100);

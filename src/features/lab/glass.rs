@@ -10,7 +10,7 @@ use crate::model::names::ClientId;
 /// The lab, and who looks into it all the time.
 pub(crate) struct Glass {
     pub(crate) lab: Arc<Lab>,
-    /// Lets the lab's thread take pictures as long as somebody watches. It ends when this is dropped.
+    /// Lets the lab's thread take snapshots as long as a client watches. It ends when this is dropped.
     pub(crate) wake: SyncSender<()>,
     pub(crate) watchers: BTreeSet<ClientId>,
 }

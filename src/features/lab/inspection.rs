@@ -48,7 +48,7 @@ pub enum Doing {
     AwaitingBatch,
     /// The router: nothing is to be done.
     AwaitingMessage,
-    /// It accepts, and nobody comes.
+    /// It accepts, and no connection comes.
     Accepting,
     /// It sleeps in a function of the system, as far as that tells.
     Asleep(String),

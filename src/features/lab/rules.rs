@@ -24,7 +24,7 @@ impl Router<Features> {
         woken
     }
 
-    /// Somebody is gone, or does not want to watch any more.
+    /// A client is gone, or does not want to watch any more.
     pub(crate) fn stop_showing(&mut self, id: ClientId) {
         if let Some(glass) = &mut self.features.glass
             && glass.watchers.remove(&id)
@@ -36,7 +36,7 @@ impl Router<Features> {
 
 const NO_LAB: Refusal = Refusal::fixed(
     Code::NoLab,
-    "This server was not started as a lab, so nobody looks inside. One that was: cargo run -- --lab (docs/lab.md).",
+    "This server was not started as a lab, so there is nothing to inspect. One that was: cargo run -- --lab (docs/lab.md).",
 );
 
 impl Turn<'_, Features> {
@@ -53,13 +53,13 @@ impl Turn<'_, Features> {
             Some(false) => self.router.stop_showing(id),
         }
         let words = match watch {
-            Some(true) => "A picture each second. /inspect off ends it.",
-            _ => "No more pictures.",
+            Some(true) => "A snapshot each second. /inspect off ends it.",
+            _ => "No more snapshots.",
         };
         Ok(Answer::Done(Words::fixed(words).into()))
     }
 
-    /// Gives the picture that was just taken to all who watch. Whoever has not taken the last one gets none.
+    /// Gives the snapshot that was just taken to all clients that watch. One that has not taken the last one gets none.
     pub(crate) fn show_watchers(&mut self) {
         let watchers = self.router.features.glass.as_ref().map_or_else(BTreeSet::new, |glass| glass.watchers.clone());
         let Some(block) = self.inspection().filter(|_| !watchers.is_empty()) else { return };

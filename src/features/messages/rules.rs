@@ -1,4 +1,4 @@
-//! What becomes of a line that was said: it is corrected, deleted, or somebody reacts to it.
+//! What becomes of a line that was said: it is corrected, deleted, or gets a reaction.
 
 use crate::chat::router::Turn;
 use crate::features::archive::state::Then;

@@ -51,7 +51,7 @@ impl Row for BanInfo {
 pub fn bans(room: Option<RoomName>, bans: Vec<BanInfo>) -> Block {
     let place = room.as_ref().map_or("the whole server", RoomName::as_str);
     let head = match bans.len() {
-        0 => format!("Nobody is banned or muted: {place}."),
+        0 => format!("No user is banned or muted: {place}."),
         _ => format!("Banned or muted, {place}:"),
     };
     Block { room, head: head.into(), ..Block::new("BANS", bans) }

@@ -23,7 +23,7 @@ use crate::model::text::Text;
 mod look;
 
 /// No connection has this number.
-const NOBODY: ClientId = ClientId(usize::MAX);
+const NO_CONNECTION: ClientId = ClientId(usize::MAX);
 
 impl Router<Features> {
     /// The bans and mutes of a room, or of the server.
@@ -118,7 +118,7 @@ impl Turn<'_, Features> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        let suspect = Suspect { id: NOBODY, name: (!hidden).then_some(name), address: from };
+        let suspect = Suspect { id: NO_CONNECTION, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let is_named = held.sanction.whom.name() == Some(name);
         Err(held.told(self.now.mono).banned(is_named.then_some(name)))
@@ -257,7 +257,7 @@ impl Turn<'_, Features> {
         let others = there.features.ops.iter().any(|op| !all.contains(op))
             || there.features.op_accounts.iter().any(|op| *op != name);
         if !others {
-            let words = format!("{room} would have no operator then. Make somebody else one first: /op <name>.");
+            let words = format!("{room} would have no operator then. Make another user one first: /op <name>.");
             return Err(Refusal::new(Code::Protected, words));
         }
         there.features.ops.retain(|op| !all.contains(op));

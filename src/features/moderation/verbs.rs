@@ -10,21 +10,21 @@ use crate::model::text::Text;
 use crate::model::verb::{Verb, verb};
 
 /// `/op [#room] <name>`
-pub static OP: Verb = verb("OP", &["op"], "/op [#room] <name>", "make somebody an operator of the room", |mut args| {
+pub static OP: Verb = verb("OP", &["op"], "/op [#room] <name>", "make a user an operator of the room", |mut args| {
     let (scope, name) = (scope(&mut args)?, last_word(args)?);
     Ok(Command::Moderate { scope, deed: Deed::Op(user(&name)?) })
 });
 
 /// `/deop [#room] <name>`
 pub static DEOP: Verb =
-    verb("DEOP", &["deop"], "/deop [#room] <name>", "make somebody an operator no more", |mut args| {
+    verb("DEOP", &["deop"], "/deop [#room] <name>", "make a user an operator no more", |mut args| {
         let (scope, name) = (scope(&mut args)?, last_word(args)?);
         Ok(Command::Moderate { scope, deed: Deed::Deop(user(&name)?) })
     });
 
 /// `/kick [#room|*] <name> [why]`
 pub static KICK: Verb =
-    verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send somebody out of the room", |mut args| {
+    verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send a user out of the room", |mut args| {
         let (scope, name) = (scope(&mut args)?, args.name()?);
         Ok(Command::Moderate { scope, deed: Deed::Kick { name, why: reason(args)? } })
     });
@@ -34,7 +34,7 @@ pub static MUTE: Verb = verb(
     "MUTE",
     &["mute"],
     "/mute [#room|*] <name> [10m] [why]",
-    "let somebody not speak, for a time or until UNMUTE",
+    "keep a user from speaking, for a time or until UNMUTE",
     |mut args| {
         let (scope, name) = (scope(&mut args)?, args.word()?);
         let (time, why) = (time(&mut args)?, reason(args)?);
@@ -44,7 +44,7 @@ pub static MUTE: Verb = verb(
 
 /// `/unmute [#room|*] <name>`
 pub static UNMUTE: Verb =
-    verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let somebody speak again", |mut args| {
+    verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let a user speak again", |mut args| {
         let (scope, name) = (scope(&mut args)?, last_word(args)?);
         Ok(Command::Moderate { scope, deed: Deed::Unmute(user(&name)?) })
     });
@@ -54,7 +54,7 @@ pub static BAN: Verb = verb(
     "BAN",
     &["ban"],
     "/ban [#room|*] <name|address/bits> [1d] [why]",
-    "send somebody out and keep them out, for a time or until UNBAN",
+    "send a user out and keep them out, for a time or until UNBAN",
     |mut args| {
         let (scope, whom) = (scope(&mut args)?, args.word()?);
         let (time, why) = (time(&mut args)?, reason(args)?);
@@ -64,7 +64,7 @@ pub static BAN: Verb = verb(
 
 /// `/unban [#room|*] <name|address/bits>`
 pub static UNBAN: Verb =
-    verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let somebody come again", |mut args| {
+    verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let a user come again", |mut args| {
         let (scope, whom) = (scope(&mut args)?, last_word(args)?);
         Ok(Command::Moderate { scope, deed: Deed::Unban(target(&whom)?) })
     });

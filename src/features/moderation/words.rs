@@ -13,7 +13,7 @@ pub(super) fn done(act: &str, room: Option<RoomName>, whom: &str, seconds: Optio
     let words = match act {
         "op" => format!("{whom} is an operator of {place}."),
         "deop" => format!("{whom} is no operator of {place} any more."),
-        "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
+        "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps a user out."),
         "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {scope} {whom} lifts it."),
         "unmute" => format!("{whom} can speak {inside} again."),
         "ban" => format!("{whom} is banned from {place}{time}. /unban {scope} {whom} lifts it."),

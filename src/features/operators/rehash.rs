@@ -1,4 +1,4 @@
-//! `REHASH`: an operator wants the settings read again. The router reads no files, so whoever runs the server does it, on a
+//! `REHASH`: an operator wants the settings read again. The router reads no files, so the program does it, on a
 //! thread of their own, and says what has changed.
 
 use crate::chat::router::Router;
@@ -18,7 +18,7 @@ pub struct Rehashes {
     handle: ServerHandle,
 }
 
-/// Somebody who waits for the settings to be read again. Dropped without a word, it says that they were not.
+/// A client that waits for the settings to be read again. Dropped without an answer, it says that they were not.
 pub struct Rehash {
     number: u64,
     handle: ServerHandle,

@@ -37,7 +37,7 @@ impl Router<Features> {
 }
 
 impl Turn<'_, Features> {
-    /// Other settings are in force. Whoever is an operator by a key that is none any more is one no more.
+    /// Other settings are in force. Operators by a key that does not hold any more lose their rights.
     pub(crate) fn reload_key(&mut self, config: &Config) {
         if self.router.features.operators.key == config.operator_key {
             return;
@@ -115,9 +115,9 @@ impl Turn<'_, Features> {
             let by = self.doer(id);
             self.act(&by, "lockdown", None, "", if on { "on" } else { "off" });
             let text = if on {
-                format!("{} locks the server down: nobody new is let in.", by.name)
+                format!("{} locks the server down: new connections are refused.", by.name)
             } else {
-                format!("{} lifts the lockdown: everybody is let in again.", by.name)
+                format!("{} lifts the lockdown: all users are let in again.", by.name)
             };
             let note = Envelope::new(self.now.wall, Event::Note { room: None, text: Text::own(text) });
             for operator in self.clients.ids() {
@@ -127,8 +127,9 @@ impl Turn<'_, Features> {
             }
         }
         let words = match on {
-            true => Words::fixed("Nobody new is let in, but operators and who has an account.").with("lockdown", "on"),
-            false => Words::fixed("Everybody is let in again.").with("lockdown", "off"),
+            true => Words::fixed("New connections are refused, except operators and registered users.")
+                .with("lockdown", "on"),
+            false => Words::fixed("All users are let in again.").with("lockdown", "off"),
         };
         Ok(Answer::Done(words.into()))
     }
@@ -145,7 +146,7 @@ impl Turn<'_, Features> {
     /// Ends a room with all that was said in it, its bans and its operators. Its members have to leave.
     fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
-            let right = "Everybody starts there, so it cannot be forgotten. /delete takes lines away.";
+            let right = "All users start there, so it cannot be forgotten. /delete takes lines away.";
             return Err(Refusal::bad_argument(name, right));
         }
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;

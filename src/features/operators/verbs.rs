@@ -32,13 +32,13 @@ pub static OPER: Verb =
 
 /// `/announce <text>`
 pub static ANNOUNCE: Verb =
-    verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell everybody something", |args| {
+    verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell all users something", |args| {
         Ok(Command::Announce(args.text()?.trimmed()))
     });
 
 /// `/lockdown on|off`
 pub static LOCKDOWN: Verb =
-    verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: let nobody new in, or everybody again", |args| {
+    verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: refuse new users, or let them in again", |args| {
         let missing = args.missing();
         Ok(Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
     });

@@ -29,7 +29,7 @@ impl Turn<'_, Features> {
     pub(crate) fn reply(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
         match self.clients.get(id).and_then(|client| client.state.whisperer.clone()) {
             Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
-            None => Err(NOBODY_TO_ANSWER),
+            None => Err(NO_WHISPER),
         }
     }
 
@@ -114,5 +114,5 @@ impl Turn<'_, Features> {
 }
 
 /// The client has not been whispered to.
-const NOBODY_TO_ANSWER: Refusal =
-    Refusal::fixed(Code::NoSuchUser, "Nobody has whispered to you yet. /whisper <user> <message> begins.");
+const NO_WHISPER: Refusal =
+    Refusal::fixed(Code::NoSuchUser, "No user has whispered to you yet. /whisper <user> <message> begins.");

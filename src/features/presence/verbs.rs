@@ -21,12 +21,12 @@ pub static AWAY: Verb =
     .loud();
 
 /// `/ignore <name>`
-pub static IGNORE: Verb = verb("IGNORE", &["ignore"], "/ignore <name>", "hear nothing more from somebody", |args| {
+pub static IGNORE: Verb = verb("IGNORE", &["ignore"], "/ignore <name>", "hear nothing more from a user", |args| {
     Ok(Command::Ignore(args.last_name()?))
 });
 
 /// `/unignore <name>`
-pub static UNIGNORE: Verb = verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear somebody again", |args| {
+pub static UNIGNORE: Verb = verb("UNIGNORE", &["unignore"], "/unignore <name>", "hear a user again", |args| {
     Ok(Command::Unignore(args.last_name()?))
 });
 

@@ -118,7 +118,7 @@ impl Turn<'_, Features> {
         let did = match change {
             ModeChange::InviteOnly(on) => {
                 room.features.invite_only = on;
-                if on { "made the room invite-only" } else { "opened the room to everybody" }
+                if on { "made the room invite-only" } else { "opened the room to all users" }
             }
             ModeChange::Key(key) => {
                 room.features.key = key;
@@ -126,11 +126,11 @@ impl Turn<'_, Features> {
             }
             ModeChange::Moderated(on) => {
                 room.features.moderated = on;
-                if on { "lets only operators speak" } else { "lets everybody speak" }
+                if on { "lets only operators speak" } else { "lets all members speak" }
             }
             ModeChange::TopicLock(on) => {
                 room.features.topic_lock = on;
-                if on { "lets only operators set the topic" } else { "lets everybody set the topic" }
+                if on { "lets only operators set the topic" } else { "lets all members set the topic" }
             }
         };
         let modes = room.modes();
@@ -240,7 +240,7 @@ impl Turn<'_, Features> {
         if room.features.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
             Refusal::new(
                 Code::InviteOnly,
-                format!("{0} is by invitation. Ask somebody inside for /invite <your-name> {0}.", room.name),
+                format!("{0} is by invitation. Ask a member for /invite <your-name> {0}.", room.name),
             )
         } else {
             Refusal::not_in_room(&room.name)

@@ -14,7 +14,7 @@ pub static TOPIC: Verb =
 
 /// `/invite <name> [#room]`
 pub static INVITE: Verb =
-    verb("INVITE", &["invite"], "/invite <name> [#room]", "let somebody into a closed room", |mut args| {
+    verb("INVITE", &["invite"], "/invite <name> [#room]", "let a user into a closed room", |mut args| {
         Ok(Command::Invite { name: args.name()?, room: args.last_room()? })
     })
     .loud();

@@ -39,7 +39,7 @@ fn words(by: Option<&Name>, what: &Measure) -> String {
     let by_whom = by.map_or_else(String::new, |by| format!(" by {by}"));
     let lifted = by.map_or_else(|| ": the time is over".into(), |by| format!(", says {by}"));
     let time = |seconds: &Option<u64>| seconds.map_or_else(String::new, |s| format!(" for {}", in_words(s)));
-    let somebody = |name: &Option<Name>| name.as_ref().map_or_else(|| "an address".into(), Name::to_string);
+    let user = |name: &Option<Name>| name.as_ref().map_or_else(|| "an address".into(), Name::to_string);
     match what {
         Measure::Op { name, .. } => format!("{name} is made an operator{by_whom}"),
         Measure::Deop { name, .. } => format!("{name} is made an operator no more{by_whom}"),
@@ -47,9 +47,9 @@ fn words(by: Option<&Name>, what: &Measure) -> String {
         Measure::Muted { name, seconds, why } => format!("{name} is muted{}{by_whom}{}", time(seconds), because(why)),
         Measure::Unmuted(name) => format!("{name} may speak again{lifted}"),
         Measure::Banned { name, seconds, why } => {
-            format!("{} is banned{}{by_whom}{}", somebody(name), time(seconds), because(why))
+            format!("{} is banned{}{by_whom}{}", user(name), time(seconds), because(why))
         }
-        Measure::Unbanned(name) => format!("{} may come again{lifted}", somebody(name)),
+        Measure::Unbanned(name) => format!("{} may come again{lifted}", user(name)),
     }
 }
 

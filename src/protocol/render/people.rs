@@ -1,7 +1,7 @@
 //! The views for people: one line for each event, without fields (PROTOCOL.md section 5, "Options").
 //!
-//! **Nobody can forge a line.** How a line begins says what it is, and names and rooms, which stand there, have no space,
-//! colon or sign in them. What somebody wrote stands behind that, and nowhere else:
+//! **No user can forge a line.** How a line begins says what it is, and names and rooms, which stand there, have no space,
+//! colon or sign in them. What a user wrote stands behind that, and nowhere else:
 //!
 //! | | `short`, behind the time | `plain` |
 //! | --- | --- | --- |
@@ -13,7 +13,7 @@
 //! | an answer | words | words |
 //!
 //! Behind the mark stands the room, if it is not the lobby: `#rust budi: …`. With `ids=on` the number comes first: `[12] budi: …`,
-//! and `12, budi: …`. No words of ours begin as a line that somebody wrote, nor does one of them begin another.
+//! and `12, budi: …`. No words of ours begin as a line that a user wrote, nor does one of them begin another.
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
@@ -185,7 +185,7 @@ impl Lines {
     }
 }
 
-/// Why somebody left. Their own words, and an operator's, cannot be taken for the server's.
+/// Why a user left. Their own words, and an operator's, cannot be taken for the server's.
 fn reason(why: &Leave) -> String {
     match why {
         Leave::Quit(Some(words)) => format!("\"{words}\""),

@@ -41,9 +41,9 @@ pub(super) fn words_of_prompt(what: &Prompt, is_hidden: bool) -> String {
     };
     let seen = match is_hidden {
         true => "It is not shown",
-        false => "It may show on your screen; nobody else sees it",
+        false => "It may show on your screen; no other user sees it",
     };
-    format!("{what}, in the next line. {seen}. An empty line: never mind.")
+    format!("{what}, in the next line. {seen}. An empty line cancels.")
 }
 
 pub(super) fn with_article(role: Role) -> &'static str {
@@ -66,7 +66,7 @@ pub(super) fn words_of(warning: Warning) -> String {
         Warning::Reads(seconds) => {
             format!("Much is read and searched from your address, so the answer comes in {seconds} s. Nothing is lost.")
         }
-        Warning::LineMode => "Your telnet does not let me edit lines; all stays as it was.".into(),
+        Warning::LineMode => "Your telnet refuses character mode, so nothing changes.".into(),
         Warning::PasteLeft => {
             "Nothing of your paste will be said, since you pressed Ctrl-C. A single dot (.) ends it.".into()
         }
@@ -129,7 +129,7 @@ pub(super) fn last_words(why: &Leave, name: Option<&str>) -> String {
     }
 }
 
-/// What somebody gets who took this port for another protocol's: an answer in that protocol, as far as it has one.
+/// The answer to a client that speaks another protocol: in that protocol, as far as it has one.
 pub(crate) fn answer_to(foreign: Foreign) -> &'static str {
     match foreign {
         Foreign::Http => {
@@ -139,7 +139,7 @@ pub(crate) fn answer_to(foreign: Foreign) -> &'static str {
         }
         Foreign::Irc => "ERROR :This port is for telnet and netcat, not for IRC: try `nc HOST PORT`.\r\n",
         Foreign::Ssh => "This port is for telnet and netcat, not for SSH: try `nc HOST PORT`.\r\n",
-        // Both wait for bytes of their own kind, and nobody would read words.
+        // Both wait for bytes of their own kind, and would not show words.
         Foreign::Tls | Foreign::Socks => "",
     }
 }

@@ -199,7 +199,7 @@ fn a_fresh_folder_goes_with_the_server() {
     assert_eq!(fs::read_dir(&folder.0).expect("a folder").count(), 0);
 }
 
-/// Who is killed takes nothing along. The next server does, as soon as that is old enough not to be somebody who is just
+/// Who is killed takes nothing along. The next server does, as soon as that is old enough not to be a user who is just
 /// starting; and never what another server holds.
 #[test]
 fn what_a_killed_server_left_goes_with_the_next() {

@@ -37,7 +37,7 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// The terminals of somebody who follows the paper.
+/// The terminals of a user who follows the paper.
 struct Learner {
     port: String,
     terminals: HashMap<String, Program>,

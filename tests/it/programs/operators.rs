@@ -72,7 +72,7 @@ fn the_settings_are_read_again_and_it_is_told_what_has_changed() {
     fs::remove_file(&one.file).expect("the file");
     one.ani.send("REHASH:");
     one.ani.hears("* ERR 497 settings-not-read REHASH: Nothing has changed: cannot read the file of settings: ...");
-    // Two at once are fine, and nobody else waits.
+    // Two at once are fine, and no other user waits.
     one.rehash("max_rooms = 20\nslow_secs = 7\n");
     budi.send(&format!("/oper {KEY}"));
     budi.hears("* OK OPER ...");

@@ -98,7 +98,7 @@ impl Process {
         tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok()).map(|n| n.trim().into()).collect()
     }
 
-    /// Pings until a thing has come to pass that the server does on threads nobody can wait for.
+    /// Pings until a thing has come to pass that the server does on threads for which a test cannot wait.
     fn until(&self, pinger: &mut TestClient, what: &str, come_to_pass: impl Fn(&Process) -> bool) {
         let began = Instant::now();
         while !come_to_pass(self) {
@@ -227,7 +227,7 @@ fn running_out_of_descriptors_is_survived() {
 
 #[test]
 fn a_log_that_does_not_move_holds_up_nobody() {
-    // A pipe that nobody reads takes 64 KiB; each visit logs three lines.
+    // A pipe that is not read takes 64 KiB; each visit logs three lines.
     let mut server = Process::with_log(&["--log", "info"], Stdio::piped());
     let mut ani = server.join("ani");
     for visit in 0..700 {
@@ -257,7 +257,7 @@ fn a_signal_ends_it_with_last_words_and_no_error() {
         let mut nobody = TestClient::connect(server.addr);
         nobody.settle();
         ani.settle();
-        // The last words somebody said before the signal are delivered before the goodbye.
+        // The last words a user said before the signal are delivered before the goodbye.
         budi.send("MSG:one thing more");
         budi.settle();
         server.signal(signal);

@@ -106,7 +106,7 @@ fn what_is_no_text_is_refused_by_a_sentence() {
         let told = output(program().arg("--check-config").env(variable, &latin));
         assert_eq!(told, (Some(2), String::new(), words.into()));
     }
-    // A variable of somebody else is nobody's business.
+    // A variable of another user is no user's business.
     assert_eq!(output(program().arg("--check-config").env("CHATTER", &latin)).0, Some(0));
 }
 

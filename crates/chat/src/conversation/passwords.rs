@@ -75,7 +75,7 @@ impl Conversation {
             return self.answer_with(&password);
         }
         let what = line.text.split(", in the next line").next().unwrap_or_default();
-        self.own(&format!("{what}. It is not shown. Enter alone: never mind"));
+        self.own(&format!("{what}. It is not shown. Enter alone cancels"));
     }
 
     /// The password was right: the next connection comes in by it.

@@ -318,7 +318,7 @@ fn a_registered_name_is_signed_in_to_and_a_wrong_password_asked_for_again() {
     let (_, tags) = client.sent();
     client.hears(PROMPT);
     client.0.typed("", true);
-    let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Never mind, then.", tags[1]));
+    let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Cancelled.", tags[1]));
     assert_eq!(heard, Heard::Refused);
 }
 
@@ -345,7 +345,7 @@ fn a_name_with_an_account_is_signed_in_to_without_a_flag() {
         // Who has no password for it presses Enter, and is told what else there is.
         client.0.typed("", true);
         assert_eq!(client.sent().0, [""]);
-        let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Never mind, then.", tags[0]));
+        let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Cancelled.", tags[0]));
         assert!(heard == Heard::Refused && client.shown().contains("--name NAME takes another"));
     }
 }
@@ -374,7 +374,7 @@ fn what_is_refused_without_its_tag_leaves_the_queue_in_order() {
     assert_eq!(queue(&client), ["two", "three", "four"]);
     client.hears(&format!("OK MSG tag={} room=#lobby id=3", tags[2]));
     assert_eq!(queue(&client), ["four"], "answers come in order");
-    client.hears("ERR 401 no-such-user WHISPER: Nobody.");
+    client.hears("ERR 401 no-such-user WHISPER: No user.");
     assert_eq!(queue(&client), ["four"], "that was the answer to a command");
 }
 

@@ -34,7 +34,7 @@ impl View {
                 });
                 self.table(&if count == 1 { "1 room".into() } else { format!("{count} rooms") }, rows.collect(), false)
             }
-            "BANS" if count == 0 => self.own("nobody is banned or muted"),
+            "BANS" if count == 0 => self.own("no user is banned or muted"),
             "BANS" => {
                 let rows = block.lines.iter().map(|ban| {
                     let whom = if ban.field(0) == "*" { "an address" } else { ban.field(0) };

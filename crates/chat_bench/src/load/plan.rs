@@ -10,7 +10,7 @@ use crate::stamp::STAMP_BYTES;
 
 /// The most clients.
 pub const MAX_CLIENTS: usize = 10_000;
-/// How many connections `std`'s listener holds while nobody accepts them.
+/// How many connections `std`'s listener holds while none is accepted.
 pub const BACKLOG: usize = 128;
 
 /// How fast is sent.
@@ -65,7 +65,7 @@ impl Plan {
             ));
         }
         if senders > 0 && clients - special < 2 {
-            return failure("nobody would hear the sender: take more clients".into());
+            return failure("no client would hear the sender: take more clients".into());
         }
         descriptors(clients)?;
         Ok(Plan { bytes: self.bytes.max(STAMP_BYTES), ..self })

@@ -233,9 +233,9 @@ pub fn a_prompt_says_that_nothing_is_shown_and_is_left_by_enter(engine: Engine) 
     budi.hears("* MSG #lobby 1 ani: a line");
     for leave in ["Enter", "C-c"] {
         ani.types("/oper\r");
-        ani.ends_with(&["The operator key, in the next line. It is not shown. An empty line: never", "mind.", ">"]);
+        ani.ends_with(&["The operator key, in the next line. It is not shown. An empty line cancels", ".", ">"]);
         ani.presses(&["Up", "Up", "C-u", leave]);
-        ani.sees("! Never mind, then: all stays as it was.");
+        ani.sees("! Cancelled.");
         ani.types("/clear");
         ani.ends_with(&["> /clear"]);
         ani.presses(&["C-u", "C-l"]);

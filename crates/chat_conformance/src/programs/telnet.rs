@@ -109,7 +109,7 @@ pub fn plain_lines_help_and_mistakes_read_well(engine: Engine) {
     }
     let mistakes = [
         ("/whsper budi psst", "Did you mean WHISPER?"),
-        ("/whisper citra psst", "Nobody here is called \"citra\". LIST shows who is on."),
+        ("/whisper citra psst", "No user here is called \"citra\". LIST shows who is on."),
         ("/nick budi", "\"budi\" is taken. Try budi2."),
         ("/join dapur", "You are ani already. For a room put # in front: /join #dapur. For another name: /nick dapur."),
         ("/opt", "Something is missing. It is written /opt "),

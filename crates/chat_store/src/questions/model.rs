@@ -43,7 +43,7 @@ enum Step {
         visit: (bool, u8),
         guarded: bool,
     },
-    /// Somebody whose password is being hashed, while others go on.
+    /// A user whose password is being hashed, while others go on.
     Hash {
         who: usize,
         password: usize,
@@ -188,7 +188,7 @@ struct House {
     hasher: Hasher,
     now: i64,
     model: Model,
-    /// Tokens that anybody ever had.
+    /// All tokens there ever were.
     tokens: Vec<Secret>,
     /// Who was hashed and has not come in: with the hash, and the version it is of.
     hashed: Vec<(usize, String, usize)>,
@@ -378,7 +378,7 @@ impl House {
         self.comes_in(&name(who), answer, visit, true);
     }
 
-    /// Looks whether somebody who comes in is told who they are, and gets what they wanted.
+    /// Checks that a user who signs in is told who they are, and gets what they wanted.
     fn comes_in(&mut self, name: &Name, answer: Answer, visit: Visit, is_old: bool) {
         let now = self.now;
         let owner = self.model.owner(name).expect("they have an account");

@@ -256,7 +256,7 @@ fn full_disk() {
     }
     // What was kept can be read on a full disk.
     assert!(talk.page("#a").iter().filter_map(|line| line.id()).max() >= Some(kept));
-    // And people are still who they are, though nobody can write down that they came.
+    // And people are still who they are, though no user can write down that they came.
     let rest = dir.join("rest");
     let mut full = fs::File::create(&rest).unwrap();
     while full.write_all(&[0; 512]).is_ok() {}

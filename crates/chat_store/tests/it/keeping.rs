@@ -105,7 +105,7 @@ fn a_room_that_was_opened_before_another_was_forgotten_keeps_its_first_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut talk = Talk::open(dir.path());
     talk.keep(Record { forgotten: vec![(room_name("#b"), 9)], ..Record::default() });
-    // Nobody had said anything in #a, so the store had not heard of it; its numbers begin at 1.
+    // No user had said anything in #a, so the store had not heard of it; its numbers begin at 1.
     talk.keep(Record { rooms: vec![state("#a")], lines: vec![said("#a", 1, "ani", "first")], ..Record::default() });
     assert_eq!(words(&talk.page("#a")), ["first"]);
     talk.stop();
@@ -324,7 +324,7 @@ fn the_same_word_of_an_author_names_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut talk = Talk::open(dir.path());
     talk.say([said_with("#a", 1, "ani", "once", Some("cid-1")), said_with("#a", 2, "budi", "other", Some("cid-1"))]);
-    // Sent again, and nobody noticed: others have seen it, so it stays, and it is written down.
+    // Sent again, and no user noticed: others have seen it, so it stays, and it is written down.
     talk.say([said_with("#b", 1, "Ani", "once", Some("cid-1"))]);
     assert_eq!(talk.search("once"), [1, 1]);
     let figures = talk.guard.figures();
@@ -526,7 +526,7 @@ fn the_write_ahead_log_shrinks_when_who_read_for_long_has_gone() {
 fn lines_that_were_said_while_the_clock_was_behind_go_by_when_they_were_said() {
     let dir = tempfile::tempdir().unwrap();
     let mut talk = Talk::open(dir.path());
-    // Both have a time of 1970; the first was said then, as far as anybody knows.
+    // Both have a time of 1970; the first was said then, as far as any user knows.
     talk.say([said("#a", 1, "ani", "of 1970")]);
     talk.stop();
     let db = rusqlite::Connection::open(dir.path().join(chat_store::FILE)).unwrap();

@@ -1,4 +1,4 @@
-//! A store and somebody who stands in for the router.
+//! A store and a stand-in for the router.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Talk {
     /// Stops it. All is written.
     pub(crate) fn stop(self) {
         let Talk { store, guard, .. } = self;
-        // As the router does, which ends first: its threads need not look then whether somebody still wants something.
+        // As the router does, which ends first: its threads need not look then whether a user still wants something.
         drop(store);
         guard.stop(PATIENCE).unwrap();
     }

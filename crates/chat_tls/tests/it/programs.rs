@@ -12,7 +12,7 @@ use chat_tls::{Files, Tls};
 use crate::ENGINE;
 use crate::kit::{Pki, pki};
 
-/// How each program connects to a port of this machine and trusts our CA, and nobody else.
+/// How each program connects to a port of this machine and trusts our CA, and no other user.
 fn commands(port: u16) -> Vec<Vec<String>> {
     let ca = pki().path("ca.pem").display().to_string();
     [

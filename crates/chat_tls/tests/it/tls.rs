@@ -42,12 +42,12 @@ impl Both {
         Both { pki, tls, addr, handle, thread: Some(thread) }
     }
 
-    /// Somebody at the plain door.
+    /// A user at the plain door.
     fn plain(&self, name: &str) -> TestClient {
         joined(TestClient::connect(self.handle.addr()), name)
     }
 
-    /// Somebody at the other one.
+    /// A user at the other one.
     fn secure(&self, name: &str) -> TestClient {
         joined(self.connect(rustls::ALL_VERSIONS), name)
     }
@@ -70,7 +70,7 @@ impl Both {
         value.unwrap_or_else(|| panic!("{row} is not in {text}")).trim().parse().expect("a number")
     }
 
-    /// Waits for a figure that changes on a thread nobody can wait for.
+    /// Waits for a figure that changes on a thread for which a test cannot wait.
     fn until(&self, row: &str, value: u64) {
         let began = Instant::now();
         while self.figure(row) != value {
@@ -313,7 +313,7 @@ fn with_a_ca_for_clients_only_they_come_in() {
     server.secure("ani");
 }
 
-/// The socket's end without TLS's own may be the work of somebody on the way: half a line must not be taken for a whole one.
+/// The socket's end without TLS's own may be the work of a user on the way: half a line must not be taken for a whole one.
 #[test]
 fn a_line_that_was_cut_off_is_not_said() {
     let server = Both::start();

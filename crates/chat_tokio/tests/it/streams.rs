@@ -59,7 +59,7 @@ impl Encoder for Mumble {
     }
 }
 
-/// Somebody at the other end of a pipe in memory. Reads and writes with a deadline.
+/// A user at the other end of a pipe in memory. Reads and writes with a deadline.
 struct Mumbler<'a> {
     runtime: &'a Runtime,
     stream: BufReader<DuplexStream>,

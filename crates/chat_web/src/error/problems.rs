@@ -4,7 +4,7 @@ use chat_server::model::code::Code;
 
 /// Every kind of problem: its code, its status, what it is, and what to do. `/problems/{code}` shows it.
 pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
-    row(Code::NoSuchUser, "There is nobody of this name or id", "GET /api/users shows who is on."),
+    row(Code::NoSuchUser, "There is no user of this name or id", "GET /api/users shows who is on."),
     row(Code::NoSuchRoom, "There is no such room", "GET /api/rooms shows the rooms. Entering a room opens it."),
     ("no-such-message", 404, "There is no such message", "It may be older than what is kept."),
     row(Code::NoSuchId, "There is no such message", "It may be older than what is kept, or deleted."),
@@ -16,9 +16,9 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("wrong-fields", 422, "The body has not the right fields", "The detail says which."),
     row(Code::BadArgument, "An argument is not what is wanted", "The detail says what would be right."),
     row(Code::BadPassword, "That name and that password do not belong together", "Try again, or take another name."),
-    row(Code::NeedsInvitation, "One needs an invitation", "Ask whoever is in for a code."),
+    row(Code::NeedsInvitation, "One needs an invitation", "Ask a member for a code."),
     row(Code::NoStore, "This server keeps nothing", "One that does: cargo run -p chatd."),
-    row(Code::LockedDown, "Nobody new is let in", "Sign in if you have an account, or try again later."),
+    row(Code::LockedDown, "New users are not let in", "Sign in if you have an account, or try again later."),
     row(Code::SettingsNotRead, "The settings were not read again", "The detail says why; nothing has changed."),
     row(
         Code::NameRegistered,
@@ -39,7 +39,7 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     ("not-acceptable", 406, "No form of the answer is accepted", "Accept gzip, or leave Accept-Encoding out."),
     ("not-matched", 412, "It is not what it was", "Fetch it anew, without If-Match."),
     ("too-large", 413, "The body is too large", "It may have 64 KiB."),
-    row(Code::NotSignedOn, "Nobody is signed on", "POST /api/users gives a cookie and a token."),
+    row(Code::NotSignedOn, "No user is signed on", "POST /api/users gives a cookie and a token."),
     row(Code::AlreadySignedOn, "There is a name already", "Change it with /nick."),
     ("operator-key-missing", 401, "This is for operators", "Send the operator key as Authorization: Bearer …"),
     row(Code::NotOperator, "This is for operators", "Send the operator key as Authorization: Bearer …"),
@@ -66,8 +66,8 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     row(Code::NotInRoom, "You are not in this room", "Enter it first."),
     row(Code::AlreadyThere, "You are in this room already", "Nothing has to be done."),
     ("room-closed", 403, "This room is closed", "Its people can invite you."),
-    row(Code::InviteOnly, "Only the invited may enter", "Ask somebody in the room for an invitation."),
-    row(Code::BadKey, "The room has another key", "Ask somebody in the room for it."),
+    row(Code::InviteOnly, "Only the invited may enter", "Ask a member of the room for an invitation."),
+    row(Code::BadKey, "The room has another key", "Ask a member of the room for it."),
     row(Code::NotRoomOp, "Only the room's operators may do this", "Ask one of them."),
     row(Code::Protected, "Only its author may change this", "Nothing can be done about it."),
     row(Code::TooManyRooms, "Too many rooms", "Leave one first."),

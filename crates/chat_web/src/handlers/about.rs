@@ -49,7 +49,7 @@ impl Health {
     }
 }
 
-/// What this server offers to whoever is not in yet.
+/// What this server offers to a client that is not in yet.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Offer {
     /// Whether names can be one's own, and what was said can be searched: the server has a store.

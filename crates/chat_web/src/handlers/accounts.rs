@@ -47,7 +47,7 @@ pub(crate) struct Credentials {
     code: Option<String>,
 }
 
-/// Somebody who has signed in.
+/// A user who has signed in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedIn {
     /// The person's public id.
@@ -88,7 +88,7 @@ pub(crate) struct Where {
     (status = 201, description = "It is yours, and you are in", body = SignedIn, headers(("Set-Cookie" = String))),
     (status = 400, description = "The body is no JSON", body = Problem),
     (status = 403, description = "It takes an invitation, or others could read the password", body = Problem),
-    (status = 409, description = "The name is somebody's, or taken", body = Problem),
+    (status = 409, description = "The name is registered, or taken", body = Problem),
     (status = 413, description = "The body is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "That cannot be a name, or a password", body = Problem),
@@ -163,7 +163,7 @@ pub(crate) async fn sign_in(
 #[utoipa::path(delete, path = "/session", tag = "accounts", params(Where), security(("session" = []), ("cookie" = [])), responses(
     (status = 204, description = "You are out"),
     (status = 400, description = "A parameter cannot be read", body = Problem),
-    (status = 401, description = "Nobody is signed on, or the name is not an account's", body = Problem),
+    (status = 401, description = "No user is signed on, or the name is not an account's", body = Problem),
     (status = 403, description = "The page of another site asks", body = Problem)))]
 pub(crate) async fn sign_out(
     State(state): Shared,
@@ -196,7 +196,7 @@ pub(crate) async fn sign_out(
     security(("session" = []), ("cookie" = [])), responses(
     (status = 204, description = "It is changed", headers(("Set-Cookie" = String))),
     (status = 400, description = "The body is no JSON", body = Problem),
-    (status = 401, description = "Nobody is signed in, or the old password is wrong", body = Problem),
+    (status = 401, description = "No user is signed in, or the old password is wrong", body = Problem),
     (status = 403, description = "Others could read the password", body = Problem),
     (status = 413, description = "The body is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),

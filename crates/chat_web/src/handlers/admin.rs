@@ -81,7 +81,7 @@ pub(crate) struct Overview {
     doors: BTreeMap<&'static str, usize>,
     /// All rooms.
     rooms: Vec<Room>,
-    /// Everybody.
+    /// All users.
     people: Vec<Person>,
     /// The figures of `STATS`.
     stats: Vec<Figure>,
@@ -101,7 +101,7 @@ pub(crate) struct About {
 /// One person, with what only operators may see.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Person {
-    /// What everybody sees.
+    /// What all users see.
     #[serde(flatten)]
     user: User,
     /// The peer's address.
@@ -165,7 +165,7 @@ pub(crate) struct Kick {
     reason: Option<String>,
 }
 
-/// Send somebody away
+/// Send a user away
 ///
 /// Every connection of that person ends, with the reason. They may come again; `/ban` at any door keeps them out.
 #[utoipa::path(post, path = "/admin/kick", tag = "operators", request_body = Kick, security(("operator" = [])), responses(
@@ -173,7 +173,7 @@ pub(crate) struct Kick {
     (status = 400, description = "The body is no JSON", body = Problem),
     (status = 401, description = "No operator key was sent", body = Problem),
     (status = 403, description = "Not with this key, or others could read it", body = Problem),
-    (status = 404, description = "Nobody who is on has this id", body = Problem),
+    (status = 404, description = "No user who is on has this id", body = Problem),
     (status = 413, description = "The body is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "The fields are wrong", body = Problem),
@@ -195,7 +195,7 @@ pub(crate) async fn kick(
     }
 }
 
-/// What to tell everybody.
+/// What to tell all users.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Announcement {
     /// One line, not empty.
@@ -203,7 +203,7 @@ pub(crate) struct Announcement {
     text: String,
 }
 
-/// Tell everybody something
+/// Tell all users something
 ///
 /// It is a notice in every room and at every door, and stands in no history.
 #[utoipa::path(post, path = "/admin/announce", tag = "operators", request_body = Announcement, security(("operator" = [])),
@@ -236,7 +236,7 @@ pub(crate) struct Forget {
 
 /// Forget a room
 ///
-/// Whoever is in it has to go, and what was said in it is no more.
+/// Its members have to leave, and what was said in it is no more.
 #[utoipa::path(post, path = "/admin/forget", tag = "operators", request_body = Forget, security(("operator" = [])),
     responses(
     (status = 204, description = "It is no more"),

@@ -85,7 +85,7 @@ pub(crate) struct Uploaded {
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
     (status = 201, description = "It is there, and whom it is for was told", body = Uploaded),
     (status = 400, description = "A parameter cannot be read", body = Problem),
-    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 401, description = "No user is signed on", body = Problem),
     (status = 403, description = "One may not speak there", body = Problem),
     (status = 404, description = "There is no such room or person, or no files are passed on", body = Problem),
     (status = 409, description = "One has too many files here", body = Problem),

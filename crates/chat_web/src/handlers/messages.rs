@@ -53,7 +53,7 @@ struct IdempotencyKey {
     (status = 201, description = "Said", body = Message, headers(("Location" = String),
         ("Idempotency-Replayed" = String, description = "true if it had been said before"))),
     (status = 400, description = "The body is no JSON", body = Problem),
-    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 401, description = "No user is signed on", body = Problem),
     (status = 403, description = "You may not speak there", body = Problem),
     (status = 404, description = "There is no such room or message", body = Problem),
     (status = 413, description = "The text is too long", body = Problem),

@@ -41,7 +41,7 @@ pub(crate) struct CreatedUser {
 
 /// Who is on, by whatever door
 #[utoipa::path(get, path = "/users", tag = "users", responses(
-    (status = 200, description = "Everybody, by name", body = Vec<User>),
+    (status = 200, description = "All users, by name", body = Vec<User>),
     (status = 403, description = "You are kept out", body = Problem),
     (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
@@ -84,7 +84,7 @@ pub(crate) async fn create_user(
 #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "The id")), responses(
     (status = 200, description = "The person", body = User),
     (status = 403, description = "You are kept out", body = Problem),
-    (status = 404, description = "Nobody who is on has this id", body = Problem),
+    (status = 404, description = "No user who is on has this id", body = Problem),
     (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn get_user(
@@ -111,7 +111,7 @@ pub(crate) struct Me {
 /// Who you are, and in which rooms
 #[utoipa::path(get, path = "/me", tag = "users", security(("session" = []), ("cookie" = [])), responses(
     (status = 200, description = "You", body = Me),
-    (status = 401, description = "Nobody is signed on", body = Problem)))]
+    (status = 401, description = "No user is signed on", body = Problem)))]
 pub(crate) async fn me(SignedOn(session): SignedOn) -> Response {
     let me = Me {
         user: session.author(),
@@ -126,7 +126,7 @@ pub(crate) async fn me(SignedOn(session): SignedOn) -> Response {
 /// The session ends, and the rooms are told.
 #[utoipa::path(delete, path = "/me", tag = "users", security(("session" = []), ("cookie" = [])), responses(
     (status = 204, description = "You are out"),
-    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 401, description = "No user is signed on", body = Problem),
     (status = 403, description = "The page of another site asks", body = Problem)))]
 pub(crate) async fn leave(State(state): Shared, SignedOn(session): SignedOn, cookies: Cookies) -> Response {
     state.sessions.remove(&session.token());
@@ -141,7 +141,7 @@ pub(crate) async fn leave(State(state): Shared, SignedOn(session): SignedOn, coo
 /// command came by, in a frame `Token`; sent here as `Authorization: Bearer`, it becomes the cookie of the browser.
 #[utoipa::path(put, path = "/me/cookie", tag = "users", security(("session" = [])), responses(
     (status = 204, description = "The browser has it", headers(("Set-Cookie" = String))),
-    (status = 401, description = "Nobody is signed on", body = Problem),
+    (status = 401, description = "No user is signed on", body = Problem),
     (status = 403, description = "The page of another site asks", body = Problem)))]
 pub(crate) async fn keep_cookie(SignedOn(session): SignedOn, cookies: Cookies) -> Response {
     let cookie = cookies.set(cookies::SESSION, &session.token(), None);

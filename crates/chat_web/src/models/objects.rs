@@ -109,7 +109,7 @@ pub struct User {
     pub idle: Option<u64>,
 }
 
-/// Whether somebody is there.
+/// Whether the user is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
@@ -211,7 +211,7 @@ pub(crate) struct AuditEntry {
     /// When, RFC 3339 in UTC with milliseconds.
     #[schema(example = "2026-11-22T10:47:03.120Z")]
     at: String,
-    /// By whom: a name, `-` for somebody without one, `(page)` for an operator at the dashboard.
+    /// By whom: a name, `-` for an actor without one, `(page)` for an operator at the dashboard.
     #[schema(example = "ana")]
     by: String,
     /// What: a stable word.

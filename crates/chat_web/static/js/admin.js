@@ -148,7 +148,7 @@ $('#why').addEventListener('keydown', (e) => { if (e.key === 'Enter') { e.preven
 
 $('#announce').addEventListener('submit', async (e) => {
   e.preventDefault();
-  if (await act('announce', { text: $('#words').value }, 'Everybody was told.')) $('#words').value = '';
+  if (await act('announce', { text: $('#words').value }, 'All users were told.')) $('#words').value = '';
 });
 document.addEventListener('visibilitychange', () => { if (!document.hidden && !$('#board').hidden) look(); });
 

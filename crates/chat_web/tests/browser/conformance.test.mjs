@@ -55,7 +55,7 @@ const within = (promise, what) => {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 };
 
-/** A socket by which somebody gets frames, one after the other. */
+/** A socket by which a user gets frames, one after the other. */
 async function webSocket(server, token) {
   const socket = new WebSocket(`ws://127.0.0.1:${server.web}/ws`, { protocols: ['chat.v1'], headers: token ? { Authorization: `Bearer ${token}` } : {} });
   const frames = [];

@@ -59,7 +59,7 @@ test('a name is made one’s own at the door, and after that it needs its passwo
   await other.goto(server.url);
   await other.fill('#name', 'Ana');
   await other.keyboard.press('Enter');
-  await isTold(other, 'Ana belongs to somebody');
+  await isTold(other, 'Ana is registered');
   assert.equal(await other.evaluate(() => document.activeElement.id), 'password');
   await other.fill('#password', 'wrong-horse');
   await other.keyboard.press('Enter');

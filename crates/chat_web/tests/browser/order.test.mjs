@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { person, serve, server, terminal } from './cast.mjs';
 import { AXE, WAIT, axeFindsNothing, isLive, say } from './stage.mjs';
 
-/** Does something with somebody by the menu of people. */
+/** Does something with a user by the menu of people. */
 const menu = async (page, name, item) => {
   await page.click(`#who button.person:has-text("${name}")`);
   await page.click(`.menu .item:has-text("${item}")`);
@@ -40,7 +40,7 @@ test('who opens a room keeps order in it, and everybody sees it', async () => {
   await budi.hears('OK JOIN room=#dapur');
   const citra = await person('citra');
   await inRoom(citra, 'dapur');
-  // Whoever floods the room does not close the menu in which something is done about it.
+  // A user who floods the room does not close the menu in which something is done about it.
   await ana.click('#who button.person:has-text("budi")');
   for (let i = 1; i <= 60; i += 1) budi.say(`spam ${i}`);
   await ana.waitForFunction(() => [...document.querySelectorAll('.msg .text')].some((one) => one.textContent === 'spam 60'));
@@ -57,7 +57,7 @@ test('who opens a room keeps order in it, and everybody sees it', async () => {
   budi.say('/kick citra mind your words');
   await citra.waitForFunction(() => document.querySelector('#title').textContent !== '#dapur');
   await noted(ana, 'citra is sent out by budi: mind your words');
-  // Nobody is offered what they may not do.
+  // No user is offered what they may not do.
   assert.deepEqual(await offers(citra, 'budi'), ['Whisper to budi', 'Mention budi', 'Hide what budi says']);
   await citra.click('#orderbtn');
   assert.equal(await citra.locator('#order .switch').count(), 0);
@@ -73,7 +73,7 @@ test('who opens a room keeps order in it, and everybody sees it', async () => {
   await ana.click('#orderbtn');
   await ana.waitForSelector('#order .held li:has-text("budi is banned for 1 day by ana: enough")');
   await ana.click('#order .held button:has-text("Lift")');
-  await ana.waitForSelector('#order :text("Nobody.")');
+  await ana.waitForSelector('#order :text("No user.")');
   await ana.keyboard.press('Escape');
   budi.say('/join #dapur');
   await budi.hears('OK JOIN room=#dapur users=2');
@@ -129,7 +129,7 @@ test('operators of the server are offered what they may do, everywhere, as soon 
   assert.equal((await offers(ana, 'budi')).length, 3, 'the lobby is nobody’s');
   await say(ana, '/oper a-key-of-the-house');
   await ana.waitForSelector('.answer');
-  // In the lobby, where nobody is made an operator.
+  // In the lobby, where no user is made an operator.
   assert.deepEqual((await offers(ana, 'budi')).slice(2, -1), ['Mute budi…', 'Let budi speak again', 'Send budi out…', 'Ban budi…']);
   budi.say('/join #dapur');
   await budi.hears('OK JOIN room=#dapur');

@@ -294,7 +294,7 @@ test('axe finds nothing, in any state and both schemes', async () => {
     budi.say('/react 1 👍');
     await page.waitForSelector('.reactions');
     await clean('chat');
-    // A call of the reader that calls somebody else as well.
+    // A call of the reader that calls another user as well.
     budi.say(`SAY:#lobby and you, @ana_${colorScheme}, and @budi`);
     await sees(page, 'and you');
     await page.waitForSelector('.ping .mention:not(.me)');
@@ -717,7 +717,7 @@ test('the list of mentions leads to each of them, in whatever room', async () =>
   const budi = await terminal('budi');
   const ana = await person('ana');
   await ana.click('#mentions');
-  await ana.waitForSelector('.toast:has-text("Nobody")');
+  await ana.waitForSelector('.toast:has-text("No user")');
   await say(ana, '/join #rust');
   await ana.waitForFunction(() => document.querySelector('#title').textContent === '#rust');
   budi.say('@ana look here :tada:');
@@ -857,7 +857,7 @@ test('a file is chosen, dropped or pasted: a picture is shown, anything else is 
   await citra.waitForFunction(() => document.querySelectorAll('.file').length === 3);
   await citra.evaluate(AXE);
   await axeFindsNothing(citra);
-  // Whoever deletes the line takes the file away.
+  // A user who deletes the line takes the file away.
   assert.equal(await citra.evaluate(() => window.bad), undefined);
   assert.deepEqual(ana.errors, []);
 });

@@ -1,4 +1,4 @@
-// Passwords and keys on the page: asked for in a field of their own, said to nobody, kept in no draft; and the session's new token.
+// Passwords and keys on the page: asked for in a field of their own, said to no user, kept in no draft; and the session's new token.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

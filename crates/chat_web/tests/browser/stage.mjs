@@ -21,7 +21,7 @@ export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
   // A test that keeps something says where: flags are stronger than this.
   env.CHAT_DATA = 'off';
   const unless = Object.entries({ '--files': '127.0.0.1:0', '--log': 'warn', '--burst': '0', '--spam-lines': '0', '--spam-repeats': '0' }).filter(([flag]) => !flags.includes(flag)).flat();
-  // PAGE_DIR: the page from a folder instead of from the binary, while somebody works on it.
+  // PAGE_DIR: the page from a folder instead of from the binary, while a user works on it.
   const page = process.env.PAGE_DIR ? ['--web-dir', process.env.PAGE_DIR] : [];
   const args = [...page, '--addr', `127.0.0.1:${line}`, '--web', `127.0.0.1:${web}`, ...unless, ...flags];
   const child = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
@@ -37,7 +37,7 @@ export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
   return { ...server, url: `http://127.0.0.1:${server.web}`, stop };
 }
 
-/** Somebody in telnet's door. */
+/** A user in telnet's door. */
 export async function lineClient(server, name) {
   const socket = net.connect(server.line, '127.0.0.1');
   const lines = [];

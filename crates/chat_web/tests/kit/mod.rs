@@ -46,17 +46,17 @@ impl Stage {
         self.server.as_ref().expect("the server runs")
     }
 
-    /// Somebody at the line door.
+    /// A user at the line door.
     pub fn line(&self, name: &str) -> TestClient {
         self.server().join(name)
     }
 
-    /// Somebody with a session and no socket.
+    /// A user with a session and no socket.
     pub fn guest(&self, name: &str) -> Guest {
         Guest::new(self.addr(), name)
     }
 
-    /// Somebody with a session and one socket; what comes by that is read away.
+    /// A user with a session and one socket; what comes by that is read away.
     pub fn page(&self, name: &str) -> (Guest, Ws) {
         let guest = self.guest(name);
         let mut socket = guest.connect();
@@ -77,7 +77,7 @@ impl Drop for Stage {
     }
 }
 
-/// Somebody with a token.
+/// A user with a token.
 #[derive(Clone, Debug)]
 pub struct Guest {
     pub addr: SocketAddr,

@@ -61,7 +61,7 @@ fn obeyed(socket: &mut Ws, line: &str) {
     assert_eq!(answer["type"], "Ack", "{line}: {answer}");
 }
 
-/// Makes somebody an operator by the key. Their session has another token then.
+/// Makes a user an operator by the key. Their session has another token then.
 #[track_caller]
 fn empowered(socket: &mut Ws) -> String {
     socket.send(&json!({ "type": "Command", "ref": 1, "line": format!("OPER:{KEY}") }));
@@ -195,7 +195,7 @@ fn who_is_banned_by_address_finds_no_door_of_the_page() {
     let dewi = stage.guest("dewi");
     let sign_in = post("/api/session", &json!({ "name": "citra", "password": "correct-horse" }));
     for (network, inside, outside) in NETWORKS {
-        // Somebody is there already, by a session with a socket.
+        // A user is there already, by a session with a socket.
         let guest = post("/api/users", &json!({ "name": "budi" }));
         let budi = stage.call(from(guest.clone(), inside[0])).json();
         let token = budi["token"].as_str().expect("a token").to_string();
@@ -221,7 +221,7 @@ fn who_is_banned_by_address_finds_no_door_of_the_page() {
             refused(sign_in.clone(), "an account");
             let name = json!({ "name": "eka", "password": "correct-horse" });
             refused(post("/api/accounts", &name), "a new account");
-            // Nor by the session of somebody who may come.
+            // Nor by the session of a user who may come.
             refused(get("/api/me").bearer(&dewi.token), "a session");
             refused(post("/api/messages", &json!({ "text": "hello" })).bearer(&dewi.token), "a word");
             let headers =

@@ -128,7 +128,7 @@ pub(crate) fn problems() -> BTreeSet<String> {
     socket.until(&json!({ "type": "Notice", "room": "lobby", "text": text }));
     url(&ani.call(send("name=whole.bin", &[7; 1_000])));
     check(send("name=more.bin", &[7; 1_000]), 409, "too-many-files");
-    // Without a size nobody knows whether there is place for it.
+    // Without a size no user knows whether there is place for it.
     let mut chunked = TcpStream::connect(limited.addr()).expect("the door is open");
     let head = format!(
         "POST /api/files?name=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
@@ -139,7 +139,7 @@ pub(crate) fn problems() -> BTreeSet<String> {
     chunked.read_to_string(&mut answer).expect("it answers");
     assert!(answer.starts_with("HTTP/1.1 411 ") && answer.contains("length-required"), "{answer}");
     had.insert("length-required".into());
-    // Somebody who sends a part and then nothing.
+    // A user who sends a part and then nothing.
     let full = stage(|config| {
         config.file_bytes_total = 100;
         config.slow_secs = Duration::from_millis(500);

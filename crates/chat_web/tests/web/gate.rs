@@ -202,7 +202,7 @@ fn a_call_with_a_cookie_says_whose_page_it_is_from() {
     assert_eq!([socket(None), socket(Some(&own)), socket(Some("https://evil.example"))], [false, true, false]);
 }
 
-/// Without a known proxy nobody passes calls on; what the others on this machine do goes on.
+/// Without a known proxy no user passes calls on; what the others on this machine do goes on.
 #[test]
 fn an_unknown_proxy_on_this_machine_is_refused() {
     let stage = Stage::start();

@@ -61,7 +61,7 @@ fn what_was_said_before_the_start_is_there_and_its_authors_are_apart() {
         |page| texts(page) == ["from the page", "from the line"],
     );
     assert_ne!(page[0]["from"]["id"], page[1]["from"]["id"], "two people");
-    // Whoever had no answer sends it again when the server is back, and it is not said twice.
+    // A user who had no answer sends it again when the server is back, and it is not said twice.
     let (ana, _page) = second.page("ana");
     let again = ana.call(post("/api/messages", &body));
     assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")));
@@ -226,7 +226,7 @@ fn a_server_that_keeps_nothing_says_so() {
     assert!(stage.call(get("/api/messages")).status == 200, "memory is enough for what is in it");
 }
 
-/// What somebody hears who comes under a name that belongs to another.
+/// What a user hears who comes under a name that belongs to another.
 pub(crate) fn a_name_of_somebodys() -> String {
     let memory = MemoryStore::from_iter([("ani", "correct-horse", Role::Member)]);
     let stage = stage(&memory);
@@ -276,7 +276,7 @@ pub(crate) fn a_server_for_members() -> String {
     reply.problem()
 }
 
-/// Whoever has a name on the page can type the commands of the line door.
+/// A user who has a name on the page can type the commands of the line door.
 #[test]
 fn one_signs_in_on_the_page_by_its_commands_and_is_one_person_with_ones_telnet() {
     let memory = MemoryStore::from_iter([("ani", "correct-horse", Role::Member)]);

@@ -120,7 +120,7 @@ fn a_connection_brings_one_call_after_the_other() {
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
 }
 
-/// What became a WebSocket keeps its place, and makes way for nobody.
+/// What became a WebSocket keeps its place, and makes way for no user.
 #[test]
 fn a_place_lasts_through_the_upgrade() {
     let stage = stage(Times::default());

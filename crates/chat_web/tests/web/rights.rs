@@ -1,4 +1,4 @@
-//! What somebody may do is said to their page by the server: at the beginning, and whenever it changes.
+//! What a user may do is said to their page by the server: at the beginning, and whenever it changes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn config() -> Config {
     config
 }
 
-/// Somebody's socket, who came in by an account.
+/// A user's socket, who came in by an account.
 fn member(stage: &Stage, name: &str) -> Ws {
     let reply = stage.call(post("/api/session", &json!({ "name": name, "password": "correct-horse" })));
     Ws::connect(stage.addr(), reply.json()["token"].as_str()).expect("the door is open")

@@ -1,4 +1,4 @@
-//! One room, every door, everybody at once: one order, nothing lost, nothing doubled.
+//! One room, every door, each user at once: one order, nothing lost, nothing doubled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{Guest, Heard, Stage, Ws, get, post, quick};
 
-/// What somebody saw of a room: words by number.
+/// What a user saw of a room: words by number.
 type Seen = BTreeMap<u64, String>;
 
 /// How many each says.
@@ -95,7 +95,7 @@ fn every_door_sees_one_order() {
     assert_eq!(truth.keys().copied().collect::<Vec<_>>(), (1..=total as u64).collect::<Vec<_>>());
     let said: BTreeSet<String> = names.iter().flat_map(|name| words(name)).collect();
     assert_eq!(truth.values().cloned().collect::<BTreeSet<_>>(), said);
-    // Everybody's own words stand in the order in which they were said.
+    // Each user's own words stand in the order in which they were said.
     for name in names {
         let own: Vec<&String> = truth.values().filter(|words| words.starts_with(&format!("{name}-"))).collect();
         assert_eq!(own, words(name).collect::<Vec<_>>().iter().collect::<Vec<_>>());
@@ -212,7 +212,7 @@ fn what_is_sent_again_after_a_cut_is_said_once() {
     });
     assert_eq!(seen, acked);
     assert_eq!(seen.values().collect::<BTreeSet<_>>().len(), names.len() * EACH);
-    // Nothing more comes, and nobody was seen coming or going: the sessions outlived their sockets.
+    // Nothing more comes, and no user was seen coming or going: the sessions outlived their sockets.
     assert_eq!(reader.settle(), Vec::<Value>::new());
     let lines = telnet.settle();
     assert_eq!(lines.len(), names.len() * EACH, "{:?}", lines.iter().find(|line| line_of(line).is_none()));
@@ -268,7 +268,7 @@ fn a_stalled_socket_is_closed_with_4009_and_delays_nobody() {
     const LINES: u64 = 8_000;
     const AT_ONCE: u64 = 50;
     let text = "x".repeat(1_900);
-    // Whoever reads gets number after number, as if the stalled one were not there.
+    // A user who reads gets number after number, as if the stalled one were not there.
     for first in (1..=LINES).step_by(AT_ONCE as usize) {
         (first..first + AT_ONCE).for_each(|i| talker.send(&format!("{i} {text}")));
         let seen = read_messages(&mut reader, AT_ONCE as usize);
@@ -402,7 +402,7 @@ fn a_resume_while_people_talk_has_no_hole() {
             let mut resumed = false;
             while last < LINES && (left > 0 || !resumed) {
                 left = left.saturating_sub(1);
-                // Whoever reads too slowly is closed, comes back and resumes: that is how it is meant.
+                // A user who reads too slowly is closed, comes back and resumes: that is how it is meant.
                 let Heard::Frame(frame) = page.next() else { break };
                 match frame["type"].as_str() {
                     Some("Message") => {

@@ -103,7 +103,7 @@ fn each_fault_of_a_peer_closes_with_its_own_code_and_a_reason() {
     }
 }
 
-/// Whoever made a session by REST and asks for nothing more does not hold a name and a place for half an hour.
+/// A user who made a session by REST and asks for nothing more does not hold a name and a place for half an hour.
 #[test]
 fn a_session_that_never_had_a_socket_ends_soon_after_its_last_call() {
     let unattended = std::time::Duration::from_millis(1_500);
@@ -137,7 +137,7 @@ fn a_session_has_eight_sockets_and_the_oldest_makes_way() {
     one_more.settle();
 }
 
-/// Whoever is sent away while sending hears why: the last words are not lost to the broken session.
+/// A user who is sent away while sending hears why: the last words are not lost to the broken session.
 #[test]
 fn the_goodbye_comes_to_whoever_is_talking() {
     let stage = Stage::with(Config { operator_key: OperatorKey::new(KEY).ok(), ..quick() }, WebConfig::default());

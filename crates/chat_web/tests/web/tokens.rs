@@ -47,7 +47,7 @@ fn what_gives_or_takes_rights_gives_another_token_and_the_old_one_is_worth_nothi
             assert_eq!(guest.call(get("/api/me")).status, 200, "{line}");
             let mut tab = guest.connect();
             tab.until(&json!({ "type": "Hello" }));
-            // Whoever gave the command goes on as if nothing had been.
+            // A user who gave the command goes on as if nothing had been.
             socket.settle();
         }
     }

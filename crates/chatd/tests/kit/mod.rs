@@ -1,4 +1,4 @@
-//! A chatd for tests, and somebody who talks to it.
+//! A chatd for tests, and a user who talks to it.
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -91,7 +91,7 @@ impl Chatd {
         std::fs::read_dir(format!("/proc/{}/{what}", self.child.id())).expect("it runs").count()
     }
 
-    /// Somebody who has signed on at the line door.
+    /// A user who has signed on at the line door.
     pub(crate) fn join(&self, name: &str) -> BufReader<TcpStream> {
         let mut person = BufReader::new(connect(&self.line));
         says(&mut person, &format!("JOIN:{name}\n"));

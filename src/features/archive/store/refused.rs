@@ -47,7 +47,7 @@ impl From<Refused> for Refusal {
         let (code, words) = match refused {
             Refused::NameTaken(name) => {
                 let words = format!(
-                    "\"{name}\" belongs to somebody. If that is you: LOGIN:{name} <password>. If not, take another name."
+                    "\"{name}\" is registered. If it is yours: LOGIN:{name} <password>. If not, take another name."
                 );
                 (Code::NameRegistered, words)
             }
@@ -66,7 +66,7 @@ impl From<Refused> for Refusal {
                 return Refusal::fixed(Code::NeedsInvitation, words);
             }
             Refused::BadInvitation => {
-                let words = "That code is not good, or was used before. Ask whoever invited you for another.";
+                let words = "That code is not good, or was used before. Ask the user who invited you for another.";
                 return Refusal::fixed(Code::NeedsInvitation, words);
             }
             Refused::Guarded(retry) => return TooFast { retry, why: Spam::Guesses }.into(),
