@@ -1,13 +1,12 @@
 //! What the tests of this door are written with: a server with both doors, an HTTP client and a WebSocket client that
 //! block with a deadline.
-#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
+#![allow(unreachable_pub)]
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use chat_server::config::Config;
 pub use chat_server::testing::{DEADLINE, MemoryStore, Setup, TestClient, TestServer, matches, quick};
 use chat_web::{OpenSockets, Web, WebConfig};
 use serde_json::{Value, json};
