@@ -11,7 +11,7 @@
 //!
 //! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes
 //! on only when they are written ([`Outbox::hold`]). A long answer, a block, is asked for when all before it is written
-//! ([`Verb::long`](crate::model::command::Verb::long)), so there is one at a time. The longest block that waits is within the bound
+//! ([`Verb::long`](crate::model::verb::Verb::long)), so there is one at a time. The longest block that waits is within the bound
 //! whatever it costs, for who asks for a page and reads it is not slow; all others count like anything else.
 
 use std::ops::Deref;
@@ -484,10 +484,11 @@ mod tests {
 
     #[test]
     fn one_long_answer_does_not_make_a_client_slow_and_costs_it_no_lines_but_several_count() {
-        use crate::model::event::{Block, Items, Stat};
+        use crate::model::event::Block;
+        use crate::model::rows::Stat;
         let (mut outbox, room, taken) = outbox(1_000);
         let rows = || vec![Stat { key: "clients", value: 1, text: "open connections" }; 20];
-        let block = || envelope(Event::Block(Block { tag: None, room: None, items: Items::Stats(rows()) }));
+        let block = || envelope(Event::Block(Block::stats(rows())));
         for id in 1..=3 {
             outbox.push(&said(id));
         }

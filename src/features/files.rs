@@ -4,7 +4,6 @@
 //! held for a few lines and never while a file or a socket is touched (PROTOCOL.md section 14, "Files").
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -29,7 +28,9 @@ mod disk;
 pub mod door;
 mod refusal;
 mod rules;
+pub mod verbs;
 
+pub use crate::model::file::{Granted, MAX_FILE_NAME, To, Token};
 use disk::Disk;
 pub use refusal::FileError;
 
@@ -56,54 +57,10 @@ const MAX_FILES: usize = 10_000;
 const TOKENS: usize = 256;
 /// The most files that `FILES` shows of one room: the newest.
 const SHOWN: usize = 100;
-/// The most bytes of a file's name.
-pub const MAX_FILE_NAME: usize = 200;
 /// So many wrong tokens from one address are free; each one more makes it wait.
 const FREE_GUESSES: u32 = 10;
 /// One address has at most this part of all places for transfers.
 const SHARE_OF_PLACES: usize = 2;
-
-/// What a file is known by: 128 bits from the system's random source, which cannot be guessed. With it a client may fetch the file.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Token(u128);
-
-impl Token {
-    /// Reads one: 32 digits from 0 to f.
-    ///
-    /// ```
-    /// use chat_server::features::files::Token;
-    /// let token = Token::parse("9f2c41d0000000000000000000000007").unwrap();
-    /// assert_eq!(token.to_string(), "9f2c41d0000000000000000000000007");
-    /// assert!(Token::parse("../../etc/passwd").is_none());
-    /// ```
-    pub fn parse(token: &str) -> Option<Token> {
-        let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        if token.len() != 32 || !token.bytes().all(is_digit) {
-            return None;
-        }
-        u128::from_str_radix(token, 16).ok().map(Token)
-    }
-
-    /// The token of a number, for tests that have to know it.
-    pub(crate) fn of(number: u128) -> Token {
-        Token(number)
-    }
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-/// Where a file goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum To {
-    /// Into a room.
-    Room(RoomName),
-    /// To one person, who may have another name by the time it is there.
-    Person(ClientId, Name),
-}
 
 /// Whose bytes count together: those of an account, or of an address, since a name without an account is quickly another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -140,17 +97,6 @@ pub struct Offer {
     pub bytes: u64,
     /// How it is called, for people: never a name on our disk.
     pub name: Text,
-}
-
-/// What an offer gets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Granted {
-    /// Good for one upload, and then for fetching the file.
-    pub token: Token,
-    /// The port of the file door.
-    pub port: u16,
-    /// The most bytes of a file, 0 for any number.
-    pub max: u64,
 }
 
 /// An offer and how far it is.
@@ -753,26 +699,6 @@ impl Drop for Upload {
     }
 }
 
-/// A name to show, from what a user typed: the last part of a path, of a length that fits into a line. What is left of
-/// it does no harm, for nothing is ever stored under it.
-///
-/// ```
-/// use chat_server::{features::files::file_name, model::text::Text};
-/// let name = |typed: &str| file_name(&Text::new(typed).unwrap()).to_string();
-/// assert_eq!(name("/home/ani/laporan akhir.pdf"), "laporan akhir.pdf");
-/// assert_eq!(name(r"..\..\x.txt"), "x.txt");
-/// assert_eq!(name("../.."), "file");
-/// ```
-pub fn file_name(typed: &Text) -> Text {
-    let start = typed.rfind(['/', '\\']).map_or(0, |at| at + 1);
-    let mut name = typed.slice(start..typed.len()).trimmed();
-    if name.len() > MAX_FILE_NAME {
-        let end = (0..=MAX_FILE_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
-        name = name.slice(0..end);
-    }
-    if name.is_blank() || matches!(name.as_str(), "." | "..") { Text::own("file") } else { name }
-}
-
 impl Envelope {
     /// The file that this line is about.
     pub fn file(&self) -> Option<SharedFile> {
@@ -794,7 +720,7 @@ mod tests {
     fn a_file_goes_by_the_time_that_is_trusted_and_by_the_running_time() {
         let files = Files::open(&Config { file_hours: 24, ..Config::default() }, 0).unwrap();
         let (now, said_at) = (Moment::now(), DateTime::UNIX_EPOCH);
-        let token = Token(7);
+        let token = Token::of(7);
         let file = files.disk.create(token).unwrap();
         files.disk.complete(token, &file).unwrap();
         let (room, from, text) = (RoomName::lobby(), Name::parse("ani").unwrap(), Text::own("plan.txt"));

@@ -17,15 +17,19 @@ use crate::config::Config;
 use crate::config::chaos::Chaos;
 use crate::features::lab::chaos::Faulty;
 use crate::metrics::process::{self, Task};
-use crate::model::names::{ClientId, Name};
+use crate::model::names::ClientId;
 use crate::net::connection::{Link, serve};
 use crate::net::intake::MESSAGES;
 use crate::net::server::{Arrival, ServerHandle};
 use crate::protocol::dialect::{LineDecoder, LineEncoder};
+pub use inspection::{Doing, Inspection, Queue, Thread, Turns};
 
 mod chaos;
+
 pub(crate) mod glass;
+mod inspection;
 mod rules;
+pub mod verbs;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
@@ -76,91 +80,6 @@ pub(crate) struct Picture {
     pub(crate) turns: Vec<Turns>,
 }
 
-/// One thread.
-#[derive(Clone, Debug)]
-pub struct Thread {
-    /// Its name; the system keeps 15 letters of it.
-    pub name: String,
-    /// The client it works for, and that client's name.
-    pub client: Option<(ClientId, Option<Name>)>,
-    /// The system's letter: `R` works, `S` sleeps, `D` waits for a disk.
-    pub state: char,
-    /// The processor time it has had.
-    pub cpu: Duration,
-    /// What it does.
-    pub doing: Doing,
-}
-
-/// What a thread is doing.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Doing {
-    /// It works, or is about to.
-    Working,
-    /// It reads, and for so long nothing has come.
-    Reading(Duration),
-    /// It writes, and for so long the peer has taken nothing.
-    Writing(Duration),
-    /// It reads no more before the client has read its answers.
-    AwaitingTicket,
-    /// Its client was too fast, and is read again later.
-    Paced,
-    /// Nothing is to be written.
-    AwaitingBatch,
-    /// The router: nothing is to be done.
-    AwaitingMessage,
-    /// It accepts, and nobody comes.
-    Accepting,
-    /// It sleeps in a function of the system, as far as that tells.
-    Asleep(String),
-}
-
-/// How many turns of the router there were of one size.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Turns {
-    /// The fewest messages.
-    pub from: u64,
-    /// The most.
-    pub to: u64,
-    /// So many turns.
-    pub count: usize,
-    /// The longest of them.
-    pub longest: Duration,
-}
-
-/// What waits for one client.
-#[derive(Clone, Debug)]
-pub struct Queue {
-    /// Which.
-    pub id: ClientId,
-    /// Its name, if it has one.
-    pub name: Option<Name>,
-    /// Events that wait at the router.
-    pub events: usize,
-    /// Their bytes.
-    pub outbox: usize,
-    /// Bytes that wait at its writer.
-    pub queue: usize,
-    /// Its messages that are under way.
-    pub tickets: usize,
-}
-
-/// All that `INSPECT` shows.
-#[derive(Clone, Debug)]
-pub struct Inspection {
-    /// The threads, as many as are shown.
-    pub threads: Vec<Thread>,
-    /// How many there are in all.
-    pub all_threads: usize,
-    /// Messages that wait for the router, and how many can.
-    pub inbox: (u64, usize),
-    /// What waits for clients, the most first, as many as are shown.
-    pub queues: Vec<Queue>,
-    /// How many clients there are in all.
-    pub all_clients: usize,
-    /// The last turns of the router by their size.
-    pub turns: Vec<Turns>,
-}
-
 impl Picture {
     /// A server with one client, as the tests of the router alone see one.
     pub(crate) fn of_one_client() -> Picture {
@@ -175,13 +94,6 @@ impl Picture {
         });
         let turns = vec![Turns { from: 1, to: 1, count: 1, longest: Duration::ZERO }];
         Picture { all: threads.len(), threads: threads.to_vec(), tickets: HashMap::new(), turns }
-    }
-}
-
-impl Inspection {
-    /// How many rows it has.
-    pub fn rows(&self) -> usize {
-        self.threads.len() + 1 + self.queues.len() + self.turns.len()
     }
 }
 
@@ -330,7 +242,7 @@ impl Lab {
 /// Serves a client behind the glass wall, and with what is to go wrong with it.
 pub(crate) fn serve_watched(lab: &Lab, arrival: &Arrival, handle: &ServerHandle) {
     let Arrival { id, ref socket, accepted, .. } = *arrival;
-    let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+    let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
     match lab.chaos.fault_of(id) {
         None => serve(&Watched::new(lab, id, &**socket), id, accepted, decoder, encoder, handle),
         Some(fault) => {

@@ -17,17 +17,20 @@ use crate::chat::router::Router;
 use crate::chat::ticket::Ticket;
 use crate::config::{Config, SETTINGS};
 use crate::features::Features;
+use crate::features::VERBS;
 use crate::features::archive::store::Report;
+use crate::features::files::Files;
 use crate::features::files::door::{Desk, Peer};
-use crate::features::files::{Files, Token};
 use crate::features::lab::{Lab, Picture};
 use crate::features::operators::rehash::WAITING;
 use crate::metrics::Metrics;
 use crate::model::command::Command;
 use crate::model::event::{Leave, Warning};
+use crate::model::file::Token;
 use crate::model::names::ClientId;
 use crate::model::now::Now;
 use crate::model::text::Text;
+use crate::model::verbs::QUIT;
 use crate::net::intake::is_ahead;
 use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
@@ -235,7 +238,7 @@ impl Stage for Bare {
         let outbox = Outbox::new(Box::new(shelf.clone()), self.setup.config.outbox_bytes);
         self.turn(vec![Message::ClientJoined(Client::new(id, outbox, format!("{address}:1"), "line"))]);
         let splitter = Splitter::new(self.setup.config.line_bytes);
-        let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+        let (decoder, encoder) = (LineDecoder::new(&VERBS), LineEncoder::default());
         self.clients.insert(who.into(), Seat { id, splitter, decoder, encoder, shelf, lines: VecDeque::new() });
         true
     }
@@ -389,6 +392,6 @@ fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant>
         // Without an offer there is nothing to agree to.
         Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
         Input::Interrupt => Some(Meant::Interrupt(decoder.interrupt())),
-        Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),
+        Input::EndOfTransmission => Some(Meant::Request(Request::of(&QUIT, Ok(Command::Quit(None))))),
     }
 }

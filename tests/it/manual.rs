@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chat_server::config::{Config, SETTINGS};
+use chat_server::features::VERBS;
 use chat_server::model::code::Code;
-use chat_server::model::command::VERBS;
 use chat_server::model::event::{Envelope, Event, Warning, Wire};
 use chat_server::model::now::Now;
 use chat_server::protocol::render::render;
@@ -70,7 +70,7 @@ fn table_of(heading: &str, when: fn(Code) -> Option<&'static str>) -> String {
 fn the_manual_has_every_verb_and_every_slash() {
     let text = section("4. Verbs");
     let rows = table(&text, "| verb | slash | does | answer |");
-    for verb in VERBS {
+    for verb in VERBS.iter() {
         let form = format!("`{}:", verb.name);
         let row = rows.iter().find(|row| row[0].contains(&form)).unwrap_or_else(|| panic!("no row for {}", verb.name));
         for slash in verb.slashes {
@@ -90,7 +90,7 @@ fn the_manual_has_every_verb_and_every_slash() {
         let words = sentence.split('`').skip(1).step_by(2);
         words.map(|word| word.split(':').next().unwrap_or_default().to_string()).collect()
     };
-    let of = |is: fn(&chat_server::model::command::Verb) -> bool| -> BTreeSet<String> {
+    let of = |is: fn(&chat_server::model::verb::Verb) -> bool| -> BTreeSet<String> {
         VERBS.iter().filter(|verb| is(verb)).map(|verb| verb.name.to_string()).collect()
     };
     assert_eq!(named("Before sign-on only"), of(|verb| verb.early));
@@ -117,14 +117,22 @@ fn the_manual_has_every_warning() {
 
 #[test]
 fn the_manual_has_every_kind_of_line() {
-    let source = read("src/protocol/render.rs");
-    let code = source.split("#[cfg(test)]").next().unwrap().to_string()
-        + &read("src/protocol/render/inspection.rs")
-        + &read("src/protocol/render/moderation.rs");
-    let words = code.split('"').skip(1).step_by(2);
-    let is_kind = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
-    let kinds: BTreeSet<&str> = words.filter(is_kind).collect();
-    assert!(kinds.len() > 25, "{kinds:?}");
+    // The lines of events stand in the renderer, those of rows and blocks beside what they show.
+    let mut kinds = BTreeSet::new();
+    for module in crate::layers::root().modules.values() {
+        let source = read(&module.file);
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        let is_renderer = module.file.starts_with("src/protocol/render");
+        let before = ["Parts::new(", "Block::new(", "Block::of_lines("];
+        let parts: Vec<&str> = code.split('"').collect();
+        for words in parts.windows(2).step_by(2) {
+            let is_kind = words[1].len() > 1 && words[1].bytes().all(|b| b.is_ascii_uppercase());
+            if is_kind && (is_renderer || before.iter().any(|before| words[0].ends_with(before))) {
+                kinds.insert(words[1].to_string());
+            }
+        }
+    }
+    assert!(kinds.len() > 45, "{kinds:?}");
     let text = section("3. Server lines");
     let played = played();
     for kind in kinds {
@@ -137,7 +145,7 @@ fn the_manual_has_every_kind_of_line() {
 
 #[test]
 fn the_manual_has_every_capability() {
-    let source = read("src/protocol/render.rs");
+    let source = read("src/protocol/render/events.rs");
     let lists = source.lines().filter(|line| line.contains("CAPS: &str = ")).filter_map(|line| line.split('"').nth(1));
     let capabilities: Vec<&str> = lists.flat_map(|list| list.split(',')).filter(|word| !word.is_empty()).collect();
     assert!(capabilities.len() > 8, "{capabilities:?}");
@@ -190,7 +198,7 @@ fn every_verb_is_refused_as_the_manual_says() {
 fn every_verb_is_played_and_every_refusal_is_seen() {
     let played = played();
     let said: Vec<&str> = played.lines().filter_map(|line| Some(line.split_once("> ")?.1)).collect();
-    for verb in VERBS {
+    for verb in VERBS.iter() {
         let played = said.iter().any(|line| {
             let word = line.split([':', '=']).next().unwrap_or_default();
             let slash = line.strip_prefix('/').and_then(|rest| rest.split(' ').next());
@@ -209,7 +217,7 @@ fn every_verb_is_played_and_every_refusal_is_seen() {
 #[test]
 fn the_whole_help_is_in_the_manual() {
     let manual = section("4. Verbs");
-    for verb in VERBS {
+    for verb in VERBS.iter() {
         let line = format!("\nani< * HELP {}: {}  - {}\n", verb.name, verb.usage, verb.help);
         assert!(manual.contains(&line), "PROTOCOL.md does not have:{line}");
     }

@@ -10,11 +10,13 @@ use crate::chat::message::{Client, Message};
 use crate::chat::room::{Opener, Room};
 use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
+use crate::model::args::wrong;
 use crate::model::code::Code;
-use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence, VERBS, Verb};
-use crate::model::event::{Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, User, Version};
+use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence};
+use crate::model::event::{Block, Change, Done, Envelope, Event, Leave, Speech, Version, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::rows::{RoomInfo, Stat, User};
 use crate::model::text::Text;
 
 /// How long a room counts as new to who opened it.
@@ -40,23 +42,27 @@ impl<F: Hooks> Turn<'_, F> {
             }
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),
-            Command::Rooms => Ok(Answer::Block(None, Items::Rooms(self.rooms(id)))),
+            Command::Rooms => Ok(Answer::Block(Block::rooms(self.rooms(id)))),
             Command::Part(room) => self.part(id, room),
             Command::Room(room) => self.room(id, room),
             Command::History(query) => self.history(id, query),
             Command::Options(choices) => self.options(id, choices),
             Command::Telnet(wanted) => {
                 let is_on = self.clients.get(id).is_some_and(|client| client.state.is_edited);
-                Ok(Answer::Done(Done::Telnet(if wanted == Some(true) && !is_on { None } else { Some(is_on) })))
+                let is_asked = wanted == Some(true) && !is_on;
+                Ok(Answer::Done(line_editing(if is_asked { None } else { Some(is_on) }).into()))
             }
             Command::Terminal(_) => Err(Refusal::NO_TEXT),
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {
-                let client = self.clients.get(id);
-                Ok(Answer::Done(Done::Why(client.and_then(|client| client.state.refusal.clone()))))
+                let refusal = self.clients.get(id).and_then(|client| client.state.refusal.clone());
+                Ok(Answer::Done(match refusal {
+                    Some((at, refusal)) => Done::Why(at, refusal),
+                    None => Words::fixed("Nothing was refused.").into(),
+                }))
             }
-            Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
-            Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
+            Command::Help(word) => self.help(id, word),
+            Command::Stats => Ok(Answer::Block(Block::stats(self.stats()))),
             // Last words are words, too.
             Command::Quit(words) => {
                 Ok(Answer::Leave(Leave::Quit(words.filter(|_| F::may_speak_everywhere(self, id).is_ok()))))
@@ -127,7 +133,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
         }
         let (room, op) = match self.router.rooms.get(&name) {
-            Some(room) => (room.name.clone(), room.ops.contains(&id)),
+            Some(room) => (room.name.clone(), F::is_op(id, room)),
             None => (name, false),
         };
         Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
@@ -142,13 +148,14 @@ impl<F: Hooks> Turn<'_, F> {
         let opener = self.may_open(id)?;
         if rooms.len() >= self.router.max_rooms {
             // What is kept is not given up for a room that is new.
-            let is_empty = |room: &&Room| room.members.is_empty() && room.name != RoomName::lobby();
+            let is_empty = |room: &&Room<F::Room>| room.members.is_empty() && room.name != RoomName::lobby();
             let empty = rooms.values().filter(is_empty).filter(|room| !F::is_lasting(self, room));
             let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
             let (oldest, last_id) = oldest.ok_or_else(|| no_place_for_rooms(self.router.max_rooms))?;
             self.forget_room(&oldest, last_id);
         }
-        let mut room = Room::new(name.clone(), self.router.history, self.router.forgotten_id);
+        let mut room =
+            Room::new(name.clone(), self.router.history, self.router.forgotten_id, F::room(self.router.forgotten_id));
         room.opener = Some(opener);
         self.router.rooms.insert(name.clone(), room);
         if let Some(client) = self.clients.get_mut(id) {
@@ -187,7 +194,7 @@ impl<F: Hooks> Turn<'_, F> {
     /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many are in it.
     pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
         let who = self.name_of(id)?;
-        let (signed_in, person, now) = (self.is_signed_in(id), self.person(id), self.now.mono);
+        let (person, now) = (self.person(id), self.now.mono);
         let client = self.clients.get(id);
         let is_quiet = client.is_some_and(|client| client.state.announce_at.is_some());
         let near = client.and_then(Client::address).map(neighbourhood);
@@ -196,11 +203,6 @@ impl<F: Hooks> Turn<'_, F> {
             return Err(Refusal::no_such_room(name));
         };
         let name = room.name.clone();
-        let is_first = room.members.is_empty() && room.op_accounts.is_empty() && name != RoomName::lobby();
-        let is_op = signed_in && room.op_accounts.contains(&who) || others.iter().any(|other| room.ops.contains(other));
-        if is_op {
-            room.ops.insert(id);
-        }
         let is_double = others.iter().any(|other| room.members.contains(other));
         let is_hidden = if is_double {
             others.iter().any(|other| room.unannounced.contains(other))
@@ -212,14 +214,11 @@ impl<F: Hooks> Turn<'_, F> {
         }
         room.doubles += usize::from(is_double);
         room.members.insert(id);
-        room.invited.retain(|invited| *invited != id);
         // What was said before is history for those who come in now.
         let _unheard = room.news.take_rest(id);
         let is_new_crowd = room.count_heads();
         let users = room.people();
-        if is_first {
-            self.make_op(id, &name);
-        }
+        F::entered(self, id, &name);
         if let Some(client) = self.clients.get_mut(id) {
             client.state.rooms.push(name.clone());
             client.state.current = Some(name.clone());
@@ -241,16 +240,12 @@ impl<F: Hooks> Turn<'_, F> {
         let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
         let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
         let (lines, more) = room.history.page(None, None, lines);
-        let older = || lines.first().and_then(|line| line.id()).filter(|first| room.is_kept && room.first_id < *first);
+        let older = || lines.first().and_then(|line| line.id()).filter(|first| F::first_id(room) < *first);
         let more = more.or_else(older);
         let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
-        if let Some((by, text)) = &room.topic {
-            let topic = Event::Topic { room: name.clone(), by: by.clone(), text: text.clone() };
-            self.tell(id, topic);
-        }
+        F::show_room(self, id, name);
         if !lines.is_empty() {
-            let items = Items::History { lines, more };
-            self.tell(id, Event::Block(Block { tag: None, room: Some(name.clone()), items }));
+            self.tell(id, Event::Block(Block::history(Some(name.clone()), lines, more)));
         }
         if in_crowd {
             self.tell(id, Event::Note { room: Some(name.clone()), text: crowd() });
@@ -306,7 +301,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     /// A room into which a user may speak.
-    pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+    pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.readable(id, name)?;
         F::may_speak(self, id, room)?;
         Ok(room)
@@ -462,7 +457,7 @@ impl<F: Hooks> Turn<'_, F> {
         let mut seen = HashSet::new();
         users.retain(|user| user.account.is_none() || seen.insert(user.name.clone()));
         users.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Answer::Block(room, Items::List(users)))
+        Ok(Answer::Block(Block::list(room, users)))
     }
 
     /// A person as `asker` may see them: without the closed rooms that the asker is not in.
@@ -486,11 +481,8 @@ impl<F: Hooks> Turn<'_, F> {
             .map(|room| RoomInfo {
                 name: room.name.clone(),
                 users: room.people(),
-                modes: room.modes(),
-                topic: match &room.topic {
-                    Some((_, text)) if F::may_read(self, id, room).is_ok() => text.clone(),
-                    _ => Text::default(),
-                },
+                modes: F::modes(room),
+                topic: F::topic(self, id, room),
             })
             .collect();
         rooms.sort_by(|a, b| a.name.cmp(&b.name));
@@ -538,7 +530,7 @@ impl<F: Hooks> Turn<'_, F> {
             return Err(Refusal::not_in_room(&name));
         };
         client.state.current = Some(found.clone());
-        Ok(Answer::Done(Done::Current(found)))
+        Ok(Answer::Done(Words::new(format!("What you say goes to {found}.")).with("room", &found).into()))
     }
 
     fn history(&self, id: ClientId, query: HistoryQuery) -> Result<Answer<F>, Refusal> {
@@ -548,7 +540,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     /// A room whose talk a user may know of.
-    pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+    pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         F::may_read(self, id, room)?;
         Ok(room)
@@ -568,13 +560,16 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Options(choices)))
     }
 
-    fn help(&self, id: ClientId, verb: Option<&'static Verb>) -> Vec<&'static Verb> {
+    fn help(&self, id: ClientId, word: Option<Text>) -> Result<Answer<F>, Refusal> {
         let early = self.clients.get(id).is_none_or(|client| client.name.is_none());
-        match verb {
-            Some(verb) => vec![verb],
+        let verbs = match word.filter(|word| word.as_str() != "/") {
+            Some(word) => {
+                vec![F::VERBS.meant(&word).ok_or_else(|| wrong(&word, "/help alone shows every command."))?]
+            }
             // Before sign-on only what can be done then.
-            None => VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
-        }
+            None => F::VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
+        };
+        Ok(Answer::Block(Block::help(verbs)))
     }
 
     fn stats(&self) -> Vec<Stat> {
@@ -629,4 +624,17 @@ impl Client {
     pub(crate) fn ignores(&self, name: &Name) -> bool {
         self.state.ignored.contains(name)
     }
+}
+
+/// Whether lines are edited here (comfort mode); `None`: the client's telnet is asked for it.
+fn line_editing(is_on: Option<bool>) -> Words {
+    let (state, words) = match is_on {
+        Some(true) => ("on", "Lines are edited here; /telnet off ends it."),
+        Some(false) => ("off", "Lines are edited by your own client; /telnet on changes that, in telnet."),
+        None => (
+            "asked",
+            "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
+        ),
+    };
+    Words::fixed(words).with("telnet", state)
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Token;
+use crate::model::file::Token;
 
 /// What is not whole yet ends in this.
 const PART: &str = ".part";
@@ -31,7 +31,7 @@ pub(super) fn tokens(count: usize) -> io::Result<Vec<Token>> {
     for _ in 0..count {
         let mut bytes = [0; 16];
         source.read_exact(&mut bytes)?;
-        tokens.push(Token(u128::from_ne_bytes(bytes)));
+        tokens.push(Token::of(u128::from_ne_bytes(bytes)));
     }
     Ok(tokens)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chat_server::model::audit::Entry;
-use chat_server::model::event::{RoomInfo, SharedFile, Stat, User as Listed};
+use chat_server::model::event::SharedFile;
+use chat_server::model::rows::{RoomInfo, Stat, User as Listed};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -176,7 +177,7 @@ pub(crate) fn figure(stat: &Stat) -> serde_json::Value {
 }
 
 impl Presence {
-    /// What the core knows of somebody, in one word.
+    /// The presence of a user who is away or not, and idle for so many seconds.
     pub fn of(away: bool, idle_secs: u64) -> Presence {
         match (away, idle_secs) {
             (true, _) => Presence::Away,
