@@ -1,9 +1,14 @@
 //! The store as a server sees it, on real files.
 
+mod accounts;
 mod crash;
 mod faults;
 mod keeping;
 mod kit;
+mod looks;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 mod migrations;
 mod model;
+mod scripts;
 mod tools;

@@ -1,15 +1,12 @@
 //! Promise P19: chatd fails closed. A wrong setting starts nothing, no user from outside gets in unless told, and no other user on the
 //! machine reads what is kept.
-#![cfg(unix)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use kit::{Chatd, command, hears, output, says};
-
-mod kit;
+use crate::kit::{Chatd, command, hears, output, says};
 
 #[test]
 fn a_wrong_setting_starts_nothing_and_touches_no_data() {

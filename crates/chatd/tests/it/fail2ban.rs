@@ -5,10 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::kit::{Chatd, command, hears, says};
 use chat_conformance::program::is_here;
-use kit::{Chatd, command, hears, says};
-
-mod kit;
 
 const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/fail2ban/chatd.filter.conf");
 const KEY: &str = "one-key-of-an-operator";

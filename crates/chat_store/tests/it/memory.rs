@@ -1,10 +1,10 @@
-//! The memory that hashing takes comes back when there is nothing to hash. A program of its own: others would take memory as well.
-#![cfg(all(target_os = "linux", target_env = "gnu"))]
+//! The memory that hashing takes comes back when there is nothing to hash. Alone in its process, for other tests take memory as well.
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat_conformance::program::alone;
 use chat_server::features::archive::store::{Answer, Question, Report};
 use chat_server::model::names::Name;
 use chat_server::model::secrets::{Proof, Secret};
@@ -21,6 +21,10 @@ fn in_use() -> usize {
 
 #[test]
 fn a_burst_of_sign_ins_leaves_no_memory_behind() {
+    alone("memory::a_burst_of_sign_ins_leaves_no_memory_behind", burst);
+}
+
+fn burst() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { dir: dir.path().into(), durability: Durability::Relaxed, retention: Retention::default() };
     let (sqlite, _) = Sqlite::open(options).unwrap();

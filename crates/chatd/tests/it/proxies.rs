@@ -1,16 +1,13 @@
 //! The page behind a proxy: the files of deploy/nginx and deploy/caddy as they stand there, with the real nginx and the real Caddy.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-mod kit;
+use crate::kit::{Chatd, DEADLINE, command, free_port};
 use chat_conformance::program::is_here;
-use kit::{Chatd, DEADLINE, command};
 
 const NAME: &str = "chat.example.org";
 const PASSWORD: &str = "a-long-password-1";
@@ -19,18 +16,6 @@ const FILE: usize = 2 << 20;
 
 fn recipe(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path)).expect(path)
-}
-
-/// A port that is free, below those that the system gives to others who ask for any port. No two tests try the same one.
-fn free_port() -> u16 {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    let first = 22_000 + std::process::id() % 1_000 * 10;
-    loop {
-        let port = u16::try_from(first + TRIED.fetch_add(1, Relaxed)).expect("a free port");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// A proxy that runs. It is ended with the test.

@@ -1,6 +1,5 @@
 //! What chatd owes to who starts it, with each of its subcommands: output that did not arrive is a failure, signals that were
 //! ignored stay ignored, words that are no text are refused by a sentence, and no user hears of a path.
-#![cfg(target_os = "linux")]
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,11 +7,9 @@ use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Output, Stdio};
 
+use crate::kit::{self, Chatd, command, hears, says};
 use chat_conformance::program::tied;
-use kit::{Chatd, command, hears, says};
 use tempfile::TempDir;
-
-mod kit;
 
 /// A command line for a shell, in which `$0` is chatd, in a folder of its own.
 fn shell(words: &str, folder: &TempDir) -> Command {

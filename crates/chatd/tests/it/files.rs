@@ -5,9 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
-use kit::{Chatd, command, says};
-
-mod kit;
+use crate::kit::{Chatd, command, says};
 
 /// chatd with its data there, and the address of its file door.
 fn start(data: &Path) -> (Chatd, String) {

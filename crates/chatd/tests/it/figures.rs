@@ -1,6 +1,5 @@
 //! chatd's figures, and what stands in deploy/ for those who watch them: every name in a dashboard or an alert is one that a
 //! server really has.
-#![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
 use std::fs;

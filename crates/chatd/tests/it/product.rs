@@ -4,9 +4,7 @@ use std::io::{BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kit::{Chatd, DEADLINE, command, connect, hears, output, says};
-
-mod kit;
+use crate::kit::{Chatd, DEADLINE, command, connect, hears, output, says};
 
 /// Each engine carries a line from one to another, with the threads that it is made of, and ends when it is told to.
 #[test]

@@ -1,5 +1,4 @@
 //! The life of chatd as its operator sees it: signals, a reload, and what systemd is told.
-#![cfg(target_os = "linux")]
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,10 +7,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::kit::{self, Chatd, DEADLINE, command, hears, says};
 use chat_conformance::program::{Program, is_here};
-use kit::{Chatd, DEADLINE, command, hears, says};
-
-mod kit;
 
 /// A file of settings, and a server that runs with it.
 struct Operated {

@@ -5,9 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-mod kit;
+use crate::kit::{Chatd, command, says};
 use chat_conformance::program::is_here;
-use kit::{Chatd, command, says};
 
 /// What a block of commands is known by, and what it has to print.
 const SHOWN: [(&str, &[&str]); 4] = [
@@ -16,7 +15,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
     ("PUT $token", &[]),
     ("chatd backup", &[" bytes, checked", "structure: good", "ids: good"]),
 ];
-/// Commands that other tests run: telnet on a terminal (the suite of telnet), TLS (crates/chatd/tests/tls.rs).
+/// Commands that other tests run: telnet on a terminal (the suite of telnet), TLS (`tls`).
 const ELSEWHERE: [&str; 2] = ["telnet localhost 7878", "openssl s_client"];
 
 fn root() -> &'static Path {

@@ -83,7 +83,7 @@ impl Chat {
     fn run(addr: &str, flags: &[&str], key: Option<&str>) -> Chat {
         let mut command = tied(std::env::current_exe().expect("the test knows where it is"));
         let flags = [&["--addr", addr][..], flags].concat().join("\n");
-        command.args(["server", "--exact", "--ignored", "--nocapture"]).env(FLAGS, flags);
+        command.args(["program::server", "--exact", "--ignored", "--nocapture"]).env(FLAGS, flags);
         command.envs(key.map(|key| ("CHAT_OPERATOR_KEY", key)));
         let mut running = Running::start(&mut command);
         // The log is not read, and it must not fill its pipe.

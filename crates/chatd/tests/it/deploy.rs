@@ -4,13 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::kit::free_port;
 use chat_conformance::program::{is_here, tied};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -108,11 +108,7 @@ struct Operator {
 
 impl Operator {
     fn new() -> Operator {
-        // Below those that the system gives to others who ask for any port, and five for each process.
-        let mut free = (20_000 + std::process::id() % 2_500 * 5..).filter_map(|port| {
-            TcpListener::bind(("127.0.0.1", u16::try_from(port).expect("a port"))).ok().map(|_| port.to_string())
-        });
-        let ports = PORTS.iter().map(|port| (*port, free.next().expect("a free port"))).collect();
+        let ports = PORTS.iter().map(|port| (*port, free_port().to_string())).collect();
         Operator { dir: tempfile::tempdir().expect("a folder"), ports, server: None }
     }
 

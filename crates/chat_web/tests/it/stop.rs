@@ -1,12 +1,11 @@
 //! The end: all users are told, nothing comes after the goodbye, and no thread is left. One test, since it counts threads.
 
-mod kit;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::kit::{Heard, Stage, Ws, quick};
+use chat_conformance::program::alone;
 use chat_web::{Times, WebConfig};
-use kit::{Heard, Stage, Ws, quick};
 use serde_json::json;
 
 fn threads_of_the_door() -> usize {
@@ -37,6 +36,10 @@ fn reads_the_end(mut socket: Ws, reason: &str, code: u16) {
 
 #[test]
 fn the_end_is_told_and_leaves_nothing_behind() {
+    alone("stop::the_end_is_told_and_leaves_nothing_behind", stop);
+}
+
+fn stop() {
     assert_eq!(threads_of_the_door(), 0);
     stop_while_everybody_talks();
     assert_eq!(threads_of_the_door(), 0);

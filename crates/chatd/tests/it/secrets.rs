@@ -5,12 +5,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use kit::{Chatd, command, connect, hears, says};
+use crate::kit::{Chatd, command, connect, hears, says};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-
-mod kit;
 
 const PASSWORD: &str = "rarest-horse-of-all";
 const WRONG: &str = "wrongest-horse-of-all";

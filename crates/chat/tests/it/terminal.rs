@@ -1,5 +1,4 @@
 //! A terminal is given back as it was, however the client ends or is stopped; and one that knows no escape sequences gets none.
-#![cfg(target_os = "linux")]
 
 use std::fs::File;
 use std::io::{Read, Write};

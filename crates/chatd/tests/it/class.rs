@@ -1,7 +1,4 @@
 //! Forty people behind one address are a class and no attack: they come in the morning, all at once, with the settings as they are.
-#![cfg(unix)]
-
-mod kit;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +7,7 @@ use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kit::{Chatd, DEADLINE, hears, says};
+use crate::kit::{self, Chatd, DEADLINE, hears, says};
 
 const CLASS: usize = 40;
 /// So many connections a browser opens for one page.
@@ -208,7 +205,7 @@ fn the_page_leaves_descriptors_to_the_other_doors() {
 /// What the manual says of limits by address is what a server has that no user has set.
 #[test]
 fn the_manual_has_the_limits_by_address_as_they_are() {
-    let manual = include_str!("../../../deploy/README.md");
+    let manual = include_str!("../../../../deploy/README.md");
     let (_, table) = manual.split_once("| limit by address | setting | default |").expect("the table");
     let (_, example, _) = kit::output(&["config", "--example"]);
     let default = |setting: &str| {

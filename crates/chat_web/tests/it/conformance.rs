@@ -1,15 +1,13 @@
 //! Plays the transcripts of tests/transcripts against a real server with both doors; README.md there has the format.
 
-mod kit;
-
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::kit::{self, Call, Guest, Heard, Reply, Stage, TestClient, Ws, eventually, fits, matches, quick};
 use chat_server::config::SETTINGS;
 use chat_server::model::operator_key::OperatorKey;
 use chat_web::WebConfig;
-use kit::{Call, Guest, Heard, Stage, TestClient, Ws, eventually, fits, matches, quick};
 use serde_json::{Map, Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -198,7 +196,7 @@ impl Player {
         if let Some(body) = step.get("body") {
             call = call.header("content-type", "application/json").body(body.to_string());
         }
-        let right = |reply: &kit::Reply| -> Result<(), String> {
+        let right = |reply: &Reply| -> Result<(), String> {
             if Some(u64::from(reply.status)) != step.get("status").and_then(Value::as_u64) {
                 return Err(format!("status {}: {}", reply.status, reply.text()));
             }

@@ -1,13 +1,26 @@
 //! A chatd for tests, and a user who talks to it.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use chat_conformance::program::tied;
 use tempfile::NamedTempFile;
+
+/// A port that is free, below those that the system gives to others who ask for any port. No two tests try the same one.
+pub(crate) fn free_port() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let first = 20_000 + std::process::id() % 300 * 40;
+    loop {
+        let port = u16::try_from(first + TRIED.fetch_add(1, Relaxed)).expect("a free port");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -1,13 +1,12 @@
 //! What the tests of this door are written with: a server with both doors, an HTTP client and a WebSocket client that
 //! block with a deadline.
-#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
+#![allow(unreachable_pub)]
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use chat_server::config::Config;
 pub use chat_server::testing::{DEADLINE, MemoryStore, Setup, TestClient, TestServer, matches, quick};
 use chat_web::{OpenSockets, Web, WebConfig};
 use serde_json::{Value, json};
@@ -326,11 +325,6 @@ impl Ws {
         }
     }
 
-    /// The socket below, for tests that treat it badly.
-    pub fn stream(&self) -> &TcpStream {
-        self.socket.get_ref()
-    }
-
     pub fn send(&mut self, frame: &Value) {
         self.send_raw(Message::text(frame.to_string()));
     }
@@ -490,10 +484,6 @@ impl Ws {
     pub fn close(mut self) {
         let _gone = self.socket.close(None);
         while !matches!(self.any(), Heard::Cut) {}
-    }
-
-    pub fn set_deadline(&self, deadline: Duration) {
-        self.socket.get_ref().set_read_timeout(Some(deadline)).expect("a timeout");
     }
 }
 

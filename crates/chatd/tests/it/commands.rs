@@ -5,10 +5,8 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::kit::{Chatd, command, output};
 use chat_conformance::program::is_here;
-use kit::{Chatd, command, output};
-
-mod kit;
 
 /// What a shell says to a script, and its exit code.
 fn shell(words: &[&str], script: &str) -> (Option<i32>, String) {

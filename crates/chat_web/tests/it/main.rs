@@ -1,0 +1,19 @@
+//! The browser door from outside: REST, rooms where all doors speak at once, resumes, the read model behind REST, and the page's files.
+
+mod assets;
+mod bans;
+mod conformance;
+mod files;
+mod gate;
+mod kept;
+mod kit;
+mod listener;
+mod openapi;
+mod pages;
+mod rest;
+mod rights;
+mod rooms;
+mod sockets;
+#[cfg(target_os = "linux")]
+mod stop;
+mod tokens;

@@ -1,0 +1,29 @@
+//! Tests of chatd, the program, from outside: each starts one of its own.
+
+mod account;
+#[cfg(unix)]
+mod class;
+#[cfg(target_os = "linux")]
+mod clock;
+mod commands;
+mod crash;
+mod data;
+mod deploy;
+mod fail2ban;
+#[cfg(unix)]
+mod fail_closed;
+#[cfg(target_os = "linux")]
+mod figures;
+mod files;
+mod kit;
+#[cfg(target_os = "linux")]
+mod life;
+mod product;
+mod proxies;
+mod readme;
+mod secrets;
+#[cfg(target_os = "linux")]
+mod tls;
+mod transcripts;
+#[cfg(target_os = "linux")]
+mod unix;
