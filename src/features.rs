@@ -12,16 +12,85 @@ use crate::features::archive::reads::Reads;
 use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::moderation::sanction::Sanctions;
 use crate::features::operators::state::{Doer, Operators};
-use crate::model::command::{Command, HistoryQuery, Verb};
+use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Stat, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::text::Text;
+use crate::model::verb::{Needs, Verb, Verbs};
+use crate::model::verbs as kernel;
 
 use state::{Room, RoomState};
 
 pub use state::Features;
+
+/// All verbs, in the order in which `/help` shows them: a verb that is new has its row here.
+pub static VERBS: Verbs = Verbs::new(&[
+    &kernel::JOIN,
+    &kernel::MSG,
+    &kernel::SAY,
+    &kernel::ACT,
+    &messages::verbs::ANSWER,
+    &messages::verbs::EDIT,
+    &messages::verbs::DELETE,
+    &messages::verbs::REACT,
+    &messages::verbs::UNREACT,
+    &kernel::PASTE,
+    &kernel::WHISPER,
+    &presence::verbs::REPLY,
+    &kernel::NICK,
+    &kernel::LIST,
+    &presence::verbs::WHO,
+    &kernel::ROOMS,
+    &kernel::PART,
+    &kernel::ROOM,
+    &rooms::verbs::TOPIC,
+    &rooms::verbs::INVITE,
+    &rooms::verbs::MODE,
+    &moderation::verbs::OP,
+    &moderation::verbs::DEOP,
+    &moderation::verbs::KICK,
+    &moderation::verbs::MUTE,
+    &moderation::verbs::UNMUTE,
+    &moderation::verbs::BAN,
+    &moderation::verbs::UNBAN,
+    &moderation::verbs::BANS,
+    &operators::verbs::FORGET,
+    &kernel::HISTORY,
+    &archive::verbs::SEARCH,
+    &archive::verbs::EXPORT,
+    &accounts::verbs::REGISTER,
+    &accounts::verbs::LOGIN,
+    &accounts::verbs::LOGOUT,
+    &accounts::verbs::PASSWD,
+    &accounts::verbs::ROLE,
+    &accounts::verbs::INVITECODE,
+    &operators::verbs::OPER,
+    &operators::verbs::ANNOUNCE,
+    &operators::verbs::LOCKDOWN,
+    &operators::verbs::REHASH,
+    &operators::verbs::SHUTDOWN,
+    &operators::verbs::AUDIT,
+    &presence::verbs::AWAY,
+    &presence::verbs::IGNORE,
+    &presence::verbs::UNIGNORE,
+    &kernel::OPT,
+    &line_editing::verbs::TELNET,
+    &presence::verbs::TYPING,
+    &kernel::PING,
+    &kernel::WHY,
+    &kernel::HELP,
+    &files::verbs::SEND,
+    &files::verbs::FILES,
+    &kernel::STATS,
+    &lab::verbs::INSPECT,
+    &kernel::QUIT,
+    #[cfg(test)]
+    &kernel::CRASH,
+    #[cfg(test)]
+    &kernel::CRASH_CLIENT,
+]);
 
 pub mod accounts;
 pub mod archive;
@@ -38,6 +107,7 @@ pub(crate) mod state;
 
 impl Hooks for Features {
     type Later = state::Later;
+    const VERBS: &'static Verbs = &VERBS;
     type Room = RoomState;
 
     fn room(last_id: u64) -> RoomState {
@@ -217,7 +287,12 @@ impl Hooks for Features {
 
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
         let features = &turn.router.features;
-        (!verb.stored || features.archive.is_some()) && (!verb.files || features.files.is_some())
+        match verb.needs {
+            Needs::Store => features.archive.is_some(),
+            Needs::Files => features.files.is_some(),
+            // The help of such a verb says how a lab is started.
+            Needs::Nothing | Needs::Lab => true,
+        }
     }
 
     fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
@@ -328,5 +403,61 @@ impl Hooks for Features {
         if let Some(glass) = &router.features.glass {
             glass.lab.turned(messages, took);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::command::{Choice, ModeChange, View};
+
+    fn read(name: &str, args: &str) -> Result<Command, Refusal> {
+        VERBS.named(name).unwrap().read(Text::new(args).unwrap())
+    }
+
+    #[test]
+    fn every_verb_and_slash_is_there_once() {
+        let mut words: Vec<&str> = VERBS.iter().flat_map(|v| v.slashes.iter().copied()).collect();
+        let mut names: Vec<&str> = VERBS.iter().map(|v| v.name).collect();
+        for list in [&mut words, &mut names] {
+            let count = list.len();
+            list.sort_unstable();
+            list.dedup();
+            assert_eq!(list.len(), count);
+        }
+    }
+
+    #[test]
+    fn arguments_become_types() {
+        let ani = Name::parse("ani").unwrap();
+        let rust = RoomName::parse("#rust").unwrap();
+        assert_eq!(read("JOIN", "ani"), Ok(Command::Join(ani.clone())));
+        assert_eq!(read("JOIN", "#rust"), Ok(Command::Enter { room: rust.clone(), key: None }));
+        assert_eq!(
+            read("WHISPER", "ani  psst: hey"),
+            Ok(Command::Whisper { to: ani, text: Text::new("psst: hey").unwrap() })
+        );
+        assert_eq!(
+            read("HISTORY", "#rust after=7 limit=3"),
+            Ok(Command::History(HistoryQuery { room: Some(rust), before: None, after: Some(7), limit: Some(3) }))
+        );
+        assert_eq!(
+            read("MODE", "+k secret"),
+            Ok(Command::Mode { room: None, change: Some(ModeChange::Key(Some(Text::new("secret").unwrap()))) })
+        );
+        assert_eq!(
+            read("OPT", "view=short ping=60"),
+            Ok(Command::Options(vec![Choice::View(View::Short), Choice::Ping(60)]))
+        );
+    }
+
+    #[test]
+    fn the_nearest_verb_is_named() {
+        let near = |typed| VERBS.near(typed).map(|verb| verb.name);
+        assert_eq!(near("JION"), Some("JOIN"));
+        assert_eq!(near("whsper"), Some("WHISPER"));
+        assert_eq!(near("EXITT"), Some("QUIT"));
+        assert_eq!(near("LOGN"), Some("LOGIN"));
+        assert_eq!(near("OPERSERV"), None);
     }
 }

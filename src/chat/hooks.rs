@@ -12,12 +12,14 @@ use crate::chat::room::Room;
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::model::code::Code;
-use crate::model::command::{Command, HistoryQuery, Verb};
+use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Items, Leave, Stat, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::text::Text;
+use crate::model::verb::{Verb, Verbs};
+use crate::model::verbs::KERNEL;
 
 /// Whether clients may hear of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +34,9 @@ pub enum Commit {
 pub trait Hooks: Sized {
     /// What has to be found out before a command is answered; see [`Answer::Later`].
     type Later;
+
+    /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
+    const VERBS: &'static Verbs;
 
     /// What features know of one room.
     type Room: Send;
@@ -267,6 +272,7 @@ pub struct NoFeatures;
 
 impl Hooks for NoFeatures {
     type Later = Infallible;
+    const VERBS: &'static Verbs = &KERNEL;
     type Room = ();
 
     fn room(_: u64) {}

@@ -736,7 +736,8 @@ mod tests {
     use crate::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::chat::ticket::{Credits, Ticket};
     use crate::features::Features;
-    use crate::model::command::{Unfit, VERBS};
+    use crate::features::VERBS;
+    use crate::model::verb::Unfit;
     use crate::protocol::parse::parse;
     use crate::testing::{Bare, Shelf, Stage, matches, quick};
 
@@ -781,7 +782,7 @@ mod tests {
         for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
             for arguments in ARGUMENTS {
                 let line = Text::new(&format!("{}=7:{arguments}", verb.name)).unwrap();
-                let request = parse(&line).unwrap();
+                let request = parse(&line, &VERBS).unwrap();
                 let Ok(command) = &request.what else { continue };
                 let is_fit = verb.unfit_for_frames(command).is_none();
                 let kept = Some((crate::testing::MemoryStore::default(), crate::model::roles::Policy::default()));
@@ -985,7 +986,7 @@ mod tests {
             events.map(|envelope| envelope.event.clone()).collect::<Vec<Event>>()
         };
         let say = |line: &str| {
-            Message::Requests(ClientId(1), vec![parse(&Text::new(line).unwrap()).unwrap()], Ticket::free())
+            Message::Requests(ClientId(1), vec![parse(&Text::new(line).unwrap(), &VERBS).unwrap()], Ticket::free())
         };
         let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
         turn(Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line")));
@@ -1352,7 +1353,7 @@ mod tests {
     #[test]
     fn requests_behind_a_panic_in_the_same_message_are_not_carried_out() {
         let (mut stage, ani, _) = ani_and_budi();
-        let read = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let read = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         let requests = ["one", "/crash", "two"].map(read).to_vec();
         let credits = Credits::new(1);
         stage.turn(vec![Message::Requests(ani, requests, credits.try_take().unwrap())]);
@@ -1375,7 +1376,7 @@ mod tests {
         }
         let credits = [Credits::new(2), Credits::new(2)];
         let wrong = |stage: &mut Bare, who: usize, count: usize| {
-            let requests = vec![parse(&Text::new("/whisper nobody x").unwrap()).unwrap(); count];
+            let requests = vec![parse(&Text::new("/whisper nobody x").unwrap(), &VERBS).unwrap(); count];
             let ticket = credits[who].try_take().unwrap();
             stage.turn(vec![Message::Requests(ClientId(who + 1), requests, ticket)]);
             let mut seen = Vec::new();
@@ -1418,7 +1419,7 @@ mod tests {
             shelf
         });
         let ask = |router: &mut Router<Features>, id, line: &str| {
-            let request = parse(&Text::new(line).unwrap()).unwrap();
+            let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
             let message = Message::Requests(ClientId(id), vec![request], Ticket::free());
             router.turn([message], Now::read());
         };
@@ -1520,7 +1521,7 @@ mod tests {
         }
         let (mut stage, ..) = ani_and_budi();
         let outbox = Outbox::new(Box::new(Gone), 1 << 20);
-        let request = parse(&Text::new("JOIN:ghost").unwrap()).unwrap();
+        let request = parse(&Text::new("JOIN:ghost").unwrap(), &VERBS).unwrap();
         stage.turn(vec![
             Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
             Message::Requests(ClientId(9), vec![request], Ticket::free()),
@@ -1550,7 +1551,7 @@ mod tests {
         let fails = Arc::new(AtomicBool::new(false));
         for (number, (way, _)) in ways.iter().enumerate() {
             let outbox = Outbox::new(Box::new(Failing(fails.clone(), *way)), 1 << 20);
-            let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap()).unwrap();
+            let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap(), &VERBS).unwrap();
             stage.turn(vec![
                 Message::ClientJoined(Client::new(ClientId(10 + number), outbox, "test", "line")),
                 Message::Requests(ClientId(10 + number), vec![request], Ticket::free()),
@@ -1588,7 +1589,7 @@ mod tests {
         let (mut stage, ..) = ani_and_budi();
         let shelf = Shelf::default();
         let outbox = Outbox::new(Box::new(Stuffed(shelf.clone())), 2_000);
-        let request = parse(&Text::new("JOIN:slow").unwrap()).unwrap();
+        let request = parse(&Text::new("JOIN:slow").unwrap(), &VERBS).unwrap();
         stage.turn(vec![
             Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
             Message::Requests(ClientId(9), vec![request], Ticket::free()),

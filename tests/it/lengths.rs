@@ -17,7 +17,6 @@ const FUNCTION: usize = 70;
 
 /// Files that may be longer, and how long. A file that grows past its number is split, by what it does; the number is not raised.
 const FILES: &[(&str, usize)] = &[
-    ("src/model/command.rs", 1090),
     ("src/model/event.rs", 610),
     ("src/features/files.rs", 590),
     ("src/features/files/door.rs", 410),

@@ -8,7 +8,7 @@ use chat_server::config::hosts::Site;
 use chat_server::config::{
     Change, Config, ConfigError, Origin, SETTINGS, SWITCHES, Set, Setting, When, address_or_off,
 };
-use chat_server::features::moderation::sanction::Network;
+use chat_server::model::sanction::Network;
 use chat_server::model::text::without_mark;
 use chat_store::{Durability, Strength};
 use chat_web::WebConfig;

@@ -10,8 +10,9 @@ use crate::chat::message::{Client, Message};
 use crate::chat::room::{Opener, Room};
 use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
+use crate::model::args::wrong;
 use crate::model::code::Code;
-use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence, VERBS, Verb};
+use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence};
 use crate::model::event::{Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, User, Version};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -55,7 +56,7 @@ impl<F: Hooks> Turn<'_, F> {
                 let client = self.clients.get(id);
                 Ok(Answer::Done(Done::Why(client.and_then(|client| client.state.refusal.clone()))))
             }
-            Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
+            Command::Help(word) => self.help(id, word),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
             // Last words are words, too.
             Command::Quit(words) => {
@@ -555,13 +556,16 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Options(choices)))
     }
 
-    fn help(&self, id: ClientId, verb: Option<&'static Verb>) -> Vec<&'static Verb> {
+    fn help(&self, id: ClientId, word: Option<Text>) -> Result<Answer<F>, Refusal> {
         let early = self.clients.get(id).is_none_or(|client| client.name.is_none());
-        match verb {
-            Some(verb) => vec![verb],
+        let verbs = match word.filter(|word| word.as_str() != "/") {
+            Some(word) => {
+                vec![F::VERBS.meant(&word).ok_or_else(|| wrong(&word, "/help alone shows every command."))?]
+            }
             // Before sign-on only what can be done then.
-            None => VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
-        }
+            None => F::VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
+        };
+        Ok(Answer::Block(None, Items::Help(verbs)))
     }
 
     fn stats(&self) -> Vec<Stat> {

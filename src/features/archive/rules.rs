@@ -264,6 +264,7 @@ mod tests {
     use crate::chat::registry::Registry;
     use crate::chat::ticket::{Credits, Ticket};
     use crate::config::Config;
+    use crate::features::VERBS;
     use crate::features::archive::reads;
     use crate::features::archive::store::{Account, Answer, Busy, Question, Refused};
     use crate::metrics::Metrics;
@@ -374,7 +375,7 @@ mod tests {
     }
 
     fn said(who: usize, line: &str) -> Message {
-        let request = parse(&Text::new(line).unwrap()).unwrap();
+        let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         Message::Requests(ClientId(who), vec![request], Ticket::free())
     }
 
@@ -492,7 +493,7 @@ mod tests {
     fn whoever_waits_for_an_answer_keeps_their_turn_and_holds_up_nobody() {
         let mut house = House::with(&["ani", "budi"]);
         let credits = Credits::new(1);
-        let request = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let request = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         let lines = vec![request("SEARCH:x"), request("PING:1")];
         house.turn([Message::Requests(ClientId(1), lines, credits.try_take().unwrap())]);
         // The end of the input is no reason to go without the answer.

@@ -7,9 +7,7 @@ use std::time::Duration;
 use crate::chat::message::{Client, Onlooker, Rights, Sought};
 use crate::chat::router::{IN_NO_ROOM, Router, Turn};
 use crate::features::archive::reads;
-use crate::features::moderation::sanction::{
-    Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words,
-};
+use crate::features::moderation::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, in_words};
 use crate::features::rooms::rules::not_room_op;
 use crate::features::state::{Answer, Features, Room};
 use crate::model::address::neighbourhood;
@@ -19,6 +17,7 @@ use crate::model::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure}
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+use crate::model::sanction::Whom;
 use crate::model::text::Text;
 
 /// No connection has this number.

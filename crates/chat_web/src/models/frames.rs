@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::model::command::Verb;
+use chat_server::model::verb::Verb;
 use serde::Serialize;
 use uuid::Uuid;
 
