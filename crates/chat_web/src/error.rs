@@ -171,7 +171,7 @@ pub struct FieldError {
 
 impl AppError {
     /// Why the router does not let a user read.
-    pub fn of_look(error: Refusal) -> AppError {
+    pub fn of_reading(error: Refusal) -> AppError {
         match error.code() {
             Code::NoSuchRoom => AppError::RoomNotFound,
             Code::NotInRoom => AppError::RoomClosed,

@@ -162,7 +162,7 @@ async fn follow_tap(state: Arc<AppState>, mut batches: Batches) {
         batch.envelopes.iter().for_each(|envelope| state.take(envelope));
         // Only when nothing waits any more: what the registry says now is newer than all that waited.
         if batches.is_empty() {
-            state.mend();
+            state.repair();
         }
     }
 }

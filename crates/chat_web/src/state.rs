@@ -60,7 +60,7 @@ pub struct AppState {
     /// Whether the log has a warning of a proxy that is not known.
     pub warned_of_proxy: AtomicBool,
     /// How many events the tap had missed when the read model was repaired last.
-    mended_at: AtomicU64,
+    repaired_at: AtomicU64,
 }
 
 /// A user who is on, by whatever door.
@@ -91,7 +91,7 @@ impl AppState {
             closing: watch::channel(false).0,
             figures: Figures::default(),
             warned_of_proxy: AtomicBool::new(false),
-            mended_at: AtomicU64::new(0),
+            repaired_at: AtomicU64::new(0),
         }
     }
 }

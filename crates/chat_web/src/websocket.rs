@@ -18,7 +18,7 @@ mod reader;
 mod writer;
 
 use crate::error::AppError;
-use crate::handlers::caller::{may_come_from, session_of, token_of};
+use crate::handlers::caller::{check_address, session_of, token_of};
 use crate::http::peer::Peer;
 use crate::models::client_frames::FRAME_BYTES;
 use crate::session::{RENEWED, Session, SocketId};
@@ -62,7 +62,7 @@ pub(crate) async fn ws_handler(
     let entry = match (session, place) {
         (_, Err(full)) => Err((1013, full)),
         (Some(session), Ok(place)) => {
-            may_come_from(&state, &session, peer).await?;
+            check_address(&state, &session, peer).await?;
             Ok((session, place))
         }
         (None, Ok(_)) if token_of(&headers, peer).is_some_and(|token| state.sessions.was_replaced(token)) => {

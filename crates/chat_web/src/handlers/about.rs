@@ -28,7 +28,7 @@ use crate::state::AppState;
     (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn list_rooms(State(state): Shared, viewer: Viewer) -> Result<Json<Vec<Room>>, AppError> {
-    let hidden = state.look(viewer.onlooker(), Sought::Everything).await?;
+    let hidden = state.may_read(viewer.onlooker(), Sought::Everything).await?;
     Ok(Json(state.open_rooms(&hidden)))
 }
 

@@ -107,7 +107,7 @@ pub(crate) async fn register(
     let (secret, from) = (Secret::new(wanted.password), Some(peer.address.ip()));
     let question = Question::Register { name, secret, invite, needs_invite: false, token: true, from };
     let (role, token) = proven(&state, question, peer.is_private()).await?;
-    come_in(&state, (peer, cookies, permit), role, &token, StatusCode::CREATED).await
+    start_session(&state, (peer, cookies, permit), role, &token, StatusCode::CREATED).await
 }
 
 /// Come in under a name of yours
@@ -155,7 +155,7 @@ pub(crate) async fn sign_in(
         Some(session) if session.is_signed_in() && session.name().as_ref() == Some(&account.name) => {
             Ok(signed_in(&session, cookies, account.role, &token, StatusCode::OK))
         }
-        _ => come_in(&state, (peer, cookies, permit), account.role, &token, StatusCode::OK).await,
+        _ => start_session(&state, (peer, cookies, permit), account.role, &token, StatusCode::OK).await,
     }
 }
 
@@ -231,7 +231,7 @@ async fn proven(state: &AppState, question: Question, is_private: bool) -> Resul
 }
 
 /// A session for the user who has this token.
-async fn come_in(
+async fn start_session(
     state: &Arc<AppState>,
     (peer, cookies, permit): (Peer, Cookies, Permit),
     role: Role,

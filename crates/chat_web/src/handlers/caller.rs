@@ -60,7 +60,7 @@ pub(crate) async fn sign_on(
         // Refused before there was an answer. The router knows why, unless it has ended.
         Err(NoSession::Gone) => {
             let onlooker = Onlooker { client: None, address: peer.address.ip() };
-            Err(state.look(onlooker, Sought::Entry).await.err().unwrap_or(AppError::Stopping))
+            Err(state.may_read(onlooker, Sought::Entry).await.err().unwrap_or(AppError::Stopping))
         }
     }
 }
@@ -75,10 +75,10 @@ pub(crate) fn session_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> O
 ///
 /// # Errors
 /// The address is banned.
-pub(crate) async fn may_come_from(state: &AppState, session: &Session, peer: Peer) -> Result<(), AppError> {
+pub(crate) async fn check_address(state: &AppState, session: &Session, peer: Peer) -> Result<(), AppError> {
     let address = peer.address.ip();
     if address != session.address {
-        state.look(Onlooker { client: Some(session.client), address }, Sought::Entry).await?;
+        state.may_read(Onlooker { client: Some(session.client), address }, Sought::Entry).await?;
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ impl FromRequestParts<Arc<AppState>> for SignedOn {
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<SignedOn, AppError> {
         let peer = Peer::from(&*parts);
         let session = session_of(state, &parts.headers, peer).ok_or(AppError::NotSignedOn)?;
-        may_come_from(state, &session, peer).await?;
+        check_address(state, &session, peer).await?;
         session.touch().await;
         Ok(SignedOn(session))
     }

@@ -120,12 +120,12 @@ pub(crate) async fn upload(
     let Outcome::Offered(token) = told? else { return Err(AppError::Internal) };
     let (send, pieces) = mpsc::channel(PIECES);
     let (handle, address) = (state.handle.clone(), peer.address.ip());
-    let kept = spawn_blocking(move || {
+    let stored = spawn_blocking(move || {
         let upload = files.begin(&token.to_string(), address, Moment::now())?;
-        keep(upload, pieces, &handle, place)
+        store(upload, pieces, &handle, place)
     });
-    let ended = take_in(&state.handle, body, bytes, send).await;
-    let placed = kept.await.map_err(|_| AppError::Internal)?;
+    let ended = receive(&state.handle, body, bytes, send).await;
+    let placed = stored.await.map_err(|_| AppError::Internal)?;
     ended?;
     let (room, seq, to) = match placed.map_err(AppError::from)? {
         Placed::Room(room, seq) => (Some(bare(&room)), Some(seq), None),
@@ -137,7 +137,7 @@ pub(crate) async fn upload(
 }
 
 /// Reads the body, and hands it on piece by piece. Where it is cut the pieces just end, and are too few.
-async fn take_in(handle: &ServerHandle, body: Body, mut left: u64, send: mpsc::Sender<Bytes>) -> Result<(), AppError> {
+async fn receive(handle: &ServerHandle, body: Body, mut left: u64, send: mpsc::Sender<Bytes>) -> Result<(), AppError> {
     let mut clock = Clock::new(&handle.config(), Instant::now(), left);
     let mut pieces = body.into_data_stream();
     loop {
@@ -157,7 +157,7 @@ async fn take_in(handle: &ServerHandle, body: Body, mut left: u64, send: mpsc::S
 }
 
 /// Writes a file, on a thread that may wait for the disk, and has it said.
-fn keep(
+fn store(
     mut upload: Upload,
     mut pieces: mpsc::Receiver<Bytes>,
     handle: &ServerHandle,
@@ -202,7 +202,7 @@ pub(crate) async fn download(
     });
     let opened: Result<(Fetched, Vec<u8>), FileError> = opened.await.map_err(|_| AppError::Internal)?;
     let (fetched, first) = opened.map_err(AppError::from)?;
-    state.look(viewer.onlooker(), Sought::File(fetched.room.clone())).await?;
+    state.may_read(viewer.onlooker(), Sought::File(fetched.room.clone())).await?;
     let picture = picture(&first);
     let how = if picture.is_some() { "inline" } else { "attachment" };
     let headers = [
@@ -213,7 +213,7 @@ pub(crate) async fn download(
         (header::CACHE_CONTROL, HeaderValue::from_static(KEPT)),
     ];
     let (send, pieces) = mpsc::channel(PIECES);
-    tokio::spawn(give_out(state.handle.clone(), fetched, first, send, place));
+    tokio::spawn(send_out(state.handle.clone(), fetched, first, send, place));
     // Where fewer bytes come than were said, the browser sees that it is broken.
     let body = stream::unfold(pieces, |mut pieces| async {
         pieces.recv().await.map(|piece| (Ok::<_, Infallible>(piece), pieces))
@@ -223,7 +223,7 @@ pub(crate) async fn download(
 }
 
 /// Hands a file to a body, piece by piece. A browser that takes too little loses the rest, and the place is free for another.
-async fn give_out(handle: ServerHandle, fetched: Fetched, first: Vec<u8>, send: mpsc::Sender<Bytes>, _place: Place) {
+async fn send_out(handle: ServerHandle, fetched: Fetched, first: Vec<u8>, send: mpsc::Sender<Bytes>, _place: Place) {
     let (mut file, mut left) = (fetched.file, fetched.bytes);
     let mut clock = Clock::new(&handle.config(), Instant::now(), left);
     let mut piece = first;

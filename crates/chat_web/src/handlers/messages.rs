@@ -124,7 +124,7 @@ pub(crate) async fn get_message(
     PathParam(id): PathParam<Uuid>,
 ) -> Result<Json<Message>, AppError> {
     let message = state.rooms.messages.get(&id).map(|message| message.clone()).ok_or(AppError::MessageNotFound)?;
-    match state.look(viewer.onlooker(), Sought::Room(room_name(&message.room)?)).await {
+    match state.may_read(viewer.onlooker(), Sought::Room(room_name(&message.room)?)).await {
         Ok(_) => Ok(Json(message)),
         Err(AppError::RoomNotFound) => Err(AppError::MessageNotFound),
         Err(error) => Err(error),

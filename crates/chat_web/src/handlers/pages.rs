@@ -156,7 +156,7 @@ pub(crate) fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
 
 async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
     let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
-    state.look(who, Sought::Room(name.clone())).await?;
+    state.may_read(who, Sought::Room(name.clone())).await?;
     let around = match query.around {
         Some(id) => {
             let message = state.rooms.messages.get(&id).filter(|message| message.room.eq_ignore_ascii_case(room));

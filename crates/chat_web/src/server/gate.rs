@@ -20,7 +20,7 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The middleware. Who calls is known behind it ([`Peer`]).
 pub(super) async fn gate(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
-    match look(&state, &request) {
+    match check(&state, &request) {
         Ok(peer) => {
             request.extensions_mut().insert(peer);
             next.run(request).await
@@ -29,7 +29,7 @@ pub(super) async fn gate(State(state): State<Arc<AppState>>, mut request: Reques
     }
 }
 
-fn look(state: &AppState, request: &Request) -> Result<Peer, AppError> {
+fn check(state: &AppState, request: &Request) -> Result<Peer, AppError> {
     let headers = request.headers();
     let host = host_of(request.uri(), headers)?;
     if !is_known(&state.handle.config().web_hosts, &state.config, host, headers) {

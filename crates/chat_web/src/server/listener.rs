@@ -32,7 +32,7 @@ mod wire;
 
 use crate::config::WebConfig;
 use crate::lock::lock;
-use full::{Full, LINGER, see_off};
+use full::{Full, LINGER, answer_and_close};
 use slots::{Most, Slots};
 use track::Track;
 use wire::{TrackedBody, Wire};
@@ -83,10 +83,10 @@ pub(super) async fn serve(
         match accepted {
             Ok((socket, peer)) => {
                 pause = Pause::default();
-                if let Some((wire, track)) = door.let_in(socket, peer) {
+                if let Some((wire, track)) = door.accept(socket, peer) {
                     let (door, stopped, ended) = (door.clone(), stopped.clone(), ended.clone());
                     tokio::spawn(async move {
-                        door.carry(wire, track, peer, stopped).await;
+                        door.serve(wire, track, peer, stopped).await;
                         drop(ended);
                     });
                 }
@@ -109,15 +109,15 @@ pub(super) async fn serve(
 }
 
 impl Door {
-    fn let_in(&self, socket: TcpStream, peer: SocketAddr) -> Option<(Wire, Arc<Track>)> {
+    fn accept(&self, socket: TcpStream, peer: SocketAddr) -> Option<(Wire, Arc<Track>)> {
         let is_proxy = self.config.proxies.iter().any(|proxy| proxy.holds(peer.ip()));
         let near = (!is_proxy).then(|| neighbourhood(peer.ip()));
         let times = &self.config.times;
         let track = Track::new(times.head, if is_proxy { times.idle.max(IDLE_PROXY) } else { times.idle });
-        let slot = match self.slots.admit(near, &track, Most::of(&self.handle, self.descriptors)) {
+        let slot = match self.slots.take(near, &track, Most::of(&self.handle, self.descriptors)) {
             Ok(slot) => slot,
             Err(full) => {
-                self.turn_away(socket, peer, full);
+                self.refuse(socket, peer, full);
                 return None;
             }
         };
@@ -129,7 +129,7 @@ impl Door {
         Some((wire, track))
     }
 
-    fn turn_away(&self, socket: TcpStream, peer: SocketAddr, full: Full) {
+    fn refuse(&self, socket: TcpStream, peer: SocketAddr, full: Full) {
         Metrics::count(&self.handle.metrics().turned_away);
         let mut warned = lock(&self.warned);
         if warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
@@ -138,7 +138,7 @@ impl Door {
         }
         let Ok(permit) = self.refusals.clone().try_acquire_owned() else { return };
         tokio::spawn(async move {
-            if let Ok(Err(error)) = timeout(LINGER, see_off(socket, full)).await {
+            if let Ok(Err(error)) = timeout(LINGER, answer_and_close(socket, full)).await {
                 tracing::debug!(%peer, %error, "gone before it was turned away");
             }
             drop(permit);
@@ -146,7 +146,7 @@ impl Door {
     }
 
     /// One connection, until it ends or becomes a WebSocket.
-    async fn carry(&self, wire: Wire, track: Arc<Track>, peer: SocketAddr, mut stopped: watch::Receiver<bool>) {
+    async fn serve(&self, wire: Wire, track: Arc<Track>, peer: SocketAddr, mut stopped: watch::Receiver<bool>) {
         let service = service_fn(|request| self.answer(request, peer, &track));
         let mut builder = http1::Builder::new();
         builder.max_header_size(HEAD_BYTES);

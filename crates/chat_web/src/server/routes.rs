@@ -68,7 +68,7 @@ pub(super) fn app(state: Arc<AppState>) -> Router {
         .method_not_allowed_fallback(|| async { AppError::MethodNotAllowed })
         .layer(cors(&state))
         .layer(from_fn_with_state(state.clone(), gate))
-        .layer(from_fn_with_state(state.clone(), dress))
+        .layer(from_fn_with_state(state.clone(), finish))
         .layer(CatchPanicLayer::custom(move |_| {
             figures.figures.answered(StatusCode::INTERNAL_SERVER_ERROR);
             AppError::Internal.into_response()
@@ -99,7 +99,7 @@ fn cors(state: &AppState) -> CorsLayer {
 }
 
 /// Gives each request a number, each problem that number, and each answer the headers above.
-async fn dress(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+async fn finish(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let id = random_uuid();
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
     // For the log: in a path may stand what only its owner knows, such as the token of a file.

@@ -30,10 +30,10 @@ impl AppState {
     ///
     /// # Errors
     /// Why not: there is no such room, it is closed, or the user is banned.
-    pub async fn look(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
+    pub async fn may_read(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
         let (reply, answer) = oneshot::channel();
         self.tell_router(Call::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()).await;
-        answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_look)
+        answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_reading)
     }
 
     /// What is not in memory any more: the lines before a page, from the router's store, and where there is still more. Nothing
@@ -66,7 +66,7 @@ impl AppState {
             .ok_or(AppError::Stopping)?
         {
             Answer::Lines { lines, more } => Ok((lines, more)),
-            Answer::Refused(refused) => Err(AppError::of_look(refused.into())),
+            Answer::Refused(refused) => Err(AppError::of_reading(refused.into())),
             _ => Err(AppError::Internal),
         }
     }

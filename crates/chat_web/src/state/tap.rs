@@ -61,9 +61,9 @@ impl AppState {
     /// Repairs what can be repaired, if the tap missed events since the last time. Users are read from the registry. The modes of
     /// rooms are not known any more, so each room counts as one by invitation, and is not named to users from whom it is hidden,
     /// until the router says how it is.
-    pub fn mend(&self) {
+    pub fn repair(&self) {
         let missed = self.missed();
-        if self.mended_at.swap(missed, Ordering::AcqRel) == missed {
+        if self.repaired_at.swap(missed, Ordering::AcqRel) == missed {
             return;
         }
         tracing::error!(missed, "the read model lacks events");

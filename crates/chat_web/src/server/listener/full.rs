@@ -55,7 +55,7 @@ impl Full {
 }
 
 /// Says why there is no slot, and reads away what is still sent.
-pub(super) async fn see_off(mut socket: TcpStream, full: Full) -> io::Result<()> {
+pub(super) async fn answer_and_close(mut socket: TcpStream, full: Full) -> io::Result<()> {
     // To some clients an answer that comes before their call is none.
     let _silent = timeout(LINGER / 2, socket.readable()).await;
     socket.write_all(full.answer().as_bytes()).await?;

@@ -76,16 +76,16 @@ impl Slots {
     ///
     /// # Errors
     /// There is none, and no connection that is not in a call and could make way.
-    pub(crate) fn admit(&self, near: Option<IpAddr>, track: &Arc<Track>, most: Most) -> Result<Slot, Full> {
+    pub(crate) fn take(&self, near: Option<IpAddr>, track: &Arc<Track>, most: Most) -> Result<Slot, Full> {
         let mut open = self.lock();
         if let Some(near) = near
             && most.each > 0
             && open.each.get(&near).is_some_and(|own| *own >= most.each)
         {
-            open.send_away(|connection| connection.near == Some(near)).ok_or(Full::Address(most.each))?;
+            open.evict(|connection| connection.near == Some(near)).ok_or(Full::Address(most.each))?;
         }
         if open.all.len() - open.leaving >= most.all {
-            open.send_away(|_| true).ok_or(Full::Door)?;
+            open.evict(|_| true).ok_or(Full::Door)?;
         }
         let number = open.next;
         open.next += 1;
@@ -103,7 +103,7 @@ impl Slots {
 
 impl Open {
     /// Tells the connection to go that is missed least, if there is one among these.
-    fn send_away(&mut self, among: impl Fn(&Connection) -> bool) -> Option<()> {
+    fn evict(&mut self, among: impl Fn(&Connection) -> bool) -> Option<()> {
         let now = Instant::now();
         let able = self.all.iter_mut().filter(|(_, connection)| !connection.is_leaving && among(connection));
         let ranked = able.filter_map(|(_, connection)| Some((connection.track.rank(now)?, connection)));
@@ -112,11 +112,11 @@ impl Open {
         connection.track.leave.notify_one();
         let near = connection.near;
         self.leaving += 1;
-        self.less(near);
+        self.uncount(near);
         Some(())
     }
 
-    fn less(&mut self, near: Option<IpAddr>) {
+    fn uncount(&mut self, near: Option<IpAddr>) {
         if let Some(near) = near
             && let Some(own) = self.each.get_mut(&near)
         {
@@ -133,7 +133,7 @@ impl Drop for Slot {
         let mut open = self.slots.lock();
         match open.all.remove(&self.number) {
             Some(connection) if connection.is_leaving => open.leaving -= 1,
-            Some(connection) => open.less(connection.near),
+            Some(connection) => open.uncount(connection.near),
             None => {}
         }
     }
@@ -152,7 +152,7 @@ mod tests {
         let track = Track::new(Duration::from_secs(10), Duration::from_secs(20));
         track.change(|_, now| (phase, now - age));
         let near = near.parse().ok().map(neighbourhood);
-        Some((slots.admit(near, &track, most).ok()?, track))
+        Some((slots.take(near, &track, most).ok()?, track))
     }
 
     /// Which of these is told to go when one more comes.
