@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
 
     fn target(&self, words: &[String]) -> Option<String> {
         let mut here: Vec<String> = match self.module.as_str() {
-            "crate" => Vec::new(),
+            "crate" | "main" => Vec::new(),
             module => module.split("::").map(String::from).collect(),
         };
         here.extend(self.inner.iter().cloned());
