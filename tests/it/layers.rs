@@ -65,7 +65,6 @@ const RINGS: &[(&str, &str)] = &[
     ("src", "features::lab"),
     ("src", "features::operators::rehash chat::router chat::hooks chat::router::requests"),
     ("src", "chat::router::commands features features::lab::glass features::state net::server"),
-    ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
 ];
 
 /// The layer of a module of `src/`.
