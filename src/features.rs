@@ -6,21 +6,91 @@ use std::time::Duration;
 
 use crate::chat::hooks::{Commit, Hooks};
 use crate::chat::message::{Client, Message};
-use crate::chat::room::Room;
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::archive::reads::Reads;
 use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::moderation::sanction::Sanctions;
 use crate::features::operators::state::{Doer, Operators};
-use crate::model::command::{Command, HistoryQuery, Verb};
+use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Stat, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::text::Text;
+use crate::model::verb::{Needs, Verb, Verbs};
+use crate::model::verbs as kernel;
+
+use state::{Room, RoomState};
 
 pub use state::Features;
+
+/// All verbs, in the order in which `/help` shows them: a verb that is new has its row here.
+pub static VERBS: Verbs = Verbs::new(&[
+    &kernel::JOIN,
+    &kernel::MSG,
+    &kernel::SAY,
+    &kernel::ACT,
+    &messages::verbs::ANSWER,
+    &messages::verbs::EDIT,
+    &messages::verbs::DELETE,
+    &messages::verbs::REACT,
+    &messages::verbs::UNREACT,
+    &kernel::PASTE,
+    &kernel::WHISPER,
+    &presence::verbs::REPLY,
+    &kernel::NICK,
+    &kernel::LIST,
+    &presence::verbs::WHO,
+    &kernel::ROOMS,
+    &kernel::PART,
+    &kernel::ROOM,
+    &rooms::verbs::TOPIC,
+    &rooms::verbs::INVITE,
+    &rooms::verbs::MODE,
+    &moderation::verbs::OP,
+    &moderation::verbs::DEOP,
+    &moderation::verbs::KICK,
+    &moderation::verbs::MUTE,
+    &moderation::verbs::UNMUTE,
+    &moderation::verbs::BAN,
+    &moderation::verbs::UNBAN,
+    &moderation::verbs::BANS,
+    &operators::verbs::FORGET,
+    &kernel::HISTORY,
+    &archive::verbs::SEARCH,
+    &archive::verbs::EXPORT,
+    &accounts::verbs::REGISTER,
+    &accounts::verbs::LOGIN,
+    &accounts::verbs::LOGOUT,
+    &accounts::verbs::PASSWD,
+    &accounts::verbs::ROLE,
+    &accounts::verbs::INVITECODE,
+    &operators::verbs::OPER,
+    &operators::verbs::ANNOUNCE,
+    &operators::verbs::LOCKDOWN,
+    &operators::verbs::REHASH,
+    &operators::verbs::SHUTDOWN,
+    &operators::verbs::AUDIT,
+    &presence::verbs::AWAY,
+    &presence::verbs::IGNORE,
+    &presence::verbs::UNIGNORE,
+    &kernel::OPT,
+    &line_editing::verbs::TELNET,
+    &presence::verbs::TYPING,
+    &kernel::PING,
+    &kernel::WHY,
+    &kernel::HELP,
+    &files::verbs::SEND,
+    &files::verbs::FILES,
+    &kernel::STATS,
+    &lab::verbs::INSPECT,
+    &kernel::QUIT,
+    #[cfg(test)]
+    &kernel::CRASH,
+    #[cfg(test)]
+    &kernel::CRASH_CLIENT,
+]);
 
 pub mod accounts;
 pub mod archive;
@@ -37,6 +107,12 @@ pub(crate) mod state;
 
 impl Hooks for Features {
     type Later = state::Later;
+    const VERBS: &'static Verbs = &VERBS;
+    type Room = RoomState;
+
+    fn room(last_id: u64) -> RoomState {
+        RoomState { first_id: last_id + 1, ..RoomState::default() }
+    }
 
     fn new(config: &Config) -> Features {
         Features {
@@ -158,13 +234,13 @@ impl Hooks for Features {
     }
 
     fn is_lasting(turn: &Turn<'_, Self>, room: &Room) -> bool {
-        let is_worth_it = room.is_worth_keeping() || !room.op_accounts.is_empty();
-        room.is_kept && turn.router.features.archive.is_some() && is_worth_it
+        let is_worth_it = room.is_worth_keeping() || !room.features.op_accounts.is_empty();
+        room.features.is_kept && turn.router.features.archive.is_some() && is_worth_it
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
         // A room with a key may be known by those who have none; one by invitation may not.
-        !room.invite_only || room.members.contains(&id)
+        !room.features.invite_only || room.members.contains(&id)
     }
 
     fn may_read(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
@@ -190,9 +266,33 @@ impl Hooks for Features {
         client.state.signed_in.then(|| turn.role_of_account(client.id))
     }
 
+    fn is_op(id: ClientId, room: &Room) -> bool {
+        room.features.ops.contains(&id)
+    }
+
+    fn modes(room: &Room) -> Text {
+        room.modes()
+    }
+
+    fn topic(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Text {
+        match &room.features.topic {
+            Some((_, text)) if turn.can_read(id, room) => text.clone(),
+            _ => Text::default(),
+        }
+    }
+
+    fn first_id(room: &Room) -> u64 {
+        if room.features.is_kept { room.features.first_id } else { u64::MAX }
+    }
+
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
         let features = &turn.router.features;
-        (!verb.stored || features.archive.is_some()) && (!verb.files || features.files.is_some())
+        match verb.needs {
+            Needs::Store => features.archive.is_some(),
+            Needs::Files => features.files.is_some(),
+            // The help of such a verb says how a lab is started.
+            Needs::Nothing | Needs::Lab => true,
+        }
     }
 
     fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
@@ -204,12 +304,16 @@ impl Hooks for Features {
 
     fn leaving(turn: &mut Turn<'_, Self>, id: ClientId, room: Option<&RoomName>) {
         turn.withdraw_files(id, room);
+        if let Some(room) = room {
+            turn.take_ops(id, room);
+        }
     }
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
         if client.state.is_listed {
             turn.router.forget_sanctioned(client.id);
+            turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));
         }
     }
 
@@ -217,12 +321,26 @@ impl Hooks for Features {
         turn.record_line(room, line);
     }
 
-    fn room_changed(turn: &mut Turn<'_, Self>, room: &RoomName) {
-        turn.record_room(room);
+    fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
+        turn.give_ops(id, room);
+    }
+
+    fn show_room(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
+        turn.show_topic(id, room);
+    }
+
+    fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
+        turn.settle_room(room);
+    }
+
+    fn mend(turn: &mut Turn<'_, Self>) {
+        for room in turn.router.rooms.values_mut() {
+            room.features.ops.retain(|op| room.members.contains(op));
+        }
     }
 
     fn room_forgotten(turn: &mut Turn<'_, Self>, room: &Room, last_id: u64) {
-        if room.is_kept {
+        if room.features.is_kept {
             turn.record_forgotten(&room.name, last_id);
         }
         if let Some(files) = &turn.router.features.files {
@@ -285,5 +403,61 @@ impl Hooks for Features {
         if let Some(glass) = &router.features.glass {
             glass.lab.turned(messages, took);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::command::{Choice, ModeChange, View};
+
+    fn read(name: &str, args: &str) -> Result<Command, Refusal> {
+        VERBS.named(name).unwrap().read(Text::new(args).unwrap())
+    }
+
+    #[test]
+    fn every_verb_and_slash_is_there_once() {
+        let mut words: Vec<&str> = VERBS.iter().flat_map(|v| v.slashes.iter().copied()).collect();
+        let mut names: Vec<&str> = VERBS.iter().map(|v| v.name).collect();
+        for list in [&mut words, &mut names] {
+            let count = list.len();
+            list.sort_unstable();
+            list.dedup();
+            assert_eq!(list.len(), count);
+        }
+    }
+
+    #[test]
+    fn arguments_become_types() {
+        let ani = Name::parse("ani").unwrap();
+        let rust = RoomName::parse("#rust").unwrap();
+        assert_eq!(read("JOIN", "ani"), Ok(Command::Join(ani.clone())));
+        assert_eq!(read("JOIN", "#rust"), Ok(Command::Enter { room: rust.clone(), key: None }));
+        assert_eq!(
+            read("WHISPER", "ani  psst: hey"),
+            Ok(Command::Whisper { to: ani, text: Text::new("psst: hey").unwrap() })
+        );
+        assert_eq!(
+            read("HISTORY", "#rust after=7 limit=3"),
+            Ok(Command::History(HistoryQuery { room: Some(rust), before: None, after: Some(7), limit: Some(3) }))
+        );
+        assert_eq!(
+            read("MODE", "+k secret"),
+            Ok(Command::Mode { room: None, change: Some(ModeChange::Key(Some(Text::new("secret").unwrap()))) })
+        );
+        assert_eq!(
+            read("OPT", "view=short ping=60"),
+            Ok(Command::Options(vec![Choice::View(View::Short), Choice::Ping(60)]))
+        );
+    }
+
+    #[test]
+    fn the_nearest_verb_is_named() {
+        let near = |typed| VERBS.near(typed).map(|verb| verb.name);
+        assert_eq!(near("JION"), Some("JOIN"));
+        assert_eq!(near("whsper"), Some("WHISPER"));
+        assert_eq!(near("EXITT"), Some("QUIT"));
+        assert_eq!(near("LOGN"), Some("LOGIN"));
+        assert_eq!(near("OPERSERV"), None);
     }
 }

@@ -20,5 +20,8 @@ pub mod sanction;
 pub mod inspection;
 pub mod audit;
 pub mod command;
+pub mod args;
+pub mod verb;
+pub mod verbs;
 pub mod event;
 pub mod operator_key;

@@ -114,7 +114,7 @@ fn client(id: usize, habit: Habit, inbox: &SyncSender<Message>, max_bytes: usize
     let read = thread::spawn(move || {
         let credits = Credits::new(2);
         for line in habit.lines {
-            let request = parse(&Text::new(line).unwrap()).unwrap();
+            let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
             credits.wait_for(1);
             let ticket = credits.try_take().expect("no other thread takes them");
             if to_router.send(Message::Requests(id, vec![request], ticket)).is_err() || hangup.is_over() {

@@ -12,12 +12,14 @@ use crate::chat::room::Room;
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::model::code::Code;
-use crate::model::command::{Command, HistoryQuery, Verb};
+use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Items, Leave, Stat, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::text::Text;
+use crate::model::verb::{Verb, Verbs};
+use crate::model::verbs::KERNEL;
 
 /// Whether clients may hear of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +34,15 @@ pub enum Commit {
 pub trait Hooks: Sized {
     /// What has to be found out before a command is answered; see [`Answer::Later`].
     type Later;
+
+    /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
+    const VERBS: &'static Verbs;
+
+    /// What features know of one room.
+    type Room: Send;
+
+    /// What features know of a new room, whose lines count on behind `last_id`.
+    fn room(last_id: u64) -> Self::Room;
 
     /// The features at the start, with these settings.
     fn new(config: &Config) -> Self;
@@ -87,12 +98,12 @@ pub trait Hooks: Sized {
     ///
     /// # Errors
     /// Why not.
-    fn may_enter(_: &Turn<'_, Self>, _: ClientId, _: &Room, _key: Option<&Text>) -> Result<(), Refusal> {
+    fn may_enter(_: &Turn<'_, Self>, _: ClientId, _: &Room<Self::Room>, _key: Option<&Text>) -> Result<(), Refusal> {
         Ok(())
     }
 
     /// Whether a further connection of a user may be in a room that the user is in.
-    fn may_follow(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> bool {
+    fn may_follow(_: &Turn<'_, Self>, _: ClientId, _: &Room<Self::Room>) -> bool {
         true
     }
 
@@ -102,12 +113,12 @@ pub trait Hooks: Sized {
     }
 
     /// Whether a room must not make way for a new one although no client is in it.
-    fn is_lasting(_: &Turn<'_, Self>, _: &Room) -> bool {
+    fn is_lasting(_: &Turn<'_, Self>, _: &Room<Self::Room>) -> bool {
         false
     }
 
     /// Whether the list of rooms shows a room to a client.
-    fn may_know_of(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> bool {
+    fn may_know_of(_: &Turn<'_, Self>, _: ClientId, _: &Room<Self::Room>) -> bool {
         true
     }
 
@@ -115,7 +126,7 @@ pub trait Hooks: Sized {
     ///
     /// # Errors
     /// Why not.
-    fn may_read(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> Result<(), Refusal> {
+    fn may_read(_: &Turn<'_, Self>, _: ClientId, _: &Room<Self::Room>) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -123,7 +134,7 @@ pub trait Hooks: Sized {
     ///
     /// # Errors
     /// Why not.
-    fn may_speak(_: &Turn<'_, Self>, _: ClientId, _: &Room) -> Result<(), Refusal> {
+    fn may_speak(_: &Turn<'_, Self>, _: ClientId, _: &Room<Self::Room>) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -148,6 +159,26 @@ pub trait Hooks: Sized {
         None
     }
 
+    /// Whether a client is an operator of a room it is in.
+    fn is_op(_: ClientId, _: &Room<Self::Room>) -> bool {
+        false
+    }
+
+    /// The modes of a room: `+` and a letter for each.
+    fn modes(_: &Room<Self::Room>) -> Text {
+        Text::own("+")
+    }
+
+    /// The topic of a room for a client that may not be in it; empty if it has none.
+    fn topic(_: &Turn<'_, Self>, _: ClientId, _: &Room<Self::Room>) -> Text {
+        Text::default()
+    }
+
+    /// The id of the oldest line of a room that is kept anywhere. `u64::MAX`: memory has all there are.
+    fn first_id(_: &Room<Self::Room>) -> u64 {
+        u64::MAX
+    }
+
     /// Whether a verb does something on this server.
     fn offers(_: &Turn<'_, Self>, _: &Verb) -> bool {
         true
@@ -167,11 +198,22 @@ pub trait Hooks: Sized {
     /// A line was said in a room, or was changed.
     fn said(_: &mut Turn<'_, Self>, _: &RoomName, _: &Arc<Envelope>) {}
 
-    /// A room is not what it was: its topic, its modes, its operators.
-    fn room_changed(_: &mut Turn<'_, Self>, _: &RoomName) {}
+    /// A client has come into a room.
+    fn entered(_: &mut Turn<'_, Self>, _: ClientId, _: &RoomName) {}
+
+    /// Shows a client that has just come into a room what stands there, before what was said.
+    fn show_room(_: &mut Turn<'_, Self>, _: ClientId, _: &RoomName) {}
+
+    /// A client has left a room: if it was the last one, the room is kept or forgotten.
+    fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
+        turn.close_empty(room);
+    }
+
+    /// A panic left something half done: whatever names a client that is in a room no more forgets it.
+    fn mend(_: &mut Turn<'_, Self>) {}
 
     /// A room was forgotten; the next one of its name counts on behind `last_id`.
-    fn room_forgotten(_: &mut Turn<'_, Self>, _: &Room, _last_id: u64) {}
+    fn room_forgotten(_: &mut Turn<'_, Self>, _: &Room<Self::Room>, _last_id: u64) {}
 
     /// Time went by: called once a second.
     fn tick(_: &mut Turn<'_, Self>) {}
@@ -198,7 +240,7 @@ pub trait Hooks: Sized {
     }
 
     /// A page of a room's history for a client that may read it: as far as memory goes, or more.
-    fn history(_: &Turn<'_, Self>, room: &Room, query: &HistoryQuery) -> Answer<Self> {
+    fn history(_: &Turn<'_, Self>, room: &Room<Self::Room>, query: &HistoryQuery) -> Answer<Self> {
         let (lines, more) = room.history.page(query.before, query.after, query.limit.unwrap_or(PAGE));
         Answer::Block(Some(room.name.clone()), Items::History { lines, more })
     }
@@ -230,6 +272,10 @@ pub struct NoFeatures;
 
 impl Hooks for NoFeatures {
     type Later = Infallible;
+    const VERBS: &'static Verbs = &KERNEL;
+    type Room = ();
+
+    fn room(_: u64) {}
 
     fn new(_: &Config) -> NoFeatures {
         NoFeatures

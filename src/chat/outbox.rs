@@ -11,7 +11,7 @@
 //!
 //! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes
 //! on only when they are written ([`Outbox::hold`]). A long answer, a block, is asked for when all before it is written
-//! ([`Verb::long`](crate::model::command::Verb::long)), so there is one at a time. The longest block that waits is within the bound
+//! ([`Verb::long`](crate::model::verb::Verb::long)), so there is one at a time. The longest block that waits is within the bound
 //! whatever it costs, for who asks for a page and reads it is not slow; all others count like anything else.
 
 use std::ops::Deref;

@@ -7,14 +7,12 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::history::History;
 use crate::chat::news::News;
-use crate::features::archive::store::{RoomState, StoredRoom};
-use crate::features::moderation::sanction::Sanctions;
 use crate::model::address::Neighbourhood;
 use crate::model::command::CROWD;
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::glyph::without_selectors;
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::now::{Moment, Now};
+use crate::model::now::Moment;
 use crate::model::text::Text;
 
 /// The most bytes one room's history may cost in memory.
@@ -45,15 +43,11 @@ pub struct Opener {
 }
 
 /// One room. Only the router changes it.
-pub struct Room {
+pub struct Room<R> {
     /// The name, as its first visitor wrote it.
     pub name: RoomName,
     /// Who is in it.
     pub members: BTreeSet<ClientId>,
-    /// Those of them who may change it.
-    pub ops: BTreeSet<ClientId>,
-    /// The accounts that may change it whenever they come.
-    pub op_accounts: BTreeSet<Name>,
     /// How many of the members are a person's second connection, or third.
     pub doubles: usize,
     /// Those whose coming the others were not told of yet: quiet visitors, and those who came when too many did. Of one person
@@ -61,102 +55,37 @@ pub struct Room {
     pub unannounced: BTreeSet<ClientId>,
     /// Who opened it, since the start.
     pub opener: Option<Opener>,
-    /// Who may come in although it is closed.
-    pub invited: Vec<ClientId>,
-    /// Who may not come in, and who may not speak.
-    pub sanctions: Sanctions,
-    /// Who set the topic, and the topic.
-    pub topic: Option<(Name, Text)>,
     /// What was said.
     pub history: History,
     /// What was said in this turn.
     pub news: News,
     /// Whether so many are in it that coming and going is told to few ([`CROWD`]).
     pub is_crowded: bool,
-    /// `+i`: only the invited may enter.
-    pub invite_only: bool,
-    /// `+k`: only who knows this may enter.
-    pub key: Option<Text>,
-    /// `+m`: only operators speak.
-    pub moderated: bool,
-    /// `+t`: only operators set the topic.
-    pub topic_lock: bool,
-    /// The smallest id that is kept anywhere.
-    pub first_id: u64,
-    /// Whether the store knows it.
-    pub is_kept: bool,
+    /// What features know of it.
+    pub features: R,
     next_id: u64,
 }
 
-impl Room {
+impl<R> Room<R> {
     /// An empty room whose ids begin behind `last_id`.
-    pub fn new(name: RoomName, history_lines: usize, last_id: u64) -> Room {
+    pub fn new(name: RoomName, history_lines: usize, last_id: u64, features: R) -> Room<R> {
         Room {
             name,
             members: BTreeSet::new(),
-            ops: BTreeSet::new(),
-            op_accounts: BTreeSet::new(),
             doubles: 0,
             unannounced: BTreeSet::new(),
             opener: None,
-            invited: Vec::new(),
-            sanctions: Sanctions::default(),
-            topic: None,
             history: History::new(history_lines, HISTORY_BYTES),
             news: News::default(),
             is_crowded: false,
-            invite_only: false,
-            key: None,
-            moderated: false,
-            topic_lock: false,
-            first_id: last_id + 1,
-            is_kept: false,
+            features,
             next_id: last_id + 1,
-        }
-    }
-
-    /// A room as a store kept it.
-    pub fn restored(stored: StoredRoom, history_lines: usize, now: Now, trusted: DateTime<Utc>) -> Room {
-        let StoredRoom { state, last_id, first_id, lines } = stored;
-        let mut room = Room::new(state.name, history_lines, last_id);
-        (room.topic, room.key, room.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
-        room.invite_only = state.invite_only;
-        room.sanctions = Sanctions::restored(state.sanctions, now, trusted);
-        // What only operators can change went with the last of them, unless some come again.
-        let has_ops = !room.op_accounts.is_empty();
-        (room.moderated, room.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
-        (room.first_id, room.is_kept) = (first_id, true);
-        lines.into_iter().for_each(|(id, line)| room.history.push(id, line));
-        room
-    }
-
-    /// What a store keeps of it, besides what was said.
-    pub fn state(&self) -> RoomState {
-        RoomState {
-            name: self.name.clone(),
-            topic: self.topic.clone(),
-            invite_only: self.invite_only,
-            key: self.key.clone(),
-            moderated: self.moderated,
-            topic_lock: self.topic_lock,
-            ops: self.op_accounts.iter().cloned().collect(),
-            sanctions: self.sanctions.kept(),
         }
     }
 
     /// How many people are in it.
     pub fn people(&self) -> usize {
         self.members.len() - self.doubles
-    }
-
-    /// Whether anything that was said in it is kept.
-    pub fn has_log(&self) -> bool {
-        !self.history.is_empty() || self.is_kept && self.first_id <= self.last_id()
-    }
-
-    /// Whether an empty room has something for the next users: what was said, or a topic.
-    pub fn is_worth_keeping(&self) -> bool {
-        self.has_log() || self.topic.is_some()
     }
 
     /// Looks whether it is a crowd. Returns true if it has just become one; to be none again takes fewer people, so that it
@@ -245,24 +174,5 @@ impl Room {
                 self.history.replace(edit.id, Envelope::new(at, Event::Changed(edit)));
             }
         }
-    }
-
-    /// Whether all users may come in. What is said in an open room is no secret, so all users may also read it,
-    /// and speak into it from outside.
-    pub fn is_open(&self) -> bool {
-        !self.invite_only && self.key.is_none()
-    }
-
-    /// Whether a user may read what is said here, unless they are banned.
-    pub fn may_read(&self, id: ClientId) -> bool {
-        self.is_open() || self.members.contains(&id)
-    }
-
-    /// The modes for people: `+` and a letter for each.
-    pub fn modes(&self) -> Text {
-        let mut modes = String::from("+");
-        let on = [(self.invite_only, 'i'), (self.key.is_some(), 'k'), (self.moderated, 'm'), (self.topic_lock, 't')];
-        modes.extend(on.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter));
-        Text::own(modes)
     }
 }

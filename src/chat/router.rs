@@ -49,10 +49,10 @@ const UNANNOUNCED: Duration = Duration::from_secs(10);
 /// The chat's state, and the rules by which it changes.
 ///
 /// It works in turns: it takes what waits, changes the state, and then hands each client one batch.
-pub struct Router<F> {
+pub struct Router<F: Hooks> {
     pub(crate) registry: Registry,
     /// In an order: what reaches clients must not hang on how a map is laid out in memory.
-    pub(crate) rooms: BTreeMap<RoomName, Room>,
+    pub(crate) rooms: BTreeMap<RoomName, Room<F::Room>>,
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     pub(crate) forgotten_id: u64,
     pub(crate) limiter: RateLimiter,
@@ -97,7 +97,7 @@ pub struct Router<F> {
 impl<F: Hooks> Router<F> {
     /// A router with an empty lobby.
     pub fn new(config: &Config, registry: Registry, metrics: Arc<Metrics>) -> Router<F> {
-        let lobby = Room::new(RoomName::lobby(), config.history, 0);
+        let lobby = Room::new(RoomName::lobby(), config.history, 0, F::room(0));
         let mut router = Router {
             registry,
             rooms: BTreeMap::from([(RoomName::lobby(), lobby)]),
@@ -189,7 +189,6 @@ impl<F: Hooks> Router<F> {
     /// A connection is gone, and its number will never come again: lists of rooms it may not be in forget it.
     fn unlist(&mut self, id: ClientId) {
         for room in self.rooms.values_mut() {
-            room.invited.retain(|invited| *invited != id);
             if let Some(opener) = &mut room.opener {
                 opener.person = opener.person.filter(|person| *person != id);
             }
@@ -245,7 +244,7 @@ pub(crate) struct Tap {
 }
 
 /// A turn under way: the router, the locked registry and the time.
-pub struct Turn<'a, F> {
+pub struct Turn<'a, F: Hooks> {
     pub(crate) router: &'a mut Router<F>,
     pub(crate) clients: &'a mut Clients,
     pub(crate) now: Now,
@@ -372,8 +371,6 @@ impl<F: Hooks> Turn<'_, F> {
         F::leaving(self, id, Some(name));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
-        room.ops.remove(&id);
-        room.invited.retain(|invited| *invited != id);
         let is_hidden = room.unannounced.remove(&id);
         let stays =
             who.as_ref().is_some_and(|who| self.clients.all_named(who).any(|other| room.members.contains(&other)));
@@ -383,57 +380,17 @@ impl<F: Hooks> Turn<'_, F> {
             let left = Event::Left { room: room.name.clone(), by: person, name: who, why: why.clone() };
             self.tell_presence(name, id, left);
         }
-        self.settle_room(name);
+        F::settle(self, name);
     }
 
-    /// A room without people is open again, and one that was closed is forgotten with all that was said in it. One
-    /// without an operator gets the one in it who has been connected longest.
-    pub(crate) fn settle_room(&mut self, name: &RoomName) {
-        let Some(room) = self.router.rooms.get_mut(name) else { return };
-        if room.members.is_empty() {
-            if !room.op_accounts.is_empty() {
-                // Its operators come again.
-            } else if room.is_open() && (room.is_worth_keeping() || room.sanctions.has_bans())
-                || *name == RoomName::lobby()
-            {
-                let had_modes = std::mem::take(&mut room.moderated) | std::mem::take(&mut room.topic_lock);
-                room.invited.clear();
-                let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
-                self.router.publish(&Envelope::new(self.now.wall, emptied));
-                if had_modes {
-                    F::room_changed(self, name);
-                }
-            } else {
-                let last_id = room.last_id();
-                let sanctions = std::mem::take(&mut room.sanctions);
-                self.forget_room(name, last_id);
-                if sanctions.has_bans() {
-                    // A banned user is not to be the first in a new one, either.
-                    let mut again = Room::new(name.clone(), self.router.history, last_id);
-                    again.sanctions = sanctions;
-                    self.router.rooms.insert(name.clone(), again);
-                    F::room_changed(self, name);
-                }
-            }
-        } else if room.ops.is_empty() && room.op_accounts.is_empty() && *name != RoomName::lobby() {
-            let Some(&next) = room.members.first() else { return };
-            self.make_op(next, name);
-            if let Some(who) = self.clients.get(next).and_then(|client| client.name.clone()) {
-                self.tell_room(name, None, Event::Operator { room: name.clone(), by: self.person(next), name: who });
-            }
+    /// A room in which no client is goes on if something was said in it, and is forgotten else.
+    pub(crate) fn close_empty(&mut self, name: &RoomName) {
+        let Some(room) = self.router.rooms.get(name).filter(|room| room.members.is_empty()) else { return };
+        if room.history.is_empty() && *name != RoomName::lobby() {
+            return self.forget_room(name, room.last_id());
         }
-    }
-
-    /// Makes a member an operator of the room, by all their connections; and whenever they come, if they have an account.
-    pub(crate) fn make_op(&mut self, id: ClientId, name: &RoomName) {
-        let account =
-            self.clients.get(id).filter(|client| client.state.signed_in).and_then(|client| client.name.clone());
-        let all = self.connections(id);
-        let Some(room) = self.router.rooms.get_mut(name) else { return };
-        room.ops.extend(all.into_iter().filter(|id| room.members.contains(id)));
-        if account.is_some_and(|account| room.op_accounts.insert(account)) {
-            F::room_changed(self, name);
-        }
+        let emptied = Event::Emptied { room: room.name.clone(), modes: F::modes(room) };
+        self.router.publish(&Envelope::new(self.now.wall, emptied));
     }
 
     /// A room of that name that is opened later counts on from here.
@@ -779,7 +736,8 @@ mod tests {
     use crate::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
     use crate::chat::ticket::{Credits, Ticket};
     use crate::features::Features;
-    use crate::model::command::{Unfit, VERBS};
+    use crate::features::VERBS;
+    use crate::model::verb::Unfit;
     use crate::protocol::parse::parse;
     use crate::testing::{Bare, Shelf, Stage, matches, quick};
 
@@ -824,7 +782,7 @@ mod tests {
         for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
             for arguments in ARGUMENTS {
                 let line = Text::new(&format!("{}=7:{arguments}", verb.name)).unwrap();
-                let request = parse(&line).unwrap();
+                let request = parse(&line, &VERBS).unwrap();
                 let Ok(command) = &request.what else { continue };
                 let is_fit = verb.unfit_for_frames(command).is_none();
                 let kept = Some((crate::testing::MemoryStore::default(), crate::model::roles::Policy::default()));
@@ -1011,7 +969,7 @@ mod tests {
             stage.send(&who, b"QUIT\n");
         }
         let room = &stage.router().rooms[&RoomName::parse("#tea").unwrap()];
-        assert_eq!(room.sanctions.iter().map(|held| held.connections().count()).collect::<Vec<_>>(), [0]);
+        assert_eq!(room.features.sanctions.iter().map(|held| held.connections().count()).collect::<Vec<_>>(), [0]);
     }
 
     /// A page asks for its rights when this comes, and not whenever anything is said to all.
@@ -1028,7 +986,7 @@ mod tests {
             events.map(|envelope| envelope.event.clone()).collect::<Vec<Event>>()
         };
         let say = |line: &str| {
-            Message::Requests(ClientId(1), vec![parse(&Text::new(line).unwrap()).unwrap()], Ticket::free())
+            Message::Requests(ClientId(1), vec![parse(&Text::new(line).unwrap(), &VERBS).unwrap()], Ticket::free())
         };
         let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
         turn(Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line")));
@@ -1270,11 +1228,11 @@ mod tests {
         for room in router.rooms.values() {
             let name = &room.name;
             note(&format!("the members of {name}"), room.members.contains(&id));
-            note(&format!("the operators of {name}"), room.ops.contains(&id));
-            note(&format!("the invited of {name}"), room.invited.contains(&id));
+            note(&format!("the operators of {name}"), room.features.ops.contains(&id));
+            note(&format!("the invited of {name}"), room.features.invited.contains(&id));
             note(&format!("the unannounced of {name}"), room.unannounced.contains(&id));
             note(&format!("who opened {name}"), room.opener.as_ref().is_some_and(|opener| opener.person == Some(id)));
-            let mut held = room.sanctions.iter().flat_map(|held| held.connections());
+            let mut held = room.features.sanctions.iter().flat_map(|held| held.connections());
             note(&format!("bans and mutes of {name}"), held.any(|held| held == id));
             note(&format!("the news of {name}"), !room.news.is_empty());
         }
@@ -1395,7 +1353,7 @@ mod tests {
     #[test]
     fn requests_behind_a_panic_in_the_same_message_are_not_carried_out() {
         let (mut stage, ani, _) = ani_and_budi();
-        let read = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let read = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         let requests = ["one", "/crash", "two"].map(read).to_vec();
         let credits = Credits::new(1);
         stage.turn(vec![Message::Requests(ani, requests, credits.try_take().unwrap())]);
@@ -1418,7 +1376,7 @@ mod tests {
         }
         let credits = [Credits::new(2), Credits::new(2)];
         let wrong = |stage: &mut Bare, who: usize, count: usize| {
-            let requests = vec![parse(&Text::new("/whisper nobody x").unwrap()).unwrap(); count];
+            let requests = vec![parse(&Text::new("/whisper nobody x").unwrap(), &VERBS).unwrap(); count];
             let ticket = credits[who].try_take().unwrap();
             stage.turn(vec![Message::Requests(ClientId(who + 1), requests, ticket)]);
             let mut seen = Vec::new();
@@ -1461,7 +1419,7 @@ mod tests {
             shelf
         });
         let ask = |router: &mut Router<Features>, id, line: &str| {
-            let request = parse(&Text::new(line).unwrap()).unwrap();
+            let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
             let message = Message::Requests(ClientId(id), vec![request], Ticket::free());
             router.turn([message], Now::read());
         };
@@ -1471,12 +1429,12 @@ mod tests {
         let tea = RoomName::parse("#tea").unwrap();
         let room = router.rooms.get_mut(&tea).unwrap();
         room.members.insert(ClientId(2));
-        room.ops.insert(ClientId(2));
+        room.features.ops.insert(ClientId(2));
         ask(&mut router, 2, "/join #cake");
         let cake = RoomName::parse("#cake").unwrap();
-        router.rooms.get_mut(&cake).unwrap().ops.insert(ClientId(1));
+        router.rooms.get_mut(&cake).unwrap().features.ops.insert(ClientId(1));
         ask(&mut router, 1, "/crash");
-        assert_eq!(router.rooms[&cake].ops, [ClientId(2)].into(), "no user is an operator from outside");
+        assert_eq!(router.rooms[&cake].features.ops, [ClientId(2)].into(), "no user is an operator from outside");
         assert!(!router.rooms.contains_key(&tea), "a room without members is forgotten");
         assert_eq!(registry.names(), [Name::parse("budi").unwrap()]);
         assert_eq!(metrics.panics.load(Relaxed), 1);
@@ -1563,7 +1521,7 @@ mod tests {
         }
         let (mut stage, ..) = ani_and_budi();
         let outbox = Outbox::new(Box::new(Gone), 1 << 20);
-        let request = parse(&Text::new("JOIN:ghost").unwrap()).unwrap();
+        let request = parse(&Text::new("JOIN:ghost").unwrap(), &VERBS).unwrap();
         stage.turn(vec![
             Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
             Message::Requests(ClientId(9), vec![request], Ticket::free()),
@@ -1593,7 +1551,7 @@ mod tests {
         let fails = Arc::new(AtomicBool::new(false));
         for (number, (way, _)) in ways.iter().enumerate() {
             let outbox = Outbox::new(Box::new(Failing(fails.clone(), *way)), 1 << 20);
-            let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap()).unwrap();
+            let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap(), &VERBS).unwrap();
             stage.turn(vec![
                 Message::ClientJoined(Client::new(ClientId(10 + number), outbox, "test", "line")),
                 Message::Requests(ClientId(10 + number), vec![request], Ticket::free()),
@@ -1631,7 +1589,7 @@ mod tests {
         let (mut stage, ..) = ani_and_budi();
         let shelf = Shelf::default();
         let outbox = Outbox::new(Box::new(Stuffed(shelf.clone())), 2_000);
-        let request = parse(&Text::new("JOIN:slow").unwrap()).unwrap();
+        let request = parse(&Text::new("JOIN:slow").unwrap(), &VERBS).unwrap();
         stage.turn(vec![
             Message::ClientJoined(Client::new(ClientId(9), outbox, "test", "line")),
             Message::Requests(ClientId(9), vec![request], Ticket::free()),

@@ -2,3 +2,4 @@
 
 pub(crate) mod rules;
 pub(crate) mod state;
+pub mod verbs;

@@ -5,3 +5,4 @@ pub(crate) mod reads;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod store;
+pub mod verbs;

@@ -28,6 +28,7 @@ mod disk;
 pub mod door;
 mod refusal;
 mod rules;
+pub mod verbs;
 
 pub use crate::model::file::{Granted, MAX_FILE_NAME, To, Token, file_name};
 use disk::Disk;

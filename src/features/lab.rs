@@ -27,6 +27,7 @@ use crate::protocol::dialect::{LineDecoder, LineEncoder};
 mod chaos;
 pub(crate) mod glass;
 mod rules;
+pub mod verbs;
 
 /// How often those who watch get a picture.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
@@ -239,7 +240,7 @@ impl Lab {
 /// Serves a client behind the glass wall, and with what is to go wrong with it.
 pub(crate) fn serve_watched(lab: &Lab, arrival: &Arrival, handle: &ServerHandle) {
     let Arrival { id, ref socket, accepted, .. } = *arrival;
-    let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+    let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
     match lab.chaos.fault_of(id) {
         None => serve(&Watched::new(lab, id, &**socket), id, accepted, decoder, encoder, handle),
         Some(fault) => {

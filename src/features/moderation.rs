@@ -2,3 +2,4 @@
 
 mod rules;
 pub mod sanction;
+pub mod verbs;

@@ -3,3 +3,4 @@
 pub mod rehash;
 mod rules;
 pub(crate) mod state;
+pub mod verbs;

@@ -1,8 +1,9 @@
 //! The state of all features, one field for each that has any.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::chat::router;
+use crate::chat::{room, router};
 use crate::features::archive::reads::Reads;
 use crate::features::archive::state::{Archive, Then};
 use crate::features::archive::store::Question;
@@ -10,7 +11,9 @@ use crate::features::files::Files;
 use crate::features::lab::glass::Glass;
 use crate::features::moderation::sanction::Sanctions;
 use crate::features::operators::state::Operators;
+use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
+use crate::model::text::Text;
 
 /// What a feature's command answers.
 pub(crate) type Answer = router::Answer<Features>;
@@ -30,6 +33,36 @@ pub struct Features {
     /// `None` where the server is no lab.
     pub(crate) glass: Option<Glass>,
     pub(crate) operators: Operators,
+}
+
+/// A room with all that features know of it.
+pub(crate) type Room = room::Room<RoomState>;
+
+/// What features know of one room.
+#[derive(Default)]
+pub struct RoomState {
+    /// Those of the members who may change the room.
+    pub(crate) ops: BTreeSet<ClientId>,
+    /// The accounts that may change it whenever they come.
+    pub(crate) op_accounts: BTreeSet<Name>,
+    /// Who may come in although it is closed.
+    pub(crate) invited: Vec<ClientId>,
+    /// Who set the topic, and the topic.
+    pub(crate) topic: Option<(Name, Text)>,
+    /// `+i`: only the invited may enter.
+    pub(crate) invite_only: bool,
+    /// `+k`: only who knows this may enter.
+    pub(crate) key: Option<Text>,
+    /// `+m`: only operators speak.
+    pub(crate) moderated: bool,
+    /// `+t`: only operators set the topic.
+    pub(crate) topic_lock: bool,
+    /// Who may not come in, and who may not speak.
+    pub(crate) sanctions: Sanctions,
+    /// The smallest id that is kept anywhere.
+    pub(crate) first_id: u64,
+    /// Whether the store knows the room.
+    pub(crate) is_kept: bool,
 }
 
 /// What is found out before a command is answered.

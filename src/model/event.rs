@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::model::audit::Entry;
 use crate::model::code::Code;
 pub use crate::model::command::What;
-use crate::model::command::{Choice, Prompt, Terminal, Verb};
+use crate::model::command::{Choice, Prompt, Terminal};
 use crate::model::feature::FeatureEvent;
 use crate::model::file::{Granted, Token};
 use crate::model::inspection::Inspection;
@@ -18,6 +18,7 @@ use crate::model::reload;
 use crate::model::roles::Role;
 use crate::model::sanction;
 use crate::model::text::Text;
+use crate::model::verb::Verb;
 use crate::model::zone::Zone;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.

@@ -50,7 +50,7 @@ impl Transport for Threads {
         let client = move || {
             // The arrival as a whole, for its place in the server ends with it.
             let arrival = &arrival;
-            let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+            let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
             match handle.lab() {
                 None => serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle),
                 Some(lab) => serve_watched(lab, arrival, handle),
@@ -451,7 +451,7 @@ mod tests {
         let handle = server.handle().clone();
         let serving = move || {
             let (id, encoder) = (handle.next_id(), Faulty(LineEncoder::default()));
-            serve(&socket, id, Instant::now(), LineDecoder::default(), encoder, &handle);
+            serve(&socket, id, Instant::now(), LineDecoder::new(handle.verbs()), encoder, &handle);
         };
         let served = thread::Builder::new().name("other-door".into()).spawn(serving).unwrap();
         budi.send("JOIN:budi");

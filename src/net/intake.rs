@@ -13,6 +13,7 @@ use crate::model::command::{Command, Terminal};
 use crate::model::event::{Leave, Warning};
 use crate::model::names::ClientId;
 use crate::model::text::Text;
+use crate::model::verbs::QUIT;
 use crate::net::live::Follower;
 use crate::net::queue::Hangup;
 use crate::net::server::ServerHandle;
@@ -408,7 +409,7 @@ impl<D: Decoder> Intake<D> {
         if let Decoded::Request(begun) = self.decoder.finish() {
             self.requests.push(begun);
         }
-        Held::Request(Request::of("QUIT", Ok(Command::Quit(None))))
+        Held::Request(Request::of(&QUIT, Ok(Command::Quit(None))))
     }
 
     /// Goes by the settings in force.
@@ -556,8 +557,8 @@ mod tests {
     use crate::chat::router::Router;
     use crate::config::Config;
     use crate::features::Features;
+    use crate::features::VERBS;
     use crate::metrics::Metrics;
-    use crate::model::command::VERBS;
     use crate::model::now::Now;
     use crate::net::queue::queue;
     use crate::net::server::Server;
@@ -606,7 +607,7 @@ mod tests {
             self.router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], self.now);
             let (sender, queue) = crate::net::queue::queue(1);
             self.senders.push(sender);
-            let decoder = LineDecoder::default();
+            let decoder = LineDecoder::new(&VERBS);
             Intake::new(ClientId(id), self.began, decoder, Credits::new(MESSAGES), queue.hangup(), &self.handle)
         }
 
@@ -687,7 +688,7 @@ mod tests {
 
     #[test]
     fn both_readings_of_a_line_count() {
-        let request = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let request = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         assert!(has_long_answer(&request("/bans *")) && has_long_answer(&request("join:ani")));
         assert!(!has_long_answer(&request("hello")) && !has_long_answer(&request("/bans * *")));
     }
@@ -699,7 +700,7 @@ mod tests {
         let accepted = Instant::now();
         let (sender, receiver) = queue(1 << 20);
         let credits = Credits::new(MESSAGES);
-        let intake = Intake::new(ClientId(1), accepted, LineDecoder::default(), credits, receiver.hangup(), handle);
+        let intake = Intake::new(ClientId(1), accepted, LineDecoder::new(&VERBS), credits, receiver.hangup(), handle);
         (intake, accepted, sender)
     }
 

@@ -27,6 +27,7 @@ use crate::model::names::ClientId;
 use crate::model::now::{Moment, Now};
 use crate::model::roles::Policy;
 use crate::model::text::Text;
+use crate::model::verb::Verbs;
 use crate::net::accepting::{self, failed};
 pub use crate::net::accepting::{Pause, is_peers_fault};
 use crate::net::connection::{STACK, Threads, bye};
@@ -320,6 +321,11 @@ impl Server {
 }
 
 impl ServerHandle {
+    /// All verbs of this server.
+    pub fn verbs(&self) -> &'static Verbs {
+        <Features as Hooks>::VERBS
+    }
+
     /// Sends to the router, waiting while its inbox is full. After the router's end it does nothing: the message is
     /// dropped, and a client in it is disconnected by that.
     pub fn send(&self, message: Message) {

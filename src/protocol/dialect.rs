@@ -11,6 +11,8 @@ use crate::model::refusal::Refusal;
 use crate::model::secrets::{Proof, Secret};
 use crate::model::spam::PASTE_UNIT;
 use crate::model::text::Text;
+use crate::model::verb::{Verb, Verbs};
+use crate::model::verbs::PASTE;
 use crate::net::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::protocol::parse::{self, Request};
 use crate::protocol::render::Look;
@@ -104,16 +106,22 @@ pub trait Encoder: Send {
 }
 
 /// Reads the line protocol.
-#[derive(Default)]
 pub struct LineDecoder {
-    /// `line` where nothing else is said.
-    door: Option<&'static str>,
+    door: &'static str,
+    verbs: &'static Verbs,
     lines: usize,
     paste: Option<Begun>,
     /// The next line is a password, and for what.
-    prompt: Option<(Prompt, Option<Tag>)>,
+    prompt: Option<Asked>,
     /// The first of two passwords, or why it is none.
     old: Option<Result<Secret, Refusal>>,
+}
+
+/// What the next line is asked for, and by which request.
+struct Asked {
+    prompt: Prompt,
+    verb: &'static Verb,
+    tag: Option<Tag>,
 }
 
 /// A paste that was begun.
@@ -126,10 +134,13 @@ struct Begun {
 }
 
 /// A request after which the next line is a password. Before sign-on it may be its other reading.
-fn prompt_of(request: &Request) -> Option<Prompt> {
-    let early = request.early.as_deref().map(|early| &early.what);
-    match early.unwrap_or(&request.what) {
-        Ok(Command::Prompt(prompt)) => Some(prompt.clone()),
+fn asked_by(request: &Request) -> Option<Asked> {
+    let read = request.early.as_deref().unwrap_or(request);
+    match (&read.what, read.verb) {
+        // The request keeps its tag for a refusal; asking is no answer.
+        (Ok(Command::Prompt(prompt)), Some(verb)) => {
+            Some(Asked { prompt: prompt.clone(), verb, tag: request.tag.clone() })
+        }
         _ => None,
     }
 }
@@ -149,21 +160,26 @@ fn refuse_control_characters(request: &mut Request, is_clean: &impl Fn() -> Resu
 }
 
 impl LineDecoder {
+    /// Reads lines with the verbs of this table.
+    pub fn new(verbs: &'static Verbs) -> LineDecoder {
+        LineDecoder::by("line", verbs)
+    }
+
     /// The same protocol by another door, such as `tls`.
-    pub fn by(door: &'static str) -> LineDecoder {
-        LineDecoder { door: Some(door), ..LineDecoder::default() }
+    pub fn by(door: &'static str, verbs: &'static Verbs) -> LineDecoder {
+        LineDecoder { door, verbs, lines: 0, paste: None, prompt: None, old: None }
     }
 
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
-    fn prompted(&mut self, prompt: Prompt, tag: Option<Tag>, line: &Text, is_clean: Result<(), Refusal>) -> Request {
+    fn prompted(&mut self, asked: Asked, line: &Text, is_clean: Result<(), Refusal>) -> Request {
         let secret = Secret::new(line.as_str());
-        let verb = verb_of(&prompt);
+        let Asked { prompt, verb, tag } = asked;
         let what = match prompt {
             _ if matches!(line.trim(), "" | ".") => {
                 self.old = None;
                 Err(NEVER_MIND)
             }
-            Prompt::OldPassword => return self.first_of_two(tag, is_clean.map(|()| secret)),
+            Prompt::OldPassword => return self.first_of_two(verb, tag, is_clean.map(|()| secret)),
             _ if is_clean.is_err() => {
                 self.old = None;
                 is_clean.and(Err(NEVER_MIND))
@@ -182,10 +198,10 @@ impl LineDecoder {
     }
 
     /// The first of two passwords. The second one is read also where this is none, or it would be spoken aloud.
-    fn first_of_two(&mut self, tag: Option<Tag>, old: Result<Secret, Refusal>) -> Request {
+    fn first_of_two(&mut self, verb: &'static Verb, tag: Option<Tag>, old: Result<Secret, Refusal>) -> Request {
         self.old = Some(old);
-        self.prompt = Some((Prompt::NewPassword, tag));
-        Request::of("PASSWD", Ok(Command::Prompt(Prompt::NewPassword)))
+        self.prompt = Some(Asked { prompt: Prompt::NewPassword, verb, tag });
+        Request::of(verb, Ok(Command::Prompt(Prompt::NewPassword)))
     }
 
     /// A line that is no text. What it belongs to is refused with it: a paste at its end, a password at once.
@@ -196,32 +212,29 @@ impl LineDecoder {
         }
         Decoded::Request(match self.prompt.take() {
             None => Request::refused(error),
-            Some((Prompt::OldPassword, tag)) => self.first_of_two(tag, Err(error)),
-            Some((prompt, tag)) => {
+            Some(Asked { prompt: Prompt::OldPassword, verb, tag }) => self.first_of_two(verb, tag, Err(error)),
+            Some(Asked { verb, tag, .. }) => {
                 self.old = None;
-                Request { tag, ..Request::of(verb_of(&prompt), Err(error)) }
+                Request { tag, ..Request::of(verb, Err(error)) }
             }
         })
     }
 
     fn end_paste(&mut self) -> Decoded {
         let Some(Begun { tag, is_refused: false, paste }) = self.paste.take() else { return Decoded::Nothing };
-        Decoded::Request(Request { tag, ..Request::of("PASTE", paste.command()) })
+        Decoded::Request(Request { tag, ..Request::of(&PASTE, paste.command()) })
     }
 }
 
-fn verb_of(prompt: &Prompt) -> &'static str {
-    match prompt {
-        Prompt::Login(_) => "LOGIN",
-        Prompt::Register => "REGISTER",
-        Prompt::OldPassword | Prompt::NewPassword => "PASSWD",
-        Prompt::OperatorKey => "OPER",
+impl From<&'static Verbs> for LineDecoder {
+    fn from(verbs: &'static Verbs) -> LineDecoder {
+        LineDecoder::new(verbs)
     }
 }
 
 impl Decoder for LineDecoder {
     fn door(&self) -> &'static str {
-        self.door.unwrap_or("line")
+        self.door
     }
 
     fn decode(&mut self, line: &[u8]) -> Decoded {
@@ -243,21 +256,20 @@ impl Decoder for LineDecoder {
             return Decoded::Nothing;
         }
         let is_clean = || std::str::from_utf8(line).map_or(Ok(()), Secret::look_over);
-        if let Some((prompt, tag)) = self.prompt.take() {
-            return Decoded::Request(self.prompted(prompt, tag, &text, is_clean()));
+        if let Some(asked) = self.prompt.take() {
+            return Decoded::Request(self.prompted(asked, &text, is_clean()));
         }
-        let Some(mut request) = parse::parse(&text) else { return Decoded::Nothing };
+        let Some(mut request) = parse::parse(&text, self.verbs) else { return Decoded::Nothing };
         refuse_control_characters(&mut request, &is_clean);
-        if let Some(prompt) = prompt_of(&request) {
-            // The request keeps its tag for a refusal; asking is no answer.
-            self.prompt = Some((prompt, request.tag.clone()));
+        if let Some(asked) = asked_by(&request) {
+            self.prompt = Some(asked);
         }
-        if request.verb.is_some_and(|verb| verb.name == "PASTE") {
+        if request.verb == Some(&PASTE) {
             let paste = match std::mem::replace(&mut request.what, Ok(Command::PasteBegins)) {
                 Ok(_) => Paste::default(),
                 Err(why) => Paste::wrong(why),
             };
-            // The same here.
+            // It keeps its tag for a refusal too.
             self.paste = Some(Begun { tag: request.tag.clone(), is_refused: false, paste });
         }
         Decoded::Request(request)
@@ -305,8 +317,8 @@ impl Decoder for LineDecoder {
     }
 
     fn prompt_refused(&mut self) {
-        if let Some((_, tag)) = &mut self.prompt {
-            *tag = None;
+        if let Some(asked) = &mut self.prompt {
+            asked.tag = None;
         }
     }
 
@@ -399,10 +411,11 @@ impl LineEncoder {
 mod tests {
     use super::paste::{bad_paste, paste_too_long};
     use super::*;
+    use crate::features::VERBS;
     use crate::model::names::Name;
 
     fn requests(lines: &[&str]) -> Vec<Result<Command, Refusal>> {
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         let mut seen = Vec::new();
         for line in lines {
             if let Decoded::Request(request) = decoder.decode(line.as_bytes()) {
@@ -434,7 +447,7 @@ mod tests {
 
     /// What comes of a paste with the tag 7 that has these lines, with nothing said in between, and its number of lines.
     fn pasted(lines: &[&[u8]]) -> Result<Command, Refusal> {
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         decoder.decode(b"PASTE=7:");
         for line in lines {
             let decoded = if line.len() > 2_048 { decoder.too_long(2_048, line.len()) } else { decoder.decode(line) };
@@ -466,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_paste_that_is_refused_at_its_beginning_is_read_to_its_end_where_that_was_sent_ahead() {
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         decoder.decode(b"PASTE:");
         decoder.paste_refused(true);
         assert_eq!(decoder.decode(b"JOIN:ani"), Decoded::Nothing);
@@ -480,7 +493,7 @@ mod tests {
     #[test]
     fn a_paste_with_words_behind_its_beginning_is_refused_at_its_end() {
         for line in ["PASTE=7:#rust", "/paste #rust", "/paste  fn main() {"] {
-            let mut decoder = LineDecoder::default();
+            let mut decoder = LineDecoder::new(&VERBS);
             let begun = decoder.decode(line.as_bytes());
             assert!(matches!(begun, Decoded::Request(Request { what: Ok(Command::PasteBegins), .. })), "{line}");
             assert_eq!(decoder.decode(b"QUIT"), Decoded::Nothing);
@@ -496,7 +509,7 @@ mod tests {
 
     #[test]
     fn ctrl_c_takes_a_paste_back_and_its_lines_are_no_commands() {
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         assert!(!decoder.interrupt());
         decoder.decode(b"PASTE=7:");
         decoder.decode(b"one");
@@ -509,7 +522,7 @@ mod tests {
     /// The second of two passwords must not be spoken aloud because the first is none, and what comes behind is no password.
     #[test]
     fn a_password_that_cannot_be_read_is_refused_by_the_tag_of_its_question() {
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         let mut asks = |line: &[u8]| match if line.len() > 2_048 {
             decoder.too_long(2_048, line.len())
         } else {
@@ -586,7 +599,7 @@ mod tests {
             assert!(Secret::look_over(line).is_err());
         }
         // Also before there is a name, where small letters are a verb, and where it was asked for.
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         let Decoded::Request(request) = decoder.decode(b"login:ani a\tb") else { panic!("no request") };
         assert!(request.early.unwrap().what.is_err());
         let seen = requests(&["PASSWD:", "old", "new\u{1b}[D", "PASSWD:", "old", "new"]);
@@ -596,7 +609,7 @@ mod tests {
 
     #[test]
     fn only_the_first_line_can_be_foreign() {
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         assert!(matches!(decoder.decode(b"JOIN:ani"), Decoded::Request(_)));
         assert!(matches!(decoder.decode(b"GET / HTTP/1.1"), Decoded::Request(_)));
     }

@@ -1,10 +1,12 @@
 //! The line protocol, inward: one clean line becomes one request (PROTOCOL.md section 2, "Client lines").
 
 use crate::model::code::Code;
-use crate::model::command::{Command, Verb};
+use crate::model::command::Command;
 use crate::model::event::{Foreign, Tag};
 use crate::model::refusal::Refusal;
 use crate::model::text::{BYTE_ORDER_MARK, Text};
+use crate::model::verb::{Verb, Verbs};
+use crate::model::verbs::MSG;
 
 /// One line of a client, read as far as it can be without knowing the chat.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,9 +29,9 @@ impl Request {
         Request { tag: None, verb: None, typed: None, what: Err(error), early: None }
     }
 
-    /// A request for a verb of the table, as if it had been typed.
-    pub fn of(name: &'static str, what: Result<Command, Refusal>) -> Request {
-        Request { tag: None, verb: Verb::named(name), typed: None, what, early: None }
+    /// A request for a verb, as if it had been typed.
+    pub fn of(verb: &'static Verb, what: Result<Command, Refusal>) -> Request {
+        Request { tag: None, verb: Some(verb), typed: None, what, early: None }
     }
 
     /// The verb for the answer: the table's, or what was typed.
@@ -38,36 +40,37 @@ impl Request {
     }
 }
 
-/// Reads one line. `None` is a line without anything in it.
+/// Reads one line, which may have a verb of the table. `None` is a line without anything in it.
 ///
 /// ```
-/// use chat_server::{model::command::Command, protocol::parse::parse, model::text::Text};
-/// let request = parse(&Text::new("/list").unwrap()).unwrap();
+/// use chat_server::model::{command::Command, text::Text, verbs::KERNEL};
+/// use chat_server::protocol::parse::parse;
+/// let request = parse(&Text::new("/list").unwrap(), &KERNEL).unwrap();
 /// assert_eq!(request.what, Ok(Command::List(None)));
-/// assert!(matches!(parse(&Text::new("hello").unwrap()).unwrap().what, Ok(Command::Say { .. })));
+/// assert!(matches!(parse(&Text::new("hello").unwrap(), &KERNEL).unwrap().what, Ok(Command::Say { .. })));
 /// ```
-pub fn parse(line: &Text) -> Option<Request> {
+pub fn parse(line: &Text, verbs: &Verbs) -> Option<Request> {
     let words = line.as_str();
     if words.trim().is_empty() {
         return None;
     }
     if words.starts_with(BYTE_ORDER_MARK) {
         // Some editors put one in front of a file. What is behind it may be a password, which must not be said for it.
-        return parse(&line.slice(BYTE_ORDER_MARK.len_utf8()..words.len()));
+        return parse(&line.slice(BYTE_ORDER_MARK.len_utf8()..words.len()), verbs);
     }
-    if let Some(request) = verb_line(line, str::to_string, is_verb) {
+    if let Some(request) = verb_line(line, verbs, str::to_string, is_verb) {
         return Some(request);
     }
     if is_bare(words.trim_end()) {
-        return Some(known(None, words.trim_end(), Text::default()));
+        return Some(known(None, verbs, words.trim_end(), Text::default()));
     }
     if words.starts_with("//") {
         return Some(spoken(line.slice(1..words.len())));
     }
     if words.starts_with('/') {
-        return Some(slash_line(line));
+        return Some(slash_line(line, verbs));
     }
-    let early = early_line(line).map(Box::new);
+    let early = early_line(line, verbs).map(Box::new);
     Some(Request { early, ..spoken(line.clone()) })
 }
 
@@ -77,7 +80,7 @@ fn is_bare(word: &str) -> bool {
 }
 
 /// `VERB:args` or `VERB=tag:args`; `folded` makes the verb upper case where case does not matter.
-fn verb_line(line: &Text, folded: fn(&str) -> String, is_verb: fn(&str) -> bool) -> Option<Request> {
+fn verb_line(line: &Text, verbs: &Verbs, folded: fn(&str) -> String, is_verb: fn(&str) -> bool) -> Option<Request> {
     // A verb and a tag together have at most 16 + 1 + 32 bytes, so most text is told apart by looking at few.
     let colon = line.bytes().take(50).position(|b| b == b':')?;
     let head = &line[..colon];
@@ -89,7 +92,7 @@ fn verb_line(line: &Text, folded: fn(&str) -> String, is_verb: fn(&str) -> bool)
         return None;
     }
     let tag = tag.map(|tag| line.slice(word.len() + 1..word.len() + 1 + tag.len()));
-    Some(known(tag, &folded(word), line.slice(colon + 1..line.len())))
+    Some(known(tag, verbs, &folded(word), line.slice(colon + 1..line.len())))
 }
 
 fn is_verb(word: &str) -> bool {
@@ -103,37 +106,37 @@ fn is_tag(tag: &str) -> bool {
 }
 
 /// A line that is text for people who have a name may be a verb in small letters for people who have none.
-fn early_line(line: &Text) -> Option<Request> {
+fn early_line(line: &Text, verbs: &Verbs) -> Option<Request> {
     let word = line.trim().to_ascii_uppercase();
     if is_bare(&word) {
-        return Some(known(None, &word, Text::default()));
+        return Some(known(None, verbs, &word, Text::default()));
     }
-    verb_line(line, str::to_ascii_uppercase, |word| is_verb(&word.to_ascii_uppercase()))
+    verb_line(line, verbs, str::to_ascii_uppercase, |word| is_verb(&word.to_ascii_uppercase()))
 }
 
-fn slash_line(line: &Text) -> Request {
+fn slash_line(line: &Text, verbs: &Verbs) -> Request {
     let (word, args) = line.slice(1..line.len()).split_word();
     let is_word = word.len() <= 16
         && line.as_str()[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '?')
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'?');
     if !is_word {
-        return unknown(None, Text::default());
+        return unknown(None, verbs, Text::default());
     }
-    match Verb::slashed(&word) {
+    match verbs.slashed(&word) {
         Some(verb) if verb.secret => request(None, verb, line.slice(1..line.len()).split_exactly().1),
         Some(verb) => request(None, verb, args),
-        None => unknown(None, Text::own(word.to_ascii_uppercase())),
+        None => unknown(None, verbs, Text::own(word.to_ascii_uppercase())),
     }
 }
 
 fn spoken(text: Text) -> Request {
-    Request::of("MSG", Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
+    Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
 }
 
-fn known(tag: Option<Tag>, name: &str, args: Text) -> Request {
-    match Verb::named(name) {
+fn known(tag: Option<Tag>, verbs: &Verbs, name: &str, args: Text) -> Request {
+    match verbs.named(name) {
         Some(verb) => request(tag, verb, args),
-        None => unknown(tag, Text::own(name)),
+        None => unknown(tag, verbs, Text::own(name)),
     }
 }
 
@@ -142,13 +145,13 @@ fn request(tag: Option<Tag>, verb: &'static Verb, args: Text) -> Request {
 }
 
 /// An unknown verb is never spoken aloud: a mistyped `LOGN:ani secret` must not reach the room.
-fn unknown(tag: Option<Tag>, verb: Text) -> Request {
-    let what = Err(unknown_verb(&verb));
+fn unknown(tag: Option<Tag>, verbs: &Verbs, verb: Text) -> Request {
+    let what = Err(unknown_verb(verbs, &verb));
     Request { tag, verb: None, typed: (!verb.is_empty()).then_some(verb), what, early: None }
 }
 
-fn unknown_verb(verb: &str) -> Refusal {
-    let words = match Verb::near(verb) {
+fn unknown_verb(verbs: &Verbs, verb: &str) -> Refusal {
+    let words = match verbs.near(verb) {
         _ if verb.is_empty() => {
             "A command is a slash and a word, as in /help. To say a line that starts with a slash, write two.".into()
         }
@@ -194,10 +197,11 @@ fn is_socks(begun: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::VERBS;
     use crate::model::names::{Name, RoomName};
 
     fn read(line: &str) -> Option<Request> {
-        parse(&Text::new(line).unwrap())
+        parse(&Text::new(line).unwrap(), &VERBS)
     }
 
     fn command(line: &str) -> Result<Command, Refusal> {

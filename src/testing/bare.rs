@@ -17,6 +17,7 @@ use crate::chat::router::Router;
 use crate::chat::ticket::Ticket;
 use crate::config::{Config, SETTINGS};
 use crate::features::Features;
+use crate::features::VERBS;
 use crate::features::archive::store::Report;
 use crate::features::files::door::{Desk, Peer};
 use crate::features::files::{Files, Token};
@@ -28,6 +29,7 @@ use crate::model::event::{Leave, Warning};
 use crate::model::names::ClientId;
 use crate::model::now::Now;
 use crate::model::text::Text;
+use crate::model::verbs::QUIT;
 use crate::net::intake::is_ahead;
 use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
@@ -235,7 +237,7 @@ impl Stage for Bare {
         let outbox = Outbox::new(Box::new(shelf.clone()), self.setup.config.outbox_bytes);
         self.turn(vec![Message::ClientJoined(Client::new(id, outbox, format!("{address}:1"), "line"))]);
         let splitter = Splitter::new(self.setup.config.line_bytes);
-        let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+        let (decoder, encoder) = (LineDecoder::new(&VERBS), LineEncoder::default());
         self.clients.insert(who.into(), Seat { id, splitter, decoder, encoder, shelf, lines: VecDeque::new() });
         true
     }
@@ -389,6 +391,6 @@ fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant>
         // Without an offer there is nothing to agree to.
         Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
         Input::Interrupt => Some(Meant::Interrupt(decoder.interrupt())),
-        Input::EndOfTransmission => Some(Meant::Request(Request::of("QUIT", Ok(Command::Quit(None))))),
+        Input::EndOfTransmission => Some(Meant::Request(Request::of(&QUIT, Ok(Command::Quit(None))))),
     }
 }

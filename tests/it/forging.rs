@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use chat_server::features::VERBS;
 use chat_server::features::files::Token;
-use chat_server::model::command::{Prompt, VERBS, What};
+use chat_server::model::command::{Prompt, What};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Items, Leave, Measure, RoomInfo, SharedFile, Speech, User, Version, Warning,
     Wire,

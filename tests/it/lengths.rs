@@ -17,7 +17,6 @@ const FUNCTION: usize = 70;
 
 /// Files that may be longer, and how long. A file that grows past its number is split, by what it does; the number is not raised.
 const FILES: &[(&str, usize)] = &[
-    ("src/model/command.rs", 1090),
     ("src/model/event.rs", 610),
     ("src/features/files.rs", 590),
     ("src/features/files/door.rs", 410),
@@ -25,7 +24,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/protocol/render.rs", 760),
     ("src/chat/router.rs", 630),
     ("src/features/accounts/rules.rs", 560),
-    ("src/features/archive/rules.rs", 540),
     ("src/chat/router/commands.rs", 560),
     ("src/features/moderation/rules.rs", 520),
     ("src/net/server.rs", 490),

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chat_server::config::{Config, SETTINGS};
+use chat_server::features::VERBS;
 use chat_server::model::code::Code;
-use chat_server::model::command::VERBS;
 use chat_server::model::event::{Envelope, Event, Warning, Wire};
 use chat_server::model::now::Now;
 use chat_server::protocol::render::render;
@@ -70,7 +70,7 @@ fn table_of(heading: &str, when: fn(Code) -> Option<&'static str>) -> String {
 fn the_manual_has_every_verb_and_every_slash() {
     let text = section("4. Verbs");
     let rows = table(&text, "| verb | slash | does | answer |");
-    for verb in VERBS {
+    for verb in VERBS.iter() {
         let form = format!("`{}:", verb.name);
         let row = rows.iter().find(|row| row[0].contains(&form)).unwrap_or_else(|| panic!("no row for {}", verb.name));
         for slash in verb.slashes {
@@ -90,7 +90,7 @@ fn the_manual_has_every_verb_and_every_slash() {
         let words = sentence.split('`').skip(1).step_by(2);
         words.map(|word| word.split(':').next().unwrap_or_default().to_string()).collect()
     };
-    let of = |is: fn(&chat_server::model::command::Verb) -> bool| -> BTreeSet<String> {
+    let of = |is: fn(&chat_server::model::verb::Verb) -> bool| -> BTreeSet<String> {
         VERBS.iter().filter(|verb| is(verb)).map(|verb| verb.name.to_string()).collect()
     };
     assert_eq!(named("Before sign-on only"), of(|verb| verb.early));
@@ -190,7 +190,7 @@ fn every_verb_is_refused_as_the_manual_says() {
 fn every_verb_is_played_and_every_refusal_is_seen() {
     let played = played();
     let said: Vec<&str> = played.lines().filter_map(|line| Some(line.split_once("> ")?.1)).collect();
-    for verb in VERBS {
+    for verb in VERBS.iter() {
         let played = said.iter().any(|line| {
             let word = line.split([':', '=']).next().unwrap_or_default();
             let slash = line.strip_prefix('/').and_then(|rest| rest.split(' ').next());
@@ -209,7 +209,7 @@ fn every_verb_is_played_and_every_refusal_is_seen() {
 #[test]
 fn the_whole_help_is_in_the_manual() {
     let manual = section("4. Verbs");
-    for verb in VERBS {
+    for verb in VERBS.iter() {
         let line = format!("\nani< * HELP {}: {}  - {}\n", verb.name, verb.usage, verb.help);
         assert!(manual.contains(&line), "PROTOCOL.md does not have:{line}");
     }

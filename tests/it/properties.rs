@@ -10,13 +10,12 @@ use chat_server::chat::message::Message;
 use chat_server::chat::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Run, Undelivered};
 use chat_server::chat::ticket::Ticket;
 use chat_server::config::{self, When};
+use chat_server::features::VERBS;
 use chat_server::features::files::{Granted, Token};
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::model::audit::{Act as PowerAct, Entry};
 use chat_server::model::code::Code;
-use chat_server::model::command::{
-    Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, VERBS, Verb, View,
-};
+use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
     Version, Warning, What, Wire,
@@ -29,6 +28,7 @@ use chat_server::model::refusal::Refusal;
 use chat_server::model::roles::Role;
 use chat_server::model::spam::{Spam, TooFast};
 use chat_server::model::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
+use chat_server::model::verb::Verb;
 use chat_server::model::zone::Zone;
 use chat_server::net::queue::{MAX_BATCHES, queue};
 use chat_server::net::telnet::{Input, Splitter};
@@ -90,7 +90,7 @@ fn tag() -> impl Strategy<Value = Text> {
 }
 
 fn verb() -> impl Strategy<Value = &'static Verb> {
-    (0..VERBS.len()).prop_map(|row| &VERBS[row])
+    proptest::sample::select(VERBS.iter().collect::<Vec<_>>())
 }
 
 pub(crate) fn time() -> impl Strategy<Value = DateTime<Utc>> {
@@ -180,7 +180,7 @@ proptest! {
     #[test]
     fn the_parser_never_panics_and_every_refusal_is_a_line(words in prop_oneof![hostile(), line_like()]) {
         let Ok(line) = Text::new(&words) else { return Ok(()) };
-        let Some(request) = parse(&line) else {
+        let Some(request) = parse(&line, &VERBS) else {
             prop_assert!(words.trim_start_matches(BYTE_ORDER_MARK).trim().is_empty());
             return Ok(());
         };
@@ -189,7 +189,7 @@ proptest! {
             if let Err(error) = &request.what {
                 let words = error.to_string();
                 if let Some((_, near)) = words.split_once(" Did you mean ") && error.code() == Code::UnknownVerb {
-                    prop_assert!(Verb::named(near.trim_end_matches('?')).is_some(), "{near} is no verb");
+                    prop_assert!(VERBS.named(near.trim_end_matches('?')).is_some(), "{near} is no verb");
                 }
                 let refused =
                     Event::Refused { verb: request.shown_verb(), tag: request.tag.clone(), error: error.clone() };
@@ -202,18 +202,18 @@ proptest! {
     /// A verb that is not in the table is never spoken, whatever stands behind it.
     #[test]
     fn an_unknown_verb_is_never_spoken(verb in "[A-Z][A-Z0-9-]{1,15}", tag in option::of(tag()), args in hostile()) {
-        prop_assume!(Verb::named(&verb).is_none());
+        prop_assume!(VERBS.named(&verb).is_none());
         let tag = tag.map_or(String::new(), |tag| format!("={tag}"));
         let Ok(line) = Text::new(&format!("{verb}{tag}:{args}")) else { return Ok(()) };
-        prop_assert_eq!(parse(&line).unwrap().what.unwrap_err().code(), Code::UnknownVerb);
+        prop_assert_eq!(parse(&line, &VERBS).unwrap().what.unwrap_err().code(), Code::UnknownVerb);
     }
 
     /// What does not look like a verb is spoken, to the last letter.
     #[test]
     fn any_other_line_is_spoken_as_it_is(words in "[a-z(é][^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,80}") {
         let text = Text::new(&words).unwrap();
-        prop_assert_eq!(parse(&text).unwrap().what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.clone() }));
-        let with_verb = parse(&Text::new(&format!("MSG:{words}")).unwrap()).unwrap();
+        prop_assert_eq!(parse(&text, &VERBS).unwrap().what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.clone() }));
+        let with_verb = parse(&Text::new(&format!("MSG:{words}")).unwrap(), &VERBS).unwrap();
         prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }));
     }
 
@@ -221,12 +221,12 @@ proptest! {
     fn a_command_in_either_spelling_is_read_back((command, verb, args) in command(), tag in option::of(tag())) {
         let with_tag = tag.as_ref().map_or(String::new(), |tag| format!("={tag}"));
         let line = Text::new(&format!("{verb}{with_tag}:{args}")).unwrap();
-        let read = parse(&line).unwrap();
+        let read = parse(&line, &VERBS).unwrap();
         prop_assert_eq!(&read.what, &Ok(command.clone()), "{}", &line);
         prop_assert_eq!(read.tag, tag);
-        for slash in Verb::named(verb).unwrap().slashes {
+        for slash in VERBS.named(verb).unwrap().slashes {
             let line = Text::new(&format!("/{slash} {args}")).unwrap();
-            prop_assert_eq!(&parse(&line).unwrap().what, &Ok(command.clone()), "{}", &line);
+            prop_assert_eq!(&parse(&line, &VERBS).unwrap().what, &Ok(command.clone()), "{}", &line);
         }
     }
 }
@@ -857,7 +857,7 @@ proptest! {
     /// Bytes that are no text cost their line and nothing else: the next line is heard.
     #[test]
     fn rubbish_is_survived(rubbish in vec(0u8..255, 0..200)) {
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         let mut last = None;
         let bytes = [b"JOIN:ani\n", &rubbish[..], b"\nPING:still-there\n"].concat();
         let (mut splitter, mut bytes) = (Splitter::new(LIMIT), &bytes[..]);
@@ -888,7 +888,7 @@ proptest! {
     #[test]
     fn lines_of_a_paste_are_never_commands(lines in vec(line_like(), 0..30)) {
         let lines: Vec<Text> = lines.iter().filter_map(|line| Text::new(line).ok()).filter(|line| line.as_str() != ".").collect();
-        let mut decoder = LineDecoder::default();
+        let mut decoder = LineDecoder::new(&VERBS);
         decoder.decode(b"JOIN:ani");
         decoder.decode(b"PASTE=7:");
         for line in &lines {
@@ -1305,7 +1305,7 @@ fn heard(doings: &[(usize, String)], mut turns: impl FnMut() -> usize) -> Vec<Ve
         stage.send(who, format!("JOIN:{who}\n").as_bytes());
     }
     let mut waiting = doings.iter().map(|(who, line)| {
-        let request = parse(&Text::new(line).unwrap()).unwrap();
+        let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         Message::Requests(ClientId(who + 1), vec![request], Ticket::free())
     });
     loop {

@@ -9,8 +9,8 @@ use chat_server::chat::message::{Message, Onlooker, Order, Sought};
 use chat_server::chat::outbox::Batch;
 use chat_server::chat::ticket::Ticket;
 use chat_server::config::Config;
+use chat_server::features::VERBS;
 use chat_server::features::archive::store::Question;
-use chat_server::model::command::VERBS;
 use chat_server::model::event::{Leave, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::{Moment, Now};
@@ -350,7 +350,7 @@ impl Play {
             Step::Line(seat, line) => return self.send(*seat, line),
             Step::Turn(lines) => {
                 let requests = |(seat, line): &(usize, String)| {
-                    let request = parse(&Text::new(line).ok()?)?;
+                    let request = parse(&Text::new(line).ok()?, &VERBS)?;
                     Some(Message::Requests(self.id(*seat), vec![request], Ticket::free()))
                 };
                 return self.stage.turn(lines.iter().filter_map(requests).collect());
@@ -510,8 +510,10 @@ fn another_process_comes_to_the_same_bytes() {
 /// A verb that is new comes into the histories, or this fails.
 #[test]
 fn every_verb_is_in_the_histories() {
-    let parsed =
-        LINES.iter().filter_map(|line| parse(&Text::new(line).ok()?)).filter_map(|request| Some(request.verb?.name));
+    let parsed = LINES
+        .iter()
+        .filter_map(|line| parse(&Text::new(line).ok()?, &VERBS))
+        .filter_map(|request| Some(request.verb?.name));
     let played: BTreeSet<&str> = parsed.collect();
     let missing: Vec<&str> = VERBS.iter().map(|verb| verb.name).filter(|name| !played.contains(name)).collect();
     assert_eq!(missing, Vec::<&str>::new());

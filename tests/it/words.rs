@@ -16,7 +16,7 @@ const LINES: &[(&str, usize)] = &[
     ("crates/chat_store", 77),
     ("crates/chat_tls", 0),
     ("crates/chat_tokio", 0),
-    ("crates/chat_web", 99),
+    ("crates/chat_web", 71),
     ("crates/chatd", 44),
     ("deploy", 0),
     ("docs", 1),

@@ -9,7 +9,8 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_server::model::command::{Command, VERBS};
+use chat_server::features::VERBS;
+use chat_server::model::command::Command;
 use chat_server::model::text::Text;
 use chat_server::protocol::parse;
 use rustyline::completion::{Completer, Pair};
@@ -171,7 +172,8 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
         interrupted = false;
         // The server may have asked while the line was typed.
         let hidden = hides || board.look().hides;
-        let read = Text::new(&line).ok().and_then(|text| parse::parse(&text)).and_then(|request| request.what.ok());
+        let read =
+            Text::new(&line).ok().and_then(|text| parse::parse(&text, &VERBS)).and_then(|request| request.what.ok());
         let read = read.filter(|_| !hidden);
         if !hidden && !has_secret(&line) && !line.trim().is_empty() {
             let _is_a_courtesy = editor.add_history_entry(&line);

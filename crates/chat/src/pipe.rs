@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::thread;
 
+use chat_server::features::VERBS;
 use chat_server::model::command::{Choice, Command, Prompt, View as WireView};
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
@@ -246,7 +247,7 @@ impl Sender {
                 return Ok(true);
             }
         };
-        let Some(request) = parse::parse(&text) else { return Ok(true) };
+        let Some(request) = parse::parse(&text, &VERBS) else { return Ok(true) };
         match &request.what {
             Ok(Command::Quit(_)) => {
                 self.put(line)?;

@@ -14,6 +14,7 @@ pub(crate) fn args_of<'a>(line: &'a str, verb: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use chat_server::features::VERBS;
     use chat_server::model::text::Text;
     use chat_server::protocol::parse;
 
@@ -32,7 +33,7 @@ mod tests {
             ("SAY:#rust x", "#rust x"),
         ];
         for (line, args) in lines {
-            let verb = parse::parse(&Text::new(line).unwrap()).unwrap().verb.unwrap();
+            let verb = parse::parse(&Text::new(line).unwrap(), &VERBS).unwrap().verb.unwrap();
             assert_eq!(args_of(line, verb.name), args, "{line}");
         }
     }

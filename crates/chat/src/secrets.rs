@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use chat_server::features::VERBS;
 use chat_server::model::code::Code;
-use chat_server::model::command::{self, Command, ModeChange, Verb};
+use chat_server::model::command::{self, Command, ModeChange};
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::{Text, without_mark};
 use chat_server::protocol::parse::{self, Request};
@@ -17,7 +18,7 @@ const MOST: u64 = 4_096;
 
 /// Whether a line has a password or a key in it, or was likely meant to: such a line is kept in no history.
 pub(crate) fn has_secret(line: &str) -> bool {
-    let requests = line.lines().filter_map(|line| parse::parse(&Text::new(line).ok()?));
+    let requests = line.lines().filter_map(|line| parse::parse(&Text::new(line).ok()?, &VERBS));
     requests.into_iter().any(|request| is_secret(&request) || request.early.as_deref().is_some_and(is_secret))
 }
 
@@ -28,7 +29,7 @@ fn is_secret(request: &Request) -> bool {
             Ok(Command::Enter { key, .. }) => key.is_some(),
             Ok(Command::Mode { change, .. }) => matches!(change, Some(ModeChange::Key(_))),
             Err(refusal) if refusal.code() == Code::UnknownVerb => {
-                request.typed.as_deref().and_then(Verb::near).is_some_and(|verb| verb.secret)
+                request.typed.as_deref().and_then(|typed| VERBS.near(typed)).is_some_and(|verb| verb.secret)
             }
             Err(_) => can_have_a_key,
             Ok(_) => false,

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chat_server::model::command::Verb;
+use chat_server::features::VERBS;
 
 use crate::line::Line;
 use crate::output::complain;
@@ -76,7 +76,7 @@ impl Window {
             owed.under_way = owed.under_way.saturating_sub(1);
             owed.refused |= refused;
             // Everything before it was answered, so this is the question's own refusal.
-            if refused && Verb::named(line.field(2)).is_some_and(|verb| verb.secret) {
+            if refused && VERBS.named(line.field(2)).is_some_and(|verb| verb.secret) {
                 owed.asking = Asking::No;
             }
         });

@@ -9,6 +9,7 @@ use chat_server::chat::registry::Registry;
 use chat_server::chat::router::Router;
 use chat_server::chat::ticket::Ticket;
 use chat_server::features::Features;
+use chat_server::features::VERBS;
 use chat_server::metrics::Metrics;
 use chat_server::model::event::Wire;
 use chat_server::model::names::ClientId;
@@ -46,7 +47,7 @@ impl Deliver for Nowhere {
 }
 
 fn request(line: &str) -> Request {
-    parse(&Text::new(line).expect("a clean line")).expect("a line with something in it")
+    parse(&Text::new(line).expect("a clean line"), &VERBS).expect("a line with something in it")
 }
 
 /// A router with so many people in the lobby; the last one's mail is kept.

@@ -46,7 +46,7 @@ impl Transport for Direct {
         handle: &'env ServerHandle,
     ) -> io::Result<()> {
         let thread = thread::Builder::new().name(format!("client-{}", arrival.id.0)).stack_size(STACK);
-        let client = move || self.serve(&arrival, LineDecoder::default(), LineEncoder::default(), handle);
+        let client = move || self.serve(&arrival, LineDecoder::new(handle.verbs()), LineEncoder::default(), handle);
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
 }

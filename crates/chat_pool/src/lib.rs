@@ -15,6 +15,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::thread::{self, Scope};
 
+use chat_server::model::verb::Verbs;
 use chat_server::net::connection;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
 use chat_server::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
@@ -31,7 +32,7 @@ use workers::Workers;
 /// The transport of the line door. Its threads are joined when it is dropped.
 pub type Pool = PoolOf<LineDecoder, LineEncoder>;
 
-/// The same for any dialect.
+/// The same for any dialect that has the verbs of the server.
 pub struct PoolOf<D: Decoder + 'static, E: Encoder + 'static> {
     // In this order: when it is dropped no client is called any more before the workers end.
     readiness: Readiness<Client<D, E>>,
@@ -57,7 +58,7 @@ impl Pool {
     pub const PER_CLIENT: u64 = 0;
 }
 
-impl<D: Decoder + Default + 'static, E: Encoder + Default + 'static> Transport for PoolOf<D, E> {
+impl<D: Decoder + From<&'static Verbs> + 'static, E: Encoder + Default + 'static> Transport for PoolOf<D, E> {
     fn start<'scope, 'env>(
         &'env self,
         arrival: Arrival,
@@ -66,7 +67,7 @@ impl<D: Decoder + Default + 'static, E: Encoder + Default + 'static> Transport f
     ) -> io::Result<()> {
         let origin = connection::prepare(&arrival.socket, arrival.id);
         arrival.socket.set_nonblocking(true)?;
-        let dialect = (D::default(), E::default());
+        let dialect = (D::from(handle.verbs()), E::default());
         Client::start(arrival, origin, dialect, self.workers.shared(), self.readiness.watch(), handle)
     }
 }

@@ -1,7 +1,8 @@
 //! Bans and mutes as rows: those of a room, and those of the whole server.
 
-use chat_server::features::moderation::sanction::{Kind, Network, Sanction, Whom};
+use chat_server::features::moderation::sanction::{Kind, Sanction};
 use chat_server::model::names::Name;
+use chat_server::model::sanction::{Network, Whom};
 use chat_server::model::text::Text;
 use chrono::DateTime;
 use rusqlite::{Connection, Row, params};

@@ -139,7 +139,14 @@ impl Tls {
                 counters.shaken(conn.protocol_version());
                 log::debug!("{id}: {:?}, {:?}", conn.protocol_version(), conn.negotiated_cipher_suite());
                 let link = TlsLink::new(Connection::Server(conn), socket.clone());
-                connection::serve(&link, *id, *accepted, LineDecoder::by("tls"), LineEncoder::default(), handle);
+                connection::serve(
+                    &link,
+                    *id,
+                    *accepted,
+                    LineDecoder::by("tls", handle.verbs()),
+                    LineEncoder::default(),
+                    handle,
+                );
                 counters.truncated(link.was_truncated());
             }
             Err(failure) => {

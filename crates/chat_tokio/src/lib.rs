@@ -56,7 +56,7 @@ impl Transport for Tokio {
         runtime.spawn(async move {
             // The arrival as a whole, for its place in the server ends with it.
             let arrival = arrival;
-            let (decoder, encoder) = (LineDecoder::default(), LineEncoder::default());
+            let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
             serve(socket, arrival.id, arrival.accepted, origin, decoder, encoder, &handle).await;
             drop(arrival);
         });

@@ -20,9 +20,9 @@ use chat_web::{Web, WebConfig};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-/// How long anybody waits for anything.
+/// How long a client waits for a line or a frame.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How far the talker may be ahead of the slowest reader, so that nobody misses anything and each count is whole.
+/// How far the talker may be ahead of the slowest reader, so that no reader misses a message and each count is whole.
 const WINDOW: usize = 300;
 
 fn main() {
@@ -93,7 +93,7 @@ fn run(
             .collect();
         for i in 0..messages {
             while i > WINDOW + read.iter().map(|read| read.load(Ordering::Relaxed)).min().unwrap_or(0) {
-                assert!(began.elapsed() < PATIENCE, "somebody does not read");
+                assert!(began.elapsed() < PATIENCE, "a client does not read");
                 thread::sleep(Duration::from_micros(200));
             }
             talker.send(&words);

@@ -1,4 +1,4 @@
-//! What a REST call is refused with: RFC 9457 problems, whoever finds the fault, axum included.
+//! What a REST call is refused with: RFC 9457 problems, also where axum finds the fault.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub enum AppError {
     /// The chat said no.
     #[error("{0}")]
     Chat(#[from] Refusal),
-    /// Nobody has that id.
+    /// No user has that id.
     #[error("Nobody who is on has this id. GET /api/users shows who is.")]
     UserNotFound,
     /// No message has that id.
@@ -68,7 +68,7 @@ pub enum AppError {
     /// The body is too big.
     #[error("The body has more than 64 KiB.")]
     TooLarge,
-    /// Nobody is signed on.
+    /// The call has no session.
     #[error("Sign on first: POST /api/users with {{\"name\":\"…\"}} gives a cookie and a token.")]
     NotSignedOn,
     /// No operator key was sent.
@@ -170,7 +170,7 @@ pub struct FieldError {
 }
 
 impl AppError {
-    /// Why the router does not let somebody read.
+    /// Why the router does not let a user read.
     pub fn of_look(error: Refusal) -> AppError {
         match error.code() {
             Code::NoSuchRoom => AppError::RoomNotFound,

@@ -1,4 +1,4 @@
-//! The ways in: the REST calls, the WebSocket, files, the operators' calls, and the page itself (docs/protocol.md).
+//! The calls (docs/protocol.md, section 3): REST, files, the operators' calls, and the page itself.
 
 pub(crate) mod caller;
 pub(crate) mod extract;

@@ -4,13 +4,15 @@
 //! those above it in this list.
 //!
 //! - `lock`: how this crate takes a lock.
-//! - `values`: what goes over the wire. Objects, frames, ids, refusals; no state.
+//! - `error`: what a call is refused with, and a page for each kind of problem.
+//! - `models`: what goes over the wire. Objects, frames, ids; no state.
 //! - `http`: what every call says of itself. Address, cookies, encodings.
 //! - `config`: the settings.
 //! - `session`: a session as handlers and sockets see it, and its queues.
 //! - `state`: the sessions by token, and the read model that a tap of the router keeps up to date.
 //! - `task`: the task of a session, between its sockets and the router.
-//! - `doors`: the handlers. REST, WebSocket, files, operators, the page.
+//! - `handlers`: the REST calls, files, the operators' calls, the page.
+//! - `websocket`: one WebSocket, its reader and its writer.
 //! - `server`: routes, the gate before them, the listener, and the thread of it all: [`Web`].
 #![warn(missing_docs)]
 

@@ -4,7 +4,7 @@
 //! get another one half a minute later, and no other user notices.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chat_server::chat::limit::Bucket;
@@ -44,14 +44,14 @@ pub struct Session {
     pub client: ClientId,
     /// The address that the session was made from.
     pub address: IpAddr,
-    known: RwLock<Known>,
+    profile: Mutex<Profile>,
     pace: Mutex<(Bucket, Follower)>,
     inputs: mpsc::Sender<Input>,
 }
 
 /// What handlers read at once.
 #[derive(Default)]
-pub struct Known {
+pub(crate) struct Profile {
     /// By which the session is found.
     pub token: String,
     /// The user's name.
@@ -113,48 +113,47 @@ impl Session {
     pub fn new(id: Uuid, client: ClientId, address: IpAddr, settings: Follower) -> (Session, mpsc::Receiver<Input>) {
         let (inputs, receiver) = mpsc::channel(INPUTS);
         let pace = Bucket::new(settings.config().burst, settings.config().per_second, Moment::now());
-        let known = RwLock::new(Known { token: random_token(), ..Known::default() });
-        (Session { id, client, address, known, pace: Mutex::new((pace, settings)), inputs }, receiver)
+        let profile = Mutex::new(Profile { token: random_token(), ..Profile::default() });
+        (Session { id, client, address, profile, pace: Mutex::new((pace, settings)), inputs }, receiver)
     }
 
     /// The token by which the session is found, as it is now.
     pub fn token(&self) -> String {
-        self.look().token.clone()
+        lock(&self.profile).token.clone()
     }
 
     /// The user's name, as it is now.
     pub fn name(&self) -> Option<Name> {
-        self.look().name.clone()
+        lock(&self.profile).name.clone()
     }
 
     /// The user as others see it.
     pub fn author(&self) -> Author {
-        // One guard: a thread that takes this lock twice for reading waits for ever where a writer comes in between.
-        let known = self.look();
+        let profile = lock(&self.profile);
         Author {
-            id: known.person.map_or(self.id, |(_, id)| id),
-            name: known.name.as_ref().map_or_else(String::new, Name::to_string),
+            id: profile.person.map_or(self.id, |(_, id)| id),
+            name: profile.name.as_ref().map_or_else(String::new, Name::to_string),
         }
     }
 
     /// The connection by which others know this user.
     pub fn person(&self) -> ClientId {
-        self.look().person.map_or(self.client, |(person, _)| person)
+        lock(&self.profile).person.map_or(self.client, |(person, _)| person)
     }
 
     /// Whether the name is an account's that the user has signed in to.
     pub fn is_signed_in(&self) -> bool {
-        self.look().is_signed_in
+        lock(&self.profile).is_signed_in
     }
 
     /// The rooms that the user is in.
     pub fn rooms(&self) -> Vec<RoomName> {
-        self.look().rooms.clone()
+        lock(&self.profile).rooms.clone()
     }
 
     /// Whether the user is in a room, by its name without `#`.
     pub fn is_in(&self, room: &str) -> bool {
-        self.look().rooms.iter().any(|name| bare(name).eq_ignore_ascii_case(room))
+        lock(&self.profile).rooms.iter().any(|name| bare(name).eq_ignore_ascii_case(room))
     }
 
     /// Gives a socket to the session, which sends it the frame `Hello`. `None` if the session is over.
@@ -225,12 +224,8 @@ impl Session {
         }
     }
 
-    fn look(&self) -> RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Changes what handlers read.
-    pub fn know(&self, change: impl FnOnce(&mut Known)) {
-        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Profile)) {
+        change(&mut lock(&self.profile));
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chat_server::chat::message::{Client, Message as ToRouter, Rights};
 use chat_server::chat::outbox::{Batch, Outbox};
 use chat_server::chat::ticket::Ticket;
+use chat_server::features::VERBS;
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
@@ -249,8 +250,8 @@ impl Task {
     async fn request(&mut self, asker: Asker, verb: &'static str, command: Command, what: Wanted) {
         self.next_tag += 1;
         let tag = self.next_tag.to_string();
-        let mut request = Request::of(verb, Ok(command));
-        request.tag = Text::new(&tag).ok();
+        let verb = VERBS.named(verb);
+        let request = Request { tag: Text::new(&tag).ok(), verb, typed: None, what: Ok(command), early: None };
         self.pending.insert(tag, Pending { asker, what, repeats: Vec::new() });
         self.state.tell_router(ToRouter::Requests(self.session.client, vec![request], Ticket::free())).await;
     }

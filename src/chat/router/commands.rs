@@ -10,8 +10,9 @@ use crate::chat::message::{Client, Message};
 use crate::chat::room::{Opener, Room};
 use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
+use crate::model::args::wrong;
 use crate::model::code::Code;
-use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence, VERBS, Verb};
+use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence};
 use crate::model::event::{Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, User, Version};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -55,7 +56,7 @@ impl<F: Hooks> Turn<'_, F> {
                 let client = self.clients.get(id);
                 Ok(Answer::Done(Done::Why(client.and_then(|client| client.state.refusal.clone()))))
             }
-            Command::Help(verb) => Ok(Answer::Block(None, Items::Help(self.help(id, verb)))),
+            Command::Help(word) => self.help(id, word),
             Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
             // Last words are words, too.
             Command::Quit(words) => {
@@ -127,7 +128,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
         }
         let (room, op) = match self.router.rooms.get(&name) {
-            Some(room) => (room.name.clone(), room.ops.contains(&id)),
+            Some(room) => (room.name.clone(), F::is_op(id, room)),
             None => (name, false),
         };
         Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
@@ -142,13 +143,14 @@ impl<F: Hooks> Turn<'_, F> {
         let opener = self.may_open(id)?;
         if rooms.len() >= self.router.max_rooms {
             // What is kept is not given up for a room that is new.
-            let is_empty = |room: &&Room| room.members.is_empty() && room.name != RoomName::lobby();
+            let is_empty = |room: &&Room<F::Room>| room.members.is_empty() && room.name != RoomName::lobby();
             let empty = rooms.values().filter(is_empty).filter(|room| !F::is_lasting(self, room));
             let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
             let (oldest, last_id) = oldest.ok_or_else(|| no_place_for_rooms(self.router.max_rooms))?;
             self.forget_room(&oldest, last_id);
         }
-        let mut room = Room::new(name.clone(), self.router.history, self.router.forgotten_id);
+        let mut room =
+            Room::new(name.clone(), self.router.history, self.router.forgotten_id, F::room(self.router.forgotten_id));
         room.opener = Some(opener);
         self.router.rooms.insert(name.clone(), room);
         if let Some(client) = self.clients.get_mut(id) {
@@ -187,7 +189,7 @@ impl<F: Hooks> Turn<'_, F> {
     /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many are in it.
     pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
         let who = self.name_of(id)?;
-        let (signed_in, person, now) = (self.is_signed_in(id), self.person(id), self.now.mono);
+        let (person, now) = (self.person(id), self.now.mono);
         let client = self.clients.get(id);
         let is_quiet = client.is_some_and(|client| client.state.announce_at.is_some());
         let near = client.and_then(Client::address).map(neighbourhood);
@@ -196,11 +198,6 @@ impl<F: Hooks> Turn<'_, F> {
             return Err(Refusal::no_such_room(name));
         };
         let name = room.name.clone();
-        let is_first = room.members.is_empty() && room.op_accounts.is_empty() && name != RoomName::lobby();
-        let is_op = signed_in && room.op_accounts.contains(&who) || others.iter().any(|other| room.ops.contains(other));
-        if is_op {
-            room.ops.insert(id);
-        }
         let is_double = others.iter().any(|other| room.members.contains(other));
         let is_hidden = if is_double {
             others.iter().any(|other| room.unannounced.contains(other))
@@ -212,14 +209,11 @@ impl<F: Hooks> Turn<'_, F> {
         }
         room.doubles += usize::from(is_double);
         room.members.insert(id);
-        room.invited.retain(|invited| *invited != id);
         // What was said before is history for those who come in now.
         let _unheard = room.news.take_rest(id);
         let is_new_crowd = room.count_heads();
         let users = room.people();
-        if is_first {
-            self.make_op(id, &name);
-        }
+        F::entered(self, id, &name);
         if let Some(client) = self.clients.get_mut(id) {
             client.state.rooms.push(name.clone());
             client.state.current = Some(name.clone());
@@ -241,13 +235,10 @@ impl<F: Hooks> Turn<'_, F> {
         let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
         let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
         let (lines, more) = room.history.page(None, None, lines);
-        let older = || lines.first().and_then(|line| line.id()).filter(|first| room.is_kept && room.first_id < *first);
+        let older = || lines.first().and_then(|line| line.id()).filter(|first| F::first_id(room) < *first);
         let more = more.or_else(older);
         let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
-        if let Some((by, text)) = &room.topic {
-            let topic = Event::Topic { room: name.clone(), by: by.clone(), text: text.clone() };
-            self.tell(id, topic);
-        }
+        F::show_room(self, id, name);
         if !lines.is_empty() {
             let items = Items::History { lines, more };
             self.tell(id, Event::Block(Block { tag: None, room: Some(name.clone()), items }));
@@ -306,7 +297,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     /// A room into which a user may speak.
-    pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+    pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.readable(id, name)?;
         F::may_speak(self, id, room)?;
         Ok(room)
@@ -486,11 +477,8 @@ impl<F: Hooks> Turn<'_, F> {
             .map(|room| RoomInfo {
                 name: room.name.clone(),
                 users: room.people(),
-                modes: room.modes(),
-                topic: match &room.topic {
-                    Some((_, text)) if F::may_read(self, id, room).is_ok() => text.clone(),
-                    _ => Text::default(),
-                },
+                modes: F::modes(room),
+                topic: F::topic(self, id, room),
             })
             .collect();
         rooms.sort_by(|a, b| a.name.cmp(&b.name));
@@ -548,7 +536,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     /// A room whose talk a user may know of.
-    pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+    pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         F::may_read(self, id, room)?;
         Ok(room)
@@ -568,13 +556,16 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Options(choices)))
     }
 
-    fn help(&self, id: ClientId, verb: Option<&'static Verb>) -> Vec<&'static Verb> {
+    fn help(&self, id: ClientId, word: Option<Text>) -> Result<Answer<F>, Refusal> {
         let early = self.clients.get(id).is_none_or(|client| client.name.is_none());
-        match verb {
-            Some(verb) => vec![verb],
+        let verbs = match word.filter(|word| word.as_str() != "/") {
+            Some(word) => {
+                vec![F::VERBS.meant(&word).ok_or_else(|| wrong(&word, "/help alone shows every command."))?]
+            }
             // Before sign-on only what can be done then.
-            None => VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
-        }
+            None => F::VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
+        };
+        Ok(Answer::Block(None, Items::Help(verbs)))
     }
 
     fn stats(&self) -> Vec<Stat> {

@@ -8,11 +8,12 @@ use crate::chat::limit::Verdict;
 use crate::chat::message::{Blocked, Ticket};
 use crate::metrics::Metrics;
 use crate::model::code::Code;
-use crate::model::command::{Command, Terminal, Verb};
+use crate::model::command::{Command, Terminal};
 use crate::model::event::{Block, Done, Envelope, Event, Items, Leave, Tag, Warning};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
+use crate::model::verb::Verb;
 use crate::protocol::parse::Request;
 
 /// What a command answers.
@@ -48,9 +49,9 @@ impl<F: Hooks> Turn<'_, F> {
         for room in self.router.rooms.values_mut() {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
             room.members.retain(is_in);
-            room.ops.retain(is_in);
             room.unannounced.retain(is_in);
         }
+        F::mend(self);
         let words = format!("Something broke on our side, sorry. It is in the log as incident {incident}.");
         self.refuse(id, None, None, Refusal::new(Code::InternalError, words).with("incident", incident));
         self.remove(id, Leave::Crashed);
@@ -230,7 +231,7 @@ impl<F: Hooks> Turn<'_, F> {
                 }
             }
             Ok(Answer::Block(room, items)) => {
-                debug_assert!(Verb::named(verb).is_none_or(|verb| verb.long), "{verb} answers with a block");
+                debug_assert!(F::VERBS.named(verb).is_none_or(|verb| verb.long), "{verb} answers with a block");
                 self.tell(id, Event::Block(Block { tag, room, items }));
             }
             Ok(Answer::Event(event)) => {
@@ -242,7 +243,7 @@ impl<F: Hooks> Turn<'_, F> {
                 }
             }
             Ok(Answer::In(done, room)) => {
-                debug_assert!(Verb::named(verb).is_none_or(|verb| verb.long), "{verb} shows a room");
+                debug_assert!(F::VERBS.named(verb).is_none_or(|verb| verb.long), "{verb} shows a room");
                 let signed_on = matches!(done, Done::Welcome { .. } | Done::SignedIn { .. });
                 self.done(id, verb, tag, done);
                 for text in self.router.motd.clone().into_iter().filter(|_| signed_on) {

@@ -4,13 +4,12 @@
 use std::net::IpAddr;
 
 use crate::chat::message::Client;
-use crate::chat::room::Room;
 use crate::chat::router::{Answer as Told, Turn};
 use crate::features::accounts::state::{Accounts, Then};
 use crate::features::archive::state as archive;
 use crate::features::archive::store::{Account, Answer, Question, Refused};
 use crate::features::operators::state::Doer;
-use crate::features::state::{Features, Later};
+use crate::features::state::{Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::Prompt;
@@ -142,7 +141,7 @@ impl Turn<'_, Features> {
 
     /// Whether a user may moderate a room: its operators, and those of the server.
     pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
-        room.ops.contains(&id) || self.role(id) >= Role::Op
+        room.features.ops.contains(&id) || self.role(id) >= Role::Op
     }
 
     // ---- commands ----
@@ -442,8 +441,10 @@ impl Turn<'_, Features> {
         client.state.signed_in = true;
         let (rooms, name) = (client.state.rooms.clone(), client.name.clone());
         for room in rooms {
-            let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.ops.contains(&id)) else { continue };
-            if name.clone().is_some_and(|name| room.op_accounts.insert(name)) {
+            let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.features.ops.contains(&id)) else {
+                continue;
+            };
+            if name.clone().is_some_and(|name| room.features.op_accounts.insert(name)) {
                 let room = room.name.clone();
                 self.record_room(&room);
             }
@@ -591,9 +592,9 @@ impl Turn<'_, Features> {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for room in rooms {
             if let Some(room) = self.router.rooms.get_mut(&room)
-                && room.op_accounts.contains(&name)
+                && room.features.op_accounts.contains(&name)
             {
-                room.ops.remove(&id);
+                room.features.ops.remove(&id);
             }
         }
         Ok(free)

@@ -1,38 +1,34 @@
 //! The router and its store: a turn is kept before a client hears of it, and a client that asks for something that only the store
 //! knows waits for the answer without holding up another.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::history::Page;
-use crate::chat::hooks::{Commit, PAGE};
-use crate::chat::limit::seconds_up;
-use crate::chat::message::{Client, Message, Onlooker, Reply, Sought};
-use crate::chat::room::Room;
-use crate::chat::router::{Answer as Told, Router, Turn};
-use crate::features::accounts::state::{Accounts, Admission};
-use crate::features::archive::reads;
-use crate::features::archive::state::{Archive, Asked, Asker, Then};
-use crate::features::archive::store::{
-    Answer, Contents, Keeping, Question, Record, Refused, Report, Store, can_be_found,
-};
+use chrono::{DateTime, Utc};
+
+use crate::chat::hooks::Commit;
+use crate::chat::message::Message;
+use crate::chat::router::{Router, Turn};
+use crate::features::accounts::state::Accounts;
+use crate::features::archive::state::Archive;
+use crate::features::archive::store;
+use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, StoredRoom};
 use crate::features::moderation::sanction::Sanctions;
-use crate::features::state::{Features, Later};
+use crate::features::state::{Features, Room, RoomState};
 use crate::model::audit::Act;
-use crate::model::command::HistoryQuery;
-use crate::model::event::{Envelope, Event, Greeting, Items, Tag, Warning};
-use crate::model::names::{ClientId, RoomName};
+use crate::model::event::{Envelope, Event, Greeting};
+use crate::model::names::RoomName;
 use crate::model::now::Now;
-use crate::model::refusal::Refusal;
 use crate::model::roles::Policy;
-use crate::model::spam::{Spam, TooFast};
 use crate::model::text::Text;
+
+mod pages;
+mod questions;
 
 /// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
-const SEED_FOR: Duration = Duration::from_secs(10);
+pub(crate) const SEED_FOR: Duration = Duration::from_secs(10);
 /// How long a client waits for an answer of the store.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -70,7 +66,7 @@ impl Router<Features> {
             if archive.seed.is_empty() {
                 events.extend(room.history.oldest_first().cloned());
             }
-            if let Some((by, text)) = &room.topic {
+            if let Some((by, text)) = &room.features.topic {
                 let topic = Event::Topic { room: room.name.clone(), by: by.clone(), text: text.clone() };
                 events.push(Envelope::new(now, topic));
             }
@@ -94,8 +90,8 @@ impl Turn<'_, Features> {
     pub(crate) fn record_line(&mut self, room: &RoomName, line: &Arc<Envelope>) {
         let Some(archive) = &mut self.router.features.archive else { return };
         archive.lines.push(line.clone());
-        if let Some(room) = self.router.rooms.get_mut(room).filter(|room| !room.is_kept) {
-            room.is_kept = true;
+        if let Some(room) = self.router.rooms.get_mut(room).filter(|room| !room.features.is_kept) {
+            room.features.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
     }
@@ -104,7 +100,7 @@ impl Turn<'_, Features> {
     pub(crate) fn record_room(&mut self, name: &RoomName) {
         let Some(archive) = &mut self.router.features.archive else { return };
         if let Some(room) = self.router.rooms.get_mut(name) {
-            room.is_kept = true;
+            room.features.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
     }
@@ -189,7 +185,7 @@ impl Turn<'_, Features> {
             lines: std::mem::take(&mut archive.lines),
             rooms: std::mem::take(&mut archive.changed)
                 .iter()
-                .filter_map(|name| Some(rooms.get(name)?.state()))
+                .filter_map(|name| Some(rooms.get(name)?.stored()))
                 .collect(),
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
@@ -211,393 +207,10 @@ impl Turn<'_, Features> {
         }
     }
 
-    // ---- questions ----
-
-    /// Asks the store for a client, who waits for the answer.
-    pub(crate) fn ask(&mut self, id: ClientId, verb: &'static str, tag: Option<Tag>, question: Question, then: Then) {
-        let from = self.clients.get(id).and_then(Client::address);
-        let asker = Asker::Client { id, verb, tag: tag.clone() };
-        match self.put_paced(question, asker, then, (from, Some(id)), reads::PATIENCE) {
-            Ok((_number, wait)) => {
-                self.block(id);
-                if !wait.is_zero() {
-                    self.tell(id, Event::Warn(Warning::Reads(seconds_up(wait))));
-                }
-            }
-            Err((_, error)) => self.refuse(id, Some(Text::own(verb)), tag, error),
-        }
-    }
-
-    /// Asks the store for a user who reads by a call, if they may.
-    pub(crate) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
-        let may = match &mut question {
-            Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
-                self.look(who, &Sought::Room(room.clone())).map(drop)
-            }
-            Question::Search { room: None, hidden, .. } => {
-                self.look(who, &Sought::Everything).map(|unreadable| *hidden = unreadable)
-            }
-            _ => Err(Refusal::no_store("history")),
-        };
-        let asked = match may {
-            Ok(()) => {
-                let (asker, place) = (Asker::Onlooker(who, reply), (Some(who.address), who.client));
-                self.put_paced(question, asker, Then::Shown, place, Duration::ZERO).map(drop)
-            }
-            Err(error) => Err((Asker::Onlooker(who, reply), error)),
-        };
-        if let Err((Asker::Onlooker(_, reply), error)) = asked {
-            reply(Answer::Refused(error.into()));
-        }
-    }
-
-    /// Asks the store something at the pace of reading, by which the asker may have to wait: for how long, and under which number.
-    fn put_paced(
-        &mut self,
-        question: Question,
-        asker: Asker,
-        then: Then,
-        (from, by): (Option<IpAddr>, Option<ClientId>),
-        patience: Duration,
-    ) -> Result<(u64, Duration), (Asker, Refusal)> {
-        let now = self.now.mono;
-        let reads = &mut self.router.features.reads;
-        let Some(archive) = &mut self.router.features.archive else {
-            return Err((asker, Refusal::no_store("history")));
-        };
-        if let Question::Search { words, .. } = &question
-            && let Err(error) = can_be_found(words)
-        {
-            return Err((asker, error));
-        }
-        let place = reads.place(from);
-        let wait = match question.cost().map(|units| reads.charge(place, units, patience, now)) {
-            Some(Err(error)) => return Err((asker, error)),
-            Some(Ok(wait)) => wait,
-            None => Duration::ZERO,
-        };
-        archive.last_question += 1;
-        let number = archive.last_question;
-        let is_long = question.is_long();
-        if !is_long && wait.is_zero() {
-            archive.to_ask.push((number, question));
-        } else if !is_long {
-            archive.paced.push((now + wait, number, question));
-        } else if let Err(error) = reads.wait(place, (number, question), by, (now + wait, now)) {
-            return Err((asker, error));
-        }
-        let place = is_long.then_some(place);
-        // A caller can come again, and is told when.
-        let patience = if matches!(asker, Asker::Onlooker(..)) { reads::PATIENCE } else { ANSWER_WITHIN };
-        archive.questions.insert(number, Asked { asker, then, until: now + wait + patience, place });
-        place.into_iter().for_each(|place| self.take_turns(place));
-        Ok((number, wait))
-    }
-
-    /// The next question of a neighbourhood goes to the store. A client that does not wait any more is passed over.
-    fn take_turns(&mut self, place: IpAddr) {
-        while let Some((number, question)) = self.router.features.reads.next(place, self.now.mono) {
-            let Some(archive) = &mut self.router.features.archive else { return };
-            let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
-                Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
-                Some(Asker::Nobody) | None => false,
-                Some(Asker::Door(_) | Asker::Onlooker(..)) => true,
-            };
-            if is_there {
-                return archive.to_ask.push((number, question));
-            }
-            archive.questions.remove(&number);
-            self.router.features.reads.done(place, number);
-        }
-    }
-
-    /// Asks what had to wait for the pace of reading.
-    fn ask_paced(&mut self) {
-        let now = self.now.mono;
-        if let Some(archive) = &mut self.router.features.archive {
-            let due = archive.paced.extract_if(.., |(at, ..)| *at <= now);
-            archive.to_ask.extend(due.map(|(_, number, question)| (number, question)));
-        }
-        for place in self.router.features.reads.tick(now) {
-            self.take_turns(place);
-        }
-    }
-
-    /// Asks the store for a door that has a question of its own.
-    pub(crate) fn ask_for_door(&mut self, question: Question, is_private: bool, reply: Reply) {
-        match self.of_door(question, is_private) {
-            Ok((question, then)) => {
-                // There is a store, or it would have been refused.
-                let _number = self.put(question, Asker::Door(reply), then);
-            }
-            Err(error) => reply(Answer::Refused(error.into())),
-        }
-    }
-
-    /// `None` if there is no store.
-    pub(crate) fn put(&mut self, question: Question, asker: Asker, then: Then) -> Option<u64> {
-        let archive = self.router.features.archive.as_mut()?;
-        archive.last_question += 1;
-        let number = archive.last_question;
-        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
-        archive.to_ask.push((number, question));
-        Some(number)
-    }
-
-    /// Asks the store what was asked in turns that are kept. Passwords wait here until others of their neighbourhood are answered.
-    pub(crate) fn ask_store(&mut self) {
-        loop {
-            let (refused, freed) = self.ask_what_may_be();
-            if refused.is_empty() && freed.is_empty() {
-                return;
-            }
-            // The next of a neighbourhood takes its turn by that.
-            for (number, error) in refused {
-                self.answered(number, Answer::Refused(error));
-            }
-            freed.into_iter().for_each(|place| self.take_turns(place));
-        }
-    }
-
-    /// Asks once what waits. Returns those that are refused, and the neighbourhoods whose question no client waits for.
-    fn ask_what_may_be(&mut self) -> (Vec<(u64, Refused)>, Vec<IpAddr>) {
-        let now = self.now.mono;
-        let (mut refused, mut freed) = (Vec::new(), Vec::new());
-        let Some(archive) = &mut self.router.features.archive else { return (refused, freed) };
-        for (number, mut question) in std::mem::take(&mut archive.to_ask) {
-            let is_wanted = |asked: &Asked| match &asked.asker {
-                Asker::Client { id, .. } => self.clients.get(*id).is_some(),
-                Asker::Door(_) | Asker::Onlooker(..) => true,
-                // They were told that it takes too long: it is not done behind their back.
-                Asker::Nobody => false,
-            };
-            if !archive.questions.get(&number).is_some_and(is_wanted) {
-                if let Some(place) = archive.questions.remove(&number).and_then(|asked| asked.place) {
-                    self.router.features.reads.done(place, number);
-                    freed.push(place);
-                }
-                continue;
-            }
-            match archive.accounts.admit(number, &mut question, now) {
-                Admission::Later => archive.to_ask.push((number, question)),
-                Admission::Never(error) => refused.push((number, error.into())),
-                Admission::Now if archive.is_lost || archive.store.ask(number, question).is_err() => {
-                    refused.push((number, Refused::Busy));
-                }
-                Admission::Now => {
-                    archive.in_store.insert(number);
-                }
-            }
-        }
-        (refused, freed)
-    }
-
-    /// The store has something to say that is not about a turn.
-    pub(crate) fn report(&mut self, report: Report) {
-        match report {
-            Report::Answer(number, answer) => {
-                if let Some(archive) = &mut self.router.features.archive {
-                    archive.in_store.remove(&number);
-                }
-                self.answered(number, answer);
-            }
-            Report::Purged(rooms) => self.purged(rooms),
-            // Looked at before the turn began.
-            Report::Kept(_) | Report::NotKept { .. } | Report::Recovered => {}
-        }
-    }
-
-    fn answered(&mut self, number: u64, answer: Answer) {
-        let Some(archive) = &mut self.router.features.archive else { return };
-        let Some(Asked { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
-        if let Some(place) = place {
-            self.router.features.reads.done(place, number);
-            self.take_turns(place);
-        }
-        if let Then::Account(then) = &then {
-            self.account_answered(number, then, &answer);
-        }
-        match asker {
-            Asker::Client { id, verb, tag } => {
-                self.guarded(id, |turn| {
-                    let outcome = match answer {
-                        Answer::Refused(refused) => Err(refused.into()),
-                        answer => turn.with_answer(id, then, answer),
-                    };
-                    turn.answer(id, verb, tag, outcome);
-                });
-                self.resume(id);
-            }
-            Asker::Door(reply) => reply(answer),
-            Asker::Onlooker(who, reply) => reply(self.shown(who, answer)),
-            Asker::Nobody => {}
-        }
-    }
-
-    /// What a user may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
-    fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
-        match (answer, self.look(who, &Sought::Everything)) {
-            (Answer::Lines { mut lines, more }, Ok(hidden)) => {
-                lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
-                Answer::Lines { lines, more }
-            }
-            (Answer::Lines { .. }, Err(error)) => Answer::Refused(error.into()),
-            (answer, _) => answer,
-        }
-    }
-
-    /// Lets go of what has waited for too long, on either side.
-    pub(crate) fn give_up_waiting(&mut self) {
-        let now = self.now.mono;
-        let Some(archive) = &mut self.router.features.archive else { return };
-        if now.saturating_duration_since(*archive.seeded.get_or_insert(now)) >= SEED_FOR {
-            archive.seed = Vec::new();
-        }
-        archive.accounts.tick(now);
-        let (mut late, mut never_asked) = (Vec::new(), Vec::new());
-        for (number, asked) in archive.questions.iter_mut().filter(|(_, asked)| asked.until <= now) {
-            // Others of their neighbourhood need not wait for it.
-            let is_asked = asked.place.take().is_none_or(|place| self.router.features.reads.done(place, *number));
-            if !is_asked {
-                never_asked.push(*number);
-            }
-            let too_fast = Refusal::from(TooFast { retry: 1, why: Spam::Reads });
-            // The answer may still come, and may still change an account.
-            match std::mem::replace(&mut asked.asker, Asker::Nobody) {
-                Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
-                Asker::Door(reply) => reply(Answer::Refused(Refused::Busy)),
-                Asker::Onlooker(_, reply) => {
-                    reply(Answer::Refused(if is_asked { Refused::Busy } else { too_fast.into() }));
-                }
-                Asker::Nobody => {}
-            }
-        }
-        for number in never_asked {
-            archive.questions.remove(&number);
-        }
-        for (id, verb, tag) in late {
-            self.refuse(id, Some(Text::own(verb)), tag, Refused::Busy.into());
-            self.resume(id);
-        }
-        self.ask_paced();
-    }
-
-    // ---- commands ----
-
-    /// `HISTORY`.
-    pub(crate) fn page_of_history(&self, room: &Room, query: &HistoryQuery) -> Told<Features> {
-        let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(PAGE));
-        match self.older(room, before, after, limit, false) {
-            Older::Here((lines, more)) => Told::Block(Some(room.name.clone()), Items::History { lines, more }),
-            Older::InStore(question, behind) => {
-                let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
-                Told::Later(Later::Ask(question, then))
-            }
-        }
-    }
-
-    /// A page, or, where memory does not have all of it, what to ask the store for, and what memory has behind that.
-    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize, export: bool) -> Older {
-        let (lines, more) = room.history.page(before, after, limit);
-        let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
-        let end = before.unwrap_or(u64::MAX).min(in_memory);
-        let is_kept =
-            self.router.features.archive.is_some() && room.first_id < end && after.is_none_or(|after| after + 1 < end);
-        if !is_kept || (after.is_none() && more.is_some()) {
-            return Older::Here((lines, more));
-        }
-        let left = limit - lines.len();
-        if after.is_none() && left == 0 {
-            return Older::Here((lines, (room.first_id < in_memory).then_some(in_memory)));
-        }
-        let limit = if after.is_some() { limit } else { left };
-        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
-    }
-
-    /// `SEARCH`.
-    pub(crate) fn search(
-        &mut self,
-        id: ClientId,
-        room: Option<RoomName>,
-        words: Text,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Told<Features>, Refusal> {
-        if self.router.features.archive.is_none() {
-            return Err(Refusal::no_store("history to search in"));
-        }
-        let room = match room {
-            Some(name) => Some(self.readable(id, &name)?.name.clone()),
-            None => None,
-        };
-        let unreadable = self.router.rooms.values().filter(|room| !self.can_read(id, room));
-        let hidden = unreadable.map(|room| room.name.clone()).collect();
-        let question = Question::Search { room: room.clone(), hidden, words, before, limit };
-        Ok(Told::Later(Later::Ask(question, Then::Found { room })))
-    }
-
-    /// `EXPORT`.
-    pub(crate) fn export(
-        &mut self,
-        id: ClientId,
-        room: Option<RoomName>,
-        after: u64,
-        limit: usize,
-    ) -> Result<Told<Features>, Refusal> {
-        let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
-        let name = room.name.clone();
-        match self.older(room, None, Some(after), limit, true) {
-            Older::Here((lines, more)) => Ok(Told::Block(Some(name), Items::Export { lines, more })),
-            Older::InStore(question, behind) => {
-                let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };
-                Ok(Told::Later(Later::Ask(question, then)))
-            }
-        }
-    }
-
-    /// What the store's answer means for the client that asked.
-    pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
-        match (then, answer) {
-            (Then::Account(then), answer) => self.with_account(id, then, answer),
-            (Then::Audit, Answer::Acts { acts, more }) => Ok(Told::Block(None, Items::Audit { acts, more })),
-            // Looked at again: a room may have been closed in the meantime.
-            (Then::Page { room, limit, after, behind, export }, Answer::Lines { mut lines, mut more }) => {
-                let room = self.readable(id, &room)?.name.clone();
-                if after.is_none() || more.is_none() {
-                    let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
-                    lines.extend(behind.iter().take(place).cloned());
-                    if after.is_some() && place < behind.len() {
-                        more = lines.last().and_then(|line| line.id());
-                    }
-                }
-                let items = if export { Items::Export { lines, more } } else { Items::History { lines, more } };
-                Ok(Told::Block(Some(room), items))
-            }
-            (Then::Found { room }, Answer::Lines { mut lines, more }) => {
-                let may_read = |line: &Arc<Envelope>| {
-                    line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| self.can_read(id, room))
-                };
-                lines.retain(may_read);
-                Ok(Told::Block(room, Items::Found { lines, more }))
-            }
-            (Then::Change { room, target, what }, Answer::Lines { lines, .. }) => {
-                match lines.first().map(|line| &line.event) {
-                    Some(Event::Said(old)) if old.id == target => self.change_line(id, &old.clone(), what),
-                    _ => Err(Refusal::no_such_id(Some(target), &room)),
-                }
-            }
-            _ => {
-                log::error!("the store answered something else than it was asked");
-                Err(Refused::Busy.into())
-            }
-        }
-    }
-
-    fn purged(&mut self, rooms: Vec<(RoomName, u64)>) {
+    pub(crate) fn purged(&mut self, rooms: Vec<(RoomName, u64)>) {
         for (name, first_id) in rooms {
             let Some(room) = self.router.rooms.get_mut(&name) else { continue };
-            room.first_id = room.first_id.max(first_id);
+            room.features.first_id = room.features.first_id.max(first_id);
             room.history.forget_before(first_id);
             if let Some(files) = &self.router.features.files {
                 files.forget(&name, Some(first_id));
@@ -607,12 +220,36 @@ impl Turn<'_, Features> {
     }
 }
 
-/// Where a page of history is.
-enum Older {
-    /// In memory.
-    Here(Page),
-    /// In the store, who is to be asked this, and the end of it in memory.
-    InStore(Question, Vec<Arc<Envelope>>),
+impl Room {
+    /// A room as a store kept it.
+    fn restored(stored: StoredRoom, history_lines: usize, now: Now, trusted: DateTime<Utc>) -> Room {
+        let StoredRoom { state, last_id, first_id, lines } = stored;
+        let mut room = Room::new(state.name, history_lines, last_id, RoomState::default());
+        let own = &mut room.features;
+        (own.topic, own.key, own.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
+        own.invite_only = state.invite_only;
+        own.sanctions = Sanctions::restored(state.sanctions, now, trusted);
+        // What only operators can change went with the last of them, unless some come again.
+        let has_ops = !own.op_accounts.is_empty();
+        (own.moderated, own.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
+        (own.first_id, own.is_kept) = (first_id, true);
+        lines.into_iter().for_each(|(id, line)| room.history.push(id, line));
+        room
+    }
+
+    /// What a store keeps of it, besides what was said.
+    fn stored(&self) -> store::RoomState {
+        store::RoomState {
+            name: self.name.clone(),
+            topic: self.features.topic.clone(),
+            invite_only: self.features.invite_only,
+            key: self.features.key.clone(),
+            moderated: self.features.moderated,
+            topic_lock: self.features.topic_lock,
+            ops: self.features.op_accounts.iter().cloned().collect(),
+            sanctions: self.features.sanctions.kept(),
+        }
+    }
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -622,17 +259,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::chat::message::Client;
+    use crate::chat::message::{Client, Onlooker, Reply, Sought};
     use crate::chat::outbox::Outbox;
     use crate::chat::registry::Registry;
     use crate::chat::ticket::{Credits, Ticket};
     use crate::config::Config;
-    use crate::features::archive::store::{Account, Busy};
+    use crate::features::VERBS;
+    use crate::features::archive::reads;
+    use crate::features::archive::store::{Account, Answer, Busy, Question, Refused};
     use crate::metrics::Metrics;
-    use crate::model::event::{Done, Leave, Speech};
-    use crate::model::names::Name;
+    use crate::model::event::{Done, Leave, Speech, Warning};
+    use crate::model::names::{ClientId, Name};
     use crate::model::now::Now;
+    use crate::model::refusal::Refusal;
     use crate::model::roles::Role;
+    use crate::model::spam::{Spam, TooFast};
     use crate::protocol::parse::parse;
     use crate::testing::{Scrape, Shelf, quick};
 
@@ -734,7 +375,7 @@ mod tests {
     }
 
     fn said(who: usize, line: &str) -> Message {
-        let request = parse(&Text::new(line).unwrap()).unwrap();
+        let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         Message::Requests(ClientId(who), vec![request], Ticket::free())
     }
 
@@ -852,7 +493,7 @@ mod tests {
     fn whoever_waits_for_an_answer_keeps_their_turn_and_holds_up_nobody() {
         let mut house = House::with(&["ani", "budi"]);
         let credits = Credits::new(1);
-        let request = |line: &str| parse(&Text::new(line).unwrap()).unwrap();
+        let request = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         let lines = vec![request("SEARCH:x"), request("PING:1")];
         house.turn([Message::Requests(ClientId(1), lines, credits.try_take().unwrap())]);
         // The end of the input is no reason to go without the answer.

@@ -1,11 +1,10 @@
 //! What becomes of a line that was said: it is corrected, deleted, or somebody reacts to it.
 
-use crate::chat::room::Room;
 use crate::chat::router::Turn;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
 use crate::features::files::file_name;
-use crate::features::state::{Answer, Features, Later};
+use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::code::Code;
 use crate::model::command::{Line, NO_EMOJI, is_reaction};
 use crate::model::event::{Change, Done, Event, Speech, Version, What};
@@ -40,7 +39,7 @@ impl Turn<'_, Features> {
         let name = room.name.clone();
         if let Line::Id(target) = line
             && self.router.features.archive.is_some()
-            && (room.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
+            && (room.features.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
         {
             // Older than memory.
             let (before, after) = (target + 1, Some(target - 1));

@@ -5,14 +5,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::chat::message::{Client, Onlooker, Rights, Sought};
-use crate::chat::room::Room;
 use crate::chat::router::{IN_NO_ROOM, Router, Turn};
 use crate::features::archive::reads;
-use crate::features::moderation::sanction::{
-    Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, Whom, in_words,
-};
+use crate::features::moderation::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, in_words};
 use crate::features::rooms::rules::not_room_op;
-use crate::features::state::{Answer, Features};
+use crate::features::state::{Answer, Features, Room};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Deed, Scope};
@@ -20,6 +17,7 @@ use crate::model::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure}
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+use crate::model::sanction::Whom;
 use crate::model::text::Text;
 
 /// No connection has this number.
@@ -29,7 +27,7 @@ impl Router<Features> {
     /// The bans and mutes of a room, or of the server.
     fn sanctions_of(&mut self, room: Option<&RoomName>) -> Option<&mut Sanctions> {
         match room {
-            Some(room) => self.rooms.get_mut(room).map(|room| &mut room.sanctions),
+            Some(room) => self.rooms.get_mut(room).map(|room| &mut room.features.sanctions),
             None => Some(&mut self.features.sanctions),
         }
     }
@@ -37,12 +35,13 @@ impl Router<Features> {
     /// A connection is gone: no ban or mute needs its number any more.
     pub(crate) fn forget_sanctioned(&mut self, id: ClientId) {
         self.features.sanctions.forget(id);
-        self.rooms.values_mut().for_each(|room| room.sanctions.forget(id));
+        self.rooms.values_mut().for_each(|room| room.features.sanctions.forget(id));
     }
 
     /// When the first of all bans and mutes is over.
     fn find_next_lift(&mut self) {
-        let all = std::iter::once(&self.features.sanctions).chain(self.rooms.values().map(|room| &room.sanctions));
+        let all =
+            std::iter::once(&self.features.sanctions).chain(self.rooms.values().map(|room| &room.features.sanctions));
         self.features.next_lift = all.filter_map(Sanctions::next_end).min();
     }
 }
@@ -75,7 +74,7 @@ impl Turn<'_, Features> {
 
     /// Whether a user is let into a room, as far as bans go.
     pub(crate) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
-        match self.ban_on(id, &room.sanctions) {
+        match self.ban_on(id, &room.features.sanctions) {
             Some(told) => Err(told.banned_from(&room.name, None)),
             None => Ok(()),
         }
@@ -83,7 +82,7 @@ impl Turn<'_, Features> {
 
     /// Whether a user may read what is said in a room.
     pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
-        room.may_read(id) && self.ban_on(id, &room.sanctions).is_none()
+        room.may_read(id) && self.ban_on(id, &room.features.sanctions).is_none()
     }
 
     /// What a user may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
@@ -93,7 +92,7 @@ impl Turn<'_, Features> {
             return Err(told.banned(None));
         }
         let banned_from = |room: &Room| {
-            let told = self.ban_on_onlooker(who, &room.sanctions)?;
+            let told = self.ban_on_onlooker(who, &room.features.sanctions)?;
             Some(told.banned_from(&room.name, None))
         };
         let (by_token, room) = match what {
@@ -178,7 +177,7 @@ impl Turn<'_, Features> {
             None => vec![RoomName::lobby()],
         });
         for room in rooms.iter().filter_map(|room| self.router.rooms.get(room)) {
-            if let Some(held) = room.sanctions.on(Kind::Ban, suspect, self.now.mono) {
+            if let Some(held) = room.features.sanctions.on(Kind::Ban, suspect, self.now.mono) {
                 return Err(held.told(self.now.mono).banned_from(&room.name, is_named(held).then_some(name)));
             }
         }
@@ -199,7 +198,7 @@ impl Turn<'_, Features> {
 
     /// What keeps a user from speaking: in a room, or in private.
     pub(crate) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
-        if self.router.features.sanctions.is_empty() && room.is_none_or(|room| room.sanctions.is_empty()) {
+        if self.router.features.sanctions.is_empty() && room.is_none_or(|room| room.features.sanctions.is_empty()) {
             return Ok(());
         }
         if self.role(id) >= Role::Op {
@@ -208,7 +207,7 @@ impl Turn<'_, Features> {
         let on = |sanctions: &Sanctions| {
             sanctions.on(Kind::Mute, self.suspect(id), self.now.mono).map(|held| held.told(self.now.mono))
         };
-        let here = room.and_then(|room| Some(on(&room.sanctions)?.muted(Some(&room.name))));
+        let here = room.and_then(|room| Some(on(&room.features.sanctions)?.muted(Some(&room.name))));
         let found = here.or_else(|| Some(on(&self.router.features.sanctions)?.muted(None)));
         found.map_or(Ok(()), Err)
     }
@@ -225,7 +224,7 @@ impl Turn<'_, Features> {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
-            if let Some(told) = self.ban_on(id, &room.sanctions) {
+            if let Some(told) = self.ban_on(id, &room.features.sanctions) {
                 self.put_out(&[id], &name, &Leave::Banned(told.why), None);
             }
         }
@@ -257,7 +256,7 @@ impl Turn<'_, Features> {
                     Some(room) if self.may_rule(id, room) => room,
                     _ => self.readable(id, &name)?,
                 };
-                (Some(room.name.clone()), &room.sanctions, self.may_rule(id, room))
+                (Some(room.name.clone()), &room.features.sanctions, self.may_rule(id, room))
             }
         };
         let shown = sanctions.iter().map(|held| {
@@ -309,7 +308,7 @@ impl Turn<'_, Features> {
         if !there.members.contains(&target) {
             return Err(not_there(&name, &room));
         }
-        let is_new = !there.ops.contains(&target);
+        let is_new = !there.features.ops.contains(&target);
         self.make_op(target, &room);
         if is_new {
             let what = Measure::Op { person: self.person(target), name: name.clone() };
@@ -323,17 +322,18 @@ impl Turn<'_, Features> {
         let name = target.map_or_else(|| Ok(name.clone()), |target| self.name_of(target))?;
         let all: Vec<ClientId> = self.clients.all_named(&name).collect();
         let Some(there) = self.router.rooms.get_mut(&room) else { return Err(Refusal::not_in_room(&room)) };
-        let is_op = all.iter().any(|id| there.ops.contains(id)) || there.op_accounts.contains(&name);
+        let is_op = all.iter().any(|id| there.features.ops.contains(id)) || there.features.op_accounts.contains(&name);
         if !is_op {
             return Err(not_listed(&name, Some(&room), "an operator"));
         }
-        let others = there.ops.iter().any(|op| !all.contains(op)) || there.op_accounts.iter().any(|op| *op != name);
+        let others = there.features.ops.iter().any(|op| !all.contains(op))
+            || there.features.op_accounts.iter().any(|op| *op != name);
         if !others {
             let words = format!("{room} would have no operator then. Make somebody else one first: /op <name>.");
             return Err(Refusal::new(Code::Protected, words));
         }
-        there.ops.retain(|op| !all.contains(op));
-        if there.op_accounts.remove(&name) {
+        there.features.ops.retain(|op| !all.contains(op));
+        if there.features.op_accounts.remove(&name) {
             self.record_room(&room);
         }
         let what = Measure::Deop { person: target.map(|target| self.person(target)), name: name.clone() };
@@ -414,13 +414,13 @@ impl Turn<'_, Features> {
         match &room {
             Some(name) => {
                 if let (Some(room), Some(who)) = (self.router.rooms.get_mut(name), whom.name()) {
-                    room.op_accounts.remove(who);
-                    room.invited.retain(|id| !all.contains(id));
+                    room.features.op_accounts.remove(who);
+                    room.features.invited.retain(|id| !all.contains(id));
                 }
                 let Some(room) = self.router.rooms.get(name) else { return Ok(done(None, &shown, seconds)) };
                 let members: Vec<ClientId> = room.members.iter().copied().collect();
                 let out: Vec<ClientId> =
-                    members.into_iter().filter(|id| self.ban_on(*id, &room.sanctions).is_some()).collect();
+                    members.into_iter().filter(|id| self.ban_on(*id, &room.features.sanctions).is_some()).collect();
                 // A person has to go by all their connections, wherever those come from.
                 let mut all: Vec<ClientId> = out.iter().flat_map(|id| self.connections(*id)).collect();
                 all.sort_unstable();
@@ -551,7 +551,7 @@ impl Turn<'_, Features> {
             self.router.features.sanctions.expire(now).into_iter().map(|sanction| (None, sanction)).collect();
         for room in self.router.rooms.values_mut() {
             let name = room.name.clone();
-            over.extend(room.sanctions.expire(now).into_iter().map(|sanction| (Some(name.clone()), sanction)));
+            over.extend(room.features.sanctions.expire(now).into_iter().map(|sanction| (Some(name.clone()), sanction)));
         }
         self.router.find_next_lift();
         for (room, sanction) in over {

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::names::{ClientId, Name};
 use crate::model::now::{CONFIRMED_AFTER, Moment, Now};
-pub use crate::model::sanction::{Kind, LONGEST, MAX_REASON, Network, Sanction, Told, Whom, duration, in_words};
+pub use crate::model::sanction::{Kind, LONGEST, MAX_REASON, Network, Sanction, Told, Whom, in_words};
 
 /// The most bans and mutes of one room, and the most that hold on the whole server.
 pub const MAX_SANCTIONS: usize = 200;

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use crate::chat::message::{Message, Order, Reply};
-use crate::chat::room::Room;
 use crate::chat::router::{Router, Turn};
 use crate::config::{Change, Config};
 use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
 use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
-use crate::features::state::{Answer, Features, Later};
+use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::audit::Act;
 use crate::model::code::Code;
@@ -144,7 +143,8 @@ impl Turn<'_, Features> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         let name = room.name.clone();
         // The operators go last, so that no other is made on the way.
-        let (ops, others): (Vec<ClientId>, Vec<ClientId>) = room.members.iter().partition(|id| room.ops.contains(id));
+        let (ops, others): (Vec<ClientId>, Vec<ClientId>) =
+            room.members.iter().partition(|id| room.features.ops.contains(id));
         let all: Vec<ClientId> = ops.into_iter().chain(others).collect();
         self.act(by, "forget", Some(&name), "", "");
         let words = Text::own(format!("{} ended the room", by.name));

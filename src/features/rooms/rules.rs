@@ -1,12 +1,11 @@
 //! What a room is like beyond who is in it: its topic, its modes, and who is invited.
 
 use crate::chat::message::Client;
-use crate::chat::room::Room;
 use crate::chat::router::{Turn, already_there};
-use crate::features::state::{Answer, Features};
+use crate::features::state::{Answer, Features, Room, RoomState};
 use crate::model::code::Code;
 use crate::model::command::ModeChange;
-use crate::model::event::{Done, Event};
+use crate::model::event::{Done, Envelope, Event};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
@@ -27,7 +26,7 @@ impl Turn<'_, Features> {
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
         let Some(text) = text else {
-            return Ok(Answer::Done(Done::Topic { room: name, topic: room.topic.clone() }));
+            return Ok(Answer::Done(Done::Topic { room: name, topic: room.features.topic.clone() }));
         };
         if text.is_blank() {
             return Err(Refusal::NO_TEXT);
@@ -39,14 +38,14 @@ impl Turn<'_, Features> {
             return Err(Refusal::not_in_room(&name));
         }
         self.not_muted(id, Some(room))?;
-        if room.topic_lock && !self.may_rule(id, room) {
+        if room.features.topic_lock && !self.may_rule(id, room) {
             return Err(not_room_op(&name));
         }
         self.show_speaker(id);
         let topic = (text.as_str() != "-").then(|| (by.clone(), text));
         let shown = topic.as_ref().map_or_else(Text::default, |(_, text)| text.clone());
         if let Some(room) = self.router.rooms.get_mut(&name) {
-            room.topic = topic.clone();
+            room.features.topic = topic.clone();
         }
         self.record_room(&name);
         self.tell_room(&name, Some(id), Event::Topic { room: name.clone(), by, text: shown });
@@ -71,7 +70,7 @@ impl Turn<'_, Features> {
         }
         self.not_muted(id, Some(room))?;
         // An invitation is no way around a ban.
-        if let Some(told) = self.ban_on(guest, &room.sanctions) {
+        if let Some(told) = self.ban_on(guest, &room.features.sanctions) {
             return Err(told.banned_from(&room.name, Some(&whom)));
         }
         let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
@@ -81,11 +80,11 @@ impl Turn<'_, Features> {
             }
         }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
-        room.invited.retain(|invited| !guests.contains(invited));
-        room.invited.extend(guests);
+        room.features.invited.retain(|invited| !guests.contains(invited));
+        room.features.invited.extend(guests);
         // Who is invited may never come. The oldest invitations make way, so that the list is bounded.
-        let over = room.invited.len().saturating_sub(MAX_INVITED);
-        room.invited.drain(..over);
+        let over = room.features.invited.len().saturating_sub(MAX_INVITED);
+        room.features.invited.drain(..over);
         if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });
@@ -116,19 +115,19 @@ impl Turn<'_, Features> {
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
         let did = match change {
             ModeChange::InviteOnly(on) => {
-                room.invite_only = on;
+                room.features.invite_only = on;
                 if on { "made the room invite-only" } else { "opened the room to everybody" }
             }
             ModeChange::Key(key) => {
-                room.key = key;
-                if room.key.is_some() { "gave the room a key" } else { "took the key away" }
+                room.features.key = key;
+                if room.features.key.is_some() { "gave the room a key" } else { "took the key away" }
             }
             ModeChange::Moderated(on) => {
-                room.moderated = on;
+                room.features.moderated = on;
                 if on { "lets only operators speak" } else { "lets everybody speak" }
             }
             ModeChange::TopicLock(on) => {
-                room.topic_lock = on;
+                room.features.topic_lock = on;
                 if on { "lets only operators set the topic" } else { "lets everybody set the topic" }
             }
         };
@@ -141,7 +140,89 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }
 
-    /// Whether a user may read what is said in a room, as far as bans do not keep them out. A user without a connection is in no room.
+    /// A room without people is open again, and one that was closed is forgotten with all that was said in it. One
+    /// without an operator gets the one in it who has been connected longest.
+    pub(crate) fn settle_room(&mut self, name: &RoomName) {
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        if room.members.is_empty() {
+            if !room.features.op_accounts.is_empty() {
+                // Its operators come again.
+            } else if room.is_open() && (room.is_worth_keeping() || room.features.sanctions.has_bans())
+                || *name == RoomName::lobby()
+            {
+                let had_modes =
+                    std::mem::take(&mut room.features.moderated) | std::mem::take(&mut room.features.topic_lock);
+                room.features.invited.clear();
+                let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
+                self.router.publish(&Envelope::new(self.now.wall, emptied));
+                if had_modes {
+                    self.record_room(name);
+                }
+            } else {
+                let last_id = room.last_id();
+                let sanctions = std::mem::take(&mut room.features.sanctions);
+                self.forget_room(name, last_id);
+                if sanctions.has_bans() {
+                    // A banned user is not to be the first in a new one, either.
+                    let features = RoomState { sanctions, first_id: last_id + 1, ..RoomState::default() };
+                    let again = Room::new(name.clone(), self.router.history, last_id, features);
+                    self.router.rooms.insert(name.clone(), again);
+                    self.record_room(name);
+                }
+            }
+        } else if room.features.ops.is_empty() && room.features.op_accounts.is_empty() && *name != RoomName::lobby() {
+            let Some(&next) = room.members.first() else { return };
+            self.make_op(next, name);
+            if let Some(who) = self.clients.get(next).and_then(|client| client.name.clone()) {
+                self.tell_room(name, None, Event::Operator { room: name.clone(), by: self.person(next), name: who });
+            }
+        }
+    }
+
+    /// Makes a member an operator of the room, by all their connections; and whenever they come, if they have an account.
+    pub(crate) fn make_op(&mut self, id: ClientId, name: &RoomName) {
+        let account =
+            self.clients.get(id).filter(|client| client.state.signed_in).and_then(|client| client.name.clone());
+        let all = self.connections(id);
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        room.features.ops.extend(all.into_iter().filter(|id| room.members.contains(id)));
+        if account.is_some_and(|account| room.features.op_accounts.insert(account)) {
+            self.record_room(name);
+        }
+    }
+
+    /// A client has come into a room: it is an operator there if its account is, or if it is the first.
+    pub(crate) fn give_ops(&mut self, id: ClientId, name: &RoomName) {
+        let Ok(who) = self.name_of(id) else { return };
+        let signed_in = self.is_signed_in(id);
+        let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        room.features.invited.retain(|invited| *invited != id);
+        let is_own = signed_in && room.features.op_accounts.contains(&who);
+        if is_own || others.iter().any(|other| room.features.ops.contains(other)) {
+            room.features.ops.insert(id);
+        }
+        if room.members.len() == 1 && room.features.op_accounts.is_empty() && *name != RoomName::lobby() {
+            self.make_op(id, name);
+        }
+    }
+
+    /// A client leaves a room.
+    pub(crate) fn take_ops(&mut self, id: ClientId, name: &RoomName) {
+        if let Some(room) = self.router.rooms.get_mut(name) {
+            room.features.ops.remove(&id);
+            room.features.invited.retain(|invited| *invited != id);
+        }
+    }
+
+    /// Tells a client that has just come into a room the topic.
+    pub(crate) fn show_topic(&mut self, id: ClientId, name: &RoomName) {
+        if let Some((by, text)) = self.router.rooms.get(name).and_then(|room| room.features.topic.clone()) {
+            self.tell(id, Event::Topic { room: name.clone(), by, text });
+        }
+    }
+
+    /// Whether a user may read what is said in a room, as far as bans do not keep them out. A user without a connection is nowhere.
     ///
     /// # Errors
     /// What [`outside`](Self::outside) says.
@@ -154,7 +235,7 @@ impl Turn<'_, Features> {
     /// stands in no list, and a user who names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
     /// so it would be a lie to call it none elsewhere.
     pub(crate) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
-        if room.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
+        if room.features.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
             Refusal::new(
                 Code::InviteOnly,
                 format!("{0} is by invitation. Ask somebody inside for /invite <your-name> {0}.", room.name),
@@ -167,9 +248,9 @@ impl Turn<'_, Features> {
     /// Whether a user may come into a room however it is closed: who was invited, and its operators with an account.
     pub(crate) fn is_expected(&self, id: ClientId, room: &Room) -> bool {
         let is_own = |client: &Client| {
-            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.op_accounts.contains(name))
+            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.features.op_accounts.contains(name))
         };
-        room.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
+        room.features.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
     }
 
     /// Whether a client may come into a room, as far as its owners have closed it.
@@ -180,10 +261,10 @@ impl Turn<'_, Features> {
         if self.is_expected(id, room) {
             return Ok(());
         }
-        if room.invite_only {
+        if room.features.invite_only {
             return Err(self.outside(Some(id), room));
         }
-        if room.key.is_some() && room.key.as_ref() != key {
+        if room.features.key.is_some() && room.features.key.as_ref() != key {
             let words = format!("{0} has a key. /join {0} <key> opens it.", room.name);
             return Err(Refusal::new(Code::BadKey, words));
         }
@@ -195,7 +276,7 @@ impl Turn<'_, Features> {
     /// # Errors
     /// Only its operators may.
     pub(crate) fn may_speak_in(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
-        if room.moderated && !self.may_rule(id, room) {
+        if room.features.moderated && !self.may_rule(id, room) {
             let words = format!(
                 "{} is moderated: only its operators speak. Whisper to one of them, or /join another room.",
                 room.name
@@ -203,6 +284,42 @@ impl Turn<'_, Features> {
             return Err(Refusal::new(Code::CannotSpeak, words));
         }
         Ok(())
+    }
+}
+
+impl Room {
+    /// Whether anything that was said in it is kept.
+    pub(crate) fn has_log(&self) -> bool {
+        !self.history.is_empty() || self.features.is_kept && self.features.first_id <= self.last_id()
+    }
+
+    /// Whether an empty room has something for the next users: what was said, or a topic.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.has_log() || self.features.topic.is_some()
+    }
+
+    /// Whether all users may come in. What is said in an open room is no secret, so all users may also read it,
+    /// and speak into it from outside.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.features.invite_only && self.features.key.is_none()
+    }
+
+    /// Whether a user may read what is said here, unless they are banned.
+    pub(crate) fn may_read(&self, id: ClientId) -> bool {
+        self.is_open() || self.members.contains(&id)
+    }
+
+    /// The modes for people: `+` and a letter for each.
+    pub(crate) fn modes(&self) -> Text {
+        let mut modes = String::from("+");
+        let on = [
+            (self.features.invite_only, 'i'),
+            (self.features.key.is_some(), 'k'),
+            (self.features.moderated, 'm'),
+            (self.features.topic_lock, 't'),
+        ];
+        modes.extend(on.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter));
+        Text::own(modes)
     }
 }
 

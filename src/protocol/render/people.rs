@@ -23,10 +23,11 @@ use super::{
     Entry, Lines, answer_to, clock, counted, everywhere, json, last_words, option_of, people, rooms_of, rule, size,
     words_of, words_of_prompt,
 };
-use crate::model::command::{Verb, What};
+use crate::model::command::What;
 use crate::model::event::{Block, Change, Done, Envelope, Event, Items, Leave, Speech, Stat, User, Version, Wire};
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
+use crate::model::verb::Verb;
 
 impl Lines {
     pub(super) fn say(&mut self, words: impl Display) {

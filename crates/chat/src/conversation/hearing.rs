@@ -1,6 +1,6 @@
 //! What the server says: the answers to what was asked, and all other events.
 
-use chat_server::model::command::Verb;
+use chat_server::features::VERBS;
 
 use super::speech::Speech;
 use super::{Ask, Conversation, Heard, Stage};
@@ -222,7 +222,7 @@ impl Conversation {
                 }
             }
             // All of ours had a tag: here is a server that loses that of a question which it refuses.
-            verb if line.pair("tag").is_none() && Verb::named(verb).is_some_and(|verb| verb.secret) => {
+            verb if line.pair("tag").is_none() && VERBS.named(verb).is_some_and(|verb| verb.secret) => {
                 self.asked_no_more();
             }
             _ => {}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chat_server::features::VERBS;
 use chat_server::model::command::Command;
 use chat_server::model::text::Text;
 use chat_server::protocol::parse;
@@ -15,7 +16,7 @@ impl Conversation {
     pub(super) fn is_about_files(&mut self, line: &Text) -> bool {
         let line = line.as_str();
         let is_for_the_server = |line: &str| {
-            let request = Text::new(line).ok().and_then(|text| parse::parse(&text));
+            let request = Text::new(line).ok().and_then(|text| parse::parse(&text, &VERBS));
             matches!(request.map(|request| request.what), Some(Ok(Command::SendFile { .. })))
         };
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));

@@ -1,5 +1,6 @@
 //! What the person types: said, sent as a command, or kept until the connection is back.
 
+use chat_server::features::VERBS;
 use chat_server::model::command::{Choice, Command, View as WireView};
 use chat_server::model::secrets::{Proof, Secret};
 use chat_server::model::text::Text;
@@ -99,7 +100,7 @@ impl Conversation {
         if self.is_about_files(&text) || self.is_about_the_bell(&text) {
             return;
         }
-        let Some(request) = parse::parse(&text) else { return };
+        let Some(request) = parse::parse(&text, &VERBS) else { return };
         match request.what {
             Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
                 self.speak(room.map(|room| room.to_string()), vec![text.to_string()], act);

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use chat_pool::PoolOf;
 use chat_server::model::event::{Envelope, Event};
+use chat_server::model::verb::Verbs;
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use chat_server::testing::Engine;
 
@@ -11,8 +12,13 @@ use chat_server::testing::Engine;
 const ROUNDS: usize = 10;
 
 /// A decoder that cannot bear one line.
-#[derive(Default)]
 struct Faulty(LineDecoder);
+
+impl From<&'static Verbs> for Faulty {
+    fn from(verbs: &'static Verbs) -> Faulty {
+        Faulty(LineDecoder::new(verbs))
+    }
+}
 
 impl Decoder for Faulty {
     fn door(&self) -> &'static str {

@@ -7,6 +7,7 @@ use chat_server::model::command::Command;
 use chat_server::model::event::{Done, Envelope, Event};
 use chat_server::model::names::Name;
 use chat_server::model::text::Text;
+use chat_server::model::verbs::{JOIN, MSG, QUIT};
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder};
 use chat_server::protocol::parse::Request;
 use chat_server::testing::{DEADLINE, TestClient, TestServer};
@@ -33,11 +34,11 @@ impl Decoder for Mumble {
         assert!(line != b"break", "the test asked for it");
         let line = String::from_utf8_lossy(line);
         let request = match (self.named, &*line) {
-            (false, name) => Request::of("JOIN", Ok(Command::Join(Name::parse(name).expect("a name")))),
-            (true, "bye") => Request::of("QUIT", Ok(Command::Quit(None))),
+            (false, name) => Request::of(&JOIN, Ok(Command::Join(Name::parse(name).expect("a name")))),
+            (true, "bye") => Request::of(&QUIT, Ok(Command::Quit(None))),
             (true, text) => {
                 let text = Text::new(text).expect("a text");
-                Request::of("MSG", Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
+                Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
             }
         };
         self.named = true;

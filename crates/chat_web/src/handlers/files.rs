@@ -40,7 +40,7 @@ const PIECES: usize = 8;
 const PIECE: usize = 64 * 1024;
 /// What a browser may do with a file: show it as a picture, or keep it. No script, no form, no frame, no plug-in.
 const POLICY: &str = "sandbox; default-src 'none'";
-/// How long a browser may keep it. Whoever deletes a file does not want it to stay for long.
+/// How long a browser may keep it: a file that is deleted must not stay for long.
 const KEPT: &str = "private, max-age=300";
 
 /// Where a file goes, and how it is called.
@@ -143,7 +143,7 @@ async fn take_in(handle: &ServerHandle, body: Body, mut left: u64, send: mpsc::S
         match timeout(TICK, pieces.next()).await {
             Ok(Some(Ok(piece))) => {
                 left = left.saturating_sub(piece.len() as u64);
-                // Whoever writes has had enough, and says why.
+                // The writer has stopped, and says why.
                 if send.send(piece).await.is_err() {
                     return Ok(());
                 }
@@ -172,7 +172,7 @@ fn keep(
         }
         metrics.upload_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
     }
-    // Whoever reads the body need not go on.
+    // The reader of the body has not to go on.
     drop(pieces);
     let placed = finish(upload, came, metrics, &|message| handle.send(message));
     if placed.is_err() {
@@ -221,7 +221,7 @@ pub(crate) async fn download(
     Ok((headers, body).into_response())
 }
 
-/// Hands a file to a body, piece by piece. Whoever takes too little loses the rest, and the place is free for another.
+/// Hands a file to a body, piece by piece. A browser that takes too little loses the rest, and the place is free for another.
 async fn give_out(handle: ServerHandle, fetched: Fetched, first: Vec<u8>, send: mpsc::Sender<Bytes>, _place: Place) {
     let (mut file, mut left) = (fetched.file, fetched.bytes);
     let mut clock = Clock::new(&handle.config(), Instant::now(), left);

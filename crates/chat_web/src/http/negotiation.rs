@@ -31,7 +31,7 @@ impl Encodings {
         };
         Encodings {
             gzip: accepts(&["gzip", "x-gzip"]).unwrap_or(false),
-            // What nobody refuses.
+            // Accepted unless it is refused.
             plain: accepts(&["identity"]).unwrap_or(true),
         }
     }

@@ -7,10 +7,10 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chat_server::config::hosts;
-use chat_server::features::moderation::sanction::Network;
+use chat_server::model::sanction::Network;
 
-/// Who calls where that cannot be known. No connection comes from this address, so no limit, ban or guess of it is that of
-/// anybody else; and it is not this machine.
+/// The address of a caller that is not known. No connection comes from it, so that no limit, ban or guess of another address is shared;
+/// and it is not this machine.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// From where a call comes.
@@ -23,13 +23,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Whether nobody else can read a password on its way here.
+    /// Whether a password cannot be read on its way here.
     pub(crate) fn is_private(self) -> bool {
         self.is_tls || self.address.ip().to_canonical().is_loopback()
     }
 
-    /// Who calls on that socket. What headers say of it counts from a known proxy only; `None` if they come from another one
-    /// on this machine: without them all its people would be taken for this machine, and with them they could be anybody.
+    /// The caller on that socket. What headers say of it counts from a known proxy only. `None` if they come from an unknown proxy on
+    /// this machine: without the headers all its callers would count as this machine, and with them they could claim any address.
     pub(crate) fn of(socket: Option<SocketAddr>, headers: &HeaderMap, proxies: &[Network]) -> Option<Peer> {
         let socket = socket.unwrap_or(SocketAddr::new(UNKNOWN, 0));
         let straight = Peer { address: socket, is_tls: false };
@@ -40,12 +40,12 @@ impl Peer {
         if !is_proxy(socket.ip()) {
             return (!socket.ip().to_canonical().is_loopback()).then_some(straight);
         }
-        // Each proxy adds whom it has heard at the end. What stands before the first who is no proxy of ours was written by
-        // anybody, and a browser on a proxy's own machine is not on this one for us: others may stand behind it.
+        // Each proxy adds at the end the address that it was called from. What stands before the first address that is no proxy of
+        // ours may be forged. A loopback address means the proxy's machine, not this one.
         let list = values(headers, "x-forwarded-for");
         let asked = list.iter().rev().map(|entry| hosts::address(entry)).find(|read| !read.is_some_and(is_proxy));
         let address = asked.flatten().filter(|address| !address.is_loopback()).unwrap_or(UNKNOWN);
-        // Each has to have come by HTTPS: what was plain on a part of its way can be read there.
+        // HTTPS on the whole way: where a part was plain it can be read.
         let protos = values(headers, "x-forwarded-proto");
         let is_tls = !protos.is_empty() && protos.iter().all(|proto| proto.eq_ignore_ascii_case("https"));
         Some(Peer { address: SocketAddr::new(address, socket.port()), is_tls })

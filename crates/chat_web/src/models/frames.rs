@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::model::command::Verb;
+use chat_server::model::verb::Verb;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -98,14 +98,14 @@ pub enum ServerFrame {
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<FileInfo>,
     },
-    /// What this person may do is something else now.
+    /// What the user may do has changed.
     Rights {
         /// `member`, `op` or `admin`, on the whole server.
         role: &'static str,
-        /// Those of their rooms in which they keep order.
+        /// The rooms in which the user is an operator.
         rooms: Vec<String>,
     },
-    /// A room is open or closed by other modes now.
+    /// The modes of a room have changed.
     Modes {
         room: String,
         modes: String,
@@ -121,17 +121,17 @@ pub enum ServerFrame {
         user: Author,
         at: String,
     },
-    /// Somebody kept order.
+    /// A moderation action.
     Moderated {
         /// `null` is everywhere.
         room: Option<String>,
         /// `op`, `deop`, `kicked`, `muted`, `unmuted`, `banned` or `unbanned`.
         what: &'static str,
-        /// Whom; `null` is whoever comes from an address.
+        /// The target; `null` where the action is on an address.
         user: Option<Author>,
-        /// Who did it; `null` where a time is over.
+        /// The actor; `null` where an action ended by itself.
         by: Option<String>,
-        /// For how long, in seconds, if it has an end.
+        /// Seconds until it ends, if it does.
         seconds: Option<u64>,
         reason: Option<String>,
         at: String,

@@ -176,7 +176,7 @@ pub(crate) fn figure(stat: &Stat) -> serde_json::Value {
 }
 
 impl Presence {
-    /// What the core knows of somebody, in one word.
+    /// The presence of a user who is away or not, and idle for so many seconds.
     pub fn of(away: bool, idle_secs: u64) -> Presence {
         match (away, idle_secs) {
             (true, _) => Presence::Away,

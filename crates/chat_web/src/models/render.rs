@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use chat_server::model::command::{Command, Unfit, VERBS, Verb};
+use chat_server::features::VERBS;
+use chat_server::model::command::Command;
 use chat_server::model::event::{Change, Envelope, Event, Speech, Version, Warning, What, Wire};
 use chat_server::model::feature::FeatureEvent;
 use chat_server::model::parts::Parts;
 use chat_server::model::refusal::Refusal;
+use chat_server::model::verb::{Unfit, Verb};
 use chat_server::protocol::render::render;
 use uuid::Uuid;
 
@@ -177,7 +179,7 @@ pub(crate) fn warning_code(warning: Warning) -> &'static str {
     }
 }
 
-/// What somebody in telnet would read.
+/// The event as a line for people, as telnet shows it.
 pub(crate) fn plain(envelope: &Envelope) -> String {
     String::from_utf8_lossy(&render(envelope, Wire::Plain)).replace("\r\n", "\n").trim_end().to_string()
 }

@@ -13,7 +13,7 @@ use crate::models::names::{bare, timestamp};
 use crate::models::objects::FileInfo;
 use crate::models::render::{changed_frame, feature_frame, message, plain, warning_code};
 
-/// The frame of an event that looks the same to everybody, rendered by the first session that needs it; the others share its bytes.
+/// The frame of an event that looks the same to all users, rendered by the first session that needs it; the others share its bytes.
 pub(crate) fn rendered(state: &AppState, envelope: &Arc<Envelope>) -> Option<Utf8Bytes> {
     let bytes = envelope.on(Wire::Json, |envelope| match public_frame(state, envelope) {
         Some(frame) => serde_json::to_vec(&frame).unwrap_or_default(),

@@ -117,7 +117,7 @@ impl Rooms {
     /// forgotten: what was said in a closed room must not come back.
     pub fn keep(&self, message: Message) {
         let (key, seq, id) = (message.room.to_ascii_lowercase(), message.seq, message.id);
-        // Whoever reads the room's last number finds the message: both change under the room's lock.
+        // A reader of the room's last number finds the message: both change under the room's lock.
         let Some(mut log) = self.logs.get_mut(&key) else { return };
         if seq <= log.base || log.messages.insert(seq, id).is_some() {
             return;
@@ -175,8 +175,8 @@ impl Rooms {
         }
     }
 
-    /// A page of a room's messages. There is nothing in a room that the tap has not brought yet: whoever has just opened it hears
-    /// so by their session, which may be quicker.
+    /// A page of a room's messages. A room that the tap has not brought yet is empty: the session of a user who has just opened it
+    /// may be quicker than the tap.
     pub fn page(&self, room: &str, query: PageQuery) -> Page {
         let Some(log) = self.logs.get(&room.to_ascii_lowercase()) else {
             let last_seq = self.forgotten.load(Ordering::Acquire);
@@ -218,12 +218,5 @@ impl Rooms {
         let log = self.logs.get(&room_key(room))?;
         let stands = |id: &Uuid| self.messages.get(id).is_some_and(|message| !message.deleted);
         log.messages.iter().rev().find(|(_, id)| stands(id)).map(|(seq, _)| *seq)
-    }
-}
-
-impl RoomLog {
-    /// Whether everybody may come in and read.
-    pub fn is_open(&self) -> bool {
-        !self.modes.contains(['i', 'k'])
     }
 }

@@ -16,7 +16,7 @@ use crate::models::objects::Message;
 use crate::models::render::messages;
 
 impl AppState {
-    /// Hands a message to the router. Its inbox is for all: where it is full, this task waits and nobody else.
+    /// Hands a message to the router. Where its inbox is full only this task waits.
     pub async fn tell_router(&self, message: ToRouter) {
         let mut message = message;
         while let Err(back) = self.handle.try_send(message) {
@@ -25,10 +25,10 @@ impl AppState {
         }
     }
 
-    /// Asks the router whether somebody may read that. Returns the rooms that are hidden from them, where it is everything.
+    /// Asks the router whether a user may read that. Where it is everything, returns the rooms that are hidden from the user.
     ///
     /// # Errors
-    /// Why they may not: there is no such room, it is closed, or they are kept out.
+    /// Why not: there is no such room, it is closed, or the user is banned.
     pub async fn look(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
         let (reply, answer) = oneshot::channel();
         self.tell_router(ToRouter::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }).await;
@@ -57,7 +57,7 @@ impl AppState {
     /// What was said, of the router's store: lines, and where to go on.
     ///
     /// # Errors
-    /// Why somebody may not read that, or has to wait.
+    /// Why the user may not read that, or has to wait.
     pub async fn read(&self, who: Onlooker, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
         match self
             .answer(|reply| ToRouter::Read { who, question: Box::new(question), reply })

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use chat_server::features::VERBS;
 use chat_server::model::command::{Command, Line};
 use chat_server::model::event::What;
 use chat_server::model::names::RoomName;
@@ -123,7 +124,7 @@ impl Task {
             Ask::Typing(..) | Ask::Read(..) | Ask::Resume(..) => return None,
             Ask::Say { .. } => true,
             Ask::Line { line, .. } => {
-                parse::parse(line).is_some_and(|request| matches!(request.what, Ok(Command::Say { .. })))
+                parse::parse(line, &VERBS).is_some_and(|request| matches!(request.what, Ok(Command::Say { .. })))
             }
             Ask::Change { .. } | Ask::Whisper { .. } | Ask::Offer { .. } => false,
         };
@@ -211,7 +212,7 @@ impl Task {
 
     /// Any line of the line protocol. What it says is as if it had come in its own frame.
     async fn line(&mut self, asker: Asker, room: Option<RoomName>, line: &Text) {
-        let Some(request) = parse::parse(line) else { return self.refused(asker, &Refusal::NO_TEXT) };
+        let Some(request) = parse::parse(line, &VERBS) else { return self.refused(asker, &Refusal::NO_TEXT) };
         if let (Some(verb), Ok(command)) = (request.verb, &request.what)
             && let Some(error) = unfit(verb, command)
         {

@@ -65,7 +65,7 @@ impl Task {
             Done::Renamed(name) => self.rename(name.clone(), timestamp(envelope.at)),
             // By `/login`, `/register` or `/logout`.
             Done::Registered { .. } => {
-                self.session.know(|known| known.is_signed_in = true);
+                self.session.update(|profile| profile.is_signed_in = true);
                 self.renew_token(asker.socket);
             }
             Done::SignedIn { name, .. } | Done::SignedOut { name } => {
@@ -101,9 +101,9 @@ impl Task {
     async fn signed_on(&mut self, done: &Done, name: &Name, room: &RoomName) {
         // A user with an account comes into the rooms that its other connections are in.
         let rooms = self.state.handle.registry().rooms_of(self.session.client);
-        self.session.know(|known| {
-            known.name = Some(name.clone());
-            known.rooms = rooms.unwrap_or_else(|| vec![room.clone()]);
+        self.session.update(|profile| {
+            profile.name = Some(name.clone());
+            profile.rooms = rooms.unwrap_or_else(|| vec![room.clone()]);
         });
         self.know_person(done);
         self.current = Some(room.clone());
@@ -118,7 +118,7 @@ impl Task {
     }
 
     async fn entered(&mut self, room: &RoomName) {
-        self.session.know(|known| known.rooms.push(room.clone()));
+        self.session.update(|profile| profile.rooms.push(room.clone()));
         self.current = Some(room.clone());
         self.read_rights().await;
         self.tell_all(&ServerFrame::RoomEntered { room: self.own_room(room) });
@@ -126,7 +126,7 @@ impl Task {
     }
 
     fn parted(&mut self, room: &RoomName, current: Option<RoomName>) {
-        self.session.know(|known| known.rooms.retain(|name| name != room));
+        self.session.update(|profile| profile.rooms.retain(|name| name != room));
         self.rights.rooms.retain(|name| name != room);
         self.read.remove(&room_key(room));
         self.seen.remove(&room_key(room));

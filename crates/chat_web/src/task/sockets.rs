@@ -58,7 +58,7 @@ impl Task {
     pub(super) fn renew_token(&mut self, asker: Option<SocketId>) {
         let token = random_token();
         let mut old = String::new();
-        self.session.know(|known| old = std::mem::replace(&mut known.token, token.clone()));
+        self.session.update(|profile| old = std::mem::replace(&mut profile.token, token.clone()));
         self.state.sessions.replace(&old, token.clone(), self.session.clone());
         let others: Vec<SocketId> = self.sockets.keys().copied().filter(|socket| Some(*socket) != asker).collect();
         for socket in others {

@@ -24,7 +24,7 @@ impl Task {
                 self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() });
             }
             Event::Left { room, by, .. } if *by == own => {
-                self.session.know(|known| known.rooms.retain(|name| name != room));
+                self.session.update(|profile| profile.rooms.retain(|name| name != room));
                 self.rights.rooms.retain(|name| name != room);
                 self.seen.remove(&room_key(room));
                 if self.current.as_ref() == Some(room) {
@@ -62,9 +62,9 @@ impl Task {
             Done::SignedIn { person, .. } => Some((*person, self.state.ids.user(*person))),
             _ => None,
         };
-        self.session.know(|known| {
-            known.is_signed_in = person.is_some();
-            known.person = person.filter(|(person, _)| *person != self.session.client);
+        self.session.update(|profile| {
+            profile.is_signed_in = person.is_some();
+            profile.person = person.filter(|(person, _)| *person != self.session.client);
         });
     }
 
@@ -76,11 +76,11 @@ impl Task {
         let Some(rooms) = self.state.handle.registry().rooms_of(self.session.client) else { return };
         let before = self.session.rooms();
         for room in before.iter().filter(|room| !rooms.contains(room)) {
-            self.session.know(|known| known.rooms.retain(|name| name != room));
+            self.session.update(|profile| profile.rooms.retain(|name| name != room));
             self.tell_all(&ServerFrame::RoomLeft { room: bare(room) });
         }
         for room in rooms.into_iter().filter(|room| !before.contains(room)) {
-            self.session.know(|known| known.rooms.push(room.clone()));
+            self.session.update(|profile| profile.rooms.push(room.clone()));
             self.tell_all(&ServerFrame::RoomEntered { room: self.own_room(&room) });
             self.roster(None, room).await;
         }
@@ -88,7 +88,7 @@ impl Task {
 
     pub(super) fn rename(&mut self, name: Name, at: String) {
         let old = self.session.name().map_or_else(String::new, |name| name.to_string());
-        self.session.know(|known| known.name = Some(name));
+        self.session.update(|profile| profile.name = Some(name));
         self.tell_all(&ServerFrame::UserRenamed { user: self.session.author(), old, at });
     }
 }

@@ -1,0 +1,87 @@
+//! The verbs of accounts: register, sign in and out, passwords, roles and codes.
+
+use crate::model::args::{user, wrong};
+use crate::model::command::{Command, Prompt};
+use crate::model::names::Name;
+use crate::model::roles::Role;
+use crate::model::secrets::{Proof, Secret};
+use crate::model::verb::{Needs, Verb, verb};
+
+/// `/register <password>, or REGISTER:<name> <password> [code]`
+pub static REGISTER: Verb = verb(
+    "REGISTER",
+    &["register"],
+    "/register <password>, or REGISTER:<name> <password> [code]",
+    "make the name you have your own",
+    |args| match args.all().as_str() {
+        words if words.trim().is_empty() => Ok(Command::Prompt(Prompt::Register)),
+        // It may be a habit, and would be a part of the password.
+        words if words.starts_with(' ') => Err(wrong(
+            "a space behind the command",
+            "If your password begins with one: REGISTER: alone, and the password in the next line.",
+        )),
+        words => Ok(Command::Register(Secret::new(words))),
+    },
+)
+.early()
+.needs(Needs::Store)
+.secret()
+.long();
+
+/// `/login <name> [password]`
+pub static LOGIN: Verb =
+    verb("LOGIN", &["login"], "/login <name> [password]", "sign in to a name of yours", |mut args| {
+        let name = Name::parse(&args.word_before_secret())?;
+        Ok(match args.all().as_str() {
+            secret if secret.trim().is_empty() => Command::Prompt(Prompt::Login(name)),
+            secret => Command::Login(Proof::Password(name, Secret::new(secret))),
+        })
+    })
+    .early()
+    .needs(Needs::Store)
+    .secret()
+    .long();
+
+/// `/logout [all]`
+pub static LOGOUT: Verb =
+    verb("LOGOUT", &["logout"], "/logout [all]", "sign out; with all: everywhere you are signed in", |args| match args
+        .as_str()
+    {
+        "" => Ok(Command::Logout { everywhere: false }),
+        "all" => Ok(Command::Logout { everywhere: true }),
+        _ => Err(args.unfit()),
+    })
+    .needs(Needs::Store);
+
+/// `/passwd [<old> <new>]`
+pub static PASSWD: Verb = verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |mut args| {
+    let old = args.word_before_secret();
+    if old.is_empty() {
+        Ok(Command::Prompt(Prompt::OldPassword))
+    } else if args.is_empty() {
+        Err(args.missing())
+    } else {
+        Ok(Command::Passwd { old: Secret::new(old.as_str()), new: Secret::new(args.all().as_str()) })
+    }
+})
+.needs(Needs::Store)
+.secret();
+
+/// `/role <name> [member|op|admin]`
+pub static ROLE: Verb =
+    verb("ROLE", &["role"], "/role <name> [member|op|admin]", "show or set what an account may do", |mut args| {
+        let name = args.word()?;
+        let role = match args.as_str() {
+            "" => None,
+            word => Some(Role::named(word).ok_or_else(|| wrong(word, "A role is member, op or admin."))?),
+        };
+        Ok(Command::Role { name: user(&name)?, role })
+    })
+    .needs(Needs::Store);
+
+/// `/invitecode`
+pub static INVITECODE: Verb =
+    verb("INVITECODE", &["invitecode"], "/invitecode", "make a code with which one person can register", |_| {
+        Ok(Command::InviteCode)
+    })
+    .needs(Needs::Store);

@@ -1,0 +1,136 @@
+//! Pages of history, searches, exports: from memory as far as that goes, and else from the store.
+
+use std::sync::Arc;
+
+use crate::chat::history::Page;
+use crate::chat::hooks::PAGE;
+use crate::chat::router::{Answer as Told, Turn};
+use crate::features::archive::state::Then;
+use crate::features::archive::store::{Answer, Question, Refused};
+use crate::features::state::{Features, Later, Room};
+use crate::model::command::HistoryQuery;
+use crate::model::event::{Envelope, Event, Items};
+use crate::model::names::{ClientId, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+
+/// Where a page of history is.
+enum Older {
+    /// In memory.
+    Here(Page),
+    /// In the store, who is to be asked this, and the end of it in memory.
+    InStore(Question, Vec<Arc<Envelope>>),
+}
+
+impl Turn<'_, Features> {
+    /// `HISTORY`.
+    pub(crate) fn page_of_history(&self, room: &Room, query: &HistoryQuery) -> Told<Features> {
+        let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(PAGE));
+        match self.older(room, before, after, limit, false) {
+            Older::Here((lines, more)) => Told::Block(Some(room.name.clone()), Items::History { lines, more }),
+            Older::InStore(question, behind) => {
+                let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
+                Told::Later(Later::Ask(question, then))
+            }
+        }
+    }
+
+    /// A page, or, where memory does not have all of it, what to ask the store for, and what memory has behind that.
+    fn older(&self, room: &Room, before: Option<u64>, after: Option<u64>, limit: usize, export: bool) -> Older {
+        let (lines, more) = room.history.page(before, after, limit);
+        let in_memory = room.history.first_id().unwrap_or(room.last_id() + 1);
+        let end = before.unwrap_or(u64::MAX).min(in_memory);
+        let is_kept = self.router.features.archive.is_some()
+            && room.features.first_id < end
+            && after.is_none_or(|after| after + 1 < end);
+        if !is_kept || (after.is_none() && more.is_some()) {
+            return Older::Here((lines, more));
+        }
+        let left = limit - lines.len();
+        if after.is_none() && left == 0 {
+            return Older::Here((lines, (room.features.first_id < in_memory).then_some(in_memory)));
+        }
+        let limit = if after.is_some() { limit } else { left };
+        Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
+    }
+
+    /// `SEARCH`.
+    pub(crate) fn search(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        words: Text,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Told<Features>, Refusal> {
+        if self.router.features.archive.is_none() {
+            return Err(Refusal::no_store("history to search in"));
+        }
+        let room = match room {
+            Some(name) => Some(self.readable(id, &name)?.name.clone()),
+            None => None,
+        };
+        let unreadable = self.router.rooms.values().filter(|room| !self.can_read(id, room));
+        let hidden = unreadable.map(|room| room.name.clone()).collect();
+        let question = Question::Search { room: room.clone(), hidden, words, before, limit };
+        Ok(Told::Later(Later::Ask(question, Then::Found { room })))
+    }
+
+    /// `EXPORT`.
+    pub(crate) fn export(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Told<Features>, Refusal> {
+        let name = self.room_or_current(id, room)?;
+        let room = self.readable(id, &name)?;
+        let name = room.name.clone();
+        match self.older(room, None, Some(after), limit, true) {
+            Older::Here((lines, more)) => Ok(Told::Block(Some(name), Items::Export { lines, more })),
+            Older::InStore(question, behind) => {
+                let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };
+                Ok(Told::Later(Later::Ask(question, then)))
+            }
+        }
+    }
+
+    /// What the store's answer means for the client that asked.
+    pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
+        match (then, answer) {
+            (Then::Account(then), answer) => self.with_account(id, then, answer),
+            (Then::Audit, Answer::Acts { acts, more }) => Ok(Told::Block(None, Items::Audit { acts, more })),
+            // Looked at again: a room may have been closed in the meantime.
+            (Then::Page { room, limit, after, behind, export }, Answer::Lines { mut lines, mut more }) => {
+                let room = self.readable(id, &room)?.name.clone();
+                if after.is_none() || more.is_none() {
+                    let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
+                    lines.extend(behind.iter().take(place).cloned());
+                    if after.is_some() && place < behind.len() {
+                        more = lines.last().and_then(|line| line.id());
+                    }
+                }
+                let items = if export { Items::Export { lines, more } } else { Items::History { lines, more } };
+                Ok(Told::Block(Some(room), items))
+            }
+            (Then::Found { room }, Answer::Lines { mut lines, more }) => {
+                let may_read = |line: &Arc<Envelope>| {
+                    line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| self.can_read(id, room))
+                };
+                lines.retain(may_read);
+                Ok(Told::Block(room, Items::Found { lines, more }))
+            }
+            (Then::Change { room, target, what }, Answer::Lines { lines, .. }) => {
+                match lines.first().map(|line| &line.event) {
+                    Some(Event::Said(old)) if old.id == target => self.change_line(id, &old.clone(), what),
+                    _ => Err(Refusal::no_such_id(Some(target), &room)),
+                }
+            }
+            _ => {
+                log::error!("the store answered something else than it was asked");
+                Err(Refused::Busy.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The verbs of the archive: search and export.
+
+use crate::model::args::{Args, Pair};
+use crate::model::command::{Command, MAX_PAGE, PAGE};
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+use crate::model::verb::{Needs, Verb, verb};
+
+/// `/search [#room] <words> [before=id] [limit=n]`
+pub static SEARCH: Verb =
+    verb("SEARCH", &["search"], "/search [#room] <words> [before=id] [limit=n]", "find what was said", search)
+        .needs(Needs::Store)
+        .long();
+
+/// `/export [#room] [after=id] [limit=n]`
+pub static EXPORT: Verb =
+    verb("EXPORT", &["export"], "/export [#room] [after=id] [limit=n]", "get what was said, as lines of JSON", export)
+        .needs(Needs::Store)
+        .long();
+
+fn search(mut args: Args) -> Result<Command, Refusal> {
+    let (room, mut words, mut before, mut limit) = (args.room()?, Vec::new(), None, 50);
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("before") => before = Some(option.number()?),
+            Some("limit") => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+            // Anything else with an equals sign may be what is looked for.
+            _ => words.push(option),
+        }
+    }
+    if words.is_empty() {
+        return Err(args.missing());
+    }
+    let words = words.iter().map(Pair::as_str).collect::<Vec<_>>().join(" ");
+    Ok(Command::Search { room, words: Text::own(words), before, limit })
+}
+
+fn export(mut args: Args) -> Result<Command, Refusal> {
+    let (room, mut after, mut limit) = (args.room()?, 0, MAX_PAGE);
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("after") => after = option.number()?,
+            Some("limit") => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+            _ => return Err(option.unfit()),
+        }
+    }
+    Ok(Command::Export { room, after, limit })
+}

@@ -1,0 +1,38 @@
+//! The verbs of files: offer one, and list them.
+
+use crate::model::args::{Args, user, wrong};
+use crate::model::command::{Command, Recipient};
+use crate::model::file::file_name;
+use crate::model::names::RoomName;
+use crate::model::refusal::Refusal;
+use crate::model::verb::{Needs, Verb, verb};
+
+/// `/send <#room|user> <bytes> <filename>`
+pub static SEND: Verb = verb(
+    "SEND",
+    &["send"],
+    "/send <#room|user> <bytes> <filename>",
+    "get a token to send a file by: PUT and the token, then the file, to the file port",
+    send_file,
+)
+.loud()
+.needs(Needs::Files);
+
+/// `/files [#room]`
+pub static FILES: Verb = verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args| {
+    Ok(Command::Files(args.last_room()?))
+})
+.needs(Needs::Files)
+.long();
+
+fn send_file(mut args: Args) -> Result<Command, Refusal> {
+    let (to, bytes) = (args.word()?, args.word()?);
+    if args.is_empty() {
+        return Err(args.missing());
+    }
+    let to = if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(user(&to)?) };
+    match bytes.parse() {
+        Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&args.all()) }),
+        _ => Err(wrong(&bytes, "It is how many bytes the file has, 1 or more.")),
+    }
+}

@@ -1,0 +1,16 @@
+//! The verb of the lab: look inside the server.
+
+use crate::model::command::Command;
+use crate::model::verb::{Needs, Verb, verb};
+
+/// `/inspect [on|off]`
+pub static INSPECT: Verb = verb(
+    "INSPECT",
+    &["inspect"],
+    "/inspect [on|off]",
+    "look inside a server that was started with --lab; on: each second",
+    |args| Ok(Command::Inspect { watch: args.on_or_off()? }),
+)
+.lines()
+.long()
+.needs(Needs::Lab);

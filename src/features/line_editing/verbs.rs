@@ -1,0 +1,15 @@
+//! The verb of line editing in a telnet.
+
+use crate::model::command::Command;
+use crate::model::verb::{Verb, verb};
+
+/// `/telnet [on|off]`
+pub static TELNET: Verb = verb(
+    "TELNET",
+    &["telnet"],
+    "/telnet [on|off]",
+    "telnet only: what comes in does not break the line you type, and has a number",
+    |args| Ok(Command::Telnet(args.on_or_off()?)),
+)
+.early()
+.lines();

@@ -1,0 +1,76 @@
+//! The verbs about a line: answer, correct, delete, react.
+
+use crate::model::args::{Args, wrong};
+use crate::model::command::{Command, Line, MAX_EMOJI, NO_EMOJI, What, is_reaction};
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+use crate::model::verb::{Verb, verb};
+
+/// `/answer [#room] <id|last> <text>`
+pub static ANSWER: Verb = verb(
+    "ANSWER",
+    &["answer", "re"],
+    "/answer [#room] <id|last> <text>",
+    "say it as an answer to a line",
+    |mut args| {
+        let (room, re) = (args.room()?, line(&mut args)?);
+        Ok(Command::Say { room, re: Some(re), cid: None, act: false, text: args.text()? })
+    },
+)
+.loud();
+
+/// `/edit [#room] <id|last> <text>`
+pub static EDIT: Verb =
+    verb("EDIT", &["edit"], "/edit [#room] <id|last> <text>", "correct a line of yours", |mut args| {
+        let (room, line) = (args.room()?, line(&mut args)?);
+        Ok(Command::Change { room, line, what: What::Edited(args.text()?) })
+    })
+    .loud();
+
+/// `/delete [#room] <id|last>`
+pub static DELETE: Verb =
+    verb("DELETE", &["delete"], "/delete [#room] <id|last>", "delete a line of yours", |mut args| {
+        let (room, line) = (args.room()?, line(&mut args)?);
+        args.finish()?;
+        Ok(Command::Change { room, line, what: What::Deleted })
+    })
+    .loud();
+
+/// `/react [#room] <id|last> <emoji>`
+pub static REACT: Verb =
+    verb("REACT", &["react"], "/react [#room] <id|last> <emoji>", "react to a line: /react last 👍", |mut args| {
+        let (room, line) = (args.room()?, line(&mut args)?);
+        Ok(Command::Change { room, line, what: What::Reacted(emoji(args)?) })
+    })
+    .loud();
+
+/// `/unreact [#room] <id|last> <emoji>`
+pub static UNREACT: Verb =
+    verb("UNREACT", &["unreact"], "/unreact [#room] <id|last> <emoji>", "take a reaction back", |mut args| {
+        let (room, line) = (args.room()?, line(&mut args)?);
+        Ok(Command::Change { room, line, what: What::Unreacted(symbol(args)?) })
+    })
+    .loud();
+
+/// A line of a room: its number, or `last`.
+fn line(args: &mut Args) -> Result<Line, Refusal> {
+    match args.word()?.as_str() {
+        "last" => Ok(Line::Last),
+        digits => digits.parse().map(Line::Id).map_err(|_| args.misread(digits)),
+    }
+}
+
+/// One emoji.
+fn emoji(args: Args) -> Result<Text, Refusal> {
+    let emoji = symbol(args.clone())?;
+    if is_reaction(&emoji) { Ok(emoji) } else { Err(args.explained(NO_EMOJI).unfit()) }
+}
+
+/// One symbol. What is to be taken back may be from a time when a word could be a reaction.
+fn symbol(args: Args) -> Result<Text, Refusal> {
+    match args.as_str() {
+        "" => Err(args.missing()),
+        symbol if symbol.len() > MAX_EMOJI || symbol.contains(char::is_whitespace) => Err(wrong(symbol, NO_EMOJI)),
+        _ => Ok(args.all().trimmed()),
+    }
+}

@@ -1,0 +1,118 @@
+//! The verbs of moderation: operators of a room, kicks, mutes and bans.
+
+use std::time::Duration;
+
+use crate::model::args::{Args, user, wrong};
+use crate::model::command::{Command, Deed, Scope};
+use crate::model::refusal::Refusal;
+use crate::model::sanction::{LONGEST, MAX_REASON, Network, Whom};
+use crate::model::text::Text;
+use crate::model::verb::{Verb, verb};
+
+/// `/op [#room] <name>`
+pub static OP: Verb = verb("OP", &["op"], "/op [#room] <name>", "make somebody an operator of the room", |mut args| {
+    let (scope, name) = (scope(&mut args)?, last_word(args)?);
+    Ok(Command::Moderate { scope, deed: Deed::Op(user(&name)?) })
+});
+
+/// `/deop [#room] <name>`
+pub static DEOP: Verb =
+    verb("DEOP", &["deop"], "/deop [#room] <name>", "make somebody an operator no more", |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Deop(user(&name)?) })
+    });
+
+/// `/kick [#room|*] <name> [why]`
+pub static KICK: Verb =
+    verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send somebody out of the room", |mut args| {
+        let (scope, name) = (scope(&mut args)?, args.name()?);
+        Ok(Command::Moderate { scope, deed: Deed::Kick { name, why: reason(args)? } })
+    });
+
+/// `/mute [#room|*] <name> [10m] [why]`
+pub static MUTE: Verb = verb(
+    "MUTE",
+    &["mute"],
+    "/mute [#room|*] <name> [10m] [why]",
+    "let somebody not speak, for a time or until UNMUTE",
+    |mut args| {
+        let (scope, name) = (scope(&mut args)?, args.word()?);
+        let (time, why) = (time(&mut args)?, reason(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Mute { name: user(&name)?, time, why } })
+    },
+);
+
+/// `/unmute [#room|*] <name>`
+pub static UNMUTE: Verb =
+    verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let somebody speak again", |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Unmute(user(&name)?) })
+    });
+
+/// `/ban [#room|*] <name|address/bits> [1d] [why]`
+pub static BAN: Verb = verb(
+    "BAN",
+    &["ban"],
+    "/ban [#room|*] <name|address/bits> [1d] [why]",
+    "send somebody out and keep them out, for a time or until UNBAN",
+    |mut args| {
+        let (scope, whom) = (scope(&mut args)?, args.word()?);
+        let (time, why) = (time(&mut args)?, reason(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Ban { whom: target(&whom)?, time, why } })
+    },
+);
+
+/// `/unban [#room|*] <name|address/bits>`
+pub static UNBAN: Verb =
+    verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let somebody come again", |mut args| {
+        let (scope, whom) = (scope(&mut args)?, last_word(args)?);
+        Ok(Command::Moderate { scope, deed: Deed::Unban(target(&whom)?) })
+    });
+
+/// `/bans [#room|*]`
+pub static BANS: Verb =
+    verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |mut args| {
+        let scope = scope(&mut args)?;
+        args.finish()?;
+        Ok(Command::Bans(scope))
+    })
+    .long();
+
+/// Where the verbs that keep order apply: `[#room|*]`.
+fn scope(args: &mut Args) -> Result<Scope, Refusal> {
+    if args.as_str().split(' ').next() == Some("*") {
+        args.next_word();
+        return Ok(Scope::Server);
+    }
+    Ok(args.room()?.map_or(Scope::Current, Scope::Room))
+}
+
+/// A word, and nothing behind it.
+fn last_word(mut args: Args) -> Result<Text, Refusal> {
+    let word = args.word()?;
+    args.finish()?;
+    Ok(word)
+}
+
+/// A name, or what can only be an address.
+fn target(word: &str) -> Result<Whom, Refusal> {
+    if !word.contains(['.', ':', '/']) {
+        return user(word).map(Whom::Name);
+    }
+    let right = "An address is written 192.0.2.7, 192.0.2.0/24 (8 to 32 bits) or 2001:db8::/48 (16 to 128).";
+    Network::parse(word).map(Whom::Network).ok_or_else(|| wrong(word, right))
+}
+
+/// `[10m]`.
+fn time(args: &mut Args) -> Result<Option<Duration>, Refusal> {
+    let right = "A time is written 30s, 10m, 2h, 1d or 2w, and is a year at most.";
+    args.duration(Duration::from_secs(1)..=LONGEST, right)
+}
+
+/// `[why]`.
+fn reason(args: Args) -> Result<Option<Text>, Refusal> {
+    match args.rest() {
+        Some(why) if why.len() > MAX_REASON => Err(Refusal::line_too_long(MAX_REASON, why.len())),
+        why => Ok(why),
+    }
+}

@@ -1,0 +1,80 @@
+//! The verbs of operators of the server.
+
+use std::time::Duration;
+
+use crate::model::args::{Args, duration, wrong};
+use crate::model::command::{Command, MAX_PAGE, PAGE, Prompt};
+use crate::model::refusal::Refusal;
+use crate::model::secrets::Secret;
+use crate::model::verb::{Verb, verb};
+
+/// How long a server that is told to stop goes on, where nothing else is said, and at most.
+const LEFT: Duration = Duration::from_secs(30);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// `/forget #room`
+pub static FORGET: Verb =
+    verb("FORGET", &["forget"], "/forget #room", "operators: forget a room, with all that was said in it", |args| {
+        let missing = args.missing();
+        Ok(Command::Forget(args.last_room()?.ok_or(missing)?))
+    });
+
+/// `/oper [key]`
+pub static OPER: Verb =
+    verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args| {
+        Ok(match args.as_str() {
+            "" => Command::Prompt(Prompt::OperatorKey),
+            key => Command::Oper(Secret::new(key)),
+        })
+    })
+    .early()
+    .secret();
+
+/// `/announce <text>`
+pub static ANNOUNCE: Verb =
+    verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell everybody something", |args| {
+        Ok(Command::Announce(args.text()?.trimmed()))
+    });
+
+/// `/lockdown on|off`
+pub static LOCKDOWN: Verb =
+    verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: let nobody new in, or everybody again", |args| {
+        let missing = args.missing();
+        Ok(Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
+    });
+
+/// `/rehash`
+pub static REHASH: Verb =
+    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| Ok(Command::Rehash)).long();
+
+/// `/shutdown [30s|5m|cancel]`
+pub static SHUTDOWN: Verb = verb(
+    "SHUTDOWN",
+    &["shutdown"],
+    "/shutdown [30s|5m|cancel]",
+    "operators: stop the server after a while, half a minute if not said",
+    |args| match args.as_str() {
+        "" => Ok(Command::Shutdown(Some(LEFT))),
+        "cancel" => Ok(Command::Shutdown(None)),
+        word => match duration(word).filter(|time| *time <= DAY) {
+            Some(time) => Ok(Command::Shutdown(Some(time))),
+            None => Err(wrong(word, "It is a time up to a day, as 30s, 5m or 1h, or cancel.")),
+        },
+    },
+);
+
+/// `/audit [n] [before=number]`
+pub static AUDIT: Verb =
+    verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit).long();
+
+fn audit(mut args: Args) -> Result<Command, Refusal> {
+    let (mut before, mut limit) = (None, 50);
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("before") => before = Some(option.number()?),
+            None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+            _ => return Err(option.unfit()),
+        }
+    }
+    Ok(Command::Audit { before, limit })
+}
