@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::metrics::exposition::{Exposition, Histogram, Kind};
 use crate::model::code::Code;
-use crate::model::event::{Foreign, Leave, Stat};
+use crate::model::event::{Foreign, Leave};
 use crate::model::now::Moment;
+use crate::model::rows::Stat;
 
 pub mod exposition;
 pub(crate) mod process;

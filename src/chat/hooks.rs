@@ -13,10 +13,11 @@ use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::model::code::Code;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Envelope, Items, Leave, Stat, Tag};
+use crate::model::event::{Block, Envelope, Leave, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+use crate::model::rows::Stat;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::KERNEL;
@@ -37,7 +38,6 @@ pub trait Hooks: Sized {
 
     /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
     const VERBS: &'static Verbs;
-
     /// What features know of one room.
     type Room: Send;
 
@@ -242,7 +242,7 @@ pub trait Hooks: Sized {
     /// A page of a room's history for a client that may read it: as far as memory goes, or more.
     fn history(_: &Turn<'_, Self>, room: &Room<Self::Room>, query: &HistoryQuery) -> Answer<Self> {
         let (lines, more) = room.history.page(query.before, query.after, query.limit.unwrap_or(PAGE));
-        Answer::Block(Some(room.name.clone()), Items::History { lines, more })
+        Answer::Block(Block::history(Some(room.name.clone()), lines, more))
     }
 
     /// What a tap that comes now has to be shown first.

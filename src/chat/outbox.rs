@@ -484,10 +484,11 @@ mod tests {
 
     #[test]
     fn one_long_answer_does_not_make_a_client_slow_and_costs_it_no_lines_but_several_count() {
-        use crate::model::event::{Block, Items, Stat};
+        use crate::model::event::Block;
+        use crate::model::rows::Stat;
         let (mut outbox, room, taken) = outbox(1_000);
         let rows = || vec![Stat { key: "clients", value: 1, text: "open connections" }; 20];
-        let block = || envelope(Event::Block(Block { tag: None, room: None, items: Items::Stats(rows()) }));
+        let block = || envelope(Event::Block(Block::stats(rows())));
         for id in 1..=3 {
             outbox.push(&said(id));
         }

@@ -30,7 +30,7 @@ mod refusal;
 mod rules;
 pub mod verbs;
 
-pub use crate::model::file::{Granted, MAX_FILE_NAME, To, Token, file_name};
+pub use crate::model::file::{Granted, MAX_FILE_NAME, To, Token};
 use disk::Disk;
 pub use refusal::FileError;
 

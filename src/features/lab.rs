@@ -17,15 +17,17 @@ use crate::config::Config;
 use crate::config::chaos::Chaos;
 use crate::features::lab::chaos::Faulty;
 use crate::metrics::process::{self, Task};
-pub use crate::model::inspection::{Doing, Inspection, Queue, Thread, Turns};
 use crate::model::names::ClientId;
 use crate::net::connection::{Link, serve};
 use crate::net::intake::MESSAGES;
 use crate::net::server::{Arrival, ServerHandle};
 use crate::protocol::dialect::{LineDecoder, LineEncoder};
+pub use inspection::{Doing, Inspection, Queue, Thread, Turns};
 
 mod chaos;
+
 pub(crate) mod glass;
+mod inspection;
 mod rules;
 pub mod verbs;
 

@@ -50,6 +50,15 @@ pub enum To {
     Person(ClientId, Name),
 }
 
+/// A file that somebody passes on by a line. It is fetched by its token, and goes when the line is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedFile {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What it is fetched by.
+    pub token: Token,
+}
+
 /// What an offer gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Granted {

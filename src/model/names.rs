@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::model::code::Code;
+use crate::model::parts::Value;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
@@ -208,6 +209,18 @@ macro_rules! compared_without_case {
 }
 
 compared_without_case!(Name, RoomName);
+
+impl From<&Name> for Value {
+    fn from(name: &Name) -> Value {
+        Value::from(name.as_str())
+    }
+}
+
+impl From<&RoomName> for Value {
+    fn from(room: &RoomName) -> Value {
+        Value::from(room.as_str())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::model::code::Code;
 pub use crate::model::glyph::is_harmful;
 use crate::model::glyph::is_invisible;
+use crate::model::parts::Value;
 use crate::model::refusal::Refusal;
 
 /// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md section 3, "Server lines").
@@ -196,6 +197,12 @@ pub(crate) fn edits(a: &str, b: &str) -> usize {
         }
     }
     cost[a.len()][b.len()]
+}
+
+impl From<&Text> for Value {
+    fn from(text: &Text) -> Value {
+        Value::from(text.as_str())
+    }
 }
 
 #[cfg(test)]

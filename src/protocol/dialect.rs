@@ -15,7 +15,7 @@ use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::PASTE;
 use crate::net::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::protocol::parse::{self, Request};
-use crate::protocol::render::Look;
+use crate::protocol::render::look::Look;
 
 mod paste;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_server::chat::outbox::Run;
 use chat_server::model::command::{Choice, Terminal, View};
-use chat_server::model::event::{Block, Done, Envelope, Event, Greeting, Items, Speech, Version};
+use chat_server::model::event::{Block, Done, Envelope, Event, Greeting, Speech, Version};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
 use chat_server::model::zone::Zone;
@@ -38,8 +38,7 @@ fn options(at: DateTime<Utc>, choices: &[Choice]) -> Arc<Envelope> {
 }
 
 fn history(time: &str, lines: Vec<Arc<Envelope>>) -> Arc<Envelope> {
-    let items = Items::History { lines, more: None };
-    Envelope::new(at(time), Event::Block(Block { tag: None, room: Some(RoomName::lobby()), items }))
+    Envelope::new(at(time), Event::Block(Block::history(Some(RoomName::lobby()), lines, None)))
 }
 
 /// A client of a server with this clock.

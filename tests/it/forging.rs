@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 
 use chat_server::features::VERBS;
-use chat_server::features::files::Token;
 use chat_server::model::command::{Prompt, What};
 use chat_server::model::event::{
-    Block, Change, Done, Envelope, Event, Items, Leave, Measure, RoomInfo, SharedFile, Speech, User, Version, Warning,
-    Wire,
+    Block, Change, Done, Envelope, Event, Leave, Measure, Rows, SharedFile, Speech, Version, Warning, Wire,
 };
 use chat_server::model::feature::FeatureEvent;
+use chat_server::model::file::Token;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::refusal::Refusal;
+use chat_server::model::rows::{RoomInfo, User};
 use chat_server::model::text::Text;
 use chat_server::protocol::render::render;
 use chrono::DateTime;
@@ -101,9 +101,9 @@ fn is_speech(event: &Event) -> bool {
     match event {
         Event::Said(Speech { version, file, .. }) => *version != Version::Deleted && file.is_none(),
         Event::Whispered { file, .. } => file.is_none(),
-        Event::Block(Block { items: Items::History { .. } | Items::Found { .. } | Items::Files(_), .. }) => true,
+        Event::Block(Block { rows: Rows::Lines(_), .. }) => true,
         // The names of threads are the program's own, and no user's.
-        Event::Block(Block { items: Items::Inspection(_), .. }) => true,
+        Event::Block(Block { kind: "INSPECT", .. }) => true,
         _ => false,
     }
 }
@@ -161,7 +161,6 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
     };
     let waved = |room| Event::Feature(FeatureEvent::new(Waved { room, name: ani(), text: text() }));
     let done = |done| Event::Done { verb: "VERB", tag: None, done };
-    let block = |items| Event::Block(Block { tag: None, room: Some(lobby()), items });
     let measure = |what| Event::Moderated { room: Some(rust()), by: Some(ani()), what };
     let user = User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()) };
     let info = RoomInfo { name: rust(), users: 2, modes: own("+"), topic: text() };
@@ -218,10 +217,10 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("noted", done(Done::Said { room: lobby(), id: 12, kept: true })),
         ("whispered", done(Done::Whispered { to: budi(), away: Some(text()) })),
         ("called", done(Done::Renamed(ani()))),
-        ("list", block(Items::List(vec![user]))),
-        ("rooms", block(Items::Rooms(vec![info]))),
-        ("help", block(Items::Help(VERBS.iter().collect()))),
-        ("earlier", block(Items::History { lines: Vec::new(), more: None })),
+        ("list", Event::Block(Block::list(Some(lobby()), vec![user]))),
+        ("rooms", Event::Block(Block::rooms(vec![info]))),
+        ("help", Event::Block(Block::help(VERBS.iter().collect()))),
+        ("earlier", Event::Block(Block::history(Some(lobby()), Vec::new(), None))),
     ]
 }
 

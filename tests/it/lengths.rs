@@ -17,11 +17,9 @@ const FUNCTION: usize = 70;
 
 /// Files that may be longer, and how long. A file that grows past its number is split, by what it does; the number is not raised.
 const FILES: &[(&str, usize)] = &[
-    ("src/model/event.rs", 610),
     ("src/features/files.rs", 590),
     ("src/features/files/door.rs", 410),
     ("src/net/intake.rs", 460),
-    ("src/protocol/render.rs", 760),
     ("src/chat/router.rs", 630),
     ("src/features/accounts/rules.rs", 560),
     ("src/chat/router/commands.rs", 560),
@@ -31,13 +29,8 @@ const FILES: &[(&str, usize)] = &[
 ];
 
 /// Functions that may be longer.
-const FUNCTIONS: &[(&str, &str, usize)] = &[
-    ("src/net/intake.rs", "next", 95),
-    ("src/protocol/render.rs", "block", 90),
-    ("src/protocol/render.rs", "done", 135),
-    ("src/protocol/render.rs", "event", 105),
-    ("crates/chatd/src/serve.rs", "serve", 110),
-];
+const FUNCTIONS: &[(&str, &str, usize)] =
+    &[("src/net/intake.rs", "next", 95), ("crates/chatd/src/serve.rs", "serve", 110)];
 
 /// The most code lines of the card: what is read in an afternoon. It is to become 3,600.
 const CARD: usize = 7_300;

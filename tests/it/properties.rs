@@ -11,21 +11,26 @@ use chat_server::chat::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Ru
 use chat_server::chat::ticket::Ticket;
 use chat_server::config::{self, When};
 use chat_server::features::VERBS;
-use chat_server::features::files::{Granted, Token};
+use chat_server::features::archive::export::{Exported, exported};
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
+use chat_server::features::moderation::list::{BanInfo, bans};
+use chat_server::features::moderation::sanction::{self, Kind};
 use chat_server::model::audit::{Act as PowerAct, Entry};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, View};
 use chat_server::model::event::{
-    Block, Change, Done, Envelope, Event, Foreign, Greeting, Items, Leave, RoomInfo, SharedFile, Speech, Stat, User,
-    Version, Warning, What, Wire,
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
+    Wire, Words,
 };
 use chat_server::model::feature::{FeatureEvent, Told};
+use chat_server::model::file::{Granted, Token};
 use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::model::now::Moment;
 use chat_server::model::parts::Parts;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::roles::Role;
+use chat_server::model::row::Row;
+use chat_server::model::rows::{RoomInfo, Stat, User};
 use chat_server::model::spam::{Spam, TooFast};
 use chat_server::model::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
 use chat_server::model::verb::Verb;
@@ -421,7 +426,6 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
         (name(), room(), users()).prop_map(|(name, room, users)| Done::Welcome { name, room, users }),
         (room(), users(), any::<bool>()).prop_map(|(room, users, op)| Done::Entered { room, users, op }),
         (room(), option::of(room())).prop_map(|(room, current)| Done::Parted { room, current }),
-        room().prop_map(Done::Current),
         (room(), any::<u64>(), any::<bool>()).prop_map(|(room, id, kept)| Done::Said { room, id, kept }),
         (room(), any::<u64>(), any::<bool>(), name(), text(), what()).prop_map(
             |(room, id, is_new, author, text, what)| {
@@ -435,22 +439,24 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
         Just(Done::PasswordChanged),
         (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Done::Role { name, role }),
         Just(Done::Operator),
-        any::<bool>().prop_map(Done::Lockdown),
-        option::of(any::<u64>()).prop_map(Done::Stopping),
-        (short_text(20), time()).prop_map(|(code, until)| Done::Code { code, until }),
         (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
         name().prop_map(Done::Renamed),
         (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
-        (name(), room()).prop_map(|(name, room)| Done::Invited { name, room }),
+        (name(), room(), any::<u64>()).prop_map(|(name, room, number)| {
+            Words::new(format!("{name} may come into {room} now."))
+                .with("to", &name)
+                .with("room", &room)
+                .with("for", number)
+                .into()
+        }),
         room().prop_map(|room| Done::Modes { room, modes: Text::new("+ikmt").unwrap() }),
         option::of(short_text(1_024)).prop_map(Done::Away),
-        (name(), any::<bool>()).prop_map(|(name, ignored)| Done::Ignoring { name, ignored }),
         vec(choice(), 0..6).prop_map(Done::Options),
         "[0-9a-f]{32}".prop_map(|token| Done::Offered {
             granted: Granted { token: Token::parse(&token).unwrap(), port: 7_879, max: 1 << 40 },
             expires: Duration::from_secs(300),
         }),
-        option::of((time(), error())).prop_map(Done::Why),
+        (time(), error()).prop_map(|(at, error)| Done::Why(at, error)),
         Just(Done::Nothing),
     ]
 }
@@ -482,7 +488,7 @@ fn changed() -> impl Strategy<Value = Event> {
     })
 }
 
-fn items() -> impl Strategy<Value = Items> {
+fn block() -> impl Strategy<Value = Block> {
     let old = || (time(), said()).prop_map(|(at, said)| Envelope::new(at, said));
     let info = (room(), any::<usize>(), short_text(1_024)).prop_map(|(name, users, topic)| RoomInfo {
         name,
@@ -490,15 +496,17 @@ fn items() -> impl Strategy<Value = Items> {
         modes: Text::new("+k").unwrap(),
         topic,
     });
+    let more = || option::of(any::<u64>());
     prop_oneof![
-        vec(user(), 0..4).prop_map(Items::List),
-        user().prop_map(Items::Who),
-        vec(info, 0..4).prop_map(Items::Rooms),
-        (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::History { lines, more }),
-        (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::Found { lines, more }),
-        (vec(old(), 0..4), option::of(any::<u64>())).prop_map(|(lines, more)| Items::Export { lines, more }),
-        vec(old(), 0..4).prop_map(Items::Files),
-        Just(Items::Help(VERBS.iter().collect())),
+        (option::of(room()), vec(user(), 0..4)).prop_map(|(room, users)| Block::list(room, users)),
+        user().prop_map(Block::who),
+        vec(info, 0..4).prop_map(Block::rooms),
+        (option::of(room()), vec(old(), 0..4), more())
+            .prop_map(|(room, lines, more)| Block::history(room, lines, more)),
+        (option::of(room()), vec(old(), 0..4), more()).prop_map(|(room, lines, more)| Block::found(room, lines, more)),
+        (room(), vec(old(), 0..4), more()).prop_map(|(room, lines, more)| exported(room, lines, more)),
+        vec(old(), 0..4).prop_map(|lines| Block::of_lines("FILES", lines)),
+        Just(Block::help(VERBS.iter().collect())),
         (short_text(15), option::of(name()), any::<u64>()).prop_map(|(thread, name, micros)| {
             let (id, longest) = (ClientId(7), Duration::from_micros(micros));
             let threads = vec![Thread {
@@ -511,16 +519,27 @@ fn items() -> impl Strategy<Value = Items> {
             let queues = vec![Queue { id, name, events: 1, outbox: 2, queue: 3, tickets: 2 }];
             let turns = vec![Turns { from: 2, to: 3, count: 1, longest }];
             let (all_threads, inbox, all_clients) = (1, (micros, 1_024), 1);
-            Items::Inspection(Box::new(Inspection { threads, all_threads, inbox, queues, all_clients, turns }))
+            Block::new("INSPECT", Inspection { threads, all_threads, inbox, queues, all_clients, turns })
         }),
-        any::<u64>().prop_map(|value| Items::Stats(vec![Stat { key: "clients", value, text: "open connections" }])),
+        any::<u64>().prop_map(|value| Block::stats(vec![Stat { key: "clients", value, text: "open connections" }])),
         text().prop_map(|text| {
             let motd = |words: &str| format!("{words:?}");
             let (old, new) = (motd(""), motd(&text));
-            Items::Settings(vec![config::Change { key: "motd", old, new, when: When::AtOnce, is_path: false }])
+            Block::new("REHASH", vec![config::Change { key: "motd", old, new, when: When::AtOnce, is_path: false }])
         }),
-        (vec(entry(), 0..4), option::of(any::<u64>())).prop_map(|(acts, more)| Items::Audit { acts, more }),
+        (vec(entry(), 0..4), more()).prop_map(|(acts, more)| Entry::block(acts, more)),
+        (option::of(room()), vec(ban(), 0..4)).prop_map(|(room, listed)| bans(room, listed)),
     ]
+}
+
+fn ban() -> impl Strategy<Value = BanInfo> {
+    let kind = select(vec![Kind::Ban, Kind::Mute]);
+    (kind, option::of(name()), time(), name(), option::of(any::<u64>()), option::of(short_text(100))).prop_map(
+        |(kind, whom, since, by, retry, why)| {
+            let whom = whom.map(|whom| Text::new(whom.as_str()).unwrap());
+            BanInfo { kind, whom, since, told: Box::new(sanction::Told { retry, by, why }) }
+        },
+    )
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
@@ -568,11 +587,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
             Event::Refused { verb: verb.map(|verb| Text::new(&verb).unwrap()), tag, error }
         }),
-        (option::of(tag()), option::of(room()), items()).prop_map(|(tag, room, items)| Event::Block(Block {
-            tag,
-            room,
-            items
-        })),
+        (option::of(tag()), block()).prop_map(|(tag, block)| Event::Block(Block { tag, ..block })),
         said(),
         (name(), name(), file(), text()).prop_map(|(from, to, file, text)| Event::Whispered {
             by: ANI,
@@ -609,6 +624,30 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         }),
         (leave(), option::of(name())).prop_map(|(why, name)| Event::Bye { why, name }),
     ]
+}
+
+/// How many rows a block has. Asked of what was put into it.
+fn rows_of(block: &Block) -> usize {
+    fn made<R: Row>(block: &Block) -> Option<usize> {
+        block.rows.open::<R>().map(<[R]>::len)
+    }
+    let of_lines = if let Rows::Lines(lines) = &block.rows { Some(lines.len()) } else { None };
+    let kinds = [
+        made::<User>,
+        made::<RoomInfo>,
+        made::<Exported>,
+        made::<&'static Verb>,
+        made::<Stat>,
+        made::<config::Change>,
+        made::<Entry>,
+        made::<BanInfo>,
+    ];
+    // One thread, the router, one client and one size of turns.
+    let inspection = (block.kind == "INSPECT").then_some(4);
+    of_lines
+        .or(inspection)
+        .or_else(|| kinds.iter().find_map(|made| made(block)))
+        .expect("a kind of block that the test knows")
 }
 
 /// What a program must read back of an event, where other people's words are in it.
@@ -662,19 +701,7 @@ proptest! {
     fn every_event_is_its_lines_and_nothing_forges_one(at in time(), event in event()) {
         let envelope = Envelope::new(at, event.clone());
         let block = match &event {
-            Event::Block(Block { items, .. }) => Some(match items {
-                Items::List(users) => users.len(),
-                Items::Who(_) => 1,
-                Items::Rooms(rooms) => rooms.len(),
-                Items::History { lines, .. } | Items::Found { lines, .. } | Items::Export { lines, .. } => lines.len(),
-                Items::Files(lines) => lines.len(),
-                Items::Help(verbs) => verbs.len(),
-                Items::Stats(stats) => stats.len(),
-                Items::Bans(bans) => bans.len(),
-                Items::Settings(changes) => changes.len(),
-                Items::Audit { acts, .. } => acts.len(),
-                Items::Inspection(inspection) => inspection.rows(),
-            }),
+            Event::Block(block) => Some(rows_of(block)),
             _ => None,
         };
         for wire in [Wire::Line, Wire::LineMillis] {
@@ -693,9 +720,7 @@ proptest! {
             if let Event::Pong(token) = &event {
                 prop_assert_eq!(lines[0].field(0), token.as_str());
             }
-            if let Event::Block(Block { items: Items::History { lines: old, .. } | Items::Found { lines: old, .. }, .. }) =
-                &event
-            {
+            if let Event::Block(Block { rows: Rows::Lines(old), .. }) = &event {
                 for (line, old) in lines[1..].iter().zip(old) {
                     let (kind, fields, text) = read_back(&old.event).unwrap();
                     prop_assert_eq!((line.kind.as_str(), &line.fields, line.text.as_deref()), (kind, &fields, Some(text.as_str())));
@@ -1057,7 +1082,7 @@ proptest! {
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };
-                    Event::Block(Block { tag: None, room: None, items: Items::Stats(vec![row; lines]) })
+                    Event::Block(Block::stats(vec![row; lines]))
                 }
                 Act::Run { room, lines } => {
                     let said = |id: &mut u64| {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_server::features::files::Token;
 use chat_server::model::event::{Change, Envelope, Event, SharedFile, Speech, Version, What};
+use chat_server::model::file::Token;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
 use chrono::DateTime;

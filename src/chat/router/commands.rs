@@ -13,9 +13,10 @@ use crate::model::address::neighbourhood;
 use crate::model::args::wrong;
 use crate::model::code::Code;
 use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence};
-use crate::model::event::{Block, Change, Done, Envelope, Event, Items, Leave, RoomInfo, Speech, Stat, User, Version};
+use crate::model::event::{Block, Change, Done, Envelope, Event, Leave, Speech, Version, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::rows::{RoomInfo, Stat, User};
 use crate::model::text::Text;
 
 /// How long a room counts as new to who opened it.
@@ -41,23 +42,27 @@ impl<F: Hooks> Turn<'_, F> {
             }
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),
-            Command::Rooms => Ok(Answer::Block(None, Items::Rooms(self.rooms(id)))),
+            Command::Rooms => Ok(Answer::Block(Block::rooms(self.rooms(id)))),
             Command::Part(room) => self.part(id, room),
             Command::Room(room) => self.room(id, room),
             Command::History(query) => self.history(id, query),
             Command::Options(choices) => self.options(id, choices),
             Command::Telnet(wanted) => {
                 let is_on = self.clients.get(id).is_some_and(|client| client.state.is_edited);
-                Ok(Answer::Done(Done::Telnet(if wanted == Some(true) && !is_on { None } else { Some(is_on) })))
+                let is_asked = wanted == Some(true) && !is_on;
+                Ok(Answer::Done(line_editing(if is_asked { None } else { Some(is_on) }).into()))
             }
             Command::Terminal(_) => Err(Refusal::NO_TEXT),
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {
-                let client = self.clients.get(id);
-                Ok(Answer::Done(Done::Why(client.and_then(|client| client.state.refusal.clone()))))
+                let refusal = self.clients.get(id).and_then(|client| client.state.refusal.clone());
+                Ok(Answer::Done(match refusal {
+                    Some((at, refusal)) => Done::Why(at, refusal),
+                    None => Words::fixed("Nothing was refused.").into(),
+                }))
             }
             Command::Help(word) => self.help(id, word),
-            Command::Stats => Ok(Answer::Block(None, Items::Stats(self.stats()))),
+            Command::Stats => Ok(Answer::Block(Block::stats(self.stats()))),
             // Last words are words, too.
             Command::Quit(words) => {
                 Ok(Answer::Leave(Leave::Quit(words.filter(|_| F::may_speak_everywhere(self, id).is_ok()))))
@@ -240,8 +245,7 @@ impl<F: Hooks> Turn<'_, F> {
         let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
         F::show_room(self, id, name);
         if !lines.is_empty() {
-            let items = Items::History { lines, more };
-            self.tell(id, Event::Block(Block { tag: None, room: Some(name.clone()), items }));
+            self.tell(id, Event::Block(Block::history(Some(name.clone()), lines, more)));
         }
         if in_crowd {
             self.tell(id, Event::Note { room: Some(name.clone()), text: crowd() });
@@ -453,7 +457,7 @@ impl<F: Hooks> Turn<'_, F> {
         let mut seen = HashSet::new();
         users.retain(|user| user.account.is_none() || seen.insert(user.name.clone()));
         users.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Answer::Block(room, Items::List(users)))
+        Ok(Answer::Block(Block::list(room, users)))
     }
 
     /// A person as `asker` may see them: without the closed rooms that the asker is not in.
@@ -526,7 +530,7 @@ impl<F: Hooks> Turn<'_, F> {
             return Err(Refusal::not_in_room(&name));
         };
         client.state.current = Some(found.clone());
-        Ok(Answer::Done(Done::Current(found)))
+        Ok(Answer::Done(Words::new(format!("What you say goes to {found}.")).with("room", &found).into()))
     }
 
     fn history(&self, id: ClientId, query: HistoryQuery) -> Result<Answer<F>, Refusal> {
@@ -565,7 +569,7 @@ impl<F: Hooks> Turn<'_, F> {
             // Before sign-on only what can be done then.
             None => F::VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
         };
-        Ok(Answer::Block(None, Items::Help(verbs)))
+        Ok(Answer::Block(Block::help(verbs)))
     }
 
     fn stats(&self) -> Vec<Stat> {
@@ -620,4 +624,17 @@ impl Client {
     pub(crate) fn ignores(&self, name: &Name) -> bool {
         self.state.ignored.contains(name)
     }
+}
+
+/// Whether lines are edited here (comfort mode); `None`: the client's telnet is asked for it.
+fn line_editing(is_on: Option<bool>) -> Words {
+    let (state, words) = match is_on {
+        Some(true) => ("on", "Lines are edited here; /telnet off ends it."),
+        Some(false) => ("off", "Lines are edited by your own client; /telnet on changes that, in telnet."),
+        None => (
+            "asked",
+            "Your telnet is asked to leave your lines to me, and does when a > comes. Where none comes, as in nc, all stays as it was.",
+        ),
+    };
+    Words::fixed(words).with("telnet", state)
 }

@@ -9,7 +9,7 @@ use crate::chat::message::{Blocked, Ticket};
 use crate::metrics::Metrics;
 use crate::model::code::Code;
 use crate::model::command::{Command, Terminal};
-use crate::model::event::{Block, Done, Envelope, Event, Items, Leave, Tag, Warning};
+use crate::model::event::{Block, Done, Envelope, Event, Leave, Tag, Warning};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
@@ -23,7 +23,7 @@ pub enum Answer<F: Hooks> {
     /// `OK` only to those who asked for it by a tag or `OPT:echo=on`: one's own words need no answer.
     Said(Done),
     /// A block.
-    Block(Option<RoomName>, Items),
+    Block(Block),
     /// Another line first, and `OK` only for a tag.
     Event(Event),
     /// `OK`, and then what there is to see in the room one has come into.
@@ -230,9 +230,9 @@ impl<F: Hooks> Turn<'_, F> {
                     self.done(id, verb, tag, done);
                 }
             }
-            Ok(Answer::Block(room, items)) => {
+            Ok(Answer::Block(block)) => {
                 debug_assert!(F::VERBS.named(verb).is_none_or(|verb| verb.long), "{verb} answers with a block");
-                self.tell(id, Event::Block(Block { tag, room, items }));
+                self.tell(id, Event::Block(Block { tag, ..block }));
             }
             Ok(Answer::Event(event)) => {
                 // The answer to a request that needs a password, or lines, comes behind those.

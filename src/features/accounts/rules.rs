@@ -13,7 +13,7 @@ use crate::features::state::{Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::Prompt;
-use crate::model::event::{Done, Envelope, Event, Leave};
+use crate::model::event::{Done, Envelope, Event, Leave, Words};
 use crate::model::looks::reserved;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -427,7 +427,11 @@ impl Turn<'_, Features> {
             (Then::Granted { .. }, Answer::Granted(account)) => {
                 Ok(Told::Done(Done::Role { name: account.name, role: account.role }))
             }
-            (Then::Invited { .. }, Answer::Code { code, until }) => Ok(Told::Done(Done::Code { code, until })),
+            (Then::Invited { .. }, Answer::Code { code, until }) => {
+                let words = format!("With this one person can come in: REGISTER:<name> <password> {code}");
+                let words = Words::new(words).with("code", &code).with("until", until.format("%Y-%m-%d").to_string());
+                Ok(Told::Done(words.into()))
+            }
             _ => {
                 log::error!("the store answered something else than it was asked");
                 Err(Refused::Busy.into())

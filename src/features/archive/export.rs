@@ -1,10 +1,40 @@
 //! A line of a room's log as one JSON object, for programs that take the history away (PROTOCOL.md section 12, "With a store").
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use chrono::SecondsFormat;
 
-use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
+use crate::model::event::{Block, Change, Envelope, Event, Speech, Version, What};
+use crate::model::names::RoomName;
+use crate::model::parts::Parts;
+use crate::model::row::Row;
+use crate::model::zone::Zone;
+
+/// A line of a room as `EXPORT` shows it.
+#[derive(Clone, Debug)]
+pub struct Exported(pub Arc<Envelope>);
+
+impl Row for Exported {
+    fn line(&self) -> Parts {
+        let line = Parts::new("EXPORT").field(self.0.room().map_or("*", RoomName::as_str));
+        line.field(self.0.id().unwrap_or_default()).text(self.sentence(Zone::UTC))
+    }
+
+    fn sentence(&self, _: Zone) -> String {
+        json(&self.0).unwrap_or_default()
+    }
+
+    fn cost(&self) -> usize {
+        2 * self.0.cost()
+    }
+}
+
+/// `EXPORT`: old lines, the oldest first, each as a JSON object. There are more: ask with `after=` that id.
+pub fn exported(room: RoomName, lines: Vec<Arc<Envelope>>, more: Option<u64>) -> Block {
+    let rows: Vec<Exported> = lines.into_iter().map(Exported).collect();
+    Block { room: Some(room), more, ..Block::new("EXPORT", rows) }
+}
 
 /// One line, without its end; `None` for anything that has no number in a room.
 ///

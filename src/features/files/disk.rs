@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Token;
+use crate::model::file::Token;
 
 /// What is not whole yet ends in this.
 const PART: &str = ".part";

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use crate::chat::message::{Placed, Settled};
 use crate::chat::router::{Router, Turn};
 use crate::config::Config;
-use crate::features::files::{FileError, Files, OFFER_FOR, Offer, Owner, To, Token};
+use crate::features::files::{FileError, Files, OFFER_FOR, Offer, Owner, To};
 use crate::features::state::{Answer, Features};
 use crate::metrics::Metrics;
 use crate::model::command::Recipient;
-use crate::model::event::{Done, Envelope, Event, Greeting, Items, SharedFile, Speech, Version};
+use crate::model::event::{Block, Done, Envelope, Event, Greeting, SharedFile, Speech, Version};
+use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::rows::counted;
 use crate::model::text::Text;
 
 /// A file that people were told of.
@@ -68,7 +70,12 @@ impl Turn<'_, Features> {
         let files = self.files()?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
-        Ok(Answer::Block(Some(room.name.clone()), Items::Files(files.of_room(&room.name))))
+        let (name, lines) = (room.name.clone(), files.of_room(&room.name));
+        let head = match lines.len() {
+            0 => format!("There are no files in {name}. /send puts one there."),
+            count => format!("{} in {name}:", counted(count, "file")),
+        };
+        Ok(Answer::Block(Block { room: Some(name), head: head.into(), ..Block::of_lines("FILES", lines) }))
     }
 
     /// A file is here, whole. It becomes a line, or goes.

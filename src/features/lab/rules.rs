@@ -10,7 +10,7 @@ use crate::features::lab::glass::Glass;
 use crate::features::lab::{Inspection, Lab, QUEUES, Queue};
 use crate::features::state::{Answer, Features};
 use crate::model::code::Code;
-use crate::model::event::{Block, Done, Envelope, Event, Items};
+use crate::model::event::{Block, Envelope, Event, Words};
 use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
 use crate::net::server::INBOX;
@@ -43,7 +43,7 @@ impl Turn<'_, Features> {
     pub(crate) fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, Refusal> {
         let Some(glass) = &mut self.router.features.glass else { return Err(NO_LAB) };
         match watch {
-            None => return Ok(Answer::Block(None, self.inspection().ok_or(NO_LAB)?)),
+            None => return Ok(Answer::Block(self.inspection().ok_or(NO_LAB)?)),
             Some(true) => {
                 glass.watchers.insert(id);
                 glass.lab.watchers.store(glass.watchers.len(), Relaxed);
@@ -52,14 +52,18 @@ impl Turn<'_, Features> {
             }
             Some(false) => self.router.stop_showing(id),
         }
-        Ok(Answer::Done(Done::Inspecting(watch == Some(true))))
+        let words = match watch {
+            Some(true) => "A picture each second. /inspect off ends it.",
+            _ => "No more pictures.",
+        };
+        Ok(Answer::Done(Words::fixed(words).into()))
     }
 
     /// Gives the picture that was just taken to all who watch. Whoever has not taken the last one gets none.
     pub(crate) fn show_watchers(&mut self) {
         let watchers = self.router.features.glass.as_ref().map_or_else(BTreeSet::new, |glass| glass.watchers.clone());
-        let Some(items) = self.inspection().filter(|_| !watchers.is_empty()) else { return };
-        let picture = Envelope::new(self.now.wall, Event::Block(Block { tag: None, room: None, items }));
+        let Some(block) = self.inspection().filter(|_| !watchers.is_empty()) else { return };
+        let picture = Envelope::new(self.now.wall, Event::Block(block));
         for id in watchers {
             if self.clients.get(id).is_some_and(|client| client.sender.waiting() == 0) {
                 self.push(id, &picture);
@@ -68,7 +72,7 @@ impl Turn<'_, Features> {
     }
 
     /// The last picture, with names beside the threads, and what waits for each client.
-    fn inspection(&self) -> Option<Items> {
+    fn inspection(&self) -> Option<Block> {
         let picture = self.router.features.glass.as_ref()?.lab.picture();
         let mut threads = picture.threads.clone();
         for (id, name) in threads.iter_mut().filter_map(|thread| thread.client.as_mut()) {
@@ -87,6 +91,6 @@ impl Turn<'_, Features> {
         let inbox = (metrics.inbox.load(Relaxed) + metrics.held.load(Relaxed), INBOX);
         let turns = picture.turns.clone();
         let all_threads = picture.all;
-        Some(Items::Inspection(Box::new(Inspection { threads, all_threads, inbox, queues, all_clients, turns })))
+        Some(Block::new("INSPECT", Inspection { threads, all_threads, inbox, queues, all_clients, turns }))
     }
 }

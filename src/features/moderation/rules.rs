@@ -7,17 +7,20 @@ use std::time::Duration;
 use crate::chat::message::{Client, Onlooker, Rights, Sought};
 use crate::chat::router::{IN_NO_ROOM, Router, Turn};
 use crate::features::archive::reads;
-use crate::features::moderation::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told, in_words};
+use crate::features::moderation::list::{self, BanInfo};
+use crate::features::moderation::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told};
+use crate::features::moderation::words::done;
 use crate::features::rooms::rules::not_room_op;
 use crate::features::state::{Answer, Features, Room};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Deed, Scope};
-use crate::model::event::{BanInfo, Done, Envelope, Event, Items, Leave, Measure};
+use crate::model::event::{Envelope, Event, Leave, Measure};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::sanction::Whom;
+use crate::model::sanction::in_words;
 use crate::model::text::Text;
 
 /// No connection has this number.
@@ -264,7 +267,7 @@ impl Turn<'_, Features> {
             let whom = (rules || whom.name().is_some()).then(|| Text::own(whom.to_string()));
             BanInfo { kind: *kind, whom, since: *since, told: held.told(self.now.mono) }
         });
-        Ok(Answer::Block(room, Items::Bans(shown.collect())))
+        Ok(Answer::Block(list::bans(room, shown.collect())))
     }
 
     /// The room that a user may moderate, or `None` for the whole server.
@@ -314,7 +317,7 @@ impl Turn<'_, Features> {
             let what = Measure::Op { person: self.person(target), name: name.clone() };
             self.tell_measure(id, Some(&room), "op", name.as_str(), "", what);
         }
-        Ok(done(Some(room), name.as_str(), None))
+        Ok(Answer::Done(done("op", Some(room), name.as_str(), None).into()))
     }
 
     fn deop(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, Refusal> {
@@ -338,7 +341,7 @@ impl Turn<'_, Features> {
         }
         let what = Measure::Deop { person: target.map(|target| self.person(target)), name: name.clone() };
         self.tell_measure(id, Some(&room), "deop", name.as_str(), "", what);
-        Ok(done(Some(room), name.as_str(), None))
+        Ok(Answer::Done(done("deop", Some(room), name.as_str(), None).into()))
     }
 
     fn kick(&mut self, id: ClientId, room: Option<RoomName>, name: Name, why: Option<Text>) -> Result<Answer, Refusal> {
@@ -358,7 +361,7 @@ impl Turn<'_, Features> {
             Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words)), None),
             None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
         }
-        Ok(done(room, name.as_str(), None))
+        Ok(Answer::Done(done("kick", room, name.as_str(), None).into()))
     }
 
     fn mute(
@@ -379,7 +382,7 @@ impl Turn<'_, Features> {
         let seconds = time.map(|time| time.as_secs());
         let what = Measure::Muted { name: name.clone(), seconds, why: why.clone() };
         self.tell_measure(id, room.as_ref(), "mute", name.as_str(), &details(seconds, why.as_ref()), what);
-        Ok(done(room, name.as_str(), seconds))
+        Ok(Answer::Done(done("mute", room, name.as_str(), seconds).into()))
     }
 
     fn ban(
@@ -417,7 +420,9 @@ impl Turn<'_, Features> {
                     room.features.op_accounts.remove(who);
                     room.features.invited.retain(|id| !all.contains(id));
                 }
-                let Some(room) = self.router.rooms.get(name) else { return Ok(done(None, &shown, seconds)) };
+                let Some(room) = self.router.rooms.get(name) else {
+                    return Ok(Answer::Done(done("ban", None, &shown, seconds).into()));
+                };
                 let members: Vec<ClientId> = room.members.iter().copied().collect();
                 let out: Vec<ClientId> =
                     members.into_iter().filter(|id| self.ban_on(*id, &room.features.sanctions).is_some()).collect();
@@ -435,7 +440,7 @@ impl Turn<'_, Features> {
                 }
             }
         }
-        Ok(done(room, &shown, seconds))
+        Ok(Answer::Done(done("ban", room, &shown, seconds).into()))
     }
 
     fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, whom: Whom) -> Result<Answer, Refusal> {
@@ -455,7 +460,8 @@ impl Turn<'_, Features> {
             };
             self.tell_measure(id, room.as_ref(), act, &sanction.whom.to_string(), "", what);
         }
-        Ok(done(room, &whom.to_string(), None))
+        let act = if kind == Kind::Mute { "unmute" } else { "unban" };
+        Ok(Answer::Done(done(act, room, &whom.to_string(), None).into()))
     }
 
     // ---- how it is done ----
@@ -573,10 +579,6 @@ impl Turn<'_, Features> {
             }
         }
     }
-}
-
-fn done(room: Option<RoomName>, whom: &str, seconds: Option<u64>) -> Answer {
-    Answer::Done(Done::Moderated { room, whom: Text::own(whom), seconds })
 }
 
 /// `for 10 min: spam`, for the log and the audit.

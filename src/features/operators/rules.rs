@@ -12,12 +12,14 @@ use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::audit::Act;
+use crate::model::audit::Entry;
 use crate::model::code::Code;
-use crate::model::event::{Done, Envelope, Event, Items, Leave, Measure, Tag};
+use crate::model::event::{Block, Done, Envelope, Event, Leave, Measure, Tag, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+use crate::model::rows::counted;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
 use crate::protocol::render::while_of;
@@ -123,7 +125,11 @@ impl Turn<'_, Features> {
                 }
             }
         }
-        Ok(Answer::Done(Done::Lockdown(on)))
+        let words = match on {
+            true => Words::fixed("Nobody new is let in, but operators and who has an account.").with("lockdown", "on"),
+            false => Words::fixed("Everybody is let in again.").with("lockdown", "off"),
+        };
+        Ok(Answer::Done(words.into()))
     }
 
     /// `FORGET`.
@@ -131,7 +137,8 @@ impl Turn<'_, Features> {
         self.must_be(id, Role::Op)?;
         let by = self.doer(id);
         let name = self.forget_by(&by, name)?;
-        Ok(Answer::Done(Done::Forgotten(name)))
+        let words = format!("{name} is no more, nor is anything that was said in it.");
+        Ok(Answer::Done(Words::new(words).with("room", &name).into()))
     }
 
     /// Ends a room with all that was said in it, its bans and its operators. Its members have to leave.
@@ -166,7 +173,8 @@ impl Turn<'_, Features> {
         if seconds > 0 {
             self.tell_time_left(seconds);
         }
-        Ok(Answer::Done(Done::Stopping(Some(seconds))))
+        let words = format!("The server stops in {}. SHUTDOWN:cancel takes it back.", while_of(seconds));
+        Ok(Answer::Done(Words::new(words).with("in", seconds).into()))
     }
 
     /// `SHUTDOWN:cancel`.
@@ -179,7 +187,7 @@ impl Turn<'_, Features> {
         let by = self.doer(id);
         self.act(&by, "shutdown", None, "", "cancelled");
         self.tell_all(Event::Note { room: None, text: Text::own("The server does not stop; it goes on.") });
-        Ok(Answer::Done(Done::Stopping(None)))
+        Ok(Answer::Done(Words::fixed("The server goes on.").into()))
     }
 
     fn tell_time_left(&mut self, seconds: u64) {
@@ -194,7 +202,7 @@ impl Turn<'_, Features> {
             return Ok(Answer::Later(Later::Ask(Question::Audit { before, limit }, Then::Audit)));
         }
         let (acts, more) = self.router.features.operators.page(before, limit);
-        Ok(Answer::Block(None, Items::Audit { acts, more }))
+        Ok(Answer::Block(Entry::block(acts, more)))
     }
 
     /// An operator at a door wants something.
@@ -268,7 +276,7 @@ impl Turn<'_, Features> {
         }
         let Some((id, tag)) = asker else { return };
         let answer = match outcome {
-            Ok(changes) => Ok(Answer::Block(None, Items::Settings(changes))),
+            Ok(changes) => Ok(Answer::Block(changed_settings(changes))),
             Err(why) => Err(Refusal::new(Code::SettingsNotRead, format!("Nothing has changed: {why}"))),
         };
         self.guarded(id, |turn| turn.answer(id, "REHASH", tag, answer));
@@ -332,4 +340,13 @@ impl Turn<'_, Features> {
             detail: Text::own(detail),
         });
     }
+}
+
+/// `REHASH`: the settings that are not what they were.
+fn changed_settings(changes: Vec<Change>) -> Block {
+    let head = match changes.len() {
+        0 => "The settings were read again: none has changed.".into(),
+        count => format!("{} changed:", counted(count, "setting")),
+    };
+    Block { head: head.into(), ..Block::new("REHASH", changes) }
 }

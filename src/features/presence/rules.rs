@@ -6,7 +6,7 @@ use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
 use crate::model::code::Code;
-use crate::model::event::{Done, Envelope, Event, Items};
+use crate::model::event::{Block, Done, Envelope, Event, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
@@ -22,7 +22,7 @@ impl Turn<'_, Features> {
         let found = self.clients.named(name).and_then(|found| self.clients.get(found));
         let user = found.and_then(|client| self.user(id, client));
         let user = user.ok_or_else(|| Refusal::no_such_user(name))?;
-        Ok(Answer::Block(None, Items::Who(user)))
+        Ok(Answer::Block(Block::who(user)))
     }
 
     /// `REPLY`.
@@ -59,7 +59,7 @@ impl Turn<'_, Features> {
         if client.state.ignored.is_empty() {
             self.router.ignorers.remove(&id);
         }
-        Ok(Answer::Done(Done::Ignoring { name, ignored: false }))
+        Ok(Answer::Done(Words::new(format!("You hear {name} again.")).with("name", &name).into()))
     }
 
     /// `IGNORE`.
@@ -76,7 +76,8 @@ impl Turn<'_, Features> {
             client.state.ignored.push(name.clone());
             self.router.ignorers.insert(id);
         }
-        Ok(Answer::Done(Done::Ignoring { name, ignored: true }))
+        let words = Words::new(format!("You hear nothing more from {name}."));
+        Ok(Answer::Done(words.with("name", &name).into()))
     }
 
     /// `TYPING`.

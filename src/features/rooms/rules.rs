@@ -5,7 +5,7 @@ use crate::chat::router::{Turn, already_there};
 use crate::features::state::{Answer, Features, Room, RoomState};
 use crate::model::code::Code;
 use crate::model::command::ModeChange;
-use crate::model::event::{Done, Envelope, Event};
+use crate::model::event::{Done, Envelope, Event, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
@@ -89,7 +89,9 @@ impl Turn<'_, Features> {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });
         }
-        Ok(Answer::Done(Done::Invited { name: self.name_of(guest)?, room: name }))
+        let guest = self.name_of(guest)?;
+        let words = Words::new(format!("{guest} may come into {name} now.")).with("to", &guest).with("room", &name);
+        Ok(Answer::Done(words.into()))
     }
 
     /// `MODE`.

@@ -1,9 +1,9 @@
 //! How it is written that order is kept: `KICKED`, `MUTED`, `BANNED` and the others, and the list of `BANS`.
 
-use super::{Lines, date_and_time, everywhere};
-use crate::model::event::{BanInfo, Measure};
+use super::{Lines, everywhere};
+use crate::model::event::Measure;
 use crate::model::names::{Name, RoomName};
-use crate::model::sanction::{Kind, in_words};
+use crate::model::sanction::in_words;
 use crate::model::text::Text;
 
 impl Lines {
@@ -32,48 +32,6 @@ impl Lines {
         let place = room.as_ref().map_or_else(String::new, |room| format!("{room}: "));
         let words = words(by.as_ref(), what);
         self.happened(format_args!("{place}{words}"));
-    }
-
-    /// The answer to an act of moderation.
-    pub(super) fn done_moderating(verb: &str, room: &Option<RoomName>, whom: &Text, seconds: Option<u64>) -> String {
-        let place = room.as_ref().map_or_else(|| "this server".into(), |room| room.to_string());
-        let inside = room.as_ref().map_or_else(|| "anywhere".into(), |room| format!("in {room}"));
-        let scope = room.as_ref().map_or("*", |room| room.as_str());
-        let time = seconds.map_or_else(String::new, |seconds| format!(" for {}", in_words(seconds)));
-        match verb.to_ascii_lowercase().as_str() {
-            "op" => format!("{whom} is an operator of {place}."),
-            "deop" => format!("{whom} is no operator of {place} any more."),
-            "kick" => format!("{whom} is out of {place}, and may come again. /ban keeps somebody out."),
-            "mute" => format!("{whom} cannot speak {inside}{time}. /unmute {scope} {whom} lifts it."),
-            "unmute" => format!("{whom} can speak {inside} again."),
-            "ban" => format!("{whom} is banned from {place}{time}. /unban {scope} {whom} lifts it."),
-            _ => format!("{whom} may come to {place} again."),
-        }
-    }
-
-    pub(super) fn bans(&mut self, bans: &[BanInfo]) {
-        for BanInfo { kind, whom, since, told } in bans {
-            let line = self.line("BAN").field(whom.as_deref().unwrap_or("*")).field(&told.by);
-            let line = line.maybe("mute", (*kind == Kind::Mute).then_some(1)).maybe("for", told.retry);
-            let line = line.pair("since", date_and_time(*since));
-            match &told.why {
-                Some(why) => line.text(why),
-                None => line.end(),
-            }
-        }
-    }
-
-    pub(super) fn bans_for_people(&mut self, room: &Option<RoomName>, bans: &[BanInfo]) {
-        let place = room.as_ref().map_or("the whole server", RoomName::as_str);
-        if bans.is_empty() {
-            return self.say(format_args!("Nobody is banned or muted: {place}."));
-        }
-        self.say(format_args!("Banned or muted, {place}:"));
-        for BanInfo { kind, whom, told, .. } in bans {
-            let whom = whom.as_deref().unwrap_or("an address");
-            let what = if *kind == Kind::Mute { "muted" } else { "banned" };
-            self.say(format_args!("{whom}, {what} {told}"));
-        }
     }
 }
 

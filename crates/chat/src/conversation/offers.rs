@@ -35,7 +35,7 @@ impl Conversation {
             }
             "/get" => {
                 let (token, to) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
-                if chat_server::features::files::Token::parse(token).is_none() {
+                if chat_server::model::file::Token::parse(token).is_none() {
                     self.trouble("It is written /get TOKEN [name]. /files shows what there is, with tokens.");
                     return true;
                 }

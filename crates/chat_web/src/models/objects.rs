@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chat_server::model::audit::Entry;
-use chat_server::model::event::{RoomInfo, SharedFile, Stat, User as Listed};
+use chat_server::model::event::SharedFile;
+use chat_server::model::rows::{RoomInfo, Stat, User as Listed};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

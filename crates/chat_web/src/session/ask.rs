@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chat_server::features::files::Token;
 use chat_server::model::command::{Line, Recipient};
 use chat_server::model::event::What;
+use chat_server::model::file::Token;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use chat_server::features::moderation::list::BanInfo;
 use chat_server::features::moderation::sanction::Kind;
-use chat_server::model::event::{BanInfo, Block, Envelope, Event, Items, RoomInfo, User as Listed};
+use chat_server::model::audit::Entry;
+use chat_server::model::event::{Block, Envelope, Event, Rows};
 use chat_server::model::names::Name;
+use chat_server::model::row::Row;
+use chat_server::model::rows::{RoomInfo, User as Listed};
+use chat_server::model::verb::Verb;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -20,8 +25,8 @@ use crate::session::queue::Out;
 impl Task {
     pub(super) async fn block(&mut self, envelope: &Envelope, block: &Block, pending: Pending) {
         let Pending { asker, what, .. } = pending;
-        match (&block.items, what) {
-            (Items::List(users), Wanted::Roster(room)) => {
+        match (&block.rows, what) {
+            (rows, Wanted::Roster(room)) if let Some(users) = rows.open::<Listed>() => {
                 let users = users.iter().map(|user| User::listed(user, self.id_of(&user.name))).collect();
                 let people = ServerFrame::People { room: bare(&room), users }.bytes();
                 match asker.socket {
@@ -29,38 +34,28 @@ impl Task {
                     None => self.push_all(&people),
                 }
             }
-            (Items::History { lines, more }, Wanted::Resumed { resume, missed }) => {
-                self.resume_page(resume, missed, lines, *more).await;
+            (Rows::Lines(lines), Wanted::Resumed { resume, missed }) => {
+                self.resume_page(resume, missed, lines, block.more).await;
             }
-            (items, _) => {
-                let (what, items) = self.items(items);
-                let ack = Ack { what: Some(what.into()), text: Some(plain(envelope)), items, ..Ack::default() };
-                self.ack(asker, ack);
+            _ => {
+                let (what, items) = (Some(block.kind.into()), self.items(block));
+                self.ack(asker, Ack { what, text: Some(plain(envelope)), items, ..Ack::default() });
             }
         }
     }
 
-    /// The command that asked for a list, and the list for programs. Some lists have only a text.
-    fn items(&self, items: &Items) -> (&'static str, Vec<Value>) {
+    /// The list for programs. Some lists have only a text.
+    fn items(&self, block: &Block) -> Vec<Value> {
+        let rows = &block.rows;
         let user = |user: &Listed| json(&User::listed(user, self.id_of(&user.name)));
-        match items {
-            Items::List(users) => ("LIST", users.iter().map(user).collect()),
-            Items::Who(one) => ("WHO", vec![user(one)]),
-            Items::Rooms(rooms) => {
-                let room = |room: &RoomInfo| json(&Room::listed(room, self.state.rooms.last_seq(&room.name)));
-                ("ROOMS", rooms.iter().map(room).collect())
-            }
-            Items::Help(verbs) => ("HELP", verbs.iter().map(|verb| json(&CommandInfo::of(verb))).collect()),
-            Items::Stats(stats) => ("STATS", stats.iter().map(figure).collect()),
-            Items::Audit { acts, .. } => ("AUDIT", acts.iter().map(|act| json(&AuditEntry::of(act))).collect()),
-            Items::Settings(_) => ("REHASH", Vec::new()),
-            Items::History { .. } => ("HISTORY", Vec::new()),
-            Items::Found { .. } => ("SEARCH", Vec::new()),
-            Items::Export { .. } => ("EXPORT", Vec::new()),
-            Items::Files(lines) => ("FILES", self.files(lines)),
-            Items::Bans(bans) => ("BANS", bans.iter().map(ban).collect()),
-            Items::Inspection(_) => ("INSPECT", Vec::new()),
+        let room = |room: &RoomInfo| json(&Room::listed(room, self.state.rooms.last_seq(&room.name)));
+        if let Rows::Lines(lines) = rows {
+            return if block.kind == "FILES" { self.files(lines) } else { Vec::new() };
         }
+        let items =
+            all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
+        let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb))));
+        items.or_else(|| all(rows, |act: &Entry| json(&AuditEntry::of(act)))).unwrap_or_default()
     }
 
     fn files(&self, lines: &[Arc<Envelope>]) -> Vec<Value> {
@@ -78,6 +73,11 @@ impl Task {
             self.state.author_named(name).id
         }
     }
+}
+
+/// Rows of one type, as values.
+fn all<R: Row>(rows: &Rows, value: impl Fn(&R) -> Value) -> Option<Vec<Value>> {
+    Some(rows.open()?.iter().map(value).collect())
 }
 
 /// A row of `BANS`.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use crate::chat::history::Page;
 use crate::chat::hooks::PAGE;
 use crate::chat::router::{Answer as Told, Turn};
+use crate::features::archive::export::exported;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::{Answer, Question, Refused};
 use crate::features::state::{Features, Later, Room};
+use crate::model::audit::Entry;
 use crate::model::command::HistoryQuery;
-use crate::model::event::{Envelope, Event, Items};
+use crate::model::event::{Block, Envelope, Event};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
@@ -27,7 +29,7 @@ impl Turn<'_, Features> {
     pub(crate) fn page_of_history(&self, room: &Room, query: &HistoryQuery) -> Told<Features> {
         let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(PAGE));
         match self.older(room, before, after, limit, false) {
-            Older::Here((lines, more)) => Told::Block(Some(room.name.clone()), Items::History { lines, more }),
+            Older::Here((lines, more)) => Told::Block(Block::history(Some(room.name.clone()), lines, more)),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
                 Told::Later(Later::Ask(question, then))
@@ -88,7 +90,7 @@ impl Turn<'_, Features> {
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
         match self.older(room, None, Some(after), limit, true) {
-            Older::Here((lines, more)) => Ok(Told::Block(Some(name), Items::Export { lines, more })),
+            Older::Here((lines, more)) => Ok(Told::Block(exported(name, lines, more))),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };
                 Ok(Told::Later(Later::Ask(question, then)))
@@ -100,7 +102,7 @@ impl Turn<'_, Features> {
     pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),
-            (Then::Audit, Answer::Acts { acts, more }) => Ok(Told::Block(None, Items::Audit { acts, more })),
+            (Then::Audit, Answer::Acts { acts, more }) => Ok(Told::Block(Entry::block(acts, more))),
             // Looked at again: a room may have been closed in the meantime.
             (Then::Page { room, limit, after, behind, export }, Answer::Lines { mut lines, mut more }) => {
                 let room = self.readable(id, &room)?.name.clone();
@@ -111,15 +113,17 @@ impl Turn<'_, Features> {
                         more = lines.last().and_then(|line| line.id());
                     }
                 }
-                let items = if export { Items::Export { lines, more } } else { Items::History { lines, more } };
-                Ok(Told::Block(Some(room), items))
+                Ok(Told::Block(match export {
+                    true => exported(room, lines, more),
+                    false => Block::history(Some(room), lines, more),
+                }))
             }
             (Then::Found { room }, Answer::Lines { mut lines, more }) => {
                 let may_read = |line: &Arc<Envelope>| {
                     line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| self.can_read(id, room))
                 };
                 lines.retain(may_read);
-                Ok(Told::Block(room, Items::Found { lines, more }))
+                Ok(Told::Block(Block::found(room, lines, more)))
             }
             (Then::Change { room, target, what }, Answer::Lines { lines, .. }) => {
                 match lines.first().map(|line| &line.event) {

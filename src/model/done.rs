@@ -1,0 +1,185 @@
+//! What came of a request. A variant is what a program acts upon; all else is words, made where they arise.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::model::command::{Choice, What};
+use crate::model::file::Granted;
+use crate::model::glyph::harmless;
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::parts::Value;
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::text::Text;
+
+/// What came of a request, for the `OK` line.
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// Signed on.
+    Welcome {
+        /// The name one has now.
+        name: Name,
+        /// The room one is in.
+        room: RoomName,
+        /// How many are in it, oneself included.
+        users: usize,
+    },
+    /// In a room.
+    Entered {
+        /// Which.
+        room: RoomName,
+        /// How many are in it, oneself included.
+        users: usize,
+        /// Whether one is its operator.
+        op: bool,
+    },
+    /// Out of a room.
+    Parted {
+        /// Which.
+        room: RoomName,
+        /// The room that is current now.
+        current: Option<RoomName>,
+    },
+    /// Signed on, or named anew, as somebody with an account.
+    SignedIn {
+        /// The name one has now.
+        name: Name,
+        /// What one may do.
+        role: Role,
+        /// As whom the others know one: the first connection of this account that is still there counts for all.
+        person: ClientId,
+        /// The room one is in.
+        room: RoomName,
+        /// How many are in it, oneself included.
+        users: usize,
+    },
+    /// The name one has is one's own from now on.
+    Registered {
+        /// The name.
+        name: Name,
+    },
+    /// Not signed in any more.
+    SignedOut {
+        /// The name one has now.
+        name: Name,
+    },
+    /// The password is another.
+    PasswordChanged,
+    /// An operator of the server by its key, until the connection ends.
+    Operator,
+    /// What an account may do.
+    Role {
+        /// Whose.
+        name: Name,
+        /// What.
+        role: Role,
+    },
+    /// Said, with its id. Of a paste: the last of its lines.
+    Said {
+        /// Where.
+        room: RoomName,
+        /// The number it got.
+        id: u64,
+        /// Whether it is kept, where anything is.
+        kept: bool,
+    },
+    /// A file may come.
+    Offered {
+        /// By which token, where, and how much.
+        granted: Granted,
+        /// How long it is waited for.
+        expires: Duration,
+    },
+    /// A line is as it was to be.
+    Changed {
+        /// Where.
+        room: RoomName,
+        /// The number that the change got; the line's own where there was nothing to change.
+        id: u64,
+        /// The line.
+        target: u64,
+        /// Who said it.
+        author: Name,
+        /// What it said until now.
+        text: Text,
+        /// What was to be done to it.
+        what: What,
+    },
+    /// Whispered.
+    Whispered {
+        /// To whom.
+        to: Name,
+        /// Their away message, if they are away.
+        away: Option<Text>,
+    },
+    /// One's name is another.
+    Renamed(Name),
+    /// The topic, as it is or as it was just set; no author means that there is none.
+    Topic {
+        /// Where.
+        room: RoomName,
+        /// Who set it, and what it is.
+        topic: Option<(Name, Text)>,
+    },
+    /// The modes of a room, as they are now: `+it`.
+    Modes {
+        /// Where.
+        room: RoomName,
+        /// A plus and the letters, or a plus alone.
+        modes: Text,
+    },
+    /// Away, or back.
+    Away(Option<Text>),
+    /// The options that were changed.
+    Options(Vec<Choice>),
+    /// The last refusal and the time it was given at, which the client reads by its own clock.
+    Why(DateTime<Utc>, Refusal),
+    /// What no program acts upon.
+    Words(Words),
+    /// Nothing more to say.
+    Nothing,
+}
+
+/// An answer that is read and not acted upon: pairs for programs, and words for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Words {
+    pairs: Vec<(&'static str, Value)>,
+    words: Cow<'static, str>,
+}
+
+impl Words {
+    /// Words that are always the same.
+    pub const fn fixed(words: &'static str) -> Words {
+        Words { pairs: Vec::new(), words: Cow::Borrowed(words) }
+    }
+
+    /// Words of this moment, of which none can move a terminal's cursor or begin a line.
+    pub fn new(words: impl Into<String>) -> Words {
+        Words { pairs: Vec::new(), words: Cow::Owned(harmless(words.into())) }
+    }
+
+    /// With a pair more.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Words {
+        self.pairs.push((key, value.into()));
+        self
+    }
+
+    /// What programs may want to know: `room=#rust`.
+    pub fn pairs(&self) -> &[(&'static str, Value)] {
+        &self.pairs
+    }
+
+    /// What people read.
+    pub fn as_str(&self) -> &str {
+        &self.words
+    }
+}
+
+impl From<Words> for Done {
+    fn from(words: Words) -> Done {
+        Done::Words(words)
+    }
+}

@@ -1,0 +1,161 @@
+//! Events as lines for programs: one line each, and of a block one for each row.
+
+use super::words::{PASTE_BEGINS, WELCOME, answer_to, gap_words, last_words, words_of, words_of_prompt};
+use super::{Lines, everywhere};
+use crate::model::event::{
+    Block, Change, Event, FeatureEvent, Greeting, Leave, Rows, SharedFile, Speech, Tag, Version, What,
+};
+use crate::model::names::{Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+
+/// What a server can do; and what more with a store, and with a file door.
+const CAPS: &str = "rooms,history,paste,opt,typing,edit,react";
+const STORED_CAPS: &str = ",store,search,login";
+const FILE_CAPS: &str = ",file";
+
+impl Lines {
+    pub(super) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Hello(greeting) => self.hello(greeting),
+            Event::Done { verb, tag, done } => self.done(verb, tag.as_deref(), done),
+            Event::Refused { verb, tag, error } => self.refused(verb, tag, error),
+            Event::Block(block) => self.block(block),
+            Event::Said(speech) => self.said(speech),
+            Event::Changed(change) => self.changed(change),
+            Event::Whispered { from, to, file, text, .. } => self.whispered(from, to, *file, text),
+            Event::Joined { room, name, .. } => self.line("JOINED").field(room).field(name).end(),
+            Event::Left { room, name, why, .. } => self.line("LEFT").field(room).field(name).text(why.reason()),
+            Event::Renamed { old, new, .. } => self.line("NICK").field(old).field(new).end(),
+            Event::Topic { room, by, text } => self.line("TOPIC").field(room).field(by).text(text),
+            Event::Typing { room, name, on, .. } => {
+                self.line("TYPING").field(room).field(name).maybe("off", (!on).then_some(1)).end();
+            }
+            Event::Mode { room, by, did, modes } => {
+                self.line("NOTE").field(room).text(format_args!("{by} {did} ({modes})."));
+            }
+            Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
+            Event::Operator { room, name, .. } => {
+                self.line("NOTE").field(room).text(format_args!("{name} is the operator of {room} now."));
+            }
+            Event::Moderated { room, by, what } => self.measure(room, by, what),
+            Event::Feature(event) => self.feature(event),
+            Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
+            Event::Role { text, .. } => self.line("NOTE").field("*").text(text),
+            Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
+            Event::PasteBegins => self.line("PROMPT").field("paste").text(PASTE_BEGINS),
+            Event::Prompt { what, is_hidden } => {
+                self.line("PROMPT").field("password").text(words_of_prompt(what, *is_hidden));
+            }
+            // The encoder writes it; it is no line.
+            Event::Terminal(_) => {}
+            Event::Pong(token) => {
+                let line = self.line("PONG");
+                if token.is_empty() { line.end() } else { line.field(token).end() }
+            }
+            Event::Gap { room, first, last, count } => {
+                let words = gap_words(room, *first, *count);
+                self.line("GAP").field(room).field(first).field(last).text(words);
+            }
+            Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
+            Event::Bye { why, name } => {
+                let (code, words) = (why.code(), last_words(why, name.as_ref().map(Name::as_str)));
+                self.line("BYE").field(code.number()).field(code.slug()).text(words);
+            }
+        }
+    }
+
+    fn hello(&mut self, greeting: &Greeting) {
+        let stored = if greeting.stored { STORED_CAPS } else { "" };
+        let files = if greeting.files.is_some() { FILE_CAPS } else { "" };
+        self.line("HELLO")
+            .field(1)
+            .pair("server", concat!("chat/", env!("CARGO_PKG_VERSION")))
+            .pair("name", &greeting.name)
+            .pair("maxline", greeting.max_line)
+            .pair("names", crate::model::names::MAX_NAME)
+            .pair("caps", [CAPS, stored, files].concat())
+            .pair("door", "line")
+            .maybe("files", greeting.files)
+            .text(WELCOME);
+    }
+
+    fn refused(&mut self, verb: &Option<Text>, tag: &Option<Tag>, error: &Refusal) {
+        let code = error.code();
+        let mut line = self.line("ERR").field(code.number()).field(code.slug());
+        if let Some(verb) = verb {
+            line = line.field(verb);
+        }
+        line = line.maybe("tag", tag.as_deref());
+        for (key, value) in error.pairs() {
+            line = line.pair(key, value);
+        }
+        line.text(error);
+    }
+
+    fn said(&mut self, speech: &Speech) {
+        let Speech { room, id, from, act, re, version, file, text, .. } = speech;
+        let kind = match (file, act) {
+            (Some(_), _) => "FILE",
+            (None, true) => "ACT",
+            (None, false) => "MSG",
+        };
+        let mut line = self.line(kind).field(room).field(id).field(from);
+        if let Some(SharedFile { bytes, token }) = file {
+            line = line.field(bytes).field(token);
+        }
+        let line = line.maybe("re", *re);
+        match version {
+            Version::First => line.text(text),
+            Version::Edited => line.pair("edited", 1).text(text),
+            // What is deleted is no file any more.
+            Version::Deleted => line.pair("deleted", 1).text("(deleted)"),
+        }
+    }
+
+    fn changed(&mut self, change: &Change) {
+        let Change { room, id, from, target, what, .. } = change;
+        let (kind, text) = match what {
+            What::Edited(text) => ("EDITED", Some(text)),
+            What::Deleted => ("DELETED", None),
+            What::Reacted(emoji) => ("REACTED", Some(emoji)),
+            What::Unreacted(emoji) => ("UNREACTED", Some(emoji)),
+        };
+        let line = self.line(kind).field(room).field(id).field(from).pair("re", target);
+        match text {
+            Some(text) => line.text(text),
+            None => line.end(),
+        }
+    }
+
+    fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Text) {
+        match file {
+            // A whisper has no number.
+            Some(SharedFile { bytes, token }) => {
+                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token).text(text);
+            }
+            None => self.line("WHISPER").field(from).field(to).text(text),
+        }
+    }
+
+    fn feature(&mut self, event: &FeatureEvent) {
+        self.parts(event.line(), Some(event.room().map_or("*", RoomName::as_str)));
+    }
+
+    fn block(&mut self, block: &Block) {
+        let Block { tag, kind, room, rows, more, .. } = block;
+        self.line("BEGIN").field(kind).field(everywhere(room)).field(rows.count()).end();
+        match rows {
+            Rows::Lines(lines) => lines.iter().for_each(|line| self.old(line)),
+            Rows::Made(table) => {
+                let now = self.at;
+                table.lines(&mut |at, parts| {
+                    self.at = at.unwrap_or(now);
+                    self.parts(parts, None);
+                });
+                self.at = now;
+            }
+        }
+        self.line("END").field(kind).field(everywhere(room)).maybe("tag", tag.as_deref()).maybe("more", *more).end();
+    }
+}

@@ -1,0 +1,127 @@
+//! How lines look to one client: its view, its clock, and the rule where the day changes.
+
+use chrono::{DateTime, NaiveDate, Timelike, Utc};
+
+use super::{Clock, render, render_by};
+use crate::model::command::{Choice, View};
+use crate::model::event::{Envelope, Event, Wire};
+use crate::model::zone::Zone;
+
+/// The line that stands between two days in a view for people. It says whose days they are.
+pub(super) fn rule(zone: Zone, at: DateTime<Utc>, wire: Wire) -> String {
+    let (day, zone) = (zone.shows(at).format("%A, %-d %B %Y"), zone.name(at));
+    if wire.is_short() { format!("--- {day}, {zone} ---\r\n") } else { format!("{day}, {zone}\r\n") }
+}
+
+/// Sets the time in front of a line of `view=short` by another clock.
+fn set_clock(line: &mut [u8], zone: Zone, at: DateTime<Utc>) {
+    if let Some(time) = line.first_chunk_mut::<5>() {
+        let shown = zone.shows(at);
+        let digits = |number: u32| [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+        let ([a, b], [c, d]) = (digits(shown.hour()), digits(shown.minute()));
+        *time = [a, b, b':', c, d];
+    }
+}
+
+/// How lines look to one client: what it chose, by whose clock, and the day of the line above.
+#[derive(Default)]
+pub(crate) struct Look {
+    /// `None` until one was chosen.
+    view: Option<View>,
+    ids: Option<bool>,
+    millis: bool,
+    /// `None` until it has greeted.
+    server: Option<Zone>,
+    own: Option<Zone>,
+    day: Option<Day>,
+}
+
+/// A day, and the quarter of an hour in which it was looked up: within one no clock on earth comes to another day, so that the
+/// calendar is asked only four times an hour.
+struct Day {
+    date: NaiveDate,
+    quarter: i64,
+}
+
+fn quarter(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(900)
+}
+
+impl Look {
+    /// The server's clock, as its greeting says.
+    pub(crate) fn set_servers(&mut self, zone: Zone) {
+        self.server = Some(zone);
+    }
+
+    pub(crate) fn choose(&mut self, choice: Choice) {
+        match choice {
+            Choice::View(view) => self.view = Some(view),
+            Choice::Ids(on) => self.ids = Some(on),
+            Choice::Millis(on) => self.millis = on,
+            // The next line says which clock that is.
+            Choice::Zone(zone) => (self.own, self.day) = (zone, None),
+            Choice::History(_) | Choice::Echo(_) | Choice::Presence(_) | Choice::Typing(_) | Choice::Ping(_) => {}
+        }
+    }
+
+    pub(crate) fn wire(&self, is_edited: bool) -> Wire {
+        // Whose lines are edited here is a person, who needs the numbers of lines to do something to them.
+        let view = self.view.unwrap_or(if is_edited { View::Short } else { View::Full });
+        match (view, self.ids.unwrap_or(is_edited)) {
+            (View::Full, _) if self.millis => Wire::LineMillis,
+            (View::Full, _) => Wire::Line,
+            (View::Short, false) => Wire::Short,
+            (View::Short, true) => Wire::ShortIds,
+            (View::Plain, false) => Wire::Plain,
+            (View::Plain, true) => Wire::PlainIds,
+        }
+    }
+
+    /// Puts an event behind what is in `out`, in a view for people below a rule where its day is
+    /// another than that of the line above.
+    pub(crate) fn show(&mut self, envelope: &Envelope, wire: Wire, out: &mut Vec<u8>) {
+        if !wire.is_for_people() {
+            return out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+        }
+        let (zone, at) = (self.own.unwrap_or(self.servers()), envelope.at);
+        // An answer is for one client alone, and there may be several times in it.
+        let is_answer = matches!(envelope.event, Event::Block(_) | Event::Done { .. });
+        let answer;
+        let lines = if self.own.is_some() && is_answer {
+            answer = render_by(envelope, wire, Clock { zone, is_own: true });
+            answer.as_slice()
+        } else {
+            envelope.on(wire, |envelope| self.rendered(envelope, wire))
+        };
+        if lines.is_empty() {
+            return;
+        }
+        if self.day.as_ref().is_none_or(|day| day.quarter != quarter(at)) {
+            let date = zone.shows(at).date();
+            if self.day.replace(Day { date, quarter: quarter(at) }).is_none_or(|day| day.date != date) {
+                out.extend_from_slice(rule(zone, at, wire).as_bytes());
+            }
+        }
+        let start = out.len();
+        out.extend_from_slice(lines);
+        if self.own.is_some() && !is_answer && wire.is_short() {
+            set_clock(&mut out[start..], zone, at);
+        }
+    }
+
+    fn servers(&self) -> Zone {
+        self.server.unwrap_or(Zone::UTC)
+    }
+
+    /// Whether a line of that time looks to this client as it looks to all who share the view: the day is that of the line above,
+    /// and the clock is the server's.
+    pub(crate) fn is_as_shared(&self, at: DateTime<Utc>, wire: Wire) -> bool {
+        let is_servers = self.own.is_none() || !wire.is_short();
+        !wire.is_for_people() || is_servers && self.day.as_ref().is_some_and(|day| day.quarter == quarter(at))
+    }
+
+    /// An event as all see it who share the view.
+    pub(crate) fn rendered(&self, envelope: &Envelope, wire: Wire) -> Vec<u8> {
+        render_by(envelope, wire, Clock { zone: self.servers(), is_own: false })
+    }
+}
