@@ -14,6 +14,7 @@ use crate::features::moderation::sanction::Sanctions;
 use crate::features::operators::state::{Doer, Operators};
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Tag};
+use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
@@ -73,6 +74,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &operators::verbs::REHASH,
     &operators::verbs::SHUTDOWN,
     &operators::verbs::AUDIT,
+    &dice::ROLL,
     &presence::verbs::AWAY,
     &presence::verbs::IGNORE,
     &presence::verbs::UNIGNORE,
@@ -95,6 +97,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
+pub mod dice;
 pub(crate) mod figures;
 pub mod files;
 pub mod lab;
@@ -105,6 +108,11 @@ pub mod operators;
 pub mod presence;
 pub mod rooms;
 pub(crate) mod state;
+
+/// What carries out the commands of the features: each takes those of its own type.
+const COMMANDS: &[CarryOut] = &[dice::carry_out];
+
+type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
 
 impl Hooks for Features {
     type Later = state::Later;
@@ -161,6 +169,10 @@ impl Hooks for Features {
             Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
             Command::Files(room) => turn.list_files(id, room),
             Command::Inspect { watch } => turn.inspect(id, watch),
+            Command::Feature(command) => {
+                let answer = COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, &command));
+                answer.unwrap_or(Err(Refusal::NO_TEXT))
+            }
             // The kernel carries these out.
             _ => Err(Refusal::NO_TEXT),
         }

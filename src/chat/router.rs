@@ -445,6 +445,13 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
+    /// Tells a room what a client did, except the clients that ignore it.
+    pub(crate) fn tell_room_from(&mut self, name: &RoomName, from: &Name, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        self.router.publish(&envelope);
+        self.spread(name, None, Some(from), envelope);
+    }
+
     /// Tells all members of a room but one.
     pub(crate) fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);

@@ -1,5 +1,6 @@
-//! The time, read once for a turn and then handed on as an argument.
+//! The time, and a number that is left to chance, both read once for a turn and then handed on as an argument.
 
+use std::hash::{BuildHasher, RandomState};
 use std::ops::{Add, AddAssign, Sub};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -67,19 +68,33 @@ impl Sub for Moment {
     }
 }
 
-/// One moment on both clocks.
+/// One moment on both clocks, with the chance of that moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
     /// For limits and waits: never jumps.
     pub mono: Moment,
     /// For people: the time on the wall, in UTC.
     pub wall: DateTime<Utc>,
+    /// What all that is random in a turn follows from. It comes in with the time, so that the same input gives the same output.
+    pub chance: u64,
 }
 
 impl Now {
-    /// Asks both clocks. The only place of the core that does.
+    /// Asks both clocks, and the system for a random number. The only place of the core that does.
     pub fn read() -> Now {
-        Now { mono: Moment::now(), wall: Utc::now() }
+        let wall = Utc::now();
+        // std's keys of hash maps come from the system, and no two are the same. What is hashed with them cannot be foreseen.
+        Now { mono: Moment::now(), wall, chance: RandomState::new().hash_one(wall) }
+    }
+
+    /// The next random number that follows from [`chance`](Self::chance): SplitMix64 (Steele, Lea, Flood 2014). For dice, not for
+    /// secrets: a client that sees some of a turn's numbers whole could work out the others of that turn.
+    pub fn draw(&mut self) -> u64 {
+        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.chance;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
     }
 }
 
@@ -97,6 +112,17 @@ mod tests {
         assert_eq!((start + Duration::from_secs(2)) - start, Duration::from_secs(2));
         assert_eq!(start + Duration::MAX, Moment::from_micros(u64::MAX));
         assert_eq!(start - (start + Duration::from_secs(1)), Duration::ZERO);
+    }
+
+    /// The first numbers behind 0, as in the authors' own program.
+    #[test]
+    fn the_same_chance_draws_the_same_numbers() {
+        let mut now = Now { chance: 0, ..Now::read() };
+        assert_eq!(
+            [now.draw(), now.draw(), now.draw()],
+            [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]
+        );
+        assert_ne!(Now::read().chance, Now::read().chance);
     }
 
     #[test]

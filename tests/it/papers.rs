@@ -281,3 +281,21 @@ fn the_engines_are_as_long_as_their_paper_says() {
         assert!(is.abs_diff(said) <= said / 6, "{place} has {is} lines, but docs/engines.md says {said}");
     }
 }
+
+/// docs/add-a-command.md: what it quotes stands in the feature, in the table or in the transcript, and both languages quote the same.
+#[test]
+fn the_page_on_a_new_command_quotes_what_there_is() {
+    let sources = ["src/features/dice.rs", "src/features.rs", "tests/transcripts/dice.chat"].map(read).concat();
+    let quotes = |page: &str| -> Vec<String> {
+        let fences = ["```rust\n", "```chat\n"];
+        let text = read(page);
+        let blocks = fences.iter().flat_map(|fence| text.split(fence).skip(1));
+        blocks.map(|rest| rest.split("```").next().unwrap_or_default().to_string()).collect()
+    };
+    let [english, indonesian] = ["docs/add-a-command.md", "docs/add-a-command.id.md"].map(quotes);
+    assert!(english.len() >= 7, "the page shows the row, the value, the rules, the sentence, the table");
+    assert_eq!(english, indonesian);
+    for quote in english {
+        assert!(sources.contains(&quote), "docs/add-a-command.md quotes what is not there:\n{quote}");
+    }
+}

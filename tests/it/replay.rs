@@ -64,6 +64,7 @@ const LINES: &[&str] = &[
     "NICK:N",
     "/list",
     "/list R",
+    "ROLL:3d6",
     "WHO:N",
     "/rooms",
     "/part",
@@ -259,7 +260,11 @@ fn text(words: &str) -> Text {
 }
 
 fn start() -> Now {
-    Now { mono: Moment::from_micros(1_000_000), wall: DateTime::from_timestamp(1_700_000_000, 0).expect("a time") }
+    Now {
+        mono: Moment::from_micros(1_000_000),
+        wall: DateTime::from_timestamp(1_700_000_000, 0).expect("a time"),
+        chance: 0,
+    }
 }
 
 /// A router on which a history is played, and all that came of it.

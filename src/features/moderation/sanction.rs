@@ -244,7 +244,7 @@ mod tests {
             ..mute(whom)
         };
         let kept = vec![kept("a", None), kept("b", Some(100)), kept("c", Some(99)), kept("d", Some(130))];
-        let sanctions = Sanctions::restored(kept, Now { mono: now, wall }, wall);
+        let sanctions = Sanctions::restored(kept, Now { mono: now, wall, chance: 0 }, wall);
         let left: Vec<_> = sanctions.iter().map(|held| (held.sanction.whom.to_string(), held.left(now))).collect();
         assert_eq!(left, [("a".into(), None), ("d".into(), Some(30))]);
     }
@@ -256,7 +256,7 @@ mod tests {
             until: Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(until)),
             ..mute(whom)
         };
-        let ahead = Now { mono: now, wall: trusted + TimeDelta::days(3_650) };
+        let ahead = Now { mono: now, wall: trusted + TimeDelta::days(3_650), chance: 0 };
         let sanctions = Sanctions::restored(vec![kept("a", 99), kept("b", 130), kept("c", 1_000_000)], ahead, trusted);
         let left: Vec<_> = sanctions.iter().map(|held| (held.sanction.whom.to_string(), held.left(now))).collect();
         assert_eq!(left, [("b".into(), Some(30)), ("c".into(), Some(CONFIRMED_AFTER.as_secs()))]);

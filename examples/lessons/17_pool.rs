@@ -1,0 +1,1093 @@
+//! Lesson 17: a pool. New: two workers serve all clients, and a worker without work takes some of the other's. Nothing but std.
+//!
+//! `cargo run -p lessons --bin 17_pool`, then `telnet localhost 7878` in two other terminals.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError, TrySendError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, fmt, iter, mem, thread};
+
+/// What the one room is called where rooms have a name.
+const ROOM: &str = "#lobby";
+/// How many lines the history keeps.
+const HISTORY: usize = 50;
+/// The most bytes of a line. Without this bound the others would be none: one line could be larger than memory.
+const LINE_BYTES: u64 = 2_048;
+/// The most messages that wait for the router. Readers wait at this bound, and so TCP lets their clients wait.
+const INBOX: usize = 256;
+/// The most messages of one turn.
+const TURN: usize = 256;
+/// How fast a client may speak: so many lines at once, and then one in each of these times.
+const BURST: u32 = 5;
+const EACH: Duration = Duration::from_secs(1);
+/// How many times in a row a client may say the same.
+const REPEATS: u32 = 3;
+/// The most batches that wait for one client, and the most events of one. The router never waits: what does not fit is
+/// missed, and that is told.
+const OUTBOX: usize = 16;
+const BATCH: usize = 64;
+/// How long a client may take nothing of what is written to it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client that was let go has to close its side, so that it can read our last words in peace.
+const LINGER: Duration = Duration::from_millis(200);
+/// How many threads serve the clients, all together.
+const WORKERS: usize = 2;
+/// How often all connections are asked whether something has come. See `sweep`.
+const SWEEP: Duration = Duration::from_millis(2);
+
+fn main() -> io::Result<()> {
+    let doors = [
+        ("accept", Dialect::Line, listen(1, "127.0.0.1:7878")?),
+        ("accept-irc", Dialect::Irc, listen(2, "127.0.0.1:6667")?),
+    ];
+    let (stop, next_id) = (&AtomicBool::new(false), &AtomicUsize::new(1));
+    let house = &House::default();
+    // The scope ends when each thread that was started in it has ended. There is no list of them to keep.
+    thread::scope(move |scope| {
+        let (router, inbox) = mpsc::sync_channel(INBOX);
+        thread::Builder::new().name("router".into()).spawn_scoped(scope, || route(inbox))?;
+        for me in 0..WORKERS {
+            thread::Builder::new().name(format!("pool-{me}")).spawn_scoped(scope, move || work(me, &house.pool))?;
+        }
+        let mut addrs = Vec::new();
+        let mut accepting = Vec::new();
+        for (name, dialect, listener) in doors {
+            addrs.push(listener.local_addr()?);
+            let router = router.clone();
+            let accept = move || accept(listener, dialect, router, next_id, stop, house);
+            accepting.push(thread::Builder::new().name(name.into()).spawn_scoped(scope, accept)?);
+        }
+        // It ends when no client can come any more and all are gone, and the workers end with it.
+        let sweeping = move || {
+            loop {
+                let is_closed = stop.load(Ordering::Acquire) && accepting.iter().all(|door| door.is_finished());
+                if house.sweep() == 0 && is_closed {
+                    break;
+                }
+                thread::sleep(SWEEP);
+            }
+            house.pool.close();
+        };
+        thread::Builder::new().name("sweep".into()).spawn_scoped(scope, sweeping)?;
+
+        wait_for_quit();
+        stop.store(true, Ordering::Release);
+        let _the_router_has_gone = router.send(Message::Shutdown);
+        // Nothing but a connection wakes a thread that waits for one.
+        let _refused = addrs.into_iter().map(TcpStream::connect).collect::<Vec<_>>();
+        io::Result::Ok(())
+    })?;
+    writeln!(io::stdout(), "stopped: every thread has ended")
+}
+
+/// Waits until the operator types `quit`. An input that ends without it, such as /dev/null, is no reason to stop.
+fn wait_for_quit() {
+    if !io::stdin().lines().map_while(Result::ok).any(|line| line.trim() == "quit") {
+        loop {
+            thread::park();
+        }
+    }
+}
+
+/// Lets clients in until the flag is set.
+fn accept(
+    listener: TcpListener,
+    dialect: Dialect,
+    router: SyncSender<Message>,
+    next_id: &AtomicUsize,
+    stop: &AtomicBool,
+    house: &House,
+) {
+    for socket in listener.incoming() {
+        if stop.load(Ordering::Acquire) {
+            break;
+        }
+        let id = next_id.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = socket.and_then(|socket| house.let_in(id, socket, dialect, &router)) {
+            // No descriptor is left. Who is in talks on; who comes next finds a place when a client has left, so there is no
+            // use in trying again at once.
+            log(format_args!("client {id} has no place: {error}"));
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Listens where an argument says. For port 0 the system chooses a free one, which the printed line names.
+fn listen(argument: usize, default: &str) -> io::Result<TcpListener> {
+    let addr = env::args_os().nth(argument).map_or(default.into(), |addr| addr.to_string_lossy().into_owned());
+    let listener = TcpListener::bind(&addr)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    // Not `println!`, which panics where stdout is closed.
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    Ok(listener)
+}
+
+/// All connections, and the workers that serve them.
+#[derive(Default)]
+struct House {
+    connections: Mutex<Vec<Arc<Connection>>>,
+    pool: Arc<Pool>,
+}
+
+impl House {
+    /// Takes a connection in. No thread is started for it.
+    fn let_in(&self, id: usize, socket: TcpStream, dialect: Dialect, router: &SyncSender<Message>) -> io::Result<()> {
+        // From now on to read and to write never waits: it says `WouldBlock`.
+        socket.set_nonblocking(true)?;
+        let (sender, queue) = mpsc::sync_channel(OUTBOX);
+        let departure = Some(Departure { id, router: router.clone() });
+        let serving =
+            Serving { input: Vec::new(), is_skipping: false, departure, queue, output: Vec::new(), since: None };
+        let (is_queued, has_ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        let connection =
+            Arc::new(Connection { id, socket, dialect, is_queued, has_ended, serving: Mutex::new(serving) });
+        locked(&self.connections).push(connection.clone());
+        let wake = Wake { connection, pool: self.pool.clone() };
+        let outbox = Outbox { pending: Vec::new(), sender, wake, missed: 0, events: 0, batches: 0 };
+        drop(router.send(Message::ClientJoined(id, outbox)));
+        Ok(())
+    }
+
+    /// Looks which connections have something to do, and gives those to the workers. Returns how many there are.
+    ///
+    /// The system could tell us (epoll, kqueue), but std does not ask it. So each connection is looked at, which costs a call for each,
+    /// 500 times a second. The real engine asks the system.
+    fn sweep(&self) -> usize {
+        let mut connections = locked(&self.connections);
+        connections.retain(|connection| !connection.has_ended.load(Ordering::Acquire));
+        for connection in &*connections {
+            if connection.is_due() {
+                self.pool.give(connection);
+            }
+        }
+        connections.len()
+    }
+}
+
+/// One connection, which any worker can serve, and one at a time does.
+struct Connection {
+    id: usize,
+    socket: TcpStream,
+    dialect: Dialect,
+    /// Whether it waits for a worker already. It waits once, however many reasons there are.
+    is_queued: AtomicBool,
+    has_ended: AtomicBool,
+    serving: Mutex<Serving>,
+}
+
+/// How far a connection has got: what a thread would have on its stack.
+struct Serving {
+    /// What has come of a line that is not whole yet.
+    input: Vec<u8>,
+    /// Whether the rest of a line that was too long is still to come.
+    is_skipping: bool,
+    /// There until the client's side ends; its drop tells the router.
+    departure: Option<Departure>,
+    queue: Receiver<Vec<Arc<Event>>>,
+    /// What the socket had no room for.
+    output: Vec<u8>,
+    /// Since when we wait for the client: to take what is written, or at the end to close its side.
+    since: Option<Instant>,
+}
+
+impl Connection {
+    /// Whether there is a reason to serve it besides a batch, for which it is given to the pool by the router.
+    fn is_due(&self) -> bool {
+        // Who holds the lock serves it just now.
+        let Ok(serving) = self.serving.try_lock() else { return false };
+        // An end and an error are reasons too; they show when it is read.
+        let has_come = || !matches!(self.socket.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        serving.since.is_some() || has_come()
+    }
+
+    /// Serves it as far as that goes without waiting. An error, and a panic, is its end.
+    fn serve(&self) {
+        let mut serving = locked(&self.serving);
+        let served = catch_unwind(AssertUnwindSafe(|| serving.go_on(self)))
+            .unwrap_or_else(|_panic| Err(io::Error::other("a panic; its words stand above")));
+        match served {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => log(format_args!("client {}: {error}", self.id)),
+        }
+        serving.departure = None;
+        let _closed_already = self.socket.shutdown(Shutdown::Both);
+        self.has_ended.store(true, Ordering::Release);
+    }
+}
+
+impl Serving {
+    /// Reads what has come, and writes what is there to be written. False at the end.
+    fn go_on(&mut self, connection: &Connection) -> io::Result<bool> {
+        if self.departure.is_some() {
+            let (requests, is_open) = self.read(connection)?;
+            if let Some(departure) = &self.departure
+                && !requests.is_empty()
+                && departure.router.send(Message::Requests(connection.id, requests)).is_err()
+            {
+                return Ok(false);
+            }
+            if !is_open {
+                self.departure = None;
+            }
+        }
+        let is_over = self.write(connection)?;
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if !self.output.is_empty() {
+            return if since.elapsed() < PATIENCE { Ok(true) } else { Err(ErrorKind::TimedOut.into()) };
+        }
+        if !is_over {
+            self.since = None;
+            return Ok(true);
+        }
+        // First only our half: a client that has our last words closes the other one.
+        let _closed_already = connection.socket.shutdown(Shutdown::Write);
+        Ok(self.departure.is_some() && since.elapsed() < LINGER)
+    }
+
+    /// What the client has sent, as far as it is whole lines, and whether it may send more.
+    fn read(&mut self, connection: &Connection) -> io::Result<(Vec<Result<Command, ChatError>>, bool)> {
+        let mut requests = Vec::new();
+        let mut piece = [0; 4_096];
+        // One piece, and then the next client: who sends without pause must not keep a worker.
+        let count = match (&connection.socket).read(&mut piece) {
+            Ok(count) => count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Ok((requests, true));
+            }
+            Err(error) => return Err(error),
+        };
+        for byte in &piece[..count] {
+            match byte {
+                b'\n' if mem::take(&mut self.is_skipping) => {}
+                b'\n' => {
+                    let line = mem::take(&mut self.input);
+                    let line = String::from_utf8_lossy(&line).trim_end_matches('\r').into();
+                    requests.extend(connection.dialect.decode(Ok(line)));
+                }
+                _ if self.is_skipping => {}
+                _ if self.input.len() as u64 + 1 == LINE_BYTES => {
+                    self.input.clear();
+                    self.is_skipping = true;
+                    requests.extend(connection.dialect.decode(Err(ChatError::LineTooLong)));
+                }
+                byte => self.input.push(*byte),
+            }
+        }
+        Ok((requests, count > 0))
+    }
+
+    /// Writes what fits. True when nothing more can come.
+    fn write(&mut self, connection: &Connection) -> io::Result<bool> {
+        loop {
+            if self.output.is_empty() {
+                match self.queue.try_recv() {
+                    Ok(batch) => {
+                        let lines: String = batch.iter().map(|event| connection.dialect.encode(event)).collect();
+                        self.output = lines.into_bytes();
+                        self.since = None;
+                    }
+                    Err(end) => return Ok(end == TryRecvError::Disconnected),
+                }
+            }
+            match (&connection.socket).write(&self.output) {
+                Ok(count) => drop(self.output.drain(..count)),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Connections that wait for a worker: a row for each worker, so that the workers are seldom in each other's way.
+#[derive(Default)]
+struct Pool {
+    rows: [Mutex<VecDeque<Arc<Connection>>>; WORKERS],
+    next_row: AtomicUsize,
+    /// How many wait in all rows together, and whether more can come.
+    waiting: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    count: usize,
+    is_closed: bool,
+}
+
+impl Pool {
+    /// Puts a connection into a row, unless it waits already, and wakes a worker.
+    fn give(&self, connection: &Arc<Connection>) {
+        if connection.is_queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let row = self.next_row.fetch_add(1, Ordering::Relaxed) % WORKERS;
+        locked(&self.rows[row]).push_back(connection.clone());
+        // Counted behind the push: who is promised one finds one.
+        locked(&self.waiting).count += 1;
+        self.more.notify_one();
+    }
+
+    /// Waits for a connection to serve; `None` when the pool is closed and empty.
+    fn take(&self, me: usize) -> Option<Arc<Connection>> {
+        let mut waiting = locked(&self.waiting);
+        while waiting.count == 0 {
+            if waiting.is_closed {
+                return None;
+            }
+            waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.count -= 1;
+        drop(waiting);
+        // One of those that wait is promised to us. It may be in any row, and another worker may take the one that we see first.
+        loop {
+            if let Some(connection) = locked(&self.rows[me]).pop_front() {
+                return Some(connection);
+            }
+            self.steal(me);
+        }
+    }
+
+    /// Moves half of another worker's row to one's own: the half that would have to wait longest.
+    fn steal(&self, me: usize) {
+        for other in (0..WORKERS).filter(|other| *other != me) {
+            let mut row = locked(&self.rows[other]);
+            let half = row.len() / 2;
+            let stolen = row.split_off(half);
+            // Never two rows locked at once: two workers that steal from each other would wait for ever.
+            drop(row);
+            locked(&self.rows[me]).extend(stolen);
+        }
+    }
+
+    fn close(&self) {
+        locked(&self.waiting).is_closed = true;
+        self.more.notify_all();
+    }
+}
+
+/// A worker's thread.
+fn work(me: usize, pool: &Pool) {
+    while let Some(connection) = pool.take(me) {
+        // Before it is served: what comes meanwhile is a reason to serve it again.
+        connection.is_queued.store(false, Ordering::Release);
+        connection.serve();
+    }
+}
+
+/// Gives a connection to the workers, for there is something to be written.
+struct Wake {
+    connection: Arc<Connection>,
+    pool: Arc<Pool>,
+}
+
+/// What a panic may have left half done is the panicking connection's own, and that one ends.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A way to speak with the chat. Only the worker that serves a connection knows which one it speaks.
+#[derive(Clone, Copy)]
+enum Dialect {
+    Line,
+    Irc,
+}
+
+impl Dialect {
+    /// What a line means; `None` if it is nothing for the router.
+    fn decode(self, line: Result<String, ChatError>) -> Option<Result<Command, ChatError>> {
+        match (self, line) {
+            (_, Err(error)) => Some(Err(error)),
+            (Dialect::Line, Ok(line)) => Some(parse(&line)),
+            (Dialect::Irc, Ok(line)) => parse_irc(&line),
+        }
+    }
+
+    /// How an event looks: no line, one, or several.
+    fn encode(self, event: &Event) -> String {
+        match self {
+            Dialect::Line => format!("{event}\r\n"),
+            Dialect::Irc => encode_irc(event),
+        }
+    }
+}
+
+/// Understands one line of IRC (RFC 2812), as far as this chat has what it asks for.
+fn parse_irc(line: &str) -> Option<Result<Command, ChatError>> {
+    let line = clean(line);
+    let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
+    let (to, text) = rest.split_once(" :").unwrap_or((rest, ""));
+    match verb.to_ascii_uppercase().as_str() {
+        "NICK" => Some(Name::parse(rest.trim_start_matches(':')).map(Command::Join)),
+        // Some programs name no room at first, to see whether a server understands `CAP`. They wait for this answer.
+        "JOIN" if to.trim_matches([' ', ':']).is_empty() => Some(Err(ChatError::NotSignedOn)),
+        // What is meant for one person must not be said to all.
+        "JOIN" | "PRIVMSG" if to != ROOM => Some(Err(ChatError::NoSuchRoom)),
+        "PRIVMSG" => Some(some_text(text)),
+        "NAMES" => Some(Ok(Command::List)),
+        "PING" => Some(Ok(Command::Ping(rest.into()))),
+        "QUIT" => Some(Ok(Command::Quit)),
+        // What IRC programs say on coming in, and can do without.
+        "CAP" | "USER" | "JOIN" | "MODE" | "WHO" => None,
+        _ => Some(Err(ChatError::UnknownVerb(verb.into()))),
+    }
+}
+
+/// An event as an IRC program knows it.
+fn encode_irc(event: &Event) -> String {
+    match event {
+        Event::Welcome { name, others } => {
+            let all = others.iter().map(|other| format!("{other} ")).collect::<String>();
+            format!(
+                ":chat 001 {name} :Welcome, {name}\r\n:{name} JOIN {ROOM}\r\n\
+                 :chat 353 {name} = {ROOM} :{all}{name}\r\n:chat 366 {name} {ROOM} :That is all.\r\n"
+            )
+        }
+        Event::Joined(name) => format!(":{name} JOIN {ROOM}\r\n"),
+        Event::Left(name) => format!(":{name} QUIT :has left\r\n"),
+        Event::Said { from, text, .. } => format!(":{from} PRIVMSG {ROOM} :{text}\r\n"),
+        Event::Pong(token) => format!(":chat PONG chat {token}\r\n"),
+        Event::Refused(error) => format!(":chat {} * :{error}\r\n", error.code().0),
+        Event::Bye => "ERROR :BYE\r\n".into(),
+        // IRC has no word for these, but it has one for whatever is to be read by a person.
+        Event::Hello
+        | Event::BeginHistory(_)
+        | Event::EndHistory
+        | Event::Names(_)
+        | Event::Stats { .. }
+        | Event::Help(_)
+        | Event::Feature(_)
+        | Event::Gap(_)
+        | Event::Stopping => format!(":chat NOTICE * :{event}\r\n"),
+    }
+}
+
+/// What a client can ask for. Whether the chat allows it is for the router to say.
+enum Command {
+    Join(Name),
+    Say(String),
+    List,
+    Stats,
+    Ping(String),
+    Help,
+    Quit,
+    /// What a feature can do. The chat carries it from the edge to the router and does not look inside.
+    Feature(Box<dyn Feature>),
+    Crash,
+}
+
+impl Command {
+    /// Whether others are to hear it, who have not asked for it.
+    fn is_loud(&self) -> bool {
+        matches!(self, Command::Say(_) | Command::Feature(_))
+    }
+}
+
+/// A command of a feature, as the router sees it. Only clients with a name get this far.
+trait Feature: Send {
+    fn carry_out(&self, router: &mut Router, id: usize, from: Name);
+}
+
+/// One command, for the parser and for `HELP`.
+struct Verb {
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    /// Understands what stands behind the colon.
+    read: fn(&str) -> Result<Command, ChatError>,
+}
+
+/// Every command there is. The parser looks up a line's first word here, and `HELP` shows what it finds here.
+static VERBS: &[Verb] = &[
+    verb("JOIN", "JOIN:<your-name>", "come in", |name| Ok(Command::Join(Name::parse(name.trim())?))),
+    verb("MSG", "MSG:<text>", "say it, even if it looks like a command", some_text),
+    verb("LIST", "LIST", "who is here", |args| alone(args, Command::List)),
+    verb("STATS", "STATS", "the server's figures, and yours", |args| alone(args, Command::Stats)),
+    verb("PING", "PING:<word>", "the word comes back", |token| Ok(Command::Ping(token.into()))),
+    verb("HELP", "HELP", "this list", |args| alone(args, Command::Help)),
+    verb("QUIT", "QUIT", "leave", |args| alone(args, Command::Quit)),
+    roll::VERB,
+];
+
+const fn verb(
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    read: fn(&str) -> Result<Command, ChatError>,
+) -> Verb {
+    Verb { name, usage, about, read }
+}
+
+/// Understands one line: a command of the table, and everything else is said as it is.
+fn parse(line: &str) -> Result<Command, ChatError> {
+    let line = clean(line);
+    let (word, args) = line.split_once(':').unwrap_or((&line, ""));
+    match VERBS.iter().find(|verb| verb.name == word) {
+        Some(verb) => (verb.read)(args),
+        // One bug for the router, and one for the thread that reads the client. They are no rows: HELP does not show them.
+        None if line == "CRASH" => Ok(Command::Crash),
+        None if line == "CRASH-CLIENT" => panic!("a client asked for it"),
+        // A word in capitals was meant as a command. To say it aloud would be the worst guess.
+        None if line != word && !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase()) => {
+            Err(ChatError::UnknownVerb(word.into()))
+        }
+        None => some_text(&line),
+    }
+}
+
+/// A command that takes no words.
+fn alone(args: &str, command: Command) -> Result<Command, ChatError> {
+    if args.trim().is_empty() { Ok(command) } else { Err(ChatError::bad_argument(args)) }
+}
+
+/// A line without control characters: what one person types must not move another one's cursor or ring their bell.
+fn clean(line: &str) -> String {
+    line.replace(char::is_control, "\u{fffd}")
+}
+
+fn some_text(text: &str) -> Result<Command, ChatError> {
+    if text.trim().is_empty() { Err(ChatError::NoText) } else { Ok(Command::Say(text.into())) }
+}
+
+/// A name that was checked. There is no other way to get one, so code that has one need not check again.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name(String);
+
+impl Name {
+    fn parse(name: &str) -> Result<Name, ChatError> {
+        let is_good = (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if is_good { Ok(Name(name.into())) } else { Err(ChatError::BadName(name.chars().take(40).collect())) }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a client asked for and does not get. Nothing about sockets is in here: those fail with `io::Error`, which ends a
+/// connection, and this is only an answer.
+enum ChatError {
+    NoSuchRoom,
+    NoText,
+    LineTooLong,
+    UnknownVerb(String),
+    BadArgument(String),
+    BadName(String),
+    NameInUse(Name),
+    NotSignedOn,
+    AlreadySignedOn(Name),
+    TooFast(Duration),
+    Repeated,
+    Internal,
+}
+
+impl ChatError {
+    fn bad_argument(args: &str) -> ChatError {
+        ChatError::BadArgument(args.chars().take(40).collect())
+    }
+
+    /// The number and the word by which programs know it.
+    fn code(&self) -> (u16, &'static str) {
+        match self {
+            ChatError::NoSuchRoom => (403, "no-such-room"),
+            ChatError::NoText => (412, "no-text"),
+            ChatError::LineTooLong => (417, "line-too-long"),
+            ChatError::UnknownVerb(_) => (421, "unknown-verb"),
+            ChatError::BadName(_) => (432, "bad-name"),
+            ChatError::NameInUse(_) => (433, "name-in-use"),
+            ChatError::NotSignedOn => (451, "not-signed-on"),
+            ChatError::TooFast(_) | ChatError::Repeated => (429, "too-fast"),
+            ChatError::AlreadySignedOn(_) => (462, "already-signed-on"),
+            ChatError::BadArgument(_) => (490, "bad-argument"),
+            ChatError::Internal => (500, "internal-error"),
+        }
+    }
+}
+
+/// What to do next, for people.
+impl fmt::Display for ChatError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            ChatError::NoSuchRoom => write!(f, "there is one room, {ROOM}; nothing was said"),
+            ChatError::NoText => write!(f, "there is nothing to say"),
+            ChatError::LineTooLong => write!(f, "a line has at most {LINE_BYTES} bytes; nothing of yours was said"),
+            ChatError::UnknownVerb(verb) => {
+                write!(f, "no command is called {verb}; HELP shows all; to say it, put MSG: in front")
+            }
+            ChatError::BadArgument(args) => write!(f, "\"{args}\" does not fit there; HELP shows what does"),
+            ChatError::BadName(name) => write!(f, "\"{name}\" cannot be a name: 1 to 32 letters, digits or _"),
+            ChatError::NameInUse(name) => write!(f, "{name} is taken; try {name}2"),
+            ChatError::NotSignedOn => write!(f, "first a name: JOIN:<your-name>"),
+            ChatError::AlreadySignedOn(name) => write!(f, "you are {name} already"),
+            // Rounded up: after the seconds that it names, the line is taken.
+            ChatError::TooFast(wait) => {
+                write!(f, "too fast; nothing was said; again in {} s", wait.as_millis().div_ceil(1_000))
+            }
+            ChatError::Repeated => write!(f, "that was said {REPEATS} times; nothing was said; try other words"),
+            ChatError::Internal => write!(f, "this is our fault; connect again"),
+        }
+    }
+}
+
+/// What happens, as it is told to clients. All who are told share one, and the history too.
+enum Event {
+    Hello,
+    Welcome {
+        name: Name,
+        others: Vec<Name>,
+    },
+    Joined(Name),
+    Left(Name),
+    BeginHistory(usize),
+    EndHistory,
+    Said {
+        id: u64,
+        from: Name,
+        text: String,
+    },
+    Names(Vec<Name>),
+    Stats {
+        turns: usize,
+        events: usize,
+        batches: usize,
+    },
+    Gap(usize),
+    Pong(String),
+    Help(&'static Verb),
+    /// What a feature tells. It brings its line along, and so every dialect can show it.
+    Feature(Box<dyn fmt::Display + Send + Sync>),
+    Refused(ChatError),
+    Stopping,
+    Bye,
+}
+
+/// An event becomes text where it goes out, and nowhere else. This is how it looks in [`Dialect::Line`].
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Event::Hello => write!(f, "HELLO: JOIN:<your-name> comes in, HELP shows what else there is, QUIT leaves"),
+            Event::Welcome { name, others } => write!(f, "OK JOIN: you are {name}; here before you: {}", list(others)),
+            Event::Joined(name) => write!(f, "JOINED {name}"),
+            Event::Left(name) => write!(f, "LEFT {name}"),
+            Event::BeginHistory(lines) => write!(f, "BEGIN HISTORY {lines}"),
+            Event::EndHistory => write!(f, "END HISTORY"),
+            Event::Said { id, from, text } => write!(f, "MSG {id} {from}: {text}"),
+            Event::Names(names) => write!(f, "NAMES {}", list(names)),
+            Event::Stats { turns, events, batches } => {
+                write!(f, "STATS turns={turns}; yours: events={events} batches={batches}")
+            }
+            Event::Gap(missed) => write!(f, "GAP {missed}: so many events you have missed; you read too slowly"),
+            Event::Pong(token) => write!(f, "PONG {token}"),
+            Event::Help(verb) => write!(f, "HELP {}: {}", verb.usage, verb.about),
+            Event::Feature(event) => write!(f, "{event}"),
+            Event::Refused(error) => {
+                let (code, slug) = error.code();
+                write!(f, "ERR {code} {slug}: {error}")
+            }
+            Event::Stopping => write!(f, "NOTE: the server is stopping"),
+            Event::Bye => write!(f, "BYE"),
+        }
+    }
+}
+
+fn list(names: &[Name]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.0.as_str()).collect();
+    if names.is_empty() { "no user".into() } else { names.join(", ") }
+}
+
+/// What the router can be told. It takes one after the other, in the order in which they were sent.
+enum Message {
+    ClientJoined(usize, Outbox),
+    ClientLeft(usize),
+    Requests(usize, Vec<Result<Command, ChatError>>),
+    Shutdown,
+}
+
+/// The router's thread. A message that comes after its end goes nowhere, and a client in it is let go by that.
+fn route(inbox: Receiver<Message>) {
+    let mut router = Router::default();
+    let start = Instant::now();
+    // One message is waited for; what else waits comes along. Under load the turns grow by themselves.
+    while let Ok(first) = inbox.recv() {
+        router.turn(iter::once(first).chain(inbox.try_iter()).take(TURN), start.elapsed());
+        if router.has_ended {
+            break;
+        }
+    }
+}
+
+/// A client: perhaps a name, and the way to it.
+struct Client {
+    name: Option<Name>,
+    sender: Outbox,
+    pace: Pace,
+    repeats: Repeats,
+}
+
+/// How fast a client goes. Think of a bucket with room for [`BURST`] tokens, into which one falls in each [`EACH`]. There is no bucket
+/// that has to be filled by a thread or a timer: it is enough to know when it would be full.
+#[derive(Default)]
+struct Pace {
+    full_at: Duration,
+}
+
+impl Pace {
+    /// Takes a token, or says how long there is none. Times count from the start of the router.
+    fn take(&mut self, now: Duration) -> Result<(), ChatError> {
+        let full_at = self.full_at.max(now) + EACH;
+        let wait = full_at.saturating_sub(now + EACH * BURST);
+        if !wait.is_zero() {
+            return Err(ChatError::TooFast(wait));
+        }
+        self.full_at = full_at;
+        Ok(())
+    }
+}
+
+/// What a client said last, and how many times in a row.
+#[derive(Default)]
+struct Repeats {
+    text: String,
+    count: u32,
+}
+
+impl Repeats {
+    fn count(&mut self, text: &str) -> Result<(), ChatError> {
+        if self.text != text {
+            *self = Repeats { text: text.into(), count: 0 };
+        }
+        if self.count == REPEATS {
+            return Err(ChatError::Repeated);
+        }
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// The way to one client: what this turn has for it so far, and a queue with a bound.
+struct Outbox {
+    pending: Vec<Arc<Event>>,
+    sender: SyncSender<Vec<Arc<Event>>>,
+    wake: Wake,
+    missed: usize,
+    events: usize,
+    batches: usize,
+}
+
+impl Outbox {
+    /// Puts an event behind what is pending. In a big turn the batch goes out before the turn's end.
+    fn push(&mut self, event: &Arc<Event>) {
+        self.pending.push(event.clone());
+        if self.pending.len() == BATCH {
+            self.flush();
+        }
+    }
+
+    /// Hands over what is pending, or counts it where there is no room. Never waits: the router would wait with it, and
+    /// with the router all clients.
+    fn flush(&mut self) {
+        let mut batch = mem::take(&mut self.pending);
+        let events = batch.len();
+        if events == 0 {
+            return;
+        }
+        if self.missed > 0 {
+            batch.insert(0, Event::Gap(self.missed).into());
+        }
+        match self.sender.try_send(batch) {
+            Ok(()) => {
+                self.wake.now();
+                self.missed = 0;
+                self.events += events;
+                self.batches += 1;
+            }
+            Err(TrySendError::Full(_)) => self.missed += events,
+            Err(TrySendError::Disconnected(_)) => {}
+        }
+    }
+}
+
+impl Wake {
+    fn now(&self) {
+        self.pool.give(&self.connection);
+    }
+}
+
+/// The writing thread of lesson 14 noticed by itself that its queue had ended. A worker has to be told.
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        // The sender first: a worker that looks at once has to see the end.
+        self.sender = mpsc::sync_channel(0).0;
+        self.wake.now();
+    }
+}
+
+/// What was said lately, oldest first.
+#[derive(Default)]
+struct History {
+    ring: VecDeque<Arc<Event>>,
+    last_id: u64,
+}
+
+impl History {
+    /// Gives a line its number and keeps it. The oldest makes room, so this never grows past its bound.
+    fn say(&mut self, from: Name, text: String) -> Arc<Event> {
+        self.last_id += 1;
+        let said = Arc::new(Event::Said { id: self.last_id, from, text });
+        if self.ring.len() == HISTORY {
+            self.ring.pop_front();
+        }
+        self.ring.push_back(said.clone());
+        said
+    }
+}
+
+/// The chat itself. It has its map to itself, so no thread has to lock anything, and knows no socket and no thread.
+#[derive(Default)]
+struct Router {
+    clients: HashMap<usize, Client>,
+    history: History,
+    turns: usize,
+    /// When this turn is, counted from the start. Nothing in here asks a clock.
+    now: Duration,
+    has_ended: bool,
+}
+
+impl Router {
+    /// Takes messages, and hands each client what came of them. All that changes, changes in here.
+    fn turn(&mut self, messages: impl Iterator<Item = Message>, now: Duration) {
+        self.turns += 1;
+        self.now = now;
+        messages.for_each(|message| self.take(message));
+        self.clients.values_mut().for_each(|client| client.sender.flush());
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::ClientJoined(id, sender) => self.enter(id, sender),
+            Message::ClientLeft(id) => self.remove(id),
+            Message::Requests(id, requests) => requests.into_iter().for_each(|request| self.request(id, request)),
+            Message::Shutdown => self.shut_down(),
+        }
+    }
+
+    /// Puts a client in.
+    fn enter(&mut self, id: usize, sender: Outbox) {
+        self.clients.insert(id, Client { name: None, sender, pace: Pace::default(), repeats: Repeats::default() });
+        self.tell(id, &Event::Hello.into());
+    }
+
+    /// Answers a request. Whatever is refused, on whichever way, is told in this one place.
+    ///
+    /// A panic ends here as well, for with the router's thread the whole chat would end. What it may have left half done
+    /// is the client's whose request it was, so that client goes, and with it all that was half done.
+    fn request(&mut self, id: usize, request: Result<Command, ChatError>) {
+        let answer = catch_unwind(AssertUnwindSafe(|| request.and_then(|command| self.carry_out(id, command))));
+        match answer {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.tell(id, &Event::Refused(error).into()),
+            Err(_panic) => {
+                self.tell(id, &Event::Refused(ChatError::Internal).into());
+                self.remove(id);
+            }
+        }
+    }
+
+    /// Every command in every state a client can be in: the compiler would not let us forget one.
+    fn carry_out(&mut self, id: usize, command: Command) -> Result<(), ChatError> {
+        let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
+        if client.name.is_some() && command.is_loud() {
+            client.pace.take(self.now)?;
+            if let Command::Say(text) = &command {
+                client.repeats.count(text)?;
+            }
+        }
+        match (command, client.name.clone()) {
+            (Command::Join(name), None) => self.sign_on(id, name)?,
+            (Command::Join(_), Some(name)) => return Err(ChatError::AlreadySignedOn(name)),
+            (Command::Say(text), Some(from)) => {
+                let said = self.history.say(from, text);
+                self.tell_others(id, &said);
+            }
+            (Command::List, Some(_)) => self.tell(id, &Event::Names(self.names()).into()),
+            (Command::Stats, Some(_)) => {
+                let &Outbox { events, batches, .. } = &client.sender;
+                self.tell(id, &Event::Stats { turns: self.turns, events, batches }.into());
+            }
+            (Command::Feature(command), Some(from)) => command.carry_out(self, id, from),
+            (Command::Say(_) | Command::List | Command::Stats | Command::Feature(_), None) => {
+                return Err(ChatError::NotSignedOn);
+            }
+            (Command::Help, _) => VERBS.iter().for_each(|verb| self.tell(id, &Event::Help(verb).into())),
+            (Command::Ping(token), _) => self.tell(id, &Event::Pong(token).into()),
+            (Command::Quit, _) => {
+                self.tell(id, &Event::Bye.into());
+                self.remove(id);
+            }
+            (Command::Crash, _) => panic!("a client asked for it"),
+        }
+        Ok(())
+    }
+
+    /// Gives a client its name.
+    fn sign_on(&mut self, id: usize, name: Name) -> Result<(), ChatError> {
+        let others = self.names();
+        if others.contains(&name) {
+            return Err(ChatError::NameInUse(name));
+        }
+        self.tell(id, &Event::Welcome { name: name.clone(), others }.into());
+        self.tell_history(id);
+        self.tell_others(id, &Event::Joined(name.clone()).into());
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.name = Some(name);
+        }
+        Ok(())
+    }
+
+    /// Takes a client out. Its sender goes with it, and so its writer finishes and ends.
+    fn remove(&mut self, id: usize) {
+        let Some(mut client) = self.clients.remove(&id) else { return };
+        client.sender.flush();
+        if let Some(name) = client.name {
+            self.tell_others(id, &Event::Left(name).into());
+        }
+    }
+
+    /// Says goodbye to all clients. What was said before is in their outboxes already, and so it arrives before the goodbye.
+    fn shut_down(&mut self) {
+        self.has_ended = true;
+        for (_, mut client) in self.clients.drain() {
+            client.sender.push(&Event::Stopping.into());
+            client.sender.push(&Event::Bye.into());
+            client.sender.flush();
+        }
+    }
+
+    /// Tells what was said before. No other line comes in between, for only this thread does anything here: what
+    /// is new comes behind the history, and nothing comes twice.
+    fn tell_history(&mut self, id: usize) {
+        if !self.history.ring.is_empty() {
+            self.tell(id, &Event::BeginHistory(self.history.ring.len()).into());
+            self.history.ring.clone().iter().for_each(|said| self.tell(id, said));
+            self.tell(id, &Event::EndHistory.into());
+        }
+    }
+
+    /// Puts an event into one client's outbox.
+    fn tell(&mut self, id: usize, event: &Arc<Event>) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.sender.push(event);
+        }
+    }
+
+    /// Puts an event into the outbox of each client with a name, except this one's.
+    fn tell_others(&mut self, but: usize, event: &Arc<Event>) {
+        for (id, client) in &mut self.clients {
+            if *id != but && client.name.is_some() {
+                client.sender.push(event);
+            }
+        }
+    }
+
+    /// The names of all clients, in alphabetical order.
+    fn names(&self) -> Vec<Name> {
+        let mut names: Vec<Name> = self.clients.values().filter_map(|client| client.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// Tells the router that a client has gone, in whatever way its thread ends: at the end, by `?`, or by a panic.
+struct Departure {
+    id: usize,
+    router: SyncSender<Message>,
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        let _the_router_has_gone = self.router.send(Message::ClientLeft(self.id));
+    }
+}
+
+/// A line for the operator of the server.
+fn log(words: fmt::Arguments) {
+    let _stderr_is_closed = writeln!(io::stderr(), "{words}");
+}
+
+/// Dice that all can see. Everything of this feature stands in here; outside of it there is one row of the table.
+mod roll {
+    use std::fmt;
+    use std::hash::{BuildHasher, RandomState};
+    use std::sync::Arc;
+
+    use super::{ChatError, Command, Event, Feature, Name, Router, Verb, verb};
+
+    pub(crate) const VERB: Verb = verb("ROLL", "ROLL:2d6", "throw dice, and all see them; ROLL alone is 1d6", read);
+
+    /// So many dice with so many sides, and the chance that decides how they fall.
+    struct Roll {
+        count: u64,
+        sides: u64,
+        chance: u64,
+    }
+
+    /// How they fell.
+    struct Rolled {
+        from: Name,
+        count: u64,
+        sides: u64,
+        fell: Vec<u64>,
+    }
+
+    fn read(args: &str) -> Result<Command, ChatError> {
+        let wrong = || ChatError::bad_argument(args);
+        let dice = if args.trim().is_empty() { "1d6" } else { args.trim() };
+        let (count, sides) = dice.split_once('d').ok_or_else(wrong)?;
+        match (count.parse(), sides.parse()) {
+            (Ok(count @ 1..=20), Ok(sides @ 2..=1_000)) => {
+                // Chance is an input like any other. It is drawn here, at the edge, so that the router stays what it was: the
+                // same messages in, the same events out.
+                let chance = RandomState::new().hash_one(args);
+                Ok(Command::Feature(Box::new(Roll { count, sides, chance })))
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    impl Feature for Roll {
+        fn carry_out(&self, router: &mut Router, id: usize, from: Name) {
+            let mut chance = self.chance;
+            let fell = (0..self.count).map(|_| 1 + next(&mut chance) % self.sides).collect();
+            let rolled = Rolled { from, count: self.count, sides: self.sides, fell };
+            let event = Arc::new(Event::Feature(Box::new(rolled)));
+            router.tell(id, &event);
+            router.tell_others(id, &event);
+        }
+    }
+
+    /// The next number behind a number that was drawn: SplitMix64.
+    fn next(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    impl fmt::Display for Rolled {
+        fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            let fell: Vec<String> = self.fell.iter().map(u64::to_string).collect();
+            let sum: u64 = self.fell.iter().sum();
+            write!(f, "ROLL {} {}d{}: {} = {sum}", self.from, self.count, self.sides, fell.join("+"))
+        }
+    }
+}

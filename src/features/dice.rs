@@ -1,0 +1,93 @@
+//! Dice: `/roll 2d6` rolls them where the whole room sees how they fall.
+
+use crate::chat::hooks::Hooks;
+use crate::chat::router::{Answer, Turn};
+use crate::model::args::Args;
+use crate::model::command::Command;
+use crate::model::event::{Done, Event};
+use crate::model::feature::{FeatureCommand, FeatureEvent, Told};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::parts::Parts;
+use crate::model::refusal::Refusal;
+use crate::model::verb::{Verb, verb};
+
+/// `/roll [<count>d<sides>]`
+pub static ROLL: Verb = verb("ROLL", &["roll"], "/roll [2d6]", "roll dice; the room sees how they fall", read).loud();
+
+/// What is to be rolled: 1 to 20 dice with 2 to 1,000 sides each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Roll {
+    count: u8,
+    sides: u16,
+}
+
+/// How the dice fell.
+#[derive(Debug)]
+pub struct Rolled {
+    room: RoomName,
+    name: Name,
+    roll: Roll,
+    fell: Vec<u64>,
+}
+
+/// One die where nothing is said, as at most tables.
+fn read(args: Args) -> Result<Command, Refusal> {
+    let words = if args.is_empty() { "1d6" } else { args.as_str() };
+    let numbers = words.split_once(['d', 'D']).and_then(|(count, sides)| {
+        // `d20` is one of them.
+        let count = if count.is_empty() { Ok(1) } else { count.parse() };
+        Some((count.ok()?, sides.parse().ok()?))
+    });
+    match numbers {
+        Some((count @ 1..=20, sides @ 2..=1_000)) => Ok(Command::Feature(FeatureCommand::new(Roll { count, sides }))),
+        _ => Err(args.explained("One roll is 1d2 to 20d1000, as in /roll 2d6.").unfit()),
+    }
+}
+
+/// Rolls, if the command is one of this feature.
+pub(crate) fn carry_out<F: Hooks>(
+    turn: &mut Turn<'_, F>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer<F>, Refusal>> {
+    command.open().map(|roll| throw(turn, id, *roll))
+}
+
+fn throw<F: Hooks>(turn: &mut Turn<'_, F>, id: ClientId, roll: Roll) -> Result<Answer<F>, Refusal> {
+    let name = turn.name_of(id)?;
+    let room = turn.room_or_current(id, None)?;
+    let room = turn.speakable(id, &room)?.name.clone();
+    // Of a random number of 64 bits the remainder is even enough: no side is ahead by more than one in 10^16.
+    let fell = (0..roll.count).map(|_| 1 + turn.now.draw() % u64::from(roll.sides)).collect();
+    let rolled = Rolled { room: room.clone(), name: name.clone(), roll, fell };
+    turn.tell_room_from(&room, &name, Event::Feature(FeatureEvent::new(rolled)));
+    Ok(Answer::Said(Done::Nothing))
+}
+
+impl Told for Rolled {
+    fn room(&self) -> Option<&RoomName> {
+        Some(&self.room)
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("ROLL")
+            .field(&self.name)
+            .field(format_args!("{}d{}", self.roll.count, self.roll.sides))
+            .text(self.sum())
+    }
+
+    fn sentence(&self) -> String {
+        format!("{} rolls {}d{}: {}", self.name, self.roll.count, self.roll.sides, self.sum())
+    }
+}
+
+impl Rolled {
+    /// `3+4 = 7`; of one die only what it shows.
+    fn sum(&self) -> String {
+        let fell: Vec<String> = self.fell.iter().map(u64::to_string).collect();
+        match fell.as_slice() {
+            [one] => one.clone(),
+            all => format!("{} = {}", all.join("+"), self.fell.iter().sum::<u64>()),
+        }
+    }
+}
