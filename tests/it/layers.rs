@@ -60,10 +60,7 @@ const UPWARD: &[(&str, &str)] = &[
 ];
 
 /// Modules that stand in a ring today, by package. Nothing is added here.
-const RINGS: &[(&str, &str)] = &[
-    ("src", "chat::hooks chat::router chat::router::commands chat::router::requests"),
-    ("crates/chatd/src", "completions healthcheck journal man reload serve settings signals"),
-];
+const RINGS: &[(&str, &str)] = &[("src", "chat::hooks chat::router chat::router::commands chat::router::requests")];
 
 /// The layers inside a crate that has some, the lowest first, as its `lib.rs` lists them: a folder or a file each. A module imports its
 /// own layer and those before it.

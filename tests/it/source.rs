@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
 
     fn target(&self, words: &[String]) -> Option<String> {
         let mut here: Vec<String> = match self.module.as_str() {
-            "crate" => Vec::new(),
+            "crate" | "main" => Vec::new(),
             module => module.split("::").map(String::from).collect(),
         };
         here.extend(self.inner.iter().cloned());
@@ -253,7 +253,11 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         if !self.is_test(attributes, item.span()) {
             visit::visit_item(self, item);
         } else if let syn::Item::Mod(item) = item {
-            let prefix = if self.module == "crate" { String::new() } else { format!("{}::", self.module) };
+            let prefix = if matches!(self.module.as_str(), "crate" | "main") {
+                String::new()
+            } else {
+                format!("{}::", self.module)
+            };
             self.test_modules.push(format!("{prefix}{}", item.ident));
         }
     }

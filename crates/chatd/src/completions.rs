@@ -21,11 +21,11 @@ pub(crate) fn command() -> Command {
         )
 }
 
-/// The script.
-pub(crate) fn run(matches: &ArgMatches) -> String {
+/// The script for the command line `chatd`.
+pub(crate) fn run(matches: &ArgMatches, chatd: &mut Command) -> String {
     let mut script = Vec::new();
     if let Some(shell) = matches.get_one::<Shell>("shell") {
-        clap_complete::generate(*shell, &mut crate::settings::command(), "chatd", &mut script);
+        clap_complete::generate(*shell, chatd, "chatd", &mut script);
     }
     String::from_utf8_lossy(&script).into_owned()
 }

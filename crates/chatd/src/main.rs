@@ -9,12 +9,15 @@ use clap::ArgMatches;
 mod account;
 mod cert;
 mod client;
+mod commands;
 mod completions;
 mod data;
 mod engine;
+mod exit;
 mod healthcheck;
 mod journal;
 mod listener;
+mod look_over;
 mod man;
 mod notify;
 mod reload;
@@ -24,24 +27,22 @@ mod signals;
 mod store;
 mod tls;
 
+use commands::command;
+use exit::fail;
 use settings::{Loaded, Settings, Task};
 use store::Ended;
 
-/// The settings are wrong (sysexits.h, EX_CONFIG), and: an address cannot be had (EX_UNAVAILABLE).
-const WRONG_CONFIG: u8 = 78;
-const UNAVAILABLE: u8 = 69;
-
 fn main() -> ExitCode {
     let started = Instant::now();
-    let matches = match settings::command().try_get_matches() {
+    let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return explained(&error),
     };
     match matches.subcommand() {
         Some(("cert", matches)) => told(cert::run(matches)),
-        Some(("completions", matches)) => told(Ok(completions::run(matches))),
+        Some(("completions", matches)) => told(Ok(completions::run(matches, &mut command()))),
         Some(("config", _)) => told(Ok(settings::example())),
-        Some(("man", _)) => told(Ok(man::run())),
+        Some(("man", _)) => told(Ok(man::run(command()))),
         Some((name, own)) => match Loaded::new(&matches) {
             Ok(loaded) => subcommand(name, own, &loaded.settings),
             Err(error) => fail(error.exit_code(), &error.to_string()),
@@ -79,7 +80,7 @@ fn server(matches: &ArgMatches, started: Instant) -> ExitCode {
         complain(&format!("warning: {problem}"));
     }
     let task = loaded.task;
-    let looked_over = serve::look_over(loaded, complain).and_then(|settings| Ok((settings.tls.load()?, settings)));
+    let looked_over = look_over::look_over(loaded, complain).and_then(|settings| Ok((settings.tls.load()?, settings)));
     let (tls, settings) = match looked_over {
         Ok(good) => good,
         Err(error) => return fail(error.exit_code(), &error.to_string()),
@@ -106,9 +107,4 @@ fn explained(error: &clap::Error) -> ExitCode {
         Err(problem) if !error.use_stderr() => fail(1, &format!("error: {}", not_written(&problem))),
         _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
     }
-}
-
-fn fail(code: u8, text: &str) -> ExitCode {
-    complain(text);
-    ExitCode::from(code)
 }

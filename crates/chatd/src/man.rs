@@ -80,16 +80,16 @@ pub(crate) fn command() -> Command {
     Command::new("man").about("Print the manual page").after_help("To read it: chatd man | man -l -")
 }
 
-/// The page.
-pub(crate) fn run() -> String {
+/// The page of the command line `chatd`.
+pub(crate) fn run(chatd: Command) -> String {
     let mut page = Vec::new();
     // Writing to memory cannot fail.
-    let _infallible = render(&mut page);
+    let _infallible = render(chatd, &mut page);
     folded(&String::from_utf8_lossy(&page))
 }
 
-fn render(page: &mut Vec<u8>) -> io::Result<()> {
-    let mut chatd = crate::settings::command().disable_help_subcommand(true);
+fn render(chatd: Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut chatd = chatd.disable_help_subcommand(true);
     chatd.build();
     let man = Man::new(chatd.clone()).title("CHATD").date(DATE).manual("Chat");
     man.render_title(page)?;

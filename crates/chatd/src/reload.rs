@@ -3,27 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_server::config::{Change, ConfigError, SETTINGS, When};
+use chat_server::config::{Change, ConfigError, When};
 use chat_server::features::message::Call;
 use chat_server::net::server::ServerHandle;
 use chat_tls::Tls;
 use clap::ArgMatches;
 
 use crate::journal::{self, Journal};
-use crate::serve::look_over;
+use crate::look_over::look_over;
 use crate::settings::{Loaded, Settings};
-
-/// When a setting holds. `None`: it was forgotten, and a test fails.
-pub(crate) fn when(key: &str) -> Option<When> {
-    Some(match key {
-        // This log can change while it is written.
-        "log" | "private" | "plain_passwords" | "register_burst" | "register_per_hour" => When::AtOnce,
-        "tls_cert" | "tls_key" | "tls_client_ca" => When::NextClient,
-        "web" | "web_dir" | "web_origins" | "web_proxies" | "web_grace_secs" | "engine" | "data" | "durability"
-        | "keep_days" | "keep_lines" | "password_mib" | "tls" | "log_format" => When::Restart,
-        _ => return SETTINGS.iter().find(|setting| setting.key == key)?.when(),
-    })
-}
 
 /// A running server, as far as it can change.
 pub(crate) struct Live<'a> {

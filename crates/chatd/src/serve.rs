@@ -8,70 +8,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_server::config::{Config, ConfigError, Origin};
+use chat_server::config::Config;
 use chat_server::features::Server;
 use chat_server::features::archive::store::Contents;
 use chat_server::features::figures::Exporter;
 use chat_server::features::files::door::FileDoor;
 use chat_server::features::lab::watched;
 use chat_server::features::operators::rehash::Rehashes;
+use chat_server::machine;
 use chat_server::metrics::exposition::{Exposition, Kind};
 use chat_server::model::roles::Role;
 use chat_server::net::server::{Door, ServerHandle};
 use chat_server::program::{complain, print};
-use chat_server::{features::lab, machine};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
 use chat_web::Web;
 use clap::ArgMatches;
 
-use crate::engine::Engine;
+use crate::exit::{UNAVAILABLE, WRONG_CONFIG, fail};
 use crate::journal::Journal;
 use crate::notify::Notify;
 use crate::reload::Live;
-use crate::settings::{self, Loaded, Settings};
+use crate::settings::{self, Settings};
 use crate::signals::Signals;
-use crate::{UNAVAILABLE, WRONG_CONFIG, data, fail, journal, listener, tls};
+use crate::{data, listener, tls};
 
 /// How long the end waits for what is still to be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// Looks at what only this machine can tell of settings: whether it can hold so many clients. `note` gets what a person should
-/// know.
-///
-/// # Errors
-/// What does not go, and what to do about it.
-pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Settings, ConfigError> {
-    let is_default = *loaded.origin("max_clients") == Origin::Default;
-    let mut settings = loaded.settings;
-    journal::filter(&settings.core.log).map_err(ConfigError::value)?;
-    settings.data.check().map_err(ConfigError::value)?;
-    may_open_lab(&settings).map_err(ConfigError::value)?;
-    let threads = settings.engine.threads_per_client();
-    let threads = if settings.tls.is_on() { threads.max(Tls::PER_CLIENT) } else { threads };
-    let less = machine::fit(&mut settings.core.max_clients, is_default, threads).map_err(ConfigError::value)?;
-    if let Some(less) = less {
-        note(&less);
-    }
-    Ok(settings)
-}
-
-/// The lab is the core's own threads behind glass, and no door may let others in.
-fn may_open_lab(settings: &Settings) -> Result<(), String> {
-    lab::may_open(&settings.core)?;
-    if !settings.core.lab {
-        return Ok(());
-    }
-    if settings.engine != Engine::Threads {
-        let name = settings.engine.name();
-        return Err(format!(
-            "the lab shows the two threads that each client has with the engine threads, not with {name}\n  \
-             try: --lab --engine threads"
-        ));
-    }
-    lab::is_for_this_machine("--web", &settings.web.addr, "off")?;
-    lab::is_for_this_machine("--tls", &settings.tls.addr, "off")
-}
 
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatches, started: Instant) -> ExitCode {
