@@ -150,7 +150,7 @@ fn what_cannot_be_is_said_with_what_to_do_and_without_the_password() {
         ("account add budi", "sh0rt\n", "8 letters or more"),
         ("account add budi", "budibudi1\u{7}", "has no control characters"),
         ("account add elisabeth", "Elisabeth1990\n", "should not be your name"),
-        ("account add budi", "PASSWORD123\n", "everybody tries first"),
+        ("account add budi", "PASSWORD123\n", "every guesser tries first"),
         ("account password budi", "battery staple\n", "no account is called \"budi\""),
         ("account role budi op", "", "no account is called \"budi\"\n  try: chatd account list"),
         ("account remove budi", "", "no account is called \"budi\""),
