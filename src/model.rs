@@ -28,5 +28,6 @@ pub mod args;
 pub mod verb;
 pub mod verbs;
 pub mod event;
+pub mod request;
 pub mod rows;
 pub mod operator_key;

@@ -15,8 +15,8 @@ use crate::model::event::{Leave, Warning};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
+use crate::model::request::Request;
 use crate::model::text::Text;
-use crate::protocol::parse::Request;
 use crate::sync::Arc;
 
 pub use crate::chat::ticket::{Credits, Ticket};

@@ -4,7 +4,7 @@ use crate::chat::hooks::Hooks;
 use crate::chat::router::{Answer, Turn};
 use crate::model::args::Args;
 use crate::model::command::Command;
-use crate::model::event::{Done, Event};
+use crate::model::event::{Event, Words};
 use crate::model::feature::{FeatureCommand, FeatureEvent, Told};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
@@ -61,7 +61,8 @@ fn throw<F: Hooks>(turn: &mut Turn<'_, F>, id: ClientId, roll: Roll) -> Result<A
     let fell = (0..roll.count).map(|_| 1 + turn.now.draw() % u64::from(roll.sides)).collect();
     let rolled = Rolled { room: room.clone(), name: name.clone(), roll, fell };
     turn.tell_room_from(&room, &name, Event::Feature(FeatureEvent::new(rolled)));
-    Ok(Answer::Said(Done::Nothing))
+    let words = Words::fixed("The room sees how they fell.").with("room", room.as_str());
+    Ok(Answer::Said(words.into()))
 }
 
 impl Told for Rolled {

@@ -142,7 +142,7 @@ impl Lab {
         }
     }
 
-    /// Whether somebody gets a picture each second.
+    /// Whether a client gets a snapshot each second.
     pub fn is_watched(&self) -> bool {
         self.watchers.load(Relaxed) > 0
     }

@@ -13,6 +13,7 @@ use crate::features::line_editing::editor::{News, shown};
 use crate::model::command::{Command, Terminal};
 use crate::model::event::{Leave, Warning};
 use crate::model::names::ClientId;
+use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verbs::QUIT;
 use crate::net::handle::ServerHandle;
@@ -20,7 +21,6 @@ use crate::net::live::Follower;
 use crate::net::queue::Hangup;
 use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder};
-use crate::protocol::parse::Request;
 
 /// The most requests in one message to the router.
 const REQUESTS: usize = 32;

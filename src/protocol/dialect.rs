@@ -8,13 +8,14 @@ use crate::model::code::Code;
 use crate::model::command::{Command, Prompt, Terminal};
 use crate::model::event::{Done, Envelope, Event, Foreign, Leave, Tag};
 use crate::model::refusal::Refusal;
+use crate::model::request::Request;
 use crate::model::secrets::{Proof, Secret};
 use crate::model::spam::PASTE_UNIT;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::PASTE;
 use crate::net::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
-use crate::protocol::parse::{self, Request};
+use crate::protocol::parse;
 use crate::protocol::render::look::Look;
 
 mod paste;

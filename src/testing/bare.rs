@@ -30,12 +30,12 @@ use crate::model::event::{Leave, Warning};
 use crate::model::file::Token;
 use crate::model::names::ClientId;
 use crate::model::now::Now;
+use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verbs::QUIT;
 use crate::net::intake::is_ahead;
 use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use crate::protocol::parse::Request;
 use crate::sync::mpsc;
 
 /// The router alone: no socket, no thread, and a clock that moves only when told.

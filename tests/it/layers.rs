@@ -22,8 +22,6 @@ const LAYERS: &[&str] = &[
     "features::files",
     "features::message",
     "features::archive::state",
-    "features::files::door",
-    "features::operators::rehash",
     "features::line_editing",
     "features::lab",
     "features::figures",
@@ -54,8 +52,6 @@ const ELSEWHERE: &[(&str, &str)] = &[("sync", "model"), ("protocol::render::mode
 const UPWARD: &[(&str, &str)] = &[
     ("protocol::dialect", "chat::outbox features::line_editing::screen net::telnet"),
     ("net::intake", "features::line_editing::editor"),
-    ("chat::message", "protocol::parse"),
-    ("chat::router::requests", "protocol::parse"),
     ("net::telnet", "features::line_editing::editor"),
 ];
 

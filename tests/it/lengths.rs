@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chat_server::model::command::Command;
 use chat_server::model::event::Event;
-use chat_server::protocol::parse::Request;
+use chat_server::model::request::Request;
 
 use crate::layers::{modules_of, root};
 use crate::source::packages;

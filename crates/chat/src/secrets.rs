@@ -7,9 +7,10 @@ use std::path::Path;
 use chat_server::features::VERBS;
 use chat_server::model::code::Code;
 use chat_server::model::command::{self, Command, ModeChange};
+use chat_server::model::request::Request;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::{Text, without_mark};
-use chat_server::protocol::parse::{self, Request};
+use chat_server::protocol::parse;
 
 /// Names a file whose first line is the password for `--login`. `/dev/fd/3` is a file, too.
 pub(crate) const PASSWORD_FILE: &str = "CHAT_PASSWORD_FILE";

@@ -12,11 +12,11 @@ use chat_server::features::message::Rights;
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
+use chat_server::model::request::Request;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Proof;
 use chat_server::model::text::Text;
 use chat_server::net::connections::Permit;
-use chat_server::protocol::parse::Request;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 

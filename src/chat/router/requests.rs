@@ -12,9 +12,9 @@ use crate::model::command::{Command, Terminal};
 use crate::model::event::{Block, Done, Envelope, Event, Leave, Tag, Warning};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verb::Verb;
-use crate::protocol::parse::Request;
 
 /// What a command answers.
 pub enum Answer<F: Hooks> {

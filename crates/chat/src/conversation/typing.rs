@@ -2,9 +2,10 @@
 
 use chat_server::features::VERBS;
 use chat_server::model::command::{Choice, Command, View as WireView};
+use chat_server::model::request::Request;
 use chat_server::model::secrets::{Proof, Secret};
 use chat_server::model::text::Text;
-use chat_server::protocol::parse::{self, Request};
+use chat_server::protocol::parse;
 
 use super::speech::Speech;
 use super::{Ask, Conversation, Stage};

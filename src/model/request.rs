@@ -1,0 +1,39 @@
+//! A request: a line of a client as the router gets it, with the tag and the verb for its answer.
+
+use crate::model::command::Command;
+use crate::model::event::Tag;
+use crate::model::refusal::Refusal;
+use crate::model::text::Text;
+use crate::model::verb::Verb;
+
+/// One line of a client, read as far as it can be without knowing the chat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The word to know the answer by.
+    pub tag: Option<Tag>,
+    /// The verb, if the line had one that we know. Plain text is `MSG`.
+    pub verb: Option<&'static Verb>,
+    /// The verb as typed, where we do not know it.
+    pub typed: Option<Text>,
+    /// The command, or why it is none.
+    pub what: Result<Command, Refusal>,
+    /// How the same line reads before sign-on, when it is text otherwise: there `join:ani` is a verb.
+    pub early: Option<Box<Request>>,
+}
+
+impl Request {
+    /// A line that could not be read at all.
+    pub fn refused(error: Refusal) -> Request {
+        Request { tag: None, verb: None, typed: None, what: Err(error), early: None }
+    }
+
+    /// A request for a verb, as if it had been typed.
+    pub fn of(verb: &'static Verb, what: Result<Command, Refusal>) -> Request {
+        Request { tag: None, verb: Some(verb), typed: None, what, early: None }
+    }
+
+    /// The verb for the answer: the table's, or what was typed.
+    pub fn shown_verb(&self) -> Option<Text> {
+        self.verb.map(|verb| Text::own(verb.name)).or_else(|| self.typed.clone())
+    }
+}
