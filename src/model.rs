@@ -29,5 +29,6 @@ pub mod verb;
 pub mod verbs;
 pub mod event;
 pub mod request;
+pub mod run;
 pub mod rows;
 pub mod operator_key;

@@ -9,7 +9,6 @@ pub mod outgoing;
 pub mod parting;
 pub mod connection;
 pub mod live;
-pub mod telnet;
 pub mod handle;
 pub mod transport;
 pub mod part;

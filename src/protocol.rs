@@ -3,3 +3,6 @@
 pub mod parse;
 pub mod render;
 pub mod dialect;
+pub mod telnet;
+pub mod editor;
+pub mod screen;

@@ -1,26 +1,112 @@
-//! What the kernel asks features, and what it tells them: the list of hooks is the list of all that a feature can do.
+//! The state of the chat, a turn on it, and what the kernel asks features in a turn: the list of hooks is the list of all that a
+//! feature can do.
 //!
 //! A hook has no `self`: the state of the features lies in `turn.router.features`, so that a feature may call the kernel and the
 //! kernel the features again without two borrows of one thing. Each hook has a default, which allows or does nothing.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::chat::limit::{Paces, RateLimiter};
 use crate::chat::message::{Client, FeatureMessage, Message};
+use crate::chat::outbox::Deliver;
+use crate::chat::registry::{Clients, Registry};
 use crate::chat::room::Room;
-use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::model::address::Neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Block, Envelope, Leave, Tag};
+use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
 use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::now::{Moment, Now};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::rows::Stat;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::KERNEL;
+
+/// The chat's state, and the rules by which it changes.
+///
+/// It works in turns: it takes what waits, changes the state, and then hands each client one batch.
+pub struct Router<F: Hooks> {
+    pub(crate) registry: Registry,
+    /// In an order: what reaches clients must not hang on how a map is laid out in memory.
+    pub(crate) rooms: BTreeMap<RoomName, Room<F::Room>>,
+    /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
+    pub(crate) forgotten_id: u64,
+    pub(crate) limiter: RateLimiter,
+    pub(crate) spam_errors: u32,
+    pub(crate) greeting: Arc<Greeting>,
+    pub(crate) motd: Vec<Text>,
+    pub(crate) max_rooms: usize,
+    pub(crate) rooms_each: usize,
+    pub(crate) rooms_each_address: usize,
+    /// Arrivals in rooms, by neighbourhood of addresses; `None` are those of whom none is known.
+    pub(crate) arrivals: Paces<Option<Neighbourhood>>,
+    pub(crate) history: usize,
+    pub(crate) history_on_join: usize,
+    pub(crate) limits: Vec<(&'static str, u64, &'static str)>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Clients with something in their outbox.
+    pub(crate) unsent: Vec<ClientId>,
+    /// Rooms with news of this turn, and how many lines that is in all of them.
+    pub(crate) spoken: Vec<RoomName>,
+    pub(crate) said: usize,
+    /// Clients that cannot get the shared batch unchecked: `ignorers` have an ignore list, `watchers` set `presence=full`.
+    pub(crate) ignorers: BTreeSet<ClientId>,
+    pub(crate) watchers: BTreeSet<ClientId>,
+    pub(crate) taps: Vec<Tap>,
+    /// Those who have left in this turn, with their last words: like anything else they go out when it is over.
+    pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
+    /// Messages that wait until the turn before is committed.
+    pub(crate) waiting: VecDeque<Message>,
+    /// Whether the last turn is not committed yet: until it is, no client hears of it.
+    pub(crate) is_uncommitted: bool,
+    /// The state of the features.
+    pub(crate) features: F,
+    pub(crate) incidents: u64,
+    /// How many numbers were given to people who have no connection of that number.
+    pub(crate) spare_people: usize,
+    pub(crate) next_tick: Option<Moment>,
+    /// When the figures want to know next how the clients are.
+    pub(crate) next_look: Option<Moment>,
+    pub(crate) open: bool,
+}
+
+/// A door that watches what happens in public.
+pub(crate) struct Tap {
+    pub(crate) deliver: Box<dyn Deliver>,
+    pub(crate) pending: Vec<Arc<Envelope>>,
+}
+
+/// A turn under way: the router, the locked registry and the time.
+pub struct Turn<'a, F: Hooks> {
+    pub(crate) router: &'a mut Router<F>,
+    pub(crate) clients: &'a mut Clients,
+    pub(crate) now: Now,
+}
+
+/// What a command answers.
+pub enum Answer<F: Hooks> {
+    /// `OK`.
+    Done(Done),
+    /// `OK` only to those who asked for it by a tag or `OPT:echo=on`: one's own words need no answer.
+    Said(Done),
+    /// A block.
+    Block(Block),
+    /// Another line first, and `OK` only for a tag.
+    Event(Event),
+    /// `OK`, and then what there is to see in the room one has come into.
+    In(Done, RoomName),
+    /// Goodbye.
+    Leave(Leave),
+    /// A feature has to find this out first. The answer comes later, and the client waits for it.
+    Later(F::Later),
+}
 
 /// Whether clients may hear of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

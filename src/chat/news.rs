@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use crate::chat::outbox::Run;
 use crate::model::event::Envelope;
 use crate::model::names::{ClientId, NumberHasher};
+use crate::model::run::Run;
 
 /// One room's news.
 #[derive(Default)]

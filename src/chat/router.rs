@@ -5,29 +5,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::chat::hooks::{Commit, Hooks};
+use crate::chat::hooks::{Commit, Hooks, Tap};
 use crate::chat::limit::{Paces, RateLimiter};
 use crate::chat::message::{Client, Message};
-use crate::chat::outbox::{Batch, Deliver, Flushed, Run, Undelivered};
+use crate::chat::outbox::{Batch, Flushed, Undelivered};
 use crate::chat::registry::{Clients, Registry};
 use crate::chat::room::Room;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::model::address::Neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{BRIEF_ROOM, Presence};
 use crate::model::event::{Done, Envelope, Event, Greeting, Leave};
 use crate::model::looks::reserved;
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::now::{Moment, Now};
+use crate::model::now::Now;
 use crate::model::refusal::Refusal;
+use crate::model::run::Run;
 use crate::model::text::Text;
 
-mod commands;
+pub(crate) mod commands;
 mod requests;
 
-pub(crate) use commands::already_there;
-pub use requests::Answer;
+pub use crate::chat::hooks::{Answer, Router, Turn};
 
 /// There is no current room.
 pub(crate) const IN_NO_ROOM: Refusal =
@@ -45,54 +44,6 @@ const EARLY_BYTES: usize = 4_096;
 const ROOMS_EACH: usize = 20;
 /// How long a quiet visitor is not announced.
 const UNANNOUNCED: Duration = Duration::from_secs(10);
-
-/// The chat's state, and the rules by which it changes.
-///
-/// It works in turns: it takes what waits, changes the state, and then hands each client one batch.
-pub struct Router<F: Hooks> {
-    pub(crate) registry: Registry,
-    /// In an order: what reaches clients must not hang on how a map is laid out in memory.
-    pub(crate) rooms: BTreeMap<RoomName, Room<F::Room>>,
-    /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
-    pub(crate) forgotten_id: u64,
-    pub(crate) limiter: RateLimiter,
-    pub(crate) spam_errors: u32,
-    pub(crate) greeting: Arc<Greeting>,
-    pub(crate) motd: Vec<Text>,
-    pub(crate) max_rooms: usize,
-    pub(crate) rooms_each: usize,
-    pub(crate) rooms_each_address: usize,
-    /// Arrivals in rooms, by neighbourhood of addresses; `None` are those of whom none is known.
-    pub(crate) arrivals: Paces<Option<Neighbourhood>>,
-    pub(crate) history: usize,
-    pub(crate) history_on_join: usize,
-    pub(crate) limits: Vec<(&'static str, u64, &'static str)>,
-    pub(crate) metrics: Arc<Metrics>,
-    /// Clients with something in their outbox.
-    pub(crate) unsent: Vec<ClientId>,
-    /// Rooms with news of this turn, and how many lines that is in all of them.
-    pub(crate) spoken: Vec<RoomName>,
-    pub(crate) said: usize,
-    /// Clients that cannot get the shared batch unchecked: `ignorers` have an ignore list, `watchers` set `presence=full`.
-    pub(crate) ignorers: BTreeSet<ClientId>,
-    pub(crate) watchers: BTreeSet<ClientId>,
-    pub(crate) taps: Vec<Tap>,
-    /// Those who have left in this turn, with their last words: like anything else they go out when it is over.
-    pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
-    /// Messages that wait until the turn before is committed.
-    pub(crate) waiting: VecDeque<Message>,
-    /// Whether the last turn is not committed yet: until it is, no client hears of it.
-    pub(crate) is_uncommitted: bool,
-    /// The state of the features.
-    pub(crate) features: F,
-    pub(crate) incidents: u64,
-    /// How many numbers were given to people who have no connection of that number.
-    pub(crate) spare_people: usize,
-    pub(crate) next_tick: Option<Moment>,
-    /// When the figures want to know next how the clients are.
-    pub(crate) next_look: Option<Moment>,
-    pub(crate) open: bool,
-}
 
 impl<F: Hooks> Router<F> {
     /// A router with an empty lobby.
@@ -235,19 +186,6 @@ impl<F: Hooks> Router<F> {
 
 fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
     Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files, zone: config.tz })
-}
-
-/// A door that watches what happens in public.
-pub(crate) struct Tap {
-    deliver: Box<dyn Deliver>,
-    pending: Vec<Arc<Envelope>>,
-}
-
-/// A turn under way: the router, the locked registry and the time.
-pub struct Turn<'a, F: Hooks> {
-    pub(crate) router: &'a mut Router<F>,
-    pub(crate) clients: &'a mut Clients,
-    pub(crate) now: Now,
 }
 
 impl<F: Hooks> Turn<'_, F> {
@@ -744,6 +682,7 @@ mod tests {
     use crate::chat::ticket::{Credits, Ticket};
     use crate::features::Features;
     use crate::features::VERBS;
+    use crate::model::now::Moment;
     use crate::model::verb::Unfit;
     use crate::protocol::parse::parse;
     use crate::testing::{Bare, Shelf, Stage, matches, quick};

@@ -1,5 +1,3 @@
 //! Line editing for telnet clients in character mode: the server draws the line and its cursor.
 
-pub mod editor;
-pub mod screen;
 pub mod verbs;

@@ -9,7 +9,6 @@ use crate::chat::limit::Bucket;
 use crate::chat::message::Message;
 use crate::chat::ticket::Credits;
 pub use crate::chat::ticket::MESSAGES;
-use crate::features::line_editing::editor::{News, shown};
 use crate::model::command::{Command, Terminal};
 use crate::model::event::{Leave, Warning};
 use crate::model::names::ClientId;
@@ -19,8 +18,9 @@ use crate::model::verbs::QUIT;
 use crate::net::handle::ServerHandle;
 use crate::net::live::Follower;
 use crate::net::queue::Hangup;
-use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder};
+use crate::protocol::editor::{News, shown};
+use crate::protocol::telnet::{Input, Splitter};
 
 /// The most requests in one message to the router.
 const REQUESTS: usize = 32;

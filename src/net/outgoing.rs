@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::chat::outbox::{Batch, Run};
+use crate::chat::outbox::Batch;
 use crate::chat::ticket::Ticket;
+use crate::model::run::Run;
 use crate::net::queue::QueueReceiver;
 use crate::protocol::dialect::Encoder;
 

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::chat::outbox::Run;
-use crate::features::line_editing::screen::Screen;
 use crate::model::code::Code;
 use crate::model::command::{Command, Prompt, Terminal};
 use crate::model::event::{Done, Envelope, Event, Foreign, Leave, Tag};
 use crate::model::refusal::Refusal;
 use crate::model::request::Request;
+use crate::model::run::Run;
 use crate::model::secrets::{Proof, Secret};
 use crate::model::spam::PASTE_UNIT;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::PASTE;
-use crate::net::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 use crate::protocol::parse;
 use crate::protocol::render::look::Look;
+use crate::protocol::screen::Screen;
+use crate::protocol::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 
 mod paste;
 

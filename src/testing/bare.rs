@@ -34,8 +34,8 @@ use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verbs::QUIT;
 use crate::net::intake::is_ahead;
-use crate::net::telnet::{Input, Splitter};
 use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
+use crate::protocol::telnet::{Input, Splitter};
 use crate::sync::mpsc;
 
 /// The router alone: no socket, no thread, and a clock that moves only when told.

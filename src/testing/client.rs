@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::setup::DEADLINE;
 use super::stage::matches;
@@ -135,16 +136,18 @@ impl TestClient {
     /// Reads up to a line like this one and returns it.
     ///
     /// # Panics
-    /// If the connection ends before it.
+    /// If the connection ends before it, or only other lines come for three times the deadline.
     #[track_caller]
     pub fn until(&mut self, pattern: &str) -> String {
-        loop {
+        let end = Instant::now() + 3 * DEADLINE;
+        while Instant::now() < end {
             match self.line() {
                 Some(line) if matches(pattern, &line) => return line,
                 Some(_) => {}
                 None => panic!("the connection ended before {pattern}"),
             }
         }
+        panic!("lines come, but not {pattern}")
     }
 
     /// Waits until the router has handled all that was sent, and returns what came meanwhile.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chat_server::chat::outbox::Run;
 use chat_server::model::command::{Choice, Terminal, View};
 use chat_server::model::event::{Block, Done, Envelope, Event, Greeting, Speech, Version};
 use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::run::Run;
 use chat_server::model::text::Text;
 use chat_server::model::zone::Zone;
 use chat_server::protocol::dialect::{Encoder, LineEncoder};

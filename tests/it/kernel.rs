@@ -19,8 +19,8 @@ use chat_server::model::event::Leave;
 use chat_server::model::names::ClientId;
 use chat_server::model::now::Now;
 use chat_server::model::text::Text;
-use chat_server::net::telnet::{Input, Splitter};
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
+use chat_server::protocol::telnet::{Input, Splitter};
 use chat_server::testing::{Setup, Shelf, Stage, matches, quick};
 
 /// The transcripts that the kernel plays as the whole server does, and those of its own folder.

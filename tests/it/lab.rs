@@ -43,7 +43,7 @@ fn a_picture_comes_each_second_until_it_is_switched_off() {
     assert!(budi.settle().is_empty(), "who does not watch gets nothing");
     // Twice is once.
     ani.send("/inspect on");
-    ani.until("* OK INSPECT: A picture ...");
+    ani.until("* OK INSPECT: A snapshot ...");
     ani.send("/inspect off");
     ani.until("* OK INSPECT: No more snapshots.");
     assert!(!watching());

@@ -25,7 +25,7 @@ const FILES: &[(&str, usize)] = &[
     ("src/features/accounts/rules.rs", 560),
     ("src/chat/router/commands.rs", 560),
     ("src/features/moderation/rules.rs", 460),
-    ("src/net/telnet.rs", 400),
+    ("src/protocol/telnet.rs", 400),
 ];
 
 /// Functions that may be longer.

@@ -33,7 +33,7 @@ fn the_chat_itself_knows_no_socket_no_thread_and_no_clock() {
         "src/protocol/render/people.rs",
         "src/protocol/render/words.rs",
         "src/protocol/dialect.rs",
-        "src/net/telnet.rs",
+        "src/protocol/telnet.rs",
         "src/chat/room.rs",
         "src/chat/history.rs",
         "src/chat/limit.rs",

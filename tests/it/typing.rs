@@ -4,9 +4,9 @@
 use chat_server::model::command::Terminal;
 use chat_server::model::event::{Envelope, Event, Wire};
 use chat_server::model::text::Text;
-use chat_server::net::telnet::{Input, Splitter};
 use chat_server::protocol::dialect::{Encoder, LineEncoder};
 use chat_server::protocol::render::render;
+use chat_server::protocol::telnet::{Input, Splitter};
 use chrono::DateTime;
 use proptest::collection::vec;
 use proptest::prelude::*;

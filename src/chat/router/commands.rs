@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, ROOMS_EACH, Turn, UNANNOUNCED};
-use crate::chat::hooks::Hooks;
+use super::{ROOMS_EACH, UNANNOUNCED};
+use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::message::{Client, Message};
 use crate::chat::room::{Opener, Room};
 use crate::metrics::Metrics;

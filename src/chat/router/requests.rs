@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{EARLY_BAD_LINES, Turn};
-use crate::chat::hooks::Hooks;
+use super::EARLY_BAD_LINES;
+use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::limit::Verdict;
 use crate::chat::message::{Blocked, Ticket};
 use crate::metrics::Metrics;
@@ -15,24 +15,6 @@ use crate::model::refusal::Refusal;
 use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verb::Verb;
-
-/// What a command answers.
-pub enum Answer<F: Hooks> {
-    /// `OK`.
-    Done(Done),
-    /// `OK` only to those who asked for it by a tag or `OPT:echo=on`: one's own words need no answer.
-    Said(Done),
-    /// A block.
-    Block(Block),
-    /// Another line first, and `OK` only for a tag.
-    Event(Event),
-    /// `OK`, and then what there is to see in the room one has come into.
-    In(Done, RoomName),
-    /// Goodbye.
-    Leave(Leave),
-    /// A feature has to find this out first. The answer comes later, and the client waits for it.
-    Later(F::Later),
-}
 
 impl<F: Hooks> Turn<'_, F> {
     /// Does something for a client so that a panic in it hurts that client only.

@@ -1,7 +1,8 @@
 //! What a room is like beyond who is in it: its topic, its modes, and who is invited.
 
 use crate::chat::message::Client;
-use crate::chat::router::{Turn, already_there};
+use crate::chat::router::Turn;
+use crate::chat::router::commands::already_there;
 use crate::features::state::{Answer, Features, Room, RoomState};
 use crate::model::code::Code;
 use crate::model::command::ModeChange;

@@ -1,6 +1,6 @@
 //! One line while it is typed, key by key: what telnet's own line mode does otherwise. No I/O, no time.
 //!
-//! The line itself stays where all lines are made, in the [`Splitter`](crate::net::telnet::Splitter), so that a letter that is
+//! The line itself stays where all lines are made, in the [`Splitter`](crate::protocol::telnet::Splitter), so that a letter that is
 //! cut, or eaten by telnet, is treated the same in both modes.
 
 use std::collections::VecDeque;

@@ -3,8 +3,8 @@
 //! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is offered unless the user asks
 //! for it (`/telnet on`, a password); what a client asks for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
 
-use crate::features::line_editing::editor::{Editor, Key, News, shown};
 use crate::model::text::Text;
+use crate::protocol::editor::{Editor, Key, News, shown};
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;

@@ -1,0 +1,62 @@
+//! Events that go out together: rendered once for all who get the same.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::model::event::{Envelope, Wire};
+
+/// Events that go out together, in order. All who get the same share it, and the bytes it comes to.
+#[derive(Clone, Default)]
+pub struct Run(Arc<Events>);
+
+#[derive(Default)]
+struct Events {
+    envelopes: Vec<Arc<Envelope>>,
+    /// What they cost, in bytes.
+    cost: usize,
+    is_shared: bool,
+    wires: [OnceLock<Box<[u8]>>; Wire::COUNT],
+}
+
+impl Run {
+    /// A run that many get. What is in it means the same to each of them.
+    pub fn shared(envelopes: Vec<Arc<Envelope>>) -> Run {
+        Run::make(envelopes, true)
+    }
+
+    fn make(envelopes: Vec<Arc<Envelope>>, is_shared: bool) -> Run {
+        let cost = envelopes.iter().map(|envelope| envelope.cost()).sum();
+        Run(Arc::new(Events { envelopes, cost, is_shared, wires: Default::default() }))
+    }
+
+    /// What it costs, in bytes: the sum of [`Envelope::cost`].
+    pub fn cost(&self) -> usize {
+        self.0.cost
+    }
+
+    /// The bytes of all of it on a wire, made by the first who asks; `None` if it is for one client alone, who may be
+    /// told something in it that changes how the rest looks.
+    pub fn on(&self, wire: Wire, render: impl Fn(&Envelope) -> Vec<u8>) -> Option<&[u8]> {
+        let all = || self.iter().flat_map(|envelope| envelope.on(wire, &render)).copied().collect();
+        match (self.0.is_shared, &**self) {
+            (false, _) => None,
+            (true, [one]) => Some(one.on(wire, render)),
+            (true, _) => Some(self.0.wires[wire as usize].get_or_init(all)),
+        }
+    }
+}
+
+/// What one client alone gets.
+impl From<Vec<Arc<Envelope>>> for Run {
+    fn from(envelopes: Vec<Arc<Envelope>>) -> Run {
+        Run::make(envelopes, false)
+    }
+}
+
+impl Deref for Run {
+    type Target = [Arc<Envelope>];
+
+    fn deref(&self) -> &[Arc<Envelope>] {
+        &self.0.envelopes
+    }
+}
