@@ -143,7 +143,7 @@ pub trait Hooks: Sized {
         Err(NOT_HERE)
     }
 
-    /// Finds out what an answer waits for. The client is blocked until [`Turn::resume`] if the feature blocks it.
+    /// Finds out what an answer waits for. The client is blocked until `Turn::resume` if the feature blocks it.
     fn later(turn: &mut Turn<'_, Self>, who: ClientId, verb: &'static str, tag: Option<Tag>, later: Self::Later);
 
     /// Takes a message that only a feature opens.
@@ -307,7 +307,7 @@ pub trait Hooks: Sized {
     // ---- a turn ----
 
     /// Before a turn: whether what [`commit`](Self::commit) left for later is committed. The feature may take the messages; those
-    /// that it does not know go to [`Router::waiting`].
+    /// that it does not know go to `Router::waiting`.
     fn begin(_: &mut Turn<'_, Self>, _: &mut dyn Iterator<Item = Message>) -> Commit {
         Commit::Now
     }

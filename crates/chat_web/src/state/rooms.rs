@@ -23,7 +23,7 @@ const MESSAGE: usize = 384;
 
 /// The rooms and their messages.
 pub struct Rooms {
-    /// The rooms' logs, by [`room_key`].
+    /// The rooms' logs, by `room_key`.
     pub logs: DashMap<String, RoomLog>,
     /// The messages, by id.
     pub messages: DashMap<Uuid, Message>,
