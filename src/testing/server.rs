@@ -23,6 +23,8 @@ pub struct Engine {
     run: fn(Server) -> io::Result<()>,
     dial: fn(SocketAddr) -> Arc<dyn Link>,
     heard: fn(String) -> String,
+    /// Whether its clients come by TCP and nothing else, so that a lab's own threads can serve them.
+    is_plain: bool,
 }
 
 impl Engine {
@@ -31,12 +33,12 @@ impl Engine {
 
     /// A transport whose clients come by TCP and nothing else.
     pub const fn of<T: Transport + Default>() -> Engine {
-        Engine::reached_by::<T, Plain>()
+        Engine { is_plain: true, ..Engine::reached_by::<T, Plain>() }
     }
 
     /// A transport that its clients reach by `D`.
     pub const fn reached_by<T: Transport + Default, D: Dial>() -> Engine {
-        Engine { run: |server| server.run_on(&T::default()), dial: D::dial, heard: D::heard }
+        Engine { run: |server| server.run_on(&T::default()), dial: D::dial, heard: D::heard, is_plain: false }
     }
 
     /// Starts a server with [`quick`] settings.
@@ -69,8 +71,8 @@ impl Engine {
         }
         let watched = watched::open(&mut server);
         let run = move || match watched {
-            Some(watched) => server.run_on(&watched),
-            None => (self.run)(server),
+            Some(watched) if self.is_plain => server.run_on(&watched),
+            _ => (self.run)(server),
         };
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
         TestServer { handle, figures, thread: Some(thread), dial: self.dial }
