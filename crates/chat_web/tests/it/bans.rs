@@ -284,7 +284,8 @@ fn a_lockdown_keeps_strangers_from_reading_too() {
 
 /// What the file door answers, with the line that was sent to it.
 fn at_the_file_door(stage: &Stage, line: &str) -> String {
-    let addr = (std::net::Ipv4Addr::LOCALHOST, stage.server().files().port());
+    // In these tests it listens where the line door does.
+    let addr = (stage.server().addr().ip(), stage.server().files().port());
     let mut socket = TcpStream::connect(addr).expect("the file door is open");
     socket.write_all(line.as_bytes()).expect("it is read");
     socket.shutdown(Shutdown::Write).expect("it is open");
