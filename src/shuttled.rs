@@ -18,7 +18,7 @@ use crate::chat::outbox::{Batch, Outbox};
 use crate::chat::registry::Registry;
 use crate::chat::router::Router;
 use crate::chat::ticket::{Credits, Ticket};
-use crate::features::Features;
+use crate::features::{Features, VERBS};
 use crate::metrics::Metrics;
 use crate::model::command::Command;
 use crate::model::event::{Done, Event, Leave, Speech, Warning};
@@ -276,7 +276,7 @@ fn shuttle_past_the_bound_a_gap_says_what_is_missing() {
         let talker = all_asked(client(2, Habit { lines: TALK, ..STAYS }, &house.inbox, 1 << 16));
         for id in 1..=12 {
             let request = Request::of(
-                "MSG",
+                &crate::model::verbs::MSG,
                 Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::own(id.to_string()) }),
             );
             house.inbox.send(Message::Requests(ClientId(2), vec![request; 2], Ticket::free())).unwrap();

@@ -33,7 +33,7 @@ const FUNCTIONS: &[(&str, &str, usize)] =
     &[("src/net/intake.rs", "next", 95), ("crates/chatd/src/serve.rs", "serve", 90)];
 
 /// The most code lines of the card: what is read in an afternoon. It is to become 3,600.
-const CARD: usize = 7_300;
+const CARD: usize = 6_700;
 
 /// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
 const SLACK: usize = 6;
