@@ -717,7 +717,7 @@ test('the list of mentions leads to each of them, in whatever room', async () =>
   const budi = await terminal('budi');
   const ana = await person('ana');
   await ana.click('#mentions');
-  await ana.waitForSelector('.toast:has-text("No user")');
+  await ana.waitForSelector('.toast:has-text("no recent mentions")');
   await say(ana, '/join #rust');
   await ana.waitForFunction(() => document.querySelector('#title').textContent === '#rust');
   budi.say('@ana look here :tada:');
