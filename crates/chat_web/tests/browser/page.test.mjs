@@ -739,6 +739,25 @@ test('the list of mentions leads to each of them, in whatever room', async () =>
   assert.deepEqual(ana.errors, []);
 });
 
+test('dice are a line of the server, in the room that is looked at, and no words of a user look like it', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const ana = await person('ana');
+  await say(ana, '/join #rust');
+  await ana.waitForFunction(() => document.querySelector('#title').textContent === '#rust');
+  budi.say('/join #rust');
+  await budi.hears('OK JOIN room=#rust');
+  await say(ana, '/roll 2d6');
+  await budi.hears('ROLL #rust ana 2d6: ');
+  await ana.waitForSelector('.note.feature:has-text("ana rolls 2d6: ")');
+  budi.say('/roll d20');
+  await ana.waitForSelector('.note.feature:has-text("budi rolls 1d20: ")');
+  budi.say('/me rolls 2d6: 6+6 = 12');
+  await sees(ana, 'rolls 2d6: 6+6 = 12');
+  assert.equal(await ana.locator('.note.feature').count(), 2);
+  assert.deepEqual(ana.errors, []);
+});
+
 test('an address with a room leads into it, also on an origin that is not secure', async () => {
   await serve({ flags: ['--web-origins', 'http://chat.lan'] });
   const plain = await launch(['--host-resolver-rules=MAP chat.lan 127.0.0.1']);
