@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::hooks::{Commit, Hooks};
+use crate::chat::hooks::{Commit, Hooks, NOT_HERE};
 use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
@@ -173,10 +173,10 @@ impl Hooks for Features {
             Command::Inspect { watch } => turn.inspect(id, watch),
             Command::Feature(command) => {
                 let answer = COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, &command));
-                answer.unwrap_or(Err(Refusal::NO_TEXT))
+                answer.unwrap_or(Err(NOT_HERE))
             }
             // The kernel carries these out.
-            _ => Err(Refusal::NO_TEXT),
+            _ => Err(NOT_HERE),
         }
     }
 

@@ -349,7 +349,8 @@ pub trait Hooks: Sized {
 /// The lines of a page of history where a client does not say how many.
 pub(crate) const PAGE: usize = 50;
 
-const NOT_HERE: Refusal =
+/// The refusal of a command that no feature of this server carries out.
+pub(crate) const NOT_HERE: Refusal =
     Refusal::fixed(Code::UnknownVerb, "This server does not have that command. /help shows those it has.");
 
 /// A router with this plays the kernel alone: names, rooms, lines, whispers, lists, history, limits.

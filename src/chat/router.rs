@@ -385,20 +385,16 @@ impl<F: Hooks> Turn<'_, F> {
 
     /// Tells a room what a client did, except the clients that ignore it.
     pub(crate) fn tell_room_from(&mut self, name: &RoomName, from: &Name, event: Event) {
-        let envelope = Envelope::new(self.now.wall, event);
-        self.router.publish(&envelope);
-        self.spread(name, None, Some(from), envelope);
+        self.spread(name, None, Some(from), Envelope::new(self.now.wall, event));
     }
 
     /// Tells all members of a room but one.
     pub(crate) fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
-        let envelope = Envelope::new(self.now.wall, event);
-        self.router.publish(&envelope);
-        self.spread(name, but, None, envelope);
+        self.spread(name, but, None, Envelope::new(self.now.wall, event));
     }
 
-    /// Puts something into a room's news, which all members hear at the end of the turn, but for one, and for those
-    /// who ignore its author.
+    /// Shows something to the taps, and puts it into a room's news, which all members hear at the end of the turn, but for one, and
+    /// for those who ignore its author.
     pub(crate) fn spread(
         &mut self,
         name: &RoomName,
@@ -406,6 +402,7 @@ impl<F: Hooks> Turn<'_, F> {
         from: Option<&Name>,
         envelope: Arc<Envelope>,
     ) {
+        self.router.publish(&envelope);
         let Some(room) = self.router.rooms.get(name) else { return };
         let ignores = |id: &ClientId| {
             room.members.contains(id)

@@ -325,7 +325,6 @@ impl<F: Hooks> Turn<'_, F> {
             _ => return (id, Some(envelope)),
         };
         F::said(self, name, &envelope);
-        self.router.publish(&envelope);
         self.spread(name, speaker, Some(&from), envelope.clone());
         (id, Some(envelope))
     }
