@@ -152,14 +152,14 @@ impl Server {
             Start::Ngircd => ngircd(addr, limits),
             Start::Inspircd => inspircd(addr, limits),
             Start::ChatServer => flags(clients, limits).join(" "),
-            Start::Page => format!("{} --data off --web 127.0.0.1:0", flags(clients, limits).join(" ")),
+            Start::Page => format!("{} --data off --web 127.0.0.1:0", product_flags(clients, limits)),
             // The folder is another each time.
             Start::Kept(durability) => {
-                format!("{} --web off --durability {durability}", flags(clients, limits).join(" "))
+                format!("{} --web off --durability {durability}", product_flags(clients, limits))
             }
-            Start::Chatd(None) => format!("{} --data off --web off", flags(clients, limits).join(" ")),
+            Start::Chatd(None) => format!("{} --data off --web off", product_flags(clients, limits)),
             Start::Chatd(Some(engine)) => {
-                format!("{} --data off --web off --engine {engine}", flags(clients, limits).join(" "))
+                format!("{} --data off --web off --engine {engine}", product_flags(clients, limits))
             }
         }
     }
@@ -228,6 +228,11 @@ fn flags(clients: usize, limits: Limits) -> Vec<String> {
         flags.extend(["--burst", "0", "--spam-lines", "0", "--spam-repeats", "0"]);
     }
     flags.into_iter().map(String::from).collect()
+}
+
+/// Those of chatd. Its file door is on by default, at one port: of two servers that run at once the second one would not start.
+fn product_flags(clients: usize, limits: Limits) -> String {
+    format!("{} --files 127.0.0.1:0", flags(clients, limits).join(" "))
 }
 
 fn ngircd(addr: SocketAddr, limits: Limits) -> String {
