@@ -17,9 +17,12 @@ pub trait Told: Any + fmt::Debug + Send + Sync {
     /// The same for people, without the room: it begins with a name, and goes on with words that nothing else begins with
     /// (tests/it/forging.rs).
     fn sentence(&self) -> String;
-    /// Whether the sentence says in which room it is. Else doors put the room in front, if it is not the lobby.
-    fn names_room(&self) -> bool {
-        false
+    /// What people read before the sentence: a room that is not the lobby. It is empty where the sentence itself names the room.
+    fn place(&self) -> String {
+        match self.room() {
+            Some(room) if *room != RoomName::lobby() => format!("{room} "),
+            _ => String::new(),
+        }
     }
     /// Whether it is left out first where a client reads too slowly, as coming and going is.
     fn is_passing(&self) -> bool {
@@ -64,9 +67,9 @@ impl FeatureEvent {
         &self.0.sentence
     }
 
-    /// See [`Told::names_room`].
-    pub fn names_room(&self) -> bool {
-        self.0.told.names_room()
+    /// What people read before the sentence.
+    pub fn place(&self) -> String {
+        self.0.told.place()
     }
 
     /// See [`Told::is_passing`].
