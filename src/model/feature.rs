@@ -17,6 +17,13 @@ pub trait Told: Any + fmt::Debug + Send + Sync {
     /// The same for people, without the room: it begins with a name, and goes on with words that nothing else begins with
     /// (tests/it/forging.rs).
     fn sentence(&self) -> String;
+    /// What people read before the sentence: a room that is not the lobby. It is empty where the sentence itself names the room.
+    fn place(&self) -> String {
+        match self.room() {
+            Some(room) if *room != RoomName::lobby() => format!("{room} "),
+            _ => String::new(),
+        }
+    }
 }
 
 /// An event of a feature. For what is rare: what is said often has a variant of its own in [`Event`](crate::model::event::Event).
@@ -54,6 +61,11 @@ impl FeatureEvent {
     /// The same for people, without the room.
     pub fn sentence(&self) -> &str {
         &self.0.sentence
+    }
+
+    /// What people read before the sentence.
+    pub fn place(&self) -> String {
+        self.0.told.place()
     }
 
     /// About how many bytes its line has.
