@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::feature::FeatureCommand;
+use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::roles::Role;
@@ -200,6 +200,13 @@ pub enum Command {
     /// Panics where it is told to: the tests' way to show what a panic costs.
     #[cfg(test)]
     Crash,
+}
+
+impl Command {
+    /// A command of a feature.
+    pub fn feature(command: impl Asked) -> Command {
+        Command::Feature(FeatureCommand::new(command))
+    }
 }
 
 /// What the next line is, instead of what it looks like.
