@@ -25,7 +25,7 @@ use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
 };
-use chat_server::model::feature::{FeatureCommand, FeatureEvent, Told};
+use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
 use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::model::now::Moment;
@@ -249,11 +249,6 @@ fn words() -> impl Strategy<Value = Text> {
         .prop_map(|w| Text::new(&w).unwrap())
 }
 
-/// A command of a feature.
-fn sealed(command: impl Eq + std::fmt::Debug + Send + Sync + 'static) -> Command {
-    Command::Feature(FeatureCommand::new(command))
-}
-
 /// A command with its verb and its arguments as a program writes them.
 fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
     prop_oneof![talk(), moderation(), work()]
@@ -374,12 +369,12 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         }),
         (option::of(room()), 0u64.., 1usize..=500).prop_map(|(room, after, limit)| {
             let args = format!("{} after={after} limit={limit}", room_args(&room));
-            (sealed(Export { room, after, limit }), "EXPORT", args)
+            (Command::feature(Export { room, after, limit }), "EXPORT", args)
         }),
         (option::of(room()), "[a-z]{1,9}( [a-z=]{1,9}){0,3}", option::of(0u64..), 1usize..=500).prop_map(
             move |(room, words, before, limit)| {
                 let args = format!("{} {words}{} limit={limit}", room_args(&room), pair("before", before));
-                (sealed(Search { room, words: text(&words), before, limit }), "SEARCH", args)
+                (Command::feature(Search { room, words: text(&words), before, limit }), "SEARCH", args)
             }
         ),
         (name(), select(vec!["", "member", "op", "admin"])).prop_map(|(name, role)| {

@@ -2,7 +2,7 @@
 
 use crate::model::args::{Args, Pair};
 use crate::model::command::{Command, MAX_PAGE, PAGE};
-use crate::model::feature::FeatureCommand;
+use crate::model::feature::Asked;
 use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
@@ -44,6 +44,10 @@ pub struct Export {
     pub limit: usize,
 }
 
+impl Asked for Search {}
+
+impl Asked for Export {}
+
 fn search(mut args: Args) -> Result<Command, Refusal> {
     let (room, mut words, mut before, mut limit) = (args.room()?, Vec::new(), None, 50);
     while let Some(option) = args.option() {
@@ -59,7 +63,7 @@ fn search(mut args: Args) -> Result<Command, Refusal> {
     }
     let words = words.iter().map(Pair::as_str).collect::<Vec<_>>().join(" ");
     let search = Search { room, words: Text::own(words), before, limit };
-    Ok(Command::Feature(FeatureCommand::new(search)))
+    Ok(Command::feature(search))
 }
 
 fn export(mut args: Args) -> Result<Command, Refusal> {
@@ -71,5 +75,5 @@ fn export(mut args: Args) -> Result<Command, Refusal> {
             _ => return Err(option.unfit()),
         }
     }
-    Ok(Command::Feature(FeatureCommand::new(Export { room, after, limit })))
+    Ok(Command::feature(Export { room, after, limit }))
 }
