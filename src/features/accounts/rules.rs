@@ -5,20 +5,21 @@ use std::net::IpAddr;
 
 use crate::chat::message::Client;
 use crate::chat::router::{Answer as Told, Turn};
+use crate::features::accounts::Command;
 use crate::features::accounts::state::{Accounts, Then};
 use crate::features::archive::state as archive;
-use crate::features::archive::store::{Account, Answer, Question, Refused};
+use crate::features::archive::store::{Account, Answer, Proof, Question, Refused};
 use crate::features::operators::state::Doer;
 use crate::features::state::{Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
-use crate::model::command::Prompt;
 use crate::model::event::{Done, Envelope, Event, Leave, Words};
+use crate::model::feature::FeatureCommand;
 use crate::model::looks::reserved;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::{Policy, Role};
-use crate::model::secrets::{Proof, Secret};
+use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
 /// The most passwords of one neighbourhood that wait until the store looks at them, and that wait in all.
@@ -47,6 +48,23 @@ impl Refusal {
         Code::NeedsTls,
         "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it.",
     );
+}
+
+/// Carries out the commands of accounts.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Told<Features>, Refusal>> {
+    Some(match command.open::<Command>()?.clone() {
+        Command::Ask(_) => turn.accounts_mut().map(drop).and_then(|()| turn.ask_for_secret(id, command)),
+        Command::Register(words) => turn.register(id, &words),
+        Command::Login(proof) => turn.login(id, proof),
+        Command::Logout { everywhere } => turn.logout(id, everywhere),
+        Command::ChangePassword { old, new } => turn.change_password(id, old, new),
+        Command::Role { name, role } => turn.grant(id, name, role),
+        Command::InviteCode => turn.invite_code(id),
+    })
 }
 
 impl Turn<'_, Features> {
@@ -146,17 +164,9 @@ impl Turn<'_, Features> {
 
     // ---- commands ----
 
-    /// A command whose password, or key, is asked for.
-    pub(crate) fn prompt(&mut self, id: ClientId, what: Prompt) -> Result<Told<Features>, Refusal> {
-        match what {
-            Prompt::OperatorKey => drop(self.has_operator_key()?),
-            _ => drop(self.accounts_mut()?),
-        }
-        self.ask_for_secret(id, what)
-    }
-
-    /// Asks for a password, where it would be looked at: else it would be on its way, for others to read, before it is refused.
-    fn ask_for_secret(&mut self, id: ClientId, what: Prompt) -> Result<Told<Features>, Refusal> {
+    /// Asks for the password, or the key, that a command lacks, where it would be looked at: else it would be on its way, for others
+    /// to read, before it is refused.
+    pub(crate) fn ask_for_secret(&mut self, id: ClientId, command: &FeatureCommand) -> Result<Told<Features>, Refusal> {
         let takes_plain = self.clients.policy.is_some_and(|policy| policy.plain_passwords);
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         if !client.is_private() && !takes_plain {
@@ -164,11 +174,12 @@ impl Turn<'_, Features> {
         }
         client.state.is_prompted = true;
         let is_hidden = client.state.is_edited || client.state.is_hidden;
+        let what = command.prompt().unwrap_or_default();
         Ok(Told::Event(Event::Prompt { what, is_hidden }))
     }
 
     /// `REGISTER`: for who has a name already all of it is the password; else name, password and perhaps a code.
-    pub(crate) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told<Features>, Refusal> {
+    fn register(&mut self, id: ClientId, words: &Secret) -> Result<Told<Features>, Refusal> {
         const USAGE: &str = "REGISTER:<password> for the name you have, or REGISTER:<name> <password> [code]";
         self.accounts_mut()?;
         if self.is_signed_in(id) {
@@ -196,7 +207,7 @@ impl Turn<'_, Features> {
     }
 
     /// `LOGIN`.
-    pub(crate) fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told<Features>, Refusal> {
+    fn login(&mut self, id: ClientId, proof: Proof) -> Result<Told<Features>, Refusal> {
         let from = self.address(id)?;
         let question = Question::SignIn { proof, token: false, from, guarded: None };
         let (question, then) = self.checked(question, from, Some(id), self.is_private(id))?;
@@ -204,12 +215,7 @@ impl Turn<'_, Features> {
     }
 
     /// `PASSWD`.
-    pub(crate) fn change_password(
-        &mut self,
-        id: ClientId,
-        old: Secret,
-        new: Secret,
-    ) -> Result<Told<Features>, Refusal> {
+    fn change_password(&mut self, id: ClientId, old: Secret, new: Secret) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
             return Err(Refusal::NOT_SIGNED_IN);
@@ -221,7 +227,7 @@ impl Turn<'_, Features> {
     }
 
     /// `LOGOUT`: this connection, or all of the account.
-    pub(crate) fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told<Features>, Refusal> {
+    fn logout(&mut self, id: ClientId, everywhere: bool) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if !self.is_signed_in(id) {
             return Err(Refusal::NOT_SIGNED_IN);
@@ -244,7 +250,7 @@ impl Turn<'_, Features> {
     }
 
     /// `ROLE`.
-    pub(crate) fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told<Features>, Refusal> {
+    fn grant(&mut self, id: ClientId, name: Name, role: Option<Role>) -> Result<Told<Features>, Refusal> {
         let known = self.accounts_mut()?.by_name.get(&name).cloned();
         let known = known.ok_or_else(|| Refusal::no_such_user(&name))?;
         let Some(role) = role else { return Ok(Told::Done(Done::Role { name: known.name, role: known.role })) };
@@ -256,7 +262,7 @@ impl Turn<'_, Features> {
     }
 
     /// `INVITECODE`.
-    pub(crate) fn invite_code(&mut self, id: ClientId) -> Result<Told<Features>, Refusal> {
+    fn invite_code(&mut self, id: ClientId) -> Result<Told<Features>, Refusal> {
         self.accounts_mut()?;
         if self.role(id) < Role::Op {
             return Err(Refusal::not_allowed(Role::Op));
