@@ -359,7 +359,11 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         option::of(any::<bool>()).prop_map(move |is| (Command::Telnet(is), "TELNET", maybe_on(is))),
         option::of(any::<bool>()).prop_map(move |watch| (Command::Inspect { watch }, "INSPECT", maybe_on(watch))),
         any::<bool>().prop_map(|everywhere| {
-            (Command::feature(accounts::Command::Logout { everywhere }), "LOGOUT", if everywhere { "all" } else { "" }.to_string())
+            (
+                Command::feature(accounts::Command::Logout { everywhere }),
+                "LOGOUT",
+                if everywhere { "all" } else { "" }.to_string(),
+            )
         }),
         option::of(0u64..=86_400).prop_map(|after| {
             let args = after.map_or("cancel".into(), |after| format!("{after}s"));

@@ -290,7 +290,12 @@ impl Sender {
 
     /// The line behind a question is the password, as it is; there are two where it is to be another. They are read also where
     /// the server does not ask, for what is not wanted as a password must not be said.
-    fn give_passwords(&mut self, asked: &FeatureCommand, known: Option<Secret>, input: &mut impl BufRead) -> io::Result<()> {
+    fn give_passwords(
+        &mut self,
+        asked: &FeatureCommand,
+        known: Option<Secret>,
+        input: &mut impl BufRead,
+    ) -> io::Result<()> {
         let count = if lacks_two(asked) { 2 } else { 1 };
         let is_typed = io::stdin().is_terminal();
         for number in 1..=count {

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use chat_server::features::accounts::{self, Password};
 use chat_server::features::VERBS;
+use chat_server::features::accounts::{self, Password};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Command, ModeChange};
 use chat_server::model::feature::FeatureCommand;

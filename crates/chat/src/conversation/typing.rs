@@ -1,7 +1,7 @@
 //! What the person types: said, sent as a command, or kept until the connection is back.
 
-use chat_server::features::{VERBS, accounts};
 use chat_server::features::archive::store::Proof;
+use chat_server::features::{VERBS, accounts};
 use chat_server::model::command::{Choice, Command, View as WireView};
 use chat_server::model::request::Request;
 use chat_server::model::secrets::Secret;
