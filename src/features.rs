@@ -13,6 +13,7 @@ use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::message::Call;
 use crate::features::moderation::sanction::Sanctions;
 use crate::features::operators::state::{Doer, Operators};
+use crate::features::presence::state::Presence;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Tag};
 use crate::model::feature::FeatureCommand;
@@ -112,7 +113,11 @@ pub mod rooms;
 pub(crate) mod state;
 
 /// What carries out the commands of the features: each takes those of its own type.
-const COMMANDS: &[CarryOut] = &[dice::carry_out];
+const COMMANDS: &[CarryOut] = &[
+    // In any order: each opens its own type.
+    presence::rules::carry_out,
+    dice::carry_out,
+];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
 
@@ -134,17 +139,12 @@ impl Hooks for Features {
             files: None,
             glass: None,
             operators: Operators::new(config.operator_key.clone()),
+            presence: Presence::default(),
         }
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::Who(name) => turn.who(id, &name),
-            Command::Reply(text) => turn.reply(id, text),
-            Command::Away(why) => turn.away(id, why),
-            Command::Ignore(name) => turn.ignore(id, name),
-            Command::Unignore(name) => turn.unignore(id, name),
-            Command::Typing { room, on } => turn.typing(id, room, on),
             Command::Topic { room, text } => turn.topic(id, room, text),
             Command::Invite { name, room } => turn.invite(id, name, room),
             Command::Mode { room, change } => turn.mode(id, room, change),
@@ -316,6 +316,7 @@ impl Hooks for Features {
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
+        turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_sanctioned(client.id);
             turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
-use chat_server::model::event::{Envelope, Event, Measure, Wire};
+use chat_server::features::presence::typing::Typing;
+use chat_server::model::event::{Envelope, Event, FeatureEvent, Measure, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
 
 use super::AppState;
@@ -60,18 +61,12 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             let from = state.author_named(by);
             ServerFrame::Topic { room: bare(room), from, at, text: text.to_string() }
         }
-        Event::Typing { room, by, name, on: true } => {
-            ServerFrame::UserTyping { room: bare(room), user: author(*by, name) }
-        }
-        Event::Typing { room, by, name, on: false } => {
-            ServerFrame::UserStoppedTyping { room: bare(room), user: author(*by, name) }
-        }
         Event::Mode { room, by, did, modes } => {
             ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
         }
         Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
         Event::Moderated { room, by, what } => moderated(state, envelope, room.as_ref(), by.as_ref(), what),
-        Event::Feature(event) => feature_frame(event, at),
+        Event::Feature(event) => presence_frame(state, event).unwrap_or_else(|| feature_frame(event, at)),
         Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
@@ -91,6 +86,12 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         | Event::Pong(_)
         | Event::Bye { .. } => return None,
     })
+}
+
+fn presence_frame(state: &AppState, event: &FeatureEvent) -> Option<ServerFrame> {
+    let Typing { room, by, name, on } = event.open()?;
+    let (room, user) = (bare(room), state.ids.author(*by, name));
+    Some(if *on { ServerFrame::UserTyping { room, user } } else { ServerFrame::UserStoppedTyping { room, user } })
 }
 
 fn moderated(
