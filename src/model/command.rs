@@ -156,26 +156,6 @@ pub enum Command {
         /// The most acts.
         limit: usize,
     },
-    /// Old lines that have all these words.
-    Search {
-        /// Where; `None` is everywhere.
-        room: Option<RoomName>,
-        /// The words to search for, as typed.
-        words: Text,
-        /// Only ids below this one, in one room.
-        before: Option<u64>,
-        /// The most lines.
-        limit: usize,
-    },
-    /// Old lines as JSON.
-    Export {
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-        /// Only ids above this one.
-        after: u64,
-        /// The most lines.
-        limit: usize,
-    },
     /// Send a file, which comes by the file door.
     SendFile {
         /// The recipient.
