@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::features::moderation::ban::Target;
+use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
@@ -15,9 +16,13 @@ pub struct Moderate {
     pub action: Action,
 }
 
+impl Asked for Moderate {}
+
 /// `BANS`: the bans and mutes of a room, or of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShowBans(pub Scope);
+
+impl Asked for ShowBans {}
 
 /// Where an action holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
