@@ -24,7 +24,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/features.rs", 360),
     ("src/features/accounts/rules.rs", 560),
     ("src/chat/router/commands.rs", 560),
-    ("src/features/moderation/rules.rs", 460),
     ("src/protocol/telnet.rs", 400),
 ];
 
