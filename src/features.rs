@@ -110,6 +110,8 @@ pub mod operators;
 pub mod presence;
 pub mod rooms;
 pub(crate) mod state;
+#[cfg(all(test, not(shuttle)))]
+mod together;
 
 /// What carries out the commands of the features: each takes those of its own type.
 const COMMANDS: &[CarryOut] = &[dice::carry_out];

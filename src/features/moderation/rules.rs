@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::chat::router::{IN_NO_ROOM, Router, Turn};
+use crate::chat::router::rooms::IN_NO_ROOM;
+use crate::chat::router::{Router, Turn};
 use crate::features::moderation::list::{self, BanInfo};
 use crate::features::moderation::sanction::{Held, Kind, MAX_SANCTIONS, Sanction, Sanctions, Suspect, Told};
 use crate::features::moderation::words::done;
