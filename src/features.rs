@@ -113,8 +113,12 @@ pub(crate) mod state;
 #[cfg(all(test, not(shuttle)))]
 mod together;
 
-/// What carries out the commands of the features: each takes those of its own type.
-const COMMANDS: &[CarryOut] = &[dice::carry_out];
+/// What carries out the commands of the features.
+const COMMANDS: &[CarryOut] = &[
+    // Each takes those of its own types.
+    archive::rules::carry_out,
+    dice::carry_out,
+];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
 
@@ -168,8 +172,6 @@ impl Hooks for Features {
             Command::Shutdown(Some(after)) => turn.stop_after(id, after),
             Command::Shutdown(None) => turn.stop_no_more(id),
             Command::Audit { before, limit } => turn.audit(id, before, limit),
-            Command::Search { room, words, before, limit } => turn.search(id, room, words, before, limit),
-            Command::Export { room, after, limit } => turn.export(id, room, after, limit),
             Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
             Command::Files(room) => turn.list_files(id, room),
             Command::Inspect { watch } => turn.inspect(id, watch),

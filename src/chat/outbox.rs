@@ -233,10 +233,11 @@ impl Outbox {
     fn shed(&mut self) {
         let bytes = &mut self.bytes;
         self.pending.retain(|envelope| {
-            let keep = !matches!(
-                envelope.event,
-                Event::Joined { .. } | Event::Left { .. } | Event::Renamed { .. } | Event::Typing { .. }
-            );
+            let keep = match &envelope.event {
+                Event::Joined { .. } | Event::Left { .. } | Event::Renamed { .. } | Event::Typing { .. } => false,
+                Event::Feature(event) => !event.is_passing(),
+                _ => true,
+            };
             *bytes -= if keep { 0 } else { envelope.cost() };
             keep
         });

@@ -1,6 +1,6 @@
 //! The archive: a store keeps what is said, and clients search and export it.
 
-pub mod export;
+pub mod blocks;
 pub mod kept;
 pub(crate) mod reads;
 pub(crate) mod rules;

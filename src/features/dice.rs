@@ -5,7 +5,7 @@ use crate::chat::router::{Answer, Turn};
 use crate::model::args::Args;
 use crate::model::command::Command;
 use crate::model::event::{Event, Words};
-use crate::model::feature::{FeatureCommand, FeatureEvent, Told};
+use crate::model::feature::{Asked, FeatureCommand, Told};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
 use crate::model::refusal::Refusal;
@@ -20,6 +20,8 @@ pub struct Roll {
     count: u8,
     sides: u16,
 }
+
+impl Asked for Roll {}
 
 /// How the dice fell.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ fn read(args: Args) -> Result<Command, Refusal> {
         Some((count.ok()?, sides.parse().ok()?))
     });
     match numbers {
-        Some((count @ 1..=20, sides @ 2..=1_000)) => Ok(Command::Feature(FeatureCommand::new(Roll { count, sides }))),
+        Some((count @ 1..=20, sides @ 2..=1_000)) => Ok(Command::feature(Roll { count, sides })),
         _ => Err(args.explained("One roll is 1d2 to 20d1000, as in /roll 2d6.").unfit()),
     }
 }
@@ -60,7 +62,7 @@ fn throw<F: Hooks>(turn: &mut Turn<'_, F>, id: ClientId, roll: Roll) -> Result<A
     // Of a random number of 64 bits the remainder is even enough: no side is ahead by more than one in 10^16.
     let fell = (0..roll.count).map(|_| 1 + turn.now.draw() % u64::from(roll.sides)).collect();
     let rolled = Rolled { room: room.clone(), name: name.clone(), roll, fell };
-    turn.tell_room_from(&room, &name, Event::Feature(FeatureEvent::new(rolled)));
+    turn.tell_room_from(&room, &name, Event::feature(rolled));
     let words = Words::fixed("The room sees how they fell.").with("room", room.as_str());
     Ok(Answer::Said(words.into()))
 }

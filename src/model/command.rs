@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::feature::FeatureCommand;
+use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::roles::Role;
@@ -173,26 +173,6 @@ pub enum Command {
         /// The most acts.
         limit: usize,
     },
-    /// Old lines that have all these words.
-    Search {
-        /// Where; `None` is everywhere.
-        room: Option<RoomName>,
-        /// The words to search for, as typed.
-        words: Text,
-        /// Only ids below this one, in one room.
-        before: Option<u64>,
-        /// The most lines.
-        limit: usize,
-    },
-    /// Old lines as JSON.
-    Export {
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-        /// Only ids above this one.
-        after: u64,
-        /// The most lines.
-        limit: usize,
-    },
     /// Send a file, which comes by the file door.
     SendFile {
         /// The recipient.
@@ -220,6 +200,13 @@ pub enum Command {
     /// Panics where it is told to: the tests' way to show what a panic costs.
     #[cfg(test)]
     Crash,
+}
+
+impl Command {
+    /// A command of a feature.
+    pub fn feature(command: impl Asked) -> Command {
+        Command::Feature(FeatureCommand::new(command))
+    }
 }
 
 /// What the next line is, instead of what it looks like.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::model::command::{Prompt, Terminal};
 pub use crate::model::done::{Done, Words};
 pub use crate::model::feature::FeatureEvent;
+use crate::model::feature::Told;
 pub use crate::model::file::SharedFile;
 pub use crate::model::leave::{Foreign, Leave, Warning};
 pub use crate::model::measure::Measure;
@@ -217,6 +218,13 @@ pub enum Event {
         /// Whose connection it was.
         name: Option<Name>,
     },
+}
+
+impl Event {
+    /// An event of a feature.
+    pub fn feature(told: impl Told) -> Event {
+        Event::Feature(FeatureEvent::new(told))
+    }
 }
 
 /// What the server says of itself in its first line.

@@ -17,6 +17,17 @@ pub trait Told: Any + fmt::Debug + Send + Sync {
     /// The same for people, without the room: it begins with a name, and goes on with words that nothing else begins with
     /// (tests/it/forging.rs).
     fn sentence(&self) -> String;
+    /// What people read before the sentence: a room that is not the lobby. It is empty where the sentence itself names the room.
+    fn place(&self) -> String {
+        match self.room() {
+            Some(room) if *room != RoomName::lobby() => format!("{room} "),
+            _ => String::new(),
+        }
+    }
+    /// Whether it is left out first where a client reads too slowly, as coming and going is.
+    fn is_passing(&self) -> bool {
+        false
+    }
 }
 
 /// An event of a feature. For what is rare: what is said often has a variant of its own in [`Event`](crate::model::event::Event).
@@ -56,6 +67,16 @@ impl FeatureEvent {
         &self.0.sentence
     }
 
+    /// What people read before the sentence.
+    pub fn place(&self) -> String {
+        self.0.told.place()
+    }
+
+    /// See [`Told::is_passing`].
+    pub fn is_passing(&self) -> bool {
+        self.0.told.is_passing()
+    }
+
     /// About how many bytes its line has.
     pub fn cost(&self) -> usize {
         self.line().cost().max(self.sentence().len())
@@ -68,31 +89,49 @@ impl fmt::Debug for FeatureEvent {
     }
 }
 
-/// A command of a feature.
+/// A command of a feature: a plain type, and what others have to know of it that cannot open it.
+pub trait Asked: Any + Eq + fmt::Debug + Send + Sync {
+    /// The words that other users will read, and the name of the one they go to, or an empty one: the same words again are spam.
+    fn words(&self) -> Option<(&str, &str)> {
+        None
+    }
+}
+
+/// A command of a feature, sealed.
 #[derive(Clone)]
 pub struct FeatureCommand(Arc<dyn Carried>);
 
-/// What any plain type of a feature is: it can be compared with what may be of another type.
+/// [`Asked`] by the cover: it can be compared with what may be of another type.
 trait Carried: Any + fmt::Debug + Send + Sync {
     fn is_same(&self, other: &dyn Any) -> bool;
+    fn words(&self) -> Option<(&str, &str)>;
 }
 
-impl<T: Any + Eq + fmt::Debug + Send + Sync> Carried for T {
+impl<T: Asked> Carried for T {
     fn is_same(&self, other: &dyn Any) -> bool {
         other.downcast_ref() == Some(self)
+    }
+
+    fn words(&self) -> Option<(&str, &str)> {
+        Asked::words(self)
     }
 }
 
 impl FeatureCommand {
     /// Seals a command.
-    pub fn new(command: impl Any + Eq + fmt::Debug + Send + Sync) -> FeatureCommand {
+    pub fn new(command: impl Asked) -> FeatureCommand {
         FeatureCommand(Arc::new(command))
     }
 
     /// The feature's own type, for who knows it.
-    pub fn open<T: Any>(&self) -> Option<&T> {
+    pub fn open<T: Asked>(&self) -> Option<&T> {
         let command: &dyn Any = &*self.0;
         command.downcast_ref()
+    }
+
+    /// See [`Asked::words`].
+    pub fn words(&self) -> Option<(&str, &str)> {
+        self.0.words()
     }
 }
 
@@ -119,6 +158,14 @@ mod tests {
 
     #[derive(Debug, PartialEq, Eq)]
     struct Nod(u8);
+
+    impl Asked for Wave {
+        fn words(&self) -> Option<(&str, &str)> {
+            Some(("budi", "hello"))
+        }
+    }
+
+    impl Asked for Nod {}
 
     impl Told for Wave {
         fn room(&self) -> Option<&RoomName> {
@@ -163,6 +210,9 @@ mod tests {
         assert_eq!(FeatureCommand::new(Wave(3)), FeatureCommand::new(Wave(3)).clone());
         assert_ne!(FeatureCommand::new(Wave(3)), FeatureCommand::new(Wave(4)));
         assert_ne!(FeatureCommand::new(Wave(3)), FeatureCommand::new(Nod(3)));
+        let words = |command: FeatureCommand| command.words().map(|(to, words)| format!("{to}: {words}"));
+        assert_eq!(words(FeatureCommand::new(Wave(3))).as_deref(), Some("budi: hello"));
+        assert_eq!(words(FeatureCommand::new(Nod(3))), None);
     }
 
     /// Whatever a feature writes, it is one line.

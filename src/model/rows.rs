@@ -169,15 +169,6 @@ impl Block {
         };
         Block { room, more, head: head.into(), foot, ..Block::of_lines("HISTORY", lines) }
     }
-
-    /// `SEARCH`: old lines of any room, the oldest first. There are more: ask with `before=` that id.
-    pub fn found(room: Option<RoomName>, lines: Vec<Arc<Envelope>>, more: Option<u64>) -> Block {
-        let head = match lines.len() {
-            0 => "No line was found.".into(),
-            count => format!("{} found:", counted(count, "line")),
-        };
-        Block { room, more, head: head.into(), ..Block::of_lines("SEARCH", lines) }
-    }
 }
 
 /// `1 line`, `3 lines`.

@@ -1,4 +1,5 @@
-//! Every transcript, and every conversation of PROTOCOL.md, on the bare router. The suites play them over TCP.
+//! Every transcript, and every conversation of PROTOCOL.md, on the bare router. The suites play over TCP what needs no clock that
+//! moves when it is told to.
 
 use chat_conformance::play::play;
 use chat_conformance::transcripts::{files, manual};
@@ -6,15 +7,7 @@ use chat_server::testing::Bare;
 
 #[test]
 fn every_transcript_on_the_bare_router() {
-    for (title, text) in files("tests/transcripts") {
-        play(&title, &text, Bare::new);
-    }
-}
-
-/// Where time has to go by, only the bare router can play: its clock moves when it is told to.
-#[test]
-fn every_transcript_about_time() {
-    for (title, text) in files("tests/transcripts/time") {
+    for (title, text) in files() {
         play(&title, &text, Bare::new);
     }
 }

@@ -1,5 +1,5 @@
 //! The file door when things go wrong: peers that vanish, that are slow or silent, that guess, and a server that stops.
-//! tests/transcripts/files.chat has what is said when all goes well.
+//! src/features/files/files.chat has what is said when all goes well.
 
 use std::fs;
 use std::io::{Read, Write};

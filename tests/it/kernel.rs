@@ -25,15 +25,15 @@ use chat_server::testing::{Setup, Shelf, Stage, matches, quick};
 
 /// The transcripts that the kernel plays as the whole server does, and those of its own folder.
 const PLAYED: &[&str] = &[
-    "seed",
-    "foreign",
-    "presence",
-    "newrooms",
-    "time/errors",
-    "time/mute",
-    "time/repeats",
-    "kernel/alone",
-    "kernel/time",
+    "tests/transcripts/seed",
+    "tests/transcripts/foreign",
+    "src/features/presence/presence",
+    "src/features/rooms/newrooms",
+    "tests/transcripts/errors",
+    "tests/transcripts/mute",
+    "tests/transcripts/repeats",
+    "tests/transcripts/kernel/alone",
+    "tests/transcripts/kernel/time",
 ];
 
 /// The kernel's router behind a door that knows the verbs of all features, and a clock that moves only when told.
@@ -131,7 +131,7 @@ impl Stage for Kernel {
 }
 
 fn transcript(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(path).with_extension("chat");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path).with_extension("chat");
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 

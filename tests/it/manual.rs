@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use chat_conformance::transcripts;
 use chat_server::config::{Config, SETTINGS};
 use chat_server::features::VERBS;
 use chat_server::model::code::Code;
@@ -21,18 +22,10 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-fn files(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
-    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
-}
-
 /// Every transcript, and the conversations of the manual with them: all that is played.
 fn played() -> String {
-    let paths = [files("tests/transcripts"), files("tests/transcripts/time")].concat();
-    let mut all: String = paths.into_iter().map(|path| fs::read_to_string(path).unwrap() + "\n").collect();
-    let manual = read("PROTOCOL.md");
-    all.extend(manual.split("```chat\n").skip(1).filter_map(|part| part.split("```").next()));
-    all
+    let files = [transcripts::files(), transcripts::manual()].concat();
+    files.into_iter().map(|(_, text)| text + "\n").collect()
 }
 
 /// What stands in a section of the manual, without its heading.

@@ -284,7 +284,7 @@ fn the_engines_are_as_long_as_their_paper_says() {
 /// docs/add-a-command.md: what it quotes stands in the feature, in the table or in the transcript, and both languages quote the same.
 #[test]
 fn the_page_on_a_new_command_quotes_what_there_is() {
-    let sources = ["src/features/dice.rs", "src/features.rs", "tests/transcripts/dice.chat"].map(read).concat();
+    let sources = ["src/features/dice.rs", "src/features.rs", "src/features/dice.chat"].map(read).concat();
     let quotes = |page: &str| -> Vec<String> {
         let fences = ["```rust\n", "```chat\n"];
         let text = read(page);

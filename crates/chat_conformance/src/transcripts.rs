@@ -11,18 +11,45 @@ use crate::tcp::Tcp;
 /// Where the workspace lies.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// The transcripts in a folder of the workspace, each with its title.
+/// Every transcript, with its title: those of the kernel in tests/transcripts, and those of each feature in its folder.
 ///
 /// # Panics
 /// There is none.
-pub fn files(folder: &str) -> Vec<(String, String)> {
-    let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|kind| kind == "chat"));
+pub fn files() -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    find(&Path::new(ROOT).join("tests/transcripts"), &mut paths);
+    find(&Path::new(ROOT).join("src/features"), &mut paths);
+    // A kernel without features says other words here and there: tests/it/kernel.rs plays these.
+    paths.retain(|path| !path.components().any(|part| part.as_os_str() == "kernel"));
     paths.sort();
-    assert!(!paths.is_empty(), "no transcripts in {folder}");
+    assert!(paths.len() > 20, "no transcripts");
     let text = |path: &PathBuf| fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     paths.iter().map(|path| (path.display().to_string(), text(path))).collect()
+}
+
+fn find(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            find(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "chat") {
+            found.push(path);
+        }
+    }
+}
+
+/// Those that a real server plays, whose clock goes by itself: the others move it, edit the settings, or say where a client is.
+///
+/// # Panics
+/// There is none.
+pub fn real_files() -> Vec<(String, String)> {
+    let is_bare = |line: &str| {
+        let only_bare = [" connects from ", " stops reading"];
+        line.starts_with("wait ") || line.starts_with("settings ") || only_bare.iter().any(|words| line.contains(words))
+    };
+    let mut files = files();
+    files.retain(|(_, text)| !text.lines().any(is_bare));
+    files
 }
 
 /// The conversations in the manual: its blocks that begin with ```chat.
@@ -41,7 +68,7 @@ pub fn manual() -> Vec<(String, String)> {
 }
 
 pub fn every_transcript_over_tcp(engine: Engine) {
-    for (title, text) in files("tests/transcripts") {
+    for (title, text) in real_files() {
         play(&title, &text, |setup| Tcp::new(engine, setup));
     }
 }

@@ -258,7 +258,7 @@ pub fn export(
         let mut rows = find.query(params![number, since]).map_err(wrong)?;
         while let Some(row) = rows.next().map_err(wrong)? {
             let (_, line) = line(&name, row).map_err(wrong)?;
-            if let Some(json) = chat_server::features::archive::export::json(&line) {
+            if let Some(json) = chat_server::features::archive::blocks::json(&line) {
                 writeln!(out, "{json}").map_err(|error| ToolError::Write { path: "the export".into(), error })?;
                 count += 1;
             }

@@ -23,6 +23,8 @@ use crate::model::now::Now;
 use crate::model::roles::Policy;
 use crate::model::text::Text;
 
+pub(crate) use pages::carry_out;
+
 mod pages;
 mod questions;
 

@@ -2,6 +2,8 @@
 
 use crate::model::args::{Args, Pair};
 use crate::model::command::{Command, MAX_PAGE, PAGE};
+use crate::model::feature::Asked;
+use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 use crate::model::verb::{Needs, Verb, verb};
@@ -18,6 +20,34 @@ pub static EXPORT: Verb =
         .needs(Needs::Store)
         .long();
 
+/// Old lines that have all these words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Search {
+    /// Where; `None` is everywhere.
+    pub room: Option<RoomName>,
+    /// The words to search for, as typed.
+    pub words: Text,
+    /// Only ids below this one, in one room.
+    pub before: Option<u64>,
+    /// The most lines.
+    pub limit: usize,
+}
+
+/// Old lines as JSON.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// Where; `None` is the current room.
+    pub room: Option<RoomName>,
+    /// Only ids above this one.
+    pub after: u64,
+    /// The most lines.
+    pub limit: usize,
+}
+
+impl Asked for Search {}
+
+impl Asked for Export {}
+
 fn search(mut args: Args) -> Result<Command, Refusal> {
     let (room, mut words, mut before, mut limit) = (args.room()?, Vec::new(), None, 50);
     while let Some(option) = args.option() {
@@ -32,7 +62,8 @@ fn search(mut args: Args) -> Result<Command, Refusal> {
         return Err(args.missing());
     }
     let words = words.iter().map(Pair::as_str).collect::<Vec<_>>().join(" ");
-    Ok(Command::Search { room, words: Text::own(words), before, limit })
+    let search = Search { room, words: Text::own(words), before, limit };
+    Ok(Command::feature(search))
 }
 
 fn export(mut args: Args) -> Result<Command, Refusal> {
@@ -44,5 +75,5 @@ fn export(mut args: Args) -> Result<Command, Refusal> {
             _ => return Err(option.unfit()),
         }
     }
-    Ok(Command::Export { room, after, limit })
+    Ok(Command::feature(Export { room, after, limit }))
 }

@@ -78,8 +78,7 @@ impl Lines {
             }
             Event::Moderated { room, by, what } => self.measure_for_people(room, by, what),
             Event::Feature(event) => {
-                let room = event.room().map_or_else(String::new, elsewhere);
-                self.happened(format_args!("{room}{}", event.sentence()));
+                self.happened(format_args!("{}{}", event.place(), event.sentence()));
             }
             Event::Note { room: Some(room), text } => self.happened(format_args!("{room}: {text}")),
             Event::Note { room: None, text } | Event::Role { text, .. } => {

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use chat_server::features::archive::export::json;
+use chat_server::features::archive::blocks::json;
 use chat_server::features::archive::store::Question;
 use chat_server::features::message::Onlooker;
 use chat_server::model::code::Code;

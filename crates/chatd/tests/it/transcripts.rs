@@ -189,7 +189,7 @@ impl<D: Dial> Stage for Program<D> {
 
 /// The transcripts, and the conversations of the manual.
 fn all() -> Vec<(String, String)> {
-    [transcripts::files("tests/transcripts"), transcripts::manual()].concat()
+    [transcripts::real_files(), transcripts::manual()].concat()
 }
 
 /// Whether a transcript is about a server that keeps something, or about one that does not; most are about neither.

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use crate::chat::history::Page;
 use crate::chat::hooks::PAGE;
-use crate::chat::router::{Answer as Told, Turn};
-use crate::features::archive::export::exported;
+use crate::chat::router::Turn;
+use crate::features::archive::blocks::{exported, found};
 use crate::features::archive::state::Then;
-use crate::features::archive::store::{Answer, Question, Refused};
-use crate::features::state::{Features, Later, Room};
+use crate::features::archive::store::{self, Question, Refused};
+use crate::features::archive::verbs::{Export, Search};
+use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::audit::Entry;
 use crate::model::command::HistoryQuery;
 use crate::model::event::{Block, Envelope, Event};
-use crate::model::names::{ClientId, RoomName};
+use crate::model::feature::FeatureCommand;
+use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
-use crate::model::text::Text;
 
 /// Where a page of history is.
 enum Older {
@@ -24,15 +25,25 @@ enum Older {
     InStore(Question, Vec<Arc<Envelope>>),
 }
 
+/// Carries out the commands of the archive.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer, Refusal>> {
+    let searched = command.open().map(|search| turn.search(id, search));
+    searched.or_else(|| command.open().map(|export| turn.export(id, export)))
+}
+
 impl Turn<'_, Features> {
     /// `HISTORY`.
-    pub(crate) fn page_of_history(&self, room: &Room, query: &HistoryQuery) -> Told<Features> {
+    pub(crate) fn page_of_history(&self, room: &Room, query: &HistoryQuery) -> Answer {
         let (before, after, limit) = (query.before, query.after, query.limit.unwrap_or(PAGE));
         match self.older(room, before, after, limit, false) {
-            Older::Here((lines, more)) => Told::Block(Block::history(Some(room.name.clone()), lines, more)),
+            Older::Here((lines, more)) => Answer::Block(Block::history(Some(room.name.clone()), lines, more)),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: room.name.clone(), limit, after, behind, export: false };
-                Told::Later(Later::Ask(question, then))
+                Answer::Later(Later::Ask(question, then))
             }
         }
     }
@@ -57,14 +68,8 @@ impl Turn<'_, Features> {
     }
 
     /// `SEARCH`.
-    pub(crate) fn search(
-        &mut self,
-        id: ClientId,
-        room: Option<RoomName>,
-        words: Text,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Told<Features>, Refusal> {
+    fn search(&mut self, id: ClientId, search: &Search) -> Result<Answer, Refusal> {
+        let Search { room, words, before, limit } = search.clone();
         if self.router.features.archive.is_none() {
             return Err(Refusal::no_store("history to search in"));
         }
@@ -75,36 +80,31 @@ impl Turn<'_, Features> {
         let unreadable = self.router.rooms.values().filter(|room| !self.can_read(id, room));
         let hidden = unreadable.map(|room| room.name.clone()).collect();
         let question = Question::Search { room: room.clone(), hidden, words, before, limit };
-        Ok(Told::Later(Later::Ask(question, Then::Found { room })))
+        Ok(Answer::Later(Later::Ask(question, Then::Found { room })))
     }
 
     /// `EXPORT`.
-    pub(crate) fn export(
-        &mut self,
-        id: ClientId,
-        room: Option<RoomName>,
-        after: u64,
-        limit: usize,
-    ) -> Result<Told<Features>, Refusal> {
+    fn export(&mut self, id: ClientId, export: &Export) -> Result<Answer, Refusal> {
+        let Export { room, after, limit } = export.clone();
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
         match self.older(room, None, Some(after), limit, true) {
-            Older::Here((lines, more)) => Ok(Told::Block(exported(name, lines, more))),
+            Older::Here((lines, more)) => Ok(Answer::Block(exported(name, lines, more))),
             Older::InStore(question, behind) => {
                 let then = Then::Page { room: name, limit, after: Some(after), behind, export: true };
-                Ok(Told::Later(Later::Ask(question, then)))
+                Ok(Answer::Later(Later::Ask(question, then)))
             }
         }
     }
 
     /// What the store's answer means for the client that asked.
-    pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: Answer) -> Result<Told<Features>, Refusal> {
+    pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: store::Answer) -> Result<Answer, Refusal> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),
-            (Then::Audit, Answer::Acts { acts, more }) => Ok(Told::Block(Entry::block(acts, more))),
+            (Then::Audit, store::Answer::Acts { acts, more }) => Ok(Answer::Block(Entry::block(acts, more))),
             // Looked at again: a room may have been closed in the meantime.
-            (Then::Page { room, limit, after, behind, export }, Answer::Lines { mut lines, mut more }) => {
+            (Then::Page { room, limit, after, behind, export }, store::Answer::Lines { mut lines, mut more }) => {
                 let room = self.readable(id, &room)?.name.clone();
                 if after.is_none() || more.is_none() {
                     let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
@@ -113,19 +113,19 @@ impl Turn<'_, Features> {
                         more = lines.last().and_then(|line| line.id());
                     }
                 }
-                Ok(Told::Block(match export {
+                Ok(Answer::Block(match export {
                     true => exported(room, lines, more),
                     false => Block::history(Some(room), lines, more),
                 }))
             }
-            (Then::Found { room }, Answer::Lines { mut lines, more }) => {
+            (Then::Found { room }, store::Answer::Lines { mut lines, more }) => {
                 let may_read = |line: &Arc<Envelope>| {
                     line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| self.can_read(id, room))
                 };
                 lines.retain(may_read);
-                Ok(Told::Block(Block::found(room, lines, more)))
+                Ok(Answer::Block(found(room, lines, more)))
             }
-            (Then::Change { room, target, what }, Answer::Lines { lines, .. }) => {
+            (Then::Change { room, target, what }, store::Answer::Lines { lines, .. }) => {
                 match lines.first().map(|line| &line.event) {
                     Some(Event::Said(old)) if old.id == target => self.change_line(id, &old.clone(), what),
                     _ => Err(Refusal::no_such_id(Some(target), &room)),

@@ -1,4 +1,5 @@
-//! A line of a room's log as one JSON object, for programs that take the history away (PROTOCOL.md section 12, "With a store").
+//! What `SEARCH` and `EXPORT` answer: old lines as they were heard, or each as one JSON object, for programs that take the history
+//! away (PROTOCOL.md section 12, "With a store").
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use crate::model::event::{Block, Change, Envelope, Event, Speech, Version, What}
 use crate::model::names::RoomName;
 use crate::model::parts::Parts;
 use crate::model::row::Row;
+use crate::model::rows::counted;
 use crate::model::zone::Zone;
 
 /// A line of a room as `EXPORT` shows it.
@@ -30,6 +32,15 @@ impl Row for Exported {
     }
 }
 
+/// `SEARCH`: old lines of any room, the oldest first. There are more: ask with `before=` that id.
+pub fn found(room: Option<RoomName>, lines: Vec<Arc<Envelope>>, more: Option<u64>) -> Block {
+    let head = match lines.len() {
+        0 => "No line was found.".into(),
+        count => format!("{} found:", counted(count, "line")),
+    };
+    Block { room, more, head: head.into(), ..Block::of_lines("SEARCH", lines) }
+}
+
 /// `EXPORT`: old lines, the oldest first, each as a JSON object. There are more: ask with `after=` that id.
 pub fn exported(room: RoomName, lines: Vec<Arc<Envelope>>, more: Option<u64>) -> Block {
     let rows: Vec<Exported> = lines.into_iter().map(Exported).collect();
@@ -39,7 +50,7 @@ pub fn exported(room: RoomName, lines: Vec<Arc<Envelope>>, more: Option<u64>) ->
 /// One line, without its end; `None` for anything that has no number in a room.
 ///
 /// ```
-/// # use chat_server::{model::event::{Envelope, Event, Speech, Version}, features::archive::export::json, model::names::*, model::text::Text};
+/// # use chat_server::{model::event::{Envelope, Event, Speech, Version}, features::archive::blocks::json, model::names::*, model::text::Text};
 /// # let speech = Speech { room: RoomName::lobby(), id: 7, by: ClientId(0), from: Name::parse("ani").unwrap(), act: false,
 /// #     re: None, version: Version::First, signed: true, cid: None, file: None, text: Text::new("say \"hi\"").unwrap() };
 /// let line = Envelope::new(chrono::DateTime::UNIX_EPOCH, Event::Said(speech));
