@@ -110,6 +110,8 @@ pub mod operators;
 pub mod presence;
 pub mod rooms;
 pub(crate) mod state;
+#[cfg(all(test, not(shuttle)))]
+mod together;
 
 /// What carries out the commands of the features.
 const COMMANDS: &[CarryOut] = &[

@@ -2,7 +2,7 @@
 
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
-use crate::chat::router::commands::already_there;
+use crate::chat::router::rooms::already_there;
 use crate::features::state::{Answer, Features, Room, RoomState};
 use crate::model::code::Code;
 use crate::model::command::ModeChange;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::chat::router::{IN_NO_ROOM, Turn};
+use crate::chat::router::Turn;
+use crate::chat::router::rooms::IN_NO_ROOM;
 use crate::features::moderation::action::{Action, Scope};
 use crate::features::moderation::ban::{Ban, Kind, Target};
 use crate::features::moderation::bans::MAX_BANS;
