@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The lessons in their order.
-const LADDER: [&str; 17] = [
+const LADDER: [&str; 19] = [
     "01_echo",
     "02_queue",
     "03_mutex",
@@ -22,6 +22,8 @@ const LADDER: [&str; 17] = [
     "15_tests",
     "16_tokio",
     "17_pool",
+    "18_operation",
+    "19_replay",
 ];
 const LANGUAGES: [&str; 2] = ["en", "id"];
 

@@ -22,16 +22,21 @@ const SENT: usize = 12 << 20;
 const ENDLESS: usize = 4 << 20;
 
 /// A program whose input is written and whose output is read by lines. It is killed when this is dropped.
-struct Lines {
-    child: Child,
-    stdin: Option<ChildStdin>,
+pub(crate) struct Lines {
+    pub(crate) child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
     lines: Option<Receiver<String>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Lines {
-    fn start(command: &mut Command) -> Lines {
-        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    pub(crate) fn start(command: &mut Command) -> Lines {
+        Lines::start_with_log(command.stderr(Stdio::null()))
+    }
+
+    /// The same, and its stderr goes where the command says.
+    pub(crate) fn start_with_log(command: &mut Command) -> Lines {
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = started.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let (tell, lines) = mpsc::sync_channel(LINES);
@@ -43,13 +48,13 @@ impl Lines {
         Lines { stdin: child.stdin.take(), child, lines: Some(lines), reader: Some(reader) }
     }
 
-    fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         // A program that has ended is for the next read to find out.
         let _ended = self.stdin.as_mut().map(|stdin| stdin.write_all(bytes).and_then(|()| stdin.flush()));
     }
 
     /// The next line; `None` at the end of its output.
-    fn line(&mut self) -> Option<String> {
+    pub(crate) fn line(&mut self) -> Option<String> {
         match self.lines.as_ref().map(|lines| lines.recv_timeout(DEADLINE)) {
             Some(Ok(line)) => Some(line),
             Some(Err(RecvTimeoutError::Disconnected)) | None => None,
@@ -92,7 +97,11 @@ struct Lesson {
 impl Lesson {
     fn start(lesson: &str) -> Lesson {
         let doors = if lesson >= "12_doors" { 2 } else { 1 };
-        let mut program = Lines::start(tied(program(lesson)).args(vec!["127.0.0.1:0"; doors]));
+        let addresses: &[&str] = match lesson {
+            "18_operation" => &["--addr=127.0.0.1:0", "--irc=127.0.0.1:0"],
+            _ => &["127.0.0.1:0"; 2][..doors],
+        };
+        let mut program = Lines::start(tied(program(lesson)).args(addresses));
         let printed: VecDeque<String> = (0..doors).filter_map(|_| program.line()).collect();
         let addr = |line: &String| line.strip_prefix("listening on ")?.parse().ok();
         let doors: Vec<SocketAddr> =
@@ -189,7 +198,7 @@ impl Stage for Lesson {
 
 /// Where a lesson's program is: in the folder of the first, or below it where it is an example. `cargo test -p lessons` builds all of
 /// them; `--test it` alone leaves out the example.
-fn program(lesson: &str) -> PathBuf {
+pub(crate) fn program(lesson: &str) -> PathBuf {
     let first = Path::new(env!("CARGO_BIN_EXE_01_echo"));
     let is_example = lesson == "16_tokio";
     let path = if is_example { first.with_file_name("examples").join(lesson) } else { first.with_file_name(lesson) };
@@ -214,7 +223,7 @@ fn lessons() -> Vec<(String, String)> {
 #[test]
 fn every_lesson_plays_its_transcript() {
     let lessons = lessons();
-    assert_eq!(lessons.len(), 17);
+    assert_eq!(lessons.len(), 19);
     for (name, text) in lessons {
         play(&format!("{name}.chat"), &text, |_| Lesson::start(&name));
     }
