@@ -6,7 +6,6 @@ use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::roles::Role;
-use crate::model::sanction::Whom;
 use crate::model::secrets::{Proof, Secret};
 use crate::model::text::Text;
 use crate::model::zone::Zone;
@@ -92,15 +91,6 @@ pub enum Command {
         /// What to change; `None` only asks.
         change: Option<ModeChange>,
     },
-    /// Keep order.
-    Moderate {
-        /// The room, or the whole server.
-        scope: Scope,
-        /// What is to be done.
-        deed: Deed,
-    },
-    /// Who is banned and who is muted.
-    Bans(Scope),
     /// A page of what was said.
     History(HistoryQuery),
     /// Away with a reason, or back (`None`).
@@ -291,55 +281,6 @@ pub enum Recipient {
     Room(RoomName),
     /// One person.
     Person(Name),
-}
-
-/// Where an act of moderation holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Scope {
-    /// In the current room.
-    Current,
-    /// In this room.
-    Room(RoomName),
-    /// `*`: on the whole server.
-    Server,
-}
-
-/// An act of moderation, with an operator's rights in a room or on the server.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Deed {
-    /// A user becomes an operator of the room.
-    Op(Name),
-    /// And is none any more.
-    Deop(Name),
-    /// A user has to leave, and may come again.
-    Kick {
-        /// The user's name.
-        name: Name,
-        /// The reason given, if any.
-        why: Option<Text>,
-    },
-    /// A user may not speak.
-    Mute {
-        /// The user's name.
-        name: Name,
-        /// For how long; `None` is until it is lifted.
-        time: Option<Duration>,
-        /// The reason given, if any.
-        why: Option<Text>,
-    },
-    /// And may again.
-    Unmute(Name),
-    /// A user has to leave and may not come again.
-    Ban {
-        /// Who, or who from there.
-        whom: Whom,
-        /// For how long; `None` is until it is lifted.
-        time: Option<Duration>,
-        /// The reason given, if any.
-        why: Option<Text>,
-    },
-    /// And may again.
-    Unban(Whom),
 }
 
 /// Which page of a room's history.

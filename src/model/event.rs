@@ -12,7 +12,6 @@ pub use crate::model::feature::FeatureEvent;
 use crate::model::feature::Told;
 pub use crate::model::file::SharedFile;
 pub use crate::model::leave::{Foreign, Leave, Warning};
-pub use crate::model::measure::Measure;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
@@ -159,15 +158,6 @@ pub enum Event {
         by: ClientId,
         /// The name the client has then.
         name: Name,
-    },
-    /// An act of moderation.
-    Moderated {
-        /// Where; `None` is everywhere.
-        room: Option<RoomName>,
-        /// Who; `None` where a time is over.
-        by: Option<Name>,
-        /// What was done.
-        what: Measure,
     },
     /// What this client may do on the whole server is something else from now on.
     Role {
@@ -403,7 +393,6 @@ impl Envelope {
             | Event::Forgotten(_)
             | Event::Emptied { .. }
             | Event::Operator { .. }
-            | Event::Moderated { .. }
             | Event::Warn(_)
             | Event::PasteBegins
             | Event::Prompt { .. }

@@ -38,7 +38,6 @@ impl Lines {
             Event::Operator { room, name, .. } => {
                 self.line("NOTE").field(room).text(format_args!("{name} is the operator of {room} now."));
             }
-            Event::Moderated { room, by, what } => self.measure(room, by, what),
             Event::Feature(event) => self.feature(event),
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
             Event::Role { text, .. } => self.line("NOTE").field("*").text(text),

@@ -76,7 +76,6 @@ impl Lines {
             Event::Operator { room, name, .. } => {
                 self.happened(format_args!("{room}: {name} is the operator of {room} now."));
             }
-            Event::Moderated { room, by, what } => self.measure_for_people(room, by, what),
             Event::Feature(event) => {
                 self.happened(format_args!("{}{}", event.place(), event.sentence()));
             }
