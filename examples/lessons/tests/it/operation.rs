@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use chat_conformance::program::{ended, is_here, tied};
 use chat_server::testing::{DEADLINE, TestClient};
 
+use crate::folder::Folder;
 use crate::programs::{Lines, program};
 
 /// The program with its settings as given, and none of the machine's.
@@ -27,37 +28,16 @@ fn run(flags: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, Stri
     (output.status.code(), out, err)
 }
 
-/// A folder that goes when this is dropped.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("lesson18-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-
-    /// A file in it, and the flag that names it.
-    fn settings(&self, text: &str) -> String {
-        fs::write(self.path("lesson.conf"), text).expect("a file");
-        format!("--config={}", self.path("lesson.conf"))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _what_is_left = fs::remove_dir_all(&self.0);
-    }
+/// A file with settings, as the flag that names it.
+fn settings(folder: &Folder, text: &str) -> String {
+    fs::write(folder.path("lesson.conf"), text).expect("a file");
+    format!("--config={}", folder.path("lesson.conf"))
 }
 
 #[test]
 fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default() {
     let folder = Folder::new("wins");
-    let file = folder.settings("# of ours\n\nburst = 7  # enough\nhistory=8\nlog = warn\n");
+    let file = settings(&folder, "# of ours\n\nburst = 7  # enough\nhistory=8\nlog = warn\n");
     let flags = [file.as_str(), "--burst=9", "--print-config"];
     let (code, printed, logged) = run(&flags, &[("LESSON_BURST", "10"), ("LESSON_HISTORY", "11")]);
     assert_eq!((code, logged.as_str()), (Some(0), ""));
@@ -74,7 +54,7 @@ fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default
     assert_eq!(printed.lines().collect::<Vec<_>>(), expected);
 
     // What is printed is a file that says the same.
-    let again = folder.settings(&printed);
+    let again = settings(&folder, &printed);
     let (_, reprinted, _) = run(&[again.as_str(), "--print-config"], &[]);
     let values = |text: &str| text.lines().map(|line| line.split("  #").next().map(String::from)).collect::<Vec<_>>();
     assert_eq!(values(&printed), values(&reprinted));
@@ -84,7 +64,7 @@ fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default
 fn what_is_wrong_is_named_with_its_place_and_what_would_be_right() {
     let folder = Folder::new("wrong");
     let conf = folder.path("lesson.conf");
-    let in_file = |text: &str| run(&[&folder.settings(text)], &[]);
+    let in_file = |text: &str| run(&[&settings(&folder, text)], &[]);
     let cases = [
         (run(&["--burst=many"], &[]), "--burst: burst cannot be \"many\": a whole number, 1 to 1000".to_string()),
         (run(&["--burst=0"], &[]), "--burst: burst cannot be \"0\": a whole number, 1 to 1000".into()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The lessons in their order.
-const LADDER: [&str; 18] = [
+const LADDER: [&str; 19] = [
     "01_echo",
     "02_queue",
     "03_mutex",
@@ -23,6 +23,7 @@ const LADDER: [&str; 18] = [
     "16_tokio",
     "17_pool",
     "18_operation",
+    "19_replay",
 ];
 const LANGUAGES: [&str; 2] = ["en", "id"];
 
