@@ -121,6 +121,9 @@ const COMMANDS: &[CarryOut] = &[
     archive::rules::carry_out,
     operators::rules::carry_out,
     presence::rules::carry_out,
+    files::rules::carry_out,
+    lab::rules::carry_out,
+    line_editing::carry_out,
     dice::carry_out,
     moderation::rules::carry_out,
 ];
@@ -162,9 +165,6 @@ impl Hooks for Features {
             Command::Shutdown(Some(after)) => turn.stop_after(id, after),
             Command::Shutdown(None) => turn.stop_no_more(id),
             Command::Audit { before, limit } => turn.audit(id, before, limit),
-            Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
-            Command::Files(room) => turn.list_files(id, room),
-            Command::Inspect { watch } => turn.inspect(id, watch),
             Command::Feature(command) => {
                 let answer = COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, &command));
                 answer.unwrap_or(Err(NOT_HERE))

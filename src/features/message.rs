@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::chat::message::{FeatureMessage, Message};
 use crate::features::archive::store::{Answer, Question, Report};
-use crate::features::files::FileError;
-use crate::model::file::{To, Token};
+use crate::features::files::{FileError, To};
+use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::reload::Change;

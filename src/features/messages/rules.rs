@@ -3,11 +3,11 @@
 use crate::chat::router::Turn;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
+use crate::features::files::file_name;
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::code::Code;
 use crate::model::command::{Line, NO_EMOJI, is_reaction};
 use crate::model::event::{Change, Done, Event, Speech, Version, What};
-use crate::model::file::file_name;
 use crate::model::glyph::without_selectors;
 use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::chat::message::Message;
 use crate::chat::router::{Router, Turn};
 use crate::config::{Change, Config};
+use crate::features::accounts::RoleChanged;
 use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
@@ -62,8 +63,8 @@ impl Turn<'_, Features> {
             if let Some(client) = self.clients.get_mut(id)
                 && std::mem::take(&mut client.state.is_operator)
             {
-                let text = Text::own("The operator key is another now, so you are an operator no more.");
-                self.tell(id, Event::Role { role: self.role(id), text });
+                let text = "The operator key is another now, so you are an operator no more.";
+                self.tell(id, Event::feature(RoleChanged { text }));
             }
         }
     }

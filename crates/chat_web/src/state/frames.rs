@@ -67,7 +67,6 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         }
         Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
         Event::Feature(event) => own_frame(state, envelope, event).unwrap_or_else(|| feature_frame(event, at)),
-        Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
         Event::Gap { room, first, last, .. } => ServerFrame::Gap { room: bare(room), missing_from: *first, to: *last },
