@@ -20,11 +20,8 @@ const FILES: &[(&str, usize)] = &[
     ("src/features/files.rs", 590),
     ("src/features/files/door.rs", 410),
     ("src/net/intake.rs", 460),
-    ("src/chat/router.rs", 630),
     ("src/features.rs", 360),
     ("src/features/accounts/rules.rs", 560),
-    ("src/chat/router/commands.rs", 560),
-    ("src/features/moderation/rules.rs", 460),
     ("src/protocol/telnet.rs", 400),
 ];
 

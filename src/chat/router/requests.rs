@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::EARLY_BAD_LINES;
 use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::limit::Verdict;
 use crate::chat::message::{Blocked, Ticket};
@@ -15,6 +14,9 @@ use crate::model::refusal::Refusal;
 use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verb::Verb;
+
+/// Refused lines of a client without a name: with that many it is disconnected.
+const EARLY_BAD_LINES: u32 = 10;
 
 impl<F: Hooks> Turn<'_, F> {
     /// Does something for a client so that a panic in it hurts that client only.
@@ -254,7 +256,6 @@ impl<F: Hooks> Turn<'_, F> {
         }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
-            Command::Reply(text) => Some(("", text.as_str())),
             Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             Command::Feature(command) => command.words(),
             // Anything else is counted, but is not the same line again.
@@ -269,4 +270,212 @@ impl<F: Hooks> Turn<'_, F> {
 fn hash(to: &str, words: &str) -> u64 {
     let bytes = to.bytes().chain([0]).chain(words.bytes());
     bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use crate::chat::hooks::Router;
+    use crate::chat::message::{Client, Message};
+    use crate::chat::outbox::Outbox;
+    use crate::chat::registry::Registry;
+    use crate::chat::router::kit::{ani_and_budi, hears};
+    use crate::chat::ticket::{Credits, Ticket};
+    use crate::config::Config;
+    use crate::features::{Features, VERBS};
+    use crate::metrics::Metrics;
+    use crate::model::event::Leave;
+    use crate::model::names::{ClientId, Name, RoomName};
+    use crate::model::now::{Moment, Now};
+    use crate::model::text::Text;
+    use crate::model::verb::Unfit;
+    use crate::protocol::parse::parse;
+    use crate::testing::{Bare, MemoryStore, Shelf, Stage, matches, quick};
+
+    /// A door of frames would show a bare `OK` as "done", and what a verb brings besides is lost there. So the verb's row has
+    /// to say so.
+    #[test]
+    fn what_is_answered_by_a_bare_ok_is_not_for_doors_of_frames() {
+        const ARGUMENTS: [&str; 12] = [
+            "",
+            "ani",
+            "budi",
+            "#lobby",
+            "hello",
+            "on",
+            "off",
+            "last x",
+            "ani x",
+            "#lobby budi",
+            "budi 9 x",
+            "view=short",
+        ];
+        let mut bare = Vec::new();
+        for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
+            for arguments in ARGUMENTS {
+                let line = Text::new(&format!("{}=7:{arguments}", verb.name)).unwrap();
+                let request = parse(&line, &VERBS).unwrap();
+                let Ok(command) = &request.what else { continue };
+                let is_fit = verb.unfit_for_frames(command).is_none();
+                let kept = Some((MemoryStore::default(), crate::model::roles::Policy::default()));
+                let operator_key = crate::model::operator_key::OperatorKey::new("a key of the house").ok();
+                let config = Config { lab: true, operator_key, ..quick() };
+                let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+                for who in ["ani", "budi"] {
+                    stage.connect(who);
+                    stage.send(who, format!("JOIN:{who}\nMSG:first\n").as_bytes());
+                }
+                while stage.next("ani").is_some() {}
+                stage.turn(vec![Message::Requests(ClientId(1), vec![request], Ticket::free())]);
+                // A question has no answer of its own either: that comes behind the password, or the lines.
+                let is_bare = |line: &String| {
+                    matches(&format!("* OK {} tag=7", verb.name), line) || matches("* PROMPT *: ...", line)
+                };
+                if std::iter::from_fn(|| stage.next("ani")).any(|line| is_bare(&line)) {
+                    assert!(!is_fit, "{line}");
+                    bare.push(verb.name);
+                }
+            }
+        }
+        bare.dedup();
+        assert_eq!(bare, ["PASTE", "REGISTER", "LOGIN", "PASSWD", "OPER", "TYPING", "PING", "QUIT"]);
+    }
+
+    /// A row says that a secret may stand behind a verb exactly where one is asked for if it does not.
+    #[test]
+    fn what_asks_for_a_secret_is_a_secret_of_its_row() {
+        for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
+            let prompts = ["", "ani"].iter().any(|arguments| {
+                let read = verb.read(Text::new(arguments).unwrap());
+                matches!(read, Ok(command) if verb.unfit_for_frames(&command) == Some(Unfit::SecretMissing))
+            });
+            assert_eq!(prompts, verb.secret, "{}", verb.name);
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_request_ends_that_client_only() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"/join #tea\n/crash\n");
+        hears(&mut stage, "ani", "* OK JOIN room=#tea users=1 op=yes: ...");
+        hears(&mut stage, "ani", "* ERR 500 internal-error incident=1: ...");
+        hears(&mut stage, "ani", "* BYE 500 internal-error: ...");
+        assert_eq!(stage.next("ani"), None);
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        // Her name is free, her room is forgotten, and the others go on.
+        stage.send("budi", b"/rooms\n/nick ani\nMSG=1:hello\n");
+        hears(&mut stage, "budi", "* BEGIN ROOMS * 1");
+        hears(&mut stage, "budi", "* ROOM #lobby users=1 modes=+");
+        hears(&mut stage, "budi", "* END ROOMS *");
+        hears(&mut stage, "budi", "* OK NICK name=ani: ...");
+        hears(&mut stage, "budi", "* OK MSG tag=1 room=#lobby id=1");
+    }
+
+    #[test]
+    fn a_panic_before_a_name_and_a_second_one_are_survived() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.connect("nobody");
+        stage.send("nobody", b"/crash\nJOIN:citra\n");
+        hears(&mut stage, "nobody", "* HELLO ...");
+        hears(&mut stage, "nobody", "* ERR 500 internal-error incident=1: ...");
+        hears(&mut stage, "nobody", "* BYE 500 internal-error: ...");
+        assert_eq!(stage.next("nobody"), None, "what comes behind a panic is not carried out");
+        stage.send("ani", b"/crash\n");
+        hears(&mut stage, "ani", "* ERR 500 internal-error incident=2: ...");
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        assert_eq!(stage.next("budi"), None);
+    }
+
+    #[test]
+    fn requests_behind_a_panic_in_the_same_message_are_not_carried_out() {
+        let (mut stage, ani, _) = ani_and_budi();
+        let read = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
+        let requests = ["one", "/crash", "two"].map(read).to_vec();
+        let credits = Credits::new(1);
+        stage.turn(vec![Message::Requests(ani, requests, credits.try_take().unwrap())]);
+        hears(&mut stage, "budi", "* MSG #lobby 1 ani: one");
+        hears(&mut stage, "budi", "* LEFT #lobby ani: our fault");
+        assert_eq!(stage.next("budi"), None);
+        while stage.next("ani").is_some() {}
+        assert!(credits.are_back(1));
+    }
+
+    #[test]
+    fn who_is_refused_all_the_time_is_read_more_slowly_and_nobody_else() {
+        let mut stage = Bare::new(Config { spam_errors: 3, ..quick() });
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n").as_bytes());
+        }
+        for who in ["ani", "budi"] {
+            while stage.next(who).is_some() {}
+        }
+        let credits = [Credits::new(2), Credits::new(2)];
+        let wrong = |stage: &mut Bare, who: usize, count: usize| {
+            let requests = vec![parse(&Text::new("/whisper nobody x").unwrap(), &VERBS).unwrap(); count];
+            let ticket = credits[who].try_take().unwrap();
+            stage.turn(vec![Message::Requests(ClientId(who + 1), requests, ticket)]);
+            let mut seen = Vec::new();
+            while let Some(line) = stage.next(["ani", "budi"][who]) {
+                seen.push(line);
+            }
+            seen
+        };
+        assert_eq!(wrong(&mut stage, 0, 3).len(), 3);
+        assert!(credits[0].are_back(2), "three are free");
+        let seen = wrong(&mut stage, 0, 2);
+        assert!(seen.len() == 3 && matches("* WARN *: Many of your lines are refused, ...", &seen[1]), "{seen:?}");
+        assert!(!credits[0].are_back(2));
+        // By both tickets no more than one in a second.
+        assert_eq!(wrong(&mut stage, 0, 1).len(), 1, "what is read is answered at once, and the warning comes once");
+        stage.wait(1);
+        assert!(!credits[0].are_back(1), "two refusals are two seconds");
+        stage.wait(1);
+        assert!(credits[0].are_back(1) && !credits[0].are_back(2));
+        assert_eq!(wrong(&mut stage, 1, 3).len(), 3);
+        assert!(credits[1].are_back(2), "others have their own");
+        stage.wait(1);
+        assert!(credits[0].are_back(2));
+        // A client that goes takes nothing along.
+        wrong(&mut stage, 0, 30);
+        assert!(!credits[0].are_back(2));
+        stage.turn(vec![Message::ClientLeft(ClientId(1), Leave::Lost)]);
+        assert!(credits[0].are_back(2));
+    }
+
+    /// A panic may strike between two steps that belong together: here a client is in a room's lists and does not know.
+    #[test]
+    fn what_a_panic_left_half_done_is_mended() {
+        let (metrics, registry) = (Arc::new(Metrics::new(Moment::now())), Registry::new());
+        let mut router = Router::<Features>::new(&quick(), registry.clone(), metrics.clone());
+        let shelves = [1, 2].map(|id| {
+            let shelf = Shelf::default();
+            let outbox = Outbox::new(Box::new(shelf.clone()), 1 << 20);
+            router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], Now::read());
+            shelf
+        });
+        let ask = |router: &mut Router<Features>, id, line: &str| {
+            let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
+            let message = Message::Requests(ClientId(id), vec![request], Ticket::free());
+            router.turn([message], Now::read());
+        };
+        ask(&mut router, 1, "JOIN:ani");
+        ask(&mut router, 2, "JOIN:budi");
+        ask(&mut router, 1, "/join #tea");
+        let tea = RoomName::parse("#tea").unwrap();
+        let room = router.rooms.get_mut(&tea).unwrap();
+        room.members.insert(ClientId(2));
+        room.features.ops.insert(ClientId(2));
+        ask(&mut router, 2, "/join #cake");
+        let cake = RoomName::parse("#cake").unwrap();
+        router.rooms.get_mut(&cake).unwrap().features.ops.insert(ClientId(1));
+        ask(&mut router, 1, "/crash");
+        assert_eq!(router.rooms[&cake].features.ops, [ClientId(2)].into(), "no user is an operator from outside");
+        assert!(!router.rooms.contains_key(&tea), "a room without members is forgotten");
+        assert_eq!(registry.names(), [Name::parse("budi").unwrap()]);
+        assert_eq!(metrics.panics.load(Relaxed), 1);
+        drop(shelves);
+    }
 }

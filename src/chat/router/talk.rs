@@ -1,28 +1,20 @@
-//! What each command does: one function for each, in the order of the command table.
+//! What each command of the kernel does: one function for each, in the order of the table of commands.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{ROOMS_EACH, UNANNOUNCED};
 use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::message::{Client, Message};
-use crate::chat::room::{Opener, Room};
+use crate::chat::room::Room;
 use crate::metrics::Metrics;
-use crate::model::address::neighbourhood;
 use crate::model::args::wrong;
 use crate::model::code::Code;
-use crate::model::command::{CROWD, Choice, Command, HistoryQuery, Line, Presence};
+use crate::model::command::{Choice, Command, HistoryQuery, Line, Presence};
 use crate::model::event::{Block, Change, Done, Envelope, Event, Leave, Speech, Version, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::rows::{RoomInfo, Stat, User};
 use crate::model::text::Text;
-
-/// How long a room counts as new to who opened it.
-const NEW_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// What is opened from one address is at most this part of all rooms.
-const SHARE_OF_ROOMS: usize = 2;
 
 impl<F: Hooks> Turn<'_, F> {
     pub(crate) fn command(&mut self, id: ClientId, command: Command) -> Result<Answer<F>, Refusal> {
@@ -90,166 +82,6 @@ impl<F: Hooks> Turn<'_, F> {
         let room = RoomName::lobby();
         let users = self.come_in(id, &room)?;
         Ok(Answer::In(Done::Welcome { name, room: room.clone(), users }, room))
-    }
-
-    /// A client has a name now, and goes into its first room. Returns how many are in it.
-    pub(crate) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, Refusal> {
-        let name = self.name_of(id)?;
-        if let Some(client) = self.clients.get_mut(id) {
-            let quiet = client.state.options.presence == Presence::Off;
-            client.state.announce_at = quiet.then(|| self.now.mono + UNANNOUNCED);
-            log::info!("{client} signed on");
-            let signed_on = Event::SignedOn { by: id, name, door: client.door };
-            self.router.publish(&Envelope::new(self.now.wall, signed_on));
-        }
-        self.go_in(id, room)
-    }
-
-    fn enter(&mut self, id: ClientId, name: RoomName, key: Option<Text>) -> Result<Answer<F>, Refusal> {
-        let client = self.clients.get(id).filter(|client| client.name.is_some()).ok_or(Refusal::NOT_SIGNED_ON)?;
-        if client.state.rooms.contains(&name) {
-            return Err(already_there(&name));
-        }
-        if client.state.rooms.len() >= ROOMS_EACH {
-            let words = format!("That would be more than {ROOMS_EACH} rooms. Leave one with /part first.");
-            return Err(Refusal::new(Code::TooManyRooms, words).with("max", ROOMS_EACH));
-        }
-        if let Some(room) = self.router.rooms.get(&name) {
-            F::may_enter(self, id, room, key.as_ref())?;
-        }
-        self.open_room(id, &name)?;
-        let mut users = 0;
-        // One person goes in by all their connections.
-        for connection in self.connections(id).into_iter().rev() {
-            // But not by one that comes from a banned address.
-            let room = self.router.rooms.get(&name);
-            if connection != id && !room.is_some_and(|room| F::may_follow(self, connection, room)) {
-                continue;
-            }
-            users = self.go_in(connection, &name)?;
-            if connection != id {
-                let joined = Event::Joined { room: name.clone(), by: self.person(id), name: self.name_of(id)? };
-                self.tell(connection, joined);
-            }
-        }
-        let (room, op) = match self.router.rooms.get(&name) {
-            Some(room) => (room.name.clone(), F::is_op(id, room)),
-            None => (name, false),
-        };
-        Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
-    }
-
-    /// Makes sure that a room exists, making place for it where there are too many.
-    fn open_room(&mut self, id: ClientId, name: &RoomName) -> Result<(), Refusal> {
-        let rooms = &self.router.rooms;
-        if rooms.contains_key(name) {
-            return Ok(());
-        }
-        let opener = self.may_open(id)?;
-        if rooms.len() >= self.router.max_rooms {
-            // What is kept is not given up for a room that is new.
-            let is_empty = |room: &&Room<F::Room>| room.members.is_empty() && room.name != RoomName::lobby();
-            let empty = rooms.values().filter(is_empty).filter(|room| !F::is_lasting(self, room));
-            let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
-            let (oldest, last_id) = oldest.ok_or_else(|| no_place_for_rooms(self.router.max_rooms))?;
-            self.forget_room(&oldest, last_id);
-        }
-        let mut room =
-            Room::new(name.clone(), self.router.history, self.router.forgotten_id, F::room(self.router.forgotten_id));
-        room.opener = Some(opener);
-        self.router.rooms.insert(name.clone(), room);
-        if let Some(client) = self.clients.get_mut(id) {
-            client.state.is_listed = true;
-        }
-        Ok(())
-    }
-
-    /// Whether a user may open one more room: of those that are there, so many may have been opened within a day by one person,
-    /// and so many from one address. The server's operators may always.
-    fn may_open(&self, id: ClientId) -> Result<Opener, Refusal> {
-        let (person, now) = (self.person(id), self.now.mono);
-        let account = if self.is_signed_in(id) { Some(self.name_of(id)?) } else { None };
-        let near = self.clients.get(id).and_then(Client::address).map(neighbourhood);
-        let router = &*self.router;
-        let openers = router.rooms.values().filter_map(|room| room.opener.as_ref());
-        let (mut own, mut from_here) = (0, 0);
-        for opener in openers.filter(|opener| now.saturating_duration_since(opener.at) < NEW_FOR) {
-            let is_own = opener.person == Some(person) || account.is_some() && opener.account == account;
-            own += usize::from(is_own);
-            from_here += usize::from(near.is_some() && opener.near == near);
-        }
-        let (each, address) = (router.rooms_each, router.rooms_each_address);
-        let share = address.min(router.max_rooms / SHARE_OF_ROOMS).max(1);
-        if !F::may_open_many(self, id) {
-            if each > 0 && own >= each {
-                return Err(too_many_new_rooms(each, "of yours"));
-            }
-            if address > 0 && from_here >= share {
-                return Err(too_many_new_rooms(share, "opened from where you are"));
-            }
-        }
-        Ok(Opener { person: Some(person), account, near, at: now })
-    }
-
-    /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many are in it.
-    pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
-        let who = self.name_of(id)?;
-        let (person, now) = (self.person(id), self.now.mono);
-        let client = self.clients.get(id);
-        let is_quiet = client.is_some_and(|client| client.state.announce_at.is_some());
-        let near = client.and_then(Client::address).map(neighbourhood);
-        let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
-        let Some(room) = self.router.rooms.get_mut(name) else {
-            return Err(Refusal::no_such_room(name));
-        };
-        let name = room.name.clone();
-        let is_double = others.iter().any(|other| room.members.contains(other));
-        let is_hidden = if is_double {
-            others.iter().any(|other| room.unannounced.contains(other))
-        } else {
-            is_quiet || !self.router.arrivals.take(near, now)
-        };
-        if is_hidden {
-            room.unannounced.insert(id);
-        }
-        room.doubles += usize::from(is_double);
-        room.members.insert(id);
-        // What was said before is history for those who come in now.
-        let _unheard = room.news.take_rest(id);
-        let is_new_crowd = room.count_heads();
-        let users = room.people();
-        F::entered(self, id, &name);
-        if let Some(client) = self.clients.get_mut(id) {
-            client.state.rooms.push(name.clone());
-            client.state.current = Some(name.clone());
-            if is_hidden {
-                client.state.announce_at.get_or_insert(now + UNANNOUNCED);
-            }
-        }
-        if !is_double && !is_hidden {
-            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by: person, name: who });
-        }
-        if is_new_crowd {
-            self.tell_room(&name, Some(id), Event::Note { room: Some(name.clone()), text: crowd() });
-        }
-        Ok(users)
-    }
-
-    /// What a client sees that has just come in: the topic, and what was said.
-    pub(crate) fn show_room(&mut self, id: ClientId, name: &RoomName) {
-        let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
-        let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
-        let (lines, more) = room.history.page(None, None, lines);
-        let older = || lines.first().and_then(|line| line.id()).filter(|first| F::first_id(room) < *first);
-        let more = more.or_else(older);
-        let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
-        F::show_room(self, id, name);
-        if !lines.is_empty() {
-            self.tell(id, Event::Block(Block::history(Some(name.clone()), lines, more)));
-        }
-        if in_crowd {
-            self.tell(id, Event::Note { room: Some(name.clone()), text: crowd() });
-        }
     }
 
     fn say(
@@ -411,38 +243,6 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Renamed(new)))
     }
 
-    /// Gives a user another name, and tells the clients that it concerns.
-    pub(crate) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), Refusal> {
-        let old = self.name_of(id)?;
-        if !self.clients.rename(id, new.clone()) {
-            return Err(self.taken(new));
-        }
-        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        log::info!("{client} was {old}");
-        let mut told = BTreeSet::new();
-        let rooms = client.state.rooms.clone();
-        let envelope =
-            Envelope::new(self.now.wall, Event::Renamed { by: self.person(id), old: old.clone(), new: new.clone() });
-        self.router.publish(&envelope);
-        let knows = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| !room.unannounced.contains(&id));
-        for name in rooms.iter().filter(knows) {
-            told.extend(self.wanting_presence(name));
-        }
-        told.remove(&id);
-        told.iter().for_each(|id| self.push(*id, &envelope));
-        // A new name is no way out of being ignored.
-        for ignorer in &self.router.ignorers {
-            let Some(client) = self.clients.get_mut(*ignorer) else { continue };
-            client.state.ignored.iter_mut().filter(|ignored| **ignored == old).for_each(|name| *name = new.clone());
-        }
-        Ok(())
-    }
-
-    pub(crate) fn taken(&self, name: Name) -> Refusal {
-        let free = self.free_name(&name);
-        Refusal::new(Code::NameInUse, format!("\"{name}\" is taken. Try {free}.")).with("try", free.as_str())
-    }
-
     fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer<F>, Refusal> {
         let mut users: Vec<User> = match &room {
             None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
@@ -486,40 +286,6 @@ impl<F: Hooks> Turn<'_, F> {
             .collect();
         rooms.sort_by(|a, b| a.name.cmp(&b.name));
         rooms
-    }
-
-    fn part(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer<F>, Refusal> {
-        let name = self.room_or_current(id, room)?;
-        // What was said there is still for them.
-        self.catch_up(id);
-        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        let Some(name) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
-            return Err(Refusal::not_in_room(&name));
-        };
-        // One person leaves by all their connections, and this one, which is answered, last.
-        self.put_out(&self.connections(id), &name, &Leave::Parted, Some(id));
-        let current = self.clients.get(id).and_then(|client| client.state.current.clone());
-        Ok(Answer::Done(Done::Parted { room: name, current }))
-    }
-
-    /// Connections leave a room. They are told as the others are, but for the one that asked for it.
-    pub(crate) fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
-        for id in all.iter().copied().rev() {
-            self.catch_up(id);
-            let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
-                continue;
-            };
-            client.state.rooms.retain(|room| room != name);
-            if client.state.current.as_ref() == Some(name) {
-                client.state.current = client.state.rooms.last().cloned();
-            }
-            let (person, who) = (client.person(), client.name.clone());
-            if let Some(who) = who.clone().filter(|_| asked != Some(id)) {
-                let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone() };
-                self.tell(id, left);
-            }
-            self.leave_room(id, person, who, name, why);
-        }
     }
 
     fn room(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer<F>, Refusal> {
@@ -579,26 +345,6 @@ impl<F: Hooks> Turn<'_, F> {
     }
 }
 
-pub(crate) fn already_there(room: &RoomName) -> Refusal {
-    Refusal::new(Code::AlreadyThere, format!("Already in {room}."))
-}
-
-/// The server has `max` rooms, and each of them is needed.
-fn no_place_for_rooms(max: usize) -> Refusal {
-    let words = format!(
-        "This server has as many rooms as it may: {max}. Enter one that is there: /rooms; or ask its operators, who can /forget one."
-    );
-    Refusal::new(Code::TooManyRooms, words).with("max", max)
-}
-
-/// One user, or one address, has opened `max` rooms within a day.
-fn too_many_new_rooms(max: usize, whose: &str) -> Refusal {
-    let words = format!(
-        "There are {max} rooms {whose} that are not a day old, and more are not opened. Enter one that is there: /rooms; or try again tomorrow."
-    );
-    Refusal::new(Code::TooManyRooms, words).with("max", max)
-}
-
 impl Refusal {
     /// No line has that id, or it is not kept any more; without an id `last` found none.
     pub fn no_such_id(id: Option<u64>, room: &RoomName) -> Refusal {
@@ -610,13 +356,6 @@ impl Refusal {
         };
         Refusal::new(Code::NoSuchId, words)
     }
-}
-
-/// What a user is told in a room with so many members that coming and going is not shown.
-fn crowd() -> Text {
-    Text::own(format!(
-        "More than {CROWD} people are here: who comes and goes is not shown. OPT:presence=full shows it."
-    ))
 }
 
 impl Client {
@@ -635,4 +374,123 @@ fn line_editing(is_on: Option<bool>) -> Words {
         }
     };
     Words::fixed(words).with("telnet", state)
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::super::rooms::ROOMS_EACH;
+
+    use crate::chat::router::kit::{ani_and_budi, hears};
+    use crate::config::Config;
+    use crate::testing::{Bare, MemoryStore, Stage, quick};
+
+    /// What the manual says where nothing is said: 50 of history, of what is found, of the audit, and to who comes in.
+    #[test]
+    fn a_page_has_fifty_lines_where_nothing_else_is_said() {
+        let key = crate::model::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
+        let kept = Some((MemoryStore::default(), crate::model::roles::Policy::default()));
+        let config = Config { operator_key: key, ..quick() };
+        let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+        }
+        stage.send("ani", b"JOIN:ani\n/oper a-key-that-is-long-enough\n");
+        for number in 0..60 {
+            stage.send("ani", format!("/announce {number}\nfish\n").as_bytes());
+        }
+        stage.send("budi", b"JOIN:budi\n");
+        let begins = |stage: &mut Bare, who: &str| {
+            std::iter::from_fn(|| stage.next(who))
+                .filter_map(|line| Some(line.split_once(" BEGIN ")?.1.to_string()))
+                .last()
+        };
+        assert_eq!(begins(&mut stage, "budi").as_deref(), Some("HISTORY #lobby 50"));
+        for (ask, answer) in [
+            ("HISTORY:", "HISTORY #lobby 50"),
+            ("HISTORY:after=1", "HISTORY #lobby 50"),
+            ("HISTORY:#lobby before=60", "HISTORY #lobby 50"),
+            ("SEARCH:fish", "SEARCH * 50"),
+            ("SEARCH:#lobby fish", "SEARCH #lobby 50"),
+            ("AUDIT:", "AUDIT * 50"),
+        ] {
+            stage.send("ani", format!("{ask}\n").as_bytes());
+            assert_eq!(begins(&mut stage, "ani").as_deref(), Some(answer), "{ask}");
+        }
+    }
+
+    #[test]
+    fn a_whisper_and_its_answer_find_people_by_the_name_they_have_now() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("ani", b"/w budi psst\n/nick anita\n");
+        hears(&mut stage, "budi", "* WHISPER ani budi: psst");
+        hears(&mut stage, "budi", "* NICK ani anita");
+        while stage.next("ani").is_some() {}
+        // The answer goes to the person, whatever they are called, and no user is reached by the old name.
+        stage.send("budi", b"/r what?\n/w ani hello\n/w anita hello\n");
+        hears(&mut stage, "budi", "* OK REPLY to=anita");
+        hears(&mut stage, "budi", "* ERR 401 no-such-user WHISPER: ...");
+        hears(&mut stage, "budi", "* OK WHISPER to=anita");
+        hears(&mut stage, "ani", "* WHISPER budi anita: what?");
+        hears(&mut stage, "ani", "* WHISPER budi anita: hello");
+        assert_eq!(stage.next("ani"), None);
+        // A user who takes the old name is another one.
+        stage.connect("other");
+        stage.send("other", b"JOIN:ani\n");
+        while stage.next("other").is_some() {}
+        stage.send("budi", b"/r still you?\n");
+        hears(&mut stage, "ani", "* JOINED #lobby ani");
+        hears(&mut stage, "ani", "* WHISPER budi anita: still you?");
+        assert_eq!(stage.next("other"), None);
+    }
+
+    #[test]
+    fn the_longest_line_is_within_the_limit() {
+        let (mut stage, ..) = ani_and_budi();
+        stage.send("budi", format!("/nick {}\n", "n".repeat(32)).as_bytes());
+        for room in 10..9 + ROOMS_EACH {
+            stage.send("budi", format!("/join #{room}{}\n", "r".repeat(29)).as_bytes());
+        }
+        // 341 bells become 341 signs of three bytes.
+        stage.send("budi", format!("AWAY:{}\n", "\x07".repeat(342)).as_bytes());
+        stage.send("budi", format!("AWAY:{}\n", "\x07".repeat(341)).as_bytes());
+        while let Some(line) = stage.next("budi") {
+            assert!(
+                !line.contains(" ERR ") || line.contains(" ERR 417 line-too-long AWAY max=1024 got=1026: "),
+                "{line}"
+            );
+        }
+        stage.send("ani", format!("/who {}\n", "n".repeat(32)).as_bytes());
+        while let Some(line) = stage.next("ani") {
+            assert!(line.len() + 2 <= 4_096, "{} bytes: {line}", line.len());
+        }
+    }
+
+    #[test]
+    fn the_lists_of_the_ignored_and_the_invited_are_bounded() {
+        let mut stage = Bare::new(quick());
+        for number in 0..=201 {
+            let who = format!("p{number}");
+            stage.connect(&who);
+            stage.send(&who, format!("OPT:presence=off history=off\nJOIN:{who}\n").as_bytes());
+        }
+        stage.send("p0", b"/join #tea\n/mode +i\n");
+        for number in 1..=201 {
+            stage.send("p0", format!("/ignore p{number}\n/invite p{number}\n").as_bytes());
+        }
+        // It is the last one now, however long p1 is connected.
+        stage.send("p0", b"/invite p1\n");
+        while stage.next("p0").is_some() {}
+        // The first of each made way for the last.
+        stage.send("p0", b"/unignore p1\n/unignore p2\n/unignore p201\n");
+        hears(&mut stage, "p0", "* ERR 401 no-such-user UNIGNORE: ...");
+        hears(&mut stage, "p0", "* OK UNIGNORE name=p2: ...");
+        hears(&mut stage, "p0", "* OK UNIGNORE name=p201: ...");
+        for (who, answer) in
+            [("p2", "* ERR 473 invite-only JOIN: ..."), ("p3", "* OK JOIN ..."), ("p1", "* OK JOIN ...")]
+        {
+            while stage.next(who).is_some() {}
+            stage.send(who, b"/join #tea\n");
+            hears(&mut stage, who, answer);
+        }
+    }
 }

@@ -1,0 +1,93 @@
+//! What a client is called, and which connections are one user.
+
+use std::collections::BTreeSet;
+
+use crate::chat::hooks::{Hooks, Turn};
+use crate::chat::message::Client;
+use crate::model::code::Code;
+use crate::model::event::{Envelope, Event};
+use crate::model::looks::reserved;
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+
+impl<F: Hooks> Turn<'_, F> {
+    /// Whether a client has shown that its name is its own.
+    pub(crate) fn is_signed_in(&self, id: ClientId) -> bool {
+        self.clients.get(id).is_some_and(|client| client.state.signed_in)
+    }
+
+    pub(crate) fn name_of(&self, id: ClientId) -> Result<Name, Refusal> {
+        self.clients.get(id).and_then(|client| client.name.clone()).ok_or(Refusal::NOT_SIGNED_ON)
+    }
+
+    /// The first connection of the person who has this one: what others know them by.
+    pub(crate) fn person(&self, id: ClientId) -> ClientId {
+        self.clients.get(id).map_or(id, Client::person)
+    }
+
+    /// Whether two are the same person: one connection, or one account.
+    pub(crate) fn is_same(&self, id: ClientId, by: ClientId, signed: bool, from: &Name) -> bool {
+        self.person(id) == by
+            || signed
+                && self.is_signed_in(id)
+                && self.clients.get(id).is_some_and(|client| client.name.as_ref() == Some(from))
+    }
+
+    /// All connections of the person who has this one, this one first.
+    pub(crate) fn connections(&self, id: ClientId) -> Vec<ClientId> {
+        let name = self.clients.get(id).and_then(|client| client.name.clone());
+        let others = name.iter().flat_map(|name| self.clients.all_named(name)).filter(|other| *other != id);
+        std::iter::once(id).chain(others).collect()
+    }
+
+    /// Gives a user another name, and tells the clients that it concerns.
+    pub(crate) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), Refusal> {
+        let old = self.name_of(id)?;
+        if !self.clients.rename(id, new.clone()) {
+            return Err(self.taken(new));
+        }
+        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
+        log::info!("{client} was {old}");
+        let mut told = BTreeSet::new();
+        let rooms = client.state.rooms.clone();
+        let envelope =
+            Envelope::new(self.now.wall, Event::Renamed { by: self.person(id), old: old.clone(), new: new.clone() });
+        self.router.publish(&envelope);
+        let knows = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| !room.unannounced.contains(&id));
+        for name in rooms.iter().filter(knows) {
+            told.extend(self.wanting_presence(name));
+        }
+        told.remove(&id);
+        told.iter().for_each(|id| self.push(*id, &envelope));
+        // A new name is no way out of being ignored.
+        for ignorer in &self.router.ignorers {
+            let Some(client) = self.clients.get_mut(*ignorer) else { continue };
+            client.state.ignored.iter_mut().filter(|ignored| **ignored == old).for_each(|name| *name = new.clone());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn taken(&self, name: Name) -> Refusal {
+        let free = self.free_name(&name);
+        Refusal::new(Code::NameInUse, format!("\"{name}\" is taken. Try {free}.")).with("try", free.as_str())
+    }
+
+    /// A name like this one that no client and no account has, and that is not taken for another one.
+    pub(crate) fn free_name(&self, name: &Name) -> Name {
+        let is_free = |free: &Name| self.clients.named(free).is_none() && F::is_free(self, free, name);
+        (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())
+    }
+
+    /// Whether a name would not be taken for the server, for a name that looks like it, or for another client. `own` is the name
+    /// that the client has now, `like` another name that looks like the new one, as a feature knows it.
+    ///
+    /// # Errors
+    /// For which name it would be taken.
+    pub(crate) fn is_distinct(&self, name: &Name, own: Option<&Name>, like: Option<&Name>) -> Result<(), Refusal> {
+        if let Some(reserved) = reserved(name, &self.router.greeting.name) {
+            return Err(Refusal::reserved(&reserved));
+        }
+        let alike = like.or_else(|| self.clients.looks.like(name).find(|other| Some(*other) != own));
+        alike.map_or(Ok(()), |other| Err(Refusal::looks_like(other)))
+    }
+}

@@ -1,0 +1,201 @@
+//! Who is told that a user comes or goes: in a crowd few are, and of a quiet user none for a while.
+
+use std::time::Duration;
+
+use crate::chat::hooks::{Hooks, Turn};
+use crate::chat::message::Client;
+use crate::model::command::{BRIEF_ROOM, CROWD, Presence};
+use crate::model::event::{Envelope, Event};
+use crate::model::names::{ClientId, RoomName};
+use crate::model::text::Text;
+
+/// How long a quiet visitor is not announced.
+pub(super) const UNANNOUNCED: Duration = Duration::from_secs(10);
+
+impl<F: Hooks> Turn<'_, F> {
+    /// Tells a room that a user comes or goes, as far as its members want to know.
+    pub(crate) fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        self.router.publish(&envelope);
+        for id in self.wanting_presence(name) {
+            if id != but {
+                self.push(id, &envelope);
+            }
+        }
+    }
+
+    /// Those in a room who want to know who comes and goes there. In a crowd that are few, and only they are looked at.
+    pub(crate) fn wanting_presence(&self, name: &RoomName) -> Vec<ClientId> {
+        let Some(room) = self.router.rooms.get(name) else { return Vec::new() };
+        if room.is_crowded {
+            return self.router.watchers.iter().copied().filter(|id| room.members.contains(id)).collect();
+        }
+        let small = room.members.len() <= BRIEF_ROOM;
+        let wants = |id: &ClientId| self.clients.get(*id).is_some_and(|client| client.wants_presence(small));
+        room.members.iter().copied().filter(wants).collect()
+    }
+
+    /// Tells those of a client's rooms that it is there that do not know it yet.
+    pub(crate) fn show_arrival(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state.announce_at = None;
+        let (Some(who), rooms) = (client.name.clone(), client.state.rooms.clone()) else { return };
+        let (all, by) = (self.connections(id), self.person(id));
+        for name in rooms {
+            let Some(room) = self.router.rooms.get_mut(&name).filter(|room| room.unannounced.contains(&id)) else {
+                continue;
+            };
+            room.unannounced.retain(|hidden| !all.contains(hidden));
+            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by, name: who.clone() });
+        }
+    }
+
+    /// A member is announced before the room hears of them, unless by their own wish they are not.
+    pub(crate) fn show_speaker(&mut self, id: ClientId) {
+        let is_quiet = |client: &Client| client.state.options.presence == Presence::Off;
+        if self.clients.get(id).is_some_and(|client| client.state.announce_at.is_some() && !is_quiet(client)) {
+            self.show_arrival(id);
+        }
+    }
+}
+
+impl Client {
+    /// In a room that is not crowded.
+    pub(crate) fn wants_presence(&self, small_room: bool) -> bool {
+        match self.state.options.presence {
+            Presence::Off => false,
+            Presence::Brief => small_room,
+            Presence::Auto | Presence::Full => true,
+        }
+    }
+}
+
+/// What a user is told in a room with so many members that coming and going is not shown.
+pub(super) fn crowd() -> Text {
+    Text::own(format!(
+        "More than {CROWD} people are here: who comes and goes is not shown. OPT:presence=full shows it."
+    ))
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use crate::chat::message::Message;
+    use crate::config::Config;
+    use crate::model::event::Leave;
+    use crate::model::names::{Name, RoomName};
+
+    use crate::testing::{Bare, MemoryStore, Stage, quick};
+
+    /// What one who watches knows of who is in each room, by the lines alone.
+    #[derive(Default)]
+    struct Watch(BTreeMap<String, BTreeSet<String>>);
+
+    impl Watch {
+        /// `is_in` says who is in a room: an open one can be spoken into from outside.
+        fn note(&mut self, line: &str, is_in: impl Fn(&str, &str) -> bool) {
+            let words: Vec<&str> = line.split([' ', ':']).skip(3).collect();
+            match words[..] {
+                ["JOINED", room, who, ..] => {
+                    assert!(self.0.entry(room.into()).or_default().insert(who.into()), "twice: {line}");
+                }
+                ["LEFT", room, who, ..] => {
+                    assert!(self.0.entry(room.into()).or_default().remove(who), "never came: {line}");
+                }
+                ["NICK", old, new, ..] => {
+                    let mut count = 0;
+                    for room in self.0.values_mut().filter(|room| room.contains(old)) {
+                        room.remove(old);
+                        assert!(room.insert(new.into()), "{line}");
+                        count += 1;
+                    }
+                    assert!(count > 0, "no tap knows them: {line}");
+                }
+                ["MSG", room, _, who, ..] => {
+                    let is_known = self.0.get(room).is_some_and(|room| room.contains(who));
+                    assert!(is_known || !is_in(room, who), "not announced: {line}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn movement() -> impl Strategy<Value = (usize, &'static str)> {
+        let line = prop_oneof![
+            4 => prop_oneof![Just("/join #tea"), Just("/part #tea"), Just("/part #lobby"), Just("/join #lobby")],
+            3 => prop_oneof![Just("SAY:#tea x"), Just("SAY:#lobby x"), Just("/topic #tea x"), Just("/react #tea last 👍")],
+            2 => prop_oneof![Just("/nick"), Just("LOGIN:shared correct-horse"), Just("LOGOUT:")],
+            3 => prop_oneof![Just("QUIT"), Just("!lost"), Just("!time"), Just("!time")],
+        ];
+        (0..3usize, line)
+    }
+
+    proptest! {
+        /// No user leaves who did not come, comes twice, or speaks without being there, and those who stay are known in the end.
+        #[test]
+        fn comings_and_goings_are_pairs_however_many_come(moves in proptest::collection::vec(movement(), 1..80)) {
+            let memory = MemoryStore::default();
+            memory.add(&Name::parse("shared").unwrap(), "correct-horse", crate::model::roles::Role::Member);
+            let kept = Some((memory, crate::model::roles::Policy::default()));
+            let config = Config { arrivals: 2, ..quick() };
+            let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
+            stage.connect("watch");
+            stage.send("watch", b"OPT:presence=full\nJOIN:watch\n/join #tea\n");
+            while stage.next("watch").is_some() {}
+            let mut watch = Watch::default();
+            let look = |stage: &mut Bare, watch: &mut Watch| {
+                while let Some(line) = stage.next("watch") {
+                    let registry = stage.router().registry.clone();
+                    watch.note(&line, |room, who| {
+                        let (room, who) = (RoomName::parse(room).unwrap(), Name::parse(who).unwrap());
+                        let clients = registry.lock();
+                        clients.all_named(&who).any(|id| clients.get(id).is_some_and(|c| c.state.rooms.contains(&room)))
+                    });
+                }
+            };
+            let mut seats: Vec<String> = Vec::new();
+            let come = |stage: &mut Bare, number: usize| {
+                let who = format!("p{number}");
+                stage.connect(&who);
+                stage.send(&who, format!("JOIN:{who}\n").as_bytes());
+                who
+            };
+            let mut count = 0;
+            for _ in 0..3 {
+                count += 1;
+                seats.push(come(&mut stage, count));
+            }
+            for (seat, line) in moves {
+                let who = seats[seat].clone();
+                count += 1;
+                match line {
+                    "!time" => drop(stage.wait(4)),
+                    "!lost" => {
+                        let id = stage.id_of(&who);
+                        stage.turn(vec![Message::ClientLeft(id, Leave::Lost)]);
+                        seats[seat] = come(&mut stage, count);
+                    }
+                    "QUIT" => {
+                        stage.send(&who, b"QUIT\n");
+                        seats[seat] = come(&mut stage, count);
+                    }
+                    "/nick" => stage.send(&who, format!("/nick n{count}\n").as_bytes()),
+                    line => stage.send(&who, format!("{line}\n").as_bytes()),
+                }
+                look(&mut stage, &mut watch);
+            }
+            stage.wait(11);
+            look(&mut stage, &mut watch);
+            for room in ["#lobby", "#tea"] {
+                stage.send("watch", format!("/list {room}\n").as_bytes());
+                let lines: Vec<String> = std::iter::from_fn(|| stage.next("watch")).collect();
+                let users = lines.iter().filter_map(|line| line.split(" USER ").nth(1)?.split(' ').next());
+                let there: BTreeSet<String> = users.filter(|who| *who != "watch").map(String::from).collect();
+                prop_assert_eq!(watch.0.remove(room).unwrap_or_default(), there, "{}", room);
+            }
+        }
+    }
+}

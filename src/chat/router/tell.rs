@@ -1,0 +1,158 @@
+//! How clients hear of something: one of them, all of a room, or all.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::chat::hooks::{Hooks, Turn};
+use crate::chat::message::Client;
+use crate::chat::registry::Clients;
+use crate::metrics::Metrics;
+use crate::model::event::{Done, Envelope, Event, Leave};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::text::Text;
+
+/// Bytes that a client is sent before it has a name.
+const EARLY_BYTES: usize = 4_096;
+
+impl<F: Hooks> Turn<'_, F> {
+    pub(crate) fn tell(&mut self, id: ClientId, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if client.name.is_none() {
+            client.state.early_bytes += envelope.cost();
+            if client.state.early_bytes > EARLY_BYTES {
+                return self.remove(id, Leave::Flood);
+            }
+        }
+        self.push(id, &envelope);
+    }
+
+    pub(crate) fn done(&mut self, id: ClientId, verb: &'static str, tag: Option<Text>, done: Done) {
+        self.tell(id, Event::Done { verb, tag, done });
+    }
+
+    pub(crate) fn tell_all(&mut self, event: Event) {
+        let envelope = Envelope::new(self.now.wall, event);
+        self.router.publish(&envelope);
+        for id in self.clients.ids() {
+            if self.clients.get(id).is_some_and(|client| client.name.is_some()) {
+                self.push(id, &envelope);
+            }
+        }
+    }
+
+    /// Tells a room what a client did, except the clients that ignore it.
+    pub(crate) fn tell_room_from(&mut self, name: &RoomName, from: &Name, event: Event) {
+        self.spread(name, None, Some(from), Envelope::new(self.now.wall, event));
+    }
+
+    /// Tells all members of a room but one.
+    pub(crate) fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
+        self.spread(name, but, None, Envelope::new(self.now.wall, event));
+    }
+
+    /// Shows something to the taps, and puts it into a room's news, which all members hear at the end of the turn, but for one, and
+    /// for those who ignore its author.
+    pub(crate) fn spread(
+        &mut self,
+        name: &RoomName,
+        but: Option<ClientId>,
+        from: Option<&Name>,
+        envelope: Arc<Envelope>,
+    ) {
+        self.router.publish(&envelope);
+        let Some(room) = self.router.rooms.get(name) else { return };
+        let ignores = |id: &ClientId| {
+            room.members.contains(id)
+                && from.is_some_and(|from| self.clients.get(*id).is_some_and(|client| client.ignores(from)))
+        };
+        // They are given what came before, and then count as if they had heard this as well.
+        let mut deaf: Vec<ClientId> = self.router.ignorers.iter().copied().filter(ignores).collect();
+        deaf.extend(but.filter(|but| room.members.contains(but)));
+        deaf.iter().for_each(|id| self.catch_up(*id));
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        if room.news.is_empty() {
+            self.router.spoken.push(room.name.clone());
+        }
+        room.news.push(self.router.said, envelope);
+        self.router.said += 1;
+        for id in deaf {
+            let _unheard = room.news.take_rest(id);
+        }
+    }
+
+    /// Gives a client the news of its rooms that it has not heard: before anything of its own.
+    pub(crate) fn catch_up(&mut self, id: ClientId) {
+        if self.router.spoken.is_empty() {
+            return;
+        }
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let mut rest: Vec<(usize, Arc<Envelope>)> = Vec::new();
+        for name in &client.state.rooms {
+            if let Some(room) = self.router.rooms.get_mut(name) {
+                rest.extend_from_slice(room.news.take_rest(id));
+            }
+        }
+        if client.state.rooms.len() > 1 {
+            rest.sort_unstable_by_key(|(number, _)| *number);
+        }
+        for (_, envelope) in &rest {
+            push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+        }
+    }
+
+    /// Puts something into a client's outbox, behind what was said before it.
+    pub(crate) fn push(&mut self, id: ClientId, envelope: &Arc<Envelope>) {
+        self.catch_up(id);
+        if let Some(client) = self.clients.get_mut(id) {
+            push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+        }
+    }
+
+    /// Hands round what was said in the rooms: a client that has heard nothing of it, and is in no other room that has news, gets
+    /// what all of them get.
+    pub(crate) fn hand_out_news(&mut self) {
+        let spoken = std::mem::take(&mut self.router.spoken);
+        let in_several =
+            |clients: &Clients, id: &ClientId| clients.get(*id).is_some_and(|client| client.state.rooms.len() > 1);
+        if let [_, _, ..] = spoken[..] {
+            // catch_up looks at `spoken` to see whether there is news at all.
+            self.router.spoken = spoken.clone();
+            for name in &spoken {
+                let Some(room) = self.router.rooms.get(name) else { continue };
+                let several: Vec<ClientId> =
+                    room.members.iter().copied().filter(|id| in_several(self.clients, id)).collect();
+                several.into_iter().for_each(|id| self.catch_up(id));
+            }
+            self.router.spoken.clear();
+        }
+        for name in &spoken {
+            let Some(room) = self.router.rooms.get_mut(name) else { continue };
+            let run = room.news.run();
+            let mut told = 0;
+            for id in &room.members {
+                let Some(client) = self.clients.get_mut(*id) else { continue };
+                if room.news.is_new_to(*id) {
+                    told += run.len() as u64;
+                    if client.sender.give(&run) {
+                        self.router.unsent.push(*id);
+                    }
+                } else {
+                    for (_, envelope) in room.news.take_rest(*id) {
+                        push(client, &mut self.router.unsent, &self.router.metrics, envelope);
+                    }
+                }
+            }
+            self.router.metrics.deliveries.fetch_add(told, Relaxed);
+            room.news.clear();
+        }
+        self.router.said = 0;
+    }
+}
+
+fn push(client: &mut Client, unsent: &mut Vec<ClientId>, metrics: &Metrics, envelope: &Arc<Envelope>) {
+    Metrics::count(&metrics.deliveries);
+    if client.sender.push(envelope) {
+        unsent.push(client.id);
+    }
+}
