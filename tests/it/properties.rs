@@ -14,7 +14,10 @@ use chat_server::features::VERBS;
 use chat_server::features::accounts;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
+use chat_server::features::files::{self, Recipient};
+use chat_server::features::lab::verbs::Inspect;
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
+use chat_server::features::line_editing::Telnet;
 use chat_server::features::moderation::action::{Action, Moderate, Scope, ShowBans};
 use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
@@ -24,7 +27,7 @@ use chat_server::features::presence;
 use chat_server::features::presence::typing::Typing;
 use chat_server::model::audit::{Act as PowerAct, Entry};
 use chat_server::model::code::Code;
-use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Recipient, View};
+use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
@@ -360,11 +363,19 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     prop_oneof![
         plain.prop_map(|(command, verb)| (command, verb, String::new())),
         room().prop_map(|room| (Command::Forget(room.clone()), "FORGET", room.to_string())),
-        option::of(room()).prop_map(|room| (Command::Files(room.clone()), "FILES", room_args(&room))),
+        option::of(room()).prop_map(|room| (
+            Command::feature(files::Command::List(room.clone())),
+            "FILES",
+            room_args(&room)
+        )),
         words().prop_map(|words| (Command::Announce(words.clone()), "ANNOUNCE", words.to_string())),
         any::<bool>().prop_map(move |is| (Command::Lockdown(is), "LOCKDOWN", on(is).into())),
-        option::of(any::<bool>()).prop_map(move |is| (Command::Telnet(is), "TELNET", maybe_on(is))),
-        option::of(any::<bool>()).prop_map(move |watch| (Command::Inspect { watch }, "INSPECT", maybe_on(watch))),
+        option::of(any::<bool>()).prop_map(move |is| (Command::feature(Telnet(is)), "TELNET", maybe_on(is))),
+        option::of(any::<bool>()).prop_map(move |watch| (
+            Command::feature(Inspect { watch }),
+            "INSPECT",
+            maybe_on(watch)
+        )),
         any::<bool>().prop_map(|everywhere| {
             (
                 Command::feature(accounts::Command::Logout { everywhere }),
@@ -397,7 +408,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             move |(room, user, to_room, bytes, file)| {
                 let to = if to_room { Recipient::Room(room.clone()) } else { Recipient::Person(user.clone()) };
                 let args = if to_room { format!("{room} {bytes} {file}") } else { format!("{user} {bytes} {file}") };
-                (Command::SendFile { to, bytes, name: text(&file) }, "SEND", args)
+                (Command::feature(files::Command::Send { to, bytes, name: text(&file) }), "SEND", args)
             }
         ),
         "[!-~]{0,20}".prop_map(move |token| (Command::Ping(text(&token)), "PING", token)),
@@ -807,6 +818,9 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         }))),
         moderated().prop_map(|told| Event::Feature(FeatureEvent::new(told))),
         select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
+        any::<()>().prop_map(|()| {
+            Event::feature(accounts::RoleChanged { text: "You are an operator of this server no more." })
+        }),
         Just(Event::PasteBegins),
         (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt {
             what: format!("Your password for {name}").into(),

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chat_server::features::files::door::{Clock, TICK, finish};
+use chat_server::features::files::door::shared::{Clock, TICK, finish};
 use chat_server::features::files::{Fetched, FileError, Files, Place, Reader, Recipient, Upload, file_name};
 use chat_server::features::message::{Placed, Sought};
 use chat_server::metrics::Metrics;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
+use chat_server::features::accounts::RoleChanged;
 use chat_server::features::moderation::moderated::Moderated;
 use chat_server::features::presence::typing::Typing;
 use chat_server::model::event::{Envelope, Event, FeatureEvent, Wire};
@@ -90,7 +91,12 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
 /// The frame of a feature's event that has one of its own.
 fn own_frame(state: &AppState, envelope: &Envelope, event: &FeatureEvent) -> Option<ServerFrame> {
     let moderated = event.open().map(|told| moderated(state, envelope, told));
-    moderated.or_else(|| event.open().map(|told| typing(state, told)))
+    let typing = || event.open().map(|told| typing(state, told));
+    moderated.or_else(typing).or_else(|| event.open().map(|told| role_changed(envelope, told)))
+}
+
+fn role_changed(envelope: &Envelope, told: &RoleChanged) -> ServerFrame {
+    ServerFrame::Notice { room: None, at: timestamp(envelope.at), text: told.text.into() }
 }
 
 fn typing(state: &AppState, told: &Typing) -> ServerFrame {

@@ -10,7 +10,6 @@ use crate::model::event::{Done, Event, Leave, Words};
 use crate::model::names::{ClientId, Name};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::text::Text;
 
 impl Turn<'_, Features> {
     /// What an answer changes for all, also when the client that asked is gone.
