@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use chat_server::features::rooms::{self, ModeChange};
 use chat_server::features::VERBS;
+use chat_server::features::rooms::{self, ModeChange};
 use chat_server::model::code::Code;
 use chat_server::model::command::{self, Command};
 use chat_server::model::request::Request;
