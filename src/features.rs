@@ -117,8 +117,10 @@ mod together;
 /// What carries out the commands of the features.
 const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
+    accounts::rules::carry_out,
     archive::rules::carry_out,
     messages::rules::carry_out,
+    operators::rules::carry_out,
     presence::rules::carry_out,
     rooms::rules::carry_out,
     dice::carry_out,
@@ -151,14 +153,6 @@ impl Hooks for Features {
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::Prompt(prompt) => turn.prompt(id, prompt),
-            Command::Register(words) => turn.register(id, &words),
-            Command::Login(proof) => turn.login(id, proof),
-            Command::Logout { everywhere } => turn.logout(id, everywhere),
-            Command::Passwd { old, new } => turn.change_password(id, old, new),
-            Command::Role { name, role } => turn.grant(id, name, role),
-            Command::InviteCode => turn.invite_code(id),
-            Command::Oper(key) => turn.oper(id, &key),
             Command::Announce(text) => turn.announce(id, text),
             Command::Forget(room) => turn.forget_by_order(id, &room),
             Command::Lockdown(on) => turn.lockdown(id, on),
