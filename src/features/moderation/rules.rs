@@ -23,9 +23,6 @@ use crate::model::text::Text;
 
 mod look;
 
-/// No connection has this number.
-const NO_CONNECTION: ClientId = ClientId(usize::MAX);
-
 impl Router<Features> {
     /// The bans and mutes of a room, or of the server.
     fn sanctions_of(&mut self, room: Option<&RoomName>) -> Option<&mut Sanctions> {
@@ -119,7 +116,7 @@ impl Turn<'_, Features> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        let suspect = Suspect { id: NO_CONNECTION, name: (!hidden).then_some(name), address: from };
+        let suspect = Suspect { id: ClientId::NONE, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.features.sanctions.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let is_named = held.sanction.whom.name() == Some(name);
         Err(held.told(self.now.mono).banned(is_named.then_some(name)))
