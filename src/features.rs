@@ -11,8 +11,9 @@ use crate::config::Config;
 use crate::features::archive::reads::Reads;
 use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::message::Call;
-use crate::features::moderation::sanction::Sanctions;
+use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::{Doer, Operators};
+use crate::features::presence::state::Presence;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Tag};
 use crate::model::feature::FeatureCommand;
@@ -117,7 +118,9 @@ mod together;
 const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
     archive::rules::carry_out,
+    presence::rules::carry_out,
     dice::carry_out,
+    moderation::rules::carry_out,
 ];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
@@ -134,29 +137,22 @@ impl Hooks for Features {
     fn new(config: &Config) -> Features {
         Features {
             reads: Reads::new(config.read_burst, config.reads_per_second),
-            sanctions: Sanctions::default(),
+            bans: Bans::default(),
             next_lift: None,
             archive: None,
             files: None,
             glass: None,
             operators: Operators::new(config.operator_key.clone()),
+            presence: Presence::default(),
         }
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::Who(name) => turn.who(id, &name),
-            Command::Reply(text) => turn.reply(id, text),
-            Command::Away(why) => turn.away(id, why),
-            Command::Ignore(name) => turn.ignore(id, name),
-            Command::Unignore(name) => turn.unignore(id, name),
-            Command::Typing { room, on } => turn.typing(id, room, on),
             Command::Topic { room, text } => turn.topic(id, room, text),
             Command::Invite { name, room } => turn.invite(id, name, room),
             Command::Mode { room, change } => turn.mode(id, room, change),
             Command::Change { room, line, what } => turn.change(id, room, line, what),
-            Command::Moderate { scope, deed } => turn.moderate(id, scope, deed),
-            Command::Bans(scope) => turn.bans(id, scope),
             Command::Prompt(prompt) => turn.prompt(id, prompt),
             Command::Register(words) => turn.register(id, &words),
             Command::Login(proof) => turn.login(id, proof),
@@ -213,7 +209,7 @@ impl Hooks for Features {
     }
 
     fn may_connect(turn: &Turn<'_, Self>, id: ClientId) -> Result<(), Leave> {
-        turn.ban_on(id, &turn.router.features.sanctions).map_or(Ok(()), |told| Err(Leave::Banned(told.why)))
+        turn.ban_on(id, &turn.router.features.bans).map_or(Ok(()), |notice| Err(Leave::Banned(notice.why)))
     }
 
     fn may_sign_on(turn: &Turn<'_, Self>, id: ClientId) -> Result<(), Refusal> {
@@ -320,8 +316,9 @@ impl Hooks for Features {
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
+        turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
-            turn.router.forget_sanctioned(client.id);
+            turn.router.forget_banned(client.id);
             turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));
         }
     }

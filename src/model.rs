@@ -18,8 +18,6 @@ pub mod reload;
 pub mod file;
 pub mod audit;
 pub mod speech;
-pub mod measure;
-pub mod sanction;
 pub mod leave;
 pub mod row;
 pub mod done;

@@ -1,7 +1,11 @@
-//! Moderation: who is muted, who is banned, and for how long.
+//! Moderation: operators of a room; who is kicked, muted or banned, and for how long.
 
+pub mod action;
+pub mod ban;
+pub mod bans;
 pub mod list;
-mod rules;
-pub mod sanction;
+pub mod moderated;
+pub mod network;
+pub(crate) mod rules;
 pub mod verbs;
 mod words;

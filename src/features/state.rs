@@ -9,8 +9,9 @@ use crate::features::archive::state::{Archive, Then};
 use crate::features::archive::store::Question;
 use crate::features::files::Files;
 use crate::features::lab::glass::Glass;
-use crate::features::moderation::sanction::Sanctions;
+use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
+use crate::features::presence::state::Presence;
 use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 use crate::model::text::Text;
@@ -26,7 +27,7 @@ pub struct Features {
     /// How fast what was said is read.
     pub(crate) reads: Reads,
     /// Who is banned from the server, and who is muted everywhere.
-    pub(crate) sanctions: Sanctions,
+    pub(crate) bans: Bans,
     /// When the first ban or mute anywhere is over.
     pub(crate) next_lift: Option<Moment>,
     /// What is kept of the chat, and where; `None` without a store.
@@ -36,6 +37,7 @@ pub struct Features {
     /// `None` where the server is no lab.
     pub(crate) glass: Option<Glass>,
     pub(crate) operators: Operators,
+    pub(crate) presence: Presence,
 }
 
 /// A room with all that features know of it.
@@ -61,7 +63,7 @@ pub struct RoomState {
     /// `+t`: only operators set the topic.
     pub(crate) topic_lock: bool,
     /// Who may not come in, and who may not speak.
-    pub(crate) sanctions: Sanctions,
+    pub(crate) bans: Bans,
     /// The smallest id that is kept anywhere.
     pub(crate) first_id: u64,
     /// Whether the store knows the room.

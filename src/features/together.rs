@@ -32,7 +32,7 @@ fn bans_and_mutes_forget_a_connection_that_is_gone() {
         stage.send(&who, b"QUIT\n");
     }
     let room = &stage.router().rooms[&RoomName::parse("#tea").unwrap()];
-    assert_eq!(room.features.sanctions.iter().map(|held| held.connections().count()).collect::<Vec<_>>(), [0]);
+    assert_eq!(room.features.bans.iter().map(|held| held.connections().count()).collect::<Vec<_>>(), [0]);
 }
 
 /// A page asks for its rights when this comes, and not whenever anything is said to all.
@@ -111,7 +111,7 @@ fn traces(router: &Router<Features>, id: ClientId) -> Vec<String> {
     note("those who leave", router.leaving.iter().any(|(client, _)| client.id == id));
     note(
         "bans and mutes of the server",
-        router.features.sanctions.iter().any(|held| held.connections().any(|held| held == id)),
+        router.features.bans.iter().any(|held| held.connections().any(|held| held == id)),
     );
     note("questions", router.features.archive.as_ref().is_some_and(|archive| archive.is_asked_by(id)));
     for room in router.rooms.values() {
@@ -121,7 +121,7 @@ fn traces(router: &Router<Features>, id: ClientId) -> Vec<String> {
         note(&format!("the invited of {name}"), room.features.invited.contains(&id));
         note(&format!("the unannounced of {name}"), room.unannounced.contains(&id));
         note(&format!("who opened {name}"), room.opener.as_ref().is_some_and(|opener| opener.person == Some(id)));
-        let mut held = room.features.sanctions.iter().flat_map(|held| held.connections());
+        let mut held = room.features.bans.iter().flat_map(|held| held.connections());
         note(&format!("bans and mutes of {name}"), held.any(|held| held == id));
         note(&format!("the news of {name}"), !room.news.is_empty());
     }

@@ -6,7 +6,6 @@ use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::roles::Role;
-use crate::model::sanction::Whom;
 use crate::model::secrets::{Proof, Secret};
 use crate::model::text::Text;
 use crate::model::zone::Zone;
@@ -57,14 +56,10 @@ pub enum Command {
         /// The text, without control characters.
         text: Text,
     },
-    /// A private line to the user who whispered last.
-    Reply(Text),
     /// Change one's own name.
     Nick(Name),
     /// Who is on, everywhere or in one room.
     List(Option<RoomName>),
-    /// One person.
-    Who(Name),
     /// All rooms one may know of.
     Rooms,
     /// Leave a room, the current one if none is named.
@@ -92,36 +87,14 @@ pub enum Command {
         /// What to change; `None` only asks.
         change: Option<ModeChange>,
     },
-    /// Keep order.
-    Moderate {
-        /// The room, or the whole server.
-        scope: Scope,
-        /// What is to be done.
-        deed: Deed,
-    },
-    /// Who is banned and who is muted.
-    Bans(Scope),
     /// A page of what was said.
     History(HistoryQuery),
-    /// Away with a reason, or back (`None`).
-    Away(Option<Text>),
-    /// Hear nothing more from a user.
-    Ignore(Name),
-    /// Hear a user again.
-    Unignore(Name),
     /// Change options of this connection.
     Options(Vec<Choice>),
     /// Edit lines here rather than in the client's telnet, or not any more; `None`: which of the two is it?
     Telnet(Option<bool>),
     /// Something for the client's own terminal, in its place among all that the client is told. No line can ask for it.
     Terminal(Terminal),
-    /// "I am typing" or "not any more", for those who want to know.
-    Typing {
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-        /// `true` where it begins, `false` where it ends.
-        on: bool,
-    },
     /// Are you there? The token comes back.
     Ping(Text),
     /// The last refusal, with its numbers.
@@ -291,55 +264,6 @@ pub enum Recipient {
     Room(RoomName),
     /// One person.
     Person(Name),
-}
-
-/// Where an act of moderation holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Scope {
-    /// In the current room.
-    Current,
-    /// In this room.
-    Room(RoomName),
-    /// `*`: on the whole server.
-    Server,
-}
-
-/// An act of moderation, with an operator's rights in a room or on the server.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Deed {
-    /// A user becomes an operator of the room.
-    Op(Name),
-    /// And is none any more.
-    Deop(Name),
-    /// A user has to leave, and may come again.
-    Kick {
-        /// The user's name.
-        name: Name,
-        /// The reason given, if any.
-        why: Option<Text>,
-    },
-    /// A user may not speak.
-    Mute {
-        /// The user's name.
-        name: Name,
-        /// For how long; `None` is until it is lifted.
-        time: Option<Duration>,
-        /// The reason given, if any.
-        why: Option<Text>,
-    },
-    /// And may again.
-    Unmute(Name),
-    /// A user has to leave and may not come again.
-    Ban {
-        /// Who, or who from there.
-        whom: Whom,
-        /// For how long; `None` is until it is lifted.
-        time: Option<Duration>,
-        /// The reason given, if any.
-        why: Option<Text>,
-    },
-    /// And may again.
-    Unban(Whom),
 }
 
 /// Which page of a room's history.

@@ -12,7 +12,6 @@ pub use crate::model::feature::FeatureEvent;
 use crate::model::feature::Told;
 pub use crate::model::file::SharedFile;
 pub use crate::model::leave::{Foreign, Leave, Warning};
-pub use crate::model::measure::Measure;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
@@ -104,17 +103,6 @@ pub enum Event {
         /// The topic; empty when it was cleared.
         text: Text,
     },
-    /// A user is typing, or has stopped without saying anything.
-    Typing {
-        /// The room it happens in.
-        room: RoomName,
-        /// By which connection.
-        by: ClientId,
-        /// The user's name.
-        name: Name,
-        /// `true` where it begins, `false` where it ends.
-        on: bool,
-    },
     /// A room's modes were changed.
     Mode {
         /// The room it happens in.
@@ -159,15 +147,6 @@ pub enum Event {
         by: ClientId,
         /// The name the client has then.
         name: Name,
-    },
-    /// An act of moderation.
-    Moderated {
-        /// Where; `None` is everywhere.
-        room: Option<RoomName>,
-        /// Who; `None` where a time is over.
-        by: Option<Name>,
-        /// What was done.
-        what: Measure,
     },
     /// What this client may do on the whole server is something else from now on.
     Role {
@@ -395,7 +374,6 @@ impl Envelope {
             | Event::Joined { .. }
             | Event::Left { .. }
             | Event::Renamed { .. }
-            | Event::Typing { .. }
             | Event::Changed(_)
             | Event::Mode { .. }
             | Event::SignedOn { .. }
@@ -403,7 +381,6 @@ impl Envelope {
             | Event::Forgotten(_)
             | Event::Emptied { .. }
             | Event::Operator { .. }
-            | Event::Moderated { .. }
             | Event::Warn(_)
             | Event::PasteBegins
             | Event::Prompt { .. }

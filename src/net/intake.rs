@@ -632,8 +632,8 @@ mod tests {
         let mut desk = Desk::new();
         let mut ani = desk.connect(1, Box::new(Quick));
         desk.play(&mut ani, b"JOIN:ani\n/join #tea\n");
-        for number in 0..crate::features::moderation::sanction::MAX_SANCTIONS {
-            let line = format!("/ban p{number} {}\n", "x".repeat(crate::features::moderation::sanction::MAX_REASON));
+        for number in 0..crate::features::moderation::bans::MAX_BANS {
+            let line = format!("/ban p{number} {}\n", "x".repeat(crate::features::moderation::ban::MAX_REASON));
             assert_eq!(desk.play(&mut ani, line.as_bytes()), 1);
         }
         let waiting = |desk: &Desk| desk.handle.registry().snapshot().waiting;

@@ -12,7 +12,6 @@ use crate::model::zone::Zone;
 mod done;
 mod events;
 pub(crate) mod look;
-mod moderation;
 mod people;
 mod words;
 

@@ -13,7 +13,7 @@ use accounts::Accounts;
 use crate::features::archive::store::{
     Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom,
 };
-use crate::features::moderation::sanction::Sanction;
+use crate::features::moderation::ban::Ban;
 use crate::model::audit::{Act, Entry};
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::glyph::is_unspaced;
@@ -35,7 +35,7 @@ struct Memory {
     /// What the router has handed over, and what it has asked.
     records: Vec<Record>,
     questions: Vec<Question>,
-    sanctions: Vec<Sanction>,
+    bans: Vec<Ban>,
     /// Why it cannot write at the moment, and what waits for that.
     trouble: Option<&'static str>,
     backlog: VecDeque<Record>,
@@ -157,7 +157,7 @@ impl Memory {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
             accounts: self.accounts.all().map(|(account, _)| account.clone()).collect(),
-            sanctions: self.sanctions.clone(),
+            bans: self.bans.clone(),
             time: None,
             files: self
                 .rooms
@@ -211,8 +211,8 @@ impl Memory {
             }
         }
         self.acts.extend(record.acts);
-        if let Some(sanctions) = record.sanctions {
-            self.sanctions = sanctions.into();
+        if let Some(bans) = record.bans {
+            self.bans = bans.into();
         }
     }
 

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use chat_server::features::VERBS;
+use chat_server::features::moderation::moderated::{Effect, Moderated};
+use chat_server::features::presence::typing::Typing;
 use chat_server::model::command::{Prompt, What};
 use chat_server::model::event::{
-    Block, Change, Done, Envelope, Event, Leave, Measure, Rows, SharedFile, Speech, Version, Warning, Wire,
+    Block, Change, Done, Envelope, Event, Leave, Rows, SharedFile, Speech, Version, Warning, Wire,
 };
 use chat_server::model::feature::FeatureEvent;
 use chat_server::model::file::Token;
@@ -161,7 +163,10 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
     };
     let waved = |room| Event::Feature(FeatureEvent::new(Waved { room, name: ani(), text: text() }));
     let done = |done| Event::Done { verb: "VERB", tag: None, done };
-    let measure = |what| Event::Moderated { room: Some(rust()), by: Some(ani()), what };
+    let moderated = |effect, target, seconds, why| {
+        let told = Moderated { by: Some(ani()), seconds, why, ..Moderated::new(effect, Some(rust()), target) };
+        Event::Feature(FeatureEvent::new(told))
+    };
     let user = User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()) };
     let info = RoomInfo { name: rust(), users: 2, modes: own("+"), topic: text() };
     vec![
@@ -185,17 +190,17 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("renamed", Event::Renamed { by, old: ani(), new: budi() }),
         ("topic", Event::Topic { room: lobby(), by: ani(), text: text() }),
         ("no topic", Event::Topic { room: lobby(), by: ani(), text: own("") }),
-        ("typing", Event::Typing { room: lobby(), by, name: ani(), on: true }),
-        ("typing no more", Event::Typing { room: lobby(), by, name: ani(), on: false }),
+        ("typing", Event::feature(Typing { room: lobby(), by, name: ani(), on: true })),
+        ("typing no more", Event::feature(Typing { room: lobby(), by, name: ani(), on: false })),
         ("mode", Event::Mode { room: rust(), by: ani(), did: "gave the room a key", modes: own("+k") }),
         ("operator", Event::Operator { room: rust(), by, name: ani() }),
-        ("op", measure(Measure::Op { person: by, name: budi() })),
-        ("deop", measure(Measure::Deop { person: None, name: budi() })),
-        ("kick", measure(Measure::Kicked { person: by, name: budi(), why: Some(text()) })),
-        ("mute", measure(Measure::Muted { name: budi(), seconds: Some(600), why: Some(text()) })),
-        ("unmute", measure(Measure::Unmuted(budi()))),
-        ("ban", measure(Measure::Banned { name: Some(budi()), seconds: None, why: Some(text()) })),
-        ("unban", measure(Measure::Unbanned(None))),
+        ("op", moderated(Effect::Op, Some(budi()), None, None)),
+        ("deop", moderated(Effect::Deop, Some(budi()), None, None)),
+        ("kick", moderated(Effect::Kicked, Some(budi()), None, Some(text()))),
+        ("mute", moderated(Effect::Muted, Some(budi()), Some(600), Some(text()))),
+        ("unmute", moderated(Effect::Unmuted, Some(budi()), None, None)),
+        ("ban", moderated(Effect::Banned, Some(budi()), None, Some(text()))),
+        ("unban", moderated(Effect::Unbanned, None, None, None)),
         ("waved", waved(None)),
         ("waved elsewhere", waved(Some(rust()))),
         ("announcement", Event::Note { room: None, text: text() }),

@@ -22,7 +22,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/net/intake.rs", 460),
     ("src/features.rs", 360),
     ("src/features/accounts/rules.rs", 560),
-    ("src/features/moderation/rules.rs", 460),
     ("src/protocol/telnet.rs", 400),
 ];
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chat_server::features::moderation::sanction::Kind;
+use chat_server::features::moderation::ban::Kind;
 use chat_server::model::names::Name;
 use chat_server::model::roles::{Policy, Role};
 use chat_server::testing::{Bare, MemoryStore, Setup, Stage, quick};

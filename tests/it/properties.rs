@@ -14,18 +14,21 @@ use chat_server::features::VERBS;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
-use chat_server::features::moderation::list::{BanInfo, bans};
-use chat_server::features::moderation::sanction::{self, Kind};
+use chat_server::features::moderation::action::{Action, Moderate, Scope, ShowBans};
+use chat_server::features::moderation::ban::{Kind, Notice, Target};
+use chat_server::features::moderation::list::{BanRow, bans};
+use chat_server::features::moderation::moderated::{Effect, Moderated};
+use chat_server::features::moderation::network::Network;
+use chat_server::features::presence;
+use chat_server::features::presence::typing::Typing;
 use chat_server::model::audit::{Act as PowerAct, Entry};
 use chat_server::model::code::Code;
-use chat_server::model::command::{
-    Choice, Command, Deed, HistoryQuery, Line, ModeChange, Presence, Prompt, Recipient, Scope, View,
-};
+use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, Recipient, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
 };
-use chat_server::model::feature::{FeatureEvent, Told};
+use chat_server::model::feature::{Asked, FeatureCommand, FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
 use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::model::now::Moment;
@@ -35,7 +38,6 @@ use chat_server::model::roles::Role;
 use chat_server::model::row::Row;
 use chat_server::model::rows::{RoomInfo, Stat, User};
 use chat_server::model::run::Run;
-use chat_server::model::sanction::{Network, Whom};
 use chat_server::model::spam::{Spam, TooFast};
 use chat_server::model::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
 use chat_server::model::verb::Verb;
@@ -297,39 +299,44 @@ fn scope() -> impl Strategy<Value = (Scope, String)> {
     ]
 }
 
+/// A command of a feature.
+fn sealed(command: impl Asked) -> Command {
+    Command::Feature(FeatureCommand::new(command))
+}
+
 /// What moderators do, in a room or on the server.
 fn moderation() -> BoxedStrategy<(Command, &'static str, String)> {
-    let whom = || {
+    let target = || {
         let network = || select(vec!["192.0.2.7/32", "192.0.2.0/24", "2001:db8::/48"]);
         prop_oneof![
-            name().prop_map(Whom::Name),
-            network().prop_map(|network| Whom::Network(Network::parse(network).expect("one"))),
+            name().prop_map(Target::Name),
+            network().prop_map(|network| Target::Network(Network::parse(network).expect("one"))),
         ]
     };
     let time = || option::of((1u64..86_400).prop_map(Duration::from_secs));
-    let deed = prop_oneof![
-        name().prop_map(Deed::Op),
-        name().prop_map(Deed::Deop),
-        (name(), option::of(words())).prop_map(|(name, why)| Deed::Kick { name, why }),
-        (name(), time(), option::of(words())).prop_map(|(name, time, why)| Deed::Mute { name, time, why }),
-        name().prop_map(Deed::Unmute),
-        (whom(), time(), option::of(words())).prop_map(|(whom, time, why)| Deed::Ban { whom, time, why }),
-        whom().prop_map(Deed::Unban),
+    let action = prop_oneof![
+        name().prop_map(Action::Op),
+        name().prop_map(Action::Deop),
+        (name(), option::of(words())).prop_map(|(name, why)| Action::Kick { name, why }),
+        (name(), time(), option::of(words())).prop_map(|(name, time, why)| Action::Mute { name, time, why }),
+        name().prop_map(Action::Unmute),
+        (target(), time(), option::of(words())).prop_map(|(target, time, why)| Action::Ban { target, time, why }),
+        target().prop_map(Action::Unban),
     ];
-    let bans = scope().prop_map(|(scope, place)| (Command::Bans(scope), "BANS", place));
-    let moderate = (scope(), deed).prop_map(|((scope, place), deed)| {
+    let bans = scope().prop_map(|(scope, place)| (sealed(ShowBans(scope)), "BANS", place));
+    let moderate = (scope(), action).prop_map(|((scope, place), action)| {
         let why = |why: &Option<Text>| why.as_ref().map_or(String::new(), |why| format!(" {why}"));
         let time = |time: &Option<Duration>| time.map_or(String::new(), |time| format!(" {}s", time.as_secs()));
-        let (verb, args) = match &deed {
-            Deed::Op(name) => ("OP", name.to_string()),
-            Deed::Deop(name) => ("DEOP", name.to_string()),
-            Deed::Kick { name, why: words } => ("KICK", format!("{name}{}", why(words))),
-            Deed::Mute { name, time: long, why: words } => ("MUTE", format!("{name}{}{}", time(long), why(words))),
-            Deed::Unmute(name) => ("UNMUTE", name.to_string()),
-            Deed::Ban { whom, time: long, why: words } => ("BAN", format!("{whom}{}{}", time(long), why(words))),
-            Deed::Unban(whom) => ("UNBAN", whom.to_string()),
+        let (verb, args) = match &action {
+            Action::Op(name) => ("OP", name.to_string()),
+            Action::Deop(name) => ("DEOP", name.to_string()),
+            Action::Kick { name, why: words } => ("KICK", format!("{name}{}", why(words))),
+            Action::Mute { name, time: long, why: words } => ("MUTE", format!("{name}{}{}", time(long), why(words))),
+            Action::Unmute(name) => ("UNMUTE", name.to_string()),
+            Action::Ban { target, time: long, why: words } => ("BAN", format!("{target}{}{}", time(long), why(words))),
+            Action::Unban(target) => ("UNBAN", target.to_string()),
         };
-        (Command::Moderate { scope, deed }, verb, format!("{place} {args}"))
+        (sealed(Moderate { scope, action }), verb, format!("{place} {args}"))
     });
     prop_oneof![1 => bans, 5 => moderate].boxed()
 }
@@ -417,14 +424,14 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
             let args = format!("{to} {text}");
             (Command::Whisper { to, text }, "WHISPER", args)
         }),
-        words().prop_map(|text| (Command::Reply(text.clone()), "REPLY", text.to_string())),
+        words().prop_map(|text| (Command::feature(presence::Command::Reply(text.clone())), "REPLY", text.to_string())),
         name().prop_map(|name| (Command::Nick(name.clone()), "NICK", name.to_string())),
         option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Room(room.clone()), "ROOM", room_args(&room))),
         (option::of(room()), any::<bool>()).prop_map(|(room, on)| {
             let args = format!("{} {}", room_args(&room), if on { "" } else { "off" });
-            (Command::Typing { room, on }, "TYPING", args)
+            (Command::feature(presence::Command::Typing { room, on }), "TYPING", args)
         }),
         (option::of(room()), line(), words()).prop_map(|(room, line, text)| {
             let args = format!("{} {} {text}", room_args(&room), line_args(line));
@@ -468,10 +475,18 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
                 (Command::History(HistoryQuery { room, before, after, limit }), "HISTORY", args)
             }
         ),
-        option::of(words()).prop_map(|why| (Command::Away(why.clone()), "AWAY", why.unwrap_or_default().to_string())),
-        name().prop_map(|name| (Command::Ignore(name.clone()), "IGNORE", name.to_string())),
-        name().prop_map(|name| (Command::Unignore(name.clone()), "UNIGNORE", name.to_string())),
-        name().prop_map(|name| (Command::Who(name.clone()), "WHO", name.to_string())),
+        option::of(words()).prop_map(|why| (
+            Command::feature(presence::Command::Away(why.clone())),
+            "AWAY",
+            why.unwrap_or_default().to_string()
+        )),
+        name().prop_map(|name| (Command::feature(presence::Command::Ignore(name.clone())), "IGNORE", name.to_string())),
+        name().prop_map(|name| (
+            Command::feature(presence::Command::Unignore(name.clone())),
+            "UNIGNORE",
+            name.to_string()
+        )),
+        name().prop_map(|name| (Command::feature(presence::Command::Who(name.clone())), "WHO", name.to_string())),
         option::of(words()).prop_map(|w| (Command::Quit(w.clone()), "QUIT", w.unwrap_or_default().to_string())),
         vec(choice(), 1..6).prop_map(|choices| {
             let shown = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
@@ -691,12 +706,12 @@ fn block() -> impl Strategy<Value = Block> {
     ]
 }
 
-fn ban() -> impl Strategy<Value = BanInfo> {
+fn ban() -> impl Strategy<Value = BanRow> {
     let kind = select(vec![Kind::Ban, Kind::Mute]);
     (kind, option::of(name()), time(), name(), option::of(any::<u64>()), option::of(short_text(100))).prop_map(
-        |(kind, whom, since, by, retry, why)| {
-            let whom = whom.map(|whom| Text::new(whom.as_str()).unwrap());
-            BanInfo { kind, whom, since, told: Box::new(sanction::Told { retry, by, why }) }
+        |(kind, target, since, by, retry, why)| {
+            let target = target.map(|target| Text::new(target.as_str()).unwrap());
+            BanRow { kind, target, since, notice: Box::new(Notice { retry, by, why }) }
         },
     )
 }
@@ -707,6 +722,20 @@ fn entry() -> impl Strategy<Value = Entry> {
             let own = |words: &str| Text::new(words).unwrap();
             let target = target.map_or_else(Text::default, |name| own(name.as_str()));
             Entry { number, act: PowerAct { at, by: own(by.as_str()), what: own("kick"), room, target, detail } }
+        },
+    )
+}
+
+fn moderated() -> impl Strategy<Value = Moderated> {
+    use Effect::{Banned, Deop, Kicked, Muted, Op, Unbanned, Unmuted};
+    let effect = select(vec![Op, Deop, Kicked, Muted, Unmuted, Banned, Unbanned]);
+    let told = (effect, option::of(room()), option::of(name()), option::of(name()));
+    (told, option::of(any::<u64>()), option::of(short_text(200))).prop_map(
+        |((effect, room, by, target), seconds, why)| Moderated {
+            by,
+            seconds,
+            why,
+            ..Moderated::new(effect, room, target)
         },
     )
 }
@@ -759,7 +788,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
         (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),
         (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::Topic { room, by, text }),
-        (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::Typing { room, by: ANI, name, on }),
+        (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::feature(Typing { room, by: ANI, name, on })),
         changed(),
         (room(), name()).prop_map(|(room, by)| {
             let modes = Text::new("+k").unwrap();
@@ -771,6 +800,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             name,
             text
         }))),
+        moderated().prop_map(|told| Event::Feature(FeatureEvent::new(told))),
         select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
         (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt { what: Prompt::Login(name), is_hidden }),
@@ -799,7 +829,7 @@ fn rows_of(block: &Block) -> usize {
         made::<Stat>,
         made::<config::Change>,
         made::<Entry>,
-        made::<BanInfo>,
+        made::<BanRow>,
     ];
     // One thread, the router, one client and one size of turns.
     let inspection = (block.kind == "INSPECT").then_some(4);

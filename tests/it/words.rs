@@ -38,6 +38,8 @@ fn group(path: &Path) -> String {
             "tests".into()
         }
         ["src", "testing" | "testing.rs", ..] => "tests".into(),
+        // A transcript is a test, wherever it lies.
+        [.., file] if file.ends_with(".chat") => "tests".into(),
         ["crates", name, ..] => format!("crates/{name}"),
         [folder, _, ..] => folder.to_string(),
         _ => "papers".into(),

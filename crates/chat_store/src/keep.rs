@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::backlog::Entry;
+use crate::bans;
 use crate::index;
 use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, version};
-use crate::sanctions;
 
 /// What the writer knows of the database without asking it, and what it has to write at the end of the transaction.
 pub(crate) struct Keeper {
@@ -115,8 +115,8 @@ impl Keeper {
         for act in &record.acts {
             audit(db, act)?;
         }
-        if let Some(held) = &record.sanctions {
-            sanctions::write(db, sanctions::SERVER, held)?;
+        if let Some(held) = &record.bans {
+            bans::write(db, bans::SERVER, held)?;
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Keeper {
                         moderated: false,
                         topic_lock: false,
                         ops: Vec::new(),
-                        sanctions: Vec::new(),
+                        bans: Vec::new(),
                     };
                     self.write_room(db, &state)?;
                     (db.last_insert_rowid(), 0, self.forgotten_id)
@@ -274,7 +274,7 @@ impl Keeper {
 
     /// Makes a room, or makes it what it is now. A new one counts on from the greatest id of those that are forgotten.
     fn write_room(&self, db: &Connection, state: &RoomState) -> rusqlite::Result<()> {
-        let RoomState { name, topic, invite_only, key, moderated, topic_lock, ops, sanctions } = state;
+        let RoomState { name, topic, invite_only, key, moderated, topic_lock, ops, bans } = state;
         let letters = [(invite_only, 'i'), (moderated, 'm'), (topic_lock, 't')];
         let modes: String = letters.into_iter().filter(|(on, _)| **on).map(|(_, letter)| letter).collect();
         let ops = ops.iter().map(|op| op.as_str()).collect::<Vec<_>>().join(" ");
@@ -294,7 +294,7 @@ impl Keeper {
             ops,
             self.forgotten_id
         ])?;
-        sanctions::write(db, &folded(name), sanctions)
+        bans::write(db, &folded(name), bans)
     }
 
     /// A room is not found any more. Its lines go little by little.
@@ -306,7 +306,7 @@ impl Keeper {
              WHERE folded = ?1",
         )?
         .execute([folded(name)])?;
-        sanctions::write(db, &folded(name), &[])?;
+        bans::write(db, &folded(name), &[])?;
         self.forgotten_id = self.forgotten_id.max(last_id);
         db.prepare_cached("UPDATE state SET forgotten_id = ?1")?.execute([self.forgotten_id])?;
         self.has_wiped = true;

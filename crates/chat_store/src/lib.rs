@@ -85,7 +85,7 @@ mod passwords;
 mod purge;
 mod questions;
 mod reader;
-mod sanctions;
+mod bans;
 mod searches;
 mod tools;
 mod wal;

@@ -8,9 +8,9 @@ use chat_server::model::names::{Name, RoomName};
 use chat_server::model::text::Text;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use crate::bans;
 use crate::keep::Keeper;
 use crate::lines::{BEHIND, COLUMNS, line, name, room_name};
-use crate::sanctions;
 
 /// The most lines of one room that are loaded, of all rooms, and of each room however many there are.
 const LINES: usize = 1_000;
@@ -46,7 +46,7 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
             moderated: is_on('m'),
             topic_lock: is_on('t'),
             ops,
-            sanctions: sanctions::of(db, &row.get_ref(1)?.as_str()?.to_ascii_lowercase())?,
+            bans: bans::of(db, &row.get_ref(1)?.as_str()?.to_ascii_lowercase())?,
         };
         let first_id = if first_id == 0 { last_id + 1 } else { first_id };
         rooms.push((row.get(0)?, StoredRoom { state, last_id, first_id, lines: Vec::new() }));
@@ -64,7 +64,7 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
         forgotten_id: db.query_row("SELECT forgotten_id FROM state", [], |row| row.get(0))?,
         accounts: crate::accounts::all(db)?,
         files: files(db)?,
-        sanctions: sanctions::of(db, sanctions::SERVER)?,
+        bans: bans::of(db, bans::SERVER)?,
         time: None,
     })
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_server::model::sanction::Network;
+use chat_server::features::moderation::network::Network;
 
 /// The settings of this door.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use crate::features::archive::state::Archive;
 use crate::features::archive::store;
 use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, StoredRoom};
 use crate::features::message::Call;
-use crate::features::moderation::sanction::Sanctions;
+use crate::features::moderation::bans::Bans;
 use crate::features::state::{Features, Room, RoomState};
 use crate::model::audit::Act;
 use crate::model::event::{Envelope, Event, Greeting};
@@ -39,7 +39,7 @@ impl Router<Features> {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored on the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, sanctions, time } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, bans, time } = contents;
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
@@ -49,7 +49,7 @@ impl Router<Features> {
             let room = Room::restored(stored, self.history, now, trusted);
             self.rooms.insert(room.name.clone(), room);
         }
-        self.features.sanctions = Sanctions::restored(sanctions, now, trusted);
+        self.features.bans = Bans::restored(bans, now, trusted);
         // It is looked at in the first turn.
         self.features.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
@@ -109,9 +109,9 @@ impl Turn<'_, Features> {
     }
 
     /// Others are banned from the server, or muted everywhere.
-    pub(crate) fn record_sanctions(&mut self) {
+    pub(crate) fn record_bans(&mut self) {
         if let Some(archive) = &mut self.router.features.archive {
-            archive.sanctions = Some(self.router.features.sanctions.kept().into());
+            archive.bans = Some(self.router.features.bans.stored().into());
         }
     }
 
@@ -199,7 +199,7 @@ impl Turn<'_, Features> {
                 .collect(),
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
-            sanctions: archive.sanctions.take(),
+            bans: archive.bans.take(),
         };
         if record.is_empty() {
             return Commit::Now;
@@ -243,7 +243,7 @@ impl Room {
         let own = &mut room.features;
         (own.topic, own.key, own.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
         own.invite_only = state.invite_only;
-        own.sanctions = Sanctions::restored(state.sanctions, now, trusted);
+        own.bans = Bans::restored(state.bans, now, trusted);
         // What only operators can change went with the last of them, unless some come again.
         let has_ops = !own.op_accounts.is_empty();
         (own.moderated, own.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
@@ -262,7 +262,7 @@ impl Room {
             moderated: self.features.moderated,
             topic_lock: self.features.topic_lock,
             ops: self.features.op_accounts.iter().cloned().collect(),
-            sanctions: self.features.sanctions.kept(),
+            bans: self.features.bans.stored(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::features::accounts::state::{self as accounts, Accounts};
 use crate::features::archive::store::{Question, Store};
 use crate::features::message::{Onlooker, Reply};
-use crate::features::moderation::sanction::Sanction;
+use crate::features::moderation::ban::Ban;
 use crate::model::audit::Act;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, RoomName};
@@ -25,7 +25,7 @@ pub(crate) struct Archive {
     pub(crate) forgotten: Vec<(RoomName, u64)>,
     pub(crate) acts: Vec<Act>,
     /// The bans and mutes of the server, if they changed.
-    pub(crate) sanctions: Option<Box<[Sanction]>>,
+    pub(crate) bans: Option<Box<[Ban]>>,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
     pub(crate) held: Option<(u64, Moment)>,
     /// Why nothing is kept at the moment.
@@ -94,7 +94,7 @@ impl Archive {
             changed: BTreeSet::new(),
             forgotten: Vec::new(),
             acts: Vec::new(),
-            sanctions: None,
+            bans: None,
             held: None,
             trouble: None,
             is_lost: false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::features::moderation::sanction::Sanction;
+use crate::features::moderation::ban::Ban;
 use crate::model::code::Code;
 use crate::model::event::Envelope;
 use crate::model::glyph::is_unspaced;
@@ -64,7 +64,7 @@ pub struct Record {
     /// What was done by power.
     pub acts: Vec<Act>,
     /// Who is banned from the server and who is muted everywhere, as it is now; `None` if it is what it was.
-    pub sanctions: Option<Box<[Sanction]>>,
+    pub bans: Option<Box<[Ban]>>,
 }
 
 impl Record {
@@ -74,7 +74,7 @@ impl Record {
             && self.rooms.is_empty()
             && self.forgotten.is_empty()
             && self.acts.is_empty()
-            && self.sanctions.is_none()
+            && self.bans.is_none()
     }
 }
 
@@ -96,7 +96,7 @@ pub struct RoomState {
     /// The accounts that are its operators whenever they come.
     pub ops: Vec<Name>,
     /// Who is banned from it, and who is muted.
-    pub sanctions: Vec<Sanction>,
+    pub bans: Vec<Ban>,
 }
 
 /// What a store holds when the server starts.
@@ -109,7 +109,7 @@ pub struct Contents {
     /// All accounts.
     pub accounts: Vec<Account>,
     /// Who is banned from the server and who is muted everywhere.
-    pub sanctions: Vec<Sanction>,
+    pub bans: Vec<Ban>,
     /// The lines that pass files on, of all rooms, however old they are.
     pub files: Vec<Arc<Envelope>>,
     /// The time that the store trusts, where it keeps one: earlier than the clock's, if that has leapt ahead since the store was

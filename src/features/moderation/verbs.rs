@@ -2,31 +2,34 @@
 
 use std::time::Duration;
 
+use crate::features::moderation::action::{Action, Moderate, Scope, ShowBans};
+use crate::features::moderation::ban::{LONGEST, MAX_REASON, Target};
+use crate::features::moderation::network::Network;
 use crate::model::args::{Args, user, wrong};
-use crate::model::command::{Command, Deed, Scope};
+use crate::model::command::Command;
+use crate::model::feature::FeatureCommand;
 use crate::model::refusal::Refusal;
-use crate::model::sanction::{LONGEST, MAX_REASON, Network, Whom};
 use crate::model::text::Text;
 use crate::model::verb::{Verb, verb};
 
 /// `/op [#room] <name>`
 pub static OP: Verb = verb("OP", &["op"], "/op [#room] <name>", "make a user an operator of the room", |mut args| {
     let (scope, name) = (scope(&mut args)?, last_word(args)?);
-    Ok(Command::Moderate { scope, deed: Deed::Op(user(&name)?) })
+    moderate(scope, Action::Op(user(&name)?))
 });
 
 /// `/deop [#room] <name>`
 pub static DEOP: Verb =
     verb("DEOP", &["deop"], "/deop [#room] <name>", "make a user an operator no more", |mut args| {
         let (scope, name) = (scope(&mut args)?, last_word(args)?);
-        Ok(Command::Moderate { scope, deed: Deed::Deop(user(&name)?) })
+        moderate(scope, Action::Deop(user(&name)?))
     });
 
 /// `/kick [#room|*] <name> [why]`
 pub static KICK: Verb =
     verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send a user out of the room", |mut args| {
         let (scope, name) = (scope(&mut args)?, args.name()?);
-        Ok(Command::Moderate { scope, deed: Deed::Kick { name, why: reason(args)? } })
+        moderate(scope, Action::Kick { name, why: reason(args)? })
     });
 
 /// `/mute [#room|*] <name> [10m] [why]`
@@ -38,7 +41,7 @@ pub static MUTE: Verb = verb(
     |mut args| {
         let (scope, name) = (scope(&mut args)?, args.word()?);
         let (time, why) = (time(&mut args)?, reason(args)?);
-        Ok(Command::Moderate { scope, deed: Deed::Mute { name: user(&name)?, time, why } })
+        moderate(scope, Action::Mute { name: user(&name)?, time, why })
     },
 );
 
@@ -46,7 +49,7 @@ pub static MUTE: Verb = verb(
 pub static UNMUTE: Verb =
     verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let a user speak again", |mut args| {
         let (scope, name) = (scope(&mut args)?, last_word(args)?);
-        Ok(Command::Moderate { scope, deed: Deed::Unmute(user(&name)?) })
+        moderate(scope, Action::Unmute(user(&name)?))
     });
 
 /// `/ban [#room|*] <name|address/bits> [1d] [why]`
@@ -56,17 +59,17 @@ pub static BAN: Verb = verb(
     "/ban [#room|*] <name|address/bits> [1d] [why]",
     "send a user out and keep them out, for a time or until UNBAN",
     |mut args| {
-        let (scope, whom) = (scope(&mut args)?, args.word()?);
+        let (scope, word) = (scope(&mut args)?, args.word()?);
         let (time, why) = (time(&mut args)?, reason(args)?);
-        Ok(Command::Moderate { scope, deed: Deed::Ban { whom: target(&whom)?, time, why } })
+        moderate(scope, Action::Ban { target: target(&word)?, time, why })
     },
 );
 
 /// `/unban [#room|*] <name|address/bits>`
 pub static UNBAN: Verb =
     verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let a user come again", |mut args| {
-        let (scope, whom) = (scope(&mut args)?, last_word(args)?);
-        Ok(Command::Moderate { scope, deed: Deed::Unban(target(&whom)?) })
+        let (scope, word) = (scope(&mut args)?, last_word(args)?);
+        moderate(scope, Action::Unban(target(&word)?))
     });
 
 /// `/bans [#room|*]`
@@ -74,11 +77,15 @@ pub static BANS: Verb =
     verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |mut args| {
         let scope = scope(&mut args)?;
         args.finish()?;
-        Ok(Command::Bans(scope))
+        Ok(Command::Feature(FeatureCommand::new(ShowBans(scope))))
     })
     .long();
 
-/// Where the verbs that keep order apply: `[#room|*]`.
+fn moderate(scope: Scope, action: Action) -> Result<Command, Refusal> {
+    Ok(Command::Feature(FeatureCommand::new(Moderate { scope, action })))
+}
+
+/// Where the action holds: `[#room|*]`.
 fn scope(args: &mut Args) -> Result<Scope, Refusal> {
     if args.as_str().split(' ').next() == Some("*") {
         args.next_word();
@@ -95,12 +102,12 @@ fn last_word(mut args: Args) -> Result<Text, Refusal> {
 }
 
 /// A name, or what can only be an address.
-fn target(word: &str) -> Result<Whom, Refusal> {
+fn target(word: &str) -> Result<Target, Refusal> {
     if !word.contains(['.', ':', '/']) {
-        return user(word).map(Whom::Name);
+        return user(word).map(Target::Name);
     }
     let right = "An address is written 192.0.2.7, 192.0.2.0/24 (8 to 32 bits) or 2001:db8::/48 (16 to 128).";
-    Network::parse(word).map(Whom::Network).ok_or_else(|| wrong(word, right))
+    Network::parse(word).map(Target::Network).ok_or_else(|| wrong(word, right))
 }
 
 /// `[10m]`.

@@ -9,13 +9,14 @@ use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
 use crate::features::message::{Order, Reply};
+use crate::features::moderation::moderated::{Effect, Moderated};
 use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::audit::Act;
 use crate::model::audit::Entry;
 use crate::model::code::Code;
-use crate::model::event::{Block, Done, Envelope, Event, Leave, Measure, Tag, Words};
+use crate::model::event::{Block, Done, Envelope, Event, FeatureEvent, Leave, Tag, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
@@ -225,8 +226,9 @@ impl Turn<'_, Features> {
                     return reply(Told::Refused(Refusal::no_such_user(person).into()));
                 };
                 self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
-                let what = Measure::Kicked { person, name: name.clone(), why: why.clone() };
-                self.tell_those_around(name.as_str(), None, Event::Moderated { room: None, by: None, what });
+                let mut action = Moderated::new(Effect::Kicked, None, Some(name.clone()));
+                (action.person, action.why) = (Some(person), why.clone());
+                self.tell_those_around(name.as_str(), None, Event::Feature(FeatureEvent::new(action)));
                 // A user with several connections goes by all of them.
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
                 reply(Told::Done);

@@ -71,8 +71,8 @@ impl Turn<'_, Features> {
         }
         self.not_muted(id, Some(room))?;
         // An invitation is no way around a ban.
-        if let Some(told) = self.ban_on(guest, &room.features.sanctions) {
-            return Err(told.banned_from(&room.name, Some(&whom)));
+        if let Some(notice) = self.ban_on(guest, &room.features.bans) {
+            return Err(notice.banned_from(&room.name, Some(&whom)));
         }
         let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
         for guest in &guests {
@@ -150,7 +150,7 @@ impl Turn<'_, Features> {
         if room.members.is_empty() {
             if !room.features.op_accounts.is_empty() {
                 // Its operators come again.
-            } else if room.is_open() && (room.is_worth_keeping() || room.features.sanctions.has_bans())
+            } else if room.is_open() && (room.is_worth_keeping() || room.features.bans.has_bans())
                 || *name == RoomName::lobby()
             {
                 let had_modes =
@@ -163,11 +163,11 @@ impl Turn<'_, Features> {
                 }
             } else {
                 let last_id = room.last_id();
-                let sanctions = std::mem::take(&mut room.features.sanctions);
+                let bans = std::mem::take(&mut room.features.bans);
                 self.forget_room(name, last_id);
-                if sanctions.has_bans() {
+                if bans.has_bans() {
                     // A banned user is not to be the first in a new one, either.
-                    let features = RoomState { sanctions, first_id: last_id + 1, ..RoomState::default() };
+                    let features = RoomState { bans, first_id: last_id + 1, ..RoomState::default() };
                     let again = Room::new(name.clone(), self.router.history, last_id, features);
                     self.router.rooms.insert(name.clone(), again);
                     self.record_room(name);

@@ -516,7 +516,7 @@ fn whoever_has_a_name_next_has_none_of_its_power() {
         moderated: true,
         topic_lock: false,
         ops: vec![name("budi"), name("Ani")],
-        sanctions: Vec::new(),
+        bans: Vec::new(),
     };
     house.store.as_mut().unwrap().keep(Record { turn: 1, rooms: vec![tea], ..Record::default() });
     assert!(matches!(house.reports.recv_timeout(DEADLINE), Ok(Report::Kept(1))));

@@ -188,7 +188,7 @@ pub(crate) fn state(room: &str) -> RoomState {
         moderated: false,
         topic_lock: false,
         ops: Vec::new(),
-        sanctions: Vec::new(),
+        bans: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chat_server::config::hosts;
-use chat_server::model::sanction::Network;
+use chat_server::features::moderation::network::Network;
 
 /// The address of a caller that is not known. No connection comes from it, so that no limit, ban or guess of another address is shared;
 /// and it is not this machine.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
-use chat_server::model::event::{Envelope, Event, Measure, Wire};
-use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::features::moderation::moderated::Moderated;
+use chat_server::features::presence::typing::Typing;
+use chat_server::model::event::{Envelope, Event, FeatureEvent, Wire};
+use chat_server::model::names::{ClientId, Name};
 
 use super::AppState;
 use crate::models::frames::ServerFrame;
@@ -60,18 +62,11 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             let from = state.author_named(by);
             ServerFrame::Topic { room: bare(room), from, at, text: text.to_string() }
         }
-        Event::Typing { room, by, name, on: true } => {
-            ServerFrame::UserTyping { room: bare(room), user: author(*by, name) }
-        }
-        Event::Typing { room, by, name, on: false } => {
-            ServerFrame::UserStoppedTyping { room: bare(room), user: author(*by, name) }
-        }
         Event::Mode { room, by, did, modes } => {
             ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
         }
         Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
-        Event::Moderated { room, by, what } => moderated(state, envelope, room.as_ref(), by.as_ref(), what),
-        Event::Feature(event) => feature_frame(event, at),
+        Event::Feature(event) => own_frame(state, envelope, event).unwrap_or_else(|| feature_frame(event, at)),
         Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
@@ -93,33 +88,29 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
     })
 }
 
-fn moderated(
-    state: &AppState,
-    envelope: &Envelope,
-    room: Option<&RoomName>,
-    by: Option<&Name>,
-    what: &Measure,
-) -> ServerFrame {
-    let author = |person: ClientId, name: &Name| state.ids.author(person, name);
-    let named = |name: &Name| state.author_named(name);
-    let (word, user, seconds, reason) = match what {
-        Measure::Op { person, name } => ("op", Some(author(*person, name)), &None, &None),
-        Measure::Deop { person, name } => {
-            ("deop", Some(person.map_or_else(|| named(name), |person| author(person, name))), &None, &None)
-        }
-        Measure::Kicked { person, name, why } => ("kicked", Some(author(*person, name)), &None, why),
-        Measure::Muted { name, seconds, why } => ("muted", Some(named(name)), seconds, why),
-        Measure::Unmuted(name) => ("unmuted", Some(named(name)), &None, &None),
-        Measure::Banned { name, seconds, why } => ("banned", name.as_ref().map(named), seconds, why),
-        Measure::Unbanned(name) => ("unbanned", name.as_ref().map(named), &None, &None),
+/// The frame of a feature's event that has one of its own.
+fn own_frame(state: &AppState, envelope: &Envelope, event: &FeatureEvent) -> Option<ServerFrame> {
+    let moderated = event.open().map(|told| moderated(state, envelope, told));
+    moderated.or_else(|| event.open().map(|told| typing(state, told)))
+}
+
+fn typing(state: &AppState, told: &Typing) -> ServerFrame {
+    let (room, user) = (bare(&told.room), state.ids.author(told.by, &told.name));
+    if told.on { ServerFrame::UserTyping { room, user } } else { ServerFrame::UserStoppedTyping { room, user } }
+}
+
+fn moderated(state: &AppState, envelope: &Envelope, told: &Moderated) -> ServerFrame {
+    let author = |name: &Name| match told.person {
+        Some(person) => state.ids.author(person, name),
+        None => state.author_named(name),
     };
     ServerFrame::Moderated {
-        room: room.map(bare),
-        what: word,
-        user,
-        by: by.map(Name::to_string),
-        seconds: *seconds,
-        reason: reason.as_ref().map(|why| why.to_string()),
+        room: told.room.as_ref().map(bare),
+        what: told.effect.word(),
+        user: told.target.as_ref().map(author),
+        by: told.by.as_ref().map(Name::to_string),
+        seconds: told.seconds,
+        reason: told.why.as_ref().map(|why| why.to_string()),
         at: timestamp(envelope.at),
         text: plain(envelope),
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_server::features::moderation::list::BanInfo;
-use chat_server::features::moderation::sanction::Kind;
+use chat_server::features::moderation::ban::Kind;
+use chat_server::features::moderation::list::BanRow;
 use chat_server::model::audit::Entry;
 use chat_server::model::event::{Block, Envelope, Event, Rows};
 use chat_server::model::names::Name;
@@ -81,14 +81,14 @@ fn all<R: Row>(rows: &Rows, value: impl Fn(&R) -> Value) -> Option<Vec<Value>> {
 }
 
 /// A row of `BANS`.
-fn ban(ban: &BanInfo) -> Value {
+fn ban(ban: &BanRow) -> Value {
     serde_json::json!({
-        "whom": ban.whom.as_deref(),
+        "whom": ban.target.as_deref(),
         "what": if ban.kind == Kind::Mute { "muted" } else { "banned" },
-        "by": ban.told.by.as_str(),
+        "by": ban.notice.by.as_str(),
         "since": timestamp(ban.since),
-        "seconds": ban.told.retry,
-        "reason": ban.told.why.as_deref(),
+        "seconds": ban.notice.retry,
+        "reason": ban.notice.why.as_deref(),
     })
 }
 

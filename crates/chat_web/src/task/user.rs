@@ -1,8 +1,9 @@
 //! Who the user of a session is, and what the user may do: both may change while the session lasts.
 
 use chat_server::features::message::Call;
-use chat_server::model::event::{Done, Event, Measure};
-use chat_server::model::names::Name;
+use chat_server::features::moderation::moderated::{Effect, Moderated};
+use chat_server::model::event::{Done, Event};
+use chat_server::model::names::{ClientId, Name};
 use tokio::sync::oneshot;
 
 use super::Task;
@@ -15,8 +16,7 @@ impl Task {
         let own = self.session.person();
         match event {
             Event::Operator { by, .. } if *by == own => self.refresh_rights().await,
-            Event::Moderated { what: Measure::Op { person, .. }, .. } if *person == own => self.refresh_rights().await,
-            Event::Moderated { what: Measure::Deop { person: Some(person), .. }, .. } if *person == own => {
+            Event::Feature(event) if event.open().is_some_and(|told| changes_rights(told, own)) => {
                 self.refresh_rights().await;
             }
             Event::Role { .. } => self.refresh_rights().await,
@@ -91,4 +91,9 @@ impl Task {
         self.session.update(|profile| profile.name = Some(name));
         self.tell_all(&ServerFrame::UserRenamed { user: self.session.author(), old, at });
     }
+}
+
+/// Whether this makes the user an operator of the room, or one no more.
+fn changes_rights(told: &Moderated, own: ClientId) -> bool {
+    matches!(told.effect, Effect::Op | Effect::Deop) && told.person == Some(own)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_server::config::hosts::Site;
 use chat_server::config::{Set, When, address_or_off};
-use chat_server::model::sanction::Network;
+use chat_server::features::moderation::network::Network;
 use chat_store::{Durability, Strength};
 
 use crate::engine::Engine;

@@ -7,7 +7,8 @@ use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::archive::reads;
 use crate::features::message::{Onlooker, Rights, Sought};
-use crate::features::moderation::sanction::{Kind, Sanctions, Told};
+use crate::features::moderation::ban::{Kind, Notice};
+use crate::features::moderation::bans::Bans;
 use crate::features::state::{Features, Room};
 use crate::model::address::neighbourhood;
 use crate::model::names::{ClientId, RoomName};
@@ -18,12 +19,12 @@ impl Turn<'_, Features> {
     /// What a user may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
     /// rooms that are hidden from them, where they want everything.
     pub(crate) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
-        if let Some(told) = self.ban_on_onlooker(who, &self.router.features.sanctions) {
-            return Err(told.banned(None));
+        if let Some(notice) = self.ban_on_onlooker(who, &self.router.features.bans) {
+            return Err(notice.banned(None));
         }
         let banned_from = |room: &Room| {
-            let told = self.ban_on_onlooker(who, &room.features.sanctions)?;
-            Some(told.banned_from(&room.name, None))
+            let notice = self.ban_on_onlooker(who, &room.features.bans)?;
+            Some(notice.banned_from(&room.name, None))
         };
         let (by_token, room) = match what {
             Sought::FileByToken(room) => (true, room.as_ref()),
@@ -71,15 +72,15 @@ impl Turn<'_, Features> {
     }
 
     /// The ban on their connection, or on where they call from.
-    fn ban_on_onlooker(&self, who: Onlooker, sanctions: &Sanctions) -> Option<Box<Told>> {
-        if sanctions.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {
+    fn ban_on_onlooker(&self, who: Onlooker, bans: &Bans) -> Option<Box<Notice>> {
+        if bans.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {
             return None;
         }
         let mut suspect = self.suspect(who.client.unwrap_or(ClientId::NONE));
-        let on_connection = sanctions.on(Kind::Ban, suspect, self.now.mono);
+        let on_connection = bans.on(Kind::Ban, suspect, self.now.mono);
         suspect.address = Some(who.address);
-        let held = on_connection.or_else(|| sanctions.on(Kind::Ban, suspect, self.now.mono))?;
-        Some(held.told(self.now.mono))
+        let held = on_connection.or_else(|| bans.on(Kind::Ban, suspect, self.now.mono))?;
+        Some(held.notice(self.now.mono))
     }
 
     /// The rights of a user beyond those of all users.
