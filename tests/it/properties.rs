@@ -11,6 +11,7 @@ use chat_server::chat::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Un
 use chat_server::chat::ticket::Ticket;
 use chat_server::config::{self, When};
 use chat_server::features::VERBS;
+use chat_server::features::accounts;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
@@ -23,7 +24,7 @@ use chat_server::features::presence;
 use chat_server::features::presence::typing::Typing;
 use chat_server::model::audit::{Act as PowerAct, Entry};
 use chat_server::model::code::Code;
-use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, Recipient, View};
+use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Recipient, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
@@ -350,7 +351,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     let plain = Just(()).prop_flat_map(|()| {
         select(vec![
             (Command::Rooms, "ROOMS"),
-            (Command::InviteCode, "INVITECODE"),
+            (Command::feature(accounts::Command::InviteCode), "INVITECODE"),
             (Command::Rehash, "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -365,7 +366,11 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         option::of(any::<bool>()).prop_map(move |is| (Command::Telnet(is), "TELNET", maybe_on(is))),
         option::of(any::<bool>()).prop_map(move |watch| (Command::Inspect { watch }, "INSPECT", maybe_on(watch))),
         any::<bool>().prop_map(|everywhere| {
-            (Command::Logout { everywhere }, "LOGOUT", if everywhere { "all" } else { "" }.to_string())
+            (
+                Command::feature(accounts::Command::Logout { everywhere }),
+                "LOGOUT",
+                if everywhere { "all" } else { "" }.to_string(),
+            )
         }),
         option::of(0u64..=86_400).prop_map(|after| {
             let args = after.map_or("cancel".into(), |after| format!("{after}s"));
@@ -386,7 +391,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         ),
         (name(), select(vec!["", "member", "op", "admin"])).prop_map(|(name, role)| {
             let args = format!("{name} {role}");
-            (Command::Role { name, role: Role::named(role) }, "ROLE", args)
+            (Command::feature(accounts::Command::Role { name, role: Role::named(role) }), "ROLE", args)
         }),
         (room(), name(), any::<bool>(), 1u64.., "[a-z]{1,9}[.]txt").prop_map(
             move |(room, user, to_room, bytes, file)| {
@@ -803,7 +808,10 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         moderated().prop_map(|told| Event::Feature(FeatureEvent::new(told))),
         select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
-        (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt { what: Prompt::Login(name), is_hidden }),
+        (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt {
+            what: format!("Your password for {name}").into(),
+            is_hidden
+        }),
         short_text(100).prop_map(Event::Pong),
         (room(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(room, first, last, count)| Event::Gap {
             room,

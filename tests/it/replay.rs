@@ -398,7 +398,7 @@ impl Play {
             }
             Step::Rights(seat) => Call::Rights { client: self.id(*seat), reply: self.reply() }.into(),
             Step::SignIn(name, password) => {
-                let proof = chat_server::model::secrets::Proof::Password(
+                let proof = chat_server::features::archive::store::Proof::Password(
                     Name::parse(name).expect("a name"),
                     Secret::new(*password),
                 );

@@ -10,6 +10,7 @@ use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
 use crate::features::message::{Order, Reply};
 use crate::features::moderation::moderated::{Effect, Moderated};
+use crate::features::operators::Command;
 use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::address::neighbourhood;
@@ -17,6 +18,7 @@ use crate::model::audit::Act;
 use crate::model::audit::Entry;
 use crate::model::code::Code;
 use crate::model::event::{Block, Done, Envelope, Event, FeatureEvent, Leave, Tag, Words};
+use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
@@ -35,6 +37,18 @@ impl Router<Features> {
     pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
         self.features.operators.rehash = Some(rehash);
     }
+}
+
+/// Carries out the commands of operators.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer, Refusal>> {
+    Some(match command.open::<Command>()? {
+        Command::AskKey => turn.has_operator_key().map(drop).and_then(|()| turn.ask_for_secret(id, command)),
+        Command::Oper(key) => turn.oper(id, key),
+    })
 }
 
 impl Turn<'_, Features> {

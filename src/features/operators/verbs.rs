@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::features::operators;
 use crate::model::args::{Args, duration, wrong};
-use crate::model::command::{Command, MAX_PAGE, PAGE, Prompt};
+use crate::model::command::{Command, MAX_PAGE, PAGE};
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
 use crate::model::verb::{Verb, verb};
@@ -22,10 +23,10 @@ pub static FORGET: Verb =
 /// `/oper [key]`
 pub static OPER: Verb =
     verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args| {
-        Ok(match args.as_str() {
-            "" => Command::Prompt(Prompt::OperatorKey),
-            key => Command::Oper(Secret::new(key)),
-        })
+        Ok(Command::feature(match args.as_str() {
+            "" => operators::Command::AskKey,
+            key => operators::Command::Oper(Secret::new(key)),
+        }))
     })
     .early()
     .secret();
