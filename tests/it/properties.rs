@@ -1533,7 +1533,7 @@ fn heard(doings: &[(usize, String)], mut turns: impl FnMut() -> usize) -> Vec<Ve
     }
     let mut waiting = doings.iter().map(|(who, line)| {
         let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
-        Message::Requests(ClientId(who + 1), vec![request], Ticket::free())
+        Message::Requests(ClientId(*who as u64 + 1), vec![request], Ticket::free())
     });
     loop {
         let turn: Vec<Message> = waiting.by_ref().take(turns()).collect();
