@@ -7,6 +7,7 @@ use axum::extract::ws::Utf8Bytes;
 use chat_server::features::accounts::RoleChanged;
 use chat_server::features::moderation::moderated::Moderated;
 use chat_server::features::presence::typing::Typing;
+use chat_server::features::rooms::told::{Modes, NewOperator, Topic};
 use chat_server::model::event::{Envelope, Event, FeatureEvent, Wire};
 use chat_server::model::names::{ClientId, Name};
 
@@ -59,14 +60,6 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         Event::Renamed { by, old, new } => {
             ServerFrame::UserRenamed { user: author(*by, new), old: old.to_string(), at }
         }
-        Event::Topic { room, by, text } => {
-            let from = state.author_named(by);
-            ServerFrame::Topic { room: bare(room), from, at, text: text.to_string() }
-        }
-        Event::Mode { room, by, did, modes } => {
-            ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
-        }
-        Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
         Event::Feature(event) => own_frame(state, envelope, event).unwrap_or_else(|| feature_frame(event, at)),
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
@@ -92,11 +85,21 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
 fn own_frame(state: &AppState, envelope: &Envelope, event: &FeatureEvent) -> Option<ServerFrame> {
     let moderated = event.open().map(|told| moderated(state, envelope, told));
     let typing = || event.open().map(|told| typing(state, told));
-    moderated.or_else(typing).or_else(|| event.open().map(|told| role_changed(envelope, told)))
+    moderated.or_else(typing).or_else(|| room_frame(state, timestamp(envelope.at), event))
 }
 
-fn role_changed(envelope: &Envelope, told: &RoleChanged) -> ServerFrame {
-    ServerFrame::Notice { room: None, at: timestamp(envelope.at), text: told.text.into() }
+fn room_frame(state: &AppState, at: String, event: &FeatureEvent) -> Option<ServerFrame> {
+    if let Some(RoleChanged { text }) = event.open() {
+        return Some(ServerFrame::Notice { room: None, at, text: (*text).into() });
+    }
+    if let Some(Topic { room, by, text }) = event.open() {
+        return Some(ServerFrame::Topic { room: bare(room), from: state.author_named(by), at, text: text.to_string() });
+    }
+    if let Some(NewOperator { room, by, name }) = event.open() {
+        return Some(ServerFrame::Operator { room: bare(room), user: state.ids.author(*by, name), at });
+    }
+    let modes: &Modes = event.open()?;
+    Some(ServerFrame::Notice { room: Some(bare(&modes.room)), at, text: modes.words() })
 }
 
 fn typing(state: &AppState, told: &Typing) -> ServerFrame {
