@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use chat_server::features::VERBS;
-use chat_server::features::accounts::RoleChanged;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::told::{Modes, NewOperator, Topic};
@@ -209,7 +208,6 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
             "note",
             Event::Note { room: Some(rust()), text: own("ani invites you to #rust. /join #rust takes you there.") },
         ),
-        ("role", Event::feature(RoleChanged { text: "You are an operator of this server no more." })),
         ("warning", Event::Warn(Warning::Pace)),
         ("refusal", Event::Refused { verb: None, tag: None, error: Refusal::NO_TEXT }),
         ("gap", Event::Gap { room: lobby(), first: 3, last: 5, count: 3 }),
