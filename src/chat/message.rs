@@ -104,7 +104,6 @@ pub(crate) struct State {
     /// The current room when its paste began.
     pub(crate) pasting_in: Option<RoomName>,
     pub(crate) away: Option<Text>,
-    pub(crate) ignored: Vec<Name>,
     /// Whether it has shown that its name belongs to it.
     pub(crate) signed_in: bool,
     /// Whether it has shown the operator key.
@@ -113,8 +112,6 @@ pub(crate) struct State {
     pub(crate) person: Option<ClientId>,
     /// Set while it waits for an answer, with what it has asked for since.
     pub(crate) blocked: Option<Box<Blocked>>,
-    /// Who whispered last.
-    pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, Refusal)>,
     pub(crate) last_line: Option<Moment>,
     /// What it was refused, and its tickets that come back only when it may send more.

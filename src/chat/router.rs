@@ -60,7 +60,6 @@ impl<F: Hooks> Router<F> {
             unsent: Vec::new(),
             spoken: Vec::new(),
             said: 0,
-            ignorers: BTreeSet::new(),
             watchers: BTreeSet::new(),
             taps: Vec::new(),
             leaving: Vec::new(),
@@ -169,10 +168,10 @@ impl<F: Hooks> Router<F> {
         }
     }
 
-    /// A number for a person that no connection has: those count from the other end.
+    /// A number for a user without a connection of that number.
     pub(crate) fn spare_person(&mut self) -> ClientId {
         self.spare_people += 1;
-        ClientId(usize::MAX - self.spare_people)
+        ClientId::synthetic(self.spare_people)
     }
 }
 
@@ -264,7 +263,6 @@ impl<F: Hooks> Turn<'_, F> {
         self.catch_up(id);
         F::leaving(self, id, None);
         let Some(mut client) = self.clients.remove(id) else { return };
-        self.router.ignorers.remove(&id);
         self.router.watchers.remove(&id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(&why);
@@ -440,7 +438,7 @@ mod tests {
                 Event::Joined { room, .. } => format!("joined {room}"),
                 Event::Left { room, .. } => format!("left {room}"),
                 Event::Forgotten(room) => format!("forgotten {room}"),
-                Event::Mode { modes, .. } => format!("mode {modes}"),
+                Event::Feature(event) => event.line().text.clone().unwrap_or_default(),
                 other => format!("{other:?}"),
             };
             self.seen.lock().unwrap().extend(batch.envelopes.iter().map(kind));
@@ -461,7 +459,7 @@ mod tests {
         let expected = [
             "said hello",
             "joined #den",
-            "mode +k",
+            "ani gave the room a key (+k).",
             "off ani",
             "left #lobby",
             "left #den",
@@ -579,8 +577,8 @@ mod tests {
             let outbox = Outbox::new(Box::new(Failing(fails.clone(), *way)), 1 << 20);
             let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap(), &VERBS).unwrap();
             stage.turn(vec![
-                Message::ClientJoined(Client::new(ClientId(10 + number), outbox, "test", "line")),
-                Message::Requests(ClientId(10 + number), vec![request], Ticket::free()),
+                Message::ClientJoined(Client::new(ClientId(10 + number as u64), outbox, "test", "line")),
+                Message::Requests(ClientId(10 + number as u64), vec![request], Ticket::free()),
             ]);
             hears(&mut stage, "ani", &format!("* JOINED #lobby ghost{number}"));
         }

@@ -275,7 +275,7 @@ struct Play {
     /// The name and the number of who is on each seat.
     seats: Vec<Option<(String, ClientId)>>,
     all: Vec<String>,
-    connected: usize,
+    connected: u64,
     tap: Shelf,
     replies: Arc<Mutex<Vec<String>>>,
     log: Vec<String>,
