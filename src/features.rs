@@ -9,7 +9,6 @@ use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::archive::reads::Reads;
-use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::{Doer, Operators};
@@ -191,10 +190,7 @@ impl Hooks for Features {
             Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => turn.show_watchers(),
             Call::Rehashed(number, outcome) => turn.rehashed(number, outcome),
-            Call::Operator { key, from, is_private, reply } => {
-                let outcome = turn.look_at_key(&key, &Doer::page(from), is_private);
-                reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
-            }
+            Call::Operator { key, from, is_private, reply } => turn.look_at_key_by_call(&key, from, is_private, reply),
             Call::Order { order, from, reply } => turn.ordered(order, &Doer::page(from), reply),
             Call::Rules(policy) => turn.set_rules(policy),
         }

@@ -1,5 +1,6 @@
 //! The server's operators: who is one by the operator key, and what is written down of all that is done by power.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::chat::message::Message;
@@ -104,6 +105,14 @@ impl Turn<'_, Features> {
         near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
         wrong(by.from, format_args!("operator key by {}", by.name));
         Err(OperatorKey::WRONG)
+    }
+
+    /// The same for a user of a page, who shows the key with each call.
+    pub(crate) fn look_at_key_by_call(&mut self, key: &Secret, from: Option<IpAddr>, is_private: bool, reply: Reply) {
+        match self.look_at_key(key, &Doer::page(from), is_private) {
+            Ok(()) => reply(Told::Done),
+            Err(refusal) => reply(Told::Refused(refusal.into())),
+        }
     }
 
     // ---- commands ----
