@@ -12,7 +12,7 @@ use crate::features::archive::reads::Reads;
 use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
-use crate::features::operators::state::{Doer, Operators};
+use crate::features::operators::state::{Actor, Operators};
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Tag};
 use crate::model::feature::FeatureCommand;
@@ -119,6 +119,7 @@ const COMMANDS: &[CarryOut] = &[
     archive::rules::carry_out,
     dice::carry_out,
     moderation::rules::carry_out,
+    operators::rules::carry_out,
 ];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
@@ -163,14 +164,6 @@ impl Hooks for Features {
             Command::Passwd { old, new } => turn.change_password(id, old, new),
             Command::Role { name, role } => turn.grant(id, name, role),
             Command::InviteCode => turn.invite_code(id),
-            Command::Oper(key) => turn.oper(id, &key),
-            Command::Announce(text) => turn.announce(id, text),
-            Command::Forget(room) => turn.forget_by_order(id, &room),
-            Command::Lockdown(on) => turn.lockdown(id, on),
-            Command::Rehash => turn.rehash(id),
-            Command::Shutdown(Some(after)) => turn.stop_after(id, after),
-            Command::Shutdown(None) => turn.stop_no_more(id),
-            Command::Audit { before, limit } => turn.audit(id, before, limit),
             Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
             Command::Files(room) => turn.list_files(id, room),
             Command::Inspect { watch } => turn.inspect(id, watch),
@@ -186,7 +179,7 @@ impl Hooks for Features {
     fn later(turn: &mut Turn<'_, Self>, id: ClientId, verb: &'static str, tag: Option<Tag>, later: state::Later) {
         match later {
             state::Later::Ask(question, then) => turn.ask(id, verb, tag, question, then),
-            state::Later::Rehash(number) => turn.wait_for_rehash(id, number, tag),
+            state::Later::Reload(number) => turn.wait_for_reload(id, number, tag),
         }
     }
 
@@ -201,12 +194,12 @@ impl Hooks for Features {
             Call::Uploaded { token, reply } => turn.uploaded(token, reply),
             Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => turn.show_watchers(),
-            Call::Rehashed(number, outcome) => turn.rehashed(number, outcome),
+            Call::Reloaded(number, outcome) => turn.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => {
-                let outcome = turn.look_at_key(&key, &Doer::page(from), is_private);
+                let outcome = turn.look_at_key(&key, &Actor::page(from), is_private);
                 reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
             }
-            Call::Order { order, from, reply } => turn.ordered(order, &Doer::page(from), reply),
+            Call::Order { order, from, reply } => turn.ordered(order, &Actor::page(from), reply),
             Call::Rules(policy) => turn.set_rules(policy),
         }
     }
@@ -319,6 +312,7 @@ impl Hooks for Features {
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
+        turn.router.features.operators.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
             turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));

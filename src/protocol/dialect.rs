@@ -188,7 +188,7 @@ impl LineDecoder {
             Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
             Prompt::Register => Ok(Command::Register(secret)),
             // No operator key begins or ends with a space.
-            Prompt::OperatorKey => Ok(Command::Oper(Secret::new(line.trim()))),
+            Prompt::OperatorKey => verb.read(line.trimmed()),
             Prompt::NewPassword => match self.old.take() {
                 Some(Ok(old)) => Ok(Command::Passwd { old, new: secret }),
                 Some(Err(error)) => Err(error),

@@ -30,7 +30,7 @@ const LAYERS: &[&str] = &[
     "features::archive::kept",
     "features::files::door",
     "features::lab::watched",
-    "features::operators::rehash",
+    "features::operators::reload",
     // What they do with it.
     "features::presence",
     "features::rooms",

@@ -8,7 +8,7 @@ use crate::chat::router::{Answer as Told, Turn};
 use crate::features::accounts::state::{Accounts, Then};
 use crate::features::archive::state as archive;
 use crate::features::archive::store::{Account, Answer, Question, Refused};
-use crate::features::operators::state::Doer;
+use crate::features::operators::state::Actor;
 use crate::features::state::{Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
@@ -113,13 +113,13 @@ impl Turn<'_, Features> {
 
     /// Whether only members may be here; who has the operator key needs no account.
     fn is_for_members(&self, id: ClientId) -> bool {
-        let has_key = self.clients.get(id).is_some_and(|client| client.state.is_operator);
+        let has_key = self.router.features.operators.is_by_key(id);
         !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
     }
 
     /// What a user may do on the whole server: by the operator key, or by their account.
     pub(crate) fn role(&self, id: ClientId) -> Role {
-        if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
+        if self.router.features.operators.is_by_key(id) {
             return Role::Admin;
         }
         self.role_of_account(id)
@@ -251,7 +251,7 @@ impl Turn<'_, Features> {
         if self.role(id) < Role::Admin {
             return Err(Refusal::not_allowed(Role::Admin));
         }
-        let then = archive::Then::Account(Then::Granted { by: self.doer(id) });
+        let then = archive::Then::Account(Then::Granted { by: self.actor(id) });
         Ok(Told::Later(Later::Ask(Question::Grant { name: known.name, role }, then)))
     }
 
@@ -264,7 +264,7 @@ impl Turn<'_, Features> {
         let by = self.name_of(id)?;
         Ok(Told::Later(Later::Ask(
             Question::Invite { by },
-            archive::Then::Account(Then::Invited { by: self.doer(id) }),
+            archive::Then::Account(Then::Invited { by: self.actor(id) }),
         )))
     }
 
@@ -322,8 +322,8 @@ impl Turn<'_, Features> {
             }
             Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
-            Question::Grant { .. } => Then::Granted { by: Doer::page(from) },
-            Question::Invite { .. } => Then::Invited { by: Doer::page(from) },
+            Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
+            Question::Invite { .. } => Then::Invited { by: Actor::page(from) },
             // What was said is read by `Call::Read`, which looks whether one may.
             Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,

@@ -14,7 +14,7 @@ use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
-pub use crate::model::audit::{Act, Entry};
+pub use crate::features::operators::audit::{Act, Entry};
 pub use crate::model::roles::{Policy, Role};
 pub use crate::model::secrets::{Proof, Secret};
 

@@ -2,30 +2,32 @@
 
 use std::time::Duration;
 
+use crate::features::operators::command::OperatorCommand;
 use crate::model::args::{Args, duration, wrong};
 use crate::model::command::{Command, MAX_PAGE, PAGE, Prompt};
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
 use crate::model::verb::{Verb, verb};
 
-/// How long a server that is told to stop goes on, where nothing else is said, and at most.
-const LEFT: Duration = Duration::from_secs(30);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The time until the server stops, where no time is given.
+const STOPS_AFTER: Duration = Duration::from_secs(30);
+/// The longest time until it stops.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `/forget #room`
 pub static FORGET: Verb =
     verb("FORGET", &["forget"], "/forget #room", "operators: forget a room, with all that was said in it", |args| {
         let missing = args.missing();
-        Ok(Command::Forget(args.last_room()?.ok_or(missing)?))
+        sealed(OperatorCommand::Forget(args.last_room()?.ok_or(missing)?))
     });
 
 /// `/oper [key]`
 pub static OPER: Verb =
     verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args| {
-        Ok(match args.as_str() {
-            "" => Command::Prompt(Prompt::OperatorKey),
-            key => Command::Oper(Secret::new(key)),
-        })
+        match args.as_str() {
+            "" => Ok(Command::Prompt(Prompt::OperatorKey)),
+            key => sealed(OperatorCommand::Oper(Secret::new(key))),
+        }
     })
     .early()
     .secret();
@@ -33,19 +35,20 @@ pub static OPER: Verb =
 /// `/announce <text>`
 pub static ANNOUNCE: Verb =
     verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell all users something", |args| {
-        Ok(Command::Announce(args.text()?.trimmed()))
+        sealed(OperatorCommand::Announce(args.text()?.trimmed()))
     });
 
 /// `/lockdown on|off`
 pub static LOCKDOWN: Verb =
     verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: refuse new users, or let them in again", |args| {
         let missing = args.missing();
-        Ok(Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
+        sealed(OperatorCommand::Lockdown(args.on_or_off()?.ok_or(missing)?))
     });
 
 /// `/rehash`
 pub static REHASH: Verb =
-    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| Ok(Command::Rehash)).long();
+    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| sealed(OperatorCommand::Reload))
+        .long();
 
 /// `/shutdown [30s|5m|cancel]`
 pub static SHUTDOWN: Verb = verb(
@@ -54,10 +57,10 @@ pub static SHUTDOWN: Verb = verb(
     "/shutdown [30s|5m|cancel]",
     "operators: stop the server after a while, half a minute if not said",
     |args| match args.as_str() {
-        "" => Ok(Command::Shutdown(Some(LEFT))),
-        "cancel" => Ok(Command::Shutdown(None)),
-        word => match duration(word).filter(|time| *time <= DAY) {
-            Some(time) => Ok(Command::Shutdown(Some(time))),
+        "" => sealed(OperatorCommand::Shutdown(Some(STOPS_AFTER))),
+        "cancel" => sealed(OperatorCommand::Shutdown(None)),
+        word => match duration(word).filter(|time| *time <= LONGEST) {
+            Some(time) => sealed(OperatorCommand::Shutdown(Some(time))),
             None => Err(wrong(word, "It is a time up to a day, as 30s, 5m or 1h, or cancel.")),
         },
     },
@@ -66,6 +69,10 @@ pub static SHUTDOWN: Verb = verb(
 /// `/audit [n] [before=number]`
 pub static AUDIT: Verb =
     verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit).long();
+
+fn sealed(command: OperatorCommand) -> Result<Command, Refusal> {
+    Ok(Command::feature(command))
+}
 
 fn audit(mut args: Args) -> Result<Command, Refusal> {
     let (mut before, mut limit) = (None, 50);
@@ -76,5 +83,5 @@ fn audit(mut args: Args) -> Result<Command, Refusal> {
             _ => return Err(option.unfit()),
         }
     }
-    Ok(Command::Audit { before, limit })
+    sealed(OperatorCommand::Audit { before, limit })
 }
