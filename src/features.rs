@@ -13,6 +13,7 @@ use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::{Actor, Operators};
+use crate::features::presence::state::Presence;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Tag};
 use crate::model::feature::FeatureCommand;
@@ -117,6 +118,7 @@ mod together;
 const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
     archive::rules::carry_out,
+    presence::rules::carry_out,
     dice::carry_out,
     moderation::rules::carry_out,
     operators::rules::carry_out,
@@ -142,17 +144,12 @@ impl Hooks for Features {
             files: None,
             glass: None,
             operators: Operators::new(config.operator_key.clone()),
+            presence: Presence::default(),
         }
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::Who(name) => turn.who(id, &name),
-            Command::Reply(text) => turn.reply(id, text),
-            Command::Away(why) => turn.away(id, why),
-            Command::Ignore(name) => turn.ignore(id, name),
-            Command::Unignore(name) => turn.unignore(id, name),
-            Command::Typing { room, on } => turn.typing(id, room, on),
             Command::Topic { room, text } => turn.topic(id, room, text),
             Command::Invite { name, room } => turn.invite(id, name, room),
             Command::Mode { room, change } => turn.mode(id, room, change),
@@ -313,6 +310,7 @@ impl Hooks for Features {
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
         turn.router.features.operators.forget(client.id);
+        turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
             turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));

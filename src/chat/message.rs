@@ -120,8 +120,6 @@ pub(crate) struct State {
     pub(crate) slowed: Vec<(Moment, Ticket)>,
     /// When the rooms are told that do not know yet that it is there ([`Room::unannounced`](crate::chat::room::Room::unannounced)).
     pub(crate) announce_at: Option<Moment>,
-    pub(crate) last_typing: Option<Moment>,
-    pub(crate) is_typing: bool,
     /// Whether its lines are edited here.
     pub(crate) is_edited: bool,
     /// Whether its terminal was told to show nothing of what is typed.

@@ -234,7 +234,7 @@ impl Outbox {
         let bytes = &mut self.bytes;
         self.pending.retain(|envelope| {
             let keep = match &envelope.event {
-                Event::Joined { .. } | Event::Left { .. } | Event::Renamed { .. } | Event::Typing { .. } => false,
+                Event::Joined { .. } | Event::Left { .. } | Event::Renamed { .. } => false,
                 Event::Feature(event) => !event.is_passing(),
                 _ => true,
             };

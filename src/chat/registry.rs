@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::PoisonError;
 
+use chrono::{DateTime, Utc};
+
 use crate::chat::message::Client;
 use crate::metrics::Snapshot;
+use crate::model::event::{Envelope, Event, Leave};
 use crate::model::looks::Looks;
 use crate::model::names::{ClientId, Name, NumberHasher, RoomName};
 use crate::model::now::Moment;
@@ -126,6 +129,18 @@ impl Registry {
     /// The counts.
     pub fn snapshot(&self) -> Snapshot {
         self.lock().snapshot()
+    }
+
+    /// Says goodbye to all clients that are left, where the router ended without doing so: the registry outlives it, and a client
+    /// that stays in there would wait for a word of it for ever.
+    pub(crate) fn abandon(&self, wall: DateTime<Utc>) {
+        let mut clients = self.lock();
+        for id in clients.ids() {
+            if let Some(client) = clients.remove(id) {
+                let bye = Event::Bye { why: Leave::Crashed, name: client.name.clone() };
+                client.sender.close(Envelope::new(wall, bye));
+            }
+        }
     }
 
     /// For the router's turn. A panic in a turn is caught and mended inside it, so a poisoned lock is a sound one.

@@ -1,4 +1,38 @@
 //! Presence: who is away, who is typing, and whom a user ignores.
 
+use crate::model::feature::Asked;
+use crate::model::names::{Name, RoomName};
+use crate::model::text::Text;
+
 pub(crate) mod rules;
+pub(crate) mod state;
+pub mod typing;
 pub mod verbs;
+
+/// What a user asks of this feature.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// `WHO`: one user.
+    Who(Name),
+    /// `REPLY`: a private line to the user who whispered last.
+    Reply(Text),
+    /// `AWAY`, with a reason, or back (`None`).
+    Away(Option<Text>),
+    /// `IGNORE`: hear nothing more from a user.
+    Ignore(Name),
+    /// `UNIGNORE`: hear a user again.
+    Unignore(Name),
+    /// `TYPING`, for the clients that set `typing=on`.
+    Typing {
+        /// `None` is the current room.
+        room: Option<RoomName>,
+        /// `true` where it begins, `false` where it ends.
+        on: bool,
+    },
+}
+
+impl Asked for Command {
+    fn words(&self) -> Option<(&str, &str)> {
+        if let Command::Reply(text) = self { Some(("", text)) } else { None }
+    }
+}

@@ -11,6 +11,7 @@ use crate::features::files::Files;
 use crate::features::lab::glass::Glass;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
+use crate::features::presence::state::Presence;
 use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 use crate::model::text::Text;
@@ -36,6 +37,7 @@ pub struct Features {
     /// `None` where the server is no lab.
     pub(crate) glass: Option<Glass>,
     pub(crate) operators: Operators,
+    pub(crate) presence: Presence,
 }
 
 /// A room with all that features know of it.

@@ -54,14 +54,10 @@ pub enum Command {
         /// The text, without control characters.
         text: Text,
     },
-    /// A private line to the user who whispered last.
-    Reply(Text),
     /// Change one's own name.
     Nick(Name),
     /// Who is on, everywhere or in one room.
     List(Option<RoomName>),
-    /// One person.
-    Who(Name),
     /// All rooms one may know of.
     Rooms,
     /// Leave a room, the current one if none is named.
@@ -91,25 +87,12 @@ pub enum Command {
     },
     /// A page of what was said.
     History(HistoryQuery),
-    /// Away with a reason, or back (`None`).
-    Away(Option<Text>),
-    /// Hear nothing more from a user.
-    Ignore(Name),
-    /// Hear a user again.
-    Unignore(Name),
     /// Change options of this connection.
     Options(Vec<Choice>),
     /// Edit lines here rather than in the client's telnet, or not any more; `None`: which of the two is it?
     Telnet(Option<bool>),
     /// Something for the client's own terminal, in its place among all that the client is told. No line can ask for it.
     Terminal(Terminal),
-    /// "I am typing" or "not any more", for those who want to know.
-    Typing {
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-        /// `true` where it begins, `false` where it ends.
-        on: bool,
-    },
     /// Are you there? The token comes back.
     Ping(Text),
     /// The last refusal, with its numbers.

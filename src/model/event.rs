@@ -103,17 +103,6 @@ pub enum Event {
         /// The topic; empty when it was cleared.
         text: Text,
     },
-    /// A user is typing, or has stopped without saying anything.
-    Typing {
-        /// The room it happens in.
-        room: RoomName,
-        /// By which connection.
-        by: ClientId,
-        /// The user's name.
-        name: Name,
-        /// `true` where it begins, `false` where it ends.
-        on: bool,
-    },
     /// A room's modes were changed.
     Mode {
         /// The room it happens in.
@@ -385,7 +374,6 @@ impl Envelope {
             | Event::Joined { .. }
             | Event::Left { .. }
             | Event::Renamed { .. }
-            | Event::Typing { .. }
             | Event::Changed(_)
             | Event::Mode { .. }
             | Event::SignedOn { .. }

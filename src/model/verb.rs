@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     static WAIT: Verb =
-        verb("WAIT", &["wait", "w"], "/wait [why]", "do nothing", |args| Ok(Command::Away(args.rest())));
+        verb("WAIT", &["wait", "w"], "/wait [why]", "do nothing", |args| Ok(Command::Quit(args.rest())));
     static LOGIN: Verb = verb("LOGIN", &["login"], "/login <name>", "sign in", |args| Err(args.missing())).secret();
     static TABLE: Verbs = Verbs::new(&[&WAIT, &LOGIN]);
 

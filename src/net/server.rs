@@ -93,7 +93,7 @@ impl<F: Hooks + Send + 'static> Server<F> {
         parts.iter_mut().for_each(|part| part.prepare(&mut router, &handle));
         let (all, listener, handle) = (&mut parts, &listener, &handle);
         let ended = thread::scope(|scope| {
-            let guard = StopAccepting(handle);
+            let guard = RouterEnd(handle);
             let route = move || {
                 let _guard = guard;
                 run_router(router, &inbox, handle.metrics());
@@ -118,12 +118,14 @@ impl<F: Hooks + Send + 'static> Server<F> {
     }
 }
 
-/// Runs on every exit of the router thread, also after a panic: it stops all accept loops.
-struct StopAccepting<'a>(&'a ServerHandle);
+/// Runs on every exit of the router thread, also after a panic: it stops all accept loops, and the clients that are left, if any are,
+/// hear that the server broke.
+struct RouterEnd<'a>(&'a ServerHandle);
 
-impl Drop for StopAccepting<'_> {
+impl Drop for RouterEnd<'_> {
     fn drop(&mut self) {
         self.0.stop_accepting();
+        self.0.registry().abandon(Now::read().wall);
     }
 }
 
@@ -214,5 +216,167 @@ fn end_all(handle: &ServerHandle) {
         // Not inside the macro, which does nothing at all where the log is quieter than that.
         let cut = handle.connections().cut_all();
         log::warn!("{cut} connections did not end in time and are cut");
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::convert::Infallible;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpStream;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::chat::hooks::NoFeatures;
+    use crate::chat::router::Turn;
+    use crate::model::event::Tag;
+    use crate::model::names::ClientId;
+    use crate::model::verb::Verbs;
+    use crate::model::verbs::KERNEL;
+    use crate::testing::quick;
+
+    type Calls = Arc<Mutex<Vec<&'static str>>>;
+
+    /// Notes what it is asked for; it may have no thread.
+    struct Noting(Calls, &'static [&'static str], bool);
+
+    impl Noting {
+        fn note(&self, call: usize) {
+            self.0.lock().unwrap().push(self.1[call]);
+        }
+    }
+
+    impl<F: Hooks> Part<F> for Noting {
+        fn join(&mut self, _: &ServerHandle) {
+            self.note(0);
+        }
+
+        fn prepare(&mut self, _: &mut Router<F>, _: &ServerHandle) {
+            self.note(1);
+        }
+
+        fn start<'scope, 'env>(&'env mut self, _: &Starting<'scope, 'env>) -> io::Result<()> {
+            self.note(2);
+            if self.2 { Err(io::Error::other("no thread for the part")) } else { Ok(()) }
+        }
+
+        fn end(&mut self) {
+            self.note(3);
+        }
+    }
+
+    fn connect(handle: &ServerHandle) -> BufReader<TcpStream> {
+        let socket = TcpStream::connect(handle.addr()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        BufReader::new(socket)
+    }
+
+    fn line(client: &mut BufReader<TcpStream>) -> String {
+        let mut line = String::new();
+        client.read_line(&mut line).unwrap();
+        line
+    }
+
+    #[test]
+    fn a_client_joins_and_the_end_tells_it() {
+        let server = Server::<NoFeatures>::bind(quick()).unwrap();
+        let handle = server.handle();
+        let running = thread::spawn(move || server.run());
+        let mut ani = connect(&handle);
+        assert!(line(&mut ani).contains(" HELLO "));
+        ani.get_mut().write_all(b"JOIN:ani\n").unwrap();
+        let joined = line(&mut ani);
+        assert!(joined.contains(" OK JOIN room=#lobby"), "{joined}");
+        handle.shutdown();
+        let mut told = Vec::new();
+        while let Some(line) = Some(line(&mut ani)).filter(|line| !line.is_empty()) {
+            told.push(line);
+        }
+        assert!(told.last().unwrap().contains(" BYE 503 shutting-down"), "{told:?}");
+        running.join().unwrap().unwrap();
+        assert!(TcpStream::connect(handle.addr()).is_err(), "no listener is left");
+    }
+
+    #[test]
+    fn parts_are_asked_in_their_order_and_ended_at_the_end() {
+        let calls = Calls::default();
+        let mut server = Server::<NoFeatures>::bind(quick()).unwrap();
+        server.with(Noting(calls.clone(), &["join 1", "prepare 1", "start 1", "end 1"], false));
+        server.with(Noting(calls.clone(), &["join 2", "prepare 2", "start 2", "end 2"], false));
+        assert_eq!(*calls.lock().unwrap(), ["join 1", "join 2"]);
+        // A server that is to stop before it runs starts, and ends at once.
+        server.handle().shutdown();
+        server.run().unwrap();
+        let then = ["prepare 1", "prepare 2", "start 1", "start 2", "end 1", "end 2"];
+        assert_eq!(calls.lock().unwrap()[2..], then);
+    }
+
+    #[test]
+    fn a_part_that_cannot_start_stops_the_server() {
+        let calls = Calls::default();
+        let mut server = Server::<NoFeatures>::bind(quick()).unwrap();
+        server.with(Noting(calls.clone(), &["join 1", "prepare 1", "start 1", "end 1"], false));
+        server.with(Noting(calls.clone(), &["join 2", "prepare 2", "start 2", "end 2"], true));
+        server.with(Noting(calls.clone(), &["join 3", "prepare 3", "start 3", "end 3"], false));
+        let error = server.run().unwrap_err();
+        assert_eq!(error.to_string(), "no thread for the part");
+        let calls = calls.lock().unwrap();
+        assert!(!calls.contains(&"start 3") && calls.ends_with(&["end 1", "end 2", "end 3"]), "{calls:?}");
+    }
+
+    /// A feature that breaks where no request of a client is to blame.
+    struct Broken;
+
+    impl Hooks for Broken {
+        type Later = Infallible;
+        const VERBS: &'static Verbs = &KERNEL;
+        type Room = ();
+
+        fn room(_: u64) {}
+
+        fn new(_: &Config) -> Broken {
+            Broken
+        }
+
+        fn later(_: &mut Turn<'_, Broken>, _: ClientId, _: &'static str, _: Option<Tag>, later: Infallible) {
+            match later {}
+        }
+
+        fn tick(_: &mut Turn<'_, Broken>) {
+            panic!("meant to, for a test");
+        }
+    }
+
+    #[test]
+    fn a_router_that_breaks_down_ends_the_server_with_an_error() {
+        let server = Server::<Broken>::bind(quick()).unwrap();
+        let handle = server.handle();
+        let mut waiting = connect(&handle);
+        let error = server.run().unwrap_err();
+        assert!(error.to_string().starts_with("the router broke down"), "{error}");
+        let mut told = String::new();
+        waiting.read_to_string(&mut told).unwrap();
+        assert!(told.lines().last().is_some_and(|last| last.contains(" BYE 500 ")), "{told}");
+        assert!(TcpStream::connect(handle.addr()).is_err(), "no listener is left");
+    }
+
+    #[test]
+    fn a_full_server_says_so_and_has_a_place_again() {
+        let server = Server::<NoFeatures>::bind(Config { max_clients: 1, ..quick() }).unwrap();
+        let handle = server.handle();
+        let running = thread::spawn(move || server.run());
+        let mut first = connect(&handle);
+        assert!(line(&mut first).contains(" HELLO "));
+        let refused = line(&mut connect(&handle));
+        assert!(refused.contains(" server-full: "), "{refused}");
+        first.get_mut().write_all(b"QUIT\n").unwrap();
+        while !line(&mut first).is_empty() {}
+        // The place is free when the threads of the first are gone.
+        assert!(handle.connections().wait_until_closed(Instant::now() + Duration::from_secs(20)));
+        let mut third = connect(&handle);
+        assert!(line(&mut third).contains(" HELLO "));
+        handle.shutdown();
+        running.join().unwrap().unwrap();
     }
 }

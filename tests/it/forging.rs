@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chat_server::features::VERBS;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
+use chat_server::features::presence::typing::Typing;
 use chat_server::model::command::{Prompt, What};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Leave, Rows, SharedFile, Speech, Version, Warning, Wire,
@@ -189,8 +190,8 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("renamed", Event::Renamed { by, old: ani(), new: budi() }),
         ("topic", Event::Topic { room: lobby(), by: ani(), text: text() }),
         ("no topic", Event::Topic { room: lobby(), by: ani(), text: own("") }),
-        ("typing", Event::Typing { room: lobby(), by, name: ani(), on: true }),
-        ("typing no more", Event::Typing { room: lobby(), by, name: ani(), on: false }),
+        ("typing", Event::feature(Typing { room: lobby(), by, name: ani(), on: true })),
+        ("typing no more", Event::feature(Typing { room: lobby(), by, name: ani(), on: false })),
         ("mode", Event::Mode { room: rust(), by: ani(), did: "gave the room a key", modes: own("+k") }),
         ("operator", Event::Operator { room: rust(), by, name: ani() }),
         ("op", moderated(Effect::Op, Some(budi()), None, None)),

@@ -16,6 +16,7 @@ const LAYERS: &[&str] = &[
     "net",
     // What features know and hold.
     "features::moderation",
+    "features::operators::audit",
     "features::archive",
     "features::operators",
     "features::accounts",
@@ -24,6 +25,9 @@ const LAYERS: &[&str] = &[
     "features::archive::state",
     "features::line_editing",
     "features::lab",
+    "features::presence",
+    "features::rooms",
+    "features::messages",
     "features::figures",
     "features::state",
     // The parts of a server that they bring.
@@ -32,9 +36,9 @@ const LAYERS: &[&str] = &[
     "features::lab::watched",
     "features::operators::reload",
     // What they do with it.
-    "features::presence",
-    "features::rooms",
-    "features::messages",
+    "features::presence::rules",
+    "features::rooms::rules",
+    "features::messages::rules",
     "features::moderation::rules",
     "features::accounts::rules",
     "features::archive::rules",

@@ -21,6 +21,8 @@ use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::moderation::network::Network;
 use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::operators::command::OperatorCommand;
+use chat_server::features::presence;
+use chat_server::features::presence::typing::Typing;
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, Recipient, View};
 use chat_server::model::event::{
@@ -426,14 +428,14 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
             let args = format!("{to} {text}");
             (Command::Whisper { to, text }, "WHISPER", args)
         }),
-        words().prop_map(|text| (Command::Reply(text.clone()), "REPLY", text.to_string())),
+        words().prop_map(|text| (Command::feature(presence::Command::Reply(text.clone())), "REPLY", text.to_string())),
         name().prop_map(|name| (Command::Nick(name.clone()), "NICK", name.to_string())),
         option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Room(room.clone()), "ROOM", room_args(&room))),
         (option::of(room()), any::<bool>()).prop_map(|(room, on)| {
             let args = format!("{} {}", room_args(&room), if on { "" } else { "off" });
-            (Command::Typing { room, on }, "TYPING", args)
+            (Command::feature(presence::Command::Typing { room, on }), "TYPING", args)
         }),
         (option::of(room()), line(), words()).prop_map(|(room, line, text)| {
             let args = format!("{} {} {text}", room_args(&room), line_args(line));
@@ -477,10 +479,18 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
                 (Command::History(HistoryQuery { room, before, after, limit }), "HISTORY", args)
             }
         ),
-        option::of(words()).prop_map(|why| (Command::Away(why.clone()), "AWAY", why.unwrap_or_default().to_string())),
-        name().prop_map(|name| (Command::Ignore(name.clone()), "IGNORE", name.to_string())),
-        name().prop_map(|name| (Command::Unignore(name.clone()), "UNIGNORE", name.to_string())),
-        name().prop_map(|name| (Command::Who(name.clone()), "WHO", name.to_string())),
+        option::of(words()).prop_map(|why| (
+            Command::feature(presence::Command::Away(why.clone())),
+            "AWAY",
+            why.unwrap_or_default().to_string()
+        )),
+        name().prop_map(|name| (Command::feature(presence::Command::Ignore(name.clone())), "IGNORE", name.to_string())),
+        name().prop_map(|name| (
+            Command::feature(presence::Command::Unignore(name.clone())),
+            "UNIGNORE",
+            name.to_string()
+        )),
+        name().prop_map(|name| (Command::feature(presence::Command::Who(name.clone())), "WHO", name.to_string())),
         option::of(words()).prop_map(|w| (Command::Quit(w.clone()), "QUIT", w.unwrap_or_default().to_string())),
         vec(choice(), 1..6).prop_map(|choices| {
             let shown = Event::Done { verb: "OPT", tag: None, done: Done::Options(choices.clone()) };
@@ -782,7 +792,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
         (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),
         (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::Topic { room, by, text }),
-        (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::Typing { room, by: ANI, name, on }),
+        (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::feature(Typing { room, by: ANI, name, on })),
         changed(),
         (room(), name()).prop_map(|(room, by)| {
             let modes = Text::new("+k").unwrap();

@@ -77,6 +77,7 @@ macro_rules! suites {
             everybody_hears_an_announcement
             the_end_tells_everybody_and_joins_every_thread
             the_end_comes_in_the_middle_of_much_talk
+            a_router_that_breaks_down_ends_the_server_and_all_clients_are_told
             whoever_takes_nothing_is_cut_when_the_time_for_the_end_is_over
             a_second_shutdown_does_no_harm
         }

@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat_server::chat::message::Message;
+use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
 use chat_server::model::text::Text;
 use chat_server::testing::{DEADLINE, Engine, quick};
 
@@ -105,6 +107,30 @@ pub fn the_end_comes_in_the_middle_of_much_talk(engine: Engine) {
         let heard = talker.join().unwrap();
         assert!(heard.last().is_some_and(|last| last.contains(" BYE 503 ")), "{:?}", heard.last());
     }
+}
+
+/// A panic in the router that no client's request is to blame for. The server ends, and does not wait for what cannot come any more.
+pub fn a_router_that_breaks_down_ends_the_server_and_all_clients_are_told(engine: Engine) {
+    struct Breaking;
+
+    impl Deliver for Breaking {
+        fn deliver(&mut self, _: Batch) -> Result<(), Undelivered> {
+            panic!("meant to, for a test");
+        }
+    }
+
+    let server = engine.start();
+    let mut ani = server.join("ani");
+    let mut unnamed = server.connect();
+    unnamed.settle();
+    server.handle().send(Message::Tap(Box::new(Breaking)));
+    ani.send("MSG:hello");
+    for mut client in [ani, unnamed] {
+        let heard = client.rest();
+        assert!(heard.last().is_some_and(|last| last.contains(" BYE 500 ")), "{heard:?}");
+    }
+    let error = server.stop().unwrap_err();
+    assert!(error.to_string().starts_with("the router broke down"), "{error}");
 }
 
 /// Its queues are full and it takes nothing, so its last words cannot be written: the server does not wait longer for it

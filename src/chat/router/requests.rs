@@ -256,7 +256,6 @@ impl<F: Hooks> Turn<'_, F> {
         }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
-            Command::Reply(text) => Some(("", text.as_str())),
             Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             Command::Feature(command) => command.words(),
             // Anything else is counted, but is not the same line again.

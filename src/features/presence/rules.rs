@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
+use crate::features::presence;
+use crate::features::presence::state::Typist;
+use crate::features::presence::typing::Typing;
 use crate::features::state::{Answer, Features};
 use crate::model::code::Code;
 use crate::model::event::{Block, Done, Envelope, Event, Words};
+use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
@@ -15,6 +19,23 @@ use crate::model::text::{MAX_SHORT, Text};
 const MAX_IGNORED: usize = 200;
 /// How many seconds lie at least between two `TYPING` of one user.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
+
+/// Carries a command of this feature out; `None` where it is of another one.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer, Refusal>> {
+    let command: &presence::Command = command.open()?;
+    Some(match command.clone() {
+        presence::Command::Who(name) => turn.who(id, &name),
+        presence::Command::Reply(text) => turn.reply(id, text),
+        presence::Command::Away(why) => turn.away(id, why),
+        presence::Command::Ignore(name) => turn.ignore(id, name),
+        presence::Command::Unignore(name) => turn.unignore(id, name),
+        presence::Command::Typing { room, on } => turn.typing(id, room, on),
+    })
+}
 
 impl Turn<'_, Features> {
     /// `WHO`.
@@ -91,17 +112,16 @@ impl Turn<'_, Features> {
         self.not_muted(id, Some(room))?;
         let name = room.name.clone();
         let now = self.now.mono;
-        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        let soon = |at| now.saturating_duration_since(at) < TYPING_EVERY;
+        let last = self.router.features.presence.typing.get(&id).copied();
+        let is_soon = |last: Typist| now.saturating_duration_since(last.since) < TYPING_EVERY;
         // To begin again has to wait; a user who was said to type may stop at any time.
-        let news = if on { !client.state.last_typing.is_some_and(soon) } else { client.state.is_typing };
-        if news {
+        let is_news = if on { !last.is_some_and(is_soon) } else { last.is_some_and(|last| last.is_typing) };
+        if is_news {
             self.show_speaker(id);
-            let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-            client.state.is_typing = on;
-            client.state.last_typing = if on { Some(now) } else { client.state.last_typing };
-            let typing = Event::Typing { room: name.clone(), by: self.person(id), name: who.clone(), on };
-            let envelope = Envelope::new(self.now.wall, typing);
+            let since = last.filter(|_| !on).map_or(now, |last| last.since);
+            self.router.features.presence.typing.insert(id, Typist { since, is_typing: on });
+            let typing = Typing { room: name.clone(), by: self.person(id), name: who.clone(), on };
+            let envelope = Envelope::new(self.now.wall, Event::feature(typing));
             let hears = |client: &Client| client.state.options.typing && !client.ignores(&who);
             let room = self.router.rooms.get(&name).into_iter().flat_map(|room| &room.members);
             let hearing = room.filter(|member| **member != id && self.clients.get(**member).is_some_and(hears));
@@ -116,3 +136,54 @@ impl Turn<'_, Features> {
 /// The client has not been whispered to.
 const NO_WHISPER: Refusal =
     Refusal::fixed(Code::NoSuchUser, "No user has whispered to you yet. /whisper <user> <message> begins.");
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use crate::testing::{Bare, Stage, matches, quick};
+
+    /// Clients that have read what came by joining; the last one hears who types.
+    fn three() -> Bare {
+        let mut stage = Bare::new(quick());
+        for who in ["ani", "budi", "citra"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n").as_bytes());
+        }
+        stage.send("citra", b"OPT:typing=on\n");
+        read_all(&mut stage);
+        stage
+    }
+
+    fn read_all(stage: &mut Bare) {
+        for who in ["ani", "budi", "citra"] {
+            while stage.next(who).is_some() {}
+        }
+    }
+
+    #[track_caller]
+    fn hears(stage: &mut Bare, who: &str, patterns: &[&str]) {
+        let lines: Vec<String> = std::iter::from_fn(|| stage.next(who)).collect();
+        let fit = lines.len() == patterns.len() && patterns.iter().zip(&lines).all(|(p, line)| matches(p, line));
+        assert!(fit, "{who}: {lines:?}");
+    }
+
+    #[test]
+    fn typing_is_told_every_three_seconds_and_its_end_at_any_time() {
+        let mut stage = three();
+        stage.send("ani", b"TYPING:off\nTYPING:\nTYPING:\nTYPING:off\nTYPING:off\nTYPING:\n");
+        hears(&mut stage, "citra", &["* TYPING #lobby ani", "* TYPING #lobby ani off=1"]);
+        hears(&mut stage, "budi", &[]);
+        assert!(stage.wait(3));
+        stage.send("ani", b"TYPING:\n");
+        hears(&mut stage, "citra", &["* TYPING #lobby ani"]);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_connection_that_is_gone() {
+        let mut stage = three();
+        let ani = stage.id_of("ani");
+        stage.send("ani", b"TYPING:\n");
+        assert!(stage.router().features.presence.knows(ani));
+        stage.send("ani", b"QUIT\n");
+        assert!(!stage.router().features.presence.knows(ani));
+    }
+}

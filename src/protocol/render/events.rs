@@ -28,9 +28,6 @@ impl Lines {
             Event::Left { room, name, why, .. } => self.line("LEFT").field(room).field(name).text(why.reason()),
             Event::Renamed { old, new, .. } => self.line("NICK").field(old).field(new).end(),
             Event::Topic { room, by, text } => self.line("TOPIC").field(room).field(by).text(text),
-            Event::Typing { room, name, on, .. } => {
-                self.line("TYPING").field(room).field(name).maybe("off", (!on).then_some(1)).end();
-            }
             Event::Mode { room, by, did, modes } => {
                 self.line("NOTE").field(room).text(format_args!("{by} {did} ({modes})."));
             }

@@ -67,10 +67,6 @@ impl Lines {
                 self.happened(format_args!("{by} cleared the topic of {room}"));
             }
             Event::Topic { room, by, text } => self.happened(format_args!("{by} set the topic of {room}: {text}")),
-            Event::Typing { room, name, on: true, .. } => self.happened(format_args!("{name} is typing in {room}")),
-            Event::Typing { room, name, on: false, .. } => {
-                self.happened(format_args!("{name} stopped typing in {room}"))
-            }
             Event::Mode { room, by, did, modes } => self.happened(format_args!("{room}: {by} {did} ({modes}).")),
             Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
             Event::Operator { room, name, .. } => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
 use chat_server::features::moderation::moderated::Moderated;
+use chat_server::features::presence::typing::Typing;
 use chat_server::model::event::{Envelope, Event, FeatureEvent, Wire};
 use chat_server::model::names::{ClientId, Name};
 
@@ -61,12 +62,6 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             let from = state.author_named(by);
             ServerFrame::Topic { room: bare(room), from, at, text: text.to_string() }
         }
-        Event::Typing { room, by, name, on: true } => {
-            ServerFrame::UserTyping { room: bare(room), user: author(*by, name) }
-        }
-        Event::Typing { room, by, name, on: false } => {
-            ServerFrame::UserStoppedTyping { room: bare(room), user: author(*by, name) }
-        }
         Event::Mode { room, by, did, modes } => {
             ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
         }
@@ -95,7 +90,13 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
 
 /// The frame of a feature's event that has one of its own.
 fn own_frame(state: &AppState, envelope: &Envelope, event: &FeatureEvent) -> Option<ServerFrame> {
-    event.open().map(|told| moderated(state, envelope, told))
+    let moderated = event.open().map(|told| moderated(state, envelope, told));
+    moderated.or_else(|| event.open().map(|told| typing(state, told)))
+}
+
+fn typing(state: &AppState, told: &Typing) -> ServerFrame {
+    let (room, user) = (bare(&told.room), state.ids.author(told.by, &told.name));
+    if told.on { ServerFrame::UserTyping { room, user } } else { ServerFrame::UserStoppedTyping { room, user } }
 }
 
 fn moderated(state: &AppState, envelope: &Envelope, told: &Moderated) -> ServerFrame {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_server::features::VERBS;
+use chat_server::features::{VERBS, presence};
 use chat_server::model::command::{Command, Line};
 use chat_server::model::event::What;
 use chat_server::model::names::RoomName;
@@ -89,7 +89,7 @@ impl Task {
             }
             Ask::Line { room, line } => self.line(asker, room, &line).await,
             Ask::Typing(room, on) => {
-                let command = Command::Typing { room: Some(room), on };
+                let command = Command::feature(presence::Command::Typing { room: Some(room), on });
                 self.request(Asker::default(), "TYPING", command, Wanted::Nothing).await;
             }
             Ask::Read(room, seq) => self.mark_read(&room, seq, asker.socket),
@@ -237,20 +237,17 @@ impl Task {
                 let wanted = Wanted::Whispered { to: Some(to.clone()), cid: None, text: text.clone() };
                 self.request(asker, verb, Command::Whisper { to, text }, wanted).await;
             }
-            Ok(Command::Reply(text)) => {
-                let wanted = Wanted::Whispered { to: None, cid: None, text: text.clone() };
-                self.request(asker, verb, Command::Reply(text), wanted).await;
-            }
             Ok(command) => {
-                if let Some(room) =
-                    room.filter(|room| self.current.as_ref() != Some(room) && self.session.is_in(&bare(room)))
-                {
+                let wanted = wanted_of(&command);
+                // A whisper stands in no room.
+                let is_in_a_room = !matches!(wanted, Wanted::Whispered { .. });
+                let is_elsewhere =
+                    |room: &RoomName| self.current.as_ref() != Some(room) && self.session.is_in(&bare(room));
+                if let Some(room) = room.filter(|room| is_in_a_room && is_elsewhere(room)) {
                     self.current = Some(room.clone());
                     self.request(Asker::default(), "ROOM", Command::Room(Some(room)), Wanted::Nothing).await;
                 }
                 self.state.handle.sample_for(&command);
-                let sets_topic = matches!(command, Command::Topic { text: Some(_), .. });
-                let wanted = if sets_topic { Wanted::TopicSet } else { Wanted::Answered };
                 self.request(asker, verb, command, wanted).await;
             }
         }
@@ -259,6 +256,20 @@ impl Task {
     pub(super) async fn roster(&mut self, socket: Option<SocketId>, room: RoomName) {
         let command = Command::List(Some(room.clone()));
         self.request(Asker { socket, ..Asker::default() }, "LIST", command, Wanted::Roster(room)).await;
+    }
+}
+
+/// What is done with the answer to a typed command that has no frame of its own.
+fn wanted_of(command: &Command) -> Wanted {
+    if let Command::Topic { text: Some(_), .. } = command {
+        return Wanted::TopicSet;
+    }
+    match command {
+        Command::Feature(command) => match command.open() {
+            Some(presence::Command::Reply(text)) => Wanted::Whispered { to: None, cid: None, text: text.clone() },
+            _ => Wanted::Answered,
+        },
+        _ => Wanted::Answered,
     }
 }
 
