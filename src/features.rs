@@ -117,7 +117,9 @@ mod together;
 /// What carries out the commands of the features.
 const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
+    accounts::rules::carry_out,
     archive::rules::carry_out,
+    operators::rules::carry_out,
     presence::rules::carry_out,
     dice::carry_out,
     moderation::rules::carry_out,
@@ -154,13 +156,6 @@ impl Hooks for Features {
             Command::Invite { name, room } => turn.invite(id, name, room),
             Command::Mode { room, change } => turn.mode(id, room, change),
             Command::Change { room, line, what } => turn.change(id, room, line, what),
-            Command::Prompt(prompt) => turn.prompt(id, prompt),
-            Command::Register(words) => turn.register(id, &words),
-            Command::Login(proof) => turn.login(id, proof),
-            Command::Logout { everywhere } => turn.logout(id, everywhere),
-            Command::Passwd { old, new } => turn.change_password(id, old, new),
-            Command::Role { name, role } => turn.grant(id, name, role),
-            Command::InviteCode => turn.invite_code(id),
             Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
             Command::Files(room) => turn.list_files(id, room),
             Command::Inspect { watch } => turn.inspect(id, watch),

@@ -105,7 +105,7 @@ struct Habit {
 const STAYS: Habit = Habit { lines: &[], breaks_after: usize::MAX, stays: true };
 
 /// A client as [`crate::net::connection::serve`] makes it: one thread that reads and one that writes.
-fn client(id: usize, habit: Habit, inbox: &SyncSender<Message>, max_bytes: usize) -> [JoinHandle<Vec<Event>>; 2] {
+fn client(id: u64, habit: Habit, inbox: &SyncSender<Message>, max_bytes: usize) -> [JoinHandle<Vec<Event>>; 2] {
     let (sender, receiver) = queue(max_bytes);
     let hangup = receiver.hangup();
     let outbox = Outbox::new(Box::new(sender), max_bytes);
@@ -203,7 +203,7 @@ fn shuttle_nothing_is_lost_below_the_bound_and_the_order_is_one() {
         // The listener is in before the others talk.
         let mut clients = vec![all_asked(client(1, Habit { lines: &["JOIN:dewi"], ..STAYS }, &house.inbox, 1 << 16))];
         let talkers: Vec<_> =
-            (0..3).map(|i| client(i + 2, Habit { lines: &TALK[i], ..STAYS }, &house.inbox, 1 << 16)).collect();
+            (0..3).map(|i| client(i as u64 + 2, Habit { lines: &TALK[i], ..STAYS }, &house.inbox, 1 << 16)).collect();
         clients.extend(talkers.into_iter().map(all_asked));
         assert_eq!(house.registry.snapshot().people, 4);
         let heard = house.stop(clients);
@@ -231,8 +231,10 @@ fn shuttle_the_end_in_the_middle_of_talk_wakes_everybody() {
     ];
     try_all(|| {
         let house = start(2);
-        let clients =
-            TALK.iter().enumerate().map(|(i, lines)| client(i + 1, Habit { lines, ..STAYS }, &house.inbox, 1 << 16));
+        let clients = TALK
+            .iter()
+            .enumerate()
+            .map(|(i, lines)| client(i as u64 + 1, Habit { lines, ..STAYS }, &house.inbox, 1 << 16));
         let clients = clients.collect();
         for heard in house.stop(clients) {
             assert!(has_last_words(&heard), "{heard:?}");

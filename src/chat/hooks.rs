@@ -70,7 +70,7 @@ pub struct Router<F: Hooks> {
     pub(crate) features: F,
     pub(crate) incidents: u64,
     /// How many numbers were given to people who have no connection of that number.
-    pub(crate) spare_people: usize,
+    pub(crate) spare_people: u64,
     pub(crate) next_tick: Option<Moment>,
     /// When the figures want to know next how the clients are.
     pub(crate) next_look: Option<Moment>,

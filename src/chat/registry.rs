@@ -288,7 +288,7 @@ mod tests {
         }
     }
 
-    fn client(id: usize) -> Box<Client> {
+    fn client(id: u64) -> Box<Client> {
         Client::new(ClientId(id), Outbox::new(Box::new(Nowhere), 1_000), "test", "line")
     }
 
@@ -328,7 +328,7 @@ mod tests {
         /// nothing is left of those who are gone.
         #[test]
         fn names_are_found_by_their_looks_until_nobody_has_them(
-            steps in proptest::collection::vec((0..6_usize, 0..8_usize, 0..5_usize), 0..60)
+            steps in proptest::collection::vec((0..6_u64, 0..8_usize, 0..5_usize), 0..60)
         ) {
             const NAMES: [&str; 8] = ["alice", "al1ce", "ALICE", "a11ce", "Ivan", "lvan", "mia", "rnia"];
             let registry = Registry::new();

@@ -169,10 +169,10 @@ impl<F: Hooks> Router<F> {
         }
     }
 
-    /// A number for a person that no connection has: those count from the other end.
+    /// A number for a user without a connection of that number.
     pub(crate) fn spare_person(&mut self) -> ClientId {
         self.spare_people += 1;
-        ClientId(usize::MAX - self.spare_people)
+        ClientId::synthetic(self.spare_people)
     }
 }
 
@@ -579,8 +579,8 @@ mod tests {
             let outbox = Outbox::new(Box::new(Failing(fails.clone(), *way)), 1 << 20);
             let request = parse(&Text::new(&format!("JOIN:ghost{number}")).unwrap(), &VERBS).unwrap();
             stage.turn(vec![
-                Message::ClientJoined(Client::new(ClientId(10 + number), outbox, "test", "line")),
-                Message::Requests(ClientId(10 + number), vec![request], Ticket::free()),
+                Message::ClientJoined(Client::new(ClientId(10 + number as u64), outbox, "test", "line")),
+                Message::Requests(ClientId(10 + number as u64), vec![request], Ticket::free()),
             ]);
             hears(&mut stage, "ani", &format!("* JOINED #lobby ghost{number}"));
         }

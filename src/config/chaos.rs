@@ -51,7 +51,7 @@ impl Chaos {
     /// What will go wrong with a client. Of each hundred, by their numbers, those that stall come first, then those that
     /// panic, and so on in the order of [`Fault::ALL`]; the remaining clients are unaffected. Deterministic: the fault depends on the client id only.
     pub fn fault_of(&self, id: ClientId) -> Option<Fault> {
-        let mut place = id.0.wrapping_sub(1) % 100;
+        let mut place = (id.0.wrapping_sub(1) % 100) as usize;
         for (fault, percent) in Fault::ALL.into_iter().zip(self.percent) {
             if place < percent {
                 return Some(fault);

@@ -1,5 +1,136 @@
 //! Accounts: names that belong to users, who may have which, and who may do what.
 
+use std::borrow::Cow;
+
+use crate::features::archive::store::Proof;
+use crate::model::feature::{Asked, FeatureCommand};
+use crate::model::names::Name;
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::secrets::Secret;
+
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod verbs;
+
+/// What a client can ask of the accounts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// A command that lacks its password, which is the next line.
+    Ask(Password),
+    /// Make the client's name an account; or, for a client without a name, come in by a new account: `<name> <password> [code]`.
+    /// Only the router knows which of the two it is.
+    Register(Secret),
+    /// Show that a name is the client's own.
+    Login(Proof),
+    /// Sign out.
+    Logout {
+        /// All connections of the account, and every browser; else this connection.
+        everywhere: bool,
+    },
+    /// Change the password of the client's account.
+    ChangePassword {
+        /// The one until now.
+        old: Secret,
+        /// The one from now on.
+        new: Secret,
+    },
+    /// What an account may do; with a role: what it may do from now on.
+    Role {
+        /// The name of the account.
+        name: Name,
+        /// Its role from now on.
+        role: Option<Role>,
+    },
+    /// A code with which one person can register.
+    InviteCode,
+}
+
+/// A password that is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Password {
+    /// That of this name, to sign in to it.
+    Login(Name),
+    /// One for the name that the client has, to register it.
+    Register,
+    /// The one until now, to change it.
+    Old,
+    /// The one from now on.
+    New {
+        /// The one until now, or why the line with it could not be read: the second line is taken in either case, for it is a
+        /// password and must not be said aloud.
+        old: Result<Secret, Refusal>,
+    },
+}
+
+impl Asked for Command {
+    fn prompt(&self) -> Option<Cow<'static, str>> {
+        let Command::Ask(password) = self else { return None };
+        Some(match password {
+            Password::Login(name) => format!("Your password for {name}").into(),
+            Password::Register => "A password for your name, of 8 letters or more".into(),
+            Password::Old => "Your password until now".into(),
+            Password::New { .. } => "Your password from now on, of 8 letters or more".into(),
+        })
+    }
+
+    fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal> {
+        let Command::Ask(password) = self else { return typed.and(Err(Refusal::NO_TEXT)) };
+        Ok(FeatureCommand::new(match password {
+            Password::Login(name) => Command::Login(Proof::Password(name.clone(), typed?)),
+            Password::Register => Command::Register(typed?),
+            Password::Old => Command::Ask(Password::New { old: typed }),
+            Password::New { old } => {
+                let new = typed?;
+                Command::ChangePassword { old: old.clone()?, new }
+            }
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(secret: &str) -> Result<Secret, Refusal> {
+        Ok(Secret::new(secret))
+    }
+
+    #[test]
+    fn a_sealed_command_shows_no_password() {
+        let ani = Name::parse("ani").unwrap();
+        let asks = [
+            Command::Ask(Password::Login(ani)),
+            Command::Ask(Password::Register),
+            Command::Ask(Password::Old),
+            Command::Ask(Password::New { old: typed("hunter2") }),
+        ];
+        for asks in asks {
+            let sealed = FeatureCommand::new(asks);
+            let with = sealed.with_secret(typed("hunter2")).unwrap();
+            let shown = format!("{sealed:?} {with:?}");
+            assert!(!shown.contains("hunter2") && shown.contains("Secret(...)"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_command_without_its_password_asks_for_it_and_one_with_it_asks_for_nothing() {
+        let old = FeatureCommand::new(Command::Ask(Password::Old));
+        assert_eq!(old.prompt().as_deref(), Some("Your password until now"));
+        let new = old.with_secret(typed("one")).unwrap();
+        assert_eq!(new.prompt().as_deref(), Some("Your password from now on, of 8 letters or more"));
+        let both = new.with_secret(typed("two")).unwrap();
+        let (old, new) = (Secret::new("one"), Secret::new("two"));
+        assert_eq!(both, FeatureCommand::new(Command::ChangePassword { old, new }));
+        assert_eq!((both.prompt(), both.with_secret(typed("three"))), (None, Err(Refusal::NO_TEXT)));
+    }
+
+    /// Or it would be said aloud.
+    #[test]
+    fn the_second_password_is_asked_for_also_where_the_first_cannot_be_read() {
+        let why = || Refusal::not_utf8(3);
+        let new = FeatureCommand::new(Command::Ask(Password::Old)).with_secret(Err(why())).unwrap();
+        assert!(new.prompt().is_some());
+        assert_eq!(new.with_secret(typed("two")), Err(why()));
+    }
+}

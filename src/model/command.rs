@@ -3,8 +3,6 @@
 use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
-use crate::model::roles::Role;
-use crate::model::secrets::{Proof, Secret};
 use crate::model::text::Text;
 use crate::model::zone::Zone;
 
@@ -97,34 +95,6 @@ pub enum Command {
     Ping(Text),
     /// The last refusal, with its numbers.
     Why,
-    /// The next line is to be a password: the first half of one of the five below.
-    Prompt(Prompt),
-    /// Make the name one has one's own; or, without a name, come in by a new account: `<name> <password> [code]`. Only the
-    /// router knows which of the two it is.
-    Register(Secret),
-    /// Show that a name is one's own.
-    Login(Proof),
-    /// Sign out: this connection, or all of the account.
-    Logout {
-        /// All of them, and every browser.
-        everywhere: bool,
-    },
-    /// Change one's password.
-    Passwd {
-        /// The one until now.
-        old: Secret,
-        /// The one from now on.
-        new: Secret,
-    },
-    /// What an account may do; with a role: what it may do from now on.
-    Role {
-        /// The name of the account.
-        name: Name,
-        /// The role of the account.
-        role: Option<Role>,
-    },
-    /// A code with which one person can register.
-    InviteCode,
     /// Send a file, which comes by the file door.
     SendFile {
         /// The recipient.
@@ -159,21 +129,11 @@ impl Command {
     pub fn feature(command: impl Asked) -> Command {
         Command::Feature(FeatureCommand::new(command))
     }
-}
 
-/// What the next line is, instead of what it looks like.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Prompt {
-    /// The password of this name.
-    Login(Name),
-    /// The password for the name one has.
-    Register,
-    /// The password until now.
-    OldPassword,
-    /// The password from now on.
-    NewPassword,
-    /// The operator key.
-    OperatorKey,
+    /// Whether the next line is a password or a key, which this command lacks.
+    pub fn asks_for_secret(&self) -> bool {
+        matches!(self, Command::Feature(command) if command.prompt().is_some())
+    }
 }
 
 /// What happens on the terminal of a client that is a telnet (PROTOCOL.md section 10, "Telnet").

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
-use crate::model::command::{Prompt, Terminal};
+use crate::model::command::Terminal;
 pub use crate::model::done::{Done, Words};
 pub use crate::model::feature::FeatureEvent;
 use crate::model::feature::Told;
@@ -168,10 +168,11 @@ pub enum Event {
     Warn(Warning),
     /// The lines of a paste come now.
     PasteBegins,
-    /// The next line is a password, and is shown to no other client.
+    /// The next line is a password or a key, and is shown to no other client. Not a feature's event: the router answers the request
+    /// behind it, and a line of it names no room.
     Prompt {
-        /// The secret that is asked for.
-        what: Prompt,
+        /// The secret that is asked for: `Your password for ani`.
+        what: Cow<'static, str>,
         /// Whether their own terminal does not show it either.
         is_hidden: bool,
     },

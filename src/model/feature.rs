@@ -1,12 +1,15 @@
 //! Commands and events of features, in a cover that only the feature opens: what is carried does not have to be known.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::model::glyph::harmless;
 use crate::model::names::RoomName;
 use crate::model::parts::Parts;
+use crate::model::refusal::Refusal;
+use crate::model::secrets::Secret;
 
 /// How a feature's event looks at a door that has no form of its own for it.
 pub trait Told: Any + fmt::Debug + Send + Sync {
@@ -95,6 +98,20 @@ pub trait Asked: Any + Eq + fmt::Debug + Send + Sync {
     fn words(&self) -> Option<(&str, &str)> {
         None
     }
+
+    /// What people read where the next line is a password or a key, whatever it looks like: `Your password for ani`. `None`: the
+    /// command asks for none.
+    fn prompt(&self) -> Option<Cow<'static, str>> {
+        None
+    }
+
+    /// The command with the secret that was `typed`, or the one that asks for another secret behind it.
+    ///
+    /// # Errors
+    /// What was typed cannot be read, or this command asks for no secret.
+    fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal> {
+        typed.and(Err(Refusal::NO_TEXT))
+    }
 }
 
 /// A command of a feature, sealed.
@@ -105,6 +122,8 @@ pub struct FeatureCommand(Arc<dyn Carried>);
 trait Carried: Any + fmt::Debug + Send + Sync {
     fn is_same(&self, other: &dyn Any) -> bool;
     fn words(&self) -> Option<(&str, &str)>;
+    fn prompt(&self) -> Option<Cow<'static, str>>;
+    fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal>;
 }
 
 impl<T: Asked> Carried for T {
@@ -114,6 +133,14 @@ impl<T: Asked> Carried for T {
 
     fn words(&self) -> Option<(&str, &str)> {
         Asked::words(self)
+    }
+
+    fn prompt(&self) -> Option<Cow<'static, str>> {
+        Asked::prompt(self)
+    }
+
+    fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal> {
+        Asked::with_secret(self, typed)
     }
 }
 
@@ -132,6 +159,19 @@ impl FeatureCommand {
     /// See [`Asked::words`].
     pub fn words(&self) -> Option<(&str, &str)> {
         self.0.words()
+    }
+
+    /// See [`Asked::prompt`].
+    pub fn prompt(&self) -> Option<Cow<'static, str>> {
+        self.0.prompt()
+    }
+
+    /// See [`Asked::with_secret`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal> {
+        self.0.with_secret(typed)
     }
 }
 

@@ -13,8 +13,29 @@ use crate::model::text::Text;
 pub const MAX_NAME: usize = 32;
 
 /// The number of one connection. It is never given twice, so a late report about it cannot concern another connection.
+///
+/// | bits | a connection | a user without a connection of that number |
+/// | --- | --- | --- |
+/// | 63 | 0 | 1 |
+/// | 40 to 62 | the incarnation of its node: how many nodes of the chat started before; 0 for a server alone | 0 |
+/// | 0 to 39 | its number on that node, from 1 | its number, from 1 |
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ClientId(pub usize);
+pub struct ClientId(pub u64);
+
+impl ClientId {
+    /// No connection and no user has this number.
+    pub const NONE: ClientId = ClientId(u64::MAX);
+
+    /// The number of a connection, of which there were `number - 1` before on the same node.
+    pub const fn of_node(incarnation: u32, number: u64) -> ClientId {
+        ClientId((incarnation as u64) << 40 | number)
+    }
+
+    /// A number for a user that is no connection's: the router gives them in the order of its input.
+    pub(crate) const fn synthetic(number: u64) -> ClientId {
+        ClientId(1 << 63 | number)
+    }
+}
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,12 +51,12 @@ pub(crate) struct NumberHasher(u64);
 impl Hasher for NumberHasher {
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.write_usize(usize::from(*byte));
+            self.write_u64(u64::from(*byte));
         }
     }
 
-    fn write_usize(&mut self, number: usize) {
-        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 
     fn finish(&self) -> u64 {

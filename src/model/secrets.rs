@@ -1,8 +1,7 @@
-//! Passwords, keys and tokens, and how a user proves with one that a name is theirs.
+//! Passwords, keys and tokens.
 
 use std::fmt;
 
-use crate::model::names::Name;
 use crate::model::refusal::Refusal;
 use crate::model::text::is_harmful;
 
@@ -40,13 +39,4 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(...)")
     }
-}
-
-/// How a user proves that a name is theirs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Proof {
-    /// By its password.
-    Password(Name, Secret),
-    /// By a token that they were given when they signed in before. The store knows whose it is.
-    Token(Secret),
 }

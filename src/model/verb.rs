@@ -117,11 +117,10 @@ impl Verb {
     /// What keeps a door of frames from carrying out a command of this verb. Such a door gives each request one answer, and
     /// no line of a client belongs to the one before it.
     pub fn unfit_for_frames(&self, command: &Command) -> Option<Unfit> {
-        match command {
-            Command::Prompt(_) => Some(Unfit::SecretMissing),
-            _ if self.lines => Some(Unfit::NeedsLines),
-            _ => None,
+        if command.asks_for_secret() {
+            return Some(Unfit::SecretMissing);
         }
+        self.lines.then_some(Unfit::NeedsLines)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::text::Text;
 use crate::model::verb::Verbs;
 use crate::net::connections::{Connections, Permit, TurnedAway};
 use crate::net::live::{Follower, Live};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::mpsc::{SyncSender, TrySendError};
 use crate::sync::{Arc, Mutex, MutexGuard};
 
@@ -35,7 +35,7 @@ struct Shared {
     registry: Registry,
     metrics: Arc<Metrics>,
     connections: Arc<Connections>,
-    next_id: AtomicUsize,
+    next_id: AtomicU64,
     stop: AtomicBool,
     parts: Mutex<Parts>,
     figures: Mutex<Vec<Box<Figures>>>,
@@ -70,7 +70,7 @@ impl ServerHandle {
             registry: Registry::new(),
             metrics: Arc::new(Metrics::new(Moment::now())),
             connections: Connections::new(config.max_clients, config.max_per_address),
-            next_id: AtomicUsize::new(1),
+            next_id: AtomicU64::new(1),
             stop: AtomicBool::new(false),
             parts: Mutex::new(Parts { listeners: vec![addr], shares: Vec::new(), samplers: Vec::new() }),
             figures: Mutex::default(),
@@ -139,7 +139,7 @@ impl ServerHandle {
 
     /// A number that no other client has or will have.
     pub fn next_id(&self) -> ClientId {
-        ClientId(self.shared.next_id.fetch_add(1, Ordering::Relaxed))
+        ClientId::of_node(0, self.shared.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A place for a client of a door that moves its clients' bytes itself. It counts as those of all other doors do, and is

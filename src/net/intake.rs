@@ -601,7 +601,7 @@ mod tests {
             Desk { router, handle, now, began: Instant::now(), senders: Vec::new() }
         }
 
-        fn connect(&mut self, id: usize, peer: Box<dyn Deliver>) -> Intake<LineDecoder> {
+        fn connect(&mut self, id: u64, peer: Box<dyn Deliver>) -> Intake<LineDecoder> {
             let outbox = Outbox::new(peer, quick().outbox_bytes);
             self.router.turn([Message::ClientJoined(Client::new(ClientId(id), outbox, "test", "line"))], self.now);
             let (sender, queue) = crate::net::queue::queue(1);

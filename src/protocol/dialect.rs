@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::model::code::Code;
-use crate::model::command::{Command, Prompt, Terminal};
+use crate::model::command::{Command, Terminal};
 use crate::model::event::{Done, Envelope, Event, Foreign, Leave, Tag};
+use crate::model::feature::FeatureCommand;
 use crate::model::refusal::Refusal;
 use crate::model::request::Request;
 use crate::model::run::Run;
-use crate::model::secrets::{Proof, Secret};
+use crate::model::secrets::Secret;
 use crate::model::spam::PASTE_UNIT;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
@@ -112,15 +113,13 @@ pub struct LineDecoder {
     verbs: &'static Verbs,
     lines: usize,
     paste: Option<Begun>,
-    /// The next line is a password, and for what.
-    prompt: Option<Asked>,
-    /// The first of two passwords, or why it is none.
-    old: Option<Result<Secret, Refusal>>,
+    /// The command whose password or key the next line is.
+    prompt: Option<Incomplete>,
 }
 
-/// What the next line is asked for, and by which request.
-struct Asked {
-    prompt: Prompt,
+/// A command that lacks a secret, and the request that it came by.
+struct Incomplete {
+    command: FeatureCommand,
     verb: &'static Verb,
     tag: Option<Tag>,
 }
@@ -135,12 +134,12 @@ struct Begun {
 }
 
 /// A request after which the next line is a password. Before sign-on it may be its other reading.
-fn asked_by(request: &Request) -> Option<Asked> {
+fn asked_by(request: &Request) -> Option<Incomplete> {
     let read = request.early.as_deref().unwrap_or(request);
     match (&read.what, read.verb) {
         // The request keeps its tag for a refusal; asking is no answer.
-        (Ok(Command::Prompt(prompt)), Some(verb)) => {
-            Some(Asked { prompt: prompt.clone(), verb, tag: request.tag.clone() })
+        (Ok(Command::Feature(command)), Some(verb)) if command.prompt().is_some() => {
+            Some(Incomplete { command: command.clone(), verb, tag: request.tag.clone() })
         }
         _ => None,
     }
@@ -168,41 +167,21 @@ impl LineDecoder {
 
     /// The same protocol by another door, such as `tls`.
     pub fn by(door: &'static str, verbs: &'static Verbs) -> LineDecoder {
-        LineDecoder { door, verbs, lines: 0, paste: None, prompt: None, old: None }
+        LineDecoder { door, verbs, lines: 0, paste: None, prompt: None }
     }
 
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
-    fn prompted(&mut self, asked: Asked, line: &Text, is_clean: Result<(), Refusal>) -> Request {
-        let secret = Secret::new(line.as_str());
-        let Asked { prompt, verb, tag } = asked;
-        let what = match prompt {
-            _ if matches!(line.trim(), "" | ".") => {
-                self.old = None;
-                Err(NEVER_MIND)
-            }
-            Prompt::OldPassword => return self.first_of_two(verb, tag, is_clean.map(|()| secret)),
-            _ if is_clean.is_err() => {
-                self.old = None;
-                is_clean.and(Err(NEVER_MIND))
-            }
-            Prompt::Login(name) => Ok(Command::Login(Proof::Password(name, secret))),
-            Prompt::Register => Ok(Command::Register(secret)),
-            // No operator key begins or ends with a space.
-            Prompt::OperatorKey => verb.read(line.trimmed()),
-            Prompt::NewPassword => match self.old.take() {
-                Some(Ok(old)) => Ok(Command::Passwd { old, new: secret }),
-                Some(Err(error)) => Err(error),
-                None => Err(NEVER_MIND),
-            },
-        };
+    fn prompted(&mut self, asked: Incomplete, typed: Result<Secret, Refusal>) -> Request {
+        let Incomplete { command, verb, tag } = asked;
+        let what = command.with_secret(typed).map(Command::Feature);
+        if let Ok(Command::Feature(command)) = &what
+            && command.prompt().is_some()
+        {
+            // The next line is another one, and the answer comes behind that.
+            self.prompt = Some(Incomplete { command: command.clone(), verb, tag });
+            return Request::of(verb, what);
+        }
         Request { tag, ..Request::of(verb, what) }
-    }
-
-    /// The first of two passwords. The second one is read also where this is none, or it would be spoken aloud.
-    fn first_of_two(&mut self, verb: &'static Verb, tag: Option<Tag>, old: Result<Secret, Refusal>) -> Request {
-        self.old = Some(old);
-        self.prompt = Some(Asked { prompt: Prompt::NewPassword, verb, tag });
-        Request::of(verb, Ok(Command::Prompt(Prompt::NewPassword)))
     }
 
     /// A line that is no text. What it belongs to is refused with it: a paste at its end, a password at once.
@@ -213,11 +192,7 @@ impl LineDecoder {
         }
         Decoded::Request(match self.prompt.take() {
             None => Request::refused(error),
-            Some(Asked { prompt: Prompt::OldPassword, verb, tag }) => self.first_of_two(verb, tag, Err(error)),
-            Some(Asked { verb, tag, .. }) => {
-                self.old = None;
-                Request { tag, ..Request::of(verb, Err(error)) }
-            }
+            Some(asked) => self.prompted(asked, Err(error)),
         })
     }
 
@@ -258,7 +233,10 @@ impl Decoder for LineDecoder {
         }
         let is_clean = || std::str::from_utf8(line).map_or(Ok(()), Secret::look_over);
         if let Some(asked) = self.prompt.take() {
-            return Decoded::Request(self.prompted(asked, &text, is_clean()));
+            return Decoded::Request(match text.trim() {
+                "" | "." => Request { tag: asked.tag, ..Request::of(asked.verb, Err(NEVER_MIND)) },
+                _ => self.prompted(asked, is_clean().map(|()| Secret::new(text.as_str()))),
+            });
         }
         let Some(mut request) = parse::parse(&text, self.verbs) else { return Decoded::Nothing };
         refuse_control_characters(&mut request, &is_clean);
@@ -314,7 +292,7 @@ impl Decoder for LineDecoder {
     }
 
     fn prompt_no_more(&mut self) {
-        (self.prompt, self.old) = (None, None);
+        self.prompt = None;
     }
 
     fn prompt_refused(&mut self) {
@@ -412,7 +390,8 @@ impl LineEncoder {
 mod tests {
     use super::paste::{bad_paste, paste_too_long};
     use super::*;
-    use crate::features::VERBS;
+    use crate::features::archive::store::Proof;
+    use crate::features::{VERBS, accounts};
     use crate::model::names::Name;
 
     fn requests(lines: &[&str]) -> Vec<Result<Command, Refusal>> {
@@ -539,7 +518,7 @@ mod tests {
             (b"a\x1bb", Secret::look_over("a\x1bb").map(|()| Command::Why)),
         ] {
             assert!(asks(b"PASSWD=1:").1.is_ok());
-            assert_eq!(asks(first).1, Ok(Command::Prompt(Prompt::NewPassword)));
+            assert!(asks(first).1.unwrap().asks_for_secret());
             assert_eq!(asks(b"new"), ("1".into(), why.clone()));
             assert!(asks(b"LOGIN=2:ani").1.is_ok());
             assert_eq!(asks(first), ("2".into(), why));
@@ -569,9 +548,13 @@ mod tests {
     #[test]
     fn of_a_password_every_space_counts() {
         let ani = || Name::parse("ani").unwrap();
-        let login = |secret: &str| Ok(Command::Login(Proof::Password(ani(), Secret::new(secret))));
-        let register = |secret: &str| Ok(Command::Register(Secret::new(secret)));
-        let passwd = |old: &str, new: &str| Ok(Command::Passwd { old: Secret::new(old), new: Secret::new(new) });
+        let login =
+            |secret: &str| Ok(Command::feature(accounts::Command::Login(Proof::Password(ani(), Secret::new(secret)))));
+        let register = |secret: &str| Ok(Command::feature(accounts::Command::Register(Secret::new(secret))));
+        let passwd = |old: &str, new: &str| {
+            let (old, new) = (Secret::new(old), Secret::new(new));
+            Ok(Command::feature(accounts::Command::ChangePassword { old, new }))
+        };
         assert_eq!(
             requests(&["LOGIN:ani  two words ", "/login ani  two words ", "LOGIN: ani two\u{3000}words\u{a0}"]),
             [login(" two words "), login(" two words "), login("two\u{3000}words\u{a0}")]
@@ -605,7 +588,8 @@ mod tests {
         assert!(request.early.unwrap().what.is_err());
         let seen = requests(&["PASSWD:", "old", "new\u{1b}[D", "PASSWD:", "old", "new"]);
         assert!(matches!(&seen[2], Err(error) if error.code() == Code::BadArgument), "{seen:?}");
-        assert!(matches!(&seen[5], Ok(Command::Passwd { old, .. }) if old.reveal() == "old"), "{seen:?}");
+        let (old, new) = (Secret::new("old"), Secret::new("new"));
+        assert_eq!(seen[5], Ok(Command::feature(accounts::Command::ChangePassword { old, new })));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct Bare {
     now: Now,
     clients: HashMap<String, Seat>,
     /// How many have connected: a number is never given twice.
-    connected: usize,
+    connected: u64,
     files: Option<Arc<Files>>,
     /// Those who came to the file door.
     transfers: HashMap<String, Script>,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chat_server::features::VERBS;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::presence::typing::Typing;
-use chat_server::model::command::{Prompt, What};
+use chat_server::model::command::What;
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Leave, Rows, SharedFile, Speech, Version, Warning, Wire,
 };
@@ -211,7 +211,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("warning", Event::Warn(Warning::Pace)),
         ("refusal", Event::Refused { verb: None, tag: None, error: Refusal::NO_TEXT }),
         ("gap", Event::Gap { room: lobby(), first: 3, last: 5, count: 3 }),
-        ("prompt", Event::Prompt { what: Prompt::Register, is_hidden: false }),
+        ("prompt", Event::Prompt { what: "A password for your name, of 8 letters or more".into(), is_hidden: false }),
         ("paste", Event::PasteBegins),
         ("bye", Event::Bye { why: Leave::Quit(None), name: Some(ani()) }),
         ("welcome", done(Done::Welcome { name: ani(), room: lobby(), users: 2 })),

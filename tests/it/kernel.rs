@@ -71,7 +71,7 @@ impl Kernel {
 
 impl Stage for Kernel {
     fn connect(&mut self, who: &str) {
-        let (id, shelf) = (ClientId(self.clients.len() + 1), Shelf::default());
+        let (id, shelf) = (ClientId(self.clients.len() as u64 + 1), Shelf::default());
         let outbox = Outbox::new(Box::new(shelf.clone()), self.config.outbox_bytes);
         let splitter = Splitter::new(self.config.line_bytes);
         let (decoder, encoder, lines) = (LineDecoder::new(&VERBS), LineEncoder::default(), VecDeque::new());

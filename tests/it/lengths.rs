@@ -20,7 +20,6 @@ const FILES: &[(&str, usize)] = &[
     ("src/features/files.rs", 590),
     ("src/features/files/door.rs", 410),
     ("src/net/intake.rs", 460),
-    ("src/features/accounts/rules.rs", 560),
     ("src/protocol/telnet.rs", 400),
 ];
 

@@ -11,6 +11,7 @@ use chat_server::chat::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Un
 use chat_server::chat::ticket::Ticket;
 use chat_server::config::{self, When};
 use chat_server::features::VERBS;
+use chat_server::features::accounts;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
@@ -19,12 +20,12 @@ use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::moderation::network::Network;
+use chat_server::features::operators;
 use chat_server::features::operators::audit::{Act as PowerAct, Entry};
-use chat_server::features::operators::command::OperatorCommand;
 use chat_server::features::presence;
 use chat_server::features::presence::typing::Typing;
 use chat_server::model::code::Code;
-use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Prompt, Recipient, View};
+use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Recipient, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
@@ -346,34 +347,46 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     let plain = Just(()).prop_flat_map(|()| {
         select(vec![
             (Command::Rooms, "ROOMS"),
-            (Command::InviteCode, "INVITECODE"),
-            (Command::feature(OperatorCommand::Reload), "REHASH"),
+            (Command::feature(accounts::Command::InviteCode), "INVITECODE"),
+            (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
         ])
     });
     prop_oneof![
         plain.prop_map(|(command, verb)| (command, verb, String::new())),
-        room().prop_map(|room| (Command::feature(OperatorCommand::Forget(room.clone())), "FORGET", room.to_string())),
+        room().prop_map(|room| (
+            Command::feature(operators::Command::Forget(room.clone())),
+            "FORGET",
+            room.to_string()
+        )),
         option::of(room()).prop_map(|room| (Command::Files(room.clone()), "FILES", room_args(&room))),
         words().prop_map(|words| (
-            Command::feature(OperatorCommand::Announce(words.clone())),
+            Command::feature(operators::Command::Announce(words.clone())),
             "ANNOUNCE",
             words.to_string()
         )),
-        any::<bool>().prop_map(move |is| (Command::feature(OperatorCommand::Lockdown(is)), "LOCKDOWN", on(is).into())),
+        any::<bool>().prop_map(move |is| (
+            Command::feature(operators::Command::Lockdown(is)),
+            "LOCKDOWN",
+            on(is).into()
+        )),
         option::of(any::<bool>()).prop_map(move |is| (Command::Telnet(is), "TELNET", maybe_on(is))),
         option::of(any::<bool>()).prop_map(move |watch| (Command::Inspect { watch }, "INSPECT", maybe_on(watch))),
         any::<bool>().prop_map(|everywhere| {
-            (Command::Logout { everywhere }, "LOGOUT", if everywhere { "all" } else { "" }.to_string())
+            (
+                Command::feature(accounts::Command::Logout { everywhere }),
+                "LOGOUT",
+                if everywhere { "all" } else { "" }.to_string(),
+            )
         }),
         option::of(0u64..=86_400).prop_map(|after| {
             let args = after.map_or("cancel".into(), |after| format!("{after}s"));
-            (Command::feature(OperatorCommand::Shutdown(after.map(Duration::from_secs))), "SHUTDOWN", args)
+            (Command::feature(operators::Command::Shutdown(after.map(Duration::from_secs))), "SHUTDOWN", args)
         }),
         (option::of(0u64..), 1usize..=500).prop_map(move |(before, limit)| {
             (
-                Command::feature(OperatorCommand::Audit { before, limit }),
+                Command::feature(operators::Command::Audit { before, limit }),
                 "AUDIT",
                 format!("{limit}{}", pair("before", before)),
             )
@@ -390,7 +403,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         ),
         (name(), select(vec!["", "member", "op", "admin"])).prop_map(|(name, role)| {
             let args = format!("{name} {role}");
-            (Command::Role { name, role: Role::named(role) }, "ROLE", args)
+            (Command::feature(accounts::Command::Role { name, role: Role::named(role) }), "ROLE", args)
         }),
         (room(), name(), any::<bool>(), 1u64.., "[a-z]{1,9}[.]txt").prop_map(
             move |(room, user, to_room, bytes, file)| {
@@ -807,7 +820,10 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         moderated().prop_map(|told| Event::Feature(FeatureEvent::new(told))),
         select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
         Just(Event::PasteBegins),
-        (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt { what: Prompt::Login(name), is_hidden }),
+        (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt {
+            what: format!("Your password for {name}").into(),
+            is_hidden
+        }),
         short_text(100).prop_map(Event::Pong),
         (room(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(room, first, last, count)| Event::Gap {
             room,
@@ -1524,7 +1540,7 @@ fn heard(doings: &[(usize, String)], mut turns: impl FnMut() -> usize) -> Vec<Ve
     }
     let mut waiting = doings.iter().map(|(who, line)| {
         let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
-        Message::Requests(ClientId(who + 1), vec![request], Ticket::free())
+        Message::Requests(ClientId(*who as u64 + 1), vec![request], Ticket::free())
     });
     loop {
         let turn: Vec<Message> = waiting.by_ref().take(turns()).collect();

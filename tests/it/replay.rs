@@ -275,7 +275,7 @@ struct Play {
     /// The name and the number of who is on each seat.
     seats: Vec<Option<(String, ClientId)>>,
     all: Vec<String>,
-    connected: usize,
+    connected: u64,
     tap: Shelf,
     replies: Arc<Mutex<Vec<String>>>,
     log: Vec<String>,
@@ -398,7 +398,7 @@ impl Play {
             }
             Step::Rights(seat) => Call::Rights { client: self.id(*seat), reply: self.reply() }.into(),
             Step::SignIn(name, password) => {
-                let proof = chat_server::model::secrets::Proof::Password(
+                let proof = chat_server::features::archive::store::Proof::Password(
                     Name::parse(name).expect("a name"),
                     Secret::new(*password),
                 );

@@ -183,7 +183,7 @@ fn type_lines(editor: &mut Editor<Typing, FileHistory>, board: &Board, events: &
         }
         let is_command = hidden || !matches!(read, Some(Command::Say { .. }) | None);
         // Only the server can say whether a password comes next.
-        let patience = if matches!(read, Some(Command::Prompt(_))) { BUSY } else { ANSWER };
+        let patience = if read.as_ref().is_some_and(Command::asks_for_secret) { BUSY } else { ANSWER };
         let (taken, answers) = {
             let state = board.look();
             (state.taken, state.answers)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::thread;
 
 use chat_server::features::VERBS;
-use chat_server::model::command::{Choice, Command, Prompt, View as WireView};
+use chat_server::model::command::{Choice, Command, View as WireView};
+use chat_server::model::feature::FeatureCommand;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use chat_server::program::not_written;
@@ -16,7 +17,7 @@ use crate::flags::{CANNOT_CONNECT, NO_SERVER, WRONG_PORT};
 use crate::line::{Blocks, LINE, Line, next_line};
 use crate::output::complain;
 use crate::request::args_of;
-use crate::secrets::{PASSWORD_FILE, is_typable};
+use crate::secrets::{PASSWORD_FILE, is_typable, lacks_two};
 use crate::stream::{Server, Stream};
 use crate::terminal;
 use crate::view::View;
@@ -182,7 +183,7 @@ struct Sender {
     serial: u64,
     pasting: bool,
     /// A request that was just sent, behind which the server asks for a password.
-    asked: Option<Prompt>,
+    asked: Option<FeatureCommand>,
     /// The password for the name, where it is known.
     password: Option<Secret>,
 }
@@ -193,7 +194,7 @@ impl Sender {
             self.send(line.as_bytes())?;
             if let Some(asked) = self.asked.take() {
                 let known = self.password.take();
-                self.give_passwords(asked, known, &mut input)?;
+                self.give_passwords(&asked, known, &mut input)?;
             }
         }
         // What is meant for a room must not be said in another one, so first we have to be in it.
@@ -222,7 +223,7 @@ impl Sender {
                 return Ok(());
             }
             if let Some(asked) = self.asked.take() {
-                self.give_passwords(asked, None, &mut input)?;
+                self.give_passwords(&asked, None, &mut input)?;
             }
         }
         // Behind lines of a paste QUIT would be another; this is the same anywhere. What is missing of the paste is unknown, so
@@ -261,7 +262,9 @@ impl Sender {
             }
             _ => {}
         }
-        if let Ok(Command::Prompt(asked)) = &request.what {
+        if let Ok(Command::Feature(asked)) = &request.what
+            && asked.prompt().is_some()
+        {
             // A refusal that comes while a password is wanted has to be that of the question.
             if !self.window.settles() {
                 return Ok(false);
@@ -287,8 +290,13 @@ impl Sender {
 
     /// The line behind a question is the password, as it is; there are two where it is to be another. They are read also where
     /// the server does not ask, for what is not wanted as a password must not be said.
-    fn give_passwords(&mut self, asked: Prompt, known: Option<Secret>, input: &mut impl BufRead) -> io::Result<()> {
-        let count = if asked == Prompt::OldPassword { 2 } else { 1 };
+    fn give_passwords(
+        &mut self,
+        asked: &FeatureCommand,
+        known: Option<Secret>,
+        input: &mut impl BufRead,
+    ) -> io::Result<()> {
+        let count = if lacks_two(asked) { 2 } else { 1 };
         let is_typed = io::stdin().is_terminal();
         for number in 1..=count {
             let is_asked = self.window.is_asked();

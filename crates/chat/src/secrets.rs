@@ -5,8 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use chat_server::features::VERBS;
+use chat_server::features::accounts::{self, Password};
 use chat_server::model::code::Code;
-use chat_server::model::command::{self, Command, ModeChange};
+use chat_server::model::command::{Command, ModeChange};
+use chat_server::model::feature::FeatureCommand;
 use chat_server::model::request::Request;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::{Text, without_mark};
@@ -83,8 +85,8 @@ pub(crate) enum Asking {
 /// What a password is wanted for.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Question {
-    /// Which one, as far as it is known.
-    pub(crate) what: Option<command::Prompt>,
+    /// The command that lacks it, as far as that is known.
+    pub(crate) what: Option<FeatureCommand>,
     /// The tag of the request, and so of its one answer.
     pub(crate) tag: String,
 }
@@ -93,8 +95,8 @@ impl Asking {
     /// What is asked for behind this password: the new one, behind the one until now.
     pub(crate) fn next(self) -> Asking {
         match self {
-            Asking::Open(Question { what: Some(command::Prompt::OldPassword), tag }) => {
-                Asking::Wanted(Question { what: Some(command::Prompt::NewPassword), tag })
+            Asking::Open(Question { what: Some(command), tag }) if lacks_two(&command) => {
+                Asking::Wanted(Question { what: None, tag })
             }
             _ => Asking::No,
         }
@@ -107,6 +109,11 @@ impl Asking {
             Asking::Wanted(Question { tag, .. }) | Asking::Open(Question { tag, .. }) => other == Some(tag),
         }
     }
+}
+
+/// Whether two passwords are asked for, one behind the other.
+pub(crate) fn lacks_two(command: &FeatureCommand) -> bool {
+    matches!(command.open(), Some(accounts::Command::Ask(Password::Old)))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn crowd(clients: usize) -> (Router<Features>, Last) {
     let mut router = Router::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
     let last = Last::default();
     for number in 1..=clients {
-        let id = ClientId(number);
+        let id = ClientId(number as u64);
         let deliver: Box<dyn Deliver> = if number == clients { Box::new(last.clone()) } else { Box::new(Nowhere) };
         let lines = vec![request("OPT:presence=off history=off"), request(&format!("JOIN:b{number}"))];
         let client = Client::new(id, Outbox::new(deliver, 1 << 30), "bench", "line");
@@ -85,7 +85,7 @@ fn turns(criterion: &mut Criterion) {
         let senders = SENDERS.min(clients - 1);
         group.throughput(Throughput::Elements((senders * LINES * (clients - 1)) as u64));
         let messages = || -> Vec<Message> {
-            let said = |sender| Message::Requests(ClientId(sender), vec![request(LINE); LINES], Ticket::free());
+            let said = |sender| Message::Requests(ClientId(sender as u64), vec![request(LINE); LINES], Ticket::free());
             (1..=senders).map(said).collect()
         };
         group.bench_function(BenchmarkId::from_parameter(clients), |bencher| {

@@ -83,7 +83,7 @@ impl<C: Ready> Watch<C> {
     /// Knows a client from now on. It comes before the router is told of the client: the router's greeting makes a worker look at
     /// it, and the alarm that the worker sets for a client that is not known would be lost.
     pub(crate) fn know(&self, id: ClientId, client: &Arc<C>) {
-        self.0.state().clients.insert(id.0, Entry { client: client.clone(), alarm: None });
+        self.0.state().clients.insert(key(id), Entry { client: client.clone(), alarm: None });
     }
 
     /// Watches the socket of a known client from now on. It is told once of each change (edge-triggered), so a reader has to go
@@ -93,8 +93,8 @@ impl<C: Ready> Watch<C> {
     /// The system cannot watch it; then the client is forgotten.
     pub(crate) fn begin(&self, id: ClientId, socket: &TcpStream) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.0.registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(id.0), interest).inspect_err(|_| {
-            drop(self.0.state().remove(id.0));
+        self.0.registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(key(id)), interest).inspect_err(|_| {
+            drop(self.0.state().remove(key(id)));
         })
     }
 
@@ -104,16 +104,21 @@ impl<C: Ready> Watch<C> {
             log::debug!("{id}: {error}");
         }
         // Dropped behind the lock, for it may be the last that holds it.
-        let _client = self.0.state().remove(id.0);
+        let _client = self.0.state().remove(key(id));
     }
 
     /// Calls a client at that time, and no more at the time that was said before.
     pub(crate) fn wake_at(&self, time: Instant, id: ClientId) {
-        let is_first = self.0.state().set_alarm(time, id.0);
+        let is_first = self.0.state().set_alarm(time, key(id));
         if is_first && let Err(error) = self.0.waker.wake() {
             log::error!("cannot wake the thread that waits for sockets: {error}");
         }
     }
+}
+
+/// A client's key among the sockets: what is watched here is this node's, so its place of the number is enough.
+fn key(id: ClientId) -> usize {
+    id.0 as usize
 }
 
 impl<C> State<C> {

@@ -6,10 +6,10 @@
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use chat_server::features::archive::store::{Question, Report};
+use chat_server::features::archive::store::{Proof, Question, Report};
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
-use chat_server::model::secrets::{Proof, Secret};
+use chat_server::model::secrets::Secret;
 use chat_store::{Durability, Offline, Options, Retention, Sqlite, Strength};
 
 const TIMES: usize = 100;

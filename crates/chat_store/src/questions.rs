@@ -1,10 +1,10 @@
 //! Questions about accounts on their way through the threads: what needs a password goes to a hashing thread first, and whatever
 //! is decided is decided by the writer, one after the other.
 
-use chat_server::features::archive::store::{Answer, Busy, Question, Refused};
+use chat_server::features::archive::store::{Answer, Busy, Proof, Question, Refused};
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
-use chat_server::model::secrets::{Proof, Secret};
+use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use chrono::Utc;
 use rusqlite::Connection;

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use chat_server::chat::message::{Client, Message as ToRouter};
 use chat_server::chat::outbox::{Batch, Outbox};
 use chat_server::chat::ticket::Ticket;
-use chat_server::features::VERBS;
+use chat_server::features::archive::store::Proof;
 use chat_server::features::message::Rights;
+use chat_server::features::{VERBS, accounts};
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::request::Request;
 use chat_server::model::roles::Role;
-use chat_server::model::secrets::Proof;
 use chat_server::model::text::Text;
 use chat_server::net::connections::Permit;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -165,7 +165,7 @@ impl Task {
         self.request(Asker::default(), "OPT", quiet, Wanted::Nothing).await;
         let (verb, command) = match entry {
             Entry::Guest(name) => ("JOIN", Command::Join(name)),
-            Entry::Member(proof) => ("LOGIN", Command::Login(proof)),
+            Entry::Member(proof) => ("LOGIN", Command::feature(accounts::Command::Login(proof))),
         };
         self.request(Asker::default(), verb, command, Wanted::SignOn).await;
         loop {

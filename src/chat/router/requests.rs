@@ -416,7 +416,7 @@ mod tests {
         let wrong = |stage: &mut Bare, who: usize, count: usize| {
             let requests = vec![parse(&Text::new("/whisper nobody x").unwrap(), &VERBS).unwrap(); count];
             let ticket = credits[who].try_take().unwrap();
-            stage.turn(vec![Message::Requests(ClientId(who + 1), requests, ticket)]);
+            stage.turn(vec![Message::Requests(ClientId(who as u64 + 1), requests, ticket)]);
             let mut seen = Vec::new();
             while let Some(line) = stage.next(["ani", "budi"][who]) {
                 seen.push(line);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::chat::limit::{Allowance, Guesses};
-use crate::features::archive::store::{Account, Answer, Question, Refused};
+use crate::features::archive::store::{Account, Answer, Proof, Question, Refused};
 use crate::features::operators::state::{Actor, wrong};
 use crate::model::address::neighbourhood;
 use crate::model::looks::Looks;
@@ -12,7 +12,6 @@ use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Policy;
-use crate::model::secrets::Proof;
 use crate::model::spam::{Spam, TooFast};
 
 /// The accounts of this server, as the router knows them: names and roles, no secrets.

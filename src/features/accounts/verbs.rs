@@ -1,10 +1,12 @@
 //! The verbs of accounts: register, sign in and out, passwords, roles and codes.
 
+use crate::features::accounts::{self, Password};
+use crate::features::archive::store::Proof;
 use crate::model::args::{user, wrong};
-use crate::model::command::{Command, Prompt};
+use crate::model::command::Command;
 use crate::model::names::Name;
 use crate::model::roles::Role;
-use crate::model::secrets::{Proof, Secret};
+use crate::model::secrets::Secret;
 use crate::model::verb::{Needs, Verb, verb};
 
 /// `/register <password>, or REGISTER:<name> <password> [code]`
@@ -14,13 +16,13 @@ pub static REGISTER: Verb = verb(
     "/register <password>, or REGISTER:<name> <password> [code]",
     "make the name you have your own",
     |args| match args.all().as_str() {
-        words if words.trim().is_empty() => Ok(Command::Prompt(Prompt::Register)),
+        words if words.trim().is_empty() => Ok(Command::feature(accounts::Command::Ask(Password::Register))),
         // It may be a habit, and would be a part of the password.
         words if words.starts_with(' ') => Err(wrong(
             "a space behind the command",
             "If your password begins with one: REGISTER: alone, and the password in the next line.",
         )),
-        words => Ok(Command::Register(Secret::new(words))),
+        words => Ok(Command::feature(accounts::Command::Register(Secret::new(words)))),
     },
 )
 .early()
@@ -32,10 +34,10 @@ pub static REGISTER: Verb = verb(
 pub static LOGIN: Verb =
     verb("LOGIN", &["login"], "/login <name> [password]", "sign in to a name of yours", |mut args| {
         let name = Name::parse(&args.word_before_secret())?;
-        Ok(match args.all().as_str() {
-            secret if secret.trim().is_empty() => Command::Prompt(Prompt::Login(name)),
-            secret => Command::Login(Proof::Password(name, Secret::new(secret))),
-        })
+        Ok(Command::feature(match args.all().as_str() {
+            secret if secret.trim().is_empty() => accounts::Command::Ask(Password::Login(name)),
+            secret => accounts::Command::Login(Proof::Password(name, Secret::new(secret))),
+        }))
     })
     .early()
     .needs(Needs::Store)
@@ -47,8 +49,8 @@ pub static LOGOUT: Verb =
     verb("LOGOUT", &["logout"], "/logout [all]", "sign out; with all: everywhere you are signed in", |args| match args
         .as_str()
     {
-        "" => Ok(Command::Logout { everywhere: false }),
-        "all" => Ok(Command::Logout { everywhere: true }),
+        "" => Ok(Command::feature(accounts::Command::Logout { everywhere: false })),
+        "all" => Ok(Command::feature(accounts::Command::Logout { everywhere: true })),
         _ => Err(args.unfit()),
     })
     .needs(Needs::Store);
@@ -57,11 +59,12 @@ pub static LOGOUT: Verb =
 pub static PASSWD: Verb = verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |mut args| {
     let old = args.word_before_secret();
     if old.is_empty() {
-        Ok(Command::Prompt(Prompt::OldPassword))
+        Ok(Command::feature(accounts::Command::Ask(Password::Old)))
     } else if args.is_empty() {
         Err(args.missing())
     } else {
-        Ok(Command::Passwd { old: Secret::new(old.as_str()), new: Secret::new(args.all().as_str()) })
+        let (old, new) = (Secret::new(old.as_str()), Secret::new(args.all().as_str()));
+        Ok(Command::feature(accounts::Command::ChangePassword { old, new }))
     }
 })
 .needs(Needs::Store)
@@ -75,13 +78,13 @@ pub static ROLE: Verb =
             "" => None,
             word => Some(Role::named(word).ok_or_else(|| wrong(word, "A role is member, op or admin."))?),
         };
-        Ok(Command::Role { name: user(&name)?, role })
+        Ok(Command::feature(accounts::Command::Role { name: user(&name)?, role }))
     })
     .needs(Needs::Store);
 
 /// `/invitecode`
 pub static INVITECODE: Verb =
     verb("INVITECODE", &["invitecode"], "/invitecode", "make a code with which one person can register", |_| {
-        Ok(Command::InviteCode)
+        Ok(Command::feature(accounts::Command::InviteCode))
     })
     .needs(Needs::Store);

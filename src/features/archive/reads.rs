@@ -209,7 +209,7 @@ mod tests {
         let (now, mut reads) = (Moment::default(), Reads::new(0, 0.0));
         let (here, there) = (of("192.0.2.1"), of("192.0.2.2"));
         for number in 1..=3 {
-            reads.wait(here, (number, search()), Some(ClientId(number as usize)), (now, now)).unwrap();
+            reads.wait(here, (number, search()), Some(ClientId(number)), (now, now)).unwrap();
         }
         reads.wait(there, (4, search()), None, (now, now)).unwrap();
         let number = |next: Option<(u64, Question)>| next.map(|(number, _)| number);
@@ -241,7 +241,7 @@ mod tests {
     fn calls_without_a_session_leave_room_for_the_others_and_no_session_takes_it_all() {
         let (now, mut reads) = (Moment::default(), Reads::new(0, 0.0));
         let here = of("192.0.2.1");
-        let mut wait = |by: Option<usize>| reads.wait(here, (1, search()), by.map(ClientId), (now, now)).is_ok();
+        let mut wait = |by: Option<u64>| reads.wait(here, (1, search()), by.map(ClientId), (now, now)).is_ok();
         assert_eq!((0..100).filter(|_| wait(None)).count(), WAITING_WITHOUT);
         assert_eq!((0..100).filter(|_| wait(Some(1))).count(), WAITING_EACH);
         assert_eq!((2..100).filter(|id| wait(Some(*id))).count(), WAITING - WAITING_WITHOUT - WAITING_EACH);

@@ -356,7 +356,7 @@ mod tests {
             let mut house = House::new(change);
             for name in names {
                 let shelf = Shelf::default();
-                let id = ClientId(house.shelves.len() + 1);
+                let id = ClientId(house.shelves.len() as u64 + 1);
                 house.shelves.push(shelf.clone());
                 let client = Client::new(id, Outbox::new(Box::new(shelf), 1 << 20), "127.0.0.1:1", "line");
                 house.turn([Message::ClientJoined(client)]);
@@ -370,7 +370,7 @@ mod tests {
             self.router.turn(messages, self.now);
         }
 
-        fn says(&mut self, who: usize, line: &str) {
+        fn says(&mut self, who: u64, line: &str) {
             self.turn([said(who, line)]);
         }
 
@@ -390,7 +390,7 @@ mod tests {
         }
     }
 
-    fn said(who: usize, line: &str) -> Message {
+    fn said(who: u64, line: &str) -> Message {
         let request = parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         Message::Requests(ClientId(who), vec![request], Ticket::free())
     }
@@ -711,7 +711,7 @@ mod tests {
 
     impl House {
         /// Asks for something that needs the store, which answers this.
-        fn asks(&mut self, who: usize, line: &str, answer: Answer) {
+        fn asks(&mut self, who: u64, line: &str, answer: Answer) {
             let before = self.store.given(|given| given.questions.len());
             self.says(who, line);
             let asked = self.store.given(|given| given.questions.get(before).map(|(number, _)| *number));
@@ -843,20 +843,20 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Say(usize),
+        Say(u64),
         Whisper,
-        Quit(usize),
-        Search(usize),
+        Quit(u64),
+        Search(u64),
         Kept,
         Time,
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            4 => (1..4usize).prop_map(Step::Say),
+            4 => (1..4u64).prop_map(Step::Say),
             1 => Just(Step::Whisper),
-            1 => (1..4usize).prop_map(Step::Quit),
-            1 => (1..4usize).prop_map(Step::Search),
+            1 => (1..4u64).prop_map(Step::Quit),
+            1 => (1..4u64).prop_map(Step::Search),
             3 => Just(Step::Kept),
             1 => Just(Step::Time),
         ]

@@ -12,15 +12,24 @@ use crate::model::event::Envelope;
 use crate::model::glyph::is_unspaced;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
 pub use crate::features::operators::audit::{Act, Entry};
-pub use crate::model::roles::{Policy, Role};
-pub use crate::model::secrets::{Proof, Secret};
 
 mod refused;
 
 pub use refused::Refused;
+
+/// How a user proves that a name is theirs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// By its password.
+    Password(Name, Secret),
+    /// By a token that the store gave out at an earlier sign-in. The store knows whose it is.
+    Token(Secret),
+}
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
 /// router what became of it by [`Call::Store`](crate::features::message::Call::Store).

@@ -20,9 +20,6 @@ use crate::model::text::Text;
 mod access;
 mod actions;
 
-/// No connection has this number.
-const NO_CONNECTION: ClientId = ClientId(usize::MAX);
-
 /// Carries out a command of this feature.
 pub(crate) fn carry_out(
     turn: &mut Turn<'_, Features>,
@@ -127,7 +124,7 @@ impl Turn<'_, Features> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
         }
-        let suspect = Suspect { id: NO_CONNECTION, name: (!hidden).then_some(name), address: from };
+        let suspect = Suspect { id: ClientId::NONE, name: (!hidden).then_some(name), address: from };
         let Some(held) = self.router.features.bans.on(Kind::Ban, suspect, self.now.mono) else { return Ok(()) };
         let is_named = held.ban.target.name() == Some(name);
         Err(held.notice(self.now.mono).banned(is_named.then_some(name)))

@@ -10,8 +10,8 @@ use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
 use crate::features::message::{Order, Reply};
 use crate::features::moderation::moderated::{Effect, Moderated};
+use crate::features::operators::Command;
 use crate::features::operators::audit::{Act, Entry};
-use crate::features::operators::command::OperatorCommand;
 use crate::features::operators::settings::changed_settings;
 use crate::features::operators::state::{Actor, Ending, Reloading, shown, wrong};
 use crate::features::state::{Answer, Features, Later, Room};
@@ -44,15 +44,16 @@ pub(crate) fn carry_out(
     id: ClientId,
     command: &FeatureCommand,
 ) -> Option<Result<Answer, Refusal>> {
-    Some(match command.open()? {
-        OperatorCommand::Oper(key) => turn.oper(id, key),
-        OperatorCommand::Announce(text) => turn.announce(id, text.clone()),
-        OperatorCommand::Forget(room) => turn.forget_by_order(id, room),
-        OperatorCommand::Lockdown(on) => turn.lockdown(id, *on),
-        OperatorCommand::Reload => turn.ask_for_reload(id),
-        OperatorCommand::Shutdown(Some(after)) => turn.stop_after(id, *after),
-        OperatorCommand::Shutdown(None) => turn.stop_no_more(id),
-        OperatorCommand::Audit { before, limit } => turn.audit(id, *before, *limit),
+    Some(match command.open::<Command>()? {
+        Command::AskKey => turn.has_operator_key().map(drop).and_then(|()| turn.ask_for_secret(id, command)),
+        Command::Oper(key) => turn.oper(id, key),
+        Command::Announce(text) => turn.announce(id, text.clone()),
+        Command::Forget(room) => turn.forget_by_order(id, room),
+        Command::Lockdown(on) => turn.lockdown(id, *on),
+        Command::Reload => turn.ask_for_reload(id),
+        Command::Shutdown(Some(after)) => turn.stop_after(id, *after),
+        Command::Shutdown(None) => turn.stop_no_more(id),
+        Command::Audit { before, limit } => turn.audit(id, *before, *limit),
     })
 }
 

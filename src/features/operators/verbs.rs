@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::features::operators::command::OperatorCommand;
+use crate::features::operators;
 use crate::model::args::{Args, duration, wrong};
-use crate::model::command::{Command, MAX_PAGE, PAGE, Prompt};
+use crate::model::command::{Command, MAX_PAGE, PAGE};
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
 use crate::model::verb::{Verb, verb};
@@ -18,16 +18,16 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub static FORGET: Verb =
     verb("FORGET", &["forget"], "/forget #room", "operators: forget a room, with all that was said in it", |args| {
         let missing = args.missing();
-        sealed(OperatorCommand::Forget(args.last_room()?.ok_or(missing)?))
+        sealed(operators::Command::Forget(args.last_room()?.ok_or(missing)?))
     });
 
 /// `/oper [key]`
 pub static OPER: Verb =
     verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args| {
-        match args.as_str() {
-            "" => Ok(Command::Prompt(Prompt::OperatorKey)),
-            key => sealed(OperatorCommand::Oper(Secret::new(key))),
-        }
+        sealed(match args.as_str() {
+            "" => operators::Command::AskKey,
+            key => operators::Command::Oper(Secret::new(key)),
+        })
     })
     .early()
     .secret();
@@ -35,20 +35,21 @@ pub static OPER: Verb =
 /// `/announce <text>`
 pub static ANNOUNCE: Verb =
     verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell all users something", |args| {
-        sealed(OperatorCommand::Announce(args.text()?.trimmed()))
+        sealed(operators::Command::Announce(args.text()?.trimmed()))
     });
 
 /// `/lockdown on|off`
 pub static LOCKDOWN: Verb =
     verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: refuse new users, or let them in again", |args| {
         let missing = args.missing();
-        sealed(OperatorCommand::Lockdown(args.on_or_off()?.ok_or(missing)?))
+        sealed(operators::Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
     });
 
 /// `/rehash`
-pub static REHASH: Verb =
-    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| sealed(OperatorCommand::Reload))
-        .long();
+pub static REHASH: Verb = verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| {
+    sealed(operators::Command::Reload)
+})
+.long();
 
 /// `/shutdown [30s|5m|cancel]`
 pub static SHUTDOWN: Verb = verb(
@@ -57,10 +58,10 @@ pub static SHUTDOWN: Verb = verb(
     "/shutdown [30s|5m|cancel]",
     "operators: stop the server after a while, half a minute if not said",
     |args| match args.as_str() {
-        "" => sealed(OperatorCommand::Shutdown(Some(STOPS_AFTER))),
-        "cancel" => sealed(OperatorCommand::Shutdown(None)),
+        "" => sealed(operators::Command::Shutdown(Some(STOPS_AFTER))),
+        "cancel" => sealed(operators::Command::Shutdown(None)),
         word => match duration(word).filter(|time| *time <= LONGEST) {
-            Some(time) => sealed(OperatorCommand::Shutdown(Some(time))),
+            Some(time) => sealed(operators::Command::Shutdown(Some(time))),
             None => Err(wrong(word, "It is a time up to a day, as 30s, 5m or 1h, or cancel.")),
         },
     },
@@ -70,7 +71,7 @@ pub static SHUTDOWN: Verb = verb(
 pub static AUDIT: Verb =
     verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit).long();
 
-fn sealed(command: OperatorCommand) -> Result<Command, Refusal> {
+fn sealed(command: operators::Command) -> Result<Command, Refusal> {
     Ok(Command::feature(command))
 }
 
@@ -83,5 +84,5 @@ fn audit(mut args: Args) -> Result<Command, Refusal> {
             _ => return Err(option.unfit()),
         }
     }
-    sealed(OperatorCommand::Audit { before, limit })
+    sealed(operators::Command::Audit { before, limit })
 }

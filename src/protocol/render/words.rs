@@ -1,6 +1,6 @@
 //! The words that all line doors share: of warnings, questions, options, goodbyes, numbers.
 
-use crate::model::command::{Choice, Presence, Prompt, View};
+use crate::model::command::{Choice, Presence, View};
 use crate::model::event::{Foreign, Leave, Warning};
 use crate::model::names::RoomName;
 use crate::model::roles::Role;
@@ -31,14 +31,7 @@ pub(crate) fn while_of(seconds: u64) -> String {
     }
 }
 
-pub(super) fn words_of_prompt(what: &Prompt, is_hidden: bool) -> String {
-    let what = match what {
-        Prompt::Login(name) => format!("Your password for {name}"),
-        Prompt::Register => "A password for your name, of 8 letters or more".into(),
-        Prompt::OldPassword => "Your password until now".into(),
-        Prompt::NewPassword => "Your password from now on, of 8 letters or more".into(),
-        Prompt::OperatorKey => "The operator key".into(),
-    };
+pub(super) fn words_of_prompt(what: &str, is_hidden: bool) -> String {
     let seen = match is_hidden {
         true => "It is not shown",
         false => "It may show on your screen; no other user sees it",

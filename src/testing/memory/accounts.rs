@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use crate::features::archive::store::{Account, Answer, Refused};
+use crate::features::archive::store::{Account, Answer, Proof, Refused};
 use crate::model::looks::are_alike;
 use crate::model::names::Name;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::secrets::{Proof, Secret};
+use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
 /// Accounts, and the invitations that are not used yet.

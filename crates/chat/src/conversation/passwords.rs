@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chat_server::model::command::Prompt;
+use chat_server::features::operators;
 use chat_server::model::secrets::Secret;
 
 use super::{Conversation, Stage};
@@ -41,7 +41,9 @@ impl Conversation {
     /// Sends a password, as it is and without a tag. An empty one takes the question back.
     fn answer_with(&mut self, password: &Secret) {
         let is_taken_back = matches!(password.reveal().trim(), "" | ".");
-        let is_key = matches!(&self.asking, Asking::Open(of) if of.what == Some(Prompt::OperatorKey));
+        let is_of_operator =
+            |of: &Question| of.what.as_ref().is_some_and(|what| what.open::<operators::Command>().is_some());
+        let is_key = matches!(&self.asking, Asking::Open(of) if is_of_operator(of));
         let _infallible = writeln!(self.send, "{}", password.reveal());
         self.tried = (!is_taken_back && !is_key).then(|| password.clone());
         let asking = std::mem::take(&mut self.asking);

@@ -1,9 +1,10 @@
 //! What the person types: said, sent as a command, or kept until the connection is back.
 
-use chat_server::features::VERBS;
+use chat_server::features::archive::store::Proof;
+use chat_server::features::{VERBS, accounts};
 use chat_server::model::command::{Choice, Command, View as WireView};
 use chat_server::model::request::Request;
-use chat_server::model::secrets::{Proof, Secret};
+use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use chat_server::protocol::parse;
 
@@ -165,12 +166,17 @@ impl Conversation {
         self.asked.insert(tag.clone(), Ask::Secret);
         self.put(&format!("{verb}={tag}:{}", args_of(text, verb)));
         match request.what {
-            Ok(Command::Prompt(what)) => self.asking = Asking::Wanted(Question { what: Some(what), tag }),
-            Ok(
-                Command::Login(Proof::Password(_, secret))
-                | Command::Register(secret)
-                | Command::Passwd { new: secret, .. },
-            ) => self.tried = Some(secret),
+            Ok(Command::Feature(command)) if command.prompt().is_some() => {
+                self.asking = Asking::Wanted(Question { what: Some(command), tag });
+            }
+            Ok(Command::Feature(command)) => match command.open() {
+                Some(
+                    accounts::Command::Login(Proof::Password(_, secret))
+                    | accounts::Command::Register(secret)
+                    | accounts::Command::ChangePassword { new: secret, .. },
+                ) => self.tried = Some(secret.clone()),
+                _ => {}
+            },
             _ => {}
         }
     }

@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chat_server::features::archive::store::{
-    Account, Answer, Contents, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
+    Account, Answer, Contents, Proof, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
 };
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::roles::Role;
-use chat_server::model::secrets::{Proof, Secret};
+use chat_server::model::secrets::Secret;
 use chat_store::{Durability, FILE, Guard, Offline, OpenError, Options, Retention, Sqlite, Strength};
 use rusqlite::Connection;
 

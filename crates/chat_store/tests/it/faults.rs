@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use chat_server::features::archive::store::{Answer, Keeping, Question, Record, Refused, Report};
+use chat_server::features::archive::store::{Answer, Keeping, Proof, Question, Record, Refused, Report};
 use chat_server::model::event::{Event, Version, What};
-use chat_server::model::secrets::{Proof, Secret};
+use chat_server::model::secrets::Secret;
 use chat_store::{FILE, OpenError, check};
 use rusqlite::Connection;
 

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_conformance::program::alone;
-use chat_server::features::archive::store::{Answer, Question, Report};
+use chat_server::features::archive::store::{Answer, Proof, Question, Report};
 use chat_server::model::names::Name;
-use chat_server::model::secrets::{Proof, Secret};
+use chat_server::model::secrets::Secret;
 use chat_store::{Durability, Options, Retention, Sqlite};
 
 const MIB: usize = 1024;

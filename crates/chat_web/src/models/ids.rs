@@ -28,7 +28,7 @@ impl Ids {
 
     /// The public id of a connection.
     pub fn user(self, client: ClientId) -> Uuid {
-        self.derived(&(client.0 as u64).to_be_bytes())
+        self.derived(&client.0.to_be_bytes())
     }
 
     /// A user as events name them. A user who spoke before the start has no connection any more, and gets the same id for the

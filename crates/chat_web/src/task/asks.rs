@@ -216,7 +216,7 @@ impl Task {
         if let (Some(verb), Ok(command)) = (request.verb, &request.what)
             && let Some(error) = unfit(verb, command)
         {
-            if matches!(command, Command::Prompt(_)) {
+            if command.asks_for_secret() {
                 // Words that follow may be the secret.
                 self.awaits_secret = asker.socket;
             }

@@ -153,7 +153,7 @@ proptest! {
                         last -= 1;
                         continue;
                     }
-                    let (by, from, author) = (ClientId(who), name(who), name(1));
+                    let (by, from, author) = (ClientId(who as u64), name(who), name(1));
                     Event::Changed(Change { room: room.clone(), id: last, by, from, target, author, signed: false, what })
                 }
             };

@@ -6,3 +6,4 @@ mod operation;
 mod papers;
 mod programs;
 mod replay;
+mod show;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The lessons in their order.
-const LADDER: [&str; 19] = [
+pub(crate) const LADDER: [&str; 19] = [
     "01_echo",
     "02_queue",
     "03_mutex",
@@ -30,7 +30,7 @@ const LANGUAGES: [&str; 2] = ["en", "id"];
 /// The root of the project, where the paths of this file begin.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 

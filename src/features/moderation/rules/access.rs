@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::NO_CONNECTION;
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::archive::reads;
@@ -36,14 +35,14 @@ impl Turn<'_, Features> {
                 let is_hidden =
                     |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
                 if who.client.is_none() {
-                    self.may_visit(NO_CONNECTION)?;
+                    self.may_visit(ClientId::NONE)?;
                 }
                 return Ok(self.router.rooms.values().filter(is_hidden).map(|room| room.name.clone()).collect());
             }
         };
         let is_vouched_for = |room| by_token && self.has_company(who.address, room);
         if who.client.is_none() && !is_vouched_for(None) {
-            self.may_visit(NO_CONNECTION)?;
+            self.may_visit(ClientId::NONE)?;
         }
         let Some(name) = room else { return Ok(Vec::new()) };
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
@@ -77,7 +76,7 @@ impl Turn<'_, Features> {
         if bans.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {
             return None;
         }
-        let mut suspect = self.suspect(who.client.unwrap_or(NO_CONNECTION));
+        let mut suspect = self.suspect(who.client.unwrap_or(ClientId::NONE));
         let on_connection = bans.on(Kind::Ban, suspect, self.now.mono);
         suspect.address = Some(who.address);
         let held = on_connection.or_else(|| bans.on(Kind::Ban, suspect, self.now.mono))?;

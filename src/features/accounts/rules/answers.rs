@@ -1,0 +1,89 @@
+//! What an answer of the store changes in the accounts, and what the client hears that asked.
+
+use crate::chat::router::Turn;
+use crate::features::accounts::state::Then;
+use crate::features::archive::store;
+use crate::features::archive::store::Refused;
+use crate::features::state::{Answer, Features};
+use crate::model::event::{Done, Event, Leave, Words};
+use crate::model::names::{ClientId, Name};
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+use crate::model::text::Text;
+
+impl Turn<'_, Features> {
+    /// What an answer changes for all, also when the client that asked is gone.
+    pub(crate) fn account_answered(&mut self, number: u64, then: &Then, answer: &store::Answer) {
+        let now = self.now.mono;
+        let Ok(accounts) = self.accounts_mut() else { return };
+        accounts.settle(number, answer, now);
+        match (then, answer) {
+            (Then::Registered, store::Answer::Account { account, .. }) => {
+                if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
+                    accounts.looks.add(&account.name);
+                }
+                log::info!("{} is registered", account.name);
+                self.rename_those_like(&account.name);
+            }
+            (Then::Granted { by }, store::Answer::Granted(account)) => {
+                accounts.by_name.insert(account.name.clone(), account.clone());
+                self.act(by, "grant", None, account.name.as_str(), account.role.word());
+                let text = match account.role {
+                    Role::Member => "You are an operator of this server no more.",
+                    Role::Op => "You are an operator of this server now. /help shows what that is.",
+                    Role::Admin => "You are an administrator of this server now. /help shows what that is.",
+                };
+                let mut all: Vec<ClientId> = self.clients.all_named(&account.name).collect();
+                all.retain(|id| self.is_signed_in(*id));
+                for id in all {
+                    self.tell(id, Event::Role { role: self.role(id), text: Text::own(text) });
+                }
+            }
+            (Then::Invited { by }, store::Answer::Code { .. }) => {
+                self.act(by, "invite", None, "", "");
+            }
+            (Then::SignedOut { name, by }, store::Answer::Done) => self.let_go_of(name, *by),
+            // Other connections that came in by the old one have to show the new one.
+            (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => self.let_go_of(name, *by),
+            _ => {}
+        }
+    }
+
+    /// All connections of an account are disconnected, but for one.
+    pub(super) fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
+        let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
+        for id in all {
+            if self.is_signed_in(id) {
+                self.remove(id, Leave::SignedOut);
+            }
+        }
+    }
+
+    /// What an answer means for the client who asked.
+    pub(crate) fn with_account(&mut self, id: ClientId, then: Then, answer: store::Answer) -> Result<Answer, Refusal> {
+        match (then, answer) {
+            (Then::Registered, store::Answer::Account { account, .. }) => {
+                if self.name_of(id).is_ok() {
+                    self.own(id);
+                    return Ok(Answer::Done(Done::Registered { name: account.name }));
+                }
+                self.sign_in(id, &account)
+            }
+            (Then::SignedIn, store::Answer::Account { account, .. }) => self.sign_in(id, &account),
+            (Then::PasswordChanged { .. }, store::Answer::Account { .. }) => Ok(Answer::Done(Done::PasswordChanged)),
+            (Then::SignedOut { .. }, store::Answer::Done) => self.signed_out(id),
+            (Then::Granted { .. }, store::Answer::Granted(account)) => {
+                Ok(Answer::Done(Done::Role { name: account.name, role: account.role }))
+            }
+            (Then::Invited { .. }, store::Answer::Code { code, until }) => {
+                let words = format!("With this one person can come in: REGISTER:<name> <password> {code}");
+                let words = Words::new(words).with("code", &code).with("until", until.format("%Y-%m-%d").to_string());
+                Ok(Answer::Done(words.into()))
+            }
+            _ => {
+                log::error!("the store answered something else than it was asked");
+                Err(Refused::Busy.into())
+            }
+        }
+    }
+}
