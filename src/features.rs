@@ -119,11 +119,12 @@ const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
     accounts::rules::carry_out,
     archive::rules::carry_out,
-    operators::rules::carry_out,
-    presence::rules::carry_out,
     dice::carry_out,
+    messages::rules::carry_out,
     moderation::rules::carry_out,
     operators::rules::carry_out,
+    presence::rules::carry_out,
+    rooms::rules::carry_out,
 ];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
@@ -152,10 +153,6 @@ impl Hooks for Features {
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::Topic { room, text } => turn.topic(id, room, text),
-            Command::Invite { name, room } => turn.invite(id, name, room),
-            Command::Mode { room, change } => turn.mode(id, room, change),
-            Command::Change { room, line, what } => turn.change(id, room, line, what),
             Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
             Command::Files(room) => turn.list_files(id, room),
             Command::Inspect { watch } => turn.inspect(id, watch),
@@ -255,6 +252,14 @@ impl Hooks for Features {
         if to.is_some_and(|to| turn.role(to) >= Role::Op) { Ok(()) } else { turn.not_muted(from, None) }
     }
 
+    fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {
+        turn.hears(id, from)
+    }
+
+    fn not_hearing(turn: &Turn<'_, Self>, room: &Room, from: &Name) -> Vec<ClientId> {
+        turn.ignorers_in(room, from)
+    }
+
     fn account_role(turn: &Turn<'_, Self>, client: &Client) -> Option<Role> {
         client.state.signed_in.then(|| turn.role_of_account(client.id))
     }
@@ -314,6 +319,14 @@ impl Hooks for Features {
 
     fn said(turn: &mut Turn<'_, Self>, room: &RoomName, line: &Arc<Envelope>) {
         turn.record_line(room, line);
+    }
+
+    fn whispered(turn: &mut Turn<'_, Self>, from: ClientId, to: ClientId) {
+        turn.remember_whisperer(from, to);
+    }
+
+    fn renamed(turn: &mut Turn<'_, Self>, old: &Name, new: &Name) {
+        turn.router.features.presence.rename(old, new);
     }
 
     fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
@@ -404,7 +417,7 @@ impl Hooks for Features {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::command::{Choice, ModeChange, View};
+    use crate::model::command::{Choice, View};
 
     fn read(name: &str, args: &str) -> Result<Command, Refusal> {
         VERBS.named(name).unwrap().read(Text::new(args).unwrap())
@@ -438,7 +451,10 @@ mod tests {
         );
         assert_eq!(
             read("MODE", "+k secret"),
-            Ok(Command::Mode { room: None, change: Some(ModeChange::Key(Some(Text::new("secret").unwrap()))) })
+            Ok(Command::feature(rooms::Command::Mode {
+                room: None,
+                change: Some(rooms::ModeChange::Key(Some(Text::new("secret").unwrap())))
+            }))
         );
         assert_eq!(
             read("OPT", "view=short ping=60"),

@@ -3,9 +3,11 @@
 //! `cargo run -p lessons --bin 18_operation -- --figures=127.0.0.1:9878`, then `telnet localhost 7878` in two other terminals, and
 //! `curl localhost:9878` in a third. `18_operation.service` runs it under systemd.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -41,7 +43,10 @@ const LINGER: Duration = Duration::from_millis(200);
 /// 0: stopped as asked. 1: it cannot run. 2: a setting is wrong, which no restart heals.
 fn main() -> ExitCode {
     let words = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let loaded = match Loaded::from(words, |name| env::var(name).ok(), |path| fs::read_to_string(path)) {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let variables = env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let variables = variables.filter(|(name, _)| name.starts_with("LESSON_")).collect();
+    let loaded = match Loaded::from(words, &variables, |path| fs::read_to_string(path)) {
         Ok(loaded) => loaded,
         Err(wrong) => {
             log(Level::Error, format_args!("{wrong}"));
@@ -127,6 +132,12 @@ struct Setting {
     set: fn(&mut Settings, &str) -> Result<(), &'static str>,
 }
 
+impl Setting {
+    fn variable(&self) -> String {
+        format!("LESSON_{}", self.name.to_uppercase())
+    }
+}
+
 /// Every setting there is. Flags, environment, file, `--help` and `--print-config` all read this table.
 static SETTINGS: &[Setting] = &[
     setting("addr", "127.0.0.1:7878", "where clients come in by lines", |s, v| address(v).map(|v| s.addr = v)),
@@ -201,7 +212,7 @@ impl Loaded {
     /// program comes in by arguments.
     fn from(
         words: Vec<String>,
-        variable: impl Fn(&str) -> Option<String>,
+        variables: &BTreeMap<String, String>,
         read_file: impl Fn(&str) -> io::Result<String>,
     ) -> Result<Loaded, String> {
         let mut flags = HashMap::new();
@@ -217,8 +228,13 @@ impl Loaded {
                 _ => return Err(format!("{word} is no flag: --NAME=VALUE, and --help shows every NAME")),
             }
         }
-        let path = flags.get("config").map(|path| path.to_string()).or_else(|| variable("LESSON_CONFIG"));
-        let file = path.map(|path| read_settings(&path, &read_file)).transpose()?.unwrap_or_default();
+        for name in variables.keys() {
+            if name != "LESSON_CONFIG" && !SETTINGS.iter().any(|setting| setting.variable() == *name) {
+                return Err(format!("{name} is no setting; --help shows all"));
+            }
+        }
+        let path = flags.get("config").copied().or(variables.get("LESSON_CONFIG").map(String::as_str));
+        let file = path.map(|path| read_settings(path, &read_file)).transpose()?.unwrap_or_default();
 
         // Any values: each is replaced below, at least by its default.
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -233,10 +249,10 @@ impl Loaded {
         };
         let mut origins = Vec::new();
         for setting in SETTINGS {
-            let name = format!("LESSON_{}", setting.name.to_uppercase());
+            let name = setting.variable();
             let flag = flags.get(setting.name).map(|value| (value.to_string(), format!("--{}", setting.name)));
             let (value, origin) = flag
-                .or_else(|| variable(&name).map(|value| (value, name)))
+                .or_else(|| variables.get(&name).map(|value| (value.clone(), name)))
                 .or_else(|| file.get(setting.name).cloned())
                 .unwrap_or_else(|| (setting.default.into(), "default".into()));
             (setting.set)(&mut settings, &value)
@@ -418,10 +434,10 @@ impl Control {
     fn open(path: &String) -> io::Result<Control> {
         let wrong = |error: io::Error| io::Error::new(error.kind(), format!("control = {path}: {error}"));
         if UnixStream::connect(path).is_ok() {
-            return Err(wrong(io::Error::from(io::ErrorKind::AddrInUse)));
+            return Err(io::Error::other(format!("control = {path}: a server answers there; --stop ends it")));
         }
-        // A server that was killed has left it, and it would be in our way. An ordinary file there is not ours to remove.
-        if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        // A server that was killed has left it, and it would be in our way. Anything else there is not ours to remove.
+        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
             fs::remove_file(path).map_err(wrong)?;
         }
         Ok(Control { listener: UnixListener::bind(path).map_err(wrong)?, path: path.clone() })
@@ -533,7 +549,9 @@ fn start<'scope>(
 ) -> io::Result<()> {
     let (sender, queue) = mpsc::sync_channel(OUTBOX);
     let outbox = Outbox { pending: Vec::new(), sender, missed: 0, events: 0, batches: 0 };
-    log(Level::Info, format_args!("client {id} has come from {}", socket.peer_addr()?));
+    // A client that has gone by now has no address, and a place all the same: its thread finds out.
+    let from = socket.peer_addr().map_or("nowhere".into(), |addr| addr.to_string());
+    log(Level::Info, format_args!("client {id} has come from {from}"));
     // Else the writer would wait for ever for a client that takes nothing, and its thread and its socket with it.
     socket.set_write_timeout(Some(PATIENCE))?;
     // Nothing is ever sent here. That the reader has dropped its end is the message.

@@ -622,14 +622,13 @@ fn route(inbox: Receiver<Message>, mut file: Option<File>) {
 
 /// Comes to the same state as the server that writes this log, and stays behind it until that ends.
 fn follow(path: &Path) -> io::Result<()> {
-    let open = || File::open(path);
     let wrong = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let mut log = BufReader::new(open().map_err(wrong)?);
+    let mut log = BufReader::new(File::open(path).map_err(wrong)?);
     writeln!(io::stdout(), "following {}", path.display())?;
     let mut router = Router::default();
     let mut entry = String::new();
     while !router.has_ended {
-        log.read_line(&mut entry)?;
+        log.read_line(&mut entry).map_err(wrong)?;
         if !entry.ends_with('\n') {
             // The rest of it, or the next one, is still to be written.
             thread::sleep(NEWS);

@@ -56,8 +56,7 @@ pub struct Router<F: Hooks> {
     /// Rooms with news of this turn, and how many lines that is in all of them.
     pub(crate) spoken: Vec<RoomName>,
     pub(crate) said: usize,
-    /// Clients that cannot get the shared batch unchecked: `ignorers` have an ignore list, `watchers` set `presence=full`.
-    pub(crate) ignorers: BTreeSet<ClientId>,
+    /// Clients that set `presence=full`: in a crowd only they are told who comes and goes.
     pub(crate) watchers: BTreeSet<ClientId>,
     pub(crate) taps: Vec<Tap>,
     /// Those who have left in this turn, with their last words: like anything else they go out when it is over.
@@ -240,6 +239,17 @@ pub trait Hooks: Sized {
         Ok(())
     }
 
+    /// Whether a client hears what a user of that name says.
+    fn hears(_: &Turn<'_, Self>, _: ClientId, _from: &Name) -> bool {
+        true
+    }
+
+    /// The members of a room that do not hear what a user of that name says. It is asked for each line: no allocation where all
+    /// hear it.
+    fn not_hearing(_: &Turn<'_, Self>, _: &Room<Self::Room>, _from: &Name) -> Vec<ClientId> {
+        Vec::new()
+    }
+
     /// The role of a client's account, as others see it; `None` if it is signed in to none.
     fn account_role(_: &Turn<'_, Self>, _: &Client) -> Option<Role> {
         None
@@ -283,6 +293,12 @@ pub trait Hooks: Sized {
 
     /// A line was said in a room, or was changed.
     fn said(_: &mut Turn<'_, Self>, _: &RoomName, _: &Arc<Envelope>) {}
+
+    /// A whisper goes to a client.
+    fn whispered(_: &mut Turn<'_, Self>, _from: ClientId, _to: ClientId) {}
+
+    /// A user has another name.
+    fn renamed(_: &mut Turn<'_, Self>, _old: &Name, _new: &Name) {}
 
     /// A client has come into a room.
     fn entered(_: &mut Turn<'_, Self>, _: ClientId, _: &RoomName) {}

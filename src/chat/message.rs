@@ -104,15 +104,12 @@ pub(crate) struct State {
     /// The current room when its paste began.
     pub(crate) pasting_in: Option<RoomName>,
     pub(crate) away: Option<Text>,
-    pub(crate) ignored: Vec<Name>,
     /// Whether it has shown that its name belongs to it.
     pub(crate) signed_in: bool,
     /// As whom others know it, if not as itself: the first connection of its account.
     pub(crate) person: Option<ClientId>,
     /// Set while it waits for an answer, with what it has asked for since.
     pub(crate) blocked: Option<Box<Blocked>>,
-    /// Who whispered last.
-    pub(crate) whisperer: Option<(ClientId, Name)>,
     pub(crate) refusal: Option<(DateTime<Utc>, Refusal)>,
     pub(crate) last_line: Option<Moment>,
     /// What it was refused, and its tickets that come back only when it may send more.

@@ -3,31 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use crate::chat::history::History;
 use crate::chat::news::News;
 use crate::model::address::Neighbourhood;
 use crate::model::command::CROWD;
-use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
-use crate::model::glyph::without_selectors;
+use crate::model::event::{Envelope, Event, Speech, Version};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
-use crate::model::text::Text;
 
 /// The most bytes one room's history may cost in memory.
 const HISTORY_BYTES: usize = 1024 * 1024;
 
 fn speech(envelope: &Arc<Envelope>) -> Option<&Speech> {
     if let Event::Said(speech) = &envelope.event { Some(speech) } else { None }
-}
-
-/// One emoji on a line.
-pub struct Reaction<'a> {
-    /// As who came first wrote it.
-    pub emoji: &'a Text,
-    /// The changes by which it stands, one for each person.
-    pub by: Vec<&'a Change>,
 }
 
 /// Who opened a room, for the limits of new ones.
@@ -117,62 +105,125 @@ impl<R> Room<R> {
         let mut lines = self.history.newest_first().filter_map(speech);
         lines.find(|line| line.version != Version::Deleted && is_meant(line))
     }
+}
 
-    /// The reactions to a line that stand: each emoji as who came first wrote it, and who reacted so. The log is the only record
-    /// of them, so those to a line that is older than memory are not known.
-    pub fn reactions(&self, target: u64) -> Vec<Reaction<'_>> {
-        let mut found: Vec<Reaction<'_>> = Vec::new();
-        for line in self.history.oldest_first() {
-            let Event::Changed(change) = &line.event else { continue };
-            let (What::Reacted(emoji) | What::Unreacted(emoji)) = &change.what else { continue };
-            if change.target != target {
-                continue;
-            }
-            let kind = without_selectors(emoji);
-            let place = found.iter().position(|known| without_selectors(known.emoji) == kind);
-            let is_same = |by: &&Change| by.by == change.by || by.signed && change.signed && by.from == change.from;
-            match (&change.what, place) {
-                (What::Reacted(_), Some(place)) => {
-                    found[place].by.retain(|by| !is_same(by));
-                    found[place].by.push(change);
-                }
-                (What::Reacted(_), None) => found.push(Reaction { emoji, by: vec![change] }),
-                (_, Some(place)) => {
-                    found[place].by.retain(|by| !is_same(by));
-                    if found[place].by.is_empty() {
-                        found.remove(place);
-                    }
-                }
-                (_, None) => {}
-            }
-        }
-        found
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> Name {
+        Name::parse(name).unwrap()
     }
 
-    /// Puts what becomes of a line into its place. What was deleted is nowhere in the history any more.
-    pub fn apply(&mut self, old: &Speech, what: &What) {
-        let (version, text) = match what {
-            What::Edited(text) => (Version::Edited, text.clone()),
-            What::Deleted => (Version::Deleted, Text::default()),
-            What::Reacted(_) | What::Unreacted(_) => return,
+    fn text(text: &str) -> Text {
+        Text::new(text).unwrap()
+    }
+
+    fn room() -> Room<()> {
+        Room::new(RoomName::lobby(), 10, 0, ())
+    }
+
+    fn say(room: &mut Room<()>, by: usize, from: &str, words: &str) -> u64 {
+        let id = room.take_id();
+        let speech = Speech {
+            room: room.name.clone(),
+            id,
+            by: ClientId(by),
+            from: name(from),
+            act: false,
+            re: None,
+            version: Version::First,
+            signed: false,
+            cid: None,
+            file: None,
+            text: text(words),
         };
-        let Some(at) = self.history.get(old.id).map(|line| line.at) else { return };
-        let file = old.file.filter(|_| version != Version::Deleted);
-        self.history.replace(old.id, Envelope::new(at, Event::Said(Speech { version, file, text, ..old.clone() })));
-        if version == Version::Deleted {
-            let edits: Vec<(DateTime<Utc>, Change)> = self
-                .history
-                .newest_first()
-                .filter_map(|line| match &line.event {
-                    Event::Changed(c) if c.target == old.id && matches!(c.what, What::Edited(_)) => {
-                        Some((line.at, Change { what: What::Edited(Text::default()), ..c.clone() }))
-                    }
-                    _ => None,
-                })
-                .collect();
-            for (at, edit) in edits {
-                self.history.replace(edit.id, Envelope::new(at, Event::Changed(edit)));
-            }
+        room.history.push(id, Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech)));
+        id
+    }
+
+    /// Does something to a line, as the feature `messages` does: the log has the change, and the line is what became of it.
+    fn change(room: &mut Room<()>, by: usize, target: u64, what: What) {
+        let (id, line) = (room.take_id(), room.line(target).cloned().unwrap());
+        let change = Change {
+            room: room.name.clone(),
+            id,
+            by: ClientId(by),
+            from: name("budi"),
+            target,
+            author: line.from.clone(),
+            signed: false,
+            what: what.clone(),
+        };
+        room.history.push(id, Envelope::new(DateTime::UNIX_EPOCH, Event::Changed(change)));
+        room.apply(&line, &what);
+    }
+
+    #[test]
+    fn ids_go_on_behind_those_of_an_earlier_room_of_that_name() {
+        let mut room = Room::new(RoomName::lobby(), 10, 41, ());
+        assert_eq!((room.last_id(), room.take_id(), room.take_id(), room.last_id()), (41, 42, 43, 43));
+    }
+
+    #[test]
+    fn a_crowd_is_none_again_only_when_a_fifth_has_left() {
+        let mut room = room();
+        room.members.extend((1..=CROWD).map(ClientId));
+        assert!(!room.count_heads() && !room.is_crowded);
+        room.members.insert(ClientId(CROWD + 1));
+        assert!(room.count_heads() && room.is_crowded, "it has just become one");
+        assert!(!room.count_heads() && room.is_crowded, "it was one before");
+        room.members.retain(|ClientId(id)| *id <= CROWD * 4 / 5 + 1);
+        assert!(!room.count_heads() && room.is_crowded);
+        room.members.remove(&ClientId(1));
+        assert!(!room.count_heads() && !room.is_crowded);
+    }
+
+    #[test]
+    fn what_was_deleted_is_nowhere_in_the_history() {
+        let mut room = room();
+        let id = say(&mut room, 1, "ani", "the secret plan");
+        change(&mut room, 1, id, What::Edited(text("the other secret plan")));
+        assert_eq!(
+            room.line(id).map(|line| (line.version, line.text.as_str())),
+            Some((Version::Edited, "the other secret plan"))
+        );
+        change(&mut room, 1, id, What::Deleted);
+        assert_eq!(room.line(id).map(|line| (line.version, line.text.as_str())), Some((Version::Deleted, "")));
+        let kept = format!("{:?}", room.history.oldest_first().collect::<Vec<_>>());
+        assert!(!kept.contains("secret"), "{kept}");
+    }
+
+    #[test]
+    fn the_last_line_is_one_that_is_meant_and_not_deleted() {
+        let mut room = room();
+        let first = say(&mut room, 1, "ani", "one");
+        let second = say(&mut room, 2, "budi", "two");
+        assert_eq!(room.last_line(|_| true).map(|line| line.id), Some(second));
+        assert_eq!(room.last_line(|line| line.by == ClientId(1)).map(|line| line.id), Some(first));
+        change(&mut room, 1, second, What::Deleted);
+        assert_eq!(room.last_line(|_| true).map(|line| line.id), Some(first));
+        assert!(room.last_line(|line| line.by == ClientId(3)).is_none());
+    }
+
+    #[test]
+    fn a_reaction_counts_each_person_once_and_ends_with_the_last_of_them() {
+        let mut room = room();
+        let id = say(&mut room, 1, "ani", "tea?");
+        // The same heart, with and without a selector.
+        for (by, emoji) in [(2, "❤️"), (3, "❤"), (2, "❤️"), (2, "👍")] {
+            change(&mut room, by, id, What::Reacted(text(emoji)));
         }
+        let found = |room: &Room<()>| -> Vec<(String, Vec<usize>)> {
+            let by = |reaction: &Reaction| reaction.by.iter().map(|by| by.by.0).collect();
+            room.reactions(id).iter().map(|reaction| (reaction.emoji.to_string(), by(reaction))).collect()
+        };
+        assert_eq!(found(&room), [("❤️".into(), vec![3, 2]), ("👍".into(), vec![2])]);
+        change(&mut room, 3, id, What::Unreacted(text("❤️")));
+        change(&mut room, 3, id, What::Unreacted(text("👍")));
+        assert_eq!(found(&room), [("❤️".into(), vec![2]), ("👍".into(), vec![2])]);
+        change(&mut room, 2, id, What::Unreacted(text("❤")));
+        assert_eq!(found(&room), [("👍".into(), vec![2])]);
+        assert!(room.reactions(id + 1).is_empty());
     }
 }

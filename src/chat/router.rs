@@ -60,7 +60,6 @@ impl<F: Hooks> Router<F> {
             unsent: Vec::new(),
             spoken: Vec::new(),
             said: 0,
-            ignorers: BTreeSet::new(),
             watchers: BTreeSet::new(),
             taps: Vec::new(),
             leaving: Vec::new(),
@@ -264,7 +263,6 @@ impl<F: Hooks> Turn<'_, F> {
         self.catch_up(id);
         F::leaving(self, id, None);
         let Some(mut client) = self.clients.remove(id) else { return };
-        self.router.ignorers.remove(&id);
         self.router.watchers.remove(&id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(&why);
@@ -440,7 +438,7 @@ mod tests {
                 Event::Joined { room, .. } => format!("joined {room}"),
                 Event::Left { room, .. } => format!("left {room}"),
                 Event::Forgotten(room) => format!("forgotten {room}"),
-                Event::Mode { modes, .. } => format!("mode {modes}"),
+                Event::Feature(event) => event.line().text.clone().unwrap_or_default(),
                 other => format!("{other:?}"),
             };
             self.seen.lock().unwrap().extend(batch.envelopes.iter().map(kind));
@@ -461,7 +459,7 @@ mod tests {
         let expected = [
             "said hello",
             "joined #den",
-            "mode +k",
+            "ani gave the room a key (+k).",
             "off ani",
             "left #lobby",
             "left #den",

@@ -1,4 +1,24 @@
 //! Messages: a line is corrected or deleted, and users react to it.
 
+use crate::model::command::Line;
+use crate::model::feature::Asked;
+use crate::model::names::RoomName;
+use crate::model::speech::What;
+
+pub mod emoji;
+pub(crate) mod lines;
 pub(crate) mod rules;
 pub mod verbs;
+
+/// `EDIT`, `DELETE`, `REACT` or `UNREACT`: something is done to a line that was said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The room of the line; `None` is the current one.
+    pub room: Option<RoomName>,
+    /// The line.
+    pub line: Line,
+    /// What is done to it.
+    pub what: What,
+}
+
+impl Asked for Change {}

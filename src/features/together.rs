@@ -105,7 +105,7 @@ fn traces(router: &Router<Features>, id: ClientId) -> Vec<String> {
     let mut note = |place: &str, is_there: bool| found.extend(is_there.then(|| place.to_string()));
     note("the registry", router.registry.lock().get(id).is_some());
     note("the limiter", router.limiter.knows(id));
-    note("those who ignore", router.ignorers.contains(&id));
+    note("presence", router.features.presence.knows(id));
     note("those who watch", router.watchers.contains(&id));
     note("those with something to send", router.unsent.contains(&id));
     note("those who leave", router.leaving.iter().any(|(client, _)| client.id == id));
@@ -199,7 +199,7 @@ proptest! {
             prop_assert_eq!(traces(stage.router(), *id), Vec::<String>::new(), "{}", id);
         }
         let router = stage.router();
-        prop_assert!(router.ignorers.is_empty() && router.watchers.is_empty() && router.unsent.is_empty());
+        prop_assert!(router.watchers.is_empty() && router.unsent.is_empty());
         prop_assert!(router.registry.names().is_empty());
     }
 }

@@ -1,7 +1,6 @@
 //! What a client can ask for.
 
 use crate::model::feature::{Asked, FeatureCommand};
-use crate::model::glyph::is_emoji;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 use crate::model::zone::Zone;
@@ -32,15 +31,6 @@ pub enum Command {
         /// The text, without control characters.
         text: Text,
     },
-    /// Do something to a line that was said.
-    Change {
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-        /// To which line.
-        line: Line,
-        /// The change.
-        what: What,
-    },
     /// Several lines as one block.
     Paste(Vec<Text>),
     /// The first line of a paste was read; its lines follow.
@@ -62,27 +52,6 @@ pub enum Command {
     Part(Option<RoomName>),
     /// Make a room the current one; without a room, ask which it is.
     Room(Option<RoomName>),
-    /// Read a topic (no text), clear it (`-`) or set it.
-    Topic {
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-        /// The new topic.
-        text: Option<Text>,
-    },
-    /// Let a user into a room that is closed.
-    Invite {
-        /// The user it is for.
-        name: Name,
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-    },
-    /// Read or change a room's modes.
-    Mode {
-        /// Where; `None` is the current room.
-        room: Option<RoomName>,
-        /// What to change; `None` only asks.
-        change: Option<ModeChange>,
-    },
     /// A page of what was said.
     History(HistoryQuery),
     /// Change options of this connection.
@@ -170,32 +139,6 @@ pub enum Line {
     Last,
 }
 
-/// What is done to a line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum What {
-    /// These are its words now.
-    Edited(Text),
-    /// It is gone.
-    Deleted,
-    /// A user reacts with this to the line.
-    Reacted(Text),
-    /// And now does not any more.
-    Unreacted(Text),
-}
-
-/// One room mode, on or off.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ModeChange {
-    /// `+i`: only who was invited may enter.
-    InviteOnly(bool),
-    /// `+k key`: only who knows the key may enter; `None` is `-k`.
-    Key(Option<Text>),
-    /// `+m`: only operators speak.
-    Moderated(bool),
-    /// `+t`: only operators set the topic.
-    TopicLock(bool),
-}
-
 /// The recipient of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recipient {
@@ -272,17 +215,6 @@ pub const BRIEF_ROOM: usize = 20;
 /// In a room of more people than this, coming and going is told only to those who asked for all of it: a thousand people
 /// who come would be half a million lines.
 pub const CROWD: usize = 250;
-
-/// The most bytes of a reaction. The longest emoji there are, families and flags, have less.
-pub const MAX_EMOJI: usize = 40;
-
-/// What a user is told who reacts with a word, or with invisible characters.
-pub(crate) const NO_EMOJI: &str = "A reaction is one emoji, as 👍 or ❤️.";
-
-/// Whether a text can be a reaction.
-pub(crate) fn is_reaction(emoji: &str) -> bool {
-    emoji.len() <= MAX_EMOJI && is_emoji(emoji)
-}
 
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::command::{Choice, What};
+use crate::model::command::Choice;
 use crate::model::file::Granted;
 use crate::model::glyph::harmless;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Value;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+use crate::model::speech::What;
 use crate::model::text::Text;
 
 /// What came of a request, for the `OK` line.

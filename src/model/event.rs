@@ -94,26 +94,6 @@ pub enum Event {
         /// The name from now on.
         new: Name,
     },
-    /// A room's topic, as it is or as it was just set.
-    Topic {
-        /// The room it happens in.
-        room: RoomName,
-        /// Who set it.
-        by: Name,
-        /// The topic; empty when it was cleared.
-        text: Text,
-    },
-    /// A room's modes were changed.
-    Mode {
-        /// The room it happens in.
-        room: RoomName,
-        /// Who did it.
-        by: Name,
-        /// What was done, in words: `gave the room a key`.
-        did: &'static str,
-        /// The modes as they are now: `+it`.
-        modes: Text,
-    },
     /// For taps only: a client has a name from now on.
     SignedOn {
         /// The number of the client's connection.
@@ -138,15 +118,6 @@ pub enum Event {
         room: RoomName,
         /// Its modes: `+`.
         modes: Text,
-    },
-    /// A room had no operator left; one of its members is an operator from now on.
-    Operator {
-        /// The room it happens in.
-        room: RoomName,
-        /// The number of the client's connection.
-        by: ClientId,
-        /// The name the client has then.
-        name: Name,
     },
     /// What this client may do on the whole server is something else from now on.
     Role {
@@ -363,7 +334,6 @@ impl Envelope {
                 what: What::Edited(text) | What::Reacted(text) | What::Unreacted(text), ..
             })
             | Event::Whispered { text, .. }
-            | Event::Topic { text, .. }
             | Event::Role { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),
@@ -376,12 +346,10 @@ impl Envelope {
             | Event::Left { .. }
             | Event::Renamed { .. }
             | Event::Changed(_)
-            | Event::Mode { .. }
             | Event::SignedOn { .. }
             | Event::SignedOff { .. }
             | Event::Forgotten(_)
             | Event::Emptied { .. }
-            | Event::Operator { .. }
             | Event::Warn(_)
             | Event::PasteBegins
             | Event::Prompt { .. }

@@ -140,11 +140,6 @@ impl Block {
         Block { room, head: head.into(), ..Block::new("LIST", users) }
     }
 
-    /// `WHO`: one user.
-    pub fn who(user: User) -> Block {
-        Block::new("WHO", vec![user])
-    }
-
     /// `ROOMS`.
     pub fn rooms(rooms: Vec<RoomInfo>) -> Block {
         Block::new("ROOMS", rooms)

@@ -1,6 +1,5 @@
 //! A line of a room, and what is done to it later.
 
-pub use crate::model::command::What;
 use crate::model::file::SharedFile;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::text::Text;
@@ -64,4 +63,17 @@ pub struct Change {
     pub signed: bool,
     /// What is done to it.
     pub what: What,
+}
+
+/// What is done to a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// These are its words now.
+    Edited(Text),
+    /// It is gone.
+    Deleted,
+    /// A user reacts with this to the line.
+    Reacted(Text),
+    /// And now does not any more.
+    Unreacted(Text),
 }

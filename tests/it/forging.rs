@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use chat_server::features::VERBS;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::presence::typing::Typing;
-use chat_server::model::command::What;
+use chat_server::features::rooms::told::{Modes, NewOperator, Topic};
 use chat_server::model::event::{
-    Block, Change, Done, Envelope, Event, Leave, Rows, SharedFile, Speech, Version, Warning, Wire,
+    Block, Change, Done, Envelope, Event, Leave, Rows, SharedFile, Speech, Version, Warning, What, Wire,
 };
 use chat_server::model::feature::FeatureEvent;
 use chat_server::model::file::Token;
@@ -188,12 +188,12 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("left", Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(None) }),
         ("lost", Event::Left { room: lobby(), by, name: ani(), why: Leave::Lost }),
         ("renamed", Event::Renamed { by, old: ani(), new: budi() }),
-        ("topic", Event::Topic { room: lobby(), by: ani(), text: text() }),
-        ("no topic", Event::Topic { room: lobby(), by: ani(), text: own("") }),
+        ("topic", Event::feature(Topic { room: lobby(), by: ani(), text: text() })),
+        ("no topic", Event::feature(Topic { room: lobby(), by: ani(), text: own("") })),
         ("typing", Event::feature(Typing { room: lobby(), by, name: ani(), on: true })),
         ("typing no more", Event::feature(Typing { room: lobby(), by, name: ani(), on: false })),
-        ("mode", Event::Mode { room: rust(), by: ani(), did: "gave the room a key", modes: own("+k") }),
-        ("operator", Event::Operator { room: rust(), by, name: ani() }),
+        ("mode", Event::feature(Modes { room: rust(), by: ani(), did: "gave the room a key", modes: own("+k") })),
+        ("operator", Event::feature(NewOperator { room: rust(), by, name: ani() })),
         ("op", moderated(Effect::Op, Some(budi()), None, None)),
         ("deop", moderated(Effect::Deop, Some(budi()), None, None)),
         ("kick", moderated(Effect::Kicked, Some(budi()), None, Some(text()))),

@@ -20,12 +20,13 @@ use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::moderation::network::Network;
-use chat_server::features::operators;
 use chat_server::features::operators::audit::{Act as PowerAct, Entry};
-use chat_server::features::presence;
 use chat_server::features::presence::typing::Typing;
+use chat_server::features::rooms::ModeChange;
+use chat_server::features::rooms::told::{Modes, Topic};
+use chat_server::features::{messages, operators, presence, rooms};
 use chat_server::model::code::Code;
-use chat_server::model::command::{Choice, Command, HistoryQuery, Line, ModeChange, Presence, Recipient, View};
+use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, Recipient, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
@@ -462,15 +463,15 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
                 What::Unreacted(emoji) => ("UNREACT", emoji.to_string()),
             };
             let args = format!("{} {} {more}", room_args(&room), line_args(line));
-            (Command::Change { room, line, what }, verb, args)
+            (Command::feature(messages::Change { room, line, what }), verb, args)
         }),
         (option::of(room()), option::of(words())).prop_map(|(room, text)| {
             let args = format!("{} {}", room_args(&room), text.clone().unwrap_or_default());
-            (Command::Topic { room, text }, "TOPIC", args)
+            (Command::feature(rooms::Command::Topic { room, text }), "TOPIC", args)
         }),
         (name(), option::of(room())).prop_map(|(name, room)| {
             let args = format!("{name} {}", room_args(&room));
-            (Command::Invite { name, room }, "INVITE", args)
+            (Command::feature(rooms::Command::Invite { name, room }), "INVITE", args)
         }),
         (option::of(room()), option::of(mode(key().boxed()))).prop_map(|(room, change)| {
             let written = match &change {
@@ -482,7 +483,7 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
                 Some(ModeChange::Key(None)) => "-k".into(),
             };
             let args = format!("{} {written}", room_args(&room));
-            (Command::Mode { room, change }, "MODE", args)
+            (Command::feature(rooms::Command::Mode { room, change }), "MODE", args)
         }),
         (option::of(room()), option::of(0u64..), option::of(0u64..), option::of(1usize..=500)).prop_map(
             |(room, before, after, limit)| {
@@ -690,7 +691,7 @@ fn block() -> impl Strategy<Value = Block> {
     let more = || option::of(any::<u64>());
     prop_oneof![
         (option::of(room()), vec(user(), 0..4)).prop_map(|(room, users)| Block::list(room, users)),
-        user().prop_map(Block::who),
+        user().prop_map(|user| Block::new("WHO", vec![user])),
         vec(info, 0..4).prop_map(Block::rooms),
         (option::of(room()), vec(old(), 0..4), more())
             .prop_map(|(room, lines, more)| Block::history(room, lines, more)),
@@ -804,12 +805,12 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name }),
         (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
         (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),
-        (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::Topic { room, by, text }),
+        (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::feature(Topic { room, by, text })),
         (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::feature(Typing { room, by: ANI, name, on })),
         changed(),
         (room(), name()).prop_map(|(room, by)| {
             let modes = Text::new("+k").unwrap();
-            Event::Mode { room, by, did: "gave the room a key", modes }
+            Event::feature(Modes { room, by, did: "gave the room a key", modes })
         }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
         (option::of(room()), name(), text()).prop_map(|(room, name, text)| Event::Feature(FeatureEvent::new(Waved {
@@ -885,13 +886,16 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
             };
             Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text.to_string()))
         }
-        Event::Topic { room, by, text } => Some(("TOPIC", vec![room.to_string(), by.to_string()], text.to_string())),
         Event::Left { room, name, why, .. } => {
             Some(("LEFT", vec![room.to_string(), name.to_string()], why.reason().to_string()))
         }
         Event::Note { room, text } => {
             let room = room.as_ref().map_or("*".into(), RoomName::to_string);
             Some(("NOTE", vec![room], text.to_string()))
+        }
+        Event::Feature(event) if event.open::<Topic>().is_some() => {
+            let Topic { room, by, text } = event.open()?;
+            Some(("TOPIC", vec![room.to_string(), by.to_string()], text.to_string()))
         }
         Event::Feature(event) => {
             let Waved { room, name, text } = event.open()?;

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use chat_server::features::VERBS;
 use chat_server::features::accounts::{self, Password};
+use chat_server::features::rooms::{self, ModeChange};
 use chat_server::model::code::Code;
-use chat_server::model::command::{Command, ModeChange};
+use chat_server::model::command::Command;
 use chat_server::model::feature::FeatureCommand;
 use chat_server::model::request::Request;
 use chat_server::model::secrets::Secret;
@@ -30,7 +31,9 @@ fn is_secret(request: &Request) -> bool {
     request.verb.is_some_and(|verb| verb.secret)
         || match &request.what {
             Ok(Command::Enter { key, .. }) => key.is_some(),
-            Ok(Command::Mode { change, .. }) => matches!(change, Some(ModeChange::Key(_))),
+            Ok(Command::Feature(command)) => {
+                matches!(command.open(), Some(rooms::Command::Mode { change: Some(ModeChange::Key(_)), .. }))
+            }
             Err(refusal) if refusal.code() == Code::UnknownVerb => {
                 request.typed.as_deref().and_then(|typed| VERBS.near(typed)).is_some_and(|verb| verb.secret)
             }

@@ -99,10 +99,10 @@ pub(crate) mod mpsc {
         }
     }
 
-    /// Writes down in the file `LESSON_QUEUES` how the queues are, as long as the program `LESSON_SHOWN_BY` is there.
+    /// Writes down in the file `SHOW_QUEUES` how the queues are, as long as the program `SHOWN_BY` is there.
     pub(crate) fn begin() {
-        let parent = env::var("LESSON_SHOWN_BY").ok().and_then(|id| id.parse().ok());
-        if let (Some(path), Some(parent)) = (env::var_os("LESSON_QUEUES"), parent) {
+        let parent = env::var("SHOWN_BY").ok().and_then(|id| id.parse().ok());
+        if let (Some(path), Some(parent)) = (env::var_os("SHOW_QUEUES"), parent) {
             let path = PathBuf::from(path);
             // Without it nothing is shown of the queues, and the lesson runs all the same.
             let _no_thread = thread::Builder::new().name("counted".into()).spawn(move || report(&path, parent));

@@ -93,8 +93,7 @@ impl Drop for Watched {
 /// Draws until the lesson ends. What is typed goes to the lesson.
 fn watch(lesson: &Lesson, program: &Path, queues: &Path, arguments: &[String], words: &Words) -> io::Result<()> {
     let mut command = Command::new(program);
-    let command =
-        command.args(arguments).env("LESSON_QUEUES", queues).env("LESSON_SHOWN_BY", std::process::id().to_string());
+    let command = command.args(arguments).env("SHOW_QUEUES", queues).env("SHOWN_BY", std::process::id().to_string());
     let mut child = Watched(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
     let printed = Printed::default();
     let (out, err) = (child.0.stdout.take(), child.0.stderr.take());

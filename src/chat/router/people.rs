@@ -59,11 +59,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
         told.remove(&id);
         told.iter().for_each(|id| self.push(*id, &envelope));
-        // A new name is no way out of being ignored.
-        for ignorer in &self.router.ignorers {
-            let Some(client) = self.clients.get_mut(*ignorer) else { continue };
-            client.state.ignored.iter_mut().filter(|ignored| **ignored == old).for_each(|name| *name = new.clone());
-        }
+        F::renamed(self, &old, &new);
         Ok(())
     }
 

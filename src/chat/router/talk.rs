@@ -210,15 +210,13 @@ impl<F: Hooks> Turn<'_, F> {
     pub(crate) fn hand_whisper(&mut self, id: ClientId, to: &Name, whisper: &Arc<Envelope>, untyped: bool) {
         let Some(from) = self.clients.get(id).and_then(|client| client.name.clone()) else { return };
         // A user who ignores the sender does not get it, and the sender does not learn it: it looks delivered.
-        let is_ignored = self.clients.named(to).and_then(|to| self.clients.get(to)).is_some_and(|to| to.ignores(&from));
+        let is_ignored = self.clients.named(to).is_some_and(|to| !F::hears(self, to, &from));
         let mut hearing = Vec::new();
         if !is_ignored {
             hearing.extend(self.clients.all_named(to));
         }
         for to in &hearing {
-            if let Some(client) = self.clients.get_mut(*to) {
-                client.state.whisperer = Some((id, from.clone()));
-            }
+            F::whispered(self, id, *to);
             self.push(*to, whisper);
         }
         let own = self.connections(id).into_iter().filter(|own| untyped || !is_ignored && *own != id);
@@ -355,12 +353,6 @@ impl Refusal {
             None => format!("There is no such line in {room}. /history {room} shows what there is, with numbers."),
         };
         Refusal::new(Code::NoSuchId, words)
-    }
-}
-
-impl Client {
-    pub(crate) fn ignores(&self, name: &Name) -> bool {
-        self.state.ignored.contains(name)
     }
 }
 

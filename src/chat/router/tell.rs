@@ -52,7 +52,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     /// Shows something to the taps, and puts it into a room's news, which all members hear at the end of the turn, but for one, and
-    /// for those who ignore its author.
+    /// for those that do not hear its author ([`Hooks::not_hearing`]).
     pub(crate) fn spread(
         &mut self,
         name: &RoomName,
@@ -62,12 +62,8 @@ impl<F: Hooks> Turn<'_, F> {
     ) {
         self.router.publish(&envelope);
         let Some(room) = self.router.rooms.get(name) else { return };
-        let ignores = |id: &ClientId| {
-            room.members.contains(id)
-                && from.is_some_and(|from| self.clients.get(*id).is_some_and(|client| client.ignores(from)))
-        };
         // They are given what came before, and then count as if they had heard this as well.
-        let mut deaf: Vec<ClientId> = self.router.ignorers.iter().copied().filter(ignores).collect();
+        let mut deaf = from.map_or_else(Vec::new, |from| F::not_hearing(self, room, from));
         deaf.extend(but.filter(|but| room.members.contains(but)));
         deaf.iter().for_each(|id| self.catch_up(*id));
         let Some(room) = self.router.rooms.get_mut(name) else { return };

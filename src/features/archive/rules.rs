@@ -16,6 +16,7 @@ use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, 
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
+use crate::features::rooms::told::{Modes, Topic};
 use crate::features::state::{Features, Room, RoomState};
 use crate::model::event::{Envelope, Event, Greeting};
 use crate::model::names::RoomName;
@@ -70,12 +71,12 @@ impl Router<Features> {
                 events.extend(room.history.oldest_first().cloned());
             }
             if let Some((by, text)) = &room.features.topic {
-                let topic = Event::Topic { room: room.name.clone(), by: by.clone(), text: text.clone() };
+                let topic = Event::feature(Topic { room: room.name.clone(), by: by.clone(), text: text.clone() });
                 events.push(Envelope::new(now, topic));
             }
             if room.modes().as_str() != "+" {
                 let by = crate::model::names::Name::server();
-                let mode = Event::Mode { room: room.name.clone(), by, did: "set", modes: room.modes() };
+                let mode = Event::feature(Modes { room: room.name.clone(), by, did: "set", modes: room.modes() });
                 events.push(Envelope::new(now, mode));
             }
         }

@@ -3,12 +3,15 @@
 use crate::chat::router::Turn;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
+use crate::features::messages;
+use crate::features::messages::emoji::{NO_EMOJI, is_reaction, without_selectors};
+use crate::features::messages::lines::{apply, reactions};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::code::Code;
-use crate::model::command::{Line, NO_EMOJI, is_reaction};
+use crate::model::command::Line;
 use crate::model::event::{Change, Done, Event, Speech, Version, What};
+use crate::model::feature::FeatureCommand;
 use crate::model::file::file_name;
-use crate::model::glyph::without_selectors;
 use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
@@ -16,6 +19,16 @@ use crate::model::text::Text;
 /// The most different emoji on one line, and the most of one user.
 const MAX_REACTIONS: usize = 20;
 const MAX_REACTIONS_EACH: usize = 5;
+
+/// Carries a command of this feature out; `None` where it is of another one.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer, Refusal>> {
+    let messages::Change { room, line, what } = command.open().cloned()?;
+    Some(turn.change(id, room, line, what))
+}
 
 impl Turn<'_, Features> {
     /// Corrects or deletes a line, or puts a reaction to it. A user with the line on the screen hears of it, and one who
@@ -85,7 +98,7 @@ impl Turn<'_, Features> {
         }
         self.show_speaker(id);
         if let Some(room) = self.router.rooms.get_mut(&name) {
-            room.apply(old, &what);
+            apply(&mut room.history, old, &what);
         }
         if let (Some(file), Some(files)) = (old.file, &self.router.features.files) {
             match &what {
@@ -113,7 +126,7 @@ impl Turn<'_, Features> {
         if self.has_reacted(id, room, target, emoji) {
             return Ok(false);
         }
-        let reactions = room.reactions(target);
+        let reactions = reactions(&room.history, target);
         let is_own = |by: &&Change| self.is_same(id, by.by, by.signed, &by.from);
         if reactions.iter().filter(|reaction| reaction.by.iter().any(is_own)).count() >= MAX_REACTIONS_EACH {
             return Err(too_many_reactions(true));
@@ -128,7 +141,7 @@ impl Turn<'_, Features> {
     /// Whether a user has that reaction on a line; two that differ only in their style are one.
     fn has_reacted(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> bool {
         let kind = without_selectors(emoji);
-        let reactions = room.reactions(target);
+        let reactions = reactions(&room.history, target);
         let Some(standing) = reactions.iter().find(|known| without_selectors(known.emoji) == kind) else {
             return false;
         };

@@ -1,8 +1,11 @@
 //! The verbs about a line: answer, correct, delete, react.
 
+use crate::features::messages::Change;
+use crate::features::messages::emoji::{MAX_EMOJI, NO_EMOJI, is_reaction};
 use crate::model::args::{Args, wrong};
-use crate::model::command::{Command, Line, MAX_EMOJI, NO_EMOJI, What, is_reaction};
+use crate::model::command::{Command, Line};
 use crate::model::refusal::Refusal;
+use crate::model::speech::What;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, verb};
 
@@ -23,7 +26,7 @@ pub static ANSWER: Verb = verb(
 pub static EDIT: Verb =
     verb("EDIT", &["edit"], "/edit [#room] <id|last> <text>", "correct a line of yours", |mut args| {
         let (room, line) = (args.room()?, line(&mut args)?);
-        Ok(Command::Change { room, line, what: What::Edited(args.text()?) })
+        Ok(Command::feature(Change { room, line, what: What::Edited(args.text()?) }))
     })
     .loud();
 
@@ -32,7 +35,7 @@ pub static DELETE: Verb =
     verb("DELETE", &["delete"], "/delete [#room] <id|last>", "delete a line of yours", |mut args| {
         let (room, line) = (args.room()?, line(&mut args)?);
         args.finish()?;
-        Ok(Command::Change { room, line, what: What::Deleted })
+        Ok(Command::feature(Change { room, line, what: What::Deleted }))
     })
     .loud();
 
@@ -40,7 +43,7 @@ pub static DELETE: Verb =
 pub static REACT: Verb =
     verb("REACT", &["react"], "/react [#room] <id|last> <emoji>", "react to a line: /react last 👍", |mut args| {
         let (room, line) = (args.room()?, line(&mut args)?);
-        Ok(Command::Change { room, line, what: What::Reacted(emoji(args)?) })
+        Ok(Command::feature(Change { room, line, what: What::Reacted(emoji(args)?) }))
     })
     .loud();
 
@@ -48,7 +51,7 @@ pub static REACT: Verb =
 pub static UNREACT: Verb =
     verb("UNREACT", &["unreact"], "/unreact [#room] <id|last> <emoji>", "take a reaction back", |mut args| {
         let (room, line) = (args.room()?, line(&mut args)?);
-        Ok(Command::Change { room, line, what: What::Unreacted(symbol(args)?) })
+        Ok(Command::feature(Change { room, line, what: What::Unreacted(symbol(args)?) }))
     })
     .loud();
 

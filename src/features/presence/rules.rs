@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::presence;
 use crate::features::presence::state::Typist;
 use crate::features::presence::typing::Typing;
-use crate::features::state::{Answer, Features};
+use crate::features::state::{Answer, Features, Room};
 use crate::model::code::Code;
 use crate::model::event::{Block, Done, Envelope, Event, Words};
 use crate::model::feature::FeatureCommand;
@@ -15,8 +14,6 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
 
-/// The most users whom one user ignores.
-const MAX_IGNORED: usize = 200;
 /// How many seconds lie at least between two `TYPING` of one user.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
@@ -43,12 +40,12 @@ impl Turn<'_, Features> {
         let found = self.clients.named(name).and_then(|found| self.clients.get(found));
         let user = found.and_then(|client| self.user(id, client));
         let user = user.ok_or_else(|| Refusal::no_such_user(name))?;
-        Ok(Answer::Block(Block::who(user)))
+        Ok(Answer::Block(Block::new("WHO", vec![user])))
     }
 
     /// `REPLY`.
     pub(crate) fn reply(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
-        match self.clients.get(id).and_then(|client| client.state.whisperer.clone()) {
+        match self.router.features.presence.whisperers.get(&id).cloned() {
             Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
             None => Err(NO_WHISPER),
         }
@@ -70,15 +67,27 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Done::Away(why)))
     }
 
+    /// Whether a client hears what a user of that name says.
+    pub(crate) fn hears(&self, id: ClientId, from: &Name) -> bool {
+        !self.router.features.presence.ignores(id, from)
+    }
+
+    /// The members of a room that ignore a user of that name.
+    pub(crate) fn ignorers_in(&self, room: &Room, from: &Name) -> Vec<ClientId> {
+        self.router.features.presence.ignorers(from).filter(|id| room.members.contains(id)).collect()
+    }
+
+    /// Remembers for `REPLY` who whispered to a client.
+    pub(crate) fn remember_whisperer(&mut self, from: ClientId, to: ClientId) {
+        if let Ok(name) = self.name_of(from) {
+            self.router.features.presence.whisperers.insert(to, (from, name));
+        }
+    }
+
     /// `UNIGNORE`.
     pub(crate) fn unignore(&mut self, id: ClientId, name: Name) -> Result<Answer, Refusal> {
-        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        if !client.state.ignored.contains(&name) {
+        if !self.router.features.presence.unignore(id, &name) {
             return Err(Refusal::no_such_user(&name));
-        }
-        client.state.ignored.retain(|ignored| *ignored != name);
-        if client.state.ignored.is_empty() {
-            self.router.ignorers.remove(&id);
         }
         Ok(Answer::Done(Words::new(format!("You hear {name} again.")).with("name", &name).into()))
     }
@@ -88,15 +97,7 @@ impl Turn<'_, Features> {
         if self.clients.named(&name).is_none() {
             return Err(Refusal::no_such_user(&name));
         }
-        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        if !client.state.ignored.contains(&name) {
-            // The oldest makes way, so that the list is bounded.
-            if client.state.ignored.len() >= MAX_IGNORED {
-                client.state.ignored.remove(0);
-            }
-            client.state.ignored.push(name.clone());
-            self.router.ignorers.insert(id);
-        }
+        self.router.features.presence.ignore(id, name.clone());
         let words = Words::new(format!("You hear nothing more from {name}."));
         Ok(Answer::Done(words.with("name", &name).into()))
     }
@@ -122,10 +123,10 @@ impl Turn<'_, Features> {
             self.router.features.presence.typing.insert(id, Typist { since, is_typing: on });
             let typing = Typing { room: name.clone(), by: self.person(id), name: who.clone(), on };
             let envelope = Envelope::new(self.now.wall, Event::feature(typing));
-            let hears = |client: &Client| client.state.options.typing && !client.ignores(&who);
-            let room = self.router.rooms.get(&name).into_iter().flat_map(|room| &room.members);
-            let hearing = room.filter(|member| **member != id && self.clients.get(**member).is_some_and(hears));
-            let hearing: Vec<ClientId> = hearing.copied().collect();
+            let wants = |id: ClientId| self.clients.get(id).is_some_and(|client| client.state.options.typing);
+            let members = self.router.rooms.get(&name).into_iter().flat_map(|room| room.members.iter().copied());
+            let hearing = members.filter(|member| *member != id && wants(*member) && self.hears(*member, &who));
+            let hearing: Vec<ClientId> = hearing.collect();
             self.router.publish(&envelope);
             hearing.into_iter().for_each(|id| self.push(id, &envelope));
         }

@@ -1,13 +1,21 @@
-//! What is known of each client's presence.
+//! What is known of each client's presence. Why a user is away lies in the registry ([`Person`](crate::chat::registry::Person)), for
+//! doors read it there without asking the router.
 
 use std::collections::BTreeMap;
 
-use crate::model::names::ClientId;
+use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 
-/// The presence of all clients; a client that has none of it stands nowhere here.
+/// The most users whom one user ignores.
+const MAX_IGNORED: usize = 200;
+
+/// The presence of all clients. A client of which nothing is known has no place in these maps.
 #[derive(Default)]
 pub(crate) struct Presence {
+    /// The names that a client ignores, the oldest first.
+    ignored: BTreeMap<ClientId, Vec<Name>>,
+    /// The connection that whispered to a client last, with the name that its user had then.
+    pub(super) whisperers: BTreeMap<ClientId, (ClientId, Name)>,
     /// Clients that were said to type at least once.
     pub(super) typing: BTreeMap<ClientId, Typist>,
 }
@@ -20,14 +28,85 @@ pub(super) struct Typist {
 }
 
 impl Presence {
+    /// Whether a client ignores a user of that name.
+    pub(super) fn ignores(&self, id: ClientId, name: &Name) -> bool {
+        self.ignored.get(&id).is_some_and(|names| names.contains(name))
+    }
+
+    /// The clients that ignore a user of that name.
+    pub(super) fn ignorers(&self, name: &Name) -> impl Iterator<Item = ClientId> {
+        self.ignored.iter().filter(|(_, names)| names.contains(name)).map(|(id, _)| *id)
+    }
+
+    /// A client ignores a user from now on. The name that it ignored first makes way where there are too many.
+    pub(super) fn ignore(&mut self, id: ClientId, name: Name) {
+        let names = self.ignored.entry(id).or_default();
+        if names.contains(&name) {
+            return;
+        }
+        if names.len() >= MAX_IGNORED {
+            names.remove(0);
+        }
+        names.push(name);
+    }
+
+    /// A client hears a user again. Returns whether it ignored the user.
+    pub(super) fn unignore(&mut self, id: ClientId, name: &Name) -> bool {
+        let Some(names) = self.ignored.get_mut(&id) else { return false };
+        let before = names.len();
+        names.retain(|ignored| ignored != name);
+        let is_less = names.len() < before;
+        if names.is_empty() {
+            self.ignored.remove(&id);
+        }
+        is_less
+    }
+
+    /// A user has another name, which is no way out of being ignored.
+    pub(crate) fn rename(&mut self, old: &Name, new: &Name) {
+        let names = self.ignored.values_mut().flatten();
+        names.filter(|name| *name == old).for_each(|name| *name = new.clone());
+    }
+
     /// A connection is gone.
     pub(crate) fn forget(&mut self, id: ClientId) {
+        self.ignored.remove(&id);
+        self.whisperers.remove(&id);
         self.typing.remove(&id);
     }
 
     /// Whether anything is known of a client.
     #[cfg(test)]
     pub(crate) fn knows(&self, id: ClientId) -> bool {
-        self.typing.contains_key(&id)
+        self.ignored.contains_key(&id) || self.whisperers.contains_key(&id) || self.typing.contains_key(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> Name {
+        Name::parse(name).unwrap()
+    }
+
+    #[test]
+    fn the_name_that_was_ignored_first_makes_way() {
+        let (mut presence, id) = (Presence::default(), ClientId(1));
+        (0..=MAX_IGNORED).for_each(|number| presence.ignore(id, name(&format!("p{number}"))));
+        presence.ignore(id, name("p2"));
+        assert!(!presence.ignores(id, &name("p0")));
+        assert!(presence.ignores(id, &name("p1")) && presence.ignores(id, &name("P200")));
+    }
+
+    #[test]
+    fn who_is_ignored_stays_so_by_another_name() {
+        let (mut presence, id) = (Presence::default(), ClientId(1));
+        presence.ignore(id, name("budi"));
+        presence.rename(&name("budi"), &name("citra"));
+        assert_eq!(presence.ignorers(&name("citra")).collect::<Vec<_>>(), [id]);
+        assert_eq!(presence.ignorers(&name("budi")).count(), 0);
+        assert!(!presence.unignore(id, &name("budi")) && presence.unignore(id, &name("citra")));
+        assert!(!presence.knows(id), "an empty list is no list");
     }
 }

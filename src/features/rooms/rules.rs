@@ -3,16 +3,33 @@
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::chat::router::rooms::already_there;
+use crate::features::rooms;
+use crate::features::rooms::ModeChange;
+use crate::features::rooms::told::{Modes, NewOperator, Topic};
 use crate::features::state::{Answer, Features, Room, RoomState};
 use crate::model::code::Code;
-use crate::model::command::ModeChange;
 use crate::model::event::{Done, Envelope, Event, Words};
+use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
 
 /// The most users who are invited to one room.
 const MAX_INVITED: usize = 200;
+
+/// Carries a command of this feature out; `None` where it is of another one.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer, Refusal>> {
+    let command: &rooms::Command = command.open()?;
+    Some(match command.clone() {
+        rooms::Command::Topic { room, text } => turn.topic(id, room, text),
+        rooms::Command::Invite { name, room } => turn.invite(id, name, room),
+        rooms::Command::Mode { room, change } => turn.mode(id, room, change),
+    })
+}
 
 impl Turn<'_, Features> {
     /// `TOPIC`.
@@ -49,7 +66,7 @@ impl Turn<'_, Features> {
             room.features.topic = topic.clone();
         }
         self.record_room(&name);
-        self.tell_room(&name, Some(id), Event::Topic { room: name.clone(), by, text: shown });
+        self.tell_room(&name, Some(id), Event::feature(Topic { room: name.clone(), by, text: shown }));
         Ok(Answer::Done(Done::Topic { room: name, topic }))
     }
 
@@ -86,7 +103,7 @@ impl Turn<'_, Features> {
         // Who is invited may never come. The oldest invitations make way, so that the list is bounded.
         let over = room.features.invited.len().saturating_sub(MAX_INVITED);
         room.features.invited.drain(..over);
-        if self.clients.get(guest).is_some_and(|client| !client.ignores(&by)) {
+        if self.hears(guest, &by) {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });
         }
@@ -139,7 +156,7 @@ impl Turn<'_, Features> {
         self.record_room(&name);
         let actor = self.actor(id);
         self.act(&actor, "mode", Some(&name), "", &modes);
-        self.tell_room(&name, Some(id), Event::Mode { room: name.clone(), by, did, modes: modes.clone() });
+        self.tell_room(&name, Some(id), Event::feature(Modes { room: name.clone(), by, did, modes: modes.clone() }));
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }
 
@@ -177,7 +194,11 @@ impl Turn<'_, Features> {
             let Some(&next) = room.members.first() else { return };
             self.make_op(next, name);
             if let Some(who) = self.clients.get(next).and_then(|client| client.name.clone()) {
-                self.tell_room(name, None, Event::Operator { room: name.clone(), by: self.person(next), name: who });
+                self.tell_room(
+                    name,
+                    None,
+                    Event::feature(NewOperator { room: name.clone(), by: self.person(next), name: who }),
+                );
             }
         }
     }
@@ -221,7 +242,7 @@ impl Turn<'_, Features> {
     /// Tells a client that has just come into a room the topic.
     pub(crate) fn show_topic(&mut self, id: ClientId, name: &RoomName) {
         if let Some((by, text)) = self.router.rooms.get(name).and_then(|room| room.features.topic.clone()) {
-            self.tell(id, Event::Topic { room: name.clone(), by, text });
+            self.tell(id, Event::feature(Topic { room: name.clone(), by, text }));
         }
     }
 

@@ -1,21 +1,23 @@
 //! The verbs of rooms: topic, invitations and modes.
 
+use crate::features::rooms;
+use crate::features::rooms::ModeChange;
 use crate::model::args::Args;
-use crate::model::command::{Command, ModeChange};
+use crate::model::command::Command;
 use crate::model::refusal::Refusal;
 use crate::model::verb::{Verb, verb};
 
 /// `/topic [#room] [text]`
 pub static TOPIC: Verb =
     verb("TOPIC", &["topic"], "/topic [#room] [text]", "read the topic, set it, or clear it with -", |mut args| {
-        Ok(Command::Topic { room: args.room()?, text: args.rest() })
+        Ok(Command::feature(rooms::Command::Topic { room: args.room()?, text: args.rest() }))
     })
     .loud();
 
 /// `/invite <name> [#room]`
 pub static INVITE: Verb =
     verb("INVITE", &["invite"], "/invite <name> [#room]", "let a user into a closed room", |mut args| {
-        Ok(Command::Invite { name: args.name()?, room: args.last_room()? })
+        Ok(Command::feature(rooms::Command::Invite { name: args.name()?, room: args.last_room()? }))
     })
     .loud();
 
@@ -40,5 +42,5 @@ fn mode(mut args: Args) -> Result<Command, Refusal> {
         ("-k", _) if left.is_empty() => Some(ModeChange::Key(None)),
         _ => return Err(args.explained("One of +i, +k <key>, +m, +t, or the same with a minus.").unfit()),
     };
-    Ok(Command::Mode { room, change })
+    Ok(Command::feature(rooms::Command::Mode { room, change }))
 }

@@ -27,14 +27,7 @@ impl Lines {
             Event::Joined { room, name, .. } => self.line("JOINED").field(room).field(name).end(),
             Event::Left { room, name, why, .. } => self.line("LEFT").field(room).field(name).text(why.reason()),
             Event::Renamed { old, new, .. } => self.line("NICK").field(old).field(new).end(),
-            Event::Topic { room, by, text } => self.line("TOPIC").field(room).field(by).text(text),
-            Event::Mode { room, by, did, modes } => {
-                self.line("NOTE").field(room).text(format_args!("{by} {did} ({modes})."));
-            }
             Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
-            Event::Operator { room, name, .. } => {
-                self.line("NOTE").field(room).text(format_args!("{name} is the operator of {room} now."));
-            }
             Event::Feature(event) => self.feature(event),
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
             Event::Role { text, .. } => self.line("NOTE").field("*").text(text),

@@ -23,8 +23,7 @@ use chrono::{DateTime, Utc};
 use super::look::rule;
 use super::words::{PASTE_BEGINS, WELCOME, answer_to, last_words, size, words_of, words_of_prompt};
 use super::{Lines, clock};
-use crate::model::command::What;
-use crate::model::event::{Block, Change, Envelope, Event, Leave, Rows, Speech, Version, Wire};
+use crate::model::event::{Block, Change, Envelope, Event, Leave, Rows, Speech, Version, What, Wire};
 use crate::model::names::RoomName;
 use crate::model::row::Reader;
 
@@ -63,15 +62,7 @@ impl Lines {
                 self.happened(format_args!("{name} left {room}: {}", reason(why)));
             }
             Event::Renamed { old, new, .. } => self.happened(format_args!("{old} is now {new}")),
-            Event::Topic { room, by, text } if text.is_empty() => {
-                self.happened(format_args!("{by} cleared the topic of {room}"));
-            }
-            Event::Topic { room, by, text } => self.happened(format_args!("{by} set the topic of {room}: {text}")),
-            Event::Mode { room, by, did, modes } => self.happened(format_args!("{room}: {by} {did} ({modes}).")),
             Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
-            Event::Operator { room, name, .. } => {
-                self.happened(format_args!("{room}: {name} is the operator of {room} now."));
-            }
             Event::Feature(event) => {
                 self.happened(format_args!("{}{}", event.place(), event.sentence()));
             }

@@ -1,6 +1,6 @@
 //! What clients write, checked: the text of a message, a reaction, a `cid`.
 
-use chat_server::model::command::MAX_EMOJI;
+use chat_server::features::messages::emoji::MAX_EMOJI;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
 

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
 use chat_server::features::moderation::moderated::Moderated;
 use chat_server::features::presence::typing::Typing;
+use chat_server::features::rooms::told::{Modes, NewOperator, Topic};
 use chat_server::model::event::{Envelope, Event, FeatureEvent, Wire};
 use chat_server::model::names::{ClientId, Name};
 
@@ -58,14 +59,6 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
         Event::Renamed { by, old, new } => {
             ServerFrame::UserRenamed { user: author(*by, new), old: old.to_string(), at }
         }
-        Event::Topic { room, by, text } => {
-            let from = state.author_named(by);
-            ServerFrame::Topic { room: bare(room), from, at, text: text.to_string() }
-        }
-        Event::Mode { room, by, did, modes } => {
-            ServerFrame::Notice { room: Some(bare(room)), at, text: format!("{by} {did} ({modes}).") }
-        }
-        Event::Operator { room, by, name } => ServerFrame::Operator { room: bare(room), user: author(*by, name), at },
         Event::Feature(event) => own_frame(state, envelope, event).unwrap_or_else(|| feature_frame(event, at)),
         Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
@@ -91,7 +84,19 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
 /// The frame of a feature's event that has one of its own.
 fn own_frame(state: &AppState, envelope: &Envelope, event: &FeatureEvent) -> Option<ServerFrame> {
     let moderated = event.open().map(|told| moderated(state, envelope, told));
-    moderated.or_else(|| event.open().map(|told| typing(state, told)))
+    let typing = || event.open().map(|told| typing(state, told));
+    moderated.or_else(typing).or_else(|| room_frame(state, timestamp(envelope.at), event))
+}
+
+fn room_frame(state: &AppState, at: String, event: &FeatureEvent) -> Option<ServerFrame> {
+    if let Some(Topic { room, by, text }) = event.open() {
+        return Some(ServerFrame::Topic { room: bare(room), from: state.author_named(by), at, text: text.to_string() });
+    }
+    if let Some(NewOperator { room, by, name }) = event.open() {
+        return Some(ServerFrame::Operator { room: bare(room), user: state.ids.author(*by, name), at });
+    }
+    let modes: &Modes = event.open()?;
+    Some(ServerFrame::Notice { room: Some(bare(&modes.room)), at, text: modes.words() })
 }
 
 fn typing(state: &AppState, told: &Typing) -> ServerFrame {

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use chat_server::model::event::{Envelope, Event};
+use chat_server::features::rooms::told::{Modes, Topic};
+use chat_server::model::event::{Envelope, Event, FeatureEvent};
 use chat_server::model::names::RoomName;
 
 use super::receipts::Receipt;
@@ -27,10 +28,8 @@ impl AppState {
                 self.rooms.keep(message);
             }
             Event::Changed(change) => self.rooms.change_message(change, self.ids.author(change.by, &change.from).id),
-            Event::Topic { room, text, .. } => self.rooms.change(room, |log| log.topic = text.to_string()),
-            Event::Mode { room, modes, .. } | Event::Emptied { room, modes } => {
-                self.rooms.change(room, |log| log.modes = modes.to_string())
-            }
+            Event::Feature(event) => self.follow_rooms(event),
+            Event::Emptied { room, modes } => self.rooms.change(room, |log| log.modes = modes.to_string()),
             Event::Joined { room, .. } => self.rooms.change(room, |_| {}),
             Event::Forgotten(room) => self.rooms.forget(room),
             Event::SignedOn { by, name, door } => {
@@ -49,6 +48,15 @@ impl AppState {
             }
             // The rest is of the moment, or not public.
             _ => {}
+        }
+    }
+
+    /// What is shown of a room: its topic, and its modes.
+    fn follow_rooms(&self, event: &FeatureEvent) {
+        if let Some(Topic { room, text, .. }) = event.open() {
+            self.rooms.change(room, |log| log.topic = text.to_string());
+        } else if let Some(Modes { room, modes, .. }) = event.open() {
+            self.rooms.change(room, |log| log.modes = modes.to_string());
         }
     }
 

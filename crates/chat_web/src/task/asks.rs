@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use chat_server::features::{VERBS, presence};
+use chat_server::features::{VERBS, messages, presence, rooms};
 use chat_server::model::command::{Command, Line};
 use chat_server::model::event::What;
+use chat_server::model::feature::Asked;
 use chat_server::model::names::RoomName;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
@@ -77,7 +78,7 @@ impl Task {
                     What::Reacted(_) => "REACT",
                     What::Unreacted(_) => "UNREACT",
                 };
-                let command = Command::Change { room: Some(room), line, what: what.clone() };
+                let command = Command::feature(messages::Change { room: Some(room), line, what: what.clone() });
                 self.request(asker, verb, command, Wanted::Changed(what)).await;
             }
             Ask::Offer { to, bytes, name } => {
@@ -229,21 +230,22 @@ impl Task {
             Ok(Command::Say { room, re, act, text, .. }) => {
                 self.say(asker, room.unwrap_or(here), None, text, re, act).await;
             }
-            Ok(Command::Change { room, line, what }) => {
-                let command = Command::Change { room: Some(room.unwrap_or(here)), line, what: what.clone() };
-                self.request(asker, verb, command, Wanted::Changed(what)).await;
-            }
             Ok(Command::Whisper { to, text }) => {
                 let wanted = Wanted::Whispered { to: Some(to.clone()), cid: None, text: text.clone() };
                 self.request(asker, verb, Command::Whisper { to, text }, wanted).await;
             }
-            Ok(command) => {
+            Ok(mut command) => {
+                if let Some(change) = open::<messages::Change>(&command) {
+                    let messages::Change { room, line, what } = change.clone();
+                    let place = Some(room.unwrap_or(here));
+                    command = Command::feature(messages::Change { room: place, line, what });
+                }
                 let wanted = wanted_of(&command);
-                // A whisper stands in no room.
-                let is_in_a_room = !matches!(wanted, Wanted::Whispered { .. });
+                // A whisper stands in no room, and a change names its own.
+                let needs_room = !matches!(wanted, Wanted::Whispered { .. } | Wanted::Changed(_));
                 let is_elsewhere =
                     |room: &RoomName| self.current.as_ref() != Some(room) && self.session.is_in(&bare(room));
-                if let Some(room) = room.filter(|room| is_in_a_room && is_elsewhere(room)) {
+                if let Some(room) = room.filter(|room| needs_room && is_elsewhere(room)) {
                     self.current = Some(room.clone());
                     self.request(Asker::default(), "ROOM", Command::Room(Some(room)), Wanted::Nothing).await;
                 }
@@ -259,16 +261,21 @@ impl Task {
     }
 }
 
+/// The command of a feature, if it is one of that type.
+fn open<T: Asked>(command: &Command) -> Option<&T> {
+    if let Command::Feature(command) = command { command.open() } else { None }
+}
+
 /// What is done with the answer to a typed command that has no frame of its own.
 fn wanted_of(command: &Command) -> Wanted {
-    if let Command::Topic { text: Some(_), .. } = command {
-        return Wanted::TopicSet;
+    if let Some(messages::Change { what, .. }) = open(command) {
+        return Wanted::Changed(what.clone());
     }
-    match command {
-        Command::Feature(command) => match command.open() {
-            Some(presence::Command::Reply(text)) => Wanted::Whispered { to: None, cid: None, text: text.clone() },
-            _ => Wanted::Answered,
-        },
+    if let Some(presence::Command::Reply(text)) = open(command) {
+        return Wanted::Whispered { to: None, cid: None, text: text.clone() };
+    }
+    match open(command) {
+        Some(rooms::Command::Topic { text: Some(_), .. }) => Wanted::TopicSet,
         _ => Wanted::Answered,
     }
 }

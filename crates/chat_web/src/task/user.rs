@@ -2,6 +2,7 @@
 
 use chat_server::features::message::Call;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
+use chat_server::features::rooms::told::{Modes, NewOperator};
 use chat_server::model::event::{Done, Event};
 use chat_server::model::names::{ClientId, Name};
 use tokio::sync::oneshot;
@@ -15,14 +16,18 @@ impl Task {
     pub(super) async fn follow_moderation(&mut self, event: &Event) {
         let own = self.session.person();
         match event {
-            Event::Operator { by, .. } if *by == own => self.refresh_rights().await,
             Event::Feature(event) if event.open().is_some_and(|told| changes_rights(told, own)) => {
                 self.refresh_rights().await;
             }
-            Event::Role { .. } => self.refresh_rights().await,
-            Event::Mode { room, modes, .. } => {
-                self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() });
+            Event::Feature(event) if event.open().is_some_and(|told: &NewOperator| told.by == own) => {
+                self.refresh_rights().await;
             }
+            Event::Feature(event) => {
+                if let Some(Modes { room, modes, .. }) = event.open() {
+                    self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() });
+                }
+            }
+            Event::Role { .. } => self.refresh_rights().await,
             Event::Left { room, by, .. } if *by == own => {
                 self.session.update(|profile| profile.rooms.retain(|name| name != room));
                 self.rights.rooms.retain(|name| name != room);

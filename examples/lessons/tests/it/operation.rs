@@ -74,6 +74,7 @@ fn what_is_wrong_is_named_with_its_place_and_what_would_be_right() {
             "--addr: addr cannot be \"7878\": an address with a port, such as 127.0.0.1:7878".into(),
         ),
         (run(&["--brust=9"], &[]), "--brust=9 is no flag: --NAME=VALUE, and --help shows every NAME".into()),
+        (run(&[], &[("LESSON_BRUST", "9")]), "LESSON_BRUST is no setting; --help shows all".into()),
         (run(&["burst"], &[]), "burst is no flag: --NAME=VALUE, and --help shows every NAME".into()),
         (in_file("\nhistory = -1\n"), format!("{conf}:2: history cannot be \"-1\": a whole number, 0 to 10000")),
         (in_file("brust = 9\n"), format!("{conf}:1: no setting is called brust; --help shows all")),
@@ -221,8 +222,13 @@ fn an_order_to_stop_has_last_words_and_returns_when_all_has_ended() {
     drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
     let mut server = Server::start(&[&control], &[]);
     let mut ani = server.join("ani");
-    let (code, _, logged) = run(&[&control], &[]);
-    assert_eq!(code, Some(1), "one path is one server's: {logged}");
+    let (code, _, logged) = run(&[&control, "--addr=127.0.0.1:0", "--irc=127.0.0.1:0"], &[]);
+    assert_eq!((code, logged), (Some(1), format!("error: control = {path}: a server answers there; --stop ends it\n")));
+    // What is no socket is not ours to remove.
+    let file = folder.path("file");
+    fs::write(&file, "mine").expect("a file");
+    let (code, _, _) = run(&[&format!("--control={file}"), "--addr=127.0.0.1:0", "--irc=127.0.0.1:0"], &[]);
+    assert_eq!((code, fs::read_to_string(&file).expect("it is there")), (Some(1), "mine".into()));
 
     let (code, printed, logged) = run(&[&control, "--stop"], &[]);
     assert_eq!((code, printed.as_str(), logged.as_str()), (Some(0), "", ""));

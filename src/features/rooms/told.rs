@@ -1,0 +1,143 @@
+//! What the members of a room are told of it: a topic, modes, an operator.
+
+use crate::model::feature::Told;
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::parts::Parts;
+use crate::model::text::Text;
+
+/// A room's topic, as it is or as it was just set.
+#[derive(Debug)]
+pub struct Topic {
+    /// The room.
+    pub room: RoomName,
+    /// The user who set it.
+    pub by: Name,
+    /// The topic; empty when it was cleared.
+    pub text: Text,
+}
+
+/// A room's modes were changed.
+#[derive(Debug)]
+pub struct Modes {
+    /// The room.
+    pub room: RoomName,
+    /// The user who changed them.
+    pub by: Name,
+    /// What was done, in words: `gave the room a key`.
+    pub did: &'static str,
+    /// The modes as they are now: `+it`.
+    pub modes: Text,
+}
+
+/// A room had no operator left; one of its members is an operator from now on.
+#[derive(Debug)]
+pub struct NewOperator {
+    /// The room.
+    pub room: RoomName,
+    /// The connection by which others know the user.
+    pub by: ClientId,
+    /// The user's name.
+    pub name: Name,
+}
+
+impl Modes {
+    /// What was done, and the modes as they are now.
+    pub fn words(&self) -> String {
+        format!("{} {} ({}).", self.by, self.did, self.modes)
+    }
+}
+
+impl Told for Topic {
+    fn room(&self) -> Option<&RoomName> {
+        Some(&self.room)
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("TOPIC").field(&self.by).text(&self.text)
+    }
+
+    fn sentence(&self) -> String {
+        let Topic { room, by, text } = self;
+        if text.is_empty() {
+            format!("{by} cleared the topic of {room}")
+        } else {
+            format!("{by} set the topic of {room}: {text}")
+        }
+    }
+
+    fn place(&self) -> String {
+        String::new()
+    }
+}
+
+impl Told for Modes {
+    fn room(&self) -> Option<&RoomName> {
+        Some(&self.room)
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(self.words())
+    }
+
+    fn sentence(&self) -> String {
+        self.words()
+    }
+
+    fn place(&self) -> String {
+        format!("{}: ", self.room)
+    }
+}
+
+impl Told for NewOperator {
+    fn room(&self) -> Option<&RoomName> {
+        Some(&self.room)
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(self.sentence())
+    }
+
+    fn sentence(&self) -> String {
+        format!("{} is the operator of {} now.", self.name, self.room)
+    }
+
+    fn place(&self) -> String {
+        format!("{}: ", self.room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::{Envelope, Event, Wire};
+    use crate::protocol::render::render;
+
+    /// An event in the protocol, behind the time, and in `view=plain`.
+    #[track_caller]
+    fn assert_reads(told: impl Told, line: &str, sentence: &str) {
+        let envelope = Envelope::new(chrono::DateTime::UNIX_EPOCH, Event::feature(told));
+        let read = |wire| String::from_utf8(render(&envelope, wire)).unwrap();
+        assert_eq!(read(Wire::Line), format!("1970-01-01T00:00:00Z {line}\r\n"));
+        assert_eq!(read(Wire::Plain), format!("{sentence}\r\n"));
+        assert_eq!(read(Wire::Short), format!("00:00 * {sentence}\r\n"));
+    }
+
+    #[test]
+    fn what_a_room_is_told_names_it_once() {
+        let (room, by) = (RoomName::parse("#rust").unwrap(), Name::parse("ani").unwrap());
+        let text = |words: &str| Text::new(words).unwrap();
+        let topic = |words| Topic { room: room.clone(), by: by.clone(), text: text(words) };
+        assert_reads(
+            topic("tea: at four"),
+            "TOPIC #rust ani: tea: at four",
+            "ani set the topic of #rust: tea: at four",
+        );
+        assert_reads(topic(""), "TOPIC #rust ani: ", "ani cleared the topic of #rust");
+        let modes = Modes { room: room.clone(), by: by.clone(), did: "gave the room a key", modes: text("+k") };
+        let words = "ani gave the room a key (+k).";
+        assert_reads(modes, &format!("NOTE #rust: {words}"), &format!("#rust: {words}"));
+        let words = "ani is the operator of #rust now.";
+        let operator = NewOperator { room, by: ClientId(1), name: by };
+        assert_reads(operator, &format!("NOTE #rust: {words}"), &format!("#rust: {words}"));
+    }
+}
