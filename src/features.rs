@@ -224,18 +224,18 @@ impl Hooks for Features {
     }
 
     fn is_lasting(turn: &Turn<'_, Self>, room: &Room) -> bool {
-        let is_worth_it = room.is_worth_keeping() || !room.features.op_accounts.is_empty();
+        let is_worth_it = room.is_worth_keeping() || !room.features.rooms.op_accounts.is_empty();
         room.features.is_kept && turn.router.features.archive.is_some() && is_worth_it
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
         // A room with a key may be known by those who have none; one by invitation may not.
-        !room.features.invite_only || room.members.contains(&id)
+        !room.features.rooms.invite_only || room.members.contains(&id)
     }
 
     fn may_read(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
         turn.not_banned_from(id, room)?;
-        turn.not_outside(Some(id), room)
+        turn.may_read_from_outside(Some(id), room)
     }
 
     fn may_speak(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
@@ -265,15 +265,15 @@ impl Hooks for Features {
     }
 
     fn is_op(id: ClientId, room: &Room) -> bool {
-        room.features.ops.contains(&id)
+        room.features.rooms.ops.contains(&id)
     }
 
     fn modes(room: &Room) -> Text {
-        room.modes()
+        room.features.rooms.modes()
     }
 
     fn topic(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Text {
-        match &room.features.topic {
+        match &room.features.rooms.topic {
             Some((_, text)) if turn.can_read(id, room) => text.clone(),
             _ => Text::default(),
         }
@@ -313,7 +313,7 @@ impl Hooks for Features {
         turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
-            turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));
+            turn.router.rooms.values_mut().for_each(|room| room.features.rooms.invited.retain(|id| *id != client.id));
         }
     }
 
@@ -338,12 +338,12 @@ impl Hooks for Features {
     }
 
     fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
-        turn.settle_room(room);
+        turn.after_leaving(room);
     }
 
     fn mend(turn: &mut Turn<'_, Self>) {
         for room in turn.router.rooms.values_mut() {
-            room.features.ops.retain(|op| room.members.contains(op));
+            room.features.rooms.ops.retain(|op| room.members.contains(op));
         }
     }
 

@@ -117,8 +117,8 @@ fn traces(router: &Router<Features>, id: ClientId) -> Vec<String> {
     for room in router.rooms.values() {
         let name = &room.name;
         note(&format!("the members of {name}"), room.members.contains(&id));
-        note(&format!("the operators of {name}"), room.features.ops.contains(&id));
-        note(&format!("the invited of {name}"), room.features.invited.contains(&id));
+        note(&format!("the operators of {name}"), room.features.rooms.ops.contains(&id));
+        note(&format!("the invited of {name}"), room.features.rooms.invited.contains(&id));
         note(&format!("the unannounced of {name}"), room.unannounced.contains(&id));
         note(&format!("who opened {name}"), room.opener.as_ref().is_some_and(|opener| opener.person == Some(id)));
         let mut held = room.features.bans.iter().flat_map(|held| held.connections());

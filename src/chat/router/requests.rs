@@ -467,12 +467,12 @@ mod tests {
         let tea = RoomName::parse("#tea").unwrap();
         let room = router.rooms.get_mut(&tea).unwrap();
         room.members.insert(ClientId(2));
-        room.features.ops.insert(ClientId(2));
+        room.features.rooms.ops.insert(ClientId(2));
         ask(&mut router, 2, "/join #cake");
         let cake = RoomName::parse("#cake").unwrap();
-        router.rooms.get_mut(&cake).unwrap().features.ops.insert(ClientId(1));
+        router.rooms.get_mut(&cake).unwrap().features.rooms.ops.insert(ClientId(1));
         ask(&mut router, 1, "/crash");
-        assert_eq!(router.rooms[&cake].features.ops, [ClientId(2)].into(), "no user is an operator from outside");
+        assert_eq!(router.rooms[&cake].features.rooms.ops, [ClientId(2)].into(), "no user is an operator from outside");
         assert!(!router.rooms.contains_key(&tea), "a room without members is forgotten");
         assert_eq!(registry.names(), [Name::parse("budi").unwrap()]);
         assert_eq!(metrics.panics.load(Relaxed), 1);

@@ -149,6 +149,6 @@ impl Turn<'_, Features> {
 
     /// Whether a user may moderate a room: its operators, and those of the server.
     pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
-        room.features.ops.contains(&id) || self.role(id) >= Role::Op
+        room.features.rooms.ops.contains(&id) || self.role(id) >= Role::Op
     }
 }

@@ -174,7 +174,7 @@ impl Turn<'_, Features> {
         let name = room.name.clone();
         // The operators go last, so that no other is made on the way.
         let (ops, others): (Vec<ClientId>, Vec<ClientId>) =
-            room.members.iter().partition(|id| room.features.ops.contains(id));
+            room.members.iter().partition(|id| room.features.rooms.ops.contains(id));
         let all: Vec<ClientId> = ops.into_iter().chain(others).collect();
         self.act(by, "forget", Some(&name), "", "");
         let words = Text::own(format!("{} ended the room", by.name));
