@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::features::archive::reads::Reads;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
-use crate::features::operators::state::{Doer, Operators};
+use crate::features::operators::state::{Actor, Operators};
 use crate::features::presence::state::Presence;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Leave, Tag};
@@ -118,15 +118,15 @@ const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
     accounts::rules::carry_out,
     archive::rules::carry_out,
-    messages::rules::carry_out,
-    operators::rules::carry_out,
-    presence::rules::carry_out,
+    dice::carry_out,
     files::rules::carry_out,
     lab::rules::carry_out,
     line_editing::carry_out,
-    rooms::rules::carry_out,
-    dice::carry_out,
+    messages::rules::carry_out,
     moderation::rules::carry_out,
+    operators::rules::carry_out,
+    presence::rules::carry_out,
+    rooms::rules::carry_out,
 ];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
@@ -155,13 +155,6 @@ impl Hooks for Features {
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::Announce(text) => turn.announce(id, text),
-            Command::Forget(room) => turn.forget_by_order(id, &room),
-            Command::Lockdown(on) => turn.lockdown(id, on),
-            Command::Rehash => turn.rehash(id),
-            Command::Shutdown(Some(after)) => turn.stop_after(id, after),
-            Command::Shutdown(None) => turn.stop_no_more(id),
-            Command::Audit { before, limit } => turn.audit(id, before, limit),
             Command::Feature(command) => {
                 let answer = COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, &command));
                 answer.unwrap_or(Err(NOT_HERE))
@@ -174,7 +167,7 @@ impl Hooks for Features {
     fn later(turn: &mut Turn<'_, Self>, id: ClientId, verb: &'static str, tag: Option<Tag>, later: state::Later) {
         match later {
             state::Later::Ask(question, then) => turn.ask(id, verb, tag, question, then),
-            state::Later::Rehash(number) => turn.wait_for_rehash(id, number, tag),
+            state::Later::Reload(number) => turn.wait_for_reload(id, number, tag),
         }
     }
 
@@ -189,9 +182,9 @@ impl Hooks for Features {
             Call::Uploaded { token, reply } => turn.uploaded(token, reply),
             Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => turn.show_watchers(),
-            Call::Rehashed(number, outcome) => turn.rehashed(number, outcome),
+            Call::Reloaded(number, outcome) => turn.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => turn.look_at_key_by_call(&key, from, is_private, reply),
-            Call::Order { order, from, reply } => turn.ordered(order, &Doer::page(from), reply),
+            Call::Order { order, from, reply } => turn.ordered(order, &Actor::page(from), reply),
             Call::Rules(policy) => turn.set_rules(policy),
         }
     }
@@ -312,6 +305,7 @@ impl Hooks for Features {
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
+        turn.router.features.operators.forget(client.id);
         turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);

@@ -58,5 +58,5 @@ pub enum Later {
     /// The store knows.
     Ask(Question, Then),
     /// The settings are read again, under this number.
-    Rehash(u64),
+    Reload(u64),
 }

@@ -320,7 +320,7 @@ mod tests {
                 let Ok(command) = &request.what else { continue };
                 let is_fit = verb.unfit_for_frames(command).is_none();
                 let kept = Some((MemoryStore::default(), crate::model::roles::Policy::default()));
-                let operator_key = crate::model::operator_key::OperatorKey::new("a key of the house").ok();
+                let operator_key = crate::config::OperatorKey::new("a key of the house").ok();
                 let config = Config { lab: true, operator_key, ..quick() };
                 let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
                 for who in ["ani", "budi"] {

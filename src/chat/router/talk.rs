@@ -362,7 +362,7 @@ mod tests {
     /// What the manual says where nothing is said: 50 of history, of what is found, of the audit, and to who comes in.
     #[test]
     fn a_page_has_fifty_lines_where_nothing_else_is_said() {
-        let key = crate::model::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
+        let key = crate::config::OperatorKey::new("a-key-that-is-long-enough").ok();
         let kept = Some((MemoryStore::default(), crate::model::roles::Policy::default()));
         let config = Config { operator_key: key, ..quick() };
         let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });

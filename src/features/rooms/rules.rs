@@ -154,8 +154,8 @@ impl Turn<'_, Features> {
         let modes = room.features.rooms.modes();
         self.show_speaker(id);
         self.record_room(&name);
-        let doer = self.doer(id);
-        self.act(&doer, "mode", Some(&name), "", &modes);
+        let actor = self.actor(id);
+        self.act(&actor, "mode", Some(&name), "", &modes);
         self.tell_room(&name, Some(id), Event::feature(Modes { room: name.clone(), by, did, modes: modes.clone() }));
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }

@@ -254,7 +254,7 @@ impl Turn<'_, Features> {
     /// into the audit.
     fn tell_action(&mut self, id: ClientId, target: &str, mut action: Moderated) {
         self.show_speaker(id);
-        let actor = self.doer(id);
+        let actor = self.actor(id);
         self.act(&actor, action.effect.action(), action.room.as_ref(), target, &action.detail());
         action.by = self.name_of(id).ok();
         let room = action.room.clone();
