@@ -5,6 +5,7 @@ use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
 pub(crate) mod rules;
+pub(crate) mod state;
 pub mod told;
 pub mod verbs;
 

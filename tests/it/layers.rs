@@ -16,6 +16,7 @@ const LAYERS: &[&str] = &[
     "net",
     // What features know and hold.
     "features::moderation",
+    "features::operators::audit",
     "features::archive",
     "features::operators",
     "features::accounts",
@@ -33,7 +34,7 @@ const LAYERS: &[&str] = &[
     "features::archive::kept",
     "features::files::door",
     "features::lab::watched",
-    "features::operators::rehash",
+    "features::operators::reload",
     // What they do with it.
     "features::presence::rules",
     "features::rooms::rules",
