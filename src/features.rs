@@ -176,7 +176,7 @@ impl Hooks for Features {
         let Some(call) = message.open::<Call>() else { return };
         match call {
             Call::Ask { question, is_private, reply } => turn.ask_for_door(question, is_private, reply),
-            Call::Look { who, what, reply } => reply(turn.looked(who, &what)),
+            Call::MayRead { who, what, reply } => reply(turn.charged_access(who, &what)),
             Call::Read { who, question, reply } => turn.read_for_door(who, *question, reply),
             Call::Rights { client, reply } => reply(turn.rights(client)),
             Call::Store(report) => turn.report(report),
