@@ -212,7 +212,7 @@ impl Hooks for Features {
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
         turn.not_banned_from(id, room)?;
-        turn.may_pass_door(id, room, key)
+        turn.may_enter_closed(id, room, key)
     }
 
     fn may_follow(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
