@@ -175,7 +175,7 @@ impl Hooks for Features {
         let Some(call) = message.open::<Call>() else { return };
         match call {
             Call::Ask { question, is_private, reply } => turn.ask_for_door(question, is_private, reply),
-            Call::Look { who, what, reply } => reply(turn.looked(who, &what)),
+            Call::MayRead { who, what, reply } => reply(turn.charged_access(who, &what)),
             Call::Read { who, question, reply } => turn.read_for_door(who, *question, reply),
             Call::Rights { client, reply } => reply(turn.rights(client)),
             Call::Store(report) => turn.report(report),
@@ -208,7 +208,7 @@ impl Hooks for Features {
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
         turn.not_banned_from(id, room)?;
-        turn.may_pass_door(id, room, key)
+        turn.may_enter_closed(id, room, key)
     }
 
     fn may_follow(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
