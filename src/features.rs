@@ -147,7 +147,7 @@ impl Hooks for Features {
             next_lift: None,
             archive: None,
             files: None,
-            glass: None,
+            snapshots: None,
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::default(),
         }
@@ -360,11 +360,11 @@ impl Hooks for Features {
     }
 
     fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {
-        turn.begin_kept(messages)
+        turn.begin_turn(messages)
     }
 
     fn commit(turn: &mut Turn<'_, Self>) -> Commit {
-        turn.keep()
+        turn.commit_turn()
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
@@ -379,8 +379,8 @@ impl Hooks for Features {
         turn.page_of_history(room, query)
     }
 
-    fn so_far(turn: &Turn<'_, Self>) -> Vec<Arc<Envelope>> {
-        turn.router.so_far(turn.now.wall)
+    fn backlog(turn: &Turn<'_, Self>) -> Vec<Arc<Envelope>> {
+        turn.router.backlog(turn.now.wall)
     }
 
     fn stats(turn: &Turn<'_, Self>, stats: &mut Vec<Stat>) {
@@ -404,8 +404,8 @@ impl Hooks for Features {
     }
 
     fn turned(router: &Router<Self>, messages: u64, took: Duration) {
-        if let Some(glass) = &router.features.glass {
-            glass.lab.turned(messages, took);
+        if let Some(snapshots) = &router.features.snapshots {
+            snapshots.lab.turned(messages, took);
         }
     }
 }

@@ -348,7 +348,7 @@ pub trait Hooks: Sized {
     }
 
     /// What a tap that comes now has to be shown first.
-    fn so_far(_: &Turn<'_, Self>) -> Vec<Arc<Envelope>> {
+    fn backlog(_: &Turn<'_, Self>) -> Vec<Arc<Envelope>> {
         Vec::new()
     }
 

@@ -226,7 +226,7 @@ impl<F: Hooks> Turn<'_, F> {
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
             Message::Tell(id, text) => self.tell(id, Event::Note { room: None, text }),
             Message::Tap(deliver) => {
-                let pending = F::so_far(self);
+                let pending = F::backlog(self);
                 self.router.taps.push(Tap { deliver, pending });
             }
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),

@@ -1,4 +1,4 @@
-//! The glass wall: what the server's threads are doing at this moment, for people who want to learn from it (`--lab`).
+//! Inspection: what the server's threads are doing at this moment, for people who want to learn from it (`--lab`).
 //!
 //! A snapshot is taken only for a client that asks for one. Each connection notes when it began to wait in a read or in a write
 //! (`Watched`); the system says of every thread whether it works or sleeps; the router adds what waits for whom.
@@ -19,15 +19,15 @@ pub use inspection::{Doing, Inspection, Queue, Thread, Turns};
 
 mod chaos;
 
-pub(crate) mod glass;
+pub(crate) mod snapshots;
 mod inspection;
 pub(crate) mod rules;
 pub mod verbs;
 pub mod watched;
 
-/// How often those who watch get a picture.
+/// How often those who watch get a snapshot.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
-/// The most threads and queues that are shown, so that a picture fits a screen however many people are here.
+/// The most threads and queues that are shown, so that a snapshot fits a screen however many people are here.
 const THREADS: usize = 24;
 pub(crate) const QUEUES: usize = 12;
 /// The server's own threads, which come first.
@@ -35,17 +35,17 @@ const OWN: [&str; 4] = ["router", "accept", "metrics", "lab"];
 /// How many of the last turns are shown.
 const TURNS: usize = 256;
 
-/// What one server's threads note of themselves, and the last picture of them.
+/// What one server's threads note of themselves, and the last snapshot of them.
 pub struct Lab {
     /// What goes wrong here on purpose.
     chaos: Chaos,
     started: Instant,
     seats: Mutex<BTreeMap<ClientId, Arc<Seat>>>,
-    picture: Mutex<Arc<Picture>>,
+    snapshot: Mutex<Arc<Snapshot>>,
     /// The last turns, the oldest overwritten: how many messages, and how many microseconds.
     turns: [AtomicU64; TURNS],
     turn: AtomicUsize,
-    /// How many people get a picture each second.
+    /// How many people get a snapshot each second.
     pub(crate) watchers: AtomicUsize,
 }
 
@@ -63,7 +63,7 @@ struct Since(AtomicU64);
 
 /// The server's threads at one moment.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Picture {
+pub(crate) struct Snapshot {
     /// Those that are shown, the server's own first.
     pub(crate) threads: Vec<Thread>,
     /// How many there are in all.
@@ -74,9 +74,9 @@ pub(crate) struct Picture {
     pub(crate) turns: Vec<Turns>,
 }
 
-impl Picture {
+impl Snapshot {
     /// A server with one client, as the tests of the router alone see one.
-    pub(crate) fn of_one_client() -> Picture {
+    pub(crate) fn of_one_client() -> Snapshot {
         let threads = [
             ("router", None, Doing::AwaitingMessage),
             ("client-1", Some((ClientId(1), None)), Doing::Reading(Duration::ZERO)),
@@ -87,7 +87,7 @@ impl Picture {
             Thread { name, client, state: 'S', cpu, doing }
         });
         let turns = vec![Turns { from: 1, to: 1, count: 1, longest: Duration::ZERO }];
-        Picture { all: threads.len(), threads: threads.to_vec(), tickets: HashMap::new(), turns }
+        Snapshot { all: threads.len(), threads: threads.to_vec(), tickets: HashMap::new(), turns }
     }
 }
 
@@ -135,7 +135,7 @@ impl Lab {
             chaos,
             started: now,
             seats: Mutex::default(),
-            picture: Mutex::default(),
+            snapshot: Mutex::default(),
             turns: [const { AtomicU64::new(0) }; TURNS],
             turn: AtomicUsize::new(0),
             watchers: AtomicUsize::new(0),
@@ -147,7 +147,7 @@ impl Lab {
         self.watchers.load(Relaxed) > 0
     }
 
-    /// Takes a picture. Reads files of the system, so it is never the router who does it.
+    /// Takes a snapshot. Reads files of the system, so it is never the router who does it.
     pub fn look(&self, now: Instant) {
         let tasks = process::tasks();
         let seats = self.seats().clone();
@@ -166,18 +166,18 @@ impl Lab {
         threads.truncate(THREADS);
         let out = |seat: &Seat| MESSAGES.saturating_sub(seat.credits.get().map_or(MESSAGES, Credits::free));
         let tickets = seats.iter().map(|(id, seat)| (*id, out(seat))).collect();
-        self.show(Picture { threads, all, tickets, turns: self.last_turns() });
+        self.show(Snapshot { threads, all, tickets, turns: self.last_turns() });
     }
 
-    /// Puts a picture in the place of the last one.
-    pub(crate) fn show(&self, picture: Picture) {
-        *self.picture.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(picture);
+    /// Puts a snapshot in the place of the last one.
+    pub(crate) fn show(&self, snapshot: Snapshot) {
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    /// The last picture.
-    pub(crate) fn picture(&self) -> Arc<Picture> {
+    /// The last snapshot.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         // Held for as long as it takes to copy a pointer.
-        self.picture.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes a turn of the router.

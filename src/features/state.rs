@@ -7,7 +7,7 @@ use crate::features::archive::reads::Reads;
 use crate::features::archive::state::{Archive, Then};
 use crate::features::archive::store::Question;
 use crate::features::files::Files;
-use crate::features::lab::glass::Glass;
+use crate::features::lab::snapshots::Snapshots;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
@@ -33,7 +33,7 @@ pub struct Features {
     /// What is known of files; `None` if none are passed on.
     pub(crate) files: Option<Arc<Files>>,
     /// `None` where the server is no lab.
-    pub(crate) glass: Option<Glass>,
+    pub(crate) snapshots: Option<Snapshots>,
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
 }

@@ -21,7 +21,7 @@ use crate::features::VERBS;
 use crate::features::archive::store::Report;
 use crate::features::files::Files;
 use crate::features::files::door::{Desk, Peer};
-use crate::features::lab::{Lab, Picture};
+use crate::features::lab::{Lab, Snapshot};
 use crate::features::message::Call;
 use crate::features::operators::reload::WAITING;
 use crate::metrics::Metrics;
@@ -222,7 +222,7 @@ fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, mps
     if setup.config.lab {
         // There are no threads here, but a transcript may show how they would be shown.
         let lab = Lab::new(setup.config.chaos, Instant::now());
-        lab.show(Picture::of_one_client());
+        lab.show(Snapshot::of_one_client());
         let _nobody_is_woken = router.show(Arc::new(lab));
     }
     (router, files, reports)

@@ -21,7 +21,7 @@ fn picture(client: &mut TestClient) -> Vec<String> {
     std::iter::from_fn(|| client.line().filter(|line| !line.contains(" END INSPECT *"))).collect()
 }
 
-// ---- the glass wall ----
+// ---- an inspection ----
 
 #[test]
 fn a_picture_comes_each_second_until_it_is_switched_off() {

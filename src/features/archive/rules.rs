@@ -29,8 +29,8 @@ pub(crate) use pages::carry_out;
 mod pages;
 mod questions;
 
-/// How long people wait for a turn to be kept. A store that takes longer has failed: the chat goes on without it, and says so.
-const KEPT_WITHIN: Duration = Duration::from_secs(10);
+/// How long clients wait for a turn to be committed. A store that takes longer has failed: the chat goes on without it, and says so.
+const COMMIT_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the start a tap is still shown all that was loaded, which is more than memory keeps.
 pub(crate) const SEED_FOR: Duration = Duration::from_secs(10);
 /// How long a client waits for an answer of the store.
@@ -59,11 +59,11 @@ impl Router<Features> {
 
     /// Whether the store has yet to say what became of a turn, or of a question that it was asked.
     pub fn waits_for_store(&self) -> bool {
-        self.features.archive.as_ref().is_some_and(|archive| archive.held.is_some() || !archive.in_store.is_empty())
+        self.features.archive.as_ref().is_some_and(|archive| archive.pending.is_some() || !archive.in_store.is_empty())
     }
 
     /// What a tap that comes now has to know to be up to date: the rooms, and what was said in them.
-    pub(crate) fn so_far(&self, now: chrono::DateTime<chrono::Utc>) -> Vec<Arc<Envelope>> {
+    pub(crate) fn backlog(&self, now: chrono::DateTime<chrono::Utc>) -> Vec<Arc<Envelope>> {
         let Some(archive) = &self.features.archive else { return Vec::new() };
         let mut events = archive.seed.clone();
         for room in self.rooms.values() {
@@ -142,7 +142,7 @@ impl Turn<'_, Features> {
     }
 
     /// Looks at what the store has to say of turns. While the turn before is being kept everything else waits.
-    pub(crate) fn begin_kept(&mut self, messages: &mut dyn Iterator<Item = Message>) -> Commit {
+    pub(crate) fn begin_turn(&mut self, messages: &mut dyn Iterator<Item = Message>) -> Commit {
         let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
         let (mut failed, mut recovered) = (None, false);
         for message in messages {
@@ -155,13 +155,13 @@ impl Turn<'_, Features> {
             };
             match report {
                 Some(Call::Store(Report::Kept(turn))) => {
-                    archive.held.take_if(|(held, _)| *held <= turn);
+                    archive.pending.take_if(|(pending, _)| *pending <= turn);
                     if turn >= archive.turn && std::mem::take(&mut archive.is_lost) {
                         recovered = archive.trouble.take().is_some();
                     }
                 }
                 Some(Call::Store(Report::NotKept { turn, why })) => {
-                    archive.held.take_if(|(held, _)| *held <= turn);
+                    archive.pending.take_if(|(pending, _)| *pending <= turn);
                     failed = Some(why);
                 }
                 Some(Call::Store(Report::Recovered)) => {
@@ -171,11 +171,15 @@ impl Turn<'_, Features> {
                 _ => {}
             }
         }
-        if archive.held.take_if(|(_, since)| self.now.mono.saturating_duration_since(*since) >= KEPT_WITHIN).is_some() {
+        if archive
+            .pending
+            .take_if(|(_, since)| self.now.mono.saturating_duration_since(*since) >= COMMIT_WITHIN)
+            .is_some()
+        {
             archive.is_lost = true;
             failed = Some(Text::own("the store does not answer; its log may say why"));
         }
-        if archive.held.is_some() {
+        if archive.pending.is_some() {
             return Commit::Later;
         }
         if let Some(why) = failed
@@ -193,7 +197,7 @@ impl Turn<'_, Features> {
     }
 
     /// Hands the store what has changed since it was done last.
-    pub(crate) fn keep(&mut self) -> Commit {
+    pub(crate) fn commit_turn(&mut self) -> Commit {
         let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
         let rooms = &self.router.rooms;
         let record = Record {
@@ -217,7 +221,7 @@ impl Turn<'_, Features> {
             Keeping::Wait if archive.is_lost => Commit::Now,
             Keeping::Go => Commit::Now,
             Keeping::Wait => {
-                archive.held = Some((turn, self.now.mono));
+                archive.pending = Some((turn, self.now.mono));
                 Commit::Later
             }
         }
@@ -495,7 +499,7 @@ mod tests {
     fn a_store_that_says_nothing_is_not_waited_for_until_it_has_kept_everything() {
         let mut house = House::with(&["ani", "budi"]);
         house.says(1, "MSG=1:one");
-        house.after(KEPT_WITHIN);
+        house.after(COMMIT_WITHIN);
         assert_eq!(words(&house.hears(2)), ["one"]);
         house.says(1, "two");
         assert_eq!(words(&house.hears(2)), ["two"], "no client waits for it");

@@ -27,7 +27,7 @@ pub(crate) struct Archive {
     /// The bans and mutes of the server, if they changed.
     pub(crate) bans: Option<Box<[Ban]>>,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
-    pub(crate) held: Option<(u64, Moment)>,
+    pub(crate) pending: Option<(u64, Moment)>,
     /// Why nothing is kept at the moment.
     pub(crate) trouble: Option<Text>,
     /// It did not answer in time, and the router does not wait for it until it has kept all that it was given.
@@ -95,7 +95,7 @@ impl Archive {
             forgotten: Vec::new(),
             acts: Vec::new(),
             bans: None,
-            held: None,
+            pending: None,
             trouble: None,
             is_lost: false,
             seed,

@@ -1,4 +1,4 @@
-//! The router's side of the glass wall: what waits for whom, beside the picture that others take of the threads.
+//! The router's side of an inspection: what waits for whom, beside the snapshot that others take of the threads.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use crate::chat::message::INBOX;
 use crate::chat::router::{Router, Turn};
-use crate::features::lab::glass::Glass;
+use crate::features::lab::snapshots::Snapshots;
 use crate::features::lab::verbs::Inspect;
 use crate::features::lab::{Inspection, Lab, QUEUES, Queue};
 use crate::features::state::{Answer, Features};
@@ -18,20 +18,20 @@ use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
 
 impl Router<Features> {
-    /// Lets people look inside. Who waits on what is returned takes a picture whenever something comes, and says so by
+    /// Lets people look inside. Who waits on what is returned takes a snapshot whenever something comes, and says so by
     /// [`Call::Sampled`](crate::features::message::Call::Sampled).
     pub fn show(&mut self, lab: Arc<Lab>) -> Receiver<()> {
         let (wake, woken) = mpsc::sync_channel(1);
-        self.features.glass = Some(Glass { lab, wake, watchers: BTreeSet::new() });
+        self.features.snapshots = Some(Snapshots { lab, wake, watchers: BTreeSet::new() });
         woken
     }
 
     /// A client is gone, or does not want to watch any more.
     pub(crate) fn stop_showing(&mut self, id: ClientId) {
-        if let Some(glass) = &mut self.features.glass
-            && glass.watchers.remove(&id)
+        if let Some(snapshots) = &mut self.features.snapshots
+            && snapshots.watchers.remove(&id)
         {
-            glass.lab.watchers.store(glass.watchers.len(), Relaxed);
+            snapshots.lab.watchers.store(snapshots.watchers.len(), Relaxed);
         }
     }
 }
@@ -52,14 +52,14 @@ pub(crate) fn carry_out(
 
 impl Turn<'_, Features> {
     fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, Refusal> {
-        let Some(glass) = &mut self.router.features.glass else { return Err(NO_LAB) };
+        let Some(snapshots) = &mut self.router.features.snapshots else { return Err(NO_LAB) };
         match watch {
             None => return Ok(Answer::Block(self.inspection().ok_or(NO_LAB)?)),
             Some(true) => {
-                glass.watchers.insert(id);
-                glass.lab.watchers.store(glass.watchers.len(), Relaxed);
-                // Where one waits already, the lab is about to take a picture in any case.
-                let _woken_already = glass.wake.try_send(());
+                snapshots.watchers.insert(id);
+                snapshots.lab.watchers.store(snapshots.watchers.len(), Relaxed);
+                // Where one waits already, the lab is about to take a snapshot in any case.
+                let _woken_already = snapshots.wake.try_send(());
             }
             Some(false) => self.router.stop_showing(id),
         }
@@ -72,27 +72,28 @@ impl Turn<'_, Features> {
 
     /// Gives the snapshot that was just taken to all clients that watch. One that has not taken the last one gets none.
     pub(crate) fn show_watchers(&mut self) {
-        let watchers = self.router.features.glass.as_ref().map_or_else(BTreeSet::new, |glass| glass.watchers.clone());
+        let watchers =
+            self.router.features.snapshots.as_ref().map_or_else(BTreeSet::new, |snapshots| snapshots.watchers.clone());
         let Some(block) = self.inspection().filter(|_| !watchers.is_empty()) else { return };
-        let picture = Envelope::new(self.now.wall, Event::Block(block));
+        let snapshot = Envelope::new(self.now.wall, Event::Block(block));
         for id in watchers {
             if self.clients.get(id).is_some_and(|client| client.sender.waiting() == 0) {
-                self.push(id, &picture);
+                self.push(id, &snapshot);
             }
         }
     }
 
-    /// The last picture, with names beside the threads, and what waits for each client.
+    /// The last snapshot, with names beside the threads, and what waits for each client.
     fn inspection(&self) -> Option<Block> {
-        let picture = self.router.features.glass.as_ref()?.lab.picture();
-        let mut threads = picture.threads.clone();
+        let snapshot = self.router.features.snapshots.as_ref()?.lab.snapshot();
+        let mut threads = snapshot.threads.clone();
         for (id, name) in threads.iter_mut().filter_map(|thread| thread.client.as_mut()) {
             *name = self.clients.get(*id).and_then(|client| client.name.clone());
         }
         let mut queues: Vec<Queue> = Vec::new();
         for client in self.clients.iter() {
             let (events, outbox, queue) = client.sender.depths();
-            let tickets = picture.tickets.get(&client.id).copied().unwrap_or(0);
+            let tickets = snapshot.tickets.get(&client.id).copied().unwrap_or(0);
             queues.push(Queue { id: client.id, name: client.name.clone(), events, outbox, queue, tickets });
         }
         let all_clients = queues.len();
@@ -100,8 +101,8 @@ impl Turn<'_, Features> {
         queues.truncate(QUEUES);
         let metrics = &self.router.metrics;
         let inbox = (metrics.inbox.load(Relaxed) + metrics.held.load(Relaxed), INBOX);
-        let turns = picture.turns.clone();
-        let all_threads = picture.all;
+        let turns = snapshot.turns.clone();
+        let all_threads = snapshot.all;
         Some(Block::new("INSPECT", Inspection { threads, all_threads, inbox, queues, all_clients, turns }))
     }
 }

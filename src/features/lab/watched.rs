@@ -26,17 +26,17 @@ pub struct WatchedThreads(Arc<Lab>);
 pub fn open(server: &mut Server<Features>) -> Option<WatchedThreads> {
     let config = server.handle().config();
     let lab = config.lab.then(|| Arc::new(Lab::new(config.chaos, Instant::now())))?;
-    server.with(Glass { lab: lab.clone(), wake: None });
+    server.with(Sampler { lab: lab.clone(), wake: None });
     Some(WatchedThreads(lab))
 }
 
-/// The lab as a part of a server: a thread takes pictures as long as the router wants them.
-struct Glass {
+/// The lab as a part of a server: a thread takes snapshots as long as the router wants them.
+struct Sampler {
     lab: Arc<Lab>,
     wake: Option<Receiver<()>>,
 }
 
-impl Part<Features> for Glass {
+impl Part<Features> for Sampler {
     fn join(&mut self, handle: &ServerHandle) {
         handle.share(self.lab.clone());
         let lab = self.lab.clone();
@@ -54,12 +54,12 @@ impl Part<Features> for Glass {
     fn start<'scope, 'env>(&'env mut self, starting: &Starting<'scope, 'env>) -> io::Result<()> {
         let Some(wake) = self.wake.take() else { return Ok(()) };
         let (lab, handle) = (&self.lab, starting.handle());
-        starting.thread("lab", move || take_pictures(lab, &wake, || handle.send(Call::Sampled.into())))
+        starting.thread("lab", move || take_snapshots(lab, &wake, || handle.send(Call::Sampled.into())))
     }
 }
 
-/// Takes a picture each second as long as a client watches, and tells so by `taken`. Ends when the other end of `wake` is dropped.
-fn take_pictures(lab: &Lab, wake: &Receiver<()>, taken: impl Fn()) {
+/// Takes a snapshot each second as long as a client watches, and tells so by `taken`. Ends when the other end of `wake` is dropped.
+fn take_snapshots(lab: &Lab, wake: &Receiver<()>, taken: impl Fn()) {
     while wake.recv().is_ok() {
         while lab.is_watched() {
             lab.look(Instant::now());

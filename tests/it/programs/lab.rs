@@ -1,5 +1,5 @@
 //! The lab from outside, in the server program: the walk-through of docs/lab.md, in which each command is run in a terminal of its
-//! own as it stands there and what it shows is compared with what the paper says; and what is seen through the glass wall.
+//! own as it stands there and what it shows is compared with what the paper says; and what is seen by an inspection.
 
 use std::collections::HashMap;
 use std::fs;
@@ -153,7 +153,7 @@ fn every_step_of_the_walk_through_shows_what_the_paper_says() {
     assert!(commands > 20 && typed > 30, "only {commands} commands and {typed} lines were found");
 }
 
-// ---- the glass wall, in a process of its own: the threads of all that runs in one are in the picture ----
+// ---- an inspection, in a process of its own: the threads of all that runs in one are in the picture ----
 
 /// The rows of one picture.
 fn look(client: &mut TestClient) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Who looks into the lab all the time.
+//! The clients that get a snapshot each second.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::sync::mpsc::SyncSender;
 use crate::features::lab::Lab;
 use crate::model::names::ClientId;
 
-/// The lab, and who looks into it all the time.
-pub(crate) struct Glass {
+/// The lab, and the clients that get a snapshot of it each second.
+pub(crate) struct Snapshots {
     pub(crate) lab: Arc<Lab>,
     /// Lets the lab's thread take snapshots as long as a client watches. It ends when this is dropped.
     pub(crate) wake: SyncSender<()>,
