@@ -185,7 +185,7 @@ impl Hooks for Features {
             Call::Sampled => turn.show_watchers(),
             Call::Reloaded(number, outcome) => turn.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => {
-                let outcome = turn.look_at_key(&key, &Actor::page(from), is_private);
+                let outcome = turn.check_key(&key, &Actor::page(from), is_private);
                 reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
             }
             Call::Order { order, from, reply } => turn.ordered(order, &Actor::page(from), reply),
