@@ -9,7 +9,6 @@ use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::archive::reads::Reads;
-use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::{Actor, Operators};
@@ -120,6 +119,9 @@ const COMMANDS: &[CarryOut] = &[
     accounts::rules::carry_out,
     archive::rules::carry_out,
     dice::carry_out,
+    files::rules::carry_out,
+    lab::rules::carry_out,
+    line_editing::carry_out,
     messages::rules::carry_out,
     moderation::rules::carry_out,
     operators::rules::carry_out,
@@ -153,9 +155,6 @@ impl Hooks for Features {
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
-            Command::Files(room) => turn.list_files(id, room),
-            Command::Inspect { watch } => turn.inspect(id, watch),
             Command::Feature(command) => {
                 let answer = COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, &command));
                 answer.unwrap_or(Err(NOT_HERE))
@@ -184,10 +183,7 @@ impl Hooks for Features {
             Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => turn.show_watchers(),
             Call::Reloaded(number, outcome) => turn.reloaded(number, outcome),
-            Call::Operator { key, from, is_private, reply } => {
-                let outcome = turn.check_key(&key, &Actor::page(from), is_private);
-                reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
-            }
+            Call::Operator { key, from, is_private, reply } => turn.check_key_by_call(&key, from, is_private, reply),
             Call::Order { order, from, reply } => turn.ordered(order, &Actor::page(from), reply),
             Call::Rules(policy) => turn.set_rules(policy),
         }
