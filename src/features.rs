@@ -14,8 +14,9 @@ use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::{Doer, Operators};
 use crate::features::presence::state::Presence;
+use crate::features::rooms::state::RoomLimits;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Envelope, Leave, Tag};
+use crate::model::event::{Envelope, Event, Leave, Tag};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -110,6 +111,7 @@ pub mod moderation;
 pub mod operators;
 pub mod presence;
 pub mod rooms;
+pub mod limits;
 pub(crate) mod state;
 #[cfg(all(test, not(shuttle)))]
 mod together;
@@ -147,7 +149,8 @@ impl Hooks for Features {
             files: None,
             glass: None,
             operators: Operators::new(config.operator_key.clone()),
-            presence: Presence::default(),
+            presence: Presence::new(config.arrivals),
+            room_limits: RoomLimits::new(config),
         }
     }
 
@@ -226,15 +229,6 @@ impl Hooks for Features {
         turn.not_banned_from(id, room).is_ok()
     }
 
-    fn may_open_many(turn: &Turn<'_, Self>, id: ClientId) -> bool {
-        turn.role(id) >= Role::Op
-    }
-
-    fn is_lasting(turn: &Turn<'_, Self>, room: &Room) -> bool {
-        let is_worth_it = room.is_worth_keeping() || !room.features.op_accounts.is_empty();
-        room.features.is_kept && turn.router.features.archive.is_some() && is_worth_it
-    }
-
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
         // A room with a key may be known by those who have none; one by invitation may not.
         !room.features.invite_only || room.members.contains(&id)
@@ -301,6 +295,8 @@ impl Hooks for Features {
     }
 
     fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
+        turn.router.features.room_limits = RoomLimits::new(config);
+        turn.router.features.presence.set_arrivals(config.arrivals);
         turn.router.features.reads.set(config.read_burst, config.reads_per_second);
         turn.router.reload_files(config);
         turn.rename_those_like_the_server();
@@ -319,7 +315,12 @@ impl Hooks for Features {
         turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
-            turn.router.rooms.values_mut().for_each(|room| room.features.invited.retain(|id| *id != client.id));
+            for room in turn.router.rooms.values_mut() {
+                room.features.invited.retain(|id| *id != client.id);
+                if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(client.id)) {
+                    opener.person = None;
+                }
+            }
         }
     }
 
@@ -331,16 +332,42 @@ impl Hooks for Features {
         turn.remember_whisperer(from, to);
     }
 
-    fn renamed(turn: &mut Turn<'_, Self>, old: &Name, new: &Name) {
-        turn.router.features.presence.rename(old, new);
+    fn renamed(turn: &mut Turn<'_, Self>, id: ClientId, renamed: &Arc<Envelope>) {
+        turn.announce_name(id, renamed);
+        if let Event::Renamed { old, new, .. } = &renamed.event {
+            turn.router.features.presence.rename(old, new);
+        }
     }
 
-    fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
+    fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, joined: Option<Event>) {
         turn.give_ops(id, room);
+        turn.announce_arrival(id, room, joined);
+    }
+
+    fn exited(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, left: Option<Event>) {
+        turn.announce_exit(id, room, left);
+    }
+
+    fn signed_on(turn: &mut Turn<'_, Self>, id: ClientId) {
+        turn.begin_quietly(id);
+    }
+
+    fn chose(turn: &mut Turn<'_, Self>, id: ClientId) {
+        turn.watch_presence(id);
+    }
+
+    fn speaks(turn: &mut Turn<'_, Self>, id: ClientId) {
+        turn.show_speaker(id);
+    }
+
+    fn open_room(turn: &mut Turn<'_, Self>, id: ClientId) -> Result<RoomState, Refusal> {
+        turn.new_room(id)
     }
 
     fn show_room(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
         turn.show_topic(id, room);
+        turn.show_history(id, room);
+        turn.show_crowd(id, room);
     }
 
     fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
@@ -350,6 +377,7 @@ impl Hooks for Features {
     fn mend(turn: &mut Turn<'_, Self>) {
         for room in turn.router.rooms.values_mut() {
             room.features.ops.retain(|op| room.members.contains(op));
+            room.features.unannounced.retain(|hidden| room.members.contains(hidden));
         }
     }
 
@@ -367,6 +395,7 @@ impl Hooks for Features {
         turn.expire_files();
         turn.lift_what_is_over();
         turn.tick_operators();
+        turn.tick_presence();
     }
 
     fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::chat::limit::Guesses;
 use crate::config::Config;
+use crate::features::limits::Guesses;
 use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;

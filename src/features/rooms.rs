@@ -4,7 +4,9 @@ use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
+pub(crate) mod opening;
 pub(crate) mod rules;
+pub(crate) mod state;
 pub mod told;
 pub mod verbs;
 

@@ -12,6 +12,7 @@ use crate::features::lab::glass::Glass;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
+use crate::features::rooms::state::{Opener, RoomLimits};
 use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 use crate::model::text::Text;
@@ -38,6 +39,7 @@ pub struct Features {
     pub(crate) glass: Option<Glass>,
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
+    pub(crate) room_limits: RoomLimits,
 }
 
 /// A room with all that features know of it.
@@ -66,6 +68,13 @@ pub struct RoomState {
     pub(crate) bans: Bans,
     /// The smallest id that is kept anywhere.
     pub(crate) first_id: u64,
+    /// Members that the others were not told of yet: quiet users, and those that came when too many did. Of one user all
+    /// connections or none.
+    pub(crate) unannounced: BTreeSet<ClientId>,
+    /// Whether so many are in it that coming and going is told to few ([`CROWD`](crate::model::command::CROWD)).
+    pub(crate) is_crowded: bool,
+    /// Who opened it, since the start.
+    pub(crate) opener: Option<Opener>,
     /// Whether the store knows the room.
     pub(crate) is_kept: bool,
 }

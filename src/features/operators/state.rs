@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::chat::limit::Guesses;
+use crate::features::limits::Guesses;
 use crate::model::audit::{Act, Entry};
 use crate::model::event::Tag;
 use crate::model::names::ClientId;
