@@ -2,16 +2,19 @@
 
 pub mod chaos;
 pub mod hosts;
+mod change;
 mod changes;
 mod help;
 mod loaded;
+mod operator_key;
 mod setting;
 mod table;
 mod values;
 
-pub use crate::model::reload::{Change, When};
+pub use change::{Change, When};
 pub use help::{example, help};
 pub use loaded::{Loaded, Task, nearest};
+pub use operator_key::OperatorKey;
 pub use setting::{ConfigError, Origin, Set};
 pub use table::{SETTINGS, SWITCHES, Setting, address, address_or_off};
 pub use values::Config;

@@ -12,9 +12,9 @@ use crate::features::archive::reads::Reads;
 use crate::features::archive::store::Answer as StoreAnswer;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
-use crate::features::operators::state::{Doer, Operators};
+use crate::features::operators::state::{Actor, Operators};
 use crate::features::presence::state::Presence;
-use crate::features::rooms::state::RoomLimits;
+use crate::features::rooms::limits::RoomLimits;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Event, Leave, Tag};
 use crate::model::feature::FeatureCommand;
@@ -121,12 +121,12 @@ const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
     accounts::rules::carry_out,
     archive::rules::carry_out,
+    dice::carry_out,
     messages::rules::carry_out,
+    moderation::rules::carry_out,
     operators::rules::carry_out,
     presence::rules::carry_out,
     rooms::rules::carry_out,
-    dice::carry_out,
-    moderation::rules::carry_out,
 ];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;
@@ -156,13 +156,6 @@ impl Hooks for Features {
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::Announce(text) => turn.announce(id, text),
-            Command::Forget(room) => turn.forget_by_order(id, &room),
-            Command::Lockdown(on) => turn.lockdown(id, on),
-            Command::Rehash => turn.rehash(id),
-            Command::Shutdown(Some(after)) => turn.stop_after(id, after),
-            Command::Shutdown(None) => turn.stop_no_more(id),
-            Command::Audit { before, limit } => turn.audit(id, before, limit),
             Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
             Command::Files(room) => turn.list_files(id, room),
             Command::Inspect { watch } => turn.inspect(id, watch),
@@ -178,7 +171,7 @@ impl Hooks for Features {
     fn later(turn: &mut Turn<'_, Self>, id: ClientId, verb: &'static str, tag: Option<Tag>, later: state::Later) {
         match later {
             state::Later::Ask(question, then) => turn.ask(id, verb, tag, question, then),
-            state::Later::Rehash(number) => turn.wait_for_rehash(id, number, tag),
+            state::Later::Reload(number) => turn.wait_for_reload(id, number, tag),
         }
     }
 
@@ -193,12 +186,12 @@ impl Hooks for Features {
             Call::Uploaded { token, reply } => turn.uploaded(token, reply),
             Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => turn.show_watchers(),
-            Call::Rehashed(number, outcome) => turn.rehashed(number, outcome),
+            Call::Reloaded(number, outcome) => turn.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => {
-                let outcome = turn.look_at_key(&key, &Doer::page(from), is_private);
+                let outcome = turn.look_at_key(&key, &Actor::page(from), is_private);
                 reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
             }
-            Call::Order { order, from, reply } => turn.ordered(order, &Doer::page(from), reply),
+            Call::Order { order, from, reply } => turn.ordered(order, &Actor::page(from), reply),
             Call::Rules(policy) => turn.set_rules(policy),
         }
     }
@@ -231,12 +224,12 @@ impl Hooks for Features {
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
         // A room with a key may be known by those who have none; one by invitation may not.
-        !room.features.invite_only || room.members.contains(&id)
+        !room.features.rooms.invite_only || room.members.contains(&id)
     }
 
     fn may_read(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
         turn.not_banned_from(id, room)?;
-        turn.not_outside(Some(id), room)
+        turn.may_read_from_outside(Some(id), room)
     }
 
     fn may_speak(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
@@ -266,15 +259,15 @@ impl Hooks for Features {
     }
 
     fn is_op(id: ClientId, room: &Room) -> bool {
-        room.features.ops.contains(&id)
+        room.features.rooms.ops.contains(&id)
     }
 
     fn modes(room: &Room) -> Text {
-        room.modes()
+        room.features.rooms.modes()
     }
 
     fn topic(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Text {
-        match &room.features.topic {
+        match &room.features.rooms.topic {
             Some((_, text)) if turn.can_read(id, room) => text.clone(),
             _ => Text::default(),
         }
@@ -312,11 +305,12 @@ impl Hooks for Features {
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
+        turn.router.features.operators.forget(client.id);
         turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
             for room in turn.router.rooms.values_mut() {
-                room.features.invited.retain(|id| *id != client.id);
+                room.features.rooms.invited.retain(|id| *id != client.id);
                 if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(client.id)) {
                     opener.person = None;
                 }
@@ -371,12 +365,12 @@ impl Hooks for Features {
     }
 
     fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
-        turn.settle_room(room);
+        turn.after_leaving(room);
     }
 
     fn mend(turn: &mut Turn<'_, Self>) {
         for room in turn.router.rooms.values_mut() {
-            room.features.ops.retain(|op| room.members.contains(op));
+            room.features.rooms.ops.retain(|op| room.members.contains(op));
             room.features.unannounced.retain(|hidden| room.members.contains(hidden));
         }
     }

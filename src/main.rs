@@ -13,7 +13,7 @@ use chat_server::features::Server;
 use chat_server::features::figures::Exporter;
 use chat_server::features::files::door::FileDoor;
 use chat_server::features::lab::watched;
-use chat_server::features::operators::rehash::Rehashes;
+use chat_server::features::operators::reload::ReloadRequests;
 use chat_server::net::connection::Threads;
 use chat_server::net::server::ServerHandle;
 use chat_server::program::{complain, print};
@@ -75,7 +75,7 @@ fn reread(handle: &ServerHandle) -> Result<Vec<Change>, ConfigError> {
 }
 
 /// Reads the settings again whenever an operator wants it, until the server has ended.
-fn reread_for(operators: Rehashes, handle: &ServerHandle) {
+fn reread_for(operators: ReloadRequests, handle: &ServerHandle) {
     for operator in operators {
         let read = reread(handle);
         match &read {
@@ -127,7 +127,7 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = stop_on_signal(server.handle()) {
         return fail(1, &format!("error: cannot listen for signals: {error}"));
     }
-    let (operators, reader) = (Rehashes::of(&mut server), server.handle());
+    let (operators, reader) = (ReloadRequests::of(&mut server), server.handle());
     let settings = thread::Builder::new().name("settings".into()).spawn(move || reread_for(operators, &reader));
     let settings = match settings {
         Ok(thread) => thread,

@@ -106,8 +106,6 @@ pub(crate) struct State {
     pub(crate) away: Option<Text>,
     /// Whether it has shown that its name belongs to it.
     pub(crate) signed_in: bool,
-    /// Whether it has shown the operator key.
-    pub(crate) is_operator: bool,
     /// As whom others know it, if not as itself: the first connection of its account.
     pub(crate) person: Option<ClientId>,
     /// Set while it waits for an answer, with what it has asked for since.

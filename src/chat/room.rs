@@ -73,3 +73,52 @@ impl<R> Room<R> {
         lines.find(|line| line.version != Version::Deleted && is_meant(line))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::model::names::Name;
+    use crate::model::text::Text;
+
+    fn room() -> Room<()> {
+        Room::new(RoomName::lobby(), 10, 0, ())
+    }
+
+    fn say(room: &mut Room<()>, by: u64, version: Version) -> u64 {
+        let id = room.take_id();
+        let speech = Speech {
+            room: room.name.clone(),
+            id,
+            by: ClientId(by),
+            from: Name::parse("ani").unwrap(),
+            act: false,
+            re: None,
+            version,
+            signed: false,
+            cid: None,
+            file: None,
+            text: Text::default(),
+        };
+        room.history.push(id, Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech)));
+        id
+    }
+
+    #[test]
+    fn ids_go_on_behind_those_of_an_earlier_room_of_that_name() {
+        let mut room = Room::new(RoomName::lobby(), 10, 41, ());
+        assert_eq!((room.last_id(), room.take_id(), room.take_id(), room.last_id()), (41, 42, 43, 43));
+    }
+
+    #[test]
+    fn the_last_line_is_one_that_is_meant_and_not_deleted() {
+        let mut room = room();
+        let first = say(&mut room, 1, Version::First);
+        let second = say(&mut room, 2, Version::Edited);
+        say(&mut room, 1, Version::Deleted);
+        assert_eq!(room.last_line(|_| true).map(|line| line.id), Some(second));
+        assert_eq!(room.last_line(|line| line.by == ClientId(1)).map(|line| line.id), Some(first));
+        assert!(room.last_line(|line| line.by == ClientId(3)).is_none());
+    }
+}

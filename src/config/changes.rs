@@ -1,8 +1,8 @@
 //! Settings that are read again while the server runs: what is different, and what of it holds at once.
 
+use crate::config::change::{Change, When};
 use crate::config::table::{SETTINGS, Setting};
 use crate::config::values::Config;
-use crate::model::reload::{Change, When};
 
 impl Config {
     /// What is different in `new`.

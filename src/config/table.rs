@@ -4,11 +4,11 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
+use crate::config::change::When;
 use crate::config::hosts::Hosts;
+use crate::config::operator_key::OperatorKey;
 use crate::config::setting::{ConfigError, Origin, Set};
 use crate::config::values::Config;
-use crate::model::operator_key::OperatorKey;
-use crate::model::reload::When;
 use crate::model::text::{MAX_TEXT, Text};
 use crate::model::zone::Zone;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::chaos::Chaos;
 use crate::config::hosts::Hosts;
-use crate::model::operator_key::OperatorKey;
+use crate::config::operator_key::OperatorKey;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
 

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use crate::chat::message::{FeatureMessage, Message};
+use crate::config::Change;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::FileError;
 use crate::model::file::{To, Token};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::reload::Change;
 use crate::model::roles::{Policy, Role};
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
@@ -87,7 +87,7 @@ pub enum Call {
     /// The store has something to say.
     Store(Report),
     /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
-    Rehashed(u64, Result<Vec<Change>, Text>),
+    Reloaded(u64, Result<Vec<Change>, Text>),
     /// A user at a door has shown this as the operator key. The answer is [`Answer::Done`], or a refusal.
     Operator {
         /// What they have shown.

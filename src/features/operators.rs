@@ -1,13 +1,18 @@
 //! Operators of the server: they announce, lock down, reload and stop it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::model::feature::{Asked, FeatureCommand};
+use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
+use crate::model::text::Text;
 
-pub mod rehash;
+pub mod audit;
+pub mod reload;
 pub(crate) mod rules;
+mod settings;
 pub(crate) mod state;
 pub mod verbs;
 
@@ -18,6 +23,23 @@ pub enum Command {
     AskKey,
     /// Be an operator, by the operator key.
     Oper(Secret),
+    /// Send a line to all users.
+    Announce(Text),
+    /// Refuse new users, or accept them again.
+    Lockdown(bool),
+    /// End a room, with all that was said in it.
+    Forget(RoomName),
+    /// Read the settings again.
+    Reload,
+    /// Stop the server after this time; `None`: do not stop it after all.
+    Shutdown(Option<Duration>),
+    /// Show what was done with an operator's rights.
+    Audit {
+        /// Only acts with a smaller number.
+        before: Option<u64>,
+        /// The most acts.
+        limit: usize,
+    },
 }
 
 impl Asked for Command {
@@ -29,7 +51,7 @@ impl Asked for Command {
         match self {
             // No operator key begins or ends with a space.
             Command::AskKey => Ok(FeatureCommand::new(Command::Oper(Secret::new(typed?.reveal().trim())))),
-            Command::Oper(_) => typed.and(Err(Refusal::NO_TEXT)),
+            _ => typed.and(Err(Refusal::NO_TEXT)),
         }
     }
 }

@@ -4,7 +4,6 @@ use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
-pub(crate) mod crowds;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod typing;

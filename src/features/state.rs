@@ -12,10 +12,10 @@ use crate::features::lab::glass::Glass;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
-use crate::features::rooms::state::{Opener, RoomLimits};
-use crate::model::names::{ClientId, Name};
+use crate::features::rooms::limits::{Opener, RoomLimits};
+use crate::features::rooms::state::Settings;
+use crate::model::names::ClientId;
 use crate::model::now::Moment;
-use crate::model::text::Text;
 
 /// What a feature's command answers.
 pub(crate) type Answer = router::Answer<Features>;
@@ -48,22 +48,7 @@ pub(crate) type Room = room::Room<RoomState>;
 /// What features know of one room.
 #[derive(Default)]
 pub struct RoomState {
-    /// Those of the members who may change the room.
-    pub(crate) ops: BTreeSet<ClientId>,
-    /// The accounts that may change it whenever they come.
-    pub(crate) op_accounts: BTreeSet<Name>,
-    /// Who may come in although it is closed.
-    pub(crate) invited: Vec<ClientId>,
-    /// Who set the topic, and the topic.
-    pub(crate) topic: Option<(Name, Text)>,
-    /// `+i`: only the invited may enter.
-    pub(crate) invite_only: bool,
-    /// `+k`: only who knows this may enter.
-    pub(crate) key: Option<Text>,
-    /// `+m`: only operators speak.
-    pub(crate) moderated: bool,
-    /// `+t`: only operators set the topic.
-    pub(crate) topic_lock: bool,
+    pub(crate) rooms: Settings,
     /// Who may not come in, and who may not speak.
     pub(crate) bans: Bans,
     /// The smallest id that is kept anywhere.
@@ -84,5 +69,5 @@ pub enum Later {
     /// The store knows.
     Ask(Question, Then),
     /// The settings are read again, under this number.
-    Rehash(u64),
+    Reload(u64),
 }

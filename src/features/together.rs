@@ -38,7 +38,7 @@ fn bans_and_mutes_forget_a_connection_that_is_gone() {
 /// A page asks for its rights when this comes, and not whenever anything is said to all.
 #[test]
 fn who_may_do_something_else_is_told_by_an_event_of_its_own() {
-    let key = crate::model::operator_key::OperatorKey::new("a-key-that-is-long-enough").unwrap();
+    let key = crate::config::OperatorKey::new("a-key-that-is-long-enough").unwrap();
     let config = Config { operator_key: Some(key), ..quick() };
     let (registry, shelf) = (Registry::new(), Shelf::default());
     let mut router = Router::<Features>::new(&config, registry, Arc::new(Metrics::new(Moment::now())));
@@ -116,8 +116,8 @@ fn traces(router: &Router<Features>, id: ClientId) -> Vec<String> {
     for room in router.rooms.values() {
         let name = &room.name;
         note(&format!("the members of {name}"), room.members.contains(&id));
-        note(&format!("the operators of {name}"), room.features.ops.contains(&id));
-        note(&format!("the invited of {name}"), room.features.invited.contains(&id));
+        note(&format!("the operators of {name}"), room.features.rooms.ops.contains(&id));
+        note(&format!("the invited of {name}"), room.features.rooms.invited.contains(&id));
         note(&format!("the unannounced of {name}"), room.features.unannounced.contains(&id));
         note(
             &format!("who opened {name}"),
@@ -160,7 +160,7 @@ proptest! {
     /// ignorer is known.
     #[test]
     fn of_who_has_left_no_number_is_kept(deeds in proptest::collection::vec(deed(), 1..120)) {
-        let key = crate::model::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
+        let key = crate::config::OperatorKey::new("a-key-that-is-long-enough").ok();
         let config = Config { spam_lines: 60, arrivals: 3, operator_key: key, rooms_each: 9, ..quick() };
         let kept = Some((MemoryStore::default(), crate::model::roles::Policy::default()));
         let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });

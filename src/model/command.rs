@@ -1,7 +1,5 @@
 //! What a client can ask for.
 
-use std::time::Duration;
-
 use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
@@ -66,23 +64,6 @@ pub enum Command {
     Ping(Text),
     /// The last refusal, with its numbers.
     Why,
-    /// Send a line to all users.
-    Announce(Text),
-    /// Refuse new users, or accept them again.
-    Lockdown(bool),
-    /// Have a room be no more.
-    Forget(RoomName),
-    /// Read the settings again.
-    Rehash,
-    /// Stop the server after this time; `None`: do not stop it after all.
-    Shutdown(Option<Duration>),
-    /// What was done by power.
-    Audit {
-        /// Only acts with a smaller number.
-        before: Option<u64>,
-        /// The most acts.
-        limit: usize,
-    },
     /// Send a file, which comes by the file door.
     SendFile {
         /// The recipient.

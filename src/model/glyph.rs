@@ -1,6 +1,6 @@
 //! How wide characters are on a terminal, and which of them belong together.
 //!
-//! The tables of widths come from Unicode 14, those of pictures, of what is invisible and of scripts without spaces from Unicode 17. Of the first three: wide is what UAX #11 ("East Asian Width") calls W or F; no width has what only
+//! The tables of widths come from Unicode 14, those of what is invisible and of scripts without spaces from Unicode 17. Of the first three: wide is what UAX #11 ("East Asian Width") calls W or F; no width has what only
 //! changes its neighbours (the general categories Mn, Me and Cf, and the vowels and ends of Korean syllables); and a mark
 //! with a width of its own (Mc) belongs to the letter before it, as UAX #29 has it. A range goes on over characters that do
 //! not exist yet. Not covered: marks with a width outside the scripts of the basic plane, and consonants that are written as

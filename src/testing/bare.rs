@@ -23,7 +23,7 @@ use crate::features::files::Files;
 use crate::features::files::door::{Desk, Peer};
 use crate::features::lab::{Lab, Picture};
 use crate::features::message::Call;
-use crate::features::operators::rehash::WAITING;
+use crate::features::operators::reload::WAITING;
 use crate::metrics::Metrics;
 use crate::model::command::Command;
 use crate::model::event::{Leave, Warning};
@@ -46,7 +46,7 @@ pub struct Bare {
     reports: mpsc::Receiver<Report>,
     /// Who wants the settings read again, the settings in force, and what there is to read. Nothing, until something is
     /// written there.
-    rehashes: mpsc::Receiver<u64>,
+    reloads: mpsc::Receiver<u64>,
     in_force: Config,
     file: Option<Result<Config, String>>,
     now: Now,
@@ -110,12 +110,12 @@ impl Bare {
         let setup = setup.into();
         let (router, files, reports) = router(&setup, now);
         let in_force = setup.config.clone();
-        let (_nobody, rehashes) = mpsc::sync_channel(0);
+        let (_nobody, reloads) = mpsc::sync_channel(0);
         Bare {
             setup,
             router,
             reports,
-            rehashes,
+            reloads,
             in_force,
             file: None,
             now,
@@ -148,16 +148,16 @@ impl Bare {
                 _ => panic!("a loss is the end of a client"),
             }));
         }
-        while let Ok(number) = self.rehashes.try_recv() {
+        while let Ok(number) = self.reloads.try_recv() {
             let read = self.file.clone().unwrap_or_else(|| Ok(self.in_force.clone()));
             let messages = match read {
                 Ok(mut new) => {
                     let changes = self.in_force.changes(&new);
                     new.keep_until_restart(&self.in_force);
                     self.in_force = new.clone();
-                    vec![Message::Reload(Arc::new(new)), Call::Rehashed(number, Ok(changes)).into()]
+                    vec![Message::Reload(Arc::new(new)), Call::Reloaded(number, Ok(changes)).into()]
                 }
-                Err(wrong) => vec![Call::Rehashed(number, Err(Text::own(wrong))).into()],
+                Err(wrong) => vec![Call::Reloaded(number, Err(Text::own(wrong))).into()],
             };
             self.turn(messages);
         }
@@ -359,9 +359,9 @@ impl Stage for Bare {
 
     fn edit(&mut self, key: &str, value: &str) -> bool {
         if self.file.is_none() {
-            let (sender, rehashes) = mpsc::sync_channel(WAITING);
-            self.router.rehash_by(sender);
-            self.rehashes = rehashes;
+            let (sender, reloads) = mpsc::sync_channel(WAITING);
+            self.router.reload_by(sender);
+            self.reloads = reloads;
         }
         let mut file = self.file.take().and_then(Result::ok).unwrap_or_else(|| self.in_force.clone());
         let setting = SETTINGS.iter().find(|setting| setting.key == key);

@@ -14,7 +14,7 @@ use crate::features::archive::store::{
     Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom,
 };
 use crate::features::moderation::ban::Ban;
-use crate::model::audit::{Act, Entry};
+use crate::features::operators::audit::{Act, Entry};
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::glyph::is_unspaced;
 use crate::model::names::{ClientId, Name, RoomName};

@@ -17,6 +17,7 @@ const LAYERS: &[&str] = &[
     // What features know and hold.
     "features::limits",
     "features::moderation",
+    "features::operators::audit",
     "features::archive",
     "features::operators",
     "features::accounts",
@@ -34,7 +35,7 @@ const LAYERS: &[&str] = &[
     "features::archive::kept",
     "features::files::door",
     "features::lab::watched",
-    "features::operators::rehash",
+    "features::operators::reload",
     // What they do with it.
     "features::presence::rules",
     "features::rooms::rules",

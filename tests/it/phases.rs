@@ -10,7 +10,7 @@ fn read(path: &str) -> String {
 }
 
 /// What a row refers to, in order: `(file, names in it)`.
-fn references(row: &str) -> Vec<(String, Vec<String>)> {
+pub(crate) fn references(row: &str) -> Vec<(String, Vec<String>)> {
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     let mut rest = row;
     while let Some(at) = rest.find(['(', '`']) {
@@ -83,7 +83,7 @@ fn the_tour_of_the_readme_leads_to_what_there_is() {
 #[test]
 fn the_two_languages_have_the_same_rows() {
     let [english, indonesian] = PAGES.map(|page| {
-        let text = read(page).replace(".id.md", ".en.md");
+        let text = read(page).replace(".id.md", ".md").replace(".en.md", ".md");
         // What the task says may be translated; where it is done may not.
         rows(&text).map(references).collect::<Vec<_>>()
     });
@@ -98,4 +98,32 @@ fn a_name_is_found_as_a_whole_word_only() {
     let expected = [("lessons/06.md", vec![]), ("../src/a.rs", vec!["x", "y"]), ("../src/b.rs", vec![])];
     let expected = expected.map(|(file, names)| (file.to_string(), names.into_iter().map(String::from).collect()));
     assert_eq!(references(row), expected);
+}
+
+/// The files of the reading path, in their order: `src/model/names.rs`.
+fn path_of_the_card(page: &str) -> Vec<String> {
+    let part = page.split("\n## ").find(|part| part.starts_with("The card, ") || part.starts_with("Kartu, "));
+    let part = part.expect("a part on the card");
+    let mut files = Vec::new();
+    for (row, number) in rows(part).zip(1..) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [place, question, answer] = cells[..] else { panic!("number, question, answer: {row}") };
+        assert_eq!(place, number.to_string(), "{row}");
+        assert!(question.ends_with('?'), "no question: {row}");
+        let found = references(answer);
+        assert!(found.len() == 1 && !found[0].1.is_empty(), "one file, and where in it the answer stands: {row}");
+        files.push(found[0].0.trim_start_matches("../").to_string());
+    }
+    files
+}
+
+#[test]
+fn the_reading_path_has_a_question_for_each_file_and_where_the_answer_stands() {
+    for page in PAGES {
+        let mut path = path_of_the_card(&read(page));
+        let files = path.len();
+        path.sort();
+        path.dedup();
+        assert!(files > 20 && path.len() == files, "{page} has lost a part of the path, or has a file twice");
+    }
 }

@@ -20,18 +20,18 @@ use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::moderation::network::Network;
+use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{messages, presence, rooms};
-use chat_server::model::audit::{Act as PowerAct, Entry};
+use chat_server::features::{messages, operators, presence, rooms};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, Recipient, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
 };
-use chat_server::model::feature::{Asked, FeatureCommand, FeatureEvent, Told};
+use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
 use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::model::now::Moment;
@@ -303,11 +303,6 @@ fn scope() -> impl Strategy<Value = (Scope, String)> {
     ]
 }
 
-/// A command of a feature.
-fn sealed(command: impl Asked) -> Command {
-    Command::Feature(FeatureCommand::new(command))
-}
-
 /// What moderators do, in a room or on the server.
 fn moderation() -> BoxedStrategy<(Command, &'static str, String)> {
     let target = || {
@@ -327,7 +322,7 @@ fn moderation() -> BoxedStrategy<(Command, &'static str, String)> {
         (target(), time(), option::of(words())).prop_map(|(target, time, why)| Action::Ban { target, time, why }),
         target().prop_map(Action::Unban),
     ];
-    let bans = scope().prop_map(|(scope, place)| (sealed(ShowBans(scope)), "BANS", place));
+    let bans = scope().prop_map(|(scope, place)| (Command::feature(ShowBans(scope)), "BANS", place));
     let moderate = (scope(), action).prop_map(|((scope, place), action)| {
         let why = |why: &Option<Text>| why.as_ref().map_or(String::new(), |why| format!(" {why}"));
         let time = |time: &Option<Duration>| time.map_or(String::new(), |time| format!(" {}s", time.as_secs()));
@@ -340,7 +335,7 @@ fn moderation() -> BoxedStrategy<(Command, &'static str, String)> {
             Action::Ban { target, time: long, why: words } => ("BAN", format!("{target}{}{}", time(long), why(words))),
             Action::Unban(target) => ("UNBAN", target.to_string()),
         };
-        (sealed(Moderate { scope, action }), verb, format!("{place} {args}"))
+        (Command::feature(Moderate { scope, action }), verb, format!("{place} {args}"))
     });
     prop_oneof![1 => bans, 5 => moderate].boxed()
 }
@@ -355,17 +350,29 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         select(vec![
             (Command::Rooms, "ROOMS"),
             (Command::feature(accounts::Command::InviteCode), "INVITECODE"),
-            (Command::Rehash, "REHASH"),
+            (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
         ])
     });
     prop_oneof![
         plain.prop_map(|(command, verb)| (command, verb, String::new())),
-        room().prop_map(|room| (Command::Forget(room.clone()), "FORGET", room.to_string())),
+        room().prop_map(|room| (
+            Command::feature(operators::Command::Forget(room.clone())),
+            "FORGET",
+            room.to_string()
+        )),
         option::of(room()).prop_map(|room| (Command::Files(room.clone()), "FILES", room_args(&room))),
-        words().prop_map(|words| (Command::Announce(words.clone()), "ANNOUNCE", words.to_string())),
-        any::<bool>().prop_map(move |is| (Command::Lockdown(is), "LOCKDOWN", on(is).into())),
+        words().prop_map(|words| (
+            Command::feature(operators::Command::Announce(words.clone())),
+            "ANNOUNCE",
+            words.to_string()
+        )),
+        any::<bool>().prop_map(move |is| (
+            Command::feature(operators::Command::Lockdown(is)),
+            "LOCKDOWN",
+            on(is).into()
+        )),
         option::of(any::<bool>()).prop_map(move |is| (Command::Telnet(is), "TELNET", maybe_on(is))),
         option::of(any::<bool>()).prop_map(move |watch| (Command::Inspect { watch }, "INSPECT", maybe_on(watch))),
         any::<bool>().prop_map(|everywhere| {
@@ -377,10 +384,14 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         }),
         option::of(0u64..=86_400).prop_map(|after| {
             let args = after.map_or("cancel".into(), |after| format!("{after}s"));
-            (Command::Shutdown(after.map(Duration::from_secs)), "SHUTDOWN", args)
+            (Command::feature(operators::Command::Shutdown(after.map(Duration::from_secs))), "SHUTDOWN", args)
         }),
         (option::of(0u64..), 1usize..=500).prop_map(move |(before, limit)| {
-            (Command::Audit { before, limit }, "AUDIT", format!("{limit}{}", pair("before", before)))
+            (
+                Command::feature(operators::Command::Audit { before, limit }),
+                "AUDIT",
+                format!("{limit}{}", pair("before", before)),
+            )
         }),
         (option::of(room()), 0u64.., 1usize..=500).prop_map(|(room, after, limit)| {
             let args = format!("{} after={after} limit={limit}", room_args(&room));

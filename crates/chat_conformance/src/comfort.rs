@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use chat_server::model::operator_key::OperatorKey;
+use chat_server::config::OperatorKey;
 use chat_server::testing::{Bytes, Engine, TestServer, quick};
 
 /// A client that speaks telnet in bytes.

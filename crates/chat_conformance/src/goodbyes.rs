@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
-use chat_server::model::operator_key::OperatorKey;
+use chat_server::config::OperatorKey;
 use chat_server::net::parting::LINGER;
 use chat_server::testing::{DEADLINE, Engine, TestClient, TestServer, quick};
 

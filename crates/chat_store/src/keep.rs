@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chat_server::features::archive::store::{Record, RoomState};
-use chat_server::model::audit::Act;
+use chat_server::features::operators::audit::Act;
 use chat_server::model::event::{Change, Event, Speech, What};
 use chat_server::model::names::RoomName;
 use chrono::{DateTime, Utc};

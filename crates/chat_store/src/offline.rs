@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chat_server::features::archive::store::{Account, Refused};
-use chat_server::model::audit::Act;
+use chat_server::features::operators::audit::Act;
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use chat_server::features::archive::store::{Answer, Question, Refused};
-use chat_server::model::audit::{Act, Entry};
+use chat_server::features::operators::audit::{Act, Entry};
 use chat_server::model::event::Envelope;
 use chat_server::model::glyph::is_unspaced;
 use chat_server::model::names::RoomName;

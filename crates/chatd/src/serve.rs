@@ -14,7 +14,7 @@ use chat_server::features::archive::store::Contents;
 use chat_server::features::figures::Exporter;
 use chat_server::features::files::door::FileDoor;
 use chat_server::features::lab::watched;
-use chat_server::features::operators::rehash::Rehashes;
+use chat_server::features::operators::reload::ReloadRequests;
 use chat_server::machine;
 use chat_server::metrics::exposition::{Exposition, Kind};
 use chat_server::model::roles::Role;
@@ -111,7 +111,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     let notify = Notify::from_env();
     let mut live = Live { matches, settings: &mut settings, accepted, handle: &handle, tls: &tls, journal: &journal };
     // The router's goodbye closes the sockets of the page as well; its own door is closed when they are.
-    let operators = Rehashes::of(&mut server);
+    let operators = ReloadRequests::of(&mut server);
     let ended = signals.while_running(&notify, &mut live, operators, || match watched::open(&mut server) {
         Some(watched) => server.run_on(&watched),
         None => server.run_on(&*engine),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use chat_server::config::{Change, ConfigError};
-use chat_server::features::operators::rehash::Rehashes;
+use chat_server::features::operators::reload::ReloadRequests;
 use chat_server::net::server::ServerHandle;
 use chat_server::program;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -55,7 +55,7 @@ impl Signals {
         mut self,
         notify: &Notify,
         live: &mut Live,
-        operators: Rehashes,
+        operators: ReloadRequests,
         run: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
         let handle = live.handle;

@@ -319,7 +319,7 @@ mod tests {
                 let Ok(command) = &request.what else { continue };
                 let is_fit = verb.unfit_for_frames(command).is_none();
                 let kept = Some((MemoryStore::default(), crate::model::roles::Policy::default()));
-                let operator_key = crate::model::operator_key::OperatorKey::new("a key of the house").ok();
+                let operator_key = crate::config::OperatorKey::new("a key of the house").ok();
                 let config = Config { lab: true, operator_key, ..quick() };
                 let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
                 for who in ["ani", "budi"] {
@@ -466,12 +466,12 @@ mod tests {
         let tea = RoomName::parse("#tea").unwrap();
         let room = router.rooms.get_mut(&tea).unwrap();
         room.members.insert(ClientId(2));
-        room.features.ops.insert(ClientId(2));
+        room.features.rooms.ops.insert(ClientId(2));
         ask(&mut router, 2, "/join #cake");
         let cake = RoomName::parse("#cake").unwrap();
-        router.rooms.get_mut(&cake).unwrap().features.ops.insert(ClientId(1));
+        router.rooms.get_mut(&cake).unwrap().features.rooms.ops.insert(ClientId(1));
         ask(&mut router, 1, "/crash");
-        assert_eq!(router.rooms[&cake].features.ops, [ClientId(2)].into(), "no user is an operator from outside");
+        assert_eq!(router.rooms[&cake].features.rooms.ops, [ClientId(2)].into(), "no user is an operator from outside");
         assert!(!router.rooms.contains_key(&tea), "a room without members is forgotten");
         assert_eq!(registry.names(), [Name::parse("budi").unwrap()]);
         assert_eq!(metrics.panics.load(Relaxed), 1);

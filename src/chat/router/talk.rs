@@ -368,14 +368,14 @@ fn line_editing(is_on: Option<bool>) -> Words {
 mod tests {
     use super::super::rooms::ROOMS_EACH;
 
-    use crate::chat::router::kit::{ani_and_budi, hears};
+    use crate::chat::router::kit::ani_and_budi;
     use crate::config::Config;
     use crate::testing::{Bare, MemoryStore, Stage, quick};
 
     /// What the manual says where nothing is said: 50 of history, of what is found, of the audit, and to who comes in.
     #[test]
     fn a_page_has_fifty_lines_where_nothing_else_is_said() {
-        let key = crate::model::operator_key::OperatorKey::new("a-key-that-is-long-enough").ok();
+        let key = crate::config::OperatorKey::new("a-key-that-is-long-enough").ok();
         let kept = Some((MemoryStore::default(), crate::model::roles::Policy::default()));
         let config = Config { operator_key: key, ..quick() };
         let mut stage = Bare::new(crate::testing::Setup { kept, ..config.into() });
@@ -407,31 +407,6 @@ mod tests {
     }
 
     #[test]
-    fn a_whisper_and_its_answer_find_people_by_the_name_they_have_now() {
-        let (mut stage, ..) = ani_and_budi();
-        stage.send("ani", b"/w budi psst\n/nick anita\n");
-        hears(&mut stage, "budi", "* WHISPER ani budi: psst");
-        hears(&mut stage, "budi", "* NICK ani anita");
-        while stage.next("ani").is_some() {}
-        // The answer goes to the person, whatever they are called, and no user is reached by the old name.
-        stage.send("budi", b"/r what?\n/w ani hello\n/w anita hello\n");
-        hears(&mut stage, "budi", "* OK REPLY to=anita");
-        hears(&mut stage, "budi", "* ERR 401 no-such-user WHISPER: ...");
-        hears(&mut stage, "budi", "* OK WHISPER to=anita");
-        hears(&mut stage, "ani", "* WHISPER budi anita: what?");
-        hears(&mut stage, "ani", "* WHISPER budi anita: hello");
-        assert_eq!(stage.next("ani"), None);
-        // A user who takes the old name is another one.
-        stage.connect("other");
-        stage.send("other", b"JOIN:ani\n");
-        while stage.next("other").is_some() {}
-        stage.send("budi", b"/r still you?\n");
-        hears(&mut stage, "ani", "* JOINED #lobby ani");
-        hears(&mut stage, "ani", "* WHISPER budi anita: still you?");
-        assert_eq!(stage.next("other"), None);
-    }
-
-    #[test]
     fn the_longest_line_is_within_the_limit() {
         let (mut stage, ..) = ani_and_budi();
         stage.send("budi", format!("/nick {}\n", "n".repeat(32)).as_bytes());
@@ -450,35 +425,6 @@ mod tests {
         stage.send("ani", format!("/who {}\n", "n".repeat(32)).as_bytes());
         while let Some(line) = stage.next("ani") {
             assert!(line.len() + 2 <= 4_096, "{} bytes: {line}", line.len());
-        }
-    }
-
-    #[test]
-    fn the_lists_of_the_ignored_and_the_invited_are_bounded() {
-        let mut stage = Bare::new(quick());
-        for number in 0..=201 {
-            let who = format!("p{number}");
-            stage.connect(&who);
-            stage.send(&who, format!("OPT:presence=off history=off\nJOIN:{who}\n").as_bytes());
-        }
-        stage.send("p0", b"/join #tea\n/mode +i\n");
-        for number in 1..=201 {
-            stage.send("p0", format!("/ignore p{number}\n/invite p{number}\n").as_bytes());
-        }
-        // It is the last one now, however long p1 is connected.
-        stage.send("p0", b"/invite p1\n");
-        while stage.next("p0").is_some() {}
-        // The first of each made way for the last.
-        stage.send("p0", b"/unignore p1\n/unignore p2\n/unignore p201\n");
-        hears(&mut stage, "p0", "* ERR 401 no-such-user UNIGNORE: ...");
-        hears(&mut stage, "p0", "* OK UNIGNORE name=p2: ...");
-        hears(&mut stage, "p0", "* OK UNIGNORE name=p201: ...");
-        for (who, answer) in
-            [("p2", "* ERR 473 invite-only JOIN: ..."), ("p3", "* OK JOIN ..."), ("p1", "* OK JOIN ...")]
-        {
-            while stage.next(who).is_some() {}
-            stage.send(who, b"/join #tea\n");
-            hears(&mut stage, who, answer);
         }
     }
 }

@@ -121,13 +121,13 @@ impl Turn<'_, Features> {
 
     /// Whether only members may be here; who has the operator key needs no account.
     fn is_for_members(&self, id: ClientId) -> bool {
-        let has_key = self.clients.get(id).is_some_and(|client| client.state.is_operator);
+        let has_key = self.router.features.operators.is_by_key(id);
         !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
     }
 
     /// What a user may do on the whole server: by the operator key, or by their account.
     pub(crate) fn role(&self, id: ClientId) -> Role {
-        if self.clients.get(id).is_some_and(|client| client.state.is_operator) {
+        if self.router.features.operators.is_by_key(id) {
             return Role::Admin;
         }
         self.role_of_account(id)
@@ -149,6 +149,6 @@ impl Turn<'_, Features> {
 
     /// Whether a user may moderate a room: its operators, and those of the server.
     pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
-        room.features.ops.contains(&id) || self.role(id) >= Role::Op
+        room.features.rooms.ops.contains(&id) || self.role(id) >= Role::Op
     }
 }

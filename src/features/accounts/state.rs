@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::features::archive::store::{Account, Answer, Proof, Question, Refused};
 use crate::features::limits::{Allowance, Guesses};
-use crate::features::operators::state::{Doer, wrong};
+use crate::features::operators::state::{Actor, wrong};
 use crate::model::address::neighbourhood;
 use crate::model::looks::Looks;
 use crate::model::names::{ClientId, Name};
@@ -75,9 +75,9 @@ pub enum Then {
     /// All connections of this account are out.
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
-    Granted { by: Doer },
+    Granted { by: Actor },
     /// There is a code for one more.
-    Invited { by: Doer },
+    Invited { by: Actor },
     /// Nothing.
     Nothing,
 }

@@ -15,9 +15,9 @@ use crate::features::archive::store;
 use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, StoredRoom};
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
+use crate::features::operators::audit::Act;
 use crate::features::rooms::told::{Modes, Topic};
 use crate::features::state::{Features, Room, RoomState};
-use crate::model::audit::Act;
 use crate::model::event::{Envelope, Event, Greeting};
 use crate::model::names::RoomName;
 use crate::model::now::Now;
@@ -70,13 +70,18 @@ impl Router<Features> {
             if archive.seed.is_empty() {
                 events.extend(room.history.oldest_first().cloned());
             }
-            if let Some((by, text)) = &room.features.topic {
+            if let Some((by, text)) = &room.features.rooms.topic {
                 let topic = Event::feature(Topic { room: room.name.clone(), by: by.clone(), text: text.clone() });
                 events.push(Envelope::new(now, topic));
             }
-            if room.modes().as_str() != "+" {
+            if room.features.rooms.modes().as_str() != "+" {
                 let by = crate::model::names::Name::server();
-                let mode = Event::feature(Modes { room: room.name.clone(), by, did: "set", modes: room.modes() });
+                let mode = Event::feature(Modes {
+                    room: room.name.clone(),
+                    by,
+                    did: "set",
+                    modes: room.features.rooms.modes(),
+                });
                 events.push(Envelope::new(now, mode));
             }
         }
@@ -226,7 +231,7 @@ impl Turn<'_, Features> {
             if let Some(files) = &self.router.features.files {
                 files.forget(&name, Some(first_id));
             }
-            self.settle_room(&name);
+            self.after_leaving(&name);
         }
     }
 }
@@ -242,12 +247,13 @@ impl Room {
         let StoredRoom { state, last_id, first_id, lines } = stored;
         let mut room = Room::new(state.name, history_lines, last_id, RoomState::default());
         let own = &mut room.features;
-        (own.topic, own.key, own.op_accounts) = (state.topic, state.key, state.ops.into_iter().collect());
-        own.invite_only = state.invite_only;
+        (own.rooms.topic, own.rooms.key, own.rooms.op_accounts) =
+            (state.topic, state.key, state.ops.into_iter().collect());
+        own.rooms.invite_only = state.invite_only;
         own.bans = Bans::restored(state.bans, now, trusted);
         // What only operators can change went with the last of them, unless some come again.
-        let has_ops = !own.op_accounts.is_empty();
-        (own.moderated, own.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
+        let has_ops = !own.rooms.op_accounts.is_empty();
+        (own.rooms.moderated, own.rooms.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
         (own.first_id, own.is_kept) = (first_id, true);
         lines.into_iter().for_each(|(id, line)| room.history.push(id, line));
         room
@@ -257,12 +263,12 @@ impl Room {
     fn stored(&self) -> store::RoomState {
         store::RoomState {
             name: self.name.clone(),
-            topic: self.features.topic.clone(),
-            invite_only: self.features.invite_only,
-            key: self.features.key.clone(),
-            moderated: self.features.moderated,
-            topic_lock: self.features.topic_lock,
-            ops: self.features.op_accounts.iter().cloned().collect(),
+            topic: self.features.rooms.topic.clone(),
+            invite_only: self.features.rooms.invite_only,
+            key: self.features.rooms.key.clone(),
+            moderated: self.features.rooms.moderated,
+            topic_lock: self.features.rooms.topic_lock,
+            ops: self.features.rooms.op_accounts.iter().cloned().collect(),
             bans: self.features.bans.stored(),
         }
     }

@@ -8,7 +8,7 @@ use crate::features::accounts::state::{self as accounts, Accounts};
 use crate::features::archive::store::{Question, Store};
 use crate::features::message::{Onlooker, Reply};
 use crate::features::moderation::ban::Ban;
-use crate::model::audit::Act;
+use crate::features::operators::audit::Act;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Moment;

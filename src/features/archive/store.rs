@@ -16,7 +16,7 @@ use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
-pub use crate::model::audit::{Act, Entry};
+pub use crate::features::operators::audit::{Act, Entry};
 
 mod refused;
 

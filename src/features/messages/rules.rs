@@ -108,7 +108,7 @@ impl Turn<'_, Features> {
             }
         }
         if what == What::Deleted && !is_own {
-            let (by, detail) = (self.doer(id), format!("line {}", old.id));
+            let (by, detail) = (self.actor(id), format!("line {}", old.id));
             self.act(&by, "delete", Some(&name), old.from.as_str(), &detail);
         }
         let (room, target, author, text) = (name.clone(), old.id, old.from.clone(), old.text.clone());

@@ -222,7 +222,7 @@ impl Turn<'_, Features> {
             }
             if let Some(room) = &room {
                 // It may have been kept only for that.
-                self.settle_room(room);
+                self.after_leaving(room);
             }
         }
     }

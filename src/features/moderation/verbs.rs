@@ -7,7 +7,6 @@ use crate::features::moderation::ban::{LONGEST, MAX_REASON, Target};
 use crate::features::moderation::network::Network;
 use crate::model::args::{Args, user, wrong};
 use crate::model::command::Command;
-use crate::model::feature::FeatureCommand;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, verb};
@@ -77,12 +76,12 @@ pub static BANS: Verb =
     verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |mut args| {
         let scope = scope(&mut args)?;
         args.finish()?;
-        Ok(Command::Feature(FeatureCommand::new(ShowBans(scope))))
+        Ok(Command::feature(ShowBans(scope)))
     })
     .long();
 
 fn moderate(scope: Scope, action: Action) -> Result<Command, Refusal> {
-    Ok(Command::Feature(FeatureCommand::new(Moderate { scope, action })))
+    Ok(Command::feature(Moderate { scope, action }))
 }
 
 /// Where the action holds: `[#room|*]`.

@@ -4,26 +4,24 @@ use std::time::Duration;
 
 use crate::chat::message::Message;
 use crate::chat::router::{Router, Turn};
-use crate::config::{Change, Config};
+use crate::config::{Change, Config, OperatorKey};
 use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
 use crate::features::message::{Order, Reply};
 use crate::features::moderation::moderated::{Effect, Moderated};
 use crate::features::operators::Command;
-use crate::features::operators::state::{Doer, Ending, Rehashing, shown, wrong};
+use crate::features::operators::audit::{Act, Entry};
+use crate::features::operators::settings::changed_settings;
+use crate::features::operators::state::{Actor, Ending, Reloading, shown, wrong};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::address::neighbourhood;
-use crate::model::audit::Act;
-use crate::model::audit::Entry;
 use crate::model::code::Code;
-use crate::model::event::{Block, Done, Envelope, Event, FeatureEvent, Leave, Tag, Words};
+use crate::model::event::{Done, Envelope, Event, FeatureEvent, Leave, Tag, Words};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::operator_key::OperatorKey;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::rows::counted;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
 use crate::protocol::render::while_of;
@@ -32,14 +30,15 @@ use crate::sync::mpsc::SyncSender;
 /// When all clients are told how many seconds are left.
 const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
 
-impl Router<Features> {
-    /// Lets operators have the settings read again, by the thread that gets the numbers.
-    pub(crate) fn rehash_by(&mut self, rehash: SyncSender<u64>) {
-        self.features.operators.rehash = Some(rehash);
-    }
-}
+/// The server has no key.
+const NO_KEY: Refusal = Refusal::fixed(
+    Code::NotOperator,
+    "This server has no operator key. To set one: operator_key in its settings, or CHAT_OPERATOR_KEY.",
+);
+/// It is another key.
+const WRONG_KEY: Refusal = Refusal::fixed(Code::BadPassword, "That is not the operator key.");
 
-/// Carries out the commands of operators.
+/// Carries out a command of this feature.
 pub(crate) fn carry_out(
     turn: &mut Turn<'_, Features>,
     id: ClientId,
@@ -48,7 +47,21 @@ pub(crate) fn carry_out(
     Some(match command.open::<Command>()? {
         Command::AskKey => turn.has_operator_key().map(drop).and_then(|()| turn.ask_for_secret(id, command)),
         Command::Oper(key) => turn.oper(id, key),
+        Command::Announce(text) => turn.announce(id, text.clone()),
+        Command::Forget(room) => turn.forget_by_order(id, room),
+        Command::Lockdown(on) => turn.lockdown(id, *on),
+        Command::Reload => turn.ask_for_reload(id),
+        Command::Shutdown(Some(after)) => turn.stop_after(id, *after),
+        Command::Shutdown(None) => turn.stop_no_more(id),
+        Command::Audit { before, limit } => turn.audit(id, *before, *limit),
     })
+}
+
+impl Router<Features> {
+    /// Lets operators have the settings read again, by the thread that gets the numbers.
+    pub(crate) fn reload_by(&mut self, reload: SyncSender<u64>) {
+        self.features.operators.reload = Some(reload);
+    }
 }
 
 impl Turn<'_, Features> {
@@ -57,35 +70,28 @@ impl Turn<'_, Features> {
         if self.router.features.operators.key == config.operator_key {
             return;
         }
-        self.router.features.operators.key = config.operator_key.clone();
-        for id in self.clients.ids() {
-            if let Some(client) = self.clients.get_mut(id)
-                && std::mem::take(&mut client.state.is_operator)
-            {
-                let text = Text::own("The operator key is another now, so you are an operator no more.");
-                self.tell(id, Event::Role { role: self.role(id), text });
-            }
+        for id in self.router.features.operators.set_key(config.operator_key.clone()) {
+            let text = Text::own("The operator key is another now, so you are an operator no more.");
+            self.tell(id, Event::Role { role: self.role(id), text });
         }
     }
 
     pub(crate) fn has_operator_key(&self) -> Result<&OperatorKey, Refusal> {
-        self.router.features.operators.key.as_ref().ok_or(OperatorKey::NONE)
+        self.router.features.operators.key.as_ref().ok_or(NO_KEY)
     }
 
     /// `OPER`: the connection is an operator from now on, and no other is by it.
-    pub(crate) fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
+    fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
         let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        let (by, is_private) = (self.doer(id), client.is_private());
+        let (by, is_private) = (self.actor(id), client.is_private());
         self.look_at_key(key, &by, is_private)?;
-        if let Some(client) = self.clients.get_mut(id) {
-            client.state.is_operator = true;
-        }
+        self.router.features.operators.has_shown_key(id);
         self.act(&by, "oper", None, "", "");
         Ok(Answer::Done(Done::Operator))
     }
 
     /// The one place where it is decided whether a user has the operator key.
-    pub(crate) fn look_at_key(&mut self, key: &Secret, by: &Doer, is_private: bool) -> Result<(), Refusal> {
+    pub(crate) fn look_at_key(&mut self, key: &Secret, by: &Actor, is_private: bool) -> Result<(), Refusal> {
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
             return Err(Refusal::NEEDS_TLS);
@@ -102,7 +108,7 @@ impl Turn<'_, Features> {
         }
         near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
         wrong(by.from, format_args!("operator key by {}", by.name));
-        Err(OperatorKey::WRONG)
+        Err(WRONG_KEY)
     }
 
     // ---- commands ----
@@ -112,22 +118,22 @@ impl Turn<'_, Features> {
     }
 
     /// `ANNOUNCE`.
-    pub(crate) fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
+    fn announce(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
-        self.announce_by(&self.doer(id), text);
+        self.announce_by(&self.actor(id), text);
         Ok(Answer::Done(Done::Nothing))
     }
 
-    fn announce_by(&mut self, by: &Doer, text: Text) {
+    fn announce_by(&mut self, by: &Actor, text: Text) {
         self.act(by, "announce", None, "", &text);
         self.take(Message::Broadcast(text));
     }
 
     /// `LOCKDOWN`.
-    pub(crate) fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
+    fn lockdown(&mut self, id: ClientId, on: bool) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         if std::mem::replace(&mut self.router.features.operators.lockdown, on) != on {
-            let by = self.doer(id);
+            let by = self.actor(id);
             self.act(&by, "lockdown", None, "", if on { "on" } else { "off" });
             let text = if on {
                 format!("{} locks the server down: new connections are refused.", by.name)
@@ -150,16 +156,16 @@ impl Turn<'_, Features> {
     }
 
     /// `FORGET`.
-    pub(crate) fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
+    fn forget_by_order(&mut self, id: ClientId, name: &RoomName) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
-        let by = self.doer(id);
+        let by = self.actor(id);
         let name = self.forget_by(&by, name)?;
         let words = format!("{name} is no more, nor is anything that was said in it.");
         Ok(Answer::Done(Words::new(words).with("room", &name).into()))
     }
 
     /// Ends a room with all that was said in it, its bans and its operators. Its members have to leave.
-    fn forget_by(&mut self, by: &Doer, name: &RoomName) -> Result<RoomName, Refusal> {
+    fn forget_by(&mut self, by: &Actor, name: &RoomName) -> Result<RoomName, Refusal> {
         if *name == RoomName::lobby() {
             let right = "All users start there, so it cannot be forgotten. /delete takes lines away.";
             return Err(Refusal::bad_argument(name, right));
@@ -168,7 +174,7 @@ impl Turn<'_, Features> {
         let name = room.name.clone();
         // The operators go last, so that no other is made on the way.
         let (ops, others): (Vec<ClientId>, Vec<ClientId>) =
-            room.members.iter().partition(|id| room.features.ops.contains(id));
+            room.members.iter().partition(|id| room.features.rooms.ops.contains(id));
         let all: Vec<ClientId> = ops.into_iter().chain(others).collect();
         self.act(by, "forget", Some(&name), "", "");
         let words = Text::own(format!("{} ended the room", by.name));
@@ -180,9 +186,9 @@ impl Turn<'_, Features> {
     }
 
     /// `SHUTDOWN`.
-    pub(crate) fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
+    fn stop_after(&mut self, id: ClientId, after: Duration) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
-        let (by, seconds) = (self.doer(id), after.as_secs());
+        let (by, seconds) = (self.actor(id), after.as_secs());
         self.act(&by, "shutdown", None, "", &format!("in {}", while_of(seconds)));
         self.router.features.operators.ending = Some(Ending { at: self.now.mono + after, told: seconds });
         // At once, where it is to be at once.
@@ -195,13 +201,13 @@ impl Turn<'_, Features> {
     }
 
     /// `SHUTDOWN:cancel`.
-    pub(crate) fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+    fn stop_no_more(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
         if self.router.features.operators.ending.take().is_none() {
             let right = "The server is not about to stop. SHUTDOWN:30s would make it.";
             return Err(Refusal::bad_argument("cancel", right));
         }
-        let by = self.doer(id);
+        let by = self.actor(id);
         self.act(&by, "shutdown", None, "", "cancelled");
         self.tell_all(Event::Note { room: None, text: Text::own("The server does not stop; it goes on.") });
         Ok(Answer::Done(Words::fixed("The server goes on.").into()))
@@ -213,7 +219,7 @@ impl Turn<'_, Features> {
     }
 
     /// `AUDIT`.
-    pub(crate) fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
+    fn audit(&self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Op)?;
         if self.router.features.archive.is_some() {
             return Ok(Answer::Later(Later::Ask(Question::Audit { before, limit }, Then::Audit)));
@@ -223,7 +229,7 @@ impl Turn<'_, Features> {
     }
 
     /// An operator at a door wants something.
-    pub(crate) fn ordered(&mut self, order: Order, by: &Doer, reply: Reply) {
+    pub(crate) fn ordered(&mut self, order: Order, by: &Actor, reply: Reply) {
         match order {
             Order::Announce(text) => {
                 self.announce_by(by, text);
@@ -260,34 +266,34 @@ impl Turn<'_, Features> {
     // ---- reading the settings again ----
 
     /// `REHASH`.
-    pub(crate) fn rehash(&mut self, id: ClientId) -> Result<Answer, Refusal> {
+    fn ask_for_reload(&mut self, id: ClientId) -> Result<Answer, Refusal> {
         self.must_be(id, Role::Admin)?;
         let operators = &mut self.router.features.operators;
-        let Some(rehash) = &operators.rehash else {
+        let Some(reload) = &operators.reload else {
             let why = "This server was started without settings that can be read again; nothing has changed.";
             return Err(Refusal::fixed(Code::SettingsNotRead, why));
         };
-        operators.last_rehash += 1;
-        if rehash.try_send(operators.last_rehash).is_err() {
+        operators.last_reload += 1;
+        if reload.try_send(operators.last_reload).is_err() {
             let why = "The settings are being read already, for too many at once; try again in a moment.";
             return Err(Refusal::fixed(Code::SettingsNotRead, why));
         }
-        Ok(Answer::Later(Later::Rehash(operators.last_rehash)))
+        Ok(Answer::Later(Later::Reload(operators.last_reload)))
     }
 
     /// An operator waits until the settings were read again, with all that they ask for meanwhile.
-    pub(crate) fn wait_for_rehash(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
-        let by = self.doer(id);
+    pub(crate) fn wait_for_reload(&mut self, id: ClientId, number: u64, tag: Option<Tag>) {
+        let by = self.actor(id);
         self.block(id);
         let (asker, until) = (Some((id, tag)), self.now.mono + ANSWER_WITHIN);
-        self.router.features.operators.rehashing.push(Rehashing { number, by, asker, until });
+        self.router.features.operators.reloading.push(Reloading { number, by, asker, until });
     }
 
     /// The settings were read again.
-    pub(crate) fn rehashed(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
-        let rehashing = &mut self.router.features.operators.rehashing;
-        let Some(place) = rehashing.iter().position(|rehashing| rehashing.number == number) else { return };
-        let Rehashing { by, asker, .. } = rehashing.remove(place);
+    pub(crate) fn reloaded(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
+        let reloading = &mut self.router.features.operators.reloading;
+        let Some(place) = reloading.iter().position(|reloading| reloading.number == number) else { return };
+        let Reloading { by, asker, .. } = reloading.remove(place);
         if let Ok(changes) = &outcome {
             let keys: Vec<&str> = changes.iter().map(|change| change.key).collect();
             self.act(&by, "rehash", None, "", &if keys.is_empty() { "nothing changed".into() } else { keys.join(" ") });
@@ -308,8 +314,8 @@ impl Turn<'_, Features> {
         let now = self.now.mono;
         let operators = &mut self.router.features.operators;
         operators.wrong.tick(now);
-        let late = operators.rehashing.iter_mut().filter(|rehashing| rehashing.until <= now);
-        let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|rehashing| rehashing.asker.take()).collect();
+        let late = operators.reloading.iter_mut().filter(|reloading| reloading.until <= now);
+        let late: Vec<(ClientId, Option<Tag>)> = late.filter_map(|reloading| reloading.asker.take()).collect();
         for (id, tag) in late {
             let why = "The settings are still being read. The log will say what has changed.";
             self.refuse(id, Some(Text::own("REHASH")), tag, Refusal::fixed(Code::SettingsNotRead, why));
@@ -336,15 +342,15 @@ impl Turn<'_, Features> {
     // ---- what is written down ----
 
     /// The actor: a user with an operator's rights.
-    pub(crate) fn doer(&self, id: ClientId) -> Doer {
+    pub(crate) fn actor(&self, id: ClientId) -> Actor {
         let client = self.clients.get(id);
         let name = client.and_then(|client| client.name.as_ref()).map_or("-", Name::as_str);
-        Doer { name: Text::own(name), from: client.and_then(|client| client.address()) }
+        Actor { name: Text::own(name), from: client.and_then(|client| client.address()) }
     }
 
     /// Something was done by power: it is a line of the log, and kept in the audit. The line is a contract
     /// (deploy/README.md): what was typed stands behind a colon and nowhere else, and nothing in it can begin a line.
-    pub(crate) fn act(&mut self, by: &Doer, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
+    pub(crate) fn act(&mut self, by: &Actor, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
         let place = room.map_or("*", RoomName::as_str);
         let whom = if target.is_empty() { "-" } else { target };
         let words = if detail.is_empty() { String::new() } else { format!(": {}", detail.escape_debug()) };
@@ -358,13 +364,4 @@ impl Turn<'_, Features> {
             detail: Text::own(detail),
         });
     }
-}
-
-/// `REHASH`: the settings that are not what they were.
-fn changed_settings(changes: Vec<Change>) -> Block {
-    let head = match changes.len() {
-        0 => "The settings were read again: none has changed.".into(),
-        count => format!("{} changed:", counted(count, "setting")),
-    };
-    Block { head: head.into(), ..Block::new("REHASH", changes) }
 }

@@ -1,16 +1,16 @@
 //! What the router knows of the server's operators, and how wrong keys are counted and written to the log.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::config::OperatorKey;
 use crate::features::limits::Guesses;
-use crate::model::audit::{Act, Entry};
+use crate::features::operators::audit::{Act, Entry};
 use crate::model::event::Tag;
 use crate::model::names::ClientId;
 use crate::model::now::Moment;
-use crate::model::operator_key::OperatorKey;
 use crate::model::text::Text;
 use crate::sync::mpsc::SyncSender;
 
@@ -21,15 +21,17 @@ const TRIES_IN: Duration = Duration::from_secs(60);
 /// What the router knows of the server's operators.
 pub(crate) struct Operators {
     pub(crate) key: Option<OperatorKey>,
+    /// The connections that have shown the key.
+    by_key: BTreeSet<ClientId>,
     /// Wrong keys, by address.
     pub(crate) wrong: Guesses<IpAddr>,
     /// Whether new users are refused. A restart lifts it.
     pub(crate) lockdown: bool,
     pub(crate) ending: Option<Ending>,
     /// Where to ask that the settings are read again.
-    pub(crate) rehash: Option<SyncSender<u64>>,
-    pub(crate) rehashing: Vec<Rehashing>,
-    pub(crate) last_rehash: u64,
+    pub(crate) reload: Option<SyncSender<u64>>,
+    pub(crate) reloading: Vec<Reloading>,
+    pub(crate) last_reload: u64,
     /// What was done by power, where no store keeps it.
     acts: VecDeque<Entry>,
     last_act: u64,
@@ -43,9 +45,9 @@ pub(crate) struct Ending {
 }
 
 /// An operator who waits for the settings to be read again.
-pub(crate) struct Rehashing {
+pub(crate) struct Reloading {
     pub(crate) number: u64,
-    pub(crate) by: Doer,
+    pub(crate) by: Actor,
     /// `None`, if the operator was told already that it takes too long.
     pub(crate) asker: Option<(ClientId, Option<Tag>)>,
     pub(crate) until: Moment,
@@ -53,9 +55,10 @@ pub(crate) struct Rehashing {
 
 /// The most acts that are remembered where no store keeps them.
 const ACTS: usize = 500;
-/// Who does something by power, as the log and the audit name them.
+
+/// An operator who does something, as the log and the audit name them.
 #[derive(Clone, Debug)]
-pub struct Doer {
+pub struct Actor {
     pub(crate) name: Text,
     /// For the log only.
     pub(crate) from: Option<IpAddr>,
@@ -65,12 +68,13 @@ impl Operators {
     pub(crate) fn new(key: Option<OperatorKey>) -> Operators {
         Operators {
             key,
+            by_key: BTreeSet::new(),
             wrong: Guesses::strict(TRIES, TRIES_IN),
             lockdown: false,
             ending: None,
-            rehash: None,
-            rehashing: Vec::new(),
-            last_rehash: 0,
+            reload: None,
+            reloading: Vec::new(),
+            last_reload: 0,
             acts: VecDeque::new(),
             last_act: 0,
         }
@@ -78,6 +82,27 @@ impl Operators {
 
     pub(crate) fn is_locked_down(&self) -> bool {
         self.lockdown
+    }
+
+    /// The connection has shown the key.
+    pub(crate) fn has_shown_key(&mut self, id: ClientId) {
+        self.by_key.insert(id);
+    }
+
+    /// Whether this connection is an operator by the key.
+    pub(crate) fn is_by_key(&self, id: ClientId) -> bool {
+        self.by_key.contains(&id)
+    }
+
+    /// The key is another now. Returns the connections that were operators by the old one.
+    pub(crate) fn set_key(&mut self, key: Option<OperatorKey>) -> BTreeSet<ClientId> {
+        self.key = key;
+        std::mem::take(&mut self.by_key)
+    }
+
+    /// A connection is gone.
+    pub(crate) fn forget(&mut self, id: ClientId) {
+        self.by_key.remove(&id);
     }
 
     /// Keeps an act in memory.
@@ -96,11 +121,11 @@ impl Operators {
     }
 }
 
-impl Doer {
+impl Actor {
     /// A user with the operator key at the page's door.
-    pub(crate) fn page(from: Option<IpAddr>) -> Doer {
+    pub(crate) fn page(from: Option<IpAddr>) -> Actor {
         // No name can look like this.
-        Doer { name: Text::own("(page)"), from }
+        Actor { name: Text::own("(page)"), from }
     }
 }
 

@@ -9,24 +9,25 @@ use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
 use crate::model::verb::{Verb, verb};
 
-/// How long a server that is told to stop goes on, where nothing else is said, and at most.
-const LEFT: Duration = Duration::from_secs(30);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The time until the server stops, where no time is given.
+const STOPS_AFTER: Duration = Duration::from_secs(30);
+/// The longest time until it stops.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `/forget #room`
 pub static FORGET: Verb =
     verb("FORGET", &["forget"], "/forget #room", "operators: forget a room, with all that was said in it", |args| {
         let missing = args.missing();
-        Ok(Command::Forget(args.last_room()?.ok_or(missing)?))
+        sealed(operators::Command::Forget(args.last_room()?.ok_or(missing)?))
     });
 
 /// `/oper [key]`
 pub static OPER: Verb =
     verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args| {
-        Ok(Command::feature(match args.as_str() {
+        sealed(match args.as_str() {
             "" => operators::Command::AskKey,
             key => operators::Command::Oper(Secret::new(key)),
-        }))
+        })
     })
     .early()
     .secret();
@@ -34,19 +35,21 @@ pub static OPER: Verb =
 /// `/announce <text>`
 pub static ANNOUNCE: Verb =
     verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell all users something", |args| {
-        Ok(Command::Announce(args.text()?.trimmed()))
+        sealed(operators::Command::Announce(args.text()?.trimmed()))
     });
 
 /// `/lockdown on|off`
 pub static LOCKDOWN: Verb =
     verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: refuse new users, or let them in again", |args| {
         let missing = args.missing();
-        Ok(Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
+        sealed(operators::Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
     });
 
 /// `/rehash`
-pub static REHASH: Verb =
-    verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| Ok(Command::Rehash)).long();
+pub static REHASH: Verb = verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| {
+    sealed(operators::Command::Reload)
+})
+.long();
 
 /// `/shutdown [30s|5m|cancel]`
 pub static SHUTDOWN: Verb = verb(
@@ -55,10 +58,10 @@ pub static SHUTDOWN: Verb = verb(
     "/shutdown [30s|5m|cancel]",
     "operators: stop the server after a while, half a minute if not said",
     |args| match args.as_str() {
-        "" => Ok(Command::Shutdown(Some(LEFT))),
-        "cancel" => Ok(Command::Shutdown(None)),
-        word => match duration(word).filter(|time| *time <= DAY) {
-            Some(time) => Ok(Command::Shutdown(Some(time))),
+        "" => sealed(operators::Command::Shutdown(Some(STOPS_AFTER))),
+        "cancel" => sealed(operators::Command::Shutdown(None)),
+        word => match duration(word).filter(|time| *time <= LONGEST) {
+            Some(time) => sealed(operators::Command::Shutdown(Some(time))),
             None => Err(wrong(word, "It is a time up to a day, as 30s, 5m or 1h, or cancel.")),
         },
     },
@@ -67,6 +70,10 @@ pub static SHUTDOWN: Verb = verb(
 /// `/audit [n] [before=number]`
 pub static AUDIT: Verb =
     verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit).long();
+
+fn sealed(command: operators::Command) -> Result<Command, Refusal> {
+    Ok(Command::feature(command))
+}
 
 fn audit(mut args: Args) -> Result<Command, Refusal> {
     let (mut before, mut limit) = (None, 50);
@@ -77,5 +84,5 @@ fn audit(mut args: Args) -> Result<Command, Refusal> {
             _ => return Err(option.unfit()),
         }
     }
-    Ok(Command::Audit { before, limit })
+    sealed(operators::Command::Audit { before, limit })
 }

@@ -14,6 +14,8 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
 
+mod crowds;
+
 /// How many seconds lie at least between two `TYPING` of one user.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
@@ -165,6 +167,53 @@ mod tests {
         let lines: Vec<String> = std::iter::from_fn(|| stage.next(who)).collect();
         let fit = lines.len() == patterns.len() && patterns.iter().zip(&lines).all(|(p, line)| matches(p, line));
         assert!(fit, "{who}: {lines:?}");
+    }
+
+    #[track_caller]
+    fn hears_next(stage: &mut Bare, who: &str, pattern: &str) {
+        let line = stage.next(who);
+        assert!(line.as_deref().is_some_and(|line| matches(pattern, line)), "{who}: {line:?}");
+    }
+
+    #[test]
+    fn a_whisper_and_its_answer_find_people_by_the_name_they_have_now() {
+        let mut stage = three();
+        stage.send("citra", b"QUIT\n");
+        read_all(&mut stage);
+        stage.send("ani", b"/w budi psst\n/nick anita\n");
+        hears_next(&mut stage, "budi", "* WHISPER ani budi: psst");
+        hears_next(&mut stage, "budi", "* NICK ani anita");
+        while stage.next("ani").is_some() {}
+        // The answer goes to the user who whispered, by whatever name, and no user is reached by the old name.
+        stage.send("budi", b"/r what?\n/w ani hello\n/w anita hello\n");
+        hears_next(&mut stage, "budi", "* OK REPLY to=anita");
+        hears_next(&mut stage, "budi", "* ERR 401 no-such-user WHISPER: ...");
+        hears_next(&mut stage, "budi", "* OK WHISPER to=anita");
+        hears_next(&mut stage, "ani", "* WHISPER budi anita: what?");
+        hears_next(&mut stage, "ani", "* WHISPER budi anita: hello");
+        assert_eq!(stage.next("ani"), None);
+        // A user who takes the old name is another one.
+        stage.connect("other");
+        stage.send("other", b"JOIN:ani\n");
+        while stage.next("other").is_some() {}
+        stage.send("budi", b"/r still you?\n");
+        hears_next(&mut stage, "ani", "* JOINED #lobby ani");
+        hears_next(&mut stage, "ani", "* WHISPER budi anita: still you?");
+        assert_eq!(stage.next("other"), None);
+    }
+
+    #[test]
+    fn an_ignored_user_is_not_heard_and_does_not_learn_it() {
+        let mut stage = three();
+        stage.send("citra", b"/ignore budi\n");
+        stage.send("budi", b"/w citra psst\nhello\nTYPING:\n/nick bob\nhello again\n");
+        hears(&mut stage, "citra", &["* OK IGNORE name=budi: ...", "* NICK budi bob"]);
+        hears(&mut stage, "budi", &["* OK WHISPER to=citra", "* OK NICK name=bob: ..."]);
+        stage.send("citra", b"/r what?\n/unignore bob\n");
+        stage.send("budi", b"hello at last\n");
+        let expected =
+            ["* ERR 401 no-such-user REPLY: ...", "* OK UNIGNORE name=bob: ...", "* MSG #lobby * bob: hello at last"];
+        hears(&mut stage, "citra", &expected);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
 
+mod opening;
+
 /// The most users who are invited to one room.
 const MAX_INVITED: usize = 200;
 
@@ -44,7 +46,7 @@ impl Turn<'_, Features> {
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
         let Some(text) = text else {
-            return Ok(Answer::Done(Done::Topic { room: name, topic: room.features.topic.clone() }));
+            return Ok(Answer::Done(Done::Topic { room: name, topic: room.features.rooms.topic.clone() }));
         };
         if text.is_blank() {
             return Err(Refusal::NO_TEXT);
@@ -56,14 +58,14 @@ impl Turn<'_, Features> {
             return Err(Refusal::not_in_room(&name));
         }
         self.not_muted(id, Some(room))?;
-        if room.features.topic_lock && !self.may_rule(id, room) {
+        if room.features.rooms.topic_lock && !self.may_rule(id, room) {
             return Err(not_room_op(&name));
         }
         self.show_speaker(id);
         let topic = (text.as_str() != "-").then(|| (by.clone(), text));
         let shown = topic.as_ref().map_or_else(Text::default, |(_, text)| text.clone());
         if let Some(room) = self.router.rooms.get_mut(&name) {
-            room.features.topic = topic.clone();
+            room.features.rooms.topic = topic.clone();
         }
         self.record_room(&name);
         self.tell_room(&name, Some(id), Event::feature(Topic { room: name.clone(), by, text: shown }));
@@ -98,11 +100,11 @@ impl Turn<'_, Features> {
             }
         }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
-        room.features.invited.retain(|invited| !guests.contains(invited));
-        room.features.invited.extend(guests);
-        // Who is invited may never come. The oldest invitations make way, so that the list is bounded.
-        let over = room.features.invited.len().saturating_sub(MAX_INVITED);
-        room.features.invited.drain(..over);
+        room.features.rooms.invited.retain(|invited| !guests.contains(invited));
+        room.features.rooms.invited.extend(guests);
+        // Invited users may never come. The oldest invitations make way, so that the list is bounded.
+        let over = room.features.rooms.invited.len().saturating_sub(MAX_INVITED);
+        room.features.rooms.invited.drain(..over);
         if self.hears(guest, &by) {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });
@@ -124,7 +126,7 @@ impl Turn<'_, Features> {
         let room = self.readable(id, &name)?;
         let name = room.name.clone();
         let Some(change) = change else {
-            return Ok(Answer::Done(Done::Modes { room: name, modes: room.modes() }));
+            return Ok(Answer::Done(Done::Modes { room: name, modes: room.features.rooms.modes() }));
         };
         if !room.members.contains(&id) {
             return Err(Refusal::not_in_room(&name));
@@ -135,45 +137,46 @@ impl Turn<'_, Features> {
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
         let did = match change {
             ModeChange::InviteOnly(on) => {
-                room.features.invite_only = on;
+                room.features.rooms.invite_only = on;
                 if on { "made the room invite-only" } else { "opened the room to all users" }
             }
             ModeChange::Key(key) => {
-                room.features.key = key;
-                if room.features.key.is_some() { "gave the room a key" } else { "took the key away" }
+                room.features.rooms.key = key;
+                if room.features.rooms.key.is_some() { "gave the room a key" } else { "took the key away" }
             }
             ModeChange::Moderated(on) => {
-                room.features.moderated = on;
+                room.features.rooms.moderated = on;
                 if on { "lets only operators speak" } else { "lets all members speak" }
             }
             ModeChange::TopicLock(on) => {
-                room.features.topic_lock = on;
+                room.features.rooms.topic_lock = on;
                 if on { "lets only operators set the topic" } else { "lets all members set the topic" }
             }
         };
-        let modes = room.modes();
+        let modes = room.features.rooms.modes();
         self.show_speaker(id);
         self.record_room(&name);
-        let doer = self.doer(id);
-        self.act(&doer, "mode", Some(&name), "", &modes);
+        let actor = self.actor(id);
+        self.act(&actor, "mode", Some(&name), "", &modes);
         self.tell_room(&name, Some(id), Event::feature(Modes { room: name.clone(), by, did, modes: modes.clone() }));
         Ok(Answer::Done(Done::Modes { room: name, modes }))
     }
 
-    /// A room without people is open again, and one that was closed is forgotten with all that was said in it. One
-    /// without an operator gets the one in it who has been connected longest.
-    pub(crate) fn settle_room(&mut self, name: &RoomName) {
+    /// A client has left a room. An empty room that operators with an account may come back to stays as it is; another one is open
+    /// again if something was said in it, and is forgotten else, or if it was closed. A room without an operator gets the member
+    /// that has been connected longest.
+    pub(crate) fn after_leaving(&mut self, name: &RoomName) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.members.is_empty() {
-            if !room.features.op_accounts.is_empty() {
-                // Its operators come again.
+            if !room.features.rooms.op_accounts.is_empty() {
+                // It stays as its operators closed it.
             } else if room.is_open() && (room.is_worth_keeping() || room.features.bans.has_bans())
                 || *name == RoomName::lobby()
             {
-                let had_modes =
-                    std::mem::take(&mut room.features.moderated) | std::mem::take(&mut room.features.topic_lock);
-                room.features.invited.clear();
-                let emptied = Event::Emptied { room: room.name.clone(), modes: room.modes() };
+                let had_modes = std::mem::take(&mut room.features.rooms.moderated)
+                    | std::mem::take(&mut room.features.rooms.topic_lock);
+                room.features.rooms.invited.clear();
+                let emptied = Event::Emptied { room: room.name.clone(), modes: room.features.rooms.modes() };
                 self.router.publish(&Envelope::new(self.now.wall, emptied));
                 if had_modes {
                     self.record_room(name);
@@ -190,27 +193,27 @@ impl Turn<'_, Features> {
                     self.record_room(name);
                 }
             }
-        } else if room.features.ops.is_empty() && room.features.op_accounts.is_empty() && *name != RoomName::lobby() {
+        } else if room.features.rooms.ops.is_empty()
+            && room.features.rooms.op_accounts.is_empty()
+            && *name != RoomName::lobby()
+        {
             let Some(&next) = room.members.first() else { return };
             self.make_op(next, name);
             if let Some(who) = self.clients.get(next).and_then(|client| client.name.clone()) {
-                self.tell_room(
-                    name,
-                    None,
-                    Event::feature(NewOperator { room: name.clone(), by: self.person(next), name: who }),
-                );
+                let told = NewOperator { room: name.clone(), by: self.person(next), name: who };
+                self.tell_room(name, None, Event::feature(told));
             }
         }
     }
 
-    /// Makes a member an operator of the room, by all their connections; and whenever they come, if they have an account.
+    /// Makes a member an operator of the room, by all connections of the user; and whenever the user comes, if it has an account.
     pub(crate) fn make_op(&mut self, id: ClientId, name: &RoomName) {
         let account =
             self.clients.get(id).filter(|client| client.state.signed_in).and_then(|client| client.name.clone());
         let all = self.connections(id);
         let Some(room) = self.router.rooms.get_mut(name) else { return };
-        room.features.ops.extend(all.into_iter().filter(|id| room.members.contains(id)));
-        if account.is_some_and(|account| room.features.op_accounts.insert(account)) {
+        room.features.rooms.ops.extend(all.into_iter().filter(|id| room.members.contains(id)));
+        if account.is_some_and(|account| room.features.rooms.op_accounts.insert(account)) {
             self.record_room(name);
         }
     }
@@ -221,12 +224,12 @@ impl Turn<'_, Features> {
         let signed_in = self.is_signed_in(id);
         let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
         let Some(room) = self.router.rooms.get_mut(name) else { return };
-        room.features.invited.retain(|invited| *invited != id);
-        let is_own = signed_in && room.features.op_accounts.contains(&who);
-        if is_own || others.iter().any(|other| room.features.ops.contains(other)) {
-            room.features.ops.insert(id);
+        room.features.rooms.invited.retain(|invited| *invited != id);
+        let is_own = signed_in && room.features.rooms.op_accounts.contains(&who);
+        if is_own || others.iter().any(|other| room.features.rooms.ops.contains(other)) {
+            room.features.rooms.ops.insert(id);
         }
-        if room.members.len() == 1 && room.features.op_accounts.is_empty() && *name != RoomName::lobby() {
+        if room.members.len() == 1 && room.features.rooms.op_accounts.is_empty() && *name != RoomName::lobby() {
             self.make_op(id, name);
         }
     }
@@ -234,32 +237,31 @@ impl Turn<'_, Features> {
     /// A client leaves a room.
     pub(crate) fn take_ops(&mut self, id: ClientId, name: &RoomName) {
         if let Some(room) = self.router.rooms.get_mut(name) {
-            room.features.ops.remove(&id);
-            room.features.invited.retain(|invited| *invited != id);
+            room.features.rooms.forget(id);
         }
     }
 
     /// Tells a client that has just come into a room the topic.
     pub(crate) fn show_topic(&mut self, id: ClientId, name: &RoomName) {
-        if let Some((by, text)) = self.router.rooms.get(name).and_then(|room| room.features.topic.clone()) {
+        if let Some((by, text)) = self.router.rooms.get(name).and_then(|room| room.features.rooms.topic.clone()) {
             self.tell(id, Event::feature(Topic { room: name.clone(), by, text }));
         }
     }
 
-    /// Whether a user may read what is said in a room, as far as bans do not keep them out. A user without a connection is nowhere.
+    /// Whether a user may read what is said in a room, as far as its settings allow it. A user without a connection is in no room.
     ///
     /// # Errors
-    /// What [`outside`](Self::outside) says.
-    pub(crate) fn not_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
+    /// What [`refusal_outside`](Self::refusal_outside) says.
+    pub(crate) fn may_read_from_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
         let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
-        if may_read { Ok(()) } else { Err(self.outside(id, room)) }
+        if may_read { Ok(()) } else { Err(self.refusal_outside(id, room)) }
     }
 
-    /// What a user is told who is outside of a closed room, whatever they want of it and by whatever door: a room by invitation
-    /// stands in no list, and a user who names it learns that it is by invitation and nothing more. `JOIN` has to say that much,
-    /// so it would be a lie to call it none elsewhere.
-    pub(crate) fn outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
-        if room.features.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
+    /// The refusal for a user outside of a closed room, of whatever command and by whatever door: a room by invitation stands in no
+    /// list, and a user who names it learns that it is by invitation and nothing more. `JOIN` has to say that much, so other commands
+    /// do not deny that the room exists.
+    pub(crate) fn refusal_outside(&self, id: Option<ClientId>, room: &Room) -> Refusal {
+        if room.features.rooms.invite_only && !id.is_some_and(|id| self.is_expected(id, room)) {
             Refusal::new(
                 Code::InviteOnly,
                 format!("{0} is by invitation. Ask a member for /invite <your-name> {0}.", room.name),
@@ -269,15 +271,16 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Whether a user may come into a room however it is closed: who was invited, and its operators with an account.
+    /// Whether a user may come into a room however it is closed: an invited user, or an operator of the room with an account.
     pub(crate) fn is_expected(&self, id: ClientId, room: &Room) -> bool {
         let is_own = |client: &Client| {
-            client.state.signed_in && client.name.as_ref().is_some_and(|name| room.features.op_accounts.contains(name))
+            client.state.signed_in
+                && client.name.as_ref().is_some_and(|name| room.features.rooms.op_accounts.contains(name))
         };
-        room.features.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
+        room.features.rooms.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
     }
 
-    /// Whether a client may come into a room, as far as its owners have closed it.
+    /// Whether a client may come into a room, as far as its operators have closed it.
     ///
     /// # Errors
     /// The room is by invitation, or has a key.
@@ -285,10 +288,10 @@ impl Turn<'_, Features> {
         if self.is_expected(id, room) {
             return Ok(());
         }
-        if room.features.invite_only {
-            return Err(self.outside(Some(id), room));
+        if room.features.rooms.invite_only {
+            return Err(self.refusal_outside(Some(id), room));
         }
-        if room.features.key.is_some() && room.features.key.as_ref() != key {
+        if room.features.rooms.key.is_some() && room.features.rooms.key.as_ref() != key {
             let words = format!("{0} has a key. /join {0} <key> opens it.", room.name);
             return Err(Refusal::new(Code::BadKey, words));
         }
@@ -300,7 +303,7 @@ impl Turn<'_, Features> {
     /// # Errors
     /// Only its operators may.
     pub(crate) fn may_speak_in(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
-        if room.features.moderated && !self.may_rule(id, room) {
+        if room.features.rooms.moderated && !self.may_rule(id, room) {
             let words = format!(
                 "{} is moderated: only its operators speak. Whisper to one of them, or /join another room.",
                 room.name
@@ -319,31 +322,17 @@ impl Room {
 
     /// Whether an empty room has something for the next users: what was said, or a topic.
     pub(crate) fn is_worth_keeping(&self) -> bool {
-        self.has_log() || self.features.topic.is_some()
+        self.has_log() || self.features.rooms.topic.is_some()
     }
 
-    /// Whether all users may come in. What is said in an open room is no secret, so all users may also read it,
-    /// and speak into it from outside.
+    /// Whether all users may come in, read and speak.
     pub(crate) fn is_open(&self) -> bool {
-        !self.features.invite_only && self.features.key.is_none()
+        self.features.rooms.is_open()
     }
 
-    /// Whether a user may read what is said here, unless they are banned.
+    /// Whether a user may read what is said here, as far as the room's settings say.
     pub(crate) fn may_read(&self, id: ClientId) -> bool {
         self.is_open() || self.members.contains(&id)
-    }
-
-    /// The modes for people: `+` and a letter for each.
-    pub(crate) fn modes(&self) -> Text {
-        let mut modes = String::from("+");
-        let on = [
-            (self.features.invite_only, 'i'),
-            (self.features.key.is_some(), 'k'),
-            (self.features.moderated, 'm'),
-            (self.features.topic_lock, 't'),
-        ];
-        modes.extend(on.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter));
-        Text::own(modes)
     }
 }
 
@@ -351,4 +340,49 @@ impl Room {
 pub(crate) fn not_room_op(room: &RoomName) -> Refusal {
     let words = format!("Only the operators of {room} may do that. Ask one of them; who opens a room is its first.");
     Refusal::new(Code::NotRoomOp, words)
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use crate::testing::{Bare, Stage, matches, quick};
+
+    #[test]
+    fn the_oldest_invitation_makes_way() {
+        let mut stage = Bare::new(quick());
+        for number in 0..=201 {
+            let who = format!("p{number}");
+            stage.connect(&who);
+            stage.send(&who, format!("OPT:presence=off history=off\nJOIN:{who}\n").as_bytes());
+        }
+        stage.send("p0", b"/join #tea\n/mode +i\n");
+        for number in 1..=201 {
+            stage.send("p0", format!("/invite p{number}\n").as_bytes());
+        }
+        // It is the last one now, however long p1 is connected.
+        stage.send("p0", b"/invite p1\n");
+        while stage.next("p0").is_some() {}
+        for (who, answer) in
+            [("p2", "* ERR 473 invite-only JOIN: ..."), ("p3", "* OK JOIN ..."), ("p1", "* OK JOIN ...")]
+        {
+            while stage.next(who).is_some() {}
+            stage.send(who, b"/join #tea\n");
+            let line = stage.next(who);
+            assert!(line.as_deref().is_some_and(|line| matches(answer, line)), "{who}: {line:?}");
+        }
+    }
+
+    #[test]
+    fn a_room_without_an_operator_gets_the_member_that_was_there_first() {
+        let mut stage = Bare::new(quick());
+        for who in ["ani", "budi", "citra"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n/join #tea\n").as_bytes());
+        }
+        while stage.next("citra").is_some() {}
+        stage.send("ani", b"/part #tea\n");
+        let lines: Vec<String> = std::iter::from_fn(|| stage.next("citra")).collect();
+        let expected = ["* LEFT #tea ani: ...", "* NOTE #tea: budi is the operator of #tea now."];
+        let fit = lines.len() == expected.len() && expected.iter().zip(&lines).all(|(p, line)| matches(p, line));
+        assert!(fit, "{lines:?}");
+    }
 }

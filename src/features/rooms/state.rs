@@ -1,35 +1,64 @@
-//! What the limits of new rooms go by.
+//! What the operators of a room decide of it, and who they are.
 
-use crate::config::Config;
-use crate::model::address::Neighbourhood;
+use std::collections::BTreeSet;
+
 use crate::model::names::{ClientId, Name};
-use crate::model::now::Moment;
+use crate::model::text::Text;
 
-/// Who opened a room, for the limits of new ones.
-pub(crate) struct Opener {
-    /// The user, as long as it is there.
-    pub(crate) person: Option<ClientId>,
-    /// The account of the user, if it had one.
-    pub(super) account: Option<Name>,
-    /// From which neighbourhood of addresses.
-    pub(super) near: Option<Neighbourhood>,
-    pub(super) at: Moment,
+/// The settings of one room.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// Members that are operators of the room, by connection.
+    pub(crate) ops: BTreeSet<ClientId>,
+    /// Accounts whose users are operators of the room whenever they come.
+    pub(crate) op_accounts: BTreeSet<Name>,
+    /// Connections that may come in although the room is closed, the oldest invitation first.
+    pub(crate) invited: Vec<ClientId>,
+    /// The user who set the topic, and the topic.
+    pub(crate) topic: Option<(Name, Text)>,
+    /// `+i`: only invited users may enter.
+    pub(crate) invite_only: bool,
+    /// `+k`: only users who know the key may enter.
+    pub(crate) key: Option<Text>,
+    /// `+m`: only operators speak.
+    pub(crate) moderated: bool,
+    /// `+t`: only operators set the topic.
+    pub(crate) topic_lock: bool,
 }
 
-/// The settings that bound rooms; 0 switches the last two off.
-#[derive(Clone, Copy)]
-pub(crate) struct RoomLimits {
-    /// Of all users together.
-    pub(super) max: usize,
-    /// Opened within a day by one user.
-    pub(super) each: usize,
-    /// Opened within a day from one neighbourhood of addresses.
-    pub(super) each_address: usize,
+impl Settings {
+    /// Whether all users may come in. What is said in an open room is no secret, so all users may also read it,
+    /// and speak into it from outside.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.invite_only && self.key.is_none()
+    }
+
+    /// The modes for people: `+` and a letter for each.
+    pub(crate) fn modes(&self) -> Text {
+        let on = [(self.invite_only, 'i'), (self.key.is_some(), 'k'), (self.moderated, 'm'), (self.topic_lock, 't')];
+        let letters = on.into_iter().filter(|(is_on, _)| *is_on).map(|(_, letter)| letter);
+        Text::own(std::iter::once('+').chain(letters).collect::<String>())
+    }
+
+    /// A connection is not in the room any more, or is gone.
+    pub(crate) fn forget(&mut self, id: ClientId) {
+        self.ops.remove(&id);
+        self.invited.retain(|invited| *invited != id);
+    }
 }
 
-impl RoomLimits {
-    /// As the settings say.
-    pub(crate) fn new(config: &Config) -> RoomLimits {
-        RoomLimits { max: config.max_rooms, each: config.rooms_each, each_address: config.rooms_each_address }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_and_an_invitation_close_a_room_and_the_other_modes_do_not() {
+        let open = Settings { moderated: true, topic_lock: true, ..Settings::default() };
+        assert_eq!((open.is_open(), open.modes().as_str()), (true, "+mt"));
+        let key = Settings { key: Text::new("mellon").ok(), ..open };
+        assert_eq!((key.is_open(), key.modes().as_str()), (false, "+kmt"));
+        let closed = Settings { invite_only: true, ..Settings::default() };
+        assert_eq!((closed.is_open(), closed.modes().as_str()), (false, "+i"));
+        assert_eq!(Settings::default().modes().as_str(), "+");
     }
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use chat_conformance::program::{Program, is_here, tied};
-use chat_server::model::operator_key::OperatorKey;
+use chat_server::config::OperatorKey;
 use chat_server::testing::{TestClient, quick};
 
 use chat_server::testing::TestServer;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use chat_conformance::program::tied;
 use chat_server::config::Config;
+use chat_server::config::OperatorKey;
 use chat_server::features::Server;
-use chat_server::model::operator_key::OperatorKey;
 use chat_server::net::server::ServerHandle;
 use chat_server::testing::quick;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};

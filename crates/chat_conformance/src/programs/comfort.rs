@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_server::model::operator_key::OperatorKey;
+use chat_server::config::OperatorKey;
 use chat_server::testing::{DEADLINE, Engine, TestClient, TestServer, quick};
 
 use crate::program::{is_here, tied};

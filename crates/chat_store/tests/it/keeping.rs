@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chat_server::features::archive::store::{Keeping, Question, Record, Report};
-use chat_server::model::audit::Act;
+use chat_server::features::operators::audit::Act;
 use chat_server::model::event::{Envelope, Event, Version, What};
 use chat_server::testing::Scrape;
 use chat_store::{Durability, FILE, Options, Retention, check};

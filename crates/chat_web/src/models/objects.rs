@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chat_server::model::audit::Entry;
+use chat_server::features::operators::audit::Entry;
 use chat_server::model::event::SharedFile;
 use chat_server::model::rows::{RoomInfo, Stat, User as Listed};
 use serde::Serialize;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_server::features::moderation::ban::Kind;
 use chat_server::features::moderation::list::BanRow;
-use chat_server::model::audit::Entry;
+use chat_server::features::operators::audit::Entry;
 use chat_server::model::event::{Block, Envelope, Event, Rows};
 use chat_server::model::names::Name;
 use chat_server::model::row::Row;

@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use chat_server::config::Config;
+use chat_server::config::OperatorKey;
 use chat_server::features::moderation::network::Network;
-use chat_server::model::operator_key::OperatorKey;
 use chat_server::model::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};

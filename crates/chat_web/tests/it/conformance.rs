@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::kit::{self, Call, Guest, Heard, Reply, Stage, TestClient, Ws, eventually, fits, matches, quick};
+use chat_server::config::OperatorKey;
 use chat_server::config::SETTINGS;
-use chat_server::model::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use serde_json::{Map, Value, json};
 use tokio_tungstenite::tungstenite::Message;

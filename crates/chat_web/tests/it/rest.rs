@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use chat_server::config::Config;
-use chat_server::model::operator_key::OperatorKey;
+use chat_server::config::OperatorKey;
 use chat_web::{PROBLEMS, WebConfig};
 use serde_json::{Value, json};
 

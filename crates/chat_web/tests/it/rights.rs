@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_server::chat::message::Message;
 use chat_server::config::Config;
-use chat_server::model::operator_key::OperatorKey;
+use chat_server::config::OperatorKey;
 use chat_server::model::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::json;

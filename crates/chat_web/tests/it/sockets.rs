@@ -2,8 +2,8 @@
 
 use chat_server::chat::message::Message as ToRouter;
 use chat_server::config::Config;
+use chat_server::config::OperatorKey;
 use chat_server::model::event::Leave;
-use chat_server::model::operator_key::OperatorKey;
 use chat_web::WebConfig;
 use serde_json::json;
 use tokio_tungstenite::tungstenite;

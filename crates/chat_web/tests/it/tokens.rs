@@ -1,7 +1,7 @@
 //! A session's token is another one as soon as the session may do other things.
 
 use chat_server::config::Config;
-use chat_server::model::operator_key::OperatorKey;
+use chat_server::config::OperatorKey;
 use chat_server::model::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};

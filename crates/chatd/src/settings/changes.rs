@@ -51,7 +51,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use chat_server::model::operator_key::OperatorKey;
+    use chat_server::config::OperatorKey;
 
     use super::*;
 

@@ -7,3 +7,4 @@ mod papers;
 mod programs;
 mod replay;
 mod show;
+mod solutions;

@@ -181,10 +181,8 @@ fn the_two_pages_of_a_lesson_agree() {
         for language in ["rust", "chat", "text"] {
             assert_eq!(blocks(&en, language), blocks(&id, language), "{lesson}");
         }
-        let own = |page: &str, other: &str| links(page).iter().map(|link| link.replace(other, "")).collect::<Vec<_>>();
-        let [mut en_links, mut id_links] = [own(&en, ".en.md"), own(&id, ".id.md")];
-        en_links.iter_mut().for_each(|link| *link = link.replace(".id.md", ""));
-        id_links.iter_mut().for_each(|link| *link = link.replace(".en.md", ""));
+        let in_any_language = |link: &&str| link.replace(".en.md", ".md").replace(".id.md", ".md");
+        let [en_links, id_links] = [&en, &id].map(|page| links(page).iter().map(in_any_language).collect::<Vec<_>>());
         assert_eq!(en_links, id_links, "{lesson}");
         for page in [&en, &id] {
             let exercises = page.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
@@ -192,4 +190,51 @@ fn the_two_pages_of_a_lesson_agree() {
             assert_eq!(page.matches("\n## ").count(), 4, "{lesson}: try, what breaks, exercises, the real server");
         }
     }
+}
+
+/// The exercises of a page: each with all that stands below it.
+fn exercises(page: &str) -> Vec<&str> {
+    let part = page.split("\n## ").find(|part| part.starts_with("Exercises\n") || part.starts_with("Latihan\n"));
+    let part = part.expect("exercises");
+    let starts = part.match_indices('\n').map(|(at, _)| at + 1);
+    let starts: Vec<usize> = starts.filter(|at| part[*at..].starts_with(|c: char| c.is_ascii_digit())).collect();
+    let ends = starts.iter().skip(1).copied().chain([part.len()]);
+    starts.iter().zip(ends).map(|(start, end)| &part[*start..end]).collect()
+}
+
+#[test]
+fn every_exercise_has_hints_and_a_solution_in_both_languages() {
+    let mut patches = names("examples/lessons/solutions", ".patch");
+    for lesson in LADDER {
+        for (language, hints, solution) in [("en", "Hints", "Solution"), ("id", "Petunjuk", "Jawaban")] {
+            let path = format!("docs/lessons/{lesson}.{language}.md");
+            let page = read(&path);
+            for (exercise, number) in exercises(&page).into_iter().zip(1..) {
+                let (question, rest) = exercise.split_once("   <details><summary>").expect("hints");
+                assert!(question.starts_with(&format!("{number}. ")), "{path}: {question}");
+                let (given, answer) = rest.split_once("   <details><summary>").expect("a solution");
+                for (text, summary) in [(given, hints), (answer, solution)] {
+                    let text = text.strip_prefix(&format!("{summary}</summary>\n\n"));
+                    let text = text.unwrap_or_else(|| panic!("{path}, exercise {number}: no {summary}"));
+                    assert!(text.trim_end().ends_with("\n\n   </details>"), "{path}, exercise {number}");
+                }
+                let steps =
+                    given.lines().filter(|line| line.get(..6).is_some_and(|start| start.ends_with(". "))).count();
+                assert!((2..=3).contains(&steps), "{path}, exercise {number}: {steps} hints");
+                let words = answer.split("\n\n").filter(|part| !part.trim_start().starts_with(['[', '<'])).count();
+                assert!(words > 1, "{path}, exercise {number}: a solution has words");
+                // A patch is named after its exercise, and linked from it.
+                let own = format!("{}-{number}-", &lesson[..2]);
+                for patch in names("examples/lessons/solutions", ".patch").iter().filter(|name| name.starts_with(&own))
+                {
+                    assert!(
+                        answer.contains(&format!("/{patch}.patch)")),
+                        "{path}, exercise {number}: no link to {patch}"
+                    );
+                    patches.retain(|name| name != patch);
+                }
+            }
+        }
+    }
+    assert!(patches.is_empty(), "of no exercise: {patches:?}");
 }

@@ -80,11 +80,11 @@ enum Seat {
 }
 
 /// A lesson's program as a stage. A player called `console` types into the program itself.
-struct Lesson {
+pub(crate) struct Lesson {
     program: Lines,
     /// What the program has printed and the transcript has not asked for.
     printed: VecDeque<String>,
-    /// Where it listens; from lesson 12 on there is a second door.
+    /// Where it listens; from lesson 12 on there is a second door, and that lesson's first exercise adds a third.
     doors: Vec<SocketAddr>,
     /// What people connect with, before address and port; nothing for sockets of our own.
     netcat: &'static [&'static str],
@@ -96,17 +96,21 @@ struct Lesson {
 
 impl Lesson {
     fn start(lesson: &str) -> Lesson {
-        let doors = if lesson >= "12_doors" { 2 } else { 1 };
+        Lesson::run(&program(lesson), lesson, doors(lesson))
+    }
+
+    /// Starts a program of this lesson that listens at so many doors.
+    pub(crate) fn run(program: &Path, lesson: &str, doors: usize) -> Lesson {
         let addresses: &[&str] = match lesson {
             "18_operation" => &["--addr=127.0.0.1:0", "--irc=127.0.0.1:0"],
-            _ => &["127.0.0.1:0"; 2][..doors],
+            _ => &["127.0.0.1:0"; 3][..doors],
         };
-        let mut program = Lines::start(tied(program(lesson)).args(addresses));
+        let mut program = Lines::start(tied(program).args(addresses));
         let printed: VecDeque<String> = (0..doors).filter_map(|_| program.line()).collect();
         let addr = |line: &String| line.strip_prefix("listening on ")?.parse().ok();
         let doors: Vec<SocketAddr> =
-            printed.iter().map(|line| addr(line).unwrap_or_else(|| panic!("{lesson} printed {line:?}"))).collect();
-        assert!(!doors.is_empty(), "{lesson} ended before it listened");
+            printed.iter().map(|line| addr(line).unwrap_or_else(|| panic!("it printed {line:?}"))).collect();
+        assert!(!doors.is_empty(), "the program ended before it listened");
         Lesson { program, printed, doors, netcat: &[], seats: HashMap::new(), pongs: HashMap::new() }
     }
 
@@ -151,8 +155,8 @@ impl Stage for Lesson {
     }
 
     fn connect_from(&mut self, who: &str, address: &str) -> bool {
-        assert_eq!(address, "irc", "the doors are line and irc");
-        self.connect_to(who, 1);
+        let door = ["line", "irc", "json"].iter().position(|door| *door == address);
+        self.connect_to(who, door.expect("the doors are line, irc and json"));
         true
     }
 
@@ -194,6 +198,11 @@ impl Stage for Lesson {
     fn restart(&mut self) {
         panic!("a lesson keeps nothing, so nothing is to be seen by that");
     }
+}
+
+/// At how many doors a lesson's program listens.
+pub(crate) fn doors(lesson: &str) -> usize {
+    if lesson >= "12_doors" { 2 } else { 1 }
 }
 
 /// Where a lesson's program is: in the folder of the first, or below it where it is an example. `cargo test -p lessons` builds all of

@@ -8,7 +8,7 @@ use crate::chat::router::Turn;
 use crate::features::accounts::state::Then;
 use crate::features::archive::state as archive;
 use crate::features::archive::store::{Proof, Question, Refused};
-use crate::features::operators::state::Doer;
+use crate::features::operators::state::Actor;
 use crate::features::state::Features;
 use crate::model::address::neighbourhood;
 use crate::model::looks::reserved;
@@ -74,8 +74,8 @@ impl Turn<'_, Features> {
             }
             Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
-            Question::Grant { .. } => Then::Granted { by: Doer::page(from) },
-            Question::Invite { .. } => Then::Invited { by: Doer::page(from) },
+            Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
+            Question::Invite { .. } => Then::Invited { by: Actor::page(from) },
             // What was said is read by `Call::Read`, which looks whether one may.
             Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,

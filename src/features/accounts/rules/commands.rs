@@ -114,7 +114,7 @@ impl Turn<'_, Features> {
         if self.role(id) < Role::Admin {
             return Err(Refusal::not_allowed(Role::Admin));
         }
-        let then = archive::Then::Account(Then::Granted { by: self.doer(id) });
+        let then = archive::Then::Account(Then::Granted { by: self.actor(id) });
         Ok(Answer::Later(Later::Ask(Question::Grant { name: known.name, role }, then)))
     }
 
@@ -127,7 +127,7 @@ impl Turn<'_, Features> {
         let by = self.name_of(id)?;
         Ok(Answer::Later(Later::Ask(
             Question::Invite { by },
-            archive::Then::Account(Then::Invited { by: self.doer(id) }),
+            archive::Then::Account(Then::Invited { by: self.actor(id) }),
         )))
     }
 }

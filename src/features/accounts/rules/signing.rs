@@ -17,10 +17,11 @@ impl Turn<'_, Features> {
         client.state.signed_in = true;
         let (rooms, name) = (client.state.rooms.clone(), client.name.clone());
         for room in rooms {
-            let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.features.ops.contains(&id)) else {
+            let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.features.rooms.ops.contains(&id))
+            else {
                 continue;
             };
-            if name.clone().is_some_and(|name| room.features.op_accounts.insert(name)) {
+            if name.clone().is_some_and(|name| room.features.rooms.op_accounts.insert(name)) {
                 let room = room.name.clone();
                 self.record_room(&room);
             }
@@ -168,9 +169,9 @@ impl Turn<'_, Features> {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for room in rooms {
             if let Some(room) = self.router.rooms.get_mut(&room)
-                && room.features.op_accounts.contains(&name)
+                && room.features.rooms.op_accounts.contains(&name)
             {
-                room.features.ops.remove(&id);
+                room.features.rooms.ops.remove(&id);
             }
         }
         Ok(free)

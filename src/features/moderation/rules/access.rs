@@ -33,7 +33,7 @@ impl Turn<'_, Features> {
             Sought::Entry => (false, None),
             Sought::Everything => {
                 let is_hidden =
-                    |room: &&Room| self.not_outside(who.client, room).is_err() || banned_from(room).is_some();
+                    |room: &&Room| self.may_read_from_outside(who.client, room).is_err() || banned_from(room).is_some();
                 if who.client.is_none() {
                     self.may_visit(ClientId::NONE)?;
                 }
@@ -48,7 +48,7 @@ impl Turn<'_, Features> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         banned_from(room).map_or(Ok(()), Err)?;
         if !is_vouched_for(Some(room)) {
-            self.not_outside(who.client, room)?;
+            self.may_read_from_outside(who.client, room)?;
         }
         Ok(Vec::new())
     }

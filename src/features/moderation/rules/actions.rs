@@ -59,7 +59,7 @@ impl Turn<'_, Features> {
         if !there.members.contains(&target) {
             return Err(not_there(&name, &room));
         }
-        let is_new = !there.features.ops.contains(&target);
+        let is_new = !there.features.rooms.ops.contains(&target);
         self.make_op(target, &room);
         let mut action = Moderated::new(Effect::Op, Some(room), Some(name.clone()));
         action.person = Some(self.person(target));
@@ -75,18 +75,19 @@ impl Turn<'_, Features> {
         let name = target.map_or_else(|| Ok(name.clone()), |target| self.name_of(target))?;
         let all: Vec<ClientId> = self.clients.all_named(&name).collect();
         let Some(there) = self.router.rooms.get_mut(&room) else { return Err(Refusal::not_in_room(&room)) };
-        let is_op = all.iter().any(|id| there.features.ops.contains(id)) || there.features.op_accounts.contains(&name);
+        let is_op = all.iter().any(|id| there.features.rooms.ops.contains(id))
+            || there.features.rooms.op_accounts.contains(&name);
         if !is_op {
             return Err(not_listed(&name, Some(&room), "an operator"));
         }
-        let others = there.features.ops.iter().any(|op| !all.contains(op))
-            || there.features.op_accounts.iter().any(|op| *op != name);
+        let others = there.features.rooms.ops.iter().any(|op| !all.contains(op))
+            || there.features.rooms.op_accounts.iter().any(|op| *op != name);
         if !others {
             let words = format!("{room} would have no operator then. Make another user one first: /op <name>.");
             return Err(Refusal::new(Code::Protected, words));
         }
-        there.features.ops.retain(|op| !all.contains(op));
-        if there.features.op_accounts.remove(&name) {
+        there.features.rooms.ops.retain(|op| !all.contains(op));
+        if there.features.rooms.op_accounts.remove(&name) {
             self.record_room(&room);
         }
         let mut action = Moderated::new(Effect::Deop, Some(room), Some(name.clone()));
@@ -182,8 +183,8 @@ impl Turn<'_, Features> {
     fn put_banned_out(&mut self, name: &RoomName, target: &Target, all: &[ClientId], words: Text) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if let Some(who) = target.name() {
-            room.features.op_accounts.remove(who);
-            room.features.invited.retain(|id| !all.contains(id));
+            room.features.rooms.op_accounts.remove(who);
+            room.features.rooms.invited.retain(|id| !all.contains(id));
         }
         let Some(room) = self.router.rooms.get(name) else { return };
         let banned = room.members.iter().filter(|id| self.ban_on(**id, &room.features.bans).is_some());
@@ -253,7 +254,7 @@ impl Turn<'_, Features> {
     /// into the audit.
     fn tell_action(&mut self, id: ClientId, target: &str, mut action: Moderated) {
         self.show_speaker(id);
-        let actor = self.doer(id);
+        let actor = self.actor(id);
         self.act(&actor, action.effect.action(), action.room.as_ref(), target, &action.detail());
         action.by = self.name_of(id).ok();
         let room = action.room.clone();

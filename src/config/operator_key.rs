@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use crate::model::code::Code;
-use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
 /// The fewest and the most bytes of a key.
@@ -19,14 +17,6 @@ pub struct OperatorKey {
 }
 
 impl OperatorKey {
-    /// The server has no key.
-    pub(crate) const NONE: Refusal = Refusal::fixed(
-        Code::NotOperator,
-        "This server has no operator key. To set one: operator_key in its settings, or CHAT_OPERATOR_KEY.",
-    );
-    /// It is another key.
-    pub(crate) const WRONG: Refusal = Refusal::fixed(Code::BadPassword, "That is not the operator key.");
-
     /// Takes a key from the settings.
     ///
     /// # Errors

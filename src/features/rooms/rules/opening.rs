@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
-use crate::features::rooms::state::{Opener, RoomLimits};
+use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::state::{Features, Room, RoomState};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
@@ -39,7 +39,7 @@ impl Turn<'_, Features> {
 
     /// Whether an empty room is kept although another one needs its place.
     fn is_lasting(&self, room: &Room) -> bool {
-        let is_worth_it = room.is_worth_keeping() || !room.features.op_accounts.is_empty();
+        let is_worth_it = room.is_worth_keeping() || !room.features.rooms.op_accounts.is_empty();
         room.features.is_kept && self.router.features.archive.is_some() && is_worth_it
     }
 

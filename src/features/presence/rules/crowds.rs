@@ -175,16 +175,32 @@ fn crowd() -> Text {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
+    use super::*;
     use crate::chat::message::Message;
     use crate::config::Config;
+    use crate::features::state::RoomState;
     use crate::model::event::Leave;
-    use crate::model::names::{Name, RoomName};
+    use crate::model::names::Name;
 
     use crate::testing::{Bare, MemoryStore, Stage, quick};
+
+    #[test]
+    fn a_crowd_is_none_again_only_when_a_fifth_has_left() {
+        let (mut room, crowd) = (Room::new(RoomName::lobby(), 10, 0, RoomState::default()), CROWD as u64);
+        room.members.extend((1..=crowd).map(ClientId));
+        assert!(!room.count_heads() && !room.features.is_crowded);
+        room.members.insert(ClientId(crowd + 1));
+        assert!(room.count_heads() && room.features.is_crowded, "it has just become one");
+        assert!(!room.count_heads() && room.features.is_crowded, "it was one before");
+        room.members.retain(|ClientId(id)| *id <= crowd * 4 / 5 + 1);
+        assert!(!room.count_heads() && room.features.is_crowded);
+        room.members.remove(&ClientId(1));
+        assert!(!room.count_heads() && !room.features.is_crowded);
+    }
 
     /// What one who watches knows of who is in each room, by the lines alone.
     #[derive(Default)]

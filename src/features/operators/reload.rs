@@ -1,5 +1,5 @@
 //! `REHASH`: an operator wants the settings read again. The router reads no files, so the program does it, on a
-//! thread of their own, and says what has changed.
+//! thread of its own, and says what has changed.
 
 use crate::chat::router::Router;
 use crate::config::{Change, ConfigError};
@@ -12,14 +12,14 @@ use crate::sync::mpsc::{self, Receiver, SyncSender};
 /// The most operators who wait for it at once.
 pub(crate) const WAITING: usize = 8;
 
-/// Those who want the settings read again, in order. It ends with the server.
-pub struct Rehashes {
+/// The requests of operators to read the settings again, in order. It ends with the server.
+pub struct ReloadRequests {
     numbers: Receiver<u64>,
     handle: ServerHandle,
 }
 
-/// A client that waits for the settings to be read again. Dropped without an answer, it says that they were not.
-pub struct Rehash {
+/// An operator waits for the settings to be read again. Dropped without an answer, it says that they were not.
+pub struct ReloadRequest {
     number: u64,
     handle: ServerHandle,
     outcome: Option<Result<Vec<Change>, Text>>,
@@ -32,31 +32,31 @@ impl Part<Features> for Asking {
     fn prepare(&mut self, router: &mut Router<Features>, _: &ServerHandle) {
         // It is the only sender, so that the other end sees the end of the router.
         if let Some(ask) = self.0.take() {
-            router.rehash_by(ask);
+            router.reload_by(ask);
         }
     }
 }
 
-impl Rehashes {
+impl ReloadRequests {
     /// Lets the operators of a server have its settings read again. The caller takes what comes here, on a thread of its own.
-    pub fn of(server: &mut Server<Features>) -> Rehashes {
+    pub fn of(server: &mut Server<Features>) -> ReloadRequests {
         let (ask, numbers) = mpsc::sync_channel(WAITING);
         server.with(Asking(Some(ask)));
-        Rehashes { numbers, handle: server.handle() }
+        ReloadRequests { numbers, handle: server.handle() }
     }
 }
 
-impl Iterator for Rehashes {
-    type Item = Rehash;
+impl Iterator for ReloadRequests {
+    type Item = ReloadRequest;
 
     /// Waits for the next one; `None` when the server has ended.
-    fn next(&mut self) -> Option<Rehash> {
+    fn next(&mut self) -> Option<ReloadRequest> {
         let number = self.numbers.recv().ok()?;
-        Some(Rehash { number, handle: self.handle.clone(), outcome: None })
+        Some(ReloadRequest { number, handle: self.handle.clone(), outcome: None })
     }
 }
 
-impl Rehash {
+impl ReloadRequest {
     /// They were read, and these are in force or wait for a restart; or nothing has changed, and this is why. An operator of the
     /// chat need not be one of the machine, and is told no path of it.
     pub fn done(mut self, outcome: Result<Vec<Change>, ConfigError>) {
@@ -66,9 +66,9 @@ impl Rehash {
     }
 }
 
-impl Drop for Rehash {
+impl Drop for ReloadRequest {
     fn drop(&mut self) {
         let broken = || Err(Text::own("reading them broke down; the log has the details"));
-        self.handle.send(Call::Rehashed(self.number, self.outcome.take().unwrap_or_else(broken)).into());
+        self.handle.send(Call::Reloaded(self.number, self.outcome.take().unwrap_or_else(broken)).into());
     }
 }

@@ -2,10 +2,6 @@
 
 use std::fmt;
 
-use crate::model::parts::Parts;
-use crate::model::row::Row;
-use crate::model::zone::Zone;
-
 /// When another value of a setting holds, if the settings are read again while the server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
@@ -66,25 +62,5 @@ impl fmt::Display for Change {
             When::NextClient => write!(f, "{key} is {new} for those who come from now on, and was {old}"),
             When::Restart => write!(f, "{key} stays {old}; {new} waits for a restart"),
         }
-    }
-}
-
-impl Row for Change {
-    fn line(&self) -> Parts {
-        let when = match self.when {
-            When::AtOnce => "now",
-            When::NextClient => "next",
-            When::Restart => "restart",
-        };
-        Parts::new("SETTING").field(self.key).pair("when", when).text(self)
-    }
-
-    fn sentence(&self, _: Zone) -> String {
-        self.to_string()
-    }
-
-    fn cost(&self) -> usize {
-        // Of a long value only the beginning is shown.
-        288
     }
 }
