@@ -8,12 +8,6 @@ use crate::chat::hooks::{Commit, Hooks, NOT_HERE};
 use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
-use crate::features::archive::reads::Reads;
-use crate::features::archive::store::Answer as StoreAnswer;
-use crate::features::message::Call;
-use crate::features::moderation::bans::Bans;
-use crate::features::operators::state::{Actor, Operators};
-use crate::features::presence::state::Presence;
 use crate::features::rooms::limits::RoomLimits;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Event, Leave, Tag};
@@ -100,6 +94,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
+mod calls;
 pub mod dice;
 pub mod figures;
 pub mod files;
@@ -141,17 +136,7 @@ impl Hooks for Features {
     }
 
     fn new(config: &Config) -> Features {
-        Features {
-            reads: Reads::new(config.read_burst, config.reads_per_second),
-            bans: Bans::default(),
-            next_lift: None,
-            archive: None,
-            files: None,
-            glass: None,
-            operators: Operators::new(config.operator_key.clone()),
-            presence: Presence::new(config.arrivals),
-            room_limits: RoomLimits::new(config),
-        }
+        Features::at_start(config)
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
@@ -176,23 +161,8 @@ impl Hooks for Features {
     }
 
     fn message(turn: &mut Turn<'_, Self>, message: FeatureMessage) {
-        let Some(call) = message.open::<Call>() else { return };
-        match call {
-            Call::Ask { question, is_private, reply } => turn.ask_for_door(question, is_private, reply),
-            Call::Look { who, what, reply } => reply(turn.looked(who, &what)),
-            Call::Read { who, question, reply } => turn.read_for_door(who, *question, reply),
-            Call::Rights { client, reply } => reply(turn.rights(client)),
-            Call::Store(report) => turn.report(report),
-            Call::Uploaded { token, reply } => turn.uploaded(token, reply),
-            Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
-            Call::Sampled => turn.show_watchers(),
-            Call::Reloaded(number, outcome) => turn.reloaded(number, outcome),
-            Call::Operator { key, from, is_private, reply } => {
-                let outcome = turn.look_at_key(&key, &Actor::page(from), is_private);
-                reply(outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done));
-            }
-            Call::Order { order, from, reply } => turn.ordered(order, &Actor::page(from), reply),
-            Call::Rules(policy) => turn.set_rules(policy),
+        if let Some(call) = message.open() {
+            turn.take_call(call);
         }
     }
 
@@ -215,7 +185,7 @@ impl Hooks for Features {
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
         turn.not_banned_from(id, room)?;
-        turn.may_pass_door(id, room, key)
+        turn.may_enter_closed(id, room, key)
     }
 
     fn may_follow(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {

@@ -301,6 +301,7 @@ fn joined(a: &Envelope, b: &Envelope) -> Option<Arc<Envelope>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::presence::typing::Typing;
     use crate::model::event::Version;
     use crate::model::names::{ClientId, Name, RoomName};
     use crate::model::text::Text;
@@ -476,8 +477,12 @@ mod tests {
     fn coming_and_going_is_dropped_first() {
         let (mut outbox, room, taken) = outbox(1_000);
         outbox.push(&said(1));
+        let (room_name, name) = (RoomName::lobby(), Name::parse("budi").unwrap());
+        let typing = Typing { room: room_name, by: ClientId(2), name, on: true };
+        let typing = envelope(Event::feature(typing));
         for _ in 0..20 {
             outbox.push(&envelope(joined()));
+            outbox.push(&typing);
         }
         *room.lock().unwrap() = 1;
         outbox.flush();

@@ -42,18 +42,18 @@ pub enum Call {
         reply: Reply,
     },
     /// A door whose users read by calls wants to know what a user may read.
-    Look {
-        /// Who.
-        who: Onlooker,
-        /// What.
-        what: Sought,
-        /// Where the answer goes: the rooms that are hidden from them, where they want [`Sought::Everything`]; else none.
+    MayRead {
+        /// The user who reads.
+        who: Caller,
+        /// What the user wants to read.
+        what: Access,
+        /// Where the answer goes: the rooms that are hidden from the user, of [`Access::Everything`]; else none.
         reply: Box<dyn FnOnce(Result<Vec<RoomName>, Refusal>) + Send>,
     },
     /// A user reads what was said by a call: a page, or a search. Whether they may, and how fast, is decided here.
     Read {
-        /// Who.
-        who: Onlooker,
+        /// The user who reads.
+        who: Caller,
         /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
         question: Box<Question>,
         /// Where the answer goes.
@@ -90,7 +90,7 @@ pub enum Call {
     Reloaded(u64, Result<Vec<Change>, Text>),
     /// A user at a door has shown this as the operator key. The answer is [`Answer::Done`], or a refusal.
     Operator {
-        /// What they have shown.
+        /// The key that was shown.
         key: Secret,
         /// From where.
         from: Option<IpAddr>,
@@ -99,7 +99,7 @@ pub enum Call {
         /// Where the answer goes.
         reply: Reply,
     },
-    /// A user who has shown the key wants something done.
+    /// A user who has shown the key gives an order.
     Order {
         /// What.
         order: Order,
@@ -118,19 +118,19 @@ impl From<Call> for Message {
     }
 }
 
-/// A user who reads by a call, which may have no connection, or come from another address than it.
+/// A user who reads by calls: with or without a connection, perhaps from another address than that.
 #[derive(Clone, Copy, Debug)]
-pub struct Onlooker {
-    /// Their connection, if they have one.
+pub struct Caller {
+    /// The connection of the user, if there is one.
     pub client: Option<ClientId>,
     /// From where the call comes.
     pub address: IpAddr,
 }
 
-/// What an [`Onlooker`] wants to read.
+/// What a [`Caller`] wants to read.
 #[derive(Clone, Debug)]
-pub enum Sought {
-    /// Nothing but to come in, which counts as no reading.
+pub enum Access {
+    /// Nothing yet: only whether the user may be here. It does not count as reading.
     Entry,
     /// Whatever there is.
     Everything,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chat::{room, router};
+use crate::config::Config;
 use crate::features::archive::reads::Reads;
 use crate::features::archive::state::{Archive, Then};
 use crate::features::archive::store::Question;
@@ -40,6 +41,23 @@ pub struct Features {
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
     pub(crate) room_limits: RoomLimits,
+}
+
+impl Features {
+    /// The features of a server that starts with these settings.
+    pub(super) fn at_start(config: &Config) -> Features {
+        Features {
+            reads: Reads::new(config.read_burst, config.reads_per_second),
+            bans: Bans::default(),
+            next_lift: None,
+            archive: None,
+            files: None,
+            glass: None,
+            operators: Operators::new(config.operator_key.clone()),
+            presence: Presence::new(config.arrivals),
+            room_limits: RoomLimits::new(config),
+        }
+    }
 }
 
 /// A room with all that features know of it.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::layers::{modules_of, root};
+
 const PAGES: [&str; 2] = ["docs/phases.md", "docs/fase.md"];
 
 fn read(path: &str) -> String {
@@ -117,13 +119,34 @@ fn path_of_the_card(page: &str) -> Vec<String> {
     files
 }
 
+/// `src/chat/router/talk.rs` is the module `chat::router::talk`.
+fn module_of(file: &str) -> String {
+    file.trim_start_matches("src/").trim_end_matches(".rs").replace('/', "::")
+}
+
 #[test]
-fn the_reading_path_has_a_question_for_each_file_and_where_the_answer_stands() {
+fn the_reading_path_has_every_file_of_the_card_once() {
+    let threads = ["protocol::parse", "net::queue", "net::connection", "net::server"];
+    let card = modules_of("model").into_iter().chain(modules_of("chat")).chain(threads);
+    // The files that only list modules are read in a glance.
+    let mut card: Vec<String> = card.filter(|module| module.contains("::")).map(String::from).collect();
+    card.sort();
     for page in PAGES {
-        let mut path = path_of_the_card(&read(page));
-        let files = path.len();
+        let mut path: Vec<String> = path_of_the_card(&read(page)).iter().map(|file| module_of(file)).collect();
         path.sort();
-        path.dedup();
-        assert!(files > 20 && path.len() == files, "{page} has lost a part of the path, or has a file twice");
+        assert_eq!(path, card, "{page}: the reading path and the card of tests/it/lengths.rs");
     }
+}
+
+#[test]
+fn a_file_of_the_reading_path_needs_only_those_before_it() {
+    let path: Vec<String> = path_of_the_card(&read(PAGES[0])).iter().map(|file| module_of(file)).collect();
+    let place = |module: &str| path.iter().position(|other| other == module);
+    let mut early = Vec::new();
+    for module in &path {
+        let needs = &root().modules[module.as_str()].imports;
+        let later = needs.iter().filter(|needed| place(needed).is_some_and(|at| Some(at) > place(module)));
+        early.extend(later.map(|needed| format!("{module} needs {needed}")));
+    }
+    assert!(early.is_empty(), "docs/phases.md has these too early:\n{}", early.join("\n"));
 }

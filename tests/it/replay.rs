@@ -12,7 +12,7 @@ use chat_server::config::Config;
 use chat_server::config::OperatorKey;
 use chat_server::features::VERBS;
 use chat_server::features::archive::store::Question;
-use chat_server::features::message::{Call, Onlooker, Order, Sought};
+use chat_server::features::message::{Access, Call, Caller, Order};
 use chat_server::model::event::{Leave, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::{Moment, Now};
@@ -349,7 +349,7 @@ impl Play {
     }
 
     fn step(&mut self, step: &Step) {
-        let onlooker = |client| Onlooker { client, address: [192, 0, 2, 9].into() };
+        let caller = |client| Caller { client, address: [192, 0, 2, 9].into() };
         let name = |name: &str| RoomName::parse(name).expect("a room");
         let message = match step {
             Step::Connect(seat, from) => return self.connect(*seat, *from),
@@ -387,13 +387,13 @@ impl Play {
             Step::Restart => return self.restart(),
             Step::Lost(seat) => Message::ClientLeft(self.id(*seat), Leave::Lost),
             Step::Look(seat, room) => {
-                Call::Look { who: onlooker(Some(self.id(*seat))), what: Sought::Room(name(room)), reply: self.reply() }
+                Call::MayRead { who: caller(Some(self.id(*seat))), what: Access::Room(name(room)), reply: self.reply() }
                     .into()
             }
             Step::Page(seat, room) => {
                 let question =
                     Question::Page { room: name(room), before: u64::MAX, after: None, limit: 5, export: false };
-                Call::Read { who: onlooker(Some(self.id(*seat))), question: Box::new(question), reply: self.reply() }
+                Call::Read { who: caller(Some(self.id(*seat))), question: Box::new(question), reply: self.reply() }
                     .into()
             }
             Step::Rights(seat) => Call::Rights { client: self.id(*seat), reply: self.reply() }.into(),

@@ -289,7 +289,7 @@ mod tests {
     use crate::features::VERBS;
     use crate::features::archive::reads;
     use crate::features::archive::store::{Account, Answer, Busy, Question, Refused};
-    use crate::features::message::{Onlooker, Reply, Sought};
+    use crate::features::message::{Access, Caller, Reply};
     use crate::metrics::Metrics;
     use crate::model::event::{Done, Leave, Speech, Warning};
     use crate::model::names::{ClientId, Name};
@@ -630,7 +630,7 @@ mod tests {
     }
 
     /// A search by a call in the next turn, and where its answer comes.
-    fn searches(house: &mut House, who: Onlooker) -> std::sync::mpsc::Receiver<Answer> {
+    fn searches(house: &mut House, who: Caller) -> std::sync::mpsc::Receiver<Answer> {
         let (reply, answer) = std::sync::mpsc::channel();
         let question =
             Question::Search { room: None, hidden: Vec::new(), words: Text::own("x"), before: None, limit: 1 };
@@ -642,20 +642,20 @@ mod tests {
     #[test]
     fn a_call_past_the_pace_is_refused_at_once_and_talk_is_not() {
         let mut house = House::new_with(&["ani"], |config| (config.read_burst, config.reads_per_second) = (11, 2.0));
-        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
-        let looks = |house: &mut House, what: Sought| {
+        let who = Caller { client: None, address: "127.0.0.1".parse().unwrap() };
+        let looks = |house: &mut House, what: Access| {
             let (reply, answer) = std::sync::mpsc::channel();
-            house.turn([Call::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()]);
+            house.turn([Call::MayRead { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()]);
             answer.recv().unwrap().is_ok()
         };
         let search = |house: &mut House| searches(house, who).try_recv().ok();
         assert!(search(&mut house).is_none(), "the store is asked");
-        assert!(looks(&mut house, Sought::Everything));
+        assert!(looks(&mut house, Access::Everything));
         let refused = search(&mut house);
         let too_fast = Refused::Other(TooFast { retry: 5, why: Spam::Reads }.into());
         assert!(matches!(&refused, Some(Answer::Refused(refused)) if *refused == too_fast), "{refused:?}");
-        assert!(!looks(&mut house, Sought::Everything) && !looks(&mut house, Sought::Room(RoomName::lobby())));
-        assert!(looks(&mut house, Sought::Entry) && looks(&mut house, Sought::File(None)));
+        assert!(!looks(&mut house, Access::Everything) && !looks(&mut house, Access::Room(RoomName::lobby())));
+        assert!(looks(&mut house, Access::Entry) && looks(&mut house, Access::File(None)));
         house.says(1, "hello");
         house.kept();
         assert!(!house.hears(1).iter().any(|event| matches!(event, Event::Refused { .. })));
@@ -664,7 +664,7 @@ mod tests {
     #[test]
     fn a_call_whose_turn_does_not_come_is_told_to_come_again() {
         let mut house = House::with(&["ani"]);
-        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let who = Caller { client: None, address: "127.0.0.1".parse().unwrap() };
         let search = |house: &mut House| searches(house, who);
         let (first, second) = (search(&mut house), search(&mut house));
         house.after(reads::PATIENCE);
@@ -679,7 +679,7 @@ mod tests {
         let mut house = House::with(&["ani", "budi"]);
         house.turn([said(1, "/join #den"), said(1, "a secret fish")]);
         house.kept();
-        let who = Onlooker { client: None, address: "127.0.0.1".parse().unwrap() };
+        let who = Caller { client: None, address: "127.0.0.1".parse().unwrap() };
         let (reply, answer) = std::sync::mpsc::channel();
         let question =
             Question::Search { room: None, hidden: Vec::new(), words: Text::own("fish"), before: None, limit: 9 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::features::accounts::state::{self as accounts, Accounts};
 use crate::features::archive::store::{Question, Store};
-use crate::features::message::{Onlooker, Reply};
+use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
 use crate::model::event::{Envelope, Tag, What};
@@ -62,7 +62,7 @@ pub(crate) enum Asker {
     },
     Door(Reply),
     /// A user who reads by a call. What they may not read when the answer comes is not shown.
-    Onlooker(Onlooker, Reply),
+    Caller(Caller, Reply),
     /// They were told already that it takes too long.
     Nobody,
 }

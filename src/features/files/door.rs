@@ -18,7 +18,7 @@ use crate::chat::message::Message;
 use crate::chat::router::Router;
 use crate::config::Config;
 use crate::features::archive::store::Contents;
-use crate::features::message::{Call, Onlooker, Placed, Sought};
+use crate::features::message::{Access, Call, Caller, Placed};
 use crate::features::state::Features;
 use crate::metrics::Metrics;
 use crate::model::event::Foreign;
@@ -379,10 +379,10 @@ impl<P: Peer> Desk<'_, P> {
 
     /// Asks the router whether who calls from there is kept out.
     fn may_have(&self, room: Option<RoomName>) -> Result<(), FileError> {
-        let who = Onlooker { client: None, address: self.from };
+        let who = Caller { client: None, address: self.from };
         let (reply, answer) = mpsc::sync_channel(1);
         let reply = Box::new(move |said| drop(reply.try_send(said)));
-        (self.send)(Call::Look { who, what: Sought::FileByToken(room), reply }.into());
+        (self.send)(Call::MayRead { who, what: Access::FileByToken(room), reply }.into());
         let said = answer.recv_timeout(ROUTER).map_err(|_| FileError::Stopping)?;
         said.map(drop).map_err(FileError::Refused)
     }

@@ -16,8 +16,9 @@ use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
-/// The most different emoji on one line, and the most of one user.
+/// The most different emoji on one line.
 const MAX_REACTIONS: usize = 20;
+/// The most emoji of one user on one line.
 const MAX_REACTIONS_EACH: usize = 5;
 
 /// Carries a command of this feature out; `None` where it is of another one.
@@ -31,8 +32,7 @@ pub(crate) fn carry_out(
 }
 
 impl Turn<'_, Features> {
-    /// Corrects or deletes a line, or puts a reaction to it. A user with the line on the screen hears of it, and one who
-    /// comes later finds it changed.
+    /// `EDIT`, `DELETE`, `REACT`, `UNREACT`. Users who have the line on the screen are told; users who come later find it changed.
     pub(crate) fn change(
         &mut self,
         id: ClientId,
@@ -54,7 +54,7 @@ impl Turn<'_, Features> {
             && self.router.features.archive.is_some()
             && (room.features.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
         {
-            // Older than memory.
+            // It is older than what lies in memory, so the store is asked for it.
             let (before, after) = (target + 1, Some(target - 1));
             let question = Question::Page { room: name.clone(), before, after, limit: 1, export: false };
             return Ok(Answer::Later(Later::Ask(question, Then::Change { room: name, target, what })));
@@ -64,7 +64,7 @@ impl Turn<'_, Features> {
         self.change_line(id, &old, what)
     }
 
-    /// The same, where it is known what the line is.
+    /// Does what [`change`](Self::change) was asked for to a line that was found.
     pub(crate) fn change_line(&mut self, id: ClientId, old: &Speech, mut what: What) -> Result<Answer, Refusal> {
         let from = self.name_of(id)?;
         let room = self.speakable(id, &old.room)?;
@@ -118,7 +118,10 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Done::Changed { room: name, id: last, target, author, text, what }))
     }
 
-    /// Whether a reaction is a new one. It is written as it stands there already, if it does.
+    /// Whether a reaction is a new one of this user. `emoji` becomes what others wrote, if the line has that reaction already.
+    ///
+    /// # Errors
+    /// It is no emoji, or there are too many on the line.
     fn may_react(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> Result<bool, Refusal> {
         if !is_reaction(emoji) {
             return Err(Refusal::bad_argument(&emoji, NO_EMOJI));
@@ -138,7 +141,8 @@ impl Turn<'_, Features> {
         Ok(true)
     }
 
-    /// Whether a user has that reaction on a line; two that differ only in their style are one.
+    /// Whether a user has that reaction on a line. Emoji that differ only in their style are the same; `emoji` becomes what others
+    /// wrote.
     fn has_reacted(&self, id: ClientId, room: &Room, target: u64, emoji: &mut Text) -> bool {
         let kind = without_selectors(emoji);
         let reactions = reactions(&room.history, target);
@@ -150,7 +154,7 @@ impl Turn<'_, Features> {
     }
 }
 
-/// A line has as many reactions as it may: of one user, or different ones.
+/// The refusal of one more reaction: of one that has `MAX_REACTIONS_EACH` on the line (`own`), or of a different emoji.
 fn too_many_reactions(own: bool) -> Refusal {
     let (max, words) = if own {
         let words = "reactions on that line already. Take one back first: /unreact.";

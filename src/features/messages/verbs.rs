@@ -69,7 +69,7 @@ fn emoji(args: Args) -> Result<Text, Refusal> {
     if is_reaction(&emoji) { Ok(emoji) } else { Err(args.explained(NO_EMOJI).unfit()) }
 }
 
-/// One symbol. What is to be taken back may be from a time when a word could be a reaction.
+/// One symbol. A user may take back what the store kept from a version in which a word could be a reaction.
 fn symbol(args: Args) -> Result<Text, Refusal> {
     match args.as_str() {
         "" => Err(args.missing()),

@@ -1,4 +1,4 @@
-//! Presence: who is away, who is ignored, who is typing, and the answer to the last whisper.
+//! What the commands of presence do: `WHO`, `REPLY`, `AWAY`, `IGNORE`, `UNIGNORE`, `TYPING`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::model::text::{MAX_SHORT, Text};
 
 mod crowds;
 
-/// How many seconds lie at least between two `TYPING` of one user.
+/// The least time between two beginnings of typing that others are told of one user.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
 /// Carries a command of this feature out; `None` where it is of another one.
@@ -142,6 +142,7 @@ const NO_WHISPER: Refusal =
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use crate::config::Config;
     use crate::testing::{Bare, Stage, matches, quick};
 
     /// Clients that have read what came by joining; the last one hears who types.
@@ -214,6 +215,20 @@ mod tests {
         let expected =
             ["* ERR 401 no-such-user REPLY: ...", "* OK UNIGNORE name=bob: ...", "* MSG #lobby * bob: hello at last"];
         hears(&mut stage, "citra", &expected);
+    }
+
+    #[test]
+    fn the_same_answer_again_and_again_is_spam() {
+        let mut stage = Bare::new(Config { spam_repeats: 2, ..quick() });
+        for who in ["ani", "budi"] {
+            stage.connect(who);
+            stage.send(who, format!("JOIN:{who}\n").as_bytes());
+        }
+        stage.send("ani", b"/w budi psst\n");
+        while stage.next("budi").is_some() {}
+        stage.send("budi", b"/r no\n/r yes\n/r no\n/r no\n");
+        let answered = "* OK REPLY to=ani";
+        hears(&mut stage, "budi", &[answered, answered, answered, "* ERR 429 too-fast REPLY retry=30: ..."]);
     }
 
     #[test]

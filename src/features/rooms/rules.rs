@@ -1,4 +1,4 @@
-//! What a room is like beyond who is in it: its topic, its modes, and who is invited.
+//! What the commands of rooms do (`TOPIC`, `INVITE`, `MODE`), who is an operator of a room, and who may enter, read and speak in it.
 
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
@@ -16,7 +16,7 @@ use crate::model::text::{MAX_SHORT, Text};
 
 mod opening;
 
-/// The most users who are invited to one room.
+/// The most connections that are invited to one room.
 const MAX_INVITED: usize = 200;
 
 /// Carries a command of this feature out; `None` where it is of another one.
@@ -234,7 +234,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// A client leaves a room.
+    /// A client leaves a room: it is no operator there, and not invited any more.
     pub(crate) fn take_ops(&mut self, id: ClientId, name: &RoomName) {
         if let Some(room) = self.router.rooms.get_mut(name) {
             room.features.rooms.forget(id);
@@ -284,7 +284,7 @@ impl Turn<'_, Features> {
     ///
     /// # Errors
     /// The room is by invitation, or has a key.
-    pub(crate) fn may_pass_door(&self, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
+    pub(crate) fn may_enter_closed(&self, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
         if self.is_expected(id, room) {
             return Ok(());
         }
@@ -336,7 +336,7 @@ impl Room {
     }
 }
 
-/// Only the operators of the room may do this.
+/// The refusal of what only operators of the room may do.
 pub(crate) fn not_room_op(room: &RoomName) -> Refusal {
     let words = format!("Only the operators of {room} may do that. Ask one of them; who opens a room is its first.");
     Refusal::new(Code::NotRoomOp, words)

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Html;
 use chat_server::config::hosts::Authority;
 use chat_server::features::files::Files;
-use chat_server::features::message::Sought;
+use chat_server::features::message::Access;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,7 +28,7 @@ use crate::state::AppState;
     (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn list_rooms(State(state): Shared, viewer: Viewer) -> Result<Json<Vec<Room>>, AppError> {
-    let hidden = state.may_read(viewer.onlooker(), Sought::Everything).await?;
+    let hidden = state.may_read(viewer.caller(), Access::Everything).await?;
     Ok(Json(state.open_rooms(&hidden)))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use chat_server::features::message::{Onlooker, Sought};
+use chat_server::features::message::{Access, Caller};
 use chat_server::model::names::ClientId;
 use chat_server::net::connections::{Permit, TurnedAway};
 
@@ -59,8 +59,8 @@ pub(crate) async fn sign_on(
         Err(NoSession::Refused(error)) => Err(AppError::Chat(error)),
         // Refused before there was an answer. The router knows why, unless it has ended.
         Err(NoSession::Gone) => {
-            let onlooker = Onlooker { client: None, address: peer.address.ip() };
-            Err(state.may_read(onlooker, Sought::Entry).await.err().unwrap_or(AppError::Stopping))
+            let caller = Caller { client: None, address: peer.address.ip() };
+            Err(state.may_read(caller, Access::Entry).await.err().unwrap_or(AppError::Stopping))
         }
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn session_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> O
 pub(crate) async fn check_address(state: &AppState, session: &Session, peer: Peer) -> Result<(), AppError> {
     let address = peer.address.ip();
     if address != session.address {
-        state.may_read(Onlooker { client: Some(session.client), address }, Sought::Entry).await?;
+        state.may_read(Caller { client: Some(session.client), address }, Access::Entry).await?;
     }
     Ok(())
 }
@@ -106,8 +106,8 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     /// The caller as the router knows it.
-    pub(crate) fn onlooker(&self) -> Onlooker {
-        Onlooker { client: self.session.as_ref().map(|session| session.client), address: self.address }
+    pub(crate) fn caller(&self) -> Caller {
+        Caller { client: self.session.as_ref().map(|session| session.client), address: self.address }
     }
 
     /// The connection by which others know the caller, if it is signed on.

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::features::files::door::{Clock, TICK, finish};
 use chat_server::features::files::{Fetched, FileError, Files, Place, Reader, Upload};
-use chat_server::features::message::{Placed, Sought};
+use chat_server::features::message::{Access, Placed};
 use chat_server::metrics::Metrics;
 use chat_server::model::command::Recipient;
 use chat_server::model::file::file_name;
@@ -202,7 +202,7 @@ pub(crate) async fn download(
     });
     let opened: Result<(Fetched, Vec<u8>), FileError> = opened.await.map_err(|_| AppError::Internal)?;
     let (fetched, first) = opened.map_err(AppError::from)?;
-    state.may_read(viewer.onlooker(), Sought::File(fetched.room.clone())).await?;
+    state.may_read(viewer.caller(), Access::File(fetched.room.clone())).await?;
     let picture = picture(&first);
     let how = if picture.is_some() { "inline" } else { "attachment" };
     let headers = [

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chat_server::features::message::Sought;
+use chat_server::features::message::Access;
 use chat_server::model::command::Line;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -124,7 +124,7 @@ pub(crate) async fn get_message(
     PathParam(id): PathParam<Uuid>,
 ) -> Result<Json<Message>, AppError> {
     let message = state.rooms.messages.get(&id).map(|message| message.clone()).ok_or(AppError::MessageNotFound)?;
-    match state.may_read(viewer.onlooker(), Sought::Room(room_name(&message.room)?)).await {
+    match state.may_read(viewer.caller(), Access::Room(room_name(&message.room)?)).await {
         Ok(_) => Ok(Json(message)),
         Err(AppError::RoomNotFound) => Err(AppError::MessageNotFound),
         Err(error) => Err(error),

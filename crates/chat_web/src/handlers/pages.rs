@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chat_server::features::message::{Onlooker, Sought};
+use chat_server::features::message::{Access, Caller};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -93,7 +93,7 @@ pub(crate) async fn list_messages(
 ) -> Result<Response, AppError> {
     let room = query.room.unwrap_or_else(|| "lobby".into());
     let asked = RoomQuery { before: query.before, after: query.after, around: query.around, limit: query.limit };
-    let page = page_of(&state, viewer.onlooker(), &room, &asked).await?;
+    let page = page_of(&state, viewer.caller(), &room, &asked).await?;
     let limit = limit_of(asked.limit)?;
     let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
@@ -126,7 +126,7 @@ pub(crate) async fn room_messages(
     PathParam(room): PathParam<String>,
     QueryParams(query): QueryParams<RoomQuery>,
 ) -> Result<Response, AppError> {
-    let page = page_of(&state, viewer.onlooker(), &room, &query).await?;
+    let page = page_of(&state, viewer.caller(), &room, &query).await?;
     let limit = limit_of(query.limit)?;
     let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
@@ -154,9 +154,9 @@ pub(crate) fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
         .ok_or_else(|| AppError::InvalidRequest(format!("limit is a number from 1 to {LARGEST_PAGE}.")))
 }
 
-async fn page_of(state: &AppState, who: Onlooker, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
+async fn page_of(state: &AppState, who: Caller, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
     let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
-    state.may_read(who, Sought::Room(name.clone())).await?;
+    state.may_read(who, Access::Room(name.clone())).await?;
     let around = match query.around {
         Some(id) => {
             let message = state.rooms.messages.get(&id).filter(|message| message.room.eq_ignore_ascii_case(room));

@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chat_server::features::archive::blocks::json;
 use chat_server::features::archive::store::Question;
-use chat_server::features::message::Onlooker;
+use chat_server::features::message::Caller;
 use chat_server::model::code::Code;
 use chat_server::model::names::RoomName;
 use chat_server::model::text::Text;
@@ -80,7 +80,7 @@ pub(crate) async fn search(
     let before = number(query.before, "before is the seq of an event.")?;
     let room = query.room.as_deref().map(room_name).transpose().map_err(|_| AppError::RoomNotFound)?;
     let question = Question::Search { room, hidden: Vec::new(), words, before, limit };
-    let (lines, before) = state.read(viewer.onlooker(), question).await.map_err(|error| match error {
+    let (lines, before) = state.read(viewer.caller(), question).await.map_err(|error| match error {
         // What is wrong with a query is said in one way.
         AppError::Chat(error) if error.code() == Code::BadArgument => AppError::InvalidRequest(error.to_string()),
         error => error,
@@ -104,7 +104,7 @@ pub(crate) async fn export(
     PathParam(room): PathParam<String>,
 ) -> Result<Response, AppError> {
     let room = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
-    let who = viewer.onlooker();
+    let who = viewer.caller();
     let (first, more) = exported(&state, who, &room, 0).await?;
     let rest = stream::unfold(more, move |after| {
         let (state, room) = (state.clone(), room.clone());
@@ -126,7 +126,7 @@ pub(crate) async fn export(
 /// closed meanwhile.
 async fn exported(
     state: &AppState,
-    who: Onlooker,
+    who: Caller,
     room: &RoomName,
     after: u64,
 ) -> Result<(String, Option<u64>), AppError> {
@@ -139,7 +139,7 @@ async fn exported(
 /// The same, which waits where it is too fast: half an export is worth nothing.
 async fn paced_export(
     state: &AppState,
-    who: Onlooker,
+    who: Caller,
     room: &RoomName,
     after: u64,
 ) -> Result<(String, Option<u64>), AppError> {

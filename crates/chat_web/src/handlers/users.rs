@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use chat_server::features::message::Sought;
+use chat_server::features::message::Access;
 use chat_server::model::names::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -46,7 +46,7 @@ pub(crate) struct CreatedUser {
     (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn list_users(State(state): Shared, viewer: Viewer) -> Result<Json<Vec<User>>, AppError> {
-    let hidden = state.may_read(viewer.onlooker(), Sought::Everything).await?;
+    let hidden = state.may_read(viewer.caller(), Access::Everything).await?;
     Ok(Json(state.people(&hidden)))
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn get_user(
     viewer: Viewer,
     PathParam(id): PathParam<Uuid>,
 ) -> Result<Json<User>, AppError> {
-    let hidden = state.may_read(viewer.onlooker(), Sought::Everything).await?;
+    let hidden = state.may_read(viewer.caller(), Access::Everything).await?;
     let found = state.people(&hidden).into_iter().find(|user| user.id == id);
     found.map(Json).ok_or(AppError::UserNotFound)
 }

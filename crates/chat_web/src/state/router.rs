@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_server::chat::message::Message as ToRouter;
 use chat_server::features::archive::store::{Answer, Question};
-use chat_server::features::message::{Call, Onlooker, Reply, Sought};
+use chat_server::features::message::{Access, Call, Caller, Reply};
 use chat_server::model::code::Code;
 use chat_server::model::event::Envelope;
 use chat_server::model::names::RoomName;
@@ -30,9 +30,9 @@ impl AppState {
     ///
     /// # Errors
     /// Why not: there is no such room, it is closed, or the user is banned.
-    pub async fn may_read(&self, who: Onlooker, what: Sought) -> Result<Vec<RoomName>, AppError> {
+    pub async fn may_read(&self, who: Caller, what: Access) -> Result<Vec<RoomName>, AppError> {
         let (reply, answer) = oneshot::channel();
-        self.tell_router(Call::Look { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()).await;
+        self.tell_router(Call::MayRead { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()).await;
         answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_reading)
     }
 
@@ -43,7 +43,7 @@ impl AppState {
     /// As [`AppState::read`].
     pub async fn older(
         &self,
-        who: Onlooker,
+        who: Caller,
         room: &RoomName,
         before: u64,
         limit: usize,
@@ -59,7 +59,7 @@ impl AppState {
     ///
     /// # Errors
     /// Why the user may not read that, or has to wait.
-    pub async fn read(&self, who: Onlooker, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
+    pub async fn read(&self, who: Caller, question: Question) -> Result<(Vec<Arc<Envelope>>, Option<u64>), AppError> {
         match self
             .answer(|reply| Call::Read { who, question: Box::new(question), reply }.into())
             .await

@@ -10,7 +10,7 @@ use crate::features::accounts::state::Admission;
 use crate::features::archive::reads;
 use crate::features::archive::state::{Asked, Asker, Then};
 use crate::features::archive::store::{Answer, Question, Refused, Report, can_be_found};
-use crate::features::message::{Onlooker, Reply, Sought};
+use crate::features::message::{Access, Caller, Reply};
 use crate::features::state::Features;
 use crate::model::event::{Event, Tag, Warning};
 use crate::model::names::ClientId;
@@ -36,24 +36,24 @@ impl Turn<'_, Features> {
     }
 
     /// Asks the store for a user who reads by a call, if they may.
-    pub(crate) fn read_for_door(&mut self, who: Onlooker, mut question: Question, reply: Reply) {
+    pub(crate) fn read_for_door(&mut self, who: Caller, mut question: Question, reply: Reply) {
         let may = match &mut question {
             Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
-                self.look(who, &Sought::Room(room.clone())).map(drop)
+                self.access(who, &Access::Room(room.clone())).map(drop)
             }
             Question::Search { room: None, hidden, .. } => {
-                self.look(who, &Sought::Everything).map(|unreadable| *hidden = unreadable)
+                self.access(who, &Access::Everything).map(|unreadable| *hidden = unreadable)
             }
             _ => Err(Refusal::no_store("history")),
         };
         let asked = match may {
             Ok(()) => {
-                let (asker, place) = (Asker::Onlooker(who, reply), (Some(who.address), who.client));
+                let (asker, place) = (Asker::Caller(who, reply), (Some(who.address), who.client));
                 self.put_paced(question, asker, Then::Shown, place, Duration::ZERO).map(drop)
             }
-            Err(error) => Err((Asker::Onlooker(who, reply), error)),
+            Err(error) => Err((Asker::Caller(who, reply), error)),
         };
-        if let Err((Asker::Onlooker(_, reply), error)) = asked {
+        if let Err((Asker::Caller(_, reply), error)) = asked {
             reply(Answer::Refused(error.into()));
         }
     }
@@ -95,7 +95,7 @@ impl Turn<'_, Features> {
         }
         let place = is_long.then_some(place);
         // A caller can come again, and is told when.
-        let patience = if matches!(asker, Asker::Onlooker(..)) { reads::PATIENCE } else { ANSWER_WITHIN };
+        let patience = if matches!(asker, Asker::Caller(..)) { reads::PATIENCE } else { ANSWER_WITHIN };
         archive.questions.insert(number, Asked { asker, then, until: now + wait + patience, place });
         place.into_iter().for_each(|place| self.take_turns(place));
         Ok((number, wait))
@@ -108,7 +108,7 @@ impl Turn<'_, Features> {
             let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
                 Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
                 Some(Asker::Nobody) | None => false,
-                Some(Asker::Door(_) | Asker::Onlooker(..)) => true,
+                Some(Asker::Door(_) | Asker::Caller(..)) => true,
             };
             if is_there {
                 return archive.to_ask.push((number, question));
@@ -174,7 +174,7 @@ impl Turn<'_, Features> {
         for (number, mut question) in std::mem::take(&mut archive.to_ask) {
             let is_wanted = |asked: &Asked| match &asked.asker {
                 Asker::Client { id, .. } => self.clients.get(*id).is_some(),
-                Asker::Door(_) | Asker::Onlooker(..) => true,
+                Asker::Door(_) | Asker::Caller(..) => true,
                 // They were told that it takes too long: it is not done behind their back.
                 Asker::Nobody => false,
             };
@@ -236,14 +236,14 @@ impl Turn<'_, Features> {
                 self.resume(id);
             }
             Asker::Door(reply) => reply(answer),
-            Asker::Onlooker(who, reply) => reply(self.shown(who, answer)),
+            Asker::Caller(who, reply) => reply(self.shown(who, answer)),
             Asker::Nobody => {}
         }
     }
 
     /// What a user may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
-    fn shown(&self, who: Onlooker, answer: Answer) -> Answer {
-        match (answer, self.look(who, &Sought::Everything)) {
+    fn shown(&self, who: Caller, answer: Answer) -> Answer {
+        match (answer, self.access(who, &Access::Everything)) {
             (Answer::Lines { mut lines, more }, Ok(hidden)) => {
                 lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
                 Answer::Lines { lines, more }
@@ -273,7 +273,7 @@ impl Turn<'_, Features> {
             match std::mem::replace(&mut asked.asker, Asker::Nobody) {
                 Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
                 Asker::Door(reply) => reply(Answer::Refused(Refused::Busy)),
-                Asker::Onlooker(_, reply) => {
+                Asker::Caller(_, reply) => {
                     reply(Answer::Refused(if is_asked { Refused::Busy } else { too_fast.into() }));
                 }
                 Asker::Nobody => {}

@@ -1,4 +1,4 @@
-//! What a user may read who only looks in, by a call: decided once for all doors.
+//! What a user may read by calls, without being in a room: decided once for all doors.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::archive::reads;
-use crate::features::message::{Onlooker, Rights, Sought};
+use crate::features::message::{Access, Caller, Rights};
 use crate::features::moderation::ban::{Kind, Notice};
 use crate::features::moderation::bans::Bans;
 use crate::features::state::{Features, Room};
@@ -16,22 +16,22 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 
 impl Turn<'_, Features> {
-    /// What a user may read who only looks in: the one place where that is decided for all doors that take calls. Returns the
-    /// rooms that are hidden from them, where they want everything.
-    pub(crate) fn look(&self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
-        if let Some(notice) = self.ban_on_onlooker(who, &self.router.features.bans) {
+    /// Whether a user may read this: the one place where that is decided for all doors that take calls. Returns the rooms that
+    /// are hidden from the user, of [`Access::Everything`]; else none.
+    pub(crate) fn access(&self, who: Caller, what: &Access) -> Result<Vec<RoomName>, Refusal> {
+        if let Some(notice) = self.ban_on_caller(who, &self.router.features.bans) {
             return Err(notice.banned(None));
         }
         let banned_from = |room: &Room| {
-            let notice = self.ban_on_onlooker(who, &room.features.bans)?;
+            let notice = self.ban_on_caller(who, &room.features.bans)?;
             Some(notice.banned_from(&room.name, None))
         };
         let (by_token, room) = match what {
-            Sought::FileByToken(room) => (true, room.as_ref()),
-            Sought::File(room) => (false, room.as_ref()),
-            Sought::Room(room) => (false, Some(room)),
-            Sought::Entry => (false, None),
-            Sought::Everything => {
+            Access::FileByToken(room) => (true, room.as_ref()),
+            Access::File(room) => (false, room.as_ref()),
+            Access::Room(room) => (false, Some(room)),
+            Access::Entry => (false, None),
+            Access::Everything => {
                 let is_hidden =
                     |room: &&Room| self.may_read_from_outside(who.client, room).is_err() || banned_from(room).is_some();
                 if who.client.is_none() {
@@ -53,8 +53,8 @@ impl Turn<'_, Features> {
         Ok(Vec::new())
     }
 
-    /// Whether one who has a name, in a room or anywhere, is connected from the same place: beside a token that is what the file
-    /// door takes for belonging there, since it knows no session.
+    /// Whether a client with a name, in a room or anywhere, is connected from the same network. Beside a token the file door takes
+    /// that for belonging there, since it knows no session.
     fn has_company(&self, from: IpAddr, room: Option<&Room>) -> bool {
         let is_in = |client: &&Client| room.is_none_or(|room| room.members.contains(&client.id));
         let mut inside = self.clients.iter().filter(|client| client.name.is_some()).filter(is_in);
@@ -62,17 +62,17 @@ impl Turn<'_, Features> {
     }
 
     /// The same for a call, which counts as a page that is read.
-    pub(crate) fn looked(&mut self, who: Onlooker, what: &Sought) -> Result<Vec<RoomName>, Refusal> {
-        if matches!(what, Sought::Everything | Sought::Room(_)) {
+    pub(crate) fn charged_access(&mut self, who: Caller, what: &Access) -> Result<Vec<RoomName>, Refusal> {
+        if matches!(what, Access::Everything | Access::Room(_)) {
             let reads = &mut self.router.features.reads;
             let place = reads.place(Some(who.address));
             reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono)?;
         }
-        self.look(who, what)
+        self.access(who, what)
     }
 
-    /// The ban on their connection, or on where they call from.
-    fn ban_on_onlooker(&self, who: Onlooker, bans: &Bans) -> Option<Box<Notice>> {
+    /// The ban on the connection of the caller, or on the address of the call.
+    fn ban_on_caller(&self, who: Caller, bans: &Bans) -> Option<Box<Notice>> {
         if bans.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {
             return None;
         }
