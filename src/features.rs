@@ -117,6 +117,9 @@ const COMMANDS: &[CarryOut] = &[
     accounts::rules::carry_out,
     archive::rules::carry_out,
     dice::carry_out,
+    files::rules::carry_out,
+    lab::rules::carry_out,
+    line_editing::carry_out,
     messages::rules::carry_out,
     moderation::rules::carry_out,
     operators::rules::carry_out,
@@ -141,9 +144,6 @@ impl Hooks for Features {
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
         match command {
-            Command::SendFile { to, bytes, name } => turn.send_file(id, to, bytes, name),
-            Command::Files(room) => turn.list_files(id, room),
-            Command::Inspect { watch } => turn.inspect(id, watch),
             Command::Feature(command) => {
                 let answer = COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, &command));
                 answer.unwrap_or(Err(NOT_HERE))

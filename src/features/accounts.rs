@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::features::archive::store::Proof;
-use crate::model::feature::{Asked, FeatureCommand};
-use crate::model::names::Name;
+use crate::model::feature::{Asked, FeatureCommand, Told};
+use crate::model::names::{Name, RoomName};
+use crate::model::parts::Parts;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
@@ -61,6 +62,27 @@ pub enum Password {
         /// password and must not be said aloud.
         old: Result<Secret, Refusal>,
     },
+}
+
+/// What a client may do on the whole server is something else from now on.
+#[derive(Debug)]
+pub struct RoleChanged {
+    /// It in words, for people.
+    pub text: &'static str,
+}
+
+impl Told for RoleChanged {
+    fn room(&self) -> Option<&RoomName> {
+        None
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(self.text)
+    }
+
+    fn sentence(&self) -> String {
+        format!("The server says: {}", self.text)
+    }
 }
 
 impl Asked for Command {

@@ -1,7 +1,6 @@
 //! What each question and order of a door does.
 
 use crate::chat::router::Turn;
-use crate::features::archive::store::Answer;
 use crate::features::message::Call;
 use crate::features::operators::state::Actor;
 use crate::features::state::Features;
@@ -19,10 +18,7 @@ impl Turn<'_, Features> {
             Call::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => self.show_watchers(),
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
-            Call::Operator { key, from, is_private, reply } => {
-                let outcome = self.look_at_key(&key, &Actor::page(from), is_private);
-                reply(outcome.map_or_else(|refusal| Answer::Refused(refusal.into()), |()| Answer::Done));
-            }
+            Call::Operator { key, from, is_private, reply } => self.look_at_key_by_call(&key, from, is_private, reply),
             Call::Order { order, from, reply } => self.ordered(order, &Actor::page(from), reply),
             Call::Rules(policy) => self.set_rules(policy),
         }

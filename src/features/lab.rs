@@ -21,7 +21,7 @@ mod chaos;
 
 pub(crate) mod glass;
 mod inspection;
-mod rules;
+pub(crate) mod rules;
 pub mod verbs;
 pub mod watched;
 

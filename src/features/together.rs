@@ -11,9 +11,11 @@ use crate::chat::registry::Registry;
 use crate::chat::router::kit::{ani_and_budi, hears};
 use crate::chat::ticket::Ticket;
 use crate::config::Config;
+use crate::features::accounts::RoleChanged;
 use crate::features::{Features, VERBS};
 use crate::metrics::Metrics;
 use crate::model::event::{Event, Leave};
+use crate::model::feature::FeatureEvent;
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::{Moment, Now};
 use crate::model::text::Text;
@@ -58,7 +60,8 @@ fn who_may_do_something_else_is_told_by_an_event_of_its_own() {
     let heard = turn(say("/announce cake"));
     assert!(matches!(heard[..], [Event::Note { .. }, Event::Done { .. }]), "{heard:?}");
     let heard = turn(Message::Reload(Arc::new(quick())));
-    assert!(matches!(heard[..], [Event::Role { role: crate::model::roles::Role::Member, .. }]), "{heard:?}");
+    let is_new_role = |event: &FeatureEvent| event.open::<RoleChanged>().is_some();
+    assert!(matches!(&heard[..], [Event::Feature(event)] if is_new_role(event)), "{heard:?}");
 }
 
 #[test]

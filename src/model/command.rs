@@ -56,34 +56,17 @@ pub enum Command {
     History(HistoryQuery),
     /// Change options of this connection.
     Options(Vec<Choice>),
-    /// Edit lines here rather than in the client's telnet, or not any more; `None`: which of the two is it?
-    Telnet(Option<bool>),
-    /// Something for the client's own terminal, in its place among all that the client is told. No line can ask for it.
+    /// Something for the client's own terminal. It stays in the kernel: keys stand in order among all that a client sends and is told.
+    /// No line can ask for it.
     Terminal(Terminal),
     /// Are you there? The token comes back.
     Ping(Text),
     /// The last refusal, with its numbers.
     Why,
-    /// Send a file, which comes by the file door.
-    SendFile {
-        /// The recipient.
-        to: Recipient,
-        /// How many bytes it has.
-        bytes: u64,
-        /// How it is called, for people.
-        name: Text,
-    },
-    /// The files that can be fetched, in the current room if none is named.
-    Files(Option<RoomName>),
     /// The table of verbs, or the row that the word means.
     Help(Option<Text>),
     /// The server's figures.
     Stats,
-    /// The server from inside.
-    Inspect {
-        /// `None` is once; else each second, or not any more.
-        watch: Option<bool>,
-    },
     /// What a feature can do; it opens its own.
     Feature(FeatureCommand),
     /// Goodbye.
@@ -137,15 +120,6 @@ pub enum Line {
     Id(u64),
     /// `last`: the last one of one's own where it is to be changed, else the last one in the room.
     Last,
-}
-
-/// The recipient of a file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Recipient {
-    /// All in a room.
-    Room(RoomName),
-    /// One person.
-    Person(Name),
 }
 
 /// Which page of a room's history.

@@ -14,7 +14,6 @@ pub use crate::model::file::SharedFile;
 pub use crate::model::leave::{Foreign, Leave, Warning};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::roles::Role;
 use crate::model::row::{Row, Table};
 pub use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
@@ -118,13 +117,6 @@ pub enum Event {
         room: RoomName,
         /// Its modes: `+`.
         modes: Text,
-    },
-    /// What this client may do on the whole server is something else from now on.
-    Role {
-        /// The role of the account.
-        role: Role,
-        /// The same in words.
-        text: Text,
     },
     /// Something of a feature, which has no variant of its own here.
     Feature(FeatureEvent),
@@ -334,7 +326,6 @@ impl Envelope {
                 what: What::Edited(text) | What::Reacted(text) | What::Unreacted(text), ..
             })
             | Event::Whispered { text, .. }
-            | Event::Role { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),
             Event::Pong(token) => LINE + 3 * token.len(),

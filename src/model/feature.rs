@@ -99,6 +99,12 @@ pub trait Asked: Any + Eq + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether lines are to be edited on the server from here on, or not any more: the reader of the client arranges that with the
+    /// client's telnet.
+    fn line_editing(&self) -> Option<bool> {
+        None
+    }
+
     /// What people read where the next line is a password or a key, whatever it looks like: `Your password for ani`. `None`: the
     /// command asks for none.
     fn prompt(&self) -> Option<Cow<'static, str>> {
@@ -122,6 +128,7 @@ pub struct FeatureCommand(Arc<dyn Carried>);
 trait Carried: Any + fmt::Debug + Send + Sync {
     fn is_same(&self, other: &dyn Any) -> bool;
     fn words(&self) -> Option<(&str, &str)>;
+    fn line_editing(&self) -> Option<bool>;
     fn prompt(&self) -> Option<Cow<'static, str>>;
     fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal>;
 }
@@ -133,6 +140,10 @@ impl<T: Asked> Carried for T {
 
     fn words(&self) -> Option<(&str, &str)> {
         Asked::words(self)
+    }
+
+    fn line_editing(&self) -> Option<bool> {
+        Asked::line_editing(self)
     }
 
     fn prompt(&self) -> Option<Cow<'static, str>> {
@@ -159,6 +170,11 @@ impl FeatureCommand {
     /// See [`Asked::words`].
     pub fn words(&self) -> Option<(&str, &str)> {
         self.0.words()
+    }
+
+    /// See [`Asked::line_editing`].
+    pub fn line_editing(&self) -> Option<bool> {
+        self.0.line_editing()
     }
 
     /// See [`Asked::prompt`].

@@ -1,12 +1,6 @@
-//! What users and programs know of files that are passed on: tokens, names, where one goes.
+//! What a line says of the file that it passes on.
 
 use std::fmt;
-
-use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::text::Text;
-
-/// The most bytes of a file's name.
-pub const MAX_FILE_NAME: usize = 200;
 
 /// What a file is known by: 128 bits from the system's random source, which cannot be guessed. With it a client may fetch the file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -41,15 +35,6 @@ impl fmt::Display for Token {
     }
 }
 
-/// Where a file goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum To {
-    /// Into a room.
-    Room(RoomName),
-    /// To one person, who may have another name by the time it is there.
-    Person(ClientId, Name),
-}
-
 /// A file that a line passes on. It is fetched by its token, and goes when the line is deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SharedFile {
@@ -68,24 +53,4 @@ pub struct Granted {
     pub port: u16,
     /// The most bytes of a file, 0 for any number.
     pub max: u64,
-}
-
-/// A name to show, from what a user typed: the last part of a path, of a length that fits into a line. What is left of
-/// it does no harm, for nothing is ever stored under it.
-///
-/// ```
-/// use chat_server::model::{file::file_name, text::Text};
-/// let name = |typed: &str| file_name(&Text::new(typed).unwrap()).to_string();
-/// assert_eq!(name("/home/ani/laporan akhir.pdf"), "laporan akhir.pdf");
-/// assert_eq!(name(r"..\..\x.txt"), "x.txt");
-/// assert_eq!(name("../.."), "file");
-/// ```
-pub fn file_name(typed: &Text) -> Text {
-    let start = typed.rfind(['/', '\\']).map_or(0, |at| at + 1);
-    let mut name = typed.slice(start..typed.len()).trimmed();
-    if name.len() > MAX_FILE_NAME {
-        let end = (0..=MAX_FILE_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
-        name = name.slice(0..end);
-    }
-    if name.is_blank() || matches!(name.as_str(), "." | "..") { Text::own("file") } else { name }
 }

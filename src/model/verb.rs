@@ -31,6 +31,8 @@ pub struct Verb {
     /// Whether doors of frames hide it: it is about a connection of lines, or what it brings stands outside its answer (a `PONG`,
     /// a paste, snapshots, the end). Such a door has a way of its own for that, or none.
     pub lines: bool,
+    /// Whether its answer has figures of the process, which the reader of the client asks the system for: the router reads no files.
+    pub sampled: bool,
     parse: fn(Args) -> Result<Command, Refusal>,
 }
 
@@ -65,8 +67,8 @@ pub const fn verb(
     help: &'static str,
     parse: fn(Args) -> Result<Command, Refusal>,
 ) -> Verb {
-    let (early, loud, secret, long, lines) = (false, false, false, false, false);
-    Verb { name, slashes, usage, help, early, loud, needs: Needs::Nothing, secret, long, lines, parse }
+    let (early, loud, secret, long, lines, sampled) = (false, false, false, false, false, false);
+    Verb { name, slashes, usage, help, early, loud, needs: Needs::Nothing, secret, long, lines, sampled, parse }
 }
 
 impl Verb {
@@ -104,6 +106,12 @@ impl Verb {
     #[must_use]
     pub const fn lines(self) -> Verb {
         Verb { lines: true, ..self }
+    }
+
+    /// See [`Verb::sampled`].
+    #[must_use]
+    pub const fn sampled(self) -> Verb {
+        Verb { sampled: true, ..self }
     }
 
     /// Reads the arguments, that is, all that stands behind the colon or the slash word.

@@ -123,7 +123,9 @@ pub static HELP: Verb =
 
 /// `/stats`
 pub static STATS: Verb =
-    verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_| Ok(Command::Stats)).long();
+    verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_| Ok(Command::Stats))
+        .long()
+        .sampled();
 
 /// `/quit [words]`
 pub static QUIT: Verb =

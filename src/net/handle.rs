@@ -10,11 +10,10 @@ use crate::chat::message::Message;
 use crate::chat::registry::Registry;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::model::command::Command;
 use crate::model::names::ClientId;
 use crate::model::now::Moment;
 use crate::model::text::Text;
-use crate::model::verb::Verbs;
+use crate::model::verb::{Verb, Verbs};
 use crate::net::connections::{Connections, Permit, TurnedAway};
 use crate::net::live::{Follower, Live};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,7 +51,7 @@ struct Parts {
 
 type Share = dyn Any + Send + Sync;
 /// Looks at a command before the router gets it.
-type Sampler = dyn Fn(&Command) + Send + Sync;
+type Sampler = dyn Fn(&Verb) + Send + Sync;
 /// Writes figures behind a text.
 type Figures = dyn Fn(&mut String) + Send + Sync;
 
@@ -111,18 +110,16 @@ impl ServerHandle {
         self.send(Message::Broadcast(text));
     }
 
-    /// Asks the system for what a command wants to know of it. The reader of a client calls this before the router gets the
-    /// command, for the router reads no files.
-    pub fn sample_for(&self, command: &Command) {
-        match command {
-            Command::Stats => self.metrics().sample_process(),
-            Command::Inspect { .. } => {
-                let samplers = self.shared.parts().samplers.clone();
-                samplers.iter().for_each(|sample| sample(command));
-            }
-            // The way of each line of chat: no lock.
-            _ => {}
+    /// Asks the system for what a command of this verb wants to know of it. The reader of a client calls this before the router gets
+    /// the command, for the router reads no files.
+    pub fn sample_for(&self, verb: &Verb) {
+        // The way of each line of chat: no lock.
+        if !verb.sampled {
+            return;
         }
+        self.metrics().sample_process();
+        let samplers = self.shared.parts().samplers.clone();
+        samplers.iter().for_each(|sample| sample(verb));
     }
 
     /// The clients that are connected.
@@ -195,9 +192,9 @@ impl ServerHandle {
         self.shared.parts().shares.iter().find_map(|share| share.clone().downcast().ok())
     }
 
-    /// Has `sample` called for each command that wants to know something of the system, on the thread of the client that sends it
-    /// and before the router gets it.
-    pub fn sample_by(&self, sample: impl Fn(&Command) + Send + Sync + 'static) {
+    /// Has `sample` called for each command of a [sampled](Verb::sampled) verb, on the thread of the client that sends it and before
+    /// the router gets it.
+    pub fn sample_by(&self, sample: impl Fn(&Verb) + Send + Sync + 'static) {
         self.shared.parts().samplers.push(std::sync::Arc::new(sample));
     }
 

@@ -344,12 +344,12 @@ impl<D: Decoder> Intake<D> {
             }
             Held::Request(request) => {
                 // Here and not in the router, which reads no files.
-                if let Ok(command) = &request.what {
-                    self.handle.sample_for(command);
+                if let (Some(verb), Ok(_)) = (request.verb, &request.what) {
+                    self.handle.sample_for(verb);
                 }
                 self.handing_over |= has_long_answer(&request);
-                let wanted = match request.what {
-                    Ok(Command::Telnet(wanted)) => wanted,
+                let wanted = match &request.what {
+                    Ok(Command::Feature(command)) => command.line_editing(),
                     _ => None,
                 };
                 if wanted == Some(false) && self.splitter.withdraw() {

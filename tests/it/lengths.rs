@@ -16,12 +16,7 @@ const FILE: usize = 350;
 const FUNCTION: usize = 70;
 
 /// Files that may be longer, and how long. A file that grows past its number is split, by what it does; the number is not raised.
-const FILES: &[(&str, usize)] = &[
-    ("src/features/files.rs", 590),
-    ("src/features/files/door.rs", 410),
-    ("src/net/intake.rs", 460),
-    ("src/protocol/telnet.rs", 400),
-];
+const FILES: &[(&str, usize)] = &[("src/net/intake.rs", 460), ("src/protocol/telnet.rs", 400)];
 
 /// Functions that may be longer.
 const FUNCTIONS: &[(&str, &str, usize)] =
@@ -99,8 +94,8 @@ const BESIDE: &[(&str, &str)] = &[
 ];
 
 /// The most code lines of the card, which is to become 3,600; and of all of `model` and `chat`.
-const CARD: usize = 4_100;
-const MODEL_AND_CHAT: usize = 5_000;
+const CARD: usize = 4_060;
+const MODEL_AND_CHAT: usize = 4_950;
 
 /// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
 const SLACK: usize = 6;

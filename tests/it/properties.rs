@@ -14,7 +14,10 @@ use chat_server::features::VERBS;
 use chat_server::features::accounts;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
+use chat_server::features::files::{self, Recipient};
+use chat_server::features::lab::verbs::Inspect;
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
+use chat_server::features::line_editing::Telnet;
 use chat_server::features::moderation::action::{Action, Moderate, Scope, ShowBans};
 use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
@@ -26,7 +29,7 @@ use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
 use chat_server::features::{messages, operators, presence, rooms};
 use chat_server::model::code::Code;
-use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, Recipient, View};
+use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
     Wire, Words,
@@ -362,7 +365,11 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             "FORGET",
             room.to_string()
         )),
-        option::of(room()).prop_map(|room| (Command::Files(room.clone()), "FILES", room_args(&room))),
+        option::of(room()).prop_map(|room| (
+            Command::feature(files::Command::List(room.clone())),
+            "FILES",
+            room_args(&room)
+        )),
         words().prop_map(|words| (
             Command::feature(operators::Command::Announce(words.clone())),
             "ANNOUNCE",
@@ -373,8 +380,12 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             "LOCKDOWN",
             on(is).into()
         )),
-        option::of(any::<bool>()).prop_map(move |is| (Command::Telnet(is), "TELNET", maybe_on(is))),
-        option::of(any::<bool>()).prop_map(move |watch| (Command::Inspect { watch }, "INSPECT", maybe_on(watch))),
+        option::of(any::<bool>()).prop_map(move |is| (Command::feature(Telnet(is)), "TELNET", maybe_on(is))),
+        option::of(any::<bool>()).prop_map(move |watch| (
+            Command::feature(Inspect { watch }),
+            "INSPECT",
+            maybe_on(watch)
+        )),
         any::<bool>().prop_map(|everywhere| {
             (
                 Command::feature(accounts::Command::Logout { everywhere }),
@@ -411,7 +422,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             move |(room, user, to_room, bytes, file)| {
                 let to = if to_room { Recipient::Room(room.clone()) } else { Recipient::Person(user.clone()) };
                 let args = if to_room { format!("{room} {bytes} {file}") } else { format!("{user} {bytes} {file}") };
-                (Command::SendFile { to, bytes, name: text(&file) }, "SEND", args)
+                (Command::feature(files::Command::Send { to, bytes, name: text(&file) }), "SEND", args)
             }
         ),
         "[!-~]{0,20}".prop_map(move |token| (Command::Ping(text(&token)), "PING", token)),
@@ -821,6 +832,9 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         }))),
         moderated().prop_map(|told| Event::Feature(FeatureEvent::new(told))),
         select(&Warning::EXAMPLES[..]).prop_map(Event::Warn),
+        any::<()>().prop_map(|()| {
+            Event::feature(accounts::RoleChanged { text: "You are an operator of this server no more." })
+        }),
         Just(Event::PasteBegins),
         (name(), any::<bool>()).prop_map(|(name, is_hidden)| Event::Prompt {
             what: format!("Your password for {name}").into(),

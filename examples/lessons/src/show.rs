@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::list::Lesson;
 use crate::process::{self, Does};
+use crate::say;
 use crate::words::Words;
 
 /// How often it is looked, and drawn where something has changed.
@@ -29,6 +30,9 @@ pub(crate) fn show(lesson: Lesson, arguments: &[String], words: &Words) -> Resul
     if !Path::new("/proc/self/task").exists() {
         return Err(words.only_linux.into());
     }
+    if lesson.is_example() {
+        say(format_args!("{} {}", lesson.name, words.is_built));
+    }
     let program = build(&lesson).map_err(|wrong| format!("{}: {}: {wrong}", lesson.name, words.built))?;
     let queues = program.with_extension(format!("{}.queues", std::process::id()));
     let shown = watch(&lesson, &program, &queues, arguments, words);
@@ -43,9 +47,11 @@ fn build(lesson: &Lesson) -> Result<PathBuf, String> {
     let text = |error: io::Error| error.to_string();
     let own = std::env::current_exe().map_err(text)?;
     if lesson.is_example() {
-        // It is built with its dependencies, and not changed.
-        let example = ["build", "-q", "-p", "lessons", "--example", lesson.name];
-        run(Command::new(tool("CARGO", "cargo")).args(example))?;
+        // It is built with its dependencies, and not changed; into the same folder as this program.
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let flags = ["build", "-q", "--manifest-path", manifest, "--profile", profile, "--example", lesson.name];
+        run(Command::new(tool("CARGO", "cargo")).args(flags))?;
         return Ok(own.with_file_name("examples").join(lesson.name));
     }
     let folder = own.with_file_name("watched");

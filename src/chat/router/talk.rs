@@ -39,11 +39,6 @@ impl<F: Hooks> Turn<'_, F> {
             Command::Room(room) => self.room(id, room),
             Command::History(query) => self.history(id, query),
             Command::Options(choices) => self.options(id, choices),
-            Command::Telnet(wanted) => {
-                let is_on = self.clients.get(id).is_some_and(|client| client.state.is_edited);
-                let is_asked = wanted == Some(true) && !is_on;
-                Ok(Answer::Done(line_editing(if is_asked { None } else { Some(is_on) }).into()))
-            }
             Command::Terminal(_) => Err(Refusal::NO_TEXT),
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {
@@ -350,18 +345,6 @@ impl Refusal {
         };
         Refusal::new(Code::NoSuchId, words)
     }
-}
-
-/// Whether lines are edited here (comfort mode); `None`: the client's telnet is asked for it.
-fn line_editing(is_on: Option<bool>) -> Words {
-    let (state, words) = match is_on {
-        Some(true) => ("on", "Lines are edited here; /telnet off ends it."),
-        Some(false) => ("off", "Lines are edited by your own client; /telnet on changes that, in telnet."),
-        None => {
-            ("asked", "Asked your telnet for character mode. A > prompt means it worked; without one nothing changes.")
-        }
-    };
-    Words::fixed(words).with("telnet", state)
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -32,18 +32,16 @@ use crate::net::turning_away::Goodbyes;
 use crate::protocol::parse::foreign;
 use crate::protocol::render::answer_to;
 
+pub mod shared;
+
+use shared::{Clock, ROUTER, TICK, finish};
+
 /// How long a peer has at most for its first line; `sign_on_secs` may be less.
 const FIRST_LINE: Duration = Duration::from_secs(10);
 /// The most bytes of that line.
 const MAX_LINE: usize = 1_024;
-/// A blocked read or write comes back this often to look at the time.
-pub const TICK: Duration = Duration::from_millis(500);
 /// How long the door waits for more bytes than were announced. Many netcats do not say that they are done.
 const MORE: Duration = Duration::from_millis(300);
-/// So many bytes have to move in `slow_secs`.
-const STRIDE: u64 = 64 * 1024;
-/// How long the router has to say a line, which with a store has to be kept.
-const ROUTER: Duration = Duration::from_secs(15);
 /// How long what a peer still sends is read away after it was refused, so that it can read why.
 const DRAIN: Duration = Duration::from_secs(2);
 /// The bytes of one read.
@@ -402,86 +400,6 @@ impl<P: Peer> Desk<'_, P> {
     fn say(&mut self, line: &str) {
         // A line fits into any socket's buffer that has taken nothing yet; who is gone is gone.
         let _gone_already = self.peer.write(line.as_bytes());
-    }
-}
-
-/// The end of an upload, by whatever door: `came` says whether all bytes have come. If so it is said in the chat, which may take
-/// some seconds, and if not, the user who offered it is told why.
-///
-/// # Errors
-/// Why there is no file. Nothing is left of it then.
-pub fn finish(
-    mut upload: Upload,
-    came: Result<(), FileError>,
-    metrics: &Metrics,
-    send: &dyn Fn(Message),
-) -> Result<Placed, FileError> {
-    let (by, to, name) = (upload.offer().by, upload.offer().to.clone(), upload.offer().name.clone());
-    let placed = match came.and_then(|()| upload.complete()) {
-        Ok(()) => settle(upload, send),
-        Err(FileError::Stopping) => {
-            upload.leave_to_the_router();
-            Err(FileError::Stopping)
-        }
-        Err(error) => {
-            drop(upload);
-            Err(error)
-        }
-    };
-    match &placed {
-        Ok(_) => Metrics::count(&metrics.uploads),
-        // Where the chat itself ended it, its people were told by then.
-        Err(FileError::Withdrawn | FileError::Refused(_) | FileError::Stopping) => {}
-        Err(why) => send(Call::UploadFailed { by, to, name, why: why.clone() }.into()),
-    }
-    placed
-}
-
-/// Has a whole upload said in the chat, and waits for that.
-fn settle(upload: Upload, send: &dyn Fn(Message)) -> Result<Placed, FileError> {
-    let (reply, answer) = mpsc::sync_channel(1);
-    send(Call::Uploaded { token: upload.token(), reply: Box::new(move |said| drop(reply.try_send(said))) }.into());
-    match answer.recv_timeout(ROUTER) {
-        Ok(said) => {
-            // An upload that was withdrawn was never the router's to remove.
-            if said != Err(FileError::Withdrawn) {
-                upload.settled();
-            }
-            said
-        }
-        Err(_) if upload.give_up() => Err(FileError::Stopping),
-        // It was said, only later than we waited.
-        Err(_) => answer.recv_timeout(ROUTER).unwrap_or(Err(FileError::Stopping)),
-    }
-}
-
-/// The deadlines of a transfer, by whatever door: 64 KiB in `slow_secs`, and all of it in `file_secs`.
-pub struct Clock {
-    slow: Duration,
-    end: Option<Instant>,
-    stride: Instant,
-    /// How many bytes may be left before the next stride.
-    mark: u64,
-}
-
-impl Clock {
-    /// For a transfer that began then, of which so many bytes are left.
-    pub fn new(config: &Config, began: Instant, left: u64) -> Clock {
-        let (slow, whole) = (config.slow_secs, config.file_secs);
-        let end = (!whole.is_zero()).then(|| began + whole);
-        Clock { slow, end, stride: Instant::now() + slow, mark: left.saturating_sub(STRIDE) }
-    }
-
-    /// Whether it goes on fast enough.
-    ///
-    /// # Errors
-    /// [`FileError::TooSlow`].
-    pub fn look(&mut self, left: u64, now: Instant) -> Result<(), FileError> {
-        if left <= self.mark {
-            (self.stride, self.mark) = (now + self.slow, left.saturating_sub(STRIDE));
-        }
-        let is_slow = !self.slow.is_zero() && now >= self.stride && left > 0;
-        if is_slow || self.end.is_some_and(|end| now >= end) { Err(FileError::TooSlow) } else { Ok(()) }
     }
 }
 

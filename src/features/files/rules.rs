@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::chat::router::{Router, Turn};
 use crate::config::Config;
-use crate::features::files::{FileError, Files, OFFER_FOR, Offer, Owner, To};
+use crate::features::files::{Command, FileError, Files, OFFER_FOR, Offer, Owner, Recipient, To};
 use crate::features::message::{Placed, Settled};
 use crate::features::state::{Answer, Features};
 use crate::metrics::Metrics;
-use crate::model::command::Recipient;
 use crate::model::event::{Block, Done, Envelope, Event, Greeting, SharedFile, Speech, Version};
+use crate::model::feature::FeatureCommand;
 use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -41,13 +41,25 @@ impl Router<Features> {
     }
 }
 
+/// Carries out the commands of files.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer, Refusal>> {
+    Some(match command.open::<Command>()?.clone() {
+        Command::Send { to, bytes, name } => turn.send_file(id, to, bytes, name),
+        Command::List(room) => turn.list_files(id, room),
+    })
+}
+
 impl Turn<'_, Features> {
     fn files(&self) -> Result<&Arc<Files>, Refusal> {
         self.router.features.files.as_ref().ok_or(Refusal::NO_FILES)
     }
 
     /// Offers a file: a user who may speak there may send it there.
-    pub(crate) fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
+    fn send_file(&mut self, id: ClientId, to: Recipient, bytes: u64, name: Text) -> Result<Answer, Refusal> {
         self.files()?;
         let from = self.name_of(id)?;
         let to = match to {
@@ -66,7 +78,7 @@ impl Turn<'_, Features> {
     }
 
     /// What a room has to fetch.
-    pub(crate) fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
+    fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let files = self.files()?;
         let name = self.room_or_current(id, room)?;
         let room = self.readable(id, &name)?;

@@ -1,8 +1,8 @@
 //! The verbs of files: offer one, and list them.
 
+use crate::features::files::{self, Recipient, file_name};
 use crate::model::args::{Args, user, wrong};
-use crate::model::command::{Command, Recipient};
-use crate::model::file::file_name;
+use crate::model::command::Command;
 use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::verb::{Needs, Verb, verb};
@@ -20,7 +20,7 @@ pub static SEND: Verb = verb(
 
 /// `/files [#room]`
 pub static FILES: Verb = verb("FILES", &["files"], "/files [#room]", "show the files that can be fetched", |args| {
-    Ok(Command::Files(args.last_room()?))
+    Ok(Command::feature(files::Command::List(args.last_room()?)))
 })
 .needs(Needs::Files)
 .long();
@@ -32,7 +32,7 @@ fn send_file(mut args: Args) -> Result<Command, Refusal> {
     }
     let to = if to.starts_with('#') { Recipient::Room(RoomName::parse(&to)?) } else { Recipient::Person(user(&to)?) };
     match bytes.parse() {
-        Ok(bytes @ 1..) => Ok(Command::SendFile { to, bytes, name: file_name(&args.all()) }),
+        Ok(bytes @ 1..) => Ok(Command::feature(files::Command::Send { to, bytes, name: file_name(&args.all()) })),
         _ => Err(wrong(&bytes, "It is how many bytes the file has, 1 or more.")),
     }
 }

@@ -8,10 +8,12 @@ use std::sync::mpsc::{self, Receiver};
 use crate::chat::message::INBOX;
 use crate::chat::router::{Router, Turn};
 use crate::features::lab::glass::Glass;
+use crate::features::lab::verbs::Inspect;
 use crate::features::lab::{Inspection, Lab, QUEUES, Queue};
 use crate::features::state::{Answer, Features};
 use crate::model::code::Code;
 use crate::model::event::{Block, Envelope, Event, Words};
+use crate::model::feature::FeatureCommand;
 use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
 
@@ -39,8 +41,17 @@ const NO_LAB: Refusal = Refusal::fixed(
     "This server was not started as a lab, so there is nothing to inspect. One that was: cargo run -- --lab (docs/lab.md).",
 );
 
+/// Carries out the command of the lab.
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
+    id: ClientId,
+    command: &FeatureCommand,
+) -> Option<Result<Answer, Refusal>> {
+    command.open().map(|Inspect { watch }| turn.inspect(id, *watch))
+}
+
 impl Turn<'_, Features> {
-    pub(crate) fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, Refusal> {
+    fn inspect(&mut self, id: ClientId, watch: Option<bool>) -> Result<Answer, Refusal> {
         let Some(glass) = &mut self.router.features.glass else { return Err(NO_LAB) };
         match watch {
             None => return Ok(Answer::Block(self.inspection().ok_or(NO_LAB)?)),

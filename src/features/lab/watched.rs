@@ -11,9 +11,9 @@ use super::{EVERY, Lab, Seat, Since};
 use crate::chat::router::Router;
 use crate::chat::ticket::Credits;
 use crate::features::lab::chaos::Faulty;
+use crate::features::lab::verbs::INSPECT;
 use crate::features::message::Call;
 use crate::features::state::Features;
-use crate::model::command::Command;
 use crate::model::names::ClientId;
 use crate::net::connection::{Link, STACK, serve};
 use crate::net::server::{Arrival, Part, Server, ServerHandle, Starting, Transport};
@@ -40,8 +40,8 @@ impl Part<Features> for Glass {
     fn join(&mut self, handle: &ServerHandle) {
         handle.share(self.lab.clone());
         let lab = self.lab.clone();
-        handle.sample_by(move |command| {
-            if let Command::Inspect { .. } = command {
+        handle.sample_by(move |verb| {
+            if *verb == INSPECT {
                 lab.look(Instant::now());
             }
         });

@@ -1,5 +1,6 @@
 //! The verb of line editing in a telnet.
 
+use crate::features::line_editing::Telnet;
 use crate::model::command::Command;
 use crate::model::verb::{Verb, verb};
 
@@ -9,7 +10,7 @@ pub static TELNET: Verb = verb(
     &["telnet"],
     "/telnet [on|off]",
     "telnet only: what comes in does not break the line you type, and has a number",
-    |args| Ok(Command::Telnet(args.on_or_off()?)),
+    |args| Ok(Command::feature(Telnet(args.on_or_off()?))),
 )
 .early()
 .lines();

@@ -3,6 +3,7 @@
 use crate::chat::router::Turn;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
+use crate::features::files::file_name;
 use crate::features::messages;
 use crate::features::messages::emoji::{NO_EMOJI, is_reaction, without_selectors};
 use crate::features::messages::lines::{apply, reactions};
@@ -11,7 +12,6 @@ use crate::model::code::Code;
 use crate::model::command::Line;
 use crate::model::event::{Change, Done, Event, Speech, Version, What};
 use crate::model::feature::FeatureCommand;
-use crate::model::file::file_name;
 use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;

@@ -1,10 +1,12 @@
 //! The server's operators: who is one by the operator key, and what is written down of all that is done by power.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::chat::message::Message;
 use crate::chat::router::{Router, Turn};
 use crate::config::{Change, Config, OperatorKey};
+use crate::features::accounts::RoleChanged;
 use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as Told, Question, Refused};
@@ -71,8 +73,8 @@ impl Turn<'_, Features> {
             return;
         }
         for id in self.router.features.operators.set_key(config.operator_key.clone()) {
-            let text = Text::own("The operator key is another now, so you are an operator no more.");
-            self.tell(id, Event::Role { role: self.role(id), text });
+            let text = "The operator key is another now, so you are an operator no more.";
+            self.tell(id, Event::feature(RoleChanged { text }));
         }
     }
 
@@ -109,6 +111,14 @@ impl Turn<'_, Features> {
         near.into_iter().for_each(|near| operators.wrong.wrong(near, now));
         wrong(by.from, format_args!("operator key by {}", by.name));
         Err(WRONG_KEY)
+    }
+
+    /// The same for a user of a page, who shows the key with each call.
+    pub(crate) fn look_at_key_by_call(&mut self, key: &Secret, from: Option<IpAddr>, is_private: bool, reply: Reply) {
+        match self.look_at_key(key, &Actor::page(from), is_private) {
+            Ok(()) => reply(Told::Done),
+            Err(refusal) => reply(Told::Refused(refusal.into())),
+        }
     }
 
     // ---- commands ----

@@ -30,7 +30,6 @@ impl Lines {
             Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
             Event::Feature(event) => self.feature(event),
             Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
-            Event::Role { text, .. } => self.line("NOTE").field("*").text(text),
             Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
             Event::PasteBegins => self.line("PROMPT").field("paste").text(PASTE_BEGINS),
             Event::Prompt { what, is_hidden } => {

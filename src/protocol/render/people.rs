@@ -67,7 +67,7 @@ impl Lines {
                 self.happened(format_args!("{}{}", event.place(), event.sentence()));
             }
             Event::Note { room: Some(room), text } => self.happened(format_args!("{room}: {text}")),
-            Event::Note { room: None, text } | Event::Role { text, .. } => {
+            Event::Note { room: None, text } => {
                 self.happened(format_args!("The server says: {text}"));
             }
             Event::Warn(warning) => self.attention(words_of(*warning)),

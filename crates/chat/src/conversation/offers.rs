@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chat_server::features::VERBS;
+use chat_server::features::{VERBS, files};
 use chat_server::model::command::Command;
 use chat_server::model::text::Text;
 use chat_server::protocol::parse;
@@ -17,7 +17,7 @@ impl Conversation {
         let line = line.as_str();
         let is_for_the_server = |line: &str| {
             let request = Text::new(line).ok().and_then(|text| parse::parse(&text, &VERBS));
-            matches!(request.map(|request| request.what), Some(Ok(Command::SendFile { .. })))
+            matches!(request.map(|request| request.what), Some(Ok(Command::Feature(command))) if matches!(command.open(), Some(files::Command::Send { .. })))
         };
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word.to_ascii_lowercase().as_str() {

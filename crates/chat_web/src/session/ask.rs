@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chat_server::model::command::{Line, Recipient};
+use chat_server::features::files::Recipient;
+use chat_server::model::command::Line;
 use chat_server::model::event::What;
 use chat_server::model::file::Token;
 use chat_server::model::names::{Name, RoomName};

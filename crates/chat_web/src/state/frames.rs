@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
+use chat_server::features::accounts::RoleChanged;
 use chat_server::features::moderation::moderated::Moderated;
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::told::{Modes, NewOperator, Topic};
@@ -60,7 +61,6 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             ServerFrame::UserRenamed { user: author(*by, new), old: old.to_string(), at }
         }
         Event::Feature(event) => own_frame(state, envelope, event).unwrap_or_else(|| feature_frame(event, at)),
-        Event::Role { text, .. } => ServerFrame::Notice { room: None, at, text: text.to_string() },
         Event::Note { room, text } => ServerFrame::Notice { room: room.as_ref().map(bare), at, text: text.to_string() },
         Event::Warn(warning) => ServerFrame::Warning { code: warning_code(*warning), text: plain(envelope) },
         Event::Gap { room, first, last, .. } => ServerFrame::Gap { room: bare(room), missing_from: *first, to: *last },
@@ -89,6 +89,9 @@ fn own_frame(state: &AppState, envelope: &Envelope, event: &FeatureEvent) -> Opt
 }
 
 fn room_frame(state: &AppState, at: String, event: &FeatureEvent) -> Option<ServerFrame> {
+    if let Some(RoleChanged { text }) = event.open() {
+        return Some(ServerFrame::Notice { room: None, at, text: (*text).into() });
+    }
     if let Some(Topic { room, by, text }) = event.open() {
         return Some(ServerFrame::Topic { room: bare(room), from: state.author_named(by), at, text: text.to_string() });
     }

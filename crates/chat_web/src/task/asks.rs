@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_server::features::{VERBS, messages, presence, rooms};
+use chat_server::features::{VERBS, files, messages, presence, rooms};
 use chat_server::model::command::{Command, Line};
 use chat_server::model::event::What;
 use chat_server::model::feature::Asked;
@@ -82,7 +82,13 @@ impl Task {
                 self.request(asker, verb, command, Wanted::Changed(what)).await;
             }
             Ask::Offer { to, bytes, name } => {
-                self.request(asker, "SEND", Command::SendFile { to, bytes, name }, Wanted::Offered).await;
+                self.request(
+                    asker,
+                    "SEND",
+                    Command::feature(files::Command::Send { to, bytes, name }),
+                    Wanted::Offered,
+                )
+                .await;
             }
             Ask::Whisper { cid, to, text } => {
                 let wanted = Wanted::Whispered { to: Some(to.clone()), cid, text: text.clone() };
@@ -249,7 +255,9 @@ impl Task {
                     self.current = Some(room.clone());
                     self.request(Asker::default(), "ROOM", Command::Room(Some(room)), Wanted::Nothing).await;
                 }
-                self.state.handle.sample_for(&command);
+                if let Some(verb) = request.verb {
+                    self.state.handle.sample_for(verb);
+                }
                 self.request(asker, verb, command, wanted).await;
             }
         }

@@ -1,5 +1,6 @@
 //! Who the user of a session is, and what the user may do: both may change while the session lasts.
 
+use chat_server::features::accounts::RoleChanged;
 use chat_server::features::message::Call;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::rooms::told::{Modes, NewOperator};
@@ -19,6 +20,7 @@ impl Task {
             Event::Feature(event) if event.open().is_some_and(|told| changes_rights(told, own)) => {
                 self.refresh_rights().await;
             }
+            Event::Feature(event) if event.open::<RoleChanged>().is_some() => self.refresh_rights().await,
             Event::Feature(event) if event.open().is_some_and(|told: &NewOperator| told.by == own) => {
                 self.refresh_rights().await;
             }
@@ -27,7 +29,6 @@ impl Task {
                     self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() });
                 }
             }
-            Event::Role { .. } => self.refresh_rights().await,
             Event::Left { room, by, .. } if *by == own => {
                 self.session.update(|profile| profile.rooms.retain(|name| name != room));
                 self.rights.rooms.retain(|name| name != room);

@@ -1,6 +1,7 @@
 //! What an answer of the store changes in the accounts, and what the client hears that asked.
 
 use crate::chat::router::Turn;
+use crate::features::accounts::RoleChanged;
 use crate::features::accounts::state::Then;
 use crate::features::archive::store;
 use crate::features::archive::store::Refused;
@@ -9,7 +10,6 @@ use crate::model::event::{Done, Event, Leave, Words};
 use crate::model::names::{ClientId, Name};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::text::Text;
 
 impl Turn<'_, Features> {
     /// What an answer changes for all, also when the client that asked is gone.
@@ -36,7 +36,7 @@ impl Turn<'_, Features> {
                 let mut all: Vec<ClientId> = self.clients.all_named(&account.name).collect();
                 all.retain(|id| self.is_signed_in(*id));
                 for id in all {
-                    self.tell(id, Event::Role { role: self.role(id), text: Text::own(text) });
+                    self.tell(id, Event::feature(RoleChanged { text }));
                 }
             }
             (Then::Invited { by }, store::Answer::Code { .. }) => {

@@ -1,0 +1,57 @@
+//! What a user offers to send, to whom, and whose bytes it counts to.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::model::address::neighbourhood;
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::text::Text;
+
+/// How long a user has to begin sending an offered file.
+pub(crate) const OFFER_FOR: Duration = Duration::from_secs(300);
+
+/// Whose bytes count together: those of an account, or of an address, since a name without an account is quickly another.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Owner {
+    /// An account.
+    Account(Name),
+    /// A guest, by address.
+    Address(IpAddr),
+    /// A user of whom not even the address is known.
+    Client(ClientId),
+}
+
+impl Owner {
+    /// Whose it is what a connection sends.
+    pub(crate) fn of(account: Option<Name>, address: Option<IpAddr>, id: ClientId) -> Owner {
+        match (account, address) {
+            (Some(name), _) => Owner::Account(name),
+            (None, Some(address)) => Owner::Address(neighbourhood(address)),
+            (None, None) => Owner::Client(id),
+        }
+    }
+}
+
+/// Where a file goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum To {
+    /// Into a room.
+    Room(RoomName),
+    /// To one person, who may have another name by the time it is there.
+    Person(ClientId, Name),
+}
+
+/// A file that a user wants to send.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// By which connection. The offer ends with it.
+    pub by: ClientId,
+    /// Whose bytes it counts to.
+    pub owner: Owner,
+    /// Where to.
+    pub to: To,
+    /// How many bytes it will have.
+    pub bytes: u64,
+    /// How it is called, for people: never a name on our disk.
+    pub name: Text,
+}
