@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::chat::limit::Guesses;
 use crate::config::OperatorKey;
+use crate::features::limits::Guesses;
 use crate::features::operators::audit::{Act, Entry};
 use crate::model::event::Tag;
 use crate::model::names::ClientId;
