@@ -8,13 +8,9 @@ use crate::chat::hooks::{Commit, Hooks, NOT_HERE};
 use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
-use crate::features::archive::reads::Reads;
-use crate::features::message::Call;
-use crate::features::moderation::bans::Bans;
-use crate::features::operators::state::{Actor, Operators};
-use crate::features::presence::state::Presence;
+use crate::features::rooms::limits::RoomLimits;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Envelope, Leave, Tag};
+use crate::model::event::{Envelope, Event, Leave, Tag};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -98,6 +94,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
+mod calls;
 pub mod dice;
 pub mod figures;
 pub mod files;
@@ -109,6 +106,7 @@ pub mod moderation;
 pub mod operators;
 pub mod presence;
 pub mod rooms;
+pub mod limits;
 pub(crate) mod state;
 #[cfg(all(test, not(shuttle)))]
 mod together;
@@ -141,6 +139,7 @@ impl Hooks for Features {
     }
 
     fn new(config: &Config) -> Features {
+<<<<<<< HEAD
         Features {
             reads: Reads::new(config.read_burst, config.reads_per_second),
             bans: Bans::default(),
@@ -151,6 +150,9 @@ impl Hooks for Features {
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::default(),
         }
+=======
+        Features::at_start(config)
+>>>>>>> main
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
@@ -172,20 +174,8 @@ impl Hooks for Features {
     }
 
     fn message(turn: &mut Turn<'_, Self>, message: FeatureMessage) {
-        let Some(call) = message.open::<Call>() else { return };
-        match call {
-            Call::Ask { question, is_private, reply } => turn.ask_for_door(question, is_private, reply),
-            Call::MayRead { who, what, reply } => reply(turn.charged_access(who, &what)),
-            Call::Read { who, question, reply } => turn.read_for_door(who, *question, reply),
-            Call::Rights { client, reply } => reply(turn.rights(client)),
-            Call::Store(report) => turn.report(report),
-            Call::Uploaded { token, reply } => turn.uploaded(token, reply),
-            Call::UploadFailed { by, to, name, why } => turn.tell_of_failure(by, &to, &name, &why),
-            Call::Sampled => turn.show_watchers(),
-            Call::Reloaded(number, outcome) => turn.reloaded(number, outcome),
-            Call::Operator { key, from, is_private, reply } => turn.look_at_key_by_call(&key, from, is_private, reply),
-            Call::Order { order, from, reply } => turn.ordered(order, &Actor::page(from), reply),
-            Call::Rules(policy) => turn.set_rules(policy),
+        if let Some(call) = message.open() {
+            turn.take_call(call);
         }
     }
 
@@ -213,15 +203,6 @@ impl Hooks for Features {
 
     fn may_follow(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
         turn.not_banned_from(id, room).is_ok()
-    }
-
-    fn may_open_many(turn: &Turn<'_, Self>, id: ClientId) -> bool {
-        turn.role(id) >= Role::Op
-    }
-
-    fn is_lasting(turn: &Turn<'_, Self>, room: &Room) -> bool {
-        let is_worth_it = room.is_worth_keeping() || !room.features.rooms.op_accounts.is_empty();
-        room.features.is_kept && turn.router.features.archive.is_some() && is_worth_it
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
@@ -290,6 +271,8 @@ impl Hooks for Features {
     }
 
     fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
+        turn.router.features.room_limits = RoomLimits::new(config);
+        turn.router.features.presence.set_arrivals(config.arrivals);
         turn.router.features.reads.set(config.read_burst, config.reads_per_second);
         turn.router.reload_files(config);
         turn.rename_those_like_the_server();
@@ -309,7 +292,12 @@ impl Hooks for Features {
         turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
-            turn.router.rooms.values_mut().for_each(|room| room.features.rooms.invited.retain(|id| *id != client.id));
+            for room in turn.router.rooms.values_mut() {
+                room.features.rooms.invited.retain(|id| *id != client.id);
+                if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(client.id)) {
+                    opener.person = None;
+                }
+            }
         }
     }
 
@@ -321,16 +309,42 @@ impl Hooks for Features {
         turn.remember_whisperer(from, to);
     }
 
-    fn renamed(turn: &mut Turn<'_, Self>, old: &Name, new: &Name) {
-        turn.router.features.presence.rename(old, new);
+    fn renamed(turn: &mut Turn<'_, Self>, id: ClientId, renamed: &Arc<Envelope>) {
+        turn.announce_name(id, renamed);
+        if let Event::Renamed { old, new, .. } = &renamed.event {
+            turn.router.features.presence.rename(old, new);
+        }
     }
 
-    fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
+    fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, joined: Option<Event>) {
         turn.give_ops(id, room);
+        turn.announce_arrival(id, room, joined);
+    }
+
+    fn exited(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, left: Option<Event>) {
+        turn.announce_exit(id, room, left);
+    }
+
+    fn signed_on(turn: &mut Turn<'_, Self>, id: ClientId) {
+        turn.begin_quietly(id);
+    }
+
+    fn chose(turn: &mut Turn<'_, Self>, id: ClientId) {
+        turn.watch_presence(id);
+    }
+
+    fn speaks(turn: &mut Turn<'_, Self>, id: ClientId) {
+        turn.show_speaker(id);
+    }
+
+    fn open_room(turn: &mut Turn<'_, Self>, id: ClientId) -> Result<RoomState, Refusal> {
+        turn.new_room(id)
     }
 
     fn show_room(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName) {
         turn.show_topic(id, room);
+        turn.show_history(id, room);
+        turn.show_crowd(id, room);
     }
 
     fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
@@ -340,6 +354,7 @@ impl Hooks for Features {
     fn mend(turn: &mut Turn<'_, Self>) {
         for room in turn.router.rooms.values_mut() {
             room.features.rooms.ops.retain(|op| room.members.contains(op));
+            room.features.unannounced.retain(|hidden| room.members.contains(hidden));
         }
     }
 
@@ -357,6 +372,7 @@ impl Hooks for Features {
         turn.expire_files();
         turn.lift_what_is_over();
         turn.tick_operators();
+        turn.tick_presence();
     }
 
     fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {

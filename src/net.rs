@@ -2,6 +2,7 @@
 
 pub(crate) mod accepting;
 pub(crate) mod turning_away;
+pub mod bucket;
 pub mod queue;
 pub mod connections;
 pub mod intake;

@@ -4,19 +4,18 @@
 //! A hook has no `self`: the state of the features lies in `turn.router.features`, so that a feature may call the kernel and the
 //! kernel the features again without two borrows of one thing. Each hook has a default, which allows or does nothing.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::limit::{Paces, RateLimiter};
+use crate::chat::limit::RateLimiter;
 use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::outbox::Deliver;
 use crate::chat::registry::{Clients, Registry};
 use crate::chat::room::Room;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::model::address::Neighbourhood;
 use crate::model::code::Code;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
@@ -42,11 +41,6 @@ pub struct Router<F: Hooks> {
     pub(crate) spam_errors: u32,
     pub(crate) greeting: Arc<Greeting>,
     pub(crate) motd: Vec<Text>,
-    pub(crate) max_rooms: usize,
-    pub(crate) rooms_each: usize,
-    pub(crate) rooms_each_address: usize,
-    /// Arrivals in rooms, by neighbourhood of addresses; `None` are those of whom none is known.
-    pub(crate) arrivals: Paces<Option<Neighbourhood>>,
     pub(crate) history: usize,
     pub(crate) history_on_join: usize,
     pub(crate) limits: Vec<(&'static str, u64, &'static str)>,
@@ -57,10 +51,11 @@ pub struct Router<F: Hooks> {
     pub(crate) spoken: Vec<RoomName>,
     pub(crate) said: usize,
     /// Clients that set `presence=full`: in a crowd only they are told who comes and goes.
-    pub(crate) watchers: BTreeSet<ClientId>,
     pub(crate) taps: Vec<Tap>,
     /// Those who have left in this turn, with their last words: like anything else they go out when it is over.
     pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
+    /// What the last turn found out about clients when it handed out their batches: input of the next one.
+    pub(crate) losses: Vec<Message>,
     /// Messages that wait until the turn before is committed.
     pub(crate) waiting: VecDeque<Message>,
     /// Whether the last turn is not committed yet: until it is, no client hears of it.
@@ -192,16 +187,6 @@ pub trait Hooks: Sized {
         true
     }
 
-    /// Whether a client may open any number of rooms within a day.
-    fn may_open_many(_: &Turn<'_, Self>, _: ClientId) -> bool {
-        false
-    }
-
-    /// Whether a room must not make way for a new one although no client is in it.
-    fn is_lasting(_: &Turn<'_, Self>, _: &Room<Self::Room>) -> bool {
-        false
-    }
-
     /// Whether the list of rooms shows a room to a client.
     fn may_know_of(_: &Turn<'_, Self>, _: ClientId, _: &Room<Self::Room>) -> bool {
         true
@@ -297,14 +282,47 @@ pub trait Hooks: Sized {
     /// A whisper goes to a client.
     fn whispered(_: &mut Turn<'_, Self>, _from: ClientId, _to: ClientId) {}
 
-    /// A user has another name.
-    fn renamed(_: &mut Turn<'_, Self>, _old: &Name, _new: &Name) {}
+    /// A client has a name now, and is in no room yet.
+    fn signed_on(_: &mut Turn<'_, Self>, _: ClientId) {}
 
-    /// A client has come into a room.
-    fn entered(_: &mut Turn<'_, Self>, _: ClientId, _: &RoomName) {}
+    /// A user has another name, and `renamed` says so.
+    fn renamed(turn: &mut Turn<'_, Self>, who: ClientId, renamed: &Arc<Envelope>) {
+        let hearing = turn.members_near(who, |_| true);
+        hearing.into_iter().for_each(|id| turn.push(id, renamed));
+    }
 
-    /// Shows a client that has just come into a room what stands there, before what was said.
-    fn show_room(_: &mut Turn<'_, Self>, _: ClientId, _: &RoomName) {}
+    /// A client has chosen options.
+    fn chose(_: &mut Turn<'_, Self>, _: ClientId) {}
+
+    /// A client is about to be heard in a room. It is called for each line: no allocation where it does nothing.
+    fn speaks(_: &mut Turn<'_, Self>, _: ClientId) {}
+
+    /// A room is about to be opened by a client: what features know of it.
+    ///
+    /// # Errors
+    /// Why it is not opened.
+    fn open_room(turn: &mut Turn<'_, Self>, _: ClientId) -> Result<Self::Room, Refusal> {
+        Ok(Self::room(turn.router.forgotten_id))
+    }
+
+    /// A client has come into a room. `joined` is for the others; `None` where the user is there by another connection.
+    fn entered(turn: &mut Turn<'_, Self>, who: ClientId, room: &RoomName, joined: Option<Event>) {
+        if let Some(joined) = joined {
+            turn.tell_room(room, Some(who), joined);
+        }
+    }
+
+    /// A client is in a room no more. `left` is for the others; `None` where the user is there by another connection.
+    fn exited(turn: &mut Turn<'_, Self>, _: ClientId, room: &RoomName, left: Option<Event>) {
+        if let Some(left) = left {
+            turn.tell_room(room, None, left);
+        }
+    }
+
+    /// Shows a client that has just come into a room what there is.
+    fn show_room(turn: &mut Turn<'_, Self>, who: ClientId, room: &RoomName) {
+        turn.show_history(who, room);
+    }
 
     /// A client has left a room: if it was the last one, the room is kept or forgotten.
     fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {

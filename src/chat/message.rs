@@ -115,8 +115,6 @@ pub(crate) struct State {
     /// What it was refused, and its tickets that come back only when it may send more.
     pub(crate) errors: Errors,
     pub(crate) slowed: Vec<(Moment, Ticket)>,
-    /// When the rooms are told that do not know yet that it is there ([`Room::unannounced`](crate::chat::room::Room::unannounced)).
-    pub(crate) announce_at: Option<Moment>,
     /// Whether its lines are edited here.
     pub(crate) is_edited: bool,
     /// Whether its terminal was told to show nothing of what is typed.

@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use crate::chat::history::History;
 use crate::chat::news::News;
-use crate::model::address::Neighbourhood;
-use crate::model::command::CROWD;
 use crate::model::event::{Envelope, Event, Speech, Version};
-use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::now::Moment;
+use crate::model::names::{ClientId, RoomName};
 
 /// The most bytes one room's history may cost in memory.
 const HISTORY_BYTES: usize = 1024 * 1024;
@@ -18,37 +15,18 @@ fn speech(envelope: &Arc<Envelope>) -> Option<&Speech> {
     if let Event::Said(speech) = &envelope.event { Some(speech) } else { None }
 }
 
-/// Who opened a room, for the limits of new ones.
-pub struct Opener {
-    /// The person, as long as they are there.
-    pub person: Option<ClientId>,
-    /// Their account, if they had one.
-    pub account: Option<Name>,
-    /// From which neighbourhood of addresses.
-    pub near: Option<Neighbourhood>,
-    /// The wall clock's time of the act.
-    pub at: Moment,
-}
-
 /// One room. Only the router changes it.
 pub struct Room<R> {
     /// The name, as its first visitor wrote it.
     pub name: RoomName,
     /// Who is in it.
     pub members: BTreeSet<ClientId>,
-    /// How many of the members are a person's second connection, or third.
-    pub doubles: usize,
-    /// Those whose coming the others were not told of yet: quiet visitors, and those who came when too many did. Of one person
-    /// all connections or none.
-    pub unannounced: BTreeSet<ClientId>,
-    /// Who opened it, since the start.
-    pub opener: Option<Opener>,
+    /// How many of the members are further connections of a user who is in it already; [`people`](Room::people) subtracts them.
+    pub further: usize,
     /// What was said.
     pub history: History,
     /// What was said in this turn.
     pub news: News,
-    /// Whether so many are in it that coming and going is told to few ([`CROWD`]).
-    pub is_crowded: bool,
     /// What features know of it.
     pub features: R,
     next_id: u64,
@@ -60,28 +38,17 @@ impl<R> Room<R> {
         Room {
             name,
             members: BTreeSet::new(),
-            doubles: 0,
-            unannounced: BTreeSet::new(),
-            opener: None,
+            further: 0,
             history: History::new(history_lines, HISTORY_BYTES),
             news: News::default(),
-            is_crowded: false,
             features,
             next_id: last_id + 1,
         }
     }
 
-    /// How many people are in it.
+    /// How many users are in it.
     pub fn people(&self) -> usize {
-        self.members.len() - self.doubles
-    }
-
-    /// Looks whether it is a crowd. Returns true if it has just become one; to be none again takes fewer people, so that it
-    /// does not go to and fro.
-    pub fn count_heads(&mut self) -> bool {
-        let before = self.is_crowded;
-        self.is_crowded = self.members.len() > if before { CROWD * 4 / 5 } else { CROWD };
-        self.is_crowded && !before
+        self.members.len() - self.further
     }
 
     /// The number for the next line. It never gives one twice.
@@ -112,6 +79,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::model::names::Name;
     use crate::model::text::Text;
 
     fn room() -> Room<()> {
@@ -141,20 +109,6 @@ mod tests {
     fn ids_go_on_behind_those_of_an_earlier_room_of_that_name() {
         let mut room = Room::new(RoomName::lobby(), 10, 41, ());
         assert_eq!((room.last_id(), room.take_id(), room.take_id(), room.last_id()), (41, 42, 43, 43));
-    }
-
-    #[test]
-    fn a_crowd_is_none_again_only_when_a_fifth_has_left() {
-        let (mut room, crowd) = (room(), CROWD as u64);
-        room.members.extend((1..=crowd).map(ClientId));
-        assert!(!room.count_heads() && !room.is_crowded);
-        room.members.insert(ClientId(crowd + 1));
-        assert!(room.count_heads() && room.is_crowded, "it has just become one");
-        assert!(!room.count_heads() && room.is_crowded, "it was one before");
-        room.members.retain(|ClientId(id)| *id <= crowd * 4 / 5 + 1);
-        assert!(!room.count_heads() && room.is_crowded);
-        room.members.remove(&ClientId(1));
-        assert!(!room.count_heads() && !room.is_crowded);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The chat itself: the one place where its state changes. Messages in, events out; no socket, no thread, no clock.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::chat::hooks::{Commit, Hooks, Tap};
-use crate::chat::limit::{Paces, RateLimiter};
+use crate::chat::limit::RateLimiter;
 use crate::chat::message::{Client, Message};
 use crate::chat::outbox::{Batch, Flushed, Undelivered};
 use crate::chat::registry::Registry;
@@ -23,7 +23,6 @@ mod requests;
 mod tell;
 mod talk;
 pub(crate) mod rooms;
-mod presence;
 mod people;
 #[cfg(all(test, not(shuttle)))]
 pub(crate) mod kit;
@@ -49,10 +48,6 @@ impl<F: Hooks> Router<F> {
             spam_errors: config.spam_errors,
             greeting: greeting(config, false, None),
             motd: Vec::new(),
-            max_rooms: 0,
-            rooms_each: 0,
-            rooms_each_address: 0,
-            arrivals: Paces::new(config.arrivals),
             history: 0,
             history_on_join: 0,
             limits: Vec::new(),
@@ -60,9 +55,9 @@ impl<F: Hooks> Router<F> {
             unsent: Vec::new(),
             spoken: Vec::new(),
             said: 0,
-            watchers: BTreeSet::new(),
             taps: Vec::new(),
             leaving: Vec::new(),
+            losses: Vec::new(),
             waiting: VecDeque::new(),
             is_uncommitted: false,
             features: F::new(config),
@@ -83,9 +78,6 @@ impl<F: Hooks> Router<F> {
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
         self.spam_errors = config.spam_errors;
-        self.max_rooms = config.max_rooms;
-        (self.rooms_each, self.rooms_each_address) = (config.rooms_each, config.rooms_each_address);
-        self.arrivals.set(config.arrivals);
         self.history = config.history;
         self.history_on_join = config.history_on_join;
         self.rooms.values_mut().for_each(|room| room.history.set_lines(config.history));
@@ -109,9 +101,19 @@ impl<F: Hooks> Router<F> {
         &self.registry
     }
 
-    /// How long the next turn may wait for a message: shorter where a client was slow a moment ago and may not be now.
-    pub fn patience(&self) -> Duration {
-        if self.unsent.is_empty() { TICK } else { RETRY }
+    /// How long the next turn may wait for a message: not at all where the last one had losses, and shorter where a client was slow.
+    pub fn next_turn_in(&self) -> Duration {
+        match (self.losses.is_empty(), self.unsent.is_empty()) {
+            (false, _) => Duration::ZERO,
+            (true, false) => RETRY,
+            (true, true) => TICK,
+        }
+    }
+
+    /// Clients that the last turn could not hand their batch to, as messages that the next turn has to be given. They come in
+    /// like everything else, so that a record of the input has all that a router goes by.
+    pub fn take_losses(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.losses)
     }
 
     /// Takes messages, changes the state, and hands each client one batch. All state changes happen in here.
@@ -157,15 +159,6 @@ impl<F: Hooks> Router<F> {
                 Err(Undelivered::Gone | Undelivered::Broken) => false,
             }
         });
-    }
-
-    /// A connection is gone, and its number will never come again: lists of rooms it may not be in forget it.
-    fn unlist(&mut self, id: ClientId) {
-        for room in self.rooms.values_mut() {
-            if let Some(opener) = &mut room.opener {
-                opener.person = opener.person.filter(|person| *person != id);
-            }
-        }
     }
 
     /// A number for a user without a connection of that number.
@@ -263,16 +256,12 @@ impl<F: Hooks> Turn<'_, F> {
         self.catch_up(id);
         F::leaving(self, id, None);
         let Some(mut client) = self.clients.remove(id) else { return };
-        self.router.watchers.remove(&id);
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(&why);
         if let Leave::Foreign(foreign) = why {
             self.router.metrics.strayed(foreign);
         }
         self.router.limiter.forget(id);
-        if client.state.is_listed {
-            self.router.unlist(id);
-        }
         F::left(self, &client);
         if let Some(name) = client.name.clone()
             && self.clients.named(&name).is_none()
@@ -309,12 +298,9 @@ impl<F: Hooks> Turn<'_, F> {
         }
         self.router.next_tick = Some(now + TICK);
         F::tick(self);
-        let (mut announced, mut pinged) = (Vec::new(), Vec::new());
+        let mut pinged = Vec::new();
         for client in self.clients.iter_mut() {
             client.state.slowed.retain(|(until, _)| *until > now);
-            if client.state.announce_at.is_some_and(|at| at <= now) {
-                announced.push(client.id);
-            }
             if let Some((every, next)) = &mut client.state.options.ping
                 && *next <= now
             {
@@ -322,38 +308,35 @@ impl<F: Hooks> Turn<'_, F> {
                 pinged.push(client.id);
             }
         }
-        announced.sort_unstable();
         pinged.sort_unstable();
         let pong = Envelope::new(self.now.wall, Event::Pong(Text::own("*")));
         for id in pinged {
             self.push(id, &pong);
         }
-        announced.into_iter().for_each(|id| self.show_arrival(id));
-        self.router.arrivals.tick(now);
     }
 
-    /// Hands each client its batch. A client that cannot keep up any more is disconnected, which may give others something.
+    /// Hands each client its batch. What it finds out about a client that does not take it is input of the next turn.
     pub(crate) fn flush(&mut self) {
-        let mut waits = Vec::new();
-        while !self.router.spoken.is_empty() || !self.router.unsent.is_empty() || !self.router.leaving.is_empty() {
-            self.hand_out_news();
-            for (client, bye) in std::mem::take(&mut self.router.leaving) {
-                client.sender.close(bye);
-            }
-            for id in std::mem::take(&mut self.router.unsent) {
-                let Some(client) = self.clients.get_mut(id) else { continue };
-                let flushed = client.sender.flush();
-                self.router.metrics.missed.fetch_add(client.sender.take_lost(), Relaxed);
-                match flushed {
-                    Flushed::All => {}
-                    Flushed::Waits => waits.push(id),
-                    Flushed::Overfull => self.remove(id, Leave::TooSlow),
-                    Flushed::Gone => self.remove(id, Leave::Lost),
-                    Flushed::Broken => self.remove(id, Leave::Crashed),
-                }
-            }
+        self.hand_out_news();
+        for (client, bye) in std::mem::take(&mut self.router.leaving) {
+            client.sender.close(bye);
         }
-        self.router.unsent = waits;
+        let router = &mut *self.router;
+        let clients = &mut *self.clients;
+        router.unsent.retain(|id| {
+            let Some(client) = clients.get_mut(*id) else { return false };
+            let flushed = client.sender.flush();
+            router.metrics.missed.fetch_add(client.sender.take_lost(), Relaxed);
+            let why = match flushed {
+                Flushed::All => return false,
+                Flushed::Waits => return true,
+                Flushed::Overfull => Leave::TooSlow,
+                Flushed::Gone => Leave::Lost,
+                Flushed::Broken => Leave::Crashed,
+            };
+            router.losses.push(Message::ClientLeft(*id, why));
+            false
+        });
     }
 }
 
@@ -591,7 +574,7 @@ mod tests {
         for (number, (_, why)) in ways.iter().enumerate() {
             assert!(matches(&format!("* LEFT #lobby ghost{number}: {why}"), &left[number]), "{left:?}");
         }
-        // Nothing of them is left: their names are free, in this turn already.
+        // Nothing of them is left: their names are free.
         for number in 0..ways.len() {
             stage.send("ani", format!("/nick ghost{number}\n").as_bytes());
             hears(&mut stage, "ani", &format!("* OK NICK name=ghost{number}: ..."));
@@ -652,11 +635,11 @@ mod tests {
             }
         }
         let mut router = Router::<Features>::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
-        assert_eq!(router.patience(), TICK);
+        assert_eq!(router.next_turn_in(), TICK);
         let outbox = Outbox::new(Box::new(Full), 1 << 20);
         router.turn([Message::ClientJoined(Client::new(ClientId(1), outbox, "test", "line"))], Now::read());
-        assert_eq!(router.patience(), RETRY);
+        assert_eq!(router.next_turn_in(), RETRY);
         router.turn([Message::ClientLeft(ClientId(1), Leave::Closed)], Now::read());
-        assert_eq!(router.patience(), TICK);
+        assert_eq!(router.next_turn_in(), TICK);
     }
 }

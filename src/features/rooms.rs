@@ -4,6 +4,7 @@ use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
+pub(crate) mod limits;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod told;

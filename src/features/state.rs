@@ -1,8 +1,10 @@
 //! The state of all features, one field for each that has any.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chat::{room, router};
+use crate::config::Config;
 use crate::features::archive::reads::Reads;
 use crate::features::archive::state::{Archive, Then};
 use crate::features::archive::store::Question;
@@ -11,7 +13,9 @@ use crate::features::lab::snapshots::Snapshots;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
+use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
+use crate::model::names::ClientId;
 use crate::model::now::Moment;
 
 /// What a feature's command answers.
@@ -36,6 +40,24 @@ pub struct Features {
     pub(crate) snapshots: Option<Snapshots>,
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
+    pub(crate) room_limits: RoomLimits,
+}
+
+impl Features {
+    /// The features of a server that starts with these settings.
+    pub(super) fn at_start(config: &Config) -> Features {
+        Features {
+            reads: Reads::new(config.read_burst, config.reads_per_second),
+            bans: Bans::default(),
+            next_lift: None,
+            archive: None,
+            files: None,
+            glass: None,
+            operators: Operators::new(config.operator_key.clone()),
+            presence: Presence::new(config.arrivals),
+            room_limits: RoomLimits::new(config),
+        }
+    }
 }
 
 /// A room with all that features know of it.
@@ -49,6 +71,13 @@ pub struct RoomState {
     pub(crate) bans: Bans,
     /// The smallest id that is kept anywhere.
     pub(crate) first_id: u64,
+    /// Members that the others were not told of yet: quiet users, and those that came when too many did. Of one user all
+    /// connections or none.
+    pub(crate) unannounced: BTreeSet<ClientId>,
+    /// Whether so many are in it that coming and going is told to few ([`CROWD`](crate::model::command::CROWD)).
+    pub(crate) is_crowded: bool,
+    /// Who opened it, since the start.
+    pub(crate) opener: Option<Opener>,
     /// Whether the store knows the room.
     pub(crate) is_kept: bool,
 }

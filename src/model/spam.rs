@@ -1,5 +1,7 @@
 //! Why a client is too fast, and how that is said. No state, no time: those are in [`limit`](crate::chat::limit).
 
+use std::time::Duration;
+
 use crate::model::code::Code;
 use crate::model::refusal::Refusal;
 
@@ -61,4 +63,9 @@ impl From<TooFast> for Refusal {
         };
         Refusal::new(Code::TooFast, words).with("retry", retry)
     }
+}
+
+/// Whole seconds, rounded up.
+pub(crate) fn seconds_up(rest: Duration) -> u64 {
+    rest.as_secs() + u64::from(rest.subsec_nanos() > 0)
 }

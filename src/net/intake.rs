@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::chat::limit::Bucket;
 use crate::chat::message::Message;
 use crate::chat::ticket::Credits;
 pub use crate::chat::ticket::MESSAGES;
@@ -15,6 +14,7 @@ use crate::model::names::ClientId;
 use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verbs::QUIT;
+use crate::net::bucket::Bucket;
 use crate::net::handle::ServerHandle;
 use crate::net::live::Follower;
 use crate::net::queue::Hangup;

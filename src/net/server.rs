@@ -132,7 +132,7 @@ impl Drop for RouterEnd<'_> {
 /// The router's thread: one message is waited for, all that are there by then come along, and that is a turn.
 pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Message>, metrics: &Metrics) {
     while router.is_open() {
-        let first = match inbox.recv_timeout(router.patience()) {
+        let first = match inbox.recv_timeout(router.next_turn_in()) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,
@@ -140,6 +140,7 @@ pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Messa
         if first.is_some() {
             gather(metrics);
         }
+        let losses = router.take_losses();
         let waiting = first.into_iter().chain(inbox.try_iter()).take(TURN);
         let mut count = 0;
         let counted = waiting.inspect(|_| {
@@ -147,7 +148,7 @@ pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Messa
             count += 1;
         });
         let began = Instant::now();
-        router.turn(counted, Now::read());
+        router.turn(losses.into_iter().chain(counted), Now::read());
         if count > 0 {
             let took = began.elapsed();
             metrics.turned(count, took);

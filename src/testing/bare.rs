@@ -53,6 +53,8 @@ pub struct Bare {
     clients: HashMap<String, Seat>,
     /// How many have connected: a number is never given twice.
     connected: u64,
+    /// Clients that a turn could not hand their batch to, which was input of the next one.
+    lost: Vec<String>,
     files: Option<Arc<Files>>,
     /// Those who came to the file door.
     transfers: HashMap<String, Script>,
@@ -119,6 +121,7 @@ impl Bare {
             now,
             clients: HashMap::new(),
             connected: 0,
+            lost: Vec::new(),
             files,
             transfers: HashMap::new(),
         }
@@ -129,10 +132,21 @@ impl Bare {
     /// # Panics
     /// If the store says nothing before the deadline.
     pub fn turn(&mut self, messages: Vec<Message>) {
-        self.router.turn(messages, self.now);
-        while self.router.is_open() && self.router.waits_for_store() {
-            let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
-            self.router.turn([Call::Store(report).into()], self.now);
+        let mut input = messages;
+        loop {
+            self.router.turn(input, self.now);
+            while self.router.is_open() && self.router.waits_for_store() {
+                let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
+                self.router.turn([Call::Store(report).into()], self.now);
+            }
+            input = self.router.take_losses();
+            if input.is_empty() || !self.router.is_open() {
+                break;
+            }
+            self.lost.extend(input.iter().map(|loss| match loss {
+                Message::ClientLeft(id, why) => format!("{id}: {why:?}"),
+                _ => panic!("a loss is the end of a client"),
+            }));
         }
         while let Ok(number) = self.reloads.try_recv() {
             let read = self.file.clone().unwrap_or_else(|| Ok(self.in_force.clone()));
@@ -150,6 +164,11 @@ impl Bare {
         if let Some(files) = &self.files {
             files.tidy_once();
         }
+    }
+
+    /// The losses of the turns since this was asked last, in words.
+    pub fn losses(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.lost)
     }
 
     /// Has the file door do what a client sent to it.

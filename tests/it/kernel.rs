@@ -27,8 +27,6 @@ use chat_server::testing::{Setup, Shelf, Stage, matches, quick};
 const PLAYED: &[&str] = &[
     "tests/transcripts/seed",
     "tests/transcripts/foreign",
-    "src/features/presence/presence",
-    "src/features/rooms/newrooms",
     "tests/transcripts/errors",
     "tests/transcripts/mute",
     "tests/transcripts/repeats",

@@ -15,6 +15,7 @@ const LAYERS: &[&str] = &[
     "protocol",
     "net",
     // What features know and hold.
+    "features::limits",
     "features::moderation",
     "features::operators::audit",
     "features::archive",

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chat_server::chat::history::History;
-use chat_server::chat::limit::{Bucket, RateLimiter, Verdict};
+use chat_server::chat::limit::{RateLimiter, Verdict};
 use chat_server::chat::message::Message;
 use chat_server::chat::outbox::{Batch, Deliver, Flushed, MAX_PENDING, Outbox, Undelivered};
 use chat_server::chat::ticket::Ticket;
@@ -48,6 +48,7 @@ use chat_server::model::spam::{Spam, TooFast};
 use chat_server::model::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
 use chat_server::model::verb::Verb;
 use chat_server::model::zone::Zone;
+use chat_server::net::bucket::Bucket;
 use chat_server::net::queue::{MAX_BATCHES, queue};
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_BYTES, PASTE_LINES};
 use chat_server::protocol::parse::parse;

@@ -328,7 +328,7 @@ impl Play {
     }
 
     fn gather(&mut self) {
-        let mut log = Vec::new();
+        let mut log = self.stage.losses();
         for who in &self.all {
             log.extend(self.stage.take(who).iter().map(|batch| shown(who, batch)));
         }

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use chat_server::chat::limit::Bucket;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::Moment;
+use chat_server::net::bucket::Bucket;
 use chat_server::net::live::Follower;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;

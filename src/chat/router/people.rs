@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::chat::hooks::{Hooks, Turn};
 use crate::chat::message::Client;
+use crate::chat::room::Room;
 use crate::model::code::Code;
 use crate::model::event::{Envelope, Event};
 use crate::model::looks::reserved;
-use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::names::{ClientId, Name};
 use crate::model::refusal::Refusal;
 
 impl<F: Hooks> Turn<'_, F> {
@@ -40,6 +41,13 @@ impl<F: Hooks> Turn<'_, F> {
         std::iter::once(id).chain(others).collect()
     }
 
+    /// The members of a client's rooms but itself, each once, of those rooms that `is_meant`.
+    pub(crate) fn members_near(&self, id: ClientId, is_meant: impl Fn(&Room<F::Room>) -> bool) -> BTreeSet<ClientId> {
+        let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
+        let rooms = rooms.filter_map(|name| self.router.rooms.get(name)).filter(|room| is_meant(room));
+        rooms.flat_map(|room| &room.members).copied().filter(|member| *member != id).collect()
+    }
+
     /// Gives a user another name, and tells the clients that it concerns.
     pub(crate) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), Refusal> {
         let old = self.name_of(id)?;
@@ -48,18 +56,10 @@ impl<F: Hooks> Turn<'_, F> {
         }
         let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         log::info!("{client} was {old}");
-        let mut told = BTreeSet::new();
-        let rooms = client.state.rooms.clone();
-        let envelope =
-            Envelope::new(self.now.wall, Event::Renamed { by: self.person(id), old: old.clone(), new: new.clone() });
-        self.router.publish(&envelope);
-        let knows = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| !room.unannounced.contains(&id));
-        for name in rooms.iter().filter(knows) {
-            told.extend(self.wanting_presence(name));
-        }
-        told.remove(&id);
-        told.iter().for_each(|id| self.push(*id, &envelope));
-        F::renamed(self, &old, &new);
+        let renamed = Event::Renamed { by: self.person(id), old: old.clone(), new: new.clone() };
+        let renamed = Envelope::new(self.now.wall, renamed);
+        self.router.publish(&renamed);
+        F::renamed(self, id, &renamed);
         Ok(())
     }
 

@@ -33,7 +33,6 @@ impl<F: Hooks> Turn<'_, F> {
         for room in self.router.rooms.values_mut() {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
             room.members.retain(is_in);
-            room.unannounced.retain(is_in);
         }
         F::mend(self);
         let words = format!("Something broke on our side, sorry. It is in the log as incident {incident}.");
@@ -233,7 +232,7 @@ impl<F: Hooks> Turn<'_, F> {
                 for text in self.router.motd.clone().into_iter().filter(|_| signed_on) {
                     self.tell(id, Event::Note { room: None, text });
                 }
-                self.show_room(id, &room);
+                F::show_room(self, id, &room);
             }
             Ok(Answer::Leave(why)) => {
                 if tag.is_some() {

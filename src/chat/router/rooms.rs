@@ -1,14 +1,8 @@
 //! Entering, opening, leaving and forgetting rooms.
 
-use std::time::Duration;
-
 use crate::chat::hooks::{Answer, Hooks, Turn};
-use crate::chat::message::Client;
-use crate::chat::room::{Opener, Room};
-use crate::chat::router::presence::{UNANNOUNCED, crowd};
-use crate::model::address::neighbourhood;
+use crate::chat::room::Room;
 use crate::model::code::Code;
-use crate::model::command::Presence;
 use crate::model::event::{Block, Done, Envelope, Event, Leave};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -19,10 +13,6 @@ pub(crate) const IN_NO_ROOM: Refusal =
     Refusal::fixed(Code::NotInRoom, "You are in no room. /join #lobby takes you to the lobby.");
 /// The most rooms one person can be in.
 pub(super) const ROOMS_EACH: usize = 20;
-/// How long a room counts as new to who opened it.
-const NEW_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// What is opened from one address is at most this part of all rooms.
-const SHARE_OF_ROOMS: usize = 2;
 
 impl<F: Hooks> Turn<'_, F> {
     /// The room that a command means: the named one, or the current one.
@@ -65,129 +55,59 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
     }
 
-    /// Makes sure that a room exists, making place for it where there are too many.
+    /// Makes sure that a room exists.
     fn open_room(&mut self, id: ClientId, name: &RoomName) -> Result<(), Refusal> {
-        let rooms = &self.router.rooms;
-        if rooms.contains_key(name) {
-            return Ok(());
-        }
-        let opener = self.may_open(id)?;
-        if rooms.len() >= self.router.max_rooms {
-            // What is kept is not given up for a room that is new.
-            let is_empty = |room: &&Room<F::Room>| room.members.is_empty() && room.name != RoomName::lobby();
-            let empty = rooms.values().filter(is_empty).filter(|room| !F::is_lasting(self, room));
-            let oldest = empty.min_by_key(|room| room.last_id()).map(|room| (room.name.clone(), room.last_id()));
-            let (oldest, last_id) = oldest.ok_or_else(|| no_place_for_rooms(self.router.max_rooms))?;
-            self.forget_room(&oldest, last_id);
-        }
-        let mut room =
-            Room::new(name.clone(), self.router.history, self.router.forgotten_id, F::room(self.router.forgotten_id));
-        room.opener = Some(opener);
-        self.router.rooms.insert(name.clone(), room);
-        if let Some(client) = self.clients.get_mut(id) {
-            client.state.is_listed = true;
+        if !self.router.rooms.contains_key(name) {
+            let features = F::open_room(self, id)?;
+            let room = Room::new(name.clone(), self.router.history, self.router.forgotten_id, features);
+            self.router.rooms.insert(name.clone(), room);
         }
         Ok(())
-    }
-
-    /// Whether a user may open one more room: of those that are there, so many may have been opened within a day by one person,
-    /// and so many from one address. The server's operators may always.
-    fn may_open(&self, id: ClientId) -> Result<Opener, Refusal> {
-        let (person, now) = (self.person(id), self.now.mono);
-        let account = if self.is_signed_in(id) { Some(self.name_of(id)?) } else { None };
-        let near = self.clients.get(id).and_then(Client::address).map(neighbourhood);
-        let router = &*self.router;
-        let openers = router.rooms.values().filter_map(|room| room.opener.as_ref());
-        let (mut own, mut from_here) = (0, 0);
-        for opener in openers.filter(|opener| now.saturating_duration_since(opener.at) < NEW_FOR) {
-            let is_own = opener.person == Some(person) || account.is_some() && opener.account == account;
-            own += usize::from(is_own);
-            from_here += usize::from(near.is_some() && opener.near == near);
-        }
-        let (each, address) = (router.rooms_each, router.rooms_each_address);
-        let share = address.min(router.max_rooms / SHARE_OF_ROOMS).max(1);
-        if !F::may_open_many(self, id) {
-            if each > 0 && own >= each {
-                return Err(too_many_new_rooms(each, "of yours"));
-            }
-            if address > 0 && from_here >= share {
-                return Err(too_many_new_rooms(share, "opened from where you are"));
-            }
-        }
-        Ok(Opener { person: Some(person), account, near, at: now })
     }
 
     /// A client has a name now, and goes into its first room. Returns how many are in it.
     pub(crate) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, Refusal> {
         let name = self.name_of(id)?;
-        if let Some(client) = self.clients.get_mut(id) {
-            let quiet = client.state.options.presence == Presence::Off;
-            client.state.announce_at = quiet.then(|| self.now.mono + UNANNOUNCED);
+        if let Some(client) = self.clients.get(id) {
             log::info!("{client} signed on");
             let signed_on = Event::SignedOn { by: id, name, door: client.door };
             self.router.publish(&Envelope::new(self.now.wall, signed_on));
         }
+        F::signed_on(self, id);
         self.go_in(id, room)
     }
 
     /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many are in it.
     pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
-        let who = self.name_of(id)?;
-        let (person, now) = (self.person(id), self.now.mono);
-        let client = self.clients.get(id);
-        let is_quiet = client.is_some_and(|client| client.state.announce_at.is_some());
-        let near = client.and_then(Client::address).map(neighbourhood);
-        let others: Vec<ClientId> = self.clients.all_named(&who).filter(|other| *other != id).collect();
+        let (who, by) = (self.name_of(id)?, self.person(id));
         let Some(room) = self.router.rooms.get_mut(name) else {
             return Err(Refusal::no_such_room(name));
         };
         let name = room.name.clone();
-        let is_double = others.iter().any(|other| room.members.contains(other));
-        let is_hidden = if is_double {
-            others.iter().any(|other| room.unannounced.contains(other))
-        } else {
-            is_quiet || !self.router.arrivals.take(near, now)
-        };
-        if is_hidden {
-            room.unannounced.insert(id);
-        }
-        room.doubles += usize::from(is_double);
+        let is_further = self.clients.all_named(&who).any(|other| other != id && room.members.contains(&other));
+        room.further += usize::from(is_further);
         room.members.insert(id);
-        // What was said before is history for those who come in now.
+        // What was said before is history for a client that comes in now.
         let _unheard = room.news.take_rest(id);
-        let is_new_crowd = room.count_heads();
         let users = room.people();
-        F::entered(self, id, &name);
         if let Some(client) = self.clients.get_mut(id) {
             client.state.rooms.push(name.clone());
             client.state.current = Some(name.clone());
-            if is_hidden {
-                client.state.announce_at.get_or_insert(now + UNANNOUNCED);
-            }
         }
-        if !is_double && !is_hidden {
-            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by: person, name: who });
-        }
-        if is_new_crowd {
-            self.tell_room(&name, Some(id), Event::Note { room: Some(name.clone()), text: crowd() });
-        }
+        let joined = Event::Joined { room: name.clone(), by, name: who };
+        F::entered(self, id, &name, Some(joined).filter(|_| !is_further));
         Ok(users)
     }
 
-    /// What a client sees that has just come in: the topic, and what was said.
-    pub(crate) fn show_room(&mut self, id: ClientId, name: &RoomName) {
+    /// Shows a client that has just come into a room what was said there.
+    pub(crate) fn show_history(&mut self, id: ClientId, name: &RoomName) {
         let (Some(room), Some(client)) = (self.router.rooms.get(name), self.clients.get(id)) else { return };
         let lines = client.state.options.history.unwrap_or(self.router.history_on_join);
         let (lines, more) = room.history.page(None, None, lines);
         let older = || lines.first().and_then(|line| line.id()).filter(|first| F::first_id(room) < *first);
         let more = more.or_else(older);
-        let in_crowd = room.is_crowded && client.state.options.presence == Presence::Auto;
-        F::show_room(self, id, name);
         if !lines.is_empty() {
             self.tell(id, Event::Block(Block::history(Some(name.clone()), lines, more)));
-        }
-        if in_crowd {
-            self.tell(id, Event::Note { room: Some(name.clone()), text: crowd() });
         }
     }
 
@@ -238,15 +158,12 @@ impl<F: Hooks> Turn<'_, F> {
         F::leaving(self, id, Some(name));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         room.members.remove(&id);
-        let is_hidden = room.unannounced.remove(&id);
         let stays =
             who.as_ref().is_some_and(|who| self.clients.all_named(who).any(|other| room.members.contains(&other)));
-        room.doubles -= usize::from(stays);
-        room.count_heads();
-        if let Some(who) = who.filter(|_| !stays && !is_hidden) {
-            let left = Event::Left { room: room.name.clone(), by: person, name: who, why: why.clone() };
-            self.tell_presence(name, id, left);
-        }
+        room.further -= usize::from(stays);
+        let room = room.name.clone();
+        let left = who.filter(|_| !stays).map(|name| Event::Left { room, by: person, name, why: why.clone() });
+        F::exited(self, id, name, left);
         F::settle(self, name);
     }
 
@@ -272,22 +189,6 @@ impl<F: Hooks> Turn<'_, F> {
 
 pub(crate) fn already_there(room: &RoomName) -> Refusal {
     Refusal::new(Code::AlreadyThere, format!("Already in {room}."))
-}
-
-/// The server has `max` rooms, and each of them is needed.
-fn no_place_for_rooms(max: usize) -> Refusal {
-    let words = format!(
-        "This server has as many rooms as it may: {max}. Enter one that is there: /rooms; or ask its operators, who can /forget one."
-    );
-    Refusal::new(Code::TooManyRooms, words).with("max", max)
-}
-
-/// One user, or one address, has opened `max` rooms within a day.
-fn too_many_new_rooms(max: usize, whose: &str) -> Refusal {
-    let words = format!(
-        "There are {max} rooms {whose} that are not a day old, and more are not opened. Enter one that is there: /rooms; or try again tomorrow."
-    );
-    Refusal::new(Code::TooManyRooms, words).with("max", max)
 }
 
 #[cfg(all(test, not(shuttle)))]

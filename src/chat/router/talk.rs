@@ -9,7 +9,7 @@ use crate::chat::room::Room;
 use crate::metrics::Metrics;
 use crate::model::args::wrong;
 use crate::model::code::Code;
-use crate::model::command::{Choice, Command, HistoryQuery, Line, Presence};
+use crate::model::command::{Choice, Command, HistoryQuery, Line};
 use crate::model::event::{Block, Change, Done, Envelope, Event, Leave, Speech, Version, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -103,7 +103,7 @@ impl<F: Hooks> Turn<'_, F> {
             None => None,
         };
         let name = room.name.clone();
-        self.show_speaker(id);
+        F::speaks(self, id);
         let (signed, person, kept) = (self.is_signed_in(id), self.person(id), F::keeps(self.router));
         let mut last = 0;
         for text in lines {
@@ -310,11 +310,7 @@ impl<F: Hooks> Turn<'_, F> {
         for choice in &choices {
             client.state.options.choose(*choice, now);
         }
-        if client.state.options.presence == Presence::Full {
-            self.router.watchers.insert(id);
-        } else {
-            self.router.watchers.remove(&id);
-        }
+        F::chose(self, id);
         Ok(Answer::Done(Done::Options(choices)))
     }
 

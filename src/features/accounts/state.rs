@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::chat::limit::{Allowance, Guesses};
 use crate::features::archive::store::{Account, Answer, Proof, Question, Refused};
+use crate::features::limits::{Allowance, Guesses};
 use crate::features::operators::state::{Actor, wrong};
 use crate::model::address::neighbourhood;
 use crate::model::looks::Looks;

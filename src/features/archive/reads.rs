@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::chat::limit::{Bucket, seconds_up};
 use crate::features::archive::store::Question;
 use crate::model::address::neighbourhood;
 use crate::model::names::ClientId;
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
+use crate::model::spam::seconds_up;
 use crate::model::spam::{Spam, TooFast};
+use crate::net::bucket::Bucket;
 
 /// What one read takes of the pace: a call that looks at what is in memory or a page of the store, and a search.
 pub(crate) const PAGE: u32 = 1;

@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 
 use super::offer::{Offer, Owner};
 use super::refusal::FileError;
-use crate::chat::limit::Guesses;
 use crate::config::Config;
+use crate::features::limits::Guesses;
 use crate::model::address::neighbourhood;
 use crate::model::event::Envelope;
 use crate::model::file::Token;

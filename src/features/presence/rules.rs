@@ -14,6 +14,8 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
 
+mod crowds;
+
 /// The least time between two beginnings of typing that others are told of one user.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 

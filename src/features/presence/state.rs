@@ -1,8 +1,10 @@
 //! What is known of each client's presence. Why a user is away lies in the registry ([`Person`](crate::chat::registry::Person)), for
 //! doors read it there without asking the router.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::features::limits::Paces;
+use crate::model::address::Neighbourhood;
 use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 
@@ -10,8 +12,13 @@ use crate::model::now::Moment;
 const MAX_IGNORED: usize = 200;
 
 /// The presence of all clients. A client of which nothing is known has no place in these maps.
-#[derive(Default)]
 pub(crate) struct Presence {
+    /// Arrivals in rooms, by neighbourhood of addresses; `None` are the clients without an address.
+    pub(super) arrivals: Paces<Option<Neighbourhood>>,
+    /// Clients that set `presence=full`: they hear of coming and going in crowds as well.
+    pub(super) watchers: BTreeSet<ClientId>,
+    /// When those rooms are told of a client that do not know of it yet ([`RoomState::unannounced`](crate::features::state::RoomState)).
+    pub(crate) announce_at: BTreeMap<ClientId, Moment>,
     /// The names that a client ignores, the oldest first.
     ignored: BTreeMap<ClientId, Vec<Name>>,
     /// The connection that whispered to a client last, with the name that its user had then.
@@ -28,6 +35,19 @@ pub(super) struct Typist {
 }
 
 impl Presence {
+    /// Nothing is known of any client. `arrivals`: so many at once from one neighbourhood are announced, and as many more each minute.
+    pub(crate) fn new(arrivals: u32) -> Presence {
+        let arrivals = Paces::new(arrivals);
+        let (watchers, announce_at) = (BTreeSet::new(), BTreeMap::new());
+        let (ignored, whisperers, typing) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Presence { arrivals, watchers, announce_at, ignored, whisperers, typing }
+    }
+
+    /// Other settings are in force.
+    pub(crate) fn set_arrivals(&mut self, arrivals: u32) {
+        self.arrivals.set(arrivals);
+    }
+
     /// Whether a client ignores a user of that name.
     pub(super) fn ignores(&self, id: ClientId, name: &Name) -> bool {
         self.ignored.get(&id).is_some_and(|names| names.contains(name))
@@ -73,12 +93,16 @@ impl Presence {
         self.ignored.remove(&id);
         self.whisperers.remove(&id);
         self.typing.remove(&id);
+        self.watchers.remove(&id);
+        self.announce_at.remove(&id);
     }
 
     /// Whether anything is known of a client.
     #[cfg(test)]
     pub(crate) fn knows(&self, id: ClientId) -> bool {
-        self.ignored.contains_key(&id) || self.whisperers.contains_key(&id) || self.typing.contains_key(&id)
+        let is_in_a_map = self.ignored.contains_key(&id) || self.whisperers.contains_key(&id);
+        let is_announced_later = self.announce_at.contains_key(&id) || self.watchers.contains(&id);
+        is_in_a_map || is_announced_later || self.typing.contains_key(&id)
     }
 }
 
@@ -92,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_name_that_was_ignored_first_makes_way() {
-        let (mut presence, id) = (Presence::default(), ClientId(1));
+        let (mut presence, id) = (Presence::new(0), ClientId(1));
         (0..=MAX_IGNORED).for_each(|number| presence.ignore(id, name(&format!("p{number}"))));
         presence.ignore(id, name("p2"));
         assert!(!presence.ignores(id, &name("p0")));
@@ -101,7 +125,7 @@ mod tests {
 
     #[test]
     fn who_is_ignored_stays_so_by_another_name() {
-        let (mut presence, id) = (Presence::default(), ClientId(1));
+        let (mut presence, id) = (Presence::new(0), ClientId(1));
         presence.ignore(id, name("budi"));
         presence.rename(&name("budi"), &name("citra"));
         assert_eq!(presence.ignorers(&name("citra")).collect::<Vec<_>>(), [id]);

@@ -14,6 +14,8 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
 
+mod opening;
+
 /// The most connections that are invited to one room.
 const MAX_INVITED: usize = 200;
 

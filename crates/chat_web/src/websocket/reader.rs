@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use chat_server::chat::limit::Bucket;
 use chat_server::model::command::Line;
 use chat_server::model::event::What;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::now::Moment;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
+use chat_server::net::bucket::Bucket;
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use tokio::time::{sleep, timeout};

@@ -59,7 +59,7 @@ impl Turn<'_, Features> {
             if self.name_of(id).is_ok() {
                 self.rename(id, name)?;
                 self.own(id);
-                self.leave_forbidden(id);
+                self.leave_rooms_of_bans(id);
                 let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
                 return Ok(Answer::Done(done(self, room)));
             }
@@ -84,10 +84,10 @@ impl Turn<'_, Features> {
             self.router.publish(&Envelope::new(self.now.wall, Event::SignedOff { by: self.person(id), name: old }));
         }
         self.clients.share(id, name);
+        self.router.features.presence.announce_at.remove(&id);
         if let Some(client) = self.clients.get_mut(id) {
             client.state.signed_in = true;
             client.state.person = Some(person);
-            client.state.announce_at = None;
             client.state.away = away;
         }
         for name in rooms {

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{ANSWER_WITHIN, SEED_FOR};
-use crate::chat::limit::seconds_up;
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::accounts::state::Admission;
@@ -16,6 +15,7 @@ use crate::features::state::Features;
 use crate::model::event::{Event, Tag, Warning};
 use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
+use crate::model::spam::seconds_up;
 use crate::model::spam::{Spam, TooFast};
 use crate::model::text::Text;
 

@@ -1,20 +1,113 @@
 //! Who is told that a user comes or goes: in a crowd few are, and of a quiet user none for a while.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::hooks::{Hooks, Turn};
 use crate::chat::message::Client;
+use crate::chat::router::Turn;
+use crate::features::state::{Features, Room};
+use crate::model::address::neighbourhood;
 use crate::model::command::{BRIEF_ROOM, CROWD, Presence};
 use crate::model::event::{Envelope, Event};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::text::Text;
 
-/// How long a quiet visitor is not announced.
-pub(super) const UNANNOUNCED: Duration = Duration::from_secs(10);
+/// How long a quiet user is not announced.
+const UNANNOUNCED: Duration = Duration::from_secs(10);
 
-impl<F: Hooks> Turn<'_, F> {
+impl Room {
+    /// Looks whether it is a crowd. Returns true if it has just become one; to be none again takes fewer members, so that it
+    /// does not go to and fro.
+    fn count_heads(&mut self) -> bool {
+        let before = self.features.is_crowded;
+        self.features.is_crowded = self.members.len() > if before { CROWD * 4 / 5 } else { CROWD };
+        self.features.is_crowded && !before
+    }
+}
+
+impl Turn<'_, Features> {
+    /// A client that signs on with `presence=off` is quiet: the rooms hear of it later.
+    pub(crate) fn begin_quietly(&mut self, id: ClientId) {
+        if self.clients.get(id).is_some_and(|client| client.state.options.presence == Presence::Off) {
+            self.router.features.presence.announce_at.insert(id, self.now.mono + UNANNOUNCED);
+        }
+    }
+
+    /// Notes whether a client wants to hear of all coming and going.
+    pub(crate) fn watch_presence(&mut self, id: ClientId) {
+        let watchers = &mut self.router.features.presence.watchers;
+        if self.clients.get(id).is_some_and(|client| client.state.options.presence == Presence::Full) {
+            watchers.insert(id);
+        } else {
+            watchers.remove(&id);
+        }
+    }
+
+    /// Tells a room of a client that has come in, now or later; `joined` as in [`Hooks::entered`](crate::chat::hooks::Hooks::entered).
+    pub(crate) fn announce_arrival(&mut self, id: ClientId, name: &RoomName, joined: Option<Event>) {
+        let (now, connections) = (self.now.mono, self.connections(id));
+        let near = self.clients.get(id).and_then(Client::address).map(neighbourhood);
+        let presence = &mut self.router.features.presence;
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        let is_hidden = match joined {
+            Some(_) => presence.announce_at.contains_key(&id) || !presence.arrivals.take(near, now),
+            // As the other connections of the user are.
+            None => connections.iter().any(|other| room.features.unannounced.contains(other)),
+        };
+        if is_hidden {
+            room.features.unannounced.insert(id);
+            presence.announce_at.entry(id).or_insert(now + UNANNOUNCED);
+        }
+        let is_new_crowd = room.count_heads();
+        if let Some(joined) = joined.filter(|_| !is_hidden) {
+            self.tell_presence(name, id, joined);
+        }
+        if is_new_crowd {
+            self.tell_room(name, Some(id), Event::Note { room: Some(name.clone()), text: crowd() });
+        }
+    }
+
+    /// Tells a room of a client that has left it, if the room was told that it is there.
+    pub(crate) fn announce_exit(&mut self, id: ClientId, name: &RoomName, left: Option<Event>) {
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        let was_hidden = room.features.unannounced.remove(&id);
+        room.count_heads();
+        if let Some(left) = left.filter(|_| !was_hidden) {
+            self.tell_presence(name, id, left);
+        }
+    }
+
+    /// Tells those of another name who know that the user is there.
+    pub(crate) fn announce_name(&mut self, id: ClientId, renamed: &Arc<Envelope>) {
+        let rooms = self.clients.get(id).map(|client| client.state.rooms.clone()).unwrap_or_default();
+        let knows =
+            |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| !room.features.unannounced.contains(&id));
+        let mut hearing: BTreeSet<ClientId> =
+            rooms.iter().filter(knows).flat_map(|name| self.wanting_presence(name)).collect();
+        hearing.remove(&id);
+        hearing.iter().for_each(|id| self.push(*id, renamed));
+    }
+
+    /// Tells a client in a crowd that coming and going is not shown.
+    pub(crate) fn show_crowd(&mut self, id: ClientId, name: &RoomName) {
+        let is_crowded = self.router.rooms.get(name).is_some_and(|room| room.features.is_crowded);
+        if is_crowded && self.clients.get(id).is_some_and(|c| c.state.options.presence == Presence::Auto) {
+            self.tell(id, Event::Note { room: Some(name.clone()), text: crowd() });
+        }
+    }
+
+    /// Announces the clients whose time has come.
+    pub(crate) fn tick_presence(&mut self) {
+        let now = self.now.mono;
+        let presence = &mut self.router.features.presence;
+        presence.arrivals.tick(now);
+        let due: Vec<ClientId> = presence.announce_at.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        due.into_iter().for_each(|id| self.show_arrival(id));
+    }
+
     /// Tells a room that a user comes or goes, as far as its members want to know.
-    pub(crate) fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
+    fn tell_presence(&mut self, name: &RoomName, but: ClientId, event: Event) {
         let envelope = Envelope::new(self.now.wall, event);
         self.router.publish(&envelope);
         for id in self.wanting_presence(name) {
@@ -24,11 +117,12 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Those in a room who want to know who comes and goes there. In a crowd that are few, and only they are looked at.
-    pub(crate) fn wanting_presence(&self, name: &RoomName) -> Vec<ClientId> {
+    /// The members of a room that want to hear who comes and goes there. In a crowd these are few, and only they are looked at.
+    fn wanting_presence(&self, name: &RoomName) -> Vec<ClientId> {
         let Some(room) = self.router.rooms.get(name) else { return Vec::new() };
-        if room.is_crowded {
-            return self.router.watchers.iter().copied().filter(|id| room.members.contains(id)).collect();
+        if room.features.is_crowded {
+            let watchers = self.router.features.presence.watchers.iter();
+            return watchers.copied().filter(|id| room.members.contains(id)).collect();
         }
         let small = room.members.len() <= BRIEF_ROOM;
         let wants = |id: &ClientId| self.clients.get(*id).is_some_and(|client| client.wants_presence(small));
@@ -36,32 +130,34 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     /// Tells those of a client's rooms that it is there that do not know it yet.
-    pub(crate) fn show_arrival(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(id) else { return };
-        client.state.announce_at = None;
+    fn show_arrival(&mut self, id: ClientId) {
+        self.router.features.presence.announce_at.remove(&id);
+        let Some(client) = self.clients.get(id) else { return };
         let (Some(who), rooms) = (client.name.clone(), client.state.rooms.clone()) else { return };
         let (all, by) = (self.connections(id), self.person(id));
         for name in rooms {
-            let Some(room) = self.router.rooms.get_mut(&name).filter(|room| room.unannounced.contains(&id)) else {
-                continue;
-            };
-            room.unannounced.retain(|hidden| !all.contains(hidden));
+            let is_hidden = |room: &&mut Room| room.features.unannounced.contains(&id);
+            let Some(room) = self.router.rooms.get_mut(&name).filter(is_hidden) else { continue };
+            room.features.unannounced.retain(|hidden| !all.contains(hidden));
             self.tell_presence(&name, id, Event::Joined { room: name.clone(), by, name: who.clone() });
         }
     }
 
-    /// A member is announced before the room hears of them, unless by their own wish they are not.
+    /// A member is announced before the room hears of it, unless it is quiet by its own wish.
     pub(crate) fn show_speaker(&mut self, id: ClientId) {
-        let is_quiet = |client: &Client| client.state.options.presence == Presence::Off;
-        if self.clients.get(id).is_some_and(|client| client.state.announce_at.is_some() && !is_quiet(client)) {
+        let announce_at = &self.router.features.presence.announce_at;
+        if announce_at.is_empty() || !announce_at.contains_key(&id) {
+            return;
+        }
+        if self.clients.get(id).is_some_and(|client| client.state.options.presence != Presence::Off) {
             self.show_arrival(id);
         }
     }
 }
 
 impl Client {
-    /// In a room that is not crowded.
-    pub(crate) fn wants_presence(&self, small_room: bool) -> bool {
+    /// Whether it wants to hear who comes and goes in a room that is not crowded.
+    fn wants_presence(&self, small_room: bool) -> bool {
         match self.state.options.presence {
             Presence::Off => false,
             Presence::Brief => small_room,
@@ -71,7 +167,7 @@ impl Client {
 }
 
 /// What a user is told in a room with so many members that coming and going is not shown.
-pub(super) fn crowd() -> Text {
+fn crowd() -> Text {
     Text::own(format!(
         "More than {CROWD} people are here: who comes and goes is not shown. OPT:presence=full shows it."
     ))
@@ -79,16 +175,32 @@ pub(super) fn crowd() -> Text {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
+    use super::*;
     use crate::chat::message::Message;
     use crate::config::Config;
+    use crate::features::state::RoomState;
     use crate::model::event::Leave;
-    use crate::model::names::{Name, RoomName};
+    use crate::model::names::Name;
 
     use crate::testing::{Bare, MemoryStore, Stage, quick};
+
+    #[test]
+    fn a_crowd_is_none_again_only_when_a_fifth_has_left() {
+        let (mut room, crowd) = (Room::new(RoomName::lobby(), 10, 0, RoomState::default()), CROWD as u64);
+        room.members.extend((1..=crowd).map(ClientId));
+        assert!(!room.count_heads() && !room.features.is_crowded);
+        room.members.insert(ClientId(crowd + 1));
+        assert!(room.count_heads() && room.features.is_crowded, "it has just become one");
+        assert!(!room.count_heads() && room.features.is_crowded, "it was one before");
+        room.members.retain(|ClientId(id)| *id <= crowd * 4 / 5 + 1);
+        assert!(!room.count_heads() && room.features.is_crowded);
+        room.members.remove(&ClientId(1));
+        assert!(!room.count_heads() && !room.features.is_crowded);
+    }
 
     /// What one who watches knows of who is in each room, by the lines alone.
     #[derive(Default)]

@@ -1,0 +1,26 @@
+//! What each question and order of a door does.
+
+use crate::chat::router::Turn;
+use crate::features::message::Call;
+use crate::features::operators::state::Actor;
+use crate::features::state::Features;
+
+impl Turn<'_, Features> {
+    /// Does what a door asks of a feature.
+    pub(super) fn take_call(&mut self, call: Call) {
+        match call {
+            Call::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
+            Call::MayRead { who, what, reply } => reply(self.charged_access(who, &what)),
+            Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
+            Call::Rights { client, reply } => reply(self.rights(client)),
+            Call::Store(report) => self.report(report),
+            Call::Uploaded { token, reply } => self.uploaded(token, reply),
+            Call::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
+            Call::Sampled => self.show_watchers(),
+            Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
+            Call::Operator { key, from, is_private, reply } => self.check_key_by_call(&key, from, is_private, reply),
+            Call::Order { order, from, reply } => self.ordered(order, &Actor::page(from), reply),
+            Call::Rules(policy) => self.set_rules(policy),
+        }
+    }
+}
