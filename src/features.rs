@@ -139,20 +139,7 @@ impl Hooks for Features {
     }
 
     fn new(config: &Config) -> Features {
-<<<<<<< HEAD
-        Features {
-            reads: Reads::new(config.read_burst, config.reads_per_second),
-            bans: Bans::default(),
-            next_lift: None,
-            archive: None,
-            files: None,
-            snapshots: None,
-            operators: Operators::new(config.operator_key.clone()),
-            presence: Presence::default(),
-        }
-=======
         Features::at_start(config)
->>>>>>> main
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {

@@ -52,7 +52,7 @@ impl Features {
             next_lift: None,
             archive: None,
             files: None,
-            glass: None,
+            snapshots: None,
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
             room_limits: RoomLimits::new(config),
