@@ -18,7 +18,7 @@ impl Turn<'_, Features> {
             Call::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => self.show_watchers(),
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
-            Call::Operator { key, from, is_private, reply } => self.look_at_key_by_call(&key, from, is_private, reply),
+            Call::Operator { key, from, is_private, reply } => self.check_key_by_call(&key, from, is_private, reply),
             Call::Order { order, from, reply } => self.ordered(order, &Actor::page(from), reply),
             Call::Rules(policy) => self.set_rules(policy),
         }

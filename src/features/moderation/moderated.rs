@@ -136,3 +136,40 @@ impl Told for Moderated {
         self.room.as_ref().map_or_else(String::new, |room| format!("{room}: "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> Option<Name> {
+        Some(Name::parse(name).unwrap())
+    }
+
+    /// The address of a ban stands in neither form.
+    #[test]
+    fn a_ban_on_an_address_names_no_target() {
+        let told = Moderated { by: name("ani"), ..Moderated::new(Effect::Banned, None, None) };
+        assert_eq!(told.line(), Parts::new("BANNED").field("*").field("ani"));
+        assert_eq!(told.place() + &told.sentence(), "an address is banned by ani");
+        assert_eq!(told.detail(), "until lifted");
+    }
+
+    #[test]
+    fn time_and_reason_stand_in_each_form() {
+        let (seconds, why) = (Some(7_500), Some(Text::new("spam").unwrap()));
+        let lobby = Some(RoomName::lobby());
+        let told = Moderated { by: name("ani"), seconds, why, ..Moderated::new(Effect::Muted, lobby, name("budi")) };
+        let line = Parts::new("MUTED").field("budi").field("ani").pair("for", 7_500_u64).text("spam");
+        assert_eq!(told.line(), line);
+        assert_eq!(told.place() + &told.sentence(), "#lobby: budi is muted for 2 h 5 min by ani: spam");
+        assert_eq!(told.detail(), "for 2 h 5 min: spam");
+    }
+
+    #[test]
+    fn what_ends_by_itself_has_no_operator() {
+        let told = Moderated::new(Effect::lifted(Kind::Mute), None, name("budi"));
+        assert_eq!(told.line(), Parts::new("UNMUTED").field("budi").field("*"));
+        assert_eq!(told.sentence(), "budi may speak again: the time is over");
+        assert_eq!((told.effect.action(), told.effect.word(), told.detail().as_str()), ("unmute", "unmuted", ""));
+    }
+}

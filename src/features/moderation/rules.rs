@@ -55,7 +55,7 @@ impl Router<Features> {
 }
 
 impl Turn<'_, Features> {
-    /// Bans or mutes changed, and are to be kept.
+    /// Bans or mutes changed, and are to be stored.
     fn record_bans_of(&mut self, room: Option<&RoomName>) {
         self.router.find_next_lift();
         match room {
@@ -72,7 +72,7 @@ impl Turn<'_, Features> {
         Suspect { id, name, address: client.and_then(|client| client.address()) }
     }
 
-    /// What keeps a user out of a room, or off the server. Nothing keeps the server's operators out.
+    /// The ban that keeps a user out of a room, or off the server. No ban holds the server's operators.
     pub(crate) fn ban_on(&self, id: ClientId, bans: &Bans) -> Option<Box<Notice>> {
         if bans.is_empty() || self.role(id) >= Role::Op {
             return None;
@@ -93,7 +93,7 @@ impl Turn<'_, Features> {
         room.may_read(id) && self.ban_on(id, &room.features.bans).is_none()
     }
 
-    /// Whether a user may have that name, here and in the rooms they are in.
+    /// Whether a user may have that name, on the server and in the rooms that the user is in.
     pub(crate) fn not_banned_as(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         if self.role(id) >= Role::Op {
             return Ok(());
@@ -145,15 +145,15 @@ impl Turn<'_, Features> {
         found.map_or(Ok(()), Err)
     }
 
-    /// What keeps a user from words that all their rooms would read: a name, why they are away, the last ones.
+    /// What keeps a user from words that all rooms of the user would read: a name, the reason of `/away`, the last words.
     pub(crate) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
         self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
     }
 
-    /// A user has another name now, under which they may not be in all of their rooms.
-    pub(crate) fn leave_forbidden(&mut self, id: ClientId) {
+    /// A user has another name now: the rooms where that name is banned are left.
+    pub(crate) fn leave_rooms_of_bans(&mut self, id: ClientId) {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
@@ -221,7 +221,7 @@ impl Turn<'_, Features> {
                 None => self.tell_those_around(&ban.target.to_string(), None, event),
             }
             if let Some(room) = &room {
-                // It may have been kept only for that.
+                // It may have been there for its bans alone.
                 self.after_leaving(room);
             }
         }

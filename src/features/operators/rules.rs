@@ -1,4 +1,4 @@
-//! The server's operators: who is one by the operator key, and what is written down of all that is done by power.
+//! The server's operators: the operator key, the commands that need an operator's rights, and the audit of what is done with them.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::config::{Change, Config, OperatorKey};
 use crate::features::accounts::RoleChanged;
 use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
-use crate::features::archive::store::{Answer as Told, Question, Refused};
+use crate::features::archive::store::{Answer as StoreAnswer, Question, Refused};
 use crate::features::message::{Order, Reply};
 use crate::features::moderation::moderated::{Effect, Moderated};
 use crate::features::operators::Command;
@@ -82,18 +82,18 @@ impl Turn<'_, Features> {
         self.router.features.operators.key.as_ref().ok_or(NO_KEY)
     }
 
-    /// `OPER`: the connection is an operator from now on, and no other is by it.
+    /// `OPER`: this connection, and no other, is an operator from now on.
     fn oper(&mut self, id: ClientId, key: &Secret) -> Result<Answer, Refusal> {
         let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let (by, is_private) = (self.actor(id), client.is_private());
-        self.look_at_key(key, &by, is_private)?;
+        self.check_key(key, &by, is_private)?;
         self.router.features.operators.has_shown_key(id);
         self.act(&by, "oper", None, "", "");
         Ok(Answer::Done(Done::Operator))
     }
 
     /// The one place where it is decided whether a user has the operator key.
-    pub(crate) fn look_at_key(&mut self, key: &Secret, by: &Actor, is_private: bool) -> Result<(), Refusal> {
+    pub(crate) fn check_key(&mut self, key: &Secret, by: &Actor, is_private: bool) -> Result<(), Refusal> {
         self.has_operator_key()?;
         if !is_private && !self.clients.policy.is_some_and(|policy| policy.plain_passwords) {
             return Err(Refusal::NEEDS_TLS);
@@ -114,10 +114,10 @@ impl Turn<'_, Features> {
     }
 
     /// The same for a user of a page, who shows the key with each call.
-    pub(crate) fn look_at_key_by_call(&mut self, key: &Secret, from: Option<IpAddr>, is_private: bool, reply: Reply) {
-        match self.look_at_key(key, &Actor::page(from), is_private) {
-            Ok(()) => reply(Told::Done),
-            Err(refusal) => reply(Told::Refused(refusal.into())),
+    pub(crate) fn check_key_by_call(&mut self, key: &Secret, from: Option<IpAddr>, is_private: bool, reply: Reply) {
+        match self.check_key(key, &Actor::page(from), is_private) {
+            Ok(()) => reply(StoreAnswer::Done),
+            Err(refusal) => reply(StoreAnswer::Refused(refusal.into())),
         }
     }
 
@@ -238,22 +238,25 @@ impl Turn<'_, Features> {
         Ok(Answer::Block(Entry::block(acts, more)))
     }
 
-    /// An operator at a door wants something.
+    /// An operator gives an order by a door of calls.
     pub(crate) fn ordered(&mut self, order: Order, by: &Actor, reply: Reply) {
         match order {
             Order::Announce(text) => {
                 self.announce_by(by, text);
-                reply(Told::Done);
+                reply(StoreAnswer::Done);
             }
             Order::Forget(room) => {
-                reply(self.forget_by(by, &room).map_or_else(|refusal| Told::Refused(refusal.into()), |_| Told::Done));
+                reply(
+                    self.forget_by(by, &room)
+                        .map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |_| StoreAnswer::Done),
+                );
             }
             Order::Kick { person, why } => {
                 let all: Vec<ClientId> =
                     self.clients.iter().filter(|client| client.person() == person).map(|client| client.id).collect();
                 let name = all.first().and_then(|id| self.name_of(*id).ok());
                 let Some(name) = name else {
-                    return reply(Told::Refused(Refusal::no_such_user(person).into()));
+                    return reply(StoreAnswer::Refused(Refusal::no_such_user(person).into()));
                 };
                 self.act(by, "kick", None, name.as_str(), why.as_deref().unwrap_or_default());
                 let mut action = Moderated::new(Effect::Kicked, None, Some(name.clone()));
@@ -261,14 +264,14 @@ impl Turn<'_, Features> {
                 self.tell_those_around(name.as_str(), None, Event::Feature(FeatureEvent::new(action)));
                 // A user with several connections goes by all of them.
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
-                reply(Told::Done);
+                reply(StoreAnswer::Done);
             }
             Order::Audit { before, limit } if self.router.features.archive.is_some() => {
                 let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
             }
             Order::Audit { before, limit } => {
                 let (acts, more) = self.router.features.operators.page(before, limit);
-                reply(Told::Acts { acts, more });
+                reply(StoreAnswer::Acts { acts, more });
             }
         }
     }
@@ -334,7 +337,7 @@ impl Turn<'_, Features> {
         self.count_down();
     }
 
-    /// Tells all clients how long there is, and stops the server when there is nothing left.
+    /// Tells all clients how much time is left, and stops the server when there is none.
     fn count_down(&mut self) {
         let Some(ending) = &mut self.router.features.operators.ending else { return };
         let left = ending.at.saturating_duration_since(self.now.mono);
@@ -349,7 +352,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    // ---- what is written down ----
+    // ---- the audit ----
 
     /// The actor: a user with an operator's rights.
     pub(crate) fn actor(&self, id: ClientId) -> Actor {
@@ -358,7 +361,7 @@ impl Turn<'_, Features> {
         Actor { name: Text::own(name), from: client.and_then(|client| client.address()) }
     }
 
-    /// Something was done by power: it is a line of the log, and kept in the audit. The line is a contract
+    /// Something was done with an operator's rights: a line of the log, and an entry of the audit. The line is a contract
     /// (deploy/README.md): what was typed stands behind a colon and nowhere else, and nothing in it can begin a line.
     pub(crate) fn act(&mut self, by: &Actor, what: &'static str, room: Option<&RoomName>, target: &str, detail: &str) {
         let place = room.map_or("*", RoomName::as_str);

@@ -32,7 +32,7 @@ pub(crate) struct Operators {
     pub(crate) reload: Option<SyncSender<u64>>,
     pub(crate) reloading: Vec<Reloading>,
     pub(crate) last_reload: u64,
-    /// What was done by power, where no store keeps it.
+    /// The audit, where no store keeps it.
     acts: VecDeque<Entry>,
     last_act: u64,
 }
@@ -129,8 +129,8 @@ impl Actor {
     }
 }
 
-/// A client has shown a wrong secret. The line is a contract (deploy/README.md), by which others
-/// keep such people out: the address comes first, and nothing that was typed but a name stands in it.
+/// A client has shown a wrong secret. The line is a contract (deploy/README.md), by which other programs keep such addresses
+/// out: the address comes first, and nothing that was typed but a name stands in it.
 pub(crate) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
     log::warn!(target: "chat_server::auth", "auth: {} wrong {what}", shown(from));
 }
@@ -138,4 +138,22 @@ pub(crate) fn wrong(from: Option<IpAddr>, what: fmt::Arguments<'_>) {
 pub(crate) fn shown(address: Option<IpAddr>) -> String {
     // A door that cannot know an address says that it is none.
     address.filter(|address| !address.is_unspecified()).map_or_else(|| "-".into(), |address| address.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_by_the_key_end_with_the_connection_and_with_the_key() {
+        let mut operators = Operators::new(None);
+        for id in [ClientId(1), ClientId(2), ClientId(3)] {
+            operators.has_shown_key(id);
+        }
+        operators.forget(ClientId(2));
+        let held = [1, 2, 3].map(|id| operators.is_by_key(ClientId(id)));
+        assert_eq!(held, [true, false, true]);
+        assert_eq!(operators.set_key(None), BTreeSet::from([ClientId(1), ClientId(3)]));
+        assert!(!operators.is_by_key(ClientId(1)));
+    }
 }

@@ -59,7 +59,7 @@ impl Turn<'_, Features> {
             if self.name_of(id).is_ok() {
                 self.rename(id, name)?;
                 self.own(id);
-                self.leave_forbidden(id);
+                self.leave_rooms_of_bans(id);
                 let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
                 return Ok(Answer::Done(done(self, room)));
             }
