@@ -24,7 +24,7 @@ const FUNCTIONS: &[(&str, &str, usize)] =
 
 /// The card in reading order: what is read top down in an afternoon. First the words, then how a line becomes a command, then the state
 /// and the router that changes it, then the threads around it.
-const CARD_FILES: &[&str] = &[
+pub(crate) const CARD_FILES: &[&str] = &[
     "model::names",
     "model::text",
     "model::now",
@@ -58,7 +58,7 @@ const CARD_FILES: &[&str] = &[
 
 /// Modules that files of the card use and a reader looks up where a name needs it: tables, small types, and what lies beside a line's
 /// way. Each with the reason.
-const LOOKED_UP: &[(&str, &str)] = &[
+pub(crate) const LOOKED_UP: &[(&str, &str)] = &[
     ("model::args", "the cursor over a verb's arguments"),
     ("model::code", "the table of codes"),
     ("model::done", "what an `OK` says"),

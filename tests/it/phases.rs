@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::layers::{modules_of, root};
+use crate::lengths::{CARD_FILES, LOOKED_UP};
 
 const PAGES: [&str; 2] = ["docs/phases.md", "docs/fase.md"];
 
@@ -102,51 +102,35 @@ fn a_name_is_found_as_a_whole_word_only() {
     assert_eq!(references(row), expected);
 }
 
-/// The files of the reading path, in their order: `src/model/names.rs`.
-fn path_of_the_card(page: &str) -> Vec<String> {
+/// The modules of the reading path, in their order, and those that are looked up: `src/chat/router/talk.rs` is `chat::router::talk`.
+fn reading_path(page: &str) -> (Vec<String>, Vec<String>) {
     let part = page.split("\n## ").find(|part| part.starts_with("The card, ") || part.starts_with("Kartu, "));
-    let part = part.expect("a part on the card");
-    let mut files = Vec::new();
-    for (row, number) in rows(part).zip(1..) {
+    let (mut path, mut looked_up) = (Vec::new(), Vec::new());
+    for row in rows(part.expect("a part on the card")) {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [place, question, answer] = cells[..] else { panic!("number, question, answer: {row}") };
-        assert_eq!(place, number.to_string(), "{row}");
+        let [place, question, answer] = cells[..] else { panic!("place, question, answer: {row}") };
         assert!(question.ends_with('?'), "no question: {row}");
         let found = references(answer);
         assert!(found.len() == 1 && !found[0].1.is_empty(), "one file, and where in it the answer stands: {row}");
-        files.push(found[0].0.trim_start_matches("../").to_string());
+        let module = found[0].0.trim_start_matches("../src/").trim_end_matches(".rs").replace('/', "::");
+        if place == "–" {
+            looked_up.push(module);
+        } else {
+            path.push(module);
+            assert_eq!(place, path.len().to_string(), "{row}");
+        }
     }
-    files
-}
-
-/// `src/chat/router/talk.rs` is the module `chat::router::talk`.
-fn module_of(file: &str) -> String {
-    file.trim_start_matches("src/").trim_end_matches(".rs").replace('/', "::")
+    (path, looked_up)
 }
 
 #[test]
-fn the_reading_path_has_every_file_of_the_card_once() {
-    let threads = ["protocol::parse", "net::queue", "net::connection", "net::server"];
-    let card = modules_of("model").into_iter().chain(modules_of("chat")).chain(threads);
-    // The files that only list modules are read in a glance.
-    let mut card: Vec<String> = card.filter(|module| module.contains("::")).map(String::from).collect();
-    card.sort();
+fn the_reading_path_is_the_card_with_a_question_for_each_file() {
     for page in PAGES {
-        let mut path: Vec<String> = path_of_the_card(&read(page)).iter().map(|file| module_of(file)).collect();
-        path.sort();
-        assert_eq!(path, card, "{page}: the reading path and the card of tests/it/lengths.rs");
+        let (path, mut looked_up) = reading_path(&read(page));
+        assert_eq!(path, CARD_FILES, "{page}: the reading path and CARD_FILES of tests/it/lengths.rs");
+        looked_up.sort();
+        let mut listed: Vec<&str> = LOOKED_UP.iter().map(|(module, _)| *module).collect();
+        listed.sort_unstable();
+        assert_eq!(looked_up, listed, "{page}: what is looked up and LOOKED_UP of tests/it/lengths.rs");
     }
-}
-
-#[test]
-fn a_file_of_the_reading_path_needs_only_those_before_it() {
-    let path: Vec<String> = path_of_the_card(&read(PAGES[0])).iter().map(|file| module_of(file)).collect();
-    let place = |module: &str| path.iter().position(|other| other == module);
-    let mut early = Vec::new();
-    for module in &path {
-        let needs = &root().modules[module.as_str()].imports;
-        let later = needs.iter().filter(|needed| place(needed).is_some_and(|at| Some(at) > place(module)));
-        early.extend(later.map(|needed| format!("{module} needs {needed}")));
-    }
-    assert!(early.is_empty(), "docs/phases.md has these too early:\n{}", early.join("\n"));
 }
