@@ -4,10 +4,11 @@
 mod accounts;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc::{self, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::setup::DEADLINE;
 use accounts::Accounts;
 
 use crate::features::archive::store::{
@@ -24,7 +25,14 @@ use crate::model::text::Text;
 
 /// What is kept. Clones are the same; it outlives the servers that use it, one after the other.
 #[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<Memory>>);
+pub struct MemoryStore(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    memory: Mutex<Memory>,
+    /// A job is done.
+    done: Condvar,
+}
 
 #[derive(Default)]
 struct Memory {
@@ -36,6 +44,8 @@ struct Memory {
     records: Vec<Record>,
     questions: Vec<Question>,
     bans: Vec<Ban>,
+    /// The jobs that are not done yet.
+    pending: usize,
     /// Why it cannot write at the moment, and what waits for that.
     trouble: Option<&'static str>,
     backlog: VecDeque<Record>,
@@ -55,6 +65,7 @@ enum Job {
 
 /// The router's end of it.
 struct Desk {
+    memory: MemoryStore,
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -68,6 +79,7 @@ impl MemoryStore {
         let contents = self.lock().contents();
         let (jobs, waiting) = mpsc::sync_channel(1_024);
         let memory = self.clone();
+        let desk = self.clone();
         let work = move || {
             for job in waiting {
                 let said = match job {
@@ -75,10 +87,12 @@ impl MemoryStore {
                     Job::Ask(number, question) => vec![Report::Answer(number, memory.lock().answer(question))],
                 };
                 said.into_iter().for_each(&report);
+                memory.lock().pending -= 1;
+                memory.0.done.notify_all();
             }
         };
         let thread = thread::Builder::new().name("memory-store".into()).spawn(work).expect("a thread for the store");
-        (Box::new(Desk { jobs: Some(jobs), thread: Some(thread) }), contents)
+        (Box::new(Desk { memory: desk, jobs: Some(jobs), thread: Some(thread) }), contents)
     }
 
     /// What was done by power.
@@ -88,7 +102,7 @@ impl MemoryStore {
 
     /// Each record that the router has handed over, and each question.
     pub fn heard(&self) -> (Vec<Record>, Vec<Question>) {
-        let memory = self.lock();
+        let memory = self.at_rest();
         (memory.records.clone(), memory.questions.clone())
     }
 
@@ -107,30 +121,44 @@ impl MemoryStore {
         self.lock().accounts.add(name, Secret::new(password), role);
     }
 
-    /// From now on it can write nothing, for this reason; or it can again.
+    /// From now on it can write nothing, for this reason; or it can again. What was handed over before is written before.
     pub fn fail(&self, trouble: Option<&'static str>) {
-        self.lock().trouble = trouble;
+        self.at_rest().trouble = trouble;
+    }
+
+    /// The memory when all that was handed over is done: a router does not wait for the answer to each question.
+    fn at_rest(&self) -> MutexGuard<'_, Memory> {
+        let memory = self.lock();
+        let waited = self.0.done.wait_timeout_while(memory, DEADLINE, |memory| memory.pending > 0);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for Desk {
     fn keep(&mut self, record: Record) -> Keeping {
-        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Keep(record.into()))) {
-            Some(Ok(())) => Keeping::Wait,
+        match self.hand_over(Job::Keep(record.into())) {
+            Ok(()) => Keeping::Wait,
             // The router hands over one record at a time, so there is room; and where the thread is gone nothing comes.
-            _ => Keeping::Go,
+            Err(Busy) => Keeping::Go,
         }
     }
 
     fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
-        match self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Ask(number, question))) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => Err(Busy),
-        }
+        self.hand_over(Job::Ask(number, question))
+    }
+}
+
+impl Desk {
+    fn hand_over(&mut self, job: Job) -> Result<(), Busy> {
+        let jobs = self.jobs.as_ref().ok_or(Busy)?;
+        let mut memory = self.memory.lock();
+        jobs.try_send(job).map_err(|_| Busy)?;
+        memory.pending += 1;
+        Ok(())
     }
 }
 
