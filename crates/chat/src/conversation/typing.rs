@@ -169,14 +169,16 @@ impl Conversation {
             Ok(Command::Feature(command)) if command.prompt().is_some() => {
                 self.asking = Asking::Wanted(Question { what: Some(command), tag });
             }
-            Ok(Command::Feature(command)) => match command.open() {
-                Some(
+            Ok(Command::Feature(command)) => {
+                if let Some(
                     accounts::Command::Login(Proof::Password(_, secret))
                     | accounts::Command::Register(secret)
                     | accounts::Command::ChangePassword { new: secret, .. },
-                ) => self.tried = Some(secret.clone()),
-                _ => {}
-            },
+                ) = command.open()
+                {
+                    self.tried = Some(secret.clone());
+                }
+            }
             _ => {}
         }
     }
