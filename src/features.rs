@@ -9,7 +9,7 @@ use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
-use crate::model::command::{Command, HistoryQuery};
+use crate::model::command::HistoryQuery;
 use crate::model::event::{Envelope, Event, Leave, Tag};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -142,15 +142,8 @@ impl Hooks for Features {
         Features::at_start(config)
     }
 
-    fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: Command) -> Result<Answer<Self>, Refusal> {
-        match command {
-            Command::Feature(command) => {
-                let answer = COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, &command));
-                answer.unwrap_or(Err(NOT_HERE))
-            }
-            // The kernel carries these out.
-            _ => Err(NOT_HERE),
-        }
+    fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: &FeatureCommand) -> Result<Answer<Self>, Refusal> {
+        COMMANDS.iter().find_map(|carry_out| carry_out(turn, id, command)).unwrap_or(Err(NOT_HERE))
     }
 
     fn later(turn: &mut Turn<'_, Self>, id: ClientId, verb: &'static str, tag: Option<Tag>, later: state::Later) {
@@ -416,7 +409,7 @@ impl Hooks for Features {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::command::{Choice, View};
+    use crate::model::command::{Choice, Command, View};
 
     fn read(name: &str, args: &str) -> Result<Command, Refusal> {
         VERBS.named(name).unwrap().read(Text::new(args).unwrap())

@@ -17,8 +17,9 @@ use crate::chat::room::Room;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::code::Code;
-use crate::model::command::{Command, HistoryQuery};
+use crate::model::command::HistoryQuery;
 use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
+use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{Moment, Now};
 use crate::model::refusal::Refusal;
@@ -129,11 +130,11 @@ pub trait Hooks: Sized {
 
     // ---- what clients and doors want of a feature ----
 
-    /// Carries out a command that the kernel does not know.
+    /// Carries out a command of a feature, which alone opens it.
     ///
     /// # Errors
-    /// The feature refuses it.
-    fn carry_out(_: &mut Turn<'_, Self>, _: ClientId, _: Command) -> Result<Answer<Self>, Refusal> {
+    /// The feature refuses it, or there is none that has this command.
+    fn carry_out(_: &mut Turn<'_, Self>, _: ClientId, _: &FeatureCommand) -> Result<Answer<Self>, Refusal> {
         Err(NOT_HERE)
     }
 

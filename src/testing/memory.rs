@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use super::setup::DEADLINE;
 use accounts::Accounts;
 
 use crate::features::archive::store::{
@@ -62,6 +62,9 @@ enum Job {
     Keep(Box<Record>),
     Ask(u64, Question),
 }
+
+/// How long what was handed over may take, on a machine that is busy.
+const RESTS_WITHIN: Duration = Duration::from_secs(20);
 
 /// The router's end of it.
 struct Desk {
@@ -129,7 +132,7 @@ impl MemoryStore {
     /// The memory when all that was handed over is done: a router does not wait for the answer to each question.
     fn at_rest(&self) -> MutexGuard<'_, Memory> {
         let memory = self.lock();
-        let waited = self.0.done.wait_timeout_while(memory, DEADLINE, |memory| memory.pending > 0);
+        let waited = self.0.done.wait_timeout_while(memory, RESTS_WITHIN, |memory| memory.pending > 0);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 

@@ -55,7 +55,10 @@ fn build(lesson: &Lesson) -> Result<PathBuf, String> {
         return Ok(own.with_file_name("examples").join(lesson.name));
     }
     let folder = own.with_file_name("watched");
-    fs::create_dir_all(&folder).map_err(text)?;
+    // A folder of our own until it is whole: the compiler puts its objects beside the program, and two that are started at once would
+    // write over each other's.
+    let making = folder.join(std::process::id().to_string());
+    fs::create_dir_all(&making).map_err(text)?;
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = fs::read_to_string(sources.join(format!("{}.rs", lesson.name))).map_err(text)?;
     let counted = sources.join("src/counted.rs");
@@ -64,15 +67,14 @@ fn build(lesson: &Lesson) -> Result<PathBuf, String> {
     let copy = format!("{head}\nfn main() {}", main.replacen('{', "{ counted::begin();", 1));
     let copy = copy.replace("use std::sync::mpsc::", "use crate::counted::mpsc::")
         + &format!("\n#[path = {counted:?}]\n#[allow(dead_code, unused_imports)]\nmod counted;\n");
-    // Under names of our own until it is whole, so that two that are started at once do not meet.
     let path = folder.join(lesson.name);
-    let [copied, built] = ["rs", "new"].map(|kind| path.with_extension(format!("{}.{kind}", std::process::id())));
+    let [copied, built] = ["copy.rs", "copy"].map(|name| making.join(name));
     fs::write(&copied, copy).map_err(text)?;
     let flags = ["--edition", "2024", "--crate-name", "lesson", "-o"];
     let compiled = run(Command::new(tool("RUSTC", "rustc")).args(flags).args([&built, &copied]));
-    let _was_written_above = fs::remove_file(&copied);
-    compiled?;
-    fs::rename(&built, &path).map_err(text)?;
+    let moved = compiled.and_then(|()| fs::rename(&built, &path).map_err(text));
+    let _was_made_above = fs::remove_dir_all(&making);
+    moved?;
     Ok(path)
 }
 

@@ -56,7 +56,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
             #[cfg(test)]
             Command::Crash => panic!("the test asked for it"),
-            command => F::carry_out(self, id, command),
+            Command::Feature(command) => F::carry_out(self, id, &command),
         }
     }
 
