@@ -202,6 +202,8 @@ pub struct Block {
     pub head: Cow<'static, str>,
     /// See `head`.
     pub foot: &'static str,
+    /// It shows what the block of this kind before it showed, as it is now: a terminal draws it in the place of that one.
+    pub is_update: bool,
 }
 
 /// The rows of a block.
@@ -225,7 +227,7 @@ impl Block {
     }
 
     fn of(kind: &'static str, rows: Rows) -> Block {
-        Block { tag: None, kind, room: None, rows, more: None, head: "".into(), foot: "" }
+        Block { tag: None, kind, room: None, rows, more: None, head: "".into(), foot: "", is_update: false }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::code::Code;
 use crate::model::command::{Command, Terminal};
-use crate::model::event::{Done, Envelope, Event, Foreign, Leave, Tag};
+use crate::model::event::{Block, Done, Envelope, Event, Foreign, Leave, Tag};
 use crate::model::feature::FeatureCommand;
 use crate::model::refusal::Refusal;
 use crate::model::request::Request;
@@ -326,10 +326,20 @@ impl Encoder for LineEncoder {
             Event::Terminal(terminal) => return self.terminal(terminal, out),
             _ => {}
         }
-        if let (true, Some(screen)) = (self.is_editing, &mut self.screen) {
-            screen.erase(out);
+        let wire = self.look.wire(self.is_editing);
+        match (&mut self.screen, &envelope.event) {
+            (Some(screen), Event::Block(Block { is_update: true, .. })) if self.is_editing => {
+                screen.begin_update(out);
+                let start = self.look.show(envelope, wire, out);
+                screen.end_update(&out[start..]);
+            }
+            (screen, _) => {
+                if let (true, Some(screen)) = (self.is_editing, screen) {
+                    screen.write_above(out);
+                }
+                self.look.show(envelope, wire, out);
+            }
         }
-        self.look.show(envelope, self.look.wire(self.is_editing), out);
         // Below the last words nothing is typed.
         self.is_editing &= !matches!(envelope.event, Event::Bye { .. });
     }

@@ -20,6 +20,8 @@ pub struct Screen {
     cursor: usize,
     /// What stands on the terminal now, if anything does.
     drawn: Option<Rows>,
+    /// How many rows right above it show what the next update takes the place of.
+    updated: Option<usize>,
 }
 
 /// A line in rows.
@@ -33,7 +35,7 @@ struct Rows {
 
 impl Default for Screen {
     fn default() -> Screen {
-        Screen { width: WINDOW.0, height: WINDOW.1, typed: Text::default(), cursor: 0, drawn: None }
+        Screen { width: WINDOW.0, height: WINDOW.1, typed: Text::default(), cursor: 0, drawn: None, updated: None }
     }
 }
 
@@ -41,6 +43,7 @@ impl Screen {
     /// The window has another size. Zero is unknown (RFC 1073).
     pub fn resize(&mut self, width: u16, height: u16, out: &mut Vec<u8>) {
         let known = |size: u16, least: usize, unknown| if size == 0 { unknown } else { usize::from(size).max(least) };
+        self.updated = None;
         self.width = known(width, 4, WINDOW.0);
         self.height = known(height, 2, WINDOW.1);
         // Most terminals break their rows anew when they become narrower, and the cursor goes with its letter.
@@ -60,6 +63,7 @@ impl Screen {
         self.cursor = cursor;
         let Some(was) = self.drawn.take() else { return };
         let is = self.rows(self.height - 1);
+        self.look_above(is.rows.len());
         if is == was {
             // Nothing that shows.
         } else if is.rows == was.rows {
@@ -76,6 +80,7 @@ impl Screen {
     /// Enter: what was typed stays where it is, and the line is empty.
     pub fn enter(&mut self, typed: &Text, out: &mut Vec<u8>) {
         self.type_line(typed, typed.len(), out);
+        self.updated = None;
         let all = self.rows(usize::MAX);
         if self.drawn.as_ref().is_none_or(|drawn| drawn.rows.len() < all.rows.len()) {
             self.erase(out);
@@ -107,13 +112,42 @@ impl Screen {
     /// Clears the window.
     pub fn clear(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\x1b[H\x1b[J");
-        self.drawn = None;
+        (self.drawn, self.updated) = (None, None);
+    }
+
+    /// Something else is written above the typed line.
+    pub fn write_above(&mut self, out: &mut Vec<u8>) {
+        self.erase(out);
+        self.updated = None;
+    }
+
+    /// Lines are written next in the place of those of the last update, if these still stand right above the typed line and the
+    /// window has room for all of them; else below what stands there.
+    pub fn begin_update(&mut self, out: &mut Vec<u8>) {
+        self.erase(out);
+        if let Some(rows) = self.updated.take() {
+            self.erase_from(rows, out);
+        }
+    }
+
+    /// These were the lines.
+    pub fn end_update(&mut self, lines: &[u8]) {
+        let text = String::from_utf8_lossy(lines);
+        // A line as wide as the window may take one row or two: terminals do not agree.
+        let is_narrow = text.lines().all(|line| clusters(line).map(columns).sum::<usize>() < self.width);
+        self.updated = is_narrow.then(|| text.lines().count());
+    }
+
+    /// A terminal cannot go up out of its window: what the typed line has pushed out of it stays as it is.
+    fn look_above(&mut self, rows: usize) {
+        self.updated = self.updated.filter(|updated| updated + rows <= self.height);
     }
 
     /// Draws the typed line, if it does not stand there. The cursor is at the start of a row.
     pub fn draw(&mut self, out: &mut Vec<u8>) {
         if self.drawn.is_none() {
             let rows = self.rows(self.height - 1);
+            self.look_above(rows.rows.len());
             out.extend_from_slice(rows.rows.join("\r\n").as_bytes());
             if !rows.is_at_end() {
                 rows.place_cursor(rows.rows.len() - 1, out);

@@ -2,7 +2,8 @@
 //! last; and however keys are cut on their way, they come to the same.
 
 use chat_server::model::command::Terminal;
-use chat_server::model::event::{Envelope, Event, Wire};
+use chat_server::model::event::{Block, Envelope, Event, Wire};
+use chat_server::model::rows::Stat;
 use chat_server::model::text::Text;
 use chat_server::protocol::dialect::{Encoder, LineEncoder};
 use chat_server::protocol::render::render;
@@ -223,6 +224,58 @@ proptest! {
             }
         }
     }
+}
+
+/// What is shown each second is drawn over what it showed before, as long as nothing else was said and all of it fits.
+#[test]
+fn an_update_takes_the_place_of_the_one_before() {
+    let (mut encoder, mut vt) = (LineEncoder::default(), Vt::new(60));
+    let mut tell = |vt: &mut Vt, event: Event| {
+        let mut out = Vec::new();
+        encoder.encode(&Envelope::new(DateTime::UNIX_EPOCH, event), &mut out);
+        encoder.settle(&mut out);
+        vt.play(&out);
+    };
+    let text = |words: &str| Text::new(words).unwrap();
+    let figures = |values: &[u64]| {
+        let stats: Vec<Stat> = values.iter().map(|value| Stat { key: "x", value: *value, text: "of x" }).collect();
+        Event::Block(Block { is_update: true, ..Block::stats(stats) })
+    };
+    // The values that stand in the rows, and what else there is.
+    let shows = |vt: &Vt| -> Vec<String> {
+        let rows = vt.shows();
+        let short =
+            |row: &String| row.split_whitespace().find(|word| word.parse::<u64>().is_ok()).unwrap_or(row).into();
+        rows.iter().skip(1).filter(|row| !row.contains("of") || row.contains("of x")).map(short).collect()
+    };
+    tell(&mut vt, Event::Terminal(Terminal::Size(60, 12)));
+    tell(&mut vt, Event::Terminal(Terminal::On));
+    tell(&mut vt, figures(&[1, 2, 3]));
+    tell(&mut vt, Event::Terminal(Terminal::Typed(text("hel"), 3)));
+    assert_eq!(shows(&vt), ["1", "2", "3", "> hel"]);
+    tell(&mut vt, figures(&[4, 5]));
+    assert_eq!(shows(&vt), ["4", "5", "> hel"], "over the one before, with less in it");
+    tell(&mut vt, figures(&[6, 7, 8]));
+    assert_eq!(shows(&vt), ["6", "7", "8", "> hel"]);
+    tell(&mut vt, Event::Note { room: None, text: text("tea") });
+    tell(&mut vt, figures(&[9]));
+    let noted = shows(&vt);
+    assert_eq!(
+        (noted.len(), &noted[..3], &noted[4..]),
+        (6, &["6", "7", "8"].map(String::from)[..], &["9", "> hel"].map(String::from)[..]),
+        "what was said is not drawn over"
+    );
+    tell(&mut vt, Event::Terminal(Terminal::Entered(text("hello"))));
+    tell(&mut vt, figures(&[10]));
+    assert_eq!(shows(&vt)[4..], ["9", "> hello", "10", "> "], "nor what was typed");
+    tell(&mut vt, figures(&[0; 12]));
+    tell(&mut vt, figures(&[11]));
+    let rows = shows(&vt);
+    assert_eq!(rows.iter().filter(|row| *row == "0").count(), 12, "what has left the window stays: {rows:?}");
+    tell(&mut vt, Event::Terminal(Terminal::Size(10, 12)));
+    tell(&mut vt, figures(&[12]));
+    tell(&mut vt, figures(&[13]));
+    assert!(shows(&vt).contains(&"12".into()), "rows that are broken are not counted on");
 }
 
 /// The keys of a prompt, each with its bytes.

@@ -75,7 +75,7 @@ impl Turn<'_, Features> {
         let watchers =
             self.router.features.snapshots.as_ref().map_or_else(BTreeSet::new, |snapshots| snapshots.watchers.clone());
         let Some(block) = self.inspection().filter(|_| !watchers.is_empty()) else { return };
-        let snapshot = Envelope::new(self.now.wall, Event::Block(block));
+        let snapshot = Envelope::new(self.now.wall, Event::Block(Block { is_update: true, ..block }));
         for id in watchers {
             if self.clients.get(id).is_some_and(|client| client.sender.waiting() == 0) {
                 self.push(id, &snapshot);

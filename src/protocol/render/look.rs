@@ -78,10 +78,12 @@ impl Look {
     }
 
     /// Puts an event behind what is in `out`, in a view for people below a rule where its day is
-    /// another than that of the line above.
-    pub(crate) fn show(&mut self, envelope: &Envelope, wire: Wire, out: &mut Vec<u8>) {
+    /// another than that of the line above. Returns where in `out` the event begins, behind that rule.
+    pub(crate) fn show(&mut self, envelope: &Envelope, wire: Wire, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
         if !wire.is_for_people() {
-            return out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+            out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
+            return start;
         }
         let (zone, at) = (self.own.unwrap_or(self.servers()), envelope.at);
         // An answer is for one client alone, and there may be several times in it.
@@ -94,7 +96,7 @@ impl Look {
             envelope.on(wire, |envelope| self.rendered(envelope, wire))
         };
         if lines.is_empty() {
-            return;
+            return start;
         }
         if self.day.as_ref().is_none_or(|day| day.quarter != quarter(at)) {
             let date = zone.shows(at).date();
@@ -107,6 +109,7 @@ impl Look {
         if self.own.is_some() && !is_answer && wire.is_short() {
             set_clock(&mut out[start..], zone, at);
         }
+        start
     }
 
     fn servers(&self) -> Zone {
