@@ -82,7 +82,6 @@ impl MemoryStore {
         let contents = self.lock().contents();
         let (jobs, waiting) = mpsc::sync_channel(1_024);
         let memory = self.clone();
-        let desk = self.clone();
         let work = move || {
             for job in waiting {
                 let said = match job {
@@ -95,7 +94,7 @@ impl MemoryStore {
             }
         };
         let thread = thread::Builder::new().name("memory-store".into()).spawn(work).expect("a thread for the store");
-        (Box::new(Desk { memory: desk, jobs: Some(jobs), thread: Some(thread) }), contents)
+        (Box::new(Desk { memory: self.clone(), jobs: Some(jobs), thread: Some(thread) }), contents)
     }
 
     /// What was done by power.

@@ -46,7 +46,9 @@ impl Turn<'_, Features> {
 
     /// Tells a room of a client that has come in, now or later; `joined` as in [`Hooks::entered`](crate::chat::hooks::Hooks::entered).
     pub(crate) fn announce_arrival(&mut self, id: ClientId, name: &RoomName, joined: Option<Event>) {
-        let (now, connections) = (self.now.mono, self.connections(id));
+        let now = self.now.mono;
+        // Asked only where the room knows the user already, by another connection.
+        let connections = if joined.is_none() { self.connections(id) } else { Vec::new() };
         let near = self.clients.get(id).and_then(Client::address).map(neighbourhood);
         let presence = &mut self.router.features.presence;
         let Some(room) = self.router.rooms.get_mut(name) else { return };
