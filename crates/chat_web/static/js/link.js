@@ -7,10 +7,13 @@
 // Effects: {do:'connect'}, {do:'close'}, {do:'send', frame}, {do:'schedule', ms}, {do:'unschedule'}, {do:'sign-on'}, {do:'hello', frame},
 // {do:'up'}, {do:'down'}. There is one timer: a new `schedule` takes the place of the old one, and `tick` says that its time is up. No
 // clock is asked whether it is. Inputs carry `now` (performance.now()) for `due` alone, which the banner counts down to.
+//
+// `asked`: the session was looked at since the last wait. Each attempt looks at most once, so that a page whose session ended with
+// a restart is back at the first attempt, and one whose proxy lets no WebSocket through does not ask without a pause.
 
 export const T = { connect: 10000, hello: 10000, resume: 15000, quiet: 20000, pong: 10000, woken: 2500, sign: 15000, first: 300, most: 30000 };
 
-export const start = () => ({ at: 'idle', attempt: 0, due: 0, socket: false });
+export const start = () => ({ at: 'idle', attempt: 0, due: 0, socket: false, asked: false });
 
 const STOP = { 1000: 'left', 1003: 'bug', 1007: 'bug', 1009: 'bug', 4000: 'bug', 4002: 'kicked', 4003: 'banned' };
 
@@ -29,17 +32,17 @@ export function step(state, input) {
     const effects = [due(ms)];
     if (state.socket) effects.unshift({ do: 'close' });
     if (up(state)) effects.push({ do: 'down' });
-    return go('waiting', { due: now + ms, attempt: state.attempt + 1, socket: false, ...changes }, effects);
+    return go('waiting', { due: now + ms, attempt: state.attempt + 1, socket: false, asked: false, ...changes }, effects);
   };
   const ping = (ms) => go('live', { ping: true, due: now + ms }, [{ do: 'send', frame: { type: 'Ping', ref: 0 } }, due(ms)]);
   const stop = (reason, text) => go('stopped', { socket: false, due: 0, reason, text },
     [...(state.socket ? [{ do: 'close' }] : []), { do: 'unschedule' }, ...(up(state) ? [{ do: 'down' }] : [])]);
-  const sign = () => go('signing', { socket: false, due: now + T.sign },
+  const sign = () => go('signing', { socket: false, asked: true, due: now + T.sign },
     [...(state.socket ? [{ do: 'close' }] : []), ...(up(state) ? [{ do: 'down' }] : []), { do: 'sign-on' }, due(T.sign)]);
 
   switch (input.type) {
     case 'start':
-      return state.at === 'idle' || state.at === 'stopped' ? connect({ attempt: 0 }) : [state, []];
+      return state.at === 'idle' || state.at === 'stopped' ? connect({ attempt: 0, asked: false }) : [state, []];
     case 'stop':
       return stop('left', '');
     case 'signed':
@@ -69,7 +72,7 @@ export function step(state, input) {
     if (!state.socket) return [state, []];
     if (f.type === 'Goodbye') return go(state.at, { promised: f.reconnect_in_ms ?? 0 });
     if (f.type === 'Hello' && (state.at === 'hello' || state.at === 'connecting')) return go('resuming', { due: now + T.resume }, [{ do: 'hello', frame: f }, due(T.resume)]);
-    if (f.type === 'Resumed' && state.at === 'resuming') return go('live', { attempt: 0, ping: false, due: now + T.quiet }, [{ do: 'up' }, due(T.quiet)]);
+    if (f.type === 'Resumed' && state.at === 'resuming') return go('live', { attempt: 0, asked: false, ping: false, due: now + T.quiet }, [{ do: 'up' }, due(T.quiet)]);
     if (state.at === 'live') return go('live', { ping: false, due: now + T.quiet }, [due(T.quiet)]);
     return [state, []];
   }
@@ -93,11 +96,11 @@ export function step(state, input) {
     if (STOP[code]) return stop(STOP[code], reason);
     const back = backoff(state.attempt, input.rand);
     switch (code) {
-      case 4001: return sign();
+      case 4001: return state.asked ? wait(back) : sign();
       case 4008: return wait(Math.max(10000, back), { held: true });
       case 1012: case 1013: return wait(Math.max(state.promised || (code === 1013 ? 3000 : 1500), back), { held: code === 1013 });
       // A socket that never opened may have been refused for want of a session: the browser does not say why.
-      default: return state.at === 'connecting' && state.attempt % 4 === 1 ? sign() : wait(Math.max(back, state.promised || 0));
+      default: return state.at === 'connecting' && !state.asked ? sign() : wait(Math.max(back, state.promised || 0));
     }
   }
 }

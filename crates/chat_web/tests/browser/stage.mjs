@@ -104,7 +104,8 @@ export async function proxy(server, every = 0) {
     const to = net.connect(server.web, '127.0.0.1');
     for (const socket of [from, to]) {
       open.add(socket);
-      socket.on('close', () => open.delete(socket));
+      // A side that breaks takes the other with it: `pipe` would leave it open and silent.
+      socket.on('close', (broken) => { open.delete(socket); if (broken) (socket === from ? to : from).destroy(); });
       socket.on('error', () => {});
     }
     if (every) from.pipe(trickle(every)).pipe(to).pipe(trickle(every)).pipe(from);

@@ -49,6 +49,23 @@ test('a step from each state', () => {
   }
 });
 
+test('a connection that is refused looks at the session at once, and only once before it waits', () => {
+  const refused = [{ type: 'start' }, { type: 'close', code: 1006 }];
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    // Each attempt before this one was not answered at all.
+    const waited = Array(attempt).fill([{ type: 'tick' }, { type: 'tick' }]).flat();
+    const end = play([{ type: 'start' }, ...waited, { type: 'close', code: 1006 }]);
+    assert.deepEqual([end.state.at, end.state.attempt], ['signing', attempt]);
+  }
+  for (const code of [1006, 4001]) {
+    const again = play([...refused, { type: 'signed' }, { type: 'close', code }]);
+    assert.deepEqual([again.state.at, again.did], ['waiting', ['schedule']], 'the session was good, the way is not');
+    assert.equal(play([{ type: 'tick' }, { type: 'close', code }], again.state).state.at, 'signing');
+  }
+  const back = play([...refused, { type: 'signed' }, ...LIVE.slice(1)]).state;
+  assert.equal(play([{ type: 'close', code: 4001 }], back).state.at, 'signing', 'a line that lived begins anew');
+});
+
 test('why a socket closes says what happens next', () => {
   const after = (code, promised) => play([...(promised ? [{ type: 'frame', frame: { type: 'Goodbye', reconnect_in_ms: promised } }] : []), { type: 'close', code, reason: 'why' }], live()).state;
   for (const [code, reason] of [[1000, 'left'], [1003, 'bug'], [1007, 'bug'], [1009, 'bug'], [4000, 'bug'], [4002, 'kicked'], [4003, 'banned']]) {
