@@ -4,6 +4,7 @@ pub mod names;
 pub mod address;
 pub mod looks;
 pub mod text;
+pub mod body;
 pub mod now;
 pub mod zone;
 pub mod code;

@@ -40,6 +40,7 @@ pub struct Router<F: Hooks> {
     pub(crate) forgotten_id: u64,
     pub(crate) limiter: RateLimiter,
     pub(crate) spam_errors: u32,
+    pub(crate) message_bytes: usize,
     pub(crate) greeting: Arc<Greeting>,
     pub(crate) motd: Vec<Text>,
     pub(crate) history: usize,

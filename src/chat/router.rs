@@ -46,6 +46,7 @@ impl<F: Hooks> Router<F> {
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
             spam_errors: config.spam_errors,
+            message_bytes: config.message_bytes,
             greeting: greeting(config, false, None),
             motd: Vec::new(),
             history: 0,
@@ -78,6 +79,7 @@ impl<F: Hooks> Router<F> {
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
         self.spam_errors = config.spam_errors;
+        self.message_bytes = config.message_bytes;
         self.history = config.history;
         self.history_on_join = config.history_on_join;
         self.rooms.values_mut().for_each(|room| room.history.set_lines(config.history));

@@ -21,4 +21,8 @@ pub struct Change {
     pub what: What,
 }
 
-impl Asked for Change {}
+impl Asked for Change {
+    fn lines(&self) -> usize {
+        if let What::Edited(text) = &self.what { text.count() } else { 1 }
+    }
+}

@@ -242,7 +242,7 @@ impl Rows {
     /// How many server lines they are.
     pub fn count(&self) -> usize {
         match self {
-            Rows::Lines(lines) => lines.len(),
+            Rows::Lines(lines) => lines.iter().map(|line| line.count()).sum(),
             Rows::Made(table) => table.count(),
         }
     }
@@ -320,13 +320,21 @@ impl Envelope {
         self.wires[wire as usize].get_or_init(|| render(self).into_boxed_slice())
     }
 
+    /// How many lines the words of it have, where it has words.
+    pub fn count(&self) -> usize {
+        match &self.event {
+            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => text.count(),
+            _ => 1,
+        }
+    }
+
     /// About how many bytes this takes while it waits, for the limits of the queues.
     pub fn cost(&self) -> usize {
         match &self.event {
-            Event::Said(Speech { text, .. })
-            | Event::Changed(Change {
-                what: What::Edited(text) | What::Reacted(text) | What::Unreacted(text), ..
-            })
+            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => {
+                LINE * text.count() + text.len()
+            }
+            Event::Changed(Change { what: What::Reacted(text) | What::Unreacted(text), .. })
             | Event::Whispered { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),

@@ -99,6 +99,11 @@ pub trait Asked: Any + Eq + fmt::Debug + Send + Sync {
         None
     }
 
+    /// How many lines those words have.
+    fn lines(&self) -> usize {
+        1
+    }
+
     /// Whether lines are to be edited on the server from here on, or not any more: the reader of the client arranges that with the
     /// client's telnet.
     fn line_editing(&self) -> Option<bool> {
@@ -128,6 +133,7 @@ pub struct FeatureCommand(Arc<dyn Carried>);
 trait Carried: Any + fmt::Debug + Send + Sync {
     fn is_same(&self, other: &dyn Any) -> bool;
     fn words(&self) -> Option<(&str, &str)>;
+    fn lines(&self) -> usize;
     fn line_editing(&self) -> Option<bool>;
     fn prompt(&self) -> Option<Cow<'static, str>>;
     fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal>;
@@ -140,6 +146,10 @@ impl<T: Asked> Carried for T {
 
     fn words(&self) -> Option<(&str, &str)> {
         Asked::words(self)
+    }
+
+    fn lines(&self) -> usize {
+        Asked::lines(self)
     }
 
     fn line_editing(&self) -> Option<bool> {
@@ -170,6 +180,11 @@ impl FeatureCommand {
     /// See [`Asked::words`].
     pub fn words(&self) -> Option<(&str, &str)> {
         self.0.words()
+    }
+
+    /// See [`Asked::lines`].
+    pub fn lines(&self) -> usize {
+        self.0.lines()
     }
 
     /// See [`Asked::line_editing`].

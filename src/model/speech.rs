@@ -2,6 +2,7 @@
 
 use crate::model::file::SharedFile;
 use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::body::Body;
 use crate::model::text::Text;
 
 /// One line of a room.
@@ -29,7 +30,7 @@ pub struct Speech {
     /// The file that is passed on by this line, if it is one.
     pub file: Option<SharedFile>,
     /// The words, of a file its name; none if it was deleted.
-    pub text: Text,
+    pub text: Body,
 }
 
 /// What became of a line after it was said.
@@ -69,7 +70,7 @@ pub struct Change {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
     /// These are its words now.
-    Edited(Text),
+    Edited(Body),
     /// It is gone.
     Deleted,
     /// A user reacts with this to the line.

@@ -28,8 +28,8 @@ pub const MAX_SHORT: usize = 1_024;
 #[derive(Clone)]
 pub struct Text {
     line: Arc<str>,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 /// Some editors put it in front of a file.
@@ -59,9 +59,12 @@ impl Text {
     /// # Errors
     /// As [`Text::from_bytes`].
     pub fn new(line: &str) -> Result<Text, Refusal> {
-        // Most lines are plain ASCII without a control character: one pass over the bytes says so.
-        let plain = line.bytes().all(|b| (0x20..0x7F).contains(&b));
-        let line: Arc<str> = if plain || !line.chars().any(is_harmful) {
+        Text::looked_at(line, is_plain(line))
+    }
+
+    /// The same where it is known whether the line [is plain](is_plain).
+    pub(in crate::model) fn looked_at(line: &str, is_plain: bool) -> Result<Text, Refusal> {
+        let line: Arc<str> = if is_plain || !line.chars().any(is_harmful) {
             Arc::from(line)
         } else {
             line.chars().map(made_visible).collect::<String>().into()
@@ -69,19 +72,24 @@ impl Text {
         if line.len() > MAX_TEXT {
             return Err(Refusal::line_too_long(MAX_TEXT, line.len()));
         }
-        Ok(Text { start: 0, end: line.len(), line })
+        Ok(Text::whole(line))
     }
 
     /// For words of our own, which are clean and short by construction.
     pub(crate) fn own(words: impl Into<Arc<str>>) -> Text {
         let line = words.into();
         debug_assert!(!line.chars().any(is_harmful), "our own words hold a control character: {line:?}");
-        Text { start: 0, end: line.len(), line }
+        Text::whole(line)
+    }
+
+    /// All of a string whose every line is clean and short. Only a [`Body`](crate::model::body::Body) may have several.
+    pub(in crate::model) fn whole(line: Arc<str>) -> Text {
+        Text { start: 0, end: line.len() as u32, line }
     }
 
     /// The words.
     pub fn as_str(&self) -> &str {
-        &self.line[self.start..self.end]
+        &self.line[self.start as usize..self.end as usize]
     }
 
     /// A piece of this text, sharing its bytes.
@@ -90,7 +98,8 @@ impl Text {
     /// If the range is out of bounds or cuts a character, as with `&str`.
     pub fn slice(&self, range: Range<usize>) -> Text {
         let _checked: &str = &self.as_str()[range.clone()];
-        Text { line: self.line.clone(), start: self.start + range.start, end: self.start + range.end }
+        let (start, end) = (self.start + range.start as u32, self.start + range.end as u32);
+        Text { line: self.line.clone(), start, end }
     }
 
     /// Whether it consists of invisible characters only.
@@ -170,6 +179,11 @@ impl PartialEq for Text {
 }
 
 impl Eq for Text {}
+
+/// Most lines are plain ASCII without a control character: one pass over the bytes says so.
+pub(in crate::model) fn is_plain(line: &str) -> bool {
+    line.bytes().all(|b| (0x20..0x7F).contains(&b))
+}
 
 fn made_visible(c: char) -> char {
     match c {

@@ -26,7 +26,7 @@ pub static SAY: Verb = verb("SAY", &["say"], "/say #room <text>", "say it in ano
 
 /// `/me <what you do>`
 pub static ACT: Verb = verb("ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args| {
-    Ok(Command::Say { room: None, re: None, cid: None, act: true, text: args.text()? })
+    Ok(Command::Say { room: None, re: None, cid: None, act: true, text: args.text()?.into() })
 })
 .loud();
 
@@ -142,7 +142,7 @@ pub static CRASH_CLIENT: Verb =
         .early();
 
 fn say(room: Option<RoomName>, text: Text) -> Command {
-    Command::Say { room, re: None, cid: None, act: false, text }
+    Command::Say { room, re: None, cid: None, act: false, text: text.into() }
 }
 
 fn join(mut args: Args) -> Result<Command, Refusal> {

@@ -21,7 +21,6 @@ use crate::protocol::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 
 mod paste;
 
-pub use paste::{PASTE_BYTES, PASTE_LINES};
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
 
 /// A password was asked for, and its owner has thought better of it.
@@ -419,7 +418,7 @@ mod tests {
     }
 
     fn block(lines: &[&str]) -> Result<Command, Refusal> {
-        Ok(Command::Paste(lines.iter().map(|line| Text::new(line).unwrap()).collect()))
+        Ok(Command::Paste(Body::new(&lines.join("\n")).unwrap()))
     }
 
     #[test]

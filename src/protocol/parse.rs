@@ -99,7 +99,7 @@ fn slash_line(line: &Text, verbs: &Verbs) -> Request {
 }
 
 fn spoken(text: Text) -> Request {
-    Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
+    Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.into() }))
 }
 
 fn known(tag: Option<Tag>, verbs: &Verbs, name: &str, args: Text) -> Request {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn says(words: &str) -> Result<Command, Refusal> {
-        Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::new(words).unwrap() })
+        Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::new(words).unwrap().into() })
     }
 
     #[test]

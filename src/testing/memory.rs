@@ -16,6 +16,7 @@ use crate::features::archive::store::{
 };
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::{Act, Entry};
+use crate::model::body::Body;
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::glyph::is_unspaced;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -302,7 +303,7 @@ impl Memory {
             .flat_map(|room| room.lines.values())
             .filter(|line| match &line.event {
                 Event::Said(speech) => {
-                    let text = terms(&speech.text);
+                    let text = terms(speech.text.as_str());
                     let has = |word: &Vec<String>| text.windows(word.len()).any(|part| part == word);
                     speech.version != Version::Deleted
                         && before.is_none_or(|before| speech.id < before)
@@ -324,7 +325,7 @@ impl Kept {
     fn change(&mut self, change: &Change) {
         let (version, text) = match &change.what {
             What::Edited(text) => (Version::Edited, text.clone()),
-            What::Deleted => (Version::Deleted, Text::default()),
+            What::Deleted => (Version::Deleted, Body::default()),
             What::Reacted(_) | What::Unreacted(_) => return,
         };
         if let Some(line) = self.lines.get_mut(&change.target)
@@ -339,7 +340,7 @@ impl Kept {
                     && edit.target == change.target
                     && matches!(edit.what, What::Edited(_))
                 {
-                    let what = What::Edited(Text::default());
+                    let what = What::Edited(Body::default());
                     *line = Envelope::new(line.at, Event::Changed(Change { what, ..edit.clone() }));
                 }
             }

@@ -250,8 +250,14 @@ impl<F: Hooks> Turn<'_, F> {
         if !verb.loud || matches!(command, Command::Join(_) | Command::PasteBegins) {
             return Verdict::Pass;
         }
-        if let Command::Paste(lines) = command {
-            return self.router.limiter.take_paste(id, lines.len(), self.now.mono);
+        let lines = match command {
+            Command::Paste(text) => Some(text.count()),
+            Command::Say { text, .. } => Some(text.count()).filter(|lines| *lines > 1),
+            Command::Feature(command) => Some(command.lines()).filter(|lines| *lines > 1),
+            _ => None,
+        };
+        if let Some(lines) = lines {
+            return self.router.limiter.take_paste(id, lines, self.now.mono);
         }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),

@@ -8,6 +8,7 @@ use crate::chat::message::{Client, Message};
 use crate::chat::room::Room;
 use crate::metrics::Metrics;
 use crate::model::args::wrong;
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::command::{Choice, Command, HistoryQuery, Line};
 use crate::model::event::{Block, Change, Done, Envelope, Event, Leave, Speech, Version, Words};
@@ -21,8 +22,8 @@ impl<F: Hooks> Turn<'_, F> {
         match command {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
-            Command::Say { room, re, cid, act, text } => self.say(id, room, vec![text], act, re, cid),
-            Command::Paste(lines) => self.paste(id, lines),
+            Command::Say { room, re, cid, act, text } => self.say(id, room, text, act, re, cid),
+            Command::Paste(text) => self.paste(id, text),
             Command::PasteBegins => {
                 let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
                 client.state.pasting_in = client.state.current.clone();
@@ -83,15 +84,16 @@ impl<F: Hooks> Turn<'_, F> {
         &mut self,
         id: ClientId,
         room: Option<RoomName>,
-        lines: Vec<Text>,
+        text: Body,
         act: bool,
         re: Option<Line>,
         cid: Option<Text>,
     ) -> Result<Answer<F>, Refusal> {
         let from = self.name_of(id)?;
-        if lines.iter().all(|line| line.is_blank()) {
+        if text.is_blank() {
             return Err(Refusal::NO_TEXT);
         }
+        self.fits(&text)?;
         let name = self.room_or_current(id, room)?;
         let room = self.speakable(id, &name)?;
         let re = match re {
@@ -105,26 +107,35 @@ impl<F: Hooks> Turn<'_, F> {
         let name = room.name.clone();
         F::speaks(self, id);
         let (signed, person, kept) = (self.is_signed_in(id), self.person(id), F::keeps(self.router));
-        let mut last = 0;
-        for text in lines {
-            let (from, room, cid) = (from.clone(), name.clone(), cid.clone());
-            (last, _) = self.log(Some(id), &name, |id| {
-                let (by, version) = (person, Version::First);
-                Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, file: None, text })
-            });
-            Metrics::count(&self.router.metrics.messages);
+        let room = name.clone();
+        let (id, _) = self.log(Some(id), &name, |id| {
+            let (by, version) = (person, Version::First);
+            Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, file: None, text })
+        });
+        Metrics::count(&self.router.metrics.messages);
+        Ok(Answer::Said(Done::Said { room: name, id, kept }))
+    }
+
+    /// Whether a message of several lines is within the limit. That of a single line is its door's.
+    ///
+    /// # Errors
+    /// [`Code::LineTooLong`].
+    pub(crate) fn fits(&self, text: &Body) -> Result<(), Refusal> {
+        let max = self.router.message_bytes;
+        if text.count() > 1 && text.len() > max {
+            return Err(Refusal::message_too_long("bytes", max, text.len()));
         }
-        Ok(Answer::Said(Done::Said { room: name, id: last, kept }))
+        Ok(())
     }
 
     /// Says a paste in the room in which it was begun: what was meant for that one is not said in another.
-    fn paste(&mut self, id: ClientId, lines: Vec<Text>) -> Result<Answer<F>, Refusal> {
+    fn paste(&mut self, id: ClientId, text: Body) -> Result<Answer<F>, Refusal> {
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let room = client.state.pasting_in.take();
         if let Some(room) = room.as_ref().filter(|room| !client.state.rooms.contains(room)) {
             return Err(Refusal::not_in_room(room));
         }
-        self.say(id, room, lines, false, None, None)
+        self.say(id, room, text, false, None, None)
     }
 
     /// A room into which a user may speak.

@@ -23,6 +23,7 @@ use crate::model::file::{Granted, Token};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
+use crate::model::body::Body;
 use crate::model::text::Text;
 
 const NO_PLACE: Refusal = Refusal::fixed(
@@ -222,11 +223,11 @@ impl Files {
     }
 
     /// A file has another name, since its line was corrected.
-    pub(crate) fn rename(&self, token: Token, name: &Text) {
+    pub(crate) fn rename(&self, token: Token, name: Body) {
         let mut shelf = self.lock();
         let Some(kept) = shelf.kept.get_mut(&token) else { return };
         if let Event::Said(speech) = &kept.line.event {
-            let speech = Speech { text: name.clone(), ..speech.clone() };
+            let speech = Speech { text: name, ..speech.clone() };
             kept.line = Envelope::new(kept.line.at, Event::Said(speech));
         }
     }
@@ -358,7 +359,7 @@ mod tests {
             signed: true,
             cid: None,
             file: shared,
-            text,
+            text: text.into(),
         };
         let lines = [Envelope::new(said_at, Event::Said(line))];
         let is_here = || files.lock().kept.contains_key(&token);

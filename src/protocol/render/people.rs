@@ -11,6 +11,7 @@
 //! | what happened | `* …` | words |
 //! | a refusal or a warning | `! …` | `Attention! …` |
 //! | an answer | words | words |
+//! | the further lines of what was said | six spaces | six spaces |
 //!
 //! Behind the mark stands the room, if it is not the lobby: `#rust budi: …`. With `ids=on` the number comes first: `[12] budi: …`,
 //! and `12, budi: …`. No words of ours begin as a line that a user wrote, nor does one of them begin another.
@@ -23,9 +24,13 @@ use chrono::{DateTime, Utc};
 use super::look::rule;
 use super::words::{PASTE_BEGINS, WELCOME, answer_to, last_words, size, words_of, words_of_prompt};
 use super::{Lines, clock};
+use crate::model::body::Body;
 use crate::model::event::{Block, Change, Envelope, Event, Leave, Rows, Speech, Version, What, Wire};
 use crate::model::names::RoomName;
 use crate::model::row::Reader;
+
+/// What the second line of a message begins with, and each one behind it: as wide as the time of day.
+const INDENT: &str = "      ";
 
 impl Lines {
     pub(super) fn say(&mut self, words: impl Display) {
@@ -33,6 +38,17 @@ impl Lines {
             let _infallible = write!(self.out, "{} ", clock(self.clock.zone, self.at));
         }
         let _infallible = write!(self.out, "{words}\r\n");
+    }
+
+    /// What a user wrote, behind what it begins with. Its further lines are indented, as no other line is.
+    fn spoken(&mut self, head: impl Display, text: &Body) {
+        if let Some(text) = text.single() {
+            return self.say(format_args!("{head}{text}"));
+        }
+        self.say(format_args!("{head}{}", text.first()));
+        for line in text.lines().skip(1) {
+            let _infallible = write!(self.out, "{INDENT}{line}\r\n");
+        }
     }
 
     /// Something that happened.
@@ -98,11 +114,11 @@ impl Lines {
             (Version::Deleted, _) => self.say(format_args!("{number}{star}{room}a line of {from}, deleted")),
             (_, Some(file)) => {
                 let (bytes, token) = (size(file.bytes), file.token);
-                self.say(format_args!("{number}{star}{room}{from} sends {bytes}, GET {token}: {text}"));
+                self.spoken(format_args!("{number}{star}{room}{from} sends {bytes}, GET {token}: "), text);
             }
-            (_, None) if !act => self.say(format_args!("{number}{room}{from}: {text}")),
-            (_, None) if is_short => self.say(format_args!("{number}~ {room}{from} {text}")),
-            (_, None) => self.say(format_args!("{number}Action, {room}{from} {text}")),
+            (_, None) if !act => self.spoken(format_args!("{number}{room}{from}: "), text),
+            (_, None) if is_short => self.spoken(format_args!("{number}~ {room}{from} "), text),
+            (_, None) => self.spoken(format_args!("{number}Action, {room}{from} "), text),
         }
     }
 
@@ -111,7 +127,10 @@ impl Lines {
         let room = elsewhere(room);
         let line = if self.wire.has_ids() { format!("line {target}") } else { "a line".into() };
         match what {
-            What::Edited(text) => self.happened(format_args!("{room}{from} corrects {line}: {text}")),
+            What::Edited(text) => {
+                let mark = if self.wire.is_short() { "* " } else { "" };
+                self.spoken(format_args!("{mark}{room}{from} corrects {line}: "), text);
+            }
             What::Deleted => self.happened(format_args!("{room}{from} deleted {line} of {author}")),
             What::Reacted(emoji) => self.happened(format_args!("{room}{from} reacts {emoji} to {line} of {author}")),
             What::Unreacted(emoji) => {
