@@ -500,11 +500,12 @@ impl Model {
             return refusal("404 cannot-speak");
         }
         self.show_speaker(who);
-        for words in words {
+        self.rooms.get_mut(&room).unwrap().last_id += 1;
+        for (place, line) in words.iter().enumerate() {
             let chamber = self.rooms.get_mut(&room).unwrap();
-            chamber.last_id += 1;
             let kind = if act { "ACT" } else { "MSG" };
-            let line = format!("{kind} {} {} {from}: {words}", chamber.name, chamber.last_id);
+            let part = if words.len() > 1 { format!(" part={}/{}", place + 1, words.len()) } else { String::new() };
+            let line = format!("{kind} {} {} {from}{part}: {line}", chamber.name, chamber.last_id);
             chamber.lines.push((chamber.last_id, line.clone()));
             for member in chamber.members.clone() {
                 if member != who && !self.ignores(member, &from) {

@@ -24,7 +24,6 @@ use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
 use crate::model::body::Body;
-use crate::model::text::Text;
 
 const NO_PLACE: Refusal = Refusal::fixed(
     Code::NoSpace,
@@ -333,6 +332,7 @@ impl Envelope {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::model::text::Text;
     use crate::model::event::Version;
     use crate::model::names::Name;
 

@@ -67,7 +67,7 @@ impl Paste {
     pub(super) fn add(&mut self, text: Text) {
         self.number += 1;
         match &mut self.fault {
-            Some((_, Fault::TooMany { unit: "lines", got, .. })) => *got += usize::from(!text.is_blank()),
+            Some((_, Fault::TooMany { unit: "lines", got, .. })) => *got += 1,
             Some((_, Fault::TooMany { got, .. })) => *got += text.len() + 1,
             Some(_) => {}
             None => {

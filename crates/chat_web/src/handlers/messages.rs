@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::caller::{Shared, SignedOn, Viewer};
 use super::extract::{JsonBody, PathParam};
 use crate::error::{AppError, Problem};
-use crate::models::input::{is_cid, one_line};
+use crate::models::input::{is_cid, message_text};
 use crate::models::names::room_name;
 use crate::models::objects::Message;
 use crate::session::ask::{Ask, Outcome};
@@ -80,7 +80,7 @@ pub(crate) async fn create_message(
         Some(_) => return Err(AppError::WrongFields("reply_to is the seq of a message: 1 or more.".into())),
     };
     let room = room_name(message.room.as_deref().unwrap_or("lobby"))?;
-    let text = one_line(&message.text, state.handle.config().line_bytes)?;
+    let text = message_text(&message.text, state.handle.config().line_bytes)?;
     session.take_pace().map_err(AppError::TooMany)?;
     let own = cid.clone();
     let ask = Ask::Say { room, cid, text, re: reply_to.map(Line::Id), act: false };
