@@ -279,7 +279,13 @@ fn shuttle_past_the_bound_a_gap_says_what_is_missing() {
         for id in 1..=12 {
             let request = Request::of(
                 &crate::model::verbs::MSG,
-                Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::own(id.to_string()).into() }),
+                Ok(Command::Say {
+                    room: None,
+                    re: None,
+                    cid: None,
+                    act: false,
+                    text: Text::own(id.to_string()).into(),
+                }),
             );
             house.inbox.send(Message::Requests(ClientId(2), vec![request; 2], Ticket::free())).unwrap();
         }

@@ -367,10 +367,10 @@ impl Setting {
     pub fn when(&self) -> Option<When> {
         Some(match self.key {
             "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "rooms_each" | "rooms_each_address"
-            | "arrivals" | "history" | "history_on_join" | "message_bytes" | "burst" | "per_second" | "spam_lines" | "spam_repeats"
-            | "spam_errors" | "read_burst" | "reads_per_second" | "sign_on_secs" | "line_secs" | "idle_secs"
-            | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
-            | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
+            | "arrivals" | "history" | "history_on_join" | "message_bytes" | "burst" | "per_second" | "spam_lines"
+            | "spam_repeats" | "spam_errors" | "read_burst" | "reads_per_second" | "sign_on_secs" | "line_secs"
+            | "idle_secs" | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each"
+            | "file_bytes_total" | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
             "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" | "tz" => When::Restart,
             _ => return None,

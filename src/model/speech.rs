@@ -1,8 +1,8 @@
 //! A line of a room, and what is done to it later.
 
+use crate::model::body::Body;
 use crate::model::file::SharedFile;
 use crate::model::names::{ClientId, Name, RoomName};
-use crate::model::body::Body;
 use crate::model::text::Text;
 
 /// One line of a room.

@@ -28,8 +28,19 @@ fn said_at(at: DateTime<Utc>, id: u64) -> Arc<Envelope> {
     let (room, from) = (RoomName::lobby(), Name::parse("budi").expect("a name"));
     let (version, text) = (Version::First, Text::new("halo").expect("a text"));
     let by = ClientId(1);
-    let speech =
-        Speech { room, id, by, from, act: false, re: None, version, signed: false, cid: None, file: None, text: text.into() };
+    let speech = Speech {
+        room,
+        id,
+        by,
+        from,
+        act: false,
+        re: None,
+        version,
+        signed: false,
+        cid: None,
+        file: None,
+        text: text.into(),
+    };
     Envelope::new(at, Event::Said(speech))
 }
 

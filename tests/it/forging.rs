@@ -95,7 +95,19 @@ fn lines(event: &Event, wire: Wire) -> Vec<String> {
 
 fn speech(room: RoomName, from: Name, act: bool, text: Text) -> Speech {
     let version = Version::First;
-    Speech { room, id: 12, by: ClientId(1), from, act, re: None, version, signed: false, cid: None, file: None, text: text.into() }
+    Speech {
+        room,
+        id: 12,
+        by: ClientId(1),
+        from,
+        act,
+        re: None,
+        version,
+        signed: false,
+        cid: None,
+        file: None,
+        text: text.into(),
+    }
 }
 
 /// Whether it is words of a user as they were written, or has such in it.

@@ -917,9 +917,7 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, Vec<String>)> 
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
             Some(("FILE", fields, one(text)))
         }
-        Event::Whispered { from, to, text, .. } => {
-            Some(("WHISPER", vec![from.to_string(), to.to_string()], one(text)))
-        }
+        Event::Whispered { from, to, text, .. } => Some(("WHISPER", vec![from.to_string(), to.to_string()], one(text))),
         Event::Changed(Change { room, id, from, what, .. }) => {
             let (kind, text) = match what {
                 What::Edited(text) => ("EDITED", many(text)),

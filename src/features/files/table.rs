@@ -17,13 +17,13 @@ use super::shelf::{Kept, Limits, Pending, Shelf};
 use crate::config::Config;
 use crate::features::limits::Guesses;
 use crate::metrics::Metrics;
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::event::{Envelope, Event, SharedFile, Speech};
 use crate::model::file::{Granted, Token};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
-use crate::model::body::Body;
 
 const NO_PLACE: Refusal = Refusal::fixed(
     Code::NoSpace,
@@ -332,9 +332,9 @@ impl Envelope {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::model::text::Text;
     use crate::model::event::Version;
     use crate::model::names::Name;
+    use crate::model::text::Text;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -82,7 +82,8 @@ impl Turn<'_, Features> {
             return Err(Refusal::new(Code::Protected, words));
         }
         if let (What::Edited(text), Some(_)) = (&mut what, old.file) {
-            let name = text.single().ok_or_else(|| Refusal::bad_argument("a line end", "The name of a file is one line."))?;
+            let name =
+                text.single().ok_or_else(|| Refusal::bad_argument("a line end", "The name of a file is one line."))?;
             *text = file_name(name).into();
         }
         let is_new = match &mut what {

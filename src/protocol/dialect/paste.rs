@@ -1,8 +1,8 @@
 //! A paste: the lines between `PASTE:` and a dot. It is said whole or not at all.
 
+use crate::model::body::Lines;
 use crate::model::code::Code;
 use crate::model::command::Command;
-use crate::model::body::Lines;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::words::{company, option_of, with_article};
 use super::{Line, Lines, clock};
+use crate::model::body::Body;
 use crate::model::event::{Done, What};
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::body::Body;
 use crate::model::zone::Zone;
 
 impl Lines {

@@ -15,10 +15,7 @@ pub(crate) fn one_line(text: &str, max: usize) -> Result<Text, Refusal> {
     }
     let line = text.trim_end_matches(['\r', '\n']);
     if line.contains(['\r', '\n']) {
-        return Err(Refusal::bad_argument(
-            "a line end",
-            "This is one line; only a message can have several.",
-        ));
+        return Err(Refusal::bad_argument("a line end", "This is one line; only a message can have several."));
     }
     if line.trim().is_empty() {
         return Err(Refusal::NO_TEXT);

@@ -115,7 +115,9 @@ pub(crate) fn feature_frame(event: &FeatureEvent, at: String) -> ServerFrame {
 pub(crate) fn changed_frame(change: &Change, from: Author, at: String) -> ServerFrame {
     let (room, seq, target) = (bare(&change.room), change.id, change.target);
     match &change.what {
-        What::Edited(text) => ServerFrame::MessageEdited { room, seq, target, from, at, text: text.as_str().to_string() },
+        What::Edited(text) => {
+            ServerFrame::MessageEdited { room, seq, target, from, at, text: text.as_str().to_string() }
+        }
         What::Deleted => ServerFrame::MessageDeleted { room, seq, target, from, at },
         What::Reacted(emoji) => {
             ServerFrame::Reaction { room, seq, target, from, at, emoji: emoji.to_string(), on: true }
