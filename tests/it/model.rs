@@ -558,7 +558,9 @@ impl Model {
 
     fn show_history(&mut self, who: usize, room: &str, limit: usize, asked: bool) {
         let chamber = &self.rooms[room];
-        let kept = &chamber.lines[chamber.lines.len().saturating_sub(HISTORY)..];
+        // A message of several lines counts once.
+        let oldest = chamber.last_id.saturating_sub(HISTORY as u64);
+        let kept = &chamber.lines[chamber.lines.partition_point(|(id, _)| *id <= oldest)..];
         let page = kept[kept.len().saturating_sub(limit)..].to_vec();
         if page.is_empty() && !asked {
             return;
