@@ -364,7 +364,12 @@ fn with_token(db: &Connection, answer: Answer, account: i64, visit: Visit, now: 
 fn new_token(db: &Connection, account: i64, now: i64) -> rusqlite::Result<Secret> {
     let token = hex(&random::<32>()?);
     let hashed = digest(&token);
-    db.execute("INSERT INTO tokens VALUES (?1, ?2, ?3, ?3)", params![hashed, account, now])?;
+    // `created` keeps the order in which they were made, also where the clock was set back: of two that were used at once, as one that
+    // is shown and the one that is given for it, the newer one stays.
+    db.execute(
+        "INSERT INTO tokens SELECT ?1, ?2, MAX(?3, IFNULL(MAX(created) + 1, 0)), ?3 FROM tokens WHERE account = ?2",
+        params![hashed, account, now],
+    )?;
     db.execute(
         "DELETE FROM tokens WHERE account = ?1 AND hash != ?2 AND hash NOT IN
          (SELECT hash FROM tokens WHERE account = ?1 AND hash != ?2 ORDER BY used DESC, created DESC LIMIT ?3)",
@@ -417,6 +422,18 @@ mod tests {
         db.execute_batch(SCHEMA).unwrap();
         db.execute("INSERT INTO accounts VALUES (1, 'ani', 'ani', '', 'member', 0, 0)", []).unwrap();
         db
+    }
+
+    #[test]
+    fn a_token_outlives_the_one_it_was_given_for_also_where_the_clock_was_set_back() {
+        let db = db();
+        let first = new_token(&db, 1, DAY).unwrap();
+        let wanted = Visit { from: None, token: true };
+        let Ok(Answer::Account { token: Some(second), .. }) = resume(&db, &first, wanted, 1) else { panic!("refused") };
+        (1..TOKENS).for_each(|i| drop(new_token(&db, 1, i + 1).unwrap()));
+        let visit = Visit { from: None, token: false };
+        assert!(matches!(resume(&db, &first, visit, DAY), Ok(Answer::Refused(Refused::SignedOut))));
+        assert!(matches!(resume(&db, &second, visit, DAY), Ok(Answer::Account { .. })));
     }
 
     #[test]
