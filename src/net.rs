@@ -11,6 +11,7 @@ pub mod parting;
 pub mod connection;
 pub mod live;
 pub mod handle;
+mod parts;
 pub mod transport;
 pub mod part;
 pub mod server;

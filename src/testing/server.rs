@@ -14,8 +14,9 @@ use crate::features::files::Files;
 use crate::features::files::door::FileDoor;
 use crate::features::lab::watched::{self, WatchedThreads};
 use crate::features::message::Call;
-use crate::net::connection::{Link, Threads};
+use crate::net::connection::Threads;
 use crate::net::server::{ServerHandle, Transport};
+use crate::net::transport::Link;
 
 /// What is tested: a transport, and how the clients of a test reach it.
 #[derive(Clone, Copy)]
