@@ -104,11 +104,14 @@ impl New<'_> {
         if !self.needs_invite && self.invite.is_none() {
             return Ok(());
         }
-        let good = "SELECT count(*) FROM invitations WHERE hash = ?1 AND used_by IS NULL AND until > ?2";
-        let hashed = digest(&plain(self.invite.unwrap_or_default()));
-        match db.query_row(good, params![hashed, now], |row| row.get::<_, i64>(0)).map_err(broken)? {
-            0 => Err(if self.invite.is_some() { Refused::BadInvitation } else { Refused::NoInvitation }),
-            _ => Ok(()),
+        let Some(code) = self.invite else { return Err(Refused::NoInvitation) };
+        let find = "SELECT used_by IS NOT NULL, until FROM invitations WHERE hash = ?1";
+        let found = db.query_row(find, [digest(&plain(code))], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+        match found.map_err(broken)? {
+            None => Err(Refused::BadInvitation),
+            Some((true, _)) => Err(Refused::UsedInvitation),
+            Some((false, until)) if now >= until => Err(Refused::EndedInvitation),
+            Some(_) => Ok(()),
         }
     }
 
@@ -448,6 +451,26 @@ mod tests {
         let budi = Name::parse("budi").unwrap();
         let new = New { name: &budi, role: Role::Member, invite: Some(&code), needs_invite: true };
         assert_eq!(new.check_invite(&db, 2 * DAY), Ok(()));
+    }
+
+    /// Mistyped, too old or used: the words say which.
+    #[test]
+    fn a_code_that_is_not_good_is_told_why() {
+        let (db, budi) = (db(), Name::parse("budi").unwrap());
+        let (code, _) = invite(&db, "ani", 0).unwrap();
+        let (checked, end) = (
+            |code: &str, now| {
+                New { name: &budi, role: Role::Member, invite: Some(code), needs_invite: false }.check_invite(&db, now)
+            },
+            INVITATION_DAYS * DAY,
+        );
+        assert_eq!(checked("abcd-efgh-ijkm", 0), Err(Refused::BadInvitation));
+        assert_eq!((checked(&code, end - 1), checked(&code, end)), (Ok(()), Err(Refused::EndedInvitation)));
+        db.execute("UPDATE invitations SET used_by = 'citra'", []).unwrap();
+        assert_eq!(
+            (checked(&code, 0), checked(&code, end)),
+            (Err(Refused::UsedInvitation), Err(Refused::UsedInvitation))
+        );
     }
 
     #[test]
