@@ -4,6 +4,7 @@ pub(crate) mod accepting;
 pub(crate) mod turning_away;
 pub mod bucket;
 pub mod queue;
+pub mod waking;
 pub mod connections;
 pub mod intake;
 pub mod outgoing;

@@ -21,7 +21,7 @@ use crate::model::text::Text;
 
 mod settings;
 mod taps;
-mod lists;
+mod help;
 mod tick;
 mod requests;
 mod tell;

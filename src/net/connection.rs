@@ -174,13 +174,11 @@ pub fn read(
                     }
                     Ok(count) => {
                         // A client that sends much is read in large pieces, as long as it lasts.
-                        wanted = if count == buffer.len() {
-                            BUSY
+                        if count == buffer.len() {
+                            wanted = BUSY;
                         } else if count <= QUIET {
-                            QUIET
-                        } else {
-                            wanted
-                        };
+                            wanted = QUIET;
+                        }
                         bytes = &buffer[..count];
                     }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}

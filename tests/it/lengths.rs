@@ -84,7 +84,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("chat::errors", "the pace of a client that is refused again and again"),
     ("chat::options", "what a client chose, in fields"),
     ("chat::roster", "what doors and figures ask the registry"),
-    ("chat::router::lists", "what LIST, ROOMS, HELP and STATS show"),
+    ("chat::router::help", "what HELP and STATS show"),
     ("chat::router::settings", "the router's settings, in a list"),
     ("chat::router::tick", "what time alone brings"),
     ("chat::router::taps", "who watches in public, and changes nothing"),
@@ -99,6 +99,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("net::part", "what else a server is made of"),
     ("net::parting", "the end of a socket"),
     ("net::transport", "the seam to other engines"),
+    ("net::waking", "a queue's end for other engines"),
     ("net::turning_away", "a full server's goodbye"),
 ];
 
