@@ -51,7 +51,7 @@ pub trait Link: Send + Sync {
     /// Reads some bytes; 0 is the end of what the peer sends.
     ///
     /// # Errors
-    /// As a socket's: a timeout when the socket's own has passed, and [`ErrorKind::Interrupted`] where something came that
+    /// As a socket's: a timeout when the socket's own has passed, and [`io::ErrorKind::Interrupted`] where something came that
     /// is nothing yet. In both cases the reader looks at the time.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
