@@ -122,7 +122,8 @@ impl Compare {
 
     fn build(&self) -> Result<(), Failure> {
         if let Some(folder) = &self.programs {
-            servers::take_from(folder);
+            // As a whole path, for a server starts in a folder of its own.
+            servers::take_from(&folder.canonicalize().map_err(|e| Failure(format!("{}: {e}", folder.display())))?);
         } else if !self.no_build {
             servers::build()?;
         }
