@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::chat::limit::WINDOW;
 use crate::model::now::Moment;
 
 /// Counts what one client is refused. A person errs now and then; a program that does not read its answers errs all the time,
@@ -45,9 +46,6 @@ impl Errors {
         self.until.filter(|until| *until > now)
     }
 }
-
-/// The window in which refusals are counted.
-const WINDOW: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,8 @@ use crate::model::names::ClientId;
 use crate::model::now::Moment;
 use crate::model::spam::{PASTE_UNIT, Spam, TooFast, seconds_up};
 
-/// The window in which lines are counted.
-const WINDOW: Duration = Duration::from_secs(60);
+/// The window in which lines, and refusals, are counted.
+pub(super) const WINDOW: Duration = Duration::from_secs(60);
 /// How long a mute lasts.
 const MUTE: Duration = Duration::from_secs(30);
 /// The window in which mutes are counted.
