@@ -5,11 +5,23 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 use std::{env, fmt, thread};
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Lets clients in.
+fn run() -> io::Result<()> {
     let listener = listen()?;
     let (router, inbox) = mpsc::channel();
     thread::Builder::new().name("router".into()).spawn(|| route(inbox))?;
@@ -28,8 +40,10 @@ fn main() -> io::Result<()> {
 /// Listens where the argument says. For port 0 the system chooses a free one, which the printed line names.
 fn listen() -> io::Result<TcpListener> {
     let addr = env::args_os().nth(1).map_or("127.0.0.1:7878".into(), |addr| addr.to_string_lossy().into_owned());
-    let listener = TcpListener::bind(&addr)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    let listener = TcpListener::bind(&addr).map_err(|error| {
+        let next = "another address is an argument, such as 127.0.0.1:7979";
+        io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}; {next}"))
+    })?;
     // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)

@@ -4,8 +4,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -26,7 +27,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that was let go has to close its side, so that it can read our last words in peace.
 const LINGER: Duration = Duration::from_millis(200);
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the chat until the operator types `quit`.
+fn run() -> io::Result<()> {
     let listener = listen()?;
     let addr = listener.local_addr()?;
     let stop = &AtomicBool::new(false);
@@ -35,16 +47,29 @@ fn main() -> io::Result<()> {
         let (router, inbox) = mpsc::sync_channel(INBOX);
         thread::Builder::new().name("router".into()).spawn_scoped(scope, || route(inbox))?;
         let clients = router.clone();
+        let _ending = Ending { stop, router, addr };
         thread::Builder::new().name("accept".into()).spawn_scoped(scope, || accept(listener, clients, stop, scope))?;
 
         wait_for_quit();
-        stop.store(true, Ordering::Release);
-        let _the_router_has_gone = router.send(Message::Shutdown);
-        // Nothing but a connection wakes a thread that waits for one.
-        let _refused = TcpStream::connect(addr);
         io::Result::Ok(())
     })?;
     writeln!(io::stdout(), "stopped: every thread has ended")
+}
+
+/// Tells the threads of the scope to end, when it is dropped: after `quit`, and by `?` where one of them could not be started.
+struct Ending<'a> {
+    stop: &'a AtomicBool,
+    router: SyncSender<Message>,
+    addr: SocketAddr,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        let _the_router_has_gone = self.router.send(Message::Shutdown);
+        // Nothing but a connection wakes a thread that waits for one.
+        let _refused = TcpStream::connect(self.addr);
+    }
 }
 
 /// Waits until the operator types `quit`. An input that ends without it, such as /dev/null, is no reason to stop.
@@ -80,8 +105,10 @@ fn accept<'scope>(
 /// Listens where the argument says. For port 0 the system chooses a free one, which the printed line names.
 fn listen() -> io::Result<TcpListener> {
     let addr = env::args_os().nth(1).map_or("127.0.0.1:7878".into(), |addr| addr.to_string_lossy().into_owned());
-    let listener = TcpListener::bind(&addr)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    let listener = TcpListener::bind(&addr).map_err(|error| {
+        let next = "another address is an argument, such as 127.0.0.1:7979";
+        io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}; {next}"))
+    })?;
     // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -45,7 +46,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that was let go has to close its side, so that it can read our last words in peace.
 const LINGER: Duration = Duration::from_millis(200);
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the chat until the operator types `quit`.
+fn run() -> io::Result<()> {
     let runtime = runtime::Builder::new_multi_thread().thread_name("worker").enable_all().build()?;
     let doors = [
         (Dialect::Line, runtime.block_on(listen(1, "127.0.0.1:7878"))?),
@@ -123,9 +135,10 @@ async fn accept(
 /// Listens where an argument says. For port 0 the system chooses a free one, which the printed line names.
 async fn listen(argument: usize, default: &str) -> io::Result<TcpListener> {
     let addr = env::args_os().nth(argument).map_or(default.into(), |addr| addr.to_string_lossy().into_owned());
-    let listener = TcpListener::bind(&addr)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    let listener = TcpListener::bind(&addr).await.map_err(|error| {
+        let next = "other addresses are arguments, such as 127.0.0.1:7979 127.0.0.1:6969";
+        io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}; {next}"))
+    })?;
     // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)

@@ -85,15 +85,15 @@ fn serve(settings: &Settings) -> io::Result<()> {
         let (router, inbox) = mpsc::sync_channel(INBOX);
         let router = Inbox(router);
         thread::Builder::new().name("router".into()).spawn_scoped(scope, || route(inbox, settings))?;
-        let mut addrs = Vec::new();
+        let mut ending = Ending { stop, router: router.clone(), addrs: Vec::new() };
         for (name, dialect, listener) in doors {
-            addrs.push(listener.local_addr()?);
+            ending.addrs.push(listener.local_addr()?);
             let router = router.clone();
             let accept = move || accept(listener, dialect, router, next_id, stop, scope);
             thread::Builder::new().name(name.into()).spawn_scoped(scope, accept)?;
         }
         if let Some(listener) = figures {
-            addrs.push(listener.local_addr()?);
+            ending.addrs.push(listener.local_addr()?);
             thread::Builder::new().name("figures".into()).spawn_scoped(scope, || tell_figures(listener, stop))?;
         }
         // These two are not of the scope, for nothing wakes a thread that waits for its input: the program's end is theirs.
@@ -110,10 +110,6 @@ fn serve(settings: &Settings) -> io::Result<()> {
         let asked = has_quit.recv();
         notify("STOPPING=1");
         log(Level::Info, format_args!("stopping"));
-        stop.store(true, Ordering::Release);
-        let _the_router_has_gone = router.send(Message::Shutdown);
-        // Nothing but a connection wakes a thread that waits for one.
-        let _refused = addrs.into_iter().map(TcpStream::connect).collect::<Vec<_>>();
         io::Result::Ok(asked)
     })?;
     writeln!(io::stdout(), "stopped: every thread has ended")?;
@@ -121,6 +117,22 @@ fn serve(settings: &Settings) -> io::Result<()> {
     drop(control);
     drop(asked);
     Ok(())
+}
+
+/// Tells the threads of the scope to end, when it is dropped: after `quit`, and by `?` where one of them could not be started.
+struct Ending<'a> {
+    stop: &'a AtomicBool,
+    router: Inbox,
+    addrs: Vec<SocketAddr>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        let _the_router_has_gone = self.router.send(Message::Shutdown);
+        // Nothing but a connection wakes a thread that waits for one.
+        let _refused = self.addrs.iter().map(TcpStream::connect).collect::<Vec<_>>();
+    }
 }
 
 /// One setting: how it is called, what it is for, and how its value is understood.

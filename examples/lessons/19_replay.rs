@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -44,7 +45,18 @@ const LINGER: Duration = Duration::from_millis(200);
 /// How long a follower that has read all there is waits for more. std cannot be told that a file has grown.
 const NEWS: Duration = Duration::from_millis(50);
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the chat until the operator types `quit`.
+fn run() -> io::Result<()> {
     let argument = |n| env::args_os().nth(n);
     if argument(1).is_some_and(|flag| flag == "--follow") {
         let path = argument(2).ok_or_else(|| io::Error::other("--follow what? the log of another server"))?;
@@ -60,22 +72,34 @@ fn main() -> io::Result<()> {
     thread::scope(move |scope| {
         let (router, inbox) = mpsc::sync_channel(INBOX);
         thread::Builder::new().name("router".into()).spawn_scoped(scope, || route(inbox, log))?;
-        let mut addrs = Vec::new();
+        let mut ending = Ending { stop, router: router.clone(), addrs: Vec::new() };
         for (name, dialect, listener) in doors {
-            addrs.push(listener.local_addr()?);
+            ending.addrs.push(listener.local_addr()?);
             let router = router.clone();
             let accept = move || accept(listener, dialect, router, next_id, stop, scope);
             thread::Builder::new().name(name.into()).spawn_scoped(scope, accept)?;
         }
 
         read_console(&router);
-        stop.store(true, Ordering::Release);
-        let _the_router_has_gone = router.send(Message::Shutdown);
-        // Nothing but a connection wakes a thread that waits for one.
-        let _refused = addrs.into_iter().map(TcpStream::connect).collect::<Vec<_>>();
         io::Result::Ok(())
     })?;
     writeln!(io::stdout(), "stopped: every thread has ended")
+}
+
+/// Tells the threads of the scope to end, when it is dropped: after `quit`, and by `?` where one of them could not be started.
+struct Ending<'a> {
+    stop: &'a AtomicBool,
+    router: SyncSender<Message>,
+    addrs: Vec<SocketAddr>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        let _the_router_has_gone = self.router.send(Message::Shutdown);
+        // Nothing but a connection wakes a thread that waits for one.
+        let _refused = self.addrs.iter().map(TcpStream::connect).collect::<Vec<_>>();
+    }
 }
 
 /// Takes `state` from the operator, until it is `quit`. An input that ends without it, such as /dev/null, is no reason to stop.
@@ -132,8 +156,10 @@ fn accept<'scope>(
 /// Listens where an argument says. For port 0 the system chooses a free one, which the printed line names.
 fn listen(argument: usize, default: &str) -> io::Result<TcpListener> {
     let addr = env::args_os().nth(argument).map_or(default.into(), |addr| addr.to_string_lossy().into_owned());
-    let listener = TcpListener::bind(&addr)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    let listener = TcpListener::bind(&addr).map_err(|error| {
+        let next = "other addresses are arguments, such as 127.0.0.1:7979 127.0.0.1:6969";
+        io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}; {next}"))
+    })?;
     // Not `println!`, which panics where stdout is closed.
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     Ok(listener)
@@ -597,7 +623,14 @@ impl Message {
 }
 
 /// The router's thread. A message that comes after its end goes nowhere, and a client in it is let go by that.
-fn route(inbox: Receiver<Message>, mut file: Option<File>) {
+fn route(inbox: Receiver<Message>, file: Option<File>) {
+    if let Err(error) = turns(inbox, file) {
+        log(format_args!("the log cannot be written, and so the chat has ended: {error}"));
+    }
+}
+
+/// One turn after the other, until the goodbye or an error of the file.
+fn turns(inbox: Receiver<Message>, mut file: Option<File>) -> io::Result<()> {
     let mut router = Router::default();
     let start = Instant::now();
     // One message is waited for; what else waits comes along. Under load the turns grow by themselves.
@@ -608,9 +641,8 @@ fn route(inbox: Receiver<Message>, mut file: Option<File>) {
         let entries: String = messages.iter().map(|message| message.entry(now)).collect();
         let written = file.as_mut().map_or(Ok(()), |file| file.write_all(entries.as_bytes()));
         if let Err(error) = written {
-            log(format_args!("the log cannot be written, and so the chat ends: {error}"));
             router.shut_down();
-            break;
+            return Err(error);
         }
         router.turn(messages.into_iter(), now);
         show(&mut router);
@@ -618,6 +650,7 @@ fn route(inbox: Receiver<Message>, mut file: Option<File>) {
             break;
         }
     }
+    Ok(())
 }
 
 /// Comes to the same state as the server that writes this log, and stays behind it until that ends.
@@ -1148,7 +1181,7 @@ mod tests {
         let _sent = router.send(Message::ClientJoined(1, Outbox::to(sender)));
         drop(router);
         // A file that was opened to be read takes nothing.
-        route(inbox, File::open("/dev/null").ok());
+        assert!(turns(inbox, File::open("/dev/null").ok()).is_err());
         assert!(queue.try_iter().next().is_none());
     }
 

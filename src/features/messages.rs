@@ -22,7 +22,11 @@ pub struct Change {
 }
 
 impl Asked for Change {
-    fn lines(&self) -> usize {
-        if let What::Edited(text) = &self.what { text.count() } else { 1 }
+    /// One line that corrects another is no repetition; several lines count by their number.
+    fn words(&self) -> Option<(&str, &str)> {
+        match &self.what {
+            What::Edited(text) if text.count() > 1 => Some(("", text.as_str())),
+            _ => None,
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! The words of a message: the only text that can have several lines.
 
 use crate::model::refusal::Refusal;
-use crate::model::text::{Text, is_plain};
+use crate::model::text::Text;
 
 /// The most lines of one message.
 pub const MAX_LINES: usize = 200;
 /// The most bytes of one message of several lines, whatever the setting `message_bytes` says.
 pub const MAX_MESSAGE: usize = 32 * 1024;
+
+/// About what a server line costs in a queue besides its words, in bytes.
+pub(crate) const LINE: usize = 96;
 
 /// Clean lines, each as a [`Text`], with a line feed between two of them. Blank lines at its ends are not part of it.
 ///
@@ -32,11 +35,8 @@ impl Body {
     /// [`Code::LineTooLong`](crate::model::code::Code::LineTooLong): a line passes [`MAX_TEXT`](crate::model::text::MAX_TEXT), all of them [`MAX_MESSAGE`] or
     /// [`MAX_LINES`].
     pub fn new(words: &str) -> Result<Body, Refusal> {
-        if is_plain(words) {
-            return Text::looked_at(words, true).map(Body::from);
-        }
         if !words.contains('\n') {
-            return Text::looked_at(words, false).map(Body::from);
+            return Text::new(words).map(Body::from);
         }
         if words.len() > MAX_MESSAGE {
             return Err(Refusal::message_too_long("bytes", MAX_MESSAGE, words.len()));
@@ -78,6 +78,20 @@ impl Body {
     /// Its bytes.
     pub fn len(&self) -> usize {
         self.text.len()
+    }
+
+    /// About how many bytes it takes in a queue, as server lines.
+    pub(crate) fn cost(&self) -> usize {
+        LINE * self.count() + self.len()
+    }
+
+    /// Whether a message of several lines is within the setting `message_bytes`. The bytes of a single line are counted by its door.
+    ///
+    /// # Errors
+    /// [`Code::LineTooLong`](crate::model::code::Code::LineTooLong).
+    pub(crate) fn fits(&self, max: usize) -> Result<(), Refusal> {
+        let fits = self.breaks == 0 || self.len() <= max;
+        fits.then_some(()).ok_or_else(|| Refusal::message_too_long("bytes", max, self.len()))
     }
 
     /// Whether it has no byte, as that of a deleted line.

@@ -1,11 +1,11 @@
 //! What clients get to know: events, and the envelope that lets one event go to many and be written only once.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
+use crate::model::body::LINE;
 use crate::model::command::Terminal;
 pub use crate::model::done::{Done, Words};
 pub use crate::model::feature::FeatureEvent;
@@ -14,9 +14,10 @@ pub use crate::model::file::SharedFile;
 pub use crate::model::leave::{Foreign, Leave, Warning};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::row::{Row, Table};
+use crate::model::row::Table;
 pub use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
+pub use crate::model::wire::Wire;
 use crate::model::zone::Zone;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
@@ -177,6 +178,8 @@ pub struct Greeting {
     pub name: Text,
     /// The most bytes a client's line can have.
     pub max_line: usize,
+    /// The most bytes that a message of several lines can have.
+    pub max_message: usize,
     /// Whether it keeps what is said, and knows accounts.
     pub stored: bool,
     /// The port by which files come and go, if they do.
@@ -215,74 +218,6 @@ pub enum Rows {
     Made(Arc<dyn Table>),
 }
 
-impl Block {
-    /// Rows about no room, and nothing more.
-    pub fn new(kind: &'static str, rows: impl Table) -> Block {
-        Block::of(kind, Rows::Made(Arc::new(rows)))
-    }
-
-    /// Old lines about no room, and nothing more.
-    pub fn of_lines(kind: &'static str, lines: Vec<Arc<Envelope>>) -> Block {
-        Block::of(kind, Rows::Lines(lines))
-    }
-
-    fn of(kind: &'static str, rows: Rows) -> Block {
-        Block { tag: None, kind, room: None, rows, more: None, head: "".into(), foot: "", is_update: false }
-    }
-}
-
-impl Rows {
-    /// The rows, if they are of this type.
-    pub fn open<R: Row>(&self) -> Option<&[R]> {
-        let Rows::Made(table) = self else { return None };
-        let table: &dyn Any = &**table;
-        table.downcast_ref::<Vec<R>>().map(Vec::as_slice)
-    }
-
-    /// How many server lines they are.
-    pub fn count(&self) -> usize {
-        match self {
-            Rows::Lines(lines) => lines.iter().map(|line| line.count()).sum(),
-            Rows::Made(table) => table.count(),
-        }
-    }
-
-    /// About how many bytes they have.
-    pub fn cost(&self) -> usize {
-        match self {
-            Rows::Lines(lines) => lines.iter().map(|line| line.cost()).sum(),
-            Rows::Made(table) => table.cost(),
-        }
-    }
-}
-
-/// The forms that bytes can have. An event is rendered at most once for each, however many hear it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wire {
-    /// The line protocol.
-    Line,
-    /// The line protocol with milliseconds.
-    LineMillis,
-    /// `view=short`.
-    Short,
-    /// `view=short ids=on`.
-    ShortIds,
-    /// `view=plain`.
-    Plain,
-    /// `view=plain ids=on`.
-    PlainIds,
-    /// Frames for browsers; `chat_web` renders them.
-    Json,
-}
-
-impl Wire {
-    /// How many there are.
-    pub const COUNT: usize = 7;
-}
-
-/// About what a line costs besides its words, in bytes.
-const LINE: usize = 96;
-
 /// An event with its time, shared by all clients that get it, and its bytes once a writer needed them.
 #[derive(Debug)]
 pub struct Envelope {
@@ -320,20 +255,10 @@ impl Envelope {
         self.wires[wire as usize].get_or_init(|| render(self).into_boxed_slice())
     }
 
-    /// How many lines the words of it have, where it has words.
-    pub fn count(&self) -> usize {
-        match &self.event {
-            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => text.count(),
-            _ => 1,
-        }
-    }
-
     /// About how many bytes this takes while it waits, for the limits of the queues.
     pub fn cost(&self) -> usize {
         match &self.event {
-            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => {
-                LINE * text.count() + text.len()
-            }
+            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => text.cost(),
             Event::Changed(Change { what: What::Reacted(text) | What::Unreacted(text), .. })
             | Event::Whispered { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),

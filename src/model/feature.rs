@@ -99,11 +99,6 @@ pub trait Asked: Any + Eq + fmt::Debug + Send + Sync {
         None
     }
 
-    /// How many lines those words have.
-    fn lines(&self) -> usize {
-        1
-    }
-
     /// Whether lines are to be edited on the server from here on, or not any more: the reader of the client arranges that with the
     /// client's telnet.
     fn line_editing(&self) -> Option<bool> {
@@ -133,7 +128,6 @@ pub struct FeatureCommand(Arc<dyn Carried>);
 trait Carried: Any + fmt::Debug + Send + Sync {
     fn is_same(&self, other: &dyn Any) -> bool;
     fn words(&self) -> Option<(&str, &str)>;
-    fn lines(&self) -> usize;
     fn line_editing(&self) -> Option<bool>;
     fn prompt(&self) -> Option<Cow<'static, str>>;
     fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal>;
@@ -146,10 +140,6 @@ impl<T: Asked> Carried for T {
 
     fn words(&self) -> Option<(&str, &str)> {
         Asked::words(self)
-    }
-
-    fn lines(&self) -> usize {
-        Asked::lines(self)
     }
 
     fn line_editing(&self) -> Option<bool> {
@@ -182,11 +172,6 @@ impl FeatureCommand {
         self.0.words()
     }
 
-    /// See [`Asked::lines`].
-    pub fn lines(&self) -> usize {
-        self.0.lines()
-    }
-
     /// See [`Asked::line_editing`].
     pub fn line_editing(&self) -> Option<bool> {
         self.0.line_editing()
@@ -217,6 +202,26 @@ impl Eq for FeatureCommand {}
 impl fmt::Debug for FeatureCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// A message for a feature: the kernel carries it and does not know what it is.
+pub struct FeatureMessage(Box<dyn Any + Send>);
+
+impl FeatureMessage {
+    /// Seals what a feature is to get.
+    pub fn new(call: impl Any + Send) -> FeatureMessage {
+        FeatureMessage(Box::new(call))
+    }
+
+    /// What is inside, if it is of that type.
+    pub fn peek<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+
+    /// Opens it; `None` where it is of another type.
+    pub fn open<T: Any>(self) -> Option<T> {
+        self.0.downcast().ok().map(|call| *call)
     }
 }
 

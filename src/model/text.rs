@@ -32,14 +32,6 @@ pub struct Text {
     end: u32,
 }
 
-/// Some editors put it in front of a file.
-pub const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// A text without the byte order mark (U+FEFF) that some editors put in front of a file.
-pub fn without_mark(text: &str) -> &str {
-    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
-}
-
 impl Text {
     /// Takes the bytes of one line in.
     ///
@@ -59,12 +51,9 @@ impl Text {
     /// # Errors
     /// As [`Text::from_bytes`].
     pub fn new(line: &str) -> Result<Text, Refusal> {
-        Text::looked_at(line, is_plain(line))
-    }
-
-    /// The same where it is known whether the line [is plain](is_plain).
-    pub(in crate::model) fn looked_at(line: &str, is_plain: bool) -> Result<Text, Refusal> {
-        let line: Arc<str> = if is_plain || !line.chars().any(is_harmful) {
+        // Most lines are plain ASCII without a control character: one pass over the bytes says so.
+        let plain = line.bytes().all(|b| (0x20..0x7F).contains(&b));
+        let line: Arc<str> = if plain || !line.chars().any(is_harmful) {
             Arc::from(line)
         } else {
             line.chars().map(made_visible).collect::<String>().into()
@@ -180,37 +169,12 @@ impl PartialEq for Text {
 
 impl Eq for Text {}
 
-/// Most lines are plain ASCII without a control character: one pass over the bytes says so.
-pub(in crate::model) fn is_plain(line: &str) -> bool {
-    line.bytes().all(|b| (0x20..0x7F).contains(&b))
-}
-
 fn made_visible(c: char) -> char {
     match c {
         '\t' => ' ',
         c if is_harmful(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     }
-}
-
-/// How many letters must be put in, taken out, changed or swapped with their neighbour to make one word of the other
-/// (optimal string alignment).
-pub(crate) fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut cost = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            cost[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let changed = cost[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let swap = if swapped { cost[i - 2][j - 2] + 1 } else { usize::MAX };
-                changed.min(cost[i - 1][j] + 1).min(cost[i][j - 1] + 1).min(swap)
-            };
-        }
-    }
-    cost[a.len()][b.len()]
 }
 
 impl From<&Text> for Value {

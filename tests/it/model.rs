@@ -561,7 +561,10 @@ impl Model {
         // A message of several lines counts once.
         let oldest = chamber.last_id.saturating_sub(HISTORY as u64);
         let kept = &chamber.lines[chamber.lines.partition_point(|(id, _)| *id <= oldest)..];
-        let page = kept[kept.len().saturating_sub(limit)..].to_vec();
+        let mut ids: Vec<u64> = kept.iter().map(|(id, _)| *id).collect();
+        ids.dedup();
+        let first = ids.iter().rev().take(limit).next_back().copied().unwrap_or(u64::MAX);
+        let page = kept[kept.partition_point(|(id, _)| *id < first)..].to_vec();
         if page.is_empty() && !asked {
             return;
         }

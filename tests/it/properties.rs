@@ -809,6 +809,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         (short_text(100), any::<usize>()).prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting {
             name,
             max_line,
+            max_message: max_line,
             stored: true,
             files: Some(7_879),
             zone: Zone::UTC

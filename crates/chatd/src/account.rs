@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::Path;
 
+use chat_server::model::glyph::without_mark;
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
-use chat_server::model::text::without_mark;
 use chat_store::{FILE, Listed, Offline, OfflineError, OpenError, ToolError, list_accounts};
 use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;

@@ -250,24 +250,18 @@ impl<F: Hooks> Turn<'_, F> {
         if !verb.loud || matches!(command, Command::Join(_) | Command::PasteBegins) {
             return Verdict::Pass;
         }
-        let lines = match command {
-            Command::Paste(text) => Some(text.count()),
-            Command::Say { text, .. } => Some(text.count()).filter(|lines| *lines > 1),
-            Command::Feature(command) => Some(command.lines()).filter(|lines| *lines > 1),
-            _ => None,
-        };
-        if let Some(lines) = lines {
-            return self.router.limiter.take_paste(id, lines, self.now.mono);
-        }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
+            Command::Paste(text) => Some(("", text.as_str())),
             Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             Command::Feature(command) => command.words(),
             // Anything else is counted, but is not the same line again.
             _ => None,
         };
-        let words = words.map(|(to, words)| hash(to, words));
-        self.router.limiter.take(id, words, self.now.mono)
+        match words.map(|(to, words)| (hash(to, words), words.matches('\n').count())) {
+            Some((_, breaks @ 1..)) => self.router.limiter.take_paste(id, breaks + 1, self.now.mono),
+            words => self.router.limiter.take(id, words.map(|(hash, _)| hash), self.now.mono),
+        }
     }
 }
 

@@ -89,7 +89,7 @@ impl Turn<'_, Features> {
         let is_new = match &mut what {
             What::Edited(text) if text.is_blank() => return Err(Refusal::NO_TEXT),
             What::Edited(text) => {
-                self.fits(text)?;
+                text.fits(self.router.greeting.max_message)?;
                 *text != old.text
             }
             What::Deleted => true,

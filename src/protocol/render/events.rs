@@ -64,6 +64,7 @@ impl Lines {
             .pair("server", concat!("chat/", env!("CARGO_PKG_VERSION")))
             .pair("name", &greeting.name)
             .pair("maxline", greeting.max_line)
+            .pair("maxmessage", greeting.max_message)
             .pair("names", crate::model::names::MAX_NAME)
             .pair("caps", [CAPS, stored, files].concat())
             .pair("door", "line")

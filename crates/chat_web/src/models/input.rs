@@ -32,10 +32,12 @@ pub(crate) fn message_text(text: &str, max: usize) -> Result<Body, Refusal> {
     if body.is_blank() {
         return Err(Refusal::NO_TEXT);
     }
-    match body.lines().map(str::len).max() {
-        Some(longest) if longest > max => Err(Refusal::line_too_long(max, longest)),
-        _ => Ok(body),
+    let longest =
+        if body.single().is_some() { body.len() } else { body.lines().map(str::len).max().unwrap_or_default() };
+    if longest > max {
+        return Err(Refusal::line_too_long(max, longest));
     }
+    Ok(body)
 }
 
 /// A reaction.

@@ -8,3 +8,4 @@ mod programs;
 mod replay;
 mod show;
 mod solutions;
+mod starting;
