@@ -21,8 +21,8 @@ use crate::session::ask::{Ask, Outcome};
 /// Something to say.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct NewMessage {
-    /// One line, not empty, of at most as many bytes as the server takes: 2,048 if nothing is set.
-    #[schema(example = "hello", min_length = 1, pattern = r"^[^\r\n]*[\S\x1c-\x1f][^\r\n]*[\r\n]*$")]
+    /// Not empty; up to 200 lines, each of at most 2,048 bytes and of 16,384 bytes in all if nothing else is set.
+    #[schema(example = "hello", min_length = 1, pattern = r"[\S\x1c-\x1f]")]
     text: String,
     /// The room without its `#`; `lobby` if nothing is said.
     #[schema(example = "lobby", min_length = 1, max_length = 31, pattern = "^[A-Za-z0-9_-]+$")]

@@ -28,8 +28,12 @@ export function spamIn(text, said, { lines = 0, same = 0 } = {}) {
 }
 
 const utf8 = new TextEncoder();
-/** By how many bytes the longest line is over `most`; below zero: how many are left. */
-export function overBy(text, most) {
+/** By how many bytes the longest line is over `most`, or all of several lines over `all`; below zero: how many are left. */
+export function overBy(text, most, all = Infinity) {
+  const over = overOfLine(text, most);
+  return text.includes('\n') && text.length * 3 > all ? Math.max(over, utf8.encode(text).length - all) : over;
+}
+function overOfLine(text, most) {
   // A character has three bytes at most for each of its units: what is short is not measured.
   if (text.length * 3 < most - 1000) return text.length * 3 - most;
   let longest = 0;
