@@ -61,7 +61,8 @@ pub(crate) async fn events(
         None => None,
     };
     let most = state.handle.config().max_per_address;
-    let place = state.sockets.open(peer.address.ip(), most).map_err(|full| AppError::Full(format!("There are {full}.")))?;
+    let place =
+        state.sockets.open(peer.address.ip(), most).map_err(|full| AppError::Full(format!("There are {full}.")))?;
     let socket = next_socket();
     let since = last.as_ref().and_then(|last| last.whispers_since(state.ids));
     let frames = session.attach_behind(socket, since).await.ok_or(AppError::NotSignedOn)?;

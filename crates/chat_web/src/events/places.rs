@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::models::ids::Ids;
 
 /// How an id has to look; the OpenAPI document says the same.
-pub(super) const RIGHT: &str = "Last-Event-ID is the id of an event that came from here, letter by letter; leave it out to begin anew.";
+pub(super) const RIGHT: &str =
+    "Last-Event-ID is the id of an event that came from here, letter by letter; leave it out to begin anew.";
 
 /// The most bytes of an id that is looked at.
 const LONGEST: usize = 12 * 1024;
@@ -52,14 +53,31 @@ impl Id {
 #[derive(Deserialize)]
 #[serde(tag = "type")]
 enum Seen {
-    Hello { rooms: Vec<Entered> },
+    Hello {
+        rooms: Vec<Entered>,
+    },
     #[serde(alias = "MessageEdited", alias = "MessageDeleted", alias = "Reaction")]
-    Message { room: String, seq: u64 },
-    Gap { room: String, to: u64 },
-    RoomEntered { room: Entered },
-    RoomLeft { room: String },
-    Whisper { at: String },
-    Resumed { #[serde(rename = "rooms")] _rooms: Value },
+    Message {
+        room: String,
+        seq: u64,
+    },
+    Gap {
+        room: String,
+        to: u64,
+    },
+    RoomEntered {
+        room: Entered,
+    },
+    RoomLeft {
+        room: String,
+    },
+    Whisper {
+        at: String,
+    },
+    Resumed {
+        #[serde(rename = "rooms")]
+        _rooms: Value,
+    },
     #[serde(other)]
     Other,
 }

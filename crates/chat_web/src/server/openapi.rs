@@ -10,9 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::PROBLEM;
+use crate::events;
 use crate::handlers::{about, accounts, admin, files, messages, pages, search, users};
 use crate::http::cookies;
-use crate::events;
 use crate::state::AppState;
 
 #[derive(OpenApi)]
