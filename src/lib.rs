@@ -3,7 +3,8 @@
 //! A line becomes a [`Command`](model::command::Command), the router turns commands into [`Event`](model::event::Event)s, and an event
 //! becomes bytes again at the edge. The folders are layers, and each imports only those above it in this list: `model` (words),
 //! `config` (settings), `metrics` (figures), `chat` (state), `protocol` (bytes), `net` (sockets and threads), `features`.
-//! docs/phases.md lists the files of the core in reading order, with a question for each and where its answer stands.
+//! docs/phases.md lists the files of the core in reading order, with a question for each: read a file until you can answer it, and then
+//! the next; where the answer stands is beside it.
 //!
 //! ```no_run
 //! use chat_server::{config::Config, features::Server};

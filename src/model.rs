@@ -1,6 +1,7 @@
 //! The words of the chat: names, texts, commands, events, refusals. Values without sockets, threads or clocks, on which all else stands.
 
 pub mod names;
+pub(crate) mod hasher;
 pub mod address;
 pub mod looks;
 pub mod text;
@@ -25,5 +26,6 @@ pub mod verb;
 pub mod verbs;
 pub mod event;
 pub mod request;
+pub mod wire;
 pub mod run;
 pub mod rows;

@@ -53,7 +53,7 @@ pub struct Router<F: Hooks> {
     pub(crate) said: usize,
     /// Clients that set `presence=full`: in a crowd only they are told who comes and goes.
     pub(crate) taps: Vec<Tap>,
-    /// Those who have left in this turn, with their last words: like anything else they go out when it is over.
+    /// The clients that left in this turn, with their last line: like anything else it goes out when the turn is over.
     pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
     /// What the last turn found out about clients when it handed out their batches: input of the next one.
     pub(crate) losses: Vec<Message>,

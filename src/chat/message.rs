@@ -1,17 +1,16 @@
 //! Everything the router is ever told, and the client as the router knows it.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::chat::limit::Errors;
+use crate::chat::errors::Errors;
+use crate::chat::options::Options;
 use crate::chat::outbox::{Deliver, Outbox};
 use crate::config::Config;
-use crate::model::command::{Choice, Presence};
-use crate::model::event::{Leave, Warning};
+use crate::model::event::{Envelope, Event, Leave, Warning};
+pub use crate::model::feature::FeatureMessage;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
@@ -55,26 +54,6 @@ pub enum Message {
     Feature(FeatureMessage),
     /// Say goodbye to all clients and end.
     Shutdown,
-}
-
-/// A message for a feature: the kernel carries it and does not know what it is.
-pub struct FeatureMessage(Box<dyn Any + Send>);
-
-impl FeatureMessage {
-    /// Seals what a feature is to get.
-    pub fn new(call: impl Any + Send) -> FeatureMessage {
-        FeatureMessage(Box::new(call))
-    }
-
-    /// What is inside, if it is of that type.
-    pub fn peek<T: Any>(&self) -> Option<&T> {
-        self.0.downcast_ref()
-    }
-
-    /// Opens it; `None` where it is of another type.
-    pub fn open<T: Any>(self) -> Option<T> {
-        self.0.downcast().ok().map(|call| *call)
-    }
 }
 
 /// One connection: a number, perhaps a name, and a sender. Dropping the sender is how the server disconnects.
@@ -145,36 +124,6 @@ impl State {
     }
 }
 
-/// What a client chose with `OPT`.
-#[derive(Default)]
-pub(crate) struct Options {
-    pub(crate) history: Option<usize>,
-    pub(crate) echo: bool,
-    pub(crate) presence: Presence,
-    pub(crate) typing: bool,
-    pub(crate) ping: Option<(Duration, Moment)>,
-    pub(crate) ids: Option<bool>,
-}
-
-impl Options {
-    pub(crate) fn choose(&mut self, choice: Choice, now: Moment) {
-        match choice {
-            Choice::History(lines) => self.history = Some(lines),
-            Choice::Echo(on) => self.echo = on,
-            Choice::Presence(presence) => self.presence = presence,
-            Choice::Typing(on) => self.typing = on,
-            Choice::Ping(0) => self.ping = None,
-            Choice::Ping(seconds) => {
-                let every = Duration::from_secs(seconds);
-                self.ping = Some((every, now + every));
-            }
-            Choice::Ids(on) => self.ids = Some(on),
-            // These only change how lines look, which the encoder sees to.
-            Choice::Millis(_) | Choice::View(_) | Choice::Zone(_) => {}
-        }
-    }
-}
-
 impl Client {
     /// A client without a name. In a box, for it goes through a queue and into a map as it is.
     pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Box<Client> {
@@ -190,6 +139,11 @@ impl Client {
     /// Whether no third party can read what comes from there.
     pub fn is_private(&self) -> bool {
         self.is_encrypted || self.address().is_none_or(|address| address.is_loopback())
+    }
+
+    /// The last line to it: why it has to go.
+    pub(crate) fn bye(&self, why: Leave, wall: DateTime<Utc>) -> std::sync::Arc<Envelope> {
+        Envelope::new(wall, Event::Bye { why, name: self.name.clone() })
     }
 
     /// As whom others know it.

@@ -10,7 +10,8 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use crate::model::event::Envelope;
-use crate::model::names::{ClientId, NumberHasher};
+use crate::model::hasher::NumberHasher;
+use crate::model::names::ClientId;
 use crate::model::run::Run;
 
 /// One room's news.

@@ -1,19 +1,17 @@
 //! Who is connected: the one shared map. The router changes it, others take copies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::PoisonError;
 
 use chrono::{DateTime, Utc};
 
 use crate::chat::message::Client;
-use crate::metrics::Snapshot;
-use crate::model::event::{Envelope, Event, Leave};
+use crate::model::event::Leave;
+use crate::model::hasher::NumberHasher;
 use crate::model::looks::Looks;
-use crate::model::names::{ClientId, Name, NumberHasher, RoomName};
-use crate::model::now::Moment;
+use crate::model::names::{ClientId, Name};
 use crate::model::roles::Policy;
-use crate::model::text::Text;
 use crate::sync::{Arc, Mutex, MutexGuard};
 
 /// The map from client numbers to clients, shared.
@@ -25,8 +23,8 @@ pub struct Registry(Arc<Mutex<Clients>>);
 /// What is behind the lock: the clients, and who has which name.
 #[derive(Default)]
 pub(crate) struct Clients {
-    by_id: HashMap<ClientId, Box<Client>, BuildHasherDefault<NumberHasher>>,
-    by_name: HashMap<Name, Holders>,
+    pub(super) by_id: HashMap<ClientId, Box<Client>, BuildHasherDefault<NumberHasher>>,
+    pub(super) by_name: HashMap<Name, Holders>,
     /// The names of `by_name` by what they look like.
     pub(crate) looks: Looks,
     /// The rules for accounts, where there are any.
@@ -34,7 +32,7 @@ pub(crate) struct Clients {
 }
 
 /// The connections that have one name: nearly always one, and several of one account.
-struct Holders {
+pub(super) struct Holders {
     first: ClientId,
     others: Vec<ClientId>,
 }
@@ -45,90 +43,10 @@ impl Holders {
     }
 }
 
-/// One person at one moment, for those who show who is on.
-#[derive(Clone, Debug)]
-pub struct Person {
-    /// The number that others know them by: their connection's, or their first one's.
-    pub id: ClientId,
-    /// The name the client has then.
-    pub name: Name,
-    /// By which door.
-    pub door: &'static str,
-    /// From where; for operators only.
-    pub origin: String,
-    /// In which rooms, the last one entered last.
-    pub rooms: Vec<RoomName>,
-    /// The away message, if away.
-    pub away: Option<Text>,
-    /// When something was last heard.
-    pub last_line: Option<Moment>,
-}
-
 impl Registry {
     /// An empty registry.
     pub fn new() -> Registry {
         Registry::default()
-    }
-
-    /// Whether a client has signed on.
-    pub fn is_signed_on(&self, id: ClientId) -> bool {
-        self.lock().get(id).is_some_and(|client| client.name.is_some())
-    }
-
-    /// Whether a client was asked for a password or a key last, and not refused.
-    pub fn is_prompted(&self, id: ClientId) -> bool {
-        self.lock().get(id).is_some_and(|client| client.state.is_prompted)
-    }
-
-    /// The names of all who signed on, in their order.
-    pub fn names(&self) -> Vec<Name> {
-        let mut names: Vec<Name> = self.lock().by_name.keys().cloned().collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// The rooms of one connection; `None` if there is none of that number.
-    pub fn rooms_of(&self, id: ClientId) -> Option<Vec<RoomName>> {
-        self.lock().get(id).map(|client| client.state.rooms.clone())
-    }
-
-    /// The connections of one person, by the number that others know them by.
-    pub fn connections_of(&self, person: ClientId) -> Vec<ClientId> {
-        self.lock().iter().filter(|client| client.person() == person).map(|client| client.id).collect()
-    }
-
-    /// All who signed on, in the order of their numbers, each once: of several connections of one account the one that was heard of
-    /// last.
-    pub fn people(&self) -> Vec<Person> {
-        let person = |client: &Client| {
-            Some(Person {
-                id: client.person(),
-                name: client.name.clone()?,
-                door: client.door,
-                origin: client.origin.clone(),
-                rooms: client.state.rooms.clone(),
-                away: client.state.away.clone(),
-                last_line: client.state.last_line,
-            })
-        };
-        let mut people: BTreeMap<ClientId, Person> = BTreeMap::new();
-        for person in self.lock().iter().filter_map(person) {
-            let known = people.get(&person.id).is_some_and(|known| known.last_line >= person.last_line);
-            if !known {
-                people.insert(person.id, person);
-            }
-        }
-        people.into_values().collect()
-    }
-
-    /// The rules for accounts. `None` where there are none, since nothing is kept.
-    pub fn policy(&self) -> Option<Policy> {
-        self.lock().policy
-    }
-
-    /// The counts.
-    pub fn snapshot(&self) -> Snapshot {
-        self.lock().snapshot()
     }
 
     /// Says goodbye to all clients that are left, where the router ended without doing so: the registry outlives it, and a client
@@ -137,8 +55,8 @@ impl Registry {
         let mut clients = self.lock();
         for id in clients.ids() {
             if let Some(client) = clients.remove(id) {
-                let bye = Event::Bye { why: Leave::Crashed, name: client.name.clone() };
-                client.sender.close(Envelope::new(wall, bye));
+                let bye = client.bye(Leave::Crashed, wall);
+                client.sender.close(bye);
             }
         }
     }
@@ -200,12 +118,8 @@ impl Clients {
         if self.all_named(&name).any(|owner| owner != id) {
             return false;
         }
-        let Some(client) = self.by_id.get_mut(&id) else { return false };
-        if let Some(old) = client.name.replace(name.clone()) {
-            self.release(&old, id);
-        }
-        self.claim(name, id);
-        true
+        self.share(id, name);
+        self.by_id.contains_key(&id)
     }
 
     /// Notes that a connection has a name, alone or with those that have it already.
@@ -247,22 +161,6 @@ impl Clients {
         ids
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut seen = Snapshot { clients: self.by_id.len(), people: self.by_name.len(), ..Snapshot::default() };
-        #[expect(clippy::iter_over_hash_type, reason = "sums come out the same in any order, and the doors are sorted")]
-        for client in self.by_id.values() {
-            let waiting = client.sender.waiting();
-            seen.waiting += waiting;
-            seen.behind += usize::from(waiting > 0);
-            match seen.doors.iter_mut().find(|(door, _)| *door == client.door) {
-                Some((_, count)) => *count += 1,
-                None => seen.doors.push((client.door, 1)),
-            }
-        }
-        seen.doors.sort_unstable();
-        seen
-    }
-
     /// Builds the map of names anew from the clients, after something went wrong in between.
     pub(crate) fn mend(&mut self) {
         self.by_name.clear();
@@ -278,6 +176,7 @@ impl Clients {
 mod tests {
     use super::*;
     use crate::chat::outbox::{Batch, Deliver, Outbox, Undelivered};
+    use crate::metrics::Snapshot;
     use crate::model::looks::are_alike;
 
     struct Nowhere;

@@ -8,17 +8,21 @@ use std::time::Duration;
 use crate::chat::hooks::{Commit, Hooks, Tap};
 use crate::chat::limit::RateLimiter;
 use crate::chat::message::{Client, Message};
-use crate::chat::outbox::{Batch, Flushed, Undelivered};
+use crate::chat::outbox::Flushed;
 use crate::chat::registry::Registry;
 use crate::chat::room::Room;
+use crate::chat::router::settings::greeting;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::model::event::{Envelope, Event, Greeting, Leave};
+use crate::model::event::{Envelope, Event, Leave};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Now;
-use crate::model::run::Run;
 use crate::model::text::Text;
 
+mod settings;
+mod taps;
+mod help;
+mod tick;
 mod requests;
 mod tell;
 mod talk;
@@ -71,26 +75,6 @@ impl<F: Hooks> Router<F> {
         router
     }
 
-    /// Goes on with other settings: for what is said from now on, and for rooms as they are.
-    fn follow(&mut self, config: &Config) {
-        self.greeting = greeting(config, self.greeting.stored, self.greeting.files);
-        // The settings were looked over, so no line is lost here.
-        self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
-        self.limiter.set(config.spam_lines, config.spam_repeats);
-        self.spam_errors = config.spam_errors;
-        self.history = config.history;
-        self.history_on_join = config.history_on_join;
-        self.rooms.values_mut().for_each(|room| room.history.set_lines(config.history));
-        self.limits = vec![
-            ("limit-clients", config.max_clients as u64, "most connections at once"),
-            ("limit-line", config.line_bytes as u64, "most bytes of a line"),
-            ("limit-burst", u64::from(config.burst), "lines at once before you are slowed down"),
-            ("limit-rate", config.per_second as u64, "lines a second after that"),
-            ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
-            ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
-        ];
-    }
-
     /// Whether there will be another turn. False after [`Message::Shutdown`].
     pub fn is_open(&self) -> bool {
         self.open
@@ -132,44 +116,11 @@ impl<F: Hooks> Router<F> {
         }
     }
 
-    /// Shows the taps what they may see: what happens in rooms, and who is on. Never answers, never whispers.
-    pub(crate) fn publish(&mut self, envelope: &Arc<Envelope>) {
-        for tap in &mut self.taps {
-            tap.pending.push(envelope.clone());
-        }
-    }
-
-    /// Hands the taps what this turn had for them. A tap must never hold up the chat: one that has no room loses the
-    /// turn, which it can see by the ids that are missing.
-    fn flush_taps(&mut self) {
-        self.taps.retain_mut(|tap| {
-            if tap.pending.is_empty() {
-                return true;
-            }
-            let envelopes = Run::from(std::mem::take(&mut tap.pending));
-            let bytes = envelopes.cost();
-            match tap.deliver.deliver(Batch { envelopes, bytes, tickets: Vec::new() }) {
-                Ok(()) => true,
-                Err(Undelivered::Full(batch)) => {
-                    let count = batch.envelopes.len();
-                    self.metrics.tap_missed.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
-                    log::error!("a tap has no room and misses {count} events");
-                    true
-                }
-                Err(Undelivered::Gone | Undelivered::Broken) => false,
-            }
-        });
-    }
-
     /// A number for a user without a connection of that number.
     pub(crate) fn spare_person(&mut self) -> ClientId {
         self.spare_people += 1;
         ClientId::synthetic(self.spare_people)
     }
-}
-
-fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
-    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files, zone: config.tz })
 }
 
 impl<F: Hooks> Turn<'_, F> {
@@ -271,8 +222,8 @@ impl<F: Hooks> Turn<'_, F> {
         for room in std::mem::take(&mut client.state.rooms) {
             self.leave_room(id, client.person(), client.name.clone(), &room, &why);
         }
-        let bye = Event::Bye { why, name: client.name.clone() };
-        self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
+        let bye = client.bye(why, self.now.wall);
+        self.router.leaving.push((client, bye));
     }
 
     pub(crate) fn shut_down(&mut self) {
@@ -283,36 +234,11 @@ impl<F: Hooks> Turn<'_, F> {
             F::leaving(self, id, None);
             if let Some(client) = self.clients.remove(id) {
                 self.router.metrics.left(&Leave::Shutdown);
-                let bye = Event::Bye { why: Leave::Shutdown, name: client.name.clone() };
-                self.router.leaving.push((client, Envelope::new(self.now.wall, bye)));
+                let bye = client.bye(Leave::Shutdown, self.now.wall);
+                self.router.leaving.push((client, bye));
             }
         }
         self.router.unsent.clear();
-    }
-
-    /// What has to be done because time went by, at most once a second.
-    pub(crate) fn tick(&mut self) {
-        let now = self.now.mono;
-        if self.router.next_tick.is_some_and(|at| now < at) {
-            return;
-        }
-        self.router.next_tick = Some(now + TICK);
-        F::tick(self);
-        let mut pinged = Vec::new();
-        for client in self.clients.iter_mut() {
-            client.state.slowed.retain(|(until, _)| *until > now);
-            if let Some((every, next)) = &mut client.state.options.ping
-                && *next <= now
-            {
-                *next = now + *every;
-                pinged.push(client.id);
-            }
-        }
-        pinged.sort_unstable();
-        let pong = Envelope::new(self.now.wall, Event::Pong(Text::own("*")));
-        for id in pinged {
-            self.push(id, &pong);
-        }
     }
 
     /// Hands each client its batch. What it finds out about a client that does not take it is input of the next turn.

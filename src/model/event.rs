@@ -1,6 +1,5 @@
 //! What clients get to know: events, and the envelope that lets one event go to many and be written only once.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
@@ -14,9 +13,10 @@ pub use crate::model::file::SharedFile;
 pub use crate::model::leave::{Foreign, Leave, Warning};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::row::{Row, Table};
+use crate::model::row::Table;
 pub use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
+pub use crate::model::wire::Wire;
 use crate::model::zone::Zone;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
@@ -213,71 +213,6 @@ pub enum Rows {
     Lines(Vec<Arc<Envelope>>),
     /// Rows that were made for this answer.
     Made(Arc<dyn Table>),
-}
-
-impl Block {
-    /// Rows about no room, and nothing more.
-    pub fn new(kind: &'static str, rows: impl Table) -> Block {
-        Block::of(kind, Rows::Made(Arc::new(rows)))
-    }
-
-    /// Old lines about no room, and nothing more.
-    pub fn of_lines(kind: &'static str, lines: Vec<Arc<Envelope>>) -> Block {
-        Block::of(kind, Rows::Lines(lines))
-    }
-
-    fn of(kind: &'static str, rows: Rows) -> Block {
-        Block { tag: None, kind, room: None, rows, more: None, head: "".into(), foot: "", is_update: false }
-    }
-}
-
-impl Rows {
-    /// The rows, if they are of this type.
-    pub fn open<R: Row>(&self) -> Option<&[R]> {
-        let Rows::Made(table) = self else { return None };
-        let table: &dyn Any = &**table;
-        table.downcast_ref::<Vec<R>>().map(Vec::as_slice)
-    }
-
-    /// How many server lines they are.
-    pub fn count(&self) -> usize {
-        match self {
-            Rows::Lines(lines) => lines.len(),
-            Rows::Made(table) => table.count(),
-        }
-    }
-
-    /// About how many bytes they have.
-    pub fn cost(&self) -> usize {
-        match self {
-            Rows::Lines(lines) => lines.iter().map(|line| line.cost()).sum(),
-            Rows::Made(table) => table.cost(),
-        }
-    }
-}
-
-/// The forms that bytes can have. An event is rendered at most once for each, however many hear it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wire {
-    /// The line protocol.
-    Line,
-    /// The line protocol with milliseconds.
-    LineMillis,
-    /// `view=short`.
-    Short,
-    /// `view=short ids=on`.
-    ShortIds,
-    /// `view=plain`.
-    Plain,
-    /// `view=plain ids=on`.
-    PlainIds,
-    /// Frames for browsers; `chat_web` renders them.
-    Json,
-}
-
-impl Wire {
-    /// How many there are.
-    pub const COUNT: usize = 7;
 }
 
 /// About what a line costs besides its words, in bytes.

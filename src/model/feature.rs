@@ -205,6 +205,26 @@ impl fmt::Debug for FeatureCommand {
     }
 }
 
+/// A message for a feature: the kernel carries it and does not know what it is.
+pub struct FeatureMessage(Box<dyn Any + Send>);
+
+impl FeatureMessage {
+    /// Seals what a feature is to get.
+    pub fn new(call: impl Any + Send) -> FeatureMessage {
+        FeatureMessage(Box::new(call))
+    }
+
+    /// What is inside, if it is of that type.
+    pub fn peek<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+
+    /// Opens it; `None` where it is of another type.
+    pub fn open<T: Any>(self) -> Option<T> {
+        self.0.downcast().ok().map(|call| *call)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

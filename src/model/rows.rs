@@ -1,12 +1,13 @@
 //! The rows and blocks of the kernel: users, rooms, verbs, figures, and lines that were said before.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use crate::model::event::{Block, Envelope};
+use crate::model::event::{Block, Envelope, Rows};
 use crate::model::names::{Name, RoomName};
 use crate::model::parts::Parts;
 use crate::model::roles::Role;
-use crate::model::row::Row;
+use crate::model::row::{Row, Table};
 use crate::model::text::Text;
 use crate::model::verb::Verb;
 use crate::model::zone::Zone;
@@ -130,6 +131,47 @@ impl Row for Stat {
 
     fn cost(&self) -> usize {
         LINE
+    }
+}
+
+impl Block {
+    /// Rows about no room, and nothing more.
+    pub fn new(kind: &'static str, rows: impl Table) -> Block {
+        Block::of(kind, Rows::Made(Arc::new(rows)))
+    }
+
+    /// Old lines about no room, and nothing more.
+    pub fn of_lines(kind: &'static str, lines: Vec<Arc<Envelope>>) -> Block {
+        Block::of(kind, Rows::Lines(lines))
+    }
+
+    fn of(kind: &'static str, rows: Rows) -> Block {
+        Block { tag: None, kind, room: None, rows, more: None, head: "".into(), foot: "", is_update: false }
+    }
+}
+
+impl Rows {
+    /// The rows, if they are of this type.
+    pub fn open<R: Row>(&self) -> Option<&[R]> {
+        let Rows::Made(table) = self else { return None };
+        let table: &dyn Any = &**table;
+        table.downcast_ref::<Vec<R>>().map(Vec::as_slice)
+    }
+
+    /// How many server lines they are.
+    pub fn count(&self) -> usize {
+        match self {
+            Rows::Lines(lines) => lines.len(),
+            Rows::Made(table) => table.count(),
+        }
+    }
+
+    /// About how many bytes they have.
+    pub fn cost(&self) -> usize {
+        match self {
+            Rows::Lines(lines) => lines.iter().map(|line| line.cost()).sum(),
+            Rows::Made(table) => table.cost(),
+        }
     }
 }
 

@@ -179,26 +179,6 @@ fn made_visible(c: char) -> char {
     }
 }
 
-/// How many letters must be put in, taken out, changed or swapped with their neighbour to make one word of the other
-/// (optimal string alignment).
-pub(crate) fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut cost = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            cost[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let changed = cost[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let swap = if swapped { cost[i - 2][j - 2] + 1 } else { usize::MAX };
-                changed.min(cost[i - 1][j] + 1).min(cost[i][j - 1] + 1).min(swap)
-            };
-        }
-    }
-    cost[a.len()][b.len()]
-}
-
 impl From<&Text> for Value {
     fn from(text: &Text) -> Value {
         Value::from(text.as_str())

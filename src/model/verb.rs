@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::model::args::Args;
 use crate::model::command::Command;
+use crate::model::looks::edits;
 use crate::model::refusal::Refusal;
-use crate::model::text::{Text, edits};
+use crate::model::text::Text;
 
 /// One row of the table of verbs. It stands beside its parser.
 pub struct Verb {

@@ -1,6 +1,6 @@
 //! One client, from hello to goodbye: a thread that reads it and a thread that writes to it.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,9 +15,9 @@ use crate::model::names::ClientId;
 use crate::net::handle::ServerHandle;
 use crate::net::intake::{Intake, MESSAGES, Next};
 use crate::net::outgoing::{Outgoing, Patience};
-use crate::net::parting::{LINGER, Parting};
+use crate::net::parting::{LINGER, is_timeout, see_off, turn_away};
 use crate::net::queue::{QueueReceiver, queue};
-use crate::net::transport::{Arrival, Transport, bye};
+use crate::net::transport::{Arrival, Link, Transport, prepare};
 use crate::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 
 /// The stack of a client's threads. Nothing in them recurses or keeps more than a page on it.
@@ -26,10 +26,6 @@ pub const STACK: usize = 128 * 1024;
 /// The most bytes of one read: of a client that says a line now and then, and of one that sends much.
 const QUIET: usize = 512;
 const BUSY: usize = 16 * 1024;
-/// A blocked write comes back this often to look at the time.
-const WRITE_TICK: Duration = Duration::from_millis(500);
-/// How often a thread that waits for a peer's end looks at the time.
-const LEAVING_TICK: Duration = Duration::from_millis(20);
 /// How often a reader that is slowed down looks whether the router has dropped its client.
 const PAUSE_TICK: Duration = Duration::from_millis(100);
 
@@ -58,75 +54,6 @@ impl Transport for Threads {
 impl Threads {
     /// How many threads a client has to itself: what a machine can hold depends on it ([`machine`](crate::machine)).
     pub const PER_CLIENT: u64 = 2;
-}
-
-/// What a client's bytes go over: a socket, or something on top of one. One thread reads it and another writes to it.
-pub trait Link: Send + Sync {
-    /// The socket below, for its address, its options and its end.
-    fn socket(&self) -> &TcpStream;
-
-    /// Reads some bytes; 0 is the end of what the peer sends.
-    ///
-    /// # Errors
-    /// As a socket's: a timeout when the socket's own has passed, and [`ErrorKind::Interrupted`] where something came that
-    /// is nothing yet. In both cases the reader looks at the time.
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// Writes some of the bytes and says how many. After an error that was a timeout the same bytes are offered again, for
-    /// some of them may be on their way already.
-    ///
-    /// # Errors
-    /// As a socket's.
-    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
-
-    /// The reader's own few bytes, past whatever the writer is at.
-    ///
-    /// # Errors
-    /// As a socket's.
-    fn answer(&self, bytes: &[u8]) -> io::Result<()>;
-
-    /// Says to the peer that all is written. It is read on.
-    ///
-    /// # Errors
-    /// As a socket's.
-    fn finish(&self) -> io::Result<()>;
-
-    /// Ends the connection in both directions. That it is over already is no error.
-    fn close(&self) {
-        let _closed_already = self.socket().shutdown(Shutdown::Both);
-    }
-
-    /// Whether nothing on the way can read what goes over it.
-    fn is_encrypted(&self) -> bool;
-
-    /// The tickets of the client behind this link, for one that shows how many are out.
-    fn lend(&self, _credits: &Credits) {}
-}
-
-impl Link for TcpStream {
-    fn socket(&self) -> &TcpStream {
-        self
-    }
-
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&mut &*self).read(buffer)
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        (&mut &*self).write(bytes)
-    }
-
-    fn answer(&self, bytes: &[u8]) -> io::Result<()> {
-        (&mut &*self).write_all(bytes)
-    }
-
-    fn finish(&self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-
-    fn is_encrypted(&self) -> bool {
-        false
-    }
 }
 
 /// Serves one client until it is gone, on this thread and one more. Both have ended when it returns.
@@ -190,24 +117,6 @@ pub fn serve(
     link.close();
 }
 
-/// There is a client and no thread to write to it: it hears so from the one that would have read it.
-fn turn_away(link: &impl Link, id: ClientId) {
-    if let Err(error) = link.answer(&bye(Leave::Full)).and_then(|()| link.finish()) {
-        log::debug!("{id}: gone before it was turned away: {error}");
-    }
-    see_off(link, false, || true);
-}
-
-/// Makes a new socket ready for chat, and says where it comes from.
-pub fn prepare(socket: &TcpStream, id: ClientId) -> String {
-    let origin = socket.peer_addr().map_or("gone".into(), |peer| peer.to_string());
-    // Without this a line waits for the acknowledgement of the one before it, 40 ms and more.
-    if let Err(error) = socket.set_nodelay(true).and_then(|()| socket.set_write_timeout(Some(WRITE_TICK))) {
-        log::debug!("{id} ({origin}): {error}");
-    }
-    origin
-}
-
 /// Tells the router that a client is gone, whatever way its reader ends.
 pub struct Departure<'a> {
     /// Which client.
@@ -265,13 +174,11 @@ pub fn read(
                     }
                     Ok(count) => {
                         // A client that sends much is read in large pieces, as long as it lasts.
-                        wanted = if count == buffer.len() {
-                            BUSY
+                        if count == buffer.len() {
+                            wanted = BUSY;
                         } else if count <= QUIET {
-                            QUIET
-                        } else {
-                            wanted
-                        };
+                            wanted = QUIET;
+                        }
                         bytes = &buffer[..count];
                     }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -297,40 +204,6 @@ fn arm(socket: &TcpStream, id: ClientId, wait: Duration, armed: &mut Option<Dura
             Err(error) => log::debug!("{id}: cannot set its deadline: {error}"),
         }
     }
-}
-
-/// Reads away what the peer still sends, so that closing does not turn into a reset that eats our last words. `is_closed` says
-/// whether all of those are written and our side is closed. The connection is to be closed when this and the writing has ended.
-pub fn see_off(link: &impl Link, at_end: bool, is_closed: impl Fn() -> bool) {
-    if at_end || link.socket().set_read_timeout(Some(LEAVING_TICK)).is_err() {
-        return;
-    }
-    let (mut parting, mut buffer) = (Parting::default(), vec![0; BUSY]);
-    loop {
-        if !parting.is_closed() && is_closed() {
-            parting.closed(Instant::now());
-        }
-        if parting.reads() {
-            match link.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(count) => parting.heard(count, Instant::now()),
-                // Something has come that is nothing yet.
-                Err(error) if error.kind() == ErrorKind::Interrupted => parting.heard(0, Instant::now()),
-                Err(error) if is_timeout(&error) => {}
-                Err(_) => return,
-            }
-        } else {
-            thread::sleep(LEAVING_TICK);
-        }
-        // Only behind the read: what came while this thread did not get to run counts.
-        if parting.is_over(Instant::now()) {
-            return;
-        }
-    }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 // ---- writing ----

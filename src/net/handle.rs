@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -24,15 +23,15 @@ use crate::sync::{Arc, Mutex, MutexGuard};
 #[derive(Clone)]
 pub struct ServerHandle {
     inbox: SyncSender<Message>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     live: Arc<Live>,
     addr: SocketAddr,
     verbs: &'static Verbs,
     registry: Registry,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     connections: Arc<Connections>,
     next_id: AtomicU64,
     stop: AtomicBool,
@@ -41,19 +40,19 @@ struct Shared {
 }
 
 /// What the parts of the server have left here.
-struct Parts {
+pub(super) struct Parts {
     /// Of all listeners: a thread that is blocked in accept is woken at the end.
-    listeners: Vec<SocketAddr>,
+    pub(super) listeners: Vec<SocketAddr>,
     /// For doors, at most one of each type.
-    shares: Vec<std::sync::Arc<Share>>,
-    samplers: Vec<std::sync::Arc<Sampler>>,
+    pub(super) shares: Vec<std::sync::Arc<Share>>,
+    pub(super) samplers: Vec<std::sync::Arc<Sampler>>,
 }
 
-type Share = dyn Any + Send + Sync;
+pub(super) type Share = dyn Any + Send + Sync;
 /// Looks at a command before the router gets it.
-type Sampler = dyn Fn(&Verb) + Send + Sync;
+pub(super) type Sampler = dyn Fn(&Verb) + Send + Sync;
 /// Writes figures behind a text.
-type Figures = dyn Fn(&mut String) + Send + Sync;
+pub(super) type Figures = dyn Fn(&mut String) + Send + Sync;
 
 impl ServerHandle {
     /// A handle to a server that listens on `addr`, and whose router reads the other end of `inbox`.
@@ -175,57 +174,11 @@ impl ServerHandle {
         self.shared.connections.sockets()
     }
 
-    // ---- parts ----
-
-    /// Another listener of this server. At the end a connection to it wakes the thread that is blocked in its accept.
-    pub fn wake_at_the_end(&self, listener: SocketAddr) {
-        self.shared.parts().listeners.push(listener);
-    }
-
-    /// Lets doors find something by its type ([`find`](Self::find)): a part calls this when it joins the server.
-    pub fn share<T: Send + Sync + 'static>(&self, what: std::sync::Arc<T>) {
-        self.shared.parts().shares.push(what);
-    }
-
-    /// What a part of this server has shared, if it has such a part.
-    pub fn find<T: Send + Sync + 'static>(&self) -> Option<std::sync::Arc<T>> {
-        self.shared.parts().shares.iter().find_map(|share| share.clone().downcast().ok())
-    }
-
-    /// Has `sample` called for each command of a [sampled](Verb::sampled) verb, on the thread of the client that sends it and before
-    /// the router gets it.
-    pub fn sample_by(&self, sample: impl Fn(&Verb) + Send + Sync + 'static) {
-        self.shared.parts().samplers.push(std::sync::Arc::new(sample));
-    }
-
     // ---- figures ----
 
     /// The server's counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
-    }
-
-    /// Adds to the figures for Prometheus: `figures` is called each time that they are asked for, on a thread that does nothing
-    /// else, and writes behind what is there ([`Exposition`](crate::metrics::exposition::Exposition) knows how). It must be quick,
-    /// and use other names than those before it. It lives as long as the server, so it should not hold a handle to it.
-    pub fn add_figures(&self, figures: impl Fn(&mut String) + Send + Sync + 'static) {
-        self.shared.figures().push(Box::new(figures));
-    }
-
-    /// All figures, for Prometheus: the server's own and those that were added.
-    pub fn figures(&self) -> String {
-        let mut text = String::new();
-        self.shared.metrics.append(&mut text);
-        for add in self.shared.figures().iter() {
-            let mut own = String::new();
-            if catch_unwind(AssertUnwindSafe(|| add(&mut own))).is_ok() {
-                text.push_str(&own);
-            } else {
-                Metrics::count(&self.shared.metrics.panics);
-                log::error!("a part's figures panicked and are left out; the panic's own message stands above");
-            }
-        }
-        text
     }
 
     /// Counts and logs a panic that was caught while serving a client: `doing` is what was done, as in `reading it`.
@@ -291,11 +244,11 @@ impl ServerHandle {
 impl Shared {
     // Nothing behind either lock can be half done: the lists are only ever added to.
 
-    fn parts(&self) -> MutexGuard<'_, Parts> {
+    pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn figures(&self) -> MutexGuard<'_, Vec<Box<Figures>>> {
+    pub(super) fn figures(&self) -> MutexGuard<'_, Vec<Box<Figures>>> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -689,6 +689,52 @@ mod tests {
     }
 
     #[test]
+    fn what_the_peer_had_begun_when_it_ended_is_a_line() {
+        let mut desk = Desk::new();
+        let mut ani = desk.connect(1, Box::new(Quick));
+        assert_eq!(desk.play(&mut ani, b"JOIN:ani"), 0, "it may go on");
+        assert!(!desk.handle.registry().is_signed_on(ClientId(1)));
+        ani.end();
+        assert_eq!(desk.play(&mut ani, b""), 1);
+        assert!(desk.handle.registry().is_signed_on(ClientId(1)));
+    }
+
+    #[test]
+    fn bytes_come_to_the_same_requests_however_they_are_cut() {
+        let bytes = b"JOIN:ani\r\n\r\nhello\n/join #tea\r\n";
+        for size in 1..=bytes.len() {
+            let mut desk = Desk::new();
+            let mut ani = desk.connect(1, Box::new(Quick));
+            let asked: usize = bytes.chunks(size).map(|part| desk.play(&mut ani, part)).sum();
+            assert_eq!(asked, 3, "{size} bytes at a time");
+            assert!(desk.handle.registry().is_signed_on(ClientId(1)));
+        }
+    }
+
+    #[test]
+    fn one_message_has_at_most_so_many_requests() {
+        let mut desk = Desk::new();
+        let mut ani = desk.connect(1, Box::new(Quick));
+        desk.play(&mut ani, b"JOIN:ani\n");
+        let lines = b"hello\n".repeat(2 * REQUESTS + 1);
+        let (mut bytes, mut sizes) = (&lines[..], Vec::new());
+        loop {
+            match ani.next(&mut bytes, desk.began) {
+                Next::Send(message) => {
+                    if let Message::Requests(_, requests, _) = &message {
+                        sizes.push(requests.len());
+                    }
+                    desk.router.turn([message], desk.now);
+                }
+                Next::Read(_) => break,
+                _ => {}
+            }
+        }
+        assert!(sizes.iter().all(|size| *size <= REQUESTS), "{sizes:?}");
+        assert_eq!(sizes.iter().sum::<usize>(), 2 * REQUESTS + 1, "and none is lost: {sizes:?}");
+    }
+
+    #[test]
     fn both_readings_of_a_line_count() {
         let request = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         assert!(has_long_answer(&request("/bans *")) && has_long_answer(&request("join:ani")));

@@ -4,7 +4,13 @@
 //! words away before the peer has read them (RFC 1122, 4.2.2.13). `printf '...' | nc` sends lines that it did not wait with. So
 //! when all is said our side is closed, and what still comes is read away for a while. Every transport asks a [`Parting`] how long.
 
+use std::io::{self, ErrorKind};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::model::event::Leave;
+use crate::model::names::ClientId;
+use crate::net::transport::{Link, bye};
 
 /// After this long without a byte of a peer that knows of the end, nothing is on its way any more.
 pub const LINGER: Duration = Duration::from_millis(200);
@@ -12,6 +18,11 @@ pub const LINGER: Duration = Duration::from_millis(200);
 pub const LONGEST: Duration = Duration::from_secs(2);
 /// So many bytes are read away at most: more than a system keeps in its buffers for one connection. What comes beyond waits there.
 pub const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// How often a thread that waits for a peer's end looks at the time.
+const LEAVING_TICK: Duration = Duration::from_millis(20);
+/// The most bytes of one read of what is thrown away.
+const READ: usize = 16 * 1024;
 
 /// The end of one connection. It knows no socket and no clock.
 #[derive(Clone, Copy, Default)]
@@ -60,6 +71,49 @@ impl Parting {
     pub fn is_over(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| now >= until)
     }
+}
+
+/// There is a client and no thread to write to it: it hears so from the one that would have read it.
+pub(super) fn turn_away(link: &impl Link, id: ClientId) {
+    if let Err(error) = link.answer(&bye(Leave::Full)).and_then(|()| link.finish()) {
+        log::debug!("{id}: gone before it was turned away: {error}");
+    }
+    see_off(link, false, || true);
+}
+
+/// Reads away what the peer still sends, so that closing does not turn into a reset that eats our last words. `is_closed` says
+/// whether all of those are written and our side is closed. The connection is to be closed when this and the writing has ended.
+pub fn see_off(link: &impl Link, at_end: bool, is_closed: impl Fn() -> bool) {
+    if at_end || link.socket().set_read_timeout(Some(LEAVING_TICK)).is_err() {
+        return;
+    }
+    let (mut parting, mut buffer) = (Parting::default(), vec![0; READ]);
+    loop {
+        if !parting.is_closed() && is_closed() {
+            parting.closed(Instant::now());
+        }
+        if parting.reads() {
+            match link.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => parting.heard(count, Instant::now()),
+                // Something has come that is nothing yet.
+                Err(error) if error.kind() == ErrorKind::Interrupted => parting.heard(0, Instant::now()),
+                Err(error) if is_timeout(&error) => {}
+                Err(_) => return,
+            }
+        } else {
+            thread::sleep(LEAVING_TICK);
+        }
+        // Only behind the read: what came while this thread did not get to run counts.
+        if parting.is_over(Instant::now()) {
+            return;
+        }
+    }
+}
+
+/// Whether a socket's own timeout has passed, and no more than that.
+pub(super) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 #[cfg(all(test, not(shuttle)))]

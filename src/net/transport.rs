@@ -1,10 +1,11 @@
-//! What carries the bytes of clients, and a connection that it is given.
+//! What carries the bytes of clients, what they go over, and a connection that is let in.
 
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::thread::Scope;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::chat::ticket::Credits;
 use crate::model::event::{Envelope, Event, Leave, Wire};
 use crate::model::names::ClientId;
 use crate::model::now::Now;
@@ -12,6 +13,9 @@ use crate::net::connections::{Permit, TurnedAway};
 use crate::net::handle::ServerHandle;
 use crate::protocol::render::render;
 use crate::sync::Arc;
+
+/// A blocked write comes back this often to look at the time.
+const WRITE_TICK: Duration = Duration::from_millis(500);
 
 /// What carries the bytes of clients: two threads for each in this package, other ways in crates that build on it.
 pub trait Transport: Sync {
@@ -39,6 +43,75 @@ pub trait Transport: Sync {
     }
 }
 
+/// What a client's bytes go over: a socket, or something on top of one. One thread reads it and another writes to it.
+pub trait Link: Send + Sync {
+    /// The socket below, for its address, its options and its end.
+    fn socket(&self) -> &TcpStream;
+
+    /// Reads some bytes; 0 is the end of what the peer sends.
+    ///
+    /// # Errors
+    /// As a socket's: a timeout when the socket's own has passed, and [`io::ErrorKind::Interrupted`] where something came that
+    /// is nothing yet. In both cases the reader looks at the time.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes some of the bytes and says how many. After an error that was a timeout the same bytes are offered again, for
+    /// some of them may be on their way already.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// The reader's own few bytes, past whatever the writer is at.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn answer(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Says to the peer that all is written. It is read on.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn finish(&self) -> io::Result<()>;
+
+    /// Ends the connection in both directions. That it is over already is no error.
+    fn close(&self) {
+        let _closed_already = self.socket().shutdown(Shutdown::Both);
+    }
+
+    /// Whether nothing on the way can read what goes over it.
+    fn is_encrypted(&self) -> bool;
+
+    /// The tickets of the client behind this link, for one that shows how many are out.
+    fn lend(&self, _credits: &Credits) {}
+}
+
+impl Link for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&mut &*self).read(buffer)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&mut &*self).write(bytes)
+    }
+
+    fn answer(&self, bytes: &[u8]) -> io::Result<()> {
+        (&mut &*self).write_all(bytes)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        false
+    }
+}
+
 /// A connection that was let in. It has its place in the server until this is dropped.
 pub struct Arrival {
     /// The client's number.
@@ -48,6 +121,16 @@ pub struct Arrival {
     /// When it was taken: the sign-on limit counts from there.
     pub accepted: Instant,
     pub(super) _permit: Permit,
+}
+
+/// Makes a new socket ready for chat, and says where it comes from.
+pub fn prepare(socket: &TcpStream, id: ClientId) -> String {
+    let origin = socket.peer_addr().map_or("gone".into(), |peer| peer.to_string());
+    // Without this a line waits for the acknowledgement of the one before it, 40 ms and more.
+    if let Err(error) = socket.set_nodelay(true).and_then(|()| socket.set_write_timeout(Some(WRITE_TICK))) {
+        log::debug!("{id} ({origin}): {error}");
+    }
+    origin
 }
 
 /// The last line to a client that the router does not know.

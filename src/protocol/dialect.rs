@@ -14,6 +14,7 @@ use crate::model::spam::PASTE_UNIT;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::PASTE;
+use crate::protocol::foreign::foreign;
 use crate::protocol::parse;
 use crate::protocol::render::look::Look;
 use crate::protocol::screen::Screen;
@@ -216,7 +217,7 @@ impl Decoder for LineDecoder {
     fn decode(&mut self, line: &[u8]) -> Decoded {
         self.lines += 1;
         if self.lines == 1
-            && let Some(foreign) = parse::foreign(line)
+            && let Some(foreign) = foreign(line)
         {
             return Decoded::Leave(Leave::Foreign(foreign));
         }
@@ -266,7 +267,7 @@ impl Decoder for LineDecoder {
     }
 
     fn glance(&self, begun: &[u8]) -> Option<Leave> {
-        let foreign = (self.lines == 0).then(|| parse::foreign(begun)).flatten()?;
+        let foreign = (self.lines == 0).then(|| foreign(begun)).flatten()?;
         // Of the others the whole line is wanted; these two have no lines.
         matches!(foreign, Foreign::Tls | Foreign::Socks).then_some(Leave::Foreign(foreign))
     }

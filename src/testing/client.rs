@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::setup::DEADLINE;
 use super::stage::matches;
-use crate::net::connection::Link;
+use crate::net::transport::Link;
 
 /// How the clients of a test reach their server.
 pub trait Dial {

@@ -12,19 +12,19 @@ use crate::features::archive::kept::Kept;
 use crate::features::figures::Exporter;
 use crate::features::files::Files;
 use crate::features::files::door::FileDoor;
-use crate::features::lab::watched;
+use crate::features::lab::watched::{self, WatchedThreads};
 use crate::features::message::Call;
-use crate::net::connection::{Link, Threads};
+use crate::net::connection::Threads;
 use crate::net::server::{ServerHandle, Transport};
+use crate::net::transport::Link;
 
 /// What is tested: a transport, and how the clients of a test reach it.
 #[derive(Clone, Copy)]
 pub struct Engine {
-    run: fn(Server) -> io::Result<()>,
+    /// Runs a server on the transport, or on a lab's own threads if it has a lab and they serve the same clients.
+    run: fn(Server, Option<WatchedThreads>) -> io::Result<()>,
     dial: fn(SocketAddr) -> Arc<dyn Link>,
     heard: fn(String) -> String,
-    /// Whether its clients come by TCP and nothing else, so that a lab's own threads can serve them.
-    is_plain: bool,
 }
 
 impl Engine {
@@ -33,12 +33,18 @@ impl Engine {
 
     /// A transport whose clients come by TCP and nothing else.
     pub const fn of<T: Transport + Default>() -> Engine {
-        Engine { is_plain: true, ..Engine::reached_by::<T, Plain>() }
+        Engine {
+            run: |server, watched| match watched {
+                Some(watched) => server.run_on(&watched),
+                None => server.run_on(&T::default()),
+            },
+            ..Engine::reached_by::<T, Plain>()
+        }
     }
 
     /// A transport that its clients reach by `D`.
     pub const fn reached_by<T: Transport + Default, D: Dial>() -> Engine {
-        Engine { run: |server| server.run_on(&T::default()), dial: D::dial, heard: D::heard, is_plain: false }
+        Engine { run: |server, _| server.run_on(&T::default()), dial: D::dial, heard: D::heard }
     }
 
     /// Starts a server with [`quick`] settings.
@@ -70,10 +76,7 @@ impl Engine {
             server.with(Kept::new(store, contents, policy));
         }
         let watched = watched::open(&mut server);
-        let run = move || match watched {
-            Some(watched) if self.is_plain => server.run_on(&watched),
-            _ => (self.run)(server),
-        };
+        let run = move || (self.run)(server, watched);
         let thread = thread::Builder::new().name("server".into()).spawn(run).expect("a thread for the server");
         TestServer { handle, figures, thread: Some(thread), dial: self.dial }
     }

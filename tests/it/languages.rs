@@ -122,6 +122,90 @@ fn each_language_leads_to_the_other() {
     }
 }
 
+/// docs/lessons/README.md has one language above the other; a command of the lower one asks for its language.
+#[test]
+fn the_halves_of_the_list_of_lessons_say_the_same() {
+    let page = read("lessons/README.md");
+    let (_, halves) = page.split_once("**English.**").expect("an English half");
+    let (english, rest) = halves.split_once("**Bahasa Indonesia.**").expect("an Indonesian half");
+    let (indonesian, _) = rest.split_once("\n| program |").expect("the table");
+    let indonesian = indonesian.replace(" -- --id --", " -- --").replace(" -- --id ", " ");
+    let [one, other] = [english, &indonesian].map(frame);
+    assert!(one.blocks.len() > 1 && one.links.len() > 3);
+    assert_eq!(one.blocks, other.blocks, "programs");
+    assert_eq!(one.figures, other.figures, "figures");
+    assert_eq!(one.links, other.links, "links");
+}
+
+/// The words of a paper in lower case, without its programs, what stands in backticks, and the targets of links.
+fn prose(paper: &str) -> String {
+    let mut prose = String::new();
+    let mut is_program = false;
+    for line in paper.lines() {
+        is_program ^= line.starts_with("```");
+        if !is_program {
+            let (words, _) = without_links(line);
+            words.split('`').step_by(2).for_each(|piece| prose += piece);
+            prose.push('\n');
+        }
+    }
+    prose.to_lowercase()
+}
+
+/// Where these words stand as whole words; what follows a hyphen belongs to the word before it.
+fn has_words(prose: &str, words: &str) -> bool {
+    let ends = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || "_/.".contains(c));
+    prose.match_indices(words).any(|(at, _)| {
+        let behind = prose[at + words.len()..].trim_start_matches('.').chars().next();
+        ends(prose[..at].chars().next_back()) && ends(behind)
+    })
+}
+
+/// `9.8`, which Indonesian writes `9,8`; `1.000` is a thousand, and `Fase 1.2` and an address are no numbers.
+fn has_decimal_point(line: &str) -> bool {
+    line.split([' ', '(', ')']).zip([""].into_iter().chain(line.split([' ', '(', ')']))).any(|(word, before)| {
+        let word = word.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let is_number = word.split_once('.').is_some_and(|(whole, rest)| {
+            let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            is_digits(whole) && is_digits(rest) && rest.len() != 3
+        });
+        is_number && before != "fase" && before != "tls"
+    })
+}
+
+#[test]
+fn the_indonesian_papers_have_one_word_for_one_thing() {
+    let readme = read("lessons/README.md");
+    let (_, glossary) = readme.split_once("| not · bukan |").expect("a glossary");
+    let rows: Vec<Vec<&str>> =
+        glossary.lines().skip(2).map(|row| row.trim_matches(['|', ' ']).split(" | ").collect()).collect();
+    assert!(rows.len() > 10, "the glossary has lost some");
+    let mut papers: Vec<(String, String)> = pairs().into_iter().map(|(_, path)| (path.clone(), read(&path))).collect();
+    let (_, half) = readme.split_once("**Bahasa Indonesia.**").expect("an Indonesian half");
+    papers.push(("lessons/README.md".into(), half.split("\n| program |").next().unwrap_or_default().into()));
+    let mut found = Vec::new();
+    for (path, paper) in papers {
+        let prose = prose(&paper);
+        for row in &rows {
+            let [_, right, wrong, _] = row[..] else { panic!("four cells: {row:?}") };
+            for wrong in wrong.split(", ").filter(|wrong| has_words(&prose, wrong)) {
+                found.push(format!("docs/{path}: {wrong}; the word is {right}"));
+            }
+        }
+        let points = prose.lines().filter(|line| has_decimal_point(line));
+        found.extend(points.map(|line| format!("docs/{path}: a decimal has a comma: {line}")));
+    }
+    assert!(found.is_empty(), "the glossary of docs/lessons/README.md:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_word_is_found_whole_and_in_the_text_only() {
+    let text = prose("Kunci `socket` [x](socket.md) dari WebSocket, terkunci.\n```\nkunci\n```\nKotak masuk-nya");
+    assert!(has_words(&text, "kunci") && has_words(&text, "kotak masuk"));
+    assert!(!has_words(&text, "socket") && !has_words(&prose("`kunci` terkunci"), "kunci"));
+    assert!(has_decimal_point("| 9.8 ms |") && !has_decimal_point("fase 1.2: 127.0.0.1, 1.000, 9,8 ms."));
+}
+
 #[test]
 fn a_frame_is_what_a_translation_keeps() {
     let english = frame("# A\n\n1,000 of [it](x.en.md#how), 0.5 s\n\n```sh\ncargo run   # now\n```\n## B\n");

@@ -59,12 +59,12 @@ pub(crate) const CARD_FILES: &[&str] = &[
 /// Modules that files of the card use and a reader looks up where a name needs it: tables, small types, and what lies beside a line's
 /// way. Each with the reason.
 pub(crate) const LOOKED_UP: &[(&str, &str)] = &[
-    ("model::args", "the cursor over a verb's arguments"),
     ("model::code", "the table of codes"),
     ("model::done", "what an `OK` says"),
     ("model::feature", "a feature's command or event, sealed"),
     ("model::file", "a file on a line"),
     ("model::glyph", "letters and their width"),
+    ("model::hasher", "how maps spread the numbers of clients"),
     ("model::leave", "the reasons of an end, and their words"),
     ("model::looks", "names that look alike"),
     ("model::parts", "a list in pieces"),
@@ -75,11 +75,19 @@ pub(crate) const LOOKED_UP: &[(&str, &str)] = &[
     ("model::spam", "the words of a limit"),
     ("model::verb", "the form of a row of the table of verbs"),
     ("model::verbs", "the kernel's rows of it"),
+    ("model::wire", "a word for each form of bytes"),
     ("model::zone", "an offset to UTC"),
 ];
 
-/// Modules of `net` that a line passes without being changed, or that it does not pass.
+/// Modules of `chat` and `net` that a line passes without being changed, or that it does not pass.
 const BESIDE: &[(&str, &str)] = &[
+    ("chat::errors", "the pace of a client that is refused again and again"),
+    ("chat::options", "what a client chose, in fields"),
+    ("chat::roster", "what doors and figures ask the registry"),
+    ("chat::router::help", "what HELP and STATS show"),
+    ("chat::router::settings", "the router's settings, in a list"),
+    ("chat::router::tick", "what time alone brings"),
+    ("chat::router::taps", "who watches in public, and changes nothing"),
     ("net", "the list of modules"),
     ("net::accepting", "how a socket is taken"),
     ("net::bucket", "the pace, in numbers"),
@@ -87,15 +95,17 @@ const BESIDE: &[(&str, &str)] = &[
     ("net::intake", "what a reader decides, without its socket"),
     ("net::live", "settings that change"),
     ("net::outgoing", "what a writer decides, without its socket"),
+    ("net::parts", "what those leave with the handle"),
     ("net::part", "what else a server is made of"),
     ("net::parting", "the end of a socket"),
     ("net::transport", "the seam to other engines"),
+    ("net::waking", "a queue's end for other engines"),
     ("net::turning_away", "a full server's goodbye"),
 ];
 
-/// The most code lines of the card, which is to become 3,600; and of all of `model` and `chat`.
-const CARD: usize = 4_060;
-const MODEL_AND_CHAT: usize = 4_950;
+/// The most code lines of the card, and of all of `model` and `chat`.
+const CARD: usize = 3_600;
+const MODEL_AND_CHAT: usize = 5_020;
 
 /// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
 const SLACK: usize = 6;
@@ -168,7 +178,7 @@ fn the_card_is_read_in_an_afternoon() {
     let said: usize = said.replace(',', "").parse().expect("README.md says: N code lines.");
     assert!(card.abs_diff(said) <= said / 20, "the card has {card} code lines, but README.md says {said}");
     let found: Vec<String> =
-        [wrong("the card", card, Some(CARD), 3_600), wrong("model and chat", all, Some(MODEL_AND_CHAT), 0)]
+        [wrong("the card", card, Some(CARD), 0), wrong("model and chat", all, Some(MODEL_AND_CHAT), 0)]
             .into_iter()
             .flatten()
             .collect();

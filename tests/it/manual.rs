@@ -240,6 +240,49 @@ fn every_verb_is_refused_as_the_manual_says() {
     is_written("refusals of each verb", &format!("\n| verb | codes |\n| --- | --- |\n{rows}\n"));
 }
 
+/// The pairs of `OK` that the transcripts see are those of the rows of the table: a row has none that no transcript sees.
+#[test]
+fn every_verb_is_answered_as_the_manual_says() {
+    let mut seen: BTreeMap<&str, BTreeSet<String>> = VERBS.iter().map(|verb| (verb.name, BTreeSet::new())).collect();
+    for line in played().lines() {
+        let Some((_, head)) = line.split_once("< * OK ") else { continue };
+        let head = head.split(": ").next().unwrap_or_default();
+        let (verb, pairs) = head.split_once(' ').unwrap_or((head, ""));
+        let keys = pairs.split(' ').filter_map(|pair| pair.split_once('=')).map(|(key, _)| key.to_string());
+        let Some(of) = seen.get_mut(verb.trim_end_matches(':')) else { continue };
+        of.extend(keys.filter(|key| key != "tag"));
+    }
+    let mut told: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut before = BTreeSet::new();
+    for row in table(&section("4. Verbs"), "| verb | slash | does | answer |") {
+        let (verbs, keys) = (verbs_of(&row), answered(&row));
+        let is_as_before = row.last().is_some_and(|answer| answer.starts_with("likewise"));
+        before = if is_as_before { before.union(&keys).cloned().collect() } else { keys };
+        for key in &before {
+            let is_seen = verbs.iter().any(|verb| seen[verb.name].contains(key));
+            assert!(is_seen, "no transcript sees {key}= in an answer of {}", row[0]);
+        }
+        verbs.iter().for_each(|verb| told.entry(verb.name).or_default().extend(before.iter().cloned()));
+    }
+    // `WHY` shows what the refusal had, and `OPT` the pairs that it was given.
+    for (verb, keys) in seen.iter().filter(|(verb, _)| !["WHY", "OPT"].contains(verb)) {
+        let missing: Vec<&String> = keys.difference(&told[verb]).collect();
+        assert!(missing.is_empty(), "PROTOCOL.md does not say that {verb} is answered with {missing:?}");
+    }
+}
+
+/// The verbs that a row of the table is for.
+fn verbs_of(row: &[String]) -> Vec<&'static Verb> {
+    VERBS.iter().filter(|verb| row[0].contains(&format!("`{}:", verb.name))).collect()
+}
+
+/// The keys of the pairs of `OK` that a row of the table names.
+fn answered(row: &[String]) -> BTreeSet<String> {
+    let forms = row[row.len() - 1].split('`').skip(1).step_by(2).filter_map(|form| form.strip_prefix("OK"));
+    let pairs = forms.flat_map(|pairs| pairs.split([' ', '[', ']']));
+    pairs.filter_map(|pair| Some(pair.split_once('=')?.0.to_string())).collect()
+}
+
 #[test]
 fn every_verb_is_played_and_every_refusal_is_seen() {
     let played = played();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::layers::root;
 use crate::lengths::{CARD_FILES, LOOKED_UP};
 
 const PAGES: [&str; 2] = ["docs/phases.md", "docs/fase.md"];
@@ -108,7 +109,11 @@ fn reading_path(page: &str) -> (Vec<String>, Vec<String>) {
     let (mut path, mut looked_up) = (Vec::new(), Vec::new());
     for row in rows(part.expect("a part on the card")) {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [place, question, answer] = cells[..] else { panic!("place, question, answer: {row}") };
+        let (place, question, length, answer) = match cells[..] {
+            [place, question, length, answer] => (place, question, Some(length), answer),
+            [place, question, answer] => (place, question, None, answer),
+            _ => panic!("place, question, length, answer: {row}"),
+        };
         assert!(question.ends_with('?'), "no question: {row}");
         let found = references(answer);
         assert!(found.len() == 1 && !found[0].1.is_empty(), "one file, and where in it the answer stands: {row}");
@@ -116,6 +121,9 @@ fn reading_path(page: &str) -> (Vec<String>, Vec<String>) {
         if place == "–" {
             looked_up.push(module);
         } else {
+            let (length, said) = (root().modules[&module].code_lines, length.map(str::parse::<usize>));
+            let is_near = said.clone().is_some_and(|said| said.is_ok_and(|said| said.abs_diff(length) <= 10));
+            assert!(is_near, "{module} has {length} code lines, and not {said:?}");
             path.push(module);
             assert_eq!(place, path.len().to_string(), "{row}");
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use chat_conformance::folders::{entries, files_below};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -42,23 +43,9 @@ pub(crate) fn packages() -> &'static [Package] {
     })
 }
 
-/// What lies in a directory, in an order.
-fn entries(dir: &Path) -> Vec<PathBuf> {
-    let read = fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
-    let mut paths: Vec<PathBuf> = read.map(|entry| entry.expect("an entry").path()).collect();
-    paths.sort();
-    paths
-}
-
 /// The Rust files below a directory, at any depth.
 pub(crate) fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
-    for path in entries(dir) {
-        if path.is_dir() {
-            rust_files(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
+    files.extend(files_below(dir, &["rs"], &|_| false));
 }
 
 fn package(root: &Path, dir: &Path) -> Package {

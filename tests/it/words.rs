@@ -2,7 +2,9 @@
 //! are counted here, and the numbers may only go down.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use chat_conformance::folders::files_below;
 
 /// Words that stand for a subject without naming it.
 const WORDS: &[&str] = &["somebody", "someone", "nobody", "whoever", "anybody", "anyone", "everybody", "everyone"];
@@ -55,27 +57,17 @@ fn lines_with_a_word(text: &str) -> usize {
 }
 
 /// The files of the repository that hold text, without builds, hidden folders and the list of these words.
-fn texts(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with('.') || name.starts_with("target") || name == "node_modules" || name == "words.rs" {
-            continue;
-        }
-        if path.is_dir() {
-            texts(&path, found);
-        } else if path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending)) {
-            found.push(path);
-        }
-    }
+fn texts(root: &Path) -> Vec<PathBuf> {
+    files_below(root, ENDINGS, &|name| {
+        name.starts_with('.') || name.starts_with("target") || name == "node_modules" || name == "words.rs"
+    })
 }
 
 #[test]
 fn a_text_names_its_subject() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (mut files, mut counts) = (Vec::new(), std::collections::BTreeMap::<String, usize>::new());
-    texts(root, &mut files);
-    for file in files {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for file in texts(root) {
         let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let path = file.strip_prefix(root).expect("a file of this workspace");
         *counts.entry(group(path)).or_default() += lines_with_a_word(&text);

@@ -96,6 +96,9 @@ struct Compare {
     /// Takes our servers as they were built last
     #[arg(long)]
     no_build: bool,
+    /// Takes our servers from this folder and builds nothing: the figures are those of another build
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_build")]
+    programs: Option<PathBuf>,
 }
 
 impl Compare {
@@ -118,7 +121,13 @@ impl Compare {
     }
 
     fn build(&self) -> Result<(), Failure> {
-        if self.no_build { Ok(()) } else { servers::build() }
+        if let Some(folder) = &self.programs {
+            // As a whole path, for a server starts in a folder of its own.
+            servers::take_from(&folder.canonicalize().map_err(|e| Failure(format!("{}: {e}", folder.display())))?);
+        } else if !self.no_build {
+            servers::build()?;
+        }
+        Ok(())
     }
 }
 

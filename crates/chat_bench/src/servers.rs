@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -287,8 +288,24 @@ fn installed(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// A program of ours, in its release build.
+/// Where our servers are taken from, if not from the release build.
+static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on our servers are those of this folder, whatever build they are of. The first call decides.
+pub fn take_from(folder: &Path) {
+    PROGRAMS.get_or_init(|| folder.to_path_buf());
+}
+
+/// A program of ours, in its release build or where [`take_from`] says.
 fn built(program: &str) -> Result<PathBuf, Failure> {
+    if let Some(folder) = PROGRAMS.get() {
+        let path = folder.join(program);
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(Failure(format!("{program} is not in {}", folder.display())))
+        };
+    }
     let own = std::env::current_exe()?;
     let places = own.ancestors().skip(1).map(|folder| folder.join("release").join(program));
     let found = places.into_iter().find(|path| path.is_file());

@@ -14,6 +14,7 @@
 
 pub mod comfort;
 pub mod fairness;
+pub mod folders;
 pub mod goodbyes;
 pub mod invariants;
 pub mod lifecycle;

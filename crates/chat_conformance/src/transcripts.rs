@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chat_server::testing::Engine;
 
+use crate::folders::files_below;
 use crate::play::play;
 use crate::tcp::Tcp;
 
@@ -16,26 +17,14 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// # Panics
 /// There is none.
 pub fn files() -> Vec<(String, String)> {
-    let mut paths = Vec::new();
-    find(&Path::new(ROOT).join("tests/transcripts"), &mut paths);
-    find(&Path::new(ROOT).join("src/features"), &mut paths);
+    let below = |folder| files_below(&Path::new(ROOT).join(folder), &["chat"], &|_| false);
+    let mut paths = [below("tests/transcripts"), below("src/features")].concat();
     // A kernel without features says other words here and there: tests/it/kernel.rs plays these.
     paths.retain(|path| !path.parent().is_some_and(|folder| folder.ends_with("tests/transcripts/kernel")));
     paths.sort();
     assert!(paths.len() > 20, "no transcripts");
     let text = |path: &PathBuf| fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     paths.iter().map(|path| (path.display().to_string(), text(path))).collect()
-}
-
-fn find(folder: &Path, found: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
-        if path.is_dir() {
-            find(&path, found);
-        } else if path.extension().is_some_and(|kind| kind == "chat") {
-            found.push(path);
-        }
-    }
 }
 
 /// Those that a real server plays, whose clock goes by itself: the others move it, edit the settings, or say where a client is.

@@ -23,7 +23,9 @@ use chat_server::chat::ticket::Credits;
 use chat_server::model::event::Leave;
 use chat_server::net::connection::{self, Departure, STACK};
 use chat_server::net::intake::{Intake, MESSAGES};
+use chat_server::net::parting;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::transport;
 use chat_server::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 
 mod linger;
@@ -69,7 +71,7 @@ impl Direct {
         drop(intake);
         exit.awake();
         // The router has let go by now or will at once. What it left to write is written, or its time is over.
-        connection::see_off(&**socket, at_end, || exit.is_over());
+        parting::see_off(&**socket, at_end, || exit.is_over());
         exit.wait();
         let _closed_already = socket.shutdown(Shutdown::Both);
     }
@@ -85,7 +87,7 @@ impl Direct {
         handle: &ServerHandle,
     ) -> (Box<Intake<D>>, Exit<E>) {
         let Arrival { id, socket, accepted, .. } = arrival;
-        let origin = connection::prepare(socket, *id);
+        let origin = transport::prepare(socket, *id);
         let door = decoder.door();
         let (sender, exit, hangup) = way(*id, socket, encoder, self.linger.handle(), handle);
         let outbox = Outbox::new(Box::new(sender), handle.config().outbox_bytes);

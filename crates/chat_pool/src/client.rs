@@ -14,8 +14,9 @@ use chat_server::model::event::Leave;
 use chat_server::net::intake::{Intake, MESSAGES, Next};
 use chat_server::net::outgoing::{Outgoing, Patience};
 use chat_server::net::parting::Parting;
-use chat_server::net::queue::{QueueReceiver, WakingSender, queue};
+use chat_server::net::queue::{QueueReceiver, queue};
 use chat_server::net::server::{Arrival, ServerHandle};
+use chat_server::net::waking::WakingSender;
 use chat_server::protocol::dialect::{Decoder, Encoder};
 
 use crate::readiness::{Ready, Watch};

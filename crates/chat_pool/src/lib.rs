@@ -16,8 +16,8 @@ use std::num::NonZeroUsize;
 use std::thread::{self, Scope};
 
 use chat_server::model::verb::Verbs;
-use chat_server::net::connection;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::transport;
 use chat_server::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
 
 mod client;
@@ -65,7 +65,7 @@ impl<D: Decoder + From<&'static Verbs> + 'static, E: Encoder + Default + 'static
         _: &'scope Scope<'scope, 'env>,
         handle: &'env ServerHandle,
     ) -> io::Result<()> {
-        let origin = connection::prepare(&arrival.socket, arrival.id);
+        let origin = transport::prepare(&arrival.socket, arrival.id);
         arrival.socket.set_nonblocking(true)?;
         let dialect = (D::from(handle.verbs()), E::default());
         Client::start(arrival, origin, dialect, self.workers.shared(), self.readiness.watch(), handle)

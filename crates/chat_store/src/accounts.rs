@@ -104,11 +104,14 @@ impl New<'_> {
         if !self.needs_invite && self.invite.is_none() {
             return Ok(());
         }
-        let good = "SELECT count(*) FROM invitations WHERE hash = ?1 AND used_by IS NULL AND until > ?2";
-        let hashed = digest(&plain(self.invite.unwrap_or_default()));
-        match db.query_row(good, params![hashed, now], |row| row.get::<_, i64>(0)).map_err(broken)? {
-            0 => Err(if self.invite.is_some() { Refused::BadInvitation } else { Refused::NoInvitation }),
-            _ => Ok(()),
+        let Some(code) = self.invite else { return Err(Refused::NoInvitation) };
+        let find = "SELECT used_by IS NOT NULL, until FROM invitations WHERE hash = ?1";
+        let found = db.query_row(find, [digest(&plain(code))], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+        match found.map_err(broken)? {
+            None => Err(Refused::BadInvitation),
+            Some((true, _)) => Err(Refused::UsedInvitation),
+            Some((false, until)) if now >= until => Err(Refused::EndedInvitation),
+            Some(_) => Ok(()),
         }
     }
 
@@ -364,7 +367,12 @@ fn with_token(db: &Connection, answer: Answer, account: i64, visit: Visit, now: 
 fn new_token(db: &Connection, account: i64, now: i64) -> rusqlite::Result<Secret> {
     let token = hex(&random::<32>()?);
     let hashed = digest(&token);
-    db.execute("INSERT INTO tokens VALUES (?1, ?2, ?3, ?3)", params![hashed, account, now])?;
+    // `created` keeps the order in which they were made, also where the clock was set back: of two that were used at once, as one that
+    // is shown and the one that is given for it, the newer one stays.
+    db.execute(
+        "INSERT INTO tokens SELECT ?1, ?2, MAX(?3, IFNULL(MAX(created) + 1, 0)), ?3 FROM tokens WHERE account = ?2",
+        params![hashed, account, now],
+    )?;
     db.execute(
         "DELETE FROM tokens WHERE account = ?1 AND hash != ?2 AND hash NOT IN
          (SELECT hash FROM tokens WHERE account = ?1 AND hash != ?2 ORDER BY used DESC, created DESC LIMIT ?3)",
@@ -420,6 +428,18 @@ mod tests {
     }
 
     #[test]
+    fn a_token_outlives_the_one_it_was_given_for_also_where_the_clock_was_set_back() {
+        let db = db();
+        let first = new_token(&db, 1, DAY).unwrap();
+        let wanted = Visit { from: None, token: true };
+        let Ok(Answer::Account { token: Some(second), .. }) = resume(&db, &first, wanted, 1) else { panic!("refused") };
+        (1..TOKENS).for_each(|i| drop(new_token(&db, 1, i + 1).unwrap()));
+        let visit = Visit { from: None, token: false };
+        assert!(matches!(resume(&db, &first, visit, DAY), Ok(Answer::Refused(Refused::SignedOut))));
+        assert!(matches!(resume(&db, &second, visit, DAY), Ok(Answer::Account { .. })));
+    }
+
+    #[test]
     fn a_clock_that_is_ahead_for_a_moment_ends_no_token_and_no_invitation() {
         let (db, ahead) = (db(), 3_650 * DAY);
         let token = new_token(&db, 1, DAY).unwrap();
@@ -431,6 +451,26 @@ mod tests {
         let budi = Name::parse("budi").unwrap();
         let new = New { name: &budi, role: Role::Member, invite: Some(&code), needs_invite: true };
         assert_eq!(new.check_invite(&db, 2 * DAY), Ok(()));
+    }
+
+    /// Mistyped, too old or used: the words say which.
+    #[test]
+    fn a_code_that_is_not_good_is_told_why() {
+        let (db, budi) = (db(), Name::parse("budi").unwrap());
+        let (code, _) = invite(&db, "ani", 0).unwrap();
+        let (checked, end) = (
+            |code: &str, now| {
+                New { name: &budi, role: Role::Member, invite: Some(code), needs_invite: false }.check_invite(&db, now)
+            },
+            INVITATION_DAYS * DAY,
+        );
+        assert_eq!(checked("abcd-efgh-ijkm", 0), Err(Refused::BadInvitation));
+        assert_eq!((checked(&code, end - 1), checked(&code, end)), (Ok(()), Err(Refused::EndedInvitation)));
+        db.execute("UPDATE invitations SET used_by = 'citra'", []).unwrap();
+        assert_eq!(
+            (checked(&code, 0), checked(&code, end)),
+            (Err(Refused::UsedInvitation), Err(Refused::UsedInvitation))
+        );
     }
 
     #[test]

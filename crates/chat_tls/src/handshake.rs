@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_server::net::connection::see_off;
+use chat_server::net::parting::see_off;
 use rustls::{ServerConfig, ServerConnection};
 
 /// The most time there is for a handshake.

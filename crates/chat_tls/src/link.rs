@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use chat_server::net::connection::Link;
+use chat_server::net::transport::Link;
 use rustls::Connection;
 
 /// The most words in one record, and so the most that waits encrypted for a peer that takes nothing.

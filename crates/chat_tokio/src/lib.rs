@@ -14,8 +14,8 @@ use std::io;
 use std::thread::Scope;
 use std::time::Duration;
 
-use chat_server::net::connection;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::transport;
 use chat_server::protocol::dialect::{LineDecoder, LineEncoder};
 use tokio::runtime::{Builder, Runtime};
 
@@ -48,7 +48,7 @@ impl Transport for Tokio {
         handle: &'env ServerHandle,
     ) -> io::Result<()> {
         let Some(runtime) = &self.0 else { return Err(io::ErrorKind::NotConnected.into()) };
-        let origin = connection::prepare(&arrival.socket, arrival.id);
+        let origin = transport::prepare(&arrival.socket, arrival.id);
         arrival.socket.set_nonblocking(true)?;
         let _in_it = runtime.enter();
         let socket = Socket::new(arrival.socket.clone())?;

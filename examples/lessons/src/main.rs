@@ -1,4 +1,5 @@
-//! `cargo run -p lessons` lists the lessons; `-- --show 5` runs one and draws what its threads and queues do; `--id` is bahasa Indonesia.
+//! `cargo run -p lessons` lists the lessons; `-- 5` says how one is read and run; `-- --show 5` runs it and draws what its threads and
+//! queues do; `--id` is bahasa Indonesia.
 
 mod list;
 mod process;
@@ -12,58 +13,74 @@ use std::{env, fmt};
 use words::Words;
 
 /// What is asked for.
-#[derive(Default)]
-struct Asked {
-    is_indonesian: bool,
+enum Asked {
+    List,
+    Help,
+    /// How a lesson is read, run and watched.
+    Lesson(String),
     /// The lesson to draw, and what its program is started with.
-    show: Option<String>,
-    arguments: Vec<String>,
+    Show(String, Vec<String>),
 }
 
 fn main() -> ExitCode {
-    let arguments = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    let done = read(arguments).and_then(|asked| {
-        let words = if asked.is_indonesian { &words::INDONESIAN } else { &words::ENGLISH };
-        match &asked.show {
-            Some(lesson) => show::show(list::find(lesson, words)?, &asked.arguments, words),
-            None => list(&asked, words).map_err(|error| error.to_string()),
-        }
+    let mut arguments: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let is_indonesian = arguments.iter().take_while(|word| *word != "--show").any(|word| word == "--id");
+    let words = if is_indonesian { &words::INDONESIAN } else { &words::ENGLISH };
+    if let Some(at) = arguments.iter().position(|word| is_indonesian && word == "--id") {
+        arguments.remove(at);
+    }
+    let done = read(&arguments, words).and_then(|asked| match asked {
+        Asked::List => print(&list(is_indonesian, words)),
+        Asked::Help => print(words.help),
+        Asked::Lesson(lesson) => print(&way(&list::find(&lesson, words)?, is_indonesian, words)),
+        Asked::Show(lesson, arguments) => show::show(list::find(&lesson, words)?, &arguments, words),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
-            say(format_args!("{wrong}"));
+            say(format_args!("error: {wrong}"));
             ExitCode::from(2)
         }
     }
 }
 
 /// Understands the arguments; what stands behind the lesson's number is for the lesson.
-fn read(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
-    let mut asked = Asked::default();
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--id" => asked.is_indonesian = true,
-            "--show" => {
-                let lesson = arguments.next().ok_or("--show which? a number, such as --show 5")?;
-                asked.show = Some(lesson);
-                asked.arguments = arguments.by_ref().collect();
-            }
-            _ => return Err(format!("{argument} is not understood: [--id] [--show NUMBER [what its program takes]]")),
-        }
+fn read(arguments: &[String], words: &Words) -> Result<Asked, String> {
+    let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match texts[..] {
+        [] => Ok(Asked::List),
+        ["--help" | "-h" | "help", ..] => Ok(Asked::Help),
+        ["--show"] => Err(words.which.into()),
+        ["--show", lesson, ..] => Ok(Asked::Show(lesson.into(), arguments[2..].to_vec())),
+        [lesson] if !lesson.starts_with('-') => Ok(Asked::Lesson(lesson.into())),
+        [flag, ..] if flag.starts_with('-') => Err(format!("{flag} {}", words.not_understood)),
+        _ => Err(format!("{} {}", texts.join(" "), words.not_understood)),
     }
-    Ok(asked)
 }
 
-fn list(asked: &Asked, words: &Words) -> io::Result<()> {
+fn list(is_indonesian: bool, words: &Words) -> String {
     let mut text = format!("{}\n\n", words.title);
     for lesson in list::lessons() {
-        let idea = if asked.is_indonesian { lesson.idea_id } else { lesson.idea };
+        let idea = if is_indonesian { lesson.idea_id } else { lesson.idea };
         let command = lesson.command();
         text += &format!("{:>2}  {idea:<47}  {command:<46}  {:>7}\n", lesson.number(), lesson.build);
     }
-    text += &format!("\n{}\n", words.foot);
-    io::stdout().write_all(text.as_bytes())
+    text + &format!("\n{}\n", words.foot)
+}
+
+/// How a lesson is read, run and watched.
+fn way(lesson: &list::Lesson, is_indonesian: bool, words: &Words) -> String {
+    let (idea, id, flag) = if is_indonesian { (lesson.idea_id, "id", "--id ") } else { (lesson.idea, "en", "") };
+    let (number, name) = (lesson.number(), lesson.name);
+    format!(
+        "{number}  {idea}; {}: docs/lessons/{name}.{id}.md\n    {}\n    cargo run -p lessons -- {flag}--show {number}\n",
+        words.page,
+        lesson.command(),
+    )
+}
+
+fn print(text: &str) -> Result<(), String> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
 }
 
 /// A line about what does not go.

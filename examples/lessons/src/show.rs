@@ -26,7 +26,7 @@ const PRINTED_BYTES: u64 = 500;
 /// The lines that were printed last.
 type Printed = Arc<Mutex<VecDeque<String>>>;
 
-pub(crate) fn show(lesson: Lesson, arguments: &[String], words: &Words) -> Result<(), String> {
+pub(crate) fn show(lesson: Lesson, arguments: &[String], words: &'static Words) -> Result<(), String> {
     if !Path::new("/proc/self/task").exists() {
         return Err(words.only_linux.into());
     }
@@ -99,14 +99,20 @@ impl Drop for Watched {
 }
 
 /// Draws until the lesson ends. What is typed goes to the lesson.
-fn watch(lesson: &Lesson, program: &Path, queues: &Path, arguments: &[String], words: &Words) -> io::Result<()> {
+fn watch(
+    lesson: &Lesson,
+    program: &Path,
+    queues: &Path,
+    arguments: &[String],
+    words: &'static Words,
+) -> io::Result<()> {
     let mut command = Command::new(program);
     let command = command.args(arguments).env("SHOW_QUEUES", queues).env("SHOWN_BY", std::process::id().to_string());
     let mut child = Watched(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
     let printed = Printed::default();
     let (out, err) = (child.0.stdout.take(), child.0.stderr.take());
     let readers = [out.map(|out| keep(out, &printed)), err.map(|err| keep(err, &printed))];
-    let mut screen = Screen { in_place: io::stdout().is_terminal(), last: Vec::new() };
+    let mut screen = Screen { in_place: io::stdout().is_terminal(), words, last: Vec::new() };
     let status = loop {
         if let Some(status) = child.0.try_wait()? {
             break status;
@@ -217,18 +223,18 @@ fn frame(lesson: &Lesson, pid: u32, queues: &Path, printed: &Printed, words: &Wo
     }
     if !queues.is_empty() {
         let Words { queues: title, waiting, most, bound, taken_by, .. } = words;
-        frame.push(format!("{title:<36} {waiting:>9} {most:>9} {bound:>9}  {taken_by}"));
+        frame.push(format!("{title:<32} {waiting:>9} {most:>9} {bound:>9}  {taken_by}"));
     }
     for Queue { line, of, bound, waiting, most, taker, .. } in &queues {
         let title = format!("{of}, {} {line}", words.line);
         let bound = if bound == "-" { words.none } else { bound };
-        frame.push(format!("  {title:<34} {waiting:>9} {most:>9} {bound:>9}  {taker}"));
+        frame.push(format!("  {title:<30} {waiting:>9} {most:>9} {bound:>9}  {taker}"));
     }
     if !sockets.is_empty() {
-        frame.push(format!("{:<36} {:>22} {:>22}", words.sockets, words.unread, words.untaken));
+        frame.push(format!("{:<32} {:>22} {:>22}", words.sockets, words.unread, words.untaken));
     }
     for socket in sockets.values() {
-        frame.push(format!("  {:<34} {:>20} B {:>20} B", socket.peer, socket.unread, socket.untaken));
+        frame.push(format!("  {:<30} {:>20} B {:>20} B", socket.peer, socket.unread, socket.untaken));
     }
     frame.push(format!("{}:", words.printed));
     frame.extend(lines(printed).into_iter().map(|line| format!("  {line}")));
@@ -263,6 +269,7 @@ fn what(name: &str, does: &Does, queues: &[Queue], words: &Words) -> String {
 /// Where frames are drawn.
 struct Screen {
     in_place: bool,
+    words: &'static Words,
     last: Vec<String>,
 }
 
@@ -276,9 +283,9 @@ impl Screen {
             let (height, width) = size();
             // To the upper left corner, and what is left of a line or of the screen is cleared behind the new text.
             text += if self.last.is_empty() { "\x1b[2J\x1b[H" } else { "\x1b[H" };
-            let fits = frame.len().min(height.saturating_sub(2));
-            for line in &frame[..fits] {
-                text.extend(line.chars().take(width));
+            // The cursor stands in the line below.
+            for line in fit(&frame, height.saturating_sub(1), width, self.words) {
+                text += &line;
                 text += "\x1b[K\n";
             }
             text += "\x1b[J";
@@ -293,6 +300,21 @@ impl Screen {
     }
 }
 
+/// What of a frame has room in so many lines of so many columns. What is cut is said: a line ends in `…`, and the last one says how many
+/// lines are missing.
+fn fit(frame: &[String], height: usize, width: usize, words: &Words) -> Vec<String> {
+    let cut = |line: &String| match line.char_indices().nth(width) {
+        Some(_) => line.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        None => line.clone(),
+    };
+    if frame.len() <= height {
+        return frame.iter().map(cut).collect();
+    }
+    let shown = height.saturating_sub(1);
+    let rest = format!("… {} {}", frame.len() - shown, words.more_lines);
+    frame[..shown].iter().chain([&rest]).map(cut).collect()
+}
+
 /// Rows and columns of the terminal; std has no call for it, but `stty` asks the terminal that it reads from.
 fn size() -> (usize, usize) {
     let asked = Command::new("stty").arg("size").stdin(Stdio::inherit()).stderr(Stdio::null()).output();
@@ -301,5 +323,20 @@ fn size() -> (usize, usize) {
     match (numbers.next(), numbers.next()) {
         (Some(height), Some(width)) if height > 0 && width > 0 => (height, width),
         _ => (24, 80),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+    use crate::words::ENGLISH;
+
+    #[test]
+    fn what_does_not_fit_into_the_window_is_said() {
+        let frame = ["one", "two hundred", "three"].map(String::from);
+        assert_eq!(fit(&frame, 3, 11, &ENGLISH), frame);
+        assert_eq!(fit(&frame, 3, 10, &ENGLISH), ["one", "two hundr…", "three"]);
+        let rest = format!("… 2 {}", ENGLISH.more_lines);
+        assert_eq!(fit(&frame, 2, 80, &ENGLISH), ["one", &rest]);
     }
 }

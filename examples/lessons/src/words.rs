@@ -4,6 +4,10 @@ pub(crate) struct Words {
     pub(crate) title: &'static str,
     pub(crate) foot: &'static str,
     pub(crate) no_lesson: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) not_understood: &'static str,
+    pub(crate) which: &'static str,
+    pub(crate) page: &'static str,
     pub(crate) only_linux: &'static str,
     pub(crate) is_built: &'static str,
     pub(crate) built: &'static str,
@@ -20,6 +24,7 @@ pub(crate) struct Words {
     pub(crate) unread: &'static str,
     pub(crate) untaken: &'static str,
     pub(crate) printed: &'static str,
+    pub(crate) more_lines: &'static str,
     pub(crate) tokio: &'static str,
     pub(crate) ended: &'static str,
     /// What a thread does.
@@ -41,6 +46,13 @@ pub(crate) static ENGLISH: Words = Words {
     foot: "The pages are in docs/lessons/README.md. Watch the threads and queues of one: cargo run -p lessons -- --show 5\n\
            Bahasa Indonesia: cargo run -p lessons -- --id",
     no_lesson: "no such lesson; cargo run -p lessons lists all",
+    help: "cargo run -p lessons                      lists the lessons\n\
+           cargo run -p lessons -- 5                 says how lesson 5 is read, run and watched\n\
+           cargo run -p lessons -- --show 5          runs it and draws its threads and queues; what stands behind the number is for it\n\
+           cargo run -p lessons -- --id              the same in bahasa Indonesia, also --id 5 and --id --show 5\n",
+    not_understood: "is not understood; cargo run -p lessons -- --help says what is",
+    which: "--show which? a number, such as --show 5",
+    page: "its page",
     only_linux: "what threads wait for is read from /proc, which is not here: --show needs Linux",
     is_built: "is built first, with all that it needs; that can take minutes",
     built: "the watched copy could not be built",
@@ -57,6 +69,7 @@ pub(crate) static ENGLISH: Words = Words {
     unread: "came, not read",
     untaken: "written, not taken",
     printed: "printed",
+    more_lines: "lines have no room: make the window taller",
     tokio: "(tokio's tasks and their queues are inside of its threads, and are not seen from here)",
     ended: "ended",
     runs: "runs",
@@ -77,6 +90,13 @@ pub(crate) static INDONESIAN: Words = Words {
     foot: "Halamannya ada di docs/lessons/README.md. Amati thread dan antrean salah satunya: cargo run -p lessons -- --id --show 5\n\
            English: cargo run -p lessons",
     no_lesson: "pelajaran itu tidak ada; cargo run -p lessons -- --id memuat semuanya",
+    help: "cargo run -p lessons -- --id              daftar pelajaran\n\
+           cargo run -p lessons -- --id 5            cara membaca, menjalankan, dan mengamati pelajaran 5\n\
+           cargo run -p lessons -- --id --show 5     menjalankannya dan menggambar thread dan antreannya; yang ada di belakang nomor untuknya\n\
+           cargo run -p lessons                      the same in English\n",
+    not_understood: "tidak dimengerti; cargo run -p lessons -- --id --help menyebut yang dimengerti",
+    which: "--show yang mana? sebuah nomor, misalnya --show 5",
+    page: "halamannya",
     only_linux: "apa yang ditunggu thread dibaca dari /proc, yang tidak ada di sini: --show memerlukan Linux",
     is_built: "dibangun dulu, dengan semua yang diperlukannya; itu bisa beberapa menit",
     built: "salinan untuk diamati tidak bisa dibangun",
@@ -93,6 +113,7 @@ pub(crate) static INDONESIAN: Words = Words {
     unread: "datang, belum dibaca",
     untaken: "ditulis, belum diambil",
     printed: "dicetak",
+    more_lines: "baris tidak muat: tinggikan jendelanya",
     tokio: "(task tokio dan antreannya ada di dalam thread-nya, dan tidak terlihat dari sini)",
     ended: "selesai",
     runs: "berjalan",

@@ -1,17 +1,49 @@
-//! What a client is called, and which connections are one user.
+//! What a client is called, which connections are one user, and the list of users.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use crate::chat::hooks::{Hooks, Turn};
+use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::message::Client;
 use crate::chat::room::Room;
 use crate::model::code::Code;
-use crate::model::event::{Envelope, Event};
+use crate::model::event::{Block, Envelope, Event};
 use crate::model::looks::reserved;
-use crate::model::names::{ClientId, Name};
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::rows::User;
 
 impl<F: Hooks> Turn<'_, F> {
+    pub(super) fn list(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer<F>, Refusal> {
+        let mut users: Vec<User> = match &room {
+            None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
+            Some(name) => {
+                let room = self.readable(id, name)?;
+                room.members.iter().filter_map(|member| self.user(id, self.clients.get(*member)?)).collect()
+            }
+        };
+        // One person, by however many connections: the least idle of them counts.
+        users.sort_by_key(|user| user.idle);
+        let mut seen = HashSet::new();
+        users.retain(|user| user.account.is_none() || seen.insert(user.name.clone()));
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Answer::Block(Block::list(room, users)))
+    }
+
+    /// A person as `asker` may see them: without the closed rooms that the asker is not in.
+    pub(crate) fn user(&self, asker: ClientId, client: &Client) -> Option<User> {
+        let visible =
+            |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| F::may_read(self, asker, room).is_ok());
+        let idle = client.state.last_line.map_or(0, |at| self.now.mono.saturating_duration_since(at).as_secs());
+        Some(User {
+            name: client.name.clone()?,
+            rooms: client.state.rooms.iter().filter(visible).cloned().collect(),
+            idle,
+            door: client.door,
+            account: F::account_role(self, client),
+            away: client.state.away.clone(),
+        })
+    }
+
     /// Whether a client has shown that its name is its own.
     pub(crate) fn is_signed_in(&self, id: ClientId) -> bool {
         self.clients.get(id).is_some_and(|client| client.state.signed_in)

@@ -1,4 +1,4 @@
-//! Entering, opening, leaving and forgetting rooms.
+//! Entering, opening, leaving and forgetting rooms, and the list of them.
 
 use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::room::Room;
@@ -6,6 +6,7 @@ use crate::model::code::Code;
 use crate::model::event::{Block, Done, Envelope, Event, Leave};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::rows::RoomInfo;
 use crate::model::text::Text;
 
 /// There is no current room.
@@ -15,6 +16,20 @@ pub(crate) const IN_NO_ROOM: Refusal =
 pub(super) const ROOMS_EACH: usize = 20;
 
 impl<F: Hooks> Turn<'_, F> {
+    pub(super) fn rooms(&self, id: ClientId) -> Vec<RoomInfo> {
+        let known = self.router.rooms.values().filter(|room| F::may_know_of(self, id, room));
+        let mut rooms: Vec<RoomInfo> = known
+            .map(|room| RoomInfo {
+                name: room.name.clone(),
+                users: room.people(),
+                modes: F::modes(room),
+                topic: F::topic(self, id, room),
+            })
+            .collect();
+        rooms.sort_by(|a, b| a.name.cmp(&b.name));
+        rooms
+    }
+
     /// The room that a command means: the named one, or the current one.
     pub(crate) fn room_or_current(&self, id: ClientId, room: Option<RoomName>) -> Result<RoomName, Refusal> {
         let current = || self.clients.get(id).and_then(|client| client.state.current.clone());

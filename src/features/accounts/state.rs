@@ -172,7 +172,8 @@ impl Accounts {
                     self.wrong_for.wrong(trial.name, now);
                 }
             }
-            Answer::Refused(Refused::BadInvitation) => {
+            // One that is used or too old counts as a guess, too: the words about it help no guesser on.
+            Answer::Refused(Refused::BadInvitation | Refused::UsedInvitation | Refused::EndedInvitation) => {
                 wrong(trial.from, format_args!("invitation"));
                 near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
             }
@@ -384,8 +385,8 @@ mod tests {
     #[test]
     fn a_code_that_is_guessed_makes_its_address_wait() {
         let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
-        for _ in 0..3 {
-            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(Refused::BadInvitation));
+        for why in [Refused::BadInvitation, Refused::UsedInvitation, Refused::EndedInvitation] {
+            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(why));
         }
         let too_fast = Some(Err(TooFast { retry: 2, why: Spam::Guesses }.into()));
         assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);

@@ -188,3 +188,81 @@ fn for_the_owner(builder: &mut DirBuilder) {
 
 #[cfg(not(unix))]
 fn for_the_owner(_: &mut DirBuilder) {}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Folder {
+            let name = tokens(1).unwrap()[0].to_string();
+            Folder(std::env::temp_dir().join(format!("test-of-files-{name}")))
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _gone_already = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn only_a_whole_file_can_be_read_and_found() {
+        let disk = Disk::open(None).unwrap();
+        let [whole, half] = tokens(2).unwrap()[..] else { panic!("two tokens") };
+        let mut file = disk.create(whole).unwrap();
+        file.write_all(b"tea").unwrap();
+        assert_eq!(disk.read(whole).unwrap_err().kind(), ErrorKind::NotFound);
+        disk.complete(whole, &file).unwrap();
+        disk.create(half).unwrap();
+        assert_eq!(disk.found(), [(whole, 3)]);
+        assert!(!disk.part(half).exists(), "a half stays for nothing");
+        let mut read = String::new();
+        disk.read(whole).unwrap().read_to_string(&mut read).unwrap();
+        assert_eq!(read, "tea");
+        disk.remove(whole);
+        assert_eq!(disk.found(), []);
+    }
+
+    #[test]
+    fn two_uploads_never_write_to_one_file() {
+        let disk = Disk::open(None).unwrap();
+        let token = tokens(1).unwrap()[0];
+        let _first = disk.create(token).unwrap();
+        assert_eq!(disk.create(token).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn a_folder_is_one_servers_and_stays_while_a_fresh_one_goes() {
+        let folder = Folder::new();
+        let disk = Disk::open(Some(&folder.0)).unwrap();
+        assert_eq!(Disk::open(Some(&folder.0)).err().map(|error| error.kind()), Some(ErrorKind::AddrInUse));
+        let token = tokens(1).unwrap()[0];
+        let file = disk.create(token).unwrap();
+        disk.complete(token, &file).unwrap();
+        drop(disk);
+        assert_eq!(Disk::open(Some(&folder.0)).unwrap().found(), [(token, 0)]);
+
+        let fresh = Disk::open(None).unwrap();
+        let place = fresh.dir.clone();
+        assert!(place.exists());
+        drop(fresh);
+        assert!(!place.exists());
+    }
+
+    #[test]
+    fn what_is_not_a_file_of_ours_is_left_alone() {
+        let folder = Folder::new();
+        let disk = Disk::open(Some(&folder.0)).unwrap();
+        for name in ["notes.txt", "notes.part"] {
+            fs::write(folder.0.join(name), "mine").unwrap();
+        }
+        assert_eq!(disk.found(), []);
+        assert!(folder.0.join("notes.txt").exists() && folder.0.join("notes.part").exists());
+    }
+}

@@ -25,11 +25,12 @@ use crate::model::event::Foreign;
 use crate::model::names::RoomName;
 use crate::model::now::Now;
 use crate::net::accepting::{self, failed};
-use crate::net::connection::{Link, STACK};
+use crate::net::connection::STACK;
 use crate::net::parting::LINGER;
 use crate::net::server::{Part, ServerHandle, Starting};
+use crate::net::transport::Link;
 use crate::net::turning_away::Goodbyes;
-use crate::protocol::parse::foreign;
+use crate::protocol::foreign::foreign;
 use crate::protocol::render::answer_to;
 
 pub mod shared;

@@ -55,3 +55,22 @@ pub struct Offer {
     /// How it is called, for people: never a name on our disk.
     pub name: Text,
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_count_to_the_account_and_else_to_the_network_of_the_address() {
+        let owner = |account: Option<&str>, address: Option<&str>, id| {
+            let account = account.map(|name| Name::parse(name).expect("a name"));
+            Owner::of(account, address.map(|address| address.parse().expect("an address")), ClientId(id))
+        };
+        assert_eq!(owner(Some("ani"), Some("192.0.2.1"), 1), owner(Some("ani"), None, 2));
+        assert_eq!(owner(None, Some("192.0.2.1"), 1), owner(None, Some("192.0.2.1"), 2));
+        assert_ne!(owner(None, Some("192.0.2.1"), 1), owner(None, Some("192.0.2.2"), 1));
+        // One user has a whole network of these.
+        assert_eq!(owner(None, Some("2001:db8::1"), 1), owner(None, Some("2001:db8::2"), 2));
+        assert_ne!(owner(None, None, 1), owner(None, None, 2));
+    }
+}

@@ -14,8 +14,8 @@ use crate::chat::message::Message;
 use crate::config::chaos::Fault;
 use crate::model::names::ClientId;
 use crate::model::text::Text;
-use crate::net::connection::Link;
 use crate::net::handle::ServerHandle;
+use crate::net::transport::Link;
 
 /// What stalls, panics or is reset does so behind this many lines, so that the client has a name by then.
 const LINES: usize = 3;

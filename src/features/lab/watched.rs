@@ -15,8 +15,9 @@ use crate::features::lab::verbs::INSPECT;
 use crate::features::message::Call;
 use crate::features::state::Features;
 use crate::model::names::ClientId;
-use crate::net::connection::{Link, STACK, serve};
+use crate::net::connection::{STACK, serve};
 use crate::net::server::{Arrival, Part, Server, ServerHandle, Starting, Transport};
+use crate::net::transport::Link;
 use crate::protocol::dialect::{LineDecoder, LineEncoder};
 
 /// What carries the clients of a lab, in place of [`Threads`](crate::net::connection::Threads).

@@ -1,4 +1,4 @@
-//! What is known of each client's presence. Why a user is away lies in the registry ([`Person`](crate::chat::registry::Person)), for
+//! What is known of each client's presence. Why a user is away lies in the registry ([`Person`](crate::chat::roster::Person)), for
 //! doors read it there without asking the router.
 
 use std::collections::{BTreeMap, BTreeSet};

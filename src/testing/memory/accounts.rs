@@ -13,11 +13,12 @@ use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
-/// Accounts, and the invitations that are not used yet.
+/// Accounts, and the invitations: those that are not used yet, and those that were.
 #[derive(Default)]
 pub(super) struct Accounts {
     owners: BTreeMap<Name, Owner>,
     codes: Vec<String>,
+    used: Vec<String>,
     codes_made: u64,
     tokens_made: u64,
 }
@@ -56,7 +57,11 @@ impl Accounts {
         }
         let place = invite.as_ref().and_then(|code| self.codes.iter().position(|other| *other == **code));
         if place.is_none() && (needs_invite || invite.is_some()) {
-            return Err(if invite.is_some() { Refused::BadInvitation } else { Refused::NoInvitation });
+            return Err(match invite {
+                Some(code) if self.used.iter().any(|used| *used == *code) => Refused::UsedInvitation,
+                Some(_) => Refused::BadInvitation,
+                None => Refused::NoInvitation,
+            });
         }
         if let Some(owner) = self.owners.get(&name) {
             return Err(Refused::NameTaken(owner.account.name.clone()));
@@ -64,7 +69,7 @@ impl Accounts {
         if let Some(other) = self.owners.keys().find(|other| are_alike(other, &name)) {
             return Err(Refused::LooksLike(other.clone()));
         }
-        place.map(|place| self.codes.remove(place));
+        self.used.extend(place.map(|place| self.codes.remove(place)));
         self.add(&name, secret, Role::Member);
         Ok(self.proven(&name, token, from))
     }

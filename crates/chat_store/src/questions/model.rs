@@ -141,10 +141,12 @@ impl Model {
 
     fn may_register(&self, who: usize, code: Option<&Text>, needs_code: bool, now: i64) -> Result<(), Refused> {
         let (name, looks) = (name(who), NAMES[who].1);
-        let is_good =
-            code.is_some_and(|code| self.codes.iter().any(|(c, until, used)| c == code && now < *until && !used));
-        if (needs_code || code.is_some()) && !is_good {
-            return Err(if code.is_some() { Refused::BadInvitation } else { Refused::NoInvitation });
+        match code.map(|code| self.codes.iter().find(|(other, ..)| other == code)) {
+            None if needs_code => return Err(Refused::NoInvitation),
+            Some(None) => return Err(Refused::BadInvitation),
+            Some(Some((_, _, true))) => return Err(Refused::UsedInvitation),
+            Some(Some((_, until, false))) if now >= *until => return Err(Refused::EndedInvitation),
+            _ => {}
         }
         if let Some(owner) = self.owners.iter().find(|owner| owner.name == name) {
             return Err(Refused::NameTaken(owner.name.clone()));

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Scope;
 
-use chat_server::net::connection::Link;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
+use chat_server::net::transport::Link;
 use chat_server::testing::{DEADLINE, Dial};
 use chat_tls::{Files, Tls, TlsLink};
 use rcgen::{

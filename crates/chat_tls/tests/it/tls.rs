@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use chat_server::config::Config;
 use chat_server::features::Server;
-use chat_server::net::connection::Link;
 use chat_server::net::server::{Door, ServerHandle};
+use chat_server::net::transport::Link;
 use chat_server::testing::{DEADLINE, TestClient, quick};
 use chat_tls::{Files, Tls};
 use rcgen::ExtendedKeyUsagePurpose;

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
 use chat_conformance::program::alone;
-use chat_server::net::connection::Link;
+use chat_server::net::transport::Link;
 use chat_server::testing::{DEADLINE, TestClient};
 use rustls::client::ClientConnection;
 use rustls::pki_types::ServerName;

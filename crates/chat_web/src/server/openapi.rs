@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Responses};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Responses, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::PROBLEM;
+use crate::error::problems::PROBLEMS;
 use crate::events;
 use crate::handlers::{about, accounts, admin, files, messages, pages, search, users};
 use crate::http::cookies;
@@ -87,6 +88,17 @@ fn refusable(responses: &mut Responses, changes: bool) {
     }
 }
 
+/// The codes of [`PROBLEMS`], as the examples of a problem's `code`. No `enum`: a client that was generated goes on working with a
+/// server that has one more.
+fn list_codes(document: &mut utoipa::openapi::OpenApi) {
+    let problem = document.components.as_mut().and_then(|components| components.schemas.get_mut("Problem"));
+    if let Some(RefOr::T(Schema::Object(problem))) = problem
+        && let Some(RefOr::T(Schema::Object(code))) = problem.properties.get_mut("code")
+    {
+        code.examples = PROBLEMS.iter().map(|(code, ..)| (*code).into()).collect();
+    }
+}
+
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = OpenApiRouter::with_openapi(Api::openapi()).nest("/api", api()).split_for_parts().1;
@@ -112,6 +124,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
             }
         }
     }
+    list_codes(&mut document);
     document
 }
 

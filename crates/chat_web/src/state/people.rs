@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chat_server::chat::registry::Person;
+use chat_server::chat::roster::Person;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::now::Moment;
 

@@ -7,9 +7,7 @@
 // Effects: {do:'connect'}, {do:'close'}, {do:'send', frame}, {do:'schedule', ms}, {do:'unschedule'}, {do:'sign-on'}, {do:'hello', frame},
 // {do:'up'}, {do:'down'}. There is one timer: a new `schedule` takes the place of the old one, and `tick` says that its time is up. No
 // clock is asked whether it is. Inputs carry `now` (performance.now()) for `due` alone, which the banner counts down to.
-//
-// `asked`: the session was looked at since the last wait. Each attempt looks at most once, so that a page whose session ended with
-// a restart is back at the first attempt, and one whose proxy lets no WebSocket through does not ask without a pause.
+// `asked`: the session was looked at since the last wait: at the first failure, and once for each attempt.
 
 export const T = { connect: 10000, hello: 10000, resume: 15000, quiet: 20000, pong: 10000, woken: 2500, sign: 15000, first: 300, most: 30000 };
 

@@ -107,8 +107,6 @@ fn a_cut_loses_nothing_and_doubles_nothing() {
         drop(events);
         said.by_ref().take(missed).for_each(|text| say(&budi, text));
         events = Events::open(&ani, id.as_deref());
-        let while_resuming: Vec<&String> = said.by_ref().take(0).collect();
-        assert!(while_resuming.is_empty());
         (0..missed).for_each(|_| heard.push(events.message()));
     }
     assert_eq!(heard, texts);

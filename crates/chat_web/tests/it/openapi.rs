@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use chat_server::features::VERBS;
+use chat_server::model::code::Code;
+use chat_web::PROBLEMS;
 use serde_json::{Value, json};
 
 use crate::kit::{Call, Reply, Stage, call};
@@ -21,6 +24,35 @@ fn the_snapshot_is_current() {
     }
     let kept = std::fs::read_to_string(&path).expect("crates/chat_web/openapi.json");
     assert!(kept == now, "openapi.json is not current: run with REWRITE=1 and look at the difference");
+}
+
+/// A client reads here which codes there are.
+#[test]
+fn it_has_every_code_of_a_problem() {
+    let codes: Vec<Value> = PROBLEMS.iter().map(|(code, ..)| json!(code)).collect();
+    assert_eq!(document()["components"]["schemas"]["Problem"]["properties"]["code"]["examples"], json!(codes));
+    // The lab is asked for at the line door only.
+    for code in Code::ALL.iter().filter(|code| code.when_refused().is_some() && **code != Code::NoLab) {
+        assert!(PROBLEMS.iter().any(|(known, ..)| *known == code.slug()), "/problems has no {code}");
+    }
+}
+
+/// The page has sentences of its own for what these verbs did, and leaves by itself where the server has a verb for it.
+#[test]
+fn the_verbs_that_the_page_knows_are_the_servers() {
+    let page = include_str!("../../static/js/main.js");
+    let inside = |begin: &str| {
+        let rest = page.split_once(begin).unwrap_or_else(|| panic!("main.js has no {begin}")).1;
+        rest.split_once('}').expect("an end").0.to_string()
+    };
+    let did = inside("const DID = {");
+    for slash in did.split(',').filter_map(|pair| Some(pair.split_once(':')?.0.trim())) {
+        assert!(VERBS.iter().any(|verb| verb.slashes.contains(&slash)), "there is no /{slash}");
+    }
+    let quit = VERBS.iter().find(|verb| verb.name == "QUIT").expect("QUIT");
+    let slashes: Vec<String> = quit.slashes.iter().map(|slash| format!("'{slash}'")).collect();
+    let leave = inside("const LEAVE = {");
+    assert!(leave.contains(&format!("name: '{}', slashes: [{}]", quit.name, slashes.join(", "))), "{leave}");
 }
 
 /// The template and the operation that a call is for.

@@ -12,7 +12,7 @@ use chat_conformance::play::play;
 use chat_conformance::program::tied;
 use chat_conformance::transcripts;
 use chat_server::config::SETTINGS;
-use chat_server::net::connection::Link;
+use chat_server::net::transport::Link;
 use chat_server::testing::{DEADLINE, Dial, Plain, Setup, Stage, TestClient};
 use chat_store::{Offline, Strength};
 use chat_tls::TlsLink;

@@ -205,6 +205,9 @@ fn exercises(page: &str) -> Vec<&str> {
     starts.iter().zip(ends).map(|(start, end)| &part[*start..end]).collect()
 }
 
+/// Exercises that ask for a reason: their answer is words, and of no other is it words alone.
+const ANSWERED_IN_WORDS: [&str; 6] = ["06-3", "09-3", "10-3", "11-3", "16-2", "17-2"];
+
 #[test]
 fn every_exercise_has_hints_and_a_solution_in_both_languages() {
     let mut patches = names("examples/lessons/solutions", ".patch");
@@ -228,6 +231,12 @@ fn every_exercise_has_hints_and_a_solution_in_both_languages() {
                 assert!(words > 1, "{path}, exercise {number}: a solution has words");
                 // A patch is named after its exercise, and linked from it.
                 let own = format!("{}-{number}-", &lesson[..2]);
+                let is_words = ANSWERED_IN_WORDS.contains(&own.trim_end_matches('-'));
+                assert_eq!(
+                    !is_words,
+                    answer.contains(&own),
+                    "{path}, exercise {number}: a patch, or an answer in words"
+                );
                 for patch in names("examples/lessons/solutions", ".patch").iter().filter(|name| name.starts_with(&own))
                 {
                     assert!(

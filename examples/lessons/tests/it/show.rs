@@ -63,12 +63,48 @@ fn the_list_has_every_lesson_with_its_idea_its_command_and_its_time() {
 #[test]
 fn what_does_not_go_is_said_with_what_does() {
     let (code, _, words) = run(&["--show", "99"]);
-    assert_eq!((code, words.as_str()), (Some(2), "99: no such lesson; cargo run -p lessons lists all\n"));
+    assert_eq!((code, words.as_str()), (Some(2), "error: 99: no such lesson; cargo run -p lessons lists all\n"));
     let (code, _, words) = run(&["--show"]);
-    assert_eq!((code, words.as_str()), (Some(2), "--show which? a number, such as --show 5\n"));
+    assert_eq!((code, words.as_str()), (Some(2), "error: --show which? a number, such as --show 5\n"));
     let (code, _, words) = run(&["--draw"]);
-    let usage = "--draw is not understood: [--id] [--show NUMBER [what its program takes]]\n";
-    assert_eq!((code, words.as_str()), (Some(2), usage));
+    let next = "error: --draw is not understood; cargo run -p lessons -- --help says what is\n";
+    assert_eq!((code, words.as_str()), (Some(2), next));
+    let (code, _, words) = run(&["--id", "3", "4"]);
+    let next = "error: 3 4 tidak dimengerti; cargo run -p lessons -- --id --help menyebut yang dimengerti\n";
+    assert_eq!((code, words.as_str()), (Some(2), next));
+}
+
+#[test]
+fn help_and_a_number_say_what_can_be_typed() {
+    for flags in [&["--help"][..], &["-h"], &["--id", "--help"]] {
+        let (code, help, _) = run(flags);
+        assert_eq!(code, Some(0), "{flags:?}");
+        assert!(help.contains("cargo run -p lessons -- --show 5") || help.contains("-- --id --show 5"), "{help}");
+    }
+    let (code, way, _) = run(&["3"]);
+    assert_eq!(code, Some(0));
+    let lines =
+        "docs/lessons/03_mutex.en.md\n    cargo run -p lessons --bin 03_mutex\n    cargo run -p lessons -- --show 3\n";
+    assert!(way.ends_with(lines), "{way}");
+    let (_, way, _) = run(&["--id", "16_tokio"]);
+    assert!(way.contains("16_tokio.id.md\n    cargo run -p lessons --example 16_tokio\n    cargo run"), "{way}");
+    let (code, _, words) = run(&["20"]);
+    assert_eq!((code, words.as_str()), (Some(2), "error: 20: no such lesson; cargo run -p lessons lists all\n"));
+}
+
+/// In a window of five lines, and in one that is as narrow as a phone's.
+#[test]
+fn what_a_window_has_no_room_for_is_said() {
+    if !is_here("script") || !is_here("stty") {
+        return;
+    }
+    let mut person =
+        Program::on_a_terminal(&format!("sh -c \"stty rows 5 cols 30; exec {LESSONS} --show 10 127.0.0.1:0\""));
+    person.sees("…\x1b[K\r\n");
+    person.sees(" lines have no room: make");
+    person.types("quit\r");
+    person.sees("10_shutdown ended");
+    assert_eq!(person.ends().0, Some(0));
 }
 
 #[test]

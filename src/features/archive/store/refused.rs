@@ -24,8 +24,12 @@ pub enum Refused {
     SignedOut,
     /// A name can only be registered with the code of an invitation.
     NoInvitation,
-    /// The code is unknown, used up or too old.
+    /// No invitation has this code: it is mistyped, or a guess.
     BadInvitation,
+    /// The invitation was used by another.
+    UsedInvitation,
+    /// The invitation was good until a time that is past.
+    EndedInvitation,
     /// Passwords are guessed ([`Question::SignIn`](super::Question::SignIn)), for so many seconds yet.
     Guarded(u64),
     /// The search index is made anew, and so many lines are not in it yet.
@@ -66,7 +70,15 @@ impl From<Refused> for Refusal {
                 return Refusal::fixed(Code::NeedsInvitation, words);
             }
             Refused::BadInvitation => {
-                let words = "That code is not good, or was used before. Ask the user who invited you for another.";
+                let words = "There is no invitation with that code. Look whether it is typed as it was given to you.";
+                return Refusal::fixed(Code::NeedsInvitation, words);
+            }
+            Refused::UsedInvitation => {
+                let words = "That invitation was used already. Ask the user who invited you for another.";
+                return Refusal::fixed(Code::NeedsInvitation, words);
+            }
+            Refused::EndedInvitation => {
+                let words = "That invitation is too old. Ask the user who invited you for another.";
                 return Refusal::fixed(Code::NeedsInvitation, words);
             }
             Refused::Guarded(retry) => return TooFast { retry, why: Spam::Guesses }.into(),

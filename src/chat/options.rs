@@ -1,0 +1,36 @@
+//! What a client has chosen with `OPT`, as far as the router has to know it.
+
+use std::time::Duration;
+
+use crate::model::command::{Choice, Presence};
+use crate::model::now::Moment;
+
+/// What a client chose; nothing is the usual way.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) history: Option<usize>,
+    pub(crate) echo: bool,
+    pub(crate) presence: Presence,
+    pub(crate) typing: bool,
+    pub(crate) ping: Option<(Duration, Moment)>,
+    pub(crate) ids: Option<bool>,
+}
+
+impl Options {
+    pub(crate) fn choose(&mut self, choice: Choice, now: Moment) {
+        match choice {
+            Choice::History(lines) => self.history = Some(lines),
+            Choice::Echo(on) => self.echo = on,
+            Choice::Presence(presence) => self.presence = presence,
+            Choice::Typing(on) => self.typing = on,
+            Choice::Ping(0) => self.ping = None,
+            Choice::Ping(seconds) => {
+                let every = Duration::from_secs(seconds);
+                self.ping = Some((every, now + every));
+            }
+            Choice::Ids(on) => self.ids = Some(on),
+            // These only change how lines look, which the encoder sees to.
+            Choice::Millis(_) | Choice::View(_) | Choice::Zone(_) => {}
+        }
+    }
+}

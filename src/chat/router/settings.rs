@@ -1,0 +1,34 @@
+//! What the router takes from the settings, at the start and whenever others come into force.
+
+use std::sync::Arc;
+
+use crate::chat::hooks::{Hooks, Router};
+use crate::config::Config;
+use crate::model::event::Greeting;
+use crate::model::text::Text;
+
+impl<F: Hooks> Router<F> {
+    /// Goes on with other settings: for what is said from now on, and for rooms as they are.
+    pub(super) fn follow(&mut self, config: &Config) {
+        self.greeting = greeting(config, self.greeting.stored, self.greeting.files);
+        // The settings were looked over, so no line is lost here.
+        self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
+        self.limiter.set(config.spam_lines, config.spam_repeats);
+        self.spam_errors = config.spam_errors;
+        self.history = config.history;
+        self.history_on_join = config.history_on_join;
+        self.rooms.values_mut().for_each(|room| room.history.set_lines(config.history));
+        self.limits = vec![
+            ("limit-clients", config.max_clients as u64, "most connections at once"),
+            ("limit-line", config.line_bytes as u64, "most bytes of a line"),
+            ("limit-burst", u64::from(config.burst), "lines at once before you are slowed down"),
+            ("limit-rate", config.per_second as u64, "lines a second after that"),
+            ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
+            ("limit-idle", config.idle_secs.as_secs(), "seconds of silence before a connection is closed"),
+        ];
+    }
+}
+
+pub(super) fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
+    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files, zone: config.tz })
+}

@@ -1,0 +1,25 @@
+//! The forms that an event can have on a wire.
+
+/// The forms that bytes can have. An event is rendered at most once for each, however many hear it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wire {
+    /// The line protocol.
+    Line,
+    /// The line protocol with milliseconds.
+    LineMillis,
+    /// `view=short`.
+    Short,
+    /// `view=short ids=on`.
+    ShortIds,
+    /// `view=plain`.
+    Plain,
+    /// `view=plain ids=on`.
+    PlainIds,
+    /// Frames for browsers; `chat_web` renders them.
+    Json,
+}
+
+impl Wire {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+}
