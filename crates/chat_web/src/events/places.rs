@@ -253,3 +253,147 @@ impl Places {
         Take::Marked(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const ROOMS: [&str; 2] = ["lobby", "rust"];
+
+    /// A session as a stream sees it: live frames, resumes that are answered later, and losses.
+    struct Chat {
+        ids: Ids,
+        last: [u64; 2],
+        /// The frames that wait for the stream, and whether a resume brought them.
+        queue: VecDeque<(String, bool)>,
+        asked: Option<(usize, u64)>,
+        places: Places,
+        /// What the client got: the numbers by room, and the last id.
+        got: [Vec<u64>; 2],
+        id: Option<String>,
+    }
+
+    impl Chat {
+        fn new() -> Chat {
+            let ids = Ids::new();
+            let places = Places::new(ids, None);
+            let (queue, got) = (VecDeque::new(), Default::default());
+            let mut chat = Chat { ids, last: [0; 2], queue, asked: None, places, got, id: None };
+            chat.connect();
+            chat.run();
+            chat
+        }
+
+        fn connect(&mut self) {
+            let last = self.id.as_deref().and_then(Id::parse);
+            assert_eq!(last.is_some(), self.id.is_some(), "an id can be read");
+            (self.places, self.asked) = (Places::new(self.ids, last), None);
+            let rooms: Vec<Value> =
+                (0..2).map(|room| json!({ "id": ROOMS[room], "last_seq": self.last[room] })).collect();
+            self.queue.clear();
+            self.queue.push_back((json!({ "type": "Hello", "rooms": rooms }).to_string(), false));
+        }
+
+        fn say(&mut self, room: usize, lost: bool) {
+            let first = self.last[room] + 1;
+            self.last[room] = first;
+            let frame = match lost {
+                false => json!({ "type": "Message", "room": ROOMS[room], "seq": first }),
+                true => json!({ "type": "Gap", "room": ROOMS[room], "from": first, "to": first }),
+            };
+            self.queue.push_back((frame.to_string(), false));
+        }
+
+        /// The session answers the resume under way with all that was said until now.
+        fn answer(&mut self) {
+            let Some((room, after)) = self.asked.take() else { return };
+            for seq in after + 1..=self.last[room] {
+                let frame = json!({ "type": "Message", "room": ROOMS[room], "seq": seq });
+                self.queue.push_back((frame.to_string(), true));
+            }
+            self.queue.push_back((json!({ "type": "Resumed", "rooms": {} }).to_string(), false));
+        }
+
+        /// The stream writes one frame.
+        fn write(&mut self) -> bool {
+            let Some((frame, is_page)) = self.queue.pop_front() else { return false };
+            if let Take::Marked(id) = self.places.take(&frame, is_page) {
+                self.id = Some(id);
+                let frame: Value = serde_json::from_str(&frame).unwrap();
+                if let Some(seq) = frame["seq"].as_u64() {
+                    self.got[usize::from(frame["room"] == ROOMS[1])].push(seq);
+                }
+            }
+            if let Some((room, after)) = self.places.next() {
+                self.asked = Some((usize::from(room == ROOMS[1]), after));
+            }
+            true
+        }
+
+        fn run(&mut self) {
+            while self.write() || self.asked.is_some() {
+                self.answer();
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Say(usize, bool),
+        Write,
+        Answer,
+        Cut,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..2usize, proptest::bool::weighted(0.15)).prop_map(|(room, lost)| Step::Say(room, lost)),
+            8 => Just(Step::Write),
+            3 => Just(Step::Answer),
+            1 => Just(Step::Cut),
+        ]
+    }
+
+    proptest! {
+        /// However a stream is cut, slow, or short of frames that the router had no place for: the client gets each line once, in order.
+        #[test]
+        fn each_line_comes_once_and_in_order(steps in proptest::collection::vec(step(), 1..200)) {
+            let mut chat = Chat::new();
+            for step in steps {
+                match step {
+                    Step::Say(room, lost) => chat.say(room, lost),
+                    Step::Write => drop(chat.write()),
+                    Step::Answer => chat.answer(),
+                    Step::Cut => chat.connect(),
+                }
+            }
+            chat.run();
+            for room in 0..2 {
+                prop_assert_eq!(&chat.got[room], &(1..=chat.last[room]).collect::<Vec<u64>>());
+            }
+        }
+
+        #[test]
+        fn no_id_makes_it_panic(id in "[0-9a-f]{0,33}(;@?[a-z=0-9:.@-]{0,9}){0,4}") {
+            let _read = Id::parse(&id);
+        }
+    }
+
+    #[test]
+    fn whispers_of_one_moment_are_counted() {
+        let whisper = json!({ "type": "Whisper", "at": "2026-11-22T10:47:03.120Z" }).to_string();
+        let ids = Ids::new();
+        let mut places = Places::new(ids, None);
+        assert!(matches!(places.take(&whisper, false), Take::Marked(_)));
+        let Take::Marked(id) = places.take(&whisper, false) else { panic!("the second one is another") };
+        let mut places = Places::new(ids, Id::parse(&id));
+        let taken: Vec<bool> = (0..3).map(|_| places.take(&whisper, false) != Take::Skip).collect();
+        assert_eq!(taken, [false, false, true]);
+        // Of another start of the server it names no place.
+        let mut places = Places::new(Ids::new(), Id::parse(&id));
+        assert!(matches!(places.take(&whisper, false), Take::Marked(_)));
+    }
+}

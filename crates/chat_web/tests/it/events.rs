@@ -180,3 +180,47 @@ fn an_id_that_is_none_is_refused_in_words() {
         assert_eq!((reply.status, reply.problem()), (400, "bad-request".into()), "{id}");
     }
 }
+
+#[test]
+fn an_id_of_another_server_begins_anew() {
+    let stage = Stage::start();
+    let (ani, budi) = (stage.guest("ani"), stage.guest("budi"));
+    say(&budi, "before");
+    let mut events = Events::open(&ani, Some("01890a5d00007000800000000000000a;lobby=0"));
+    events.until("Hello");
+    say(&budi, "after");
+    assert_eq!(events.message(), "after");
+}
+
+#[test]
+fn the_oldest_of_nine_streams_makes_way() {
+    let stage = Stage::start();
+    let ani = stage.guest("ani");
+    let mut streams: Vec<Events> = (0..9)
+        .map(|_| {
+            let mut events = Events::open(&ani, None);
+            events.until("Hello");
+            events
+        })
+        .collect();
+    assert_eq!(streams[0].until("Close")["code"], 1013);
+    assert_eq!(streams[0].next(), None);
+}
+
+#[test]
+fn a_room_is_named_with_or_without_its_sign() {
+    let stage = Stage::start();
+    let ani = stage.guest("ani");
+    for room in ["lobby", "#lobby"] {
+        let reply = ani.call(post("/api/messages", &json!({ "room": room, "text": room })));
+        assert_eq!((reply.status, reply.json()["room"].as_str()), (201, Some("lobby")), "{room}");
+    }
+    let plain = ani.call(get("/api/rooms/lobby/messages?limit=1"));
+    for path in ["/api/rooms/%23lobby/messages?limit=1", "/api/messages?room=%23lobby&limit=1"] {
+        let reply = ani.call(get(path));
+        assert_eq!((reply.status, reply.header("etag")), (200, plain.header("etag")), "{path}");
+        let link = reply.header("link").expect("there is an older one");
+        assert!(!link.contains('#'), "{link}");
+    }
+    assert_eq!(ani.call(get("/api/messages?room=%23%23lobby")).status, 404);
+}
