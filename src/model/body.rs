@@ -8,7 +8,7 @@ pub const MAX_LINES: usize = 200;
 /// The most bytes of one message of several lines, whatever the setting `message_bytes` says.
 pub const MAX_MESSAGE: usize = 32 * 1024;
 
-/// About what a server line costs in a queue besides its words, in bytes.
+/// About how much memory a server line takes in a queue besides its words, in bytes.
 pub(crate) const LINE: usize = 96;
 
 /// Clean lines, each as a [`Text`], with a line feed between two of them. Blank lines at its ends are not part of it.

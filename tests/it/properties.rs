@@ -37,6 +37,7 @@ use chat_server::model::event::{
 };
 use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
+use chat_server::model::glyph::BYTE_ORDER_MARK;
 use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::model::now::Moment;
 use chat_server::model::parts::Parts;
@@ -46,7 +47,7 @@ use chat_server::model::row::Row;
 use chat_server::model::rows::{RoomInfo, Stat, User};
 use chat_server::model::run::Run;
 use chat_server::model::spam::{Spam, TooFast};
-use chat_server::model::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
+use chat_server::model::text::{MAX_TEXT, Text, is_harmful};
 use chat_server::model::verb::Verb;
 use chat_server::model::zone::Zone;
 use chat_server::net::bucket::Bucket;
