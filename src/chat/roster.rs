@@ -1,4 +1,4 @@
-//! Who is on, as doors and figures ask the registry: names, rooms, connections, counts.
+//! What doors and the metrics read from the registry: names, rooms, connections, counts.
 
 use std::collections::BTreeMap;
 

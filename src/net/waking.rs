@@ -1,4 +1,4 @@
-//! The router's end of a queue whose writer has no thread of its own to wait with.
+//! The router's end of a queue for engines whose writers have no thread of their own: it calls a function to wake them.
 
 use crate::chat::outbox::{Batch, Deliver, Undelivered};
 use crate::net::queue::QueueSender;
