@@ -187,7 +187,7 @@ impl Hooks for Features {
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
-        // A room with a key may be known by those who have none; one by invitation may not.
+        // A room with a key may be known by all users; a room by invitation only by its members.
         !room.features.rooms.invite_only || room.members.contains(&id)
     }
 

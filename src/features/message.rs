@@ -99,7 +99,7 @@ pub enum Call {
         /// Where the answer goes.
         reply: Reply,
     },
-    /// A user who has shown the key gives an order.
+    /// An operator who has shown the key on the dashboard gives an order.
     Order {
         /// What.
         order: Order,
