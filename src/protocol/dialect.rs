@@ -1,4 +1,4 @@
-//! A dialect gives lines a meaning and events their bytes; the line protocol is the first one.
+//! Dialects, which give lines a meaning and events their bytes, and the dialect of the line protocol.
 
 use std::sync::Arc;
 
@@ -25,15 +25,15 @@ mod paste;
 pub use paste::{PASTE_BYTES, PASTE_LINES};
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
 
-/// A password was asked for, and its owner has thought better of it.
+/// The refusal of an empty password: the user cancels the question.
 const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Cancelled.");
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Decoded {
-    /// Nothing yet, or nothing at all.
+    /// No request: the line is empty, or a part of something longer.
     Nothing,
-    /// Something for the router.
+    /// A request for the router.
     Request(Request),
     /// This connection has to end.
     Leave(Leave),
@@ -100,7 +100,7 @@ pub trait Encoder: Send {
     fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>);
 
     /// Nothing more comes for now: puts what belongs below all the rest behind what is in `out`.
-    fn settle(&mut self, _out: &mut Vec<u8>) {}
+    fn finish_batch(&mut self, _out: &mut Vec<u8>) {}
 
     /// The bytes of a whole run, if they are the same for others and were made already or are worth making.
     fn shared<'a>(&self, _run: &'a Run) -> Option<&'a [u8]> {
@@ -345,7 +345,7 @@ impl Encoder for LineEncoder {
         self.is_editing &= !matches!(envelope.event, Event::Bye { .. });
     }
 
-    fn settle(&mut self, out: &mut Vec<u8>) {
+    fn finish_batch(&mut self, out: &mut Vec<u8>) {
         if let (true, Some(screen)) = (self.is_editing, &mut self.screen) {
             screen.draw(out);
         }

@@ -109,7 +109,7 @@ impl Turn<'_, Features> {
         (action.person, action.why) = (Some(self.person(target)), why);
         let answer = self.tell_and_answer(id, name.as_str(), action);
         match &room {
-            Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words)), None),
+            Some(room) => self.remove_from_room(&all, room, &Leave::Kicked(Some(words)), None),
             None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
         }
         Ok(answer)
@@ -178,8 +178,8 @@ impl Turn<'_, Features> {
         Ok(answer)
     }
 
-    /// Ends the rights of a banned target in a room, and sends out the members on whom a ban is now. `all` are the connections of
-    /// the target's name.
+    /// Ends the rights of a banned target in a room, and takes the members out that a ban holds now. `all` are the
+    /// connections of the target's name.
     fn put_banned_out(&mut self, name: &RoomName, target: &Target, all: &[ClientId], words: Text) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if let Some(who) = target.name() {
@@ -191,7 +191,7 @@ impl Turn<'_, Features> {
         // A user has to go by all connections, from wherever each of them comes.
         let all: BTreeSet<ClientId> = banned.flat_map(|id| self.connections(*id)).collect();
         let all: Vec<ClientId> = all.into_iter().collect();
-        self.put_out(&all, name, &Leave::Banned(Some(words)), None);
+        self.remove_from_room(&all, name, &Leave::Banned(Some(words)), None);
     }
 
     fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, target: &Target) -> Result<Answer, Refusal> {
