@@ -217,6 +217,42 @@ test('a private server lets in by a password or an invitation only', async () =>
   assert.deepEqual([...page.errors, ...budi.errors], []);
 });
 
+test('the link of an invitation leads to a form with its code, which leaves the address, and into its rooms', async () => {
+  const dir = directory();
+  execFileSync(BIN, ['account', '--data', dir, 'add', 'dewi', '--role', 'op'], { input: `${PASSWORD}\n` });
+  const server = await serve(dir, { flags: ['--private', 'yes'] });
+  const dewi = await someone();
+  await dewi.goto(server.url);
+  await dewi.fill('#name', 'dewi');
+  await dewi.fill('#password', PASSWORD);
+  await dewi.keyboard.press('Enter');
+  await isLive(dewi);
+  await say(dewi, '/join #den');
+  await dewi.waitForSelector('#rooms .room:has-text("den")');
+  await say(dewi, '/invitecode 1 2h #den');
+  const code = await dewi.waitForFunction(() => /[a-z0-9]{4}(-[a-z0-9]{4})+/.exec(document.querySelector('.answer')?.textContent ?? '')?.[0]);
+  const budi = await someone();
+  await budi.goto(`${server.url}/#join=${await code.jsonValue()}`);
+  await budi.waitForFunction(() => document.querySelector('#signin .lead').textContent.startsWith('You are invited'));
+  assert.equal(await budi.inputValue('#code'), await code.jsonValue());
+  assert.equal(budi.url(), `${server.url}/`);
+  await budi.fill('#name', 'budi');
+  await budi.fill('#password', PASSWORD);
+  await budi.keyboard.press('Enter');
+  await isLive(budi);
+  await budi.waitForSelector('#rooms .room:has-text("den")');
+  // In Indonesian, and used by now: the words say so where the code stands.
+  const citra = await someone(['403'], { locale: 'id-ID' });
+  await citra.goto(`${server.url}/#join=${await code.jsonValue()}`);
+  await citra.waitForFunction(() => document.querySelector('#signin .lead').textContent.startsWith('Anda diundang'));
+  await citra.fill('#name', 'citra');
+  await citra.fill('#password', PASSWORD);
+  await citra.keyboard.press('Enter');
+  await citra.waitForSelector('#namehelp.bad');
+  assert.equal(await citra.evaluate(() => document.activeElement.id), 'code');
+  assert.deepEqual([...dewi.errors, ...budi.errors, ...citra.errors], []);
+});
+
 test('what was said long ago is found, and one jumps to it; a room one is not in is entered', async () => {
   const dir = directory();
   let server = await serve(dir);
