@@ -1,5 +1,6 @@
-//! What the chat can do beyond joining, speaking, listing and leaving. Each feature has a folder; this file is the table of them,
-//! and the order in which they are asked.
+//! What the chat can do beyond joining, speaking, listing and leaving: the table of the features, and the order in
+//! which they are asked. Each has a folder, or a file if it is small; `state`, `message`, `calls` and `limits` are
+//! common to them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! How often each may do something: guess a password, make an account, come into a room. Time is an argument.
+//! How often an address, a name or a user may do something: guess a password, make an account, come into a room. Time
+//! is an argument.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

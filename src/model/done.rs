@@ -1,4 +1,4 @@
-//! What came of a request. A variant is what a program acts upon; all else is words, made where they arise.
+//! What an `OK` says: a variant for each result that programs act upon, and words for all others.
 
 use std::borrow::Cow;
 use std::time::Duration;

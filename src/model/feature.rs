@@ -1,4 +1,5 @@
-//! Commands and events of features, in a cover that only the feature opens: what is carried does not have to be known.
+//! Sealed commands, events and messages of features: the kernel carries them, and only the feature knows the type
+//! inside.
 
 use std::any::Any;
 use std::borrow::Cow;

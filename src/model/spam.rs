@@ -1,4 +1,4 @@
-//! Why a client is too fast, and how that is said. No state, no time: those are in [`limit`](crate::chat::limit).
+//! The reasons why a client is too fast, and their words. The limits themselves are in [`limit`](crate::chat::limit).
 
 use std::time::Duration;
 

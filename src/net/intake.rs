@@ -1,4 +1,5 @@
-//! What one client's bytes come to: requests for the router, and when to read on. No socket, no thread, no sleep.
+//! The reading side of one client: makes requests of its bytes, and says when to read on. No socket, no thread, no
+//! sleep.
 //!
 //! Every transport reads its clients by this, so that lines, limits and waits are the same on all of them. It never does
 //! anything itself: [`Intake::next`] says what its transport has to do next, and the transport does it in its own way.
@@ -68,7 +69,7 @@ pub struct Intake<D> {
     new_bytes: usize,
     early: usize,
     ending: Ending,
-    // What is owed, in this order.
+    // What has to be done before the next line is read, in this order.
     handing_over: bool,
     warning: Option<Warning>,
     pause: Option<Instant>,
@@ -83,7 +84,7 @@ pub struct Intake<D> {
 /// What a line means for the intake.
 enum Held {
     Nothing,
-    /// The client does not let lines be edited here.
+    /// The client's telnet does not let the server edit its lines.
     Declined,
     Request(Request),
     Interrupt,
@@ -113,7 +114,7 @@ enum Ending {
     Over,
 }
 
-/// What the patience with a client depends on.
+/// The times that the limits on a client's silence and sign-on count from.
 struct Clock {
     accepted: Instant,
     signed_on: bool,
@@ -226,7 +227,7 @@ impl<D: Decoder> Intake<D> {
                 Some(Input::Answer(bytes)) => return Next::Answer(bytes),
                 Some(Input::Redraw) => (Held::Request(terminal(Terminal::Clear)), false),
                 Some(Input::Interrupt) if is_secret => {
-                    // Who thinks better of a password presses this, or Enter.
+                    // Ctrl-C or an empty line cancels a password prompt.
                     let decoded = self.decoder.decode(b"");
                     self.show_what_is_typed();
                     (decoded.into(), true)

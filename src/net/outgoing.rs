@@ -1,4 +1,5 @@
-//! What is still to be written to one client, as bytes, and how long that may take. No socket, no thread.
+//! The writing side of one client: makes bytes of its batches, and says how long the peer may take. No socket, no
+//! thread.
 //!
 //! Every transport writes to its clients by this, so that a slow one has the same time on all of them.
 
@@ -20,16 +21,16 @@ pub struct Outgoing<E> {
     encoder: E,
     out: Vec<u8>,
     written: usize,
-    /// Of the queue, what `out` is made of.
+    /// How much of the queue `out` is made of.
     batches: usize,
     bytes: usize,
     /// Kept until their answers are written.
     tickets: Vec<Ticket>,
     /// How long a piece may take; zero is for ever.
     slow: Duration,
-    /// Since when the peer owes us to take the piece.
+    /// Since when the piece waits for the peer.
     began: Option<Instant>,
-    /// Since when the router knows that this client has to go.
+    /// When the router was told that this client has to go.
     told: Option<Instant>,
 }
 
@@ -45,7 +46,7 @@ pub enum Patience {
 }
 
 impl<E: Encoder> Outgoing<E> {
-    /// Nothing yet. `slow` is how long a peer may take for 64 KiB; zero is for ever.
+    /// A writing side with nothing to write yet. `slow` is how long a peer may take for 64 KiB; zero is for ever.
     pub fn new(encoder: E, slow: Duration) -> Outgoing<E> {
         Outgoing {
             encoder,

@@ -1,4 +1,4 @@
-//! How long a client that has to go is read on, so that it sees why.
+//! The end of a connection: how long a client that has to go is still read, so that it can read why.
 //!
 //! A socket that is closed while bytes of its peer are unread, or on their way, resets the connection, and a reset throws the last
 //! words away before the peer has read them (RFC 1122, 4.2.2.13). `printf '...' | nc` sends lines that it did not wait with. So

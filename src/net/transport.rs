@@ -1,4 +1,4 @@
-//! What carries the bytes of clients, what they go over, and a connection that is let in.
+//! The traits of an engine, [`Transport`] and [`Link`], and a connection that has a place in the server.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

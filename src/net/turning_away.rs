@@ -1,4 +1,4 @@
-//! The last words to those for whom there is no place.
+//! The end of connections for which the server has no place: one thread lets their peers read why.
 //!
 //! A reset must not throw them away before the peer has read them ([`parting`](crate::net::parting)). So what it sends is read, by one
 //! thread for all of them, until it has closed its side, or for [`LONGEST`].

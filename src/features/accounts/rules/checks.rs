@@ -17,7 +17,7 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::{Policy, Role};
 use crate::model::secrets::Secret;
 
-/// The most passwords of one neighbourhood that wait until the store looks at them, and that wait in all.
+/// The most passwords of one neighbourhood that wait for the store, and the most that wait in all.
 const WAITING: usize = 64;
 const WAITING_IN_ALL: usize = 1_024;
 
@@ -75,7 +75,7 @@ impl Turn<'_, Features> {
             Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
             Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
-            // What was said is read by `Call::Read`, which looks whether one may.
+            // Old lines are read by `Call::Read`, which checks whether the user may read them.
             Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
             // An operator's orders, which come as `Call::Order`.
             Question::Invite { .. } | Question::Invitations { .. } | Question::EndInvitation { .. } => {
@@ -86,7 +86,7 @@ impl Turn<'_, Features> {
         Ok((question, archive::Then::Account(then)))
     }
 
-    /// Whether so many passwords wait already, of that neighbourhood or in all.
+    /// Whether no further password may wait, of that neighbourhood or in all.
     pub(super) fn is_crowded(&self, from: Option<IpAddr>) -> bool {
         let Some(archive) = &self.router.features.archive else { return false };
         let near = from.map(neighbourhood);
