@@ -416,7 +416,9 @@ mod tests {
     fn a_code_that_is_guessed_makes_its_address_wait() {
         for why in [Refused::BadInvitation, Refused::UsedInvitation, Refused::OldInvitation, Refused::EndedInvitation] {
             let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
-            (0..3).for_each(|_| drop(guard.answered(register("p", "192.0.2.1", Some("x")), &refused(why.clone()))));
+            for _ in 0..3 {
+                guard.answered(register("p", "192.0.2.1", Some("x")), &refused(why.clone()));
+            }
             let too_fast = Some(Err(TooFast { retry: 2, why: Spam::Guesses }.into()));
             assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);
         }
