@@ -210,6 +210,7 @@ impl<D: Decoder> Intake<D> {
                         self.requests.push(terminal(Terminal::Entered(typed)));
                     }
                     let decoded = self.decoder.decode(line);
+                    self.greet_a_person();
                     if is_editing && !is_secret && may_come_back(&decoded) {
                         self.splitter.remember();
                     }
@@ -372,6 +373,13 @@ impl<D: Decoder> Intake<D> {
         }
     }
 
+    /// Where it has become known that a person types, the router hears of it before the line that told it.
+    fn greet_a_person(&mut self) {
+        if self.decoder.is_by_hand() {
+            self.requests.push(terminal(Terminal::ByHand));
+        }
+    }
+
     /// The next line is a password, if the router agrees.
     fn ask_for_a_password(&mut self) {
         self.splitter.set_secret(true);
@@ -440,6 +448,10 @@ impl<D: Decoder> Intake<D> {
         self.leaving = self.leaving.take().or_else(|| self.decoder.glance(self.splitter.begun()));
         // Only now: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
         self.warning = self.interrupted.take().or(self.warning);
+        if self.splitter.spoke_telnet() {
+            self.decoder.is_telnet();
+            self.greet_a_person();
+        }
         self.tell_the_screen();
         // A user whose lines are edited here may pause in the middle of one, as in a line that their own terminal edits.
         if self.splitter.is_inside_line() && !self.splitter.is_editing() {

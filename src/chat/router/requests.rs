@@ -125,7 +125,8 @@ impl<F: Hooks> Turn<'_, F> {
                     Terminal::Off => client.state.is_edited = false,
                     Terminal::Hide => client.state.is_hidden = true,
                     Terminal::Show => client.state.is_hidden = false,
-                    Terminal::Offer
+                    Terminal::ByHand
+                    | Terminal::Offer
                     | Terminal::Size(..)
                     | Terminal::Typed(..)
                     | Terminal::Entered(_)
