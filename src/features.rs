@@ -81,7 +81,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &presence::verbs::TYPING,
     &kernel::PING,
     &kernel::WHY,
-    &kernel::HELP,
+    &help::HELP,
     &files::verbs::SEND,
     &files::verbs::FILES,
     &kernel::STATS,
@@ -99,6 +99,7 @@ mod calls;
 pub mod dice;
 pub mod figures;
 pub mod files;
+pub mod help;
 pub mod lab;
 pub mod line_editing;
 pub mod message;
@@ -119,6 +120,7 @@ const COMMANDS: &[CarryOut] = &[
     archive::rules::carry_out,
     dice::carry_out,
     files::rules::carry_out,
+    help::carry_out,
     lab::rules::carry_out,
     line_editing::carry_out,
     messages::rules::carry_out,
@@ -187,7 +189,7 @@ impl Hooks for Features {
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
-        // A room with a key may be known by those who have none; one by invitation may not.
+        // A room with a key may be known by all users; a room by invitation only by its members.
         !room.features.rooms.invite_only || room.members.contains(&id)
     }
 

@@ -24,7 +24,7 @@ pub struct Outgoing<E> {
     /// How much of the queue `out` is made of.
     batches: usize,
     bytes: usize,
-    /// Kept until their answers are written.
+    /// The tickets of the answers in `out`.
     tickets: Vec<Ticket>,
     /// How long a piece may take; zero is for ever.
     slow: Duration,
@@ -41,7 +41,7 @@ pub enum Patience {
     Until(Option<Instant>),
     /// Tell the router, which has some last words for it, that it is too slow, and look again.
     TooSlow,
-    /// It had all the time there is.
+    /// Close the connection: the peer has used up its time.
     Over,
 }
 
@@ -111,7 +111,7 @@ impl<E: Encoder> Outgoing<E> {
     /// back.
     pub fn wrote(&mut self, count: usize, queue: &QueueReceiver) {
         self.written += count;
-        // Only progress to the end of a piece begins a new one: taking nothing is what patience runs out over.
+        // Only the end of a piece begins a new wait: a peer that takes a few bytes at a time gains none.
         if count > 0 && self.written.is_multiple_of(PIECE) {
             self.began = None;
         }
@@ -125,7 +125,7 @@ impl<E: Encoder> Outgoing<E> {
         }
     }
 
-    /// How long to wait for the peer, which has not taken the whole piece. `let_go` is whether the router has let go of
+    /// How long to wait for the peer, which has not taken the whole piece. `let_go` is whether the router has dropped
     /// it already.
     pub fn patience(&mut self, now: Instant, let_go: bool) -> Patience {
         let began = *self.began.get_or_insert(now);

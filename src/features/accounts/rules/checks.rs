@@ -100,7 +100,8 @@ impl Turn<'_, Features> {
 
     /// Whether a name may be registered, as far as the router knows.
     pub(super) fn may_register(&self, name: &Name, client: Option<ClientId>, policy: Policy) -> Result<(), Refusal> {
-        // Where only members come in, who has no invitation is not told which names there are: the store looks at that first.
+        // On a private server a user without an invitation is not told which names there are: the store checks that
+        // first.
         if !policy.private {
             if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
                 return Err(Refused::NameTaken(account.name.clone()).into());
