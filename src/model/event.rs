@@ -59,6 +59,8 @@ pub enum Event {
         from: Name,
         /// The recipient.
         to: Name,
+        /// Its number in their talk, if that knows it.
+        id: Option<u64>,
         /// The file that is passed on by this, if it is one.
         file: Option<SharedFile>,
         /// The words; of a file its name.

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use chat_server::features::archive::store::{Record, RoomState};
 use chat_server::features::operators::audit::Act;
 use chat_server::model::event::{Change, Event, Speech, What};
-use chat_server::model::names::RoomName;
+use chat_server::model::names::{Name, RoomName};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::backlog::Entry;
 use crate::bans;
 use crate::index;
-use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, version};
+use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, room_name, version};
 
 /// What the writer knows of the database without asking it, and what it has to write at the end of the transaction.
 pub(crate) struct Keeper {
@@ -313,6 +313,19 @@ impl Keeper {
         self.has_forgotten = true;
         Ok(())
     }
+}
+
+/// Forgets all direct talks of an account.
+pub(crate) fn forget_talks(db: &Connection, account: &Name) -> rusqlite::Result<()> {
+    let mut find = db.prepare("SELECT name, last_id FROM rooms WHERE folded LIKE '@%'")?;
+    let talks = find.query_map([], |row| Ok((room_name(row, 0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
+    let mut keeper = Keeper::new(db)?;
+    for (talk, last_id) in talks {
+        if talk.members().any(|member| member == *account) {
+            keeper.forget(db, &talk, last_id)?;
+        }
+    }
+    Ok(())
 }
 
 /// A name as it is compared.

@@ -55,7 +55,9 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
     let (mut left, mut to_come) = (ALL_LINES, rooms.len());
     for (room, stored) in &mut rooms {
         to_come -= 1;
-        let count = left.saturating_sub(to_come * LINES_EACH).clamp(LINES_EACH, LINES);
+        // Of direct talks there may be very many, and what is older than memory is read here.
+        let most = if stored.state.name.is_talk() { LINES_EACH } else { LINES };
+        let count = left.saturating_sub(to_come * LINES_EACH).clamp(LINES_EACH, most);
         stored.lines = last_lines(db, *room, &stored.state.name, count)?;
         left = left.saturating_sub(stored.lines.len());
     }
