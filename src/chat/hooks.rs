@@ -343,7 +343,7 @@ pub trait Hooks: Sized {
     }
 
     /// A client has left a room: if it was the last one, the room is kept or forgotten.
-    fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
+    fn keep_or_close(turn: &mut Turn<'_, Self>, room: &RoomName) {
         turn.close_empty(room);
     }
 

@@ -102,7 +102,7 @@ pub fn serve(
             }
         };
         let credits = Credits::new(MESSAGES);
-        link.lend(&credits);
+        link.show_credits(&credits);
         let mut intake = Box::new(Intake::new(id, accepted, decoder, credits, hangup, handle));
         let mut at_end = false;
         match catch_unwind(AssertUnwindSafe(|| read(link, id, &mut intake, handle, &mut at_end))) {

@@ -45,10 +45,10 @@ impl<F: Hooks> Turn<'_, F> {
         if let Some(blocked) = self.blocked(id) {
             return blocked.rest.push_back((requests, ticket));
         }
-        self.carry_on(id, requests, ticket);
+        self.carry_out_all(id, requests, ticket);
     }
 
-    fn carry_on(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
+    fn carry_out_all(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
         let mut requests = requests.into_iter();
         while let Some(request) = requests.next() {
             self.guarded(id, |turn| turn.request(id, request));
@@ -87,7 +87,7 @@ impl<F: Hooks> Turn<'_, F> {
             match (blocked.rest.pop_front(), blocked.leave.take()) {
                 (Some((requests, ticket)), leave) => {
                     blocked.leave = leave;
-                    self.carry_on(id, requests, ticket);
+                    self.carry_out_all(id, requests, ticket);
                 }
                 (None, Some(why)) => return self.remove(id, why),
                 (None, None) => {

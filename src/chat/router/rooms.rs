@@ -135,13 +135,13 @@ impl<F: Hooks> Turn<'_, F> {
             return Err(Refusal::not_in_room(&name));
         };
         // One person leaves by all their connections, and this one, which is answered, last.
-        self.put_out(&self.connections(id), &name, &Leave::Parted, Some(id));
+        self.remove_from_room(&self.connections(id), &name, &Leave::Parted, Some(id));
         let current = self.clients.get(id).and_then(|client| client.state.current.clone());
         Ok(Answer::Done(Done::Parted { room: name, current }))
     }
 
     /// Connections leave a room. They are told as the others are, but for the one that asked for it.
-    pub(crate) fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
+    pub(crate) fn remove_from_room(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
         for id in all.iter().copied().rev() {
             self.catch_up(id);
             let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
@@ -179,7 +179,7 @@ impl<F: Hooks> Turn<'_, F> {
         let room = room.name.clone();
         let left = who.filter(|_| !stays).map(|name| Event::Left { room, by: person, name, why: why.clone() });
         F::exited(self, id, name, left);
-        F::settle(self, name);
+        F::keep_or_close(self, name);
     }
 
     /// A room in which no client is goes on if something was said in it, and is forgotten else.

@@ -63,16 +63,16 @@ impl<F: Hooks> Turn<'_, F> {
         self.router.publish(&envelope);
         let Some(room) = self.router.rooms.get(name) else { return };
         // They are given what came before, and then count as if they had heard this as well.
-        let mut deaf = from.map_or_else(Vec::new, |from| F::not_hearing(self, room, from));
-        deaf.extend(but.filter(|but| room.members.contains(but)));
-        deaf.iter().for_each(|id| self.catch_up(*id));
+        let mut left_out = from.map_or_else(Vec::new, |from| F::not_hearing(self, room, from));
+        left_out.extend(but.filter(|but| room.members.contains(but)));
+        left_out.iter().for_each(|id| self.catch_up(*id));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.news.is_empty() {
             self.router.spoken.push(room.name.clone());
         }
         room.news.push(self.router.said, envelope);
         self.router.said += 1;
-        for id in deaf {
+        for id in left_out {
             let _unheard = room.news.take_rest(id);
         }
     }
