@@ -340,6 +340,7 @@ impl Hooks for Features {
         turn.show_topic(id, room);
         turn.show_history(id, room);
         turn.show_crowd(id, room);
+        turn.tell_of_talks(id);
     }
 
     fn keep_or_close(turn: &mut Turn<'_, Self>, room: &RoomName) {

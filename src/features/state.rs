@@ -86,6 +86,8 @@ pub struct RoomState {
     /// Of a talk: its members without an account, each with the number of its user. It is kept nowhere as long as there is one,
     /// and ends with the first that is not here any more.
     pub(crate) guests: Vec<(Name, ClientId)>,
+    /// Of a talk: the accounts that were away when something was said, each with the first number that it was not told of.
+    pub(crate) waiting: BTreeMap<Name, u64>,
 }
 
 /// What is found out before a command is answered.

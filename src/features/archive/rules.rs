@@ -119,7 +119,8 @@ impl Turn<'_, Features> {
     /// A room is not what it was.
     pub(crate) fn record_room(&mut self, name: &RoomName) {
         let Some(archive) = &mut self.router.features.archive else { return };
-        if let Some(room) = self.router.rooms.get_mut(name) {
+        let rooms = if name.is_talk() { &mut self.router.features.talks } else { &mut self.router.rooms };
+        if let Some(room) = rooms.get_mut(name) {
             room.features.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
@@ -265,6 +266,7 @@ impl Room {
         (own.rooms.topic, own.rooms.key, own.rooms.op_accounts) =
             (state.topic, state.key, state.ops.into_iter().collect());
         own.rooms.invite_only = state.invite_only;
+        own.waiting = state.waiting.into_iter().collect();
         own.bans = Bans::restored(state.bans, now, trusted);
         // What only operators can change went with the last of them, unless some come again.
         let has_ops = !own.rooms.op_accounts.is_empty();
@@ -285,6 +287,7 @@ impl Room {
             topic_lock: self.features.rooms.topic_lock,
             ops: self.features.rooms.op_accounts.iter().cloned().collect(),
             bans: self.features.bans.stored(),
+            waiting: self.features.waiting.clone().into_iter().collect(),
         }
     }
 }

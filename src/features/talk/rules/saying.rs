@@ -10,6 +10,7 @@ use crate::model::command::{Command, HistoryQuery, Line};
 use crate::model::event::{Change, Done, Envelope, Event, Speech, Version};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::rows::counted;
 use crate::model::text::Text;
 
 impl Turn<'_, Features> {
@@ -83,7 +84,41 @@ impl Turn<'_, Features> {
         let line = Envelope::new(self.now.wall, event(number));
         room.history.push(number, line.clone());
         self.record_line(talk, &line);
+        self.let_wait(talk, number);
         Some((number, line))
+    }
+
+    /// Notes which members are away: they are told when they come.
+    fn let_wait(&mut self, talk: &RoomName, number: u64) {
+        let Some(room) = self.router.features.talks.get_mut(talk).filter(|room| room.features.is_kept) else { return };
+        let waiting = &mut room.features.waiting;
+        let before = waiting.len();
+        for member in talk.members().filter(|member| self.clients.named(member).is_none()) {
+            waiting.entry(member).or_insert(number);
+        }
+        if waiting.len() > before {
+            self.record_room(talk);
+        }
+    }
+
+    /// Tells a user who has signed in where something was said while none of the user's connections was here.
+    pub(crate) fn tell_of_talks(&mut self, id: ClientId) {
+        let Ok(own) = self.name_of(id) else { return };
+        let talks = self.router.features.talks.values().filter(|talk| talk.features.waiting.contains_key(&own));
+        let talks = talks.filter(|talk| self.is_in_talk(id, talk)).map(|talk| talk.name.clone());
+        for name in talks.collect::<Vec<_>>() {
+            let Some(talk) = self.router.features.talks.get_mut(&name) else { continue };
+            let Some(first) = talk.features.waiting.remove(&own) else { continue };
+            let lines = counted((talk.last_id() + 1).saturating_sub(first) as usize, "line");
+            let others: Vec<String> =
+                name.members().filter(|member| *member != own).map(|member| member.to_string()).collect();
+            let (others, after) = (others.join("+"), first.saturating_sub(1));
+            self.record_room(&name);
+            let text = format!(
+                "While you were away: {lines} in {name}. /history @{others} after={after} shows what was said."
+            );
+            self.tell(id, Event::Note { room: None, text: Text::own(text) });
+        }
     }
 
     /// Puts a whisper into the talk of its two users, and gives it its number there. It has none where there is no such talk: for
