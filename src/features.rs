@@ -305,10 +305,7 @@ impl Hooks for Features {
 
     fn renamed(turn: &mut Turn<'_, Self>, id: ClientId, renamed: &Arc<Envelope>) {
         turn.announce_name(id, renamed);
-        if let Event::Renamed { old, new, .. } = &renamed.event {
-            turn.router.features.presence.rename(old, new);
-            turn.rename_in_talks(id, old, new);
-        }
+        turn.rename_in_talks(id, renamed);
     }
 
     fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, joined: Option<Event>) {

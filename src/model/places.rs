@@ -70,6 +70,9 @@ impl Refusal {
 
     /// No room has that name.
     pub fn no_such_room(room: &RoomName) -> Refusal {
+        if room.is_talk() {
+            return Refusal::no_such_talk(room);
+        }
         let words = format!("There is no room {room}. /rooms shows them, /join #name opens a new one.");
         Refusal::new(Code::NoSuchRoom, words)
     }

@@ -130,7 +130,8 @@ impl Turn<'_, Features> {
     }
 
     /// A guest has another name, and its talks have it, too. One that would become a talk that is there already ends.
-    pub(crate) fn rename_in_talks(&mut self, id: ClientId, old: &Name, new: &Name) {
+    pub(crate) fn rename_in_talks(&mut self, id: ClientId, renamed: &Arc<Envelope>) {
+        let Event::Renamed { old, new, .. } = &renamed.event else { return };
         let person = self.person(id);
         let is_of = |talk: &Room| talk.features.guests.iter().any(|(name, guest)| name == old && *guest == person);
         let talks = &mut self.router.features.talks;
