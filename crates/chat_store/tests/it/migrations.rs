@@ -65,6 +65,7 @@ fn the_database_of_another_program_is_refused() {
 
 /// What makes a file of today one of version 7, before the index knew the beginnings of words.
 const BACK_TO_7: &str = r#"
+    ALTER TABLE rooms DROP COLUMN waiting;
     DROP TABLE late;
     DROP TABLE words;
     DROP VIEW said;
@@ -104,6 +105,7 @@ fn the_index_is_made_anew_for_beginnings_and_no_line_is_taken_for_a_double_by_th
 
 /// What makes a file of today one of version 8, which knows no word inside a text without spaces.
 const BACK_TO_8: &str = r#"
+    ALTER TABLE rooms DROP COLUMN waiting;
     DROP TABLE late;
     DROP TABLE words;
     DROP VIEW said;

@@ -1,9 +1,10 @@
 //! Direct talks are kept like rooms, and found by their own name alone.
 
-use chat_server::features::archive::store::Record;
+use chat_server::features::archive::store::{Record, RoomState};
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
-use chat_store::{Offline, Strength, export};
+use chat_store::{FILE, Offline, Strength, export};
+use rusqlite::Connection;
 
 use crate::kit::{Talk, name, room_name, said, search, state, words};
 
@@ -38,5 +39,29 @@ fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
     let mut rooms: Vec<&str> = store.contents.rooms.iter().map(|room| room.state.name.as_str()).collect();
     rooms.sort_unstable();
     assert_eq!(rooms, ["#lobby", "@ani+citra"]);
+    store.stop();
+}
+
+#[test]
+fn a_store_of_version_10_opens_and_who_waits_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Talk::open(dir.path());
+    store.keep(Record {
+        rooms: vec![state("#lobby")],
+        lines: vec![said("#lobby", 1, "ani", "x")],
+        ..Record::default()
+    });
+    store.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("ALTER TABLE rooms DROP COLUMN waiting; PRAGMA user_version = 10;").unwrap();
+    drop(db);
+    let mut store = Talk::open(dir.path());
+    assert_eq!(words(&store.page("#lobby")), ["x"]);
+    let talk = RoomState { waiting: vec![(name("budi"), 1), (name("citra"), 3)], ..state("@ani+budi+citra") };
+    let lines = vec![said("@ani+budi+citra", 1, "ani", "psst")];
+    store.keep(Record { rooms: vec![talk.clone()], lines, ..Record::default() });
+    store.stop();
+    let store = Talk::open(dir.path());
+    assert!(store.contents.rooms.iter().any(|room| room.state == talk));
     store.stop();
 }
