@@ -19,6 +19,7 @@ const LAYERS: &[&str] = &[
     "features::talk::limits",
     "features::moderation",
     "features::operators::audit",
+    "features::accounts::invitations",
     "features::archive",
     "features::operators",
     "features::accounts",

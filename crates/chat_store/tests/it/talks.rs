@@ -43,7 +43,7 @@ fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
 }
 
 #[test]
-fn a_store_of_version_10_opens_and_who_waits_is_kept() {
+fn a_store_of_version_11_opens_and_who_waits_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Talk::open(dir.path());
     store.keep(Record {
@@ -53,7 +53,7 @@ fn a_store_of_version_10_opens_and_who_waits_is_kept() {
     });
     store.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("ALTER TABLE rooms DROP COLUMN waiting; PRAGMA user_version = 10;").unwrap();
+    db.execute_batch("ALTER TABLE rooms DROP COLUMN waiting; PRAGMA user_version = 11;").unwrap();
     drop(db);
     let mut store = Talk::open(dir.path());
     assert_eq!(words(&store.page("#lobby")), ["x"]);
