@@ -19,7 +19,7 @@ impl Turn<'_, Features> {
             Call::Sampled => self.show_watchers(),
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => self.check_key_by_call(&key, from, is_private, reply),
-            Call::Order { order, from, reply } => self.ordered(order, &Actor::page(from), reply),
+            Call::Order { order, by, reply } => self.ordered(order, &Actor::of(by), reply),
             Call::Rules(policy) => self.set_rules(policy),
         }
     }
