@@ -120,9 +120,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     });
     // As long as the directory is this server's: the next one has a socket of that name, too.
     drop(console);
-    if let Some(web) = web {
-        web.stop();
-    }
+    web.into_iter().for_each(Web::stop);
     if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
         complain(&format!("error: {error}"));
     }

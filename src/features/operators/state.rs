@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::config::OperatorKey;
 use crate::features::limits::Guesses;
-use crate::features::message::Orderer;
 use crate::features::operators::audit::{Act, Entry};
 use crate::model::event::Tag;
 use crate::model::names::ClientId;
@@ -123,13 +122,9 @@ impl Operators {
 }
 
 impl Actor {
-    /// The one who gives an order at a door of calls.
-    pub(crate) fn of(by: Orderer) -> Actor {
-        match by {
-            Orderer::Page(from) => Actor::page(from),
-            // What `chatd account` has always stood as.
-            Orderer::Owner => Actor { name: Text::own("chatd"), from: None },
-        }
+    /// The owner of the data, as `chatd account` has always stood in the audit.
+    pub(crate) fn owner() -> Actor {
+        Actor { name: Text::own("chatd"), from: None }
     }
 
     /// A user with the operator key at the page's door.
