@@ -91,6 +91,8 @@ impl Command {
 /// What happens on the terminal of a client that is a telnet (PROTOCOL.md section 10, "Telnet").
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Terminal {
+    /// A person types: the client gets the views for people, and a greeting.
+    ByHand,
     /// The client's telnet is asked whether the server may edit its lines.
     Offer,
     /// The telnet has agreed: the server edits its lines from now on.

@@ -12,9 +12,11 @@ use chat_server::chat::ticket::Ticket;
 use chat_server::config::{self, When};
 use chat_server::features::VERBS;
 use chat_server::features::accounts;
+use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
 use chat_server::features::files::{self, Recipient};
+use chat_server::features::help::Help;
 use chat_server::features::lab::verbs::Inspect;
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::features::line_editing::Telnet;
@@ -352,7 +354,6 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     let plain = Just(()).prop_flat_map(|()| {
         select(vec![
             (Command::Rooms, "ROOMS"),
-            (Command::feature(accounts::Command::InviteCode), "INVITECODE"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -414,6 +415,18 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
                 (Command::feature(Search { room, words: text(&words), before, limit }), "SEARCH", args)
             }
         ),
+        (1u64..=1_000, 1u64..=365, vec(room(), 0..3)).prop_map(|(uses, days, rooms)| {
+            let args = format!("{uses} {days}d {}", rooms.iter().map(RoomName::as_str).collect::<Vec<_>>().join(" "));
+            let terms = Terms::new(Some(uses), Some(Duration::from_secs(days * 86_400)), rooms).expect("in bounds");
+            (Command::feature(accounts::Command::InviteCode(terms)), "INVITECODE", args)
+        }),
+        (option::of(0u64..), 1usize..=500).prop_map(move |(before, limit)| {
+            let args = format!("list {limit}{}", pair("before", before));
+            (Command::feature(accounts::Command::Invitations { before, limit }), "INVITECODE", args)
+        }),
+        any::<u64>().prop_map(|number| {
+            (Command::feature(accounts::Command::EndInvitation(number)), "INVITECODE", format!("end {number}"))
+        }),
         (name(), select(vec!["", "member", "op", "admin"])).prop_map(|(name, role)| {
             let args = format!("{name} {role}");
             (Command::feature(accounts::Command::Role { name, role: Role::named(role) }), "ROLE", args)
@@ -426,8 +439,9 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             }
         ),
         "[!-~]{0,20}".prop_map(move |token| (Command::Ping(text(&token)), "PING", token)),
-        option::of("[a-z/]{1,9}")
-            .prop_map(move |word| { (Command::Help(word.as_deref().map(text)), "HELP", word.unwrap_or_default()) }),
+        option::of("[a-z/]{1,9}").prop_map(move |word| {
+            (Command::feature(Help(word.as_deref().map(text))), "HELP", word.unwrap_or_default())
+        }),
     ]
     .boxed()
 }
@@ -811,6 +825,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             by: ANI,
             from,
             to,
+            id: None,
             file,
             text
         }),
@@ -885,7 +900,7 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
             fields.extend(file.iter().flat_map(|file| [file.bytes.to_string(), file.token.to_string()]));
             Some((if file.is_some() { "FILE" } else { kind }, fields, text))
         }
-        Event::Whispered { from, to, file: Some(SharedFile { bytes, token }), text, .. } => {
+        Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
             Some(("FILE", fields, text.to_string()))
         }
@@ -1306,7 +1321,7 @@ proptest! {
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), file: None, text }
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text }
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };

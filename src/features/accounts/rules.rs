@@ -16,6 +16,8 @@ use crate::model::roles::{Policy, Role};
 mod answers;
 mod checks;
 mod commands;
+mod invitations;
+mod orders;
 mod signing;
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
@@ -53,7 +55,9 @@ pub(crate) fn carry_out(
         Command::Logout { everywhere } => turn.logout(id, everywhere),
         Command::ChangePassword { old, new } => turn.change_password(id, old, new),
         Command::Role { name, role } => turn.grant(id, name, role),
-        Command::InviteCode => turn.invite_code(id),
+        Command::InviteCode(terms) => turn.invite_code(id, terms),
+        Command::Invitations { before, limit } => turn.invitations(id, before, limit),
+        Command::EndInvitation(number) => turn.end_invitation(id, number),
     })
 }
 
@@ -89,6 +93,11 @@ impl Turn<'_, Features> {
     /// Whether a name is registered.
     pub(crate) fn is_registered(&self, name: &Name) -> bool {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
+    }
+
+    /// The name of an account as it was registered.
+    pub(crate) fn account_name(&self, name: &Name) -> Option<Name> {
+        self.accounts()?.by_name.get(name).map(|account| account.name.clone())
     }
 
     /// Whether a client may take a name without a password.
@@ -149,6 +158,7 @@ impl Turn<'_, Features> {
 
     /// Whether a user may moderate a room: its operators, and those of the server.
     pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
-        room.features.rooms.ops.contains(&id) || self.role(id) >= Role::Op
+        // Of a talk no operator is told, whatever is done there: its members rule their own lines.
+        room.features.rooms.ops.contains(&id) || !room.name.is_talk() && self.role(id) >= Role::Op
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::features::accounts::invitations::{Invitation, Terms};
 use crate::features::moderation::ban::Ban;
 use crate::model::code::Code;
 use crate::model::event::Envelope;
@@ -106,6 +107,8 @@ pub struct RoomState {
     pub ops: Vec<Name>,
     /// Who is banned from it, and who is muted.
     pub bans: Vec<Ban>,
+    /// Of a direct talk: the accounts that were away when something was said, each with the first number that it was not told of.
+    pub waiting: Vec<(Name, u64)>,
 }
 
 /// What a store holds when the server starts.
@@ -234,10 +237,45 @@ pub enum Question {
         /// The role from now on.
         role: Role,
     },
-    /// Make a code with which one person can register.
+    /// Make an account by order: also with one of the server's own names.
+    AddAccount {
+        /// Its name.
+        name: Name,
+        /// Its password.
+        secret: Secret,
+        /// Its role.
+        role: Role,
+    },
+    /// Give an account another password, whatever it had. All its tokens die.
+    SetPassword {
+        /// Its name.
+        name: Name,
+        /// Its password from now on.
+        secret: Secret,
+    },
+    /// Take an account away, with what it may do in rooms.
+    Remove {
+        /// Its name.
+        name: Name,
+    },
+    /// Make a code with which people can register.
     Invite {
-        /// The name of the operator who asks for it.
-        by: Name,
+        /// Who asked for it.
+        by: Text,
+        /// What it is good for.
+        terms: Terms,
+    },
+    /// The newest invitations.
+    Invitations {
+        /// Only those with a smaller number.
+        before: Option<u64>,
+        /// The most of them.
+        limit: usize,
+    },
+    /// Let an invitation be good no more.
+    EndInvitation {
+        /// Which.
+        number: u64,
     },
     /// The newest acts of the audit.
     Audit {
@@ -295,15 +333,26 @@ pub enum Answer {
         token: Option<Secret>,
         /// Whether its user had signed in from there before. A guesser of passwords has not.
         known_there: bool,
+        /// To `Register`: the rooms that the invitation leads to.
+        invited_to: Vec<RoomName>,
     },
     /// To `Grant`: what it is now.
     Granted(Account),
     /// The answer to `Invite`.
     Code {
-        /// The invitation's code.
+        /// The invitation's number.
+        number: u64,
+        /// Its code.
         code: Text,
         /// Until when it is good.
         until: DateTime<Utc>,
+    },
+    /// To `Invitations`: the oldest first, with the number to ask on from, if there are more.
+    Invitations {
+        /// The invitations.
+        invitations: Vec<Invitation>,
+        /// Where to go on.
+        more: Option<u64>,
     },
     /// To `Audit`: acts, oldest first, with the number to ask on from, if there are more ([`Entry::page`]).
     Acts {

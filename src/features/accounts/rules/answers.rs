@@ -2,9 +2,10 @@
 
 use crate::chat::router::Turn;
 use crate::features::accounts::RoleChanged;
+use crate::features::accounts::invitations::Invitation;
 use crate::features::accounts::state::Then;
 use crate::features::archive::store;
-use crate::features::archive::store::Refused;
+use crate::features::archive::store::{Account, Refused};
 use crate::features::state::{Answer, Features};
 use crate::model::event::{Done, Event, Leave, Words};
 use crate::model::names::{ClientId, Name};
@@ -18,12 +19,21 @@ impl Turn<'_, Features> {
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.answered(number, answer, now);
         match (then, answer) {
-            (Then::Registered, store::Answer::Account { account, .. }) => {
-                if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
-                    accounts.looks.add(&account.name);
-                }
-                log::info!("{} is registered", account.name);
-                self.rename_those_like(&account.name);
+            (Then::Registered, store::Answer::Account { account, invited_to, .. }) => {
+                accounts.invited_to(&account.name, invited_to);
+                self.account_added(account);
+            }
+            (Then::Added { by }, store::Answer::Account { account, .. }) => {
+                self.account_added(account);
+                self.act(by, "register", None, account.name.as_str(), account.role.word());
+            }
+            (Then::PasswordSet { by, name }, store::Answer::Done) => {
+                self.act(by, "password", None, name.as_str(), "");
+                self.let_go_of(name, None);
+            }
+            (Then::Removed { by, name }, store::Answer::Done) => {
+                self.act(by, "remove", None, name.as_str(), "");
+                self.account_removed(name);
             }
             (Then::Granted { by }, store::Answer::Granted(account)) => {
                 accounts.by_name.insert(account.name.clone(), account.clone());
@@ -39,14 +49,27 @@ impl Turn<'_, Features> {
                     self.tell(id, Event::feature(RoleChanged { text }));
                 }
             }
-            (Then::Invited { by }, store::Answer::Code { .. }) => {
-                self.act(by, "invite", None, "", "");
+            (Then::Invited { by, terms }, store::Answer::Code { number, until, .. }) => {
+                self.act(by, "invite", None, &number.to_string(), &terms.detail(*until));
+            }
+            (Then::InvitationEnded { by, number }, store::Answer::Done) => {
+                self.act(by, "end-invitation", None, &number.to_string(), "");
             }
             (Then::SignedOut { name, by }, store::Answer::Done) => self.let_go_of(name, *by),
             // Other connections that came in by the old one have to show the new one.
             (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => self.let_go_of(name, *by),
             _ => {}
         }
+    }
+
+    /// There is a new account. Guests who could be taken for it get another name.
+    fn account_added(&mut self, account: &Account) {
+        let Ok(accounts) = self.accounts_mut() else { return };
+        if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
+            accounts.looks.add(&account.name);
+        }
+        log::info!("{} is registered", account.name);
+        self.rename_those_like(&account.name);
     }
 
     /// All connections of an account are disconnected, but for one.
@@ -75,10 +98,15 @@ impl Turn<'_, Features> {
             (Then::Granted { .. }, store::Answer::Granted(account)) => {
                 Ok(Answer::Done(Done::Role { name: account.name, role: account.role }))
             }
-            (Then::Invited { .. }, store::Answer::Code { code, until }) => {
-                let words = format!("With this one person can come in: REGISTER:<name> <password> {code}");
-                let words = Words::new(words).with("code", &code).with("until", until.format("%Y-%m-%d").to_string());
-                Ok(Answer::Done(words.into()))
+            (Then::Invited { terms, .. }, store::Answer::Code { number, code, until }) => {
+                Ok(Answer::Done(terms.told(number, &code, until).into()))
+            }
+            (Then::InvitationEnded { number, .. }, store::Answer::Done) => {
+                let words = format!("The invitation {number} is good no more.");
+                Ok(Answer::Done(Words::new(words).with("number", number).into()))
+            }
+            (Then::Nothing, store::Answer::Invitations { invitations, more }) => {
+                Ok(Answer::Block(Invitation::block(invitations, more)))
             }
             _ => {
                 log::error!("the store answered something else than it was asked");
