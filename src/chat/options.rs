@@ -1,11 +1,11 @@
-//! What a client has chosen with `OPT`, as far as the router has to know it.
+//! The options that a client has set with `OPT`, as far as the router has to know them.
 
 use std::time::Duration;
 
 use crate::model::command::{Choice, Presence};
 use crate::model::now::Moment;
 
-/// What a client chose; nothing is the usual way.
+/// The options of a client; `None` is the default.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) history: Option<usize>,

@@ -53,15 +53,15 @@ pub enum Kind {
     Ban,
 }
 
-/// A ban or a mute, as it is shown and stored. The wall clock's times in it are for people, and for the time between two runs
-/// of the server.
+/// A ban or a mute, as it is shown and stored. Its times are those of the wall clock: they are for people, and for the
+/// next run of the server. While the server runs, `InForce` has the end that counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ban {
     /// Which of the two.
     pub kind: Kind,
     /// The user, or all users from an address.
     pub target: Target,
-    /// The operator.
+    /// The name of the operator.
     pub by: Name,
     /// The reason given, if any.
     pub why: Option<Text>,
@@ -76,7 +76,7 @@ pub struct Ban {
 pub struct Notice {
     /// Seconds until it is over; `None` is until it is lifted.
     pub retry: Option<u64>,
-    /// The operator.
+    /// The name of the operator.
     pub by: Name,
     /// The reason given, if any.
     pub why: Option<Text>,
