@@ -16,6 +16,7 @@ mod engine;
 mod exit;
 mod healthcheck;
 mod import;
+mod invite;
 mod journal;
 mod listener;
 mod look_over;
@@ -67,7 +68,7 @@ fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> ExitCode
             Err(problem) => told(Err(problem)),
         },
         Some(Err(problem)) => told(Err(problem)),
-        None => told(account::run(name, matches, &settings.data).unwrap_or_else(|| Ok(String::new()))),
+        None => told(account::run(name, matches, settings).unwrap_or_else(|| Ok(String::new()))),
     }
 }
 
