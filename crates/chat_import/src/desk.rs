@@ -9,7 +9,9 @@ use chat_server::model::text::Text;
 use chat_store::{Found, Import, Placed};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Error, Order, Report, words};
+use crate::order::{Error, Order};
+use crate::report::Report;
+use crate::words;
 
 /// How far the clocks of two machines may be apart.
 const AHEAD: TimeDelta = TimeDelta::days(1);

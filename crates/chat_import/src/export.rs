@@ -11,8 +11,8 @@ use chat_server::model::text::Text;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::Error;
 use crate::desk::{Author, Desk, Message, NewRoom, speech};
+use crate::order::Error;
 use crate::read::{at_place, json_lines, open};
 
 #[derive(Deserialize)]

@@ -11,8 +11,8 @@ use chat_server::model::names::RoomName;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::Error;
 use crate::desk::{Author, Desk, Message, NewRoom};
+use crate::order::Error;
 use crate::read::{Zip, at_place, broken, json_lines, open};
 
 /// The most answers that wait for their time: in the export they stand with what they answer.

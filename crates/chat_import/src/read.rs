@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer as _, SeqAccess, Visitor};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use crate::Error;
+use crate::order::Error;
 
 /// The most bytes of a line of JSON.
 const LINE: u64 = 16 << 20;

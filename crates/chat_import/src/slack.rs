@@ -9,8 +9,8 @@ use chat_server::model::names::{Name, RoomName};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::Error;
 use crate::desk::{Author, Desk, Message, NewRoom};
+use crate::order::Error;
 use crate::read::{Zip, broken};
 
 #[derive(Deserialize)]
