@@ -107,6 +107,8 @@ pub struct RoomState {
     pub ops: Vec<Name>,
     /// Who is banned from it, and who is muted.
     pub bans: Vec<Ban>,
+    /// Of a direct talk: the accounts that were away when something was said, each with the first number that it was not told of.
+    pub waiting: Vec<(Name, u64)>,
 }
 
 /// What a store holds when the server starts.
@@ -234,6 +236,27 @@ pub enum Question {
         name: Name,
         /// The role from now on.
         role: Role,
+    },
+    /// Make an account by order: also with one of the server's own names.
+    AddAccount {
+        /// Its name.
+        name: Name,
+        /// Its password.
+        secret: Secret,
+        /// Its role.
+        role: Role,
+    },
+    /// Give an account another password, whatever it had. All its tokens die.
+    SetPassword {
+        /// Its name.
+        name: Name,
+        /// Its password from now on.
+        secret: Secret,
+    },
+    /// Take an account away, with what it may do in rooms.
+    Remove {
+        /// Its name.
+        name: Name,
     },
     /// Make a code with which people can register.
     Invite {
