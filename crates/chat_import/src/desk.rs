@@ -114,6 +114,7 @@ impl Desk {
             topic_lock: false,
             ops: new.ops,
             bans: Vec::new(),
+            waiting: Vec::new(),
         })?;
         Ok(name)
     }

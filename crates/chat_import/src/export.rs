@@ -54,6 +54,11 @@ pub(crate) fn take(file: &Path, desk: &mut Desk) -> Result<(), Error> {
 
 impl Archive {
     fn line(&mut self, line: &Line, desk: &mut Desk) -> Result<(), Error> {
+        // The name of a direct talk is none of a room, and its lines are for its members.
+        if line.room.starts_with('@') {
+            desk.report.leave_out("lines of direct talks, which are private");
+            return Ok(());
+        }
         let at = DateTime::parse_from_rfc3339(&line.at).map(|at| at.to_utc());
         let at =
             at.map_err(|_| wrong(format!("at should be a time such as 2026-11-30T08:00:00.000Z: {:?}", line.at)))?;
