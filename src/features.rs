@@ -100,6 +100,7 @@ pub mod figures;
 pub mod files;
 pub mod help;
 pub mod lab;
+pub mod language;
 pub mod line_editing;
 pub mod message;
 pub mod messages;
@@ -240,6 +241,10 @@ impl Hooks for Features {
 
     fn first_id(room: &Room) -> u64 {
         if room.features.is_kept { room.features.first_id } else { u64::MAX }
+    }
+
+    fn indonesian(sentence: &str) -> Option<String> {
+        language::indonesian(sentence)
     }
 
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {

@@ -261,6 +261,11 @@ pub trait Hooks: Sized {
         u64::MAX
     }
 
+    /// What a sentence of the server is in Indonesian.
+    fn indonesian(_: &str) -> Option<String> {
+        None
+    }
+
     /// Whether a verb does something on this server.
     fn offers(_: &Turn<'_, Self>, _: &Verb) -> bool {
         true

@@ -1,0 +1,223 @@
+//! The table of sentences, and how a sentence is found in it.
+
+/// A sentence, and what it is in the other language.
+struct Entry {
+    english: Vec<Piece>,
+    other: Vec<Piece>,
+    /// How many bytes of the English one are the same each time: of two that fit, the one with more of them is meant.
+    fixed: usize,
+}
+
+/// A piece of a sentence.
+#[derive(PartialEq, Eq, Debug)]
+enum Piece {
+    Words(String),
+    /// A field by its name, or by its place where it has none.
+    Field {
+        name: String,
+        holds: Holds,
+    },
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Holds {
+    /// A name, a number, or what a user wrote.
+    Anything,
+    /// `{name?}`: perhaps a sentence of the server.
+    Perhaps,
+    /// `{name!}`: always a sentence of the server.
+    Sentence,
+}
+
+/// All sentences.
+pub(super) struct Catalogue(Vec<Entry>);
+
+/// The most sentences within each other.
+const DEPTH: usize = 4;
+
+impl Catalogue {
+    pub(super) fn new(parts: impl Iterator<Item = &'static str>) -> Catalogue {
+        let mut entries: Vec<Entry> = parts.flat_map(pairs).map(|(english, other)| entry(english, other)).collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.fixed));
+        Catalogue(entries)
+    }
+
+    pub(super) fn translated(&self, sentence: &str) -> Option<String> {
+        self.within(sentence, DEPTH)
+    }
+
+    fn within(&self, sentence: &str, depth: usize) -> Option<String> {
+        let depth = depth.checked_sub(1)?;
+        let found = |entry: &Entry| entry.fields(sentence).and_then(|fields| self.filled(entry, &fields, depth));
+        self.0.iter().find_map(found)
+    }
+
+    /// `None`: a field that has to be a sentence of the server is none.
+    fn filled(&self, entry: &Entry, fields: &[(&str, &str)], depth: usize) -> Option<String> {
+        let mut out = String::new();
+        for piece in &entry.other {
+            match piece {
+                Piece::Words(words) => out.push_str(words),
+                Piece::Field { name, holds } => {
+                    let (_, value) = fields.iter().find(|(known, _)| known == name)?;
+                    match holds {
+                        Holds::Anything => out.push_str(value),
+                        Holds::Perhaps => out.push_str(self.within(value, depth).as_deref().unwrap_or(value)),
+                        Holds::Sentence => out.push_str(&self.within(value, depth)?),
+                    }
+                }
+            }
+        }
+        Some(out)
+    }
+}
+
+impl Entry {
+    /// What stands in the fields of this sentence, if it is one of this form.
+    fn fields<'a>(&'a self, sentence: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+        let (mut rest, mut fields, mut open) = (sentence, Vec::new(), None);
+        for (number, piece) in self.english.iter().enumerate() {
+            match piece {
+                Piece::Field { name, holds } => open = Some((name.as_str(), *holds)),
+                Piece::Words(words) => {
+                    let is_last = number + 1 == self.english.len();
+                    let at = match (open, is_last) {
+                        (None, _) => rest.starts_with(words.as_str()).then_some(0)?,
+                        (Some(_), true) => rest.strip_suffix(words.as_str())?.len(),
+                        (Some(_), false) => rest.find(words.as_str())?,
+                    };
+                    if let Some((name, holds)) = open.take() {
+                        // Only a name, a room or a number begins a sentence, so that nothing a user said is taken for one.
+                        let is_begin = fields.is_empty() && rest.len() == sentence.len();
+                        let value = &rest[..at];
+                        if is_begin && holds == Holds::Anything && !is_word(value) {
+                            return None;
+                        }
+                        fields.push((name, value));
+                    }
+                    rest = &rest[at + words.len()..];
+                }
+            }
+        }
+        match open {
+            Some((name, _)) => fields.push((name, rest)),
+            None if rest.is_empty() => {}
+            None => return None,
+        }
+        Some(fields)
+    }
+}
+
+/// A name, a room or a number.
+fn is_word(value: &str) -> bool {
+    let value = value.strip_prefix('#').unwrap_or(value);
+    value.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+/// The pairs of a file: a sentence, and below it, behind `= `, what it is in the other language. Lines with `//` are for readers of the
+/// file. A sentence above a bare `=` is the same in both, and is no pair.
+pub(super) fn pairs(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with("//"));
+    let mut english = None;
+    lines.filter_map(move |line| match line.strip_prefix("= ") {
+        Some(other) => Some((english.take()?, other)),
+        None => {
+            english = Some(line);
+            None
+        }
+    })
+}
+
+fn entry(english: &str, other: &str) -> Entry {
+    let other = pieces(other);
+    let mut english = pieces(english);
+    for piece in &mut english {
+        if let Piece::Field { name, holds } = piece
+            && let Some(other) = other.iter().find_map(|piece| match piece {
+                Piece::Field { name: known, holds } if known == name => Some(*holds),
+                _ => None,
+            })
+        {
+            *holds = other;
+        }
+    }
+    let fixed = english.iter().map(|piece| if let Piece::Words(words) = piece { words.len() } else { 0 }).sum();
+    Entry { english, other, fixed }
+}
+
+/// The pieces of a sentence as a format string has them: `{name}`, `{}` by its place, `{{` for a brace. Behind a name `!` and
+/// `?` say what the field holds.
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
+    let (mut pieces, mut words, mut rest, mut place) = (Vec::new(), String::new(), text, 0);
+    while let Some(at) = rest.find(['{', '}']) {
+        words.push_str(&rest[..at]);
+        let brace = &rest[at..=at];
+        rest = &rest[at + 1..];
+        if let Some(behind) = rest.strip_prefix(brace) {
+            words.push_str(brace);
+            rest = behind;
+        } else if let Some((field, behind)) = rest.split_once('}') {
+            let (field, holds) = match (field.strip_suffix('!'), field.strip_suffix('?')) {
+                (Some(field), _) => (field, Holds::Sentence),
+                (_, Some(field)) => (field, Holds::Perhaps),
+                _ => (field, Holds::Anything),
+            };
+            let name = field.split(':').next().unwrap_or_default();
+            place += usize::from(name.is_empty());
+            let name = if name.is_empty() { place.to_string() } else { name.to_string() };
+            if !words.is_empty() {
+                pieces.push(Piece::Words(std::mem::take(&mut words)));
+            }
+            pieces.push(Piece::Field { name, holds });
+            rest = behind;
+        }
+    }
+    words.push_str(rest);
+    if !words.is_empty() {
+        pieces.push(Piece::Words(words));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue(text: &'static str) -> Catalogue {
+        Catalogue::new([text].into_iter())
+    }
+
+    #[test]
+    fn fields_keep_their_names_and_may_stand_in_another_order() {
+        let all = catalogue("{name} gives {} to {to}.\n= {to} mendapat {1} dari {name}.\n");
+        assert_eq!(all.translated("ani gives tea: hot to budi.").unwrap(), "budi mendapat tea: hot dari ani.");
+        assert_eq!(all.translated("ani gives tea to budi"), None, "its end is missing");
+        assert_eq!(all.translated("ani b gives tea to budi."), None, "no name begins it");
+    }
+
+    #[test]
+    fn the_sentence_with_more_words_of_its_own_is_meant() {
+        let all = catalogue("{a} is {b}\n= {a} itu {b}\n{a} is away: {b}\n= {a} pergi: {b}\n");
+        assert_eq!(all.translated("ani is away: makan").unwrap(), "ani pergi: makan");
+        assert_eq!(all.translated("ani is here").unwrap(), "ani itu here");
+    }
+
+    #[test]
+    fn a_sentence_within_another_is_translated_only_where_the_file_says_so() {
+        let all = catalogue("No.\n= Tidak.\nSo: {why}\n= Maka: {why!}\nSaid: {what}\n= Kata: {what}\n{{x}} {}\n= {{x}} {1}\n");
+        assert_eq!(all.translated("So: No.").unwrap(), "Maka: Tidak.");
+        assert_eq!(all.translated("So: Yes."), None);
+        assert_eq!(all.translated("Said: No.").unwrap(), "Kata: No.");
+        assert_eq!(all.translated("{x} y").unwrap(), "{x} y");
+    }
+
+    /// However deep one puts sentences into each other, looking them up has an end.
+    #[test]
+    fn depth_has_a_bound() {
+        let all = catalogue("So: {why}\n= Maka: {why?}\n");
+        let deep = "So: ".repeat(1_000);
+        assert!(all.translated(&deep).is_some_and(|found| found.matches("Maka: ").count() <= DEPTH));
+    }
+}
