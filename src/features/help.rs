@@ -5,7 +5,7 @@ use crate::chat::hooks::Hooks;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
 use crate::features::{
-    VERBS, accounts, archive, dice, files, lab, line_editing, messages, moderation, operators, presence, rooms,
+    accounts, archive, dice, files, lab, line_editing, messages, moderation, operators, presence, rooms,
 };
 use crate::model::args::wrong;
 use crate::model::command::Command;
@@ -213,7 +213,13 @@ impl Turn<'_, Features> {
             let hidden = |verb: &&'static Verb| {
                 SUBJECTS.iter().any(|subject| subject.for_operators && subject.verbs.contains(verb))
             };
-            Block::help(VERBS.iter().filter(is_shown).filter(|verb| is_operator || !hidden(verb)).collect())
+            Block::help(
+                <Features as Hooks>::VERBS
+                    .iter()
+                    .filter(is_shown)
+                    .filter(|verb| is_operator || !hidden(verb))
+                    .collect(),
+            )
         };
         match word.map(Text::as_str) {
             // Before sign-on only what can be done then, which is not much.
@@ -225,7 +231,7 @@ impl Turn<'_, Features> {
                 if let Some(subject) = subject {
                     return Ok(Block::help(subject.verbs.iter().copied().filter(is_shown).collect()));
                 }
-                let verb = VERBS.meant(word);
+                let verb = <Features as Hooks>::VERBS.meant(word);
                 let verb = verb.ok_or_else(|| wrong(word, "/help shows the subjects, /help all every command."))?;
                 Ok(Block::help(vec![verb]))
             }
@@ -255,7 +261,7 @@ mod tests {
     /// A command without a subject would be found by nothing but `/help all`.
     #[test]
     fn each_command_has_one_subject() {
-        for verb in VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
+        for verb in <Features as Hooks>::VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
             let count = SUBJECTS.iter().filter(|subject| subject.verbs.contains(&verb)).count();
             assert_eq!(count, 1, "{}: its place is in SUBJECTS in src/features/help.rs", verb.name);
         }

@@ -543,7 +543,7 @@ fn may_come_back(decoded: &Decoded) -> bool {
 }
 
 /// A request for the client's own terminal.
-fn terminal(what: Terminal) -> Request {
+pub(crate) fn terminal(what: Terminal) -> Request {
     Request { tag: None, verb: None, typed: None, what: Ok(Command::Terminal(what)), early: None }
 }
 

@@ -25,7 +25,7 @@ use crate::features::lab::{Lab, Snapshot};
 use crate::features::message::Call;
 use crate::features::operators::reload::WAITING;
 use crate::metrics::Metrics;
-use crate::model::command::Command;
+use crate::model::command::{Command, Terminal};
 use crate::model::event::{Leave, Warning};
 use crate::model::file::Token;
 use crate::model::names::ClientId;
@@ -33,7 +33,7 @@ use crate::model::now::Now;
 use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verbs::QUIT;
-use crate::net::intake::is_ahead;
+use crate::net::intake::{is_ahead, terminal};
 use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use crate::protocol::telnet::{Input, Splitter};
 use crate::sync::mpsc;
@@ -212,6 +212,15 @@ impl Bare {
         self.seat(who).shelf.len()
     }
 
+    /// As the intake does it.
+    fn greet_a_person(&mut self, who: &str) {
+        let BareClient { id, decoder, .. } = self.seat(who);
+        let id = *id;
+        if decoder.is_by_hand() {
+            self.turn(vec![Meant::Request(terminal(Terminal::ByHand)).message(id)]);
+        }
+    }
+
     fn seat(&mut self, who: &str) -> &mut BareClient {
         self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
     }
@@ -278,7 +287,9 @@ impl Stage for Bare {
             let BareClient { id, splitter, decoder, .. } = self.seat(who);
             let id = *id;
             let Some(input) = splitter.next(&mut bytes) else { break };
-            if let Some(meant) = meaning(input, decoder, max) {
+            let meant = meaning(input, decoder, max);
+            self.greet_a_person(who);
+            if let Some(meant) = meant {
                 self.turn(vec![meant.message(id)]);
             }
             let is_prompted = self.router.registry().is_prompted(id);
@@ -294,6 +305,11 @@ impl Stage for Bare {
             }
             splitter.set_secret(decoder.is_prompting());
             splitter.set_keeps_empty(decoder.is_pasting());
+        }
+        let BareClient { splitter, decoder, .. } = self.seat(who);
+        if splitter.spoke_telnet() {
+            decoder.is_telnet();
+            self.greet_a_person(who);
         }
         let BareClient { id, splitter, decoder, .. } = self.seat(who);
         if splitter.is_inside_line()

@@ -1,4 +1,4 @@
-//! Whether a person types or a program sends: the first line that tells it decides (PROTOCOL.md section 5, "By hand").
+//! Whether a person types or a program sends: the first line that tells it decides (PROTOCOL.md section 5, "Options").
 
 use crate::model::event::Tag;
 use crate::model::request::Request;
