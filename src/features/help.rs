@@ -136,7 +136,7 @@ pub static SUBJECTS: &[Subject] = &[
     ),
     subject(
         "settings",
-        "how you see the chat, and the server",
+        "how you see the chat",
         &[
             &kernel::OPT,
             &line_editing::verbs::TELNET,
