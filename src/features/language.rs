@@ -23,6 +23,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "model", sentences: include_str!("../model/id.txt") },
     Part { name: "chat", sentences: include_str!("../chat/id.txt") },
     Part { name: "protocol", sentences: include_str!("../protocol/id.txt") },
+    Part { name: "features/accounts", sentences: include_str!("accounts/id.txt") },
     Part { name: "features/dice", sentences: include_str!("dice.id.txt") },
     Part { name: "features/help", sentences: include_str!("help.id.txt") },
     Part { name: "features/line_editing", sentences: include_str!("line_editing/id.txt") },

@@ -121,8 +121,9 @@ fn is_word(value: &str) -> bool {
 pub(super) fn pairs(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with("//"));
     let mut english = None;
-    lines.filter_map(move |line| match line.strip_prefix("= ") {
-        Some(other) => Some((english.take()?, other)),
+    lines.filter_map(move |line| match line.strip_prefix('=') {
+        Some("") => english.take().and(None),
+        Some(other) => Some((english.take()?, other.trim_start())),
         None => {
             english = Some(line);
             None

@@ -149,7 +149,7 @@ impl Look {
     /// Whether a line of that time looks to this client as it looks to all who share the view: the day is that of the line above,
     /// and the clock is the server's.
     pub(crate) fn is_as_shared(&self, at: DateTime<Utc>, wire: Wire) -> bool {
-        if self.is_indonesian {
+        if self.language().is_some() {
             return false;
         }
         let is_servers = self.own.is_none() || !wire.is_short();
