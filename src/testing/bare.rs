@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::meant::{Meant, by_hand, meaning};
 use super::setup::{DEADLINE, Setup};
 use super::shelf::Shelf;
 use super::stage::Stage;
@@ -14,7 +15,6 @@ use crate::chat::message::{Client, Message};
 use crate::chat::outbox::{Batch, Outbox};
 use crate::chat::registry::Registry;
 use crate::chat::router::Router;
-use crate::chat::ticket::Ticket;
 use crate::config::{Config, SETTINGS};
 use crate::features::Features;
 use crate::features::VERBS;
@@ -25,17 +25,14 @@ use crate::features::lab::{Lab, Snapshot};
 use crate::features::message::Call;
 use crate::features::operators::reload::WAITING;
 use crate::metrics::Metrics;
-use crate::model::command::{Command, Terminal};
-use crate::model::event::{Leave, Warning};
+use crate::model::event::Leave;
 use crate::model::file::Token;
 use crate::model::names::ClientId;
 use crate::model::now::Now;
-use crate::model::request::Request;
 use crate::model::text::Text;
-use crate::model::verbs::QUIT;
-use crate::net::intake::{is_ahead, terminal};
+use crate::net::intake::is_ahead;
 use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use crate::protocol::telnet::{Input, Splitter};
+use crate::protocol::telnet::Splitter;
 use crate::sync::mpsc;
 
 /// The router alone: no socket, no thread, and a clock that moves only when told.
@@ -217,7 +214,7 @@ impl Bare {
         let BareClient { id, decoder, .. } = self.seat(who);
         let id = *id;
         if decoder.is_by_hand() {
-            self.turn(vec![Meant::Request(terminal(Terminal::ByHand)).message(id)]);
+            self.turn(vec![by_hand(id)]);
         }
     }
 
@@ -394,40 +391,5 @@ impl Stage for Bare {
         self.transfers.clear();
         (self.router, self.files, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
         (self.router, self.files, self.reports) = router(&self.setup, self.now);
-    }
-}
-
-/// What an input means to the router, as a connection's reader would put it.
-enum Meant {
-    Request(Request),
-    Leave(Leave),
-    Interrupt(bool),
-}
-
-impl Meant {
-    fn message(self, id: ClientId) -> Message {
-        match self {
-            Meant::Request(request) => Message::Requests(id, vec![request], Ticket::free()),
-            Meant::Leave(why) => Message::ClientLeft(id, why),
-            Meant::Interrupt(true) => Message::Warn(id, Warning::PasteLeft),
-            Meant::Interrupt(false) => Message::Warn(id, Warning::Interrupt),
-        }
-    }
-}
-
-fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant> {
-    let meant = |decoded| match decoded {
-        Decoded::Nothing => None,
-        Decoded::Request(request) => Some(Meant::Request(request)),
-        Decoded::Leave(why) => Some(Meant::Leave(why)),
-    };
-    match input {
-        Input::Line(line) => meant(decoder.decode(line)),
-        Input::TooLong(got) => meant(decoder.too_long(max, got)),
-        Input::Endless => Some(Meant::Leave(Leave::Endless)),
-        // Without an offer there is nothing to agree to.
-        Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
-        Input::Interrupt => Some(Meant::Interrupt(decoder.interrupt())),
-        Input::EndOfTransmission => Some(Meant::Request(Request::of(&QUIT, Ok(Command::Quit(None))))),
     }
 }
