@@ -24,10 +24,13 @@ pub const PARTS: &[Part] = &[
     Part { name: "chat", sentences: include_str!("../chat/id.txt") },
     Part { name: "protocol", sentences: include_str!("../protocol/id.txt") },
     Part { name: "features/accounts", sentences: include_str!("accounts/id.txt") },
+    Part { name: "features/archive", sentences: include_str!("archive/id.txt") },
     Part { name: "features/dice", sentences: include_str!("dice.id.txt") },
     Part { name: "features/help", sentences: include_str!("help.id.txt") },
     Part { name: "features/line_editing", sentences: include_str!("line_editing/id.txt") },
     Part { name: "features/messages", sentences: include_str!("messages/id.txt") },
+    Part { name: "features/moderation", sentences: include_str!("moderation/id.txt") },
+    Part { name: "features/operators", sentences: include_str!("operators/id.txt") },
     Part { name: "features/presence", sentences: include_str!("presence/id.txt") },
     Part { name: "features/rooms", sentences: include_str!("rooms/id.txt") },
 ];
@@ -65,7 +68,9 @@ mod tests {
     #[test]
     fn what_a_user_wrote_stays_as_it_is() {
         assert_eq!(indonesian("You are away: You are back.").unwrap(), "Anda sedang pergi: You are back.");
-        for said in ["budi: You are back.", "-budi- joined #lobby", "~ budi joined #lobby", "budi whispers: x joined #y"] {
+        for said in
+            ["budi: You are back.", "-budi- joined #lobby", "~ budi joined #lobby", "budi whispers: x joined #y"]
+        {
             assert_eq!(indonesian(said), None, "{said}");
         }
     }

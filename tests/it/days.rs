@@ -44,7 +44,8 @@ fn history(time: &str, lines: Vec<Arc<Envelope>>) -> Arc<Envelope> {
 /// A client of a server with this clock.
 fn client(zone: &str, choices: &[Choice]) -> LineEncoder {
     let zone = Zone::offset_of(zone).expect("a zone");
-    let greeting = Greeting { name: Text::default(), max_line: 2_048, stored: false, files: None, zone, indonesian: |_| None };
+    let greeting =
+        Greeting { name: Text::default(), max_line: 2_048, stored: false, files: None, zone, indonesian: |_| None };
     let mut encoder = LineEncoder::default();
     hears(&mut encoder, &Envelope::new(DateTime::UNIX_EPOCH, Event::Hello(Arc::new(greeting))));
     let answer = hears(&mut encoder, &options(at("2026-08-21T03:00:00Z"), choices));

@@ -6,6 +6,8 @@ struct Entry {
     other: Vec<Piece>,
     /// How many bytes of the English one are the same each time: of two that fit, the one with more of them is meant.
     fixed: usize,
+    /// Whether a field of it always holds a sentence.
+    has_sentence: bool,
 }
 
 /// A piece of a sentence.
@@ -49,8 +51,22 @@ impl Catalogue {
 
     fn within(&self, sentence: &str, depth: usize) -> Option<String> {
         let depth = depth.checked_sub(1)?;
-        let found = |entry: &Entry| entry.fields(sentence).and_then(|fields| self.filled(entry, &fields, depth));
-        self.0.iter().find_map(found)
+        self.0.iter().find_map(|entry| {
+            let fields = entry.fields(sentence)?;
+            self.begins_well(entry, &fields, depth).then(|| self.filled(entry, &fields, depth)).flatten()
+        })
+    }
+
+    /// Only a name, a room, a number or a sentence of the server begins a sentence, so that nothing a user said is taken for one.
+    fn begins_well(&self, entry: &Entry, fields: &[(&str, &str)], depth: usize) -> bool {
+        let (Some(Piece::Field { holds, .. }), Some((_, value))) = (entry.english.first(), fields.first()) else {
+            return true;
+        };
+        match holds {
+            Holds::Anything => is_word(value),
+            Holds::Perhaps => entry.has_sentence || is_word(value) || self.within(value, depth).is_some(),
+            Holds::Sentence => true,
+        }
     }
 
     /// `None`: a field that has to be a sentence of the server is none.
@@ -79,7 +95,8 @@ impl Entry {
         let (mut rest, mut fields, mut open) = (sentence, Vec::new(), None);
         for (number, piece) in self.english.iter().enumerate() {
             match piece {
-                Piece::Field { name, holds } => open = Some((name.as_str(), *holds)),
+                // Of fields without words between them the last one has it all.
+                Piece::Field { name, .. } => fields.extend(open.replace(name.as_str()).map(|name| (name, ""))),
                 Piece::Words(words) => {
                     let is_last = number + 1 == self.english.len();
                     let at = match (open, is_last) {
@@ -87,21 +104,13 @@ impl Entry {
                         (Some(_), true) => rest.strip_suffix(words.as_str())?.len(),
                         (Some(_), false) => rest.find(words.as_str())?,
                     };
-                    if let Some((name, holds)) = open.take() {
-                        // Only a name, a room or a number begins a sentence, so that nothing a user said is taken for one.
-                        let is_begin = fields.is_empty() && rest.len() == sentence.len();
-                        let value = &rest[..at];
-                        if is_begin && holds == Holds::Anything && !is_word(value) {
-                            return None;
-                        }
-                        fields.push((name, value));
-                    }
+                    fields.extend(open.take().map(|name| (name, &rest[..at])));
                     rest = &rest[at + words.len()..];
                 }
             }
         }
         match open {
-            Some((name, _)) => fields.push((name, rest)),
+            Some(name) => fields.push((name, rest)),
             None if rest.is_empty() => {}
             None => return None,
         }
@@ -121,9 +130,9 @@ fn is_word(value: &str) -> bool {
 pub(super) fn pairs(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with("//"));
     let mut english = None;
-    lines.filter_map(move |line| match line.strip_prefix('=') {
-        Some("") => english.take().and(None),
-        Some(other) => Some((english.take()?, other.trim_start())),
+    lines.filter_map(move |line| match line.strip_prefix("= ") {
+        Some(other) => Some((english.take()?, other)),
+        None if line == "=" => english.take().and(None),
         None => {
             english = Some(line);
             None
@@ -145,7 +154,8 @@ fn entry(english: &str, other: &str) -> Entry {
         }
     }
     let fixed = english.iter().map(|piece| if let Piece::Words(words) = piece { words.len() } else { 0 }).sum();
-    Entry { english, other, fixed }
+    let has_sentence = english.iter().any(|piece| matches!(piece, Piece::Field { holds: Holds::Sentence, .. }));
+    Entry { english, other, fixed, has_sentence }
 }
 
 /// The pieces of a sentence as a format string has them: `{name}`, `{}` by its place, `{{` for a brace. Behind a name `!` and
@@ -207,7 +217,9 @@ mod tests {
 
     #[test]
     fn a_sentence_within_another_is_translated_only_where_the_file_says_so() {
-        let all = catalogue("No.\n= Tidak.\nSo: {why}\n= Maka: {why!}\nSaid: {what}\n= Kata: {what}\n{{x}} {}\n= {{x}} {1}\n");
+        let all = catalogue(
+            "No.\n= Tidak.\nSo: {why}\n= Maka: {why!}\nSaid: {what}\n= Kata: {what}\n{{x}} {}\n= {{x}} {1}\n",
+        );
         assert_eq!(all.translated("So: No.").unwrap(), "Maka: Tidak.");
         assert_eq!(all.translated("So: Yes."), None);
         assert_eq!(all.translated("Said: No.").unwrap(), "Kata: No.");
