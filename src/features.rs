@@ -11,7 +11,7 @@ use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
 use crate::model::command::HistoryQuery;
-use crate::model::event::{Envelope, Event, Leave, Tag};
+use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -136,6 +136,7 @@ type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option
 impl Hooks for Features {
     type Later = state::Later;
     const VERBS: &'static Verbs = &VERBS;
+    const INDONESIAN: Translate = language::indonesian;
     type Room = RoomState;
 
     fn room(last_id: u64) -> RoomState {
@@ -242,10 +243,6 @@ impl Hooks for Features {
 
     fn first_id(room: &Room) -> u64 {
         if room.features.is_kept { room.features.first_id } else { u64::MAX }
-    }
-
-    fn indonesian(sentence: &str) -> Option<String> {
-        language::indonesian(sentence)
     }
 
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {

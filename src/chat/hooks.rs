@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::code::Code;
 use crate::model::command::HistoryQuery;
-use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
+use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{Moment, Now};
@@ -120,6 +120,8 @@ pub trait Hooks: Sized {
 
     /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
     const VERBS: &'static Verbs;
+    /// What a sentence of the server is in Indonesian.
+    const INDONESIAN: Translate = |_| None;
     /// What features know of one room.
     type Room: Send;
 
@@ -263,11 +265,6 @@ pub trait Hooks: Sized {
     /// The id of the oldest line of a room that is kept anywhere. `u64::MAX`: memory has all there are.
     fn first_id(_: &Room<Self::Room>) -> u64 {
         u64::MAX
-    }
-
-    /// What a sentence of the server is in Indonesian.
-    fn indonesian(_: &str) -> Option<String> {
-        None
     }
 
     /// Whether a verb does something on this server.

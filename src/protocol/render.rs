@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-use crate::model::event::{Envelope, Translate, Wire};
+use crate::model::event::{Envelope, Event, Speech, Translate, Version, Wire};
 use crate::model::names::RoomName;
 use crate::model::parts::Parts;
 use crate::model::zone::Zone;
@@ -140,7 +140,7 @@ impl Lines {
 
     /// A line with a time of its own. Where all who share the view see it by one clock, its bytes are shared.
     fn old(&mut self, line: &Envelope) {
-        let language = self.language.filter(|_| look::has_sentences(&line.event));
+        let language = self.language.filter(|_| has_sentences(&line.event));
         let render = |line: &Envelope| render_by(line, self.wire, self.clock, language);
         if language.is_some() || self.clock.is_own && self.wire.is_for_people() {
             self.out.push_str(&String::from_utf8_lossy(&render(line)));
@@ -155,6 +155,14 @@ impl Lines {
     fn sentence(&self, words: impl Display) -> String {
         let words = words.to_string();
         self.language.and_then(|language| language(&words)).unwrap_or(words)
+    }
+}
+
+/// Whether an event is more than what a user said: those lines are the same in every language, and shared.
+fn has_sentences(event: &Event) -> bool {
+    match event {
+        Event::Said(Speech { version, file, .. }) => *version == Version::Deleted || file.is_some(),
+        _ => true,
     }
 }
 
@@ -192,7 +200,6 @@ fn stamp(out: &mut String, at: DateTime<Utc>, millis: bool) {
 mod tests {
     use super::*;
     use crate::model::code::Code;
-    use crate::model::event::{Event, Speech, Version};
     use crate::model::names::{ClientId, Name};
     use crate::model::refusal::Refusal;
     use crate::model::text::Text;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use chat_server::features::VERBS;
 use chat_server::features::language::{PARTS, Part, indonesian, pairs};
+use chat_server::model::verbs::KERNEL;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
@@ -16,8 +17,8 @@ use crate::source::rust_files;
 const ENGLISH_ONLY: &[&str] = &["features/files", "features/lab"];
 
 /// Files whose words are for papers and operators of the machine, not for clients: the table of codes in PROTOCOL.md; the door of
-/// files and the exporter of figures, which speak other protocols.
-const NOT_SAID: &[&str] = &["model/code.rs", "features/figures.rs"];
+/// files and the exporter of figures, which speak other protocols; and a file that is for tests only.
+const NOT_SAID: &[&str] = &["model/code.rs", "features/figures.rs", "features/together.rs"];
 
 /// What stands below this line in a file is put together from several pieces in the code.
 const COMPOSED: &str = "// Composed in the code:";
@@ -123,7 +124,7 @@ fn is_sentence(literal: &str) -> bool {
         }
     }
     let count = words.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 1).count();
-    let is_usage = VERBS.iter().any(|verb| verb.usage == literal);
+    let is_usage = VERBS.iter().chain(KERNEL.iter()).any(|verb| verb.usage == literal);
     words.trim().contains(' ') && count > 1 && !is_usage && !literal.contains("\r\n")
 }
 

@@ -31,5 +31,5 @@ impl<F: Hooks> Router<F> {
 
 pub(super) fn greeting<F: Hooks>(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
     let (name, max_line, zone) = (config.name.clone(), config.line_bytes, config.tz);
-    Arc::new(Greeting { name, max_line, stored, files, zone, indonesian: F::indonesian })
+    Arc::new(Greeting { name, max_line, stored, files, zone, indonesian: F::INDONESIAN })
 }

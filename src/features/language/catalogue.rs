@@ -51,15 +51,16 @@ impl Catalogue {
 
     fn within(&self, sentence: &str, depth: usize) -> Option<String> {
         let depth = depth.checked_sub(1)?;
+        let is_sentence = |value: &str| self.within(value, depth).is_some();
         self.0.iter().find_map(|entry| {
-            let fields = entry.fields(sentence)?;
+            let fields = fields(&entry.english, sentence, &is_sentence)?;
             self.begins_well(entry, &fields, depth).then(|| self.filled(entry, &fields, depth)).flatten()
         })
     }
 
     /// Only a name, a room, a number or a sentence of the server begins a sentence, so that nothing a user said is taken for one.
     fn begins_well(&self, entry: &Entry, fields: &[(&str, &str)], depth: usize) -> bool {
-        let (Some(Piece::Field { holds, .. }), Some((_, value))) = (entry.english.first(), fields.first()) else {
+        let (Some(Piece::Field { holds, .. }), Some((_, value))) = (entry.english.first(), fields.last()) else {
             return true;
         };
         match holds {
@@ -89,32 +90,33 @@ impl Catalogue {
     }
 }
 
-impl Entry {
-    /// What stands in the fields of this sentence, if it is one of this form.
-    fn fields<'a>(&'a self, sentence: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
-        let (mut rest, mut fields, mut open) = (sentence, Vec::new(), None);
-        for (number, piece) in self.english.iter().enumerate() {
-            match piece {
-                // Of fields without words between them the last one has it all.
-                Piece::Field { name, .. } => fields.extend(open.replace(name.as_str()).map(|name| (name, ""))),
-                Piece::Words(words) => {
-                    let is_last = number + 1 == self.english.len();
-                    let at = match (open, is_last) {
-                        (None, _) => rest.starts_with(words.as_str()).then_some(0)?,
-                        (Some(_), true) => rest.strip_suffix(words.as_str())?.len(),
-                        (Some(_), false) => rest.find(words.as_str())?,
-                    };
-                    fields.extend(open.take().map(|name| (name, &rest[..at])));
-                    rest = &rest[at + words.len()..];
-                }
-            }
+/// What stands in the fields of a sentence, if it is one of this form: by the name of each.
+type Fields<'a> = Vec<(&'a str, &'a str)>;
+
+/// The most places at which the end of one field is looked for.
+const PLACES: usize = 8;
+
+/// The fields of a sentence, the last one first; `None`: it has another form.
+fn fields<'a>(pieces: &'a [Piece], text: &'a str, is_sentence: &dyn Fn(&str) -> bool) -> Option<Fields<'a>> {
+    let Some((piece, rest)) = pieces.split_first() else { return text.is_empty().then(Vec::new) };
+    let (name, holds) = match piece {
+        Piece::Words(words) => return fields(rest, text.strip_prefix(words.as_str())?, is_sentence),
+        Piece::Field { name, holds } => (name.as_str(), *holds),
+    };
+    let fits = |value: &str| holds != Holds::Sentence || is_sentence(value);
+    let with = |value: &'a str, left: &'a str| {
+        let mut found = fields(rest, left, is_sentence)?;
+        found.push((name, value));
+        Some(found)
+    };
+    match rest.first() {
+        None => fits(text).then(|| vec![(name, text)]),
+        // Of fields without words between them the last one has it all.
+        Some(Piece::Field { .. }) => with("", text),
+        Some(Piece::Words(words)) => {
+            let ends = text.match_indices(words.as_str()).map(|(at, _)| at).take(PLACES);
+            ends.filter(|at| fits(&text[..*at])).find_map(|at| with(&text[..at], &text[at..]))
         }
-        match open {
-            Some(name) => fields.push((name, rest)),
-            None if rest.is_empty() => {}
-            None => return None,
-        }
-        Some(fields)
     }
 }
 
@@ -160,7 +162,7 @@ fn entry(english: &str, other: &str) -> Entry {
 
 /// The pieces of a sentence as a format string has them: `{name}`, `{}` by its place, `{{` for a brace. Behind a name `!` and
 /// `?` say what the field holds.
-pub(super) fn pieces(text: &str) -> Vec<Piece> {
+fn pieces(text: &str) -> Vec<Piece> {
     let (mut pieces, mut words, mut rest, mut place) = (Vec::new(), String::new(), text, 0);
     while let Some(at) = rest.find(['{', '}']) {
         words.push_str(&rest[..at]);

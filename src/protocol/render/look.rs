@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
-use super::{Clock, render, render_by};
+use super::{Clock, has_sentences, render, render_by};
 use crate::model::command::{Choice, View};
-use crate::model::event::{Envelope, Event, Speech, Translate, Version, Wire};
+use crate::model::event::{Envelope, Event, Translate, Wire};
 use crate::model::zone::Zone;
 
 /// The line that stands between two days in a view for people. It says whose days they are.
@@ -16,14 +16,6 @@ pub(super) fn rule(zone: Zone, at: DateTime<Utc>, wire: Wire, language: Option<T
     };
     let (day, zone) = (format!("{}, {} {} {}", word("%A"), shown.day(), word("%B"), shown.year()), zone.name(at));
     if wire.is_short() { format!("--- {day}, {zone} ---\r\n") } else { format!("{day}, {zone}\r\n") }
-}
-
-/// Whether an event is more than what a user said: those lines are the same in every language, and shared.
-pub(super) fn has_sentences(event: &Event) -> bool {
-    match event {
-        Event::Said(Speech { version, file, .. }) => *version == Version::Deleted || file.is_some(),
-        _ => true,
-    }
 }
 
 /// Sets the time in front of a line of `view=short` by another clock.
